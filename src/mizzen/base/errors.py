@@ -1,0 +1,203 @@
+"""API errors, one class per Kubernetes `Status.reason`, made from and into Status objects.
+
+Source: meta/v1 Status, apimachinery `api/errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from mizzen.base.objects import Obj
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One field that is wrong: where (JSON path), what, and the reason's stable word.
+
+    `reason` is one of FieldValueRequired, FieldValueInvalid, FieldValueNotSupported,
+    FieldValueDuplicate, FieldValueForbidden, FieldValueTooLong, FieldValueNotFound.
+    """
+
+    field: str
+    message: str
+    reason: str = "FieldValueInvalid"
+
+
+class ApiError(Exception):
+    """Something the API refused. Subclasses fix `code` and `reason`."""
+
+    code: ClassVar[int] = 500
+    reason: ClassVar[str] = "InternalError"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        group: str = "",
+        kind: str = "",
+        name: str = "",
+        causes: Sequence[Cause] = (),
+        retry_after_s: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.group = group
+        self.kind = kind
+        self.name = name
+        self.causes = tuple(causes)
+        self.retry_after_s = retry_after_s
+
+    def to_status(self) -> Obj:
+        """The `Status` object that goes on the wire."""
+        details: Obj = {}
+        if self.name:
+            details["name"] = self.name
+        if self.group:
+            details["group"] = self.group
+        if self.kind:
+            details["kind"] = self.kind
+        if self.causes:
+            details["causes"] = [
+                {"reason": c.reason, "message": c.message, "field": c.field} for c in self.causes
+            ]
+        if self.retry_after_s:
+            details["retryAfterSeconds"] = self.retry_after_s
+        status: Obj = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+            "code": self.code,
+        }
+        if details:
+            status["details"] = details
+        return status
+
+
+class BadRequest(ApiError):
+    code, reason = 400, "BadRequest"
+
+
+class Unauthorized(ApiError):
+    code, reason = 401, "Unauthorized"
+
+
+class Forbidden(ApiError):
+    code, reason = 403, "Forbidden"
+
+
+class NotFound(ApiError):
+    code, reason = 404, "NotFound"
+
+
+class MethodNotAllowed(ApiError):
+    code, reason = 405, "MethodNotAllowed"
+
+
+class NotAcceptable(ApiError):
+    code, reason = 406, "NotAcceptable"
+
+
+class Conflict(ApiError):
+    code, reason = 409, "Conflict"
+
+
+class AlreadyExists(ApiError):
+    code, reason = 409, "AlreadyExists"
+
+
+class Expired(ApiError):
+    code, reason = 410, "Expired"
+
+
+class TooLarge(ApiError):
+    code, reason = 413, "RequestEntityTooLarge"
+
+
+class UnsupportedMediaType(ApiError):
+    code, reason = 415, "UnsupportedMediaType"
+
+
+class Invalid(ApiError):
+    code, reason = 422, "Invalid"
+
+
+class TooManyRequests(ApiError):
+    code, reason = 429, "TooManyRequests"
+
+
+class InternalError(ApiError):
+    code, reason = 500, "InternalError"
+
+
+class Unavailable(ApiError):
+    code, reason = 503, "ServiceUnavailable"
+
+
+class InsufficientStorage(ApiError):
+    """The disk is full: nothing of the request was written."""
+
+    code, reason = 507, "InsufficientStorage"
+
+
+class Timeout(ApiError):
+    code, reason = 504, "Timeout"
+
+
+_CLASSES: tuple[type[ApiError], ...] = (
+    BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, Conflict,
+    AlreadyExists, Expired, TooLarge, UnsupportedMediaType, Invalid, TooManyRequests,
+    InternalError, Unavailable, InsufficientStorage, Timeout,
+)  # fmt: skip
+_BY_REASON = {cls.reason: cls for cls in _CLASSES}
+_BY_CODE = {cls.code: cls for cls in reversed(_CLASSES)}
+
+
+def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Invalid:
+    """A 422 that says which object and every field that is wrong."""
+    listed = ", ".join(f"{c.field}: {c.message}" if c.field else c.message for c in causes)
+    if len(causes) > 1:
+        listed = f"[{listed}]"
+    qualified = f"{kind}.{group}" if group else kind
+    return Invalid(
+        f'{qualified} "{name}" is invalid: {listed}',
+        group=group,
+        kind=kind,
+        name=name,
+        causes=causes,
+    )
+
+
+def from_status(status: Mapping[str, Any], http_code: int = 0) -> ApiError:
+    """The error a server's `Status` stands for; an unknown reason falls back to its code."""
+    code = int(status.get("code") or http_code or 500)
+    cls = _BY_REASON.get(str(status.get("reason") or "")) or _BY_CODE.get(code, InternalError)
+    details: Mapping[str, Any] = status.get("details") or {}
+    causes = [
+        Cause(c.get("field") or "", c.get("message") or "", c.get("reason") or "")
+        for c in details.get("causes") or ()
+    ]
+    return cls(
+        str(status.get("message") or f"the server answered {code} without a message"),
+        group=str(details.get("group") or ""),
+        kind=str(details.get("kind") or ""),
+        name=str(details.get("name") or ""),
+        causes=causes,
+        retry_after_s=int(details.get("retryAfterSeconds") or 0),
+    )
+
+
+class Retry(Exception):
+    """A reconciler asks to be called again after `after_s` seconds."""
+
+    def __init__(self, message: str, after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Terminal(Exception):
+    """Retrying will not help until the object changes."""

@@ -1,0 +1,63 @@
+"""Labels, annotations, condition types and class names, each written once.
+
+Upstream's names are taken as they are; ours live under `mizzen.dev/`.
+"""
+
+# -- upstream -----------------------------------------------------------------
+JOBSET_NAME = "jobset.sigs.k8s.io/jobset-name"
+REPLICATED_JOB_NAME = "jobset.sigs.k8s.io/replicatedjob-name"
+JOB_INDEX = "jobset.sigs.k8s.io/job-index"
+COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+JOB_NAME = "batch.kubernetes.io/job-name"
+CLAIM_NAME_ANNOTATION = "resource.kubernetes.io/pod-claim-name"
+CLAIM_FINALIZER = "resource.kubernetes.io/delete-protection"
+DISRUPTION_TARGET = "DisruptionTarget"
+PREEMPTION_BY_SCHEDULER = "PreemptionByScheduler"
+HOSTNAME_LABEL = "kubernetes.io/hostname"
+
+# -- TrainJob: what a user may write (annotations, so that the object stays upstream's) --
+MIN_NODES = "mizzen.dev/min-nodes"  # smallest world size; without it the job is not elastic
+MAX_NODES = "mizzen.dev/max-nodes"  # largest world size; numNodes, the wish, must not exceed it
+MAX_FAILURES = "mizzen.dev/max-failures-without-progress"  # default 3
+PROGRESS_DEADLINE_S = "mizzen.dev/progress-deadline-seconds"  # default 300
+
+# -- TrainJob pods: how controller and agent agree on a formation ----------------
+# A formation is one generation of the gang: which ranks, 0..size-1, run together.
+FORMATION_GENERATION = "mizzen.dev/formation-generation"  # controller -> agent, an integer >= 1
+FORMATION_SIZE = "mizzen.dev/formation-size"  # controller -> agent
+AWAITS_GENERATION = "mizzen.dev/awaits-generation"  # agent -> controller: can only join this or later
+STEP = "mizzen.dev/step"  # agent -> everyone: last completed step of this rank
+PROGRESS = "mizzen.dev/progress"  # agent -> controller: JSON {step, steps, metrics{}, stepSeconds}
+JOIN_READY = "mizzen.dev/JoinReady"  # pod condition: the worker waits to join a formation
+
+# -- ModelEndpoint pods -----------------------------------------------------------
+ENDPOINT = "mizzen.dev/endpoint"  # label: the ModelEndpoint this replica belongs to
+REPLICA_INDEX = "mizzen.dev/replica-index"  # label
+
+# -- anywhere ---------------------------------------------------------------------
+CAUSE = "mizzen.dev/cause"  # why this object exists or changed, one sentence, passed on down the chain
+MANAGED_BY = "app.kubernetes.io/managed-by"
+SIMULATED = "mizzen.dev/simulated"
+
+# -- drivers, classes, priorities, images -------------------------------------------
+CPU_DRIVER = "cpu.mizzen.dev"
+GPU_DRIVER = "gpu.mizzen.dev"
+SIMULATED_DRIVER = "simulated.mizzen.dev"
+CPU_CORE_CLASS = "cpu-core.mizzen.dev"  # DeviceClass; extendedResourceName below
+GPU_CLASS = "gpu.mizzen.dev"
+SIMULATED_CLASS = "simulated.mizzen.dev"
+CPU_CORE_RESOURCE = "mizzen.dev/cpu-core"
+GPU_RESOURCE = "nvidia.com/gpu"
+SIMULATED_RESOURCE = "mizzen.dev/simulated"
+PRIORITY_INFERENCE = "mizzen-inference"  # 1000
+PRIORITY_TRAINING = "mizzen-training"  # 100, the global default is 0
+IMAGE_PYTHON = "mizzen.dev/python"  # built in: the interpreter Mizzen itself runs on
+IMAGE_ENGINE = "mizzen.dev/engine"  # built in: python -m mizzen.engine
+JAX_RUNTIME = "jax-distributed"  # ClusterTrainingRuntime
+
+# -- identities (user names that bearer tokens stand for) ----------------------------
+ADMIN = "admin"
+IDENTITY_PREFIX = "system:mizzen:"  # + controllers | scheduler | node | gateway
+
+JAX_COORDINATOR_PORT = 29500
+ENGINE_PORT = 8000
