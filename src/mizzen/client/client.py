@@ -1,0 +1,302 @@
+"""The Kubernetes API as methods over plain objects; schemas are the server's business."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+import orjson
+
+from mizzen.base.errors import NotFound
+from mizzen.base.objects import Obj, name_of, namespace_of
+from mizzen.base.operations import Bind, Create, Operation, Patch, plan_body
+from mizzen.base.resources import PLANS, PODS, Resource
+from mizzen.client import kubeconfig
+from mizzen.client.kubeconfig import Connection
+from mizzen.client.transport import Transport
+from mizzen.client.watching import WatchEvent, decode, selector_parameters, watch_parameters
+
+PatchType = Literal["merge", "json", "strategic"]
+_PATCH_TYPES: Mapping[str, str] = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+}
+LIST_PAGE = 5000
+
+
+class Client:
+    """One identity at one API server.
+
+    Errors: every method raises `base.errors.ApiError` subclasses; trouble with the
+    connection is `Unavailable`. Nothing that may have been written is retried. A write that
+    is cancelled or unavailable may or may not have happened.
+    """
+
+    def __init__(self, connection: Connection, *, user_agent: str) -> None:
+        self._transport = Transport(connection, user_agent)
+        self._has_plans: bool | None = None
+
+    @staticmethod
+    def from_kubeconfig(path: Path, *, user_agent: str, context: str = "") -> Client:
+        return Client(kubeconfig.load(path, context=context), user_agent=user_agent)
+
+    @property
+    def connection(self) -> Connection:
+        return self._transport.connection
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the kubeconfig's context, "default" if it names none."""
+        return self._transport.connection.namespace
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def statistics(self) -> Mapping[str, int]:
+        """Counts since the start: requests by method, streams, refused, unavailable, plans."""
+        return dict(self._transport.counts)
+
+    # -- reading ------------------------------------------------------------------
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> Obj:
+        path = resource.path(self._namespace(resource, namespace), name)
+        return orjson.loads(await self._transport.request("GET", path))
+
+    async def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> tuple[list[Obj], int]:
+        """The objects of one namespace ("" = of all) and the revision they were read at."""
+        params = selector_parameters(labels, fields) | {"limit": str(LIST_PAGE)}
+        items: list[Obj] = []
+        while True:
+            data = await self._transport.request("GET", resource.path(namespace), params=params)
+            page: Obj = orjson.loads(data)
+            items += cast("list[Obj]", page["items"])
+            metadata = cast("Obj", page["metadata"])
+            if not metadata.get("continue"):
+                break
+            params["continue"] = str(metadata["continue"])
+        for item in items:  # a real API server leaves these out in lists of built-in kinds
+            item.setdefault("apiVersion", resource.api_version)
+            item.setdefault("kind", resource.kind)
+        return items, int(metadata.get("resourceVersion") or 0)
+
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        revision: int | None = None,
+        labels: str = "",
+        fields: str = "",
+    ) -> AsyncGenerator[WatchEvent, None]:
+        """Events of one connection, bookmarks included, until the server ends it.
+
+        `revision` None is a streaming list: first an ADDED for each object there is, then
+        the bookmark that `ends_initial_events`. Reconnecting is the caller's (`Informer`).
+        Errors: Expired when the revision is too old.
+        """
+        params = watch_parameters(revision, labels, fields)
+        lines = self._transport.lines(resource.path(namespace), params=params)
+        async with contextlib.aclosing(lines):
+            async for line in lines:
+                yield decode(line)
+
+    async def logs(
+        self,
+        name: str,
+        namespace: str = "",
+        *,
+        container: str = "",
+        follow: bool = False,
+        tail: int | None = None,
+        previous: bool = False,
+        timestamps: bool = False,
+        since_s: int | None = None,
+    ) -> AsyncGenerator[str, None]:
+        """Lines of a container's log; with `follow` until the container is done."""
+        params: dict[str, str] = {"follow": "true"} if follow else {}
+        if container:
+            params["container"] = container
+        if tail is not None:
+            params["tailLines"] = str(tail)
+        if previous:
+            params["previous"] = "true"
+        if timestamps:
+            params["timestamps"] = "true"
+        if since_s is not None:
+            params["sinceSeconds"] = str(since_s)
+        path = PODS.path(namespace or self.namespace, name, "log")
+        async with contextlib.aclosing(self.lines(path, params=params)) as lines:
+            async for line in lines:
+                yield line.decode(errors="replace")
+
+    def lines(
+        self, path: str, *, params: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Non-empty lines of any streamed GET, such as Mizzen's history."""
+        return self._transport.lines(path, params=params, headers={"Accept": "*/*"})
+
+    # -- writing ------------------------------------------------------------------
+
+    async def create(self, resource: Resource, obj: Obj) -> Obj:
+        typed = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
+        path = resource.path(self._namespace(resource, namespace_of(obj)))
+        return await self._write("POST", path, typed)
+
+    async def update(self, resource: Resource, obj: Obj, subresource: str = "") -> Obj:
+        namespace = self._namespace(resource, namespace_of(obj))
+        return await self._write("PUT", resource.path(namespace, name_of(obj), subresource), obj)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Any,
+        namespace: str = "",
+        *,
+        subresource: str = "",
+        type: PatchType = "merge",
+    ) -> Obj:
+        path = resource.path(self._namespace(resource, namespace), name, subresource)
+        return await self._write("PATCH", path, patch, _PATCH_TYPES[type])
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        grace_period_s: int | None = None,
+        propagation: str = "",
+        uid: str = "",
+        resource_version: str = "",
+    ) -> Obj:
+        """The object as marked for deletion, or a Status when it is gone at once."""
+        options: Obj = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        if grace_period_s is not None:
+            options["gracePeriodSeconds"] = grace_period_s
+        if propagation:
+            options["propagationPolicy"] = propagation
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        if uid or resource_version:
+            options["preconditions"] = {k: v for k, v in preconditions.items() if v}
+        path = resource.path(self._namespace(resource, namespace), name)
+        return await self._write("DELETE", path, options)
+
+    async def commit(self, operations: Sequence[Operation]) -> list[Obj]:
+        """Carries out all operations or none; the objects as written, in order.
+
+        One operation is an ordinary request, several are one Plan. On an API server without
+        Plans they are written one after the other and the first refusal stops the rest.
+        """
+        if not operations:
+            return []
+        if len(operations) > 1 and await self._serves_plans():
+            self._transport.counts["plans"] += 1
+            answer = await self._write("POST", PLANS.path(), plan_body(operations))
+            return list(answer["status"].get("results") or ())
+        return [await self._commit_one(operation) for operation in operations]
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> bytes:
+        """The body of any successful request, such as discovery, `/version` or `/readyz`."""
+        return await self._transport.request(
+            method,
+            path,
+            params=params,
+            body=body,
+            content_type=content_type,
+            headers={"Accept": accept},
+        )
+
+    async def _commit_one(self, operation: Operation) -> Obj:
+        if isinstance(operation, Create):
+            return await self.create(operation.resource, operation.object)
+        if isinstance(operation, Bind):
+            return await self._bind(operation)
+        if isinstance(operation, Patch):
+            return await self.patch(
+                operation.resource,
+                operation.name,
+                guarded_patch(operation),
+                operation.namespace,
+                subresource=operation.subresource,
+            )
+        return await self.delete(
+            operation.resource,
+            operation.name,
+            operation.namespace,
+            grace_period_s=operation.grace_period_s,
+            uid=operation.uid,
+            resource_version=operation.resource_version,
+        )
+
+    async def _bind(self, bind: Bind) -> Obj:
+        metadata = {"name": bind.name, "namespace": bind.namespace}
+        metadata |= {"uid": bind.uid} if bind.uid else {}
+        metadata |= {"resourceVersion": bind.resource_version} if bind.resource_version else {}
+        body: Obj = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": metadata,
+            "target": {"apiVersion": "v1", "kind": "Node", "name": bind.node},
+        }
+        return await self._write("POST", PODS.path(bind.namespace, bind.name, "binding"), body)
+
+    async def _serves_plans(self) -> bool:
+        """Whether this is Mizzen's own API server; asked once, discovery is the truth."""
+        if self._has_plans is None:
+            try:
+                data = await self._transport.request("GET", PLANS.prefix)
+            except NotFound:
+                self._has_plans = False
+            else:
+                served: Obj = orjson.loads(data)
+                names = {str(entry["name"]) for entry in served.get("resources") or ()}
+                self._has_plans = PLANS.plural in names
+        return self._has_plans
+
+    async def _write(
+        self, method: str, path: str, body: Any, content_type: str = "application/json"
+    ) -> Obj:
+        data = await self._transport.request(
+            method, path, body=orjson.dumps(body), content_type=content_type
+        )
+        return orjson.loads(data)
+
+    def _namespace(self, resource: Resource, namespace: str) -> str:
+        return (namespace or self.namespace) if resource.namespaced else ""
+
+
+def guarded_patch(operation: Patch) -> Obj:
+    """The merge patch with its preconditions, as a real API server checks them.
+
+    Source: apiserver `handlers/patch.go`: a resourceVersion or uid in the patch that differs
+    from the stored one is a Conflict.
+    """
+    if not operation.resource_version and not operation.uid:
+        return operation.patch
+    metadata = dict(operation.patch.get("metadata") or {})
+    if operation.resource_version:
+        metadata["resourceVersion"] = operation.resource_version
+    if operation.uid:
+        metadata["uid"] = operation.uid
+    return {**operation.patch, "metadata": metadata}

@@ -1,0 +1,170 @@
+"""Events (core/v1) about objects: repeats become counts, floods become sums, nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mizzen.base.clock import Clock, rfc3339
+from mizzen.base.errors import AlreadyExists, ApiError, NotFound, TooManyRequests, Unavailable
+from mizzen.base.objects import Obj, name_of, reference_to
+from mizzen.base.resources import EVENTS
+from mizzen.client.backoff import Backoff
+from mizzen.client.client import Client
+
+MESSAGE_CHARS_MAX = 1024  # as the API server allows
+SERIES_MAX = 2048  # distinct events remembered for counting
+WAITING_MAX = 512  # distinct events that wait to be written
+MESSAGES_PER_REASON_MAX = 10  # more of one object and reason are summed up in one event
+WRITES_PER_S = 20.0
+BURST = 50.0
+
+_SeriesKey = tuple[str, str, str, str]  # namespace, object's uid or "", type + reason, message
+
+
+@dataclass(slots=True)
+class _Series:
+    """One stored Event and what must be added to it."""
+
+    body: Obj
+    name: str = ""  # of the stored Event, "" before the first write
+    count: int = 0
+    messages: set[str] = field(default_factory=set[str])
+
+
+class EventRecorder:
+    """Writes Events in the background; `event` never waits and never fails.
+
+    The same message about the same object raises `count`. Beyond the bounds above further
+    events are summed up in one of the same reason (`count` tells how many), never dropped.
+    An Event that the server refuses is counted in `statistics()["refused"]`.
+    """
+
+    def __init__(self, client: Client, component: str, clock: Clock | None = None) -> None:
+        self._client = client
+        self._component = component
+        self._now_ns = clock.now_ns if clock is not None else time.time_ns
+        self._series: OrderedDict[_SeriesKey, _Series] = OrderedDict()
+        self._waiting: OrderedDict[_SeriesKey, _Series] = OrderedDict()
+        self._distinct: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
+        self._writer: asyncio.Task[None] | None = None
+        self._tokens = BURST
+        self._tokens_at = time.monotonic()
+        self._counts: Counter[str] = Counter()
+
+    def statistics(self) -> Mapping[str, int]:
+        return {"waiting": len(self._waiting), **self._counts}
+
+    def event(
+        self, obj: Obj, type: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Notes that `reason` happened to `obj`; must be called inside the event loop."""
+        self._counts["events"] += 1
+        reference = reference_to(obj)
+        namespace = str(reference.get("namespace") or "default")
+        uid = str(reference["uid"])
+        text = message[:MESSAGE_CHARS_MAX]
+        key: _SeriesKey = (namespace, uid, f"{type} {reason}", text)
+        if key not in self._series and self._is_flood(uid, f"{type} {reason}", text):
+            key = (namespace, uid, f"{type} {reason}", "")
+        if key not in self._waiting and len(self._waiting) >= WAITING_MAX:
+            key = (namespace, "", f"{type} {reason}", "")
+            self._counts["summed_up"] += 1
+        self._note(key, reference, type, reason, text)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._write_waiting())
+
+    async def flush(self) -> None:
+        """Waits until all that was noted is written (or refused)."""
+        while self._writer is not None and not self._writer.done():
+            await asyncio.wait((self._writer,))
+
+    def _is_flood(self, uid: str, kind: str, text: str) -> bool:
+        """Whether one object has had too many different messages of one reason."""
+        known = self._distinct.setdefault((uid, kind), set())
+        self._distinct.move_to_end((uid, kind))
+        if len(self._distinct) > SERIES_MAX:
+            self._distinct.popitem(last=False)
+        if text in known:
+            return False
+        if len(known) >= MESSAGES_PER_REASON_MAX:
+            return True
+        known.add(text)
+        return False
+
+    def _note(self, key: _SeriesKey, reference: Obj, type: str, reason: str, text: str) -> None:
+        now = rfc3339(self._now_ns())
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = _Series(self._body(reference, key[0], type, reason, now))
+            if len(self._series) > SERIES_MAX:
+                self._series.popitem(last=False)
+        self._series.move_to_end(key)
+        series.count += 1
+        series.body["message"] = text if key[3] else f"(combined from similar events): {text}"
+        series.body["lastTimestamp"] = now
+        series.body["count"] = series.count
+        self._waiting[key] = series
+
+    def _body(self, reference: Obj, namespace: str, type: str, reason: str, now: str) -> Obj:
+        return {
+            "metadata": {"namespace": namespace},
+            "involvedObject": reference,
+            "type": type,
+            "reason": reason,
+            "source": {"component": self._component},
+            "reportingComponent": self._component,
+            "firstTimestamp": now,
+        }
+
+    async def _write_waiting(self) -> None:
+        backoff = Backoff(first_s=0.1, max_s=10.0)
+        while self._waiting:
+            await self._take_token()
+            key, series = self._waiting.popitem(last=False)
+            try:
+                await self._write(series)
+                backoff.reset()
+            except (Unavailable, TooManyRequests):
+                self._waiting.setdefault(key, series)
+                self._waiting.move_to_end(key, last=False)
+                await asyncio.sleep(backoff.next_s())
+            except ApiError:
+                self._counts["refused"] += 1
+                self._series.pop(key, None)
+
+    async def _write(self, series: _Series) -> None:
+        self._counts["writes"] += 1
+        if series.name:
+            change = {name: series.body[name] for name in ("message", "lastTimestamp", "count")}
+            namespace = str(series.body["metadata"]["namespace"])
+            try:
+                await self._client.patch(EVENTS, series.name, change, namespace)
+            except NotFound:  # it expired; begin anew
+                series.name = ""
+                series.body["metadata"].pop("name")
+            else:
+                return
+        # A name of our own, so that a write without an answer is not written twice.
+        if not series.body["metadata"].get("name"):
+            self._counts["named"] += 1
+            unique = f"{self._now_ns() + self._counts['named']:x}"
+            about = str(series.body["involvedObject"]["name"])[:200]
+            series.body["metadata"]["name"] = f"{about}.{unique}"
+        with contextlib.suppress(AlreadyExists):
+            await self._client.create(EVENTS, series.body)
+        series.name = name_of(series.body)
+
+    async def _take_token(self) -> None:
+        """Waits while the burst is used up; tokens come back at WRITES_PER_S."""
+        now = time.monotonic()
+        self._tokens = min(BURST, self._tokens + (now - self._tokens_at) * WRITES_PER_S)
+        self._tokens_at = now
+        if self._tokens < 1:
+            await asyncio.sleep((1 - self._tokens) / WRITES_PER_S)
+        self._tokens -= 1

@@ -1,0 +1,176 @@
+"""A cache of one resource that follows the API server, and tells handlers what changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from mizzen.base.errors import ApiError, Expired, TooManyRequests, Unavailable
+from mizzen.base.objects import Key, Obj, key_of, revision_of
+from mizzen.base.resources import Resource
+from mizzen.client.backoff import Backoff
+from mizzen.client.client import Client
+from mizzen.client.watching import WatchEvent
+
+# A stream that lived for this long was no failure: the next one starts without delay.
+HEALTHY_S = 2.0
+Handler = Callable[[str, "Obj | None", Obj], None]
+
+
+class Informer:
+    """Keeps `objects` equal to the server's, by one streaming list and watches after it.
+
+    Handlers are called in order, without an await between cache and call, as
+    `fn(type, old, new)` with type ADDED, MODIFIED or DELETED; for DELETED `new` is the last
+    state. After a gap (410 Expired) the difference is told as the events that were missed.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+    ) -> None:
+        self.resource = resource
+        self.last_error: ApiError | None = None
+        self._client = client
+        self._namespace = namespace
+        self._labels = labels
+        self._fields = fields
+        self._objects: dict[Key, Obj] = {}
+        self._handlers: list[Handler] = []
+        self._synced = asyncio.Event()
+        self._revision: int | None = None  # None: a fresh list is due
+        self._streams_lists = True
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def objects(self) -> Mapping[Key, Obj]:
+        """The cache itself; never mutate it or what is in it."""
+        return self._objects
+
+    @property
+    def revision(self) -> int:
+        """The newest revision seen, 0 before the first list."""
+        return self._revision or 0
+
+    @property
+    def is_synced(self) -> bool:
+        return self._synced.is_set()
+
+    def statistics(self) -> Mapping[str, int]:
+        return {"objects": len(self._objects), **self._counts}
+
+    def add_handler(self, handler: Handler) -> None:
+        """Registers `handler`; objects already known are told to it as ADDED at once."""
+        self._handlers.append(handler)
+        for obj in list(self._objects.values()):
+            handler("ADDED", None, obj)
+
+    async def wait_synced(self) -> None:
+        """Returns once the cache has held everything there was at some moment."""
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Follows the server until cancelled; outages are waited out."""
+        backoff = Backoff()
+        while True:
+            began_s = asyncio.get_running_loop().time()
+            try:
+                await self._follow()
+            except Expired:
+                self._revision = None
+                self._counts["expired"] += 1
+            except ApiError as error:
+                self.last_error = error
+                self._counts["errors"] += 1
+                if self._refuses_streaming(error):
+                    self._streams_lists = False
+                    continue
+            if asyncio.get_running_loop().time() - began_s > HEALTHY_S:
+                backoff.reset()
+            await asyncio.sleep(backoff.next_s())
+
+    async def _follow(self) -> None:
+        if self._revision is None and not self._streams_lists:
+            items, revision = await self._client.list(
+                self.resource, self._namespace, labels=self._labels, fields=self._fields
+            )
+            self._replace(items, revision)
+        initial: list[Obj] | None = [] if self._revision is None else None
+        self._counts["watches"] += 1
+        events = self._client.watch(
+            self.resource,
+            self._namespace,
+            revision=self._revision,
+            labels=self._labels,
+            fields=self._fields,
+        )
+        async with contextlib.aclosing(events):
+            async for event in events:
+                self._counts["events"] += 1
+                if initial is None:
+                    self._apply(event)
+                elif event.ends_initial_events:
+                    self._replace(initial, revision_of(event.object))
+                    initial = None
+                elif event.type == "ADDED":
+                    initial.append(event.object)
+
+    def _refuses_streaming(self, error: ApiError) -> bool:
+        """A 4xx to the streaming list itself means the server lacks it: list, then watch."""
+        if self._revision is not None or not self._streams_lists:
+            return False
+        return error.code in (400, 405, 406, 422) and not isinstance(
+            error, (TooManyRequests, Unavailable)
+        )
+
+    def _apply(self, event: WatchEvent) -> None:
+        obj = event.object
+        self._revision = max(self._revision or 0, revision_of(obj))
+        if event.type == "BOOKMARK":
+            return
+        obj["metadata"].pop("managedFields", None)
+        key = key_of(obj)
+        old = self._objects.get(key)
+        if event.type == "DELETED":
+            self._objects.pop(key, None)
+            if old is not None:
+                self._tell("DELETED", old, obj)
+        elif old is None:
+            self._objects[key] = obj
+            self._tell("ADDED", None, obj)
+        elif revision_of(obj) > revision_of(old):
+            self._objects[key] = obj
+            self._tell("MODIFIED", old, obj)
+
+    def _replace(self, items: Iterable[Obj], revision: int) -> None:
+        """Makes the cache equal to a fresh list and tells the difference, deletions first."""
+        fresh: dict[Key, Obj] = {}
+        for obj in items:
+            obj["metadata"].pop("managedFields", None)
+            fresh[key_of(obj)] = obj
+        self._revision = revision
+        for key in [key for key in self._objects if key not in fresh]:
+            gone = self._objects.pop(key)
+            self._tell("DELETED", gone, gone)
+        for key, obj in fresh.items():
+            old = self._objects.get(key)
+            if old is None:
+                self._objects[key] = obj
+                self._tell("ADDED", None, obj)
+            elif revision_of(old) != revision_of(obj):
+                self._objects[key] = obj
+                self._tell("MODIFIED", old, obj)
+        self._counts["lists"] += 1
+        self.last_error = None
+        self._synced.set()
+
+    def _tell(self, type: str, old: Obj | None, new: Obj) -> None:
+        for handler in self._handlers:
+            handler(type, old, new)

@@ -1,0 +1,128 @@
+"""Kubeconfig files: where the server is, whom to trust, who we are.
+
+Source: client-go `tools/clientcmd/api/v1`. Left out: exec and auth-provider plug-ins,
+impersonation, proxies; a file that needs them is refused by name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from mizzen.base.errors import BadRequest
+
+_UNSUPPORTED = ("exec", "auth-provider", "username", "password")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Everything needed to talk to one API server; PEM contents, not paths."""
+
+    server: str  # "https://127.0.0.1:6443", no trailing slash
+    certificate_authority: str = ""
+    token: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+    namespace: str = "default"
+    tls_server_name: str = ""
+    verify: bool = True
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """TLS that trusts this connection's CA alone (the system's where none is named)."""
+        context = ssl.create_default_context(cadata=self.certificate_authority or None)
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.client_certificate:
+            # The ssl module loads key pairs from files only; this one is gone right after.
+            with tempfile.NamedTemporaryFile("w", suffix=".pem") as pair:
+                pair.write(f"{self.client_certificate}\n{self.client_key}\n")
+                pair.flush()
+                context.load_cert_chain(pair.name)
+        return context
+
+
+def load(path: Path, *, context: str = "") -> Connection:
+    """The connection that the file's current (or the named) context stands for.
+
+    Errors: BadRequest that names the file and what is wrong with it.
+    """
+    try:
+        raw: Any = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise BadRequest(f"kubeconfig {path} cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise BadRequest(f"kubeconfig {path} is not YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise BadRequest(f"kubeconfig {path} is not a mapping")
+    return from_mapping(cast("Mapping[str, Any]", raw), path, context=context)
+
+
+def from_mapping(config: Mapping[str, Any], path: Path, *, context: str = "") -> Connection:
+    """As `load`, from the parsed file; `path` resolves relative file names and names errors."""
+    wanted = context or str(config.get("current-context") or "")
+    chosen = _entry(config, path, "contexts", "context", wanted)
+    cluster = _entry(config, path, "clusters", "cluster", str(chosen.get("cluster") or ""))
+    user_name = str(chosen.get("user") or "")
+    user: Mapping[str, Any] = {}
+    if user_name:
+        user = _entry(config, path, "users", "user", user_name)
+    for field in _UNSUPPORTED:
+        if user.get(field):
+            raise BadRequest(
+                f"kubeconfig {path}: user {user_name!r} uses {field}; "
+                "only a token and client certificates are supported"
+            )
+    server = str(cluster.get("server") or "").rstrip("/")
+    if not server.startswith(("https://", "http://")):
+        raise BadRequest(f"kubeconfig {path}: server {server!r} is not an http(s) URL")
+    token = str(user.get("token") or "")
+    if not token and user.get("tokenFile"):
+        token = _read(path, str(user["tokenFile"])).strip()
+    return Connection(
+        server=server,
+        certificate_authority=_pem(cluster, "certificate-authority", path),
+        token=token,
+        client_certificate=_pem(user, "client-certificate", path),
+        client_key=_pem(user, "client-key", path),
+        namespace=str(chosen.get("namespace") or "default"),
+        tls_server_name=str(cluster.get("tls-server-name") or ""),
+        verify=not cluster.get("insecure-skip-tls-verify"),
+    )
+
+
+def _entry(
+    config: Mapping[str, Any], path: Path, section: str, field: str, name: str
+) -> Mapping[str, Any]:
+    entries: list[Mapping[str, Any]] = config.get(section) or []
+    for entry in entries:
+        if entry.get("name") == name:
+            return entry.get(field) or {}
+    known = ", ".join(str(entry.get("name")) for entry in entries) or "none"
+    raise BadRequest(f"kubeconfig {path}: no {field} named {name!r}; there are: {known}")
+
+
+def _pem(section: Mapping[str, Any], field: str, path: Path) -> str:
+    data = section.get(f"{field}-data")
+    if data:
+        try:
+            return base64.b64decode(str(data), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise BadRequest(f"kubeconfig {path}: {field}-data is not base64 PEM") from error
+    return _read(path, str(section[field])) if section.get(field) else ""
+
+
+def _read(path: Path, name: str) -> str:
+    target = path.parent / name
+    try:
+        return target.read_text()
+    except OSError as error:
+        raise BadRequest(f"kubeconfig {path}: {target} cannot be read: {error.strerror}") from error

@@ -1,0 +1,126 @@
+"""Leader election by a Lease: of several copies of a component one acts, the others wait.
+
+Source: client-go `tools/leaderelection`: the holder renews; others take over when the lease
+has not changed for its duration on *their* clock, so that clocks need not agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mizzen.base.clock import Clock, rfc3339_micro
+from mizzen.base.errors import ApiError, NotFound
+from mizzen.base.objects import Obj, revision_of
+from mizzen.base.resources import LEASES
+from mizzen.client.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseConfig:
+    """Whose lease, and how patient. `renew_s` must be well below `duration_s`."""
+
+    name: str
+    identity: str
+    namespace: str = "kube-system"
+    duration_s: float = 15.0
+    renew_s: float = 5.0
+
+
+class Elector:
+    """One candidate; `lead` runs the work for as long as the lease is held."""
+
+    def __init__(self, client: Client, clock: Clock, config: LeaseConfig) -> None:
+        self._client = client
+        self._clock = clock
+        self._config = config
+        self._seen_revision = -1
+        self._seen_at_ns = 0
+
+    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Waits for the lease, then runs `work` to its end; cancels it when the lease is lost.
+
+        Returns when the work is done (the lease is released) or the lease is lost.
+        """
+        while True:
+            if await self.try_acquire():
+                break
+            await asyncio.sleep(self._config.renew_s)
+        working = asyncio.ensure_future(work())
+        renewing = asyncio.ensure_future(self._renew_until_lost())
+        try:
+            await asyncio.wait((working, renewing), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+        finally:
+            for task in (working, renewing):
+                task.cancel()
+            await asyncio.gather(working, renewing, return_exceptions=True)
+            await self._release()
+
+    async def try_acquire(self) -> bool:
+        """One attempt to take or renew the lease; False while someone else holds it."""
+        config = self._config
+        try:
+            lease = await self._client.get(LEASES, config.name, config.namespace)
+        except NotFound:
+            spec = self._spec(transitions=0)
+            body: Obj = {
+                "metadata": {"name": config.name, "namespace": config.namespace},
+                "spec": spec,
+            }
+            return await self._wrote(self._client.create(LEASES, body))
+        except ApiError:
+            return False
+        held: Obj = lease.get("spec") or {}
+        holder = str(held.get("holderIdentity") or "")
+        if holder not in ("", config.identity) and not self._has_lapsed(lease):
+            return False
+        transitions = int(held.get("leaseTransitions") or 0) + (holder != config.identity)
+        fresh: Obj = {**lease, "spec": {**held, **self._spec(transitions)}}
+        if holder == config.identity:
+            fresh["spec"]["acquireTime"] = held.get("acquireTime")
+        return await self._wrote(self._client.update(LEASES, fresh))
+
+    def _has_lapsed(self, lease: Obj) -> bool:
+        now = self._clock.monotonic_ns()
+        if revision_of(lease) != self._seen_revision:
+            self._seen_revision = revision_of(lease)
+            self._seen_at_ns = now
+        held: Obj = lease.get("spec") or {}
+        seconds = float(held.get("leaseDurationSeconds") or 15)
+        return now - self._seen_at_ns >= seconds * 1e9
+
+    async def _renew_until_lost(self) -> None:
+        last_ns = self._clock.monotonic_ns()
+        while self._clock.monotonic_ns() - last_ns < self._config.duration_s * 1e9:
+            await asyncio.sleep(self._config.renew_s)
+            if await self.try_acquire():
+                last_ns = self._clock.monotonic_ns()
+
+    async def _release(self) -> None:
+        """Lets the next candidate in at once; if that fails the lease lapses by itself."""
+        with contextlib.suppress(ApiError):
+            lease = await self._client.get(LEASES, self._config.name, self._config.namespace)
+            if lease["spec"].get("holderIdentity") == self._config.identity:
+                lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+                await self._client.update(LEASES, lease)
+
+    def _spec(self, transitions: int) -> Obj:
+        now = rfc3339_micro(self._clock.now_ns())
+        return {
+            "holderIdentity": self._config.identity,
+            "leaseDurationSeconds": max(1, round(self._config.duration_s)),
+            "acquireTime": now,
+            "renewTime": now,
+            "leaseTransitions": transitions,
+        }
+
+    async def _wrote(self, write: Awaitable[Obj]) -> bool:
+        try:
+            await write
+        except ApiError:
+            return False
+        return True
