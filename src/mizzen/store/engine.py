@@ -1,0 +1,315 @@
+"""The one writer: stages transactions, commits them in groups, then lets them be seen.
+
+Order, which is the whole point: stage (preconditions, revisions) -> the log makes the group
+durable -> memory -> watchers -> the callers' futures. While one group is on its way to the
+disk the next one gathers, so a slow disk makes groups larger, not callers wait in line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+
+import orjson
+
+from mizzen.base.errors import AlreadyExists, Conflict, Expired, InsufficientStorage, NotFound
+from mizzen.store.log import Log
+from mizzen.store.state import State
+from mizzen.store.store import (
+    Counters,
+    Event,
+    EventType,
+    ObjectKey,
+    Page,
+    Put,
+    Record,
+    Remove,
+    Stored,
+    Subscription,
+    Write,
+)
+from mizzen.store.watchers import Watchers
+
+_REPLAY_EVENTS = 1024  # read from history at a time
+_GROUP_WRITES = 2048  # most writes that share one durable commit
+
+
+class _Transaction:
+    """Writes that stand or fall together, on their way to the disk."""
+
+    __slots__ = ("done", "events", "failed", "records", "rests_on")
+
+    def __init__(self, done: asyncio.Future[list[Stored]]) -> None:
+        self.done = done
+        self.events: list[Event] = []
+        self.records: list[Record] = []
+        self.rests_on: set[_Transaction] = set()  # pending ones whose objects it changed again
+        self.failed = False
+
+
+class Engine:
+    """`Store` over a `Log`; with an executor the log is written in its thread."""
+
+    def __init__(self, log: Log, executor: Executor | None) -> None:
+        self._log = log
+        self._executor = executor
+        revision, self._time_ns, objects = log.load()
+        self._state = State(revision)
+        self._state.load(objects)
+        self._assigned = revision
+        self._watchers = Watchers()
+        self._pending: dict[ObjectKey, tuple[Stored | None, _Transaction]] = {}
+        self._staged: list[_Transaction] = []
+        self._flusher: asyncio.Task[None] | None = None
+        self._counters = Counters()
+
+    # -- reading ----------------------------------------------------------------
+
+    @property
+    def revision(self) -> int:
+        return self._state.revision
+
+    @property
+    def oldest(self) -> int:
+        return self._log.oldest
+
+    def get(self, key: ObjectKey) -> Stored | None:
+        return self._state.get(key)
+
+    def peek(self, key: ObjectKey) -> Stored | None:
+        pending = self._pending.get(key)
+        return pending[0] if pending else self._state.get(key)
+
+    def list(
+        self,
+        resource: str,
+        namespace: str = "",
+        *,
+        after: tuple[str, str] | None = None,
+        limit: int = 0,
+        revision: int = 0,
+    ) -> Page:
+        return self._state.page(resource, namespace, after, limit, revision)
+
+    def resources(self) -> Sequence[str]:
+        return self._state.resources()
+
+    def history(self, since: int, limit: int) -> list[Record]:
+        self._check_age(since)
+        records = self._log.read(since, limit)
+        newest = self._state.revision  # the log may be ahead of what may be seen
+        while records and records[-1].revision > newest:
+            records.pop()
+        return records
+
+    def watch(self, resource: str, namespace: str = "", *, since: int) -> Subscription:
+        self._check_age(since)
+        replay = self._replay if since < self._state.revision else None
+        return self._watchers.add(resource, namespace, since, replay)
+
+    def statistics(self) -> Mapping[str, int]:
+        counters = self._counters
+        return {
+            "revision": self.revision,
+            "oldest_revision": self.oldest,
+            "commits": counters.commits,
+            "transactions": counters.transactions,
+            "writes": counters.writes,
+            "commit_ns": counters.commit_ns,
+            "failures": counters.failures,
+            "watchers": len(self._watchers),
+            "watchers_cut": self._watchers.cut,
+        }
+
+    # -- writing ----------------------------------------------------------------
+
+    def commit(
+        self, writes: Sequence[Write], *, identity: str, now_ns: int, plan: str = ""
+    ) -> asyncio.Future[list[Stored]]:
+        assert writes, "a transaction without writes"
+        assert len({write.key for write in writes}) == len(writes), "one write per object"
+        befores = [self._check(write) for write in writes]
+        transaction = _Transaction(asyncio.get_running_loop().create_future())
+        self._time_ns = max(self._time_ns, now_ns)
+        for write, before in zip(writes, befores, strict=True):
+            self._stage(transaction, write, before, identity, plan)
+        self._staged.append(transaction)
+        if self._flusher is None:
+            self._flusher = asyncio.get_running_loop().create_task(self._flush())
+        return transaction.done
+
+    async def close(self) -> None:
+        while self._flusher is not None:
+            await asyncio.wait([self._flusher])
+        self._log.close()
+
+    def _check(self, write: Write) -> Stored | None:
+        """The object before this write. Errors: AlreadyExists, NotFound, Conflict."""
+        before = self.peek(write.key)
+        name = f'{write.key.resource} "{write.key.name}"'
+        if before is None:
+            if write.expect or write.uid or isinstance(write, Remove):
+                raise NotFound(f"{name} not found", kind=write.key.resource, name=write.key.name)
+            return None
+        if write.expect == 0:
+            raise AlreadyExists(
+                f"{name} already exists", kind=write.key.resource, name=write.key.name
+            )
+        stale = write.expect is not None and write.expect != before.revision
+        if stale or (write.uid and before.object()["metadata"].get("uid") != write.uid):
+            raise Conflict(
+                f"Operation cannot be fulfilled on {name}: the object has been modified; "
+                "please apply your changes to the latest version and try again",
+                kind=write.key.resource,
+                name=write.key.name,
+            )
+        return before
+
+    def _stage(
+        self,
+        transaction: _Transaction,
+        write: Write,
+        before: Stored | None,
+        identity: str,
+        plan: str,
+    ) -> None:
+        self._assigned += 1
+        write.object["metadata"]["resourceVersion"] = str(self._assigned)
+        # orjson's own buffer is several times the text; the copy has its exact size.
+        data = bytes(memoryview(orjson.dumps(write.object)))
+        stored = Stored(write.key, self._assigned, data)
+        kind: EventType
+        if isinstance(write, Put):
+            kind = "MODIFIED" if before else "ADDED"
+        else:
+            kind = "DELETED"
+        transaction.events.append(Event(kind, stored, before))
+        transaction.records.append(
+            Record(
+                self._assigned,
+                self._time_ns,
+                identity,
+                write.verb,
+                write.key,
+                plan,
+                kind,
+                before.revision if before else 0,
+                data,
+            )
+        )
+        waiting = self._pending.get(write.key)
+        if waiting is not None:
+            transaction.rests_on.add(waiting[1])
+        self._pending[write.key] = (None if kind == "DELETED" else stored, transaction)
+
+    async def _flush(self) -> None:
+        """Commits groups until nothing is staged."""
+        await asyncio.sleep(0)  # let this tick's other writers join the group
+        while self._staged:
+            group: list[_Transaction] = []
+            size = 0
+            while self._staged and size < _GROUP_WRITES:
+                group.append(self._staged.pop(0))
+                size += len(group[-1].records)
+            try:
+                stored = await self._persist([t.records for t in group])
+            except OSError as error:
+                self._give_up(group + self._staged, error)
+                break
+            self._settle(group, stored)
+        self._flusher = None
+
+    async def _persist(self, transactions: list[list[Record]]) -> list[bool]:
+        began = time.perf_counter_ns()
+        if self._executor is None:
+            stored = self._log.append(transactions)
+        else:
+            loop = asyncio.get_running_loop()
+            stored = await loop.run_in_executor(self._executor, self._log.append, transactions)
+        self._counters.commits += 1
+        self._counters.commit_ns += time.perf_counter_ns() - began
+        return stored
+
+    def _settle(self, group: list[_Transaction], stored: list[bool]) -> None:
+        """Memory, then watchers, then callers. Invariant: the log kept no transaction that
+        rests on one it refused (`Log.append` stops a group at the first refusal)."""
+        for transaction, kept in zip(group, stored, strict=True):
+            transaction.failed = not kept
+        for transaction in group:
+            if not transaction.failed:
+                for event in transaction.events:
+                    self._state.apply(event)
+                self._counters.transactions += 1
+                self._counters.writes += len(transaction.events)
+            self._forget(transaction)
+        for transaction in group:
+            if not transaction.failed:
+                self._watchers.notify(transaction.events)
+        for transaction in group:
+            if transaction.failed:
+                self._refuse(transaction)
+            elif not transaction.done.done():
+                transaction.done.set_result([event.stored for event in transaction.events])
+        self._refuse_dependants()
+
+    def _refuse_dependants(self) -> None:
+        """Staged transactions that rest on a refused one can never hold."""
+        kept: list[_Transaction] = []
+        for transaction in self._staged:
+            if any(other.failed for other in transaction.rests_on):
+                transaction.failed = True
+                self._forget(transaction)
+                self._refuse(transaction)
+            else:
+                kept.append(transaction)
+        self._staged = kept
+
+    def _forget(self, transaction: _Transaction) -> None:
+        for event in transaction.events:
+            pending = self._pending.get(event.key)
+            if pending is not None and pending[1] is transaction:
+                del self._pending[event.key]
+
+    def _refuse(self, transaction: _Transaction) -> None:
+        self._counters.failures += 1
+        if not transaction.done.done():
+            transaction.done.set_exception(
+                InsufficientStorage(
+                    "the disk of the store is full: nothing of this request was written; "
+                    "free some space and try again"
+                )
+            )
+
+    def _give_up(self, group: list[_Transaction], error: OSError) -> None:
+        """The log broke. What was in flight has an unknown fate; the process must restart."""
+        self._staged = []
+        for transaction in group:
+            transaction.failed = True
+            self._forget(transaction)
+            if not transaction.done.done():
+                transaction.done.set_exception(error)
+
+    # -- history ----------------------------------------------------------------
+
+    def _check_age(self, since: int) -> None:
+        if since < self.oldest:
+            raise Expired(
+                f"too old resource version: {since} ({self.oldest}): history begins after "
+                f"revision {self.oldest}"
+            )
+
+    def _replay(self, since: int) -> list[Event]:
+        """The next visible events after `since`; empty once the watcher has caught up."""
+        if since >= self._state.recent_since:
+            return [event for event in self._state.recent if event.revision > since]
+        return [self._event(record) for record in self.history(since, _REPLAY_EVENTS)]
+
+    def _event(self, record: Record) -> Event:
+        previous: Stored | None = None
+        if record.previous:
+            older = self._log.find(record.previous)
+            if older is not None:
+                previous = Stored(older.key, older.revision, older.data)
+        return Event(record.type, Stored(record.key, record.revision, record.data), previous)

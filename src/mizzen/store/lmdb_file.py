@@ -1,0 +1,90 @@
+# pyright: basic
+"""A typed, narrow view of py-lmdb, which has no stubs."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import lmdb
+
+MAP_BYTES = 16 << 30  # address space, not disk or memory; the file grows as it is written
+_CHUNK = 512
+
+
+class NoRoom(Exception):
+    """The disk (or the map) is full; the transaction was dropped whole."""
+
+
+class LmdbFile:
+    """Named tables of sorted keys; table "" is the unnamed main one."""
+
+    def __init__(self, path: Path, tables: Sequence[str]) -> None:
+        self._env = lmdb.open(
+            str(path), map_size=MAP_BYTES, max_dbs=len(tables), readahead=False, mode=0o600
+        )
+        self._tables = {name: self._env.open_db(name.encode()) for name in tables}
+        self._tables[""] = None
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        with self._env.begin(db=self._tables[table]) as transaction:
+            return transaction.get(key)
+
+    def first(self, table: str) -> tuple[bytes, bytes] | None:
+        with self._env.begin(db=self._tables[table]) as transaction:
+            cursor = transaction.cursor()
+            return (cursor.key(), cursor.value()) if cursor.first() else None
+
+    def last(self, table: str) -> tuple[bytes, bytes] | None:
+        with self._env.begin(db=self._tables[table]) as transaction:
+            cursor = transaction.cursor()
+            return (cursor.key(), cursor.value()) if cursor.last() else None
+
+    def count(self, table: str) -> int:
+        with self._env.begin() as transaction:
+            return transaction.stat(self._tables[table])["entries"]
+
+    def scan(self, table: str, start: bytes, limit: int) -> Iterator[tuple[bytes, bytes]]:
+        """Entries from `start` on, `limit` of them (0: all), in short read transactions."""
+        left = limit
+        while True:
+            want = min(left, _CHUNK) if limit else _CHUNK
+            chunk: list[tuple[bytes, bytes]] = []
+            with self._env.begin(db=self._tables[table]) as transaction:
+                cursor = transaction.cursor()
+                if cursor.set_range(start):
+                    for entry in cursor:
+                        chunk.append(entry)
+                        if len(chunk) == want:
+                            break
+            yield from chunk
+            left -= len(chunk)
+            if len(chunk) < want or (limit and left <= 0):
+                return
+            start = chunk[-1][0] + b"\0"
+
+    def write(
+        self,
+        puts: Sequence[tuple[str, bytes, bytes | None]],
+        deletes: Sequence[tuple[str, bytes]],
+    ) -> None:
+        """One transaction, on disk when this returns; a put of None deletes. Errors: NoRoom."""
+        try:
+            with self._env.begin(write=True) as transaction:
+                for table, key, value in puts:
+                    if value is None:
+                        transaction.delete(key, db=self._tables[table])
+                    else:
+                        transaction.put(key, value, db=self._tables[table])
+                for table, key in deletes:
+                    transaction.delete(key, db=self._tables[table])
+        except (lmdb.MapFullError, lmdb.DiskError) as error:
+            raise NoRoom(str(error)) from error
+        except lmdb.Error as error:
+            if "No space left" in str(error) or "Disk quota" in str(error):
+                raise NoRoom(str(error)) from error
+            raise OSError(errno.EIO, f"the store cannot be written: {error}") from error
+
+    def close(self) -> None:
+        self._env.close()

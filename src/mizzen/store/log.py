@@ -1,0 +1,84 @@
+"""Where transactions become durable and history is read from."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from mizzen.store.store import Record, Stored
+
+
+class Log(Protocol):
+    """The durable part of a store: current objects and history, changed one transaction at a time."""
+
+    @property
+    def oldest(self) -> int:
+        """History holds every record after this revision."""
+        ...
+
+    def load(self) -> tuple[int, int, Iterable[Stored]]:
+        """(newest revision, its time in ns, all objects)."""
+        ...
+
+    def append(self, transactions: Sequence[Sequence[Record]]) -> list[bool]:
+        """Makes each transaction durable or not, whole; says which. May block.
+
+        A False means there was no room for it; everything else raises.
+        """
+        ...
+
+    def read(self, since: int, limit: int) -> list[Record]:
+        """Up to `limit` records after `since`, oldest first."""
+        ...
+
+    def find(self, revision: int) -> Record | None: ...
+
+    def close(self) -> None: ...
+
+
+class MemoryLog:
+    """A log that forgets when the process ends: for tests and simulations."""
+
+    def __init__(self, keep: int) -> None:
+        self._records: deque[Record] = deque()
+        self._keep = keep
+        self._oldest = 0
+
+    @property
+    def oldest(self) -> int:
+        return self._oldest
+
+    def load(self) -> tuple[int, int, Iterable[Stored]]:
+        return 0, 0, ()
+
+    def append(self, transactions: Sequence[Sequence[Record]]) -> list[bool]:
+        for records in transactions:
+            self._records.extend(records)
+        while len(self._records) > self._keep:
+            self._oldest = self._records.popleft().revision
+        return [True] * len(transactions)
+
+    def read(self, since: int, limit: int) -> list[Record]:
+        start = self._index_after(since)
+        end = min(start + limit, len(self._records))
+        return [self._records[index] for index in range(start, end)]
+
+    def find(self, revision: int) -> Record | None:
+        index = self._index_after(revision - 1)
+        if index < len(self._records) and self._records[index].revision == revision:
+            return self._records[index]
+        return None
+
+    def close(self) -> None:
+        pass
+
+    def _index_after(self, revision: int) -> int:
+        low, high = 0, len(self._records)
+        while low < high:
+            middle = (low + high) // 2
+            if self._records[middle].revision <= revision:
+                low = middle + 1
+            else:
+                high = middle
+        return low

@@ -1,0 +1,124 @@
+"""The objects of a store in memory, and what they were a little while ago."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from mizzen.base.errors import Expired
+from mizzen.store.store import RECENT_EVENTS, Event, ObjectKey, Page, Stored
+
+_Place = tuple[str, str]  # namespace, name
+
+
+class _Table:
+    """The objects of one resource, with their keys in order."""
+
+    __slots__ = ("objects", "order")
+
+    def __init__(self) -> None:
+        self.objects: dict[_Place, Stored] = {}
+        self.order: list[_Place] = []
+
+    def put(self, stored: Stored) -> None:
+        place = (stored.key.namespace, stored.key.name)
+        if place not in self.objects:
+            insort(self.order, place)
+        self.objects[place] = stored
+
+    def remove(self, place: _Place) -> None:
+        if self.objects.pop(place, None) is not None:
+            del self.order[bisect_left(self.order, place)]
+
+    def places(self, namespace: str) -> Sequence[_Place]:
+        if not namespace:
+            return self.order
+        low = bisect_left(self.order, (namespace, ""))
+        return self.order[low : bisect_left(self.order, (namespace + "\0", ""))]
+
+
+class State:
+    """Current objects plus the newest events, by which older revisions can be told."""
+
+    def __init__(self, revision: int = 0) -> None:
+        self.revision = revision
+        self.recent: deque[Event] = deque(maxlen=RECENT_EVENTS)
+        self.recent_since = revision  # `recent` holds every event after this revision
+        self._tables: dict[str, _Table] = {}
+
+    def load(self, objects: Iterable[Stored]) -> None:
+        """Fills an empty state. Keys must come in order."""
+        for stored in objects:
+            table = self._table(stored.key.resource)
+            place = (stored.key.namespace, stored.key.name)
+            table.objects[place] = stored
+            table.order.append(place)
+        for table in self._tables.values():
+            table.order.sort()
+
+    def get(self, key: ObjectKey) -> Stored | None:
+        table = self._tables.get(key[0])
+        return table.objects.get(key[1:]) if table else None
+
+    def resources(self) -> list[str]:
+        return list(self._tables)
+
+    def apply(self, event: Event) -> None:
+        """Makes one durable write visible."""
+        assert event.revision > self.revision, "revisions only grow"
+        table = self._table(event.key.resource)
+        if event.type == "DELETED":
+            table.remove((event.key.namespace, event.key.name))
+        else:
+            table.put(event.stored)
+        if len(self.recent) == RECENT_EVENTS:
+            self.recent_since = self.recent[0].revision
+        self.recent.append(event)
+        self.revision = event.revision
+
+    def page(
+        self, resource: str, namespace: str, after: _Place | None, limit: int, revision: int
+    ) -> Page:
+        """Part of a list as it was at `revision` (0: as it is)."""
+        table = self._tables.get(resource)
+        objects = table.objects if table else {}
+        places: Sequence[_Place] = table.places(namespace) if table else ()
+        if revision and revision != self.revision:
+            changed = self._undo(resource, namespace, revision)
+            if changed:
+                objects = {place: objects[place] for place in places}
+                for place, stored in changed.items():
+                    if stored is None:
+                        objects.pop(place, None)
+                    else:
+                        objects[place] = stored
+                places = sorted(objects)
+        start = bisect_right(places, after) if after else 0
+        end = start + limit if limit else len(places)
+        items = [objects[place] for place in places[start:end]]
+        remaining = max(0, len(places) - end)
+        rest = places[end - 1] if remaining else None
+        return Page(items, revision or self.revision, rest, remaining)
+
+    def _undo(self, resource: str, namespace: str, revision: int) -> dict[_Place, Stored | None]:
+        """What the objects written after `revision` were at that moment."""
+        if revision < self.recent_since:
+            raise Expired(
+                f"revision {revision} is too old to list: the oldest that can still be told is "
+                f"{self.recent_since}; list again without resourceVersion or continue"
+            )
+        changed: dict[_Place, Stored | None] = {}
+        for event in reversed(self.recent):
+            if event.revision <= revision:
+                break
+            key = event.key
+            if key.resource == resource and (not namespace or key.namespace == namespace):
+                changed[(key.namespace, key.name)] = event.previous
+        return changed
+
+    def _table(self, resource: str) -> _Table:
+        table = self._tables.get(resource)
+        if table is None:
+            table = self._tables[resource] = _Table()
+        return table

@@ -1,0 +1,226 @@
+"""What a store is: values that go in and out, and the protocol both backends keep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+import orjson
+
+from mizzen.base.objects import Obj
+
+EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+
+HISTORY_REVISIONS = 200_000  # revisions kept for watches, `why` and replays
+RECENT_EVENTS = 4096  # newest events kept decoded in memory; older ones are read from history
+QUEUE_EVENTS = 8192  # events a watcher may lag behind before it is cut
+
+
+class ObjectKey(NamedTuple):
+    """`resource` is "pods" or "jobs.batch"; `namespace` is "" for cluster-scoped objects."""
+
+    resource: str
+    namespace: str
+    name: str
+
+
+class Stored:
+    """One object as stored: its JSON, in bytes of exact size, and the revision that wrote it."""
+
+    __slots__ = ("data", "key", "revision")
+
+    def __init__(self, key: ObjectKey, revision: int, data: bytes) -> None:
+        self.key = key
+        self.revision = revision
+        self.data = data
+
+    def object(self) -> Obj:
+        """A fresh copy that the caller may change (parsing is cheaper than deepcopy)."""
+        return orjson.loads(self.data)
+
+
+class Event:
+    """One committed write, as watchers see it.
+
+    `stored` is the object after the write (for DELETED: its last form, with the revision of
+    the deletion); `previous` the one before, None also when history no longer has it.
+    `cache` is the watchers' own: what they made of this event, by class of watcher.
+    """
+
+    __slots__ = ("_object", "cache", "previous", "stored", "type")
+
+    def __init__(self, type: EventType, stored: Stored, previous: Stored | None) -> None:
+        self.type: EventType = type
+        self.stored = stored
+        self.previous = previous
+        self.cache: dict[Any, Any] = {}
+        self._object: Obj | None = None
+
+    @property
+    def revision(self) -> int:
+        return self.stored.revision
+
+    @property
+    def key(self) -> ObjectKey:
+        return self.stored.key
+
+    def object(self) -> Obj:
+        """The parsed object, shared by all watchers: never change it."""
+        if self._object is None:
+            self._object = self.stored.object()
+        return self._object
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Create or replace. The store takes `object` over and sets its resourceVersion.
+
+    `expect`: None = no check, 0 = must not exist, else the revision it must have.
+    """
+
+    key: ObjectKey
+    object: Obj
+    verb: str
+    expect: int | None = None
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete; `object` is its last form, which watchers and history get."""
+
+    key: ObjectKey
+    object: Obj
+    verb: str = "delete"
+    expect: int | None = None
+    uid: str = ""
+
+
+Write = Put | Remove
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of history. `data` is the object after the write as JSON."""
+
+    revision: int
+    time_ns: int
+    identity: str
+    verb: str
+    key: ObjectKey
+    plan: str
+    type: EventType
+    previous: int  # revision of the object before this write, 0 = it did not exist
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a list, all of it as of `revision`; `rest` is None on the last page."""
+
+    items: Sequence[Stored]
+    revision: int
+    rest: tuple[str, str] | None = None  # namespace and name of the last item, to go on after
+    remaining: int = 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """What `statistics()` tells: counts since the start, times in nanoseconds."""
+
+    commits: int = 0
+    transactions: int = 0
+    writes: int = 0
+    commit_ns: int = 0
+    failures: int = 0
+    watchers_cut: int = 0
+    extra: dict[str, int] = field(default_factory=dict[str, int])
+
+
+class Subscription(Protocol):
+    """A watcher's place in the stream of events."""
+
+    async def next_batch(self) -> list[Event]:
+        """All events since the last call, at least one. Errors: Expired once cut as too slow."""
+        ...
+
+    def take_nowait(self) -> list[Event]:
+        """What has come meanwhile, perhaps nothing."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """Everything the API server asks of a store.
+
+    Plain calls see durable state only. All calls are made on one event loop.
+    """
+
+    @property
+    def revision(self) -> int:
+        """The newest visible revision."""
+        ...
+
+    @property
+    def oldest(self) -> int:
+        """Watches and history may start after this revision, or later."""
+        ...
+
+    def get(self, key: ObjectKey) -> Stored | None: ...
+
+    def peek(self, key: ObjectKey) -> Stored | None:
+        """Like get, but sees writes that are still on their way to the disk.
+
+        For read-modify-write: a commit made in the same tick rests on what was peeked.
+        """
+        ...
+
+    def list(
+        self,
+        resource: str,
+        namespace: str = "",
+        *,
+        after: tuple[str, str] | None = None,
+        limit: int = 0,
+        revision: int = 0,
+    ) -> Page:
+        """Objects in order of namespace and name; `revision` 0 means now.
+
+        Errors: Expired when that revision can no longer be told.
+        """
+        ...
+
+    def resources(self) -> Sequence[str]:
+        """Every resource that has an object or had one since the start."""
+        ...
+
+    def commit(
+        self, writes: Sequence[Write], *, identity: str, now_ns: int, plan: str = ""
+    ) -> asyncio.Future[list[Stored]]:
+        """All of the writes or none. The future is done once they are on disk and visible.
+
+        Each write gets its own revision, in order. Errors: Conflict, AlreadyExists or NotFound
+        at once when a precondition fails (pending writes count); InsufficientStorage through
+        the future.
+        """
+        ...
+
+    def watch(self, resource: str, namespace: str = "", *, since: int) -> Subscription:
+        """Events after revision `since`; resource "" means all of them.
+
+        Errors: Expired when `since` lies before what history has.
+        """
+        ...
+
+    def history(self, since: int, limit: int) -> list[Record]:
+        """Up to `limit` records after `since`, oldest first. Errors: Expired."""
+        ...
+
+    def statistics(self) -> Mapping[str, int]: ...
+
+    async def close(self) -> None:
+        """Waits for what is on its way to the disk."""
+        ...
