@@ -1,0 +1,66 @@
+"""What every verb is given: its arguments, the instance, and ways to reach it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mizzen.cli.exits import NOT_RUNNING, CliError
+
+if TYPE_CHECKING:
+    from mizzen.client.client import Client
+    from mizzen.compose.state import InstanceState
+    from mizzen.host.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    args: Namespace
+
+    @property
+    def home(self) -> Home:
+        from mizzen.host.home import Home
+
+        return Home.locate(self.args.home, os.environ)
+
+    @property
+    def namespace(self) -> str:
+        return str(self.args.namespace)
+
+    def running(self) -> InstanceState:
+        """The running instance. Errors: CliError saying how to start it."""
+        from mizzen.compose.state import running_instance
+
+        home = self.home
+        state = running_instance(home)
+        if state is None:
+            flag = f" --home {home.root}" if self.args.home else ""
+            raise CliError(
+                f"mizzen is not running (home {home.root}): start it with "
+                f"`mizzen up --detach{flag}`",
+                NOT_RUNNING,
+            )
+        return state
+
+    def with_client(self, action: Callable[[Client], Coroutine[None, None, int]]) -> int:
+        """Runs `action` with a connection to the running instance as its user."""
+        self.running()
+        import asyncio
+
+        from mizzen.client.client import Client
+
+        async def main() -> int:
+            path = self.home.kubeconfig
+            async with Client.from_kubeconfig(path, user_agent="mizzen-cli") as client:
+                return await action(client)
+
+        return asyncio.run(main())
+
+
+def say(text: str = "") -> None:
+    """A line of progress: for people, on standard error, so that data stays alone."""
+    print(text, file=sys.stderr, flush=True)

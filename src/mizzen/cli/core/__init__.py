@@ -1,0 +1,1 @@
+"""What the verbs say, as pure functions over API objects."""

@@ -1,0 +1,138 @@
+"""The `mizzen` command: finds the verb, runs it, turns every failure into one line."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import mizzen
+from mizzen.base.errors import ApiError
+from mizzen.cli import exits, verb
+from mizzen.cli.context import Context
+from mizzen.cli.exits import CliError
+from mizzen.cli.output import FORMATS
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors in our form: one line that says what to type next."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"mizzen: {message}; see `{self.prog} --help`", file=sys.stderr)
+        raise SystemExit(exits.USAGE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code (see `exits`)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except CliError as error:
+        return _fail(str(error), error.code)
+    except ApiError as error:
+        return _fail(error.message, exits.code_of(error))
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; nothing more can be written anywhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return exits.OK
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}", exits.FAILED)
+    except Exception as error:  # noqa: BLE001 - a bug: users get one line, the trace goes to a file
+        return _report_bug(error)
+
+
+def build_parser(chosen: Iterable[str]) -> Parser:
+    """The parser with these verbs; all of them for help and completion, else only the one."""
+    codes = "\n".join(f"  {code:<4} {meaning}" for code, meaning in exits.MEANINGS)
+    parser = Parser(
+        prog="mizzen",
+        description="An AI-native control plane that speaks Kubernetes, on this machine.",
+        epilog=f"exit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mizzen {mizzen.__version__}")
+    parser.add_argument("--home", metavar="DIR", help=_HOME_HELP)
+    words = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    for name in chosen:
+        _add_verb(words, verb.load(name))
+    return parser
+
+
+_HOME_HELP = "keep everything of this instance under DIR (default: $MIZZEN_HOME, else XDG folders)"
+
+
+def _add_verb(words: argparse._SubParsersAction[Parser], entry: verb.Verb) -> None:  # pyright: ignore[reportPrivateUsage]
+    parser = words.add_parser(
+        entry.name,
+        help=entry.summary,
+        description=entry.summary[0].upper() + entry.summary[1:] + ".",
+        epilog="example:\n  " + entry.example.replace("\n", "\n  "),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help=_HOME_HELP)
+    if entry.prints_data:
+        parser.add_argument(
+            "-o", "--output", choices=FORMATS, default="table", help="how to print (table)"
+        )
+    if entry.namespaced:
+        parser.add_argument(
+            "-n", "--namespace", default="default", metavar="NS", help="namespace (default)"
+        )
+    entry.configure(parser)
+    parser.set_defaults(entry=entry)
+
+
+def _run(words: list[str]) -> int:
+    known = verb.names()
+    typed = _typed_verb(words)
+    if typed is not None and typed not in known:
+        close = difflib.get_close_matches(typed, known, n=1, cutoff=0.6)
+        hint = f"did you mean `mizzen {close[0]}`?" if close else "see `mizzen --help`"
+        raise CliError(f"unknown command {typed!r}; {hint}", exits.USAGE)
+    parser = build_parser(known if typed is None else [typed])
+    args = parser.parse_args(words)
+    if args.verb is None:
+        parser.print_help()
+        return exits.USAGE if words else exits.OK
+    entry: verb.Verb = args.entry
+    return entry.run(Context(args))
+
+
+def _typed_verb(words: Sequence[str]) -> str | None:
+    """The first word that is neither an option nor --home's value."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--home":
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"mizzen: {message}", file=sys.stderr)
+    return code
+
+
+def _report_bug(error: Exception) -> int:
+    trace = Path(os.environ.get("TMPDIR") or "/tmp") / f"mizzen-error-{os.getpid()}.txt"
+    trace.write_text("".join(traceback.format_exception(error)))
+    return _fail(
+        f"internal error: {type(error).__name__}: {error} (a bug; details in {trace})",
+        exits.FAILED,
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,63 @@
+"""Data on standard output: as a table for people, as JSON, YAML or names for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+FORMATS = ("table", "json", "yaml", "name")
+Row = Mapping[str, Any]
+
+
+def emit(form: str, data: Sequence[Row], columns: Sequence[tuple[str, str]], name: str) -> None:
+    """Prints rows. `columns`: heading and key, for tables; `name`: the key that -o name prints."""
+    if form == "table":
+        print(table([heading for heading, _ in columns], cells(data, columns)))
+    elif form == "name":
+        for row in data:
+            print(row[name])
+    else:
+        print(document(form, list(data)))
+
+
+def document(form: str, value: Any) -> str:
+    """JSON or YAML text of any plain value."""
+    if form == "json":
+        return json.dumps(value, indent=2)
+    import yaml
+
+    return yaml.safe_dump(value, sort_keys=False).rstrip()
+
+
+def cells(data: Sequence[Row], columns: Sequence[tuple[str, str]]) -> list[list[str]]:
+    return [[_cell(row.get(key)) for _, key in columns] for row in data]
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns padded to their widest cell, three spaces apart, as kubectl prints them."""
+    lines = [list(headings), *[list(row) for row in rows]]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+    padded = ("   ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def age(seconds: float) -> str:
+    """As kubectl says it: 12s, 5m, 3h, 2d."""
+    whole = max(0, int(seconds))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if whole >= 2 * size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
+def mebibytes(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB"
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in cast("list[Any]", value))
+    return str(value)

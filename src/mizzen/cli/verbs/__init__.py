@@ -1,0 +1,1 @@
+"""One verb per module, found by its file name; each defines `VERB`."""

@@ -1,0 +1,78 @@
+"""`mizzen up`"""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+
+from mizzen.cli.context import Context
+from mizzen.cli.exits import FAILED, CliError
+from mizzen.cli.verb import Verb
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "-d", "--detach", action="store_true", help="leave it running in the background"
+    )
+    parser.add_argument(
+        "--listen", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--port", type=_port, help="port of the Kubernetes API (default: 7443 or a free one)"
+    )
+    parser.add_argument(
+        "--gateway-port", type=_port, help="port of the OpenAI API (default: 7480 or a free one)"
+    )
+    parser.add_argument(
+        "--simulated-devices", type=_count, metavar="N", help="pretend to have N accelerators"
+    )
+
+
+def run(context: Context) -> int:
+    from mizzen.compose import start
+    from mizzen.compose.banner import ready_text
+    from mizzen.compose.settings import BadSettings, Wishes
+    from mizzen.host.clock import RealClock
+    from mizzen.host.ports import PortTaken
+
+    began = time.monotonic()
+    args, home = context.args, context.home
+    wishes = Wishes(args.listen, args.port, args.gateway_port, args.simulated_devices)
+    try:
+        settings, lock = start.prepare(home, wishes, RealClock())
+    except start.AlreadyRunning:
+        raise CliError(
+            f"mizzen already runs (home {home.root}): see `mizzen status`, or stop it with "
+            "`mizzen down`"
+        ) from None
+    except (PortTaken, BadSettings) as error:
+        raise CliError(str(error)) from error
+    if not args.detach:
+        start.become_supervisor(home, lock)
+    try:
+        start.start_detached(home, lock)
+    except start.DoesNotStart as error:
+        raise CliError(str(error), FAILED) from error
+    print(ready_text(home, settings, time.monotonic() - began, foreground=False))
+    return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise ArgumentTypeError(f"{text!r} is not a port; choose 1 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) > 100_000:
+        raise ArgumentTypeError(f"{text!r} is not a number from 0 to 100000")
+    return int(text)
+
+
+VERB = Verb(
+    name="up",
+    summary="start the control plane on this machine",
+    example="mizzen up --detach\nmizzen up --home ./scratch --port 7500",
+    configure=configure,
+    run=run,
+)

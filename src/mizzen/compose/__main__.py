@@ -1,0 +1,44 @@
+"""`python -m mizzen.compose ROLE --home DIR`: becomes one process of an instance."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+
+from mizzen.host.home import Home
+from mizzen.host.process import die_with_parent, prefer_over_workloads, set_title
+
+ROLES = ("apiserver", "controllers", "scheduler", "node", "gateway")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m mizzen.compose", description=__doc__)
+    parser.add_argument("role", choices=[*ROLES, "supervisor"])
+    parser.add_argument("--home", metavar="DIR", help="the instance (default: XDG folders)")
+    parser.add_argument("--ready-fd", type=int, help="says here when ready (default: prints it)")
+    parser.add_argument("--parent", type=int, help="dies when this process does")
+    parser.add_argument("--lock-fd", type=int, help="supervisor: the instance's lock, already held")
+    parser.add_argument("--no-banner", action="store_true", help="supervisor: prints nothing")
+    args = parser.parse_args()
+    if args.parent is not None:
+        die_with_parent(args.parent)
+    prefer_over_workloads()
+    set_title(f"mizzen-{args.role}")
+    home = Home.locate(args.home, os.environ)
+    if args.role == "supervisor":
+        from mizzen.compose.start import supervise
+
+        raise SystemExit(supervise(home, args.lock_fd, args.ready_fd, banner=not args.no_banner))
+    _run_role(args.role, home, args.ready_fd)
+
+
+def _run_role(role: str, home: Home, ready_fd: int | None) -> None:
+    from mizzen.compose.shell import run_role
+
+    module = importlib.import_module(f"mizzen.compose.roles.{role}")
+    run_role(lambda on_ready: module.main(home, on_ready), ready_fd)
+
+
+if __name__ == "__main__":
+    main()

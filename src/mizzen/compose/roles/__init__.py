@@ -1,0 +1,1 @@
+"""One module per process: each wires its parts and imports nothing of the others."""

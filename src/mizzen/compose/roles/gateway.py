@@ -1,0 +1,23 @@
+"""The process of the gateway."""
+
+from __future__ import annotations
+
+from mizzen.compose.connect import client_of, wait_until_listening
+from mizzen.compose.settings import load
+from mizzen.compose.shell import OnReady
+from mizzen.gateway import run as gateway
+from mizzen.host.clock import RealClock
+from mizzen.host.home import Home
+from mizzen.host.pki import load_api_keys
+
+
+async def main(home: Home, on_ready: OnReady) -> None:
+    settings = load(home)
+    config = gateway.GatewayConfig(
+        host=settings.listen,
+        port=settings.gateway_port,
+        api_keys=frozenset(load_api_keys(home)),
+    )
+    await wait_until_listening(settings)
+    async with client_of(home, "gateway") as client:
+        await gateway.run(client, config, RealClock(), on_ready)

@@ -1,0 +1,28 @@
+"""The process of the node agent."""
+
+from __future__ import annotations
+
+import socket
+
+from mizzen.compose.connect import client_of, wait_until_listening
+from mizzen.compose.settings import load
+from mizzen.compose.shell import OnReady
+from mizzen.host.clock import RealClock
+from mizzen.host.home import Home
+from mizzen.node import run as node
+
+
+async def main(home: Home, on_ready: OnReady) -> None:
+    settings = load(home)
+    config = node.NodeConfig(
+        node_name=socket.gethostname().lower(),
+        state_dir=home.node,
+        shm=home.shm,
+        checkpoints=home.checkpoints,
+        outputs=home.outputs,
+        pod_network=home.pod_network,
+        simulated_devices=settings.simulated_devices,
+    )
+    await wait_until_listening(settings)
+    async with client_of(home, "node") as client:
+        await node.run(client, config, RealClock(), on_ready)

@@ -1,0 +1,52 @@
+"""What every role's process does around its one coroutine."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+OnReady = Callable[[], None]
+
+
+def run_role(main: Callable[[OnReady], Awaitable[None]], ready_fd: int | None) -> None:
+    """Runs until `main` returns or SIGTERM or SIGINT cancels it; it cleans up on cancellation.
+
+    An error ends the process with its traceback in the role's log: the supervisor restarts it.
+    """
+    logging.basicConfig(
+        level=os.environ.get("MIZZEN_LOG_LEVEL", "INFO"),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_stopped(main, ready_fd))
+
+
+async def _until_stopped(main: Callable[[OnReady], Awaitable[None]], ready_fd: int | None) -> None:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(main(lambda: _say_ready(ready_fd)))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+
+
+def _say_ready(ready_fd: int | None) -> None:
+    # What was made while starting lives as long as the process: no need to trace it again.
+    gc.collect()
+    gc.freeze()
+    if ready_fd is None:
+        print("ready", flush=True)
+        return
+    os.write(ready_fd, b"ready\n")
+    os.close(ready_fd)

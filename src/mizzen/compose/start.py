@@ -1,0 +1,134 @@
+"""From `mizzen up` to a running supervisor: prepare, then become it or leave it running."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from mizzen.base.clock import Clock
+from mizzen.compose import settings as settings_module
+from mizzen.compose.banner import ready_text
+from mizzen.compose.settings import Settings, Wishes
+from mizzen.compose.state import take_lock
+from mizzen.host.clock import RealClock
+from mizzen.host.home import Home
+from mizzen.host.pki import server_url
+
+
+class AlreadyRunning(Exception):
+    """Another supervisor holds this instance's lock."""
+
+
+class DoesNotStart(Exception):
+    """The instance could not be brought up; the message names the role and its last words."""
+
+
+def prepare(home: Home, wishes: Wishes, clock: Clock) -> tuple[Settings, int]:
+    """Folders, ports, keys and kubeconfigs; returns the settings and the held lock.
+
+    Errors: AlreadyRunning, ports.PortTaken, settings.BadSettings, OSError.
+    """
+    from mizzen.host import pki
+
+    home.make()
+    lock = take_lock(home)
+    if lock is None:
+        raise AlreadyRunning(str(home.root))
+    remembered = settings_module.load(home)
+    settings = settings_module.settle(remembered, wishes)
+    settings_module.save(home, settings)
+    pki.ensure(home, clock, listen=settings.listen, port=settings.port)
+    return settings, lock
+
+
+def become_supervisor(home: Home, lock: int) -> NoReturn:
+    """Replaces this process, so that what preparing needed takes no memory any more."""
+    os.set_inheritable(lock, True)
+    sys.stdout.flush()
+    os.execv(sys.executable, [*_command(home, "supervisor"), "--lock-fd", str(lock)])
+
+
+def start_detached(home: Home, lock: int) -> None:
+    """Starts the supervisor in its own session and waits until all roles are ready.
+
+    Errors: DoesNotStart.
+    """
+    reader, writer = os.pipe()
+    log = home.logs / "supervisor.log"
+    with log.open("ab") as output:
+        subprocess.Popen(
+            [
+                *_command(home, "supervisor"),
+                "--lock-fd",
+                str(lock),
+                "--ready-fd",
+                str(writer),
+                "--no-banner",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(lock, writer),
+            start_new_session=True,
+            cwd=home.state,
+        )
+    os.close(writer)
+    os.close(lock)
+    with os.fdopen(reader) as pipe:
+        line = pipe.readline()
+    if not line:
+        raise DoesNotStart(f"the supervisor ended before it was ready (log: {log})")
+    outcome = json.loads(line)
+    if outcome["event"] != "ready":
+        raise DoesNotStart(outcome["message"])
+
+
+def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: bool) -> int:
+    """The supervisor's whole life; its exit code."""
+    from mizzen.compose.supervisor import Supervisor, message_line
+
+    clock = RealClock()
+    started = clock.monotonic_ns()
+    settings = settings_module.load(home)
+    if lock is None:
+        lock = take_lock(home)
+        if lock is None:
+            print("mizzen: this instance is already running", file=sys.stderr)
+            return 1
+    os.set_inheritable(lock, False)
+
+    def report(event: str, message: str) -> None:
+        if ready_fd is not None:
+            os.write(ready_fd, message_line(event, message))
+        if banner and event == "ready":
+            print(ready_text(home, settings, (clock.monotonic_ns() - started) / 1e9, True))
+        elif banner:
+            print(f"mizzen: {message}", file=sys.stderr)
+        sys.stdout.flush()
+
+    if ready_fd is not None:
+        os.set_inheritable(ready_fd, False)
+    roles = addresses(settings)
+    return Supervisor(home, clock, roles, lambda role: _command(home, role), report).run()
+
+
+def addresses(settings: Settings) -> list[tuple[str, str]]:
+    """The roles in the order they start, with where each listens ("" for those that do not)."""
+    api = server_url(settings.listen, settings.port)
+    gateway = server_url(settings.listen, settings.gateway_port).replace("https://", "http://")
+    return [
+        ("apiserver", api),
+        ("controllers", ""),
+        ("scheduler", ""),
+        ("node", ""),
+        ("gateway", gateway),
+    ]
+
+
+def _command(home: Home, role: str) -> list[str]:
+    assert Path(sys.executable).is_absolute(), "python knows where it lives"
+    return [sys.executable, "-P", "-m", "mizzen.compose", role, *home.arguments()]

@@ -1,0 +1,110 @@
+"""Where one instance of Mizzen keeps everything: XDG folders, or all under one `--home`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_FIRST_POD_NETWORK = 64
+_LAST_POD_NETWORK = 254
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """All the places of one instance; nothing here creates them but `make`."""
+
+    root: Path
+    config: Path
+    state: Path
+
+    @classmethod
+    def locate(cls, home: str | None, env: Mapping[str, str]) -> Home:
+        """The instance that is meant: `--home`, else $MIZZEN_HOME, else the XDG folders.
+
+        Relative XDG folders count as unset (XDG Base Directory Specification 0.8).
+        """
+        chosen = home or env.get("MIZZEN_HOME") or ""
+        if chosen:
+            root = Path(chosen).expanduser().absolute()
+            return cls(root, root / "config", root / "state")
+        user = Path(env.get("HOME") or Path.home())
+        config = _xdg(env, "XDG_CONFIG_HOME", user / ".config") / "mizzen"
+        state = _xdg(env, "XDG_STATE_HOME", user / ".local" / "state") / "mizzen"
+        return cls(state, config, state)
+
+    def arguments(self) -> list[str]:
+        """The command-line arguments that make another process find this same instance."""
+        return ["--home", str(self.root)] if self.config == self.root / "config" else []
+
+    def make(self) -> None:
+        """Creates the folders, for the owner's eyes only: they hold tokens and keys."""
+        folders = (self.config, self.state, self.pki, self.logs, self.run, self.node)
+        for folder in (*folders, self.store, self.checkpoints, self.outputs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def settings(self) -> Path:
+        return self.config / "instance.json"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.config / "kubeconfig"
+
+    @property
+    def pki(self) -> Path:
+        return self.state / "pki"
+
+    @property
+    def tokens(self) -> Path:
+        return self.state / "tokens.json"
+
+    @property
+    def api_keys(self) -> Path:
+        """Keys that OpenAI clients present to the gateway."""
+        return self.state / "api-keys.json"
+
+    @property
+    def store(self) -> Path:
+        return self.state / "store"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def node(self) -> Path:
+        return self.state / "node"
+
+    @property
+    def run(self) -> Path:
+        return self.state / "run"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.state / "checkpoints"
+
+    @property
+    def outputs(self) -> Path:
+        return self.state / "outputs"
+
+    @property
+    def shm(self) -> Path:
+        """Shared memory of this instance; named after user and state so that two never meet."""
+        return Path("/dev/shm") / f"mizzen-{os.getuid()}-{self._digest()[:8]}"
+
+    @property
+    def pod_network(self) -> int:
+        """b of the 127.b.0.0/16 that this instance's pods get their addresses from."""
+        span = _LAST_POD_NETWORK - _FIRST_POD_NETWORK + 1
+        return _FIRST_POD_NETWORK + int(self._digest()[8:16], 16) % span
+
+    def _digest(self) -> str:
+        return hashlib.sha256(os.fsencode(self.state)).hexdigest()
+
+
+def _xdg(env: Mapping[str, str], name: str, default: Path) -> Path:
+    value = env.get(name) or ""
+    return Path(value) if value.startswith("/") else default

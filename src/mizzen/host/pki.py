@@ -1,0 +1,243 @@
+"""Keys, certificates and tokens of one instance, and the kubeconfigs made of them.
+
+Tokens and the CA live as long as the instance; the server's certificate is renewed when the
+listen address changes or a month before it ends. No client certificates: identity is the token.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ipaddress
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mizzen.base.clock import Clock
+from mizzen.base.names import ADMIN, IDENTITY_PREFIX
+from mizzen.host.files import write_atomically
+from mizzen.host.home import Home
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+COMPONENTS = ("controllers", "scheduler", "node", "gateway")
+_CA_DAYS = 3650
+_SERVER_DAYS = 397  # what clients accept at most of a server certificate
+_RENEW_DAYS = 30
+_ALWAYS_NAMED = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Pki:
+    """Where the API server finds its certificate, and who each token stands for."""
+
+    ca_file: Path
+    cert_file: Path
+    key_file: Path
+    tokens: Mapping[str, str]  # identity -> token
+
+
+def ensure(home: Home, clock: Clock, *, listen: str, port: int) -> Pki:
+    """Makes what is missing or due, and writes the kubeconfigs for this address.
+
+    Each file is replaced atomically; interrupted at any point, the next call completes it.
+    Errors: OSError when the folders cannot be written.
+    """
+    now = datetime.fromtimestamp(clock.now_ns() / 1e9, UTC)
+    paths = Pki(
+        home.pki / "ca.crt", home.pki / "server.crt", home.pki / "server.key", _tokens(home.tokens)
+    )
+    _ensure_certificates(paths, home.pki / "ca.key", (*_ALWAYS_NAMED, listen), now)
+    _api_keys(home.api_keys)
+    authority = paths.ca_file.read_bytes()
+    server = server_url(listen, port)
+    for identity, token in paths.tokens.items():
+        where = home.kubeconfig if identity == ADMIN else component_kubeconfig(home, identity)
+        text = kubeconfig(server, authority, identity, token)
+        if not where.exists() or where.read_text() != text:
+            write_atomically(where, text.encode(), mode=0o600)
+    return paths
+
+
+def server_url(listen: str, port: int) -> str:
+    """The URL local clients use: a wildcard address is reached over loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(listen, listen)
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def component_kubeconfig(home: Home, identity: str) -> Path:
+    return home.pki / f"{identity.removeprefix(IDENTITY_PREFIX)}.kubeconfig"
+
+
+def load(home: Home) -> Pki:
+    """What `ensure` made. Errors: FileNotFoundError before the first start."""
+    tokens = json.loads(home.tokens.read_text())
+    return Pki(home.pki / "ca.crt", home.pki / "server.crt", home.pki / "server.key", tokens)
+
+
+def load_api_keys(home: Home) -> list[str]:
+    keys: list[str] = json.loads(home.api_keys.read_text())
+    return keys
+
+
+def kubeconfig(server: str, authority: bytes, identity: str, token: str) -> str:
+    """A kubeconfig (v1 Config) as JSON, which is YAML too and needs no quoting rules."""
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "mizzen",
+        "clusters": [
+            {
+                "name": "mizzen",
+                "cluster": {
+                    "server": server,
+                    "certificate-authority-data": base64.b64encode(authority).decode(),
+                },
+            }
+        ],
+        "users": [{"name": identity, "user": {"token": token}}],
+        "contexts": [
+            {
+                "name": "mizzen",
+                "context": {"cluster": "mizzen", "user": identity, "namespace": "default"},
+            }
+        ],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _tokens(path: Path) -> dict[str, str]:
+    known: dict[str, str] = {}
+    with contextlib.suppress(FileNotFoundError):
+        known = json.loads(path.read_text())
+    wanted = [ADMIN, *(IDENTITY_PREFIX + name for name in COMPONENTS)]
+    tokens = {name: known.get(name) or secrets.token_urlsafe(32) for name in wanted}
+    if tokens != known:
+        write_atomically(path, json.dumps(tokens, indent=2).encode(), mode=0o600)
+    return tokens
+
+
+def _api_keys(path: Path) -> None:
+    if not path.exists():
+        keys = [f"mz-{secrets.token_urlsafe(24)}"]
+        write_atomically(path, json.dumps(keys).encode(), mode=0o600)
+
+
+def _ensure_certificates(paths: Pki, ca_key: Path, names: Sequence[str], now: datetime) -> None:
+    # Loading the cryptography package takes tens of milliseconds: leave it out of a plain restart.
+    stamp = paths.cert_file.with_suffix(".json")
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+        made = json.loads(stamp.read_text())
+        fresh = made["renew"] > now.timestamp() and set(names) <= set(made["names"])
+        if fresh and all(p.exists() for p in (paths.ca_file, paths.cert_file, paths.key_file)):
+            return
+    if not (ca_key.exists() and paths.ca_file.exists()):
+        _make_authority(ca_key, paths.ca_file, now)
+    _make_server(paths, ca_key, names, now)
+    renew = now + timedelta(days=_SERVER_DAYS - _RENEW_DAYS)
+    record = {"names": sorted(set(names)), "renew": int(renew.timestamp())}
+    write_atomically(stamp, json.dumps(record).encode())
+
+
+def _make_authority(key_file: Path, cert_file: Path, now: datetime) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name(f"mizzen {secrets.token_hex(4)}")
+    usage = x509.KeyUsage(
+        digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
+        key_encipherment=False, data_encipherment=False, key_agreement=False,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    certificate = (
+        _builder(name, name, key, now, _CA_DAYS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    write_atomically(key_file, _key_pem(key), mode=0o600)
+    write_atomically(cert_file, _cert_pem(certificate))
+
+
+def _make_server(paths: Pki, ca_key: Path, names: Sequence[str], now: datetime) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    signer = serialization.load_pem_private_key(ca_key.read_bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey), "the CA's key is always an EC key"
+    authority = x509.load_pem_x509_certificate(paths.ca_file.read_bytes())
+    key = ec.generate_private_key(ec.SECP256R1())
+    purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    certificate = (
+        _builder(_name("mizzen-apiserver"), authority.subject, key, now, _SERVER_DAYS)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(purposes, critical=False)
+        .add_extension(_alternative_names(names), critical=False)
+        .add_extension(issuer, critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    write_atomically(paths.key_file, _key_pem(key), mode=0o600)
+    write_atomically(paths.cert_file, _cert_pem(certificate))
+
+
+def _alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
+    from cryptography import x509
+
+    entries: list[x509.GeneralName] = []
+    for name in dict.fromkeys(names):
+        try:
+            entries.append(x509.IPAddress(ipaddress.ip_address(name)))
+        except ValueError:
+            entries.append(x509.DNSName(name))
+    return x509.SubjectAlternativeName(entries)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, now: datetime, days: int
+) -> x509.CertificateBuilder:
+    from cryptography import x509
+
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=days))
+    )
+
+
+def _name(common: str) -> x509.Name:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _key_pem(key: EllipticCurvePrivateKey) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _cert_pem(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
+    return certificate.public_bytes(serialization.Encoding.PEM)

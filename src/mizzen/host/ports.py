@@ -1,0 +1,82 @@
+"""Which TCP ports to listen on, and who sits on the one that was wanted."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from pathlib import Path
+
+API_PORT = 7443
+GATEWAY_PORT = 7480
+_LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+class PortTaken(Exception):
+    """A port that was asked for by number is in use; the message names who holds it."""
+
+
+def choose(host: str, preferred: int, *, explicit: bool) -> int:
+    """A port that can be bound now: the preferred one, or (unless `explicit`) any free one.
+
+    Errors: PortTaken when an explicit port is taken; OSError when the address itself is wrong.
+    """
+    if _is_free(host, preferred):
+        return preferred
+    if explicit:
+        holder = holder_of(preferred)
+        who = f" by {holder}" if holder else ""
+        raise PortTaken(
+            f"port {preferred} on {host} is in use{who}; choose another, or leave it out"
+        )
+    with _bind(host, 0) as free:
+        return int(free.getsockname()[1])
+
+
+def holder_of(port: int) -> str:
+    """'name (pid 123)' of the process that listens on this port; "" when it is not ours to know."""
+    inode = _listening_inode(port)
+    if not inode:
+        return ""
+    wanted = f"socket:[{inode}]"
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(link.readlink()) == wanted for link in (entry / "fd").iterdir()):
+                return f"{(entry / 'comm').read_text().strip()} (pid {entry.name})"
+        except (PermissionError, FileNotFoundError, ProcessLookupError):
+            continue
+    return ""
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        with _bind(host, port):
+            return True
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        raise
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    probe = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+    except OSError:
+        probe.close()
+        raise
+    return probe
+
+
+def _listening_inode(port: int) -> str:
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except FileNotFoundError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == _LISTEN and int(fields[1].rsplit(":", 1)[1], 16) == port:
+                return fields[9]
+    return ""

@@ -1,0 +1,85 @@
+import json
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from mizzen.host import pki
+from mizzen.host.home import Home
+
+_DAY_NS = 86_400 * 10**9
+
+
+class FixedClock:
+    def __init__(self, now_ns: int = 1_900_000_000 * 10**9) -> None:
+        self.now = now_ns
+
+    def now_ns(self) -> int:
+        return self.now
+
+    def monotonic_ns(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home.locate(str(tmp_path), {})
+    home.make()
+    return home
+
+
+def _names(path: Path) -> set[str]:
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    entries = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(entry.value) for entry in entries}
+
+
+def test_first_start_makes_keys_only_the_owner_reads(home: Home) -> None:
+    made = pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    assert {"admin", "system:mizzen:node", "system:mizzen:gateway"} <= set(made.tokens)
+    assert len(set(made.tokens.values())) == len(made.tokens)
+    secret = (made.key_file, home.pki / "ca.key", home.tokens, home.api_keys, home.kubeconfig)
+    assert all(path.stat().st_mode & 0o077 == 0 for path in secret)
+    assert {"localhost", "127.0.0.1", "::1"} <= _names(made.cert_file)
+
+
+def test_the_certificate_is_trusted_through_the_ca(home: Home) -> None:
+    made = pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(made.cert_file, made.key_file)
+    ca = x509.load_pem_x509_certificate(made.ca_file.read_bytes())
+    leaf = x509.load_pem_x509_certificate(made.cert_file.read_bytes())
+    leaf.verify_directly_issued_by(ca)
+
+
+def test_a_second_start_changes_nothing(home: Home) -> None:
+    first = pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    before = (first.cert_file.read_bytes(), home.kubeconfig.read_bytes())
+    second = pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    assert (second.cert_file.read_bytes(), home.kubeconfig.read_bytes()) == before
+    assert second.tokens == first.tokens == pki.load(home).tokens
+
+
+@pytest.mark.parametrize("days,renewed", [(300, False), (380, True)])
+def test_renewal_near_the_end_keeps_the_authority(home: Home, days: int, renewed: bool) -> None:
+    clock = FixedClock()
+    made = pki.ensure(home, clock, listen="127.0.0.1", port=7443)
+    before, authority = made.cert_file.read_bytes(), made.ca_file.read_bytes()
+    clock.now += days * _DAY_NS
+    pki.ensure(home, clock, listen="127.0.0.1", port=7443)
+    assert (made.cert_file.read_bytes() != before) is renewed
+    assert made.ca_file.read_bytes() == authority
+
+
+def test_a_new_address_is_added_to_the_certificate(home: Home) -> None:
+    pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    made = pki.ensure(home, FixedClock(), listen="192.0.2.7", port=7500)
+    assert "192.0.2.7" in _names(made.cert_file)
+    config = json.loads(home.kubeconfig.read_text())
+    assert config["clusters"][0]["cluster"]["server"] == "https://192.0.2.7:7500"
+
+
+def test_wildcard_addresses_are_reached_over_loopback() -> None:
+    assert pki.server_url("0.0.0.0", 7443) == "https://127.0.0.1:7443"
+    assert pki.server_url("::1", 7443) == "https://[::1]:7443"
