@@ -1,0 +1,57 @@
+"""OpenAI's error form, which engine and gateway both answer in.
+
+Source: platform.openai.com/docs/guides/error-codes; vLLM answers in the same form.
+"""
+
+from __future__ import annotations
+
+from mizzen.base.objects import Obj
+
+INVALID_REQUEST = "invalid_request_error"
+SERVER_ERROR = "server_error"
+_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+
+
+class OpenAIError(Exception):
+    """A request that is refused or failed, with what the client will read."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.param = param
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+    @property
+    def kind(self) -> str:
+        """OpenAI's `type` of this status."""
+        return _TYPES.get(self.status, INVALID_REQUEST if self.status < 500 else SERVER_ERROR)
+
+    def body(self) -> Obj:
+        """The JSON body."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.kind,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+    def headers(self) -> dict[str, str]:
+        """Response headers that belong to the error."""
+        return {"Retry-After": str(self.retry_after_s)} if self.retry_after_s else {}

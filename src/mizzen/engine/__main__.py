@@ -1,0 +1,75 @@
+"""python -m mizzen.engine --model PATH --name NAME: serves one model until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mizzen.engine.model import ModelError, find_model
+from mizzen.engine.run import EngineConfig, run_engine
+
+KV_CACHE_GIB = 2.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 after SIGTERM, 1 when it cannot serve, 2 for wrong arguments."""
+    options = _parser().parse_args(arguments)
+    properties: dict[str, str] = {}
+    for entry in options.property:
+        key, _, value = str(entry).partition("=")
+        if not key or not value:
+            print(f"--property {entry}: write KEY=VALUE", file=sys.stderr)
+            return 2
+        properties[key] = value
+    rank_file = os.environ.get("MIZZEN_RANK_FILE")
+    try:
+        config = EngineConfig(
+            model=find_model(options.model, options.context_length),
+            name=options.name or options.model.stem,
+            host=options.host,
+            port=options.port,
+            batch_max=options.max_batch_size,
+            kv_cache_bytes=int(options.kv_cache_gib * 2**30),
+            properties=properties,
+            grace_s=options.grace_seconds,
+            rank_file=Path(rank_file) if rank_file else None,
+        )
+        return run_engine(config)
+    except (ModelError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mizzen.engine",
+        description="Serves one model over OpenAI's HTTP API with continuous batching.",
+        epilog="example: python -m mizzen.engine --model tiny.gguf --name tiny --port 8000",
+    )
+    add = parser.add_argument
+    add("--model", type=Path, required=True, help="a .gguf file, or a folder with a model")
+    add("--name", default="", help="the served model's name (default: the file's)")
+    add("--host", default=os.environ.get("POD_IP") or "127.0.0.1")
+    add("--port", type=int, default=8000)
+    add("--max-batch-size", type=_positive, default=16, metavar="N", help="sequences at once")
+    add("--context-length", type=_positive, default=None, metavar="N", help="default: the model's")
+    add("--property", action="append", default=[], metavar="KEY=VALUE",
+        help="an OpenVINO property, e.g. INFERENCE_PRECISION_HINT=f32")  # fmt: skip
+    add("--kv-cache-gib", type=float, default=KV_CACHE_GIB, metavar="GIB", help="at most")
+    add("--grace-seconds", type=float, default=25.0, metavar="S",
+        help="how long requests may go on after SIGTERM")  # fmt: skip
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the engine decides, as functions of values: requests, replies, text."""

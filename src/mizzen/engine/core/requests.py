@@ -1,0 +1,256 @@
+"""Bodies of OpenAI requests, checked and turned into values.
+
+Fields that we do not know are ignored, as OpenAI-compatible servers do; fields that we know and
+cannot honour are refused, because a silently different answer is worse than none.
+Source: OpenAI API reference, "Create chat completion" and "Create completion" (2025).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, cast
+
+from mizzen.base.openai import OpenAIError
+
+STOP_COUNT_MAX = 4  # OpenAI: "Up to 4 sequences"
+STOP_BYTES_MAX = 1024
+MESSAGES_MAX = 4096
+COMPLETION_TOKENS_DEFAULT = 16  # OpenAI's default for /v1/completions; chat fills the context
+_ROLES = ("system", "developer", "user", "assistant", "tool")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to choose tokens. `max_tokens` None means as many as the context holds."""
+
+    max_tokens: int | None = None
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0  # 0 means all
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    ignore_eos: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One generation. Exactly one of `messages`, `text`, `tokens` is set."""
+
+    chat: bool
+    model: str
+    sampling: Sampling
+    stream: bool
+    include_usage: bool
+    messages: tuple[Message, ...] = ()
+    text: str = ""
+    tokens: tuple[int, ...] = ()
+
+
+def parse_chat(body: object) -> Request:
+    """A /v1/chat/completions request. Errors: OpenAIError 400 naming the field."""
+    fields = _mapping(body)
+    _refuse_unsupported(fields)
+    if fields.get("tools") or fields.get("functions"):
+        _refuse("tools", "tool calls are not supported by this engine; leave tools out")
+    messages = fields.get("messages")
+    if not isinstance(messages, list) or not messages:
+        _refuse("messages", "must be a list of at least one message")
+    entries = cast(list[object], messages)
+    if len(entries) > MESSAGES_MAX:
+        _refuse("messages", f"{len(entries)} messages, at most {MESSAGES_MAX}")
+    limit = _integer(fields, "max_completion_tokens", 1)
+    if limit is None:
+        limit = _integer(fields, "max_tokens", 1)
+    return Request(
+        chat=True,
+        model=_model(fields),
+        sampling=_sampling(fields, limit),
+        stream=_flag(fields, "stream"),
+        include_usage=_include_usage(fields),
+        messages=tuple(_message(entry, index) for index, entry in enumerate(entries)),
+    )
+
+
+def parse_completion(body: object) -> Request:
+    """A /v1/completions request. Errors: OpenAIError 400 naming the field."""
+    fields = _mapping(body)
+    _refuse_unsupported(fields)
+    if _flag(fields, "echo"):
+        _refuse("echo", "is not supported by this engine; leave it out")
+    if fields.get("suffix"):
+        _refuse("suffix", "is not supported by this engine; leave it out")
+    best_of = _integer(fields, "best_of", 1)
+    if best_of is not None and best_of > 1:
+        _refuse("best_of", f"{best_of} is above 1, the only value this engine supports")
+    limit = _integer(fields, "max_tokens", 1)
+    text, tokens = _prompt(fields.get("prompt"))
+    return Request(
+        chat=False,
+        model=_model(fields),
+        sampling=_sampling(fields, COMPLETION_TOKENS_DEFAULT if limit is None else limit),
+        stream=_flag(fields, "stream"),
+        include_usage=_include_usage(fields),
+        text=text,
+        tokens=tokens,
+    )
+
+
+def _prompt(value: object) -> tuple[str, tuple[int, ...]]:
+    """The one prompt, as text or as token ids."""
+    if isinstance(value, list):
+        entries = cast(list[object], value)
+        if entries and all(isinstance(entry, int) for entry in entries):
+            return "", tuple(cast(list[int], entries))
+        if len(entries) != 1:
+            _refuse("prompt", f"a list of {len(entries)} prompts; send one prompt a request")
+        return _prompt(entries[0])
+    if not isinstance(value, str) or not value:
+        _refuse("prompt", "must be a text of at least one character, or a list of token ids")
+    return value, ()
+
+
+def _message(entry: object, index: int) -> Message:
+    where = f"messages[{index}]"
+    if not isinstance(entry, dict):
+        _refuse(where, "must be an object with role and content")
+    fields = cast(dict[str, object], entry)
+    role = fields.get("role")
+    if role not in _ROLES:
+        _refuse(f"{where}.role", f"{role!r} is not one of {', '.join(_ROLES)}")
+    content = fields.get("content")
+    if content is None and role == "assistant":
+        content = ""
+    if isinstance(content, list):
+        content = "".join(_part(part, where) for part in cast(list[object], content))
+    if not isinstance(content, str):
+        _refuse(f"{where}.content", "must be a text or a list of text parts")
+    return Message(str(role), content)
+
+
+def _part(part: object, where: str) -> str:
+    fields = cast(dict[str, object], part) if isinstance(part, dict) else {}
+    text = fields.get("text")
+    if fields.get("type") != "text" or not isinstance(text, str):
+        _refuse(f"{where}.content", "holds a part that is not text; this model reads text only")
+    return text
+
+
+def _sampling(fields: Mapping[str, object], max_tokens: int | None) -> Sampling:
+    return Sampling(
+        max_tokens=max_tokens,
+        temperature=_number(fields, "temperature", 0.0, 2.0, 1.0),
+        top_p=_number(fields, "top_p", 0.0, 1.0, 1.0),
+        top_k=max(0, _integer(fields, "top_k", -1) or 0),
+        seed=_integer(fields, "seed", -(2**63)),
+        stop=_stop(fields.get("stop")),
+        presence_penalty=_number(fields, "presence_penalty", -2.0, 2.0, 0.0),
+        frequency_penalty=_number(fields, "frequency_penalty", -2.0, 2.0, 0.0),
+        ignore_eos=_flag(fields, "ignore_eos"),
+    )
+
+
+def _stop(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    entries = cast(list[object], value) if isinstance(value, list) else [value]
+    if len(entries) > STOP_COUNT_MAX:
+        _refuse("stop", f"{len(entries)} sequences, at most {STOP_COUNT_MAX}")
+    for entry in entries:
+        if not isinstance(entry, str) or not entry:
+            _refuse("stop", "must be a text or a list of texts, none of them empty")
+        size = len(entry.encode("utf-8", "surrogatepass"))
+        if size > STOP_BYTES_MAX:
+            _refuse("stop", f"a sequence of {size} bytes, at most {STOP_BYTES_MAX}")
+    return tuple(cast(list[str], entries))
+
+
+def _refuse_unsupported(fields: Mapping[str, object]) -> None:
+    """What would change the answer if it were ignored."""
+    n = _integer(fields, "n", 1)
+    if n is not None and n > 1:
+        _refuse("n", f"{n} is above 1, the only value this engine supports; send {n} requests")
+    if fields.get("logprobs") or fields.get("top_logprobs"):
+        _refuse("logprobs", "are not supported by this engine; leave logprobs out")
+    if fields.get("logit_bias"):
+        _refuse("logit_bias", "is not supported by this engine; leave it out")
+    form = fields.get("response_format")
+    kind = cast(dict[str, object], form).get("type") if isinstance(form, dict) else form
+    if kind not in (None, "text"):
+        _refuse("response_format", f'{kind!r} is not supported by this engine, only "text"')
+
+
+def _include_usage(fields: Mapping[str, object]) -> bool:
+    options = fields.get("stream_options")
+    if options is None:
+        return False
+    if not isinstance(options, dict):
+        _refuse("stream_options", "must be an object")
+    if not _flag(fields, "stream"):
+        _refuse("stream_options", "is only allowed together with stream: true")
+    return _flag(cast(dict[str, object], options), "include_usage")
+
+
+def _mapping(body: object) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise OpenAIError(400, "the request body must be a JSON object", code="invalid_json")
+    return cast(dict[str, Any], body)
+
+
+def _model(fields: Mapping[str, object]) -> str:
+    model = fields.get("model")
+    if not isinstance(model, str) or not model:
+        _refuse("model", "must name a model; GET /v1/models lists them")
+    return model
+
+
+def _flag(fields: Mapping[str, object], name: str) -> bool:
+    value = fields.get(name)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        _refuse(name, f"{_shown(value)} is neither true nor false")
+    return value
+
+
+def _integer(fields: Mapping[str, object], name: str, low: int) -> int | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        _refuse(name, f"{_shown(value)} is not a whole number")
+    if value < low:
+        _refuse(name, f"{value} is below {low}")
+    if value >= 2**63:
+        _refuse(name, f"{value} is above {2**63 - 1}")
+    return value
+
+
+def _number(
+    fields: Mapping[str, object], name: str, low: float, high: float, default: float
+) -> float:
+    value = fields.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        _refuse(name, f"{_shown(value)} is not a number")
+    if not low <= value <= high:
+        _refuse(name, f"{value} is outside {low:g} to {high:g}")
+    return float(value)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _refuse(param: str, message: str) -> NoReturn:
+    raise OpenAIError(400, f"{param}: {message}", param=param, code="invalid_value")

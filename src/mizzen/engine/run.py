@@ -1,0 +1,115 @@
+"""Starts the engine's parts in the order that gets a first token soonest, and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from mizzen.engine.ledger import Recorder
+from mizzen.engine.model import ModelError, ModelFile
+from mizzen.engine.server import EngineServer
+from mizzen.engine.worker import Piece, Settings, Worker
+from mizzen.host.clock import RealClock
+
+# A waiting thread asks for the GIL after this long (default 5 ms): the loop answers sooner.
+SWITCH_S = 0.0005
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    model: ModelFile
+    name: str
+    host: str
+    port: int
+    batch_max: int
+    kv_cache_bytes: int
+    properties: Mapping[str, str]
+    grace_s: float
+    rank_file: Path | None
+
+
+def run_engine(config: EngineConfig) -> int:
+    """Serves until SIGTERM or SIGINT; the exit code. Errors: ModelError, OSError."""
+    sys.setswitchinterval(SWITCH_S)
+    return asyncio.run(_serve(config))
+
+
+async def _serve(config: EngineConfig) -> int:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    clock = RealClock()
+    recorder = Recorder(config.rank_file, clock)
+    server = EngineServer(config.name, config.model)
+
+    def loaded(error: ModelError | None) -> None:
+        loop.call_soon_threadsafe(_on_loaded, server, ended, error)
+
+    def deliver(pieces: list[Piece], done: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(server.deliver, pieces, done)
+
+    settings = Settings(
+        config.batch_max,
+        len(os.sched_getaffinity(0)),
+        config.kv_cache_bytes,
+        config.properties,
+    )
+    worker = Worker(config.model, settings, recorder, deliver, loaded)
+    server.worker = worker
+    runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, _listen(config.host, config.port)).start()
+        worker.start()
+        await ended
+        server.draining = True
+        await _drain(server, config.grace_s)
+        worker.close()
+    finally:
+        await runner.cleanup()
+    return 0
+
+
+def _on_loaded(server: EngineServer, ended: asyncio.Future[None], error: ModelError | None) -> None:
+    if error is None:
+        server.loaded = True
+        print("ready", file=sys.stderr, flush=True)
+    elif not ended.done():
+        ended.set_exception(error)
+
+
+async def _drain(server: EngineServer, grace_s: float) -> None:
+    """Lets requests finish; those that do not are told so."""
+    try:
+        await asyncio.wait_for(server.wait_until_quiet(), grace_s)
+    except TimeoutError:
+        server.cancel_all()
+        await server.wait_until_quiet()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; errors: OSError that names the address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise OSError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
+    return listener

@@ -1,0 +1,248 @@
+"""The stepping thread: loads the model, then steps the batch for as long as anybody is in it.
+
+It blocks without a timeout-driven loop: an idle engine wakes once a second to close a ledger
+interval and does nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mizzen.engine.core.generation import Generation
+from mizzen.engine.core.requests import Sampling
+from mizzen.engine.ledger import Recorder
+from mizzen.engine.model import ModelError, ModelFile
+
+if TYPE_CHECKING:
+    from mizzen.engine.pipeline import Handle, Pipeline
+
+HAND_OVER_S = 0.05  # longest wait for the event loop between two steps
+LEDGER_S = 1.0  # longest interval before it is recorded
+SEED_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some text of one job. `finish_reason` stop, length, cancelled or error ends it."""
+
+    job: int
+    text: str
+    tokens: int
+    finish_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request for the batch; `number` is never used twice."""
+
+    number: int
+    tokens: Sequence[int]
+    sampling: Sampling
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    batch_max: int
+    threads: int
+    kv_cache_bytes: int
+    properties: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(slots=True)
+class _Live:
+    handle: Handle
+    generation: Generation
+
+
+class Worker:
+    """Runs the pipeline in its own thread.
+
+    `deliver(pieces, done)` is called in that thread after each step that produced something; it
+    must pass the pieces to the event loop and see that `done()` is called once the loop has
+    dealt with them. Until then (or HAND_OVER_S) the thread waits: a step holds the GIL, so
+    whoever wants to answer a client needs this pause.
+    """
+
+    def __init__(
+        self,
+        model: ModelFile,
+        settings: Settings,
+        recorder: Recorder,
+        deliver: Callable[[list[Piece], Callable[[], None]], None],
+        on_loaded: Callable[[ModelError | None], None],
+    ) -> None:
+        self._model = model
+        self._settings = settings
+        self._recorder = recorder
+        self._deliver = deliver
+        self._on_loaded = on_loaded
+        self._wake = threading.Condition()
+        self._inbox: list[Job] = []
+        self._cancelled: set[int] = set()
+        self._closing = False
+        self._waiting: deque[Job] = deque()
+        self._live: dict[int, _Live] = {}
+        self._handed = threading.Event()
+        self._steps = 0
+        self._cache_usage = 0.0
+        self._random = random.Random()
+        self._thread = threading.Thread(target=self._main, name="steps", daemon=True)
+        self.pipeline: Pipeline | None = None
+
+    # -- called by the event loop ----------------------------------------------------
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        with self._wake:
+            self._inbox.append(job)
+            self._wake.notify()
+
+    def cancel(self, number: int) -> None:
+        """Frees the job's slot before the next step; harmless when it is already over."""
+        with self._wake:
+            self._cancelled.add(number)
+            self._wake.notify()
+
+    def close(self) -> None:
+        """Ends the thread after the current step; what still runs is dropped."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    @property
+    def running(self) -> int:
+        return len(self._live)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting) + len(self._inbox)
+
+    @property
+    def cache_usage(self) -> float:
+        return self._cache_usage if self._live else 0.0
+
+    def statistics(self) -> Mapping[str, int]:
+        return {"running": self.running, "waiting": self.waiting, "steps": self._steps}
+
+    # -- the thread ---------------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            self.pipeline = pipeline = self._load()
+        except ModelError as error:
+            self._on_loaded(error)
+            return
+        self._recorder.loaded()
+        self._on_loaded(None)
+        while self._take():
+            self._drop_cancelled()
+            self._admit(pipeline)
+            self._recorder.mark(bool(self._live))
+            if self._live:
+                self._step(pipeline)
+        self._live.clear()
+        self._recorder.mark(False)
+        self._recorder.close()
+
+    def _load(self) -> Pipeline:
+        """Loads and generates one token, so that the first request meets compiled kernels."""
+        from mizzen.engine.pipeline import Pipeline
+
+        pipeline = Pipeline(
+            self._model,
+            batch_max=self._settings.batch_max,
+            threads=self._settings.threads,
+            kv_cache_bytes=self._settings.kv_cache_bytes,
+            properties=self._settings.properties,
+        )
+        try:
+            prompt = pipeline.encode("a", special=False)
+            handle = pipeline.add(0, prompt, Sampling(temperature=0.0), 1, 0)
+            while pipeline.is_busy():
+                pipeline.step()
+            pipeline.read(handle)
+        except RuntimeError as error:
+            raise ModelError(self._model.path, f"its first token failed: {error}") from error
+        return pipeline
+
+    def _take(self) -> bool:
+        """Waits for something to do and takes in what arrived; False when it is time to end."""
+        with self._wake:
+            while not (self._inbox or self._live or self._waiting or self._closing):
+                self._cancelled.clear()
+                if not self._wake.wait(LEDGER_S):
+                    self._recorder.mark(False)
+            self._waiting.extend(self._inbox)
+            self._inbox.clear()
+            return not self._closing
+
+    def _drop_cancelled(self) -> None:
+        with self._wake:
+            numbers, self._cancelled = self._cancelled, set()
+        if not numbers:
+            return
+        self._waiting = deque(job for job in self._waiting if job.number not in numbers)
+        for number in numbers:
+            live = self._live.pop(number, None)
+            if live:
+                live.handle.cancel()
+        if not self._live and self.pipeline and self.pipeline.is_busy():
+            self.pipeline.step()  # the library frees dropped sequences in its next step
+
+    def _admit(self, pipeline: Pipeline) -> None:
+        refused: list[Piece] = []
+        while self._waiting and len(self._live) < self._settings.batch_max:
+            job = self._waiting.popleft()
+            seed = job.sampling.seed
+            seed = self._random.randrange(SEED_MAX) if seed is None else seed % SEED_MAX
+            try:
+                handle = pipeline.add(job.number, job.tokens, job.sampling, job.max_tokens, seed)
+            except RuntimeError:
+                refused.append(Piece(job.number, "", 0, "error"))
+                continue
+            self._live[job.number] = _Live(handle, Generation(job.sampling))
+        if refused:
+            self._hand_over(refused)
+
+    def _step(self, pipeline: Pipeline) -> None:
+        try:
+            pipeline.step()
+        except RuntimeError:
+            # The library's state is unknown after this; end every answer rather than hang it.
+            self._hand_over([Piece(number, "", 0, "error") for number in self._live])
+            self._live.clear()
+            return
+        self._steps += 1
+        pieces = [
+            piece
+            for number, live in list(self._live.items())
+            if (piece := self._advance(pipeline, number, live)) is not None
+        ]
+        self._cache_usage = pipeline.cache_usage()
+        if pieces:
+            self._hand_over(pieces)
+
+    def _advance(self, pipeline: Pipeline, number: int, live: _Live) -> Piece | None:
+        ids, reason = pipeline.read(live.handle)
+        if not ids and not reason:
+            return None
+        text = live.generation.feed(pipeline.text_bytes(ids), len(ids), reason)
+        if live.generation.finish_reason:
+            del self._live[number]
+            if not reason:
+                live.handle.cancel()
+        return Piece(number, text, len(ids), live.generation.finish_reason)
+
+    def _hand_over(self, pieces: list[Piece]) -> None:
+        self._handed.clear()
+        self._deliver(pieces, self._handed.set)
+        self._handed.wait(HAND_OVER_S)
