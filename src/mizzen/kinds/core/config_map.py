@@ -1,0 +1,72 @@
+"""ConfigMap: plain configuration that pods read."""
+
+from __future__ import annotations
+
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj
+from mizzen.base.resources import CONFIG_MAPS
+from mizzen.kinds.columns import AGE, NAME
+from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.meta import root
+from mizzen.kinds.names import config_key, invalid_value
+from mizzen.kinds.schema import BOOL, STR, STRING_MAP, mapping
+
+BYTES_MAX = 1024 * 1024
+
+
+def frozen_data(new: Obj, old: Obj | None) -> list[Cause]:
+    """Causes against changing data that was declared immutable; shared with Secret."""
+    if old is None or not old.get("immutable"):
+        return []
+    causes: list[Cause] = []
+    if not new.get("immutable"):
+        message = "Forbidden: field is immutable when `immutable` is set"
+        causes.append(Cause("immutable", message, "FieldValueForbidden"))
+    for name in ("data", "binaryData"):
+        if (new.get(name) or {}) != (old.get(name) or {}):
+            message = "Forbidden: field is immutable when `immutable` is set"
+            causes.append(Cause(name, message, "FieldValueForbidden"))
+    return causes
+
+
+def _validate(new: Obj, old: Obj | None) -> list[Cause]:
+    causes: list[Cause] = []
+    size = 0
+    data, binary = new.get("data") or {}, new.get("binaryData") or {}
+    for field, entries in (("data", data), ("binaryData", binary)):
+        for key, value in entries.items():
+            if config_key(key):
+                causes.append(invalid_value(f"{field}[{key}]", key, config_key(key)))
+            size += len(value)
+    for key in data.keys() & binary.keys():
+        message = "duplicate of key present in binaryData"
+        causes.append(invalid_value(f"data[{key}]", key, message))
+    if size > BYTES_MAX:
+        message = f"Too long: may not be more than {BYTES_MAX} bytes"
+        causes.append(Cause("", message, "FieldValueTooLong"))
+    return causes + frozen_data(new, old)
+
+
+KIND = Kind(
+    resource=CONFIG_MAPS,
+    short_names=("cm",),
+    generation=False,
+    schema=root(
+        CONFIG_MAPS,
+        "Configuration for pods to read.",
+        "io.k8s.api.core.v1.ConfigMap",
+        data=STRING_MAP("Text by key."),
+        binaryData=mapping(STR(format="byte"))("Base64 by key."),
+        immutable=BOOL("Once true, data cannot change any more."),
+    ),
+    validate=_validate,
+    columns=(
+        NAME,
+        Column(
+            "Data",
+            lambda obj, now: len(obj.get("data") or ()) + len(obj.get("binaryData") or ()),
+            type="integer",
+        ),
+        AGE,
+    ),
+)

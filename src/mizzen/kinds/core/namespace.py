@@ -1,0 +1,56 @@
+"""Namespace: a scope for names."""
+
+from __future__ import annotations
+
+from mizzen.base.objects import Obj
+from mizzen.base.resources import NAMESPACES
+from mizzen.kinds.columns import AGE, NAME, of
+from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.meta import CONDITIONS, root
+from mizzen.kinds.names import dns_label
+from mizzen.kinds.schema import STRINGS, choice, package
+
+v1 = package("io.k8s.api.core.v1")
+NAME_LABEL = "kubernetes.io/metadata.name"
+FINALIZER = "kubernetes"
+
+
+def _on_create(new: Obj) -> None:
+    new["status"] = {"phase": "Active"}
+    finalizers = new.setdefault("spec", {}).setdefault("finalizers", [])
+    if FINALIZER not in finalizers:
+        finalizers.append(FINALIZER)
+
+
+def _default(obj: Obj) -> None:
+    if obj["metadata"].get("name"):
+        obj["metadata"].setdefault("labels", {})[NAME_LABEL] = obj["metadata"]["name"]
+
+
+KIND = Kind(
+    resource=NAMESPACES,
+    short_names=("ns",),
+    generation=False,
+    name_rule=dns_label,
+    schema=root(
+        NAMESPACES,
+        "A scope for names.",
+        "io.k8s.api.core.v1.Namespace",
+        spec=v1(
+            "NamespaceSpec",
+            "What the namespace should be.",
+            finalizers=STRINGS("Who must have finished before the namespace is removed."),
+        ),
+        status=v1(
+            "NamespaceStatus",
+            "What the namespace is.",
+            phase=choice("Active", "Terminating")("Terminating while its objects are deleted."),
+            conditions=CONDITIONS("Aspects of its deletion."),
+        ),
+    ),
+    default=_default,
+    on_create=_on_create,
+    subresources=frozenset({"status"}),
+    selectable_fields=("status.phase",),
+    columns=(NAME, Column("Status", of("status.phase")), AGE),
+)

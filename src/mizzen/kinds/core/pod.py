@@ -1,0 +1,62 @@
+"""Pod: containers that run together on one node."""
+
+from __future__ import annotations
+
+from mizzen.base.objects import Obj
+from mizzen.base.resources import PODS
+from mizzen.kinds.columns import AGE, NAME, NONE, of
+from mizzen.kinds.core.pod_columns import nominated, readiness_gates, ready, restarts, status_word
+from mizzen.kinds.core.pod_rules import (
+    default_pod,
+    quality_of_service,
+    validate_pod,
+    validate_pod_status,
+)
+from mizzen.kinds.core.pod_spec import POD_SPEC
+from mizzen.kinds.core.pod_status import POD_STATUS
+from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.meta import root
+
+
+def _on_create(new: Obj) -> None:
+    new["status"] = {"phase": "Pending", "qosClass": quality_of_service(new.get("spec") or {})}
+
+
+KIND = Kind(
+    resource=PODS,
+    short_names=("po",),
+    categories=("all",),
+    schema=root(
+        PODS,
+        "Containers that run together on one node.",
+        "io.k8s.api.core.v1.Pod",
+        spec=POD_SPEC("What to run, and where.", required=True),
+        status=POD_STATUS("What became of it."),
+    ),
+    default=default_pod,
+    validate=validate_pod,
+    validate_status=validate_pod_status,
+    on_create=_on_create,
+    subresources=frozenset({"status", "binding", "log"}),
+    selectable_fields=(
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.nominatedNodeName",
+    ),
+    columns=(
+        NAME,
+        Column("Ready", ready, description="Containers that are ready, of all."),
+        Column("Status", status_word, description="What the pod is doing."),
+        Column("Restarts", restarts, description="How often containers were restarted."),
+        AGE,
+        Column("IP", of("status.podIP", NONE), priority=1),
+        Column("Node", of("spec.nodeName", NONE), priority=1),
+        Column("Nominated Node", nominated, priority=1),
+        Column("Readiness Gates", readiness_gates, priority=1),
+    ),
+)

@@ -1,0 +1,273 @@
+"""Defaults and checks of pods that a schema cannot say.
+
+Source: pkg/apis/core/v1/defaults.go, pkg/apis/core/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj
+from mizzen.base.quantity import parse
+from mizzen.kinds.core.container_rules import check_container, check_name
+from mizzen.kinds.core.volumes import SOURCES
+from mizzen.kinds.names import check_labels, dns_label, dns_subdomain, invalid_value
+
+CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
+_UPDATE_HELP = (
+    "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
+    "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set "
+    "to 1 if it was previously negative)"
+)
+
+
+# -- defaults -----------------------------------------------------------------------
+def default_pod(pod: Obj) -> None:
+    """Completes a pod in place, as upstream's defaulting and its ServiceAccount admission do."""
+    spec = pod.get("spec")
+    if not isinstance(spec, dict):
+        return
+    default_pod_spec(spec)
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    spec["serviceAccountName"] = spec["serviceAccount"] = account
+
+
+def default_pod_spec(spec: Obj) -> None:
+    """Completes a PodSpec in place; also used for the templates of workloads."""
+    for name in CONTAINER_LISTS:
+        for container in spec.get(name) or ():
+            if isinstance(container, dict):
+                _default_container(container, bool(spec.get("hostNetwork")))
+
+
+def _default_container(container: Obj, host_network: bool) -> None:
+    if "imagePullPolicy" not in container and container.get("image"):
+        tag = str(container["image"]).rpartition("/")[2].partition(":")[2]
+        pinned = "@" in str(container["image"]) or (tag and tag != "latest")
+        container["imagePullPolicy"] = "IfNotPresent" if pinned else "Always"
+    resources = container.get("resources")
+    if isinstance(resources, dict) and isinstance(resources.get("limits"), dict):
+        requests = resources.setdefault("requests", {})
+        for name, limit in resources["limits"].items():
+            requests.setdefault(name, limit)
+    if host_network:
+        for port in container.get("ports") or ():
+            port.setdefault("hostPort", port.get("containerPort"))
+
+
+def quality_of_service(spec: Obj) -> str:
+    """Guaranteed when every container's CPU and memory limits equal its requests.
+
+    Source: pkg/apis/core/helper/qos `ComputePodQOS`.
+    """
+    any_set, all_equal = False, True
+    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
+        resources = container.get("resources") or {}
+        limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+        for name in ("cpu", "memory"):
+            limit, request = limits.get(name), requests.get(name, limits.get(name))
+            any_set = any_set or _positive(limit) or _positive(request)
+            all_equal = all_equal and _positive(limit) and limit == request
+    if not any_set:
+        return "BestEffort"
+    return "Guaranteed" if all_equal else "Burstable"
+
+
+def _positive(quantity: Any) -> bool:
+    try:
+        return quantity is not None and parse(quantity) > 0
+    except ValueError:
+        return False
+
+
+# -- checks -------------------------------------------------------------------------
+def validate_pod(new: Obj, old: Obj | None) -> list[Cause]:
+    if old is not None:
+        return _validate_update(new["spec"], old["spec"])
+    causes = validate_pod_spec(new["spec"], "spec")
+    name = new["metadata"].get("name") or ""
+    if new["spec"].get("schedulingGates") and new["spec"].get("nodeName"):
+        message = "Forbidden: cannot be set until all schedulingGates have been cleared"
+        causes.append(Cause("spec.nodeName", message, "FieldValueForbidden"))
+    if len(name) > 253:
+        causes.append(invalid_value("metadata.name", name, "must be no more than 253 bytes"))
+    return causes
+
+
+def validate_pod_status(new: Obj, old: Obj | None) -> list[Cause]:
+    """A pod that ended stays ended (upstream leaves this to the kubelet; we insist)."""
+    phase = (new.get("status") or {}).get("phase")
+    before = ((old or {}).get("status") or {}).get("phase")
+    if before in ("Succeeded", "Failed") and phase != before:
+        message = f'Invalid value: "{phase}": a pod that has {before} cannot leave that phase'
+        return [Cause("status.phase", message)]
+    return []
+
+
+def validate_pod_spec(spec: Obj, path: str) -> list[Cause]:
+    """Causes to refuse a PodSpec whose types are right."""
+    causes = _check_names(spec, path)
+    volumes = _check_volumes(spec.get("volumes") or [], f"{path}.volumes", causes)
+    claims = _check_claims(spec.get("resourceClaims") or [], f"{path}.resourceClaims", causes)
+    seen: set[str] = set()
+    for field in CONTAINER_LISTS:
+        for index, container in enumerate(spec.get(field) or ()):
+            at = f"{path}.{field}[{index}]"
+            if container["name"] in seen:
+                message = f'Duplicate value: "{container["name"]}"'
+                causes.append(Cause(f"{at}.name", message, "FieldValueDuplicate"))
+            seen.add(container["name"])
+            causes += check_container(container, at, volumes, claims)
+    causes += check_labels(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
+    causes += _check_tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
+    return causes
+
+
+def _check_names(spec: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    rules = {
+        "nodeName": dns_subdomain, "priorityClassName": dns_subdomain,
+        "serviceAccountName": dns_subdomain, "schedulerName": dns_subdomain,
+        "runtimeClassName": dns_subdomain, "hostname": dns_label, "subdomain": dns_label,
+    }  # fmt: skip
+    for field, rule in rules.items():
+        value = spec.get(field)
+        if value and rule(value):
+            causes.append(invalid_value(f"{path}.{field}", value, rule(value)))
+    group = (spec.get("schedulingGroup") or {}).get("podGroupName")
+    if group and dns_subdomain(group):
+        causes.append(
+            invalid_value(f"{path}.schedulingGroup.podGroupName", group, dns_subdomain(group))
+        )
+    return causes
+
+
+def _check_volumes(volumes: list[Obj], path: str, causes: list[Cause]) -> set[str]:
+    """The volumes' names; adds what is wrong with them to `causes`."""
+    found: set[str] = set()
+    for index, volume in enumerate(volumes):
+        at = f"{path}[{index}]"
+        check_name(volume["name"], f"{at}.name", found, causes)
+        sources = [source for source in SOURCES if source in volume]
+        if not sources:
+            message = "Required value: must specify a volume type"
+            causes.append(Cause(at, message, "FieldValueRequired"))
+        for extra in sources[1:]:
+            message = "Forbidden: may not specify more than 1 volume type"
+            causes.append(Cause(f"{at}.{extra}", message, "FieldValueForbidden"))
+    return found
+
+
+def _check_claims(claims: list[Obj], path: str, causes: list[Cause]) -> set[str]:
+    """The claims' names; adds what is wrong with them to `causes`."""
+    found: set[str] = set()
+    for index, claim in enumerate(claims):
+        at = f"{path}[{index}]"
+        check_name(claim["name"], f"{at}.name", found, causes)
+        sources = [s for s in ("resourceClaimName", "resourceClaimTemplateName") if claim.get(s)]
+        if len(sources) > 1:
+            message = (
+                "Invalid value: at most one of `resourceClaimName` or "
+                "`resourceClaimTemplateName` may be specified"
+            )
+            causes.append(Cause(at, message))
+        elif not sources:
+            message = (
+                "Invalid value: must specify one of: `resourceClaimName`, "
+                "`resourceClaimTemplateName`"
+            )
+            causes.append(Cause(at, message))
+        for source in sources:
+            if dns_subdomain(claim[source]):
+                problem = dns_subdomain(claim[source])
+                causes.append(invalid_value(f"{at}.{source}", claim[source], problem))
+    return found
+
+
+def _check_tolerations(tolerations: list[Obj], path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for index, toleration in enumerate(tolerations):
+        at = f"{path}[{index}]"
+        operator = toleration.get("operator") or "Equal"
+        if not toleration.get("key") and operator != "Exists":
+            message = (
+                f'Invalid value: "{operator}": operator must be Exists when `key` is empty, which '
+                'means "match all values and all keys"'
+            )
+            causes.append(Cause(f"{at}.operator", message))
+        if operator == "Exists" and toleration.get("value"):
+            message = "value must be empty when `operator` is 'Exists'"
+            causes.append(invalid_value(f"{at}.operator", toleration["value"], message))
+        if "tolerationSeconds" in toleration and toleration.get("effect") != "NoExecute":
+            message = "effect must be 'NoExecute' when `tolerationSeconds` is set"
+            causes.append(invalid_value(f"{at}.effect", toleration.get("effect") or "", message))
+    return causes
+
+
+# -- updates ------------------------------------------------------------------------
+def _validate_update(new: Obj, old: Obj) -> list[Cause]:
+    """Most of a pod cannot change once it exists."""
+    causes = _check_deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
+    missing = [t for t in old.get("tolerations") or () if t not in (new.get("tolerations") or ())]
+    if missing:
+        message = "Forbidden: existing toleration can not be modified except its tolerationSeconds"
+        causes.append(Cause("spec.tolerations", message, "FieldValueForbidden"))
+    gates = {gate["name"] for gate in old.get("schedulingGates") or ()}
+    for index, gate in enumerate(new.get("schedulingGates") or ()):
+        if gate["name"] not in gates:
+            message = "Forbidden: only deletion is allowed, but found new scheduling gate"
+            message = f"{message} '{gate['name']}'"
+            path = f"spec.schedulingGates[{index}]"
+            causes.append(Cause(path, message, "FieldValueForbidden"))
+    before, after = _fixed_part(old), _fixed_part(new)
+    if gates:  # A gated pod may still be steered.
+        for name in ("nodeSelector", "affinity"):
+            before.pop(name, None)
+            after.pop(name, None)
+    changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
+    if changed:
+        message = f"{_UPDATE_HELP}; changed: {', '.join(changed)}"
+        causes.append(Cause("spec", message, "FieldValueForbidden"))
+    return causes
+
+
+def _check_deadline(new: int | None, old: int | None) -> list[Cause]:
+    path = "spec.activeDeadlineSeconds"
+    if old is not None and new is None:
+        return [
+            Cause(path, "Invalid value: null: must not update from a positive integer to nil value")
+        ]
+    if old is not None and new is not None and new > old:
+        return [Cause(path, f"Invalid value: {new}: must be less than or equal to previous value")]
+    return []
+
+
+def _fixed_part(spec: Obj) -> Obj:
+    """The spec without what may change."""
+    free = ("activeDeadlineSeconds", "tolerations", "schedulingGates", "ephemeralContainers")
+    fixed = {name: value for name, value in spec.items() if name not in free}
+    for name in ("containers", "initContainers"):
+        if name in fixed:
+            fixed[name] = [{**c, "image": "", "imagePullPolicy": ""} for c in fixed[name]]
+    if int(fixed.get("terminationGracePeriodSeconds") or 0) < 0:
+        fixed["terminationGracePeriodSeconds"] = 1
+    return fixed
+
+
+def validate_template(template: Obj, path: str, policies: tuple[str, ...]) -> list[Cause]:
+    """Causes to refuse a PodTemplateSpec whose restartPolicy must be one of `policies`."""
+    spec = template.get("spec") or {}
+    causes = check_labels((template.get("metadata") or {}).get("labels") or {},
+                          f"{path}.metadata.labels")  # fmt: skip
+    if "containers" not in spec:
+        message = "Required value"
+        return [*causes, Cause(f"{path}.spec.containers", message, "FieldValueRequired")]
+    causes += validate_pod_spec(spec, f"{path}.spec")
+    policy = spec.get("restartPolicy") or ""
+    if policies and policy not in policies:
+        allowed = ", ".join(f'"{p}"' for p in policies)
+        message = f'Unsupported value: "{policy}": supported values: {allowed}'
+        causes.append(Cause(f"{path}.spec.restartPolicy", message, "FieldValueNotSupported"))
+    return causes

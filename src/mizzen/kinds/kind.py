@@ -1,0 +1,168 @@
+"""What the API server knows about a kind, so that it has no code of its own for any of them.
+
+How a write goes through it, in this order:
+
+    decoded = kind.decode(body)        # fresh copy: types checked, defaults set, unknown fields out
+    strict.strict_error(...)           # decoded.unknown, if fieldValidation=Strict
+    kind.prepare_create(new)           # or prepare_update(new, old), prepare_status(new, old)
+    kind.default(new)                  # defaults that depend on other fields
+    causes = decoded.causes or kind.check(new, old)    # 422 if any (check_status for /status)
+
+The metadata that the server owns (uid, resourceVersion, creationTimestamp, ...) is the server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj
+from mizzen.base.resources import Resource
+from mizzen.kinds import names
+from mizzen.kinds.decoding import Decoded, decode
+from mizzen.kinds.metadata import check_metadata
+from mizzen.kinds.schema import Schema, at
+
+Cell = str | int | float | bool | None
+Validator = Callable[[Obj, Obj | None], list[Cause]]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A printed column. `cell` gets the object and the wall time in ns since the epoch."""
+
+    name: str
+    cell: Callable[[Obj, int], Cell]
+    type: str = "string"
+    format: str = ""
+    priority: int = 0  # above 0: only with -o wide
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalePaths:
+    """Where the `scale` subresource finds its numbers, as dotted paths."""
+
+    spec_replicas: str = "spec.replicas"
+    status_replicas: str = "status.replicas"
+    selector: str = ""  # of a serialised label selector in status
+
+
+def nothing(obj: Obj) -> None:
+    """The hook of kinds that have nothing to add."""
+
+
+def accept(new: Obj, old: Obj | None) -> list[Cause]:
+    """The validator of kinds whose schema says all."""
+    return []
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One API type in one version."""
+
+    resource: Resource
+    schema: Schema
+    columns: tuple[Column, ...] = ()
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    singular: str = ""  # "" = the kind in lower case
+    subresources: frozenset[str] = frozenset()  # of status, scale, binding, log
+    selectable_fields: tuple[str, ...] = ()  # beyond metadata.name and metadata.namespace
+    field_aliases: Mapping[str, str] = field(default_factory=dict[str, str])  # selector -> path
+    default: Callable[[Obj], None] = nothing  # defaults beyond the schema's, in place
+    validate: Validator = accept  # beyond the schema; types are right when it is called
+    validate_status: Validator = accept
+    on_create: Callable[[Obj], None] = nothing  # e.g. the first status, in place
+    scale: ScalePaths | None = None
+    generation: bool = True  # metadata.generation counts changes outside metadata and status
+    name_rule: names.NameRule = names.dns_subdomain
+    verbs: tuple[str, ...] = (
+        "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch",
+    )  # fmt: skip
+
+    @property
+    def singular_name(self) -> str:
+        return self.singular or self.resource.kind.lower()
+
+    @property
+    def has_status(self) -> bool:
+        return "status" in self.subresources
+
+    def decode(self, obj: Obj) -> Decoded:
+        """A complete copy of a body and what is wrong with it; never raises for bad input."""
+        return decode(self.schema, obj)
+
+    def prepare_create(self, new: Obj) -> None:
+        """Drops what a creator must not set, gives the first status and generation; in place."""
+        if self.has_status:
+            new.pop("status", None)
+        new["metadata"].pop("generation", None)
+        if self.generation:
+            new["metadata"]["generation"] = 1
+        self.on_create(new)
+
+    def prepare_update(self, new: Obj, old: Obj) -> None:
+        """Keeps the old status and counts the generation when the wish changed; in place."""
+        if self.has_status:
+            new.pop("status", None)
+            if "status" in old:
+                new["status"] = old["status"]
+        _keep_generation(new, old)
+        if self.generation and wish_of(new) != wish_of(old):
+            new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
+
+    def prepare_status(self, new: Obj, old: Obj) -> None:
+        """Keeps everything but the status and the metadata that people may set; in place.
+
+        Source: upstream's status strategies, which let labels, annotations, finalizers pass for
+        Pods and Nodes; the rest of the object stays as stored.
+        """
+        for name in [k for k in new if k not in ("metadata", "status")]:
+            del new[name]
+        for name, value in old.items():
+            if name not in ("metadata", "status"):
+                new[name] = value
+        _keep_generation(new, old)
+
+    def check(self, new: Obj, old: Obj | None) -> list[Cause]:
+        """Every cause to refuse a create (old None) or an update, metadata included."""
+        causes = check_metadata(new, old, self.resource.namespaced, self.name_rule)
+        return causes + self.validate(new, old)
+
+    def check_status(self, new: Obj, old: Obj) -> list[Cause]:
+        """Every cause to refuse an update of the status subresource."""
+        causes = check_metadata(new, old, self.resource.namespaced, self.name_rule)
+        return causes + self.validate_status(new, old)
+
+    def field(self, obj: Mapping[str, Any], path: str) -> str:
+        """The text a field selector compares with; absent fields have their type's zero."""
+        real = self.field_aliases.get(path, path)
+        node: Any = obj
+        for part in real.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if node is None:
+            schema = at(self.schema, real)
+            return {"boolean": "false", "integer": "0"}.get(schema.type if schema else "", "")
+        if isinstance(node, bool):
+            return "true" if node else "false"
+        return str(node)
+
+    def is_selectable(self, path: str) -> bool:
+        if path == "metadata.namespace":
+            return self.resource.namespaced
+        return path == "metadata.name" or path in self.selectable_fields
+
+
+def wish_of(obj: Mapping[str, Any]) -> Obj:
+    """Everything the generation counts: all but identity, metadata and status."""
+    skip = ("apiVersion", "kind", "metadata", "status")
+    return {name: value for name, value in obj.items() if name not in skip}
+
+
+def _keep_generation(new: Obj, old: Obj) -> None:
+    new["metadata"].pop("generation", None)
+    if "generation" in old["metadata"]:
+        new["metadata"]["generation"] = old["metadata"]["generation"]

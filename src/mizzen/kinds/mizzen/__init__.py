@@ -1,0 +1,1 @@
+"""Mizzen's own kinds, where upstream has none."""

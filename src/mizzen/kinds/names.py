@@ -1,0 +1,180 @@
+"""What names, labels and annotations may look like.
+
+Source: apimachinery `util/validation`, `api/validation/objectmeta.go`; the messages are upstream's,
+since people search for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mizzen.base.errors import Cause
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_PORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+ANNOTATIONS_BYTES_MAX = 256 * 1024
+
+NameRule = Callable[[str], str]  # the problem with a name, "" when there is none
+
+
+def dns_label(name: str) -> str:
+    """The problem with an RFC 1123 label."""
+    if len(name) > 63:
+        return "must be no more than 63 bytes"
+    if _LABEL.fullmatch(name) is None:
+        return (
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or "
+            "'-', and must start and end with an alphanumeric character (e.g. 'my-name',  or "
+            "'123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+        )
+    return ""
+
+
+def dns_subdomain(name: str) -> str:
+    """The problem with an RFC 1123 subdomain."""
+    if len(name) > 253:
+        return "must be no more than 253 bytes"
+    if _SUBDOMAIN.fullmatch(name) is None:
+        return (
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
+            "'-' or '.', and must start and end with an alphanumeric character (e.g. "
+            "'example.com', regex used for validation is "
+            "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+        )
+    return ""
+
+
+def dns_label_1035(name: str) -> str:
+    """The problem with an RFC 1035 label, as Services are named."""
+    if len(name) > 63:
+        return "must be no more than 63 bytes"
+    if _LABEL_1035.fullmatch(name) is None:
+        return (
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start "
+            "with an alphabetic character, and end with an alphanumeric character (e.g. "
+            "'my-name',  or 'abc-123', regex used for validation is "
+            "'[a-z]([-a-z0-9]*[a-z0-9])?')"
+        )
+    return ""
+
+
+def path_segment(name: str) -> str:
+    """The problem with a name that need only fit into a URL."""
+    if name in (".", ".."):
+        return f"may not be '{name}'"
+    for bad in "/%":
+        if bad in name:
+            return f"may not contain '{bad}'"
+    return ""
+
+
+def qualified_name(name: str) -> str:
+    """The problem with a label's or an annotation's key: `[prefix/]name`."""
+    prefix, slash, rest = name.rpartition("/")
+    if "/" in prefix:
+        return _QUALIFIED_HELP
+    if slash:
+        if not prefix:
+            return "prefix part must be non-empty"
+        problem = dns_subdomain(prefix)
+        if problem:
+            return f"prefix part {problem}"
+    if not rest:
+        return "name part must be non-empty"
+    if len(rest) > 63:
+        return "name part must be no more than 63 bytes"
+    return "" if _QUALIFIED.fullmatch(rest) else f"name part {_QUALIFIED_HELP}"
+
+
+_QUALIFIED_HELP = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
+    "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+
+
+def label_value(value: str) -> str:
+    """The problem with a label's value."""
+    if len(value) > 63:
+        return "must be no more than 63 bytes"
+    if value and _QUALIFIED.fullmatch(value) is None:
+        return (
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', "
+            "'_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue', "
+            " or 'my_value',  or '12345', regex used for validation is "
+            "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+        )
+    return ""
+
+
+def config_key(key: str) -> str:
+    """The problem with a key of a ConfigMap or Secret."""
+    if len(key) > 253:
+        return "must be no more than 253 bytes"
+    if _CONFIG_KEY.fullmatch(key) is None or key in (".", "..") or key.startswith(".."):
+        return (
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
+            "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is "
+            "'[-._a-zA-Z0-9]+')"
+        )
+    return ""
+
+
+def env_name(name: str) -> str:
+    """The problem with an environment variable's name (relaxed rule of 1.32: no `=`)."""
+    if not name:
+        return "environment variable name must not be empty"
+    if "=" in name or not name.isprintable() or not name.isascii():
+        return "a valid environment variable name must consist only of printable ASCII characters other than '='"
+    return ""
+
+
+def port_name(name: str) -> str:
+    """The problem with an IANA service name, as ports are named."""
+    if len(name) > 15:
+        return "must be no more than 15 characters"
+    if _PORT_NAME.fullmatch(name) is None:
+        return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+    if not any("a" <= c <= "z" for c in name):
+        return "must contain at least one letter (a-z)"
+    return "must not contain consecutive hyphens" if "--" in name else ""
+
+
+def invalid_value(path: str, value: str, problem: str) -> Cause:
+    return Cause(path, f'Invalid value: "{value}": {problem}')
+
+
+def check_labels(labels: Mapping[str, Any], path: str) -> list[Cause]:
+    """Causes for a map of labels whose types are already right."""
+    causes: list[Cause] = []
+    for key, value in labels.items():
+        problem = qualified_name(key)
+        if problem:
+            causes.append(invalid_value(path, key, problem))
+        problem = label_value(value) if isinstance(value, str) else ""
+        if problem:
+            causes.append(invalid_value(path, value, problem))
+    return causes
+
+
+def check_annotations(annotations: Mapping[str, Any], path: str) -> list[Cause]:
+    """Causes for a map of annotations whose types are already right."""
+    causes: list[Cause] = []
+    total = 0
+    for key, value in annotations.items():
+        problem = qualified_name(key.lower())
+        if problem:
+            causes.append(invalid_value(path, key, problem))
+        total += len(key) + len(value if isinstance(value, str) else "")
+    if total > ANNOTATIONS_BYTES_MAX:
+        causes.append(
+            Cause(path, f"Too long: may not be more than {ANNOTATIONS_BYTES_MAX} bytes",
+                  "FieldValueTooLong")
+        )  # fmt: skip
+    return causes

@@ -1,0 +1,47 @@
+"""The canonical text of quantities, as upstream writes them back.
+
+Source: apimachinery `resource.Quantity.CanonicalizeBytes`: no fraction, the largest unit that
+holds the value exactly, in the family (binary, decimal, exponent) the user wrote.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+
+from mizzen.base.quantity import parse
+
+_BINARY = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
+_DECIMAL = (("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3), ("", 0), ("m", -3),
+            ("u", -6), ("n", -9))  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def canonical(text: str) -> str:
+    """The text upstream would answer with: "0.5" -> "500m", "1024Mi" -> "1Gi", "1000" -> "1k".
+
+    Errors: ValueError when the text is not a quantity.
+    """
+    value = parse(text)
+    if value == 0:
+        return "0"
+    if text.endswith("i") and abs(value) >= 1024 and value.denominator == 1:
+        return _binary(value.numerator)
+    exponential = "e" in text.lower() and not text.endswith("E")
+    for suffix, exponent in _DECIMAL:
+        scaled = value / Fraction(10) ** exponent
+        if scaled.denominator == 1:
+            if exponential and exponent:
+                return f"{scaled.numerator}e{exponent}"
+            return f"{scaled.numerator}{suffix}"
+    # Finer than a nano: upstream rounds up to the next nano.
+    nano = value * 10**9
+    return f"{-((-nano.numerator) // nano.denominator)}n"
+
+
+def _binary(value: int) -> str:
+    for power, suffix in zip(range(6, 0, -1), _BINARY, strict=True):
+        unit = 1 << (10 * power)
+        if value % unit == 0:
+            return f"{value // unit}{suffix}"
+    return str(value)

@@ -1,0 +1,174 @@
+"""A small language for structural schemas, compact enough that a whole Pod spec stays readable.
+
+    PORT = v1("ContainerPort", "A port.", containerPort=INT32("Number.", required=True))
+
+A `Schema` is a value. Calling it gives a copy with a description and other changes, so shared
+types are used as `STR("The node's name.")`. One schema yields decoding (types, unknown fields,
+defaults; `decoding.py`), strategic-merge rules (`patches.py`) and OpenAPI (`openapi.py`).
+
+Source: apiextensions "structural schema"; OpenAPI 3.0 schema objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Type = Literal["any", "object", "array", "string", "integer", "number", "boolean", "int-or-string"]
+
+# Changes that alter what decodes; all others share the compiled decoder with the original.
+_SHAPE = frozenset(
+    ("type", "fields", "values", "items", "format", "enum", "minimum", "maximum", "min_length",
+     "max_length", "min_items", "max_items", "pattern", "unique", "nullable", "open", "list_keys")
+)  # fmt: skip
+
+
+def _no_fields() -> Mapping[str, Schema]:
+    return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """One node of a schema. Compared by identity, since nodes may be shared and recursive."""
+
+    type: Type = "any"
+    description: str = ""
+    name: str = ""  # of the OpenAPI definition; "" = written in place
+    fields: Mapping[str, Schema] = field(default_factory=_no_fields)
+    values: Schema | None = None  # of a map with arbitrary keys
+    items: Schema | None = None
+    format: str = ""  # int32, int64, double, date-time, micro-time, quantity, byte
+    enum: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    pattern: str = ""
+    default: Any = None  # inserted where the field is absent; None = no default
+    required: bool = False  # as a field of its parent
+    nullable: bool = False
+    open: bool = False  # keeps fields it does not know
+    embedded: bool = False  # a whole object with apiVersion, kind and metadata
+    unique: bool = False  # a list whose items (or their list_keys) must differ
+    list_keys: tuple[str, ...] = ()  # x-kubernetes-list-map-keys
+    merge_key: str = ""  # strategic merge: key of the list's items
+    merge: bool = False  # strategic merge: merge this list instead of replacing it
+    retain_keys: bool = False  # strategic merge: a union, of which $retainKeys clears the rest
+    target: Callable[[], Schema] | None = None  # a recursive reference
+    cache: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+    def __call__(self, description: str = "", /, **changes: Any) -> Schema:
+        """A copy, as a field says more about the type it uses."""
+        if description:
+            changes["description"] = description
+        if not _SHAPE.isdisjoint(changes):
+            changes["cache"] = {}
+        return replace(self, **changes)
+
+    def resolve(self) -> Schema:
+        """The schema itself, or what a recursive reference stands for."""
+        return self.target() if self.target else self
+
+
+STR = Schema("string")
+BOOL = Schema("boolean")
+INT32 = Schema("integer", format="int32")
+INT64 = Schema("integer", format="int64")
+NUMBER = Schema("number", format="double")
+ANY = Schema("any")
+OPEN = Schema("object", open=True)
+TIME = Schema(
+    "string", name="io.k8s.apimachinery.pkg.apis.meta.v1.Time", format="date-time",
+    description="A moment in RFC 3339, whole seconds.",
+)  # fmt: skip
+MICRO_TIME = Schema(
+    "string", name="io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime", format="micro-time",
+    description="A moment in RFC 3339 with microseconds.",
+)  # fmt: skip
+QUANTITY = Schema(
+    "string", name="io.k8s.apimachinery.pkg.api.resource.Quantity", format="quantity",
+    description='A number with an optional unit: "500m", "2Gi", "1e3".',
+)  # fmt: skip
+INT_OR_STR = Schema(
+    "int-or-string", name="io.k8s.apimachinery.pkg.util.intstr.IntOrString", format="int-or-string",
+    description="An integer or a string, such as a port's number or its name.",
+)  # fmt: skip
+
+
+def array(
+    items: Schema,
+    *,
+    key: str = "",
+    keys: tuple[str, ...] = (),
+    merge: bool = False,
+    unique: bool = False,
+) -> Schema:
+    """A list. `key` makes strategic merge match items by it; `keys` are the list-map keys."""
+    return Schema(
+        "array",
+        items=items,
+        merge_key=key,
+        merge=merge or bool(key),
+        list_keys=keys or ((key,) if key else ()),
+        unique=unique,
+    )
+
+
+def mapping(values: Schema) -> Schema:
+    """An object with arbitrary keys and values of one type."""
+    return Schema("object", values=values)
+
+
+STRINGS = array(STR)
+STRING_MAP = mapping(STR)
+QUANTITIES = mapping(QUANTITY)
+
+
+def choice(*allowed: str, default: str | None = None) -> Schema:
+    """A string out of a fixed set."""
+    return Schema("string", enum=allowed, default=default)
+
+
+def lazy(name: str, target: Callable[[], Schema]) -> Schema:
+    """A reference to a schema that is not finished yet, for recursive types."""
+    return Schema("object", name=name, target=target)
+
+
+def package(prefix: str) -> Callable[..., Schema]:
+    """A maker of named records: `v1 = package("io.k8s.api.core.v1")`."""
+
+    def record(name: str, description: str, /, **fields: Schema) -> Schema:
+        return Schema("object", name=f"{prefix}.{name}", description=description, fields=fields)
+
+    return record
+
+
+def record(description: str = "", /, **fields: Schema) -> Schema:
+    """An object with fixed fields, written in place."""
+    return Schema("object", description=description, fields=fields)
+
+
+def required(*names: str) -> Callable[[Schema], Schema]:
+    """Marks fields of a record as required."""
+
+    def mark(schema: Schema) -> Schema:
+        fields = dict(schema.fields)
+        for name in names:
+            fields[name] = fields[name](required=True)
+        return schema(fields=fields)
+
+    return mark
+
+
+def at(schema: Schema, path: str) -> Schema | None:
+    """The schema of a field named by a dotted path, None where there is none."""
+    node = schema.resolve()
+    for part in path.split("."):
+        child = node.fields.get(part) or node.values
+        if child is None:
+            return None
+        node = child.resolve()
+    return node

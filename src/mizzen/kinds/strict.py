@@ -1,0 +1,86 @@
+"""What `fieldValidation` finds in a body: unknown and duplicate fields, said as upstream says it.
+
+Source: apimachinery `runtime.strictDecodingError`, sigs.k8s.io/json `UnmarshalStrict`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from mizzen.base.errors import BadRequest
+from mizzen.kinds.decoding import Unknown
+
+_STRING_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
+
+
+def unknown_field(field: Unknown) -> str:
+    """`unknown field "spec.replicaz"`, and the field it was probably meant to be."""
+    text = f'unknown field "{field.path}"'
+    close = difflib.get_close_matches(field.name, field.known, n=1, cutoff=0.75)
+    if not close:
+        lower = field.name.lower()
+        close = [name for name in field.known if name.lower() == lower]
+    return f'{text} (did you mean "{close[0]}"?)' if close else text
+
+
+def duplicate_fields(body: bytes | str) -> list[str]:
+    """`duplicate field "spec.nodeName"` for every key that an object of the body repeats.
+
+    The body must be valid JSON. Bodies in which no key occurs twice anywhere are told apart by
+    one scan; only others are parsed with the slow parser that sees duplicates.
+    """
+    raw = body.encode() if isinstance(body, str) else body
+    keys = _STRING_KEY.findall(raw)
+    if len(set(keys)) == len(keys):
+        return []
+    tree = json.loads(raw, object_pairs_hook=_Pairs)
+    found: list[str] = []
+    _walk(tree, "", found)
+    return found
+
+
+class _Pairs:
+    """An object as the list of its members, duplicates kept."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        self.pairs = pairs
+
+
+def _walk(node: Any, path: str, found: list[str]) -> None:
+    if isinstance(node, list):
+        items: list[Any] = node
+        for index, item in enumerate(items):
+            _walk(item, f"{path}[{index}]", found)
+    if not isinstance(node, _Pairs):
+        return
+    seen: set[str] = set()
+    for key, value in node.pairs:
+        here = f"{path}.{key}" if path else key
+        message = f'duplicate field "{here}"'
+        if key in seen and message not in found:
+            found.append(message)
+        seen.add(key)
+        _walk(value, here, found)
+
+
+def problems(unknown: Sequence[Unknown], duplicates: Sequence[str]) -> list[str]:
+    """All strictness messages: the `Warning` headers of fieldValidation=Warn."""
+    return [*duplicates, *(unknown_field(field) for field in unknown)]
+
+
+def strict_error(
+    kind: str, api_version: str, unknown: Sequence[Unknown], duplicates: Sequence[str]
+) -> BadRequest | None:
+    """The 400 of fieldValidation=Strict, None when the body is strictly right."""
+    found = problems(unknown, duplicates)
+    if not found:
+        return None
+    version = api_version.rpartition("/")[2]
+    return BadRequest(
+        f'{kind} in version "{version}" cannot be handled as a {kind}: '
+        f"strict decoding error: {', '.join(found)}",
+    )
