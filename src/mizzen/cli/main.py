@@ -90,6 +90,10 @@ def _add_verb(words: argparse._SubParsersAction[Parser], entry: verb.Verb) -> No
             "-n", "--namespace", default="default", metavar="NS", help="namespace (default)"
         )
     entry.configure(parser)
+    if entry.rest:
+        parser.usage = (
+            parser.format_usage().removeprefix("usage: ").rstrip() + f" [-- {entry.rest}]"
+        )
     parser.set_defaults(entry=entry)
 
 
@@ -101,12 +105,24 @@ def _run(words: list[str]) -> int:
         hint = f"did you mean `mizzen {close[0]}`?" if close else "see `mizzen --help`"
         raise CliError(f"unknown command {typed!r}; {hint}", exits.USAGE)
     parser = build_parser(known if typed is None else [typed])
+    words, rest = _split_rest(words)
     args = parser.parse_args(words)
     if args.verb is None:
         parser.print_help()
         return exits.USAGE if words else exits.OK
     entry: verb.Verb = args.entry
+    if rest and not entry.rest:
+        raise CliError(f"`mizzen {entry.name}` takes nothing after --", exits.USAGE)
+    args.rest = rest
     return entry.run(Context(args))
+
+
+def _split_rest(words: list[str]) -> tuple[list[str], list[str]]:
+    """What is before and after the first `--`; argparse mixes it into the positionals."""
+    if "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
 
 
 def _typed_verb(words: Sequence[str]) -> str | None:

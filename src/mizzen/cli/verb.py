@@ -17,7 +17,8 @@ class Verb:
     """One word of the command line.
 
     `run` returns the exit code; it may raise CliError, ApiError or OSError, which become one line.
-    `prints_data` adds -o; `namespaced` adds -n.
+    `prints_data` adds -o; `namespaced` adds -n; `rest` names what may follow `--`, kept in
+    `args.rest` as it was typed.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Verb:
     run: Callable[[Context], int]
     prints_data: bool = False
     namespaced: bool = False
+    rest: str = ""
 
 
 def names() -> list[str]:

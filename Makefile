@@ -1,0 +1,44 @@
+# Thin: the plain commands behind each target are in README.md and CONTRIBUTING.md.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO_ARGS ?=
+
+.PHONY: help demo test lint bench docs accept clean
+help:  ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+
+demo: .venv/.demo  ## train, serve and share this machine's cores; writes demo-report.json
+	$(BIN)/python examples/first_light/demo.py $(DEMO_ARGS)
+
+test: .venv/.dev  ## all tests; ends with pytest's summary
+	$(BIN)/python -m pytest tests
+
+lint: .venv/.dev  ## style, types, import rules, tidiness
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/tidy
+
+bench: .venv/.dev  ## what is promised in numbers, measured here
+	$(BIN)/python bench/startup.py
+
+docs: .venv/.dev  ## writes docs/cli.md anew from the commands themselves
+	$(BIN)/python -m mizzen.cli.reference > docs/cli.md
+
+accept: .venv/.dev  ## records the present output of tests/scenario; review the diff
+	MIZZEN_ACCEPT=1 $(BIN)/python -m pytest tests/scenario
+
+clean:  ## removes what the other targets made
+	rm -rf .venv build src/*.egg-info .pytest_cache .ruff_cache demo-report.json demo-timeline.png
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.demo: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ .venv/.demo

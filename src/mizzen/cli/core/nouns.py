@@ -1,0 +1,67 @@
+"""How people name objects: `pod/NAME`, `tj/NAME`, or a bare name of a workload."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from mizzen.base import resources as r
+from mizzen.base.resources import Resource
+
+_ALIASES: Mapping[Resource, tuple[str, ...]] = {
+    r.PODS: ("po",),
+    r.TRAIN_JOBS: ("tj",),
+    r.MODEL_ENDPOINTS: ("me", "endpoint", "endpoints"),
+    r.JOBS: (),
+    r.NODES: ("no",),
+    r.POD_GROUPS: ("pg",),
+    r.RESOURCE_CLAIMS: ("claim", "claims"),
+    r.RESOURCE_CLAIM_TEMPLATES: (),
+    r.RESOURCE_SLICES: (),
+    r.DEVICE_CLASSES: (),
+    r.PRIORITY_CLASSES: ("pc",),
+    r.SERVICES: ("svc",),
+    r.CONFIG_MAPS: ("cm",),
+    r.SECRETS: (),
+    r.NAMESPACES: ("ns",),
+    r.CLUSTER_TRAINING_RUNTIMES: (),
+    r.TRAINING_RUNTIMES: (),
+    r.CUSTOM_RESOURCE_DEFINITIONS: ("crd", "crds"),
+}
+_BY_WORD: Mapping[str, Resource] = {
+    word: resource
+    for resource, aliases in _ALIASES.items()
+    for word in (resource.plural, resource.kind.lower(), *aliases)
+}
+# Where a bare name is looked for, in this order.
+WORKLOADS = (r.TRAIN_JOBS, r.MODEL_ENDPOINTS, r.JOBS, r.PODS)
+
+
+class UnknownNoun(ValueError):
+    """The message names the word and, where there is one, what was probably meant."""
+
+
+def parse(text: str) -> tuple[Resource | None, str]:
+    """`KIND/NAME` to its resource and name; (None, name) for a bare name.
+
+    Errors: UnknownNoun.
+    """
+    word, slash, name = text.partition("/")
+    if not slash:
+        return None, text
+    resource = _BY_WORD.get(word.lower().split(".", 1)[0])
+    if resource is None:
+        raise UnknownNoun(f"kind {word!r} is not known{_hint(word, _BY_WORD)}")
+    if not name or "/" in name:
+        raise UnknownNoun(f"{text!r} is not KIND/NAME, such as {resource.kind.lower()}/my-name")
+    return resource, name
+
+
+def shown(resource: Resource, name: str) -> str:
+    """How an object is called in what we print: trainjob/first-light."""
+    return f"{resource.kind.lower()}/{name}"
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word.lower(), list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

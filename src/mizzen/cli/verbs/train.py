@@ -1,0 +1,118 @@
+"""`mizzen train`"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mizzen.cli.context import Context, say
+from mizzen.cli.exits import NOT_FOUND, USAGE, CliError
+from mizzen.cli.verb import Verb
+
+if TYPE_CHECKING:
+    from mizzen.cli.core.workloads import Training
+    from mizzen.client.client import Client
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument("script", help="the training program (Python)")
+    parser.add_argument("--name", help="name of the TrainJob (default: the script's)")
+    parser.add_argument("--workers", type=int, metavar="N", help="wished number of workers (1)")
+    parser.add_argument("--min-workers", type=int, metavar="N", help="may shrink to this many")
+    parser.add_argument("--max-workers", type=int, metavar="N", help="may grow to this many")
+    parser.add_argument(
+        "--device-class", default="cpu-core.mizzen.dev", metavar="CLASS", help="one for each worker"
+    )
+    parser.add_argument("--runtime", default="jax-distributed", help="ClusterTrainingRuntime")
+    parser.add_argument("--env", action="append", default=[], metavar="K=V", help="may be repeated")
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="show its log until it is done; fail if it does"
+    )
+
+
+def run(context: Context) -> int:
+    script = Path(context.args.script).expanduser().absolute()
+    if not script.is_file():
+        raise CliError(
+            f"training script {script} does not exist; give the path of a file", NOT_FOUND
+        )
+    env = _environment(context.args.env)
+    return context.with_client(lambda client: _create(context, client, script, env))
+
+
+async def _create(context: Context, client: Client, script: Path, env: dict[str, str]) -> int:
+    from mizzen.base.resources import TRAIN_JOBS
+    from mizzen.cli.core.workloads import train_job
+    from mizzen.cli.following import follow_train_job
+
+    wish = await _wish(context, client, script, env)
+    await client.create(TRAIN_JOBS, train_job(wish))
+    print(f"trainjob/{wish.name} created")
+    if context.args.follow:
+        return await follow_train_job(client, wish.namespace, wish.name)
+    say(f"watch it: `mizzen logs -f trainjob/{wish.name}`, `mizzen ps`")
+    return 0
+
+
+async def _wish(context: Context, client: Client, script: Path, env: dict[str, str]) -> Training:
+    from mizzen.cli.core.workloads import Training, name_from
+
+    args = context.args
+    workers = args.workers or args.max_workers or 1
+    low, high = args.min_workers or 1, args.max_workers or workers
+    if not 1 <= low <= workers <= high:
+        raise CliError(
+            f"--min-workers {low}, --workers {workers}, --max-workers {high} are out of order; "
+            "choose 1 <= min <= workers <= max",
+            USAGE,
+        )
+    return Training(
+        name=args.name or name_from(script.stem),
+        namespace=context.namespace,
+        script=str(script),
+        directory=str(Path.cwd()),
+        arguments=args.rest,
+        workers=workers,
+        runtime=args.runtime,
+        device_resource=await _extended_resource(client, args.device_class),
+        min_workers=args.min_workers,
+        max_workers=args.max_workers,
+        env=env,
+    )
+
+
+async def _extended_resource(client: Client, device_class: str) -> str:
+    from mizzen.base.resources import DEVICE_CLASSES
+    from mizzen.cli.core.fields import text
+
+    found = await client.get(DEVICE_CLASSES, device_class)
+    name = text(found, "spec", "extendedResourceName")
+    if not name:
+        raise CliError(
+            f"device class {device_class} has no extendedResourceName; write the TrainJob by hand "
+            "and claim its devices with a ResourceClaimTemplate"
+        )
+    return name
+
+
+def _environment(pairs: list[str]) -> dict[str, str]:
+    env: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise CliError(f"--env {pair!r} is not NAME=VALUE", USAGE)
+        env[name] = value
+    return env
+
+
+VERB = Verb(
+    name="train",
+    summary="run a training program on the pool's devices",
+    example="mizzen train train.py --workers 2 --follow\n"
+    "mizzen train train.py --min-workers 1 --max-workers 3 -- --steps 400",
+    configure=configure,
+    run=run,
+    namespaced=True,
+    rest="ARGS",
+)
