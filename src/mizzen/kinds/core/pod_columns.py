@@ -54,11 +54,7 @@ def status_word(pod: Obj, now_ns: int) -> str:
         gated = condition.get("type") == "PodScheduled"
         if gated and condition.get("reason") == "SchedulingGated":
             reason = "SchedulingGated"
-    initialising = _init_word(spec, status)
-    if initialising:
-        reason = initialising
-    else:
-        reason = _container_word(status, reason)
+    reason = _init_word(spec, status) or _container_word(status, reason)
     if pod["metadata"].get("deletionTimestamp"):
         if status.get("reason") == "NodeLost":
             return "Unknown"
