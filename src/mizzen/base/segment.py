@@ -13,7 +13,23 @@ Formations. The control word carries the wanted (generation, size). Rank 0 alone
 each step boundary. Finding a new generation after step s it stores `leave` = (generation, s + 1)
 and computes one more step; every other rank reads `leave` at its own boundaries. No rank can
 finish step s + 1 before rank 0 entered its collective, hence all see `leave` in time and
-all stop after the same step. A formation of one leaves at once.
+all stop after the same step. A formation of one leaves at once. Rank 0 may also look just before
+it enters a collective of step s and then store (generation, s): nobody can finish s without it.
+
+Which formation follows is rank 0's word alone, `formed`: while others only look at the control
+word, two of them could read two different generations and wait for each other. Rank 0 copies
+the newest control word that includes it into `formed`; a rank joins when its generation is >= what
+it awaits and above the one it left, and its size is > rank; a member whose rank is >= size has left.
+A stopped job is `formed` with size 0.
+Ports: the JAX coordinator of generation g listens on COORDINATOR_PORT + g % PORT_SPREAD, so that
+nobody meets the service of the formation before.
+
+Durable checkpoints: the agent copies LENGTH bytes of a complete buffer (checking its step word
+before and after) to `<MIZZEN_CHECKPOINTS>/step-<steps done>/state`, then writes `manifest.json`
+beside it last: {"step": steps done, "bytes": n, "checksum": the rank file's word}. The folder
+`programs` there belongs to the workers (compiled programs); the agent leaves it alone.
+The checksum is the sum of the state's little-endian 64-bit words modulo 2**64; LENGTH is a
+multiple of 64. "step" of a buffer = completed steps that its state contains, so its word is that + 1.
 """
 
 from __future__ import annotations
@@ -32,6 +48,9 @@ GANG_OFFSET_CONTROL = 8  # agent writes: see pack_control
 GANG_OFFSET_LEAVE = 16  # rank 0 writes: see pack_leave; 0 = nobody leaves
 GANG_OFFSET_COORDINATOR_IP = 24  # agent writes: IPv4 of rank 0's pod as a number
 GANG_OFFSET_COORDINATOR_PORT = 32
+GANG_OFFSET_FORMED = 40  # rank 0 writes: pack_control of the formation that assembles or runs
+
+PORT_SPREAD = 16
 
 FLAG_CHECKPOINT = 1  # make the next staged state durable now
 FLAG_STOP = 2  # finish the step, stage, leave; the whole job stops
