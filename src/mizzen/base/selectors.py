@@ -62,9 +62,9 @@ class LabelSelector:
     def exact(self, key: str) -> str | None:
         """The one value this label must have, None where several or none would do: for indexes."""
         for requirement in self.requirements:
-            if requirement.key == key and requirement.operator == "in":
-                if len(requirement.values) == 1:
-                    return next(iter(requirement.values))
+            single = requirement.operator == "in" and len(requirement.values) == 1
+            if requirement.key == key and single:
+                return next(iter(requirement.values))
         return None
 
 
