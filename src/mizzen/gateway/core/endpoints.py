@@ -1,0 +1,140 @@
+"""What the gateway reads from ModelEndpoints and pods, and how a model's name finds one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mizzen.base.names import ENDPOINT, ENGINE_PORT
+from mizzen.base.objects import (
+    Key,
+    condition,
+    has_condition,
+    is_terminating,
+    key_of,
+    labels_of,
+    uid_of,
+)
+from mizzen.base.openai import OpenAIError
+from mizzen.gateway.core.scale import Policy
+
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A ModelEndpoint as the gateway needs it. `served` is the name its engines answer to."""
+
+    key: Key
+    uid: str
+    served: str
+    created: str
+    policy: Policy
+    replica_capacity: int  # sequences an engine runs at once
+    queue_max: int
+    queue_timeout_s: float
+    demand: int | None  # what status.demand.replicas said last; None when it never said
+    problem: str  # why it is not ready, in the controller's words
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a ready replica listens."""
+
+    pod: str
+    uid: str
+    url: str
+
+
+def read_endpoint(obj: Mapping[str, Any]) -> Endpoint:
+    """The endpoint an object stands for; the API server has defaulted and checked it."""
+    spec: Mapping[str, Any] = obj.get("spec") or {}
+    status: Mapping[str, Any] = obj.get("status") or {}
+    model: Mapping[str, Any] = spec.get("model") or {}
+    engine: Mapping[str, Any] = spec.get("engine") or {}
+    demand: Mapping[str, Any] = status.get("demand") or {}
+    replicas: Mapping[str, Any] = spec.get("replicas") or {}
+    scaling: Mapping[str, Any] = spec.get("scaling") or {}
+    queue: Mapping[str, Any] = spec.get("queue") or {}
+    key = key_of(obj)
+    said = demand.get("replicas")
+    ready = condition(obj, "Ready") or {}
+    problem = "" if ready.get("status") == "True" else str(ready.get("message") or "")
+    return Endpoint(
+        key=key,
+        uid=uid_of(obj),
+        served=str(model.get("name") or key.name),
+        created=str(obj["metadata"].get("creationTimestamp") or ""),
+        policy=Policy(
+            minimum=int(replicas.get("min", 1)),
+            maximum=int(replicas.get("max", 1)),
+            target=max(1, int(scaling.get("targetConcurrency", 8))),
+            down_delay_ns=int(scaling.get("scaleDownDelaySeconds", 30)) * NS,
+            zero_delay_ns=int(scaling.get("scaleToZeroDelaySeconds", 300)) * NS,
+        ),
+        replica_capacity=max(1, int(engine.get("maxBatchSize", 16))),
+        queue_max=int(queue.get("maxLength", 256)),
+        queue_timeout_s=float(queue.get("timeoutSeconds", 60)),
+        demand=None if said is None else int(said),
+        problem=problem,
+    )
+
+
+def endpoint_of_pod(pod: Mapping[str, Any]) -> Key | None:
+    """The endpoint a pod is a replica of, by its label."""
+    name = labels_of(pod).get(ENDPOINT)
+    return Key(key_of(pod).namespace, name) if name else None
+
+
+def ready_address(pod: Mapping[str, Any]) -> Address | None:
+    """Where to send requests; None for a pod that should get no new ones."""
+    status: Mapping[str, Any] = pod.get("status") or {}
+    address = status.get("podIP")
+    if is_terminating(pod) or not address or not has_condition(pod, "Ready"):
+        return None
+    if status.get("phase") in ("Succeeded", "Failed"):
+        return None
+    return Address(key_of(pod).name, uid_of(pod), f"http://{address}:{ENGINE_PORT}")
+
+
+def resolve(model: str, endpoints: Iterable[Endpoint]) -> Endpoint:
+    """The endpoint that a request's `model` names: its served name, or namespace/name.
+
+    Errors: OpenAIError 404 when there is none, 400 when the name fits several.
+    """
+    known = list(endpoints)
+    namespace, slash, name = model.rpartition("/")
+    exact = [e for e in known if slash and e.key.namespace == namespace]
+    found = [e for e in exact if e.key.name == name] or [e for e in exact if e.served == name]
+    if not found:
+        found = [e for e in known if e.served == model]
+    if len(found) > 1:
+        forms = ", ".join(sorted(str(e.key) for e in found))
+        raise OpenAIError(
+            400,
+            f'the model name "{model}" is ambiguous; say one of {forms}',
+            param="model",
+            code="ambiguous_model",
+        )
+    if not found:
+        names = sorted({e.served for e in known})
+        listed = f"there are {', '.join(names[:8])}" if names else "no model is served yet"
+        raise OpenAIError(
+            404,
+            f'the model "{model}" does not exist; {listed}',
+            param="model",
+            code="model_not_found",
+        )
+    return found[0]
+
+
+def model_ids(endpoints: Iterable[Endpoint]) -> list[tuple[str, Endpoint]]:
+    """Every name that `resolve` accepts, sorted: served names that are unique, and namespaced."""
+    known = list(endpoints)
+    counts: dict[str, int] = {}
+    for endpoint in known:
+        counts[endpoint.served] = counts.get(endpoint.served, 0) + 1
+    ids = [(e.served, e) for e in known if counts[e.served] == 1]
+    ids += [(str(e.key), e) for e in known]
+    return sorted(ids, key=lambda entry: entry[0])

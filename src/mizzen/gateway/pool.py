@@ -1,0 +1,259 @@
+"""One endpoint's replicas, its queue of waiting requests, and its wanted size.
+
+All of it runs in the event loop; nothing here awaits except a request that waits for a place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from mizzen.base.clock import Clock
+from mizzen.base.openai import OpenAIError
+from mizzen.gateway.core import admit, scale
+from mizzen.gateway.core.endpoints import Address, Endpoint
+from mizzen.gateway.core.route import Candidate, PrefixIndex, choose
+
+SUSPECT_S = 0.5  # a replica that broke a connection gets no request for this long
+RECENT_MAX = 64  # finished requests that tell the pace of the queue
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One request on its way: what routing and the record of decisions need."""
+
+    id: str
+    arrived_ns: int
+    hashes: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Replica:
+    """A ready replica. `gone` is set when it should get no more requests."""
+
+    address: Address
+    in_flight: int = 0
+    suspect: bool = False
+    served: int = 0
+    prefixes: PrefixIndex = field(default_factory=PrefixIndex)
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """A change of the wanted replica count, as the demand writer gets it."""
+
+    endpoint: Endpoint
+    before: int
+    replicas: int
+    load: scale.Load
+    cause: str
+    request: str
+    arrived_ns: int
+    decided_ns: int
+
+
+@dataclass(slots=True)
+class _Waiter:
+    ticket: Ticket
+    place: asyncio.Future[Replica]
+    avoid: frozenset[str]
+
+
+class Pool:
+    """Gives each request a place on a replica, in order of arrival."""
+
+    def __init__(self, endpoint: Endpoint, clock: Clock, on_tip: Callable[[Tip], None]) -> None:
+        self.endpoint = endpoint
+        self.replicas: dict[str, Replica] = {}
+        self._clock = clock
+        self._on_tip = on_tip
+        self._queue: deque[_Waiter] = deque()
+        self._in_flight = 0  # requests that hold a place, on replicas that left included
+        self._scale = scale.initial(endpoint.policy, endpoint.demand)
+        self._timer: asyncio.TimerHandle | None = None
+        self._finished: deque[int] = deque(maxlen=RECENT_MAX)
+
+    @property
+    def load(self) -> scale.Load:
+        return scale.Load(self._in_flight, len(self._queue))
+
+    @property
+    def wanted(self) -> int:
+        return self._scale.replicas
+
+    def statistics(self) -> Mapping[str, int]:
+        return {
+            "in_flight": self._in_flight,
+            "queued": len(self._queue),
+            "ready": len(self.replicas),
+            "wanted": self._scale.replicas,
+        }
+
+    # -- what the cluster says ----------------------------------------------------------
+
+    def update(self, endpoint: Endpoint) -> None:
+        """The endpoint's object changed."""
+        self.endpoint = endpoint
+        self._dispatch()
+        self._evaluate(None)
+
+    def set_replica(self, pod: str, address: Address | None) -> None:
+        """A pod became ready, moved, or must get no more requests (`address` None)."""
+        known = self.replicas.get(pod)
+        if address is None:
+            self.replicas.pop(pod, None)
+        elif known is None or known.address != address:
+            self.replicas[pod] = Replica(address)
+        else:
+            known.suspect = False
+        self._dispatch()
+
+    def close(self) -> None:
+        """The endpoint is gone: nobody waits for it any more."""
+        if self._timer:
+            self._timer.cancel()
+        gone = OpenAIError(
+            404, f'the model "{self.endpoint.served}" was deleted', code="model_not_found"
+        )
+        for waiter in self._queue:
+            if not waiter.place.done():
+                waiter.place.set_exception(gone)
+        self._queue.clear()
+
+    # -- requests --------------------------------------------------------------------------
+
+    async def acquire(self, ticket: Ticket, avoid: frozenset[str] = frozenset()) -> Replica:
+        """A place on a replica; waits in the queue for one. Give it back with `release`.
+
+        `avoid` names replicas that failed this request; they are taken only if they are all
+        there is. Errors: OpenAIError 429 or 503.
+        """
+        endpoint = self.endpoint
+        waiter = _Waiter(ticket, asyncio.get_running_loop().create_future(), avoid)
+        self._queue.append(waiter)
+        self._dispatch()
+        if not waiter.place.done() and len(self._queue) > endpoint.queue_max:
+            self._queue.remove(waiter)
+            self._evaluate(ticket)
+            queued = len(self._queue)
+            raise admit.queue_full(endpoint.served, queued, endpoint.queue_max, self._pace_s())
+        self._evaluate(ticket)
+        granted = False
+        try:
+            async with asyncio.timeout(endpoint.queue_timeout_s):
+                replica = await waiter.place
+            granted = True
+            return replica
+        except TimeoutError:
+            raise self._waited_too_long() from None
+        finally:
+            if not granted:
+                self._abandon(waiter)
+
+    def release(self, replica: Replica, *, failed: bool = False) -> None:
+        """Gives a place back; `failed` keeps requests off the replica for a moment."""
+        replica.in_flight -= 1
+        self._in_flight -= 1
+        if failed:
+            replica.suspect = True
+            asyncio.get_running_loop().call_later(SUSPECT_S, self._trust, replica)
+        else:
+            self._finished.append(self._clock.monotonic_ns())
+        self._dispatch()
+        self._evaluate(None)
+
+    def _abandon(self, waiter: _Waiter) -> None:
+        """Tidies up after a wait that ended without a place in the caller's hands."""
+        place = waiter.place
+        if place.done() and not place.cancelled() and place.exception() is None:
+            self.release(place.result())  # given in the very moment the client left
+        elif waiter in self._queue:
+            self._queue.remove(waiter)
+            self._evaluate(None)
+
+    def _waited_too_long(self) -> OpenAIError:
+        endpoint = self.endpoint
+        return admit.waited_too_long(
+            endpoint.served,
+            round(endpoint.queue_timeout_s),
+            len(self.replicas),
+            endpoint.problem,
+            self._pace_s(),
+        )
+
+    def _trust(self, replica: Replica) -> None:
+        replica.suspect = False
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Gives free places to waiting requests, the oldest first."""
+        while self._queue:
+            waiter = self._queue[0]
+            replica = self._choose(waiter)
+            if replica is None:
+                return
+            self._queue.popleft()
+            if waiter.place.done():  # its client left in this very moment
+                continue
+            replica.in_flight += 1
+            replica.served += 1
+            self._in_flight += 1
+            replica.prefixes.add(waiter.ticket.hashes)
+            waiter.place.set_result(replica)
+
+    def _choose(self, waiter: _Waiter) -> Replica | None:
+        sound = {name: replica for name, replica in self.replicas.items() if not replica.suspect}
+        fresh = {name: sound[name] for name in sound if name not in waiter.avoid}
+        best = choose(
+            Candidate(
+                name,
+                replica.in_flight,
+                self.endpoint.replica_capacity,
+                replica.prefixes.cached(waiter.ticket.hashes),
+            )
+            for name, replica in (fresh or sound).items()
+        )
+        return self.replicas[best.name] if best else None
+
+    def _pace_s(self) -> int:
+        if not self._finished:
+            return admit.retry_after_s(len(self._queue), 0, 1)
+        window = max(0.001, (self._clock.monotonic_ns() - self._finished[0]) / 1e9)
+        return admit.retry_after_s(len(self._queue), len(self._finished), window)
+
+    # -- scale ----------------------------------------------------------------------------
+
+    def _evaluate(self, ticket: Ticket | None) -> None:
+        """Asks how many replicas are wanted now, and says so when that changed."""
+        policy, load = self.endpoint.policy, self.load
+        before = self._scale.replicas
+        self._scale = scale.decide(policy, self._scale, load, self._clock.monotonic_ns())
+        self._set_timer(scale.due_ns(policy, self._scale))
+        after = self._scale.replicas
+        if after == before:
+            return
+        now = self._clock.now_ns()
+        request = ticket.id if ticket else ""
+        self._on_tip(
+            Tip(
+                endpoint=self.endpoint,
+                before=before,
+                replicas=after,
+                load=load,
+                cause=scale.cause(policy, load, request, rises=after > before),
+                request=request,
+                arrived_ns=ticket.arrived_ns if ticket else now,
+                decided_ns=now,
+            )
+        )
+
+    def _set_timer(self, due_ns: int | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if due_ns is not None:
+            delay_s = max(0.0, (due_ns - self._clock.monotonic_ns()) / 1e9)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(delay_s, self._evaluate, None)

@@ -1,0 +1,164 @@
+"""Carries one request to a replica and its answer back, as it comes.
+
+A replica that fails before the first byte of its answer costs the client nothing: generating
+has no side effect, so another replica is asked. After the first byte the stream is broken, and
+the client is told so by an error event; it never sees a silent end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import orjson
+from aiohttp import web
+
+from mizzen.base.openai import OpenAIError
+from mizzen.gateway.pool import Pool, Replica, Ticket
+
+log = logging.getLogger(__name__)
+ATTEMPTS_MAX = 4  # replicas asked for one request
+CONNECT_S = 2.0
+SILENCE_S = 600.0  # an engine that says nothing for this long is taken for dead
+REPLICA_HEADER = "x-mizzen-replica"
+REQUEST_HEADER = "x-request-id"
+_BROKEN = (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError)
+
+
+class ReplicaFailed(Exception):
+    """The replica gave no usable answer, and nothing was sent to the client yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is sent on: `body` is JSON for the engine; `on_first_byte` is called at most once."""
+
+    path: str
+    body: bytes
+    ticket: Ticket
+    streams: bool
+    on_first_byte: Callable[[], None]
+
+
+class Proxy:
+    """Holds the connections to all engines."""
+
+    def __init__(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, use_dns_cache=False),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
+            auto_decompress=False,
+        )
+        self.retries = 0
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def forward(self, request: web.Request, pool: Pool, job: Job) -> web.StreamResponse:
+        """The answer of some replica. Errors: OpenAIError."""
+        failed: set[str] = set()
+        reason = ""
+        for _ in range(ATTEMPTS_MAX):
+            replica = await pool.acquire(job.ticket, frozenset(failed))
+            broke = False
+            try:
+                return await self._ask(request, replica, job)
+            except ReplicaFailed as error:
+                broke = True
+                failed.add(replica.address.pod)
+                reason = str(error)
+                self.retries += 1
+                log.warning("request %s: %s", job.ticket.id, error)
+            finally:
+                pool.release(replica, failed=broke)
+        raise OpenAIError(
+            502,
+            f'model "{pool.endpoint.served}": {len(failed)} replicas failed, the last: {reason}',
+            code="replica_failed",
+        )
+
+    async def _ask(self, request: web.Request, replica: Replica, job: Job) -> web.StreamResponse:
+        async with self._open(replica, job) as upstream:
+            try:
+                if job.streams and upstream.status == 200:
+                    first = await upstream.content.readany()
+                else:
+                    first = await upstream.read()
+            except _BROKEN as error:
+                raise _failure(replica, error) from error
+            if upstream.status in (502, 503):
+                raise ReplicaFailed(f"{replica.address.pod} answered {upstream.status}")
+            job.on_first_byte()
+            headers = {
+                "Content-Type": upstream.headers.get("Content-Type", "application/json"),
+                REPLICA_HEADER: replica.address.pod,
+                REQUEST_HEADER: job.ticket.id,
+            }
+            if "Retry-After" in upstream.headers:
+                headers["Retry-After"] = upstream.headers["Retry-After"]
+            if not job.streams or upstream.status != 200:
+                return web.Response(body=first, status=upstream.status, headers=headers)
+            if not first:
+                raise ReplicaFailed(f"{replica.address.pod} ended its stream before it began")
+            headers |= {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+            response = web.StreamResponse(headers=headers)
+            await response.prepare(request)
+            await self._relay(upstream, response, first, replica)
+            return response
+
+    async def _relay(
+        self,
+        upstream: aiohttp.ClientResponse,
+        response: web.StreamResponse,
+        first: bytes,
+        replica: Replica,
+    ) -> None:
+        """Passes chunks on as they come; a broken stream ends with an error event."""
+        await response.write(first)
+        while True:
+            try:
+                chunk = await upstream.content.readany()
+            except _BROKEN as error:
+                await response.write(_stream_error(replica, str(error) or type(error).__name__))
+                return
+            if not chunk:
+                return
+            await response.write(chunk)
+
+    @asynccontextmanager
+    async def _open(self, replica: Replica, job: Job) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        """Sends the request. On leaving early the connection is closed, which the engine takes
+        as the client's leaving and frees the slot."""
+        headers = {"Content-Type": "application/json", REQUEST_HEADER: job.ticket.id}
+        try:
+            upstream = await self._session.post(
+                replica.address.url + job.path, data=job.body, headers=headers
+            )
+        except _BROKEN as error:
+            raise _failure(replica, error) from error
+        try:
+            yield upstream
+        finally:
+            if upstream.content.is_eof():
+                upstream.release()
+            else:
+                upstream.close()
+
+
+def _failure(replica: Replica, error: Exception) -> ReplicaFailed:
+    said = str(error) or type(error).__name__
+    return ReplicaFailed(f"{replica.address.pod} at {replica.address.url}: {said}")
+
+
+def _stream_error(replica: Replica, said: str) -> bytes:
+    error = OpenAIError(
+        502,
+        f"{replica.address.pod} broke off in the middle of its answer ({said}); send it again",
+        code="replica_failed",
+    )
+    return b"data: " + orjson.dumps(error.body()) + b"\n\n"

@@ -1,0 +1,55 @@
+"""Wires the gateway: informers in, HTTP out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from mizzen.base.clock import Clock
+from mizzen.base.names import ENDPOINT
+from mizzen.base.resources import MODEL_ENDPOINTS, PODS
+from mizzen.client.client import Client
+from mizzen.client.informer import Informer
+from mizzen.gateway.config import GatewayConfig
+from mizzen.gateway.demand import DemandWriter
+from mizzen.gateway.directory import Directory
+from mizzen.gateway.proxy import Proxy
+from mizzen.gateway.server import GatewayServer
+
+__all__ = ["GatewayConfig", "run"]
+CLOSE_S = 1.0  # streams that still run when the gateway ends
+
+
+async def run(
+    client: Client, config: GatewayConfig, clock: Clock, on_ready: Callable[[], None]
+) -> None:
+    """Serves until cancelled; `on_ready` is called when it listens and knows all endpoints.
+
+    Errors: OSError when the address is taken.
+    """
+    demand = DemandWriter(client, clock)
+    directory = Directory(clock, demand.tell, demand.forget)
+    proxy = Proxy()
+    server = GatewayServer(config, clock, directory, demand, proxy)
+    endpoints = Informer(client, MODEL_ENDPOINTS)
+    pods = Informer(client, PODS, labels=ENDPOINT)
+    endpoints.add_handler(directory.on_endpoint)
+    pods.add_handler(directory.on_pod)
+    runner = web.AppRunner(
+        server.app(), access_log=None, handler_cancellation=True, shutdown_timeout=CLOSE_S
+    )
+    await runner.setup()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(endpoints.run(), name="endpoints")
+            tasks.create_task(pods.run(), name="pods")
+            await endpoints.wait_synced()
+            await pods.wait_synced()
+            await web.TCPSite(runner, config.host, config.port).start()
+            on_ready()
+    finally:
+        await runner.cleanup()
+        await demand.close()
+        await proxy.close()

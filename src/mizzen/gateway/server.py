@@ -1,0 +1,206 @@
+"""The gateway's routes: keys, names, bodies; the rest is the pool's and the proxy's."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+import orjson
+from aiohttp import web
+
+from mizzen.base.clock import Clock, parse_rfc3339
+from mizzen.base.exposition import CONTENT_TYPE
+from mizzen.base.objects import Obj
+from mizzen.base.openai import OpenAIError
+from mizzen.gateway.config import GatewayConfig
+from mizzen.gateway.core.endpoints import Endpoint, model_ids
+from mizzen.gateway.core.keys import check_key
+from mizzen.gateway.core.route import prefix_hashes
+from mizzen.gateway.demand import DemandWriter
+from mizzen.gateway.directory import Directory
+from mizzen.gateway.metrics import GatewayMetrics
+from mizzen.gateway.pool import Pool, Ticket
+from mizzen.gateway.proxy import REQUEST_HEADER, Job, Proxy
+
+BODY_BYTES_MAX = 8 << 20
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z")
+_OPEN_PATHS = ("/health", "/metrics")  # tell no secrets; probes and scrapers carry no key
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class GatewayServer:
+    """Serves what `directory` knows of."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        clock: Clock,
+        directory: Directory,
+        demand: DemandWriter,
+        proxy: Proxy,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._directory = directory
+        self._demand = demand
+        self._proxy = proxy
+        self._metrics = GatewayMetrics()
+
+    def app(self) -> web.Application:
+        app = web.Application(
+            client_max_size=BODY_BYTES_MAX, middlewares=[answer_errors, self._check_key]
+        )
+        app.add_routes(
+            [
+                web.get("/health", self._health),
+                web.get("/metrics", self._show_metrics),
+                web.get("/v1/models", self._models),
+                web.get("/v1/models/{name:.+}", self._show_model),
+                web.post("/v1/completions", self._generate),
+                web.post("/v1/chat/completions", self._generate),
+                web.get("/debug/decisions", self._decisions),
+            ]
+        )
+        return app
+
+    def statistics(self) -> Mapping[str, int]:
+        return {
+            **self._metrics.statistics(),
+            **self._directory.statistics(),
+            **self._demand.statistics(),
+            "retries": self._proxy.retries,
+        }
+
+    @web.middleware
+    async def _check_key(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in _OPEN_PATHS:
+            check_key(request.headers.get("Authorization", ""), self._config.api_keys)
+        return await handler(request)
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _show_metrics(self, _: web.Request) -> web.Response:
+        counts = {"retries": self._proxy.retries}
+        writes = self._demand.statistics()
+        counts["demand_writes"] = writes.get("written", 0)
+        counts["demand_writes_failed"] = writes.get("failed", 0)
+        text = self._metrics.page(self._directory, counts)
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _models(self, _: web.Request) -> web.Response:
+        cards = [_card(name, endpoint) for name, endpoint in model_ids(self._directory.endpoints)]
+        return _json({"object": "list", "data": cards})
+
+    async def _show_model(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return _json(_card(name, self._directory.find(name).endpoint))
+
+    async def _decisions(self, request: web.Request) -> web.Response:
+        if request.remote not in ("127.0.0.1", "::1"):
+            raise OpenAIError(403, "/debug is served to this machine only")
+        return _json({"decisions": list(self._demand.decisions)})
+
+    async def _generate(self, request: web.Request) -> web.StreamResponse:
+        arrived_ns, began_ns = self._clock.now_ns(), self._clock.monotonic_ns()
+        body = await _read_json(request)
+        pool = self._find(body)
+        given = request.headers.get(REQUEST_HEADER, "")
+        ticket = Ticket(
+            given if _REQUEST_ID.match(given) else uuid.uuid4().hex,
+            arrived_ns,
+            prefix_hashes(_prompt_bytes(body)),
+        )
+        name = str(pool.endpoint.key)
+
+        def on_first_byte() -> None:
+            elapsed_ns = self._clock.monotonic_ns() - began_ns
+            self._metrics.first_byte(name, elapsed_ns / 1e9)
+
+        job = Job(
+            path=request.path,
+            body=orjson.dumps({**body, "model": pool.endpoint.served}),
+            ticket=ticket,
+            streams=body.get("stream") is True,
+            on_first_byte=on_first_byte,
+        )
+        status = 499  # what nginx logs for a client that left; nobody reads it
+        try:
+            response = await self._proxy.forward(request, pool, job)
+            status = response.status
+            return response
+        except OpenAIError as error:
+            status = error.status
+            error.request_id = ticket.id
+            raise
+        finally:
+            self._metrics.answered(name, status)
+
+    def _find(self, body: Mapping[str, Any]) -> Pool:
+        model = body.get("model")
+        if not isinstance(model, str) or not model:
+            raise OpenAIError(
+                400,
+                "model: must name a model; GET /v1/models lists them",
+                param="model",
+                code="invalid_value",
+            )
+        return self._directory.find(model)
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every refusal in OpenAI's form, those of aiohttp included."""
+    try:
+        return await handler(request)
+    except OpenAIError as error:
+        headers = error.headers()
+        if error.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        if error.request_id:
+            headers[REQUEST_HEADER] = error.request_id
+        return _json(error.body(), error.status, headers)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        message = {
+            404: f"{request.path}: there is no such path",
+            405: f"{request.path}: {request.method} is not allowed",
+            413: f"the request body is above {BODY_BYTES_MAX} bytes",
+        }.get(error.status, error.reason)
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        return _json(OpenAIError(error.status, message).body(), error.status, headers)
+
+
+async def _read_json(request: web.Request) -> dict[str, Any]:
+    raw = await request.read()
+    try:
+        body = cast(object, orjson.loads(raw))
+    except orjson.JSONDecodeError as error:
+        raise OpenAIError(
+            400, f"the request body is not valid JSON: {error}", code="invalid_json"
+        ) from error
+    if not isinstance(body, dict):
+        raise OpenAIError(400, "the request body must be a JSON object", code="invalid_json")
+    return cast(dict[str, Any], body)
+
+
+def _prompt_bytes(body: Mapping[str, Any]) -> bytes:
+    """What the engine will read, in a form whose equal beginnings have equal bytes."""
+    prompt = body.get("messages") or body.get("prompt") or ""
+    return (
+        prompt.encode("utf-8", "surrogatepass") if isinstance(prompt, str) else orjson.dumps(prompt)
+    )
+
+
+def _card(name: str, endpoint: Endpoint) -> Obj:
+    created = parse_rfc3339(endpoint.created) // 10**9 if endpoint.created else 0
+    return {"id": name, "object": "model", "created": created, "owned_by": "mizzen"}
+
+
+def _json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(body), status=status, content_type="application/json", headers=headers
+    )
