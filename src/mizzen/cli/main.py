@@ -137,7 +137,8 @@ def _typed_verb(words: Sequence[str]) -> str | None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"mizzen: {message}", file=sys.stderr)
+    said = message if message.startswith("mizzen ") else f"mizzen: {message}"
+    print(said.replace("\n", " "), file=sys.stderr)
     return code
 
 

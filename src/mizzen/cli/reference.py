@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-from typing import cast
+from typing import Any, cast
 
 from mizzen.cli import exits, verb
 from mizzen.cli.main import build_parser
@@ -12,9 +11,9 @@ from mizzen.cli.main import build_parser
 
 def text() -> str:
     """The whole page as Markdown."""
-    os.environ["COLUMNS"] = "96"
     names = verb.names()
     parser = build_parser(names)
+    choices = _verbs(parser)
     parts = [
         "# The `mizzen` command",
         "Written by `make docs` from the commands themselves; edit those.",
@@ -23,11 +22,35 @@ def text() -> str:
         "| exit code | meaning |\n|-|-|\n"
         + "\n".join(f"| {code} | {meaning} |" for code, meaning in exits.MEANINGS),
     ]
-    words = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
-    choices = cast("dict[str, argparse.ArgumentParser]", words.choices)
-    for name in names:
-        parts.append(f"## mizzen {name}\n\n```\n{choices[name].format_help().rstrip()}\n```")
+    parts += [_section(name, choices[name]) for name in names]
     return "\n\n".join(parts) + "\n"
+
+
+def _section(name: str, parser: argparse.ArgumentParser) -> str:
+    # Not format_help(): its text differs between versions of Python.
+    lines = [f"## mizzen {name}", "", str(parser.description), ""]
+    for action in cast("list[argparse.Action]", vars(parser)["_actions"]):
+        if action.dest not in ("help", "home"):
+            shown = ", ".join(action.option_strings) or str(action.metavar or action.dest)
+            value = f" {action.metavar or action.dest.upper()}" if _takes_value(action) else ""
+            lines.append(f"- `{shown}{value}`: {action.help or ''}")
+    entry: verb.Verb = parser.get_default("entry")
+    if entry.rest:
+        lines.append(f"- `-- {entry.rest}`: handed on as they are")
+    lines += ["", "```", entry.example, "```"]
+    return "\n".join(lines).replace("\n\n\n", "\n\n")
+
+
+def _takes_value(action: argparse.Action) -> bool:
+    return bool(action.option_strings) and action.nargs != 0
+
+
+def _verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    # argparse has no public way to ask a parser for its sub-parsers.
+    found: dict[str, Any] = vars(parser)
+    for group in cast("list[Any]", found["_subparsers"]._group_actions):
+        return cast("dict[str, argparse.ArgumentParser]", group.choices)
+    raise AssertionError("the command has verbs")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,235 @@
+"""`mizzen why`: how an object came to be as it is, and what would change it.
+
+The chain is read, not guessed: from the store's history (who wrote what), from conditions and
+from Events, of the object, of what it owns (pods, claims, pod group; also those deleted since)
+and of what owns it. Every decision in Mizzen carries its reason; here they only meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mizzen.base.clock import parse_rfc3339
+from mizzen.base.names import CAUSE, FORMATION_SIZE, IDENTITY_PREFIX
+from mizzen.base.objects import (
+    Obj,
+    annotations_of,
+    is_terminating,
+    name_of,
+    uid_of,
+)
+from mizzen.cli.core.fields import entries, number, section, text
+
+_QUIET = frozenset({"Lease", "Event", "ResourceSlice", "UsageRecord"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record of the history: `object` as written, for a deletion its last form."""
+
+    revision: int
+    time_ns: int
+    identity: str
+    verb: str
+    object: Obj
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of the chain: what happened to which object, by whom, and why it says."""
+
+    time_ns: int
+    subject: str
+    what: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    chain: tuple[Link, ...]  # oldest first
+    waiting: tuple[str, ...]  # what is pending and why
+    change: tuple[str, ...]  # what would change that
+
+
+def explain(
+    target: Obj, objects: Sequence[Obj], history: Sequence[Change], events: Sequence[Obj]
+) -> Explanation:
+    """The chain of causes of `target`, duplicates told once.
+
+    `objects`: what exists now in its namespace; `history`: oldest first, may begin late.
+    """
+    family = _family(target, [*objects, *(change.object for change in history)])
+    seen: dict[str, Obj] = {}
+    links: list[Link] = []
+    for change in history:
+        uid = uid_of(change.object)
+        if uid in family and change.object.get("kind") not in _QUIET:
+            links += _told_by_change(change, seen.get(uid))
+            seen[uid] = change.object
+    for obj in objects:
+        if uid_of(obj) in family and uid_of(obj) not in seen:
+            links += _told_by_object(obj)
+    told = {(link.subject, link.what.split(": ", 1)[-1]) for link in links}
+    for event in events:
+        if text(event, "involvedObject", "uid") in family:
+            link = _told_by_event(event)
+            if (link.subject, link.what.split(": ", 1)[-1]) not in told:
+                links.append(link)
+    links.sort(key=lambda link: link.time_ns)
+    pending = _pending(obj for obj in objects if uid_of(obj) in family)
+    return Explanation(
+        _without_repeats(links),
+        tuple(dict.fromkeys(reason for reason, _ in pending)),
+        tuple(dict.fromkeys(change for _, change in pending if change)),
+    )
+
+
+def _family(target: Obj, objects: Sequence[Obj]) -> set[str]:
+    """The uids of the target, of all it owns (and those own), and of its owners."""
+    owners: dict[str, set[str]] = {}
+    for obj in objects:
+        for reference in entries(obj, "metadata", "ownerReferences"):
+            owners.setdefault(uid_of(obj), set()).add(text(reference, "uid"))
+    family = {uid_of(target)}
+    grown = True
+    while grown:
+        members = {uid for uid, above in owners.items() if above & family}
+        grown = not members <= family
+        family |= members
+    above = owners.get(uid_of(target), set())
+    while above - family:
+        family |= above
+        above = set[str]().union(*(owners.get(uid, set()) for uid in above))
+    return family
+
+
+def _told_by_change(change: Change, before: Obj | None) -> list[Link]:
+    obj = change.object
+    by = change.identity.removeprefix(IDENTITY_PREFIX)
+    subject = _subject(obj)
+
+    def link(what: str) -> Link:
+        return Link(change.time_ns, subject, what, by)
+
+    if change.verb in ("delete", "DELETED", "deleted"):
+        return [link(_with_cause("deleted", obj))]
+    links: list[Link] = []
+    if before is None and number(obj, "metadata", "generation") <= 1 and _is_new(change, obj):
+        links.append(link(_with_cause("created", obj)))
+    elif annotations_of(obj).get(CAUSE, "") not in ("", annotations_of(before or {}).get(CAUSE)):
+        links.append(link(f"cause: {annotations_of(obj)[CAUSE]}"))
+    links += [link(what) for what in _changed_facts(obj, before or _nothing())]
+    return links
+
+
+def _is_new(change: Change, obj: Obj) -> bool:
+    return change.verb.lower() in ("create", "created", "added", "post", "plan", "commit") or (
+        number(obj, "metadata", "resourceVersion") == change.revision and not obj.get("status")
+    )
+
+
+def _nothing() -> Obj:
+    return {"metadata": {}}
+
+
+def _changed_facts(obj: Obj, before: Obj) -> list[str]:
+    facts: list[str] = []
+    old_conditions = {text(c, "type"): c for c in entries(before, "status", "conditions")}
+    for entry in entries(obj, "status", "conditions"):
+        old = old_conditions.get(text(entry, "type"), {})
+        if any(text(entry, key) != text(old, key) for key in ("status", "reason", "message")):
+            facts.append(_condition_text(entry))
+    if text(obj, "spec", "nodeName") != text(before, "spec", "nodeName"):
+        facts.append(f"bound to node {text(obj, 'spec', 'nodeName')}")
+    size = annotations_of(obj).get(FORMATION_SIZE, "")
+    if size and size != annotations_of(before).get(FORMATION_SIZE):
+        facts.append(f"belongs to a formation of {size}")
+    if text(obj, "status", "phase") not in ("", "Pending", text(before, "status", "phase")):
+        facts.append(f"is {text(obj, 'status', 'phase')}")
+    demand = section(obj, "status", "demand")
+    if demand and demand.get("replicas") != section(before, "status", "demand").get("replicas"):
+        facts.append(f"demand for {number(demand, 'replicas')} replicas: {text(demand, 'cause')}")
+    devices = _devices(obj)
+    if devices and devices != _devices(before):
+        facts.append(f"allocated {', '.join(devices)}")
+    if is_terminating(obj) and not is_terminating(before):
+        facts.append("asked to stop")
+    return facts
+
+
+def _devices(obj: Obj) -> list[str]:
+    results = entries(obj, "status", "allocation", "devices", "results")
+    return [text(result, "device") for result in results]
+
+
+def _told_by_object(obj: Obj) -> list[Link]:
+    """An object whose history is gone: what it says about itself."""
+    subject = _subject(obj)
+    created = parse_rfc3339(text(obj, "metadata", "creationTimestamp"))
+    links = [Link(created, subject, _with_cause("created", obj))]
+    for entry in entries(obj, "status", "conditions"):
+        when = _time(entry, "lastTransitionTime") or created
+        links.append(Link(when, subject, _condition_text(entry)))
+    return links
+
+
+def _told_by_event(event: Obj) -> Link:
+    involved = section(event, "involvedObject")
+    count = number(event, "count")
+    times = f" ({count} times)" if count > 1 else ""
+    when = (
+        _time(event, "lastTimestamp")
+        or _time(event, "eventTime")
+        or _time(section(event, "metadata"), "creationTimestamp")
+    )
+    return Link(
+        when,
+        f"{text(involved, 'kind').lower()}/{text(involved, 'name')}",
+        f"{text(event, 'reason')}: {text(event, 'message')}{times}",
+        (text(event, "source", "component") or text(event, "reportingComponent")).removeprefix(
+            "mizzen-"
+        ),
+    )
+
+
+def _condition_text(entry: Obj) -> str:
+    kind = text(entry, "type") if text(entry, "status") == "True" else f"not {text(entry, 'type')}"
+    reason, message = text(entry, "reason"), text(entry, "message")
+    head = f"{kind} ({reason})" if reason and reason != text(entry, "type") else kind
+    return f"{head}: {message}" if message else head
+
+
+def _with_cause(what: str, obj: Obj) -> str:
+    cause = annotations_of(obj).get(CAUSE)
+    return f"{what}: {cause}" if cause else what
+
+
+def _pending(family: Iterable[Obj]) -> list[tuple[str, str]]:
+    """(why it waits, what would change it) of every pending member."""
+    found: list[tuple[str, str]] = []
+    for obj in family:
+        for entry in entries(obj, "status", "conditions"):
+            if text(entry, "type") == "PodScheduled" and text(entry, "status") == "False":
+                reason, _, change = text(entry, "message").rpartition("; ")
+                found.append((f"{_subject(obj)}: {reason or change}", change if reason else ""))
+    return found
+
+
+def _without_repeats(links: Iterable[Link]) -> tuple[Link, ...]:
+    kept: list[Link] = []
+    last: dict[str, str] = {}
+    for link in links:
+        if last.get(link.subject) != link.what:
+            kept.append(link)
+        last[link.subject] = link.what
+    return tuple(kept)
+
+
+def _subject(obj: Obj) -> str:
+    return f"{str(obj.get('kind')).lower()}/{name_of(obj)}"
+
+
+def _time(obj: Mapping[str, object], field: str) -> int:
+    value = obj.get(field)
+    return parse_rfc3339(str(value)) if value else 0

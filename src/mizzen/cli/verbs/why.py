@@ -1,0 +1,132 @@
+"""`mizzen why`"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mizzen.cli.context import Context
+from mizzen.cli.output import document
+from mizzen.cli.verb import Verb
+
+if TYPE_CHECKING:
+    from mizzen.base.objects import Obj
+    from mizzen.cli.core.why import Change, Explanation
+    from mizzen.client.client import Client
+
+_LINKS_SHOWN = 40
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument("object", metavar="[KIND/]NAME", help="what to explain")
+    parser.add_argument(
+        "--all", action="store_true", help=f"more than the last {_LINKS_SHOWN} links"
+    )
+
+
+def run(context: Context) -> int:
+    return context.with_client(lambda client: _explain(context, client))
+
+
+async def _explain(context: Context, client: Client) -> int:
+    from mizzen.cli.core.nouns import shown
+    from mizzen.cli.core.why import explain
+    from mizzen.cli.finding import find
+
+    resource, target = await find(client, context.args.object, context.namespace)
+    namespace = context.namespace if resource.namespaced else ""
+    objects, events, history = await asyncio.gather(
+        _objects(client, namespace), _events(client, namespace), _history(client, namespace)
+    )
+    told = explain(target, [target, *objects], history, events)
+    name = shown(resource, target["metadata"]["name"])
+    if context.args.output in ("json", "yaml"):
+        print(document(context.args.output, _plain(name, told)))
+    elif context.args.output == "name":
+        print(name)
+    else:
+        _print(name, told, everything=context.args.all)
+    return 0
+
+
+async def _objects(client: Client, namespace: str) -> list[Obj]:
+    from mizzen.base import resources
+
+    wanted = (
+        resources.TRAIN_JOBS,
+        resources.MODEL_ENDPOINTS,
+        resources.JOBS,
+        resources.PODS,
+        resources.POD_GROUPS,
+        resources.RESOURCE_CLAIMS,
+    )
+    listed = await asyncio.gather(*(client.list(resource, namespace) for resource in wanted))
+    return [obj for objects, _ in listed for obj in objects]
+
+
+async def _events(client: Client, namespace: str) -> list[Obj]:
+    from mizzen.base.resources import EVENTS
+
+    events, _ = await client.list(EVENTS, namespace)
+    return events
+
+
+async def _history(client: Client, namespace: str) -> list[Change]:
+    from mizzen.cli.core.why import Change
+
+    changes: list[Change] = []
+    async for line in client.lines("/mizzen/v1/history", params={"since": "0"}):
+        record: dict[str, Any] = json.loads(line)
+        obj: Obj | None = record.get("object")
+        if obj and (not namespace or record.get("namespace") == namespace):
+            changes.append(
+                Change(
+                    revision=int(record["revision"]),
+                    time_ns=int(record["time"]),
+                    identity=str(record.get("identity") or ""),
+                    verb=str(record.get("verb") or ""),
+                    object=obj,
+                )
+            )
+    return changes
+
+
+def _plain(name: str, told: Explanation) -> dict[str, Any]:
+    return {
+        "object": name,
+        "chain": [
+            {"time": link.time_ns, "object": link.subject, "what": link.what, "by": link.by}
+            for link in told.chain
+        ],
+        "waiting": list(told.waiting),
+        "change": list(told.change),
+    }
+
+
+def _print(name: str, told: Explanation, *, everything: bool) -> None:
+    links = told.chain if everything else told.chain[-_LINKS_SHOWN:]
+    hidden = len(told.chain) - len(links)
+    print(f"{name}, newest last" + (f" ({hidden} earlier links: --all)" if hidden else ""))
+    for link in links:
+        # Ledger and events are compared by people: local time with milliseconds.
+        moment = datetime.fromtimestamp(link.time_ns / 1e9).strftime("%H:%M:%S.%f")[:-3]
+        by = f"  [{link.by}]" if link.by else ""
+        print(f"  {moment}  {link.subject}  {link.what}{by}")
+    for reason in told.waiting:
+        print(f"it waits: {reason}")
+    for change in told.change:
+        print(f"what would change it: {change}")
+
+
+VERB = Verb(
+    name="why",
+    summary="tell how an object came to be as it is, and what would change it",
+    example="mizzen why trainjob/first-light\nmizzen why pod/tiny-1",
+    configure=configure,
+    run=run,
+    prints_data=True,
+    namespaced=True,
+)

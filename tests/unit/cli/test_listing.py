@@ -1,0 +1,35 @@
+from typing import Any
+
+from mizzen.base.names import PROGRESS
+from mizzen.base.objects import Obj
+from mizzen.cli.core.listing import rows
+
+_CREATED = {"creationTimestamp": "2026-01-01T00:00:00Z", "namespace": "default"}
+
+
+def _object(name: str, **fields: Any) -> Obj:
+    metadata = _CREATED | {"name": name, "uid": f"uid-{name}"} | fields.pop("metadata", {})
+    return {"metadata": metadata, **fields}
+
+
+def test_pods_follow_their_workload_with_their_devices() -> None:
+    progress = '{"step": 7, "steps": 10, "metrics": {"loss": 2.5}}'
+    job = _object("job", metadata={"annotations": {PROGRESS: progress}})
+    owner = [{"uid": "uid-job", "controller": True}]
+    pod = _object("job-0", metadata={"ownerReferences": owner}, status={"phase": "Running"})
+    message = "0/1 nodes fit; ask for less"
+    scheduled = {"type": "PodScheduled", "status": "False", "message": message}
+    alone = _object("alone", status={"phase": "Pending", "conditions": [scheduled]})
+    claim = _object(
+        "claim",
+        status={
+            "allocation": {"devices": {"results": [{"device": "core-1"}]}},
+            "reservedFor": [{"uid": "uid-job-0"}],
+        },
+    )
+    found = rows([job], [], [], [alone, pod], [claim])
+    assert [(r["kind"], r["name"], r["status"], r["devices"], r["detail"]) for r in found] == [
+        ("trainjob", "job", "Running", ["core-1"], "step 7/10 loss 2.5"),
+        ("pod", "job-0", "Running", ["core-1"], ""),
+        ("pod", "alone", "Pending", [], message),
+    ]

@@ -1,0 +1,92 @@
+from typing import Any
+
+from mizzen.base.names import CAUSE
+from mizzen.base.objects import Obj
+from mizzen.cli.core.why import Change, explain
+
+_BURST = "endpoint default/tiny wants 2 replicas: 23 requests in flight, 8 wanted per replica"
+
+
+def _object(kind: str, name: str, owner: Obj | None = None, **fields: Any) -> Obj:
+    metadata: Obj = {
+        "name": name,
+        "namespace": "default",
+        "uid": f"uid-{kind}-{name}",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
+    if owner:
+        metadata["ownerReferences"] = [{"uid": owner["metadata"]["uid"], "controller": True}]
+    metadata |= fields.pop("metadata", {})
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **fields}
+
+
+JOB = _object("TrainJob", "first-light")
+PREEMPTED = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "PreemptionByScheduler",
+    "message": f"Preempted by Pod default/tiny-1 (priority 1000): {_BURST}",
+}
+
+
+def test_a_deleted_pod_still_says_why_it_had_to_go() -> None:
+    pod = _object("Pod", "first-light-node-0-2", JOB)
+    evicted = {
+        **pod,
+        "metadata": pod["metadata"] | {"annotations": {CAUSE: _BURST}},
+        "status": {"conditions": [PREEMPTED]},
+    }
+    history = [
+        Change(1, 10, "admin", "create", JOB),
+        Change(2, 20, "system:mizzen:controllers", "create", pod),
+        Change(3, 30, "system:mizzen:scheduler", "update", evicted),
+        Change(4, 40, "system:mizzen:node", "delete", evicted),
+    ]
+    chain = explain(JOB, [JOB], history, []).chain
+    assert [link.time_ns for link in chain] == sorted(link.time_ns for link in chain)
+    told = "\n".join(f"{link.by} {link.subject} {link.what}" for link in chain)
+    assert "admin trainjob/first-light created" in told
+    assert "scheduler pod/first-light-node-0-2 DisruptionTarget (PreemptionByScheduler)" in told
+    assert "23 requests in flight" in told
+
+
+def test_strangers_are_not_part_of_the_story() -> None:
+    stranger = _object("Pod", "other")
+    history = [Change(1, 10, "admin", "create", JOB), Change(2, 20, "admin", "create", stranger)]
+    chain = explain(JOB, [JOB, stranger], history, []).chain
+    assert {link.subject for link in chain} == {"trainjob/first-light"}
+
+
+def test_owners_are_told_but_not_their_other_children() -> None:
+    first, second = (_object("Pod", f"first-light-node-0-{i}", JOB) for i in range(2))
+    claim = _object("ResourceClaim", "device", first)
+    subjects = {link.subject for link in explain(first, [JOB, first, second, claim], [], []).chain}
+    assert subjects == {
+        "trainjob/first-light",
+        "pod/first-light-node-0-0",
+        "resourceclaim/device",
+    }
+
+
+def test_a_pending_pod_says_what_would_change_it() -> None:
+    message = '0/1 nodes fit Pod "default/p": 1 lacks cpu; it fits once Pod default/a leaves'
+    waiting = {"type": "PodScheduled", "status": "False", "message": message}
+    pod = _object("Pod", "p", status={"conditions": [waiting]})
+    told = explain(pod, [pod], [], [])
+    assert told.waiting == ('pod/p: 0/1 nodes fit Pod "default/p": 1 lacks cpu',)
+    assert told.change == ("it fits once Pod default/a leaves",)
+
+
+def test_an_event_that_repeats_a_condition_is_told_once() -> None:
+    pod = _object("Pod", "p", status={"conditions": [PREEMPTED]})
+    event = {
+        "involvedObject": {"kind": "Pod", "name": "p", "uid": pod["metadata"]["uid"]},
+        "reason": "Preempted",
+        "message": PREEMPTED["message"],
+        "lastTimestamp": "2026-01-01T00:00:05Z",
+        "source": {"component": "mizzen-scheduler"},
+    }
+    other = {**event, "reason": "Pulled", "message": "started", "count": 3}
+    told = [link.what for link in explain(pod, [pod], [], [event, other]).chain]
+    assert sum("Preempted by" in what for what in told) == 1
+    assert "Pulled: started (3 times)" in told
