@@ -44,6 +44,7 @@ class Informer:
         self._fields = fields
         self._objects: dict[Key, Obj] = {}
         self._handlers: list[Handler] = []
+        self._progress_handlers: list[Callable[[int], None]] = []
         self._synced = asyncio.Event()
         self._revision: int | None = None  # None: a fresh list is due
         self._streams_lists = True
@@ -71,6 +72,19 @@ class Informer:
         self._handlers.append(handler)
         for obj in list(self._objects.values()):
             handler("ADDED", None, obj)
+
+    def add_progress_handler(self, handler: Callable[[int], None]) -> None:
+        """Calls `handler(revision)` when the cache holds everything up to that revision."""
+        self._progress_handlers.append(handler)
+
+    def learn(self, obj: Obj) -> None:
+        """Takes in an object as the server just wrote it, ahead of its event.
+
+        So a caller sees its own writes at once. An object that the stream has passed already
+        is left out: it may have been deleted since.
+        """
+        if self._synced.is_set() and revision_of(obj) > self.revision:
+            self._change("MODIFIED", obj)
 
     async def wait_synced(self) -> None:
         """Returns once the cache has held everything there was at some moment."""
@@ -131,14 +145,16 @@ class Informer:
         )
 
     def _apply(self, event: WatchEvent) -> None:
-        obj = event.object
-        self._revision = max(self._revision or 0, revision_of(obj))
-        if event.type == "BOOKMARK":
-            return
+        if event.type != "BOOKMARK":
+            self._change(event.type, event.object)
+        self._advance(max(self._revision or 0, revision_of(event.object)))
+
+    def _change(self, type: str, obj: Obj) -> None:
+        """Brings one object up to date; a state not newer than the known one is no news."""
         obj["metadata"].pop("managedFields", None)
         key = key_of(obj)
         old = self._objects.get(key)
-        if event.type == "DELETED":
+        if type == "DELETED":
             self._objects.pop(key, None)
             if old is not None:
                 self._tell("DELETED", old, obj)
@@ -149,13 +165,17 @@ class Informer:
             self._objects[key] = obj
             self._tell("MODIFIED", old, obj)
 
+    def _advance(self, revision: int) -> None:
+        self._revision = revision
+        for handler in self._progress_handlers:
+            handler(revision)
+
     def _replace(self, items: Iterable[Obj], revision: int) -> None:
         """Makes the cache equal to a fresh list and tells the difference, deletions first."""
         fresh: dict[Key, Obj] = {}
         for obj in items:
             obj["metadata"].pop("managedFields", None)
             fresh[key_of(obj)] = obj
-        self._revision = revision
         for key in [key for key in self._objects if key not in fresh]:
             gone = self._objects.pop(key)
             self._tell("DELETED", gone, gone)
@@ -167,6 +187,7 @@ class Informer:
             elif revision_of(old) != revision_of(obj):
                 self._objects[key] = obj
                 self._tell("MODIFIED", old, obj)
+        self._advance(revision)
         self._counts["lists"] += 1
         self.last_error = None
         self._synced.set()

@@ -1,0 +1,59 @@
+"""What a reconciler may ask for, and what a controller declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from mizzen.base.objects import Key, Obj
+from mizzen.base.operations import Operation
+from mizzen.base.resources import Resource
+from mizzen.controllers.core.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class RequeueAfter:
+    """Reconcile this key again after so many seconds, even if nothing changes."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EmitEvent:
+    """Tell people about `object` (an Event); repeats are counted, not multiplied."""
+
+    object: Obj
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+# All operations of one reconcile are committed together or not at all.
+Action = Operation | RequeueAfter | EmitEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Objects of `resource` concern the keys that `keys` names; asked for old and new state."""
+
+    resource: Resource
+    keys: Callable[[View, Obj], Iterable[Key]]
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """One controller: what it is about, what else it must hear of, and how it decides.
+
+    `reads` are resources that it looks at but that never make a key due.
+    """
+
+    name: str
+    resource: Resource
+    reconcile: Callable[[View, Key, int], list[Action]]
+    watches: tuple[Watch, ...] = ()
+    reads: tuple[Resource, ...] = ()
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        return (self.resource, *(watch.resource for watch in self.watches), *self.reads)

@@ -1,0 +1,86 @@
+"""Takes devices back: a claim whose pods are finished or gone is unreserved and deallocated.
+
+Source: kube-controller-manager `pkg/controller/resourceclaim`. One step earlier than upstream:
+reservation, allocation and finalizer go in one plan, since waiting workloads want the device.
+"""
+
+from __future__ import annotations
+
+from mizzen.base.names import CLAIM_FINALIZER
+from mizzen.base.objects import Key, Obj, name_of, namespace_of, uid_of
+from mizzen.base.operations import Operation, Patch
+from mizzen.base.resources import PODS, RESOURCE_CLAIMS
+from mizzen.controllers.core.actions import Action, Controller, RequeueAfter, Watch
+from mizzen.controllers.core.fields import entries, field
+from mizzen.controllers.core.pods import is_finished
+from mizzen.controllers.core.view import View
+
+LAG_S = 1.0
+
+
+def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
+    """Releases what the claim named by `key` need not hold any more."""
+    claim = view.get(RESOURCE_CLAIMS, key)
+    if claim is None or not field(claim, "status", "allocation"):
+        return []
+    reserved = entries(claim, "status", "reservedFor")
+    kept: list[Obj] = []
+    actions: list[Action] = []
+    for consumer in reserved:
+        verdict = _is_done(view, claim, consumer)
+        if verdict is None:
+            actions.append(RequeueAfter(LAG_S))
+        if verdict is not True:
+            kept.append(consumer)
+    if len(kept) < len(reserved) or (not reserved and claim["metadata"].get("deletionTimestamp")):
+        actions += _release(claim, kept)
+    return actions
+
+
+def _is_done(view: View, claim: Obj, consumer: Obj) -> bool | None:
+    """Whether this consumer needs the devices no more; None while the caches cannot tell."""
+    if consumer.get("resource") != PODS.plural or consumer.get("apiGroup"):
+        return False
+    uid = str(consumer.get("uid") or "")
+    pod = view.get(PODS, Key(namespace_of(claim), str(consumer.get("name"))))
+    if pod is not None and uid_of(pod) == uid:
+        return is_finished(pod)
+    return True if view.is_gone(PODS, uid, named_by=claim) else None
+
+
+def _release(claim: Obj, kept: list[Obj]) -> list[Operation]:
+    namespace, name, uid = namespace_of(claim), name_of(claim), uid_of(claim)
+    status: Obj = {"reservedFor": kept} if kept else {"reservedFor": None, "allocation": None}
+    operations: list[Operation] = [
+        Patch(
+            RESOURCE_CLAIMS,
+            namespace,
+            name,
+            {"status": status},
+            "status",
+            resource_version=claim["metadata"].get("resourceVersion") or "",
+            uid=uid,
+        )
+    ]
+    finalizers: list[str] = claim["metadata"].get("finalizers") or []
+    if not kept and CLAIM_FINALIZER in finalizers:
+        others = [finalizer for finalizer in finalizers if finalizer != CLAIM_FINALIZER]
+        change: Obj = {"metadata": {"finalizers": others or None}}
+        operations.append(Patch(RESOURCE_CLAIMS, namespace, name, change, uid=uid))
+    return operations
+
+
+def _claims_of_pod(view: View, pod: Obj) -> list[Key]:
+    names = {entry.get("resourceClaimName") for entry in entries(pod, "spec", "resourceClaims")}
+    names |= {
+        entry.get("resourceClaimName") for entry in entries(pod, "status", "resourceClaimStatuses")
+    }
+    return [Key(namespace_of(pod), str(name)) for name in sorted(n for n in names if n)]
+
+
+CONTROLLER = Controller(
+    name="claim-release",
+    resource=RESOURCE_CLAIMS,
+    reconcile=reconcile,
+    watches=(Watch(PODS, _claims_of_pod),),
+)

@@ -1,0 +1,105 @@
+"""What a replica of a ModelEndpoint looks like: one pod, one claim, one engine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from mizzen.base.names import (
+    CAUSE,
+    CPU_CORE_CLASS,
+    ENDPOINT,
+    ENGINE_PORT,
+    IMAGE_ENGINE,
+    MANAGED_BY,
+    PRIORITY_INFERENCE,
+    REPLICA_INDEX,
+)
+from mizzen.base.objects import Obj, name_of, namespace_of, owner_reference
+from mizzen.controllers.core.actions import Action
+from mizzen.controllers.core.extended_resources import CLAIM, DeviceWish, with_claim
+from mizzen.controllers.core.fields import field, mapping
+
+TEMPLATE_HASH = "mizzen.dev/template-hash"  # label: which version of the spec a replica runs
+GRACE_S = 20  # a stopping engine finishes its running streams within this
+
+
+def create_replica(endpoint: Obj, index: int, cause: str, now_ns: int) -> list[Action]:
+    """The operations that make replica `index` and its claim."""
+    name = f"{name_of(endpoint)}-{index}"
+    annotations = {CAUSE: cause} if cause else {}
+    pod: Obj = {
+        "metadata": {
+            "name": name,
+            "namespace": namespace_of(endpoint),
+            "labels": {
+                ENDPOINT: name_of(endpoint),
+                REPLICA_INDEX: str(index),
+                TEMPLATE_HASH: template_hash(endpoint),
+                MANAGED_BY: "mizzen",
+            },
+            "annotations": annotations,
+            "ownerReferences": [owner_reference(endpoint)],
+        },
+        "spec": _pod_spec(endpoint),
+    }
+    return with_claim(endpoint, pod, [_wish(endpoint)], now_ns)
+
+
+def template_hash(endpoint: Obj) -> str:
+    """Changes when, and only when, running replicas no longer match the spec."""
+    seen = {"spec": _pod_spec(endpoint), "devices": mapping(endpoint, "spec", "resources")}
+    text = json.dumps(seen, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _wish(endpoint: Obj) -> DeviceWish:
+    resources = mapping(endpoint, "spec", "resources")
+    return DeviceWish(
+        str(resources.get("deviceClassName") or CPU_CORE_CLASS), int(resources.get("count") or 1)
+    )
+
+
+def _pod_spec(endpoint: Obj) -> Obj:
+    ready = {"path": "/health", "port": ENGINE_PORT}
+    return {
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": GRACE_S,
+        "priorityClassName": field(endpoint, "spec", "priorityClassName") or PRIORITY_INFERENCE,
+        "containers": [
+            {
+                "name": "engine",
+                "image": IMAGE_ENGINE,
+                "args": _arguments(endpoint),
+                "env": [
+                    {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+                ],
+                "ports": [{"name": "http", "containerPort": ENGINE_PORT}],
+                "resources": {"claims": [{"name": CLAIM}]},
+                "readinessProbe": {
+                    "httpGet": ready,
+                    "periodSeconds": 1,
+                    "timeoutSeconds": 5,
+                    "failureThreshold": 3,
+                },
+            }
+        ],
+    }
+
+
+def _arguments(endpoint: Obj) -> list[str]:
+    """The command line of `python -m mizzen.engine`."""
+    engine = mapping(endpoint, "spec", "engine")
+    model = mapping(endpoint, "spec", "model")
+    arguments = [
+        *("--model", str(model.get("path") or "")),
+        *("--name", str(model.get("name") or name_of(endpoint))),
+        *("--host", "$(POD_IP)"),
+        *("--port", str(ENGINE_PORT)),
+        *("--max-batch-size", str(engine.get("maxBatchSize") or 16)),
+    ]
+    if engine.get("contextLength"):
+        arguments += ["--context-length", str(engine["contextLength"])]
+    for name, value in sorted(mapping(engine, "args").items()):
+        arguments += ["--property", f"{name}={value}"]
+    return arguments

@@ -1,0 +1,53 @@
+"""Questions that several controllers ask about pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mizzen.base.names import DISRUPTION_TARGET
+from mizzen.base.objects import Obj, has_condition, is_terminating, name_of
+
+
+def status_of(obj: Obj) -> Obj:
+    return obj.get("status") or {}
+
+
+def phase_of(pod: Obj) -> str:
+    return str(status_of(pod).get("phase") or "Pending")
+
+
+def is_finished(pod: Obj) -> bool:
+    return phase_of(pod) in ("Succeeded", "Failed")
+
+
+def is_active(pod: Obj) -> bool:
+    """Runs or may yet run, and nobody asked it to stop."""
+    return not is_finished(pod) and not is_terminating(pod)
+
+
+def has_failed(pod: Obj) -> bool:
+    """Failed by its own fault: an evicted pod comes back instead."""
+    is_evicted = is_terminating(pod) or has_condition(pod, DISRUPTION_TARGET)
+    return phase_of(pod) == "Failed" and not is_evicted
+
+
+def terminations_of(pod: Obj) -> Iterator[Obj]:
+    """How containers ended with an error, the present state before the last one."""
+    for container in status_of(pod).get("containerStatuses") or ():
+        for field in ("state", "lastState"):
+            state: Obj = container.get(field) or {}
+            ended: Obj = state.get("terminated") or {}
+            if ended and ended.get("exitCode") != 0:
+                yield ended
+
+
+def failure_message(pod: Obj) -> str:
+    """Why a pod failed: its containers' last words, or the agent's."""
+    status = status_of(pod)
+    said = str(status.get("message") or status.get("reason") or "")
+    for ended in terminations_of(pod):
+        what = str(ended.get("message") or said or ended.get("reason") or "")
+        return f"pod {name_of(pod)} failed with exit code {ended.get('exitCode')}: {what}".rstrip(
+            ": \n"
+        )
+    return f"pod {name_of(pod)} failed: {said or 'no reason given'}"

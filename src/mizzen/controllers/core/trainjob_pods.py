@@ -1,0 +1,103 @@
+"""The PodGroup and the pods of a TrainJob."""
+
+from __future__ import annotations
+
+from mizzen.base.names import (
+    COMPLETION_INDEX,
+    JAX_COORDINATOR_PORT,
+    JOB_INDEX,
+    JOB_NAME,
+    JOBSET_NAME,
+    MANAGED_BY,
+    REPLICATED_JOB_NAME,
+)
+from mizzen.base.objects import Obj, name_of, namespace_of, owner_reference
+from mizzen.base.operations import Create, Patch
+from mizzen.base.resources import POD_GROUPS
+from mizzen.controllers.core.actions import Action
+from mizzen.controllers.core.extended_resources import DeviceWish, take_wishes, with_claim
+from mizzen.controllers.core.training_runtime import NODE, NodeTemplate
+from mizzen.controllers.core.view import View
+
+
+def pod_name(job: Obj, rank: int) -> str:
+    """Upstream's name of a rank's pod: `<job>-node-0-<rank>`."""
+    return f"{name_of(job)}-{NODE}-0-{rank}"
+
+
+def create_rank(
+    job: Obj, template: NodeTemplate, classes: dict[str, str], rank: int, now_ns: int
+) -> list[Action]:
+    """The operations that make one rank's pod and its claim."""
+    spec: Obj = dict(template.pod_spec)
+    wishes: list[DeviceWish] = []
+    containers: list[Obj] = []
+    for container in spec["containers"]:
+        changed, wanted = take_wishes(container, classes)
+        wishes += wanted
+        if container["name"] == NODE and template.uses_jax:
+            changed = {**changed, "env": _with_jax(changed.get("env") or [], job, template, rank)}
+        containers.append(changed)
+    spec["containers"] = containers
+    spec.setdefault("restartPolicy", "OnFailure")
+    spec["hostname"] = pod_name(job, rank)
+    spec["subdomain"] = name_of(job)
+    spec["schedulingGroup"] = {"podGroupName": name_of(job)}
+    return with_claim(job, _pod(job, template, rank, spec), wishes, now_ns)
+
+
+def pod_group_actions(job: Obj, template: NodeTemplate, group: Obj | None) -> list[Action]:
+    """Makes the gang's PodGroup, or brings its minimum up to date."""
+    wanted = {"gang": {"minCount": template.min_nodes}}
+    if group is None:
+        spec: Obj = {"schedulingPolicy": wanted}
+        if template.pod_spec.get("priorityClassName"):
+            spec["priorityClassName"] = template.pod_spec["priorityClassName"]
+        metadata = {
+            "name": name_of(job),
+            "namespace": namespace_of(job),
+            "ownerReferences": [owner_reference(job)],
+        }
+        return [Create(POD_GROUPS, {"metadata": metadata, "spec": spec})]
+    if group["spec"].get("schedulingPolicy") == wanted:
+        return []
+    change: Obj = {"spec": {"schedulingPolicy": wanted}}
+    return [Patch(POD_GROUPS, namespace_of(job), name_of(job), change)]
+
+
+def pod_group_of(view: View, job: Obj) -> Obj | None:
+    """The PodGroup that this job owns, if it is there."""
+    return next(iter(view.owned(POD_GROUPS, job)), None)
+
+
+def _pod(job: Obj, template: NodeTemplate, rank: int, spec: Obj) -> Obj:
+    return {
+        "metadata": {
+            "name": pod_name(job, rank),
+            "namespace": namespace_of(job),
+            "labels": {
+                **template.labels,
+                JOBSET_NAME: name_of(job),
+                REPLICATED_JOB_NAME: NODE,
+                JOB_INDEX: "0",
+                JOB_NAME: f"{name_of(job)}-{NODE}-0",
+                COMPLETION_INDEX: str(rank),
+                MANAGED_BY: "mizzen",
+            },
+            "annotations": {**template.annotations, COMPLETION_INDEX: str(rank)},
+            "ownerReferences": [owner_reference(job)],
+        },
+        "spec": spec,
+    }
+
+
+def _with_jax(env: list[Obj], job: Obj, template: NodeTemplate, rank: int) -> list[Obj]:
+    """Upstream's JAX contract; what the user set by the same name is replaced, as upstream."""
+    coordinator = f"{pod_name(job, 0)}.{name_of(job)}:{JAX_COORDINATOR_PORT}"
+    ours = {
+        "JAX_NUM_PROCESSES": str(template.num_nodes),
+        "JAX_PROCESS_ID": str(rank),
+        "JAX_COORDINATOR_ADDRESS": coordinator,
+    }
+    kept = [entry for entry in env if entry["name"] not in ours]
+    return kept + [{"name": name, "value": value} for name, value in ours.items()]

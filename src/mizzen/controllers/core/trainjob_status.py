@@ -1,0 +1,145 @@
+"""What a TrainJob's status says: conditions, counts, progress.
+
+Source: Kubeflow Trainer v2 TrainJobStatus; conditions Suspended, Complete, Failed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+from mizzen.base.clock import parse_rfc3339, rfc3339
+from mizzen.base.names import COMPLETION_INDEX, PROGRESS
+from mizzen.base.objects import (
+    Obj,
+    annotations_of,
+    condition,
+    has_condition,
+    name_of,
+    namespace_of,
+    uid_of,
+    with_condition,
+)
+from mizzen.base.operations import Patch
+from mizzen.base.resources import TRAIN_JOBS
+from mizzen.controllers.core.actions import Action, RequeueAfter
+from mizzen.controllers.core.pods import is_active, phase_of, status_of
+from mizzen.controllers.core.training_runtime import NODE
+
+NS = 1_000_000_000
+# lastUpdatedTime holds whole seconds: two apart are at least one second apart.
+PROGRESS_SECONDS_MIN = 2
+MESSAGE_CHARS_MAX = 4096
+
+
+def job_condition(kind: str, status: bool, reason: str, message: str, now_ns: int) -> Obj:
+    return {
+        "type": kind,
+        "status": "True" if status else "False",
+        "reason": reason,
+        "message": message[-MESSAGE_CHARS_MAX:],
+        "lastTransitionTime": rfc3339(now_ns),
+    }
+
+
+def write_status(
+    job: Obj, pods: Sequence[Obj], conditions: Sequence[Obj], now_ns: int
+) -> list[Action]:
+    """The status write that is due, if any.
+
+    Progress alone is written at most once a second; anything else at once, progress included.
+    """
+    old = status_of(job)
+    merged: list[Obj] = list(old.get("conditions") or ())
+    for new in conditions:
+        before = condition(job, new["type"])
+        if before is None or _differs(before, new):
+            merged = with_condition(merged, new)
+    wanted: Obj = {"jobsStatus": [_counts(job, pods)]}
+    if merged:
+        wanted["conditions"] = merged
+    progress = _progress(pods)
+    is_progress_new = progress is not None and not _same_progress(old, progress)
+    is_rest_new = any(old.get(field) != value for field, value in wanted.items())
+    if not is_rest_new and not is_progress_new:
+        return []
+    if is_progress_new and not is_rest_new:
+        wait = _wait_s(old, now_ns)
+        if wait > 0:
+            return [RequeueAfter(wait)]
+    if progress is not None and is_progress_new:
+        wanted["trainerStatus"] = {**progress, "lastUpdatedTime": rfc3339(now_ns)}
+    change: Obj = {"status": wanted}
+    return [
+        Patch(
+            TRAIN_JOBS,
+            namespace_of(job),
+            name_of(job),
+            change,
+            "status",
+            # Conditions are a list and written whole: never over somebody else's.
+            resource_version=job["metadata"].get("resourceVersion") or "",
+            uid=uid_of(job),
+        )
+    ]
+
+
+def _differs(before: Obj, new: Obj) -> bool:
+    return any(before.get(field) != new[field] for field in ("status", "reason", "message"))
+
+
+def _counts(job: Obj, pods: Sequence[Obj]) -> Obj:
+    phases = [phase_of(pod) for pod in pods]
+    return {
+        "name": NODE,
+        "ready": sum(has_condition(pod, "Ready") for pod in pods),
+        "succeeded": phases.count("Succeeded"),
+        "failed": phases.count("Failed"),
+        "active": sum(is_active(pod) for pod in pods),
+        "suspended": 1 if job["spec"].get("suspend") else 0,
+    }
+
+
+def _progress(pods: Sequence[Obj]) -> Obj | None:
+    """trainerStatus without its time, from the lowest rank that reports any."""
+    ranked = [pod for pod in pods if annotations_of(pod).get(PROGRESS)]
+    ranked.sort(key=lambda pod: int(annotations_of(pod).get(COMPLETION_INDEX) or 0))
+    for pod in ranked:
+        try:
+            report: Any = json.loads(annotations_of(pod)[PROGRESS])
+            return _trainer_status(cast("Obj", report))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # a worker's mistake must not stop its job; the next rank may do better
+    return None
+
+
+def _trainer_status(report: Obj) -> Obj:
+    step, steps = int(report["step"]), int(report.get("steps") or 0)
+    values: Obj = report.get("metrics") or {}
+    metrics = [{"name": "step", "value": str(step)}]
+    metrics += [{"name": str(name), "value": f"{value}"} for name, value in sorted(values.items())]
+    status: Obj = {"metrics": metrics}
+    if steps > 0:
+        left = max(0, steps - step)
+        status["progressPercentage"] = min(100, 100 * step // steps)
+        seconds = float(report.get("stepSeconds") or 0)
+        if seconds > 0 or left == 0:
+            status["estimatedRemainingSeconds"] = round(left * seconds)
+    return status
+
+
+def _same_progress(old: Obj, progress: Obj) -> bool:
+    before = dict(old.get("trainerStatus") or {})
+    before.pop("lastUpdatedTime", None)
+    return before == progress
+
+
+def _wait_s(old: Obj, now_ns: int) -> float:
+    """Seconds until progress may be written again."""
+    trainer: Obj = old.get("trainerStatus") or {}
+    last = trainer.get("lastUpdatedTime")
+    if not last:
+        return 0.0
+    due_ns = parse_rfc3339(str(last)) + PROGRESS_SECONDS_MIN * NS
+    return max(0.0, (due_ns - now_ns) / NS)

@@ -1,0 +1,96 @@
+"""Runs every controller: informers feed one view, changes make keys due, workers reconcile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from mizzen.base import registry
+from mizzen.base.clock import Clock
+from mizzen.base.errors import AlreadyExists, ApiError, TooManyRequests, Unavailable
+from mizzen.base.objects import Obj
+from mizzen.base.resources import Resource
+from mizzen.client.backoff import Backoff
+from mizzen.client.client import Client
+from mizzen.client.events import EventRecorder
+from mizzen.client.informer import Informer
+from mizzen.controllers.core.actions import Controller
+from mizzen.controllers.core.bootstrap import defaults
+from mizzen.controllers.core.view import View
+from mizzen.controllers.worker import Worker
+
+log = logging.getLogger("mizzen.controllers")
+COMPONENT = "mizzen-controllers"
+
+
+async def run(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
+    """Serves until cancelled; `on_ready` is called once the caches are filled."""
+    await run_controllers(client, clock, on_ready, find_controllers())
+
+
+def find_controllers() -> list[Controller]:
+    """Every module of `controllers.core` with a `CONTROLLER`, in name order."""
+    return [controller for _, controller in registry.collect(f"{__package__}.core", "CONTROLLER")]
+
+
+async def run_controllers(
+    client: Client, clock: Clock, on_ready: Callable[[], None], controllers: Sequence[Controller]
+) -> None:
+    """As `run`, for these controllers alone."""
+    view = View()
+    recorder = EventRecorder(client, COMPONENT, clock)
+    informers = {
+        resource: Informer(client, resource)
+        for controller in controllers
+        for resource in controller.resources
+    }
+    workers = [Worker(c, view, client, clock, recorder, informers) for c in controllers]
+    for resource, informer in informers.items():
+        _connect(resource, informer, view, workers)
+    async with asyncio.TaskGroup() as group:
+        for resource, informer in informers.items():
+            group.create_task(informer.run(), name=f"informer {resource.plural}")
+        await create_defaults(client)
+        await _wait_synced(informers)
+        for worker in workers:
+            worker.start(group)
+        on_ready()
+        log.info("%d controllers watch %d resources", len(workers), len(informers))
+
+
+async def create_defaults(client: Client) -> None:
+    """Makes the built-in objects that are missing; what exists is the user's and stays."""
+    for create in defaults():
+        backoff = Backoff()
+        while True:
+            try:
+                await client.create(create.resource, create.object)
+            except AlreadyExists:
+                break
+            except (Unavailable, TooManyRequests) as error:
+                log.warning("built-in %s waits: %s", create.resource.kind, error)
+                await asyncio.sleep(backoff.next_s())
+            except ApiError as error:
+                log.error("built-in %s is refused: %s", create.resource.kind, error)
+                break
+            else:
+                break
+
+
+def _connect(resource: Resource, informer: Informer, view: View, workers: Sequence[Worker]) -> None:
+    """Each change goes into the view first, then to every controller that it concerns."""
+
+    def changed(type: str, old: Obj | None, new: Obj) -> None:
+        is_gone = type == "DELETED"
+        view.apply(resource, old, None if is_gone else new)
+        for worker in workers:
+            worker.notice(resource, old, new)
+
+    informer.add_handler(changed)
+    informer.add_progress_handler(lambda revision: view.note_revision(resource, revision))
+
+
+async def _wait_synced(informers: Mapping[Resource, Informer]) -> None:
+    for informer in informers.values():
+        await informer.wait_synced()

@@ -1,0 +1,142 @@
+"""One controller at work: which keys are due, and what becomes of its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from mizzen.base.clock import Clock
+from mizzen.base.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    NotFound,
+    Retry,
+    Terminal,
+    TooManyRequests,
+    Unavailable,
+)
+from mizzen.base.objects import Key, Obj, key_of
+from mizzen.base.operations import Bind, Create, Operation, Patch
+from mizzen.base.resources import PODS, Resource
+from mizzen.client.client import Client
+from mizzen.client.events import EventRecorder
+from mizzen.client.informer import Informer
+from mizzen.client.queue import WorkQueue
+from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter
+from mizzen.controllers.core.view import View
+
+log = logging.getLogger("mizzen.controllers")
+WORKERS = 4  # keys of one controller in flight at once; a key is never worked on twice
+
+
+class Worker:
+    """Reconciles the due keys of one controller.
+
+    A reconcile's operations are one commit. What was overtaken (Conflict and the like) is
+    tried again on fresh state; what the server refuses for its content is told as an Event
+    on the object and tried again later and later, since only a change can mend it.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        view: View,
+        client: Client,
+        clock: Clock,
+        recorder: EventRecorder,
+        informers: Mapping[Resource, Informer],
+    ) -> None:
+        self.controller = controller
+        self._view = view
+        self._client = client
+        self._clock = clock
+        self._recorder = recorder
+        self._informers = informers
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._counts: Counter[str] = Counter()
+
+    def statistics(self) -> Mapping[str, int]:
+        return {**self._counts, **self._queue.statistics()}
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        for number in range(WORKERS):
+            group.create_task(self._work(), name=f"{self.controller.name} {number}")
+
+    def notice(self, resource: Resource, old: Obj | None, new: Obj) -> None:
+        """Queues the keys that a changed object concerns."""
+        if resource == self.controller.resource:
+            self._queue.add(key_of(new))
+        for watch in self.controller.watches:
+            if watch.resource != resource:
+                continue
+            for obj in (new,) if old is None or old is new else (old, new):
+                for key in watch.keys(self._view, obj):
+                    self._queue.add(key)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            try:
+                await self._reconcile(key)
+            except Exception:
+                # A bug stops this key for a while, not the controller.
+                self._counts["bugs"] += 1
+                log.exception("%s %s: reconcile failed", self.controller.name, key)
+                self._queue.retry(key)
+            finally:
+                self._queue.done(key)
+
+    async def _reconcile(self, key: Key) -> None:
+        self._counts["reconciles"] += 1
+        try:
+            actions = self.controller.reconcile(self._view, key, self._clock.now_ns())
+            operations = [a for a in actions if not isinstance(a, RequeueAfter | EmitEvent)]
+            if operations:
+                await self._commit(operations)
+        except (Conflict, AlreadyExists, NotFound) as error:
+            self._counts["overtaken"] += 1
+            log.debug("%s %s: overtaken: %s", self.controller.name, key, error)
+            self._queue.retry(key)
+        except (Unavailable, TooManyRequests) as error:
+            self._counts["unavailable"] += 1
+            wait = max(self._queue.retry(key), float(error.retry_after_s))
+            log.warning("%s %s: again in %.1f s: %s", self.controller.name, key, wait, error)
+        except ApiError as error:
+            self._refused(key, error)
+        except Retry as wish:
+            self._queue.add_after(key, wish.after_s)
+        except Terminal as error:
+            log.warning("%s %s: given up until it changes: %s", self.controller.name, key, error)
+        else:
+            self._queue.forget(key)
+            self._follow_up(key, actions)
+
+    async def _commit(self, operations: Sequence[Operation]) -> None:
+        self._counts["commits"] += 1
+        results = await self._client.commit(operations)
+        for operation, written in zip(operations, results, strict=False):
+            informer = self._informers.get(_resource_of(operation))
+            if informer is not None and isinstance(operation, Create | Patch):
+                informer.learn(written)
+
+    def _follow_up(self, key: Key, actions: Sequence[Action]) -> None:
+        for action in actions:
+            if isinstance(action, RequeueAfter):
+                self._queue.add_after(key, action.seconds)
+            elif isinstance(action, EmitEvent):
+                self._recorder.event(action.object, action.type, action.reason, action.message)
+
+    def _refused(self, key: Key, error: ApiError) -> None:
+        self._counts["refused"] += 1
+        wait = self._queue.retry(key)
+        log.warning("%s %s: refused, again in %.1f s: %s", self.controller.name, key, wait, error)
+        obj = self._view.get(self.controller.resource, key)
+        if obj is not None:
+            self._recorder.event(obj, "Warning", f"Failed{error.reason}", error.message)
+
+
+def _resource_of(operation: Operation) -> Resource:
+    return PODS if isinstance(operation, Bind) else operation.resource
