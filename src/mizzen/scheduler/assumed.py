@@ -1,0 +1,79 @@
+"""The informers' caches, plus what we wrote and they have not heard of yet.
+
+Without it a second decision within a watch's delay would hand out a device twice. The API
+server refuses that too (stale resourceVersion), but a refusal costs a round trip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mizzen.base.objects import Key, Obj, is_terminating, key_of, revision_of, uid_of
+from mizzen.base.operations import Bind, Create, Delete, Operation
+from mizzen.base.resources import PODS, Resource
+
+
+class Assumed(Mapping[Key, Obj]):
+    """One resource as it will be once the watch has caught up. Objects are never mutated."""
+
+    def __init__(self, cache: Mapping[Key, Obj]) -> None:
+        self._cache = cache
+        self._newer: dict[Key, tuple[Obj, int]] = {}  # object, and the revision that replaces it
+
+    def __getitem__(self, key: Key) -> Obj:
+        seen = self._cache[key]
+        if key not in self._newer:
+            return seen
+        assumed, until = self._newer[key]
+        if uid_of(assumed) != uid_of(seen) or revision_of(seen) >= until:
+            del self._newer[key]
+            return seen
+        return assumed
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._cache)
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    def assume(self, obj: Obj) -> None:
+        """Takes an object as written; one that the cache lost meanwhile stays lost."""
+        key = key_of(obj)
+        if key in self._cache:
+            self._newer[key] = (obj, revision_of(obj))
+
+    def assume_changed(self, key: Key, *, node: str = "", deleted_at: str = "") -> None:
+        """A binding or deletion whose answer held no object: holds until the next version seen.
+
+        Such an object has no resourceVersion: nobody may rest a write on it.
+        """
+        seen = self._cache.get(key)
+        if seen is None or (node and seen["spec"].get("nodeName")):
+            return
+        metadata = {**seen["metadata"], "resourceVersion": ""}
+        if deleted_at:
+            metadata["deletionTimestamp"] = deleted_at
+        spec = {**seen["spec"], "nodeName": node} if node else seen["spec"]
+        self._newer[key] = ({**seen, "metadata": metadata, "spec": spec}, revision_of(seen) + 1)
+
+    def forget(self, key: Key) -> None:
+        """The watch says it is gone."""
+        self._newer.pop(key, None)
+
+
+def assume_written(
+    caches: Mapping[Resource, Assumed], operation: Operation, answer: Obj, now: str
+) -> None:
+    """Takes over what one committed operation made of its object."""
+    if isinstance(operation, Create):
+        return
+    resource = PODS if isinstance(operation, Bind) else operation.resource
+    cache = caches[resource]
+    is_object = answer.get("kind") not in ("Status", "Binding") and "metadata" in answer
+    key = Key(operation.namespace, operation.name)
+    if isinstance(operation, Bind) and not is_object:
+        cache.assume_changed(key, node=operation.node)
+    elif isinstance(operation, Delete) and not (is_object and is_terminating(answer)):
+        cache.assume_changed(key, deleted_at=now)
+    elif is_object:
+        cache.assume(answer)

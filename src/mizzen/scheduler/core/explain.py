@@ -1,0 +1,201 @@
+"""Why something waits, as a value and as a sentence, and what would change it.
+
+The sentence is the message of the pod's `PodScheduled` condition; `mizzen why` prints it as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mizzen.base import quantity
+from mizzen.base.objects import Key
+from mizzen.scheduler.core.devices import Shortage
+from mizzen.scheduler.core.fit import Misfit
+from mizzen.scheduler.core.types import CPU, MEMORY, PodSpecView, Reason, Unschedulable
+from mizzen.scheduler.core.units import Unit
+
+NAMES_MAX = 3  # objects named in one sentence
+
+
+def message(why: Unschedulable) -> str:
+    """`0/1 nodes fit Pod "a/b": <reasons>; <change>`."""
+    reasons = ", ".join(reason.detail for reason in why.reasons)
+    head = f"{why.subject}: {reasons}"
+    if not why.is_transient:
+        head = f"0/{why.nodes} nodes fit {why.subject}: {reasons or 'there are no nodes'}"
+    return f"{head}; {why.change}" if why.change else head
+
+
+def no_fit(subject: str, nodes: int, misfits: Sequence[Misfit], change: str) -> Unschedulable:
+    """All nodes' misfits grouped by what they lack, the most frequent first."""
+    grouped: dict[tuple[str, str], list[Misfit]] = {}
+    for misfit in misfits:
+        grouped.setdefault((misfit.word, misfit.what), []).append(misfit)
+    reasons = [
+        Reason(word, len(group), _detail(group, alone=nodes == 1))
+        for (word, _), group in grouped.items()
+    ]
+    reasons.sort(key=lambda r: (-r.nodes, r.word, r.detail))
+    return Unschedulable(subject, nodes, tuple(reasons), change)
+
+
+def waiting(subject: str, word: str, detail: str) -> Unschedulable:
+    """Something that is about to be made is missing; said only if it stays missing."""
+    return Unschedulable(subject, 0, (Reason(word, 0, detail),), is_transient=True)
+
+
+def lacks_members(unit: Unit) -> Unschedulable:
+    have = unit.staying + unit.ready
+    return waiting(
+        unit.subject,
+        "GangIncomplete",
+        f"{have} of the {unit.expected} members it needs (minCount) are there to be placed; "
+        "it starts when the others exist with contiguous ranks from 0",
+    )
+
+
+def rank_gap(subject: str) -> Unschedulable:
+    """A member behind one that has no place: ranks stay contiguous."""
+    return waiting(
+        subject,
+        "RankGap",
+        "a member of its gang before it has no place yet; ranks get places in order from 0",
+    )
+
+
+def missing_claim(subject: str, claim: Key) -> Unschedulable:
+    return waiting(
+        subject,
+        "ClaimMissing",
+        f'ResourceClaim "{claim}" does not exist or is being deleted; create it',
+    )
+
+
+def foreign_claim(subject: str, claim: Key) -> Unschedulable:
+    return waiting(
+        subject,
+        "ClaimForeign",
+        f'ResourceClaim "{claim}" was made for another pod; delete it, its controller makes a new one',
+    )
+
+
+def unmade_claims(subject: str, entries: Sequence[str]) -> Unschedulable:
+    return waiting(
+        subject,
+        "ClaimMissing",
+        f"its claims {', '.join(entries)} are not made yet; "
+        "look for their ResourceClaimTemplates and the resource-claim controller",
+    )
+
+
+def awaits(subject: str, node: str, leaving: Sequence[PodSpecView]) -> str:
+    """A pod whose place is being vacated, and whom it waits for."""
+    if not leaving:
+        return (
+            f"{subject} has a place on node {node} and waits for claims no longer used to be freed"
+        )
+    who = _names([pod.key for pod in leaving])
+    return f"{subject} has a place on node {node} and waits for {who} to leave"
+
+
+def change_by_leaving(victims: Sequence[PodSpecView], unit: Unit) -> str:
+    """A verified change: without these, it fits. `unit` may lack the priority to evict them."""
+    highest = max(pod.priority for pod in victims)
+    who = _names([pod.key for pod in victims])
+    text = f"it fits once {who} {'leaves' if len(victims) == 1 else 'leave'}"
+    if highest >= unit.priority:
+        return f"{text}, or with a priority above {highest} (it has {unit.priority})"
+    return f"{text}, which it may not preempt"
+
+
+def change_by_asking(misfits: Sequence[Misfit]) -> str:
+    """What to change when not even an empty cluster would do."""
+    shortages = [m.shortage for m in misfits if m.shortage]
+    if shortages and len(shortages) == len(misfits):
+        best = max(shortages, key=lambda s: s.matching)
+        if best.problem:
+            return f"wait until the driver has published it ({best.problem})"
+        if best.matching == 0:
+            return "add a node with such devices, or change the claim's class or selectors"
+        return f"ask for at most {best.matching}, or add a node with {best.want}"
+    amounts = [m for m in misfits if m.want]
+    if amounts:
+        return "ask for less or add a larger node"
+    return ""
+
+
+def preempted(unit: Unit, cause: str) -> str:
+    """The sentence on a victim: who took its place, and why that one came."""
+    text = f"Preempted by {unit.subject.replace(chr(34), '')} (priority {unit.priority})"
+    return f"{text}: {cause}" if cause else text
+
+
+def _names(keys: Sequence[Key]) -> str:
+    shown = [f"Pod {key}" for key in keys[:NAMES_MAX]]
+    more = len(keys) - len(shown)
+    if more:
+        return f"{', '.join(shown)} and {more} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+
+
+def _detail(group: Sequence[Misfit], *, alone: bool) -> str:
+    """One phrase for nodes that lack the same; `alone` drops the count where there is one node."""
+    first, count = group[0], len(group)
+    if first.shortage is not None:
+        return _shortage([m.shortage for m in group if m.shortage], alone=alone)
+    best = max(group, key=lambda m: m.have)
+    figures = f"(want {_amount(best.what, best.want)}, most free {_amount(best.what, best.have)})"
+    match first.word:
+        case "InsufficientCPU":
+            return f"{_nodes(count)} {_lack(count)} cpu not claimed by others {figures}"
+        case "InsufficientResource":
+            return f"{_nodes(count)} {_lack(count)} {first.what} {figures}"
+        case "TaintNotTolerated":
+            return f"{count} tainted {first.what}"
+        case "NodeSelectorMismatch":
+            return f"{_nodes(count)} {_lack(count)} label {first.what}"
+        case "NodeAffinityMismatch":
+            return f"{count} outside the pod's node affinity"
+        case "NodeUnschedulable":
+            return f"{count} cordoned"
+        case "NodeNotReady":
+            return f"{count} not ready"
+        case "ClaimElsewhere":
+            return f"ResourceClaim {first.what} is allocated on another node than {_nodes(count)}"
+        case "ClaimFull":
+            return f"ResourceClaim {first.what} is shared by {first.have} pods, the most allowed"
+        case _:
+            return first.what
+
+
+def _shortage(group: Sequence[Shortage], *, alone: bool) -> str:
+    best = max(group, key=lambda s: s.matching - s.in_use)
+    free = best.matching - best.in_use
+    if best.matching == 0 and best.of_class:
+        return f"none of {best.of_class} devices of class {best.device_class} match the selectors"
+    if best.matching == 0:
+        return f"there are no devices of class {best.device_class} (want {best.want})"
+    if alone:
+        free_text = "none" if free == 0 else str(free)
+        return (
+            f"{best.in_use} of {best.matching} devices of class {best.device_class} are in use, "
+            f"{free_text} free (want {best.want})"
+        )
+    return (
+        f"{_nodes(len(group))} {_lack(len(group))} devices of class {best.device_class} "
+        f"(want {best.want}, most free {free})"
+    )
+
+
+def _nodes(count: int) -> str:
+    return f"{count} node" if count == 1 else f"{count} nodes"
+
+
+def _lack(count: int) -> str:
+    return "lacks" if count == 1 else "lack"
+
+
+def _amount(what: str, amount: int) -> str:
+    if what == CPU:
+        return quantity.format_milli(amount)
+    return quantity.format_bytes(amount) if what == MEMORY else str(amount)

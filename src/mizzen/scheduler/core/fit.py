@@ -1,0 +1,133 @@
+"""Whether a pod fits a node as the room stands, and if not, why: one value either way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mizzen.base import names
+from mizzen.base.objects import Key
+from mizzen.scheduler.core.devices import Refusal, Shortage, allocate, refusal
+from mizzen.scheduler.core.matching import selects, untolerated
+from mizzen.scheduler.core.room import Room
+from mizzen.scheduler.core.types import (
+    CPU,
+    Allocation,
+    ClaimRequest,
+    DeviceClass,
+    DeviceId,
+    NodeView,
+    Placement,
+    PodShape,
+    PodSpecView,
+    SelectorError,
+)
+
+RESERVED_FOR_MAX = 256  # pods that may share one claim, resource.k8s.io/v1
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why one node does not take the pod; `want` and `have` are in the unit of `what`."""
+
+    word: str
+    what: str = ""
+    want: int = 0
+    have: int = 0
+    shortage: Shortage | None = None
+
+
+def static_misfit(shape: PodShape, node: NodeView) -> Misfit | None:
+    """What keeps pods of this shape off the node however empty it is: labels, taints, state."""
+    if node.is_unschedulable:
+        return Misfit("NodeUnschedulable")
+    if not node.is_ready:
+        return Misfit("NodeNotReady")
+    for key, value in shape.node_selector:
+        if node.labels.get(key) != value:
+            return Misfit("NodeSelectorMismatch", f"{key}={value}")
+    if shape.affinity is not None and not selects(shape.affinity, node):
+        return Misfit("NodeAffinityMismatch")
+    taint = untolerated(node.taints, shape.tolerations)
+    if taint is not None:
+        return Misfit("TaintNotTolerated", f"{taint.key}={taint.value}:{taint.effect}")
+    return None
+
+
+def fit(room: Room, pod: PodSpecView, node: NodeView) -> Placement | Misfit:
+    """The pod's placement on this node, or the first thing in its way. Does not change the room."""
+    misfit = static_misfit(pod.shape, node) or _amounts_misfit(room, pod, node)
+    if misfit is not None:
+        return misfit
+    found = _allocate_claims(room, pod, node)
+    if isinstance(found, Misfit):
+        return found
+    return _cpu_misfit(room, pod, node, found) or Placement(pod, node.name, found)
+
+
+def _amounts_misfit(room: Room, pod: PodSpecView, node: NodeView) -> Misfit | None:
+    """Everything counted but CPU, which depends on the claims."""
+    free = room.free[node.name]
+    for name, want in pod.shape.requests:
+        have = free.get(name, 0)
+        if name == CPU or want <= have:
+            continue
+        if pod.claims and _is_claimed_by_class(name, room.catalogue.classes):
+            continue  # the claim made for it says the same
+        return Misfit("InsufficientResource", name, want, max(0, have))
+    return None
+
+
+def _is_claimed_by_class(resource: str, classes: Mapping[str, DeviceClass]) -> bool:
+    return any(item.extended_resource == resource for item in classes.values())
+
+
+def _allocate_claims(
+    room: Room, pod: PodSpecView, node: NodeView
+) -> tuple[tuple[Key, Allocation], ...] | Misfit:
+    wanted: list[tuple[Key, ClaimRequest]] = []
+    for entry in pod.claims:
+        if entry.claim is None:
+            continue
+        state = room.claims[entry.claim]
+        if state.allocation is None:
+            wanted.append((entry.claim, state.claim.request))
+        elif state.allocation.selector is not None and not selects(state.allocation.selector, node):
+            return Misfit("ClaimElsewhere", str(entry.claim))
+        elif len(state.users | {pod.uid}) > RESERVED_FOR_MAX:
+            return Misfit("ClaimFull", str(entry.claim), RESERVED_FOR_MAX + 1, RESERVED_FOR_MAX)
+    if not wanted:
+        return ()
+    requests = [request for _, request in wanted]
+    refused = refusal(requests, room.catalogue.classes)
+    if refused is not None:
+        return Misfit(refused.word, refused.detail)
+    try:
+        found = allocate(requests, node, room.catalogue, room.in_use, room.crowding(pod))
+    except SelectorError as error:
+        return Misfit("SelectorError", str(error))
+    if isinstance(found, Refusal):
+        return Misfit(found.word, found.detail)
+    if isinstance(found, Shortage):
+        return Misfit("InsufficientDevices", found.device_class, shortage=found)
+    return tuple((key, allocation) for (key, _), allocation in zip(wanted, found, strict=True))
+
+
+def _cpu_misfit(
+    room: Room,
+    pod: PodSpecView,
+    node: NodeView,
+    allocations: tuple[tuple[Key, Allocation], ...],
+) -> Misfit | None:
+    """A core is claimed or shared: claims may not take CPU that unclaimed pods asked for."""
+    ids = [result.id for _, allocation in allocations for result in allocation.results]
+    claimed = sum(_cpu_of(room, device) for device in ids)
+    own_core = room.holds_core(pod) or any(i.driver == names.CPU_DRIVER for i in ids)
+    asked = 0 if own_core else dict(pod.shape.requests).get(CPU, 0)
+    want, have = claimed + asked, room.free[node.name][CPU]
+    return Misfit("InsufficientCPU", CPU, want, max(0, have)) if want > max(0, have) else None
+
+
+def _cpu_of(room: Room, device: DeviceId) -> int:
+    found = room.catalogue.by_id.get(device)
+    return found.cpu_milli if found else 0

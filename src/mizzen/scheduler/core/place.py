@@ -1,0 +1,222 @@
+"""The scheduler's decision: a snapshot and a queue in, a plan out.
+
+Units go by importance. One that fits is bound. One that would fit once those already leaving are
+gone waits and keeps its place reserved, so that nobody less important takes what was freed for it,
+and no second victim is made for it, not even by a scheduler that has just started. Otherwise
+victims are chosen, or the reason written down together with what would change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mizzen.scheduler.core import explain, render
+from mizzen.scheduler.core.attempt import Attempt, Placer
+from mizzen.scheduler.core.devices import Catalogue
+from mizzen.scheduler.core.room import Room
+from mizzen.scheduler.core.types import (
+    Decision,
+    Note,
+    Plan,
+    PodSpecView,
+    Queue,
+    Snapshot,
+    Unschedulable,
+)
+from mizzen.scheduler.core.units import Unit, units
+from mizzen.scheduler.core.victims import find_victims
+
+TRANSIENT_S = 1.0  # what is missing for less is not written on the object
+CHANGES_MAX = 16  # units per plan for which the change that would help is worked out
+_ANY_PRIORITY = 1 << 40  # above every priority: asks who would have to leave, were it allowed
+
+
+def place(snapshot: Snapshot, queue: Queue, catalogue: Catalogue, now_ns: int) -> Plan:
+    """What to do about every pod in the queue, as far as it differs from what its status says."""
+    room = Room(snapshot, catalogue)
+    nodes = tuple(snapshot.nodes[name] for name in sorted(snapshot.nodes))
+    planner = _Planner(snapshot, room, Placer(room, nodes), now_ns)
+    decisions = [d for unit in units(snapshot, queue) for d in planner.decide(unit)]
+    return Plan(tuple(decisions), planner.recheck_after_s)
+
+
+@dataclass(slots=True)
+class _Planner:
+    snapshot: Snapshot
+    room: Room
+    placer: Placer
+    now_ns: int
+    recheck_after_s: float = 0.0
+    changes: int = 0
+
+    def decide(self, unit: Unit) -> Iterable[Decision]:
+        missing = self._missing(unit)
+        if missing is not None:
+            return self._refuse(unit.pods, missing)
+        if unit.needed:
+            decisions, placed = self._place_needed(unit)
+            if not placed:
+                return decisions
+        else:
+            decisions = []
+        return [*decisions, *self._place_extras(unit)]
+
+    # -- what must be there first ----------------------------------------------------------
+
+    def _missing(self, unit: Unit) -> Unschedulable | None:
+        if unit.gang is not None and unit.gang not in self.snapshot.gangs:
+            return explain.waiting(
+                unit.subject, "PodGroupMissing", f'PodGroup "{unit.gang}" does not exist; create it'
+            )
+        if unit.lacks_members:
+            return explain.lacks_members(unit)
+        for pod in unit.pods[: max(unit.needed, 1)]:
+            missing = self._missing_claims(pod)
+            if missing is not None:
+                return missing
+        return None
+
+    def _missing_claims(self, pod: PodSpecView) -> Unschedulable | None:
+        subject = f'Pod "{pod.key}"'
+        unmade = [c.name for c in pod.claims if c.claim is None and not c.not_needed]
+        if unmade:
+            return explain.unmade_claims(subject, unmade)
+        for entry in pod.claims:
+            if entry.claim is None:
+                continue
+            claim = self.snapshot.claims.get(entry.claim)
+            if claim is None or claim.is_terminating:
+                return explain.missing_claim(subject, entry.claim)
+            if entry.is_generated and claim.owner_uid not in ("", pod.uid):
+                return explain.foreign_claim(subject, entry.claim)
+        return None
+
+    # -- the members that stand or fall together ------------------------------------------------
+
+    def _place_needed(self, unit: Unit) -> tuple[list[Decision], bool]:
+        """The decisions, and whether the members were bound now."""
+        pods = unit.pods[: unit.needed]
+        attempt = self.placer.place(pods)
+        if attempt.fits:
+            return [self._bind(unit, attempt)], True
+        future = self._future(pods)
+        if future is not None:
+            return self._await(unit, future, ()), False
+        eviction = None
+        if all(pod.may_preempt for pod in pods):
+            eviction = find_victims(self.placer, pods, unit.priority)
+        if eviction is not None:
+            self.room.leaving += eviction.victims
+            return self._await(unit, eviction.attempt, eviction.victims), False
+        return self._refuse(unit.pods, self._no_fit(unit, pods, attempt)), False
+
+    def _bind(self, unit: Unit, attempt: Attempt) -> Decision:
+        return Decision(
+            unit.subject,
+            render.bind_operations(self.room, attempt.placements, self.now_ns),
+            render.scheduled_notes(attempt.placements),
+            attempt.placements,
+        )
+
+    def _future(self, pods: Sequence[PodSpecView]) -> Attempt | None:
+        """Places for all of them once everything that is leaving has left."""
+        mark = self.room.mark()
+        self.room.release_leaving()
+        attempt = self.placer.place(pods)
+        self.room.rollback(mark)
+        return attempt if attempt.fits else None
+
+    def _await(
+        self, unit: Unit, attempt: Attempt, victims: Sequence[PodSpecView]
+    ) -> list[Decision]:
+        """Reserves the places; victims, if any, go with the preemptors' nomination in one plan."""
+        cause = next((p.pod.cause for p in attempt.placements if p.pod.cause), "")
+        sentence = explain.preempted(unit, cause)
+        operations = [*render.evict_operations(victims, sentence, cause, self.now_ns)]
+        notes: list[Note] = [*render.preempted_notes(victims, sentence)]
+        for placement in attempt.placements:
+            self.room.put(placement)
+            pod = placement.pod
+            if pod.nominated_node == placement.node and not victims:
+                continue
+            text = explain.awaits(
+                f'Pod "{pod.key}"',
+                placement.node,
+                [p for p in self.room.leaving if p.node == placement.node],
+            )
+            operations.append(
+                render.pending_operation(pod, text, self.now_ns, nominated=placement.node)
+            )
+            notes.append(render.failed_note(pod, text))
+        if not operations:
+            return []
+        return [
+            Decision(
+                unit.subject,
+                tuple(operations),
+                tuple(notes),
+                victims=tuple(victims),
+            )
+        ]
+
+    # -- members beyond the minimum: they take what is free and never preempt --------------------
+
+    def _place_extras(self, unit: Unit) -> list[Decision]:
+        decisions: list[Decision] = []
+        for index in range(unit.needed, len(unit.pods)):
+            pod = unit.pods[index]
+            alone = Unit(f'Pod "{pod.key}"', (pod,), 1, 1)
+            why = explain.rank_gap(alone.subject) if index >= unit.ready else None
+            why = why or self._missing_claims(pod)
+            if why is None:
+                attempt = self.placer.place((pod,))
+                if attempt.fits:
+                    decisions.append(self._bind(alone, attempt))
+                    continue
+                why = self._no_fit(alone, (pod,), attempt)
+            decisions += self._refuse((pod,), why)
+            for later in unit.pods[index + 1 :]:
+                decisions += self._refuse((later,), explain.rank_gap(f'Pod "{later.key}"'))
+            break
+        return decisions
+
+    # -- reasons ------------------------------------------------------------------------------
+
+    def _no_fit(self, unit: Unit, pods: Sequence[PodSpecView], attempt: Attempt) -> Unschedulable:
+        change = ""
+        if self.changes < CHANGES_MAX:
+            self.changes += 1
+            eviction = find_victims(self.placer, pods, _ANY_PRIORITY)
+            if eviction is not None and eviction.victims:
+                change = explain.change_by_leaving(eviction.victims, unit)
+            else:
+                change = explain.change_by_asking(attempt.misfits)
+        return explain.no_fit(unit.subject, len(self.snapshot.nodes), attempt.misfits, change)
+
+    def _refuse(self, pods: Sequence[PodSpecView], why: Unschedulable) -> list[Decision]:
+        """Writes the reason on each pod that does not carry it yet."""
+        text = explain.message(why)
+        decisions: list[Decision] = []
+        for pod in pods:
+            if why.is_transient and self._is_young(pod):
+                continue
+            if pod.scheduled_message == text and not pod.nominated_node:
+                continue
+            operation = render.pending_operation(pod, text, self.now_ns, nominated="")
+            decisions.append(
+                Decision(
+                    f'Pod "{pod.key}"',
+                    (operation,),
+                    (render.failed_note(pod, text),),
+                    unschedulable=why,
+                )
+            )
+        return decisions
+
+    def _is_young(self, pod: PodSpecView) -> bool:
+        age_s = (self.now_ns - pod.created_ns) / 1e9
+        if age_s >= 2 * TRANSIENT_S:  # creationTimestamp has whole seconds
+            return False
+        self.recheck_after_s = TRANSIENT_S
+        return True

@@ -1,0 +1,185 @@
+"""Decisions written as API operations and Events. All of one decision commit together.
+
+The claim finalizer `resource.kubernetes.io/delete-protection` is left to the resource-claim
+controller, which also takes it off: here it would cost one more write per claim on the path from
+demand to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mizzen.base import names
+from mizzen.base.clock import rfc3339
+from mizzen.base.objects import Key, Obj, with_condition
+from mizzen.base.operations import Bind, Delete, Operation, Patch
+from mizzen.base.resources import PODS, RESOURCE_CLAIMS
+from mizzen.scheduler.core.room import Room
+from mizzen.scheduler.core.types import (
+    Allocation,
+    NodeRequirement,
+    NodeSelector,
+    Note,
+    Placement,
+    PodSpecView,
+)
+
+
+def bind_operations(
+    room: Room, placements: Sequence[Placement], now_ns: int
+) -> tuple[Operation, ...]:
+    """Claims first, each written once whoever shares it, then the bindings."""
+    allocated = {key: a for placement in placements for key, a in placement.allocations}
+    consumers: dict[Key, list[PodSpecView]] = {}
+    for placement in placements:
+        for entry in placement.pod.claims:
+            if entry.claim is not None:
+                consumers.setdefault(entry.claim, []).append(placement.pod)
+    operations: list[Operation] = []
+    for key, pods in consumers.items():
+        patch = _claim_patch(room, key, pods, allocated.get(key), now_ns)
+        if patch is not None:
+            operations.append(patch)
+    operations += [
+        Bind(p.pod.key.namespace, p.pod.key.name, p.node, uid=p.pod.uid) for p in placements
+    ]
+    return tuple(operations)
+
+
+def _claim_patch(
+    room: Room, key: Key, pods: Sequence[PodSpecView], allocation: Allocation | None, now_ns: int
+) -> Patch | None:
+    claim = room.claims[key].claim
+    known = {consumer.uid for consumer in claim.reserved_for}
+    added = [p for p in pods if p.uid not in known]
+    if allocation is None and not added:
+        return None
+    # A claim allocated now has no users but these; a shared one keeps those it has.
+    before = [] if allocation is not None else [(c.name, c.uid) for c in claim.reserved_for]
+    listed = [*before, *((p.key.name, p.uid) for p in (pods if allocation else added))]
+    status: Obj = {
+        "reservedFor": [{"resource": "pods", "name": name, "uid": uid} for name, uid in listed]
+    }
+    if allocation is not None:
+        status["allocation"] = allocation_object(allocation, now_ns)
+    return Patch(
+        RESOURCE_CLAIMS,
+        key.namespace,
+        key.name,
+        {"status": status},
+        subresource="status",
+        resource_version=claim.resource_version,
+        uid=claim.uid,
+    )
+
+
+def allocation_object(allocation: Allocation, now_ns: int) -> Obj:
+    """`status.allocation` of resource.k8s.io/v1."""
+    devices: Obj = {
+        "results": [
+            {
+                "request": result.request,
+                "driver": result.id.driver,
+                "pool": result.id.pool,
+                "device": result.id.device,
+            }
+            for result in allocation.results
+        ]
+    }
+    if allocation.config:
+        devices["config"] = list(allocation.config)
+    obj: Obj = {"devices": devices, "allocationTimestamp": rfc3339(now_ns)}
+    if allocation.selector is not None:
+        obj["nodeSelector"] = _selector_object(allocation.selector)
+    return obj
+
+
+def _selector_object(selector: NodeSelector) -> Obj:
+    def part(requirement: NodeRequirement) -> Obj:
+        entry: Obj = {"key": requirement.key, "operator": requirement.operator}
+        if requirement.values:
+            entry["values"] = list(requirement.values)
+        return entry
+
+    terms: list[Obj] = []
+    for term in selector:
+        obj: Obj = {}
+        for requirement in term:
+            field = "matchFields" if requirement.is_field else "matchExpressions"
+            obj.setdefault(field, []).append(part(requirement))
+        terms.append(obj)
+    return {"nodeSelectorTerms": terms}
+
+
+def evict_operations(
+    victims: Iterable[PodSpecView], message: str, cause: str, now_ns: int
+) -> tuple[Operation, ...]:
+    """Each victim learns why (condition, annotation) in the write that starts its end.
+
+    The first write of a pod rests on the version seen; those after it are in the same plan.
+    """
+    operations: list[Operation] = []
+    for pod in victims:
+        target = {
+            "type": names.DISRUPTION_TARGET,
+            "status": "True",
+            "reason": names.PREEMPTION_BY_SCHEDULER,
+            "message": message,
+            "lastTransitionTime": rfc3339(now_ns),
+        }
+        operations += [
+            _status_patch(pod, target),
+            Patch(
+                PODS,
+                pod.key.namespace,
+                pod.key.name,
+                {"metadata": {"annotations": {names.CAUSE: cause or message}}},
+                uid=pod.uid,
+            ),
+            Delete(PODS, pod.key.namespace, pod.key.name, uid=pod.uid),
+        ]
+    return tuple(operations)
+
+
+def pending_operation(
+    pod: PodSpecView, message: str, now_ns: int, *, nominated: str | None = None
+) -> Patch:
+    """PodScheduled=False with its reason and, for a preemptor, the node being vacated for it."""
+    unscheduled = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": message,
+        "lastTransitionTime": rfc3339(now_ns),
+    }
+    return _status_patch(pod, unscheduled, nominated)
+
+
+def _status_patch(pod: PodSpecView, condition: Obj, nominated: str | None = None) -> Patch:
+    status: Obj = {"conditions": with_condition(pod.conditions, condition)}
+    if nominated is not None:
+        status["nominatedNodeName"] = nominated or None
+    return Patch(
+        PODS,
+        pod.key.namespace,
+        pod.key.name,
+        {"status": status},
+        subresource="status",
+        resource_version=pod.resource_version,
+        uid=pod.uid,
+    )
+
+
+def scheduled_notes(placements: Iterable[Placement]) -> tuple[Note, ...]:
+    return tuple(
+        Note(p.pod.about, "Normal", "Scheduled", f"Successfully assigned {p.pod.key} to {p.node}")
+        for p in placements
+    )
+
+
+def preempted_notes(victims: Iterable[PodSpecView], message: str) -> tuple[Note, ...]:
+    return tuple(Note(pod.about, "Normal", "Preempted", message) for pod in victims)
+
+
+def failed_note(pod: PodSpecView, message: str) -> Note:
+    return Note(pod.about, "Warning", "FailedScheduling", message)

@@ -1,0 +1,286 @@
+"""API objects read into the scheduler's values. Unknown fields are ignored, absent ones default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mizzen.base import names, quantity
+from mizzen.base.clock import parse_rfc3339
+from mizzen.base.objects import (
+    Key,
+    Obj,
+    annotations_of,
+    condition,
+    controller_of,
+    has_condition,
+    is_terminating,
+    key_of,
+    labels_of,
+    uid_of,
+)
+from mizzen.base.resources import TRAIN_JOBS
+from mizzen.scheduler.core.types import (
+    CPU,
+    MEMORY,
+    PODS,
+    Gang,
+    NodeRequirement,
+    NodeSelector,
+    NodeView,
+    PodClaim,
+    PodShape,
+    PodSpecView,
+    Taint,
+    Toleration,
+)
+
+SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
+_FINISHED = frozenset({"Succeeded", "Failed"})
+_RANK_KEYS = (names.COMPLETION_INDEX, names.JOB_INDEX)
+PriorityClasses = Mapping[str, tuple[int, bool, str]]  # name -> value, globalDefault, policy
+
+
+# -- pods ------------------------------------------------------------------------------
+
+
+def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
+    """A pod as the scheduler sees it; its priority is the admitted one, else its class's."""
+    spec: Obj = pod["spec"]
+    status = part(pod, "status")
+    scheduled = condition(pod, "PodScheduled") or {}
+    key = key_of(pod)
+    group: str = part(spec, "schedulingGroup").get("podGroupName") or ""
+    priority, policy = _priority(spec, priorities)
+    return PodSpecView(
+        key=key,
+        uid=uid_of(pod),
+        resource_version=pod["metadata"].get("resourceVersion") or "",
+        shape=_shape(spec),
+        claims=_claims(pod),
+        priority=priority,
+        created_ns=_created_ns(pod),
+        node=spec.get("nodeName") or "",
+        gang=Key(key.namespace, group) if group else None,
+        rank=_rank(pod),
+        may_preempt=(spec.get("preemptionPolicy") or policy) != "Never",
+        is_terminating=is_terminating(pod),
+        is_finished=status.get("phase") in _FINISHED,
+        nominated_node=status.get("nominatedNodeName") or "",
+        scheduled_message=(
+            scheduled.get("message") or "" if scheduled.get("status") == "False" else ""
+        ),
+        cause=annotations_of(pod).get(names.CAUSE, ""),
+        conditions=tuple(status.get("conditions") or ()),
+        about=_about(pod),
+    )
+
+
+def wants_placing(pod: Obj) -> bool:
+    """It is ours to place: unbound, alive, not gated, and its schedulerName means us."""
+    spec: Obj = pod["spec"]
+    return (
+        not spec.get("nodeName")
+        and not spec.get("schedulingGates")
+        and not is_terminating(pod)
+        and part(pod, "status").get("phase") not in _FINISHED
+        and (spec.get("schedulerName") or "") in SCHEDULER_NAMES
+    )
+
+
+def _priority(spec: Obj, priorities: PriorityClasses) -> tuple[int, str]:
+    value, _, policy = priorities.get(spec.get("priorityClassName") or "", (None, False, ""))
+    if spec.get("priority") is not None:
+        return int(spec["priority"]), policy
+    if value is None:
+        defaults = [(v, p) for v, is_default, p in priorities.values() if is_default]
+        return min(defaults) if defaults else (0, "")
+    return value, policy
+
+
+def _shape(spec: Obj) -> PodShape:
+    affinity = part(
+        part(part(spec, "affinity"), "nodeAffinity"),
+        "requiredDuringSchedulingIgnoredDuringExecution",
+    )
+    return PodShape(
+        requests=tuple(sorted(requests_of(spec).items())),
+        node_selector=tuple(sorted(part(spec, "nodeSelector").items())),
+        affinity=node_selector(affinity) if affinity else None,
+        tolerations=tolerations(spec.get("tolerations") or ()),
+    )
+
+
+def requests_of(spec: Obj) -> dict[str, int]:
+    """What a pod takes from its node, the pod itself (`pods`: 1) included.
+
+    The larger of all containers (with sidecars) together and any init container with the sidecars
+    before it, plus overhead; a limit stands in for a missing request.
+    Source: k8s.io/component-helpers resource.PodRequests, v1.36.
+    """
+    total: dict[str, int] = {}
+    for container in spec.get("containers") or ():
+        _add(total, container_requests(container))
+    sidecars: dict[str, int] = {}
+    peak: dict[str, int] = {}
+    for container in spec.get("initContainers") or ():
+        needs = container_requests(container)
+        if container.get("restartPolicy") == "Always":
+            _add(sidecars, needs)
+            needs = dict(sidecars)
+        else:
+            _add(needs, sidecars)
+        _raise_to(peak, needs)
+    _add(total, sidecars)
+    _raise_to(total, peak)
+    total.update(container_requests(spec))  # pod-level resources prevail
+    _add(total, _amounts(part(spec, "overhead")))
+    total[PODS] = 1
+    return {name: amount for name, amount in total.items() if amount}
+
+
+def container_requests(container: Mapping[str, Any]) -> dict[str, int]:
+    resources = part(container, "resources")
+    return _amounts({**part(resources, "limits"), **part(resources, "requests")})
+
+
+def _amounts(quantities: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        name: quantity.to_milli(text) if name == CPU else quantity.to_int(text)
+        for name, text in quantities.items()
+    }
+
+
+def _add(into: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, amount in more.items():
+        into[name] = into.get(name, 0) + amount
+
+
+def _raise_to(into: dict[str, int], least: Mapping[str, int]) -> None:
+    for name, amount in least.items():
+        into[name] = max(into.get(name, 0), amount)
+
+
+def _claims(pod: Obj) -> tuple[PodClaim, ...]:
+    """Source: k8s.io/dynamic-resource-allocation/resourceclaim.Name, v1.36."""
+    statuses: list[Obj] = part(pod, "status").get("resourceClaimStatuses") or []
+    made: dict[str, str] = {e["name"]: e.get("resourceClaimName") or "" for e in statuses}
+    namespace = key_of(pod).namespace
+    result: list[PodClaim] = []
+    for entry in pod["spec"].get("resourceClaims") or ():
+        name = entry["name"]
+        fixed = entry.get("resourceClaimName")
+        claim = fixed or made.get(name)
+        result.append(
+            PodClaim(
+                name=name,
+                claim=Key(namespace, claim) if claim else None,
+                is_generated=not fixed,
+                not_needed=not fixed and name in made and not made[name],
+            )
+        )
+    return tuple(result)
+
+
+def _rank(pod: Obj) -> int | None:
+    """The place in an indexed gang: an index label or annotation, or a TrainJob pod's last number."""
+    labels, annotations = labels_of(pod), annotations_of(pod)
+    for key in _RANK_KEYS:
+        text = labels.get(key) or annotations.get(key) or ""
+        if text.isdecimal():
+            return int(text)
+    owner = controller_of(pod)
+    last = pod["metadata"]["name"].rpartition("-")[2]
+    is_ranked = owner is not None and owner.get("kind") == TRAIN_JOBS.kind and last.isdecimal()
+    return int(last) if is_ranked else None
+
+
+def _about(pod: Obj) -> Obj:
+    """Just enough of the pod for an Event to refer to it."""
+    metadata: Obj = pod["metadata"]
+    kept = {
+        n: metadata[n] for n in ("name", "namespace", "uid", "resourceVersion") if n in metadata
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": kept}
+
+
+def _created_ns(pod: Obj) -> int:
+    text = pod["metadata"].get("creationTimestamp")
+    return parse_rfc3339(text) if text else 0
+
+
+# -- gangs, priorities, nodes --------------------------------------------------------------
+
+
+def gang_view(group: Obj) -> Gang:
+    """A PodGroup; every policy but gang places pods one by one."""
+    gang = part(part(part(group, "spec"), "schedulingPolicy"), "gang")
+    return Gang(key_of(group), int(gang.get("minCount") or 0))
+
+
+def priority_classes(objects: Iterable[Obj]) -> dict[str, tuple[int, bool, str]]:
+    return {
+        item["metadata"]["name"]: (
+            int(item.get("value") or 0),
+            bool(item.get("globalDefault")),
+            item.get("preemptionPolicy") or "",
+        )
+        for item in objects
+    }
+
+
+def node_view(node: Obj) -> NodeView:
+    """A node; one without a Ready condition counts as ready, one with Ready other than True not."""
+    status, spec = part(node, "status"), part(node, "spec")
+    capacity = part(status, "capacity")
+    allocatable = _amounts(status.get("allocatable") or capacity)
+    allocatable.setdefault(MEMORY, 0)
+    allocatable.setdefault(PODS, 110)
+    ready = condition(node, "Ready")
+    return NodeView(
+        name=node["metadata"]["name"],
+        labels=labels_of(node),
+        taints=taints(spec.get("taints") or ()),
+        allocatable=allocatable,
+        capacity_cpu_milli=quantity.to_milli(capacity.get(CPU) or 0),
+        is_unschedulable=bool(spec.get("unschedulable")),
+        is_ready=ready is None or has_condition(node, "Ready"),
+    )
+
+
+# -- parts -----------------------------------------------------------------------------------
+
+
+def part(obj: Mapping[str, Any], name: str) -> Obj:
+    """A field that is a mapping; absent and null count as empty."""
+    return obj.get(name) or {}
+
+
+def taints(entries: Iterable[Obj]) -> tuple[Taint, ...]:
+    return tuple(Taint(e["key"], e.get("value") or "", e.get("effect") or "") for e in entries)
+
+
+def tolerations(entries: Iterable[Obj]) -> tuple[Toleration, ...]:
+    return tuple(
+        Toleration(
+            e.get("key") or "",
+            e.get("operator") or "Equal",
+            e.get("value") or "",
+            e.get("effect") or "",
+        )
+        for e in entries
+    )
+
+
+def node_selector(selector: Obj) -> NodeSelector:
+    """A core/v1 NodeSelector; an empty term matches nothing and is left out."""
+    terms: list[tuple[NodeRequirement, ...]] = []
+    for term in selector.get("nodeSelectorTerms") or ():
+        parts = [
+            NodeRequirement(e["key"], e["operator"], tuple(e.get("values") or ()), is_field)
+            for name, is_field in (("matchExpressions", False), ("matchFields", True))
+            for e in term.get(name) or ()
+        ]
+        if parts:
+            terms.append(tuple(parts))
+    return tuple(terms)

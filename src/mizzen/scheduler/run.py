@@ -1,0 +1,204 @@
+"""The scheduler process: informers in, plans out, one decision at a time.
+
+Nothing is polled. What arrives while a plan is being committed is looked at together afterwards.
+A plan that the API server refuses is made again from what the informers know by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from mizzen.base.clock import Clock, rfc3339
+from mizzen.base.errors import ApiError
+from mizzen.base.objects import Obj, key_of
+from mizzen.base.operations import Operation
+from mizzen.base.resources import (
+    DEVICE_CLASSES,
+    NODES,
+    POD_GROUPS,
+    PODS,
+    PRIORITY_CLASSES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+)
+from mizzen.client.client import Client
+from mizzen.client.events import EventRecorder
+from mizzen.client.informer import Informer
+from mizzen.scheduler.assumed import Assumed, assume_written
+from mizzen.scheduler.cel import CelSelectors
+from mizzen.scheduler.core.place import place
+from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder
+from mizzen.scheduler.core.types import Decision, Plan
+
+OPERATIONS_MAX = 500  # of one Plan; more decisions go into the next
+REFUSED_RETRY_S = 0.02  # the watch brings what a refused plan did not know within this
+UNAVAILABLE_RETRY_S = 0.5
+
+_WATCHED = (
+    PODS,
+    NODES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+    DEVICE_CLASSES,
+    POD_GROUPS,
+    PRIORITY_CLASSES,
+)
+_log = logging.getLogger(__name__)
+
+
+async def run(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
+    """Schedules until cancelled; `on_ready` is called once all caches are filled."""
+    scheduler = Scheduler(client, clock)
+    await scheduler.run(on_ready)
+
+
+class Scheduler:
+    """Caches, wake-ups and commits around `core.place`."""
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._informers = {resource: Informer(client, resource) for resource in _WATCHED}
+        self._caches = {r: Assumed(i.objects) for r, i in self._informers.items()}
+        self._builder = SnapshotBuilder(CelSelectors())
+        self._events = EventRecorder(client, "mizzen-scheduler", clock)
+        self._wake = asyncio.Event()
+        self._counts: Counter[str] = Counter()
+        for resource, informer in self._informers.items():
+            informer.add_handler(self._noticed(self._caches[resource]))
+
+    def statistics(self) -> Mapping[str, int]:
+        return dict(self._counts)
+
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for informer in self._informers.values():
+                group.create_task(informer.run())
+            for informer in self._informers.values():
+                await informer.wait_synced()
+            on_ready()
+            await self._decide_forever()
+
+    # -- the loop ---------------------------------------------------------------------------
+
+    async def _decide_forever(self) -> None:
+        again_s = 0.0
+        while True:
+            await self._wait_until_woken(again_s)
+            self._wake.clear()
+            plan = self._plan()
+            again_s = max(plan.recheck_after_s, await self._carry_out(plan))
+
+    async def _wait_until_woken(self, at_most_s: float) -> None:
+        """Returns when something changed, or after `at_most_s` (0: only when something changed)."""
+        if at_most_s <= 0:
+            await self._wake.wait()
+            return
+        try:
+            async with asyncio.timeout(at_most_s):
+                await self._wake.wait()
+        except TimeoutError:
+            self._counts["rechecks"] += 1
+
+    def _plan(self) -> Plan:
+        began_ns = self._clock.monotonic_ns()
+        caches = self._caches
+        snapshot, queue, catalogue = self._builder.build(
+            Objects(
+                pods=caches[PODS],
+                nodes=caches[NODES],
+                claims=caches[RESOURCE_CLAIMS],
+                slices=caches[RESOURCE_SLICES],
+                classes=caches[DEVICE_CLASSES],
+                pod_groups=caches[POD_GROUPS],
+                priority_classes=caches[PRIORITY_CLASSES],
+            )
+        )
+        if not queue.pods:
+            return Plan(())
+        plan = place(snapshot, queue, catalogue, self._clock.now_ns())
+        self._counts["plans"] += 1
+        self._counts["plan_us"] += (self._clock.monotonic_ns() - began_ns) // 1000
+        return plan
+
+    def _noticed(self, cache: Assumed) -> Callable[[str, Obj | None, Obj], None]:
+        def handle(event: str, old: Obj | None, new: Obj) -> None:
+            if event == "DELETED":
+                cache.forget(key_of(new))
+            if old is None or _matters(old, new):
+                self._wake.set()
+
+        return handle
+
+    # -- writing ------------------------------------------------------------------------------
+
+    async def _carry_out(self, plan: Plan) -> float:
+        """Commits the decisions, together where they fit; seconds after which to look again."""
+        again_s = 0.0
+        for batch in _batches(plan.decisions):
+            refused = await self._commit(batch)
+            if refused is not None and len(batch) > 1 and refused.code < 500:
+                for decision in batch:
+                    alone = await self._commit([decision])
+                    refused = alone or refused
+            if refused is not None:
+                again_s = UNAVAILABLE_RETRY_S if refused.code >= 500 else REFUSED_RETRY_S
+        return again_s
+
+    async def _commit(self, decisions: list[Decision]) -> ApiError | None:
+        operations: list[Operation] = [o for d in decisions for o in d.operations]
+        try:
+            results = await self._client.commit(operations)
+        except ApiError as error:
+            self._counts["refused"] += 1
+            _log.info("plan refused, deciding again: %s", error)
+            return error
+        self._counts["commits"] += 1
+        now = rfc3339(self._clock.now_ns())
+        for operation, answer in zip(operations, results, strict=True):
+            assume_written(self._caches, operation, answer, now)
+        for decision in decisions:
+            self._counts["bound"] += len(decision.placements)
+            self._counts["victims"] += len(decision.victims)
+            for note in decision.notes:
+                self._events.event(note.about, note.type, note.reason, note.message)
+        return None
+
+
+def _batches(decisions: tuple[Decision, ...]) -> list[list[Decision]]:
+    """Decisions in order, cut where a Plan would grow too long; a decision stays whole."""
+    batches: list[list[Decision]] = []
+    room = 0
+    for decision in decisions:
+        size = len(decision.operations)
+        if size == 0:
+            continue
+        if not batches or size > room:
+            batches.append([])
+            room = OPERATIONS_MAX
+        batches[-1].append(decision)
+        room -= size
+    return batches
+
+
+def _matters(old: Obj, new: Obj) -> bool:
+    """Whether a change can change a decision: progress notes and readiness of pods cannot."""
+    if new.get("kind") != PODS.kind or old is new:
+        return True
+    return _placing_part(old) != _placing_part(new)
+
+
+def _placing_part(pod: Obj) -> tuple[object, ...]:
+    status: Obj = pod.get("status") or {}
+    metadata: Obj = pod["metadata"]
+    return (
+        metadata.get("uid"),
+        metadata.get("deletionTimestamp"),
+        pod["spec"].get("nodeName"),
+        pod["spec"].get("schedulingGates"),
+        status.get("phase"),
+        status.get("resourceClaimStatuses"),
+    )

@@ -1,0 +1,252 @@
+"""API objects for scheduler tests, as short as they can be while staying what the wire carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mizzen.base.objects import Obj, key_of
+from mizzen.base.operations import Bind, Delete, Operation, Patch
+from mizzen.base.resources import PODS, RESOURCE_CLAIMS
+from mizzen.kinds.patches import merge_patch
+from mizzen.scheduler.cel import CelSelectors
+from mizzen.scheduler.core.place import place
+from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder
+from mizzen.scheduler.core.types import Plan
+
+NOW_NS = 1_800_000_000_000_000_000
+CREATED = "2027-01-15T07:00:00Z"  # well before NOW_NS: nothing is young
+CORE = "cpu-core.mizzen.dev"
+DRIVER = "cpu.mizzen.dev"
+
+
+def node(name: str = "n1", cpu: str = "2", memory: str = "8Gi", **spec: Any) -> Obj:
+    labels = spec.pop("labels", {})
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "uid": f"node-{name}", "resourceVersion": "1", "labels": labels},
+        "spec": spec,
+        "status": {
+            "capacity": {"cpu": cpu, "memory": memory, "pods": "110"},
+            "allocatable": {"cpu": cpu, "memory": memory, "pods": "110"},
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }
+
+
+def halves(node_name: str = "n1", cores: int = 2) -> Obj:
+    """The slice of a machine with few cores: two half-core devices for each."""
+    devices = [
+        {
+            "name": f"core-{core}-half-{half}",
+            "attributes": {
+                "type": {"string": "cpu-core"},
+                "core": {"int": core},
+                "half": {"int": half},
+            },
+            "capacity": {"cpu": {"value": "500m"}},
+        }
+        for core in range(cores)
+        for half in range(2)
+    ]
+    return resource_slice(node_name, devices)
+
+
+def resource_slice(node_name: str, devices: list[Obj], **more: Any) -> Obj:
+    driver = more.pop("driver", DRIVER)
+    pool = more.pop("pool", node_name)
+    name = more.pop("name", f"{driver}-{pool}")
+    generation, count = more.pop("generation", 1), more.pop("count", 1)
+    return {
+        "metadata": {"name": name, "uid": f"slice-{name}", "resourceVersion": str(generation)},
+        "spec": {
+            "driver": driver,
+            "pool": {"name": pool, "generation": generation, "resourceSliceCount": count},
+            **(more or {"nodeName": node_name}),
+            "devices": devices,
+        },
+    }
+
+
+def device_class(name: str = CORE, *expressions: str, **spec: Any) -> Obj:
+    selectors = [
+        {"cel": {"expression": e}} for e in expressions or (f'device.driver == "{DRIVER}"',)
+    ]
+    return {
+        "metadata": {"name": name, "uid": f"class-{name}", "resourceVersion": "1"},
+        "spec": {"selectors": selectors, **spec},
+    }
+
+
+def exactly(name: str = "r", cls: str = CORE, count: int = 1, *cel: str, **more: Any) -> Obj:
+    body: Obj = {"deviceClassName": cls, "allocationMode": "ExactCount", "count": count, **more}
+    if cel:
+        body["selectors"] = [{"cel": {"expression": e}} for e in cel]
+    return {"name": name, "exactly": body}
+
+
+def claim(name: str, *requests: Obj, **devices: Any) -> Obj:
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaim",
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": f"claim-{name}",
+            "resourceVersion": "1",
+        },
+        "spec": {"devices": {"requests": list(requests or (exactly(),)), **devices}},
+        "status": {},
+    }
+
+
+def pod(name: str, *, claims: Sequence[str] = (), cpu: str = "", **more: Any) -> Obj:
+    """`gang`, `rank`, `priority`, `cause`, `created` are understood; the rest goes into spec."""
+    annotations = {"mizzen.dev/cause": more.pop("cause")} if "cause" in more else {}
+    labels: dict[str, str] = {}
+    if "rank" in more:
+        labels["batch.kubernetes.io/job-completion-index"] = str(more.pop("rank"))
+    if "gang" in more:
+        more["schedulingGroup"] = {"podGroupName": more.pop("gang")}
+    container: Obj = {"name": "main"}
+    if cpu:
+        container["resources"] = {"requests": {"cpu": cpu}}
+    created = more.pop("created", CREATED)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": f"pod-{name}",
+            "resourceVersion": "1",
+            "creationTimestamp": created,
+            "labels": labels,
+            "annotations": annotations,
+        },
+        "spec": {
+            "containers": [container],
+            "resourceClaims": [{"name": c, "resourceClaimName": c} for c in claims],
+            **more,
+        },
+        "status": {"phase": "Pending"},
+    }
+
+
+def pod_group(name: str, min_count: int) -> Obj:
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": f"group-{name}",
+            "resourceVersion": "1",
+        },
+        "spec": {"schedulingPolicy": {"gang": {"minCount": min_count}}},
+    }
+
+
+@dataclass(slots=True)
+class World:
+    """A small cluster whose API server carries out plans and ends pods at once when told."""
+
+    nodes: list[Obj] = field(default_factory=lambda: [node()])
+    slices: list[Obj] = field(default_factory=lambda: [halves()])
+    classes: list[Obj] = field(default_factory=lambda: [device_class()])
+    objects: dict[tuple[str, str], Obj] = field(default_factory=dict)
+    priority_classes: list[Obj] = field(default_factory=list)
+    builder: SnapshotBuilder = field(default_factory=lambda: SnapshotBuilder(CelSelectors()))
+    revision: int = 100
+
+    def add(self, *objects: Obj) -> None:
+        for obj in objects:
+            kind = obj.get("kind") or "PodGroup"
+            self.objects[kind, obj["metadata"]["name"]] = obj
+
+    def add_pods(self, names: Iterable[str], **more: Any) -> None:
+        """Pods with a claim of one core each; ranks count up when a gang is given."""
+        for rank, name in enumerate(names):
+            ranked = {"rank": more.get("first_rank", 0) + rank} if "gang" in more else {}
+            kept = {k: v for k, v in more.items() if k != "first_rank"}
+            self.add(claim(name), pod(name, claims=(name,), **ranked, **kept))
+
+    def get(self, kind: str, name: str) -> Obj:
+        return self.objects[kind, name]
+
+    def plan(self, now_ns: int = NOW_NS) -> Plan:
+        return place(*self.snapshot(), now_ns)
+
+    def snapshot(self) -> Any:
+        of = {
+            kind: {key_of(o): o for (k, _), o in self.objects.items() if k == kind}
+            for kind in ("Pod", "ResourceClaim", "PodGroup")
+        }
+        keyed = [
+            {key_of(o): o for o in listed}
+            for listed in (self.nodes, self.slices, self.classes, self.priority_classes)
+        ]
+        return self.builder.build(
+            Objects(
+                of["Pod"],
+                keyed[0],
+                of["ResourceClaim"],
+                keyed[1],
+                keyed[2],
+                of["PodGroup"],
+                keyed[3],
+            )
+        )
+
+    def run(self) -> Plan:
+        """One decision, carried out."""
+        plan = self.plan()
+        for decision in plan.decisions:
+            for operation in decision.operations:
+                self.carry_out(operation)
+        return plan
+
+    def carry_out(self, operation: Operation) -> None:
+        assert not hasattr(operation, "object"), "the scheduler creates nothing"
+        kind = "ResourceClaim" if getattr(operation, "resource", PODS) == RESOURCE_CLAIMS else "Pod"
+        obj = self.objects[kind, operation.name]
+        if operation.uid:
+            assert operation.uid == obj["metadata"]["uid"]
+        if operation.resource_version:
+            assert operation.resource_version == obj["metadata"]["resourceVersion"]
+        self.revision += 1
+        if isinstance(operation, Patch):
+            obj = merge_patch(obj, operation.patch)
+        elif isinstance(operation, Bind):
+            assert not obj["spec"].get("nodeName"), f"{operation.name} is bound already"
+            obj = merge_patch(obj, {"spec": {"nodeName": operation.node}})
+            obj["status"]["conditions"] = []
+        else:
+            assert isinstance(operation, Delete)
+            obj = merge_patch(obj, {"metadata": {"deletionTimestamp": CREATED}})
+        obj["metadata"]["resourceVersion"] = str(self.revision)
+        self.objects[kind, operation.name] = obj
+
+    def end(self, name: str, *, with_claim: bool = True) -> None:
+        """The pod is gone, and its claim of the same name with it."""
+        del self.objects["Pod", name]
+        if with_claim:
+            self.objects.pop(("ResourceClaim", name), None)
+
+    def bound(self) -> Mapping[str, list[str]]:
+        """Devices of each pod that has a node."""
+        return {
+            name: [
+                result["device"]
+                for c in obj["spec"]["resourceClaims"]
+                for result in self.get("ResourceClaim", c["resourceClaimName"])["status"][
+                    "allocation"
+                ]["devices"]["results"]
+            ]
+            for (kind, name), obj in self.objects.items()
+            if kind == "Pod" and obj["spec"].get("nodeName")
+        }
+
+    def condition(self, name: str, kind: str = "PodScheduled") -> Obj:
+        conditions = self.get("Pod", name)["status"].get("conditions") or []
+        return next((c for c in conditions if c["type"] == kind), {})
