@@ -1,0 +1,528 @@
+"""The agent of one node: pods in, processes out; what they do, back into their status.
+
+It decides nothing itself: events go to the pure machines in `core/`, whose commands it carries
+out. Everything it must know after a crash is in the pods' folders, the shim and the API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from mizzen.base import names
+from mizzen.base.clock import Clock
+from mizzen.base.errors import ApiError
+from mizzen.base.objects import Obj, is_terminating, namespace_of, revision_of, uid_of
+from mizzen.base.operations import Delete, Operation
+from mizzen.base.resources import PODS
+from mizzen.client.client import Client
+from mizzen.client.events import EventRecorder
+from mizzen.node.addresses import Addresses
+from mizzen.node.cgroups import Cgroups, Limits
+from mizzen.node.checks import check
+from mizzen.node.config import NodeConfig
+from mizzen.node.core import devices as claims_core
+from mizzen.node.core.environment import Unresolved
+from mizzen.node.core.pod import SIGKILL, is_finished, new_pod, step
+from mizzen.node.core.status import patch_of
+from mizzen.node.core.words import (
+    Command,
+    Event,
+    Exited,
+    Observed,
+    Prepare,
+    Prepared,
+    PreStopDone,
+    ProbeDone,
+    Remove,
+    RunPreStop,
+    RunProbe,
+    Signal,
+    Spawn,
+    Started,
+    Tell,
+    Tick,
+    Vanished,
+    WakeAt,
+)  # fmt: skip
+from mizzen.node.gangs import Gangs
+from mizzen.node.podfiles import PodFiles, prune, read_json, write_json
+from mizzen.node.processes import is_alive, kill_session, session_pids, set_affinity
+from mizzen.node.reporter import Reporter
+from mizzen.node.restore import restore
+from mizzen.node.shim_client import Message, Shim
+from mizzen.node.slot import Slot, exited_of, run_key, split_key
+from mizzen.node.spawning import (
+    Context,
+    cpu_limit,
+    device_variables,
+    host_names,
+    memory_limit,
+    prepare,
+)  # fmt: skip
+from mizzen.node.usage import UsageRecorder
+
+CAPTURE_BYTES = 4096
+HOST_IP = "127.0.0.1"
+
+
+class Agent:
+    """Owns the slots; every method runs in the event loop's thread."""
+
+    def __init__(
+        self,
+        client: Client,
+        config: NodeConfig,
+        clock: Clock,
+        cgroups: Cgroups,
+        devices: list[claims_core.Device],
+        allocatable: Mapping[str, str],
+    ) -> None:
+        self.slots: dict[str, Slot] = {}
+        self.allocated: dict[str, claims_core.Allocated] = {}
+        self.claims: Mapping[Any, Obj] = {}
+        self.devices = devices
+        self.cgroups = cgroups
+        self.clock = clock
+        self.config = config
+        self.shim = Shim(config.state_dir, self._on_shim)
+        self.events = EventRecorder(client, f"mizzen-node-{config.node_name}", clock)
+        self.reporter = Reporter(client, self, self._complain)
+        self.gangs = Gangs(self)
+        self.usage = UsageRecorder(self, client)
+        self._client = client
+        self._allocatable = allocatable
+        self._addresses = Addresses(config.pod_network)
+        self._running: dict[str, tuple[int, int]] = {}  # run key -> pid, ticks, from the shim
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._checks: dict[str, asyncio.Future[Message]] = {}
+        self._shared_cpus: tuple[int, ...] = ()
+        self.stopping = False
+
+    def statistics(self) -> Mapping[str, int]:
+        return {"pods": len(self.slots), **self.reporter.statistics()}
+
+    # -- life of the agent -----------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connects to the shim and learns what runs; call before the first pod is observed."""
+        self.config.pods_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self.config.pods_dir.glob("*/pod.json"):
+            if not (path.parent / "retired").exists():
+                found = read_json(path)
+                if found is not None and found.get("ip"):
+                    self._addresses.restore(path.parent.name, found["ip"])
+        await self._connect()
+        self.cgroups.clean(keep={split_key(key)[0] for key in self._running})
+
+    async def watch_shim(self) -> None:
+        """When the shim dies its runs are killed, and a new shim takes over."""
+        while True:
+            await self.shim.lost.wait()
+            if self.stopping:
+                return
+            self._complain("the process shim died: its pods' processes are killed and restarted")
+            orphans = dict(self._running)
+            for pid, ticks in orphans.values():
+                if is_alive(pid, ticks):
+                    kill_session(pid)
+            await self.shim.close()
+            await self._connect()
+            for key, (pid, _) in orphans.items():
+                self._on_lost_run(key, pid)
+            for slot in list(self.slots.values()):
+                for run in slot.state.containers:
+                    key = run_key(slot.uid, run.name, run.number)
+                    if run.is_live and key not in self._running:
+                        self._on_lost_run(key, run.pid)
+
+    async def _connect(self) -> None:
+        self._running = {}
+        for entry in await self.shim.connect():
+            if not split_key(entry["key"])[3]:
+                self._running[entry["key"]] = (entry["pid"], entry["ticks"])
+
+    async def stop(self, grace_s: float = 2.0) -> None:
+        """Ends every pod's processes and the shim: the instance goes down."""
+        self.stopping = True
+        for key in self._running:
+            self.shim.signal(key, signal.SIGTERM)
+        deadline = asyncio.get_running_loop().time() + grace_s
+        while self._running and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)  # noqa: ASYNC110 (the runs end on the shim's word, one by one)
+        left = dict(self._running)
+        self.shim.shutdown()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.shim.lost.wait(), 3.0)
+        for pid, ticks in left.values():
+            if is_alive(pid, ticks):
+                kill_session(pid)
+        await self.close()
+        self.cgroups.close()
+
+    async def close(self) -> None:
+        """Leaves everything running."""
+        self.stopping = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for slot in self.slots.values():
+            if slot.timer is not None:
+                slot.timer.cancel()
+        self.gangs.close()
+        await self.shim.close()
+
+    # -- what the API says ---------------------------------------------------------------
+
+    def observe(self, kind: str, pod: Obj) -> None:
+        """A pod of this node as the API has it (ADDED, MODIFIED) or had it (DELETED)."""
+        uid, now = uid_of(pod), self.clock.now_ns()
+        slot = self.slots.get(uid)
+        if kind == "DELETED":
+            if slot is not None:
+                self.feed(slot, Vanished(now))
+            return
+        if slot is None:
+            slot = self._admit(uid, pod, now)
+            if slot is None:
+                return
+        elif revision_of(pod) < revision_of(slot.state.pod):
+            return
+        self.feed(slot, Observed(pod, now))
+        self.gangs.observe(slot)
+
+    def _admit(self, uid: str, pod: Obj, now: int) -> Slot | None:
+        files = PodFiles(self.config.pods_dir, uid)
+        phase = (pod.get("status") or {}).get("phase")
+        if phase in ("Succeeded", "Failed"):
+            if is_terminating(pod):
+                self._later(self._delete_finished(uid, pod))
+            return None
+        ip = self._addresses.take(uid)
+        state = new_pod(pod, ip, now)
+        slot = self.slots[uid] = Slot(uid, state, files)
+        self.gangs.admit(slot)
+        if files.root.exists():
+            for event in restore(slot, self._running, now):
+                self.feed(slot, event)
+            if slot.state.has_live:  # adopted: probes and hooks need the environment again
+                self._later(self._prepare(slot))
+        else:
+            files.root.mkdir(mode=0o700, parents=True)
+        metadata = pod["metadata"]
+        record = {"namespace": metadata.get("namespace"), "name": metadata["name"], "ip": ip}
+        write_json(files.root / "pod.json", record)
+        return slot
+
+    async def _delete_finished(self, uid: str, pod: Obj) -> None:
+        with contextlib.suppress(ApiError):
+            await self._client.delete(
+                PODS, pod["metadata"]["name"], namespace_of(pod), grace_period_s=0, uid=uid
+            )
+
+    def observe_claims(self) -> None:
+        """Claims changed: who holds which device, and which cores are shared."""
+        new = claims_core.allocations(self.claims.values(), self.devices, self.config.node_name)
+        if new == self.allocated:
+            return
+        self.allocated = new
+        self.usage.allocations(new, self.clock.now_ns())
+        now = self.clock.now_ns()
+        for slot in list(self.slots.values()):
+            if not slot.state.prepared and not slot.state.has_live:
+                for run in slot.state.containers:
+                    run.not_before = 0 if run.number == 0 else run.not_before
+                self.feed(slot, Tick(now))
+        self._move_shared()
+
+    def _move_shared(self) -> None:
+        """Pods without claims leave the cores that were just claimed, and return to free ones."""
+        cpus = claims_core.shared_cpus(self.devices, self.allocated)
+        if cpus == self._shared_cpus:
+            return
+        self._shared_cpus = cpus
+        for slot in self.slots.values():
+            held = claims_core.held_by(slot.state.pod, self.allocated)
+            if not any(d.driver == names.CPU_DRIVER for d in held):
+                for pid in slot.pids:
+                    set_affinity(self.cgroups.members(slot.uid) or session_pids(pid), cpus)
+
+    # -- the pure machine and its commands -------------------------------------------------
+
+    def feed(self, slot: Slot, event: Event) -> None:
+        """One event for one pod: decide, act, report."""
+        for command in step(slot.state, event):
+            self._carry_out(slot, command)
+        if not slot.removing:
+            self.reporter.mark(slot.uid)
+
+    def _carry_out(self, slot: Slot, command: Command) -> None:
+        match command:
+            case Prepare():
+                self._later(self._prepare(slot))
+            case Spawn():
+                self._spawn(slot, command)
+            case Signal():
+                self._signal(slot, command)
+            case RunPreStop():
+                self._later(self._pre_stop(slot, command))
+            case RunProbe():
+                self._later(self._probe(slot, command))
+            case WakeAt():
+                self._wake_at(slot, command.at)
+            case Remove():
+                slot.removing = True
+                self.reporter.mark(slot.uid)
+                if slot.state.vanished:
+                    self._forget(slot)
+            case Tell():
+                kind = "Warning" if command.type == "Warning" else "Normal"
+                self.events.event(slot.state.pod, kind, command.reason, command.message)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _wake_at(self, slot: Slot, at: int) -> None:
+        if slot.timer is not None:
+            if slot.timer_at <= at and not slot.timer.cancelled():
+                return
+            slot.timer.cancel()
+        delay = max(at - self.clock.now_ns(), 0) / 1e9
+
+        def ring() -> None:
+            slot.timer = None
+            if slot.uid in self.slots:
+                self.feed(slot, Tick(max(self.clock.now_ns(), at)))
+
+        slot.timer_at = at
+        slot.timer = asyncio.get_running_loop().call_later(delay, ring)
+
+    async def _prepare(self, slot: Slot) -> None:
+        pod = slot.state.pod
+        try:
+            slot.requests = await prepare(self._client, pod, self._context(slot), slot.files)
+            done = Prepared(self.clock.now_ns())
+        except Unresolved as error:
+            done = Prepared(self.clock.now_ns(), error.reason, str(error))
+        except ApiError as error:
+            text = f"the API server does not answer: {error.message}"
+            done = Prepared(self.clock.now_ns(), "CreateContainerConfigError", text)
+        except OSError as error:
+            done = Prepared(self.clock.now_ns(), "CreateContainerError", str(error))
+        if slot.uid in self.slots:
+            self.feed(slot, done)
+
+    def _context(self, slot: Slot) -> Context:
+        """Where and with what the pod runs. Errors: Unresolved while claims are not allocated."""
+        pod = slot.state.pod
+        wanted = claims_core.claim_names(pod)
+        held = claims_core.held_by(pod, self.allocated)
+        if wanted is None or (wanted and not held):
+            raise Unresolved("waits for the allocation of its device claims", "WaitingForDevices")
+        place = claims_core.placement(held, self.devices, self.allocated)
+        limits = Limits(place.quota_milli or (None if held else cpu_limit(pod)), memory_limit(pod))
+        joins = self.cgroups.create(slot.uid, limits)
+        slot.cgroup_made = True
+        extra = {**self.gangs.variables(slot)}
+        if held:
+            extra |= device_variables(place)
+            extra["MIZZEN_RANK_FILE"] = str(self.gangs.rank_file(slot))
+        namespace = namespace_of(pod)
+        peers = [s.state for s in self.slots.values() if namespace_of(s.state.pod) == namespace]
+        return Context(
+            self.config.node_name,
+            HOST_IP,
+            slot.state.ip,
+            place,
+            extra,
+            host_names([(p.pod, p.ip) for p in peers]),
+            tuple(joins),
+            self._allocatable,
+        )
+
+    def _spawn(self, slot: Slot, command: Spawn) -> None:
+        name, number = command.container, command.number
+        with contextlib.suppress(FileNotFoundError):
+            slot.files.termination_log(name).unlink()
+        slot.files.forget_old_runs(name, number)
+        self.gangs.before_spawn(slot)
+        self.usage.spawning(slot.uid, self.clock.now_ns())
+        self.shim.spawn(
+            {
+                **slot.requests[name],
+                "key": run_key(slot.uid, name, number),
+                "log": str(slot.files.log(name, number)),
+                "record": str(slot.files.record(name, number)),
+            }
+        )
+
+    def _signal(self, slot: Slot, command: Signal) -> None:
+        key = run_key(slot.uid, command.container, command.number)
+        if command.signal == SIGKILL:
+            self.usage.killing(slot.uid, self.clock.now_ns())
+            pid, ticks = self._running.get(key, (0, 0))
+            if is_alive(pid, ticks):  # at once, without the way through the shim
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
+        self.shim.signal(key, command.signal)
+
+    # -- probes and hooks -----------------------------------------------------------------------
+
+    async def _probe(self, slot: Slot, command: RunProbe) -> None:
+        run = slot.state.container(command.container)
+        if run is None or run.number != command.number or command.kind not in run.probes:
+            return
+        probe = run.probes[command.kind]
+        if probe.spec.get("exec"):
+            argv = probe.spec["exec"].get("command") or []
+            what = f"probe-{command.kind}"
+            ok, message = await self._exec(slot, run.name, run.number, what, argv, probe.timeout_s)
+        else:
+            ok, message = await check(probe.spec, run.spec, slot.state.ip, probe.timeout_s)
+        if slot.uid in self.slots:
+            now = self.clock.now_ns()
+            self.feed(slot, ProbeDone(run.name, command.number, command.kind, ok, message, now))
+
+    async def _pre_stop(self, slot: Slot, command: RunPreStop) -> None:
+        run = slot.state.container(command.container)
+        assert run is not None, command
+        argv = run.spec["lifecycle"]["preStop"]["exec"].get("command") or []
+        left_s = max(run.stop_by - self.clock.now_ns(), 0) / 1e9
+        ok, message = await self._exec(slot, run.name, run.number, "prestop", argv, left_s)
+        if not ok:
+            self.events.event(slot.state.pod, "Warning", "FailedPreStopHook", message)
+        if slot.uid in self.slots:
+            self.feed(slot, PreStopDone(command.container, command.number, self.clock.now_ns()))
+
+    async def _exec(
+        self, slot: Slot, name: str, number: int, what: str, argv: list[str], timeout_s: float
+    ) -> tuple[bool, str]:
+        """Runs a command beside a container, under its limits; its output on failure."""
+        key = f"{run_key(slot.uid, name, number)}/{what}"
+        request = slot.requests.get(name)
+        if request is None or not argv:
+            return False, "no command"
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._checks[key] = future
+        self.shim.spawn({**request, "key": key, "argv": argv, "capture": CAPTURE_BYTES})
+        try:
+            message = await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            self.shim.signal(key, signal.SIGKILL)
+            return False, f"command timed out after {timeout_s:g} s"
+        finally:
+            self._checks.pop(key, None)
+        code = message.get("code", 1)
+        text = message.get("failure") or message.get("output") or message.get("message") or ""
+        return code == 0, f"command ended with {code}: {text.strip()}"
+
+    # -- what the shim says -----------------------------------------------------------------------
+
+    def _on_shim(self, message: Message) -> None:
+        uid, name, number, what = split_key(message["key"])
+        if what:
+            future = self._checks.get(message["key"])
+            if future is not None and not future.done() and message["event"] != "started":
+                future.set_result(message)
+            return
+        slot = self.slots.get(uid)
+        if message["event"] == "started":
+            self._running[message["key"]] = (message["pid"], message["ticks"])
+            if slot is not None:
+                self.feed(slot, Started(name, number, message["pid"], message["started"]))
+                self.gangs.started(slot, message["pid"])
+            return
+        self._running.pop(message["key"], None)
+        if slot is None or self.stopping:
+            return
+        now = self.clock.now_ns()
+        if message["event"] == "failed":
+            message = {"code": 128, "started": now, "finished": now, "failure": message["message"]}
+        self._ended(slot, exited_of(slot, name, number, message))
+
+    def _on_lost_run(self, key: str, pid: int) -> None:
+        """A run whose shim died: killed with it."""
+        uid, name, number, _ = split_key(key)
+        slot = self.slots.get(uid)
+        self._running.pop(key, None)
+        run = slot.state.container(name) if slot is not None else None
+        if slot is None or run is None or run.number != number:
+            return
+        now = self.clock.now_ns()
+        record: Message = {
+            "key": key, "pid": pid, "state": "exited", "code": 137, "signal": 9,
+            "started": run.started_at or now, "finished": now, "lost": True,
+        }  # fmt: skip
+        write_json(slot.files.record(name, number), record)
+        self._ended(slot, exited_of(slot, name, number, record))
+
+    def _ended(self, slot: Slot, event: Exited) -> None:
+        self.gangs.before_exit(slot, event)
+        self.feed(slot, event)
+        self.usage.exited(slot.uid, event.at, will_run_again=not is_finished(slot.state))
+        self.gangs.exited(slot, event)
+        if is_finished(slot.state):
+            self.cgroups.remove(slot.uid)
+
+    # -- for the reporter ------------------------------------------------------------------------
+
+    def due(self, uid: str) -> list[Operation]:
+        """What must be written so that the API agrees."""
+        slot = self.slots.get(uid)
+        if slot is None or self.stopping:
+            return []
+        operations: list[Operation] = []
+        patch = patch_of(slot.state, HOST_IP, self.clock.now_ns())
+        if patch is not None and not slot.state.vanished:
+            operations.append(patch)
+        if slot.removing and not slot.state.vanished:
+            metadata = slot.state.pod["metadata"]
+            operations.append(
+                Delete(PODS, metadata.get("namespace") or "", metadata["name"], 0, uid)
+            )
+        return operations
+
+    def identity(self, uid: str) -> tuple[str, str] | None:
+        slot = self.slots.get(uid)
+        if slot is None:
+            return None
+        metadata = slot.state.pod["metadata"]
+        return metadata.get("namespace") or "", metadata["name"]
+
+    def took(self, uid: str, pod: Obj) -> None:
+        """The API's answer to a write, or a fresh reading."""
+        slot = self.slots.get(uid)
+        if slot is not None and revision_of(pod) > revision_of(slot.state.pod):
+            self.observe("MODIFIED", pod)
+
+    def vanished(self, uid: str) -> None:
+        slot = self.slots.get(uid)
+        if slot is not None:
+            self.feed(slot, Vanished(self.clock.now_ns()))
+
+    def refused(self, uid: str, error: ApiError) -> None:
+        slot = self.slots.get(uid)
+        if slot is not None:
+            self._complain(f"the API refuses the status of pod {slot.name}: {error.message}")
+
+    # -- the end of a pod --------------------------------------------------------------------------
+
+    def _forget(self, slot: Slot) -> None:
+        """The pod is gone from the API and has no process left."""
+        if slot.timer is not None:
+            slot.timer.cancel()
+        self.slots.pop(slot.uid, None)
+        self.gangs.forget(slot)
+        self.cgroups.remove(slot.uid)
+        self._addresses.release(slot.uid)
+        slot.files.retire()
+        prune(self.config.pods_dir)
+
+    def _complain(self, message: str) -> None:
+        print(f"mizzen node: {message}", flush=True)

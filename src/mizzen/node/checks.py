@@ -1,0 +1,69 @@
+"""Carrying out HTTP and TCP probes. Exec probes are processes, so the shim runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+
+from mizzen.base.objects import Obj
+
+HEADER_BYTES_MAX = 64 * 1024
+
+
+async def check(spec: Obj, container: Obj, ip: str, timeout_s: float) -> tuple[bool, str]:
+    """Whether an httpGet or tcpSocket probe succeeds, and the message if it does not.
+
+    Source: core/v1 Probe: HTTP status 200 to 399 is success.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            if spec.get("httpGet"):
+                return await _http(spec["httpGet"], container, ip)
+            if spec.get("tcpSocket"):
+                action = spec["tcpSocket"]
+                port = _port(action["port"], container)
+                _, writer = await asyncio.open_connection(action.get("host") or ip, port)
+                writer.close()
+                return True, ""
+    except TimeoutError:
+        return False, f"no answer within {timeout_s:g} s"
+    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        return False, str(error) or type(error).__name__
+    return False, f"a probe of type {sorted(spec)} is not supported; use httpGet, tcpSocket or exec"
+
+
+async def _http(action: Obj, container: Obj, ip: str) -> tuple[bool, str]:
+    host = action.get("host") or ip
+    port = _port(action["port"], container)
+    secure: ssl.SSLContext | None = None
+    if str(action.get("scheme") or "HTTP").upper() == "HTTPS":
+        secure = ssl.create_default_context()
+        secure.check_hostname = False
+        secure.verify_mode = ssl.CERT_NONE  # as the kubelet: probes do not verify
+    reader, writer = await asyncio.open_connection(host, port, ssl=secure, limit=HEADER_BYTES_MAX)
+    try:
+        headers = {"Host": f"{host}:{port}", "User-Agent": "mizzen-probe", "Connection": "close"}
+        headers |= {h["name"]: h["value"] for h in action.get("httpHeaders") or ()}
+        lines = [
+            f"GET {action.get('path') or '/'} HTTP/1.1",
+            *(f"{k}: {v}" for k, v in headers.items()),
+        ]
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        await writer.drain()
+        status_line = (await reader.readline()).decode("latin-1").split(" ", 2)
+        code = int(status_line[1]) if len(status_line) > 1 else 0
+        return 200 <= code < 400, f"HTTP probe failed with status code: {code}"
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+def _port(port: int | str, container: Obj) -> int:
+    if isinstance(port, int) or port.isdigit():
+        return int(port)
+    for entry in container.get("ports") or ():
+        if entry.get("name") == port:
+            return int(entry["containerPort"])
+    raise ValueError(f"the container has no port named {port!r}")

@@ -1,0 +1,28 @@
+"""What one agent needs to know about its instance; made by `compose`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """Places and names; `pod_network` is the second octet b of the pods' 127.b.0.0/16."""
+
+    node_name: str
+    state_dir: Path
+    shm: Path
+    checkpoints: Path
+    outputs: Path
+    pod_network: int
+    simulated_devices: int = 0
+    durable_interval_s: float = 15.0
+
+    @property
+    def pods_dir(self) -> Path:
+        return self.state_dir / "pods"
+
+    @property
+    def shim_socket(self) -> Path:
+        return self.state_dir / "shim.sock"

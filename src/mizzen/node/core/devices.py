@@ -1,0 +1,137 @@
+"""Devices as published, and what a pod's claims mean for the processes that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mizzen.base import names, quantity
+from mizzen.base.objects import Obj, uid_of
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device of this node; attributes and capacity in wire form (capacity as text)."""
+
+    driver: str
+    name: str
+    attributes: Obj
+    capacity: Mapping[str, str]
+
+    def to_wire(self) -> Obj:
+        return {
+            "name": self.name,
+            "attributes": self.attributes,
+            "capacity": {k: {"value": v} for k, v in self.capacity.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Allocated:
+    """A device in somebody's hands: which claim, which pod."""
+
+    device: Device
+    claim: str  # namespace/name
+    pod_uid: str  # "" while no pod holds the claim
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a pod's processes run: cores, and milli-CPU when the cores are shared by quota."""
+
+    cpus: tuple[int, ...]
+    quota_milli: int | None
+    devices: tuple[Device, ...]
+
+
+def slices(devices: Iterable[Device], node: str, generation: Mapping[str, int]) -> list[Obj]:
+    """One ResourceSlice for each driver; pool = node name. Slices hold at most 128 devices."""
+    by_driver: dict[str, list[Device]] = {}
+    for device in devices:
+        by_driver.setdefault(device.driver, []).append(device)
+    result: list[Obj] = []
+    for driver, members in sorted(by_driver.items()):
+        parts = [members[i : i + 128] for i in range(0, len(members), 128)]
+        for number, part in enumerate(parts):
+            result.append(
+                {
+                    "apiVersion": "resource.k8s.io/v1",
+                    "kind": "ResourceSlice",
+                    "metadata": {"name": f"{node}-{driver}-{number}"},
+                    "spec": {
+                        "driver": driver,
+                        "nodeName": node,
+                        "pool": {
+                            "name": node,
+                            "generation": generation.get(driver, 1),
+                            "resourceSliceCount": len(parts),
+                        },
+                        "devices": [d.to_wire() for d in part],
+                    },
+                }
+            )
+    return result
+
+
+def allocations(
+    claims: Iterable[Obj], devices: Sequence[Device], node: str
+) -> dict[str, Allocated]:
+    """Which of this node's devices are allocated: driver/name -> by what."""
+    known = {f"{d.driver}/{d.name}": d for d in devices}
+    result: dict[str, Allocated] = {}
+    for claim in claims:
+        status: Obj = claim.get("status") or {}
+        allocation: Obj = status.get("allocation") or {}
+        holders = [r["uid"] for r in status.get("reservedFor") or () if r.get("resource") == "pods"]
+        for entry in (allocation.get("devices") or {}).get("results") or ():
+            key = f"{entry['driver']}/{entry['device']}"
+            if entry.get("pool") == node and key in known:
+                name = f"{claim['metadata'].get('namespace')}/{claim['metadata']['name']}"
+                result[key] = Allocated(known[key], name, holders[0] if holders else "")
+    return result
+
+
+def claim_names(pod: Obj) -> list[str] | None:
+    """The ResourceClaims a pod uses; None while one of them has not been made yet."""
+    wanted = pod["spec"].get("resourceClaims") or ()
+    made = {
+        s["name"]: s.get("resourceClaimName")
+        for s in (pod.get("status") or {}).get("resourceClaimStatuses") or ()
+    }
+    result: list[str] = []
+    for entry in wanted:
+        name = entry.get("resourceClaimName") or made.get(entry["name"])
+        if name is None and entry["name"] not in made:
+            return None
+        if name:
+            result.append(name)
+    return result
+
+
+def held_by(pod: Obj, allocated: Mapping[str, Allocated]) -> tuple[Device, ...]:
+    """The devices that are reserved for this pod, in name order."""
+    uid = uid_of(pod)
+    return tuple(a.device for _, a in sorted(allocated.items()) if a.pod_uid == uid)
+
+
+def placement(
+    held: Sequence[Device], all_devices: Sequence[Device], allocated: Mapping[str, Allocated]
+) -> Placement:
+    """Claimed cores alone for a pod that holds some, else every core not wholly claimed."""
+    cores = [d for d in held if d.driver == names.CPU_DRIVER]
+    if cores:
+        milli = sum(quantity.to_milli(d.capacity["cpu"]) for d in cores)
+        cpus = tuple(sorted({_core(d) for d in cores}))
+        return Placement(cpus, milli if milli < 1000 * len(cpus) else None, tuple(held))
+    return Placement(shared_cpus(all_devices, allocated), None, tuple(held))
+
+
+def shared_cpus(devices: Sequence[Device], allocated: Mapping[str, Allocated]) -> tuple[int, ...]:
+    """Cores with an unclaimed part; all of them when none is left (low weight then decides)."""
+    cores = [d for d in devices if d.driver == names.CPU_DRIVER]
+    free = {_core(d) for d in cores if f"{d.driver}/{d.name}" not in allocated}
+    return tuple(sorted(free or {_core(d) for d in cores}))
+
+
+def _core(device: Device) -> int:
+    return int(device.attributes["core"]["int"])

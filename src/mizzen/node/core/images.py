@@ -1,0 +1,70 @@
+"""What an `image` means where there is no registry: an interpreter, an environment, a built-in.
+
+`command` replaces the image's entry point and `args` its arguments, as upstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mizzen.base import names
+from mizzen.base.objects import Obj
+from mizzen.node.core.environment import Unresolved, expand
+
+Found = Literal["", "file", "environment"]  # environment: a folder with bin/python
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How to run it: the vector to exec and the folder that leads PATH."""
+
+    argv: tuple[str, ...]
+    bin_dir: str
+
+
+def resolve(
+    container: Obj,
+    variables: Mapping[str, str],
+    python: str,
+    look: Callable[[str], Found],
+) -> Program:
+    """The program of a container. Errors: Unresolved with what exists in its message.
+
+    `python`: the interpreter Mizzen runs on; `look` says what is at an absolute path.
+    """
+    image: str = container.get("image") or ""
+    entry = _entry(image, python, look)
+    command = [expand(part, variables) for part in container.get("command") or ()]
+    args = [expand(part, variables) for part in container.get("args") or ()]
+    argv = (command or list(entry)) + args
+    bin_dir = entry[0].rpartition("/")[0]
+    return Program(tuple(argv), bin_dir)
+
+
+def _entry(image: str, python: str, look: Callable[[str], Found]) -> tuple[str, ...]:
+    bare = image.rpartition(":")[0] if image.endswith(":latest") else image
+    if bare == names.IMAGE_PYTHON:
+        return (python,)
+    if bare == names.IMAGE_ENGINE:
+        return (python, "-m", "mizzen.engine")
+    have = (
+        f'this machine has no registry; use "{names.IMAGE_PYTHON}", "{names.IMAGE_ENGINE}", '
+        "or the absolute path of an interpreter or a virtual environment"
+    )
+    if not image:
+        raise Unresolved(f"the container names no image: {have}", "InvalidImageName")
+    if not image.startswith("/"):
+        raise Unresolved(
+            f'image "{image}" is not here and is never pulled: {have}', "ErrImageNeverPull"
+        )
+    found = look(image)
+    if found == "file":
+        return (image,)
+    if found == "environment":
+        return (image.rstrip("/") + "/bin/python",)
+    raise Unresolved(
+        f'image "{image}" is neither a program nor a folder with bin/python: {have}',
+        "InvalidImageName",
+    )

@@ -1,0 +1,427 @@
+"""The life of one pod on this node: events in, commands out.
+
+Containers are processes. Init containers run in order, then all containers together;
+what ends is restarted as `restartPolicy` says, after 1, 2, 4 ... 60 s (upstream: 10 s to
+5 min; a restart here costs no image pull). Members of a gang are restarted by their
+gang alone (`core/gang.py`). The status is not kept: `core/status.py` derives it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mizzen.base import names
+from mizzen.base.clock import parse_rfc3339
+from mizzen.base.objects import Obj, annotations_of, controller_of, is_terminating
+from mizzen.node.core import probes as probing
+from mizzen.node.core.words import (
+    Command,
+    Event,
+    Exited,
+    GangFailed,
+    GangRestart,
+    KillNow,
+    Observed,
+    Prepare,
+    Prepared,
+    PreStopDone,
+    ProbeDone,
+    Remove,
+    RunPreStop,
+    RunProbe,
+    Signal,
+    Spawn,
+    Started,
+    Tell,
+    Tick,
+    Vanished,
+    WakeAt,
+)  # fmt: skip
+
+SECOND = 1_000_000_000
+BACKOFF_MAX_NS = 60 * SECOND
+STABLE_NS = 60 * SECOND  # a run that lasted this long clears the backoff
+PREPARE_AGAIN_NS = 100_000_000
+PREPARE_AGAIN_MAX_NS = 10 * SECOND
+SIGTERM, SIGKILL = 15, 9
+Phase = Literal["waiting", "starting", "running", "exited"]
+
+
+@dataclass(slots=True)
+class Container:
+    """One container and its current run."""
+
+    name: str
+    spec: Obj
+    init: bool = False
+    number: int = 0  # of the current or next run; restartCount in the status
+    phase: Phase = "waiting"
+    pid: int = 0
+    started_at: int = 0
+    ended: Exited | None = None  # of the current run
+    last: Exited | None = None  # of the run before
+    not_before: int = 0
+    failures: int = 0
+    probes: dict[str, probing.Probe] = field(default_factory=dict)
+    stop_by: int = 0  # when SIGKILL follows; 0 = not being stopped
+    pre_stop: Literal["", "running", "done"] = ""
+    killed_at: int = 0
+    kill_reason: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        return self.phase in ("starting", "running")
+
+    @property
+    def succeeded(self) -> bool:
+        return self.ended is not None and self.ended.code == 0
+
+
+@dataclass(slots=True)
+class PodState:
+    """Everything the machine knows of a pod."""
+
+    pod: Obj
+    ip: str
+    began_at: int
+    containers: list[Container] = field(default_factory=list)
+    prepared: bool = False
+    preparing: bool = False
+    prepare_tries: int = 0
+    problem: tuple[str, str] | None = None  # waiting reason and message
+    verdict: tuple[str, str] | None = None  # failed for good: reason, message
+    vanished: bool = False
+    removed: bool = False
+    join_ready: bool | None = None  # None: not a member, no condition
+    annotations: dict[str, str] = field(default_factory=dict)  # that we want on the pod
+
+    @property
+    def is_member(self) -> bool:
+        return is_member(self.pod)
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.vanished or is_terminating(self.pod) or self.verdict is not None
+
+    @property
+    def has_live(self) -> bool:
+        return any(c.is_live for c in self.containers)
+
+    def container(self, name: str) -> Container | None:
+        return next((c for c in self.containers if c.name == name), None)
+
+
+def is_member(pod: Obj) -> bool:
+    """Whether the pod is a rank of a TrainJob."""
+    owner = controller_of(pod)
+    return owner is not None and owner.get("kind") == "TrainJob"
+
+
+def new_pod(pod: Obj, ip: str, at: int) -> PodState:
+    """A pod seen for the first time."""
+    spec: Obj = pod["spec"]
+    containers = [Container(c["name"], c, init=True) for c in spec.get("initContainers") or ()]
+    containers += [Container(c["name"], c) for c in spec["containers"]]
+    begun: str = (pod.get("status") or {}).get("startTime") or ""
+    state = PodState(pod, ip, parse_rfc3339(begun) if begun else at, containers)
+    if state.is_member:
+        state.join_ready = False
+    return state
+
+
+def step(state: PodState, event: Event) -> list[Command]:
+    """Takes one event and says what to do. Changes `state` and nothing else."""
+    return _take(state, event) + _advance(state, event.at)
+
+
+def is_finished(state: PodState) -> bool:
+    """Whether the pod has its final phase: every container ended and none will run again."""
+    return phase_of(state) in ("Succeeded", "Failed")
+
+
+def phase_of(state: PodState) -> str:
+    """Pending, Running, Succeeded or Failed."""
+    main = [c for c in state.containers if not c.init]
+    if state.has_live:
+        return "Running" if any(c.is_live or c.ended for c in main) else "Pending"
+    if state.verdict is not None:
+        return "Failed"
+    if is_terminating(state.pod) and any(c.ended is not None for c in state.containers):
+        done = all(c.succeeded for c in main)
+        return "Succeeded" if done else "Failed"
+    if any(_may_restart(state, c) or c.phase == "waiting" for c in state.containers):
+        started = any(c.ended or c.last for c in main)
+        return "Running" if started else "Pending"
+    return "Succeeded" if all(c.succeeded for c in main) else "Failed"
+
+
+# -- events ---------------------------------------------------------------------------------
+
+
+def _take(state: PodState, event: Event) -> list[Command]:
+    match event:
+        case Observed(pod=pod):
+            state.pod = pod
+        case Vanished():
+            state.vanished = True
+        case Prepared():
+            return _take_prepared(state, event)
+        case Started():
+            _take_started(state, event)
+        case Exited():
+            _take_exited(state, event)
+        case ProbeDone():
+            return _take_probe(state, event)
+        case PreStopDone():
+            run = _current(state, event.container, event.number)
+            if run is not None:
+                run.pre_stop = "done"
+        case GangRestart():
+            _take_gang_restart(state, event)
+        case GangFailed():
+            state.verdict = (event.reason, event.message)
+            return [Tell("Warning", event.reason, event.message)]
+        case KillNow():
+            return _kill_all(state, event.at, event.reason)
+        case Tick():
+            pass
+    return []
+
+
+def _current(state: PodState, container: str, number: int) -> Container | None:
+    found = state.container(container)
+    return found if found is not None and found.number == number else None
+
+
+def _take_prepared(state: PodState, event: Prepared) -> list[Command]:
+    state.preparing = False
+    if not event.reason:
+        state.prepared, state.problem, state.prepare_tries = True, None, 0
+        return []
+    new = state.problem != (event.reason, event.message)
+    state.problem = (event.reason, event.message)
+    if event.fatal:
+        state.verdict = state.problem
+    again = event.at + min(PREPARE_AGAIN_NS << min(state.prepare_tries, 8), PREPARE_AGAIN_MAX_NS)
+    state.prepare_tries += 1
+    for container in state.containers:
+        container.not_before = max(container.not_before, again)
+    return [Tell("Warning", event.reason, event.message)] if new else []
+
+
+def _take_started(state: PodState, event: Started) -> None:
+    run = _current(state, event.container, event.number)
+    if run is None or run.phase == "exited":
+        return
+    run.phase, run.pid, run.started_at = "running", event.pid, event.at
+    run.probes = probing.probes_of(run.spec, event.at)
+
+
+def _take_exited(state: PodState, event: Exited) -> None:
+    run = _current(state, event.container, event.number)
+    if run is None or run.phase == "exited":
+        return
+    run.phase, run.ended = "exited", event
+    run.started_at = event.started
+    run.probes = {}
+    run.stop_by, run.pre_stop = 0, ""
+    if event.at - event.started >= STABLE_NS:
+        run.failures = 0
+    delay = min(SECOND << min(run.failures, 10), BACKOFF_MAX_NS)
+    run.not_before = event.at + (delay if event.code or run.failures else SECOND)
+    run.failures += 1
+
+
+def _take_probe(state: PodState, event: ProbeDone) -> list[Command]:
+    run = _current(state, event.container, event.number)
+    probe = run.probes.get(event.kind) if run is not None else None
+    if run is None or probe is None:
+        return []
+    was_passed = probe.passed
+    fatal = probe.take(event.ok, event.at)
+    commands: list[Command] = []
+    if event.kind == "startup" and probe.passed and not was_passed:
+        for other in run.probes.values():
+            other.next_at = min(other.next_at, event.at)
+    if not event.ok and (was_passed or fatal or event.kind == "liveness"):
+        title = event.kind.capitalize()
+        commands.append(Tell("Warning", "Unhealthy", f"{title} probe failed: {event.message}"))
+    if fatal and not run.stop_by:
+        text = f"Container {run.name} failed its {event.kind} probe and is restarted"
+        commands.append(Tell("Normal", "Killing", text))
+        run.kill_reason = f"{event.kind} probe failed: {event.message}"
+        commands += _stop(state, run, event.at)
+    return commands
+
+
+def _take_gang_restart(state: PodState, event: GangRestart) -> None:
+    for run in state.containers:
+        if not run.init:
+            _renew(state, run)
+            run.not_before = event.not_before
+    state.join_ready = False
+    state.annotations[names.AWAITS_GENERATION] = str(event.awaits)
+
+
+# -- what follows from the state -----------------------------------------------------------------
+
+
+def _advance(state: PodState, at: int) -> list[Command]:
+    if state.is_stopping:
+        return _advance_stop(state, at)
+    commands: list[Command] = []
+    for run in _runnable(state):
+        by_gang = state.is_member and not run.init
+        if run.phase == "exited" and not by_gang and _may_restart(state, run):
+            _renew(state, run)
+        if run.phase == "waiting" and run.not_before <= at:
+            commands += _begin(state, run)
+        elif run.phase == "running":
+            commands += _probe(run, at)
+        if run.stop_by and at >= run.stop_by:
+            commands += _kill(run, at)
+        elif run.stop_by and run.pre_stop == "done":
+            run.pre_stop = ""
+            commands.append(Signal(run.name, run.number, SIGTERM))
+    return commands + _wake(state, at)
+
+
+def _runnable(state: PodState) -> list[Container]:
+    """The init container whose turn it is, or all containers once those succeeded."""
+    for run in state.containers:
+        if run.init and not run.succeeded:
+            return [run]
+    return [c for c in state.containers if not c.init]
+
+
+def _may_restart(state: PodState, run: Container) -> bool:
+    if run.ended is None or state.verdict is not None:
+        return False
+    if state.is_member and not run.init:
+        return run.ended.code != 0  # when, says the gang; until then it counts as unfinished
+    policy = state.pod["spec"].get("restartPolicy") or "Always"
+    if run.ended.code == 0:
+        return policy == "Always" and not run.init
+    return policy != "Never"
+
+
+def _renew(state: PodState, run: Container) -> None:
+    """From an ended run to the wait for the next one, prepared anew: maps may have changed."""
+    if run.ended is None:
+        return
+    state.prepared = False
+    run.last, run.ended = run.ended, None
+    run.phase, run.number, run.pid = "waiting", run.number + 1, 0
+    run.stop_by, run.killed_at, run.pre_stop, run.kill_reason = 0, 0, "", ""
+
+
+def _begin(state: PodState, run: Container) -> list[Command]:
+    if not state.prepared:
+        if state.preparing:
+            return []
+        state.preparing = True
+        return [Prepare()]
+    run.phase = "starting"
+    return [Spawn(run.name, run.number)]
+
+
+def _probe(run: Container, at: int) -> list[Command]:
+    commands: list[Command] = []
+    if run.stop_by:
+        return commands
+    for kind in probing.due(run.probes, at):
+        run.probes[kind].in_flight = True
+        commands.append(RunProbe(run.name, run.number, kind))
+    return commands
+
+
+def _wake(state: PodState, at: int) -> list[Command]:
+    times: list[int] = []
+    for run in state.containers:
+        if run.phase == "waiting" and run.not_before > at and not state.is_stopping:
+            times.append(run.not_before)
+        if run.phase == "running":
+            soon = probing.next_due(run.probes)
+            times += [soon] if soon is not None else []
+        if run.is_live and run.stop_by and not run.killed_at:
+            times.append(run.stop_by)
+    later = [t for t in times if t > at]
+    return [WakeAt(min(later))] if later else []
+
+
+# -- stopping ------------------------------------------------------------------------------------
+
+
+def _grace(state: PodState) -> int:
+    value: Any = state.pod["metadata"].get("deletionGracePeriodSeconds")
+    if value is None:
+        value = state.pod["spec"].get("terminationGracePeriodSeconds")
+    return int(30 if value is None else value) * SECOND
+
+
+def _advance_stop(state: PodState, at: int) -> list[Command]:
+    commands: list[Command] = []
+    for run in state.containers:
+        if not run.is_live:
+            continue
+        if not run.stop_by:
+            commands += _stop(state, run, at)
+        elif at >= run.stop_by:
+            commands += _kill(run, at)
+        elif run.pre_stop == "done":
+            run.pre_stop = ""
+            commands.append(Signal(run.name, run.number, SIGTERM))
+    if not state.has_live:
+        if (is_terminating(state.pod) or state.vanished) and not state.removed:
+            state.removed = True
+            commands.append(Remove())
+        return commands
+    return commands + _wake(state, at)
+
+
+def _stop(state: PodState, run: Container, at: int) -> list[Command]:
+    """Asks a run to end; what it has not done by `stop_by` SIGKILL does.
+
+    A gang member gets no SIGTERM: JAX swallows it, and a member of the running formation
+    leaves by the control word (`core/gang.py`); the grace period bounds that.
+    """
+    grace = 0 if state.vanished or state.verdict is not None else _grace(state)
+    if is_terminating(state.pod):
+        deadline = parse_rfc3339(state.pod["metadata"]["deletionTimestamp"])
+        grace = min(grace, max(deadline + SECOND - at, 0))
+    run.stop_by = at + grace
+    if grace == 0:
+        return _kill(run, at)
+    if state.is_member and not run.init:
+        return []
+    hook: Obj = (run.spec.get("lifecycle") or {}).get("preStop") or {}
+    if hook.get("exec") and run.phase == "running":
+        run.pre_stop = "running"
+        return [RunPreStop(run.name, run.number)]
+    return [Signal(run.name, run.number, SIGTERM)]
+
+
+def _kill(run: Container, at: int) -> list[Command]:
+    if run.killed_at:
+        return []
+    run.killed_at = at
+    return [Signal(run.name, run.number, SIGKILL)]
+
+
+def _kill_all(state: PodState, at: int, reason: str) -> list[Command]:
+    commands: list[Command] = []
+    for run in state.containers:
+        if run.is_live:
+            run.kill_reason = run.kill_reason or reason
+            run.stop_by = run.stop_by or at
+            commands += _kill(run, at)
+    return commands
+
+
+def formation_of(pod: Obj) -> tuple[int, int]:
+    """(generation, size) that the controller wrote on the pod, (0, 0) before the first."""
+    found = annotations_of(pod)
+    return int(found.get(names.FORMATION_GENERATION) or 0), int(
+        found.get(names.FORMATION_SIZE) or 0
+    )

@@ -1,0 +1,168 @@
+"""What the pod machine is told (events) and what it asks for (commands), as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mizzen.base.objects import Obj
+
+# -- events: each carries `at`, nanoseconds since the epoch --------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The pod as the API has it now."""
+
+    pod: Obj
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """The pod is gone from the API: nobody wants its processes."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything a spawn needs is known, or `reason`/`message` say what is missing.
+
+    `fatal`: waiting will not help (the pod fails); otherwise preparing is tried again.
+    """
+
+    at: int
+    reason: str = ""
+    message: str = ""
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    container: str
+    number: int
+    pid: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A run ended, or never began (`reason` then is StartError and `started` is `at`)."""
+
+    container: str
+    number: int
+    code: int
+    signal: int
+    started: int
+    at: int
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeDone:
+    container: str
+    number: int
+    kind: str
+    ok: bool
+    message: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreStopDone:
+    container: str
+    number: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class GangRestart:
+    """The member's gang starts anew: run again in place, not before `not_before`."""
+
+    at: int
+    not_before: int
+    awaits: int
+
+
+@dataclass(frozen=True, slots=True)
+class GangFailed:
+    """The member's gang has given up."""
+
+    at: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KillNow:
+    """SIGKILL without grace: a worker that left, or that hangs with its gang."""
+
+    at: int
+    reason: str
+
+
+Event = (
+    Observed | Vanished | Prepared | Started | Exited | ProbeDone | PreStopDone | Tick
+    | GangRestart | GangFailed | KillNow
+)  # fmt: skip
+
+# -- commands -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Resolve image, environment, claims and volumes; answer with `Prepared`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    container: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    container: str
+    number: int
+    signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunPreStop:
+    container: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunProbe:
+    container: str
+    number: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """All processes are gone and the pod is to be deleted from the API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """An Event for people."""
+
+    type: str
+    reason: str
+    message: str
+
+
+Command = Prepare | Spawn | Signal | RunPreStop | RunProbe | WakeAt | Remove | Tell

@@ -1,0 +1,47 @@
+"""What happened to a pod's runs while no agent looked, as events for its machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mizzen.base.objects import Obj
+from mizzen.node.core.words import Event, Exited, Started
+from mizzen.node.podfiles import write_json
+from mizzen.node.processes import is_alive, kill_session
+from mizzen.node.slot import Slot, exited_of, run_key
+
+
+def restore(slot: Slot, running: Mapping[str, tuple[int, int]], now: int) -> list[Event]:
+    """Sets each container to its latest run and returns the events since.
+
+    A run that was begun, has not ended by its record and is not held by the shim has lost
+    its shim: it is killed and counts as ended with code 137.
+    """
+    events: list[Event] = []
+    for run in slot.state.containers:
+        records = slot.files.runs(run.name)
+        if not records:
+            continue
+        run.number = max(records)
+        record = records[run.number]
+        before = records.get(run.number - 1)
+        if before is not None and before.get("state") == "exited":
+            run.last = exited_of(slot, run.name, run.number - 1, before)
+        run.phase = "starting"
+        key = run_key(slot.uid, run.name, run.number)
+        slot.state.prepared = True
+        if key in running:
+            events.append(Started(run.name, run.number, record["pid"], record["started"]))
+        else:
+            events.append(_end(slot, run.name, run.number, record, now))
+    return events
+
+
+def _end(slot: Slot, name: str, number: int, record: Obj, now: int) -> Exited:
+    if record.get("state") != "exited":
+        if is_alive(record["pid"], record["ticks"]):
+            kill_session(record["pid"])
+        end = {"state": "exited", "code": 137, "signal": 9, "finished": now, "lost": True}
+        record = {**record, **end}
+        write_json(slot.files.record(name, number), record)
+    return exited_of(slot, name, number, record)

@@ -1,0 +1,77 @@
+"""The node agent as a process: informers in, agent, heartbeat and reports out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+
+from mizzen.base import names, quantity
+from mizzen.base.clock import Clock
+from mizzen.base.objects import Obj
+from mizzen.base.resources import PODS, RESOURCE_CLAIMS
+from mizzen.client.client import Client
+from mizzen.client.informer import Informer
+from mizzen.node.agent import Agent
+from mizzen.node.cgroups import Cgroups
+from mizzen.node.config import NodeConfig
+from mizzen.node.publish import Publisher, capacity, discover, raise_file_limit
+
+__all__ = ["NodeConfig", "run"]
+
+
+async def run(
+    client: Client, config: NodeConfig, clock: Clock, on_ready: Callable[[], None]
+) -> None:
+    """Runs this machine as a node until cancelled; being cancelled ends its pods' processes.
+
+    `on_ready` is called once the node is published and its pods are known. A killed agent
+    leaves its pods running and adopts them when it is back.
+    """
+    raise_file_limit()
+    config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.shm.mkdir(mode=0o700, parents=True, exist_ok=True)
+    cgroups = Cgroups.detect(hashlib.sha256(str(config.state_dir).encode()).hexdigest()[:8])
+    devices = discover(config, cgroups.mode)
+    agent = Agent(client, config, clock, cgroups, devices, capacity())
+
+    def claimed_milli() -> int:
+        held = (a.device for a in agent.allocated.values() if a.device.driver == names.CPU_DRIVER)
+        return sum(quantity.to_milli(d.capacity["cpu"]) for d in held)
+
+    publisher = Publisher(client, config, clock, devices, cgroups.mode, claimed_milli)
+    pods = Informer(client, PODS, fields=f"spec.nodeName={config.node_name}")
+    claims = Informer(client, RESOURCE_CLAIMS)
+    agent.claims = claims.objects
+    await agent.start()
+    try:
+        await _work(agent, publisher, pods, claims, on_ready)
+    finally:
+        await asyncio.shield(agent.stop())
+
+
+async def _work(
+    agent: Agent,
+    publisher: Publisher,
+    pods: Informer,
+    claims: Informer,
+    on_ready: Callable[[], None],
+) -> None:
+    def on_claim(kind: str, old: Obj | None, new: Obj) -> None:
+        agent.observe_claims()
+
+    def on_pod(kind: str, old: Obj | None, new: Obj) -> None:
+        agent.observe(kind, new)
+
+    async with asyncio.TaskGroup() as group:
+        claims.add_handler(on_claim)
+        group.create_task(claims.run(), name="claims")
+        await claims.wait_synced()
+        group.create_task(pods.run(), name="pods")
+        await pods.wait_synced()
+        pods.add_handler(on_pod)  # after the sync: peers' addresses are known together
+        await publisher.publish()
+        group.create_task(publisher.run(), name="publisher")
+        group.create_task(agent.reporter.run(), name="reporter")
+        group.create_task(agent.watch_shim(), name="shim")
+        on_ready()

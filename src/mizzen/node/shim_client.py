@@ -1,0 +1,158 @@
+"""The agent's end of the shim: starts it, finds it again, notices its death.
+
+A shim outlives its agent; `connect` finds a living one by its socket and learns which runs
+it holds. When the shim dies, its pods' processes are orphans without output: `on_lost` is
+called, the agent kills them and connects anew, which starts another shim.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mizzen.node.shim
+
+Message = dict[str, Any]
+START_TIMEOUT_S = 10.0
+LINE_BYTES_MAX = 16 * 2**20
+
+
+class ShimFailed(Exception):
+    """The shim does not start; the message says where its own words are."""
+
+
+class Shim:
+    """A connection to the one shim of a state folder."""
+
+    def __init__(self, state_dir: Path, on_message: Callable[[Message], None]) -> None:
+        self.pid = 0
+        self.ticks = 0
+        self._state_dir = state_dir
+        self._on_message = on_message
+        self._writer: asyncio.StreamWriter | None = None
+        self._reader_task: asyncio.Task[None] | None = None
+        self._hello: asyncio.Future[None] | None = None
+        self._listed: asyncio.Future[list[Message]] | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self.lost = asyncio.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._writer is not None and not self.lost.is_set()
+
+    async def connect(self) -> list[Message]:
+        """Connects, starting a shim if none answers; the runs it holds, {key, pid, ticks, started}.
+
+        Errors: ShimFailed.
+        """
+        self.lost = asyncio.Event()
+        if not await self._open():
+            self._launch()
+            deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+            while not await self._open():
+                if asyncio.get_running_loop().time() > deadline:
+                    log = self._state_dir / "shim.log"
+                    raise ShimFailed(f"the process shim does not answer; see {log}")
+                await asyncio.sleep(0.01)
+        loop = asyncio.get_running_loop()
+        self._listed = loop.create_future()
+        self._send({"op": "list"})
+        return await asyncio.wait_for(self._listed, START_TIMEOUT_S)
+
+    def spawn(self, request: Message) -> None:
+        """Starts one process; `started`, `failed` or `exited` follow as messages."""
+        self._send({"op": "spawn", **request})
+
+    def signal(self, key: str, number: int) -> None:
+        """Sends a signal to a run; SIGKILL reaches its whole process group."""
+        self._send({"op": "signal", "key": key, "signal": number})
+
+    def shutdown(self) -> None:
+        """Kills every run and ends the shim."""
+        self._send({"op": "shutdown"})
+
+    async def close(self) -> None:
+        """Leaves the shim and its runs alone."""
+        if self._reader_task is not None:
+            self._reader_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader_task
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        if self._child is not None:
+            self._child.poll()
+
+    def _send(self, message: Message) -> None:
+        if self._writer is not None and not self.lost.is_set():
+            self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def _launch(self) -> None:
+        script = Path(mizzen.node.shim.__file__).parent / "__main__.py"
+        with open(self._state_dir / "shim.log", "ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(script), "shim.sock"],
+                cwd=self._state_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def _open(self) -> bool:
+        """Connects to the socket through /proc/self/fd: its own path may exceed 107 bytes."""
+        folder = os.open(self._state_dir, os.O_PATH | os.O_DIRECTORY)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.connect(f"/proc/self/fd/{folder}/shim.sock")
+        except OSError:
+            sock.close()
+            return False
+        finally:
+            os.close(folder)
+        sock.setblocking(False)
+        reader, writer = await asyncio.open_unix_connection(sock=sock, limit=LINE_BYTES_MAX)
+        self._writer = writer
+        self._hello = asyncio.get_running_loop().create_future()
+        self._reader_task = asyncio.create_task(self._read(reader), name="shim")
+        try:
+            await asyncio.wait_for(asyncio.shield(self._hello), 2.0)
+        except (TimeoutError, ConnectionError):
+            self._reader_task.cancel()
+            writer.close()
+            self._writer = None
+            return False
+        return True
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while line := await reader.readline():
+                self._take(json.loads(line))
+        except OSError:
+            pass
+        finally:
+            if self._hello is not None and not self._hello.done():
+                self._hello.set_exception(ConnectionError("the shim hung up"))
+            if self._listed is not None and not self._listed.done():
+                self._listed.cancel()
+            self.lost.set()
+
+    def _take(self, message: Message) -> None:
+        event = message.get("event")
+        if event == "hello":
+            self.pid, self.ticks = message["pid"], message["ticks"]
+            if self._hello is not None and not self._hello.done():
+                self._hello.set_result(None)
+        elif event == "processes":
+            if self._listed is not None and not self._listed.done():
+                self._listed.set_result(message["processes"])
+        else:
+            self._on_message(message)

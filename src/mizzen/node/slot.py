@@ -1,0 +1,68 @@
+"""What the agent holds of one pod: the machine's state, its folder, its pending work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mizzen.base.objects import Obj
+from mizzen.node.core.pod import PodState
+from mizzen.node.core.words import Exited
+from mizzen.node.podfiles import PodFiles
+
+
+@dataclass(slots=True)
+class Slot:
+    uid: str
+    state: PodState
+    files: PodFiles
+    requests: Mapping[str, Obj] = field(default_factory=dict)  # container -> spawn request
+    timer: asyncio.TimerHandle | None = None
+    timer_at: int = 0
+    removing: bool = False
+    cgroup_made: bool = False
+
+    @property
+    def pids(self) -> list[int]:
+        return [c.pid for c in self.state.containers if c.is_live and c.pid]
+
+    @property
+    def name(self) -> str:
+        metadata = self.state.pod["metadata"]
+        return f"{metadata.get('namespace')}/{metadata['name']}"
+
+
+def run_key(uid: str, container: str, number: int) -> str:
+    """How the shim names a run."""
+    return f"{uid}/{container}/{number}"
+
+
+def split_key(key: str) -> tuple[str, str, int, str]:
+    """(uid, container, run number, what of it: "" for the run itself, else probe or hook)."""
+    uid, container, number, *rest = key.split("/")
+    return uid, container, int(number), rest[0] if rest else ""
+
+
+def exited_of(slot: Slot, name: str, number: int, record: Obj) -> Exited:
+    """The machine's event for the end of a run, with its last words."""
+    run = slot.state.container(name)
+    failure = str(record.get("failure") or "")
+    reason = ""
+    message = slot.files.last_words(name, number, record["code"] != 0)
+    if failure:
+        reason, message = "StartError", failure
+    elif record.get("lost"):
+        reason, message = "ContainerStatusUnknown", "the process ended while no shim watched it"
+    elif run is not None and run.kill_reason:
+        message = f"{run.kill_reason}\n{message}".strip()
+    return Exited(
+        name,
+        number,
+        128 if failure else record["code"],
+        int(record.get("signal") or 0),
+        record["started"],
+        record["finished"],
+        reason,
+        message,
+    )
