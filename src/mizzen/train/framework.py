@@ -1,0 +1,89 @@
+"""What the library asks of a framework, and the answer of plain numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from mizzen.train import trees
+from mizzen.train.environment import Environment
+from mizzen.train.errors import TrainError
+
+
+@dataclass(frozen=True)
+class Formation:
+    """Ranks 0..size-1 that run together; the coordinator is rank 0's own address."""
+
+    generation: int
+    size: int
+    rank: int
+    coordinator_ip: str
+    coordinator_port: int
+
+
+class Framework(Protocol):
+    """An adapter: how one framework connects processes, averages, and compiles."""
+
+    def connect(self, formation: Formation) -> None:
+        """Joins the formation; blocks until all its ranks did."""
+        ...
+
+    def disconnect(self) -> None:
+        """Leaves it together with all its ranks."""
+        ...
+
+    def mean(self, tree: Any, step: int) -> Any:
+        """The mean over all ranks of a tree of numbers; all ranks call it in the same order."""
+        ...
+
+    def flatten(self, tree: Any) -> dict[str, Any]: ...
+
+    def unflatten(self, template: Any, leaves: Mapping[str, Any]) -> Any: ...
+
+    def compile(self, function: Callable[..., Any], examples: list[tuple[Any, ...]]) -> Any:
+        """`function`, ready to be called with arguments like each of the examples."""
+        ...
+
+
+class Plain:
+    """No framework: numpy in one process."""
+
+    def connect(self, formation: Formation) -> None:
+        if formation.size > 1:
+            raise TrainError(
+                f"a world of {formation.size} needs a framework to connect its ranks:"
+                ' call train.init(framework="jax")'
+            )
+
+    def disconnect(self) -> None:
+        """Nothing was connected."""
+
+    def mean(self, tree: Any, step: int) -> Any:
+        return tree
+
+    def flatten(self, tree: Any) -> dict[str, Any]:
+        return {name: np.asarray(leaf) for name, leaf in trees.flatten(tree).items()}
+
+    def unflatten(self, template: Any, leaves: Mapping[str, Any]) -> Any:
+        return trees.unflatten(template, leaves)
+
+    def compile(self, function: Callable[..., Any], examples: list[tuple[Any, ...]]) -> Any:
+        return function
+
+
+def load(name: str | None, environment: Environment) -> Framework:
+    """The adapter by name. Errors: TrainError when it is unknown or not installed."""
+    if name is None:
+        return Plain()
+    if name != "jax":
+        raise TrainError(f'framework {name!r} is not known; there are "jax" and None (plain numpy)')
+    try:
+        from mizzen.train.jax import Jax
+    except ImportError as error:
+        raise TrainError(
+            f"framework jax cannot be imported ({error}); install mizzen[jax]"
+        ) from error
+    return Jax(environment)

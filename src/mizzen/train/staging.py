@@ -1,0 +1,154 @@
+"""Staged state: the two buffers of this rank, and the newest complete one of all ranks.
+
+A state counts only when its buffer's step word is set, which is the last thing written. The
+other buffer keeps the state before, so a worker killed at any instant leaves one complete state.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mizzen.base import segment
+from mizzen.train import state as form
+from mizzen.train.errors import TrainError
+from mizzen.train.files import Words, map_buffers, open_rank
+
+_STEP = (segment.RANK_OFFSET_BUFFER0, segment.RANK_OFFSET_BUFFER1)
+_CHECKSUM = (segment.RANK_OFFSET_CHECKSUM0, segment.RANK_OFFSET_CHECKSUM1)
+_LENGTH = (segment.RANK_OFFSET_LENGTH0, segment.RANK_OFFSET_LENGTH1)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One complete state: `step` completed steps, its leaves, and where it was."""
+
+    step: int
+    layout: form.Layout
+    arrays: Mapping[str, NDArray[Any]]
+    where: str
+
+
+class Stage:
+    """This rank's side: writes states into its two buffers by turns."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self._layout: form.Layout | None = None
+        self._buffers: tuple[form.Bytes, ...] = ()
+
+    def prepare(self, layout: form.Layout) -> None:
+        """Makes room for states of this layout and touches every page once."""
+        if self._layout == layout:
+            return
+        words = self._words
+        capacity = -(-layout.length // mmap.PAGESIZE) * mmap.PAGESIZE
+        if words.get(segment.RANK_OFFSET_STATE_BYTES) != capacity:
+            for offset in (*_STEP, segment.RANK_OFFSET_STATE_BYTES):
+                words.set(offset, 0)
+        view = map_buffers(words.path, segment.BUFFERS_OFFSET, capacity, write=True)
+        both = np.frombuffer(view, np.uint8)
+        self._buffers = (both[:capacity], both[capacity:])
+        self._layout = layout
+        words.set(segment.RANK_OFFSET_BUFFERS_AT, segment.BUFFERS_OFFSET)
+        words.set(segment.RANK_OFFSET_STATE_BYTES, capacity)
+
+    def write(self, arrays: Mapping[str, Any], step: int, seed: int) -> None:
+        """Stages the state after `step` completed steps over the older of the two buffers."""
+        assert self._layout is not None, "prepare comes before write"
+        words = self._words
+        which = 0 if words.get(_STEP[0]) <= words.get(_STEP[1]) else 1
+        words.set(_STEP[which], 0)
+        total = form.write(self._buffers[which], self._layout, arrays, step, seed)
+        words.set(_CHECKSUM[which], total)
+        words.set(_LENGTH[which], self._layout.length)
+        words.set(_STEP[which], step + 1)
+
+
+def newest(segments: Path, own: Path, checkpoints: Path) -> Found | None:
+    """The newest complete and verified state: staged by any rank, else durable, else None."""
+    staged = sorted(_staged(segments, own), key=lambda entry: (-entry[0], entry[1] != own))
+    durable = max((step for step, _ in _durable(checkpoints)), default=-1)
+    for word, path, which in staged:
+        if durable > word - 1:
+            break
+        if (found := _read_staged(path, which, word)) is not None:
+            return found
+    return newest_durable(checkpoints)
+
+
+def newest_durable(checkpoints: Path) -> Found | None:
+    """The newest durable state that is whole; one cut short is passed over for an older one."""
+    for _, folder in sorted(_durable(checkpoints), reverse=True):
+        if (found := _read_durable(folder)) is not None:
+            return found
+    return None
+
+
+def steps_ever_done(segments: Path) -> int:
+    """The most steps any rank ever completed in this segment; later ones are not yet done."""
+    done = (w.get(segment.RANK_OFFSET_STEPS_DONE) for w in _ranks(segments))
+    return max(done, default=0)
+
+
+def _ranks(segments: Path) -> Iterator[Words]:
+    for path in sorted(segments.glob("rank-*")):
+        try:
+            yield open_rank(path, write=False)
+        except TrainError:
+            continue  # the agent is making or removing it: nothing can be staged there
+
+
+def _staged(segments: Path, own: Path) -> Iterator[tuple[int, Path, int]]:
+    for words in _ranks(segments):
+        for which in (0, 1):
+            if word := words.get(_STEP[which]):
+                yield word, own if words.path.samefile(own) else words.path, which
+
+
+def _read_staged(path: Path, which: int, word: int) -> Found | None:
+    words = open_rank(path, write=False)
+    capacity = words.get(segment.RANK_OFFSET_STATE_BYTES)
+    length = words.get(_LENGTH[which])
+    if capacity == 0 or length > capacity or path.stat().st_size < segment.BUFFERS_OFFSET + 2 * capacity:  # fmt: skip
+        return None
+    view = map_buffers(path, words.get(segment.RANK_OFFSET_BUFFERS_AT), capacity, write=False)
+    buffer = np.frombuffer(view, np.uint8)[which * capacity :][:length]
+    found = _decode(buffer, words.get(_CHECKSUM[which]), str(path))
+    return found if found is not None and words.get(_STEP[which]) == word else None
+
+
+def _durable(checkpoints: Path) -> Iterator[tuple[int, Path]]:
+    for manifest in checkpoints.glob("step-*/manifest.json"):
+        number = manifest.parent.name.removeprefix("step-")
+        if number.isdecimal():
+            yield int(number), manifest.parent
+
+
+def _read_durable(folder: Path) -> Found | None:
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+        buffer = np.fromfile(folder / "state", np.uint8)
+    except (OSError, ValueError):
+        return None
+    if buffer.size != manifest.get("bytes"):
+        return None
+    return _decode(buffer, int(manifest.get("checksum", -1)), str(folder))
+
+
+def _decode(buffer: form.Bytes, checksum: int, where: str) -> Found | None:
+    """The state in these bytes, or None when they are not whole: an older one is used then."""
+    if buffer.size == 0 or buffer.size % form.ALIGNMENT or form.checksum(buffer) != checksum:
+        return None
+    try:
+        layout, step, _ = form.Layout.parse(buffer)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Found(step, layout, form.read(buffer, layout), where)
