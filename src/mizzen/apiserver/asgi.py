@@ -1,0 +1,152 @@
+"""The bridge to the HTTP server: bodies in, answers and streams out, every end accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mizzen.apiserver.app import App, broken
+from mizzen.apiserver.core import routing
+from mizzen.apiserver.http import Request, Response, Stream, refusal
+from mizzen.apiserver.server import Server
+from mizzen.base.errors import ApiError, TooLarge, Unavailable
+
+BODY_BYTES_MAX = 3 << 20  # as upstream
+_log = logging.getLogger(__name__)
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Bridge:
+    """An ASGI application."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._app = App(server)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        request: Request | None = None
+        result: Response | Stream
+        try:
+            request = _head(scope)
+            request.body = await _body(receive)
+            if self._server.closing.is_set():
+                raise Unavailable("the API server is stopping", retry_after_s=1)
+            result = await self._app.answer(request)
+        except ApiError as error:
+            result = refusal(error)
+        except _Gone:
+            return
+        except Exception as error:  # noqa: BLE001 - the supervisor loop of requests
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            result = refusal(broken(error))
+        self._count(scope, request, result.status)
+        if isinstance(result, Stream):
+            await self._stream(result, receive, send)
+        else:
+            await _send(result, send, head_only=scope["method"] == "HEAD")
+
+    def _count(self, scope: Scope, request: Request | None, status: int) -> None:
+        target = routing.parse_path(scope["path"])
+        resource = target.plural if target and status != 404 else ""
+        verb = scope["method"]
+        if request and verb == "GET" and routing.is_true(request.params.get("watch")):
+            verb = "WATCH"
+        self._server.requests[(verb, resource, status)] += 1
+
+    async def _stream(self, stream: Stream, receive: Receive, send: Send) -> None:
+        """Sends chunks until they end, the client leaves or the server stops."""
+        await send(_start(stream.status, stream.content_type, stream.headers))
+        ends = [
+            asyncio.ensure_future(_pump(stream, send)),
+            asyncio.ensure_future(_gone(receive)),
+            asyncio.ensure_future(self._server.closing.wait()),
+        ]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            left = ends[1].done()
+        finally:
+            for task in ends:
+                task.cancel()
+            outcomes = await asyncio.gather(*ends, return_exceptions=True)
+        if isinstance(outcomes[0], Exception):
+            _log.error("a stream broke", exc_info=outcomes[0])
+        if not left:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _pump(stream: Stream, send: Send) -> None:
+    try:
+        async for chunk in stream.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    finally:
+        close = getattr(stream.chunks, "aclose", None)
+        if close is not None:
+            await close()
+
+
+class _Gone(Exception):
+    """The client left before its request was complete."""
+
+
+def _head(scope: Scope) -> Request:
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
+    params = routing.parse_query(scope["query_string"].decode("latin-1"))
+    raw: bytes | None = scope.get("raw_path")
+    path = raw.decode("latin-1") if raw else scope["path"]
+    return Request(scope["method"], path, params, headers, b"")
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. Errors: TooLarge."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _Gone
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(body) > BODY_BYTES_MAX:
+            raise _too_large()
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > BODY_BYTES_MAX:
+            raise _too_large()
+    return b"".join(parts)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"Request entity too large: limit is {BODY_BYTES_MAX} bytes")
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _start(status: int, content_type: str, headers: Any) -> dict[str, Any]:
+    fields = [(b"content-type", content_type.encode())]
+    fields += [(name.encode(), value.encode()) for name, value in headers]
+    return {"type": "http.response.start", "status": status, "headers": fields}
+
+
+async def _send(response: Response, send: Send, *, head_only: bool) -> None:
+    start = _start(response.status, response.content_type, response.headers)
+    start["headers"].append((b"content-length", str(len(response.body)).encode()))
+    await send(start)
+    body = b"" if head_only else response.body
+    await send({"type": "http.response.body", "body": body, "more_body": False})

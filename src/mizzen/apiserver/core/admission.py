@@ -1,0 +1,78 @@
+"""What an object must satisfy besides its own schema: its namespace, its priority class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mizzen.apiserver.core.refusals import forbidden, not_found
+from mizzen.base.errors import Cause, Forbidden
+from mizzen.base.objects import Obj
+from mizzen.base.resources import NAMESPACES, PODS, Resource
+
+PERMANENT_NAMESPACES = ("default", "kube-system", "kube-public", "mizzen-system")
+
+
+def check_namespace(resource: Resource, name: str, namespace: str, found: Obj | None) -> None:
+    """Refuses to create in a namespace that is missing or being deleted.
+
+    Source: upstream's NamespaceLifecycle admission.
+    """
+    if found is None:
+        raise not_found(NAMESPACES, namespace)
+    if found["metadata"].get("deletionTimestamp"):
+        error = forbidden(
+            resource,
+            name,
+            f"unable to create new content in namespace {namespace} because it is being terminated",
+        )
+        cause = Cause("metadata.namespace", f"namespace {namespace} is being terminated",
+                      "NamespaceTerminating")  # fmt: skip
+        raise Forbidden(
+            error.message, group=error.group, kind=error.kind, name=error.name, causes=[cause]
+        )
+
+
+def check_delete(resource: Resource, name: str) -> None:
+    """Refuses to delete the namespaces that must always be there."""
+    if resource == NAMESPACES and name in PERMANENT_NAMESPACES:
+        raise forbidden(resource, name, "this namespace may not be deleted")
+
+
+def set_priority(
+    pod: Obj,
+    find_class: Callable[[str], Obj | None],
+    all_classes: Callable[[], Iterable[Obj]],
+) -> None:
+    """Resolves priorityClassName into spec.priority and preemptionPolicy, in place.
+
+    Source: upstream's Priority admission: the class decides, a pod may not say otherwise.
+    """
+    spec: dict[str, Any] = pod["spec"]
+    name = spec.get("priorityClassName")
+    chosen: Obj | None
+    if name:
+        chosen = find_class(name)
+        if chosen is None:
+            raise forbidden(
+                PODS,
+                pod["metadata"]["name"],
+                f"no PriorityClass with name {name} was found",
+            )
+    else:
+        defaults = [c for c in all_classes() if c.get("globalDefault")]
+        chosen = min(defaults, key=lambda c: c["value"], default=None)
+        if chosen is not None:
+            spec["priorityClassName"] = chosen["metadata"]["name"]
+    value = chosen["value"] if chosen else 0
+    policy = (chosen.get("preemptionPolicy") if chosen else None) or "PreemptLowerPriority"
+    for field, resolved in (("priority", value), ("preemptionPolicy", policy)):
+        if spec.get(field) is not None and spec[field] != resolved:
+            raise forbidden(
+                PODS,
+                pod["metadata"]["name"],
+                f"the {'integer value of priority' if field == 'priority' else 'string value of preemptionPolicy'} "
+                f"({spec[field]}) must not be provided in pod spec; priority admission controller "
+                f"computed {resolved} from the given PriorityClass name",
+            )
+        spec[field] = resolved

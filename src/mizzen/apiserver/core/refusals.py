@@ -1,0 +1,83 @@
+"""Errors in the exact words of upstream's API server, which clients and people know.
+
+Source: apimachinery `api/errors`.
+"""
+
+from __future__ import annotations
+
+from mizzen.base.errors import (
+    AlreadyExists,
+    Cause,
+    Conflict,
+    Expired,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+)
+from mizzen.base.errors import Timeout as _Timeout
+from mizzen.base.resources import Resource
+
+_MODIFIED = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+def qualified(resource: Resource) -> str:
+    """`pods`, `jobs.batch`: how messages and the store name a resource."""
+    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+
+
+def not_found(resource: Resource, name: str) -> NotFound:
+    return NotFound(
+        f'{qualified(resource)} "{name}" not found',
+        group=resource.group, kind=resource.plural, name=name,
+    )  # fmt: skip
+
+
+def already_exists(resource: Resource, name: str) -> AlreadyExists:
+    return AlreadyExists(
+        f'{qualified(resource)} "{name}" already exists',
+        group=resource.group, kind=resource.plural, name=name,
+    )  # fmt: skip
+
+
+def conflict(resource: Resource, name: str, reason: str = _MODIFIED) -> Conflict:
+    return Conflict(
+        f'Operation cannot be fulfilled on {qualified(resource)} "{name}": {reason}',
+        group=resource.group, kind=resource.plural, name=name,
+    )  # fmt: skip
+
+
+def forbidden(resource: Resource, name: str, reason: str) -> Forbidden:
+    return Forbidden(
+        f'{qualified(resource)} "{name}" is forbidden: {reason}',
+        group=resource.group, kind=resource.plural, name=name,
+    )  # fmt: skip
+
+
+def unserved() -> NotFound:
+    """For paths and resources that do not exist at all."""
+    return NotFound("the server could not find the requested resource")
+
+
+def method_not_allowed(resource: Resource, verb: str, hint: str = "") -> MethodNotAllowed:
+    text = f'{verb} is not supported on resources of kind "{qualified(resource)}"'
+    return MethodNotAllowed(
+        f"{text}: {hint}" if hint else text, group=resource.group, kind=resource.plural
+    )
+
+
+def future_revision(wanted: int, newest: int) -> _Timeout:
+    """For reads at a revision that does not exist yet."""
+    return _Timeout(
+        f"Too large resource version: {wanted}, current: {newest}",
+        causes=[Cause("", "Too large resource version", "ResourceVersionTooLarge")],
+        retry_after_s=1,
+    )
+
+
+def expired_continue() -> Expired:
+    return Expired(
+        "The provided continue parameter is too old to display a consistent list result. "
+        "You must start a new list without the continue parameter."
+    )

@@ -1,0 +1,91 @@
+"""From method, path and query to what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote
+
+from mizzen.base.errors import BadRequest
+
+_NAMESPACE_SUBRESOURCES = ("status", "finalize")
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
+_TRUE = ("true", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path below /api or /apis names. `plural` is "" for a group-version itself."""
+
+    group: str
+    version: str
+    plural: str = ""
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+def parse_path(path: str) -> Target | None:
+    """The target of an API path, None where the path has no such form."""
+    parts = [unquote(part) for part in path.strip("/").split("/")]
+    if parts[0] == "api":
+        group, rest = "", parts[1:]
+    elif parts[0] == "apis" and len(parts) >= 3:
+        group, rest = parts[1], parts[2:]
+    else:
+        return None
+    if not rest or not all(rest):
+        return None
+    version, rest = rest[0], rest[1:]
+    if len(rest) >= 3 and rest[0] == "namespaces" and not _is_namespace_subresource(rest):
+        return _target(group, version, rest[2:], rest[1])
+    return _target(group, version, rest, "")
+
+
+def _is_namespace_subresource(rest: list[str]) -> bool:
+    return len(rest) == 3 and rest[2] in _NAMESPACE_SUBRESOURCES
+
+
+def _target(group: str, version: str, rest: list[str], namespace: str) -> Target:
+    plural = rest[0] if rest else ""
+    name = rest[1] if len(rest) > 1 else ""
+    return Target(group, version, plural, namespace, name, "/".join(rest[2:]))
+
+
+def verb_of(method: str, target: Target, params: Mapping[str, str]) -> str:
+    """The authorization verb. Errors: BadRequest for a method that the API has not."""
+    if method in ("GET", "HEAD"):
+        if is_true(params.get("watch")):
+            return "watch"
+        return "get" if target.name else "list"
+    if method == "DELETE":
+        return "delete" if target.name else "deletecollection"
+    verb = _VERBS.get(method)
+    if verb is None:
+        raise BadRequest(
+            f"method {method} is not part of the API; use GET, POST, PUT, PATCH, DELETE"
+        )
+    return verb
+
+
+def parse_query(query: str) -> dict[str, str]:
+    """Parameters; where one is repeated the last counts."""
+    return dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+
+
+def is_true(text: str | None) -> bool:
+    return text is not None and text.lower() in _TRUE
+
+
+def number(params: Mapping[str, str], name: str, *, least: int = 0) -> int | None:
+    """An integer parameter, None when absent. Errors: BadRequest naming it."""
+    text = params.get(name)
+    if not text:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise BadRequest(f"{name}={text} is not an integer of at least {least}")
+    return value

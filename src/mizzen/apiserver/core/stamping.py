@@ -1,0 +1,143 @@
+"""The metadata that the server owns, on create, update and delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mizzen.base.clock import rfc3339
+from mizzen.base.errors import BadRequest
+from mizzen.base.objects import Obj
+from mizzen.base.resources import Resource
+
+_SERVERS_OWN = (
+    "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp",
+    "deletionGracePeriodSeconds", "selfLink", "managedFields",
+)  # fmt: skip
+_KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace")
+_POD_GRACE_S = 30
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+
+
+def check_envelope(body: Any, resource: Resource) -> Obj:
+    """The body as an object of this resource, with apiVersion, kind and metadata filled in.
+
+    Errors: BadRequest when it is something else.
+    """
+    if not isinstance(body, dict):
+        raise BadRequest(f"the body must be a {resource.kind} object")
+    obj: Obj = body
+    for name, expected in (("apiVersion", resource.api_version), ("kind", resource.kind)):
+        found = obj.get(name)
+        if found in (None, ""):
+            obj[name] = expected
+        elif found != expected:
+            what = "API version" if name == "apiVersion" else "kind"
+            raise BadRequest(
+                f"the {what} in the data ({found}) does not match the expected {what} ({expected})"
+            )
+    if not isinstance(obj.setdefault("metadata", {}), dict):
+        raise BadRequest("metadata must be an object")
+    return obj
+
+
+def place(obj: Obj, resource: Resource, namespace: str) -> None:
+    """Puts the request's namespace into the object. Errors: BadRequest when they differ."""
+    metadata = obj["metadata"]
+    found = metadata.get("namespace") or ""
+    if not resource.namespaced:
+        return
+    if not namespace:
+        raise BadRequest("an empty namespace may not be set during creation")
+    if found and found != namespace:
+        raise BadRequest(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    metadata["namespace"] = namespace
+
+
+def stamp_create(metadata: Obj, now_ns: int, uid: str) -> None:
+    for name in _SERVERS_OWN:
+        metadata.pop(name, None)
+    metadata["uid"] = uid
+    metadata["creationTimestamp"] = rfc3339(now_ns)
+
+
+def stamp_update(new: Obj, old: Obj) -> None:
+    """What an update cannot change: taken from the old object, in place."""
+    metadata, before = new["metadata"], old["metadata"]
+    metadata.pop("managedFields", None)
+    metadata.pop("selfLink", None)
+    for name in _KEPT:
+        if name in before:
+            if name not in ("uid", "namespace") or name not in metadata:
+                metadata[name] = before[name]
+        else:
+            metadata.pop(name, None)
+    metadata.setdefault("name", before["name"])
+    metadata["resourceVersion"] = before["resourceVersion"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """What a delete asks for; `grace_s` None means the object's own."""
+
+    grace_s: int | None = None
+    uid: str = ""
+    resource_version: str = ""
+    propagation: str = ""  # Background, Foreground, Orphan; "" = Background
+
+
+def grace_of(resource: Resource, obj: Obj, options: DeleteOptions) -> int:
+    """Seconds until the object may go. Only bound, unfinished pods wait, for their agent.
+
+    Source: kubernetes pkg/registry/core/pod/strategy.go CheckGracefulDelete.
+    """
+    if resource.kind != "Pod" or resource.group:
+        return 0
+    if not (obj.get("spec") or {}).get("nodeName"):
+        return 0
+    if (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return 0
+    if options.grace_s is not None:
+        return max(0, options.grace_s)
+    return (obj.get("spec") or {}).get("terminationGracePeriodSeconds", _POD_GRACE_S)
+
+
+def mark_deleted(resource: Resource, old: Obj, options: DeleteOptions, now_ns: int) -> Obj:
+    """The object after a delete was asked for: marked, with the finalizers that it now needs."""
+    metadata = dict(old["metadata"])
+    new = {**old, "metadata": metadata}
+    grace_s = grace_of(resource, old, options)
+    earlier = metadata.get("deletionTimestamp")
+    if earlier:
+        grace_s = min(grace_s, int(metadata.get("deletionGracePeriodSeconds") or 0))
+    elif "generation" in metadata:
+        metadata["generation"] = int(metadata["generation"]) + 1
+    if not earlier or grace_s < int(metadata.get("deletionGracePeriodSeconds") or 0):
+        metadata["deletionTimestamp"] = rfc3339(now_ns + grace_s * 1_000_000_000)
+    metadata["deletionGracePeriodSeconds"] = grace_s
+    wanted = {"Foreground": FOREGROUND, "Orphan": ORPHAN}.get(options.propagation)
+    finalizers = [f for f in metadata.get("finalizers") or () if f not in (FOREGROUND, ORPHAN)]
+    if wanted:
+        finalizers.append(wanted)
+    elif not options.propagation:  # an earlier choice stays
+        finalizers = list(metadata.get("finalizers") or ())
+    if finalizers:
+        metadata["finalizers"] = finalizers
+    else:
+        metadata.pop("finalizers", None)
+    if resource.kind == "Namespace" and not resource.group:
+        new["status"] = {**(old.get("status") or {}), "phase": "Terminating"}
+    return new
+
+
+def may_go(resource: Resource, obj: Obj) -> bool:
+    """Whether an object that is marked deleted can be removed from the store now."""
+    metadata = obj["metadata"]
+    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
+        return False
+    if resource.kind == "Namespace" and not resource.group:
+        return not (obj.get("spec") or {}).get("finalizers")
+    return not metadata.get("deletionGracePeriodSeconds")

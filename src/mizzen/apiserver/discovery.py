@@ -1,0 +1,232 @@
+"""Discovery (aggregated and legacy) and OpenAPI v3, made once per change of the catalog."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import orjson
+
+from mizzen.apiserver.catalog import Catalog, Served
+from mizzen.apiserver.core.negotiate import discovery_version
+from mizzen.apiserver.core.refusals import unserved
+from mizzen.apiserver.http import Request, Response, answer
+from mizzen.base.objects import Obj
+from mizzen.base.resources import PLANS
+
+_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
+_SUBRESOURCE_VERBS = {
+    "status": ("get", "patch", "update"),
+    "scale": ("get", "patch", "update"),
+    "binding": ("create",),
+    "log": ("get",),
+}
+_SUBRESOURCE_KINDS = {"scale": ("autoscaling", "v1", "Scale"), "binding": ("", "v1", "Binding")}
+# Groups whose order kubectl's bare names depend on: ours last, the core first.
+_PRIORITY = ("", "apps", "batch", "coordination.k8s.io", "scheduling.k8s.io", "resource.k8s.io")
+
+
+class Discovery:
+    """Answers about what is served."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._generation = -1
+        self._cache: dict[str, Response] = {}
+
+    def answer(self, path: str, request: Request) -> Response:
+        """GET of /api, /apis, a group, a group-version, /openapi/v3 or a document below it."""
+        if self._generation != self._catalog.generation:
+            self._cache.clear()
+            self._generation = self._catalog.generation
+        version = discovery_version(request.accept) if path in ("/api", "/apis") else ""
+        key = f"{path} {version}"
+        made = self._cache.get(key)
+        if made is None:
+            made = self._cache[key] = self._make(path, version)
+        etag = dict(made.headers).get("etag")
+        if etag and request.headers.get("if-none-match") == etag:
+            return Response(304, b"", made.content_type, made.headers)
+        return made
+
+    def _make(self, path: str, version: str) -> Response:
+        parts = path.strip("/").split("/")
+        if version:
+            return self._aggregated(core=path == "/api", version=version)
+        if path == "/api":
+            return answer(200, {"kind": "APIVersions", "versions": ["v1"],
+                                "serverAddressByClientCIDRs": []})  # fmt: skip
+        if path == "/apis":
+            groups = [self._group(group) for group in self._groups() if group]
+            return answer(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+        if parts[0] == "openapi":
+            return self._openapi(parts[2:])
+        if parts[0] == "apis" and len(parts) == 2 and parts[1] in self._groups():
+            return answer(200, {"kind": "APIGroup", "apiVersion": "v1", **self._group(parts[1])})
+        group, found = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[-1])
+        served = self._served(group, found)
+        if not served:
+            raise unserved()
+        return answer(200, _resource_list(group, found, served))
+
+    def _groups(self) -> list[str]:
+        names = {served.resource.group for served in self._catalog.all()} | {PLANS.group}
+        known = [group for group in _PRIORITY if group in names]
+        return known + sorted(names.difference(known))
+
+    def _versions(self, group: str) -> list[str]:
+        found = {s.resource.version for s in self._catalog.all() if s.resource.group == group}
+        # Stable versions first: v1, v2, then v1beta1, then v1alpha1.
+        return sorted(found, key=lambda v: ("alpha" in v, "beta" in v, v))
+
+    def _served(self, group: str, version: str) -> list[Served]:
+        return sorted(
+            (
+                s
+                for s in self._catalog.all()
+                if s.resource.group == group and s.resource.version == version
+            ),
+            key=lambda s: s.resource.plural,
+        )
+
+    def _group(self, group: str) -> Obj:
+        versions = [
+            {"groupVersion": f"{group}/{version}", "version": version}
+            for version in self._versions(group)
+        ]
+        return {"name": group, "versions": versions, "preferredVersion": versions[0]}
+
+    def _aggregated(self, *, core: bool, version: str) -> Response:
+        groups = [""] if core else [group for group in self._groups() if group]
+        items = [
+            {
+                "metadata": {"name": group, "creationTimestamp": None}
+                if group
+                else {"creationTimestamp": None},
+                "versions": [
+                    {
+                        "version": each,
+                        "freshness": "Current",
+                        "resources": [_discovered(served) for served in self._served(group, each)],
+                    }
+                    for each in self._versions(group)
+                ],
+            }
+            for group in groups
+        ]
+        body: Obj = {
+            "kind": "APIGroupDiscoveryList",
+            "apiVersion": f"apidiscovery.k8s.io/{version}",
+            "metadata": {},
+            "items": items,
+        }
+        return answer(200, body, _AGGREGATED.format(version))
+
+    def _openapi(self, parts: list[str]) -> Response:
+        if not parts:
+            paths = {
+                place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={self._hash(place)}"}
+                for place in self._documents()
+            }
+            return answer(200, {"paths": paths})
+        place = "/".join(parts)
+        if place not in self._documents():
+            raise unserved()
+        body = self._document(place)
+        etag = f'"{_digest(body)}"'
+        headers = [("etag", etag), ("cache-control", "public, immutable"), ("vary", "Accept")]
+        return Response(200, body, headers=headers)
+
+    def _documents(self) -> list[str]:
+        return [
+            f"apis/{group}/{version}" if group else f"api/{version}"
+            for group in self._groups()
+            for version in self._versions(group)
+        ]
+
+    def _document(self, place: str) -> bytes:
+        parts = place.split("/")
+        group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
+        from mizzen.kinds import openapi
+
+        kinds = [served.kind for served in self._served(group, version)]
+        return orjson.dumps(openapi.document(group, version, kinds))
+
+    def _hash(self, place: str) -> str:
+        return _digest(self._document(place))
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest().upper()
+
+
+def _discovered(served: Served) -> Obj:
+    """One resource of aggregated discovery."""
+    kind, resource = served.kind, served.resource
+    entry: Obj = {
+        "resource": resource.plural,
+        "responseKind": {
+            "group": resource.group, "version": resource.version, "kind": resource.kind,
+        },
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": kind.singular_name,
+        "verbs": list(kind.verbs),
+    }  # fmt: skip
+    if kind.short_names:
+        entry["shortNames"] = list(kind.short_names)
+    if kind.categories:
+        entry["categories"] = list(kind.categories)
+    below: list[Obj] = []
+    for name in sorted(kind.subresources):
+        group, version, response = _SUBRESOURCE_KINDS.get(
+            name, (resource.group, resource.version, resource.kind)
+        )
+        below.append(
+            {
+                "subresource": name,
+                "responseKind": {"group": group, "version": version, "kind": response},
+                "verbs": list(_SUBRESOURCE_VERBS[name]),
+            }
+        )
+    if below:
+        entry["subresources"] = below
+    return entry
+
+
+def _resource_list(group: str, version: str, served: Iterable[Served]) -> Obj:
+    """Legacy discovery of one group-version."""
+    resources: list[Obj] = []
+    for each in served:
+        kind, resource = each.kind, each.resource
+        entry: Obj = {
+            "name": resource.plural,
+            "singularName": kind.singular_name,
+            "namespaced": resource.namespaced,
+            "kind": resource.kind,
+            "verbs": list(kind.verbs),
+        }
+        if kind.short_names:
+            entry["shortNames"] = list(kind.short_names)
+        if kind.categories:
+            entry["categories"] = list(kind.categories)
+        resources.append(entry)
+        for name in sorted(kind.subresources):
+            below_group, below_version, response = _SUBRESOURCE_KINDS.get(
+                name, ("", "", resource.kind)
+            )
+            below: Obj = {
+                "name": f"{resource.plural}/{name}",
+                "singularName": "",
+                "namespaced": resource.namespaced,
+                "kind": response,
+                "verbs": list(_SUBRESOURCE_VERBS[name]),
+            }
+            if below_version:
+                below["group"], below["version"] = below_group, below_version
+            resources.append(below)
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": f"{group}/{version}" if group else version,
+        "resources": resources,
+    }

@@ -1,0 +1,101 @@
+"""The writes of one request or plan before they are committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mizzen.apiserver.catalog import Served
+from mizzen.base.objects import Obj
+from mizzen.store.store import ObjectKey, Put, Remove, Store, Stored, Write
+
+
+@dataclass(slots=True)
+class _Entry:
+    before: Stored | None
+    object: Obj
+    verb: str
+    removed: bool = False
+
+
+class Draft:
+    """Sees the store as if its own writes had happened; commits them all or none.
+
+    Everything between the first read and `commit` runs in one tick of the loop, so what was
+    read still holds when the store assigns revisions. Objects returned are not to be changed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        identity: str,
+        now_ns: int,
+        new_id: Callable[[], str],
+        new_suffix: Callable[[], str],
+    ) -> None:
+        self.identity = identity
+        self.now_ns = now_ns
+        self.new_id = new_id
+        self.new_suffix = new_suffix
+        self.warnings: list[str] = []
+        self._store = store
+        self._entries: dict[ObjectKey, _Entry] = {}
+
+    def read(self, served: Served, namespace: str, name: str) -> Obj | None:
+        return self.read_key(ObjectKey(served.key, namespace, name))
+
+    def read_key(self, key: ObjectKey) -> Obj | None:
+        entry = self._entries.get(key)
+        if entry is not None:
+            return None if entry.removed else entry.object
+        stored = self._store.peek(key)
+        return None if stored is None else stored.object()
+
+    def exists(self, key: ObjectKey) -> bool:
+        entry = self._entries.get(key)
+        return not entry.removed if entry else self._store.peek(key) is not None
+
+    def all(self, resource: str, namespace: str = "") -> list[Obj]:
+        """Every object of a resource, as stored (the draft's own writes are not seen)."""
+        return [stored.object() for stored in self._store.list(resource, namespace).items]
+
+    def put(self, key: ObjectKey, obj: Obj, verb: str) -> None:
+        entry = self._entries.get(key)
+        if entry is None:
+            self._entries[key] = _Entry(self._store.peek(key), obj, verb)
+            return
+        entry.object, entry.removed = obj, False
+        if entry.before is not None:
+            entry.verb = verb
+
+    def remove(self, key: ObjectKey, obj: Obj) -> None:
+        entry = self._entries.get(key)
+        if entry is None:
+            self._entries[key] = _Entry(self._store.peek(key), obj, "delete", removed=True)
+        elif entry.before is None:
+            del self._entries[key]  # made and unmade by the same plan
+        else:
+            entry.object, entry.verb, entry.removed = obj, "delete", True
+
+    def latest(self, obj: Obj) -> Obj:
+        """The last form this draft gives to the object that `obj` is an earlier form of."""
+        uid = obj["metadata"]["uid"]
+        for entry in self._entries.values():
+            if entry.object["metadata"]["uid"] == uid:
+                return entry.object
+        return obj
+
+    def commit(self, plan: str = "") -> asyncio.Future[list[Stored]] | None:
+        """Hands the writes to the store; None when there is nothing to write."""
+        writes = [self._write(key, entry) for key, entry in self._entries.items()]
+        if not writes:
+            return None
+        return self._store.commit(writes, identity=self.identity, now_ns=self.now_ns, plan=plan)
+
+    def _write(self, key: ObjectKey, entry: _Entry) -> Write:
+        expect = entry.before.revision if entry.before else 0
+        if entry.removed:
+            return Remove(key, entry.object, entry.verb, expect)
+        return Put(key, entry.object, entry.verb, expect)

@@ -1,0 +1,66 @@
+# pyright: basic
+"""Granian's embedded server: TLS and HTTP/1.1 and 2 in native threads, ASGI in our loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.server.embed import Server as Embedded
+
+_BACKLOG = 1024
+# Requests in flight, watches included; beyond it connections wait in the backlog.
+_IN_FLIGHT = 16384
+_STOP_S = 2.0
+
+
+class HttpServer:
+    """Serves one ASGI application until it is stopped."""
+
+    def __init__(self, app: Any, host: str, port: int, cert_file: Path, key_file: Path) -> None:
+        check_free(host, port)
+        self._embedded = Embedded(
+            app,
+            host,
+            port,
+            interface=Interfaces.ASGINL,
+            ssl_cert=cert_file,
+            ssl_key=key_file,
+            backlog=_BACKLOG,
+            backpressure=_IN_FLIGHT,
+            log_enabled=False,
+        )
+
+    async def serve(self, on_listening: Callable[[], None]) -> None:
+        """Runs until cancelled. Errors: RuntimeError when the server ends by itself."""
+        task = asyncio.ensure_future(self._embedded.serve())
+        await asyncio.sleep(0)  # binds the socket and starts the worker synchronously
+        if task.done():
+            task.result()
+        on_listening()
+        try:
+            await asyncio.shield(task)
+            raise RuntimeError("the HTTP server ended by itself")
+        finally:
+            self._embedded.stop()
+            # Open connections would hold it up for ever; whoever is left is cut off.
+            await asyncio.wait([task], timeout=_STOP_S)
+            if not task.done():
+                task.cancel()
+
+
+def check_free(host: str, port: int) -> None:
+    """Errors: OSError saying which address is taken; the native server would only panic."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(
+                error.errno, f"cannot listen on {host}:{port}: {error.strerror}"
+            ) from error

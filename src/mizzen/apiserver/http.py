@@ -1,0 +1,87 @@
+"""Requests and answers, apart from the server that carries them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
+from mizzen.base.objects import Obj
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request, body included."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    headers: dict[str, str]  # lower-case names
+    body: bytes
+    identity: str = ""
+
+    @property
+    def accept(self) -> str:
+        return self.headers.get("accept", "")
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def json(self) -> Any:
+        """The body as JSON. Errors: UnsupportedMediaType, BadRequest."""
+        kind = self.content_type
+        if kind not in ("", JSON) and not kind.endswith("+json"):
+            raise UnsupportedMediaType(
+                f"the body of the request was in an unknown format ({kind}); send application/json"
+            )
+        return parse_json(self.body)
+
+
+def parse_json(body: bytes) -> Any:
+    if not body:
+        raise BadRequest("the body of the request is empty; it must be JSON")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"the body of the request is not valid JSON: {error}") from error
+
+
+@dataclass(slots=True)
+class Response:
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(slots=True)
+class Stream:
+    """An answer that goes on until `chunks` ends or the client leaves."""
+
+    chunks: AsyncIterator[bytes]
+    content_type: str = JSON
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = field(default=())
+
+
+def answer(status: int, obj: Obj, content_type: str = JSON) -> Response:
+    return Response(status, orjson.dumps(obj), content_type)
+
+
+def refusal(error: ApiError) -> Response:
+    """The Status of an error, with the headers that HTTP has for it."""
+    headers: list[tuple[str, str]] = []
+    if error.retry_after_s:
+        headers.append(("retry-after", str(error.retry_after_s)))
+    if error.code == 401:
+        headers.append(("www-authenticate", 'Bearer realm="mizzen"'))
+    return Response(error.code, orjson.dumps(error.to_status()), JSON, headers)

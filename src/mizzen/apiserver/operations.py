@@ -1,0 +1,281 @@
+"""Create, update, patch, bind, delete: one write each, into a draft.
+
+A plain request is a draft with one of these, a plan a draft with several. All of them are
+synchronous: what they read cannot change before the draft is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import admission, refusals, stamping
+from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.draft import Draft
+from mizzen.base.clock import rfc3339
+from mizzen.base.errors import BadRequest, invalid
+from mizzen.base.names import CAUSE  # noqa: F401
+from mizzen.base.objects import Obj, with_condition
+from mizzen.base.resources import PODS, PRIORITY_CLASSES
+from mizzen.kinds import strict
+from mizzen.kinds.decoding import Decoded
+from mizzen.store.store import ObjectKey
+
+_NAME_TRIES = 8
+_PRIORITY_CLASSES = refusals.qualified(PRIORITY_CLASSES)
+
+
+@dataclass(frozen=True, slots=True)
+class Strictness:
+    """`level` is Strict, Warn or Ignore; `duplicates` what the raw body repeats."""
+
+    level: str = "Strict"
+    duplicates: tuple[str, ...] = ()
+
+
+STRICT = Strictness()
+
+
+def create(
+    draft: Draft, served: Served, namespace: str, body: Any, strictness: Strictness = STRICT
+) -> Obj:
+    kind, resource = served.kind, served.resource
+    obj = stamping.check_envelope(body, resource)
+    stamping.place(obj, resource, namespace)
+    _name(draft, served, obj, namespace)
+    new = _decode(draft, served, obj, strictness)
+    decoded, new = new, new.object
+    metadata = new.get("metadata")
+    if not isinstance(metadata, dict) or decoded.causes:
+        raise invalid(resource.kind, resource.group, _text(obj, "name"), decoded.causes)
+    name = _text(new, "name")
+    stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
+    kind.prepare_create(new)
+    kind.default(new)
+    if resource.namespaced:
+        found = draft.read_key(ObjectKey("namespaces", "", namespace))
+        admission.check_namespace(resource, name, namespace, found)
+    causes = kind.check(new, None)
+    if causes:
+        raise invalid(resource.kind, resource.group, name, causes)
+    if resource == PODS:
+        _set_priority(draft, new)
+    key = ObjectKey(served.key, namespace if resource.namespaced else "", name)
+    if draft.exists(key):
+        raise refusals.already_exists(resource, name)
+    draft.put(key, new, "create")
+    return new
+
+
+def update(
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    name: str,
+    body: Any,
+    *,
+    subresource: str = "",
+    strictness: Strictness = STRICT,
+) -> Obj:
+    old = draft.read(served, namespace, name)
+    if old is None:
+        raise refusals.not_found(served.resource, name)
+    obj = stamping.check_envelope(body, served.resource)
+    if served.resource.namespaced:
+        stamping.place(obj, served.resource, namespace)
+    found = obj["metadata"].get("name")
+    if found is not None and found != name:
+        raise BadRequest(
+            f"the name of the object ({found}) does not match the name on the URL ({name})"
+        )
+    return _replace(draft, served, old, obj, "update", subresource, strictness)
+
+
+def patch(
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    name: str,
+    apply: Callable[[Obj], Any],
+    *,
+    subresource: str = "",
+    uid: str = "",
+    resource_version: str = "",
+    strictness: Strictness = STRICT,
+) -> Obj:
+    """`apply` returns the patched object and leaves its argument alone."""
+    old = draft.read(served, namespace, name)
+    if old is None:
+        raise refusals.not_found(served.resource, name)
+    check_preconditions(served, old, uid, resource_version)
+    patched = stamping.check_envelope(apply(old), served.resource)
+    return _replace(draft, served, old, patched, "patch", subresource, strictness)
+
+
+def delete(
+    draft: Draft, served: Served, namespace: str, name: str, options: DeleteOptions
+) -> tuple[Obj, bool]:
+    """The object's last form and whether it is gone; else it is marked and waits."""
+    old = draft.read(served, namespace, name)
+    if old is None:
+        raise refusals.not_found(served.resource, name)
+    check_preconditions(served, old, options.uid, options.resource_version)
+    admission.check_delete(served.resource, name)
+    new = stamping.mark_deleted(served.resource, old, options, draft.now_ns)
+    key = ObjectKey(served.key, namespace, name)
+    if stamping.may_go(served.resource, new):
+        gone = {**old, "metadata": dict(old["metadata"])}
+        draft.remove(key, gone)
+        return gone, True
+    if new == old:
+        return old, False
+    draft.put(key, new, "delete")
+    return new, False
+
+
+def bind(
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    name: str,
+    node: str,
+    *,
+    uid: str = "",
+    resource_version: str = "",
+) -> Obj:
+    """Gives a pod its node, once. Source: pkg/registry/core/pod/storage BindingREST."""
+    old = draft.read(served, namespace, name)
+    if old is None:
+        raise refusals.not_found(PODS, name)
+    check_preconditions(served, old, uid, resource_version)
+    if not node:
+        raise BadRequest("Binding.target.name: Required value: the node to bind the pod to")
+    taken = old["spec"].get("nodeName")
+    if taken:
+        reason = f'pod {name} is already assigned to node "{taken}"'
+        raise refusals.conflict(PODS, name, reason)
+    if old["metadata"].get("deletionTimestamp"):
+        raise refusals.conflict(
+            PODS, name, f"pod {name} is being deleted, cannot be assigned to a host"
+        )
+    status = dict(old.get("status") or {})
+    scheduled = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": rfc3339(draft.now_ns),
+    }
+    status["conditions"] = with_condition(status.get("conditions") or (), scheduled)
+    new = {
+        **old,
+        "metadata": dict(old["metadata"]),
+        "spec": {**old["spec"], "nodeName": node},
+        "status": status,
+    }
+    draft.put(ObjectKey(served.key, namespace, name), new, "bind")
+    return new
+
+
+def check_preconditions(served: Served, obj: Obj, uid: str, resource_version: str) -> None:
+    """Errors: Conflict when the object is not the one, or not the version, that was meant."""
+    metadata = obj["metadata"]
+    name = metadata["name"]
+    if uid and uid != metadata["uid"]:
+        raise refusals.conflict(
+            served.resource,
+            name,
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}",
+        )
+    if resource_version and resource_version != metadata["resourceVersion"]:
+        raise refusals.conflict(
+            served.resource,
+            name,
+            f"Precondition failed: ResourceVersion in precondition: {resource_version}, "
+            f"ResourceVersion in object meta: {metadata['resourceVersion']}",
+        )
+
+
+def _replace(
+    draft: Draft,
+    served: Served,
+    old: Obj,
+    obj: Obj,
+    verb: str,
+    subresource: str,
+    strictness: Strictness,
+) -> Obj:
+    """The second half of updates and patches: what may change, changes."""
+    kind, resource = served.kind, served.resource
+    name = old["metadata"]["name"]
+    wanted = obj["metadata"].get("resourceVersion")
+    if wanted and wanted != old["metadata"]["resourceVersion"]:
+        raise refusals.conflict(resource, name)
+    uid = obj["metadata"].get("uid")
+    if uid and uid != old["metadata"]["uid"]:
+        check_preconditions(served, old, uid, "")
+    decoded = _decode(draft, served, obj, strictness)
+    if decoded.causes:
+        raise invalid(resource.kind, resource.group, name, decoded.causes)
+    new = decoded.object
+    stamping.stamp_update(new, old)
+    if subresource == "status":
+        kind.prepare_status(new, old)
+        kind.default(new)
+        causes = kind.check_status(new, old)
+    else:
+        kind.prepare_update(new, old)
+        kind.default(new)
+        causes = kind.check(new, old)
+    if causes:
+        raise invalid(resource.kind, resource.group, name, causes)
+    key = ObjectKey(served.key, old["metadata"].get("namespace") or "", name)
+    if new == old:
+        return old
+    if stamping.may_go(resource, new):
+        draft.remove(key, new)
+    else:
+        draft.put(key, new, f"{verb}/{subresource}" if subresource else verb)
+    return new
+
+
+def _decode(draft: Draft, served: Served, obj: Obj, strictness: Strictness) -> Decoded:
+    decoded = served.kind.decode(obj)
+    if (decoded.unknown or strictness.duplicates) and strictness.level != "Ignore":
+        if strictness.level == "Strict":
+            error = strict.strict_error(
+                served.resource.kind,
+                served.resource.api_version,
+                decoded.unknown,
+                strictness.duplicates,
+            )
+            if error is not None:
+                raise error
+        draft.warnings.extend(strict.problems(decoded.unknown, strictness.duplicates))
+    return decoded
+
+
+def _name(draft: Draft, served: Served, obj: Obj, namespace: str) -> None:
+    """Makes a name from generateName where there is none, in place."""
+    metadata = obj["metadata"]
+    prefix = metadata.get("generateName")
+    if metadata.get("name") or not isinstance(prefix, str) or not prefix:
+        return
+    for _ in range(_NAME_TRIES):
+        metadata["name"] = prefix[:58] + draft.new_suffix()
+        if not draft.exists(ObjectKey(served.key, namespace, metadata["name"])):
+            return
+
+
+def _set_priority(draft: Draft, pod: Obj) -> None:
+    admission.set_priority(
+        pod,
+        lambda name: draft.read_key(ObjectKey(_PRIORITY_CLASSES, "", name)),
+        lambda: draft.all(_PRIORITY_CLASSES),
+    )
+
+
+def _text(obj: Obj, field: str) -> str:
+    metadata = obj.get("metadata")
+    return str(metadata.get(field) or "") if isinstance(metadata, dict) else ""

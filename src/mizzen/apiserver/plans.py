@@ -1,0 +1,187 @@
+"""Plans: several operations, one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from mizzen.apiserver import operations
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import refusals
+from mizzen.apiserver.core.authorize import is_allowed
+from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.http import Request, Response
+from mizzen.apiserver.server import Server
+from mizzen.apiserver.writes import is_dry_run
+from mizzen.base.errors import ApiError, BadRequest, Cause, Forbidden
+from mizzen.base.objects import Obj
+from mizzen.base.resources import PLANS
+from mizzen.kinds.patches import merge_patch
+
+OPERATIONS_MAX = 1000
+
+
+async def commit(server: Server, request: Request) -> Response:
+    """All operations or none. The answer is the Plan with status.revision and status.results.
+
+    Errors: the first failing operation's own, with `spec.operations[i]` as its first cause.
+    """
+    body = request.json()
+    entries, name = _parse(body)
+    draft = server.draft(request.identity)
+    plan_id = name or draft.new_id()
+    results: list[Obj] = []
+    for index, entry in enumerate(entries):
+        try:
+            results.append(_carry_out(server, draft, entry))
+        except ApiError as error:
+            raise _at(error, index) from error
+    if not is_dry_run(request.params):
+        done = draft.commit(plan_id)
+        if done is not None:
+            await done
+    status = {
+        "revision": str(server.store.revision),
+        "results": [draft.latest(obj) for obj in results],
+    }
+    answer_body: Obj = {
+        "apiVersion": PLANS.api_version,
+        "kind": PLANS.kind,
+        "metadata": {"name": plan_id},
+        "spec": body["spec"],
+        "status": status,
+    }
+    return Response(201, orjson.dumps(answer_body))
+
+
+def _parse(body: Any) -> tuple[list[Obj], str]:
+    """The operations and the plan's own name. Errors: BadRequest."""
+    if not isinstance(body, dict) or body.get("kind") != PLANS.kind:
+        raise BadRequest("the body must be a Plan of mizzen.dev/v1alpha1")
+    spec = body.get("spec")
+    entries: Any = spec.get("operations") if isinstance(spec, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise BadRequest("spec.operations: Required value: a plan needs at least one operation")
+    if len(entries) > OPERATIONS_MAX:
+        raise BadRequest(
+            f"spec.operations: {len(entries)} operations are more than the {OPERATIONS_MAX} "
+            "that one plan may have; split the plan"
+        )
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise BadRequest(f"spec.operations[{index}]: an operation must be an object")
+    metadata: Any = body.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return entries, str(name or "")
+
+
+def _carry_out(server: Server, draft: Draft, entry: Obj) -> Obj:
+    carry = _OPERATIONS.get(str(entry.get("op")))
+    if carry is None:
+        raise BadRequest(f"op {entry.get('op')!r} is unknown: use {', '.join(_OPERATIONS)}")
+    return carry(server, draft, entry)
+
+
+def _create(server: Server, draft: Draft, entry: Obj) -> Obj:
+    body = entry.get("object")
+    if not isinstance(body, dict):
+        raise BadRequest("object: Required value: what to create")
+    obj: Obj = body
+    served = _served(server, entry, str(obj.get("apiVersion") or ""))
+    _authorize(draft, "create", served)
+    metadata = obj.get("metadata")
+    namespace = str(metadata.get("namespace") or "") if isinstance(metadata, dict) else ""
+    return operations.create(draft, served, namespace, obj)
+
+
+def _patch(server: Server, draft: Draft, entry: Obj) -> Obj:
+    served = _served(server, entry, str(entry.get("apiVersion") or ""))
+    subresource = str(entry.get("subresource") or "")
+    if subresource not in ("", "status"):
+        raise BadRequest(f"subresource {subresource!r} cannot be patched in a plan: use status")
+    if subresource and subresource not in served.kind.subresources:
+        raise refusals.unserved()
+    change = entry.get("patch")
+    if not isinstance(change, dict):
+        raise BadRequest("patch: Required value: a merge patch")
+    _authorize(draft, "patch", served, subresource)
+    part: Obj = change
+    return operations.patch(
+        draft,
+        served,
+        str(entry.get("namespace") or ""),
+        str(entry.get("name") or ""),
+        lambda obj: merge_patch(obj, part),
+        subresource=subresource,
+        uid=str(entry.get("uid") or ""),
+        resource_version=str(entry.get("resourceVersion") or ""),
+    )
+
+
+def _bind(server: Server, draft: Draft, entry: Obj) -> Obj:
+    served = _served(server, entry, str(entry.get("apiVersion") or "v1"))
+    if "binding" not in served.kind.subresources:
+        raise BadRequest(f"{served.key} cannot be bound; only pods can")
+    _authorize(draft, "create", served, "binding")
+    return operations.bind(
+        draft,
+        served,
+        str(entry.get("namespace") or ""),
+        str(entry.get("name") or ""),
+        str(entry.get("nodeName") or ""),
+        uid=str(entry.get("uid") or ""),
+        resource_version=str(entry.get("resourceVersion") or ""),
+    )
+
+
+def _delete(server: Server, draft: Draft, entry: Obj) -> Obj:
+    served = _served(server, entry, str(entry.get("apiVersion") or ""))
+    _authorize(draft, "delete", served)
+    grace_s = entry.get("gracePeriodSeconds")
+    if grace_s is not None and (not isinstance(grace_s, int) or grace_s < 0):
+        raise BadRequest(f"gracePeriodSeconds: Invalid value: {grace_s}: must be 0 or more")
+    options = DeleteOptions(
+        grace_s, str(entry.get("uid") or ""), str(entry.get("resourceVersion") or "")
+    )
+    obj, _ = operations.delete(
+        draft, served, str(entry.get("namespace") or ""), str(entry.get("name") or ""), options
+    )
+    return obj
+
+
+_OPERATIONS: Mapping[str, Callable[[Server, Draft, Obj], Obj]] = {
+    "create": _create,
+    "patch": _patch,
+    "bind": _bind,
+    "delete": _delete,
+}
+
+
+def _served(server: Server, entry: Obj, api_version: str) -> Served:
+    group, _, version = api_version.rpartition("/")
+    served = server.catalog.find(group, version, str(entry.get("resource") or ""))
+    if served is None:
+        raise BadRequest(f'no resource "{entry.get("resource")}" in apiVersion "{api_version}"')
+    return served
+
+
+def _authorize(draft: Draft, verb: str, served: Served, subresource: str = "") -> None:
+    if not is_allowed(draft.identity, verb, served.key, subresource):
+        what = f"{served.key}/{subresource}" if subresource else served.key
+        raise Forbidden(f'User "{draft.identity}" cannot {verb} resource "{what}" in a plan')
+
+
+def _at(error: ApiError, index: int) -> ApiError:
+    """The same error, saying which operation it was."""
+    first = Cause(f"spec.operations[{index}]", error.message, "FieldValueInvalid")
+    return type(error)(
+        error.message,
+        group=error.group,
+        kind=error.kind,
+        name=error.name,
+        causes=[first, *error.causes],
+        retry_after_s=error.retry_after_s,
+    )

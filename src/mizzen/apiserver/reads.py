@@ -1,0 +1,139 @@
+"""Get and list."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+import orjson
+
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import refusals, rendering, routing
+from mizzen.apiserver.core.negotiate import form_of
+from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.core.selection import Selection
+from mizzen.apiserver.http import Request, Response
+from mizzen.apiserver.server import Server
+from mizzen.base.errors import BadRequest, Expired
+from mizzen.base.objects import Obj
+from mizzen.store.store import ObjectKey, Page, Stored
+
+_SCAN = 500  # objects looked at at a time when a selector meets a limit
+
+
+def get(server: Server, served: Served, target: Target, request: Request) -> Response:
+    check_not_future(server, request.params)
+    stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
+    if stored is None:
+        raise refusals.not_found(served.resource, target.name)
+    return show(server, served, stored.data, request)
+
+
+def show(
+    server: Server, served: Served, data: bytes, request: Request, status: int = 200
+) -> Response:
+    """One object in the form the request accepts."""
+    form = form_of(request.accept)
+    if not form.shape:
+        return Response(status, data)
+    include = rendering.include_of(request.params)
+    body = rendering.one(served.kind, data, form, include, server.clock.now_ns())
+    return Response(status, body)
+
+
+def list_objects(server: Server, served: Served, target: Target, request: Request) -> Response:
+    params = request.params
+    form = form_of(request.accept)
+    include = rendering.include_of(params)
+    selection = Selection.parse(served.kind, params)
+    limit = routing.number(params, "limit") or 0
+    revision, after = _position(server, params)
+    items, page = _collect(server, served, target.namespace, selection, limit, revision, after)
+    meta: Obj = {"resourceVersion": str(page.revision)}
+    if page.rest is not None:
+        meta["continue"] = _encode_continue(page.revision, page.rest)
+        if selection.is_everything:
+            meta["remainingItemCount"] = page.remaining
+    body = rendering.many(
+        served.kind, [s.data for s in items], meta, form, include, server.clock.now_ns()
+    )
+    return Response(200, body)
+
+
+def _collect(
+    server: Server,
+    served: Served,
+    namespace: str,
+    selection: Selection,
+    limit: int,
+    revision: int,
+    after: tuple[str, str] | None,
+) -> tuple[list[Stored], Page]:
+    """`limit` matching objects (0: all) and the page that says where to go on."""
+    store = server.store
+    if selection.is_everything:
+        page = store.list(served.key, namespace, after=after, limit=limit, revision=revision)
+        return list(page.items), page
+    found: list[Stored] = []
+    while True:
+        step = _SCAN if limit else 0
+        page = store.list(served.key, namespace, after=after, limit=step, revision=revision)
+        revision = page.revision
+        for index, stored in enumerate(page.items):
+            if not selection.matches_stored(stored):
+                continue
+            found.append(stored)
+            if limit and len(found) == limit:
+                left = len(page.items) - index - 1 + page.remaining
+                place = (stored.key.namespace, stored.key.name)
+                return found, Page(found, revision, place if left else None, left)
+        if page.rest is None:
+            return found, page
+        after = page.rest
+
+
+def _position(server: Server, params: Mapping[str, str]) -> tuple[int, tuple[str, str] | None]:
+    """At which revision to list (0: now) and after which object."""
+    token = params.get("continue")
+    if token:
+        if params.get("resourceVersion") not in (None, "", "0"):
+            raise BadRequest("specifying resource version is not allowed when using continue")
+        return _decode_continue(server, token)
+    match = params.get("resourceVersionMatch", "")
+    if match not in ("", "Exact", "NotOlderThan"):
+        raise BadRequest(f"resourceVersionMatch={match} is unknown: use Exact or NotOlderThan")
+    revision = check_not_future(server, params)
+    if match and "resourceVersion" not in params:
+        raise BadRequest("resourceVersionMatch is forbidden unless resourceVersion is provided")
+    if match != "Exact":
+        return 0, None
+    if not revision:
+        raise BadRequest('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
+    if revision < server.store.oldest:
+        raise Expired(f"The provided resource version {revision} is too old")
+    return revision, None
+
+
+def check_not_future(server: Server, params: Mapping[str, str]) -> int:
+    """The requested resourceVersion, 0 for none. Errors: BadRequest, Timeout (too large)."""
+    text = params.get("resourceVersion") or "0"
+    if not text.isascii() or not text.isdigit():
+        raise BadRequest(f"resourceVersion: Invalid value: {text}: it must be an integer")
+    revision = int(text)
+    if revision > server.store.revision:
+        raise refusals.future_revision(revision, server.store.revision)
+    return revision
+
+
+def _encode_continue(revision: int, place: tuple[str, str]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([revision, *place])).decode()
+
+
+def _decode_continue(server: Server, token: str) -> tuple[int, tuple[str, str]]:
+    try:
+        revision, namespace, name = orjson.loads(base64.urlsafe_b64decode(token))
+    except ValueError as error:
+        raise BadRequest("continue key is not valid: it is not one this server made") from error
+    if not isinstance(revision, int) or revision > server.store.revision:
+        raise BadRequest("continue key is not valid: its revision does not exist")
+    return revision, (str(namespace), str(name))

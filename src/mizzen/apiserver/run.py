@@ -1,0 +1,40 @@
+"""Runs the API server: HTTP, garbage collection and run-time kinds over one store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from mizzen.apiserver.asgi import Bridge
+from mizzen.apiserver.bootstrap import make_namespaces
+from mizzen.apiserver.catalog import Catalog
+from mizzen.apiserver.collector import Collector
+from mizzen.apiserver.custom import CustomKinds
+from mizzen.apiserver.granian_server import HttpServer
+from mizzen.apiserver.server import ApiServerConfig, Server
+from mizzen.base.clock import Clock
+from mizzen.kinds.registry import builtin_kinds
+from mizzen.store.store import Store
+
+__all__ = ["ApiServerConfig", "serve"]
+
+
+async def serve(
+    config: ApiServerConfig, store: Store, clock: Clock, on_ready: Callable[[], None]
+) -> None:
+    """Serves until cancelled; `on_ready` is called once requests are answered.
+
+    Errors: OSError when the address is taken.
+    """
+    server = Server(config, store, Catalog(builtin_kinds()), clock)
+    await make_namespaces(server)
+    custom = CustomKinds(server)
+    await custom.load()
+    http = HttpServer(Bridge(server), config.host, config.port, config.cert_file, config.key_file)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(custom.run())
+            group.create_task(Collector(server).run())
+            group.create_task(http.serve(on_ready))
+    finally:
+        server.closing.set()

@@ -1,0 +1,76 @@
+"""The scale subresource: one number of an object, whatever its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mizzen.apiserver import operations
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import refusals
+from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.http import Response, answer
+from mizzen.apiserver.server import Server
+from mizzen.base.errors import BadRequest, Cause, invalid
+from mizzen.base.objects import Obj
+from mizzen.kinds.metadata import get
+from mizzen.kinds.patches import merge_patch
+from mizzen.store.store import ObjectKey
+
+
+def read(served: Served, obj: Obj) -> Obj:
+    """The Scale (autoscaling/v1) of an object."""
+    paths = served.kind.scale
+    if paths is None:
+        raise refusals.unserved()
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    status: Obj = {"replicas": get(obj, paths.status_replicas) or 0}
+    if paths.selector:
+        status["selector"] = get(obj, paths.selector) or ""
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {k: v for k, v in obj["metadata"].items() if k in kept},
+        "spec": {"replicas": get(obj, paths.spec_replicas) or 0},
+        "status": status,
+    }
+
+
+def update(draft: Draft, served: Served, target: Target, change: Callable[[Obj], Any]) -> Obj:
+    """Applies a change of the Scale to the object behind it; returns that object."""
+    paths = served.kind.scale
+    old = draft.read(served, target.namespace, target.name)
+    if old is None:
+        raise refusals.not_found(served.resource, target.name)
+    if paths is None:
+        raise refusals.unserved()
+    wanted = change(read(served, old))
+    if not isinstance(wanted, dict):
+        raise BadRequest("the body must be a Scale object")
+    replicas = get(wanted, "spec.replicas")
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
+        cause = Cause(
+            "spec.replicas", f"Invalid value: {replicas}: must be an integer of at least 0"
+        )
+        raise invalid("Scale", "autoscaling", target.name, [cause])
+    part: Any = replicas
+    for name in reversed(paths.spec_replicas.split(".")):
+        part = {name: part}
+    metadata = get(wanted, "metadata") or {}
+    return operations.patch(
+        draft,
+        served,
+        target.namespace,
+        target.name,
+        lambda obj: merge_patch(obj, part),
+        uid=str(metadata.get("uid") or ""),
+        resource_version=str(metadata.get("resourceVersion") or ""),
+    )
+
+
+def get_scale(server: Server, served: Served, target: Target) -> Response:
+    stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
+    if stored is None:
+        raise refusals.not_found(served.resource, target.name)
+    return answer(200, read(served, stored.object()))

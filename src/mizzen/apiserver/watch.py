@@ -1,0 +1,191 @@
+"""Watches: events of one resource as JSON lines, each encoded once per class of watchers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import orjson
+
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import rendering, routing
+from mizzen.apiserver.core.negotiate import Form, form_of
+from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.core.selection import Selection
+from mizzen.apiserver.http import Request, Stream
+from mizzen.apiserver.reads import check_not_future
+from mizzen.apiserver.server import Server
+from mizzen.base.errors import BadRequest, Expired
+from mizzen.base.objects import Obj
+from mizzen.store.store import Event, Stored, Subscription
+
+BOOKMARK_S = 30.0
+_TIMEOUT_S = 1800.0  # of watches that name none; spread over twice that
+_INITIAL = 256  # objects of a streaming list that are sent at a time
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What one watcher asked for. `shape` is its class: equal shapes share encoded events."""
+
+    server: Server
+    served: Served
+    selection: Selection
+    form: Form
+    include: str
+    bookmarks: bool
+    shape: tuple[object, ...]
+
+    def line(self, event: Event) -> bytes:
+        """The event as a line, empty where it does not concern this class of watchers."""
+        found = event.cache.get(self.shape)
+        if found is None:
+            found = event.cache[self.shape] = self._encode(event)
+        return found
+
+    def _encode(self, event: Event) -> bytes:
+        kind = event.type
+        if not self.selection.is_everything:
+            chosen = self._transition(event)
+            if chosen is None:
+                return b""
+            kind = chosen
+        return self._wrap(kind, self._object(event.stored, event.object))
+
+    def _transition(self, event: Event) -> str | None:
+        """Leaving the selection looks like a deletion, entering it like an addition."""
+        matches = self.selection.matches
+        is_in = matches(event.object())
+        if event.type == "ADDED":
+            return "ADDED" if is_in else None
+        previous = event.previous
+        # Without the earlier form (pruned) say the safe thing: clients ignore deletions of
+        # what they do not know, and treat an addition of what they know as a change.
+        was_in = matches(previous.object()) if previous is not None else True
+        if event.type == "DELETED":
+            return "DELETED" if was_in else None
+        if is_in:
+            return "MODIFIED" if was_in else "ADDED"
+        return "DELETED" if was_in else None
+
+    def added(self, stored: Stored) -> bytes:
+        """The synthetic ADDED event of an object that is there already."""
+        return self._wrap("ADDED", self._object(stored, stored.object))
+
+    def _object(self, stored: Stored, parsed: Callable[[], Obj]) -> bytes:
+        if not self.form.shape:
+            return stored.data
+        obj, now_ns = parsed(), self.server.clock.now_ns()
+        kind = self.served.kind
+        if self.form.shape == "Table":
+            meta = {"resourceVersion": str(stored.revision)}
+            return orjson.dumps(rendering.table(kind, [obj], meta, self.form, self.include, now_ns))
+        return orjson.dumps(rendering.partial(obj, self.form.version))
+
+    def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
+        metadata: Obj = {"resourceVersion": str(revision), "creationTimestamp": None}
+        if initial_end:
+            metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+        resource = self.served.resource
+        obj: Obj = {
+            "kind": resource.kind,
+            "apiVersion": resource.api_version,
+            "metadata": metadata,
+        }
+        if self.form.shape == "PartialObjectMetadata":
+            obj = rendering.partial(obj, self.form.version)
+        elif self.form.shape == "Table":
+            row = {"cells": [""] * len(self.served.kind.columns), "object": obj}
+            obj = rendering.table(
+                self.served.kind, [], {"resourceVersion": str(revision)},
+                self.form, self.include, 0,
+            )  # fmt: skip
+            obj["rows"] = [row]
+        return self._wrap("BOOKMARK", orjson.dumps(obj))
+
+    @staticmethod
+    def _wrap(kind: str, data: bytes) -> bytes:
+        return b'{"type":"%s","object":%s}\n' % (kind.encode(), data)
+
+
+def watch(server: Server, served: Served, target: Target, request: Request) -> Stream:
+    """Starts a watch. What can be refused is refused here, before the stream begins."""
+    params = request.params
+    form = form_of(request.accept)
+    include = rendering.include_of(params)
+    selection = Selection.parse(served.kind, params, name=target.name)
+    bookmarks = routing.is_true(params.get("allowWatchBookmarks"))
+    initial = _wants_initial(params, bookmarks)
+    revision = check_not_future(server, params)
+    timeout_s = float(routing.number(params, "timeoutSeconds") or _TIMEOUT_S)
+    shape = (served, form, include, selection.text)
+    setup = _Watch(server, served, selection, form, include, bookmarks, shape)
+    start = server.store.revision if initial or not revision else revision
+    subscription = server.store.watch(served.key, target.namespace, since=start)
+    existing: list[Stored] = []
+    if initial:
+        listed = server.store.list(served.key, target.namespace).items
+        existing = [stored for stored in listed if selection.matches_stored(stored)]
+    ends = bool(params.get("sendInitialEvents"))
+    return Stream(_stream(setup, subscription, existing, start, timeout_s, ends and initial))
+
+
+def _wants_initial(params: dict[str, str], bookmarks: bool) -> bool:
+    """Whether existing objects come first. Errors: BadRequest for senseless combinations."""
+    asked = params.get("sendInitialEvents")
+    match = params.get("resourceVersionMatch", "")
+    if asked is None:
+        if match:
+            raise BadRequest(
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            )
+        return params.get("resourceVersion") in (None, "", "0")
+    if match != "NotOlderThan":
+        raise BadRequest("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+    wanted = routing.is_true(asked)
+    if wanted and not bookmarks:
+        raise BadRequest("sendInitialEvents requires allowWatchBookmarks")
+    return wanted
+
+
+async def _stream(
+    setup: _Watch,
+    subscription: Subscription,
+    existing: list[Stored],
+    start: int,
+    timeout_s: float,
+    mark_end: bool,
+) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    server = setup.server
+    counted = setup.served.key
+    try:
+        # Headers leave with the first chunk, even an empty one: clients wait for them.
+        yield b""
+        for first in range(0, len(existing), _INITIAL):
+            yield b"".join(map(setup.added, existing[first : first + _INITIAL]))
+        existing = []
+        if mark_end:
+            yield setup.bookmark(start, initial_end=True)
+        while (left_s := deadline - loop.time()) > 0:
+            try:
+                async with asyncio.timeout(min(left_s, BOOKMARK_S)):
+                    batch = await subscription.next_batch()
+            except TimeoutError:
+                # Something may have come in the very moment of the timeout: a bookmark must
+                # never overtake an event.
+                batch = subscription.take_nowait()
+                if not batch and setup.bookmarks:
+                    yield setup.bookmark(server.store.revision)
+            lines = [line for line in map(setup.line, batch) if line]
+            if lines:
+                server.watch_events[counted] += len(lines)
+                yield b"".join(lines)
+        if setup.bookmarks and not subscription.take_nowait():
+            yield setup.bookmark(server.store.revision)
+    except Expired as error:
+        yield _Watch._wrap("ERROR", orjson.dumps(error.to_status()))
+    finally:
+        subscription.close()

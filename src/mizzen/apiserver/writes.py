@@ -1,0 +1,226 @@
+"""Create, update, patch, delete and their subresources over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from mizzen.apiserver import operations, scale
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import patching, routing
+from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.core.selection import Selection
+from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.http import Request, Response, answer, parse_json
+from mizzen.apiserver.operations import Strictness
+from mizzen.apiserver.reads import show
+from mizzen.apiserver.server import Server
+from mizzen.base.errors import BadRequest
+from mizzen.base.objects import Obj
+from mizzen.kinds import strict
+
+_POLICIES = ("", "Background", "Foreground", "Orphan")
+_LEVELS = ("Strict", "Warn", "Ignore")
+
+
+async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
+    draft = server.draft(request.identity)
+    made = operations.create(draft, served, target.namespace, request.json(), strictness(request))
+    return await _finish(server, served, request, draft, made, 201)
+
+
+async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
+    draft = server.draft(request.identity)
+    body = request.json()
+    if target.subresource == "scale":
+        made = scale.update(draft, served, target, lambda _: body)
+        return await _finish_scale(served, request, draft, made)
+    made = operations.update(
+        draft,
+        served,
+        target.namespace,
+        target.name,
+        body,
+        subresource=target.subresource,
+        strictness=strictness(request),
+    )
+    return await _finish(server, served, request, draft, made, 200)
+
+
+async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
+    draft = server.draft(request.identity)
+    apply = patching.applier(request.content_type, served.kind, parse_json(request.body))
+    if target.subresource == "scale":
+        made = scale.update(draft, served, target, apply)
+        return await _finish_scale(served, request, draft, made)
+    made = operations.patch(
+        draft,
+        served,
+        target.namespace,
+        target.name,
+        apply,
+        subresource=target.subresource,
+        strictness=strictness(request),
+    )
+    return await _finish(server, served, request, draft, made, 200)
+
+
+async def bind(server: Server, served: Served, target: Target, request: Request) -> Response:
+    body = request.json()
+    if not isinstance(body, dict):
+        raise BadRequest("the body must be a Binding object")
+    binding: Obj = body
+    metadata = binding.get("metadata") or {}
+    draft = server.draft(request.identity)
+    operations.bind(
+        draft,
+        served,
+        target.namespace,
+        target.name or str(metadata.get("name") or ""),
+        str((binding.get("target") or {}).get("name") or ""),
+        uid=str(metadata.get("uid") or ""),
+        resource_version=str(metadata.get("resourceVersion") or ""),
+    )
+    await _commit(draft, is_dry_run(request.params))
+    return answer(201, success(code=201))
+
+
+async def delete(server: Server, served: Served, target: Target, request: Request) -> Response:
+    options = delete_options(request)
+    draft = server.draft(request.identity)
+    obj, gone = operations.delete(draft, served, target.namespace, target.name, options)
+    await _commit(draft, _is_dry(request))
+    if not gone:
+        return show(server, served, orjson.dumps(obj), request)
+    resource = served.resource
+    details: Obj = {"name": target.name, "kind": resource.plural, "uid": obj["metadata"]["uid"]}
+    if resource.group:
+        details["group"] = resource.group
+    return answer(200, {**success(), "details": details})
+
+
+async def delete_collection(
+    server: Server, served: Served, target: Target, request: Request
+) -> Response:
+    """Deletes what the selectors choose, each by itself; what vanishes meanwhile is no error."""
+    options = delete_options(request)
+    selection = Selection.parse(served.kind, request.params)
+    page = server.store.list(served.key, target.namespace)
+    chosen = [stored for stored in page.items if selection.matches_stored(stored)]
+    draft = server.draft(request.identity)
+    for stored in chosen:
+        namespace, name = stored.key.namespace, stored.key.name
+        if draft.read(served, namespace, name) is not None:
+            operations.delete(draft, served, namespace, name, options)
+    await _commit(draft, _is_dry(request))
+    body = b"".join(
+        (
+            b'{"kind":"%sList","apiVersion":"%s","metadata":{"resourceVersion":"%d"},"items":['
+            % (
+                served.resource.kind.encode(),
+                served.resource.api_version.encode(),
+                server.store.revision,
+            ),
+            b",".join(stored.data for stored in chosen),
+            b"]}",
+        )
+    )
+    return Response(200, body)
+
+
+def strictness(request: Request) -> Strictness:
+    """How to treat unknown and duplicate fields. Errors: BadRequest."""
+    level = request.params.get("fieldValidation") or "Warn"
+    if level not in _LEVELS:
+        raise BadRequest(f"fieldValidation={level} is unknown: use one of {', '.join(_LEVELS)}")
+    if level == "Ignore":
+        return Strictness(level)
+    return Strictness(level, tuple(strict.duplicate_fields(request.body)))
+
+
+def is_dry_run(params: Mapping[str, str]) -> bool:
+    text = params.get("dryRun", "")
+    if text not in ("", "All"):
+        raise BadRequest(f"dryRun={text} is unknown: use All")
+    return text == "All"
+
+
+def _is_dry(request: Request) -> bool:
+    """A delete may say it in its body, too."""
+    if is_dry_run(request.params):
+        return True
+    return b'"dryRun"' in request.body and parse_json(request.body).get("dryRun") == ["All"]
+
+
+def delete_options(request: Request) -> DeleteOptions:
+    """From query and body; the body wins. Errors: BadRequest."""
+    params = request.params
+    body: Any = request.json() if request.body else {}
+    if not isinstance(body, dict):
+        raise BadRequest("the body of a delete must be DeleteOptions")
+    options: Obj = body
+    grace = options.get("gracePeriodSeconds")
+    if grace is None:
+        grace = routing.number(params, "gracePeriodSeconds")
+    if grace is not None and (not isinstance(grace, int) or grace < 0):
+        raise BadRequest(f"gracePeriodSeconds: Invalid value: {grace}: must be 0 or more")
+    policy = options.get("propagationPolicy") or params.get("propagationPolicy") or ""
+    if policy not in _POLICIES:
+        raise BadRequest(
+            f"propagationPolicy: Unsupported value: {policy}: "
+            "supported values: Background, Foreground, Orphan"
+        )
+    if options.get("orphanDependents") or routing.is_true(params.get("orphanDependents")):
+        policy = policy or "Orphan"
+    preconditions = options.get("preconditions") or {}
+    return DeleteOptions(
+        grace,
+        str(preconditions.get("uid") or ""),
+        str(preconditions.get("resourceVersion") or ""),
+        policy,
+    )
+
+
+def success(code: int = 200) -> Obj:
+    """A Status that says all went well."""
+    status: Obj = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    if code != 200:
+        status["code"] = code
+    return status
+
+
+async def _commit(draft: Draft, dry: bool) -> None:
+    if dry:
+        return
+    done = draft.commit()
+    if done is not None:
+        await done
+
+
+async def _finish(
+    server: Server, served: Served, request: Request, draft: Draft, made: Obj, status: int
+) -> Response:
+    """Commits and answers with the object as written."""
+    dry = is_dry_run(request.params)
+    done = None if dry else draft.commit()
+    # What was committed is answered in the very bytes that were stored.
+    data = (await done)[0].data if done is not None else orjson.dumps(made)
+    response = show(server, served, data, request, status)
+    return _with_warnings(response, draft)
+
+
+async def _finish_scale(served: Served, request: Request, draft: Draft, made: Obj) -> Response:
+    await _commit(draft, is_dry_run(request.params))
+    return answer(200, scale.read(served, made))
+
+
+def _with_warnings(response: Response, draft: Draft) -> Response:
+    if draft.warnings:
+        quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in draft.warnings)
+        response.headers = [
+            ("warning", f'299 - "{text}"'.encode("ascii", "replace").decode()) for text in quoted
+        ]
+    return response
