@@ -73,7 +73,7 @@ def _reference(schema: Schema, schemas: dict[str, Obj]) -> Obj:
     """A `$ref` to a named schema, which is added to `schemas` when it is new."""
     if schema.name not in schemas:
         schemas[schema.name] = {}  # marks it, so that recursion ends
-        schemas[schema.name] = _body(schema.resolve(), schemas)
+        schemas[schema.name] = _body(schema.base().resolve(), schemas)
     return {"$ref": f"#/components/schemas/{schema.name}"}
 
 

@@ -66,7 +66,13 @@ class Schema:
             changes["description"] = description
         if not _SHAPE.isdisjoint(changes):
             changes["cache"] = {}
+        elif self.name:
+            self.cache.setdefault("base", self)
         return replace(self, **changes)
+
+    def base(self) -> Schema:
+        """The named type that this is a use of, without what the use adds."""
+        return self.cache.get("base", self)
 
     def resolve(self) -> Schema:
         """The schema itself, or what a recursive reference stands for."""
