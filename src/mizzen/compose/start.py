@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from mizzen.base.clock import Clock
 from mizzen.compose import settings as settings_module
 from mizzen.compose.banner import ready_text
 from mizzen.compose.settings import Settings, Wishes
-from mizzen.compose.state import take_lock
+from mizzen.compose.state import running_instance, take_lock
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.host.pki import server_url
+
+_READY_WITHIN_S = 60.0
 
 
 class AlreadyRunning(Exception):
@@ -60,7 +63,7 @@ def start_detached(home: Home, lock: int) -> None:
     reader, writer = os.pipe()
     log = home.logs / "supervisor.log"
     with log.open("ab") as output:
-        subprocess.Popen(
+        supervisor = subprocess.Popen(
             [
                 *_command(home, "supervisor"),
                 "--lock-fd",
@@ -79,12 +82,29 @@ def start_detached(home: Home, lock: int) -> None:
     os.close(writer)
     os.close(lock)
     with os.fdopen(reader) as pipe:
-        line = pipe.readline()
+        try:
+            line = _line_in_time(pipe, home)
+        except KeyboardInterrupt:
+            supervisor.terminate()
+            supervisor.wait()
+            raise
     if not line:
         raise DoesNotStart(f"the supervisor ended before it was ready (log: {log})")
     outcome = json.loads(line)
     if outcome["event"] != "ready":
         raise DoesNotStart(outcome["message"])
+
+
+def _line_in_time(pipe: IO[str], home: Home) -> str:
+    ready, _, _ = select.select([pipe], [], [], _READY_WITHIN_S)
+    if ready:
+        return pipe.readline()
+    state = running_instance(home)
+    late = ", ".join(role.role for role in state.roles if not role.ready) if state else "nothing"
+    raise DoesNotStart(
+        f"not ready after {_READY_WITHIN_S:.0f} s: {late}; it goes on starting, see "
+        f"`mizzen status` and the logs in {home.logs}"
+    )
 
 
 def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: bool) -> int:

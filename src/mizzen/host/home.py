@@ -91,9 +91,14 @@ class Home:
         return self.state / "outputs"
 
     @property
+    def instance(self) -> str:
+        """Eight hex digits that tell the instances of one machine apart."""
+        return self._digest()[:8]
+
+    @property
     def shm(self) -> Path:
         """Shared memory of this instance; named after user and state so that two never meet."""
-        return Path("/dev/shm") / f"mizzen-{os.getuid()}-{self._digest()[:8]}"
+        return Path("/dev/shm") / f"mizzen-{os.getuid()}-{self.instance}"
 
     @property
     def pod_network(self) -> int:

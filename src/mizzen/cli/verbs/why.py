@@ -78,7 +78,7 @@ async def _history(client: Client, namespace: str) -> list[Change]:
     from mizzen.cli.core.why import Change
 
     changes: list[Change] = []
-    async for line in client.lines("/mizzen/v1/history", params={"since": "0"}):
+    async for line in client.lines("/mizzen/v1/history"):
         record: dict[str, Any] = json.loads(line)
         obj: Obj | None = record.get("object")
         if obj and (not namespace or record.get("namespace") == namespace):

@@ -1,0 +1,30 @@
+"""The process of the API server, with the store inside."""
+
+from __future__ import annotations
+
+from mizzen.apiserver.run import ApiServerConfig, serve
+from mizzen.compose.settings import load
+from mizzen.compose.shell import OnReady
+from mizzen.host import pki
+from mizzen.host.clock import RealClock
+from mizzen.host.home import Home
+from mizzen.store.local import LocalStore
+
+
+async def main(home: Home, on_ready: OnReady) -> None:
+    settings = load(home)
+    keys = pki.load(home)
+    config = ApiServerConfig(
+        host=settings.listen,
+        port=settings.port,
+        cert_file=keys.cert_file,
+        key_file=keys.key_file,
+        tokens={token: identity for identity, token in keys.tokens.items()},
+        pod_logs=home.node / "pods",
+        server_id=home.instance,
+    )
+    store = LocalStore(home.store)
+    try:
+        await serve(config, store, RealClock(), on_ready)
+    finally:
+        await store.close()
