@@ -1,0 +1,101 @@
+"""A gateway on real sockets, with the cluster's side played by the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from support.fake_engine import FakeEngine
+
+from mizzen.base.objects import Obj
+from mizzen.base.operations import Operation, Patch
+from mizzen.gateway.config import GatewayConfig
+from mizzen.gateway.core.endpoints import Address
+from mizzen.gateway.demand import DemandWriter
+from mizzen.gateway.directory import Directory
+from mizzen.gateway.proxy import Proxy
+from mizzen.gateway.server import GatewayServer
+from mizzen.host.clock import RealClock
+
+KEY = "secret-key"
+
+
+class RecordingClient:
+    """Stands where the API server's client does: keeps what would be written."""
+
+    def __init__(self) -> None:
+        self.patches: list[Patch] = []
+        self.errors: list[Exception] = []
+
+    async def commit(self, operations: Sequence[Operation]) -> list[Obj]:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.patches += [operation for operation in operations if isinstance(operation, Patch)]
+        return []
+
+    @property
+    def demands(self) -> list[dict[str, Any]]:
+        return [patch.patch["status"]["demand"] for patch in self.patches]
+
+
+def endpoint_object(name: str = "tiny", namespace: str = "default", **spec: Any) -> Obj:
+    return {
+        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{namespace}-{name}"},
+        "spec": {"model": {"path": "/m.gguf"}, "replicas": {"min": 1, "max": 3}, **spec},
+    }
+
+
+@dataclass
+class Gateway:
+    url: str
+    session: aiohttp.ClientSession
+    server: GatewayServer
+    directory: Directory
+    demand: DemandWriter
+    client: RecordingClient
+    stack: AsyncExitStack
+    engines: dict[str, FakeEngine] = field(default_factory=dict)
+
+    def endpoint(self, name: str = "tiny", namespace: str = "default", **spec: Any) -> None:
+        self.directory.on_endpoint("ADDED", None, endpoint_object(name, namespace, **spec))
+
+    async def replica(self, name: str, endpoint: str = "tiny") -> FakeEngine:
+        """A ready replica with a running engine behind it."""
+        engine = await self.stack.enter_async_context(FakeEngine(name))
+        self.engines[name] = engine
+        pool = self.directory.find(endpoint)
+        pool.set_replica(name, Address(name, f"uid-{name}", engine.url))
+        return engine
+
+    async def post(self, **body: Any) -> tuple[int, Any, Any]:
+        path = "/v1/completions"
+        sent = {"model": "tiny", "prompt": "Hi", **body}
+        async with self.session.post(self.url + path, json=sent) as response:
+            if response.content_type == "text/event-stream":
+                return response.status, await response.read(), response.headers
+            return response.status, await response.json(), response.headers
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    client, clock = RecordingClient(), RealClock()
+    demand = DemandWriter(client, clock)  # type: ignore[arg-type]
+    directory = Directory(clock, demand.tell, demand.forget)
+    proxy = Proxy()
+    config = GatewayConfig(api_keys=frozenset({KEY}))
+    server = GatewayServer(config, clock, directory, demand, proxy)
+    runner = web.AppRunner(server.app(), handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = "http://{}:{}".format(*runner.addresses[0][:2])
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with AsyncExitStack() as stack, aiohttp.ClientSession(headers=headers) as session:
+        yield Gateway(url, session, server, directory, demand, client, stack)
+    await runner.cleanup()
+    await demand.close()
+    await proxy.close()

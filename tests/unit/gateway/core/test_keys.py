@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from mizzen.base.openai import OpenAIError
+from mizzen.gateway.core.keys import check_key
+
+
+def test_a_known_key_passes() -> None:
+    check_key("Bearer two", {"one", "two"})
+    check_key("bearer  one ", {"one", "two"})
+
+
+@pytest.mark.parametrize(
+    "given", ["", "Bearer", "Bearer ", "Bearer on", "Basic one", "Bearer ö\udcff"]
+)
+def test_others_do_not(given: str) -> None:
+    with pytest.raises(OpenAIError) as caught:
+        check_key(given, {"one", "two"})
+    assert caught.value.status == 401
+
+
+def test_without_keys_nobody_passes() -> None:
+    with pytest.raises(OpenAIError):
+        check_key("Bearer ", set())

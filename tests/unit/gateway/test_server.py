@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+import pytest
+from support.waiting import until
+
+from mizzen.base.errors import Conflict, NotFound, Unavailable
+
+from .conftest import KEY, Gateway, endpoint_object
+
+
+async def test_answers_and_names_the_replica(gateway: Gateway) -> None:
+    gateway.endpoint()
+    await gateway.replica("tiny-0")
+    status, body, headers = await gateway.post(max_tokens=2)
+    assert status == 200
+    assert body["choices"][0]["text"] == "tiny-0tiny-0"
+    assert headers["x-mizzen-replica"] == "tiny-0"
+    assert headers["x-request-id"]
+
+
+async def test_keeps_a_request_id(gateway: Gateway) -> None:
+    gateway.endpoint()
+    await gateway.replica("tiny-0")
+    async with gateway.session.post(
+        gateway.url + "/v1/completions",
+        json={"model": "tiny", "prompt": "x"},
+        headers={"x-request-id": "mine-1"},
+    ) as response:
+        assert response.headers["x-request-id"] == "mine-1"
+
+
+async def test_streams_each_chunk_at_once(gateway: Gateway) -> None:
+    gateway.endpoint()
+    engine = await gateway.replica("tiny-0")
+    async with gateway.session.post(
+        gateway.url + "/v1/completions",
+        json={"model": "tiny", "prompt": "x", "stream": True, "max_tokens": 3},
+    ) as response:
+        first = await response.content.readuntil(b"\n\n")
+        assert orjson.loads(first[6:])["choices"][0]["text"] == "tiny-0"
+        assert response.headers["x-mizzen-replica"] == "tiny-0"
+        rest = await response.read()
+    assert rest.endswith(b"data: [DONE]\n\n")
+    assert engine.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, "missing_api_key"),
+        ("Bearer wrong", "invalid_api_key"),
+        ("Basic x", "invalid_api_key"),
+    ],
+)
+async def test_refuses_without_a_key(gateway: Gateway, header: str | None, code: str) -> None:
+    headers = {"Authorization": header} if header else {}
+    gateway.session.headers.popall("Authorization")
+    async with gateway.session.get(gateway.url + "/v1/models", headers=headers) as response:
+        assert response.status == 401
+        error = (await response.json())["error"]
+    assert error["code"] == code
+    assert error["type"] == "authentication_error"
+    assert KEY not in error["message"]
+
+
+async def test_health_and_metrics_need_no_key(gateway: Gateway) -> None:
+    gateway.endpoint()
+    await gateway.replica("tiny-0")
+    await gateway.post()
+    gateway.session.headers.popall("Authorization")
+    async with gateway.session.get(gateway.url + "/health") as response:
+        assert response.status == 200
+    async with gateway.session.get(gateway.url + "/metrics") as response:
+        text = await response.text()
+    assert 'mizzen_gateway_requests_total{endpoint="default/tiny",code="200"} 1' in text
+    assert 'mizzen_gateway_replicas_ready{endpoint="default/tiny"} 1' in text
+
+
+async def test_models_in_both_forms(gateway: Gateway) -> None:
+    gateway.endpoint("tiny")
+    gateway.endpoint("tiny", "other")
+    gateway.endpoint("big")
+    async with gateway.session.get(gateway.url + "/v1/models") as response:
+        names = [card["id"] for card in (await response.json())["data"]]
+    assert names == ["big", "default/big", "default/tiny", "other/tiny"]
+    status, body, _ = await gateway.post(model="tiny")
+    assert (status, body["error"]["code"]) == (400, "ambiguous_model")
+    status, body, _ = await gateway.post(model="nothing")
+    assert (status, body["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_the_engine_hears_its_own_name(gateway: Gateway) -> None:
+    gateway.endpoint(model={"path": "/m", "name": "served"})
+    engine = await gateway.replica("tiny-0", "served")
+    for name in ("served", "default/tiny"):
+        status, _, _ = await gateway.post(model=name)
+        assert status == 200
+    assert [body["model"] for body in engine.bodies] == ["served", "served"]
+
+
+@pytest.mark.parametrize("raw", [b"{", b"[]", b"\xff"])
+async def test_broken_json(gateway: Gateway, raw: bytes) -> None:
+    async with gateway.session.post(gateway.url + "/v1/completions", data=raw) as response:
+        assert response.status == 400
+        assert (await response.json())["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_client_that_leaves_frees_its_place(gateway: Gateway) -> None:
+    gateway.endpoint()
+    engine = await gateway.replica("tiny-0")
+    engine.gate.clear()
+    task = asyncio.create_task(gateway.post(stream=True, max_tokens=50))
+    await until(lambda: engine.in_flight == 1, "the engine got the request")
+    task.cancel()
+    await until(lambda: engine.abandoned == 1, "the engine saw the client leave")
+    await until(lambda: gateway.directory.find("tiny").load.total == 0, "the place is free")
+
+
+async def test_a_client_that_leaves_the_queue(gateway: Gateway) -> None:
+    gateway.endpoint()
+    task = asyncio.create_task(gateway.post())
+    pool = gateway.directory.find("tiny")
+    await until(lambda: pool.load.queued == 1, "the request waits")
+    task.cancel()
+    await until(lambda: pool.load.queued == 0, "the queue is empty")
+
+
+async def test_a_dead_replica_costs_nothing_before_the_first_byte(gateway: Gateway) -> None:
+    gateway.endpoint()
+    broken = await gateway.replica("tiny-0")
+    broken.break_after = 0
+    await gateway.replica("tiny-1")
+    for stream in (False, True):
+        status, _, headers = await gateway.post(stream=stream)
+        assert (status, headers["x-mizzen-replica"]) == (200, "tiny-1")
+
+
+async def test_a_replica_that_shuts_down_passes_its_requests_on(gateway: Gateway) -> None:
+    gateway.endpoint()
+    leaving = await gateway.replica("tiny-0")
+    leaving.status = 503
+    await gateway.replica("tiny-1")
+    status, _, headers = await gateway.post()
+    assert (status, headers["x-mizzen-replica"]) == (200, "tiny-1")
+
+
+async def test_a_stream_that_breaks_says_so(gateway: Gateway) -> None:
+    gateway.endpoint()
+    engine = await gateway.replica("tiny-0")
+    engine.break_after = 2
+    status, raw, _ = await gateway.post(stream=True, max_tokens=5)
+    assert status == 200
+    events = [line for line in raw.split(b"\n\n") if line]
+    assert orjson.loads(events[-1][6:])["error"]["code"] == "replica_failed"
+    assert b"[DONE]" not in raw
+
+
+async def test_all_replicas_fail(gateway: Gateway) -> None:
+    gateway.endpoint(queue={"maxLength": 4, "timeoutSeconds": 5})
+    engine = await gateway.replica("tiny-0")
+    engine.status = 503
+    status, body, _ = await gateway.post()
+    assert (status, body["error"]["code"]) == (502, "replica_failed")
+    assert len(engine.bodies) == 4
+
+
+async def test_an_engines_refusal_comes_through(gateway: Gateway) -> None:
+    gateway.endpoint()
+    engine = await gateway.replica("tiny-0")
+    engine.status = 400
+    status, body, _ = await gateway.post(stream=True)
+    assert (status, body) == (400, {"error": {"message": "no"}})
+
+
+async def test_holds_requests_until_a_replica_is_ready(gateway: Gateway) -> None:
+    gateway.endpoint(replicas={"min": 0, "max": 2})
+    task = asyncio.create_task(gateway.post())
+    await until(lambda: gateway.client.demands, "the demand is written")
+    assert gateway.client.demands[0]["replicas"] == 1
+    await gateway.replica("tiny-0")
+    assert (await task)[0] == 200
+
+
+async def test_gives_up_waiting(gateway: Gateway) -> None:
+    gateway.endpoint(queue={"maxLength": 4, "timeoutSeconds": 0})
+    status, body, headers = await gateway.post()
+    assert (status, body["error"]["code"]) == (503, "no_replica_ready")
+    assert int(headers["Retry-After"]) >= 1
+
+
+async def test_a_full_queue_is_refused(gateway: Gateway) -> None:
+    gateway.endpoint(queue={"maxLength": 1, "timeoutSeconds": 30})
+    waiting = asyncio.create_task(gateway.post())
+    await until(lambda: gateway.directory.find("tiny").load.queued == 1, "one waits")
+    status, body, headers = await gateway.post()
+    assert (status, body["error"]["code"]) == (429, "queue_full")
+    assert int(headers["Retry-After"]) >= 1
+    await gateway.replica("tiny-0")
+    assert (await waiting)[0] == 200
+
+
+async def test_a_burst_tips_once_and_spreads_when_a_replica_comes(gateway: Gateway) -> None:
+    gateway.endpoint(engine={"maxBatchSize": 4}, scaling={"targetConcurrency": 4})
+    first = await gateway.replica("tiny-0")
+    first.gate.clear()
+    tasks = [asyncio.create_task(gateway.post()) for _ in range(8)]
+    pool = gateway.directory.find("tiny")
+    await until(lambda: pool.load.total == 8, "all requests arrived")
+    await until(lambda: len(gateway.client.demands) == 1, "one write")
+    demand = gateway.client.demands[0]
+    assert demand["replicas"] == 2
+    assert demand["cause"].startswith("5 requests in flight against 4 per replica; tipped by")
+    assert first.in_flight_max == 4
+    second = await gateway.replica("tiny-1")
+    assert {(await task)[0] for task in asyncio.as_completed(tasks[4:])} == {200}
+    assert len(second.bodies) == 4
+    first.gate.set()
+    assert [(await task)[0] for task in tasks[:4]] == [200] * 4
+    assert len(gateway.client.demands) == 1
+
+
+async def test_demand_falls_after_its_delay(gateway: Gateway) -> None:
+    gateway.endpoint(
+        replicas={"min": 0, "max": 3},
+        scaling={
+            "targetConcurrency": 1,
+            "scaleDownDelaySeconds": 0,
+            "scaleToZeroDelaySeconds": 0,
+        },
+    )
+    await gateway.replica("tiny-0")
+    await gateway.post()
+    await until(lambda: [d["replicas"] for d in gateway.client.demands][-1:] == [0], "falls to 0")
+
+
+async def test_writes_are_retried_with_the_newest(gateway: Gateway) -> None:
+    gateway.client.errors = [Conflict("stale"), Unavailable("down")]
+    gateway.endpoint(replicas={"min": 0, "max": 3}, scaling={"targetConcurrency": 1})
+    tasks = [asyncio.create_task(gateway.post()) for _ in range(3)]
+    await until(lambda: gateway.client.demands, "written at last")
+    assert gateway.client.demands[-1]["replicas"] == 3
+    async with gateway.session.get(gateway.url + "/debug/decisions") as response:
+        decision = (await response.json())["decisions"][-1]
+    assert decision["attempts"] == 3
+    assert decision["arrived"] <= decision["decided"] <= decision["acknowledged"]
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_deleted_endpoint_ends_the_wait(gateway: Gateway) -> None:
+    gateway.client.errors = [NotFound("gone")]
+    gateway.endpoint(replicas={"min": 0, "max": 1})
+    task = asyncio.create_task(gateway.post())
+    await until(lambda: not gateway.client.errors, "the write was tried")
+    gateway.directory.on_endpoint("DELETED", None, endpoint_object())
+    status, body, _ = await task
+    assert (status, body["error"]["code"]) == (404, "model_not_found")
