@@ -10,7 +10,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from support.fake_engine import FakeEngine
 
 from mizzen.base.objects import Obj
 from mizzen.base.operations import Operation, Patch
@@ -21,6 +20,7 @@ from mizzen.gateway.directory import Directory
 from mizzen.gateway.proxy import Proxy
 from mizzen.gateway.server import GatewayServer
 from mizzen.host.clock import RealClock
+from support.fake_engine import FakeEngine
 
 KEY = "secret-key"
 

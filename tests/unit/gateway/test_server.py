@@ -4,9 +4,9 @@ import asyncio
 
 import orjson
 import pytest
-from support.waiting import until
 
 from mizzen.base.errors import Conflict, NotFound, Unavailable
+from support.waiting import until
 
 from .conftest import KEY, Gateway, endpoint_object
 
@@ -213,10 +213,11 @@ async def test_a_burst_tips_once_and_spreads_when_a_replica_comes(gateway: Gatew
     demand = gateway.client.demands[0]
     assert demand["replicas"] == 2
     assert demand["cause"].startswith("5 requests in flight against 4 per replica; tipped by")
-    assert first.in_flight_max == 4
+    await until(lambda: first.in_flight == 4, "the replica is full")
     second = await gateway.replica("tiny-1")
     assert {(await task)[0] for task in asyncio.as_completed(tasks[4:])} == {200}
     assert len(second.bodies) == 4
+    assert first.in_flight_max == 4
     first.gate.set()
     assert [(await task)[0] for task in tasks[:4]] == [200] * 4
     assert len(gateway.client.demands) == 1

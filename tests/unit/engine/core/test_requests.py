@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mizzen.base.openai import OpenAIError
+from mizzen.engine.core.requests import Message, parse_chat, parse_completion
+
+CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+PLAIN: dict[str, Any] = {"model": "m", "prompt": "hi"}
+
+
+def test_defaults() -> None:
+    chat, plain = parse_chat(CHAT), parse_completion(PLAIN)
+    assert chat.messages == (Message("user", "hi"),)
+    assert chat.sampling.max_tokens is None
+    assert plain.sampling.max_tokens == 16
+    assert (plain.text, plain.stream, plain.sampling.temperature) == ("hi", False, 1.0)
+
+
+def test_what_it_does_not_know_is_ignored() -> None:
+    parse_chat({**CHAT, "user": "me", "store": True, "service_tier": "auto", "future": {"x": 1}})
+    parse_completion({**PLAIN, "n": 1, "logprobs": None, "best_of": 1, "echo": False})
+
+
+def test_content_parts_and_token_prompts() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    chat = parse_chat({**CHAT, "messages": [{"role": "user", "content": parts}]})
+    assert chat.messages[0].content == "ab"
+    assert parse_completion({**PLAIN, "prompt": [1, 2]}).tokens == (1, 2)
+    assert parse_completion({**PLAIN, "prompt": ["one"]}).text == "one"
+
+
+def test_the_newer_limit_wins() -> None:
+    chat = parse_chat({**CHAT, "max_tokens": 5, "max_completion_tokens": 7})
+    assert chat.sampling.max_tokens == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "param", "says"),
+    [
+        ({"n": 2}, "n", "send 2 requests"),
+        ({"logprobs": True}, "logprobs", "not supported"),
+        ({"stop": [str(i) for i in range(10_000)]}, "stop", "10000 sequences, at most 4"),
+        ({"stop": [""]}, "stop", "none of them empty"),
+        ({"stop": ["x" * 2000]}, "stop", "2000 bytes, at most 1024"),
+        ({"temperature": 3}, "temperature", "outside 0 to 2"),
+        ({"temperature": "hot"}, "temperature", "'hot' is not a number"),
+        ({"top_p": True}, "top_p", "True is not a number"),
+        ({"max_tokens": 0}, "max_tokens", "0 is below 1"),
+        ({"max_tokens": 1.5}, "max_tokens", "not a whole number"),
+        ({"seed": 2**70}, "seed", "is above"),
+        ({"stream": "yes"}, "stream", "neither true nor false"),
+        ({"stream_options": {"include_usage": True}}, "stream_options", "together with stream"),
+        ({"tools": [{}]}, "tools", "not supported"),
+        ({"response_format": {"type": "json_object"}}, "response_format", "json_object"),
+        ({"messages": []}, "messages", "at least one"),
+        ({"messages": [{"role": "king", "content": "x"}]}, "messages[0].role", "'king'"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content", "must be a text"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "messages[0].content",
+            "reads text only",
+        ),
+        ({"model": ""}, "model", "must name a model"),
+    ],
+)
+def test_refusals_name_field_and_reason(change: dict[str, Any], param: str, says: str) -> None:
+    with pytest.raises(OpenAIError) as caught:
+        parse_chat({**CHAT, **change})
+    error = caught.value
+    assert (error.status, error.param) == (400, param)
+    assert says in error.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"prompt": ["a", "b"]}, {"prompt": ""}, {"prompt": 7}, {"echo": True}, {"suffix": "x"},
+     {"best_of": 3}],
+)  # fmt: skip
+def test_completion_refusals(change: dict[str, Any]) -> None:
+    with pytest.raises(OpenAIError) as caught:
+        parse_completion({**PLAIN, **change})
+    assert caught.value.param == next(iter(change))
+
+
+def test_a_body_must_be_an_object() -> None:
+    with pytest.raises(OpenAIError, match="JSON object"):
+        parse_chat([])

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mizzen.engine.gguf import GgufError, read_header
+from mizzen.engine.model import ModelError, find_model
+from support.tiny_gguf import write_tiny_gguf
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_gguf(tmp_path_factory.mktemp("models") / "tiny.gguf")
+
+
+def test_reads_the_header(model: Path) -> None:
+    header = read_header(model)
+    assert header.architecture == "llama"
+    assert header.number("context_length") == 512
+    assert header.array_lengths["tokenizer.ggml.tokens"] == 260
+
+
+@pytest.mark.parametrize("share", [0.0, 0.00001, 0.001, 0.01, 0.03, 0.5, 0.9999])
+def test_a_file_cut_short_is_refused(model: Path, tmp_path: Path, share: float) -> None:
+    cut = tmp_path / "cut.gguf"
+    whole = model.read_bytes()
+    cut.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ModelError, match=r'model ".*cut.gguf" cannot be loaded: it is cut short'):
+        find_model(cut, None)
+
+
+def test_every_corrupt_header_is_refused_or_read(model: Path, tmp_path: Path) -> None:
+    whole = bytearray(model.read_bytes())
+    for at in range(0, 600, 7):
+        broken = bytearray(whole)
+        broken[at : at + 4] = b"\xff\xff\xff\xff"
+        path = tmp_path / "broken.gguf"
+        path.write_bytes(broken)
+        try:
+            read_header(path)
+        except GgufError as error:
+            assert str(error).startswith(("it", "its"))
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    noise = tmp_path / "noise.gguf"
+    noise.write_bytes(os.urandom(4096))
+    for path, says in (
+        (noise, "not a GGUF file"),
+        (tmp_path / "absent.gguf", "no such file"),
+        (tmp_path, "is not a GGUF file"),
+    ):
+        with pytest.raises(ModelError, match=says):
+            find_model(path, None)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ModelError, match="neither a .gguf file nor openvino_model.xml"):
+        find_model(empty, None)
+
+
+def test_context_within_the_models(model: Path) -> None:
+    assert find_model(model, None).context_length == 512
+    assert find_model(model.parent, 64).context_length == 64
+    with pytest.raises(ModelError, match="--context-length 4096 is above the model's 512"):
+        find_model(model, 4096)
+    assert find_model(model, None).kv_bytes == 2 * 2 * 2 * 16 * 4
