@@ -48,6 +48,7 @@ def claim_view(claim: Obj) -> Claim:
         ),
         owner_uid=owner["uid"] if owner else "",
         is_terminating=is_terminating(claim),
+        finalizers=tuple(claim["metadata"].get("finalizers") or ()),
     )
 
 

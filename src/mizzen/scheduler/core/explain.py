@@ -117,7 +117,9 @@ def change_by_asking(misfits: Sequence[Misfit]) -> str:
             return f"wait until the driver has published it ({best.problem})"
         if best.matching == 0:
             return "add a node with such devices, or change the claim's class or selectors"
-        return f"ask for at most {best.matching}, or add a node with {best.want}"
+        if best.matching < best.want:
+            return f"ask for at most {best.matching}, or add a node with {best.want}"
+        return f"it fits once {best.want - (best.matching - best.in_use)} more of them are free"
     amounts = [m for m in misfits if m.want]
     if amounts:
         return "ask for less or add a larger node"
@@ -162,6 +164,8 @@ def _detail(group: Sequence[Misfit], *, alone: bool) -> str:
             return f"{count} not ready"
         case "ClaimElsewhere":
             return f"ResourceClaim {first.what} is allocated on another node than {_nodes(count)}"
+        case "ClaimPromised":
+            return f"the devices of ResourceClaim {first.what} are promised to a more important pod"
         case "ClaimFull":
             return f"ResourceClaim {first.what} is shared by {first.have} pods, the most allowed"
         case _:

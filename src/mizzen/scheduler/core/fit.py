@@ -94,6 +94,8 @@ def _allocate_claims(
             wanted.append((entry.claim, state.claim.request))
         elif state.allocation.selector is not None and not selects(state.allocation.selector, node):
             return Misfit("ClaimElsewhere", str(entry.claim))
+        elif not state.users and any(room.in_use[r.id] > 1 for r in state.allocation.results):
+            return Misfit("ClaimPromised", str(entry.claim))  # idle, and somebody waits for it
         elif len(state.users | {pod.uid}) > RESERVED_FOR_MAX:
             return Misfit("ClaimFull", str(entry.claim), RESERVED_FOR_MAX + 1, RESERVED_FOR_MAX)
     if not wanted:

@@ -9,7 +9,7 @@ victims are chosen, or the reason written down together with what would change i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mizzen.scheduler.core import explain, render
 from mizzen.scheduler.core.attempt import Attempt, Placer
@@ -112,12 +112,16 @@ class _Planner:
         return self._refuse(unit.pods, self._no_fit(unit, pods, attempt)), False
 
     def _bind(self, unit: Unit, attempt: Attempt) -> Decision:
+        self._settle(attempt)
         return Decision(
             unit.subject,
             render.bind_operations(self.room, attempt.placements, self.now_ns),
             render.scheduled_notes(attempt.placements),
             attempt.placements,
         )
+
+    def _settle(self, attempt: Attempt) -> None:
+        self.room.arrived += [replace(p.pod, node=p.node) for p in attempt.placements]
 
     def _future(self, pods: Sequence[PodSpecView]) -> Attempt | None:
         """Places for all of them once everything that is leaving has left."""
@@ -135,6 +139,7 @@ class _Planner:
         sentence = explain.preempted(unit, cause)
         operations = [*render.evict_operations(victims, sentence, cause, self.now_ns)]
         notes: list[Note] = [*render.preempted_notes(victims, sentence)]
+        self._settle(attempt)
         for placement in attempt.placements:
             self.room.put(placement)
             pod = placement.pod

@@ -1,8 +1,7 @@
 """Decisions written as API operations and Events. All of one decision commit together.
 
-The claim finalizer `resource.kubernetes.io/delete-protection` is left to the resource-claim
-controller, which also takes it off: here it would cost one more write per claim on the path from
-demand to start.
+A claim gets upstream's finalizer with its allocation: deleted while in use, it must not vanish,
+or its devices would look free. The claim controller takes both off together.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from mizzen.base.resources import PODS, RESOURCE_CLAIMS
 from mizzen.scheduler.core.room import Room
 from mizzen.scheduler.core.types import (
     Allocation,
+    Claim,
     NodeRequirement,
     NodeSelector,
     Note,
@@ -37,40 +37,57 @@ def bind_operations(
                 consumers.setdefault(entry.claim, []).append(placement.pod)
     operations: list[Operation] = []
     for key, pods in consumers.items():
-        patch = _claim_patch(room, key, pods, allocated.get(key), now_ns)
-        if patch is not None:
-            operations.append(patch)
+        operations += _claim_patches(room.claims[key].claim, pods, allocated.get(key), now_ns)
     operations += [
         Bind(p.pod.key.namespace, p.pod.key.name, p.node, uid=p.pod.uid) for p in placements
     ]
     return tuple(operations)
 
 
-def _claim_patch(
-    room: Room, key: Key, pods: Sequence[PodSpecView], allocation: Allocation | None, now_ns: int
-) -> Patch | None:
-    claim = room.claims[key].claim
+def _claim_patches(
+    claim: Claim, pods: Sequence[PodSpecView], allocation: Allocation | None, now_ns: int
+) -> list[Operation]:
+    """The first write rests on the version seen; one after it is in the same plan."""
     known = {consumer.uid for consumer in claim.reserved_for}
-    added = [p for p in pods if p.uid not in known]
+    added = [(p.key.name, p.uid) for p in pods if p.uid not in known]
     if allocation is None and not added:
-        return None
+        return []
     # A claim allocated now has no users but these; a shared one keeps those it has.
     before = [] if allocation is not None else [(c.name, c.uid) for c in claim.reserved_for]
-    listed = [*before, *((p.key.name, p.uid) for p in (pods if allocation else added))]
+    listed = [*before, *([(p.key.name, p.uid) for p in pods] if allocation else added)]
     status: Obj = {
         "reservedFor": [{"resource": "pods", "name": name, "uid": uid} for name, uid in listed]
     }
+    namespace, name, version = claim.key.namespace, claim.key.name, claim.resource_version
+    operations: list[Operation] = []
     if allocation is not None:
         status["allocation"] = allocation_object(allocation, now_ns)
-    return Patch(
-        RESOURCE_CLAIMS,
-        key.namespace,
-        key.name,
-        {"status": status},
-        subresource="status",
-        resource_version=claim.resource_version,
-        uid=claim.uid,
+        if names.CLAIM_FINALIZER not in claim.finalizers:
+            finalizers = [*claim.finalizers, names.CLAIM_FINALIZER]
+            protect: Obj = {"metadata": {"finalizers": finalizers}}
+            operations.append(
+                Patch(
+                    RESOURCE_CLAIMS,
+                    namespace,
+                    name,
+                    protect,
+                    resource_version=version,
+                    uid=claim.uid,
+                )
+            )
+            version = ""
+    operations.append(
+        Patch(
+            RESOURCE_CLAIMS,
+            namespace,
+            name,
+            {"status": status},
+            subresource="status",
+            resource_version=version,
+            uid=claim.uid,
+        )
     )
+    return operations
 
 
 def allocation_object(allocation: Allocation, now_ns: int) -> Obj:

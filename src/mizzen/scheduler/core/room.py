@@ -48,6 +48,7 @@ class Room:
         self.gang_cores: Counter[tuple[Key, tuple[str, str, int]]] = Counter()
         self.cores: Counter[tuple[str, str, int]] = Counter()
         self.leaving: list[PodSpecView] = []  # terminating pods and this plan's victims
+        self.arrived: list[PodSpecView] = []  # placed or promised a place by this plan
         self.version = 0
         self._charged: dict[str, tuple[str, Amounts]] = {}  # pod uid -> node and what it took
         self._undo: list[Callable[[], None]] = []
@@ -112,6 +113,12 @@ class Room:
         self.release_idle()
 
     # -- questions ----------------------------------------------------------------------------
+
+    def occupants(self) -> list[PodSpecView]:
+        """Who is going to be there once this plan is carried out."""
+        gone = {pod.uid for pod in self.leaving}
+        stay = [p for p in self.snapshot.pods.values() if p.stays and p.uid not in gone]
+        return stay + self.arrived
 
     def holds_core(self, pod: PodSpecView) -> bool:
         """It has CPU devices of its own, so that its CPU request is not charged to shared cores."""

@@ -199,6 +199,7 @@ class Claim:
     reserved_for: tuple[Consumer, ...]
     owner_uid: str = ""
     is_terminating: bool = False
+    finalizers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,10 @@ def queue(pods: Iterable[PodSpecView]) -> Queue:
 def units(snapshot: Snapshot, pending: Queue) -> list[Unit]:
     """The queue's units, each at the place of its most important pod."""
     members: dict[Key, list[PodSpecView]] = {}
+    staying: dict[Key, list[PodSpecView]] = {}
+    for pod in snapshot.pods.values():
+        if pod.gang is not None and pod.stays:
+            staying.setdefault(pod.gang, []).append(pod)
     for pod in pending.pods:
         if _gang_of(snapshot, pod):
             assert pod.gang is not None
@@ -58,18 +62,14 @@ def units(snapshot: Snapshot, pending: Queue) -> list[Unit]:
         if not _gang_of(snapshot, pod):
             result.append(Unit(f'Pod "{pod.key}"', (pod,), needed=1, ready=1))
         elif pod.gang in members:
-            result.append(_gang_unit(snapshot, pod.gang, members.pop(pod.gang)))
+            running = staying.get(pod.gang, [])
+            result.append(_gang_unit(snapshot, pod.gang, members.pop(pod.gang), running))
     return result
 
 
-def surplus_first(snapshot: Snapshot, gang: Key) -> tuple[list[PodSpecView], int]:
-    """A gang's staying members, those that may leave first in front, and how many may.
-
-    Highest rank first, so that the ranks left behind stay contiguous from 0.
-    """
-    staying = [p for p in snapshot.pods.values() if p.gang == gang and p.stays]
-    staying.sort(key=_by_rank, reverse=True)
-    return staying, max(0, len(staying) - snapshot.gangs[gang].min_count)
+def by_rank(pod: PodSpecView) -> tuple[int, int, tuple[str, int, str]]:
+    """The order in which a gang's members get places; they give them back in reverse."""
+    return (0 if pod.rank is None else pod.rank, pod.created_ns, _natural(pod))
 
 
 def _gang_of(snapshot: Snapshot, pod: PodSpecView) -> bool:
@@ -80,11 +80,12 @@ def _gang_of(snapshot: Snapshot, pod: PodSpecView) -> bool:
     return group is None or group.min_count > 0
 
 
-def _gang_unit(snapshot: Snapshot, gang: Key, pending: list[PodSpecView]) -> Unit:
-    staying = [p for p in snapshot.pods.values() if p.gang == gang and p.stays]
+def _gang_unit(
+    snapshot: Snapshot, gang: Key, pending: list[PodSpecView], staying: list[PodSpecView]
+) -> Unit:
     group = snapshot.gangs.get(gang)
     expected = group.min_count if group else 1
-    pending.sort(key=_by_rank)
+    pending.sort(key=by_rank)
     return Unit(
         subject=f'gang "{gang}"',
         pods=tuple(pending),
@@ -109,10 +110,6 @@ def _ready(staying: list[PodSpecView], pending: list[PodSpecView]) -> int:
             return count
         rank += 1
     return len(pending)
-
-
-def _by_rank(pod: PodSpecView) -> tuple[int, int, tuple[str, int, str]]:
-    return (0 if pod.rank is None else pod.rank, pod.created_ns, _natural(pod))
 
 
 def _natural(pod: PodSpecView) -> tuple[str, int, str]:

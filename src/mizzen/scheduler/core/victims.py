@@ -13,8 +13,9 @@ from itertools import product
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.attempt import Attempt, Placer
 from mizzen.scheduler.core.fit import static_misfit
-from mizzen.scheduler.core.types import PodSpecView, Snapshot
-from mizzen.scheduler.core.units import surplus_first
+from mizzen.scheduler.core.room import Room
+from mizzen.scheduler.core.types import Gang, PodSpecView
+from mizzen.scheduler.core.units import by_rank
 
 EXHAUSTIVE_MAX = 256  # selections tried one by one, cheapest first; beyond: greedy, then pruned
 NODES_MAX = 100  # nodes on which a single pod's victims are worked out
@@ -28,6 +29,7 @@ class Holder:
     priority: int
     steps: tuple[tuple[PodSpecView, ...], ...]
     surplus: int  # how many of the steps leave it running
+    gang: Key | None = None
 
     def leaving(self, level: int) -> tuple[PodSpecView, ...]:
         return tuple(pod for step in self.steps[:level] for pod in step)
@@ -47,48 +49,47 @@ Levels = tuple[int, ...]  # steps taken of each holder, in the order of the hold
 def find_victims(placer: Placer, pods: Sequence[PodSpecView], below: int) -> Eviction | None:
     """The cheapest victims of priority lower than `below`; None when no set is enough.
 
-    The room is left as it was. Source: oracle tests/oracle/victims.py (exhaustive).
+    Members of the pods' own gang are spared. The room is left as it was. Source: oracle tests/oracle/victims.py (exhaustive).
     """
-    placer_room = placer.room
-    mark = placer_room.mark()
-    placer_room.release_leaving()
-    all_holders = holders(placer_room.snapshot, placer_room.leaving, below)
+    room = placer.room
+    mark = room.mark()
+    room.release_leaving()
+    own = {pod.gang for pod in pods if pod.gang}
+    all_holders = [h for h in holders(room, below) if h.gang not in own]
     best: tuple[tuple[object, ...], Eviction] | None = None
     for only, chosen in _scopes(placer, pods, all_holders):
         found = _search(placer, pods, chosen, only)
         if found is not None and (best is None or found[0] < best[0]):
             best = found
-    placer_room.rollback(mark)
+    room.rollback(mark)
     return best[1] if best else None
 
 
-def holders(snapshot: Snapshot, leaving: Iterable[PodSpecView], below: int) -> list[Holder]:
+def holders(room: Room, below: int) -> list[Holder]:
     """Everything that stays and is less important than `below`, least important first."""
-    gone = {pod.uid for pod in leaving}
     result: list[Holder] = []
-    gangs: set[Key] = set()
-    for pod in snapshot.pods.values():
-        if not pod.stays or pod.uid in gone:
-            continue
-        group = snapshot.gangs.get(pod.gang) if pod.gang else None
+    gangs: dict[Key, list[PodSpecView]] = {}
+    for pod in room.occupants():
+        group = room.snapshot.gangs.get(pod.gang) if pod.gang else None
         if group is None or group.min_count == 0:
             result.append(Holder(pod.key, pod.priority, ((pod,),), surplus=0))
-        elif group.key not in gangs:
-            gangs.add(group.key)
-            result.append(_gang_holder(snapshot, group.key, gone))
+        else:
+            gangs.setdefault(group.key, []).append(pod)
+    result += [_gang_holder(room.snapshot.gangs[key], pods) for key, pods in gangs.items()]
     return sorted(
         (h for h in result if h.priority < below), key=lambda h: (h.priority, _newest_first(h))
     )
 
 
-def _gang_holder(snapshot: Snapshot, gang: Key, gone: set[str]) -> Holder:
-    staying, _ = surplus_first(snapshot, gang)
-    members = [pod for pod in staying if pod.uid not in gone]
-    surplus = max(0, len(members) - snapshot.gangs[gang].min_count)
+def _gang_holder(gang: Gang, members: list[PodSpecView]) -> Holder:
+    """Highest rank first, so that the ranks left behind stay contiguous from 0."""
+    members.sort(key=by_rank, reverse=True)
+    surplus = max(0, len(members) - gang.min_count)
     steps: list[tuple[PodSpecView, ...]] = [(pod,) for pod in members[:surplus]]
     if members[surplus:]:
         steps.append(tuple(members[surplus:]))
-    return Holder(gang, max(pod.priority for pod in members), tuple(steps), surplus)
+    priority = max(pod.priority for pod in members)
+    return Holder(gang.key, priority, tuple(steps), surplus, gang.key)
 
 
 def _newest_first(holder: Holder) -> tuple[int, Key]:

@@ -37,7 +37,6 @@ from mizzen.scheduler.core.types import (
 
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
 _FINISHED = frozenset({"Succeeded", "Failed"})
-_RANK_KEYS = (names.COMPLETION_INDEX, names.JOB_INDEX)
 PriorityClasses = Mapping[str, tuple[int, bool, str]]  # name -> value, globalDefault, policy
 
 
@@ -183,12 +182,11 @@ def _claims(pod: Obj) -> tuple[PodClaim, ...]:
 
 
 def _rank(pod: Obj) -> int | None:
-    """The place in an indexed gang: an index label or annotation, or a TrainJob pod's last number."""
-    labels, annotations = labels_of(pod), annotations_of(pod)
-    for key in _RANK_KEYS:
-        text = labels.get(key) or annotations.get(key) or ""
-        if text.isdecimal():
-            return int(text)
+    """The place in an indexed gang: its completion index, or a TrainJob pod's last number."""
+    index = names.COMPLETION_INDEX
+    text = labels_of(pod).get(index) or annotations_of(pod).get(index) or ""
+    if text.isdecimal():
+        return int(text)
     owner = controller_of(pod)
     last = pod["metadata"]["name"].rpartition("-")[2]
     is_ranked = owner is not None and owner.get("kind") == TRAIN_JOBS.kind and last.isdecimal()
