@@ -21,6 +21,15 @@ def required(path: str, message: str = "") -> Cause:
     )
 
 
+def default_claim_spec(spec: Obj) -> None:
+    """One device where a request does not say how many; in place."""
+    for request in (spec.get("devices") or {}).get("requests") or ():
+        wants = [request.get("exactly") or {}, *(request.get("firstAvailable") or ())]
+        for want in wants:
+            if want.get("allocationMode") == "ExactCount":
+                want.setdefault("count", 1)
+
+
 def check_claim_spec(spec: Obj, path: str) -> list[Cause]:
     """Causes to refuse what a claim asks for."""
     devices = spec.get("devices") or {}

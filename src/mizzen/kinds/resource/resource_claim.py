@@ -14,6 +14,7 @@ from mizzen.kinds.resource.claim_rules import (
     check_claim_spec,
     check_driver,
     check_spec_frozen,
+    default_claim_spec,
     required,
 )
 from mizzen.kinds.resource.devices import (
@@ -108,6 +109,7 @@ KIND = Kind(
             ),
         ),
     ),
+    default=lambda claim: default_claim_spec(claim.get("spec") or {}),
     validate=_validate,
     validate_status=_validate_status,
     subresources=frozenset({"status"}),

@@ -9,7 +9,11 @@ from mizzen.kinds.columns import AGE, NAME
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.meta import OBJECT_META, root
 from mizzen.kinds.names import check_annotations, check_labels
-from mizzen.kinds.resource.claim_rules import check_claim_spec, check_spec_frozen
+from mizzen.kinds.resource.claim_rules import (
+    check_claim_spec,
+    check_spec_frozen,
+    default_claim_spec,
+)
 from mizzen.kinds.resource.devices import CLAIM_SPEC
 from mizzen.kinds.schema import package
 
@@ -39,6 +43,7 @@ KIND = Kind(
             spec=CLAIM_SPEC("What the claim asks for.", required=True),
         )("The claim; cannot change.", required=True),
     ),
+    default=lambda template: default_claim_spec((template.get("spec") or {}).get("spec") or {}),
     validate=_validate,
     columns=(NAME, AGE),
 )

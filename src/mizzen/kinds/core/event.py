@@ -1,0 +1,120 @@
+"""Event: something that happened to an object.
+
+core/v1, with the fields that events.k8s.io/v1 added (eventTime, series, action, ...).
+"""
+
+from __future__ import annotations
+
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj
+from mizzen.base.resources import EVENTS
+from mizzen.kinds.columns import NAME, UNKNOWN, of, since
+from mizzen.kinds.core.references import OBJECT_REFERENCE
+from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.meta import root
+from mizzen.kinds.schema import INT32, MICRO_TIME, STR, TIME, package
+
+v1 = package("io.k8s.api.core.v1")
+
+
+def _default(event: Obj) -> None:
+    """The reporter in both places, so that either kind of client finds it."""
+    source = event.get("source") or {}
+    if not event.get("reportingComponent") and source.get("component"):
+        event["reportingComponent"] = source["component"]
+        event.setdefault("reportingInstance", source.get("host") or "")
+
+
+def _validate(new: Obj, old: Obj | None) -> list[Cause]:
+    namespace = new["metadata"].get("namespace") or ""
+    about = new["involvedObject"].get("namespace") or ""
+    if (about or "default") != namespace and namespace:
+        message = f'Invalid value: "{about}": does not match event.namespace'
+        return [Cause("involvedObject.namespace", message)]
+    return []
+
+
+def _last_seen(event: Obj, now_ns: int) -> str:
+    series = event.get("series") or {}
+    last = event.get("lastTimestamp") or event.get("eventTime")
+    return since(series.get("lastObservedTime") or last, now_ns)
+
+
+def _first_seen(event: Obj, now_ns: int) -> str:
+    return since(event.get("firstTimestamp") or event.get("eventTime"), now_ns)
+
+
+def _object(event: Obj, now_ns: int) -> str:
+    about = event.get("involvedObject") or {}
+    return f"{str(about.get('kind') or '').lower()}/{about.get('name') or ''}"
+
+
+def _count(event: Obj, now_ns: int) -> int:
+    return int((event.get("series") or {}).get("count") or event.get("count") or 1)
+
+
+def _source(event: Obj, now_ns: int) -> str:
+    source = event.get("source") or {}
+    component = source.get("component") or event.get("reportingComponent") or UNKNOWN
+    return f"{component}, {source['host']}" if source.get("host") else component
+
+
+KIND = Kind(
+    resource=EVENTS,
+    short_names=("ev",),
+    generation=False,
+    schema=root(
+        EVENTS,
+        "Something that happened to an object.",
+        "io.k8s.api.core.v1.Event",
+        involvedObject=OBJECT_REFERENCE("What it happened to.", required=True),
+        reason=STR("CamelCase word for programs."),
+        message=STR("Sentence for people."),
+        type=STR("Normal or Warning."),
+        source=v1(
+            "EventSource", "Who says so.", component=STR("The component."), host=STR("Its node.")
+        )("Who says so.", default={}),
+        firstTimestamp=TIME("When it happened first."),
+        lastTimestamp=TIME("When it happened last."),
+        count=INT32("How often."),
+        eventTime=MICRO_TIME("When it happened first."),
+        series=v1(
+            "EventSeries",
+            "How it goes on.",
+            count=INT32("How often."),
+            lastObservedTime=MICRO_TIME("When it happened last."),
+        ),
+        action=STR("What was done, or failed."),
+        related=OBJECT_REFERENCE("Another object it is about."),
+        reportingComponent=STR("Who says so.", default=""),
+        reportingInstance=STR("Which instance says so.", default=""),
+    ),
+    default=_default,
+    validate=_validate,
+    selectable_fields=(
+        "involvedObject.kind",
+        "involvedObject.namespace",
+        "involvedObject.name",
+        "involvedObject.uid",
+        "involvedObject.apiVersion",
+        "involvedObject.resourceVersion",
+        "involvedObject.fieldPath",
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
+    ),
+    field_aliases={"source": "source.component"},
+    columns=(
+        Column("Last Seen", _last_seen),
+        Column("Type", of("type")),
+        Column("Reason", of("reason")),
+        Column("Object", _object),
+        Column("Subobject", of("involvedObject.fieldPath"), priority=1),
+        Column("Source", _source, priority=1),
+        Column("Message", lambda e, now: str(e.get("message") or "").strip()),
+        Column("First Seen", _first_seen, priority=1),
+        Column("Count", _count, type="integer", priority=1),
+        Column("Name", NAME.cell, format="name", priority=1),
+    ),
+)

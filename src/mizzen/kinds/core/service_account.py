@@ -1,0 +1,25 @@
+"""ServiceAccount: an identity for pods."""
+
+from __future__ import annotations
+
+from mizzen.base.resources import SERVICE_ACCOUNTS
+from mizzen.kinds.columns import AGE, NAME, keys
+from mizzen.kinds.core.references import LOCAL_OBJECT_REFERENCE, OBJECT_REFERENCE
+from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.meta import root
+from mizzen.kinds.schema import BOOL, array
+
+KIND = Kind(
+    resource=SERVICE_ACCOUNTS,
+    short_names=("sa",),
+    generation=False,
+    schema=root(
+        SERVICE_ACCOUNTS,
+        "An identity for pods.",
+        "io.k8s.api.core.v1.ServiceAccount",
+        secrets=array(OBJECT_REFERENCE, key="name")("Secrets its pods may use."),
+        imagePullSecrets=array(LOCAL_OBJECT_REFERENCE)("Credentials for images."),
+        automountServiceAccountToken=BOOL("Whether pods get a token mounted."),
+    ),
+    columns=(NAME, Column("Secrets", keys("secrets"), type="integer"), AGE),
+)
