@@ -53,6 +53,11 @@ def running_instance(home: Home) -> InstanceState | None:
     return state if state.process.alive else None
 
 
+def ended_uncleanly(home: Home) -> bool:
+    """Whether the last supervisor left without stopping its instance (it was killed)."""
+    return (home.run / "supervisor.json").exists() and running_instance(home) is None
+
+
 def take_lock(home: Home) -> int | None:
     """The instance's lock as a file descriptor that children may inherit; None if it is held.
 
