@@ -1,0 +1,60 @@
+"""Pods that nobody else would remove: on vanished nodes, never started, or too many finished.
+
+Source: kube-controller-manager `pkg/controller/podgc`.
+"""
+
+from __future__ import annotations
+
+from mizzen.base.objects import Key, Obj, is_terminating, key_of, name_of, namespace_of, uid_of
+from mizzen.base.operations import Delete
+from mizzen.base.resources import NODES, PODS
+from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.controllers.core.pods import is_finished
+from mizzen.controllers.core.view import View
+
+FINISHED_MAX = 1000  # upstream's 12500 is for clusters; one machine needs fewer to look back on
+NODE_LAG_S = 5.0
+
+
+def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
+    """Removes the pod named by `key` if nothing else ever will."""
+    pod = view.get(PODS, key)
+    if pod is None:
+        return []
+    node = str(pod["spec"].get("nodeName") or "")
+    if not node:
+        return [_remove(pod)] if is_terminating(pod) else []
+    if view.get(NODES, Key("", node)) is None:
+        if not view.is_gone(NODES, "", named_by=pod):
+            return [RequeueAfter(NODE_LAG_S)]
+        text = f'its node "{node}" no longer exists'
+        return [_remove(pod), EmitEvent(pod, "Warning", "NodeGone", text)]
+    return _trim_finished(view, pod)
+
+
+def _trim_finished(view: View, pod: Obj) -> list[Action]:
+    """Beyond the bound, the oldest finished pods go."""
+    pods = view.all(PODS)
+    if not is_finished(pod) or len(pods) <= FINISHED_MAX:
+        return []
+    finished = [
+        other for other in pods.values() if is_finished(other) and not is_terminating(other)
+    ]
+    finished.sort(key=lambda other: str(other["metadata"].get("creationTimestamp") or ""))
+    return [_remove(other) for other in finished[: max(0, len(finished) - FINISHED_MAX)]]
+
+
+def _remove(pod: Obj) -> Delete:
+    return Delete(PODS, namespace_of(pod), name_of(pod), grace_period_s=0, uid=uid_of(pod))
+
+
+def _pods_on(view: View, node: Obj) -> list[Key]:
+    name = name_of(node)
+    if view.get(NODES, Key("", name)) is not None:
+        return []
+    return [key_of(pod) for pod in view.all(PODS).values() if pod["spec"].get("nodeName") == name]
+
+
+CONTROLLER = Controller(
+    name="pod-gc", resource=PODS, reconcile=reconcile, watches=(Watch(NODES, _pods_on),)
+)
