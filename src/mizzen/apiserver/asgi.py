@@ -65,21 +65,20 @@ class Bridge:
     async def _stream(self, stream: Stream, receive: Receive, send: Send) -> None:
         """Sends chunks until they end, the client leaves or the server stops."""
         await send(_start(stream.status, stream.content_type, stream.headers))
-        ends = [
-            asyncio.ensure_future(_pump(stream, send)),
-            asyncio.ensure_future(_gone(receive)),
-            asyncio.ensure_future(self._server.closing.wait()),
-        ]
+        pump = asyncio.ensure_future(_pump(stream, send))
+        gone = asyncio.ensure_future(_gone(receive))
+        closing = asyncio.ensure_future(self._server.closing.wait())
+        ends: tuple[asyncio.Future[Any], ...] = (pump, gone, closing)
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            left = ends[1].done()
+            has_left = gone.done()
         finally:
             for task in ends:
                 task.cancel()
-            outcomes = await asyncio.gather(*ends, return_exceptions=True)
-        if isinstance(outcomes[0], Exception):
-            _log.error("a stream broke", exc_info=outcomes[0])
-        if not left:
+            await asyncio.wait(ends)
+        if not pump.cancelled() and pump.exception() is not None:
+            _log.error("a stream broke", exc_info=pump.exception())
+        if not has_left:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

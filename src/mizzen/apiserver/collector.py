@@ -1,13 +1,231 @@
-"""Carries out what core/garbage.py decides: dependents, orphans, contents of namespaces."""
+"""Carries out what `core/garbage.py` decides, and empties namespaces that are being deleted.
+
+Driven by events alone: when nothing is deleted it does nothing.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+
+from mizzen.apiserver import operations
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import garbage, stamping
+from mizzen.apiserver.core.authorize import COLLECTOR
+from mizzen.apiserver.core.garbage import Collect, OwnerState
+from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.server import Server
+from mizzen.base.errors import ApiError
+from mizzen.base.objects import Obj, is_terminating
+from mizzen.store.store import Event, ObjectKey, Stored
+
+_RETRY_S = 1.0
+_GROUP = 128  # objects dealt with between two waits for the disk
+_OWNED = b'"ownerReferences"'
+_DELETED = b'"deletionTimestamp"'
+_NAMESPACES = "namespaces"
+_log = logging.getLogger(__name__)
 
 
 class Collector:
+    """Knows who depends on whom, by the owner's UID."""
+
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._store = server.store
+        self._dependents: dict[str, set[ObjectKey]] = {}
+        self._owners: dict[ObjectKey, tuple[str, ...]] = {}  # what `_dependents` holds of each
+        self._terminating: set[str] = set()  # namespaces being deleted
+        self._dirty: dict[ObjectKey, None] = {}  # to look at, in order
 
     async def run(self) -> None:
-        await self._server.closing.wait()
+        """Runs until cancelled."""
+        subscription = self._store.watch("", since=self._store.revision)
+        for resource in self._store.resources():
+            for stored in self._store.list(resource).items:
+                self._learn(stored, deleted=False)
+        try:
+            while True:
+                await self._settle()
+                for event in await subscription.next_batch():
+                    self._notice(event)
+        finally:
+            subscription.close()
+
+    def _notice(self, event: Event) -> None:
+        deleted = event.type == "DELETED"
+        if deleted:
+            uid = event.object()["metadata"]["uid"]
+            self._dirty.update(dict.fromkeys(self._dependents.get(uid, ())))
+            # Its owners may have waited for it.
+            owners = self._owners.get(event.key, ())
+            for owner in owners:
+                self._mark_owner(event.object(), owner)
+            namespace = event.key.namespace
+            if namespace in self._terminating:
+                self._dirty[ObjectKey(_NAMESPACES, "", namespace)] = None
+        self._learn(event.stored, deleted=deleted)
+
+    def _learn(self, stored: Stored, *, deleted: bool) -> None:
+        """Updates the index; marks what has owners or is being deleted as dirty."""
+        key, data = stored.key, stored.data
+        is_owned, is_marked = _OWNED in data, _DELETED in data
+        if not (is_owned or is_marked or key in self._owners or key.name in self._terminating):
+            return
+        obj = stored.object()
+        owners = () if deleted else tuple(o["uid"] for o in garbage.owners_of(obj))
+        known = self._owners.pop(key, ())
+        for uid in known:
+            if uid not in owners:
+                self._forget(uid, key)
+        if owners:
+            self._owners[key] = owners
+        for uid in owners:
+            self._dependents.setdefault(uid, set()).add(key)
+        if key.resource == _NAMESPACES:
+            if not deleted and is_terminating(obj):
+                self._terminating.add(key.name)
+            else:
+                self._terminating.discard(key.name)
+        if deleted:
+            return
+        if owners != known or is_terminating(obj):
+            self._dirty[key] = None
+        # References that were dropped may have been what an owner waited for.
+        for uid in set(known) - set(owners):
+            self._dirty.update(dict.fromkeys(self._dependents.get(uid, ())))
+        if is_terminating(obj) and obj["metadata"].get("finalizers"):
+            uid = obj["metadata"]["uid"]
+            self._dirty.update(dict.fromkeys(self._dependents.get(uid, ())))
+
+    def _forget(self, uid: str, key: ObjectKey) -> None:
+        keys = self._dependents.get(uid)
+        if keys is not None:
+            keys.discard(key)
+            if not keys:
+                del self._dependents[uid]
+
+    def _mark_owner(self, obj: Obj, uid: str) -> None:
+        for reference in garbage.owners_of(obj):
+            if reference["uid"] == uid:
+                key = self._owner_key(obj, reference)
+                if key is not None:
+                    self._dirty[key] = None
+
+    async def _settle(self) -> None:
+        """Looks at everything dirty; what the disk has no room for is tried again later."""
+        while self._dirty:
+            keys = list(self._dirty)[:_GROUP]
+            for key in keys:
+                del self._dirty[key]
+            waiting: list[asyncio.Future[list[Stored]]] = []
+            for key in keys:
+                draft = self._server.draft(COLLECTOR)
+                try:
+                    self._look(draft, key)
+                    done = draft.commit()
+                except ApiError as error:
+                    _log.warning("cannot collect %s: %s", "/".join(key), error)
+                    continue
+                if done is not None:
+                    waiting.append(done)
+            results = await asyncio.gather(*waiting, return_exceptions=True)
+            failed = [result for result in results if isinstance(result, BaseException)]
+            if failed:
+                _log.warning("garbage stays for now: %s", failed[0])
+                self._dirty.update(dict.fromkeys(keys))
+                await asyncio.sleep(_RETRY_S)
+
+    def _look(self, draft: Draft, key: ObjectKey) -> None:
+        """Decides about one object and writes the decision into the draft."""
+        served = self._server.catalog.by_key(key.resource)
+        obj = draft.read_key(key)
+        if served is None or obj is None:
+            return
+        states: dict[str, OwnerState] = {
+            owner["uid"]: self._state(draft, obj, owner) for owner in garbage.owners_of(obj)
+        }
+        decision = garbage.fate(obj, states)
+        if isinstance(decision, Collect):
+            options = DeleteOptions(propagation=decision.propagation)
+            operations.delete(draft, served, key.namespace, key.name, options)
+            return
+        if decision is not None:
+            draft.put(key, garbage.without_owners(obj, decision.uids), "update")
+            return
+        if is_terminating(obj):
+            self._finish_owner(draft, served, key, obj)
+            if key.resource == _NAMESPACES:
+                self._empty_namespace(draft, key, obj)
+
+    def _finish_owner(self, draft: Draft, served: Served, key: ObjectKey, obj: Obj) -> None:
+        uid = obj["metadata"]["uid"]
+        keys = self._dependents.get(uid, set())
+        dependents = [found for each in keys if (found := draft.read_key(each)) is not None]
+        if garbage.wants_orphans(obj):
+            for dependent in dependents:
+                orphan = garbage.without_owners(dependent, (uid,))
+                place = self._place(orphan)
+                if place is not None:
+                    draft.put(place, orphan, "update")
+            dependents = []
+        release = garbage.next_for_owner(obj, dependents)
+        if release is None:
+            return
+        new = garbage.without_finalizer(obj, release.finalizer)
+        if stamping.may_go(served.resource, new):
+            draft.remove(key, new)
+        else:
+            draft.put(key, new, "update")
+
+    def _empty_namespace(self, draft: Draft, key: ObjectKey, namespace: Obj) -> None:
+        """Deletes what is in it; once nothing is, takes the finalizer off, which removes it."""
+        left = 0
+        for served in list(self._server.catalog.all()):
+            if not served.resource.namespaced:
+                continue
+            for stored in self._store.list(served.key, key.name).items:
+                obj = draft.read_key(stored.key)
+                if obj is None:
+                    continue
+                left += 1
+                if not is_terminating(obj):
+                    operations.delete(draft, served, key.name, stored.key.name, DeleteOptions())
+                    left -= not draft.exists(stored.key)
+        if left:
+            return
+        spec = dict(namespace.get("spec") or {})
+        spec["finalizers"] = [f for f in spec.get("finalizers") or () if f != "kubernetes"]
+        new = {**namespace, "spec": spec, "metadata": dict(namespace["metadata"])}
+        served_namespace = self._server.catalog.by_key(_NAMESPACES)
+        assert served_namespace is not None, "namespaces are built in"
+        if stamping.may_go(served_namespace.resource, new):
+            draft.remove(key, new)
+        elif new != namespace:
+            draft.put(key, new, "update")
+
+    def _state(self, draft: Draft, obj: Obj, reference: Obj) -> OwnerState:
+        key = self._owner_key(obj, reference)
+        if key is None:
+            return "unknown"
+        owner = draft.read_key(key)
+        if owner is None or owner["metadata"]["uid"] != reference["uid"]:
+            return "gone"
+        return "waiting" if garbage.is_waiting(owner) else "alive"
+
+    def _owner_key(self, obj: Obj, reference: Obj) -> ObjectKey | None:
+        """Where the owner is: in the dependent's namespace, or cluster-scoped."""
+        served = self._server.catalog.by_kind(reference["apiVersion"], reference["kind"])
+        if served is None:
+            return None
+        namespace = obj["metadata"].get("namespace") or "" if served.resource.namespaced else ""
+        return ObjectKey(served.key, namespace, reference["name"])
+
+    def _place(self, obj: Obj) -> ObjectKey | None:
+        served = self._server.catalog.by_kind(obj["apiVersion"], obj["kind"])
+        if served is None:
+            return None
+        return ObjectKey(
+            served.key, obj["metadata"].get("namespace") or "", obj["metadata"]["name"]
+        )

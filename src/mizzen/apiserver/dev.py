@@ -19,9 +19,7 @@ async def main(a):
 
     tokens = {t: i for i, t in json.loads(home.tokens.read_text()).items()}
     store = LocalStore(home.store)
-    cfg = ApiServerConfig(
-        "127.0.0.1", a.port, p.cert_file, p.key_file, tokens, home.node / "pods"
-    )
+    cfg = ApiServerConfig("127.0.0.1", a.port, p.cert_file, p.key_file, tokens, home.node / "pods")
     await serve(cfg, store, clock, lambda: print("ready", flush=True))
 
 

@@ -33,11 +33,13 @@ class Discovery:
         self._catalog = catalog
         self._generation = -1
         self._cache: dict[str, Response] = {}
+        self._openapi_cache: dict[str, bytes] = {}
 
     def answer(self, path: str, request: Request) -> Response:
         """GET of /api, /apis, a group, a group-version, /openapi/v3 or a document below it."""
         if self._generation != self._catalog.generation:
             self._cache.clear()
+            self._openapi_cache.clear()
             self._generation = self._catalog.generation
         version = discovery_version(request.accept) if path in ("/api", "/apis") else ""
         key = f"{path} {version}"
@@ -65,7 +67,7 @@ class Discovery:
             return answer(200, {"kind": "APIGroup", "apiVersion": "v1", **self._group(parts[1])})
         group, found = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[-1])
         served = self._served(group, found)
-        if not served:
+        if found not in self._versions(group):
             raise unserved()
         return answer(200, _resource_list(group, found, served))
 
@@ -76,6 +78,8 @@ class Discovery:
 
     def _versions(self, group: str) -> list[str]:
         found = {s.resource.version for s in self._catalog.all() if s.resource.group == group}
+        if group == PLANS.group:
+            found.add(PLANS.version)
         # Stable versions first: v1, v2, then v1beta1, then v1alpha1.
         return sorted(found, key=lambda v: ("alpha" in v, "beta" in v, v))
 
@@ -145,12 +149,17 @@ class Discovery:
         ]
 
     def _document(self, place: str) -> bytes:
-        parts = place.split("/")
-        group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
+        made = self._openapi_cache.get(place)
+        if made is not None:
+            return made
+        # Loaded when first asked for: most processes' lives pass without it.
         from mizzen.kinds import openapi
 
+        parts = place.split("/")
+        group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
         kinds = [served.kind for served in self._served(group, version)]
-        return orjson.dumps(openapi.document(group, version, kinds))
+        made = self._openapi_cache[place] = orjson.dumps(openapi.document(group, version, kinds))
+        return made
 
     def _hash(self, place: str) -> str:
         return _digest(self._document(place))
@@ -224,9 +233,17 @@ def _resource_list(group: str, version: str, served: Iterable[Served]) -> Obj:
             if below_version:
                 below["group"], below["version"] = below_group, below_version
             resources.append(below)
+    if (group, version) == (PLANS.group, PLANS.version):
+        resources.append(_plan_entry())
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
         "groupVersion": f"{group}/{version}" if group else version,
         "resources": resources,
     }
+
+
+def _plan_entry() -> Obj:
+    """Plans are carried out and not stored, so they are no kind of the catalog."""
+    return {"name": PLANS.plural, "singularName": "plan", "namespaced": False,
+            "kind": PLANS.kind, "verbs": ["create"]}  # fmt: skip

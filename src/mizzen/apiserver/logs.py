@@ -16,12 +16,13 @@ from typing import Any
 
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals, routing
+from mizzen.apiserver.core.bodies import part
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import TEXT, Request, Stream
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.errors import BadRequest
-from mizzen.base.objects import Obj
+from mizzen.base.objects import Obj, annotations_of
 from mizzen.store.store import ObjectKey
 
 _FOLLOW_S = 0.2  # between looks at a file that is followed
@@ -68,10 +69,8 @@ def _container(pod: Obj, asked: str) -> str:
     if not asked:
         if len(names) == 1:
             return names[0]
-        default = (pod["metadata"].get("annotations") or {}).get(
-            "kubectl.kubernetes.io/default-container"
-        )
-        if default in names:
+        default = annotations_of(pod).get("kubectl.kubernetes.io/default-container")
+        if default is not None and default in names:
             return default
         raise BadRequest(
             f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
@@ -202,7 +201,7 @@ class _Reader:
         pod = stored.object()
         if pod["metadata"]["uid"] != self._uid:
             return True
-        if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        if part(pod, "status").get("phase") in ("Succeeded", "Failed"):
             return True
         newest = _files(self._folder, previous=False)
         return bool(newest) and newest[-1] != self._files[-1]

@@ -12,11 +12,11 @@ from typing import Any
 
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import admission, refusals, stamping
+from mizzen.apiserver.core.bodies import text
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, invalid
-from mizzen.base.names import CAUSE  # noqa: F401
 from mizzen.base.objects import Obj, with_condition
 from mizzen.base.resources import PODS, PRIORITY_CLASSES
 from mizzen.kinds import strict
@@ -45,12 +45,11 @@ def create(
     obj = stamping.check_envelope(body, resource)
     stamping.place(obj, resource, namespace)
     _name(draft, served, obj, namespace)
-    new = _decode(draft, served, obj, strictness)
-    decoded, new = new, new.object
-    metadata = new.get("metadata")
-    if not isinstance(metadata, dict) or decoded.causes:
-        raise invalid(resource.kind, resource.group, _text(obj, "name"), decoded.causes)
-    name = _text(new, "name")
+    decoded = _decode(draft, served, obj, strictness)
+    if decoded.causes:
+        raise invalid(resource.kind, resource.group, text(obj["metadata"], "name"), decoded.causes)
+    new = decoded.object
+    name = text(new["metadata"], "name")
     stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
     kind.prepare_create(new)
     kind.default(new)
@@ -274,8 +273,3 @@ def _set_priority(draft: Draft, pod: Obj) -> None:
         lambda name: draft.read_key(ObjectKey(_PRIORITY_CLASSES, "", name)),
         lambda: draft.all(_PRIORITY_CLASSES),
     )
-
-
-def _text(obj: Obj, field: str) -> str:
-    metadata = obj.get("metadata")
-    return str(metadata.get(field) or "") if isinstance(metadata, dict) else ""

@@ -11,6 +11,7 @@ from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.authorize import is_allowed
+from mizzen.apiserver.core.bodies import as_list, as_object, grace_seconds, part, text
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response
@@ -39,12 +40,13 @@ async def commit(server: Server, request: Request) -> Response:
             results.append(_carry_out(server, draft, entry))
         except ApiError as error:
             raise _at(error, index) from error
+    revision = server.store.revision
     if not is_dry_run(request.params):
         done = draft.commit(plan_id)
         if done is not None:
-            await done
+            revision = (await done)[-1].revision
     status = {
-        "revision": str(server.store.revision),
+        "revision": revision,
         "results": [draft.latest(obj) for obj in results],
     }
     answer_body: Obj = {
@@ -59,23 +61,23 @@ async def commit(server: Server, request: Request) -> Response:
 
 def _parse(body: Any) -> tuple[list[Obj], str]:
     """The operations and the plan's own name. Errors: BadRequest."""
-    if not isinstance(body, dict) or body.get("kind") != PLANS.kind:
+    plan = as_object(body, "the body must be a Plan of mizzen.dev/v1alpha1")
+    if plan.get("kind") != PLANS.kind:
         raise BadRequest("the body must be a Plan of mizzen.dev/v1alpha1")
-    spec = body.get("spec")
-    entries: Any = spec.get("operations") if isinstance(spec, dict) else None
-    if not isinstance(entries, list) or not entries:
-        raise BadRequest("spec.operations: Required value: a plan needs at least one operation")
+    missing = "spec.operations: Required value: a plan needs at least one operation"
+    entries = as_list(part(plan, "spec").get("operations"), missing)
+    if not entries:
+        raise BadRequest(missing)
     if len(entries) > OPERATIONS_MAX:
         raise BadRequest(
             f"spec.operations: {len(entries)} operations are more than the {OPERATIONS_MAX} "
             "that one plan may have; split the plan"
         )
-    for index, entry in enumerate(entries):
-        if not isinstance(entry, dict):
-            raise BadRequest(f"spec.operations[{index}]: an operation must be an object")
-    metadata: Any = body.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    return entries, str(name or "")
+    operations = [
+        as_object(entry, f"spec.operations[{index}]: an operation must be an object")
+        for index, entry in enumerate(entries)
+    ]
+    return operations, text(part(plan, "metadata"), "name")
 
 
 def _carry_out(server: Server, draft: Draft, entry: Obj) -> Obj:
@@ -86,14 +88,10 @@ def _carry_out(server: Server, draft: Draft, entry: Obj) -> Obj:
 
 
 def _create(server: Server, draft: Draft, entry: Obj) -> Obj:
-    body = entry.get("object")
-    if not isinstance(body, dict):
-        raise BadRequest("object: Required value: what to create")
-    obj: Obj = body
+    obj = as_object(entry.get("object"), "object: Required value: what to create")
     served = _served(server, entry, str(obj.get("apiVersion") or ""))
     _authorize(draft, "create", served)
-    metadata = obj.get("metadata")
-    namespace = str(metadata.get("namespace") or "") if isinstance(metadata, dict) else ""
+    namespace = text(part(obj, "metadata"), "namespace")
     return operations.create(draft, served, namespace, obj)
 
 
@@ -104,17 +102,14 @@ def _patch(server: Server, draft: Draft, entry: Obj) -> Obj:
         raise BadRequest(f"subresource {subresource!r} cannot be patched in a plan: use status")
     if subresource and subresource not in served.kind.subresources:
         raise refusals.unserved()
-    change = entry.get("patch")
-    if not isinstance(change, dict):
-        raise BadRequest("patch: Required value: a merge patch")
+    change = as_object(entry.get("patch"), "patch: Required value: a merge patch")
     _authorize(draft, "patch", served, subresource)
-    part: Obj = change
     return operations.patch(
         draft,
         served,
         str(entry.get("namespace") or ""),
         str(entry.get("name") or ""),
-        lambda obj: merge_patch(obj, part),
+        lambda obj: merge_patch(obj, change),
         subresource=subresource,
         uid=str(entry.get("uid") or ""),
         resource_version=str(entry.get("resourceVersion") or ""),
@@ -140,11 +135,10 @@ def _bind(server: Server, draft: Draft, entry: Obj) -> Obj:
 def _delete(server: Server, draft: Draft, entry: Obj) -> Obj:
     served = _served(server, entry, str(entry.get("apiVersion") or ""))
     _authorize(draft, "delete", served)
-    grace_s = entry.get("gracePeriodSeconds")
-    if grace_s is not None and (not isinstance(grace_s, int) or grace_s < 0):
-        raise BadRequest(f"gracePeriodSeconds: Invalid value: {grace_s}: must be 0 or more")
     options = DeleteOptions(
-        grace_s, str(entry.get("uid") or ""), str(entry.get("resourceVersion") or "")
+        grace_seconds(entry.get("gracePeriodSeconds")),
+        str(entry.get("uid") or ""),
+        str(entry.get("resourceVersion") or ""),
     )
     obj, _ = operations.delete(
         draft, served, str(entry.get("namespace") or ""), str(entry.get("name") or ""), options

@@ -8,11 +8,12 @@ from typing import Any
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
+from mizzen.apiserver.core.bodies import as_object, part, text
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Response, answer
 from mizzen.apiserver.server import Server
-from mizzen.base.errors import BadRequest, Cause, invalid
+from mizzen.base.errors import Cause, invalid
 from mizzen.base.objects import Obj
 from mizzen.kinds.metadata import get
 from mizzen.kinds.patches import merge_patch
@@ -45,27 +46,25 @@ def update(draft: Draft, served: Served, target: Target, change: Callable[[Obj],
         raise refusals.not_found(served.resource, target.name)
     if paths is None:
         raise refusals.unserved()
-    wanted = change(read(served, old))
-    if not isinstance(wanted, dict):
-        raise BadRequest("the body must be a Scale object")
+    wanted = as_object(change(read(served, old)), "the body must be a Scale object")
     replicas = get(wanted, "spec.replicas")
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
         cause = Cause(
             "spec.replicas", f"Invalid value: {replicas}: must be an integer of at least 0"
         )
         raise invalid("Scale", "autoscaling", target.name, [cause])
-    part: Any = replicas
+    nested: Any = replicas
     for name in reversed(paths.spec_replicas.split(".")):
-        part = {name: part}
-    metadata = get(wanted, "metadata") or {}
+        nested = {name: nested}
+    metadata = part(wanted, "metadata")
     return operations.patch(
         draft,
         served,
         target.namespace,
         target.name,
-        lambda obj: merge_patch(obj, part),
-        uid=str(metadata.get("uid") or ""),
-        resource_version=str(metadata.get("resourceVersion") or ""),
+        lambda obj: merge_patch(obj, nested),
+        uid=text(metadata, "uid"),
+        resource_version=text(metadata, "resourceVersion"),
     )
 
 

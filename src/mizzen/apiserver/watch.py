@@ -51,7 +51,7 @@ class _Watch:
             if chosen is None:
                 return b""
             kind = chosen
-        return self._wrap(kind, self._object(event.stored, event.object))
+        return self.wrap(kind, self._object(event.stored, event.object))
 
     def _transition(self, event: Event) -> str | None:
         """Leaving the selection looks like a deletion, entering it like an addition."""
@@ -71,7 +71,7 @@ class _Watch:
 
     def added(self, stored: Stored) -> bytes:
         """The synthetic ADDED event of an object that is there already."""
-        return self._wrap("ADDED", self._object(stored, stored.object))
+        return self.wrap("ADDED", self._object(stored, stored.object))
 
     def _object(self, stored: Stored, parsed: Callable[[], Obj]) -> bytes:
         if not self.form.shape:
@@ -102,10 +102,10 @@ class _Watch:
                 self.form, self.include, 0,
             )  # fmt: skip
             obj["rows"] = [row]
-        return self._wrap("BOOKMARK", orjson.dumps(obj))
+        return self.wrap("BOOKMARK", orjson.dumps(obj))
 
     @staticmethod
-    def _wrap(kind: str, data: bytes) -> bytes:
+    def wrap(kind: str, data: bytes) -> bytes:
         return b'{"type":"%s","object":%s}\n' % (kind.encode(), data)
 
 
@@ -186,6 +186,6 @@ async def _stream(
         if setup.bookmarks and not subscription.take_nowait():
             yield setup.bookmark(server.store.revision)
     except Expired as error:
-        yield _Watch._wrap("ERROR", orjson.dumps(error.to_status()))
+        yield _Watch.wrap("ERROR", orjson.dumps(error.to_status()))
     finally:
         subscription.close()

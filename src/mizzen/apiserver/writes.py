@@ -10,6 +10,7 @@ import orjson
 from mizzen.apiserver import operations, scale
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import patching, routing
+from mizzen.apiserver.core.bodies import as_object, grace_seconds, part, text
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.core.stamping import DeleteOptions
@@ -69,20 +70,17 @@ async def patch(server: Server, served: Served, target: Target, request: Request
 
 
 async def bind(server: Server, served: Served, target: Target, request: Request) -> Response:
-    body = request.json()
-    if not isinstance(body, dict):
-        raise BadRequest("the body must be a Binding object")
-    binding: Obj = body
-    metadata = binding.get("metadata") or {}
+    binding = as_object(request.json(), "the body must be a Binding object")
+    metadata = part(binding, "metadata")
     draft = server.draft(request.identity)
     operations.bind(
         draft,
         served,
         target.namespace,
-        target.name or str(metadata.get("name") or ""),
-        str((binding.get("target") or {}).get("name") or ""),
-        uid=str(metadata.get("uid") or ""),
-        resource_version=str(metadata.get("resourceVersion") or ""),
+        target.name or text(metadata, "name"),
+        text(part(binding, "target"), "name"),
+        uid=text(metadata, "uid"),
+        resource_version=text(metadata, "resourceVersion"),
     )
     await _commit(draft, is_dry_run(request.params))
     return answer(201, success(code=201))
@@ -159,14 +157,10 @@ def delete_options(request: Request) -> DeleteOptions:
     """From query and body; the body wins. Errors: BadRequest."""
     params = request.params
     body: Any = request.json() if request.body else {}
-    if not isinstance(body, dict):
-        raise BadRequest("the body of a delete must be DeleteOptions")
-    options: Obj = body
-    grace = options.get("gracePeriodSeconds")
-    if grace is None:
-        grace = routing.number(params, "gracePeriodSeconds")
-    if grace is not None and (not isinstance(grace, int) or grace < 0):
-        raise BadRequest(f"gracePeriodSeconds: Invalid value: {grace}: must be 0 or more")
+    options = as_object(body, "the body of a delete must be DeleteOptions")
+    grace_s = grace_seconds(options.get("gracePeriodSeconds"))
+    if grace_s is None:
+        grace_s = routing.number(params, "gracePeriodSeconds")
     policy = options.get("propagationPolicy") or params.get("propagationPolicy") or ""
     if policy not in _POLICIES:
         raise BadRequest(
@@ -175,13 +169,9 @@ def delete_options(request: Request) -> DeleteOptions:
         )
     if options.get("orphanDependents") or routing.is_true(params.get("orphanDependents")):
         policy = policy or "Orphan"
-    preconditions = options.get("preconditions") or {}
-    return DeleteOptions(
-        grace,
-        str(preconditions.get("uid") or ""),
-        str(preconditions.get("resourceVersion") or ""),
-        policy,
-    )
+    preconditions = part(options, "preconditions")
+    uid, revision = text(preconditions, "uid"), text(preconditions, "resourceVersion")
+    return DeleteOptions(grace_s, uid, revision, policy)
 
 
 def success(code: int = 200) -> Obj:

@@ -180,11 +180,9 @@ class Engine:
         # orjson's own buffer is several times the text; the copy has its exact size.
         data = bytes(memoryview(orjson.dumps(write.object)))
         stored = Stored(write.key, self._assigned, data)
-        kind: EventType
+        kind: EventType = "DELETED"
         if isinstance(write, Put):
             kind = "MODIFIED" if before else "ADDED"
-        else:
-            kind = "DELETED"
         transaction.events.append(Event(kind, stored, before))
         transaction.records.append(
             Record(

@@ -24,8 +24,8 @@ class LmdbFile:
         self._env = lmdb.open(
             str(path), map_size=MAP_BYTES, max_dbs=len(tables), readahead=False, mode=0o600
         )
-        self._tables = {name: self._env.open_db(name.encode()) for name in tables}
-        self._tables[""] = None
+        named = {name: self._env.open_db(name.encode()) for name in tables}
+        self._tables = {"": None, **named}
 
     def get(self, table: str, key: bytes) -> bytes | None:
         with self._env.begin(db=self._tables[table]) as transaction:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mizzen.base.errors import BadRequest, UnsupportedMediaType
+from mizzen.apiserver.core.bodies import as_object
+from mizzen.base.errors import UnsupportedMediaType
 from mizzen.base.objects import Obj
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.patches import json_patch, merge_patch, strategic_merge_patch
@@ -21,8 +22,6 @@ def applier(content_type: str, kind: Kind, patch: Any) -> Callable[[Obj], Any]:
     Errors: UnsupportedMediaType, BadRequest (also from the function itself).
     """
     if content_type == JSON_PATCH:
-        if not isinstance(patch, list):
-            raise BadRequest("a JSON patch must be a list of operations")
         return lambda obj: json_patch(obj, patch)
     if content_type not in (MERGE_PATCH, STRATEGIC_PATCH):
         hint = ""
@@ -32,9 +31,7 @@ def applier(content_type: str, kind: Kind, patch: Any) -> Callable[[Obj], Any]:
             f"the body of the request was in an unknown format ({content_type or 'none given'}): "
             f"accepted media types include: {JSON_PATCH}, {MERGE_PATCH}, {STRATEGIC_PATCH}{hint}"
         )
-    if not isinstance(patch, dict):
-        raise BadRequest("the patch must be an object")
-    change: Obj = patch
+    change = as_object(patch, "the patch must be an object")
     if content_type == MERGE_PATCH:
         return lambda obj: merge_patch(obj, change)
     return lambda obj: strategic_merge_patch(kind.schema, obj, change)

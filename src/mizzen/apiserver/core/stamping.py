@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mizzen.apiserver.core.bodies import as_object, part
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
@@ -25,9 +26,7 @@ def check_envelope(body: Any, resource: Resource) -> Obj:
 
     Errors: BadRequest when it is something else.
     """
-    if not isinstance(body, dict):
-        raise BadRequest(f"the body must be a {resource.kind} object")
-    obj: Obj = body
+    obj = as_object(body, f"the body must be a {resource.kind} object")
     for name, expected in (("apiVersion", resource.api_version), ("kind", resource.kind)):
         found = obj.get(name)
         if found in (None, ""):
@@ -37,8 +36,7 @@ def check_envelope(body: Any, resource: Resource) -> Obj:
             raise BadRequest(
                 f"the {what} in the data ({found}) does not match the expected {what} ({expected})"
             )
-    if not isinstance(obj.setdefault("metadata", {}), dict):
-        raise BadRequest("metadata must be an object")
+    as_object(obj.setdefault("metadata", {}), "metadata must be an object")
     return obj
 
 
@@ -96,13 +94,13 @@ def grace_of(resource: Resource, obj: Obj, options: DeleteOptions) -> int:
     """
     if resource.kind != "Pod" or resource.group:
         return 0
-    if not (obj.get("spec") or {}).get("nodeName"):
+    if not part(obj, "spec").get("nodeName"):
         return 0
-    if (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+    if part(obj, "status").get("phase") in ("Succeeded", "Failed"):
         return 0
     if options.grace_s is not None:
         return max(0, options.grace_s)
-    return (obj.get("spec") or {}).get("terminationGracePeriodSeconds", _POD_GRACE_S)
+    return part(obj, "spec").get("terminationGracePeriodSeconds", _POD_GRACE_S)
 
 
 def mark_deleted(resource: Resource, old: Obj, options: DeleteOptions, now_ns: int) -> Obj:
@@ -139,5 +137,5 @@ def may_go(resource: Resource, obj: Obj) -> bool:
     if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
         return False
     if resource.kind == "Namespace" and not resource.group:
-        return not (obj.get("spec") or {}).get("finalizers")
+        return not part(obj, "spec").get("finalizers")
     return not metadata.get("deletionGracePeriodSeconds")

@@ -1,0 +1,43 @@
+"""Bodies come as anything: these make them what they must be, or refuse."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from mizzen.base.errors import BadRequest
+from mizzen.base.objects import Obj
+
+
+def as_object(value: Any, problem: str) -> Obj:
+    """The value as an object. Errors: BadRequest with this problem."""
+    if not isinstance(value, dict):
+        raise BadRequest(problem)
+    return cast("Obj", value)
+
+
+def as_list(value: Any, problem: str) -> list[Any]:
+    """The value as a list. Errors: BadRequest with this problem."""
+    if not isinstance(value, list):
+        raise BadRequest(problem)
+    return cast("list[Any]", value)
+
+
+def part(obj: Obj, name: str) -> Obj:
+    """An object inside an object; empty when absent or something else."""
+    value = obj.get(name)
+    return cast("Obj", value) if isinstance(value, dict) else {}
+
+
+def text(obj: Obj, name: str) -> str:
+    """A string field; "" when absent or something else."""
+    value = obj.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def grace_seconds(value: Any) -> int | None:
+    """gracePeriodSeconds. Errors: BadRequest."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadRequest(f"gracePeriodSeconds: Invalid value: {value}: must be 0 or more")
+    return value
