@@ -11,16 +11,13 @@ import time
 from pathlib import Path
 
 from mizzen.base.clock import Clock
+from mizzen.base.ring import Recorder, Ring
 from mizzen.base.segment import (
     BUFFERS_OFFSET,
-    INTERVAL,
     RANK_MAGIC,
     RANK_OFFSET_HEARTBEAT,
     RANK_OFFSET_MAGIC,
-    RANK_OFFSET_RING_NEXT,
     RANK_OFFSET_STATE,
-    RING_OFFSET,
-    RING_SLOTS,
     WORD,
     Line,
     RankState,
@@ -29,16 +26,18 @@ from mizzen.base.segment import (
 RECORD_NS = 1_000_000_000  # longest interval
 
 
-class Recorder:
-    """Turns "busy now", "idle now" into intervals; without a file it does nothing."""
+class ServingLedger:
+    """Turns "busy now", "idle now" into intervals; without a file it does nothing.
+
+    The first interval, starting, carries all CPU since the process began.
+    """
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
         self._clock = clock
         self._map = _open(path) if path else None
-        self._view = memoryview(self._map) if self._map else None
         self._line = Line.STARTING
-        self._since = clock.now_ns()
-        self._cpu = 0  # CPU of the process up to `_since`; the interpreter's start counts
+        if self._map is not None:
+            self._recorder = Recorder(Ring(memoryview(self._map)), clock.now_ns(), 0)
         self._state(RankState.STARTING)
 
     def loaded(self) -> None:
@@ -49,8 +48,8 @@ class Recorder:
     def mark(self, busy: bool) -> None:
         """Says what is going on now. Call at every change, and at least once a second."""
         line = Line.SERVING_BUSY if busy else Line.SERVING_IDLE
-        if self._view is not None and (
-            line != self._line or self._clock.now_ns() - self._since >= RECORD_NS
+        if self._map is not None and (
+            line != self._line or self._clock.now_ns() - self._recorder.since_ns >= RECORD_NS
         ):
             self._turn(line)
 
@@ -60,26 +59,16 @@ class Recorder:
         self._state(RankState.LEFT)
 
     def _turn(self, line: int) -> None:
-        if self._view is None:
+        if self._map is None:
             return
-        now, cpu = self._clock.now_ns(), time.process_time_ns()
-        if now > self._since:
-            _append(self._view, self._since, now, max(0, cpu - self._cpu), self._line)
-            self._since, self._cpu = now, cpu
+        now = self._clock.now_ns()
+        self._recorder.end(self._line, now, time.process_time_ns())
         self._line = line
-        WORD.pack_into(self._view, RANK_OFFSET_HEARTBEAT, now)
+        WORD.pack_into(self._map, RANK_OFFSET_HEARTBEAT, now)
 
     def _state(self, state: int) -> None:
-        if self._view is not None:
-            WORD.pack_into(self._view, RANK_OFFSET_STATE, state)
-
-
-def _append(view: memoryview, start: int, end: int, cpu: int, line: int) -> None:
-    """Slot first, then the count: a reader never sees a slot that is not whole."""
-    (written,) = WORD.unpack_from(view, RANK_OFFSET_RING_NEXT)
-    slot = RING_OFFSET + (written % RING_SLOTS) * INTERVAL.size
-    INTERVAL.pack_into(view, slot, start, end, cpu, line)
-    WORD.pack_into(view, RANK_OFFSET_RING_NEXT, written + 1)
+        if self._map is not None:
+            WORD.pack_into(self._map, RANK_OFFSET_STATE, state)
 
 
 def _open(path: Path) -> mmap.mmap:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from mizzen.engine.ledger import Recorder
+from mizzen.engine.ledger import ServingLedger
 from mizzen.engine.model import ModelError, ModelFile
 from mizzen.engine.server import EngineServer
 from mizzen.engine.worker import Piece, Settings, Worker
@@ -53,7 +53,7 @@ async def _serve(config: EngineConfig) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     clock = RealClock()
-    recorder = Recorder(config.rank_file, clock)
+    ledger = ServingLedger(config.rank_file, clock)
     server = EngineServer(config.name, config.model)
 
     def loaded(error: ModelError | None) -> None:
@@ -68,7 +68,7 @@ async def _serve(config: EngineConfig) -> int:
         config.kv_cache_bytes,
         config.properties,
     )
-    worker = Worker(config.model, settings, recorder, deliver, loaded)
+    worker = Worker(config.model, settings, ledger, deliver, loaded)
     server.worker = worker
     runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True)
     await runner.setup()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mizzen.engine.core.generation import Generation
 from mizzen.engine.core.requests import Sampling
-from mizzen.engine.ledger import Recorder
+from mizzen.engine.ledger import ServingLedger
 from mizzen.engine.model import ModelError, ModelFile
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ class Worker:
         self,
         model: ModelFile,
         settings: Settings,
-        recorder: Recorder,
+        ledger: ServingLedger,
         deliver: Callable[[list[Piece], Callable[[], None]], None],
         on_loaded: Callable[[ModelError | None], None],
     ) -> None:
         self._model = model
         self._settings = settings
-        self._recorder = recorder
+        self._ledger = ledger
         self._deliver = deliver
         self._on_loaded = on_loaded
         self._wake = threading.Condition()
@@ -141,17 +141,17 @@ class Worker:
         except ModelError as error:
             self._on_loaded(error)
             return
-        self._recorder.loaded()
+        self._ledger.loaded()
         self._on_loaded(None)
         while self._take():
             self._drop_cancelled()
             self._admit(pipeline)
-            self._recorder.mark(bool(self._live))
+            self._ledger.mark(bool(self._live))
             if self._live:
                 self._step(pipeline)
         self._live.clear()
-        self._recorder.mark(False)
-        self._recorder.close()
+        self._ledger.mark(False)
+        self._ledger.close()
 
     def _load(self) -> Pipeline:
         """Loads and generates one token, so that the first request meets compiled kernels."""
@@ -180,7 +180,7 @@ class Worker:
             while not (self._inbox or self._live or self._waiting or self._closing):
                 self._cancelled.clear()
                 if not self._wake.wait(LEDGER_S):
-                    self._recorder.mark(False)
+                    self._ledger.mark(False)
             self._waiting.extend(self._inbox)
             self._inbox.clear()
             return not self._closing

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from mizzen.base.segment import INTERVAL, RANK_OFFSET_RING_NEXT, RING_OFFSET, WORD, Line
-from mizzen.engine.ledger import RECORD_NS, Recorder
+from mizzen.engine.ledger import RECORD_NS, ServingLedger
 
 
 class SteppedClock:
@@ -25,18 +26,18 @@ def intervals(path: Path) -> list[tuple[int, int, int, int]]:
 
 def test_intervals_touch_and_say_what_was_done(tmp_path: Path) -> None:
     clock, path = SteppedClock(), tmp_path / "rank"
-    recorder = Recorder(path, clock)
+    ledger = ServingLedger(path, clock)
     clock.ns = 2_000
-    recorder.loaded()
+    ledger.loaded()
     clock.ns = 3_000
-    recorder.mark(True)
+    ledger.mark(True)
     clock.ns = 4_000
-    recorder.mark(True)
+    ledger.mark(True)
     clock.ns = 5_000
-    recorder.mark(False)
+    ledger.mark(False)
     clock.ns += RECORD_NS
-    recorder.mark(False)
-    recorder.close()
+    ledger.mark(False)
+    ledger.close()
     found = intervals(path)
     lines = [line for _, _, _, line in found]
     assert lines == [Line.STARTING, Line.SERVING_IDLE, Line.SERVING_BUSY, Line.SERVING_IDLE]
@@ -45,12 +46,12 @@ def test_intervals_touch_and_say_what_was_done(tmp_path: Path) -> None:
         (2_000, 3_000),
         (3_000, 5_000),
     ]
-    assert all(before[1] == after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(found))
     assert sum(cpu for _, _, cpu, _ in found) > 0
 
 
 def test_without_a_file_nothing_happens() -> None:
-    recorder = Recorder(None, SteppedClock())
-    recorder.loaded()
-    recorder.mark(True)
-    recorder.close()
+    ledger = ServingLedger(None, SteppedClock())
+    ledger.loaded()
+    ledger.mark(True)
+    ledger.close()

@@ -56,7 +56,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
             find_model(path, None)
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(ModelError, match="neither a .gguf file nor openvino_model.xml"):
+    with pytest.raises(ModelError, match=r"neither a \.gguf file nor openvino_model.xml"):
         find_model(empty, None)
 
 
