@@ -10,7 +10,9 @@ from mizzen.base.errors import Cause, Forbidden
 from mizzen.base.objects import Obj
 from mizzen.base.resources import NAMESPACES, PODS, Resource
 
-PERMANENT_NAMESPACES = ("default", "kube-system", "kube-public", "mizzen-system")
+PERMANENT_NAMESPACES = (
+    "default", "kube-system", "kube-public", "kube-node-lease", "mizzen-system",
+)  # fmt: skip
 
 
 def check_namespace(resource: Resource, name: str, namespace: str, found: Obj | None) -> None:
