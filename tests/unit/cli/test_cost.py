@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,8 +9,7 @@ from mizzen.cli.core.cost import bill, faults
 
 def _record(device: str, edges: list[int], line: str = "free", **more: str) -> Obj:
     intervals = [
-        {"line": line, "start": a, "end": b, "cpu": 1}
-        for a, b in zip(edges, edges[1:], strict=False)
+        {"line": line, "start": a, "end": b, "cpu": 1} for a, b in itertools.pairwise(edges)
     ]
     spec = {"node": "n", "driver": "d", "device": device, "start": edges[0], "end": edges[-1]}
     name = f"{device}-{edges[0]}"

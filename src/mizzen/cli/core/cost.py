@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -67,7 +68,7 @@ def faults(records: Sequence[Obj]) -> list[str]:
 
 def _breaks(what: str, stretches: Sequence[tuple[int, int]]) -> list[str]:
     found = [f"{what}: ends before it starts at {s}" for s, e in stretches if e < s]
-    for (_, end), (start, _) in zip(stretches, stretches[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(stretches):
         if end != start:
             kind = "a gap" if start > end else "an overlap"
             found.append(f"{what}: {kind} of {abs(start - end)} ns at {end}")
