@@ -12,11 +12,15 @@ from mizzen.scheduler.core.types import NodeView, Placement, PodSpecView
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Placements now put into the room; or, when `pod` is set, why that pod has none."""
+    """Placements now put into the room; or, when `pod` is set, why that pod has none.
+
+    `before` pods fitted before it did not.
+    """
 
     placements: tuple[Placement, ...] = ()
     pod: PodSpecView | None = None
     misfits: tuple[Misfit, ...] = ()
+    before: int = 0
 
     @property
     def fits(self) -> bool:
@@ -38,7 +42,7 @@ class Placer:
             found = self._place_one(pod, placements, only)
             if not isinstance(found, Placement):
                 self.room.rollback(mark)
-                return Attempt(pod=pod, misfits=found)
+                return Attempt(pod=pod, misfits=found, before=len(placements))
             self.room.put(found)
             placements.append(found)
         return Attempt(tuple(placements))

@@ -119,7 +119,8 @@ def change_by_asking(misfits: Sequence[Misfit]) -> str:
             return "add a node with such devices, or change the claim's class or selectors"
         if best.matching < best.want:
             return f"ask for at most {best.matching}, or add a node with {best.want}"
-        return f"it fits once {best.want - (best.matching - best.in_use)} more of them are free"
+        missing = best.want - (best.matching - best.in_use)
+        return f"it fits once {missing} more of them {'is' if missing == 1 else 'are'} free"
     amounts = [m for m in misfits if m.want]
     if amounts:
         return "ask for less or add a larger node"

@@ -8,9 +8,10 @@ victims are chosen, or the reason written down together with what would change i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from mizzen.base.objects import Key
 from mizzen.scheduler.core import explain, render
 from mizzen.scheduler.core.attempt import Attempt, Placer
 from mizzen.scheduler.core.devices import Catalogue
@@ -18,6 +19,7 @@ from mizzen.scheduler.core.room import Room
 from mizzen.scheduler.core.types import (
     Decision,
     Note,
+    Placement,
     Plan,
     PodSpecView,
     Queue,
@@ -28,6 +30,7 @@ from mizzen.scheduler.core.units import Unit, units
 from mizzen.scheduler.core.victims import find_victims
 
 TRANSIENT_S = 1.0  # what is missing for less is not written on the object
+COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for another look at once
 CHANGES_MAX = 16  # units per plan for which the change that would help is worked out
 _ANY_PRIORITY = 1 << 40  # above every priority: asks who would have to leave, were it allowed
 
@@ -49,18 +52,29 @@ class _Planner:
     now_ns: int
     recheck_after_s: float = 0.0
     changes: int = 0
+    written: set[Key] = field(default_factory=set[Key])  # claims that decisions so far write
 
-    def decide(self, unit: Unit) -> Iterable[Decision]:
+    def decide(self, unit: Unit) -> list[Decision]:
+        if self._rests_on_this_plan(unit):
+            return []
         missing = self._missing(unit)
         if missing is not None:
             return self._refuse(unit.pods, missing)
-        if unit.needed:
-            decisions, placed = self._place_needed(unit)
-            if not placed:
-                return decisions
-        else:
-            decisions = []
-        return [*decisions, *self._place_extras(unit)]
+        needed = unit.pods[: unit.needed]
+        attempt = self.placer.place(needed)
+        if not attempt.fits:
+            return self._vacate(unit, needed, attempt)
+        placements, refusals = self._place_extras(unit)
+        placements = [*attempt.placements, *placements]
+        return [*self._bind(unit, placements), *refusals]
+
+    def _rests_on_this_plan(self, unit: Unit) -> bool:
+        """A claim it uses is written by an earlier decision: look again once that is committed."""
+        claims = {c.claim for pod in unit.pods for c in pod.claims if c.claim is not None}
+        if claims & self.written:
+            self.recheck_after_s = COMMITTED_S
+            return True
+        return False
 
     # -- what must be there first ----------------------------------------------------------
 
@@ -94,34 +108,29 @@ class _Planner:
 
     # -- the members that stand or fall together ------------------------------------------------
 
-    def _place_needed(self, unit: Unit) -> tuple[list[Decision], bool]:
-        """The decisions, and whether the members were bound now."""
-        pods = unit.pods[: unit.needed]
-        attempt = self.placer.place(pods)
-        if attempt.fits:
-            return [self._bind(unit, attempt)], True
+    def _bind(self, unit: Unit, placements: Sequence[Placement]) -> list[Decision]:
+        if not placements:
+            return []
+        self._settle(placements)
+        self.written |= {c.claim for p in placements for c in p.pod.claims if c.claim is not None}
+        operations = render.bind_operations(self.room, placements, self.now_ns)
+        notes = render.scheduled_notes(placements)
+        return [Decision(unit.subject, operations, notes, tuple(placements))]
+
+    def _settle(self, placements: Sequence[Placement]) -> None:
+        self.room.arrived += [replace(p.pod, node=p.node) for p in placements]
+
+    def _vacate(self, unit: Unit, pods: Sequence[PodSpecView], attempt: Attempt) -> list[Decision]:
+        """Waits for what is leaving, or makes somebody leave, or says why neither helps."""
         future = self._future(pods)
         if future is not None:
-            return self._await(unit, future, ()), False
-        eviction = None
+            return self._await(unit, future, ())
         if all(pod.may_preempt for pod in pods):
             eviction = find_victims(self.placer, pods, unit.priority)
-        if eviction is not None:
-            self.room.leaving += eviction.victims
-            return self._await(unit, eviction.attempt, eviction.victims), False
-        return self._refuse(unit.pods, self._no_fit(unit, pods, attempt)), False
-
-    def _bind(self, unit: Unit, attempt: Attempt) -> Decision:
-        self._settle(attempt)
-        return Decision(
-            unit.subject,
-            render.bind_operations(self.room, attempt.placements, self.now_ns),
-            render.scheduled_notes(attempt.placements),
-            attempt.placements,
-        )
-
-    def _settle(self, attempt: Attempt) -> None:
-        self.room.arrived += [replace(p.pod, node=p.node) for p in attempt.placements]
+            if eviction is not None:
+                self.room.leaving += eviction.victims
+                return self._await(unit, eviction.attempt, eviction.victims)
+        return self._refuse(unit.pods, self._no_fit(unit, pods, attempt))
 
     def _future(self, pods: Sequence[PodSpecView]) -> Attempt | None:
         """Places for all of them once everything that is leaving has left."""
@@ -139,7 +148,7 @@ class _Planner:
         sentence = explain.preempted(unit, cause)
         operations = [*render.evict_operations(victims, sentence, cause, self.now_ns)]
         notes: list[Note] = [*render.preempted_notes(victims, sentence)]
-        self._settle(attempt)
+        self._settle(attempt.placements)
         for placement in attempt.placements:
             self.room.put(placement)
             pod = placement.pod
@@ -167,8 +176,9 @@ class _Planner:
 
     # -- members beyond the minimum: they take what is free and never preempt --------------------
 
-    def _place_extras(self, unit: Unit) -> list[Decision]:
-        decisions: list[Decision] = []
+    def _place_extras(self, unit: Unit) -> tuple[list[Placement], list[Decision]]:
+        placements: list[Placement] = []
+        refusals: list[Decision] = []
         for index in range(unit.needed, len(unit.pods)):
             pod = unit.pods[index]
             alone = Unit(f'Pod "{pod.key}"', (pod,), 1, 1)
@@ -177,14 +187,14 @@ class _Planner:
             if why is None:
                 attempt = self.placer.place((pod,))
                 if attempt.fits:
-                    decisions.append(self._bind(alone, attempt))
+                    placements += attempt.placements
                     continue
                 why = self._no_fit(alone, (pod,), attempt)
-            decisions += self._refuse((pod,), why)
+            refusals += self._refuse((pod,), why)
             for later in unit.pods[index + 1 :]:
-                decisions += self._refuse((later,), explain.rank_gap(f'Pod "{later.key}"'))
+                refusals += self._refuse((later,), explain.rank_gap(f'Pod "{later.key}"'))
             break
-        return decisions
+        return placements, refusals
 
     # -- reasons ------------------------------------------------------------------------------
 
@@ -197,7 +207,10 @@ class _Planner:
                 change = explain.change_by_leaving(eviction.victims, unit)
             else:
                 change = explain.change_by_asking(attempt.misfits)
-        return explain.no_fit(unit.subject, len(self.snapshot.nodes), attempt.misfits, change)
+        subject = unit.subject
+        if attempt.before:
+            subject = f"{subject} beyond {attempt.before} of its {len(pods)} members"
+        return explain.no_fit(subject, len(self.snapshot.nodes), attempt.misfits, change)
 
     def _refuse(self, pods: Sequence[PodSpecView], why: Unschedulable) -> list[Decision]:
         """Writes the reason on each pod that does not carry it yet."""

@@ -158,10 +158,15 @@ class World:
     priority_classes: list[Obj] = field(default_factory=list)
     builder: SnapshotBuilder = field(default_factory=lambda: SnapshotBuilder(CelSelectors()))
     revision: int = 100
+    uids: set[str] = field(default_factory=set)
 
     def add(self, *objects: Obj) -> None:
         for obj in objects:
             kind = obj.get("kind") or "PodGroup"
+            uid = obj["metadata"]["uid"]
+            if uid in self.uids:  # a later object of the same name is another one
+                obj["metadata"]["uid"] = f"{uid}-{len(self.uids)}"
+            self.uids.add(obj["metadata"]["uid"])
             self.objects[kind, obj["metadata"]["name"]] = obj
 
     def add_pods(self, names: Iterable[str], **more: Any) -> None:
