@@ -28,7 +28,7 @@ def _default(event: Obj) -> None:
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     namespace = new["metadata"].get("namespace") or ""
     about = new["involvedObject"].get("namespace") or ""
-    if (about or "default") != namespace and namespace:
+    if about and namespace and about != namespace:
         message = f'Invalid value: "{about}": does not match event.namespace'
         return [Cause("involvedObject.namespace", message)]
     return []

@@ -1,0 +1,180 @@
+"""Job: pods that run to completion."""
+
+from __future__ import annotations
+
+from mizzen.base.clock import parse_rfc3339
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj
+from mizzen.base.resources import JOBS
+from mizzen.kinds.batch.job_spec import JOB_SPEC
+from mizzen.kinds.columns import AGE, NAME, NONE, human_duration
+from mizzen.kinds.core.pod_rules import default_pod_spec, validate_template
+from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.meta import root
+from mizzen.kinds.metadata import immutable
+from mizzen.kinds.schema import INT32, STR, STRINGS, TIME, array, choice, package
+
+v1 = package("io.k8s.api.batch.v1")
+
+JOB_CONDITION = v1(
+    "JobCondition",
+    "One aspect of the job's state.",
+    type=STR("Complete, Failed, Suspended, ...", required=True),
+    status=choice("True", "False", "Unknown")("Whether it holds.", required=True),
+    lastProbeTime=TIME("When it was last checked."),
+    lastTransitionTime=TIME("When status last changed."),
+    reason=STR("CamelCase word for programs."),
+    message=STR("Sentence for people."),
+)
+STATUS = v1(
+    "JobStatus",
+    "What became of it.",
+    conditions=array(JOB_CONDITION, key="type", keys=())("Aspects of its state."),
+    startTime=TIME("When it started."),
+    completionTime=TIME("When it succeeded."),
+    active=INT32("Pods that run or will."),
+    ready=INT32("Pods that are ready."),
+    terminating=INT32("Pods that are being removed."),
+    succeeded=INT32("Pods that succeeded."),
+    failed=INT32("Pods that failed."),
+    completedIndexes=STR("Indexes that succeeded, e.g. 0-2,4."),
+    failedIndexes=STR("Indexes that failed."),
+    uncountedTerminatedPods=v1(
+        "UncountedTerminatedPods", "Pods that ended and are not counted yet.",
+        succeeded=STRINGS(), failed=STRINGS(),
+    ),
+)  # fmt: skip
+
+
+def default_job_spec(spec: Obj) -> None:
+    """Completes a JobSpec in place. Source: pkg/apis/batch/v1/defaults.go."""
+    if "completions" not in spec and "parallelism" not in spec:
+        spec["completions"] = 1
+    spec.setdefault("parallelism", 1)
+    if "backoffLimit" not in spec:
+        spec["backoffLimit"] = 2**31 - 1 if "backoffLimitPerIndex" in spec else 6
+    replacement = "Failed" if "podFailurePolicy" in spec else "TerminatingOrFailed"
+    spec.setdefault("podReplacementPolicy", replacement)
+    pod = (spec.get("template") or {}).get("spec")
+    if isinstance(pod, dict):
+        default_pod_spec(pod)
+
+
+def _default(job: Obj) -> None:
+    """The server's selector by the job's UID, and its labels on the pods.
+
+    Source: pkg/registry/batch/job `generateSelector`. Without a UID yet (the server sets it
+    before defaults) the job's name must do.
+    """
+    spec = job.get("spec")
+    if not isinstance(spec, dict):
+        return
+    default_job_spec(spec)
+    if spec.get("manualSelector") or "selector" in spec:
+        return
+    name, uid = job["metadata"].get("name") or "", job["metadata"].get("uid") or ""
+    labels: dict[str, str] = {"batch.kubernetes.io/job-name": name, "job-name": name}
+    if uid:
+        labels |= {"batch.kubernetes.io/controller-uid": uid, "controller-uid": uid}
+        selector = {"batch.kubernetes.io/controller-uid": uid}
+    else:
+        selector = {"batch.kubernetes.io/job-name": name}
+    if not name or len(name) > 63:
+        return
+    spec["selector"] = {"matchLabels": selector}
+    template = spec.setdefault("template", {})
+    metadata = template.setdefault("metadata", {})
+    metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
+
+
+def _validate(new: Obj, old: Obj | None) -> list[Cause]:
+    spec = new["spec"]
+    causes = validate_template(spec["template"], "spec.template", ("OnFailure", "Never"))
+    if spec["completionMode"] == "Indexed" and "completions" not in spec:
+        message = "Required value: when completion mode is Indexed"
+        causes.append(Cause("spec.completions", message, "FieldValueRequired"))
+    name = new["metadata"].get("name") or ""
+    if old is None and len(name) > 63:
+        message = f'Invalid value: "{name}": must be no more than 63 characters'
+        causes.append(Cause("metadata.name", message))
+    causes += immutable(new, old, "spec.selector", "spec.completionMode", "spec.managedBy")
+    if old is not None and not old["spec"].get("suspend"):
+        causes += immutable(new, old, "spec.template")
+    if old is not None and spec["completionMode"] == "NonIndexed":
+        causes += immutable(new, old, "spec.completions")
+    return causes
+
+
+def _status(job: Obj, now_ns: int) -> str:
+    """Source: pkg/printers/internalversion `printJob`."""
+    true = {
+        c["type"]
+        for c in (job.get("status") or {}).get("conditions") or ()
+        if c["status"] == "True"
+    }
+    for word in ("Complete", "Failed"):
+        if word in true:
+            return word
+    if job["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    if "Suspended" in true:
+        return "Suspended"
+    return "FailureTarget" if "FailureTarget" in true else "Running"
+
+
+def _completions(job: Obj, now_ns: int) -> str:
+    spec, status = job["spec"], job.get("status") or {}
+    done = int(status.get("succeeded") or 0)
+    if "completions" in spec:
+        return f"{done}/{spec['completions']}"
+    parallelism = int(spec.get("parallelism") or 0)
+    return f"{done}/1 of {parallelism}" if parallelism > 1 else f"{done}/1"
+
+
+def _duration(job: Obj, now_ns: int) -> str:
+    status = job.get("status") or {}
+    if "startTime" not in status:
+        return ""
+    end = parse_rfc3339(status["completionTime"]) if "completionTime" in status else now_ns
+    return human_duration(end - parse_rfc3339(status["startTime"]))
+
+
+def _containers(job: Obj, now_ns: int) -> str:
+    return ",".join(c["name"] for c in job["spec"]["template"]["spec"]["containers"])
+
+
+def _images(job: Obj, now_ns: int) -> str:
+    return ",".join(c.get("image") or "" for c in job["spec"]["template"]["spec"]["containers"])
+
+
+def _selector(job: Obj, now_ns: int) -> str:
+    labels = (job["spec"].get("selector") or {}).get("matchLabels") or {}
+    return ",".join(f"{k}={v}" for k, v in sorted(labels.items())) or NONE
+
+
+KIND = Kind(
+    resource=JOBS,
+    categories=("all",),
+    schema=root(
+        JOBS,
+        "Pods that run to completion.",
+        "io.k8s.api.batch.v1.Job",
+        spec=JOB_SPEC("What to run, how often.", required=True),
+        status=STATUS("What became of it."),
+    ),
+    default=_default,
+    validate=_validate,
+    subresources=frozenset({"status"}),
+    selectable_fields=("status.successful",),
+    field_aliases={"status.successful": "status.succeeded"},
+    columns=(
+        NAME,
+        Column("Status", _status),
+        Column("Completions", _completions),
+        Column("Duration", _duration),
+        AGE,
+        Column("Containers", _containers, priority=1),
+        Column("Images", _images, priority=1),
+        Column("Selector", _selector, priority=1),
+    ),
+)

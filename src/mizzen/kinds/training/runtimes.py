@@ -1,0 +1,138 @@
+"""ClusterTrainingRuntime and TrainingRuntime: how a TrainJob is run.
+
+Source: trainer.kubeflow.org/v1alpha1 (8c0f505).
+"""
+
+from __future__ import annotations
+
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj
+from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, Resource
+from mizzen.kinds.batch.job import default_job_spec
+from mizzen.kinds.columns import AGE, NAME
+from mizzen.kinds.core.pod_rules import validate_pod_spec
+from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.meta import OBJECT_META, root
+from mizzen.kinds.schema import (
+    BOOL,
+    INT32,
+    OPEN,
+    STR,
+    STRINGS,
+    array,
+    choice,
+    package,
+)
+from mizzen.kinds.training.jobset import JOB_SET_SPEC
+
+PREFIX = "org.kubeflow.trainer.v1alpha1"
+v1alpha1 = package(PREFIX)
+POLICIES = ("torch", "mpi", "flux", "jax", "xgboost")
+
+ML_POLICY = v1alpha1(
+    "MLPolicy",
+    "How the workers find each other; at most one framework.",
+    numNodes=INT32("Workers, unless the TrainJob says otherwise.", minimum=1),
+    torch=v1alpha1(
+        "TorchMLPolicySource",
+        "torchrun: sets PET_*.",
+        numProcPerNode=INT32("Processes in each worker."),
+        envInjection=v1alpha1(
+            "EnvInjection",
+            "Which containers get the variables.",
+            targets=array(
+                v1alpha1("EnvInjectionTarget", "A target.", jobName=STR(), containerNames=STRINGS())
+            )(),
+        ),
+    ),
+    mpi=v1alpha1(
+        "MPIMLPolicySource",
+        "MPI: a launcher and a host file.",
+        numProcPerNode=INT32("Processes in each worker."),
+        mpiImplementation=choice("OpenMPI", "Intel", "MPICH")(),
+        sshAuthMountPath=STR(),
+        runLauncherAsNode=BOOL(),
+    ),
+    flux=v1alpha1("FluxMLPolicySource", "Flux.", numProcPerNode=INT32("Processes in each worker.")),
+    jax=OPEN("JAX: sets JAX_*.", name=f"{PREFIX}.JAXMLPolicySource"),
+    xgboost=OPEN("XGBoost: sets DMLC_*.", name=f"{PREFIX}.XGBoostMLPolicySource"),
+)
+SPEC = v1alpha1(
+    "TrainingRuntimeSpec",
+    "How a TrainJob is run.",
+    mlPolicy=ML_POLICY(),
+    podGroupPolicy=v1alpha1(
+        "PodGroupPolicy",
+        "How the workers are scheduled together.",
+        coscheduling=v1alpha1(
+            "CoschedulingPodGroupPolicySource",
+            "All or nothing.",
+            scheduleTimeoutSeconds=INT32("Seconds until giving up.", minimum=0),
+        ),
+        volcano=OPEN("Volcano's."),
+    ),
+    template=v1alpha1(
+        "JobSetTemplateSpec",
+        "The JobSet that runs the TrainJob.",
+        metadata=OBJECT_META("Its labels and annotations."),
+        spec=JOB_SET_SPEC("The Jobs."),
+    )("The JobSet that runs the TrainJob.", required=True),
+)
+
+
+def _default(runtime: Obj) -> None:
+    jobs = ((runtime.get("spec") or {}).get("template") or {}).get("spec") or {}
+    for job in jobs.get("replicatedJobs") or ():
+        spec = (job.get("template") or {}).get("spec")
+        if isinstance(spec, dict):
+            default_job_spec(spec)
+
+
+def _validate(new: Obj, old: Obj | None) -> list[Cause]:
+    spec = new["spec"]
+    causes: list[Cause] = []
+    chosen = [name for name in POLICIES if name in (spec.get("mlPolicy") or {})]
+    if len(chosen) > 1:
+        message = f"Invalid value: {{...}}: only one of the policies can be configured: {chosen}"
+        causes.append(Cause("spec.mlPolicy", message))
+    jobs = (spec["template"].get("spec") or {}).get("replicatedJobs") or []
+    if not jobs:
+        path = "spec.template.spec.replicatedJobs"
+        causes.append(Cause(path, "Required value", "FieldValueRequired"))
+    for index, job in enumerate(jobs):
+        path = f"spec.template.spec.replicatedJobs[{index}].template.spec.template.spec"
+        pod = ((job["template"].get("spec") or {}).get("template") or {}).get("spec")
+        if pod is not None:
+            causes += _without_images(validate_pod_spec(pod, path))
+    return causes
+
+
+def _without_images(causes: list[Cause]) -> list[Cause]:
+    """A TrainJob may supply the image, so a runtime need not."""
+    return [
+        c for c in causes if not (c.field.endswith("].image") and c.reason == "FieldValueRequired")
+    ]
+
+
+def _policy(runtime: Obj, now_ns: int) -> str:
+    policy = runtime["spec"].get("mlPolicy") or {}
+    return next((name for name in POLICIES if name in policy), "")
+
+
+def _kind(resource: Resource, short: str) -> Kind:
+    return Kind(
+        resource=resource,
+        short_names=(short,),
+        schema=root(
+            resource,
+            "How a TrainJob is run.",
+            f"{PREFIX}.{resource.kind}",
+            spec=SPEC("How a TrainJob is run.", required=True),
+        ),
+        default=_default,
+        validate=_validate,
+        columns=(NAME, Column("Framework", _policy), AGE),
+    )
+
+
+KINDS = (_kind(CLUSTER_TRAINING_RUNTIMES, "ctr"), _kind(TRAINING_RUNTIMES, "tr"))

@@ -1,0 +1,264 @@
+"""TrainJob: a distributed training run. Source: trainer.kubeflow.org/v1alpha1 (8c0f505).
+
+Elasticity is annotations, so that the object stays upstream's: `mizzen.dev/min-nodes` and
+`mizzen.dev/max-nodes` bound the size, `numNodes` is the wish.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mizzen.base import names
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj, annotations_of
+from mizzen.base.resources import TRAIN_JOBS
+from mizzen.kinds.columns import AGE, NAME
+from mizzen.kinds.core.containers import ENV_VAR, RESOURCE_REQUIREMENTS
+from mizzen.kinds.core.references import LOCAL_OBJECT_REFERENCE
+from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.meta import CONDITIONS, OBJECT_META, root
+from mizzen.kinds.metadata import get, immutable
+from mizzen.kinds.names import dns_label_1035
+from mizzen.kinds.schema import (
+    BOOL,
+    INT32,
+    INT64,
+    OPEN,
+    STR,
+    STRINGS,
+    TIME,
+    Schema,
+    array,
+    package,
+)
+
+PREFIX = "org.kubeflow.trainer.v1alpha1"
+v1alpha1 = package(PREFIX)
+CONTROLLER = "trainer.kubeflow.org/trainjob-controller"
+MANAGERS = (CONTROLLER, "kueue.x-k8s.io/multikueue")
+_COUNTS = {names.MIN_NODES: 1, names.MAX_NODES: 1, names.MAX_FAILURES: 0,
+           names.PROGRESS_DEADLINE_S: 1}  # fmt: skip
+
+
+def _initializer(name: str, what: str) -> Schema:
+    return v1alpha1(
+        name,
+        f"Fetches the {what} first.",
+        storageUri=STR("Where from."),
+        env=array(ENV_VAR, keys=("name",))("Environment variables."),
+        secretRef=LOCAL_OBJECT_REFERENCE("Credentials."),
+    )
+
+
+TRAINER = v1alpha1(
+    "Trainer",
+    "The workers.",
+    image=STR("What to run."),
+    command=STRINGS("Replaces the entry point."),
+    args=STRINGS("Arguments of the command."),
+    env=array(ENV_VAR, keys=("name",))("Environment variables."),
+    numNodes=INT32("Workers wanted.", minimum=1),
+    resourcesPerNode=RESOURCE_REQUIREMENTS("What each worker needs."),
+    numProcPerNode=INT32("Processes in each worker.", minimum=1),
+)
+PATCH = v1alpha1(
+    "RuntimePatch",
+    "Changes to the runtime for this job.",
+    manager=STR("Who asks for it; unique.", required=True),
+    time=TIME("When it was asked for."),
+    trainingRuntimeSpec=v1alpha1(
+        "TrainingRuntimeSpecPatch",
+        "What to change.",
+        template=v1alpha1(
+            "JobSetTemplatePatch",
+            "The JobSet.",
+            metadata=OBJECT_META(),
+            spec=v1alpha1(
+                "JobSetSpecPatch",
+                "Its Jobs.",
+                replicatedJobs=array(
+                    v1alpha1(
+                        "ReplicatedJobPatch",
+                        "A Job, by name.",
+                        name=STR("Its name.", required=True),
+                        template=OPEN("A patch of the Job's template."),
+                    ),
+                    keys=("name",),
+                )(),
+            ),
+        ),
+    ),
+)
+SPEC = v1alpha1(
+    "TrainJobSpec",
+    "What to train, and how.",
+    runtimeRef=v1alpha1(
+        "RuntimeRef",
+        "The runtime; cannot change.",
+        name=STR("Its name.", required=True),
+        apiGroup=STR("Its API group.", default="trainer.kubeflow.org"),
+        kind=STR("Its kind.", default="ClusterTrainingRuntime"),
+    )("The runtime; cannot change.", required=True),
+    initializer=v1alpha1(
+        "Initializer",
+        "What is fetched first.",
+        dataset=_initializer("DatasetInitializer", "data"),
+        model=_initializer("ModelInitializer", "model"),
+    ),
+    trainer=TRAINER("The workers."),
+    runtimePatches=array(PATCH, keys=("manager",))("Changes to the runtime.", unique=True),
+    labels=OPEN("Labels of all objects made for it."),
+    annotations=OPEN("Annotations of all objects made for it."),
+    suspend=BOOL("Whether it pauses.", default=False),
+    activeDeadlineSeconds=INT64("The job fails after so many seconds of running.", minimum=1),
+    managedBy=STR("Who runs it; cannot change.", enum=MANAGERS, default=CONTROLLER),
+)
+STATUS = v1alpha1(
+    "TrainJobStatus",
+    "What became of it.",
+    conditions=CONDITIONS("Suspended, Complete, Failed."),
+    jobsStatus=array(
+        v1alpha1(
+            "JobStatus",
+            "Pods of one replicated Job.",
+            name=STR("The Job.", required=True),
+            **{
+                n: INT32(default=0) for n in ("ready", "succeeded", "failed", "active", "suspended")
+            },
+        ),
+        keys=("name",),
+    )("Pods by Job."),
+    trainerStatus=v1alpha1(
+        "TrainerStatus",
+        "How far it is.",
+        progressPercentage=INT32("Percent.", minimum=0, maximum=100),
+        estimatedRemainingSeconds=INT32("Seconds left, as far as one can tell."),
+        metrics=array(
+            v1alpha1(
+                "Metric",
+                "A number the training reports.",
+                name=STR("Its name.", required=True),
+                value=STR("Its value.", required=True),
+            ),
+            keys=("name",),
+        )("Numbers the training reports."),
+        lastUpdatedTime=TIME("When it was last reported."),
+    )(),
+)
+
+
+def _integer(annotations: dict[str, str], name: str, causes: list[Cause]) -> int | None:
+    """The annotation as a number; adds a cause and yields None when it is none."""
+    text = annotations.get(name)
+    if text is None:
+        return None
+    least = _COUNTS[name]
+    path = f"metadata.annotations[{name}]"
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        causes.append(
+            Cause(path, f'Invalid value: "{text}": must be an integer, such as "{least}"')
+        )
+        return None
+    if int(text) < least:
+        message = f'Invalid value: "{text}": must be greater than or equal to {least}'
+        causes.append(Cause(path, message))
+        return None
+    return int(text)
+
+
+def _check_size(job: Obj) -> list[Cause]:
+    """min-nodes <= numNodes <= max-nodes, and all of them integers."""
+    causes: list[Cause] = []
+    values = {name: _integer(annotations_of(job), name, causes) for name in _COUNTS}
+    least, most = values[names.MIN_NODES], values[names.MAX_NODES]
+    wish = get(job, "spec.trainer.numNodes")
+    if least is not None and most is not None and least > most:
+        path = f"metadata.annotations[{names.MIN_NODES}]"
+        causes.append(Cause(path, f'Invalid value: "{least}": must not exceed max-nodes, {most}'))
+    if wish is not None and least is not None and wish < least:
+        message = f"Invalid value: {wish}: must be at least {names.MIN_NODES}, {least}"
+        causes.append(Cause("spec.trainer.numNodes", message))
+    if wish is not None and most is not None and wish > most:
+        message = f"Invalid value: {wish}: must be at most {names.MAX_NODES}, {most}"
+        causes.append(Cause("spec.trainer.numNodes", message))
+    return causes
+
+
+def _validate(new: Obj, old: Obj | None) -> list[Cause]:
+    causes = _check_size(new)
+    reference = new["spec"]["runtimeRef"]
+    if reference["apiGroup"] != "trainer.kubeflow.org":
+        message = f'Unsupported value: "{reference["apiGroup"]}": supported values: "trainer.kubeflow.org"'
+        causes.append(Cause("spec.runtimeRef.apiGroup", message, "FieldValueNotSupported"))
+    if reference["kind"] not in ("ClusterTrainingRuntime", "TrainingRuntime"):
+        message = (
+            f'Unsupported value: "{reference["kind"]}": supported values: '
+            '"ClusterTrainingRuntime", "TrainingRuntime"'
+        )
+        causes.append(Cause("spec.runtimeRef.kind", message, "FieldValueNotSupported"))
+    if not reference["name"]:
+        causes.append(Cause("spec.runtimeRef.name", "Required value", "FieldValueRequired"))
+    return causes + immutable(new, old, "spec.runtimeRef", "spec.managedBy")
+
+
+def state(job: Obj, now_ns: int) -> str:
+    """One word: Complete, Failed, Suspended, Running, Pending."""
+    conditions = get(job, "status.conditions") or ()
+    true = {c["type"] for c in conditions if c["status"] == "True"}
+    for word in ("Complete", "Failed"):
+        if word in true:
+            return word
+    if job["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    if "Suspended" in true or job["spec"].get("suspend"):
+        return "Suspended"
+    jobs: list[Any] = get(job, "status.jobsStatus") or []
+    running = any(int(j.get("ready") or 0) or int(j.get("active") or 0) for j in jobs)
+    return "Running" if running else "Pending"
+
+
+def _nodes(job: Obj, now_ns: int) -> str:
+    """Workers that are ready, of those wanted: "2/3"."""
+    jobs: list[Any] = get(job, "status.jobsStatus") or []
+    ready = sum(int(j.get("ready") or 0) for j in jobs)
+    wish = get(job, "spec.trainer.numNodes")
+    return f"{ready}/{wish}" if wish is not None else str(ready)
+
+
+def _step(job: Obj, now_ns: int) -> str:
+    """The last step and of how many: from the progress annotation, else the metrics."""
+    try:
+        progress: Any = json.loads(annotations_of(job).get(names.PROGRESS) or "{}")
+    except ValueError:
+        progress = {}
+    found: dict[str, Any] = {
+        m["name"]: m["value"] for m in get(job, "status.trainerStatus.metrics") or ()
+    }
+    if isinstance(progress, dict):
+        found |= progress
+    step = found.get("step", annotations_of(job).get(names.STEP, ""))
+    return f"{step}/{found['steps']}" if step != "" and found.get("steps") else str(step)
+
+
+KIND = Kind(
+    resource=TRAIN_JOBS,
+    categories=("all",),
+    name_rule=dns_label_1035,
+    schema=root(
+        TRAIN_JOBS,
+        "A distributed training run.",
+        f"{PREFIX}.TrainJob",
+        spec=SPEC("What to train, and how.", required=True),
+        status=STATUS("What became of it."),
+    ),
+    validate=_validate,
+    subresources=frozenset({"status"}),
+    columns=(
+        NAME,
+        Column("State", state, description="Pending, Running, Suspended, Complete, Failed."),
+        Column("Nodes", _nodes, description="Workers that are ready, of those wanted."),
+        Column("Step", _step, description="Last completed step."),
+        AGE,
+    ),
+)
