@@ -60,11 +60,15 @@ class Cluster:
         self.revision += 1
 
     def view(self) -> View:
-        return View.of(((r, o) for (r, _), o in self.objects.items()))
+        view = View.of((r, o) for (r, _), o in self.objects.items())
+        for resource in self.controller.resources:
+            view.note_revision(resource, self.revision)
+        return view
 
     def reconcile(self, name: str, namespace: str = "default") -> list[Any]:
         """One call; its actions are carried out and returned."""
         key = Key(namespace, name)
+        self.now += SECOND // 1000
         actions = self.controller.reconcile(self.view(), key, self.now)
         self.requeues = [a.seconds for a in actions if isinstance(a, RequeueAfter)]
         for action in actions:
@@ -100,11 +104,11 @@ class Cluster:
         stored = self.objects[slot]
         runs = delete.resource.plural == "pods" and stored["spec"].get("nodeName")
         finished = stored.get("status", {}).get("phase") in ("Succeeded", "Failed")
-        if delete.grace_period_s == 0 or not runs or finished:
-            if not stored["metadata"].get("finalizers"):
-                del self.objects[slot]
-                self.revision += 1
-                return
+        ends_now = delete.grace_period_s == 0 or not runs or finished
+        if ends_now and not stored["metadata"].get("finalizers"):
+            del self.objects[slot]
+            self.revision += 1
+            return
         mark = {"deletionTimestamp": rfc3339(self.now), "deletionGracePeriodSeconds": 30}
         self._store(slot, merged(stored, {"metadata": mark}))
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest_asyncio
 from aiohttp import web
+
 from mizzen.client.client import Client
 from mizzen.client.kubeconfig import Connection
 

@@ -1,4 +1,5 @@
 import pytest
+
 from mizzen.base.errors import Conflict, NotFound, TooManyRequests, Unavailable
 from mizzen.base.operations import Bind, Create, Delete, Patch
 from mizzen.base.resources import NODES, PODS
@@ -74,7 +75,7 @@ async def test_retry_after_header_is_kept(server):
 
 async def test_no_server_is_unavailable():
     async with Client(Connection("http://127.0.0.1:9"), user_agent="test") as client:
-        with pytest.raises(Unavailable, match="127.0.0.1:9"):
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9"):
             await client.get(PODS, "a", "x")
 
 
@@ -100,9 +101,8 @@ async def test_one_operation_is_a_plain_request(server):
 
 
 async def test_several_operations_are_one_plan(server):
-    server.answers = [answer(DISCOVERY), answer({"status": {"results": [POD, POD]}})] + [
-        answer({"status": {"results": [POD, POD]}})
-    ]
+    done = answer({"status": {"results": [POD, POD]}})
+    server.answers = [answer(DISCOVERY), done, done]
     operations = [Create(PODS, POD), Bind("x", "a", "node")]
     assert await server.client.commit(operations) == [POD, POD]
     await server.client.commit(operations)

@@ -1,0 +1,143 @@
+import pytest
+
+from mizzen.base.resources import JOBS, PODS
+from mizzen.controllers.core.job import CONTROLLER
+from support.controlled import SECOND, Cluster
+
+
+@pytest.fixture
+def cluster():
+    return Cluster(CONTROLLER)
+
+
+def start(cluster, **spec):
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c"}]}}
+    metadata = {"name": "j", "namespace": "default"}
+    defaults = {"completions": 1, "parallelism": 1, "backoffLimit": 6}
+    cluster.add(JOBS, {"metadata": metadata, "spec": {"template": template, **defaults, **spec}})
+    cluster.settle("j")
+
+
+def active(cluster):
+    return [
+        pod["metadata"]["name"]
+        for pod in cluster.all(PODS)
+        if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+        and not pod["metadata"].get("deletionTimestamp")
+    ]
+
+
+def end(cluster, name, phase="Succeeded"):
+    cluster.change(PODS, name, {"spec": {"nodeName": "n"}, "status": {"phase": phase}})
+    cluster.settle("j")
+
+
+def status(cluster):
+    return cluster.get(JOBS, "j")["status"]
+
+
+def over(cluster, kind="Complete"):
+    found = [c for c in status(cluster).get("conditions", []) if c["type"] == kind]
+    return found[0]["reason"] if found and found[0]["status"] == "True" else None
+
+
+def test_one_pod_to_completion(cluster):
+    start(cluster)
+    assert status(cluster)["active"] == 1
+    assert status(cluster)["startTime"]
+    end(cluster, active(cluster)[0])
+    assert over(cluster) == "CompletionsReached"
+    assert status(cluster)["succeeded"] == 1
+    assert status(cluster)["active"] == 0
+    assert "finalizers" not in cluster.all(PODS)[0]["metadata"]
+
+
+def test_no_more_pods_than_parallelism_and_what_is_left(cluster):
+    start(cluster, completions=3, parallelism=2)
+    assert len(active(cluster)) == 2
+    end(cluster, active(cluster)[0])
+    assert len(active(cluster)) == 2
+    end(cluster, active(cluster)[0])
+    assert len(active(cluster)) == 1
+    end(cluster, active(cluster)[0])
+    assert over(cluster)
+
+
+def test_a_counted_pod_may_be_deleted(cluster):
+    start(cluster, completions=2)
+    end(cluster, active(cluster)[0])
+    done = next(p for p in cluster.all(PODS) if p.get("status", {}).get("phase") == "Succeeded")
+    cluster.vanish(PODS, done["metadata"]["name"])
+    cluster.settle("j")
+    assert status(cluster)["succeeded"] == 1
+    end(cluster, active(cluster)[0])
+    assert over(cluster)
+
+
+def test_failures_are_retried_later_and_later_up_to_the_limit(cluster):
+    start(cluster, backoffLimit=1)
+    name = active(cluster)[0]
+    ended = {"terminated": {"exitCode": 1, "finishedAt": "2027-01-15T08:00:00Z"}}
+    cluster.change(PODS, name, {"status": {"containerStatuses": [{"state": ended}]}})
+    end(cluster, name, "Failed")
+    assert active(cluster) == []
+    assert 0 < cluster.requeues[0] <= 10
+    cluster.now += 11 * SECOND
+    cluster.settle("j")
+    end(cluster, active(cluster)[0], "Failed")
+    assert over(cluster, "Failed") == "BackoffLimitExceeded"
+    assert status(cluster)["failed"] == 2
+
+
+def test_indexed(cluster):
+    start(cluster, completions=3, parallelism=3, completionMode="Indexed")
+    names = active(cluster)
+    assert [name[:3] for name in names] == ["j-0", "j-1", "j-2"]
+    env = cluster.get(PODS, names[1])["spec"]["containers"][0]["env"]
+    assert env == [{"name": "JOB_COMPLETION_INDEX", "value": "1"}]
+    end(cluster, names[0])
+    end(cluster, names[2])
+    assert status(cluster)["completedIndexes"] == "0,2"
+    end(cluster, names[1])
+    assert status(cluster)["completedIndexes"] == "0-2"
+    assert over(cluster)
+
+
+def test_suspend_and_resume(cluster):
+    start(cluster, suspend=True)
+    assert active(cluster) == []
+    assert over(cluster, "Suspended") == "JobSuspended"
+    cluster.change(JOBS, "j", {"spec": {"suspend": False}})
+    cluster.settle("j")
+    assert len(active(cluster)) == 1
+
+
+def test_deadline(cluster):
+    start(cluster, activeDeadlineSeconds=10)
+    cluster.now += 11 * SECOND
+    cluster.settle("j")
+    assert over(cluster, "Failed") == "DeadlineExceeded"
+
+
+def test_ttl(cluster):
+    start(cluster, ttlSecondsAfterFinished=5)
+    end(cluster, active(cluster)[0])
+    assert 0 < cluster.requeues[0] <= 5
+    cluster.now += 6 * SECOND
+    cluster.settle("j")
+    assert cluster.names(JOBS) == []
+
+
+def test_a_deleted_job_lets_its_pods_go(cluster):
+    start(cluster)
+    cluster.vanish(JOBS, "j")
+    cluster.settle("j")
+    assert "finalizers" not in cluster.all(PODS)[0]["metadata"]
+
+
+def test_restarts_in_place_count(cluster):
+    start(cluster, backoffLimit=2)
+    running = {"phase": "Running", "containerStatuses": [{"restartCount": 3}]}
+    cluster.change(PODS, active(cluster)[0], {"spec": {"nodeName": "n"}, "status": running})
+    cluster.settle("j")
+    assert over(cluster, "Failed") == "BackoffLimitExceeded"

@@ -1,0 +1,341 @@
+import json
+
+import pytest
+
+from mizzen.base.names import (
+    AWAITS_GENERATION,
+    FORMATION_GENERATION,
+    FORMATION_SIZE,
+    JOBSET_NAME,
+    JOIN_READY,
+    MAX_NODES,
+    MIN_NODES,
+    PROGRESS,
+    REPLICATED_JOB_NAME,
+)
+from mizzen.base.operations import Create, Patch
+from mizzen.base.resources import (
+    CLUSTER_TRAINING_RUNTIMES,
+    POD_GROUPS,
+    PODS,
+    RESOURCE_CLAIMS,
+    TRAIN_JOBS,
+)
+from mizzen.controllers.core.bootstrap import defaults
+from mizzen.controllers.core.trainjob import CONTROLLER
+from support.controlled import SECOND, Cluster, condition
+
+
+def job(name="t", nodes=3, low=1, **spec):
+    annotations = {MIN_NODES: str(low), MAX_NODES: str(nodes)} if low else {}
+    return {
+        "metadata": {"name": name, "namespace": "default", "annotations": annotations},
+        "spec": {
+            "runtimeRef": {"name": "jax-distributed"},
+            "trainer": {
+                "numNodes": nodes,
+                "command": ["python", "train.py"],
+                "env": [{"name": "A", "value": "1"}],
+                "resourcesPerNode": {"limits": {"mizzen.dev/cpu-core": 1, "memory": "1Gi"}},
+            },
+            **spec,
+        },
+    }
+
+
+@pytest.fixture
+def cluster():
+    made = Cluster(CONTROLLER)
+    for create in defaults():
+        made.add(create.resource, create.object)
+    return made
+
+
+def start(cluster, name="t", ranks=(0, 1, 2), **kwargs):
+    """A job whose ranks are bound, run and wait to join."""
+    cluster.add(TRAIN_JOBS, job(name, **kwargs))
+    cluster.settle(name)
+    for rank in ranks:
+        bind(cluster, rank, name)
+    cluster.settle(name)
+
+
+def bind(cluster, rank, name="t", ready=True):
+    status = {"phase": "Running", "conditions": [condition(JOIN_READY, str(ready))]}
+    cluster.change(PODS, f"{name}-node-0-{rank}", {"spec": {"nodeName": "n"}, "status": status})
+
+
+def formation(cluster, rank, name="t"):
+    annotations = cluster.get(PODS, f"{name}-node-0-{rank}")["metadata"]["annotations"]
+    return annotations.get(FORMATION_GENERATION), annotations.get(FORMATION_SIZE)
+
+
+def evict(cluster, rank, name="t"):
+    """As the scheduler does: marked, with the condition that says why."""
+    pod = cluster.get(PODS, f"{name}-node-0-{rank}")
+    conditions = [*pod["status"]["conditions"], condition("DisruptionTarget")]
+    mark = {"deletionTimestamp": "2027-01-01T00:00:00Z", "deletionGracePeriodSeconds": 30}
+    cluster.change(
+        PODS, pod["metadata"]["name"], {"metadata": mark, "status": {"conditions": conditions}}
+    )
+
+
+def job_condition(cluster, kind, name="t"):
+    found = cluster.get(TRAIN_JOBS, name).get("status", {}).get("conditions", [])
+    return next((c for c in found if c["type"] == kind), None)
+
+
+def test_everything_is_made_in_one_plan(cluster):
+    cluster.add(TRAIN_JOBS, job())
+    actions = cluster.reconcile("t")
+    assert [a.resource.kind for a in actions if isinstance(a, Create)] == [
+        "PodGroup",
+        *["ResourceClaim", "Pod"] * 3,
+    ]
+    assert cluster.settle("t") == 1  # the counts of the new pods
+    group = cluster.get(POD_GROUPS, "t")
+    assert group["spec"]["schedulingPolicy"] == {"gang": {"minCount": 1}}
+    assert group["spec"]["priorityClassName"] == "mizzen-training"
+
+
+def test_a_pod_follows_upstreams_contract(cluster):
+    start(cluster, ranks=())
+    pod = cluster.get(PODS, "t-node-0-1")
+    spec = pod["spec"]
+    labels = pod["metadata"]["labels"]
+    assert labels[JOBSET_NAME] == "t"
+    assert labels[REPLICATED_JOB_NAME] == "node"
+    assert pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] == "1"
+    assert (spec["hostname"], spec["subdomain"]) == ("t-node-0-1", "t")
+    assert spec["schedulingGroup"] == {"podGroupName": "t"}
+    assert spec["priorityClassName"] == "mizzen-training"
+    container = spec["containers"][0]
+    assert container["image"] == "mizzen.dev/python"
+    assert container["command"] == ["python", "train.py"]
+    env = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert env == {
+        "A": "1",
+        "JAX_NUM_PROCESSES": "3",
+        "JAX_PROCESS_ID": "1",
+        "JAX_COORDINATOR_ADDRESS": "t-node-0-0.t:29500",
+    }
+
+
+def test_extended_resources_become_a_claim_of_the_pods_own(cluster):
+    start(cluster, ranks=())
+    container = cluster.get(PODS, "t-node-0-0")["spec"]["containers"][0]
+    assert container["resources"] == {
+        "limits": {"memory": "1Gi"},
+        "claims": [{"name": "devices"}],
+    }
+    reference = cluster.get(PODS, "t-node-0-0")["spec"]["resourceClaims"][0]
+    claim = cluster.get(RESOURCE_CLAIMS, reference["resourceClaimName"])
+    request = claim["spec"]["devices"]["requests"][0]["exactly"]
+    assert request["deviceClassName"] == "cpu-core.mizzen.dev"
+    assert request["count"] == 1
+    assert len(set(cluster.names(RESOURCE_CLAIMS))) == 3
+
+
+def test_not_elastic_means_all_or_nothing(cluster):
+    start(cluster, low=None, ranks=(0, 1))
+    assert cluster.get(POD_GROUPS, "t")["spec"]["schedulingPolicy"]["gang"]["minCount"] == 3
+    assert formation(cluster, 0) == (None, None)
+    bind(cluster, 2)
+    cluster.settle("t")
+    assert formation(cluster, 0) == ("1", "3")
+
+
+def test_a_formation_is_one_plan_for_all_its_ranks(cluster):
+    start(cluster, ranks=())
+    for rank in (0, 1):
+        bind(cluster, rank)
+    patches = [a for a in cluster.reconcile("t") if isinstance(a, Patch) and a.resource == PODS]
+    assert [p.name for p in patches] == ["t-node-0-0", "t-node-0-1"]
+    assert formation(cluster, 0) == formation(cluster, 1) == ("1", "2")
+
+
+def test_shrink_tells_the_leaver_and_brings_its_rank_back_as_pending(cluster):
+    start(cluster)
+    evict(cluster, 2)
+    cluster.settle("t")
+    assert [formation(cluster, r) for r in (0, 1, 2)] == [("2", "2")] * 3
+    old_claims = set(cluster.names(RESOURCE_CLAIMS))
+    cluster.vanish(PODS, "t-node-0-2")
+    cluster.settle("t")
+    back = cluster.get(PODS, "t-node-0-2")
+    assert "nodeName" not in back["spec"]
+    assert formation(cluster, 2) == (None, None)
+    assert formation(cluster, 0) == ("2", "2")
+    new_claims = set(cluster.names(RESOURCE_CLAIMS))
+    assert len(new_claims) == 3
+    assert len(new_claims - old_claims) == 1  # a claim belongs to one incarnation
+
+
+def test_grow_when_the_new_rank_is_ready(cluster):
+    start(cluster, ranks=(0, 1))
+    bind(cluster, 2, ready=False)
+    cluster.settle("t")
+    assert formation(cluster, 0) == ("1", "2")
+    bind(cluster, 2)
+    cluster.settle("t")
+    assert [formation(cluster, r) for r in (0, 1, 2)] == [("2", "3")] * 3
+
+
+def test_gang_restart(cluster):
+    start(cluster)
+    awaits = {"metadata": {"annotations": {AWAITS_GENERATION: "2"}}}
+    for rank in (0, 1, 2):
+        cluster.change(PODS, f"t-node-0-{rank}", awaits)
+        bind(cluster, rank, ready=False)
+    cluster.settle("t")
+    assert formation(cluster, 0) == ("1", "3")
+    for rank in (0, 1, 2):
+        bind(cluster, rank)
+    cluster.settle("t")
+    assert formation(cluster, 0) == ("2", "3")
+
+
+def test_complete_when_the_last_formation_succeeded(cluster):
+    start(cluster, ranks=(0, 1))
+    cluster.change(PODS, "t-node-0-0", {"status": {"phase": "Succeeded"}})
+    cluster.settle("t")
+    assert job_condition(cluster, "Complete") is None
+    cluster.change(PODS, "t-node-0-1", {"status": {"phase": "Succeeded"}})
+    cluster.settle("t")
+    assert job_condition(cluster, "Complete")["status"] == "True"
+    assert cluster.names(PODS) == ["t-node-0-0", "t-node-0-1"]  # the one that never ran is gone
+    counts = cluster.get(TRAIN_JOBS, "t")["status"]["jobsStatus"][0]
+    assert (counts["succeeded"], counts["active"]) == (2, 0)
+
+
+def test_a_failed_pod_fails_the_job_with_its_last_words(cluster):
+    start(cluster)
+    ended = {"terminated": {"exitCode": 1, "message": "ValueError: bad shape"}}
+    status = {"phase": "Failed", "containerStatuses": [{"name": "node", "state": ended}]}
+    cluster.change(PODS, "t-node-0-1", {"status": status})
+    cluster.settle("t")
+    failed = job_condition(cluster, "Failed")
+    assert failed["reason"] == "PodFailed"
+    assert "t-node-0-1" in failed["message"]
+    assert "ValueError: bad shape" in failed["message"]
+    assert cluster.get(PODS, "t-node-0-0")["metadata"]["deletionTimestamp"]
+
+
+def test_an_evicted_pod_that_ends_failed_comes_back(cluster):
+    start(cluster)
+    status = {"phase": "Failed", "conditions": [condition("DisruptionTarget")]}
+    cluster.change(PODS, "t-node-0-2", {"status": status})
+    cluster.settle("t")
+    assert job_condition(cluster, "Failed") is None
+    assert "status" not in cluster.get(PODS, "t-node-0-2")
+
+
+def test_unknown_runtime_is_told_and_mended(cluster):
+    cluster.add(TRAIN_JOBS, job(runtimeRef={"name": "nope"}))
+    cluster.settle("t")
+    failed = job_condition(cluster, "Failed")
+    assert failed["reason"] == "TrainingRuntimeNotSupported"
+    assert failed["message"] == (
+        'spec.runtimeRef: ClusterTrainingRuntime "nope" not found; there are: jax-distributed'
+    )
+    assert len(cluster.events) == 1
+    assert cluster.names(PODS) == []
+    runtime = cluster.get(CLUSTER_TRAINING_RUNTIMES, "jax-distributed")
+    cluster.add(CLUSTER_TRAINING_RUNTIMES, {"metadata": {"name": "nope"}, "spec": runtime["spec"]})
+    cluster.settle("t")
+    assert job_condition(cluster, "Failed")["status"] == "False"
+    assert len(cluster.names(PODS)) == 3
+
+
+@pytest.mark.parametrize(
+    ("nodes", "annotations", "message"),
+    [
+        (1, {MIN_NODES: "2"}, "numNodes: 1 is below annotation mizzen.dev/min-nodes: 2"),
+        (4, {MAX_NODES: "3"}, "numNodes: 4 is above annotation mizzen.dev/max-nodes: 3"),
+        (4, {MIN_NODES: "few"}, "'few' is not a number"),
+    ],
+)
+def test_contradicting_elasticity_is_told(cluster, nodes, annotations, message):
+    body = job(nodes=nodes)
+    body["metadata"]["annotations"] = annotations
+    cluster.add(TRAIN_JOBS, body)
+    cluster.settle("t")
+    assert message in job_condition(cluster, "Failed")["message"]
+
+
+def test_suspend_stops_and_resume_begins_again(cluster):
+    start(cluster)
+    cluster.change(TRAIN_JOBS, "t", {"spec": {"suspend": True}})
+    cluster.settle("t")
+    assert job_condition(cluster, "Suspended")["status"] == "True"
+    assert all(pod["metadata"].get("deletionTimestamp") for pod in cluster.all(PODS))
+    for name in cluster.names(PODS):
+        cluster.vanish(PODS, name)
+    cluster.change(TRAIN_JOBS, "t", {"spec": {"suspend": None}})
+    cluster.settle("t")
+    assert job_condition(cluster, "Suspended")["reason"] == "Resumed"
+    assert len(cluster.names(PODS)) == 3
+
+
+def test_deadline(cluster):
+    start(cluster, activeDeadlineSeconds=60)
+    cluster.reconcile("t")
+    assert 59 < cluster.requeues[0] <= 60
+    cluster.now += 61 * SECOND
+    cluster.settle("t")
+    assert job_condition(cluster, "Failed")["reason"] == "DeadlineExceeded"
+
+
+def report(cluster, step, rank=0):
+    progress = {"step": step, "steps": 100, "metrics": {"loss": 2.5}, "stepSeconds": 0.5}
+    annotations = {PROGRESS: json.dumps(progress)}
+    cluster.change(PODS, f"t-node-0-{rank}", {"metadata": {"annotations": annotations}})
+
+
+def test_progress_is_written_at_most_once_a_second(cluster):
+    start(cluster)
+    report(cluster, 10)
+    cluster.settle("t")
+    status = cluster.get(TRAIN_JOBS, "t")["status"]["trainerStatus"]
+    assert status["progressPercentage"] == 10
+    assert status["estimatedRemainingSeconds"] == 45
+    assert {"name": "loss", "value": "2.5"} in status["metrics"]
+    report(cluster, 11)
+    assert cluster.settle("t") == 0
+    assert 1 <= cluster.requeues[0] <= 2
+    cluster.now += 2 * SECOND
+    assert cluster.settle("t") == 1
+
+
+def test_progress_that_is_no_json_harms_nobody(cluster):
+    start(cluster)
+    cluster.change(PODS, "t-node-0-0", {"metadata": {"annotations": {PROGRESS: "["}}})
+    assert cluster.settle("t") == 0
+
+
+def test_fewer_nodes_wished_removes_the_highest_ranks(cluster):
+    start(cluster)
+    cluster.change(TRAIN_JOBS, "t", {"spec": {"trainer": {"numNodes": 2}}})
+    cluster.settle("t")
+    assert cluster.get(PODS, "t-node-0-2")["metadata"]["deletionTimestamp"]
+    assert formation(cluster, 0) == ("2", "2")
+
+
+def test_a_foreign_pod_in_the_way_is_told(cluster):
+    cluster.add(PODS, {"metadata": {"name": "t-node-0-0", "namespace": "default"}, "spec": {}})
+    cluster.add(TRAIN_JOBS, job())
+    cluster.settle("t")
+    assert cluster.events[0].reason == "PodNameTaken"
+    assert len(cluster.names(PODS)) == 3
+
+
+def test_runtime_patches_reach_the_pods(cluster):
+    pod = {"spec": {"nodeSelector": {"a": "b"}, "containers": [{"name": "node", "image": "x"}]}}
+    job_patch = {"name": "node", "template": {"spec": {"template": pod}}}
+    patch = {"trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": [job_patch]}}}}
+    cluster.add(TRAIN_JOBS, job(runtimePatches=[patch]))
+    cluster.settle("t")
+    spec = cluster.get(PODS, "t-node-0-0")["spec"]
+    assert spec["nodeSelector"] == {"a": "b"}
+    assert spec["containers"][0]["image"] == "x"
+    assert spec["priorityClassName"] == "mizzen-training"
