@@ -12,6 +12,7 @@ from mizzen.engine.model import ModelError, find_model
 from mizzen.engine.run import EngineConfig, run_engine
 
 KV_CACHE_GIB = 2.0
+GRACE_S = 18.0  # below the 20 s after which a replica's pod is killed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--property", action="append", default=[], metavar="KEY=VALUE",
         help="an OpenVINO property, e.g. INFERENCE_PRECISION_HINT=f32")  # fmt: skip
     add("--kv-cache-gib", type=float, default=KV_CACHE_GIB, metavar="GIB", help="at most")
-    add("--grace-seconds", type=float, default=25.0, metavar="S",
+    add("--grace-seconds", type=float, default=GRACE_S, metavar="S",
         help="how long requests may go on after SIGTERM")  # fmt: skip
     return parser
 

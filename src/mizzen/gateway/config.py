@@ -12,3 +12,9 @@ class GatewayConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     api_keys: frozenset[str] = field(default_factory=frozenset[str])
+
+    @property
+    def url(self) -> str:
+        """What clients on this machine use as base URL."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}/v1" if ":" in host else f"http://{host}:{self.port}/v1"

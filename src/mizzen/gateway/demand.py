@@ -1,4 +1,7 @@
-"""Writes the demand into the endpoint's status: once for each change, at once, the newest wins."""
+"""Writes what the gateway knows into endpoints' status: the demand, and the address they serve at.
+
+A demand is written once for each change, at once, and the newest wins.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from mizzen.base.operations import Patch
 from mizzen.base.resources import MODEL_ENDPOINTS
 from mizzen.client.backoff import Backoff
 from mizzen.client.client import Client
+from mizzen.gateway.core.endpoints import Endpoint
 from mizzen.gateway.pool import Tip
 
 log = logging.getLogger(__name__)
@@ -25,10 +29,13 @@ DECISIONS_MAX = 256  # kept for /debug/decisions
 class DemandWriter:
     """One writing task for each endpoint that has something to say, none otherwise."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock, url: str) -> None:
         self._client = client
         self._clock = clock
+        self._url = url
         self._newest: dict[Key, Tip] = {}
+        self._unannounced: dict[Key, Endpoint] = {}
+        self._announced: dict[Key, str] = {}  # uid; our own write comes back after others' events
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._counts: Counter[str] = Counter()
         self.decisions: deque[Obj] = deque(maxlen=DECISIONS_MAX)
@@ -43,45 +50,75 @@ class DemandWriter:
         if key in self._newest:
             self._counts["superseded"] += 1
         self._newest[key] = tip
-        if key not in self._tasks:
-            self._tasks[key] = asyncio.create_task(self._write_all(key), name=f"demand {key}")
+        self._start(key)
+
+    def announce(self, endpoint: Endpoint) -> None:
+        """Has `status.url` say where the endpoint's model is served."""
+        if endpoint.url != self._url and self._announced.get(endpoint.key) != endpoint.uid:
+            self._announced[endpoint.key] = endpoint.uid
+            self._unannounced[endpoint.key] = endpoint
+            self._start(endpoint.key)
 
     def forget(self, key: Key) -> None:
         """The endpoint is gone."""
         self._newest.pop(key, None)
+        self._unannounced.pop(key, None)
+        self._announced.pop(key, None)
 
     async def close(self) -> None:
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
+    def _start(self, key: Key) -> None:
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._write_all(key), name=f"demand {key}")
+
     async def _write_all(self, key: Key) -> None:
         backoff, attempts = Backoff(), 0
         try:
-            while key in self._newest:
-                tip = self._newest.pop(key)
+            while key in self._newest or key in self._unannounced:
+                tip = self._newest.pop(key, None)
+                new = self._unannounced.pop(key, None)
                 attempts += 1
                 try:
-                    await self._write(tip)
+                    await self._client.commit([self._patch(key, tip, new)])
                 except NotFound:
                     return
                 except ApiError as error:
                     self._counts["failed"] += 1
-                    self._newest.setdefault(key, tip)
-                    log.warning("demand of %s not written yet: %s", key, error.message)
+                    if tip:
+                        self._newest.setdefault(key, tip)
+                    if new:
+                        self._unannounced.setdefault(key, new)
+                    log.warning("status of %s not written yet: %s", key, error.message)
                     await asyncio.sleep(backoff.next_s())
                     continue
-                self._record(tip, attempts)
+                if tip:
+                    self._record(tip, attempts)
                 attempts = 0
                 backoff.reset()
         finally:
             del self._tasks[key]
 
-    async def _write(self, tip: Tip) -> None:
-        await self._client.commit([demand_patch(tip)])
-        self._counts["written"] += 1
+    def _patch(self, key: Key, tip: Tip | None, new: Endpoint | None) -> Patch:
+        """A merge patch of the status; the uid keeps it off a later endpoint of the same name."""
+        endpoint = tip.endpoint if tip else new
+        assert endpoint is not None, "there is something to write"
+        status: Obj = {"url": self._url} if new else {}
+        if tip:
+            status["demand"] = demand(tip)
+        return Patch(
+            MODEL_ENDPOINTS,
+            key.namespace,
+            key.name,
+            {"status": status},
+            subresource="status",
+            uid=endpoint.uid,
+        )
 
     def _record(self, tip: Tip, attempts: int) -> None:
+        self._counts["written"] += 1
         decision: Obj = {
             "endpoint": str(tip.endpoint.key),
             "replicas": tip.replicas,
@@ -99,21 +136,12 @@ class DemandWriter:
         print(orjson.dumps({"event": "demand", **decision}).decode(), flush=True)
 
 
-def demand_patch(tip: Tip) -> Patch:
-    """The merge patch of the status; the uid keeps it off a later endpoint of the same name."""
-    demand = {
+def demand(tip: Tip) -> Obj:
+    """`status.demand`."""
+    return {
         "replicas": tip.replicas,
         "cause": tip.cause,
         "observedAt": rfc3339_micro(tip.decided_ns),
         "inFlight": tip.load.in_flight,
         "queued": tip.load.queued,
     }
-    key = tip.endpoint.key
-    return Patch(
-        MODEL_ENDPOINTS,
-        key.namespace,
-        key.name,
-        {"status": {"demand": demand}},
-        subresource="status",
-        uid=tip.endpoint.uid,
-    )

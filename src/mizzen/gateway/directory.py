@@ -21,12 +21,18 @@ class Directory:
     """What there is to route to. Pods may be heard of before their endpoint, and after."""
 
     def __init__(
-        self, clock: Clock, on_tip: Callable[[Tip], None], on_gone: Callable[[Key], None]
+        self,
+        clock: Clock,
+        *,
+        on_tip: Callable[[Tip], None],
+        on_known: Callable[[Endpoint], None],
+        on_gone: Callable[[Key], None],
     ) -> None:
         self.pools: dict[Key, Pool] = {}
         self._addresses: dict[Key, dict[str, Address]] = {}
         self._clock = clock
         self._on_tip = on_tip
+        self._on_known = on_known
         self._on_gone = on_gone
 
     @property
@@ -54,6 +60,7 @@ class Directory:
             pool = None
         if kind == "DELETED":
             return
+        self._on_known(endpoint)
         if pool:
             pool.update(endpoint)
             return

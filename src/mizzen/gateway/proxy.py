@@ -131,7 +131,9 @@ class Proxy:
             await response.write(chunk)
 
     @asynccontextmanager
-    async def _open(self, replica: Replica, job: Job) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+    async def _open(
+        self, replica: Replica, job: Job
+    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         """Sends the request. On leaving early the connection is closed, which the engine takes
         as the client's leaving and frees the slot."""
         headers = {"Content-Type": "application/json", REQUEST_HEADER: job.ticket.id}

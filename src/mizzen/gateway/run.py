@@ -29,8 +29,10 @@ async def run(
 
     Errors: OSError when the address is taken.
     """
-    demand = DemandWriter(client, clock)
-    directory = Directory(clock, demand.tell, demand.forget)
+    demand = DemandWriter(client, clock, config.url)
+    directory = Directory(
+        clock, on_tip=demand.tell, on_known=demand.announce, on_gone=demand.forget
+    )
     proxy = Proxy()
     server = GatewayServer(config, clock, directory, demand, proxy)
     endpoints = Informer(client, MODEL_ENDPOINTS)

@@ -40,7 +40,8 @@ class RecordingClient:
 
     @property
     def demands(self) -> list[dict[str, Any]]:
-        return [patch.patch["status"]["demand"] for patch in self.patches]
+        statuses = [patch.patch["status"] for patch in self.patches]
+        return [status["demand"] for status in statuses if "demand" in status]
 
 
 def endpoint_object(name: str = "tiny", namespace: str = "default", **spec: Any) -> Obj:
@@ -84,10 +85,12 @@ class Gateway:
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     client, clock = RecordingClient(), RealClock()
-    demand = DemandWriter(client, clock)  # type: ignore[arg-type]
-    directory = Directory(clock, demand.tell, demand.forget)
-    proxy = Proxy()
     config = GatewayConfig(api_keys=frozenset({KEY}))
+    demand = DemandWriter(client, clock, config.url)  # type: ignore[arg-type]
+    directory = Directory(
+        clock, on_tip=demand.tell, on_known=demand.announce, on_gone=demand.forget
+    )
+    proxy = Proxy()
     server = GatewayServer(config, clock, directory, demand, proxy)
     runner = web.AppRunner(server.app(), handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()

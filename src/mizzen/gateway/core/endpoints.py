@@ -35,6 +35,7 @@ class Endpoint:
     queue_max: int
     queue_timeout_s: float
     demand: int | None  # what status.demand.replicas said last; None when it never said
+    url: str  # what status.url says
     problem: str  # why it is not ready, in the controller's words
 
 
@@ -77,6 +78,7 @@ def read_endpoint(obj: Mapping[str, Any]) -> Endpoint:
         queue_max=int(queue.get("maxLength", 256)),
         queue_timeout_s=float(queue.get("timeoutSeconds", 60)),
         demand=None if said is None else int(said),
+        url=str(status.get("url") or ""),
         problem=problem,
     )
 
