@@ -22,6 +22,9 @@ from mizzen.base.objects import (
 from mizzen.cli.core.fields import entries, number, section, text
 
 _QUIET = frozenset({"Lease", "Event", "ResourceSlice", "UsageRecord"})
+# Conditions that follow from others and explain nothing by themselves.
+_DERIVED = frozenset({"ContainersReady", "Initialized", "PodReadyToStartContainers"})
+_DERIVED_REASONS = frozenset({"ContainersNotReady", "PodCompleted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,12 @@ def explain(
     for obj in objects:
         if uid_of(obj) in family and uid_of(obj) not in seen:
             links += _told_by_object(obj)
+    # An Event says its seconds; the history says exactly when it was written.
+    written = {uid_of(c.object): c.time_ns for c in history if c.object.get("kind") == "Event"}
     told = {(link.subject, link.what.split(": ", 1)[-1]) for link in links}
     for event in events:
         if text(event, "involvedObject", "uid") in family:
-            link = _told_by_event(event)
+            link = _told_by_event(event, written.get(uid_of(event), 0))
             if (link.subject, link.what.split(": ", 1)[-1]) not in told:
                 links.append(link)
     links.sort(key=lambda link: link.time_ns)
@@ -136,7 +141,7 @@ def _nothing() -> Obj:
 def _changed_facts(obj: Obj, before: Obj) -> list[str]:
     facts: list[str] = []
     old_conditions = {text(c, "type"): c for c in entries(before, "status", "conditions")}
-    for entry in entries(obj, "status", "conditions"):
+    for entry in _telling(obj):
         old = old_conditions.get(text(entry, "type"), {})
         if any(text(entry, key) != text(old, key) for key in ("status", "reason", "message")):
             facts.append(_condition_text(entry))
@@ -146,7 +151,7 @@ def _changed_facts(obj: Obj, before: Obj) -> list[str]:
     if size and size != annotations_of(before).get(FORMATION_SIZE):
         facts.append(f"belongs to a formation of {size}")
     if text(obj, "status", "phase") not in ("", "Pending", text(before, "status", "phase")):
-        facts.append(f"is {text(obj, 'status', 'phase')}")
+        facts.append(f"is {text(obj, 'status', 'phase')}{_how_it_ended(obj)}")
     demand = section(obj, "status", "demand")
     if demand and demand.get("replicas") != section(before, "status", "demand").get("replicas"):
         facts.append(f"demand for {number(demand, 'replicas')} replicas: {text(demand, 'cause')}")
@@ -156,6 +161,30 @@ def _changed_facts(obj: Obj, before: Obj) -> list[str]:
     if is_terminating(obj) and not is_terminating(before):
         facts.append("asked to stop")
     return facts
+
+
+def _telling(obj: Obj) -> list[Obj]:
+    return [
+        entry
+        for entry in entries(obj, "status", "conditions")
+        if text(entry, "type") not in _DERIVED and text(entry, "reason") not in _DERIVED_REASONS
+    ]
+
+
+def _how_it_ended(pod: Obj) -> str:
+    """How its containers ended, and what was said about it; "" while they run."""
+    ends: list[str] = []
+    for container in entries(pod, "status", "containerStatuses"):
+        ended = section(container, "state", "terminated")
+        if ended:
+            how = f"exit code {number(ended, 'exitCode')}"
+            if number(ended, "signal"):
+                how = f"signal {number(ended, 'signal')}"
+            ends.append(f"{text(container, 'name')} ended with {how}")
+    ends += [
+        said for said in (text(pod, "status", "reason"), text(pod, "status", "message")) if said
+    ]
+    return f": {'; '.join(ends)}" if ends else ""
 
 
 def _devices(obj: Obj) -> list[str]:
@@ -168,18 +197,19 @@ def _told_by_object(obj: Obj) -> list[Link]:
     subject = _subject(obj)
     created = parse_rfc3339(text(obj, "metadata", "creationTimestamp"))
     links = [Link(created, subject, _with_cause("created", obj))]
-    for entry in entries(obj, "status", "conditions"):
+    for entry in _telling(obj):
         when = _time(entry, "lastTransitionTime") or created
         links.append(Link(when, subject, _condition_text(entry)))
     return links
 
 
-def _told_by_event(event: Obj) -> Link:
+def _told_by_event(event: Obj, written_ns: int) -> Link:
     involved = section(event, "involvedObject")
     count = number(event, "count")
     times = f" ({count} times)" if count > 1 else ""
     when = (
-        _time(event, "lastTimestamp")
+        written_ns
+        or _time(event, "lastTimestamp")
         or _time(event, "eventTime")
         or _time(section(event, "metadata"), "creationTimestamp")
     )
