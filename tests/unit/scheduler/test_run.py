@@ -1,0 +1,160 @@
+"""The scheduler process against the real API server: latency aside, what a user would see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mizzen.base.objects import Obj, has_condition
+from mizzen.base.operations import Create
+from mizzen.base.resources import (
+    DEVICE_CLASSES,
+    EVENTS,
+    NODES,
+    POD_GROUPS,
+    PODS,
+    PRIORITY_CLASSES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+    Resource,
+)
+from mizzen.client.client import Client
+from mizzen.host.clock import RealClock
+from mizzen.scheduler.run import Scheduler
+from support.scheduler_world import claim, device_class, halves, node, pod, pod_group
+from unit.scheduler.conftest import Api
+
+DEADLINE_S = 20.0
+
+
+def fresh(obj: Obj) -> Obj:
+    """As a user would send it: without what the server gives."""
+    kept = {k: v for k, v in obj["metadata"].items() if k not in ("uid", "resourceVersion")}
+    kept.pop("creationTimestamp", None)
+    body = {k: v for k, v in obj.items() if k not in ("status", "apiVersion", "kind")}
+    for container in body.get("spec", {}).get("containers", ()):
+        container.setdefault("image", "mizzen.dev/python")
+    return {**body, "metadata": kept}
+
+
+async def set_stage(admin: Client) -> None:
+    await admin.create(NODES, fresh(node()))
+    await admin.patch(NODES, "n1", {"status": node()["status"]}, subresource="status")
+    await admin.create(RESOURCE_SLICES, fresh(halves()))
+    await admin.create(DEVICE_CLASSES, fresh(device_class()))
+
+
+async def add(admin: Client, *objects: tuple[Resource, Obj]) -> None:
+    await admin.commit([Create(resource, fresh(obj)) for resource, obj in objects])
+
+
+def with_claim(name: str, **more: Any) -> tuple[tuple[Resource, Obj], tuple[Resource, Obj]]:
+    return (RESOURCE_CLAIMS, claim(name)), (PODS, pod(name, claims=(name,), **more))
+
+
+@asynccontextmanager
+async def scheduling(client: Client) -> AsyncIterator[Scheduler]:
+    ready = asyncio.Event()
+    scheduler = Scheduler(client, RealClock())
+    task = asyncio.create_task(scheduler.run(ready.set))
+    async with asyncio.timeout(DEADLINE_S):
+        await ready.wait()
+    yield scheduler
+    task.cancel()
+    await asyncio.wait((task,))
+    assert task.cancelled(), task.exception()
+
+
+async def pods_until(admin: Client, what: Any) -> dict[str, Obj]:
+    """All pods by name, once `what(pods)` holds."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            pods, _ = await admin.list(PODS, "default")
+            by_name = {p["metadata"]["name"]: p for p in pods}
+            if what(by_name):
+                return by_name
+            await asyncio.sleep(0.01)
+
+
+def are_bound(*names: str) -> Any:
+    return lambda pods: all(n in pods and pods[n]["spec"].get("nodeName") for n in names)
+
+
+async def devices(admin: Client) -> list[str]:
+    claims, _ = await admin.list(RESOURCE_CLAIMS, "default")
+    return [
+        result["device"]
+        for c in claims
+        for result in (c.get("status") or {})
+        .get("allocation", {})
+        .get("devices", {})
+        .get("results", ())
+    ]
+
+
+async def test_binds_explains_and_preempts_through_the_api(api: Api) -> None:
+    admin = api.admin
+    await set_stage(admin)
+    async with scheduling(api.scheduler):
+        members = [
+            entry
+            for rank in range(4)
+            for entry in with_claim(f"train-{rank}", gang="train", rank=rank, priority=None)
+        ]
+        for _, obj in members:
+            obj["spec"].pop("priority", None)
+        await add(admin, (POD_GROUPS, pod_group("train", 1)), *members)
+        pods = await pods_until(admin, are_bound(*(f"train-{rank}" for rank in range(4))))
+        assert all(has_condition(p, "PodScheduled") for p in pods.values())
+        assert len(set(await devices(admin))) == 4
+
+        await admin.create(PRIORITY_CLASSES, {"metadata": {"name": "high"}, "value": 1000})
+        await add(admin, *with_claim("tiny", priorityClassName="high", cause="a burst"))
+        pods = await pods_until(
+            admin, lambda found: found["train-3"]["metadata"].get("deletionTimestamp")
+        )
+        assert has_condition(pods["train-3"], "DisruptionTarget")
+        assert pods["train-3"]["metadata"]["annotations"]["mizzen.dev/cause"] == "a burst"
+        assert "nodeName" not in pods["tiny"]["spec"]
+
+        # The agent would end it and the claim controller release its claim:
+        await admin.delete(PODS, "train-3", "default", grace_period_s=0)
+        release = {"metadata": {"finalizers": None}}
+        await admin.patch(RESOURCE_CLAIMS, "train-3", release, "default")
+        await admin.delete(RESOURCE_CLAIMS, "train-3", "default")
+        await pods_until(admin, are_bound("tiny"))
+        taken = await devices(admin)
+        assert len(taken) == len(set(taken)) == 4
+
+        await add(admin, *with_claim("more"))
+        pods = await pods_until(
+            admin, lambda found: found["more"].get("status", {}).get("conditions")
+        )
+        assert "4 of 4 devices of class" in pods["more"]["status"]["conditions"][0]["message"]
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                events, _ = await admin.list(EVENTS, "default")
+                if {"Scheduled", "Preempted", "FailedScheduling"} <= {e["reason"] for e in events}:
+                    break
+                await asyncio.sleep(0.01)
+
+
+async def test_a_second_scheduler_and_a_restart_never_allocate_twice(api: Api) -> None:
+    await set_stage(api.admin)
+    async with scheduling(api.scheduler), scheduling(api.scheduler):
+        pairs = [entry for index in range(6) for entry in with_claim(f"p{index}")]
+        await add(api.admin, *pairs)
+        await pods_until(
+            api.admin,
+            lambda pods: sum(1 for p in pods.values() if p["spec"].get("nodeName")) == 4,
+        )
+    async with scheduling(api.scheduler) as again:
+        await pods_until(
+            api.admin,
+            lambda pods: sum(1 for p in pods.values() if p["spec"].get("nodeName")) == 4,
+        )
+        assert again.statistics().get("bound", 0) == 0
+    taken = await devices(api.admin)
+    assert len(taken) == len(set(taken)) == 4
