@@ -80,6 +80,7 @@ def test_a_pending_pod_says_what_would_change_it() -> None:
 def test_an_event_that_repeats_a_condition_is_told_once() -> None:
     pod = _object("Pod", "p", status={"conditions": [PREEMPTED]})
     event = {
+        "metadata": {"uid": "event"},
         "involvedObject": {"kind": "Pod", "name": "p", "uid": pod["metadata"]["uid"]},
         "reason": "Preempted",
         "message": PREEMPTED["message"],
