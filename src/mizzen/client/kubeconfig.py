@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
+import orjson
 
 from mizzen.base.errors import BadRequest
 
@@ -56,10 +56,10 @@ def load(path: Path, *, context: str = "") -> Connection:
     Errors: BadRequest that names the file and what is wrong with it.
     """
     try:
-        raw: Any = yaml.safe_load(path.read_text())
+        raw = _parse(path.read_bytes())
     except OSError as error:
         raise BadRequest(f"kubeconfig {path} cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except ValueError as error:
         raise BadRequest(f"kubeconfig {path} is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise BadRequest(f"kubeconfig {path} is not a mapping")
@@ -97,6 +97,20 @@ def from_mapping(config: Mapping[str, Any], path: Path, *, context: str = "") ->
         tls_server_name=str(cluster.get("tls-server-name") or ""),
         verify=not cluster.get("insecure-skip-tls-verify"),
     )
+
+
+def _parse(data: bytes) -> Any:
+    """YAML, or its subset JSON, which is what Mizzen itself writes. Errors: ValueError."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        # Loaded here, so that Mizzen's own processes do without.
+        import yaml
+
+        try:
+            return yaml.safe_load(data)
+        except yaml.YAMLError as error:
+            raise ValueError(str(error)) from error
 
 
 def _entry(
