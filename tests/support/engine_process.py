@@ -58,16 +58,20 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def engine_process(
-    model: Path, *arguments: str, rank_file: Path | None = None
+    model: Path,
+    *arguments: str,
+    rank_file: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> Iterator[EngineProcess]:
     """Starts `python -m mizzen.engine` and ends it by SIGTERM, after a while by SIGKILL."""
-    port = free_port()
+    port = port or free_port()
     env = {**os.environ, **({"MIZZEN_RANK_FILE": str(rank_file)} if rank_file else {})}
     command = [sys.executable, "-m", "mizzen.engine", "--model", str(model), "--name", "tiny"]
-    command += ["--host", "127.0.0.1", "--port", str(port), *arguments]
+    command += ["--host", host, "--port", str(port), *arguments]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
     try:
-        yield EngineProcess(f"http://127.0.0.1:{port}", process)
+        yield EngineProcess(f"http://{host}:{port}", process)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

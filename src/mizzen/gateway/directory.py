@@ -67,6 +67,7 @@ class Directory:
         pool = self.pools[endpoint.key] = Pool(endpoint, self._clock, self._on_tip)
         for pod, address in self._addresses.get(endpoint.key, {}).items():
             pool.set_replica(pod, address)
+        pool.update(endpoint)  # a demand from before a restart may be too high by now
 
     def on_pod(self, kind: str, _: Obj | None, obj: Obj) -> None:
         """An informer's handler for pods that carry the endpoint label."""

@@ -270,3 +270,20 @@ async def test_says_once_where_an_endpoint_is_served(gateway: Gateway) -> None:
     gateway.directory.on_endpoint("MODIFIED", None, known)
     assert len(gateway.client.patches) == 1
     assert not gateway.client.demands
+
+
+async def test_an_old_demand_falls_after_a_restart(gateway: Gateway) -> None:
+    known = endpoint_object(scaling={"scaleDownDelaySeconds": 0})
+    known["status"] = {"url": "http://127.0.0.1:8080/v1", "demand": {"replicas": 3}}
+    gateway.directory.on_endpoint("ADDED", None, known)
+    await until(lambda: gateway.client.demands, "the demand falls")
+    assert [demand["replicas"] for demand in gateway.client.demands] == [1]
+
+
+async def test_an_old_demand_stays_for_its_delay(gateway: Gateway) -> None:
+    known = endpoint_object(scaling={"scaleDownDelaySeconds": 30})
+    known["status"] = {"url": "http://127.0.0.1:8080/v1", "demand": {"replicas": 3}}
+    gateway.directory.on_endpoint("ADDED", None, known)
+    await gateway.replica("tiny-0")
+    assert (await gateway.post())[0] == 200
+    assert gateway.client.patches == []
