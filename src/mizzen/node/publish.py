@@ -15,7 +15,7 @@ from mizzen import __version__
 from mizzen.base import names, quantity
 from mizzen.base.clock import Clock, rfc3339, rfc3339_micro
 from mizzen.base.errors import AlreadyExists, ApiError, Conflict, NotFound
-from mizzen.base.objects import Obj
+from mizzen.base.objects import Obj, has_condition
 from mizzen.base.registry import collect
 from mizzen.base.resources import LEASES, NAMESPACES, NODES, RESOURCE_SLICES
 from mizzen.client.client import Client
@@ -78,9 +78,9 @@ class Publisher:
 
     async def publish(self) -> None:
         """Writes everything once; errors: ApiError when the API refuses."""
+        await self._beat()  # first: a lease from before the restart would condemn the new node
         await self._publish_node()
         await self._publish_slices()
-        await self._beat()
 
     async def run(self) -> None:
         """Heartbeats, and the allocatable CPU as claims come and go, until cancelled."""
@@ -92,12 +92,19 @@ class Publisher:
                     await self._write_allocatable()
                 if loop.time() - beaten >= HEARTBEAT_S:
                     await self._beat()
+                    await self._mend()
                     beaten = loop.time()
             except NotFound:
                 await self._republish()
             except ApiError:
                 pass  # an outage: the next round tries again
             await asyncio.sleep(1.0)
+
+    async def _mend(self) -> None:
+        """Says Ready again where somebody took a silence (a suspended machine) for an end."""
+        node = await self._client.get(NODES, self._config.node_name)
+        if not has_condition(node, "Ready"):
+            await self._publish_node()
 
     async def _republish(self) -> None:
         try:
