@@ -108,10 +108,11 @@ class World:
         self.leaving = self._must_leave(number)
         began = job.activity.since_ns
         line = Line.REDONE_STEP if number < self._ever_done else Line.USEFUL_STEP
+        due = (number + 1) % job.stage_every == 0 or self.leaving or job.checkpoint_asked()
+        leaves = job.framework.flatten(state) if due else {}  # waits for what still computes
         computed = job.activity.reading()
-        due = (number + 1) % job.stage_every == 0
-        if due or self.leaving or job.checkpoint_asked():
-            job.stage.write(job.framework.flatten(state), number + 1, job.seed)
+        if due:
+            job.stage.write(leaves, number + 1, job.seed)
         now = job.activity.end(line, number, at=computed)
         job.activity.end(Line.CHECKPOINT_STALL, number)
         self.done = number + 1
