@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
+from mizzen.kinds.combined import problems
 from mizzen.kinds.quantities import canonical
 from mizzen.kinds.schema import Schema
 
@@ -116,10 +117,22 @@ def decoder_of(schema: Schema) -> Decoder:
     found = schema.cache.get("decoder")
     if found is None:
         found = _compile(schema)
+        if schema.combined:
+            found = _combining(found, schema.combined)
         if schema.nullable:
             found = _nullable(found)
         schema.cache["decoder"] = found
     return found
+
+
+def _combining(inner: Decoder, combined: Mapping[str, Any]) -> Decoder:
+    def decode(value: Any, path: Path, report: Report) -> Any:
+        result = inner(value, path, report)
+        for problem in problems(dict(combined), result):
+            report.wrong(path, result, problem)
+        return result
+
+    return decode
 
 
 def _compile(schema: Schema) -> Decoder:
@@ -316,7 +329,9 @@ def _limits(schema: Schema) -> Decoder | None:
         low = schema.minimum if schema.minimum is not None else low
         high = schema.maximum if schema.maximum is not None else high
         if low is not None or high is not None:
-            checks.append(_between(low, high))
+            checks.append(_between(low, high, schema.exclusive_minimum, schema.exclusive_maximum))
+        if schema.multiple_of:
+            checks.append(_multiple(schema.multiple_of))
     if schema.min_length is not None or schema.max_length is not None:
         checks.append(_length(schema.min_length or 0, schema.max_length))
     if schema.pattern:
@@ -349,14 +364,26 @@ def _one_of(allowed: tuple[Any, ...]) -> Decoder:
     return check
 
 
-def _between(low: float | None, high: float | None) -> Decoder:
+def _between(
+    low: float | None, high: float | None, above: bool = False, below: bool = False
+) -> Decoder:
     def check(value: Any, path: Path, report: Report) -> None:
         if isinstance(value, str):
             return
-        if low is not None and value < low:
-            report.wrong(path, value, f"must be greater than or equal to {low}")
-        elif high is not None and value > high:
-            report.wrong(path, value, f"must be less than or equal to {high}")
+        if low is not None and (value < low or (above and value == low)):
+            words = "greater than" if above else "greater than or equal to"
+            report.wrong(path, value, f"must be {words} {low}")
+        elif high is not None and (value > high or (below and value == high)):
+            words = "less than" if below else "less than or equal to"
+            report.wrong(path, value, f"must be {words} {high}")
+
+    return check
+
+
+def _multiple(unit: float) -> Decoder:
+    def check(value: Any, path: Path, report: Report) -> None:
+        if not isinstance(value, str) and value % unit:
+            report.wrong(path, value, f"must be a multiple of {unit}")
 
     return check
 

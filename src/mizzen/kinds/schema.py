@@ -47,6 +47,10 @@ class Schema:
     min_items: int | None = None
     max_items: int | None = None
     pattern: str = ""
+    exclusive_minimum: bool = False
+    exclusive_maximum: bool = False
+    multiple_of: float | None = None
+    combined: Mapping[str, Any] = field(default_factory=_no_fields)  # allOf, anyOf, oneOf, not
     default: Any = None  # inserted where the field is absent; None = no default
     required: bool = False  # as a field of its parent
     nullable: bool = False

@@ -1,0 +1,205 @@
+"""CustomResourceDefinition: a kind that a user defines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj
+from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
+from mizzen.kinds.apiextensions.json_schema import PREFIX, PROPS, v1
+from mizzen.kinds.columns import NAME, of
+from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.meta import root
+from mizzen.kinds.metadata import immutable
+from mizzen.kinds.names import dns_label_1035, dns_subdomain, invalid_value
+from mizzen.kinds.schema import (
+    BOOL,
+    INT32,
+    INT64,
+    OPEN,
+    STR,
+    STRINGS,
+    TIME,
+    array,
+    choice,
+)
+from mizzen.kinds.structural import check_structural
+
+NAMES = v1(
+    "CustomResourceDefinitionNames",
+    "What it is called.",
+    kind=STR("CamelCase singular.", required=True),
+    plural=STR("Lower-case plural, as in the URL.", required=True),
+    singular=STR("Lower-case singular."),
+    listKind=STR("Kind of lists; <kind>List by default."),
+    shortNames=STRINGS("Short names for kubectl."),
+    categories=STRINGS("Groups it belongs to, e.g. all."),
+)
+VERSION = v1(
+    "CustomResourceDefinitionVersion",
+    "A version of the kind.",
+    name=STR("Name of the version, e.g. v1.", required=True),
+    served=BOOL("Whether the API serves it.", required=True),
+    storage=BOOL("Whether objects are stored in it; one version is.", required=True),
+    deprecated=BOOL("Whether clients are warned."),
+    deprecationWarning=STR("The warning."),
+    schema=v1(
+        "CustomResourceValidation",
+        "The schema.",
+        openAPIV3Schema=PROPS("The schema of whole objects."),
+    ),
+    subresources=v1(
+        "CustomResourceSubresources",
+        "Subresources.",
+        status=OPEN("Whether status is written on its own."),
+        scale=v1(
+            "CustomResourceSubresourceScale",
+            "Where the replica counts are.",
+            specReplicasPath=STR("Path of the wish.", required=True),
+            statusReplicasPath=STR("Path of the count.", required=True),
+            labelSelectorPath=STR("Path of the selector."),
+        ),
+    ),
+    additionalPrinterColumns=array(
+        v1(
+            "CustomResourceColumnDefinition",
+            "A column of kubectl get.",
+            name=STR("Its heading.", required=True),
+            type=STR("Its type.", required=True),
+            jsonPath=STR("What it shows.", required=True),
+            format=STR("Refinement of the type."),
+            description=STR("What it means."),
+            priority=INT32("Above 0: only with -o wide."),
+        )
+    )("Columns of kubectl get."),
+    selectableFields=array(
+        v1("SelectableField", "A field.", jsonPath=STR("Its path.", required=True))
+    )("Fields for field selectors.", max_items=8),
+)
+SPEC = v1(
+    "CustomResourceDefinitionSpec",
+    "The kind.",
+    group=STR("API group.", required=True),
+    names=NAMES("What it is called.", required=True),
+    scope=choice("Namespaced", "Cluster")("Where its objects live.", required=True),
+    versions=array(VERSION)("Its versions.", required=True, min_items=1),
+    conversion=v1(
+        "CustomResourceConversion",
+        "How versions become each other.",
+        strategy=choice("None", "Webhook")("None: only apiVersion changes.", required=True),
+        webhook=OPEN("Not supported."),
+    )("How versions become each other.", default={"strategy": "None"}),
+    preserveUnknownFields=BOOL("Must be false."),
+)
+STATUS = v1(
+    "CustomResourceDefinitionStatus",
+    "What became of it.",
+    acceptedNames=NAMES("Names it really has."),
+    conditions=array(
+        v1(
+            "CustomResourceDefinitionCondition",
+            "One aspect of its state.",
+            type=STR("Established, NamesAccepted, ...", required=True),
+            status=choice("True", "False", "Unknown")("Whether it holds.", required=True),
+            lastTransitionTime=TIME("When status last changed."),
+            observedGeneration=INT64(),
+            reason=STR("CamelCase word for programs."),
+            message=STR("Sentence for people."),
+        ),
+        keys=("type",),
+    )("Aspects of its state."),
+    storedVersions=STRINGS("Versions that objects were ever stored in."),
+    observedGeneration=INT64(),
+)
+
+
+def _default(definition: Obj) -> None:
+    spec = definition.get("spec") or {}
+    words = spec.get("names")
+    if isinstance(words, dict) and isinstance(words.get("kind"), str):
+        words.setdefault("singular", words["kind"].lower())
+        words.setdefault("listKind", f"{words['kind']}List")
+
+
+def _validate(new: Obj, old: Obj | None) -> list[Cause]:
+    spec = new["spec"]
+    words = spec["names"]
+    causes: list[Cause] = []
+    expected = f"{words['plural']}.{spec['group']}"
+    if new["metadata"].get("name") != expected:
+        message = 'must be spec.names.plural+"."+spec.group'
+        causes.append(invalid_value("metadata.name", new["metadata"].get("name") or "", message))
+    if "." not in spec["group"] or dns_subdomain(spec["group"]):
+        message = dns_subdomain(spec["group"]) or "should be a domain with at least one dot"
+        causes.append(invalid_value("spec.group", spec["group"], message))
+    for field in ("plural", "singular"):
+        if words.get(field) and dns_label_1035(words[field]):
+            problem = dns_label_1035(words[field])
+            causes.append(invalid_value(f"spec.names.{field}", words[field], problem))
+    for field in ("kind", "listKind"):
+        if dns_label_1035(str(words.get(field) or "").lower()):
+            problem = dns_label_1035(str(words.get(field) or "").lower())
+            causes.append(invalid_value(f"spec.names.{field}", words.get(field) or "", problem))
+    if (spec.get("conversion") or {}).get("strategy") == "Webhook":
+        message = 'Unsupported value: "Webhook": supported values: "None"'
+        causes.append(Cause("spec.conversion.strategy", message, "FieldValueNotSupported"))
+    if spec.get("preserveUnknownFields"):
+        message = (
+            "Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to "
+            "true in spec.versions[*].schema instead"
+        )
+        causes.append(Cause("spec.preserveUnknownFields", message))
+    causes += _check_versions(spec["versions"])
+    return causes + immutable(new, old, "spec.group", "spec.scope", "spec.names.kind",
+                              "spec.names.plural")  # fmt: skip
+
+
+def _check_versions(versions: list[Any]) -> list[Cause]:
+    causes: list[Cause] = []
+    seen: set[str] = set()
+    for index, version in enumerate(versions):
+        path = f"spec.versions[{index}]"
+        name = version["name"]
+        if dns_label_1035(name):
+            causes.append(invalid_value(f"{path}.name", name, dns_label_1035(name)))
+        if name in seen:
+            causes.append(
+                Cause(f"{path}.name", f'Duplicate value: "{name}"', "FieldValueDuplicate")
+            )
+        seen.add(name)
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema is None:
+            message = "Required value: schemas are required"
+            at = f"{path}.schema.openAPIV3Schema"
+            causes.append(Cause(at, message, "FieldValueRequired"))
+        else:
+            causes += check_structural(schema, f"{path}.schema.openAPIV3Schema")
+    if sum(bool(version["storage"]) for version in versions) != 1:
+        message = "Invalid value: [...]: must have exactly one version marked as storage version"
+        causes.append(Cause("spec.versions", message))
+    if not any(version["served"] for version in versions):
+        message = "Invalid value: [...]: must have at least one version that is served"
+        causes.append(Cause("spec.versions", message))
+    return causes
+
+
+KIND = Kind(
+    resource=CUSTOM_RESOURCE_DEFINITIONS,
+    short_names=("crd", "crds"),
+    categories=("api-extensions",),
+    schema=root(
+        CUSTOM_RESOURCE_DEFINITIONS,
+        "A kind that a user defines.",
+        f"{PREFIX}.CustomResourceDefinition",
+        spec=SPEC("The kind.", required=True),
+        status=STATUS("What became of it."),
+    ),
+    default=_default,
+    validate=_validate,
+    subresources=frozenset({"status"}),
+    columns=(
+        NAME,
+        Column("Created At", of("metadata.creationTimestamp"), type="date"),
+    ),
+)

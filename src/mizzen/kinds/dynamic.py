@@ -1,0 +1,170 @@
+"""CustomResourceDefinitions turned into Kinds: what a user defines is served like what we did.
+
+Several served versions share one store through the conversion strategy None: only apiVersion
+differs (`converted`). Not supported: CEL rules and conversion webhooks, both refused at creation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mizzen.base.objects import Obj
+from mizzen.base.resources import Resource
+from mizzen.kinds.columns import AGE, NAME, since
+from mizzen.kinds.jsonpath import compile_path
+from mizzen.kinds.kind import Cell, Column, Kind, ScalePaths
+from mizzen.kinds.meta import OBJECT_META
+from mizzen.kinds.openapi import definition_name
+from mizzen.kinds.schema import STR, Schema
+from mizzen.kinds.structural import translate
+
+ESTABLISHED = "Established"
+NAMES_ACCEPTED = "NamesAccepted"
+
+
+def kind_from_crd(crd: Obj, version: str = "") -> Kind:
+    """The kind in one served version; "" means the storage version.
+
+    The definition must have passed its validation. Errors: KeyError for an unknown version.
+    """
+    spec = crd["spec"]
+    chosen = next(
+        (v for v in spec["versions"] if (v["name"] == version if version else v["storage"])), None
+    )
+    if chosen is None:
+        raise KeyError(f"{crd['metadata']['name']} has no version {version!r}")
+    return _kind(spec, chosen)
+
+
+def kinds_from_crd(crd: Obj) -> list[Kind]:
+    """The kind in every served version, the storage version first."""
+    served = [v for v in crd["spec"]["versions"] if v["served"]]
+    served.sort(key=lambda v: not v["storage"])
+    return [_kind(crd["spec"], version) for version in served]
+
+
+def converted(obj: Obj, api_version: str) -> Obj:
+    """The object in another version of its kind (conversion strategy None)."""
+    return {**obj, "apiVersion": api_version}
+
+
+def _kind(spec: Obj, version: Obj) -> Kind:
+    words = spec["names"]
+    resource = Resource(
+        spec["group"],
+        version["name"],
+        words["plural"],
+        words["kind"],
+        namespaced=spec["scope"] == "Namespaced",
+    )
+    subresources = version.get("subresources") or {}
+    return Kind(
+        resource=resource,
+        singular=words.get("singular") or "",
+        short_names=tuple(words.get("shortNames") or ()),
+        categories=tuple(words.get("categories") or ()),
+        schema=_schema(resource, version["schema"]["openAPIV3Schema"]),
+        columns=_columns(version.get("additionalPrinterColumns") or []),
+        subresources=frozenset(name for name in ("status", "scale") if name in subresources),
+        selectable_fields=tuple(
+            field["jsonPath"].lstrip(".") for field in version.get("selectableFields") or ()
+        ),
+        scale=_scale(subresources.get("scale")),
+    )
+
+
+def _schema(resource: Resource, written: Obj) -> Schema:
+    """The user's schema with our own apiVersion, kind and metadata."""
+    schema = translate(written)
+    fields = {
+        "apiVersion": STR(enum=(resource.api_version,), required=True),
+        "kind": STR(enum=(resource.kind,), required=True),
+        "metadata": OBJECT_META("Name, labels and history.", default={}),
+    }
+    mine = {name: child for name, child in schema.fields.items() if name not in fields}
+    return schema(fields={**fields, **mine}, name=definition_name(resource), required=False)
+
+
+def _scale(paths: Any) -> ScalePaths | None:
+    if not paths:
+        return None
+    return ScalePaths(
+        paths["specReplicasPath"].lstrip("."),
+        paths["statusReplicasPath"].lstrip("."),
+        (paths.get("labelSelectorPath") or "").lstrip("."),
+    )
+
+
+def _columns(written: list[Obj]) -> tuple[Column, ...]:
+    if not written:
+        return (NAME, AGE)
+    return (
+        NAME,
+        *(
+            Column(
+                column["name"],
+                _cell(compile_path(column["jsonPath"]), column["type"]),
+                type=column["type"],
+                format=column.get("format") or "",
+                priority=int(column.get("priority") or 0),
+                description=column.get("description") or "",
+            )
+            for column in written
+        ),
+    )
+
+
+def _cell(read: Callable[[Any], list[Any]], kind: str) -> Callable[[Obj, int], Cell]:
+    """Source: apiextensions `tableconvertor.go`: a date is shown as an age."""
+
+    def cell(obj: Obj, now_ns: int) -> Cell:
+        found = read(obj)
+        if not found:
+            return None
+        value = found[0]
+        if kind == "date":
+            return since(value, now_ns)
+        if kind == "string" and not isinstance(value, str):
+            return None if value is None else _text(value)
+        return value if isinstance(value, str | int | float | bool) else None
+
+    return cell
+
+
+def _text(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def conditions(now: str, conflict: str = "") -> list[Obj]:
+    """The conditions of a definition once it is served, or why it is not (`conflict`)."""
+    ok = not conflict
+    return [
+        {
+            "type": NAMES_ACCEPTED,
+            "status": "True" if ok else "False",
+            "lastTransitionTime": now,
+            "reason": "NoConflicts" if ok else "Conflict",
+            "message": "no conflicts found" if ok else conflict,
+        },
+        {
+            "type": ESTABLISHED,
+            "status": "True" if ok else "False",
+            "lastTransitionTime": now,
+            "reason": "InitialNamesAccepted" if ok else "NotAccepted",
+            "message": "the initial names have been accepted"
+            if ok
+            else "not all names are accepted",
+        },
+    ]
+
+
+def served_status(crd: Obj, now: str, conflict: str = "") -> Obj:
+    """The status of a definition, as the API server writes it when it starts to serve it."""
+    stored = [v["name"] for v in crd["spec"]["versions"] if v["storage"]]
+    before = (crd.get("status") or {}).get("storedVersions") or []
+    return {
+        "acceptedNames": dict(crd["spec"]["names"]),
+        "conditions": conditions(now, conflict),
+        "storedVersions": list(dict.fromkeys([*before, *stored])),
+    }

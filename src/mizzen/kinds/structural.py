@@ -1,0 +1,204 @@
+"""Users' JSON schemas: the check that they are structural, and their translation into ours.
+
+What of JSON schema is enforced beyond structure: type, format (date-time, byte, int32, int64),
+enum, ranges, lengths, pattern, required, uniqueItems, list types, and allOf/anyOf/oneOf/not over
+those. CEL rules (`x-kubernetes-validations`) are refused: ignoring them would admit wrong objects.
+
+Source: apiextensions `schema/structural.go`, KEP-1693 structural schemas.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj
+from mizzen.kinds.schema import Schema
+
+TYPES = ("object", "array", "string", "integer", "number", "boolean")
+_FORBIDDEN = ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems", "id")
+_COMBINATIONS = ("allOf", "anyOf", "oneOf")
+_VALUE_ONLY = (  # what a schema inside a combination must not say
+    "type", "description", "default", "nullable", "additionalProperties", "title",
+    "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource",
+)  # fmt: skip
+DEPTH_MAX = 64
+
+
+# -- the check ------------------------------------------------------------------------
+def check_structural(schema: Obj, path: str) -> list[Cause]:
+    """Causes to refuse a schema of whole objects."""
+    causes: list[Cause] = []
+    if schema.get("type") != "object":
+        message = f'Invalid value: "{schema.get("type") or ""}": must be object at the root'
+        causes.append(Cause(f"{path}.type", message))
+        return causes
+    metadata = (schema.get("properties") or {}).get("metadata") or {}
+    extra = metadata.keys() - {"type", "properties", "description"}
+    if extra:
+        message = "Forbidden: must not specify anything other than name and generateName"
+        at = f"{path}.properties[metadata]"
+        causes.append(Cause(at, message, "FieldValueForbidden"))
+    _check(schema, path, causes, 0)
+    return causes
+
+
+def _check(schema: Any, path: str, causes: list[Cause], depth: int) -> None:
+    if not isinstance(schema, dict):
+        causes.append(Cause(path, "Invalid value: must be a schema"))
+        return
+    node = cast("Obj", schema)
+    if depth > DEPTH_MAX:
+        causes.append(Cause(path, f"Invalid value: nested deeper than {DEPTH_MAX} levels"))
+        return
+    for word in _FORBIDDEN:
+        if word in node:
+            causes.append(Cause(f"{path}.{word}", f"Forbidden: {word} is not supported",
+                                "FieldValueForbidden"))  # fmt: skip
+    _check_node(node, path, causes)
+    for name, child in (node.get("properties") or {}).items():
+        _check(child, f"{path}.properties[{name}]", causes, depth + 1)
+    extra = node.get("additionalProperties")
+    if isinstance(extra, dict):
+        _check(extra, f"{path}.additionalProperties", causes, depth + 1)
+    if isinstance(node.get("items"), dict):
+        _check(node["items"], f"{path}.items", causes, depth + 1)
+    for word in _COMBINATIONS:
+        for index, child in enumerate(node.get(word) or ()):
+            _check_combined(child, f"{path}.{word}[{index}]", causes, node, depth + 1)
+    if isinstance(node.get("not"), dict):
+        _check_combined(node["not"], f"{path}.not", causes, node, depth + 1)
+
+
+def _check_node(node: Obj, path: str, causes: list[Cause]) -> None:
+    kind = node.get("type") or ""
+    int_or_string = bool(node.get("x-kubernetes-int-or-string"))
+    preserves = bool(node.get("x-kubernetes-preserve-unknown-fields"))
+    if kind and kind not in TYPES:
+        allowed = ", ".join(f'"{t}"' for t in TYPES)
+        message = f'Unsupported value: "{kind}": supported values: {allowed}'
+        causes.append(Cause(f"{path}.type", message, "FieldValueNotSupported"))
+    if not kind and not int_or_string and not preserves:
+        message = "Required value: must not be empty for specified object fields"
+        causes.append(Cause(f"{path}.type", message, "FieldValueRequired"))
+    if kind and int_or_string:
+        message = (
+            f'Invalid value: "{kind}": type must be empty if x-kubernetes-int-or-string is true'
+        )
+        causes.append(Cause(f"{path}.type", message))
+    if kind == "array" and not isinstance(node.get("items"), dict):
+        message = "Required value: must be specified"
+        causes.append(Cause(f"{path}.items", message, "FieldValueRequired"))
+    if node.get("properties") and isinstance(node.get("additionalProperties"), dict):
+        message = "Forbidden: additionalProperties and properties are mutual exclusive"
+        causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
+    if node.get("additionalProperties") is False:
+        message = "Forbidden: additionalProperties cannot be set to false"
+        causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
+    if node.get("x-kubernetes-validations"):
+        message = (
+            "Forbidden: CEL rules are not supported by this server yet, and ignoring them would "
+            "admit objects they forbid; remove them, or express them with enum, pattern, minimum"
+        )
+        at = f"{path}.x-kubernetes-validations"
+        causes.append(Cause(at, message, "FieldValueForbidden"))
+    if node.get("x-kubernetes-list-type") == "map" and not node.get("x-kubernetes-list-map-keys"):
+        message = "Required value: must not be empty if x-kubernetes-list-type is map"
+        at = f"{path}.x-kubernetes-list-map-keys"
+        causes.append(Cause(at, message, "FieldValueRequired"))
+    if node.get("pattern"):
+        try:
+            re.compile(node["pattern"])
+        except re.error as error:
+            message = f'Invalid value: "{node["pattern"]}": must be a valid regular expression: '
+            causes.append(Cause(f"{path}.pattern", f"{message}{error}"))
+
+
+def _check_combined(child: Any, path: str, causes: list[Cause], parent: Obj, depth: int) -> None:
+    """Schemas in a combination may restrict values, not add structure."""
+    if not isinstance(child, dict):
+        causes.append(Cause(path, "Invalid value: must be a schema"))
+        return
+    node = cast("Obj", child)
+    int_or_string = bool(parent.get("x-kubernetes-int-or-string"))
+    for word in _VALUE_ONLY:
+        if word in node and not (word == "type" and int_or_string):
+            message = "Forbidden: must be empty to be structural"
+            causes.append(Cause(f"{path}.{word}", message, "FieldValueForbidden"))
+    known = parent.get("properties") or {}
+    for name in node.get("properties") or {}:
+        if name not in known and depth == 1:
+            message = f'Required value: because it is defined in {path}.properties["{name}"]'
+            causes.append(Cause(f"{path}.properties[{name}]", message, "FieldValueRequired"))
+
+
+# -- the translation ------------------------------------------------------------------
+def translate(node: Obj, *, needed: bool = False) -> Schema:
+    """Our schema for a structural JSON schema; it must have passed the check."""
+    kind = node.get("type") or ""
+    common: Obj = {
+        "description": node.get("description") or "",
+        "default": node.get("default"),
+        "nullable": bool(node.get("nullable")),
+        "required": needed,
+        "enum": tuple(node.get("enum") or ()),
+        "open": bool(node.get("x-kubernetes-preserve-unknown-fields")),
+        "combined": {w: node[w] for w in (*_COMBINATIONS, "not") if node.get(w)},
+    }
+    if node.get("x-kubernetes-int-or-string"):
+        return Schema("int-or-string", **{**common, "combined": {}})
+    if kind == "object":
+        return _object(node, common)
+    if kind == "array":
+        list_type = node.get("x-kubernetes-list-type") or "atomic"
+        keys = tuple(node.get("x-kubernetes-list-map-keys") or ())
+        return Schema(
+            "array",
+            items=translate(node["items"]),
+            min_items=node.get("minItems"),
+            max_items=node.get("maxItems"),
+            unique=list_type in ("set", "map") or bool(node.get("uniqueItems")),
+            list_keys=keys,
+            **common,
+        )
+    if not kind:
+        return Schema("any", **common)
+    return Schema(
+        cast("Any", kind),
+        format=node.get("format") or "",
+        minimum=node.get("minimum"),
+        maximum=node.get("maximum"),
+        exclusive_minimum=bool(node.get("exclusiveMinimum")),
+        exclusive_maximum=bool(node.get("exclusiveMaximum")),
+        multiple_of=node.get("multipleOf"),
+        min_length=node.get("minLength"),
+        max_length=node.get("maxLength"),
+        pattern=node.get("pattern") or "",
+        **common,
+    )
+
+
+def _object(node: Obj, common: Obj) -> Schema:
+    needed = set(node.get("required") or ())
+    fields = {
+        name: translate(child, needed=name in needed)
+        for name, child in (node.get("properties") or {}).items()
+    }
+    extra = node.get("additionalProperties")
+    values = translate(cast("Obj", extra)) if isinstance(extra, dict) else None
+    if extra is True:
+        common = {**common, "open": True}
+    if node.get("x-kubernetes-embedded-resource"):
+        common = {**common, "embedded": True}
+        for name in ("apiVersion", "kind"):
+            fields[name] = Schema("string", required=True)
+        fields.setdefault("metadata", Schema("object", open=True))
+    return Schema(
+        "object",
+        fields=fields,
+        values=values,
+        min_items=node.get("minProperties"),
+        max_items=node.get("maxProperties"),
+        **common,
+    )
