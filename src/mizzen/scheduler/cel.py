@@ -37,7 +37,7 @@ _SEMVER = re.compile(
 )
 # What an expression reads when it names attributes one by one; anything else may read them all.
 _READS = re.compile(
-    r"""(?:attributes|capacity)\s*\[\s*(["'])([^"']*)\1\s*\]\s*\.\s*\??\s*([A-Za-z_]\w*)"""
+    r"""(?:attributes|capacity)\s*\[\s*(["'])([^"']*)\1\s*\]\s*\.\s*\??\s*([A-Za-z_]\w*)\b(?!\s*\()"""
 )
 _ACCESS = re.compile(r"\b(?:attributes|capacity)\b")
 _DOMAIN = re.compile(r"""["']([^"']*)["']""")

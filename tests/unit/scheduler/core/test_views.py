@@ -1,0 +1,131 @@
+"""What of API objects the scheduler reads, and how."""
+
+from __future__ import annotations
+
+import pytest
+
+from mizzen.base.objects import Key, Obj
+from mizzen.scheduler.core.claims import claim_request, claim_view, pools
+from mizzen.scheduler.core.views import (
+    gang_view,
+    node_view,
+    pod_view,
+    priority_classes,
+    requests_of,
+    wants_placing,
+)
+from support.scheduler_world import claim, exactly, halves, node, pod, pod_group
+
+
+def container(cpu: str = "", **more: object) -> Obj:
+    return {"name": "c", "resources": {"requests": {"cpu": cpu}} if cpu else {}, **more}
+
+
+@pytest.mark.parametrize(
+    ("spec", "milli"),
+    [
+        ({"containers": [container("100m"), container("1")]}, 1100),
+        ({"containers": [{"name": "c", "resources": {"limits": {"cpu": "2"}}}]}, 2000),
+        ({"containers": [container("1")], "initContainers": [container("3")]}, 3000),
+        (
+            {
+                "containers": [container("1")],
+                "initContainers": [container("500m", restartPolicy="Always"), container("1")],
+            },
+            1500,
+        ),
+        ({"containers": [container("1")], "overhead": {"cpu": "250m"}}, 1250),
+        ({"containers": [container("1")], "resources": {"requests": {"cpu": "4"}}}, 4000),
+    ],
+)
+def test_requests_are_what_upstream_counts(spec: Obj, milli: int) -> None:
+    assert requests_of(spec) == {"cpu": milli, "pods": 1}
+
+
+def test_priority_is_the_admitted_one_else_its_classes_else_the_default() -> None:
+    classes = priority_classes(
+        [
+            {"metadata": {"name": "high"}, "value": 1000, "preemptionPolicy": "Never"},
+            {"metadata": {"name": "normal"}, "value": 7, "globalDefault": True},
+        ]
+    )
+    assert pod_view(pod("a", priority=3), classes).priority == 3
+    high = pod_view(pod("a", priorityClassName="high"), classes)
+    assert (high.priority, high.may_preempt) == (1000, False)
+    assert pod_view(pod("a"), classes).priority == 7
+    assert pod_view(pod("a"), {}).priority == 0
+
+
+def test_rank_is_the_completion_index_or_a_train_jobs_number() -> None:
+    assert pod_view(pod("a", rank=4), {}).rank == 4
+    assert pod_view(pod("web-7"), {}).rank is None
+    owned = pod("job-node-0-2")
+    owned["metadata"]["ownerReferences"] = [{"kind": "TrainJob", "uid": "u", "controller": True}]
+    assert pod_view(owned, {}).rank == 2
+
+
+def test_generated_claims_come_from_status() -> None:
+    obj = pod("a")
+    obj["spec"]["resourceClaims"] = [
+        {"name": "x", "resourceClaimTemplateName": "t"},
+        {"name": "y", "resourceClaimTemplateName": "t"},
+        {"name": "z", "resourceClaimTemplateName": "t"},
+    ]
+    obj["status"]["resourceClaimStatuses"] = [
+        {"name": "x", "resourceClaimName": "a-x"},
+        {"name": "z"},
+    ]
+    x, y, z = pod_view(obj, {}).claims
+    assert x.claim == Key("default", "a-x")
+    assert (y.claim, y.not_needed) == (None, False)
+    assert (z.claim, z.not_needed) == (None, True)
+
+
+def test_who_wants_placing() -> None:
+    assert wants_placing(pod("a"))
+    assert wants_placing(pod("a", schedulerName="mizzen"))
+    assert not wants_placing(pod("a", nodeName="n1"))
+    done = pod("a")
+    done["status"]["phase"] = "Failed"
+    assert not wants_placing(done)
+
+
+def test_a_node_without_ready_true_takes_nothing() -> None:
+    sick = node()
+    sick["status"]["conditions"] = [{"type": "Ready", "status": "Unknown"}]
+    assert not node_view(sick).is_ready
+    del sick["status"]["conditions"]
+    assert node_view(sick).is_ready
+
+
+def test_a_pod_group_without_gang_policy_has_no_minimum() -> None:
+    assert gang_view(pod_group("g", 3)).min_count == 3
+    assert (
+        gang_view(
+            {"metadata": {"name": "g"}, "spec": {"schedulingPolicy": {"basic": {}}}}
+        ).min_count
+        == 0
+    )
+
+
+def test_claims_and_what_they_ask_that_is_not_spoken() -> None:
+    first = {
+        "name": "r",
+        "firstAvailable": [
+            {"name": "big", "deviceClassName": "c", "count": 2},
+            {"name": "small", "deviceClassName": "c"},
+        ],
+    }
+    view = claim_view(claim("a", first))
+    assert [(s.name, s.count) for s in view.request.requests[0].alternatives] == [
+        ("r/big", 2),
+        ("r/small", 1),
+    ]
+    spec = {"devices": {"requests": [exactly()], "constraints": [{"distinctAttribute": "x/y"}]}}
+    assert claim_request(spec).unsupported == "constraint distinctAttribute"
+
+
+def test_halves_know_their_core_and_their_share_of_it() -> None:
+    (pool,) = pools([halves()])
+    assert [d.core for d in pool.devices] == [("cpu.mizzen.dev", "n1", c) for c in (0, 0, 1, 1)]
+    assert {d.cpu_milli for d in pool.devices} == {500}
