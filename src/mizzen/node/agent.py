@@ -119,6 +119,15 @@ class Agent:
         await self._connect()
         self.cgroups.clean(keep={split_key(key)[0] for key in self._running})
 
+    def settle(self) -> None:
+        """After the first lists: what outlived its pod goes, what ended meanwhile is judged."""
+        self.observe_claims()
+        self.gangs.sweep()
+        self.usage.settle()
+        for key, (pid, _) in list(self._running.items()):
+            if split_key(key)[0] not in self.slots:  # its pod went while no agent ran
+                kill_session(pid)
+
     async def watch_shim(self) -> None:
         """When the shim dies its runs are killed, and a new shim takes over."""
         while True:
@@ -153,7 +162,7 @@ class Agent:
             self.shim.signal(key, signal.SIGTERM)
         deadline = asyncio.get_running_loop().time() + grace_s
         while self._running and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 (the runs end on the shim's word, one by one)
+            await asyncio.sleep(0.02)
         left = dict(self._running)
         self.shim.shutdown()
         with contextlib.suppress(TimeoutError):
@@ -206,9 +215,15 @@ class Agent:
         state = new_pod(pod, ip, now)
         slot = self.slots[uid] = Slot(uid, state, files)
         self.gangs.admit(slot)
+        self.usage.name_owners(slot)
         if files.root.exists():
             for event in restore(slot, self._running, now):
                 self.feed(slot, event)
+                if isinstance(event, Exited):
+                    self.gangs.ended_before(slot, event)
+                else:
+                    self.gangs.adopted(slot)
+                    self.usage.adopted(slot)
             if slot.state.has_live:  # adopted: probes and hooks need the environment again
                 self._later(self._prepare(slot))
         else:
@@ -230,8 +245,8 @@ class Agent:
         if new == self.allocated:
             return
         self.allocated = new
-        self.usage.allocations(new, self.clock.now_ns())
         now = self.clock.now_ns()
+        self.usage.allocations(new, now)
         for slot in list(self.slots.values()):
             if not slot.state.prepared and not slot.state.has_live:
                 for run in slot.state.containers:
@@ -332,7 +347,7 @@ class Agent:
         extra = {**self.gangs.variables(slot)}
         if held:
             extra |= device_variables(place)
-            extra["MIZZEN_RANK_FILE"] = str(self.gangs.rank_file(slot))
+            extra["MIZZEN_RANK_FILE"] = str(self.gangs.rank_file(slot).path)
         namespace = namespace_of(pod)
         peers = [s.state for s in self.slots.values() if namespace_of(s.state.pod) == namespace]
         return Context(
@@ -352,7 +367,7 @@ class Agent:
             slot.files.termination_log(name).unlink()
         slot.files.forget_old_runs(name, number)
         self.gangs.before_spawn(slot)
-        self.usage.spawning(slot.uid, self.clock.now_ns())
+        self.usage.spawning(slot, self.clock.now_ns())
         self.shim.spawn(
             {
                 **slot.requests[name],
@@ -436,7 +451,6 @@ class Agent:
             self._running[message["key"]] = (message["pid"], message["ticks"])
             if slot is not None:
                 self.feed(slot, Started(name, number, message["pid"], message["started"]))
-                self.gangs.started(slot, message["pid"])
             return
         self._running.pop(message["key"], None)
         if slot is None or self.stopping:
@@ -444,7 +458,8 @@ class Agent:
         now = self.clock.now_ns()
         if message["event"] == "failed":
             message = {"code": 128, "started": now, "finished": now, "failure": message["message"]}
-        self._ended(slot, exited_of(slot, name, number, message))
+        cpu = int(message.get("cpu") or 0)
+        self._ended(slot, exited_of(slot, name, number, message), cpu)
 
     def _on_lost_run(self, key: str, pid: int) -> None:
         """A run whose shim died: killed with it."""
@@ -462,10 +477,13 @@ class Agent:
         write_json(slot.files.record(name, number), record)
         self._ended(slot, exited_of(slot, name, number, record))
 
-    def _ended(self, slot: Slot, event: Exited) -> None:
-        self.gangs.before_exit(slot, event)
+    def _ended(self, slot: Slot, event: Exited, cpu: int = 0) -> None:
+        event = self.gangs.judge(slot, event)
+        self.usage.ending(slot, cpu)
+        stays = not slot.state.is_stopping
         self.feed(slot, event)
-        self.usage.exited(slot.uid, event.at, will_run_again=not is_finished(slot.state))
+        again = stays and not is_finished(slot.state)
+        self.usage.exited(slot, event.at, again)
         self.gangs.exited(slot, event)
         if is_finished(slot.state):
             self.cgroups.remove(slot.uid)
@@ -518,6 +536,7 @@ class Agent:
         if slot.timer is not None:
             slot.timer.cancel()
         self.slots.pop(slot.uid, None)
+        self.usage.forget(slot)
         self.gangs.forget(slot)
         self.cgroups.remove(slot.uid)
         self._addresses.release(slot.uid)

@@ -1,23 +1,454 @@
-"""placeholder"""
+"""Carries formations to workers and their news back: segments, polling, durable copies.
 
+Decisions are `core/gang.py`'s; this looks at the rank files (every 15 ms while something is
+awaited of a worker, else every 200 ms), and turns commands into signals and pod events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mizzen.base import names, segment
+from mizzen.base.objects import (
+    Obj,
+    annotations_of,
+    controller_of,
+    is_terminating,
+    key_of,
+    namespace_of,
+)
+from mizzen.node import durable
+from mizzen.node.core import gang as core
+from mizzen.node.core.gang import Gang, Member
+from mizzen.node.core.pod import formation_of, is_finished
+from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow, Tick
+from mizzen.node.podfiles import read_json, write_json
+from mizzen.node.segments import GangPage, RankFile, remove
+from mizzen.node.slot import Slot
+
+if TYPE_CHECKING:
+    from mizzen.node.agent import Agent
+
+CLOSE_LOOK_S, EASY_LOOK_S = 0.015, 0.2
+PROGRESS_NS = 1_000_000_000
+PODS_FOLDER = ".pods"  # no namespace begins with a dot
+
+
+@dataclass(slots=True)
+class Job:
+    """One TrainJob's gang with its open files."""
+
+    key: str  # namespace/name
+    owner_uid: str
+    folder: Path
+    page: GangPage
+    gang: Gang
+    files: dict[int, RankFile] = field(default_factory=dict)
+    progress_at: int = 0
+    durable_at: int = 0
+    durable_word: int = 0
+    finished_copied: bool = False
 
 
 class Gangs:
-    def __init__(self, agent):
-        self.agent = agent
+    """All gangs of the node, and the rank files of other pods that hold devices."""
 
-    def admit(self, slot): ...
-    def observe(self, slot): ...
-    def variables(self, slot):
-        return {}
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._jobs: dict[str, Job] = {}
+        self._single: dict[str, RankFile] = {}  # pod uid -> file of a pod outside any gang
+        self._train_jobs: dict[str, Obj] = {}
+        self._late: list[tuple[Slot, Exited]] = []  # ends found at adoption
+        self._wake = asyncio.Event()
+        self.writer = durable.DurableWriter()
 
-    def rank_file(self, slot):
-        return Path("/nonexistent")
+    def statistics(self) -> Mapping[str, int]:
+        return {"gangs": len(self._jobs), **self.writer.statistics()}
 
-    def before_spawn(self, slot): ...
-    def started(self, slot, pid): ...
-    def before_exit(self, slot, event): ...
-    def exited(self, slot, event): ...
-    def forget(self, slot): ...
-    def close(self): ...
+    def close(self) -> None:
+        for job in self._jobs.values():
+            self._copy_last(job)
+        self.writer.close()
+        for job in self._jobs.values():
+            job.page.close()
+            for file in job.files.values():
+                file.close()
+        for file in self._single.values():
+            file.close()
+        self._jobs.clear()
+        self._single.clear()
+
+    # -- pods come, change, go ---------------------------------------------------------------
+
+    def admit(self, slot: Slot) -> None:
+        """A pod new to this agent: a member gets its place, its gang its files."""
+        if not slot.state.is_member:
+            return
+        job, rank = self._job_of(slot), rank_of(slot.state.pod)
+        if job is None or rank is None:
+            return
+        if rank not in job.files:
+            job.files[rank] = RankFile(job.folder / f"rank-{rank}")
+        member = Member(rank, slot.uid, awaits=job.files[rank].get(segment.RANK_OFFSET_AWAITS))
+        if not slot.files.root.exists():
+            member.awaits = 0
+        member.view = job.files[rank].look if member.awaits else core.RankView()
+        job.gang.members[rank] = member
+
+    def observe(self, slot: Slot) -> None:
+        """The pod changed: its formation, its deletion."""
+        job, member = self._find(slot)
+        if job is None or member is None:
+            return
+        member.is_terminating = is_terminating(slot.state.pod) or slot.state.vanished
+        member.is_finished = is_finished(slot.state)
+        now = self._agent.clock.now_ns()
+        self._carry_out(job, core.told(job.gang, formation_of(slot.state.pod), now))
+        self._wake.set()
+
+    def forget(self, slot: Slot) -> None:
+        """The pod is gone, its process too."""
+        single = self._single.pop(slot.uid, None)
+        if single is not None:
+            single.close()
+            shutil.rmtree(single.path.parent, ignore_errors=True)
+        job, member = self._find(slot)
+        if job is None or member is None:
+            return
+        del job.gang.members[member.rank]
+        if job.gang.round is not None:
+            job.gang.round.ranks.discard(member.rank)
+        if not job.gang.members:
+            self._drop(job)
+
+    def job_changed(self, kind: str, train_job: Obj) -> None:
+        """A TrainJob as the API has it; when it is gone, so are its segments."""
+        key = str(key_of(train_job))
+        if kind == "DELETED":
+            self._train_jobs.pop(key, None)
+            if key not in self._jobs:
+                remove(self._agent.config.shm / key)
+            return
+        self._train_jobs[key] = train_job
+        job = self._jobs.get(key)
+        if job is not None:
+            self._configure(job)
+
+    def sweep(self) -> None:
+        """After the first lists: segments of jobs that went while no agent ran are removed, and
+        the ends of processes found at adoption are judged, now that all members are known."""
+        shm = self._agent.config.shm
+        for folder in shm.glob("*/*"):
+            key = f"{folder.parent.name}/{folder.name}"
+            if folder.parent.name == PODS_FOLDER:
+                if folder.name not in self._agent.slots:
+                    remove(folder)
+            elif key not in self._train_jobs and key not in self._jobs:
+                remove(folder)
+        late, self._late = self._late, []
+        for slot, event in late:
+            self.exited(slot, event)
+
+    # -- processes -----------------------------------------------------------------------------
+
+    def variables(self, slot: Slot) -> dict[str, str]:
+        """The environment that makes a process a member."""
+        job, member = self._find(slot)
+        if job is None or member is None:
+            return {}
+        config = self._agent.config
+        result = {
+            "MIZZEN_SEGMENTS": str(job.folder),
+            "MIZZEN_RANK": str(member.rank),
+            "MIZZEN_JOB": job.key,
+            "MIZZEN_CHECKPOINTS": str(config.checkpoints / job.key),
+            "MIZZEN_OUTPUT": str(config.outputs / job.key),
+            "MIZZEN_RANK_FILE": str(job.files[member.rank].path),
+        }
+        for folder in ("MIZZEN_CHECKPOINTS", "MIZZEN_OUTPUT"):
+            Path(result[folder]).mkdir(mode=0o700, parents=True, exist_ok=True)
+        if member.rank == 0:
+            address = f"{slot.state.ip}:{names.JAX_COORDINATOR_PORT}"
+            result["JAX_COORDINATOR_BIND_ADDRESS"] = address
+        return result
+
+    def rank_file(self, slot: Slot) -> RankFile:
+        """The file in which the pod's process may record what it uses its devices for."""
+        job, member = self._find(slot)
+        if job is not None and member is not None:
+            return job.files[member.rank]
+        if slot.uid not in self._single:
+            path = self._agent.config.shm / PODS_FOLDER / slot.uid / "rank-0"
+            self._single[slot.uid] = RankFile(path)
+        return self._single[slot.uid]
+
+    def before_spawn(self, slot: Slot) -> None:
+        """The rank file is made ready: which generation the process may join at the earliest."""
+        job, member = self._find(slot)
+        if job is None or member is None:
+            if slot.uid in self._single:
+                self._single[slot.uid].prepare(0)
+            return
+        awaits, commands = core.spawned(job.gang, slot.uid, self._agent.clock.now_ns())
+        job.files[member.rank].prepare(awaits)
+        slot.state.annotations[names.AWAITS_GENERATION] = str(awaits)
+        slot.state.join_ready = False
+        job.finished_copied = False
+        self._carry_out(job, commands)
+        self._wake.set()
+
+    def adopted(self, slot: Slot) -> None:
+        """The member's process runs since before this agent."""
+        _, member = self._find(slot)
+        if member is not None:
+            member.is_live = True
+            member.started_at = self._agent.clock.now_ns()
+            member.is_ready = bool(slot.state.join_ready)
+            self._wake.set()
+
+    def ended_before(self, slot: Slot, event: Exited) -> None:
+        """The member's process ended while no agent ran; judged in `sweep`."""
+        _, member = self._find(slot)
+        if member is not None:
+            self._late.append((slot, event))
+
+    def judge(self, slot: Slot, event: Exited) -> Exited:
+        """The end of a process as the pod machine shall see it.
+
+        Exit 0 in the middle of a formation is no success: the others wait for that rank.
+        """
+        job, member = self._find(slot)
+        if job is None or member is None or event.code:
+            return event
+        view = job.files[member.rank].look
+        if view.state != segment.RankState.JOINED or member.is_terminating:
+            return event
+        text = f"rank {member.rank} ended in the middle of formation {view.generation}"
+        return Exited(
+            event.container, event.number, 1, 0, event.started, event.at, "LeftFormation", text
+        )
+
+    def exited(self, slot: Slot, event: Exited) -> None:
+        """The pod machine has seen the end; now the gang does."""
+        job, member = self._find(slot)
+        run = slot.state.container(event.container)
+        if job is None or member is None or run is None or run.init:
+            return
+        member.view = job.files[member.rank].look
+        now = self._agent.clock.now_ns()
+        message = event.message or f"exit code {event.code}"
+        self._carry_out(job, core.exited(job.gang, slot.uid, event.code, message, now))
+        self._save(job)
+        self._wake.set()
+
+    # -- looking -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Looks at the rank files until cancelled."""
+        while True:
+            now = self._agent.clock.now_ns()
+            close = False
+            for job in list(self._jobs.values()):
+                self._look(job, now)
+                close = close or core.is_watched_closely(job.gang, now)
+            with contextlib.suppress(TimeoutError):
+                self._wake.clear()
+                await asyncio.wait_for(self._wake.wait(), CLOSE_LOOK_S if close else EASY_LOOK_S)
+
+    def _look(self, job: Job, now: int) -> None:
+        live = {m.rank for m in job.gang.live}
+        views = {rank: job.files[rank].look for rank in live}
+        commands = core.looked(job.gang, views, now)
+        if commands:
+            self._carry_out(job, commands)
+            self._save(job)
+        self._copy_if_due(job, now)
+        lead = job.gang.members.get(0)
+        if lead is not None and 0 in live and now - job.progress_at >= PROGRESS_NS:
+            self._report_progress(job, lead, now)
+
+    def _report_progress(self, job: Job, lead: Member, now: int) -> None:
+        file, slot = job.files[0], self._agent.slots.get(lead.uid)
+        done = job.gang.steps_done
+        if slot is None or not done or slot.state.annotations.get(names.STEP) == str(done):
+            return
+        job.progress_at = now
+        loss = file.loss
+        progress = {
+            "step": done,
+            "steps": lead.view.steps_total,
+            "metrics": {"loss": loss} if loss == loss else {},
+            "stepSeconds": round(file.step_seconds, 6),
+        }
+        slot.state.annotations[names.STEP] = str(done)
+        slot.state.annotations[names.PROGRESS] = json.dumps(progress)
+        self._agent.reporter.mark(slot.uid)
+
+    # -- commands -------------------------------------------------------------------------------------
+
+    def _carry_out(self, job: Job, commands: list[core.Command]) -> None:
+        now = self._agent.clock.now_ns()
+        for command in commands:
+            if isinstance(command, core.SetControl):
+                control = segment.Control(command.generation, command.size, command.flags)
+                job.page.set_control(control, self._coordinator(job))
+                continue
+            slot = self._agent.slots.get(command.uid)
+            if slot is None:
+                continue
+            match command:
+                case core.Kill():
+                    self._agent.feed(slot, KillNow(now, command.reason))
+                case core.Restart():
+                    restart = GangRestart(now, command.not_before, command.awaits)
+                    self._agent.feed(slot, restart)
+                case core.Fail():
+                    self._agent.feed(slot, GangFailed(now, command.reason, command.message))
+                case core.Ready():
+                    slot.state.join_ready = True
+                    self._agent.feed(slot, Tick(now))
+                case core.Hung():
+                    self._agent.events.event(
+                        slot.state.pod, "Warning", "WorkerHung", command.message
+                    )
+
+    def _coordinator(self, job: Job) -> str:
+        lead = job.gang.members.get(0)
+        slot = self._agent.slots.get(lead.uid) if lead is not None else None
+        return slot.state.ip if slot is not None else ""
+
+    # -- durable copies ---------------------------------------------------------------------------------
+
+    def _copy_if_due(self, job: Job, now: int) -> None:
+        finished = any(f.look.state == segment.RankState.FINISHED for f in job.files.values())
+        final = finished and not job.finished_copied
+        asked = bool(job.page.control.flags & segment.FLAG_CHECKPOINT)
+        interval = int(self._agent.config.durable_interval_s * 1e9)
+        if not (final or asked or now - job.durable_at >= interval):
+            return
+        job.durable_at = now
+        job.finished_copied = job.finished_copied or final
+        words = {f"rank-{rank}": file.get for rank, file in job.files.items()}
+        staged = durable.newest(job.folder, words)
+        if staged is None or staged.word <= job.durable_word:
+            return
+        job.durable_word = staged.word
+        get = words[staged.path.name]
+        target = self._agent.config.checkpoints / job.key
+        loop = asyncio.get_running_loop()
+
+        def work() -> None:
+            if durable.copy(staged, target, get):
+                durable.retain(target)
+                loop.call_soon_threadsafe(self._copied, job, staged.word)
+
+        self.writer.submit(job.key, work)
+
+    def _copied(self, job: Job, word: int) -> None:
+        if job.key in self._jobs:
+            for file in job.files.values():
+                file.set(segment.RANK_OFFSET_DURABLE, word)
+
+    # -- jobs ----------------------------------------------------------------------------------------------
+
+    def _find(self, slot: Slot) -> tuple[Job | None, Member | None]:
+        owner = controller_of(slot.state.pod) or {}
+        job = self._jobs.get(f"{namespace_of(slot.state.pod)}/{owner.get('name')}")
+        return job, job.gang.of(slot.uid) if job is not None else None
+
+    def _job_of(self, slot: Slot) -> Job | None:
+        owner = controller_of(slot.state.pod)
+        if owner is None:
+            return None
+        key = f"{namespace_of(slot.state.pod)}/{owner['name']}"
+        job = self._jobs.get(key)
+        if job is not None and job.owner_uid == owner["uid"]:
+            return job
+        if job is not None:
+            self._drop(job)
+        folder = self._agent.config.shm / key
+        self._disown(key, owner["uid"], folder)
+        page = GangPage(folder / "gang")
+        control = page.control
+        gang = Gang(control.generation, control.size, control.flags)
+        gang.control_at = gang.progress_at = self._agent.clock.now_ns()
+        saved = read_json(folder / "agent.json") or {}
+        gang.failures = int(saved.get("failures") or 0)
+        gang.best_step = int(saved.get("best_step") or 0)
+        job = self._jobs[key] = Job(key, owner["uid"], folder, page, gang)
+        for path in folder.glob("rank-*"):
+            job.files[int(path.name[5:])] = RankFile(path)
+        gang.steps_done = max((f.look.steps_done for f in job.files.values()), default=0)
+        self._configure(job)
+        return job
+
+    def _configure(self, job: Job) -> None:
+        notes = annotations_of(self._train_jobs.get(job.key) or {"metadata": {}})
+        job.gang.max_failures = _whole(notes.get(names.MAX_FAILURES), 3)
+        deadline_s = _whole(notes.get(names.PROGRESS_DEADLINE_S), 300)
+        job.gang.deadline_ns = deadline_s * core.SECOND
+
+    def _disown(self, key: str, owner_uid: str, folder: Path) -> None:
+        """What a former job of the same name left is not this job's: staged state is removed,
+        durable checkpoints are put aside as `<name>.<8 of the old uid>`."""
+        checkpoints = self._agent.config.checkpoints / key
+        for place, is_durable in ((folder, False), (checkpoints, True)):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mark = place / "owner"
+            old = mark.read_text() if mark.exists() else ""
+            if old and old != owner_uid:
+                if is_durable:
+                    _put_aside(place, place.with_name(f"{place.name}.{old[:8]}"))
+                else:
+                    shutil.rmtree(place, ignore_errors=True)
+                    place.mkdir(mode=0o700, parents=True)
+            mark.write_text(owner_uid)
+
+    def _save(self, job: Job) -> None:
+        with contextlib.suppress(OSError):
+            content = {"failures": job.gang.failures, "best_step": job.gang.best_step}
+            write_json(job.folder / "agent.json", content)
+
+    def _drop(self, job: Job) -> None:
+        """No pod of the job is left here; its segments stay while the TrainJob does."""
+        self._copy_last(job)
+        self._jobs.pop(job.key, None)
+        self.writer.submit(f"{job.key} (end)", lambda: self._close_files(job))
+
+    def _copy_last(self, job: Job) -> None:
+        job.durable_at = 0
+        self._copy_if_due(job, self._agent.clock.now_ns())
+
+    def _close_files(self, job: Job) -> None:
+        """In the writer's thread, after the copies that still read them."""
+        job.page.close()
+        for file in job.files.values():
+            file.close()
+        if job.key not in self._train_jobs:
+            remove(job.folder)
+
+
+def rank_of(pod: Obj) -> int | None:
+    """The rank that the controller gave the pod, by annotation or label."""
+    text = annotations_of(pod).get(names.COMPLETION_INDEX)
+    text = text or (pod["metadata"].get("labels") or {}).get(names.COMPLETION_INDEX) or ""
+    return int(text) if text.isdecimal() else None
+
+
+def _whole(text: str | None, default: int) -> int:
+    return max(int(text), 1) if text and text.isdecimal() else default
+
+
+def _put_aside(place: Path, aside: Path) -> None:
+    aside.mkdir(parents=True, exist_ok=True)
+    for step in place.glob("step-*"):
+        with contextlib.suppress(OSError):
+            os.replace(step, aside / step.name)

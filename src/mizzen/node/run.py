@@ -9,7 +9,7 @@ from collections.abc import Callable
 from mizzen.base import names, quantity
 from mizzen.base.clock import Clock
 from mizzen.base.objects import Obj
-from mizzen.base.resources import PODS, RESOURCE_CLAIMS
+from mizzen.base.resources import PODS, RESOURCE_CLAIMS, TRAIN_JOBS
 from mizzen.client.client import Client
 from mizzen.client.informer import Informer
 from mizzen.node.agent import Agent
@@ -42,10 +42,11 @@ async def run(
     publisher = Publisher(client, config, clock, devices, cgroups.mode, claimed_milli)
     pods = Informer(client, PODS, fields=f"spec.nodeName={config.node_name}")
     claims = Informer(client, RESOURCE_CLAIMS)
+    jobs = Informer(client, TRAIN_JOBS)
     agent.claims = claims.objects
     await agent.start()
     try:
-        await _work(agent, publisher, pods, claims, on_ready)
+        await _work(agent, publisher, pods, claims, jobs, on_ready)
     finally:
         await asyncio.shield(agent.stop())
 
@@ -55,6 +56,7 @@ async def _work(
     publisher: Publisher,
     pods: Informer,
     claims: Informer,
+    jobs: Informer,
     on_ready: Callable[[], None],
 ) -> None:
     def on_claim(kind: str, old: Obj | None, new: Obj) -> None:
@@ -63,15 +65,23 @@ async def _work(
     def on_pod(kind: str, old: Obj | None, new: Obj) -> None:
         agent.observe(kind, new)
 
+    def on_job(kind: str, old: Obj | None, new: Obj) -> None:
+        agent.gangs.job_changed(kind, new)
+
     async with asyncio.TaskGroup() as group:
-        claims.add_handler(on_claim)
-        group.create_task(claims.run(), name="claims")
-        await claims.wait_synced()
-        group.create_task(pods.run(), name="pods")
-        await pods.wait_synced()
+        for informer in (claims, jobs, pods):
+            group.create_task(informer.run(), name=informer.resource.plural)
+        for informer in (claims, jobs, pods):
+            await informer.wait_synced()
+        await agent.usage.resume()
+        jobs.add_handler(on_job)
         pods.add_handler(on_pod)  # after the sync: peers' addresses are known together
+        claims.add_handler(on_claim)
+        agent.settle()
         await publisher.publish()
         group.create_task(publisher.run(), name="publisher")
         group.create_task(agent.reporter.run(), name="reporter")
         group.create_task(agent.watch_shim(), name="shim")
+        group.create_task(agent.gangs.run(), name="gangs")
+        group.create_task(agent.usage.run(), name="usage")
         on_ready()

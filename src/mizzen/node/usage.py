@@ -1,9 +1,280 @@
-"""placeholder"""
+"""Records what every device of the node is used for and writes it to the API as UsageRecords.
+
+The logs are `core/usage.py`'s. Records are written when a device changes hands and every 5 s
+while any is allocated (every 60 s while all are free: an idle machine should not fill its store).
+They carry names fixed by device and start: one that was written already is refused, not doubled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mizzen.base import names
+from mizzen.base.errors import AlreadyExists, ApiError, TooManyRequests, Unavailable
+from mizzen.base.ledger import DeviceId, Owner
+from mizzen.base.objects import Obj, controller_of, name_of
+from mizzen.base.operations import Create
+from mizzen.base.resources import USAGE_RECORDS
+from mizzen.base.segment import RankState
+from mizzen.client.client import Client
+from mizzen.node.core.devices import Allocated
+from mizzen.node.core.usage import CpuSamples, DeviceLog, resumed
+from mizzen.node.podfiles import read_json, write_json
+from mizzen.node.segments import RankFile
+from mizzen.node.slot import Slot
+
+if TYPE_CHECKING:
+    from mizzen.node.agent import Agent
+
+LOOK_S = 0.2
+FLUSH_S, FLUSH_IDLE_S = 5.0, 60.0
+UNWRITTEN_MAX = 10_000  # records kept while the API is away; older intervals stay in the rings
+BATCH = 200
 
 
 class UsageRecorder:
-    def __init__(self, agent, client): ...
-    def allocations(self, new, at): ...
-    def spawning(self, uid, at): ...
-    def killing(self, uid, at): ...
-    def exited(self, uid, at, will_run_again): ...
+    """One log for each device; `run` until cancelled."""
+
+    def __init__(self, agent: Agent, client: Client) -> None:
+        self._agent = agent
+        self._client = client
+        self._logs: dict[str, DeviceLog] = {}
+        self._cpu: dict[str, CpuSamples] = {}  # pod uid ->
+        self._ended_cpu: Counter[str] = Counter()  # of ended runs, where no group sums them up
+        self._read: dict[str, int] = {}  # pod uid -> next interval in its ring
+        self._unwritten: list[Obj] = []
+        self._wake = asyncio.Event()
+        self._counts: Counter[str] = Counter()
+
+    def statistics(self) -> Mapping[str, int]:
+        return {"unwritten": len(self._unwritten), **self._counts}
+
+    async def resume(self) -> None:
+        """Takes up each device's log where its last record ended. Errors: ApiError."""
+        found, _ = await self._client.list(USAGE_RECORDS)
+        node = self._agent.config.node_name
+        last: dict[str, Obj] = {}
+        for entry in found:
+            spec: Obj = entry["spec"]
+            key = f"{spec['driver']}/{spec['device']}"
+            if spec["node"] == node and (key not in last or last[key]["spec"]["end"] < spec["end"]):
+                last[key] = entry
+        saved = read_json(self._agent.config.state_dir / "ledger.json") or {}
+        now = self._agent.clock.now_ns()
+        for device in self._agent.devices:
+            key = f"{device.driver}/{device.name}"
+            log = resumed(DeviceId(node, device.driver, device.name), last.get(key), now)
+            begin, kernel_cpu = saved.get(key) or (0, 0)
+            log.kernel_cpu = kernel_cpu if begin == log.begin else 0
+            self._logs[key] = log
+
+    # -- marks, from the agent ------------------------------------------------------------------
+
+    def allocations(self, allocated: Mapping[str, Allocated], at: int) -> None:
+        """Devices changed hands."""
+        shares = Counter(a.pod_uid or a.claim for a in allocated.values())
+        for key, log in self._logs.items():
+            entry = allocated.get(key)
+            new = self._owner(entry) if entry is not None else None
+            if _is_same(log.owner, new):
+                log.owner = new
+                log.share = max(shares[entry.pod_uid or entry.claim], 1) if entry else 1
+                continue
+            old = log.owner
+            if old is not None:
+                self._sample(old.pod_uid, at)
+            share = shares[entry.pod_uid or entry.claim] if entry is not None else 1
+            finished = log.take(new, at, self._total(old, at), share)
+            if new is not None:
+                log.kernel_cpu = self._total(new, at)
+            self._keep(finished)
+        self._wake.set()
+
+    def spawning(self, slot: Slot, at: int) -> None:
+        """A process of the pod is about to start."""
+        for log in self._of(slot.uid):
+            log.spawned(at, is_reporter(slot))
+
+    def adopted(self, slot: Slot) -> None:
+        """The pod's process runs since before this agent: its ring tells what it did meanwhile."""
+        for log in self._of(slot.uid):
+            log.is_live, log.is_reporter = True, is_reporter(slot)
+
+    def settle(self) -> None:
+        """After adoption: devices whose pod has no process here wait for one, or for release."""
+        now = self._agent.clock.now_ns()
+        for log in self._logs.values():
+            slot = self._agent.slots.get(log.owner.pod_uid) if log.owner is not None else None
+            if log.owner is None or (slot is not None and slot.state.has_live):
+                continue
+            if slot is not None:
+                self._hear(slot)
+            log.exited(now, is_clean=False, again=slot is not None)
+
+    def killing(self, uid: str, at: int) -> None:
+        for log in self._of(uid):
+            log.killed(at)
+
+    def ending(self, slot: Slot, cpu: int) -> None:
+        """A process ended: its last intervals and CPU time, before anything is cleaned up."""
+        self._ended_cpu[slot.uid] += cpu
+        self._hear(slot)
+        self._sample(slot.uid, self._agent.clock.now_ns())
+
+    def exited(self, slot: Slot, at: int, again: bool) -> None:
+        """The pod machine has seen the end of a process; `again`: it will run once more."""
+        if slot.state.has_live:
+            return
+        for log in self._of(slot.uid):
+            file = self._file(slot)
+            state = file.look.state if file is not None else RankState.NONE
+            log.exited(at, state in (RankState.LEFT, RankState.FINISHED), again)
+
+    def forget(self, slot: Slot) -> None:
+        """The pod is gone and its files will be: what its devices wait for is their release."""
+        self._read.pop(slot.uid, None)
+
+    # -- work ---------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Looks, flushes, writes, until cancelled."""
+        flushed = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            busy = any(log.owner is not None for log in self._logs.values())
+            now = self._agent.clock.now_ns()
+            self._look(now)
+            if loop.time() - flushed >= (FLUSH_S if busy else FLUSH_IDLE_S):
+                flushed = loop.time()
+                self.flush(now)
+            await self.write()
+            with contextlib.suppress(TimeoutError):
+                self._wake.clear()
+                await asyncio.wait_for(self._wake.wait(), LOOK_S if busy else 1.0)
+
+    def flush(self, now: int) -> None:
+        """Closes every open record at the latest moment that is known."""
+        for log in self._logs.values():
+            log.advance(now)
+            self._keep(log.flush(self._total(log.owner, log.cursor)))
+        content = {key: [log.begin, log.kernel_cpu] for key, log in self._logs.items()}
+        with contextlib.suppress(OSError):
+            write_json(self._agent.config.state_dir / "ledger.json", content)
+
+    async def write(self) -> None:
+        """Sends what is unwritten; what the API does not take now is kept and sent again."""
+        while self._unwritten:
+            batch = self._unwritten[:BATCH]
+            try:
+                await self._client.commit([Create(USAGE_RECORDS, r) for r in batch])
+            except (Unavailable, TooManyRequests):
+                self._counts["unavailable"] += 1
+                return
+            except ApiError:
+                await self._write_singly(batch)
+            self._counts["written"] += len(batch)
+            del self._unwritten[: len(batch)]
+
+    async def _write_singly(self, batch: list[Obj]) -> None:
+        for record in batch:
+            try:
+                await self._client.create(USAGE_RECORDS, record)
+            except AlreadyExists:
+                self._counts["repeated"] += 1
+            except (Unavailable, TooManyRequests):
+                return
+            except ApiError as error:
+                self._counts["refused"] += 1
+                print(f"mizzen node: usage record refused: {error.message}", flush=True)
+
+    async def close(self) -> None:
+        """Everything known so far is written, if the API still answers."""
+        self.flush(self._agent.clock.now_ns())
+        with contextlib.suppress(TimeoutError, ApiError):
+            await asyncio.wait_for(self.write(), 1.0)
+
+    def _look(self, now: int) -> None:
+        for uid in {log.owner.pod_uid for log in self._logs.values() if log.owner is not None}:
+            slot = self._agent.slots.get(uid)
+            if slot is not None and slot.state.has_live:
+                self._hear(slot)
+                self._sample(uid, now)
+
+    def _hear(self, slot: Slot) -> None:
+        file = self._file(slot)
+        if file is None:
+            return
+        intervals, following, lost = file.ring.read(self._read.get(slot.uid, 0))
+        self._read[slot.uid] = following
+        self._counts["lost"] += lost
+        if intervals:
+            for log in self._of(slot.uid):
+                log.heard(intervals)
+
+    def _sample(self, uid: str, at: int) -> None:
+        slot = self._agent.slots.get(uid)
+        if slot is None or not slot.cgroup_made:
+            return
+        total = self._agent.cgroups.cpu_ns(uid, slot.pids)
+        if self._agent.cgroups.mode == "best-effort":
+            total += self._ended_cpu[uid]
+        self._cpu.setdefault(uid, CpuSamples()).add(at, total)
+
+    def _total(self, owner: Owner | None, at: int) -> int:
+        samples = self._cpu.get(owner.pod_uid) if owner is not None else None
+        return samples.at(at) if samples is not None else 0
+
+    def _keep(self, record: Obj | None) -> None:
+        if record is not None:
+            self._unwritten.append(record)
+            if len(self._unwritten) > UNWRITTEN_MAX:
+                self._counts["dropped"] += 1
+                del self._unwritten[0]
+
+    def _of(self, uid: str) -> list[DeviceLog]:
+        return [g for g in self._logs.values() if g.owner is not None and g.owner.pod_uid == uid]
+
+    def _file(self, slot: Slot) -> RankFile | None:
+        return self._agent.gangs.rank_file(slot) if self._of(slot.uid) else None
+
+    def _owner(self, entry: Allocated) -> Owner:
+        namespace = entry.claim.split("/", 1)[0]
+        slot = self._agent.slots.get(entry.pod_uid)
+        workload = f"Pod/{entry.pod_name}"
+        if slot is not None:
+            owner = controller_of(slot.state.pod)
+            workload = (
+                f"{owner['kind']}/{owner['name']}" if owner else f"Pod/{name_of(slot.state.pod)}"
+            )
+        return Owner(entry.pod_name, entry.pod_uid, workload, namespace, entry.claim)
+
+    def name_owners(self, slot: Slot) -> None:
+        """A pod was seen whose devices were allocated before: now its workload is known."""
+        owner = controller_of(slot.state.pod)
+        if owner is not None:
+            for log in self._of(slot.uid):
+                assert log.owner is not None
+                log.owner = replace(log.owner, workload=f"{owner['kind']}/{owner['name']}")
+
+
+def is_reporter(slot: Slot) -> bool:
+    """Whether the pod's program is known to record its own intervals."""
+    if slot.state.is_member:
+        return any(
+            (c.spec.get("image") or "").startswith(names.IMAGE_PYTHON)
+            for c in slot.state.containers
+        )
+    return any(
+        (c.spec.get("image") or "").startswith(names.IMAGE_ENGINE) for c in slot.state.containers
+    )
+
+
+def _is_same(old: Owner | None, new: Owner | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return old.claim == new.claim and old.pod_uid in ("", new.pod_uid)

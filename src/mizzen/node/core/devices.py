@@ -33,6 +33,7 @@ class Allocated:
     device: Device
     claim: str  # namespace/name
     pod_uid: str  # "" while no pod holds the claim
+    pod_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,13 @@ def allocations(
     for claim in claims:
         status: Obj = claim.get("status") or {}
         allocation: Obj = status.get("allocation") or {}
-        holders = [r["uid"] for r in status.get("reservedFor") or () if r.get("resource") == "pods"]
+        holders = [r for r in status.get("reservedFor") or () if r.get("resource") == "pods"]
+        uid, pod = (holders[0]["uid"], holders[0]["name"]) if holders else ("", "")
         for entry in (allocation.get("devices") or {}).get("results") or ():
             key = f"{entry['driver']}/{entry['device']}"
             if entry.get("pool") == node and key in known:
                 name = f"{claim['metadata'].get('namespace')}/{claim['metadata']['name']}"
-                result[key] = Allocated(known[key], name, holders[0] if holders else "")
+                result[key] = Allocated(known[key], name, uid, pod)
     return result
 
 

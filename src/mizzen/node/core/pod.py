@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from mizzen.base import names
 from mizzen.base.clock import parse_rfc3339
-from mizzen.base.objects import Obj, annotations_of, controller_of, is_terminating
+from mizzen.base.objects import Obj, annotations_of, controller_of, has_condition, is_terminating
 from mizzen.node.core import probes as probing
 from mizzen.node.core.words import (
     Command,
@@ -126,7 +126,7 @@ def new_pod(pod: Obj, ip: str, at: int) -> PodState:
     begun: str = (pod.get("status") or {}).get("startTime") or ""
     state = PodState(pod, ip, parse_rfc3339(begun) if begun else at, containers)
     if state.is_member:
-        state.join_ready = False
+        state.join_ready = has_condition(pod, names.JOIN_READY)
     return state
 
 

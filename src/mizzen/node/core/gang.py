@@ -1,0 +1,317 @@
+"""The gang of a TrainJob on this node: who runs together, who must die together.
+
+Pure: it is shown the pods, the rank files and the ends of processes, and answers with
+commands. ARCHITECTURE.md, "Elastic gangs", and `base/segment.py` say the rules it follows.
+
+A *round* is the restart of those that a death takes along: they are killed at once and, when
+all are dead, start together as members of a generation that does not exist yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from mizzen.base.segment import FLAG_STOP, RankState
+
+SECOND = 1_000_000_000
+BACKOFF_MAX_S = 60
+SILENT_NS = 30 * SECOND  # a worker that has not attached by then is not looked at closely any more
+ENDED = (RankState.LEFT, RankState.FINISHED)
+
+
+@dataclass(frozen=True, slots=True)
+class RankView:
+    """The words of a rank file that matter here."""
+
+    state: int = RankState.NONE
+    generation: int = 0
+    steps_done: int = 0
+    steps_total: int = 0
+
+
+@dataclass(slots=True)
+class Member:
+    """One rank's pod and process."""
+
+    rank: int
+    uid: str
+    is_live: bool = False
+    started_at: int = 0
+    is_terminating: bool = False
+    is_finished: bool = False
+    awaits: int = 0
+    is_ready: bool = False
+    is_killed: bool = False
+    view: RankView = RankView()
+
+
+@dataclass(slots=True)
+class Round:
+    """Ranks that go down together; `give_up` has the reason when they do not come back."""
+
+    ranks: set[int]
+    awaits: int
+    not_before: int
+    give_up: str = ""
+
+
+@dataclass(slots=True)
+class Gang:
+    """What is known of one job's gang."""
+
+    generation: int = 0
+    size: int = 0
+    flags: int = 0
+    control_at: int = 0
+    max_failures: int = 3
+    deadline_ns: int = 300 * SECOND
+    members: dict[int, Member] = field(default_factory=dict)
+    failures: int = 0  # in a row without a new step
+    best_step: int = 0  # steps done at the last failure
+    steps_done: int = 0
+    progress_at: int = 0
+    round: Round | None = None
+
+    def of(self, uid: str) -> Member | None:
+        return next((m for m in self.members.values() if m.uid == uid), None)
+
+    def is_current(self, member: Member) -> bool:
+        """Whether the rank belongs to the formation that the control word wants."""
+        return member.rank < self.size and 0 < member.awaits <= self.generation
+
+    @property
+    def live(self) -> list[Member]:
+        return [m for m in self.members.values() if m.is_live]
+
+
+# -- commands -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SetControl:
+    generation: int
+    size: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    uid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    uid: str
+    awaits: int
+    not_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    uid: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker waits to join: the pod's JoinReady condition becomes true."""
+
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hung:
+    uid: str
+    message: str
+
+
+Command = SetControl | Kill | Restart | Fail | Ready | Hung
+
+
+# -- events --------------------------------------------------------------------------------------
+
+
+def told(gang: Gang, formation: tuple[int, int], at: int) -> list[Command]:
+    """A pod carries this (generation, size); newer ones become the control word."""
+    generation, size = formation
+    if generation > gang.generation and size > 0:
+        gang.generation, gang.size, gang.control_at = generation, size, at
+        return [SetControl(generation, size, gang.flags), *_advance(gang, at)]
+    return _advance(gang, at)
+
+
+def spawned(gang: Gang, uid: str, at: int) -> tuple[int, list[Command]]:
+    """A member's process is about to start: the generation it may join, and the flags."""
+    member = gang.of(uid)
+    assert member is not None, uid
+    member.awaits = max(member.awaits, gang.generation + 1)
+    member.is_live, member.started_at = True, at
+    member.is_ready = member.is_killed = member.is_finished = False
+    member.view = RankView()
+    return member.awaits, _advance(gang, at)
+
+
+def looked(gang: Gang, views: Mapping[int, RankView], at: int) -> list[Command]:
+    """The rank files as they are now."""
+    commands: list[Command] = []
+    for rank, view in views.items():
+        member = gang.members.get(rank)
+        if member is None:
+            continue
+        if view.generation > member.view.generation:
+            gang.progress_at = at
+        member.view = view
+        if view.steps_done > gang.steps_done:
+            gang.steps_done, gang.progress_at = view.steps_done, at
+        if member.is_live and view.state == RankState.AWAITING and not member.is_ready:
+            member.is_ready = True
+            commands.append(Ready(member.uid))
+    return commands + _advance(gang, at) + _watch(gang, at)
+
+
+def exited(gang: Gang, uid: str, code: int, message: str, at: int) -> list[Command]:
+    """A member's process ended."""
+    member = gang.of(uid)
+    if member is None or (not member.is_live and not code):
+        return []
+    member.is_live = False
+    if code == 0 and not member.is_terminating:
+        member.is_finished = True
+        return _advance(gang, at)
+    if gang.round is not None and member.rank in gang.round.ranks:
+        return _advance(gang, at)
+    if member.view.state == RankState.FINISHED and not member.is_terminating:
+        member.is_finished = True
+        return [Fail(uid, "FailedAfterTraining", message), *_advance(gang, at)]
+    left = member.view.state in ENDED or (
+        member.view.generation == 0 and not gang.is_current(member)
+    )
+    if member.is_terminating and left:
+        return _advance(gang, at)
+    return _fail(gang, member, message, at) + _advance(gang, at)
+
+
+def is_watched_closely(gang: Gang, at: int) -> bool:
+    """Whether something is awaited from a worker, so that its file is looked at often."""
+    for member in gang.live:
+        state = member.view.state
+        fresh = at - member.started_at < SILENT_NS
+        if member.is_terminating or (state == RankState.NONE and fresh):
+            return True
+        if state in (RankState.STARTING, RankState.AWAITING):
+            return True
+        if state == RankState.JOINED and member.view.generation < gang.generation:
+            return True
+        if state in ENDED:
+            return True
+    return False
+
+
+# -- what follows -----------------------------------------------------------------------------------
+
+
+def _fail(gang: Gang, culprit: Member, message: str, at: int) -> list[Command]:
+    """A death: kills those who hang with it and opens a round, or adds to the open one."""
+    fallen = {culprit.rank} | {m.rank for m in _hanging_with(gang, culprit)}
+    newest = max([gang.generation, *(gang.members[r].view.generation for r in fallen)])
+    if gang.steps_done > gang.best_step:
+        gang.failures = 0
+    gang.best_step = gang.steps_done
+    gang.failures += 1
+    pause_s = 0 if gang.failures == 1 else min(2 ** (gang.failures - 2), BACKOFF_MAX_S)
+    if gang.round is None:
+        gang.round = Round(fallen, newest + 1, at + pause_s * SECOND)
+    else:
+        gang.round.ranks |= fallen
+        gang.round.not_before = max(gang.round.not_before, at + pause_s * SECOND)
+    if gang.failures >= gang.max_failures:
+        gang.round.give_up = f"rank {culprit.rank} failed {gang.failures} times in a row without a new step: {message}"
+        gang.round.ranks |= {m.rank for m in gang.members.values() if not m.is_finished}
+    reason = f"rank {culprit.rank} of the gang died"
+    return [c for r in sorted(gang.round.ranks) for c in _kill(gang.members[r], reason)]
+
+
+def _hanging_with(gang: Gang, culprit: Member) -> Iterator[Member]:
+    """Live members that are in a collective, or about to be, with the dead one."""
+    generation = culprit.view.generation
+    others = [m for m in gang.live if m.rank != culprit.rank and m.view.state not in ENDED]
+    same = [m for m in others if generation and m.view.generation == generation]
+    if culprit.view.state == RankState.NONE and not generation:
+        same = [m for m in others if m.view.state == RankState.NONE]  # a gang without mizzen.train
+    yield from same
+    if gang.is_current(culprit) or any(gang.is_current(m) for m in same):
+        yield from (m for m in others if gang.is_current(m) and m not in same)
+
+
+def _kill(member: Member, reason: str) -> list[Command]:
+    if not member.is_live or member.is_killed:
+        return []
+    member.is_killed = True
+    return [Kill(member.uid, reason)]
+
+
+def _advance(gang: Gang, at: int) -> list[Command]:
+    commands: list[Command] = []
+    for member in gang.live:
+        leaving = member.is_terminating or member.rank >= gang.size > 0
+        if member.view.state == RankState.LEFT and leaving:
+            commands += _kill(member, "left its gang at a step boundary")
+        elif member.is_terminating and not member.view.generation and not gang.is_current(member):
+            commands += _kill(member, "deleted before it joined a formation")
+    commands += _stop_or_go(gang)
+    if gang.round is not None and not any(
+        gang.members[r].is_live for r in gang.round.ranks if r in gang.members
+    ):
+        commands += _close_round(gang, gang.round)
+    return commands
+
+
+def _stop_or_go(gang: Gang) -> list[Command]:
+    """The job stops when all that run are being deleted: nobody is left to re-form with."""
+    live = gang.live
+    flags = FLAG_STOP if live and all(m.is_terminating for m in live) else 0
+    if not live or flags == gang.flags & FLAG_STOP:
+        return []
+    gang.flags = gang.flags & ~FLAG_STOP | flags
+    return [SetControl(gang.generation, gang.size, gang.flags)]
+
+
+def _close_round(gang: Gang, finished: Round) -> list[Command]:
+    gang.round = None
+    commands: list[Command] = []
+    for rank in sorted(finished.ranks):
+        member = gang.members.get(rank)
+        if member is None or member.is_terminating or member.is_finished:
+            continue
+        if finished.give_up:
+            member.is_finished = True
+            commands.append(Fail(member.uid, "TooManyFailures", finished.give_up))
+        else:
+            member.awaits = max(member.awaits, finished.awaits)
+            commands.append(Restart(member.uid, member.awaits, finished.not_before))
+    return commands
+
+
+def _watch(gang: Gang, at: int) -> list[Command]:
+    """A worker, or a formation, that makes no progress within the deadline is a failure."""
+    if gang.round is not None:
+        return []
+    for member in sorted(gang.live, key=lambda m: (m.view.generation, m.rank)):
+        state = member.view.state
+        if state in ENDED or state == RankState.NONE or member.is_killed:
+            continue
+        if state == RankState.STARTING:
+            since, what = member.started_at, "did not get ready to join"
+        elif gang.is_current(member) or member.view.generation:
+            since = max(gang.progress_at, gang.control_at, member.started_at)
+            formed = member.view.generation >= gang.generation
+            what = "completed no step" if formed else f"did not form generation {gang.generation}"
+        else:
+            continue
+        if at - since >= gang.deadline_ns:
+            text = f"rank {member.rank} {what} within {gang.deadline_ns // SECOND} s"
+            return [Hung(member.uid, text), *_fail(gang, member, text, at), *_advance(gang, at)]
+    return []

@@ -1,0 +1,107 @@
+"""The shared-memory files of `base/segment.py`, from the agent's side: made, read, removed."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import shutil
+import struct
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from mizzen.base import segment
+from mizzen.base.names import JAX_COORDINATOR_PORT
+from mizzen.base.ring import Ring
+from mizzen.node.core.gang import RankView
+
+
+class MappedFile:
+    """A file of 64-bit words, made when it is missing or was cut short, mode 0600."""
+
+    def __init__(self, path: Path, magic: int, length: int) -> None:
+        self.path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(descriptor).st_size < length:
+                os.posix_fallocate(descriptor, 0, length)  # not sparse: no SIGBUS on a full tmpfs
+            self._map = mmap.mmap(descriptor, length)
+        finally:
+            os.close(descriptor)
+        self.view = memoryview(self._map)
+        self._words = self.view.cast("Q")
+        if self.get(0) != magic:
+            self.set(0, magic)
+
+    def get(self, offset: int) -> int:
+        return self._words[offset >> 3]
+
+    def set(self, offset: int, value: int) -> None:
+        self._words[offset >> 3] = value
+
+    def close(self) -> None:
+        self._words.release()
+        self.view.release()
+        with contextlib.suppress(BufferError):
+            self._map.close()
+
+
+class GangPage(MappedFile):
+    """What the agent tells all ranks of a job."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, segment.GANG_MAGIC, segment.PAGE_BYTES)
+
+    @property
+    def control(self) -> segment.Control:
+        return segment.unpack_control(self.get(segment.GANG_OFFSET_CONTROL))
+
+    def set_control(self, control: segment.Control, coordinator_ip: str) -> None:
+        """The coordinator first: whoever sees the generation finds its address."""
+        if coordinator_ip:
+            self.set(segment.GANG_OFFSET_COORDINATOR_IP, int(IPv4Address(coordinator_ip)))
+        self.set(segment.GANG_OFFSET_COORDINATOR_PORT, JAX_COORDINATOR_PORT)
+        self.set(segment.GANG_OFFSET_CONTROL, segment.pack_control(control))
+
+
+class RankFile(MappedFile):
+    """What one worker tells the agent: header and ring; its state buffers are not mapped."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, segment.RANK_MAGIC, segment.BUFFERS_OFFSET)
+        self.ring = Ring(self.view)
+
+    def prepare(self, awaits: int) -> None:
+        """Before a process starts on it: it is in no formation and has done nothing yet."""
+        self.set(segment.RANK_OFFSET_STATE, segment.RankState.NONE)
+        self.set(segment.RANK_OFFSET_GENERATION, 0)
+        self.set(segment.RANK_OFFSET_AWAITS, awaits)
+
+    @property
+    def look(self) -> RankView:
+        return RankView(
+            self.get(segment.RANK_OFFSET_STATE),
+            self.get(segment.RANK_OFFSET_GENERATION),
+            self.get(segment.RANK_OFFSET_STEPS_DONE),
+            self.get(segment.RANK_OFFSET_STEPS_TOTAL),
+        )
+
+    @property
+    def loss(self) -> float:
+        return struct.unpack("<d", segment.WORD.pack(self.get(segment.RANK_OFFSET_LOSS)))[0]
+
+    @property
+    def step_seconds(self) -> float:
+        return self.get(segment.RANK_OFFSET_STEP_NS) / 1e9
+
+    def close(self) -> None:
+        self.ring.release()
+        super().close()
+
+
+def remove(folder: Path) -> None:
+    """Removes a folder of segments; workers that still map them keep their pages."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.parent.rmdir()  # the namespace's, when it was the last
