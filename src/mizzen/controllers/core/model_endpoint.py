@@ -35,7 +35,9 @@ from mizzen.controllers.core.view import View
 NS = 1_000_000_000
 # A replica that failed for good is replaced, but not in a tight loop.
 REPLACE_AFTER_S = 10.0
-_NAMED_REASON = re.compile(r"^([A-Z][A-Za-z]{2,60}): (.*)", re.DOTALL)
+# The engine's one line about a model that it cannot load, and when that is for lack of one.
+_MODEL_TROUBLE = re.compile(r'^model ".*" cannot be loaded: ')
+_MISSING = ("there is no such file", "holds neither a .gguf file")
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
@@ -199,18 +201,27 @@ def _verdict(pods: list[Obj], ready: int, wanted: int) -> tuple[str, str]:
 
 
 def _trouble(pod: Obj) -> tuple[str, str] | None:
-    """What the engine said when it ended; it begins its last words with a reason."""
+    """What the engine said when it ended."""
     for ended in terminations_of(pod):
         said = str(ended.get("message") or "").strip()
-        match = _NAMED_REASON.match(said)
-        if match:
-            return match.group(1), f"pod {name_of(pod)}: {match.group(2)}"
-        what = said or f"exit code {ended.get('exitCode')} ({ended.get('reason') or 'Error'})"
-        return "EngineFailed", f"pod {name_of(pod)}: {what}"
+        if not said:
+            said = f"exit code {ended.get('exitCode')} ({ended.get('reason') or 'Error'})"
+        reason, words = _last_words(said)
+        return reason, f"pod {name_of(pod)}: {words}"
     if phase_of(pod) == "Failed":
         said = field(pod, "status", "message") or field(pod, "status", "reason") or "failed"
         return "EngineFailed", f"pod {name_of(pod)}: {said}"
     return _waiting_trouble(pod)
+
+
+def _last_words(said: str) -> tuple[str, str]:
+    """Reason and message in an engine's last log lines; what it says of its model counts most."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if _MODEL_TROUBLE.match(line):
+            is_missing = any(word in line for word in _MISSING)
+            return "ModelNotFound" if is_missing else "InvalidModel", line
+    return "EngineFailed", lines[-1]
 
 
 def _waiting_trouble(pod: Obj) -> tuple[str, str] | None:

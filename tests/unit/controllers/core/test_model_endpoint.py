@@ -155,9 +155,14 @@ def test_status_leaves_the_gateways_fields_alone(cluster):
     ("said", "reason", "message"),
     [
         (
-            "ModelNotFound: /models/a.gguf does not exist",
+            'starting\nmodel "/m.gguf" cannot be loaded: there is no such file',
             "ModelNotFound",
-            "pod m-0: /models/a.gguf does not exist",
+            'pod m-0: model "/m.gguf" cannot be loaded: there is no such file',
+        ),
+        (
+            'model "/m.gguf" cannot be loaded: it is cut short',
+            "InvalidModel",
+            'pod m-0: model "/m.gguf" cannot be loaded: it is cut short',
         ),
         ("terminate called", "EngineFailed", "pod m-0: terminate called"),
         ("", "EngineFailed", "pod m-0: exit code 3 (Error)"),
