@@ -16,7 +16,7 @@ import aiohttp
 import openai
 import pytest
 
-from mizzen.base.ring import Ring
+from mizzen.base.ring import Interval, Ring
 from mizzen.base.segment import Line
 from support.engine_process import EngineProcess, engine_process
 from support.tiny_gguf import write_tiny_gguf
@@ -230,12 +230,55 @@ def test_sigterm_finishes_what_runs_and_the_ledger_touches(model: Path, tmp_path
             assert time.monotonic() < deadline
         assert list(stream)[-1].choices[0].finish_reason == "length"
         assert process.process.wait(10) == 0
-    found, _, lost = Ring(memoryview(bytearray(rank_file.read_bytes()))).read(0)
+    found = intervals(rank_file)
     lines = [interval.line for interval in found]
-    assert lost == 0
     assert lines[0] == Line.STARTING
     assert {Line.SERVING_BUSY, Line.SERVING_IDLE} <= set(lines)
     assert all(one.end == two.start for one, two in pairwise(found))
+
+
+def intervals(rank_file: Path) -> list[Interval]:
+    found, _, lost = Ring(memoryview(bytearray(rank_file.read_bytes()))).read(0)
+    assert lost == 0
+    return found
+
+
+def test_busy_is_no_longer_than_the_request(model: Path, tmp_path: Path) -> None:
+    rank_file = tmp_path / "rank"
+    with engine_process(model, rank_file=rank_file) as process:
+        process.wait_until_healthy()
+        client = openai.OpenAI(base_url=f"{process.url}/v1", api_key="none", max_retries=0)
+        began = time.monotonic_ns()
+        complete(client, max_tokens=50, extra_body=LONG)
+        took = time.monotonic_ns() - began
+        deadline = time.monotonic() + 10
+        while Line.SERVING_BUSY not in [i.line for i in intervals(rank_file)]:
+            assert time.monotonic() < deadline
+    busy = [i.end - i.start for i in intervals(rank_file) if i.line == Line.SERVING_BUSY]
+    assert 0 < sum(busy) <= took
+
+
+def test_wrong_settings_are_one_line(model: Path) -> None:
+    for arguments, says in (
+        (("--property", "INFERENCE_PRECISION_HINT=f7"), "cannot be loaded: "),
+        (("--property", "nonsense"), "write KEY=VALUE"),
+        (("--context-length", "99999"), "above the model's 2048"),
+    ):
+        command = [sys.executable, "-m", "mizzen.engine", "--model", str(model), "--port", "0"]
+        done = subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode in (1, 2)
+        assert says in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_taken_port_is_one_line(engine: EngineProcess, model: Path) -> None:
+    port = engine.url.rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "mizzen.engine", "--model", str(model), "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"127.0.0.1:{port} cannot be listened on: Address already in use\n"
 
 
 @pytest.mark.parametrize("damage", ["absent", "cut", "noise"])

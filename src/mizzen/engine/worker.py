@@ -143,6 +143,15 @@ class Worker:
             return
         self._ledger.loaded()
         self._on_loaded(None)
+        try:
+            self._serve(pipeline)
+        finally:
+            if not self._closing:
+                # A bug: the thread's traceback goes to stderr, and the process must not live on
+                # as a server that accepts requests and never answers them.
+                self._on_loaded(ModelError(self._model.path, "its stepping thread died"))
+
+    def _serve(self, pipeline: Pipeline) -> None:
         while self._take():
             self._drop_cancelled()
             self._admit(pipeline)
@@ -179,8 +188,8 @@ class Worker:
         with self._wake:
             while not (self._inbox or self._live or self._waiting or self._closing):
                 self._cancelled.clear()
-                if not self._wake.wait(LEDGER_S):
-                    self._ledger.mark(False)
+                self._ledger.mark(False)
+                self._wake.wait(LEDGER_S)
             self._waiting.extend(self._inbox)
             self._inbox.clear()
             return not self._closing

@@ -11,7 +11,6 @@ from mizzen.base.objects import Obj
 class Usage:
     prompt_tokens: int
     completion_tokens: int
-    cached_tokens: int = 0
 
     def body(self) -> Obj:
         return {
