@@ -1,6 +1,5 @@
 from typing import Any
 
-from mizzen.base.names import PROGRESS
 from mizzen.base.objects import Obj
 from mizzen.cli.core.listing import rows
 
@@ -13,8 +12,9 @@ def _object(name: str, **fields: Any) -> Obj:
 
 
 def test_pods_follow_their_workload_with_their_devices() -> None:
-    progress = '{"step": 7, "steps": 10, "metrics": {"loss": 2.5}}'
-    job = _object("job", metadata={"annotations": {PROGRESS: progress}})
+    metrics = [{"name": "step", "value": "7"}, {"name": "loss", "value": "2.50001"}]
+    trainer = {"metrics": metrics, "progressPercentage": 70}
+    job = _object("job", status={"trainerStatus": trainer, "jobsStatus": [{"active": 1}]})
     owner = [{"uid": "uid-job", "controller": True}]
     pod = _object("job-0", metadata={"ownerReferences": owner}, status={"phase": "Running"})
     message = "0/1 nodes fit; ask for less"
@@ -29,7 +29,7 @@ def test_pods_follow_their_workload_with_their_devices() -> None:
     )
     found = rows([job], [], [], [alone, pod], [claim])
     assert [(r["kind"], r["name"], r["status"], r["devices"], r["detail"]) for r in found] == [
-        ("trainjob", "job", "Running", ["core-1"], "step 7/10 loss 2.5"),
+        ("trainjob", "job", "Running", ["core-1"], "step 7, loss 2.5, 70%"),
         ("pod", "job-0", "Running", ["core-1"], ""),
         ("pod", "alone", "Pending", [], message),
     ]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mizzen.base.clock import parse_rfc3339
-from mizzen.base.names import PROGRESS
 from mizzen.base.objects import (
     Obj,
-    annotations_of,
     condition,
     controller_of,
     has_condition,
@@ -99,19 +96,20 @@ def _train_job(job: Obj) -> tuple[str, str]:
         if has_condition(job, kind):
             message = text(condition(job, kind) or {}, "message")
             return kind, detail if kind == "Complete" else message or detail
-    return ("Running" if detail else "Pending"), detail
+    active = sum(number(entry, "active") for entry in entries(job, "status", "jobsStatus"))
+    return ("Running" if active else "Pending"), detail
 
 
 def progress_text(job: Mapping[str, Any]) -> str:
-    """'step 120/400 loss 2.31' from the job's progress annotation; "" before the first step."""
-    try:
-        known: Obj = json.loads(annotations_of(job).get(PROGRESS) or "")
-    except ValueError:
-        return ""
-    total = f"/{known['steps']}" if known.get("steps") else ""
-    metrics = section(known, "metrics")
-    shown = " ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-    return f"step {known.get('step')}{total} {shown}".strip()
+    """'step 24, loss 2.954, 80%' of a TrainJob's trainerStatus; "" before the first step."""
+    trainer = section(job, "status", "trainerStatus")
+    parts = [
+        f"{text(metric, 'name')} {float(text(metric, 'value')):.4g}"
+        for metric in entries(trainer, "metrics")
+    ]
+    if trainer.get("progressPercentage") is not None:
+        parts.append(f"{number(trainer, 'progressPercentage')}%")
+    return ", ".join(parts)
 
 
 def _endpoint(endpoint: Obj) -> tuple[str, str]:
