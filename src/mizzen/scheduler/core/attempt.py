@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mizzen.scheduler.core.fit import Misfit, fit
 from mizzen.scheduler.core.room import Room
-from mizzen.scheduler.core.types import NodeView, Placement, PodSpecView
+from mizzen.scheduler.core.types import ClaimRequest, NodeView, Placement, PodShape, PodSpecView
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,21 @@ class Attempt:
         return self.pod is None
 
 
+FitKey = tuple[PodShape, tuple[ClaimRequest, ...]]  # pods equal in this fit the same nodes
+
+
 @dataclass(slots=True)
 class Placer:
-    """Places pods on the nodes of one room, first fit in name order, preferred nodes first."""
+    """Places pods on the nodes of one room, first fit in name order, preferred nodes first.
+
+    A room only fills up until something is freed (`Room.freed`). Till then nodes that refused one
+    pod are not tried again for others like it: their misfits are remembered, from the front.
+    """
 
     room: Room
     nodes: tuple[NodeView, ...]
+    _refused: dict[FitKey, list[Misfit]] = field(default_factory=dict[FitKey, list[Misfit]])
+    _refused_at: int = -1
 
     def place(self, pods: Sequence[PodSpecView], only: str = "") -> Attempt:
         """Puts all of them into the room, or leaves it as it was. `only` names a single node."""
@@ -50,24 +59,34 @@ class Placer:
     def _place_one(
         self, pod: PodSpecView, before: Iterable[Placement], only: str
     ) -> Placement | tuple[Misfit, ...]:
-        misfits: list[Misfit] = []
-        for node in self._candidates(pod, before, only):
+        if only:
+            found = fit(self.room, pod, self.room.snapshot.nodes[only])
+            return found if isinstance(found, Placement) else (found,)
+        for node in self._liked(pod, before):
             found = fit(self.room, pod, node)
+            if isinstance(found, Placement):
+                return found
+        misfits = self._known_misfits(pod)
+        for index in range(len(misfits), len(self.nodes)):
+            found = fit(self.room, pod, self.nodes[index])
             if isinstance(found, Placement):
                 return found
             misfits.append(found)
         return tuple(misfits)
 
-    def _candidates(
-        self, pod: PodSpecView, before: Iterable[Placement], only: str
-    ) -> Iterable[NodeView]:
-        """Where victims left for this pod, then beside its gang, then all by name."""
+    def _liked(self, pod: PodSpecView, before: Iterable[Placement]) -> Iterable[NodeView]:
+        """Where victims left for this pod, then beside its gang."""
         known = self.room.snapshot.nodes
-        if only:
-            return (known[only],)
-        first = [pod.nominated_node, *dict.fromkeys(p.node for p in before)]
-        liked = [known[name] for name in dict.fromkeys(first) if name in known]
-        if not liked:
-            return self.nodes
-        names = {node.name for node in liked}
-        return (*liked, *(node for node in self.nodes if node.name not in names))
+        names = dict.fromkeys([pod.nominated_node, *(p.node for p in before)])
+        return [known[name] for name in names if name in known]
+
+    def _known_misfits(self, pod: PodSpecView) -> list[Misfit]:
+        """Of the first nodes in order, for pods like this; to be extended by the caller."""
+        if self._refused_at != self.room.freed:
+            self._refused.clear()
+            self._refused_at = self.room.freed
+        states = [self.room.claims[c.claim] for c in pod.claims if c.claim is not None]
+        if any(state.allocation is not None for state in states):
+            return []  # tied to where its claim is: unlike any other
+        key = (pod.shape, tuple(state.claim.request for state in states))
+        return self._refused.setdefault(key, [])

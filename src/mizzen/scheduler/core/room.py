@@ -49,7 +49,7 @@ class Room:
         self.cores: Counter[tuple[str, str, int]] = Counter()
         self.leaving: list[PodSpecView] = []  # terminating pods and this plan's victims
         self.arrived: list[PodSpecView] = []  # placed or promised a place by this plan
-        self.version = 0
+        self.freed = 0  # grows whenever something may fit that did not before
         self._charged: dict[str, tuple[str, Amounts]] = {}  # pod uid -> node and what it took
         self._undo: list[Callable[[], None]] = []
         for node in snapshot.nodes.values():
@@ -74,9 +74,10 @@ class Room:
         return len(self._undo)
 
     def rollback(self, mark: int) -> None:
+        if len(self._undo) > mark:
+            self.freed += 1
         while len(self._undo) > mark:
             self._undo.pop()()
-        self.version += 1
 
     # -- changes ---------------------------------------------------------------------------
 
@@ -89,7 +90,6 @@ class Room:
             self._add_user(state, pod.uid)
         self._charge(pod, placement.node)
         self._count_cores(pod, 1)
-        self.version += 1
 
     def remove(self, pod: PodSpecView) -> None:
         """The pod is gone: its share returns, and devices that nobody else uses."""
@@ -97,14 +97,14 @@ class Room:
         self._refund(pod)
         for state in self._states(pod):
             self._drop_user(state, pod.uid)
-        self.version += 1
+        self.freed += 1
 
     def release_idle(self) -> None:
         """Allocations that no live pod uses return their devices (their controller is about to)."""
         for state in self.claims.values():
             if state.allocation is not None and not state.users:
                 self._allocate(state, None)
-        self.version += 1
+        self.freed += 1
 
     def release_leaving(self) -> None:
         """The room as it will be once everything that is on its way out has left."""
