@@ -13,6 +13,7 @@ from mizzen.base.resources import PODS, TRAIN_JOBS, Resource
 from mizzen.cli.context import say
 from mizzen.cli.core.fields import entries, section
 from mizzen.cli.exits import FAILED, OK
+from mizzen.cli.output import one_line
 
 if TYPE_CHECKING:
     from mizzen.client.client import Client
@@ -28,7 +29,8 @@ async def follow_train_job(client: Client, namespace: str, name: str) -> int:
     job = await client.get(TRAIN_JOBS, name, namespace)
     if has_condition(job, "Failed"):
         entry = condition(job, "Failed") or {}
-        say(f"mizzen: trainjob/{name} failed: {entry.get('message') or entry.get('reason')}")
+        why = one_line(str(entry.get("message") or entry.get("reason")))
+        say(f"mizzen: trainjob/{name} failed: {why}")
         return FAILED
     say(f"trainjob/{name} is complete")
     return OK

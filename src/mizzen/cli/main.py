@@ -16,7 +16,7 @@ from mizzen.base.errors import ApiError
 from mizzen.cli import exits, verb
 from mizzen.cli.context import Context
 from mizzen.cli.exits import CliError
-from mizzen.cli.output import FORMATS
+from mizzen.cli.output import FORMATS, one_line
 
 
 class Parser(argparse.ArgumentParser):
@@ -138,7 +138,7 @@ def _typed_verb(words: Sequence[str]) -> str | None:
 
 def _fail(message: str, code: int) -> int:
     said = message if message.startswith("mizzen ") else f"mizzen: {message}"
-    print(said.replace("\n", " "), file=sys.stderr)
+    print(one_line(said), file=sys.stderr)
     return code
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 FORMATS = ("table", "json", "yaml", "name")
 Row = Mapping[str, Any]
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 def emit(form: str, data: Sequence[Row], columns: Sequence[tuple[str, str]], name: str) -> None:
@@ -39,7 +42,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [list(headings), *[list(row) for row in rows]]
     widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
     padded = ("   ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines)
-    return "\n".join(line.rstrip() for line in padded)
+    # A terminal would wrap long lines into a mess; files and pipes get them whole.
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return "\n".join(line.rstrip()[:width] for line in padded)
 
 
 def age(seconds: float) -> str:
@@ -60,4 +65,12 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, list):
         return ", ".join(str(item) for item in cast("list[Any]", value))
-    return str(value)
+    return one_line(str(value))
+
+
+def one_line(text: str) -> str:
+    """A message with a traceback in it, as its beginning and the error it ends with."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) < 2:
+        return text.strip()
+    return f"{lines[0].removesuffix(_TRACEBACK).rstrip(' :')}: {lines[-1]}"

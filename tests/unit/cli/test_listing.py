@@ -14,7 +14,7 @@ def _object(name: str, **fields: Any) -> Obj:
 def test_pods_follow_their_workload_with_their_devices() -> None:
     metrics = [{"name": "step", "value": "7"}, {"name": "loss", "value": "2.50001"}]
     trainer = {"metrics": metrics, "progressPercentage": 70}
-    job = _object("job", status={"trainerStatus": trainer, "jobsStatus": [{"active": 1}]})
+    job = _object("job", status={"trainerStatus": trainer, "jobsStatus": [{"ready": 1}]})
     owner = [{"uid": "uid-job", "controller": True}]
     pod = _object("job-0", metadata={"ownerReferences": owner}, status={"phase": "Running"})
     message = "0/1 nodes fit; ask for less"

@@ -96,8 +96,8 @@ def _train_job(job: Obj) -> tuple[str, str]:
         if has_condition(job, kind):
             message = text(condition(job, kind) or {}, "message")
             return kind, detail if kind == "Complete" else message or detail
-    active = sum(number(entry, "active") for entry in entries(job, "status", "jobsStatus"))
-    return ("Running" if active else "Pending"), detail
+    ready = sum(number(entry, "ready") for entry in entries(job, "status", "jobsStatus"))
+    return ("Running" if ready else "Pending"), detail
 
 
 def progress_text(job: Mapping[str, Any]) -> str:

@@ -85,8 +85,8 @@ def explain(
     pending = _pending(obj for obj in objects if uid_of(obj) in family)
     return Explanation(
         _without_repeats(links),
-        tuple(dict.fromkeys(reason for reason, _ in pending)),
-        tuple(dict.fromkeys(change for _, change in pending if change)),
+        _grouped((who, reason) for who, reason, _ in pending),
+        tuple(dict.fromkeys(change for _, _, change in pending if change)),
     )
 
 
@@ -235,15 +235,26 @@ def _with_cause(what: str, obj: Obj) -> str:
     return f"{what}: {cause}" if cause else what
 
 
-def _pending(family: Iterable[Obj]) -> list[tuple[str, str]]:
-    """(why it waits, what would change it) of every pending member."""
-    found: list[tuple[str, str]] = []
+def _pending(family: Iterable[Obj]) -> list[tuple[str, str, str]]:
+    """(who, why it waits, what would change it) of every pending member."""
+    found: list[tuple[str, str, str]] = []
     for obj in family:
         for entry in entries(obj, "status", "conditions"):
             if text(entry, "type") == "PodScheduled" and text(entry, "status") == "False":
                 reason, _, change = text(entry, "message").rpartition("; ")
-                found.append((f"{_subject(obj)}: {reason or change}", change if reason else ""))
+                found.append((_subject(obj), reason or change, change if reason else ""))
     return found
+
+
+def _grouped(waiting: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Members that wait for the same are named together."""
+    members: dict[str, list[str]] = {}
+    for who, reason in waiting:
+        members.setdefault(reason, []).append(who)
+    return tuple(
+        f"{who[0]}{f' and {len(who) - 1} more' if len(who) > 1 else ''}: {reason}"
+        for reason, who in members.items()
+    )
 
 
 def _without_repeats(links: Iterable[Link]) -> tuple[Link, ...]:
