@@ -72,5 +72,5 @@ def one_line(text: str) -> str:
     """A message with a traceback in it, as its beginning and the error it ends with."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) < 2:
-        return text.strip()
+        return text.rstrip()
     return f"{lines[0].removesuffix(_TRACEBACK).rstrip(' :')}: {lines[-1]}"

@@ -79,7 +79,7 @@ def explain(
     for event in events:
         if text(event, "involvedObject", "uid") in family:
             link = _told_by_event(event, written.get(uid_of(event), 0))
-            if (link.subject, link.what.split(": ", 1)[-1]) not in told:
+            if (link.subject, text(event, "message")) not in told:
                 links.append(link)
     links.sort(key=lambda link: link.time_ns)
     pending = _pending(obj for obj in objects if uid_of(obj) in family)
