@@ -32,10 +32,13 @@ from mizzen.scheduler.cel import CelSelectors
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder
 from mizzen.scheduler.core.types import Decision, Plan
+from mizzen.scheduler.core.views import wants_placing
 
 OPERATIONS_MAX = 500  # of one Plan; more decisions go into the next
 REFUSED_RETRY_S = 0.02  # the watch brings what a refused plan did not know within this
 UNAVAILABLE_RETRY_S = 0.5
+SETTLE_S = 0.001  # what was written together arrives on several watches: look once, not thrice
+SETTLE_ROUNDS_MAX = 5
 
 _WATCHED = (
     PODS,
@@ -65,13 +68,14 @@ class Scheduler:
         self._caches = {r: Assumed(i.objects) for r, i in self._informers.items()}
         self._builder = SnapshotBuilder(CelSelectors())
         self._events = EventRecorder(client, "mizzen-scheduler", clock)
+        self._unreadable: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
         for resource, informer in self._informers.items():
             informer.add_handler(self._noticed(self._caches[resource]))
 
     def statistics(self) -> Mapping[str, int]:
-        return dict(self._counts)
+        return {**self._counts, "unreadable": len(self._unreadable)}
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -88,7 +92,7 @@ class Scheduler:
         again_s = 0.0
         while True:
             await self._wait_until_woken(again_s)
-            self._wake.clear()
+            await self._settle()
             plan = self._plan()
             again_s = max(plan.recheck_after_s, await self._carry_out(plan))
 
@@ -103,9 +107,20 @@ class Scheduler:
         except TimeoutError:
             self._counts["rechecks"] += 1
 
+    async def _settle(self) -> None:
+        """Returns once nothing has arrived for a moment, or after a few of them."""
+        for _ in range(SETTLE_ROUNDS_MAX):
+            self._wake.clear()
+            await asyncio.sleep(SETTLE_S)
+            if not self._wake.is_set():
+                return
+        self._wake.clear()
+
     def _plan(self) -> Plan:
         began_ns = self._clock.monotonic_ns()
         caches = self._caches
+        if not any(wants_placing(pod) for pod in caches[PODS].values()):
+            return Plan(())
         snapshot, queue, catalogue = self._builder.build(
             Objects(
                 pods=caches[PODS],
@@ -117,8 +132,10 @@ class Scheduler:
                 priority_classes=caches[PRIORITY_CLASSES],
             )
         )
-        if not queue.pods:
-            return Plan(())
+        for what, problem in self._builder.unreadable.items():
+            if what not in self._unreadable:
+                _log.warning("%s is passed over: %s", what, problem)
+        self._unreadable = dict(self._builder.unreadable)
         plan = place(snapshot, queue, catalogue, self._clock.now_ns())
         self._counts["plans"] += 1
         self._counts["plan_us"] += (self._clock.monotonic_ns() - began_ns) // 1000

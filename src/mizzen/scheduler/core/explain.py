@@ -164,7 +164,7 @@ def _detail(group: Sequence[Misfit], *, alone: bool) -> str:
         case "NodeNotReady":
             return f"{count} not ready"
         case "ClaimElsewhere":
-            return f"ResourceClaim {first.what} is allocated on another node than {_nodes(count)}"
+            return f"ResourceClaim {first.what} is allocated where {_nodes(count)} cannot reach it"
         case "ClaimPromised":
             return f"the devices of ResourceClaim {first.what} are promised to a more important pod"
         case "ClaimFull":

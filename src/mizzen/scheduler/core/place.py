@@ -72,7 +72,7 @@ class _Planner:
         """A claim it uses is written by an earlier decision: look again once that is committed."""
         claims = {c.claim for pod in unit.pods for c in pod.claims if c.claim is not None}
         if claims & self.written:
-            self.recheck_after_s = COMMITTED_S
+            self._recheck(COMMITTED_S)
             return True
         return False
 
@@ -85,9 +85,12 @@ class _Planner:
             )
         if unit.lacks_members:
             return explain.lacks_members(unit)
-        for pod in unit.pods[: max(unit.needed, 1)]:
+        first = unit.pods[: unit.ready]
+        for index, pod in enumerate(first if unit.needed else ()):
+            # A gang that starts waits a moment for the claims of its extra members as well:
+            # growing right after the start would cost more than that.
             missing = self._missing_claims(pod)
-            if missing is not None:
+            if missing is not None and (index < unit.needed or self._is_young(pod)):
                 return missing
         return None
 
@@ -236,5 +239,8 @@ class _Planner:
         age_s = (self.now_ns - pod.created_ns) / 1e9
         if age_s >= 2 * TRANSIENT_S:  # creationTimestamp has whole seconds
             return False
-        self.recheck_after_s = TRANSIENT_S
+        self._recheck(TRANSIENT_S)
         return True
+
+    def _recheck(self, after_s: float) -> None:
+        self.recheck_after_s = min(self.recheck_after_s or after_s, after_s)

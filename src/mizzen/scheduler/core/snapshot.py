@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mizzen.base.objects import Key, Obj, key_of, uid_of
 from mizzen.scheduler.core.claims import claim_view, device_class, pools
 from mizzen.scheduler.core.devices import Catalogue
 from mizzen.scheduler.core.types import (
-    Claim,
-    DeviceClass,
-    Gang,
-    NodeView,
     PodSpecView,
     Pool,
     Queue,
@@ -47,10 +43,15 @@ class Objects:
 
 
 class _Views(Generic[View]):
-    """Views by uid and resourceVersion; those of objects that are gone are dropped."""
+    """Views by uid and resourceVersion; those of objects that are gone are dropped.
 
-    def __init__(self, parse: Callable[[Obj], View]) -> None:
+    An object that cannot be read is left out and noted: one bad object must not stop the others.
+    """
+
+    def __init__(self, kind: str, parse: Callable[[Obj], View], unreadable: dict[str, str]) -> None:
+        self._kind = kind
         self._parse = parse
+        self._unreadable = unreadable
         self._known: dict[tuple[str, str, Key], View] = {}
 
     def of(self, objects: Iterable[Obj]) -> dict[Key, View]:
@@ -60,54 +61,65 @@ class _Views(Generic[View]):
             key = key_of(obj)
             version = (uid_of(obj), obj["metadata"].get("resourceVersion") or "", key)
             view = self._known.get(version) if version[1] else None
-            known[version] = result[key] = self._parse(obj) if view is None else view
+            if view is None:
+                try:
+                    view = self._parse(obj)
+                except (KeyError, TypeError, ValueError, AttributeError) as error:
+                    self._unreadable[f'{self._kind} "{key}"'] = repr(error)
+                    continue
+            known[version] = result[key] = view
         self._known = known
         return result
 
 
-@dataclass(slots=True)
 class SnapshotBuilder:
     """Builds a snapshot and its queue; keeps what it parsed for the next one."""
 
-    selectors: Selectors
-    _nodes: _Views[NodeView] = field(default_factory=lambda: _Views(node_view))
-    _claims: _Views[Claim] = field(default_factory=lambda: _Views(claim_view))
-    _gangs: _Views[Gang] = field(default_factory=lambda: _Views(gang_view))
-    _classes: _Views[DeviceClass] = field(default_factory=lambda: _Views(device_class))
-    _priorities: PriorityClasses = field(default_factory=dict[str, tuple[int, bool, str]])
-    _pods: _Views[PodSpecView] | None = None
-    _pools: tuple[Pool, ...] = ()
-    _pools_from: frozenset[tuple[str, str]] = frozenset()
-    _catalogue: Catalogue | None = None
+    def __init__(self, selectors: Selectors) -> None:
+        self.unreadable: dict[str, str] = {}  # by object: what was wrong with it this time
+        self._selectors = selectors
+        self._nodes = _Views("Node", node_view, self.unreadable)
+        self._claims = _Views("ResourceClaim", claim_view, self.unreadable)
+        self._gangs = _Views("PodGroup", gang_view, self.unreadable)
+        self._classes = _Views("DeviceClass", device_class, self.unreadable)
+        self._slices = _Views("ResourceSlice", _readable_slice, self.unreadable)
+        self._priorities: PriorityClasses = {}
+        self._pods = self._pod_views({})
+        self._pools: tuple[Pool, ...] = ()
+        self._pools_from: list[Obj] = []
+        self._catalogue: Catalogue | None = None
 
     def build(self, objects: Objects) -> tuple[Snapshot, Queue, Catalogue]:
-        pods = self._pod_views(objects)
-        waiting = [pods[key] for key, pod in objects.pods.items() if wants_placing(pod)]
-        classes = {k.name: v for k, v in self._classes.of(objects.classes.values()).items()}
-        nodes = {k.name: v for k, v in self._nodes.of(objects.nodes.values()).items()}
+        """The cluster now, what waits in it, and which devices match what."""
+        self.unreadable.clear()
+        priorities = priority_classes(objects.priority_classes.values())
+        if priorities != self._priorities:
+            self._priorities = priorities
+            self._pods = self._pod_views(priorities)
+        pods = self._pods.of(objects.pods.values())
+        waiting = [
+            pods[key] for key, pod in objects.pods.items() if key in pods and wants_placing(pod)
+        ]
         snapshot = Snapshot(
-            nodes=nodes,
+            nodes={k.name: v for k, v in self._nodes.of(objects.nodes.values()).items()},
             pods=pods,
             claims=self._claims.of(objects.claims.values()),
             pools=self._pools_of(objects),
-            classes=classes,
+            classes={k.name: v for k, v in self._classes.of(objects.classes.values()).items()},
             gangs=self._gangs.of(objects.pod_groups.values()),
         )
         return snapshot, queue(waiting), self._catalogue_of(snapshot)
 
-    def _pod_views(self, objects: Objects) -> dict[Key, PodSpecView]:
-        priorities = priority_classes(objects.priority_classes.values())
-        if self._pods is None or priorities != self._priorities:
-            self._priorities = priorities
-            self._pods = _Views(lambda pod: pod_view(pod, priorities))
-        return self._pods.of(objects.pods.values())
+    def _pod_views(self, priorities: PriorityClasses) -> _Views[PodSpecView]:
+        return _Views("Pod", lambda pod: pod_view(pod, priorities), self.unreadable)
 
     def _pools_of(self, objects: Objects) -> tuple[Pool, ...]:
-        versions = frozenset(
-            (uid_of(s), s["metadata"].get("resourceVersion") or "") for s in objects.slices.values()
-        )
-        if versions != self._pools_from or not self._pools:
-            self._pools, self._pools_from = pools(objects.slices.values()), versions
+        """The same pools, as an object, until a slice changes."""
+        slices = list(self._slices.of(objects.slices.values()).values())
+        if len(slices) != len(self._pools_from) or any(
+            new is not old for new, old in zip(slices, self._pools_from, strict=True)
+        ):
+            self._pools, self._pools_from = pools(slices), slices
         return self._pools
 
     def _catalogue_of(self, snapshot: Snapshot) -> Catalogue:
@@ -115,6 +127,12 @@ class SnapshotBuilder:
         known = self._catalogue
         if known is None or not known.describes(snapshot):
             known = self._catalogue = Catalogue(
-                snapshot.pools, snapshot.classes, self.selectors, snapshot.nodes
+                snapshot.pools, snapshot.classes, self._selectors, snapshot.nodes
             )
         return known
+
+
+def _readable_slice(item: Obj) -> Obj:
+    """The slice itself. Errors: whatever reading its devices raises."""
+    pools([item])
+    return item

@@ -1,0 +1,80 @@
+"""The sentences that users read."""
+
+from __future__ import annotations
+
+import pytest
+
+from mizzen.scheduler.core.devices import Shortage
+from mizzen.scheduler.core.explain import change_by_asking, message, no_fit, waiting
+from mizzen.scheduler.core.fit import Misfit
+
+
+def devices(matching: int, in_use: int, want: int = 1, problem: str = "") -> Misfit:
+    shortage = Shortage("gpu", want, matching, in_use, matching, problem)
+    return Misfit("InsufficientDevices", "gpu", shortage=shortage)
+
+
+def said(*misfits: Misfit) -> str:
+    return message(no_fit('Pod "a/b"', len(misfits), misfits, ""))
+
+
+@pytest.mark.parametrize(
+    ("misfits", "text"),
+    [
+        (
+            [devices(8, 4, want=8)] * 480
+            + [Misfit("TaintNotTolerated", "dedicated=infer:NoSchedule")] * 32,
+            '0/512 nodes fit Pod "a/b": 480 nodes lack devices of class gpu (want 8, most free 4), '
+            "32 tainted dedicated=infer:NoSchedule",
+        ),
+        (
+            [devices(0, 0)],
+            '0/1 nodes fit Pod "a/b": there are no devices of class gpu (want 1)',
+        ),
+        (
+            [Misfit("InsufficientResource", "memory", 2**31, 2**30), Misfit("NodeNotReady")],
+            '0/2 nodes fit Pod "a/b": 1 node lacks memory (want 2Gi, most free 1Gi), 1 not ready',
+        ),
+        (
+            [
+                Misfit("InsufficientCPU", "cpu", 1500, 300),
+                Misfit("InsufficientCPU", "cpu", 1500, 900),
+            ],
+            '0/2 nodes fit Pod "a/b": 2 nodes lack cpu not claimed by others '
+            "(want 1500m, most free 900m)",
+        ),
+        (
+            [Misfit("ClaimElsewhere", "a/c")],
+            '0/1 nodes fit Pod "a/b": ResourceClaim a/c is allocated where 1 node cannot reach it',
+        ),
+    ],
+)
+def test_reasons(misfits: list[Misfit], text: str) -> None:
+    assert said(*misfits) == text
+
+
+def test_selectors_that_match_nothing() -> None:
+    shortage = Shortage("gpu", 1, 0, 0, of_class=4)
+    misfit = Misfit("InsufficientDevices", "gpu", shortage=shortage)
+    assert said(misfit).endswith("none of 4 devices of class gpu match the selectors")
+
+
+@pytest.mark.parametrize(
+    ("misfit", "change"),
+    [
+        (devices(4, 0, want=5), "ask for at most 4, or add a node with 5"),
+        (devices(0, 0), "add a node with such devices, or change the claim's class or selectors"),
+        (devices(4, 4, want=2), "it fits once 2 more of them are free"),
+        (devices(0, 0, problem="pool x"), "wait until the driver has published it (pool x)"),
+        (Misfit("InsufficientCPU", "cpu", 9000, 0), "ask for less or add a larger node"),
+        (Misfit("NodeUnschedulable"), ""),
+    ],
+)
+def test_what_to_ask_instead(misfit: Misfit, change: str) -> None:
+    assert change_by_asking([misfit]) == change
+
+
+def test_waiting_has_no_node_count() -> None:
+    why = waiting('Pod "a/b"', "ClaimMissing", "its claim is not there")
+    assert message(why) == 'Pod "a/b": its claim is not there'
+    assert why.word == "ClaimMissing"
