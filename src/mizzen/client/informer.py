@@ -16,6 +16,7 @@ from mizzen.client.watching import WatchEvent
 
 # A stream that lived for this long was no failure: the next one starts without delay.
 HEALTHY_S = 2.0
+RECONNECT_S_MAX = 2.0
 Handler = Callable[[str, "Obj | None", Obj], None]
 
 
@@ -92,7 +93,7 @@ class Informer:
 
     async def run(self) -> None:
         """Follows the server until cancelled; outages are waited out."""
-        backoff = Backoff()
+        backoff = Backoff(max_s=RECONNECT_S_MAX)
         while True:
             began_s = asyncio.get_running_loop().time()
             try:

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from mizzen.base.errors import Conflict, NotFound, TooManyRequests, Unavailable
@@ -8,8 +10,6 @@ from mizzen.client.kubeconfig import Connection
 
 
 def answer(body, status=200, **kwargs):
-    from types import SimpleNamespace
-
     return SimpleNamespace(
         status=status,
         body=body,

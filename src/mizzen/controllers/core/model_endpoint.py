@@ -37,6 +37,7 @@ NS = 1_000_000_000
 REPLACE_AFTER_S = 10.0
 # The engine's one line about a model that it cannot load, and when that is for lack of one.
 _MODEL_TROUBLE = re.compile(r'^model ".*" cannot be loaded: ')
+_QUIET = ("Available", "NoReplicas", "Starting", "Unschedulable", "InsufficientDevices")
 _MISSING = ("there is no such file", "holds neither a .gguf file")
 
 
@@ -165,7 +166,15 @@ def _write_status(endpoint: Obj, pods: list[Obj], now_ns: int) -> list[Action]:
     # a new demand must not refuse the replicas that go with this write.
     change: Obj = {"status": wanted}
     namespace, name = namespace_of(endpoint), name_of(endpoint)
-    return [Patch(MODEL_ENDPOINTS, namespace, name, change, "status", uid=uid_of(endpoint))]
+    write = Patch(MODEL_ENDPOINTS, namespace, name, change, "status", uid=uid_of(endpoint))
+    return [write, *_tell(endpoint, before, new)]
+
+
+def _tell(endpoint: Obj, before: Obj | None, new: Obj) -> list[Action]:
+    """An Event for each new trouble that only the user can mend."""
+    if new["reason"] in _QUIET or (before and before.get("message") == new["message"]):
+        return []
+    return [EmitEvent(endpoint, "Warning", new["reason"], new["message"])]
 
 
 def _ready_condition(endpoint: Obj, pods: list[Obj], ready: int, now_ns: int) -> Obj:

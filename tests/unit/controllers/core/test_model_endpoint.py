@@ -177,6 +177,8 @@ def test_what_the_engine_said_last_is_the_message(cluster, said, reason, message
     cluster.change(PODS, "m-0", {"status": status})
     cluster.settle("m")
     assert (ready(cluster)["reason"], ready(cluster)["message"]) == (reason, message)
+    warnings = [event for event in cluster.events if event.type == "Warning"]
+    assert [(event.reason, event.message) for event in warnings] == [(reason, message)]
 
 
 def test_a_pending_replica_tells_why(cluster):

@@ -1,0 +1,85 @@
+import asyncio
+from types import SimpleNamespace
+
+from mizzen.base.objects import name_of
+from mizzen.base.resources import EVENTS, PODS
+from mizzen.client import events
+from mizzen.client.events import EventRecorder
+from support.api import api_server
+
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "p", "namespace": "default", "uid": "u"},
+}
+
+
+async def stored(client):
+    found, _ = await client.list(EVENTS, "default")
+    return sorted(found, key=name_of)
+
+
+async def test_repeats_are_counted_in_one_event(tmp_path):
+    async with api_server(tmp_path) as client:
+        recorder = EventRecorder(client, "tester")
+        recorder.event(POD, "Warning", "Broken", "it broke")
+        await recorder.flush()
+        for _ in range(4):
+            recorder.event(POD, "Warning", "Broken", "it broke")
+        await recorder.flush()
+        (event,) = await stored(client)
+        assert event["count"] == 5
+        assert event["source"]["component"] == "tester"
+        assert event["involvedObject"]["uid"] == "u"
+        assert recorder.statistics()["writes"] == 2
+
+
+async def test_a_flood_of_messages_is_summed_up_and_counted(tmp_path):
+    async with api_server(tmp_path) as client:
+        recorder = EventRecorder(client, "tester")
+        for number in range(30):
+            recorder.event(POD, "Normal", "Noise", f"message {number}")
+        await recorder.flush()
+        found = await stored(client)
+        assert len(found) == events.MESSAGES_PER_REASON_MAX + 1
+        assert sum(event["count"] for event in found) == 30
+        assert sum("combined" in event["message"] for event in found) == 1
+
+
+async def test_too_many_waiting_are_summed_up_by_reason(tmp_path):
+    async with api_server(tmp_path) as client:
+        recorder = EventRecorder(client, "tester")
+        for number in range(events.WAITING_MAX + 10):
+            pod = {**POD, "metadata": {**POD["metadata"], "uid": f"u{number}"}}
+            recorder.event(pod, "Normal", "Noise", "hello")
+        assert recorder.statistics()["summed_up"] == 10
+        assert recorder.statistics()["waiting"] == events.WAITING_MAX + 1
+
+
+async def test_what_the_server_refuses_is_counted_and_forgotten(server):
+    recorder = EventRecorder(server.client, "tester")
+    server.answers = [_refusal(403)]
+    recorder.event(POD, "Normal", "Noise", "hello")
+    await recorder.flush()
+    assert recorder.statistics()["refused"] == 1
+
+
+async def test_an_outage_is_waited_out(server):
+    recorder = EventRecorder(server.client, "tester")
+    server.answers = [_refusal(503), lambda seen: _created(seen)]
+    recorder.event(POD, "Normal", "Noise", "hello")
+    await asyncio.wait_for(recorder.flush(), 10)
+    first, second = (seen.body["metadata"]["name"] for seen in server.seen)
+    assert first == second  # a write without an answer is not written twice
+    assert server.seen[0].path == EVENTS.path("default")
+    assert PODS.kind == server.seen[0].body["involvedObject"]["kind"]
+
+
+def _refusal(code):
+    return SimpleNamespace(
+        status=code, body={"message": "no", "code": code}, lines=None, hold=None, headers={}
+    )
+
+
+def _created(seen):
+    return SimpleNamespace(status=201, body=seen.body, lines=None, hold=None, headers={})
