@@ -11,7 +11,7 @@ from typing import Any
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import Obj
 from mizzen.kinds.kind import Cell, Column
-from mizzen.kinds.metadata import get
+from mizzen.kinds.reading import get
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"

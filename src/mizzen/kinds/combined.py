@@ -10,21 +10,22 @@ import re
 from typing import Any, cast
 
 from mizzen.base.objects import Obj
+from mizzen.kinds.reading import entries, part
 
-_IS: dict[str, Any] = {
-    "object": lambda v: isinstance(v, dict),
-    "array": lambda v: isinstance(v, list),
-    "string": lambda v: isinstance(v, str),
-    "boolean": lambda v: isinstance(v, bool),
-    "integer": lambda v: isinstance(v, int) and not isinstance(v, bool),
-    "number": lambda v: isinstance(v, int | float) and not isinstance(v, bool),
-}
+_IS: dict[str, tuple[type, ...]] = {
+    "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,), "integer": (int,),
+    "number": (int, float),
+}  # fmt: skip
+
+
+def _is(kind: str, value: Any) -> bool:
+    return type(value) in _IS[kind]
 
 
 def problems(combined: Obj, value: Any) -> list[str]:
     """What the combinations of one schema say against a value, in upstream's words."""
     found: list[str] = []
-    if not all(satisfies(child, value) for child in combined.get("allOf") or ()):
+    if not all(satisfies(child, value) for child in entries(combined, "allOf")):
         found.append("must validate all the schemas (allOf)")
     choices = combined.get("anyOf")
     if choices and not any(satisfies(child, value) for child in choices):
@@ -40,13 +41,13 @@ def problems(combined: Obj, value: Any) -> list[str]:
 def satisfies(schema: Obj, value: Any) -> bool:
     """Whether a value meets a schema that restricts values only."""
     kind = schema.get("type")
-    if kind and not _IS[kind](value):
+    if kind and not _is(kind, value):
         return False
     if schema.get("enum") and value not in schema["enum"]:
         return False
     if isinstance(value, str) and not _string(schema, value):
         return False
-    if _IS["number"](value) and not _number(schema, value):
+    if _is("number", value) and not _number(schema, value):
         return False
     if isinstance(value, list) and not _list(schema, cast("list[Any]", value)):
         return False
@@ -82,7 +83,7 @@ def _list(schema: Obj, value: list[Any]) -> bool:
 
 
 def _object(schema: Obj, value: Obj) -> bool:
-    if any(name not in value for name in schema.get("required") or ()):
+    if any(name not in value for name in entries(schema, "required")):
         return False
-    fields: Obj = schema.get("properties") or {}
+    fields: Obj = part(schema, "properties")
     return all(satisfies(fields[name], part) for name, part in value.items() if name in fields)

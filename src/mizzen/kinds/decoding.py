@@ -268,13 +268,13 @@ def _check_size(count: int, least: int | None, most: int | None, path: Path, out
 def _check_unique(items: list[Any], keys: tuple[str, ...], path: Path, report: Report) -> None:
     seen: set[str] = set()
     for index, item in enumerate(items):
-        mark = repr(tuple(item.get(k) for k in keys) if keys and isinstance(item, dict) else item)
+        if keys and isinstance(item, dict):
+            entry = cast("Obj", item)
+            shown = "{" + ",".join(f'"{k}":{quoted(entry.get(k))}' for k in keys) + "}"
+            mark = repr([entry.get(k) for k in keys])
+        else:
+            shown, mark = quoted(item), repr(item)
         if mark in seen:
-            shown = (
-                "{" + ",".join(f'"{k}":{quoted(item.get(k))}' for k in keys) + "}"
-                if keys and isinstance(item, dict)
-                else quoted(item)
-            )
             report.add((path, index), f"Duplicate value: {shown}", "FieldValueDuplicate")
         seen.add(mark)
 

@@ -16,6 +16,7 @@ from mizzen.kinds.jsonpath import compile_path
 from mizzen.kinds.kind import Cell, Column, Kind, ScalePaths
 from mizzen.kinds.meta import OBJECT_META
 from mizzen.kinds.openapi import definition_name
+from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import STR, Schema
 from mizzen.kinds.structural import translate
 
@@ -58,17 +59,17 @@ def _kind(spec: Obj, version: Obj) -> Kind:
         words["kind"],
         namespaced=spec["scope"] == "Namespaced",
     )
-    subresources = version.get("subresources") or {}
+    subresources = part(version, "subresources")
     return Kind(
         resource=resource,
         singular=words.get("singular") or "",
-        short_names=tuple(words.get("shortNames") or ()),
-        categories=tuple(words.get("categories") or ()),
+        short_names=tuple(entries(words, "shortNames")),
+        categories=tuple(entries(words, "categories")),
         schema=_schema(resource, version["schema"]["openAPIV3Schema"]),
-        columns=_columns(version.get("additionalPrinterColumns") or []),
+        columns=_columns(entries(version, "additionalPrinterColumns")),
         subresources=frozenset(name for name in ("status", "scale") if name in subresources),
         selectable_fields=tuple(
-            field["jsonPath"].lstrip(".") for field in version.get("selectableFields") or ()
+            field["jsonPath"].lstrip(".") for field in entries(version, "selectableFields")
         ),
         scale=_scale(subresources.get("scale")),
     )
@@ -162,7 +163,7 @@ def conditions(now: str, conflict: str = "") -> list[Obj]:
 def served_status(crd: Obj, now: str, conflict: str = "") -> Obj:
     """The status of a definition, as the API server writes it when it starts to serve it."""
     stored = [v["name"] for v in crd["spec"]["versions"] if v["storage"]]
-    before = (crd.get("status") or {}).get("storedVersions") or []
+    before = entries(crd, "status.storedVersions")
     return {
         "acceptedNames": dict(crd["spec"]["names"]),
         "conditions": conditions(now, conflict),

@@ -4,9 +4,12 @@ How a write goes through it, in this order:
 
     decoded = kind.decode(body)        # fresh copy: types checked, defaults set, unknown fields out
     strict.strict_error(...)           # decoded.unknown, if fieldValidation=Strict
+    decoded.causes                     # 422 if any: what follows relies on right types
     kind.prepare_create(new)           # or prepare_update(new, old), prepare_status(new, old)
-    kind.default(new)                  # defaults that depend on other fields
-    causes = decoded.causes or kind.check(new, old)    # 422 if any (check_status for /status)
+    kind.default(new)                  # defaults that depend on other fields; may be repeated
+    causes = kind.check(new, old)      # 422 if any (check_status for /status)
+
+A binding is no update: whoever binds a pod sets spec.nodeName and checks nothing here.
 
 The metadata that the server owns (uid, resourceVersion, creationTimestamp, ...) is the server's.
 """
@@ -23,6 +26,7 @@ from mizzen.base.resources import Resource
 from mizzen.kinds import names
 from mizzen.kinds.decoding import Decoded, decode
 from mizzen.kinds.metadata import check_metadata
+from mizzen.kinds.reading import get
 from mizzen.kinds.schema import Schema, at
 
 Cell = str | int | float | bool | None
@@ -105,7 +109,11 @@ class Kind:
         self.on_create(new)
 
     def prepare_update(self, new: Obj, old: Obj) -> None:
-        """Keeps the old status and counts the generation when the wish changed; in place."""
+        """Keeps the old status and counts the generation when the wish changed; in place.
+
+        Defaults come first, or a manifest that leaves them out would count as a change.
+        """
+        self.default(new)
         if self.has_status:
             new.pop("status", None)
             if "status" in old:
@@ -140,9 +148,7 @@ class Kind:
     def field(self, obj: Mapping[str, Any], path: str) -> str:
         """The text a field selector compares with; absent fields have their type's zero."""
         real = self.field_aliases.get(path, path)
-        node: Any = obj
-        for part in real.split("."):
-            node = node.get(part) if isinstance(node, Mapping) else None
+        node = get(obj, real)
         if node is None:
             schema = at(self.schema, real)
             return {"boolean": "false", "integer": "0"}.get(schema.type if schema else "", "")

@@ -18,6 +18,7 @@ from mizzen.kinds.names import (
     invalid_value,
     qualified_name,
 )
+from mizzen.kinds.reading import entries, get
 
 IMMUTABLE = "field is immutable"
 _FROZEN = ("name", "namespace", "uid", "creationTimestamp")
@@ -37,7 +38,7 @@ def check_metadata(new: Obj, old: Obj | None, namespaced: bool, name_rule: NameR
         causes += check_annotations(metadata["annotations"], "metadata.annotations")
     if "ownerReferences" in metadata:
         causes += _check_owners(metadata["ownerReferences"])
-    for index, finalizer in enumerate(metadata.get("finalizers") or ()):
+    for index, finalizer in enumerate(entries(metadata, "finalizers")):
         problem = qualified_name(finalizer)
         if problem:
             causes.append(invalid_value(f"metadata.finalizers[{index}]", finalizer, problem))
@@ -69,7 +70,7 @@ def _check_unchanged(new: Obj, old: Obj) -> list[Cause]:
             message = f"Invalid value: {quoted(after)}: {IMMUTABLE}"
             causes.append(Cause(f"metadata.{name}", message))
     if old.get("deletionTimestamp"):
-        added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
+        added = sorted(set(entries(new, "finalizers")) - set(entries(old, "finalizers")))
         if added:
             message = (
                 "Forbidden: no new finalizers can be added if the object is being deleted, "
@@ -104,10 +105,3 @@ def immutable(new: Obj, old: Obj | None, *paths: str) -> list[Cause]:
         if before != after:
             causes.append(Cause(path, f"Invalid value: {quoted(after)}: {IMMUTABLE}"))
     return causes
-
-
-def get(obj: Any, path: str) -> Any:
-    """The value at a dotted path, None where a part is missing."""
-    for part in path.split("."):
-        obj = obj.get(part) if isinstance(obj, dict) else None
-    return obj

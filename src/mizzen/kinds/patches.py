@@ -145,7 +145,7 @@ def _add(target: Any, path: list[str], value: Any) -> Any:
 
     def insert(node: Any, part: str) -> Any:
         if isinstance(node, dict):
-            return {**node, part: value}
+            return {**cast("Obj", node), part: value}
         if isinstance(node, list):
             items = cast("list[Any]", node)
             index = len(items) if part == "-" else _index(part, len(items))
@@ -163,7 +163,7 @@ def _replace(target: Any, path: list[str], value: Any) -> Any:
 
     def put(node: Any, part: str) -> Any:
         if isinstance(node, dict):
-            return {**node, part: value}
+            return {**cast("Obj", node), part: value}
         items = cast("list[Any]", node)
         return [*items[: int(part)], value, *items[int(part) + 1 :]]
 
@@ -194,7 +194,7 @@ def _edit(node: Any, path: list[str], depth: int, change: Any) -> Any:
         raise _DoesNotApplyError(f"{_text(path[: depth + 1])} does not exist")
     edited = _edit(child, path, depth + 1, change)
     if isinstance(node, dict):
-        return {**node, part: edited}
+        return {**cast("Obj", node), part: edited}
     items = cast("list[Any]", node)
     return [*items[: int(part)], edited, *items[int(part) + 1 :]]
 

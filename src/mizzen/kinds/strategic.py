@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
+from mizzen.kinds.reading import entries
 from mizzen.kinds.schema import Schema
 
 _PATCH = "$patch"
@@ -54,7 +55,7 @@ def _merge_object(schema: Schema | None, target: Any, patch: Obj) -> Obj:
         if name.startswith(_DELETE):
             field = name[len(_DELETE) :]
             gone = _list_of(value, name)
-            result[field] = [v for v in result.get(field) or [] if v not in gone]
+            result[field] = [v for v in entries(result, field) if v not in gone]
         elif not name.startswith("$"):
             _merge_field(_child(schema, name), result, name, value)
     for name, value in patch.items():

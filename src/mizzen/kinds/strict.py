@@ -9,7 +9,7 @@ import difflib
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from mizzen.base.errors import BadRequest
 from mizzen.kinds.decoding import Unknown
@@ -52,8 +52,7 @@ class _Pairs:
 
 def _walk(node: Any, path: str, found: list[str]) -> None:
     if isinstance(node, list):
-        items: list[Any] = node
-        for index, item in enumerate(items):
+        for index, item in enumerate(cast("list[Any]", node)):
             _walk(item, f"{path}[{index}]", found)
     if not isinstance(node, _Pairs):
         return

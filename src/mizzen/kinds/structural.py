@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
+from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import Schema
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean")
@@ -34,7 +35,7 @@ def check_structural(schema: Obj, path: str) -> list[Cause]:
         message = f'Invalid value: "{schema.get("type") or ""}": must be object at the root'
         causes.append(Cause(f"{path}.type", message))
         return causes
-    metadata = (schema.get("properties") or {}).get("metadata") or {}
+    metadata = part(schema, "properties.metadata")
     extra = metadata.keys() - {"type", "properties", "description"}
     if extra:
         message = "Forbidden: must not specify anything other than name and generateName"
@@ -57,7 +58,7 @@ def _check(schema: Any, path: str, causes: list[Cause], depth: int) -> None:
             causes.append(Cause(f"{path}.{word}", f"Forbidden: {word} is not supported",
                                 "FieldValueForbidden"))  # fmt: skip
     _check_node(node, path, causes)
-    for name, child in (node.get("properties") or {}).items():
+    for name, child in part(node, "properties").items():
         _check(child, f"{path}.properties[{name}]", causes, depth + 1)
     extra = node.get("additionalProperties")
     if isinstance(extra, dict):
@@ -65,7 +66,7 @@ def _check(schema: Any, path: str, causes: list[Cause], depth: int) -> None:
     if isinstance(node.get("items"), dict):
         _check(node["items"], f"{path}.items", causes, depth + 1)
     for word in _COMBINATIONS:
-        for index, child in enumerate(node.get(word) or ()):
+        for index, child in enumerate(entries(node, word)):
             _check_combined(child, f"{path}.{word}[{index}]", causes, node, depth + 1)
     if isinstance(node.get("not"), dict):
         _check_combined(node["not"], f"{path}.not", causes, node, depth + 1)
@@ -126,8 +127,8 @@ def _check_combined(child: Any, path: str, causes: list[Cause], parent: Obj, dep
         if word in node and not (word == "type" and int_or_string):
             message = "Forbidden: must be empty to be structural"
             causes.append(Cause(f"{path}.{word}", message, "FieldValueForbidden"))
-    known = parent.get("properties") or {}
-    for name in node.get("properties") or {}:
+    known = part(parent, "properties")
+    for name in part(node, "properties"):
         if name not in known and depth == 1:
             message = f'Required value: because it is defined in {path}.properties["{name}"]'
             causes.append(Cause(f"{path}.properties[{name}]", message, "FieldValueRequired"))
@@ -142,12 +143,13 @@ def translate(node: Obj, *, needed: bool = False) -> Schema:
         "default": node.get("default"),
         "nullable": bool(node.get("nullable")),
         "required": needed,
-        "enum": tuple(node.get("enum") or ()),
+        "enum": tuple(entries(node, "enum")),
         "open": bool(node.get("x-kubernetes-preserve-unknown-fields")),
         "combined": {w: node[w] for w in (*_COMBINATIONS, "not") if node.get(w)},
     }
     if node.get("x-kubernetes-int-or-string"):
-        return Schema("int-or-string", **{**common, "combined": {}})
+        common["combined"] = {}  # its anyOf says the same
+        return Schema("int-or-string", **common)
     if kind == "object":
         return _object(node, common)
     if kind == "array":
@@ -165,7 +167,7 @@ def translate(node: Obj, *, needed: bool = False) -> Schema:
     if not kind:
         return Schema("any", **common)
     return Schema(
-        cast("Any", kind),
+        kind,
         format=node.get("format") or "",
         minimum=node.get("minimum"),
         maximum=node.get("maximum"),
@@ -180,10 +182,10 @@ def translate(node: Obj, *, needed: bool = False) -> Schema:
 
 
 def _object(node: Obj, common: Obj) -> Schema:
-    needed = set(node.get("required") or ())
+    needed: set[str] = set(entries(node, "required"))
     fields = {
         name: translate(child, needed=name in needed)
-        for name, child in (node.get("properties") or {}).items()
+        for name, child in part(node, "properties").items()
     }
     extra = node.get("additionalProperties")
     values = translate(cast("Obj", extra)) if isinstance(extra, dict) else None

@@ -13,6 +13,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import dns_label_1035, dns_subdomain, invalid_value
+from mizzen.kinds.reading import part
 from mizzen.kinds.schema import (
     BOOL,
     INT32,
@@ -115,9 +116,9 @@ STATUS = v1(
 
 
 def _default(definition: Obj) -> None:
-    spec = definition.get("spec") or {}
-    words = spec.get("names")
-    if isinstance(words, dict) and isinstance(words.get("kind"), str):
+    spec = part(definition, "spec")
+    words = part(spec, "names")
+    if isinstance(words.get("kind"), str):
         words.setdefault("singular", words["kind"].lower())
         words.setdefault("listKind", f"{words['kind']}List")
 
@@ -141,7 +142,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
         if dns_label_1035(str(words.get(field) or "").lower()):
             problem = dns_label_1035(str(words.get(field) or "").lower())
             causes.append(invalid_value(f"spec.names.{field}", words.get(field) or "", problem))
-    if (spec.get("conversion") or {}).get("strategy") == "Webhook":
+    if part(spec, "conversion").get("strategy") == "Webhook":
         message = 'Unsupported value: "Webhook": supported values: "None"'
         causes.append(Cause("spec.conversion.strategy", message, "FieldValueNotSupported"))
     if spec.get("preserveUnknownFields"):
@@ -168,7 +169,7 @@ def _check_versions(versions: list[Any]) -> list[Cause]:
                 Cause(f"{path}.name", f'Duplicate value: "{name}"', "FieldValueDuplicate")
             )
         seen.add(name)
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        schema = part(version, "schema").get("openAPIV3Schema")
         if schema is None:
             message = "Required value: schemas are required"
             at = f"{path}.schema.openAPIV3Schema"

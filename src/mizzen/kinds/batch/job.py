@@ -12,6 +12,7 @@ from mizzen.kinds.core.pod_rules import default_pod_spec, validate_template
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.metadata import immutable
+from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import INT32, STR, STRINGS, TIME, array, choice, package
 
 v1 = package("io.k8s.api.batch.v1")
@@ -55,9 +56,7 @@ def default_job_spec(spec: Obj) -> None:
         spec["backoffLimit"] = 2**31 - 1 if "backoffLimitPerIndex" in spec else 6
     replacement = "Failed" if "podFailurePolicy" in spec else "TerminatingOrFailed"
     spec.setdefault("podReplacementPolicy", replacement)
-    pod = (spec.get("template") or {}).get("spec")
-    if isinstance(pod, dict):
-        default_pod_spec(pod)
+    default_pod_spec(part(spec, "template.spec"))
 
 
 def _default(job: Obj) -> None:
@@ -66,9 +65,7 @@ def _default(job: Obj) -> None:
     Source: pkg/registry/batch/job `generateSelector`. Without a UID yet (the server sets it
     before defaults) the job's name must do.
     """
-    spec = job.get("spec")
-    if not isinstance(spec, dict):
-        return
+    spec = part(job, "spec")
     default_job_spec(spec)
     if spec.get("manualSelector") or "selector" in spec:
         return
@@ -82,9 +79,9 @@ def _default(job: Obj) -> None:
     if not name or len(name) > 63:
         return
     spec["selector"] = {"matchLabels": selector}
-    template = spec.setdefault("template", {})
-    metadata = template.setdefault("metadata", {})
-    metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
+    template: Obj = spec.setdefault("template", {})
+    metadata: Obj = template.setdefault("metadata", {})
+    metadata["labels"] = {**part(metadata, "labels"), **labels}
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -107,11 +104,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 
 def _status(job: Obj, now_ns: int) -> str:
     """Source: pkg/printers/internalversion `printJob`."""
-    true = {
-        c["type"]
-        for c in (job.get("status") or {}).get("conditions") or ()
-        if c["status"] == "True"
-    }
+    true = {c["type"] for c in entries(job, "status.conditions") if c["status"] == "True"}
     for word in ("Complete", "Failed"):
         if word in true:
             return word
@@ -123,7 +116,7 @@ def _status(job: Obj, now_ns: int) -> str:
 
 
 def _completions(job: Obj, now_ns: int) -> str:
-    spec, status = job["spec"], job.get("status") or {}
+    spec, status = job["spec"], part(job, "status")
     done = int(status.get("succeeded") or 0)
     if "completions" in spec:
         return f"{done}/{spec['completions']}"
@@ -132,7 +125,7 @@ def _completions(job: Obj, now_ns: int) -> str:
 
 
 def _duration(job: Obj, now_ns: int) -> str:
-    status = job.get("status") or {}
+    status = part(job, "status")
     if "startTime" not in status:
         return ""
     end = parse_rfc3339(status["completionTime"]) if "completionTime" in status else now_ns
@@ -148,7 +141,7 @@ def _images(job: Obj, now_ns: int) -> str:
 
 
 def _selector(job: Obj, now_ns: int) -> str:
-    labels = (job["spec"].get("selector") or {}).get("matchLabels") or {}
+    labels = part(job["spec"], "selector.matchLabels")
     return ",".join(f"{k}={v}" for k, v in sorted(labels.items())) or NONE
 
 

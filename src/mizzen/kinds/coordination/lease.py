@@ -8,13 +8,14 @@ from mizzen.base.resources import LEASES
 from mizzen.kinds.columns import AGE, NAME, of
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
+from mizzen.kinds.reading import part
 from mizzen.kinds.schema import INT32, MICRO_TIME, STR, package
 
 v1 = package("io.k8s.api.coordination.v1")
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
-    spec = new.get("spec") or {}
+    spec = part(new, "spec")
     if spec.get("preferredHolder") and not spec.get("strategy"):
         message = "Forbidden: must be empty if `strategy` is not set"
         return [Cause("spec.preferredHolder", message, "FieldValueForbidden")]

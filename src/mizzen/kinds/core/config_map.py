@@ -9,6 +9,7 @@ from mizzen.kinds.columns import AGE, NAME
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.names import config_key, invalid_value
+from mizzen.kinds.reading import part
 from mizzen.kinds.schema import BOOL, STR, STRING_MAP, mapping
 
 BYTES_MAX = 1024 * 1024
@@ -23,7 +24,7 @@ def frozen_data(new: Obj, old: Obj | None) -> list[Cause]:
         message = "Forbidden: field is immutable when `immutable` is set"
         causes.append(Cause("immutable", message, "FieldValueForbidden"))
     for name in ("data", "binaryData"):
-        if (new.get(name) or {}) != (old.get(name) or {}):
+        if part(new, name) != part(old, name):
             message = "Forbidden: field is immutable when `immutable` is set"
             causes.append(Cause(name, message, "FieldValueForbidden"))
     return causes
@@ -32,9 +33,9 @@ def frozen_data(new: Obj, old: Obj | None) -> list[Cause]:
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     causes: list[Cause] = []
     size = 0
-    data, binary = new.get("data") or {}, new.get("binaryData") or {}
-    for field, entries in (("data", data), ("binaryData", binary)):
-        for key, value in entries.items():
+    data, binary = part(new, "data"), part(new, "binaryData")
+    for field, values in (("data", data), ("binaryData", binary)):
+        for key, value in values.items():
             if config_key(key):
                 causes.append(invalid_value(f"{field}[{key}]", key, config_key(key)))
             size += len(value)
@@ -64,7 +65,7 @@ KIND = Kind(
         NAME,
         Column(
             "Data",
-            lambda obj, now: len(obj.get("data") or ()) + len(obj.get("binaryData") or ()),
+            lambda obj, now: len(part(obj, "data")) + len(part(obj, "binaryData")),
             type="integer",
         ),
         AGE,

@@ -11,6 +11,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
 from mizzen.kinds.names import dns_label, env_name, invalid_value, port_name, qualified_name
+from mizzen.kinds.reading import entries, part
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _NATIVE = ("cpu", "memory", "ephemeral-storage")
@@ -37,15 +38,15 @@ def check_container(container: Obj, path: str, volumes: set[str], claims: set[st
     elif container["image"] != container["image"].strip():
         message = "must not have leading or trailing whitespace"
         causes.append(invalid_value(f"{path}.image", container["image"], message))
-    causes += _check_env(container.get("env") or [], f"{path}.env")
-    causes += _check_ports(container.get("ports") or [], f"{path}.ports")
-    causes += _check_mounts(container.get("volumeMounts") or [], f"{path}.volumeMounts", volumes)
-    causes += check_resources(container.get("resources") or {}, f"{path}.resources", claims)
+    causes += _check_env(entries(container, "env"), f"{path}.env")
+    causes += _check_ports(entries(container, "ports"), f"{path}.ports")
+    causes += _check_mounts(entries(container, "volumeMounts"), f"{path}.volumeMounts", volumes)
+    causes += check_resources(part(container, "resources"), f"{path}.resources", claims)
     for name in _PROBES:
         if name in container:
             causes += _check_probe(container[name], f"{path}.{name}", name)
     for hook in ("postStart", "preStop"):
-        handler = (container.get("lifecycle") or {}).get(hook)
+        handler = part(container, "lifecycle").get(hook)
         if handler is not None:
             kinds = ("exec", "httpGet", "tcpSocket", "sleep")
             causes += _check_handler(handler, f"{path}.lifecycle.{hook}", kinds)
@@ -120,9 +121,9 @@ def _check_mounts(mounts: list[Obj], path: str, volumes: set[str]) -> list[Cause
 def check_resources(resources: Obj, path: str, claims: set[str]) -> list[Cause]:
     """Causes to refuse requests above limits, broken names and unknown claims."""
     causes: list[Cause] = []
-    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    for field, entries in (("limits", limits), ("requests", requests)):
-        for name, value in entries.items():
+    limits, requests = part(resources, "limits"), part(resources, "requests")
+    for field, amounts in (("limits", limits), ("requests", requests)):
+        for name, value in amounts.items():
             causes += _check_amount(name, value, f"{path}.{field}[{name}]")
     for name, value in requests.items():
         limit = limits.get(name)
@@ -136,7 +137,7 @@ def check_resources(resources: Obj, path: str, claims: set[str]) -> list[Cause]:
         elif parse(value) > parse(limit):
             message = f"must be less than or equal to {name} limit of {limit}"
             causes.append(invalid_value(at, value, message))
-    for index, claim in enumerate(resources.get("claims") or ()):
+    for index, claim in enumerate(entries(resources, "claims")):
         if claim["name"] not in claims:
             at = f"{path}.claims[{index}].name"
             message = f'Not found: "{claim["name"]}"'
@@ -186,7 +187,7 @@ def _check_handler(handler: Obj, path: str, kinds: tuple[str, ...]) -> list[Caus
         for extra in found[1:]
     ]  # fmt: skip
     for kind in ("httpGet", "tcpSocket"):
-        port = (handler.get(kind) or {}).get("port")
+        port = part(handler, kind).get("port")
         if port is not None:
             causes += _check_port(port, f"{path}.{kind}.port")
     if "exec" in handler and not handler["exec"].get("command"):

@@ -12,6 +12,7 @@ from mizzen.kinds.columns import NAME, UNKNOWN, of, since
 from mizzen.kinds.core.references import OBJECT_REFERENCE
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
+from mizzen.kinds.reading import part
 from mizzen.kinds.schema import INT32, MICRO_TIME, STR, TIME, package
 
 v1 = package("io.k8s.api.core.v1")
@@ -19,7 +20,7 @@ v1 = package("io.k8s.api.core.v1")
 
 def _default(event: Obj) -> None:
     """The reporter in both places, so that either kind of client finds it."""
-    source = event.get("source") or {}
+    source = part(event, "source")
     if not event.get("reportingComponent") and source.get("component"):
         event["reportingComponent"] = source["component"]
         event.setdefault("reportingInstance", source.get("host") or "")
@@ -35,7 +36,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 
 
 def _last_seen(event: Obj, now_ns: int) -> str:
-    series = event.get("series") or {}
+    series = part(event, "series")
     last = event.get("lastTimestamp") or event.get("eventTime")
     return since(series.get("lastObservedTime") or last, now_ns)
 
@@ -45,16 +46,16 @@ def _first_seen(event: Obj, now_ns: int) -> str:
 
 
 def _object(event: Obj, now_ns: int) -> str:
-    about = event.get("involvedObject") or {}
+    about = part(event, "involvedObject")
     return f"{str(about.get('kind') or '').lower()}/{about.get('name') or ''}"
 
 
 def _count(event: Obj, now_ns: int) -> int:
-    return int((event.get("series") or {}).get("count") or event.get("count") or 1)
+    return int(part(event, "series").get("count") or event.get("count") or 1)
 
 
 def _source(event: Obj, now_ns: int) -> str:
-    source = event.get("source") or {}
+    source = part(event, "source")
     component = source.get("component") or event.get("reportingComponent") or UNKNOWN
     return f"{component}, {source['host']}" if source.get("host") else component
 

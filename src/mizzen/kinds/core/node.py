@@ -11,6 +11,7 @@ from mizzen.kinds.columns import AGE, NAME, NONE, of
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.names import invalid_value, label_value, qualified_name
+from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import (
     BOOL,
     INT32,
@@ -113,7 +114,7 @@ STATUS = v1(
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     causes: list[Cause] = []
     seen: set[tuple[str, str]] = set()
-    for index, taint in enumerate((new.get("spec") or {}).get("taints") or ()):
+    for index, taint in enumerate(entries(new, "spec.taints")):
         path = f"spec.taints[{index}]"
         if qualified_name(taint["key"]):
             causes.append(invalid_value(f"{path}.key", taint["key"], qualified_name(taint["key"])))
@@ -131,16 +132,16 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 
 def _status(node: Obj, now_ns: int) -> str:
     words: list[str] = []
-    for condition in (node.get("status") or {}).get("conditions") or ():
+    for condition in entries(node, "status.conditions"):
         if condition["type"] == "Ready":
             words.append("Ready" if condition["status"] == "True" else "NotReady")
-    if (node.get("spec") or {}).get("unschedulable"):
+    if part(node, "spec").get("unschedulable"):
         words.append("SchedulingDisabled")
     return ",".join(words) or "Unknown"
 
 
 def _roles(node: Obj, now_ns: int) -> str:
-    labels = node["metadata"].get("labels") or {}
+    labels = part(node["metadata"], "labels")
     roles = {key[len(_ROLE) :] for key in labels if key.startswith(_ROLE)}
     if labels.get("kubernetes.io/role"):
         roles.add(labels["kubernetes.io/role"])
@@ -149,7 +150,7 @@ def _roles(node: Obj, now_ns: int) -> str:
 
 def _address(kind: str) -> Callable[[Obj, int], str]:
     def cell(node: Obj, now_ns: int) -> str:
-        for entry in (node.get("status") or {}).get("addresses") or ():
+        for entry in entries(node, "status.addresses"):
             if entry["type"] == kind:
                 return entry["address"]
         return NONE

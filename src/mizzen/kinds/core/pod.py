@@ -16,10 +16,11 @@ from mizzen.kinds.core.pod_spec import POD_SPEC
 from mizzen.kinds.core.pod_status import POD_STATUS
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
+from mizzen.kinds.reading import part
 
 
 def _on_create(new: Obj) -> None:
-    new["status"] = {"phase": "Pending", "qosClass": quality_of_service(new.get("spec") or {})}
+    new["status"] = {"phase": "Pending", "qosClass": quality_of_service(part(new, "spec"))}
 
 
 KIND = Kind(

@@ -6,25 +6,24 @@ from typing import Any
 
 from mizzen.base.objects import Obj
 from mizzen.kinds.columns import NONE, since
+from mizzen.kinds.reading import entries, part
 
 
 def ready(pod: Obj, now_ns: int) -> str:
     """Ready containers of all, sidecars included: "1/2"."""
-    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    spec, status = part(pod, "spec"), part(pod, "status")
     sidecars = {
-        c.get("name")
-        for c in spec.get("initContainers") or ()
-        if c.get("restartPolicy") == "Always"
+        c.get("name") for c in entries(spec, "initContainers") if c.get("restartPolicy") == "Always"
     }
-    total = len(spec.get("containers") or ()) + len(sidecars)
+    total = len(entries(spec, "containers")) + len(sidecars)
     count = sum(
         1
-        for s in status.get("containerStatuses") or ()
-        if s.get("ready") and "running" in (s.get("state") or {})
+        for s in entries(status, "containerStatuses")
+        if s.get("ready") and "running" in part(s, "state")
     )
     count += sum(
         1
-        for s in status.get("initContainerStatuses") or ()
+        for s in entries(status, "initContainerStatuses")
         if s.get("name") in sidecars and s.get("ready")
     )
     return f"{count}/{total}"
@@ -32,25 +31,23 @@ def ready(pod: Obj, now_ns: int) -> str:
 
 def restarts(pod: Obj, now_ns: int) -> str:
     """The restarts of all containers, and when the last one was: "3 (5m ago)"."""
-    status = pod.get("status") or {}
+    status = part(pod, "status")
     every: list[Any] = [
-        *(status.get("initContainerStatuses") or ()),
-        *(status.get("containerStatuses") or ()),
+        *entries(status, "initContainerStatuses"),
+        *entries(status, "containerStatuses"),
     ]
     count = sum(int(s.get("restartCount") or 0) for s in every)
     ended: list[str] = [
-        finished
-        for s in every
-        if (finished := ((s.get("lastState") or {}).get("terminated") or {}).get("finishedAt"))
+        finished for s in every if (finished := (part(s, "lastState.terminated")).get("finishedAt"))
     ]
     return f"{count} ({since(max(ended), now_ns)} ago)" if count and ended else str(count)
 
 
 def status_word(pod: Obj, now_ns: int) -> str:
     """The most telling word: a container's reason before the pod's phase."""
-    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    spec, status = part(pod, "spec"), part(pod, "status")
     reason = status.get("reason") or status.get("phase") or "Unknown"
-    for condition in status.get("conditions") or ():
+    for condition in entries(status, "conditions"):
         gated = condition.get("type") == "PodScheduled"
         if gated and condition.get("reason") == "SchedulingGated":
             reason = "SchedulingGated"
@@ -64,10 +61,10 @@ def status_word(pod: Obj, now_ns: int) -> str:
 
 def _init_word(spec: Any, status: Any) -> str:
     """What the init containers wait for; "" when they are done."""
-    containers = spec.get("initContainers") or ()
+    containers = entries(spec, "initContainers")
     sidecars = {c.get("name") for c in containers if c.get("restartPolicy") == "Always"}
-    for index, entry in enumerate(status.get("initContainerStatuses") or ()):
-        state = entry.get("state") or {}
+    for index, entry in enumerate(entries(status, "initContainerStatuses")):
+        state = part(entry, "state")
         ended = state.get("terminated")
         if ended is not None and ended.get("exitCode") == 0:
             continue
@@ -75,7 +72,7 @@ def _init_word(spec: Any, status: Any) -> str:
             continue
         if ended is not None:
             return f"Init:{ended.get('reason') or _exit_word(ended)}"
-        waiting = (state.get("waiting") or {}).get("reason") or ""
+        waiting = part(state, "waiting").get("reason") or ""
         if waiting and waiting != "PodInitializing":
             return f"Init:{waiting}"
         return f"Init:{index}/{len(containers)}"
@@ -84,9 +81,9 @@ def _init_word(spec: Any, status: Any) -> str:
 
 def _container_word(status: Any, reason: str) -> str:
     running = False
-    for entry in reversed(status.get("containerStatuses") or ()):
-        state = entry.get("state") or {}
-        waiting = (state.get("waiting") or {}).get("reason")
+    for entry in reversed(entries(status, "containerStatuses")):
+        state = part(entry, "state")
+        waiting = part(state, "waiting").get("reason")
         ended = state.get("terminated")
         if waiting:
             reason = waiting
@@ -97,7 +94,7 @@ def _container_word(status: Any, reason: str) -> str:
     if reason == "Completed" and running:
         is_ready = any(
             c.get("type") == "Ready" and c.get("status") == "True"
-            for c in status.get("conditions") or ()
+            for c in entries(status, "conditions")
         )
         return "Running" if is_ready else "NotReady"
     return reason
@@ -110,17 +107,13 @@ def _exit_word(ended: Any) -> str:
 
 
 def nominated(pod: Obj, now_ns: int) -> str:
-    return (pod.get("status") or {}).get("nominatedNodeName") or NONE
+    return part(pod, "status").get("nominatedNodeName") or NONE
 
 
 def readiness_gates(pod: Obj, now_ns: int) -> str:
     """Readiness gates that hold, of all: "1/2"."""
-    gates = [g.get("conditionType") for g in (pod.get("spec") or {}).get("readinessGates") or ()]
+    gates = [g.get("conditionType") for g in entries(pod, "spec.readinessGates")]
     if not gates:
         return NONE
-    true = {
-        c.get("type")
-        for c in (pod.get("status") or {}).get("conditions") or ()
-        if c.get("status") == "True"
-    }
+    true = {c.get("type") for c in entries(pod, "status.conditions") if c.get("status") == "True"}
     return f"{sum(g in true for g in gates)}/{len(gates)}"

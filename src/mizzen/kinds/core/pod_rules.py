@@ -13,6 +13,7 @@ from mizzen.base.quantity import parse
 from mizzen.kinds.core.container_rules import check_container, check_name
 from mizzen.kinds.core.volumes import SOURCES
 from mizzen.kinds.names import check_labels, dns_label, dns_subdomain, invalid_value
+from mizzen.kinds.reading import entries, part
 
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _UPDATE_HELP = (
@@ -26,9 +27,7 @@ _UPDATE_HELP = (
 # -- defaults -----------------------------------------------------------------------
 def default_pod(pod: Obj) -> None:
     """Completes a pod in place, as upstream's defaulting and its ServiceAccount admission do."""
-    spec = pod.get("spec")
-    if not isinstance(spec, dict):
-        return
+    spec = part(pod, "spec")
     default_pod_spec(spec)
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = account
@@ -37,9 +36,8 @@ def default_pod(pod: Obj) -> None:
 def default_pod_spec(spec: Obj) -> None:
     """Completes a PodSpec in place; also used for the templates of workloads."""
     for name in CONTAINER_LISTS:
-        for container in spec.get(name) or ():
-            if isinstance(container, dict):
-                _default_container(container, bool(spec.get("hostNetwork")))
+        for container in entries(spec, name):
+            _default_container(container, bool(spec.get("hostNetwork")))
 
 
 def _default_container(container: Obj, host_network: bool) -> None:
@@ -47,13 +45,12 @@ def _default_container(container: Obj, host_network: bool) -> None:
         tag = str(container["image"]).rpartition("/")[2].partition(":")[2]
         pinned = "@" in str(container["image"]) or (tag and tag != "latest")
         container["imagePullPolicy"] = "IfNotPresent" if pinned else "Always"
-    resources = container.get("resources")
-    if isinstance(resources, dict) and isinstance(resources.get("limits"), dict):
-        requests = resources.setdefault("requests", {})
-        for name, limit in resources["limits"].items():
-            requests.setdefault(name, limit)
+    resources = part(container, "resources")
+    limits = part(resources, "limits")
+    if limits:
+        resources["requests"] = {**limits, **part(resources, "requests")}
     if host_network:
-        for port in container.get("ports") or ():
+        for port in entries(container, "ports"):
             port.setdefault("hostPort", port.get("containerPort"))
 
 
@@ -63,9 +60,9 @@ def quality_of_service(spec: Obj) -> str:
     Source: pkg/apis/core/helper/qos `ComputePodQOS`.
     """
     any_set, all_equal = False, True
-    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
-        resources = container.get("resources") or {}
-        limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    for container in [*entries(spec, "containers"), *entries(spec, "initContainers")]:
+        resources = part(container, "resources")
+        limits, requests = part(resources, "limits"), part(resources, "requests")
         for name in ("cpu", "memory"):
             limit, request = limits.get(name), requests.get(name, limits.get(name))
             any_set = any_set or _positive(limit) or _positive(request)
@@ -98,8 +95,8 @@ def validate_pod(new: Obj, old: Obj | None) -> list[Cause]:
 
 def validate_pod_status(new: Obj, old: Obj | None) -> list[Cause]:
     """A pod that ended stays ended (upstream leaves this to the kubelet; we insist)."""
-    phase = (new.get("status") or {}).get("phase")
-    before = ((old or {}).get("status") or {}).get("phase")
+    phase = part(new, "status").get("phase")
+    before = part(old, "status").get("phase")
     if before in ("Succeeded", "Failed") and phase != before:
         message = f'Invalid value: "{phase}": a pod that has {before} cannot leave that phase'
         return [Cause("status.phase", message)]
@@ -109,19 +106,19 @@ def validate_pod_status(new: Obj, old: Obj | None) -> list[Cause]:
 def validate_pod_spec(spec: Obj, path: str) -> list[Cause]:
     """Causes to refuse a PodSpec whose types are right."""
     causes = _check_names(spec, path)
-    volumes = _check_volumes(spec.get("volumes") or [], f"{path}.volumes", causes)
-    claims = _check_claims(spec.get("resourceClaims") or [], f"{path}.resourceClaims", causes)
+    volumes = _check_volumes(entries(spec, "volumes"), f"{path}.volumes", causes)
+    claims = _check_claims(entries(spec, "resourceClaims"), f"{path}.resourceClaims", causes)
     seen: set[str] = set()
     for field in CONTAINER_LISTS:
-        for index, container in enumerate(spec.get(field) or ()):
+        for index, container in enumerate(entries(spec, field)):
             at = f"{path}.{field}[{index}]"
             if container["name"] in seen:
                 message = f'Duplicate value: "{container["name"]}"'
                 causes.append(Cause(f"{at}.name", message, "FieldValueDuplicate"))
             seen.add(container["name"])
             causes += check_container(container, at, volumes, claims)
-    causes += check_labels(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
-    causes += _check_tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
+    causes += check_labels(part(spec, "nodeSelector"), f"{path}.nodeSelector")
+    causes += _check_tolerations(entries(spec, "tolerations"), f"{path}.tolerations")
     return causes
 
 
@@ -136,7 +133,7 @@ def _check_names(spec: Obj, path: str) -> list[Cause]:
         value = spec.get(field)
         if value and rule(value):
             causes.append(invalid_value(f"{path}.{field}", value, rule(value)))
-    group = (spec.get("schedulingGroup") or {}).get("podGroupName")
+    group = part(spec, "schedulingGroup").get("podGroupName")
     if group and dns_subdomain(group):
         causes.append(
             invalid_value(f"{path}.schedulingGroup.podGroupName", group, dns_subdomain(group))
@@ -210,12 +207,12 @@ def _check_tolerations(tolerations: list[Obj], path: str) -> list[Cause]:
 def _validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Most of a pod cannot change once it exists."""
     causes = _check_deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
-    missing = [t for t in old.get("tolerations") or () if t not in (new.get("tolerations") or ())]
+    missing = [t for t in entries(old, "tolerations") if t not in entries(new, "tolerations")]
     if missing:
         message = "Forbidden: existing toleration can not be modified except its tolerationSeconds"
         causes.append(Cause("spec.tolerations", message, "FieldValueForbidden"))
-    gates = {gate["name"] for gate in old.get("schedulingGates") or ()}
-    for index, gate in enumerate(new.get("schedulingGates") or ()):
+    gates = {gate["name"] for gate in entries(old, "schedulingGates")}
+    for index, gate in enumerate(entries(new, "schedulingGates")):
         if gate["name"] not in gates:
             message = "Forbidden: only deletion is allowed, but found new scheduling gate"
             message = f"{message} '{gate['name']}'"
@@ -258,8 +255,8 @@ def _fixed_part(spec: Obj) -> Obj:
 
 def validate_template(template: Obj, path: str, policies: tuple[str, ...]) -> list[Cause]:
     """Causes to refuse a PodTemplateSpec whose restartPolicy must be one of `policies`."""
-    spec = template.get("spec") or {}
-    causes = check_labels((template.get("metadata") or {}).get("labels") or {},
+    spec = part(template, "spec")
+    causes = check_labels(part(template, "metadata.labels"),
                           f"{path}.metadata.labels")  # fmt: skip
     if "containers" not in spec:
         message = "Required value"

@@ -13,6 +13,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import config_key, invalid_value
+from mizzen.kinds.reading import part
 from mizzen.kinds.schema import BOOL, STR, STRING_MAP, mapping
 
 # Keys that a secret of a known type must have. Source: core/validation `ValidateSecret`.
@@ -26,16 +27,15 @@ _KEYS = {
 
 def _default(secret: Obj) -> None:
     """`stringData` is for writing only: it becomes part of `data`."""
-    plain = secret.pop("stringData", None)
-    if isinstance(plain, dict):
-        data = secret.setdefault("data", {})
-        for key, value in plain.items():
-            data[key] = base64.b64encode(str(value).encode()).decode()
+    plain: Obj = secret.pop("stringData", None) or {}
+    if plain:
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in plain.items()}
+        secret["data"] = {**part(secret, "data"), **encoded}
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     causes: list[Cause] = []
-    data = new.get("data") or {}
+    data = part(new, "data")
     for key in data:
         if config_key(key):
             causes.append(invalid_value(f"data[{key}]", key, config_key(key)))

@@ -20,6 +20,7 @@ from mizzen.kinds.names import (
     invalid_value,
     port_name,
 )
+from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import (
     BOOL,
     INT32,
@@ -80,12 +81,9 @@ SPEC = v1(
 
 def _default(service: Obj) -> None:
     """No address asked for means headless, and the target port is the port."""
-    spec = service.get("spec")
-    if not isinstance(spec, dict):
-        return
-    for port in spec.get("ports") or ():
-        if isinstance(port, dict) and "port" in port:
-            port.setdefault("targetPort", port["port"])
+    spec = part(service, "spec")
+    for port in entries(spec, "ports"):
+        port.setdefault("targetPort", port["port"])
     if spec.get("type") == "ClusterIP":
         if not spec.get("clusterIP"):
             spec["clusterIP"] = (spec.get("clusterIPs") or [HEADLESS])[0]
@@ -95,7 +93,7 @@ def _default(service: Obj) -> None:
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec = new["spec"]
     kind = spec["type"]
-    causes = check_labels(spec.get("selector") or {}, "spec.selector")
+    causes = check_labels(part(spec, "selector"), "spec.selector")
     if kind in ("NodePort", "LoadBalancer"):
         message = f'Unsupported value: "{kind}": needs virtual IPs, which this server has none of; '
         return [*causes, Cause("spec.type", message + _ADVICE, "FieldValueNotSupported")]
@@ -113,7 +111,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
             causes.append(Cause("spec.externalName", "Required value", "FieldValueRequired"))
         elif dns_subdomain(target):
             causes.append(invalid_value("spec.externalName", target, dns_subdomain(target)))
-    return causes + _check_ports(spec.get("ports") or [])
+    return causes + _check_ports(entries(spec, "ports"))
 
 
 def _check_ports(ports: list[Obj]) -> list[Cause]:
@@ -150,12 +148,12 @@ def _check_ports(ports: list[Obj]) -> list[Cause]:
 
 
 def _ports(service: Obj, now_ns: int) -> str:
-    ports = service["spec"].get("ports") or ()
+    ports = entries(service["spec"], "ports")
     return ",".join(f"{p['port']}/{p.get('protocol', 'TCP')}" for p in ports) or NONE
 
 
 def _selector(service: Obj, now_ns: int) -> str:
-    selector = service["spec"].get("selector") or {}
+    selector = part(service["spec"], "selector")
     return ",".join(f"{k}={v}" for k, v in sorted(selector.items())) or NONE
 
 

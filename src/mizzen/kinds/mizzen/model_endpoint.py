@@ -9,8 +9,8 @@ from mizzen.base.resources import MODEL_ENDPOINTS
 from mizzen.kinds.columns import AGE, NAME, of
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import CONDITIONS, root
-from mizzen.kinds.metadata import get
 from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value
+from mizzen.kinds.reading import entries, get, part
 from mizzen.kinds.schema import INT32, INT64, MICRO_TIME, STR, STRING_MAP, package
 
 v1alpha1 = package("dev.mizzen.v1alpha1")
@@ -80,14 +80,10 @@ STATUS = v1alpha1(
 
 
 def _default(endpoint: Obj) -> None:
-    spec = endpoint.get("spec")
-    if not isinstance(spec, dict):
-        return
-    model, replicas = spec.get("model"), spec.get("replicas")
-    if isinstance(model, dict) and endpoint["metadata"].get("name"):
-        model.setdefault("name", endpoint["metadata"]["name"])
-    if isinstance(replicas, dict) and isinstance(replicas.get("min"), int):
-        replicas.setdefault("max", max(1, replicas["min"]))
+    if endpoint["metadata"].get("name"):
+        part(endpoint, "spec.model").setdefault("name", endpoint["metadata"]["name"])
+    replicas = part(endpoint, "spec.replicas")
+    replicas.setdefault("max", max(1, int(replicas.get("min") or 0)))
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -114,14 +110,14 @@ def _name(name: str) -> str:
 
 
 def _ready(endpoint: Obj, now_ns: int) -> str:
-    for condition in get(endpoint, "status.conditions") or ():
+    for condition in entries(endpoint, "status.conditions"):
         if condition["type"] == "Ready":
             return condition["status"]
     return "Unknown"
 
 
 def _replicas(endpoint: Obj, now_ns: int) -> str:
-    status = endpoint.get("status") or {}
+    status = part(endpoint, "status")
     return f"{status.get('readyReplicas') or 0}/{status.get('replicas') or 0}"
 
 

@@ -13,6 +13,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value, qualified_name
+from mizzen.kinds.reading import entries, part
 
 
 def required(path: str, message: str = "") -> Cause:
@@ -23,8 +24,8 @@ def required(path: str, message: str = "") -> Cause:
 
 def default_claim_spec(spec: Obj) -> None:
     """One device where a request does not say how many; in place."""
-    for request in (spec.get("devices") or {}).get("requests") or ():
-        wants = [request.get("exactly") or {}, *(request.get("firstAvailable") or ())]
+    for request in entries(spec, "devices.requests"):
+        wants = [part(request, "exactly"), *entries(request, "firstAvailable")]
         for want in wants:
             if want.get("allocationMode") == "ExactCount":
                 want.setdefault("count", 1)
@@ -32,17 +33,17 @@ def default_claim_spec(spec: Obj) -> None:
 
 def check_claim_spec(spec: Obj, path: str) -> list[Cause]:
     """Causes to refuse what a claim asks for."""
-    devices = spec.get("devices") or {}
+    devices = part(spec, "devices")
     at = f"{path}.devices"
     causes: list[Cause] = []
     names: set[str] = set()
-    for index, request in enumerate(devices.get("requests") or ()):
+    for index, request in enumerate(entries(devices, "requests")):
         causes += _check_request(request, f"{at}.requests[{index}]", names)
-    for index, constraint in enumerate(devices.get("constraints") or ()):
+    for index, constraint in enumerate(entries(devices, "constraints")):
         causes += _check_constraint(constraint, f"{at}.constraints[{index}]", names)
-    for index, config in enumerate(devices.get("config") or ()):
+    for index, config in enumerate(entries(devices, "config")):
         here = f"{at}.config[{index}]"
-        causes += _check_references(config.get("requests") or [], f"{here}.requests", names)
+        causes += _check_references(entries(config, "requests"), f"{here}.requests", names)
         causes += check_opaque(config, here)
     return causes
 
@@ -92,10 +93,10 @@ def _check_want(want: Obj, path: str) -> list[Cause]:
             f"Invalid value: {want['count']}: must not be specified when allocationMode is 'All'"
         )
         causes.append(Cause(f"{path}.count", message))
-    causes += check_selectors(want.get("selectors") or [], f"{path}.selectors")
-    for index, toleration in enumerate(want.get("tolerations") or ()):
+    causes += check_selectors(entries(want, "selectors"), f"{path}.selectors")
+    for index, toleration in enumerate(entries(want, "tolerations")):
         causes += _check_toleration(toleration, f"{path}.tolerations[{index}]")
-    for name, value in ((want.get("capacity") or {}).get("requests") or {}).items():
+    for name, value in part(want, "capacity.requests").items():
         here = f"{path}.capacity.requests[{name}]"
         causes += check_qualified(name, here)
         if parse(value) < 0:
@@ -129,7 +130,7 @@ def _check_toleration(toleration: Obj, path: str) -> list[Cause]:
 
 
 def _check_constraint(constraint: Obj, path: str, names: set[str]) -> list[Cause]:
-    causes = _check_references(constraint.get("requests") or [], f"{path}.requests", names)
+    causes = _check_references(entries(constraint, "requests"), f"{path}.requests", names)
     found = [name for name in ("matchAttribute", "distinctAttribute") if constraint.get(name)]
     if len(found) != 1:
         message = "exactly one of `matchAttribute` or `distinctAttribute` is required"

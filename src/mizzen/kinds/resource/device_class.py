@@ -9,6 +9,7 @@ from mizzen.kinds.columns import AGE, NAME
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.names import invalid_value, qualified_name
+from mizzen.kinds.reading import entries
 from mizzen.kinds.resource.claim_rules import check_opaque, check_selectors
 from mizzen.kinds.resource.devices import CONFIGS_MAX, OPAQUE, SELECTORS
 from mizzen.kinds.schema import STR, array, package
@@ -18,8 +19,8 @@ v1 = package("io.k8s.api.resource.v1")
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec = new["spec"]
-    causes = check_selectors(spec.get("selectors") or [], "spec.selectors")
-    for index, config in enumerate(spec.get("config") or ()):
+    causes = check_selectors(entries(spec, "selectors"), "spec.selectors")
+    for index, config in enumerate(entries(spec, "config")):
         causes += check_opaque(config, f"spec.config[{index}]")
     name = spec.get("extendedResourceName")
     if name is not None:

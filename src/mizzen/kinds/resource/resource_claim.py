@@ -10,6 +10,7 @@ from mizzen.base.resources import RESOURCE_CLAIMS
 from mizzen.kinds.columns import AGE, NAME
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
+from mizzen.kinds.reading import entries, part
 from mizzen.kinds.resource.claim_rules import (
     check_claim_spec,
     check_driver,
@@ -37,13 +38,13 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 
 def _validate_status(new: Obj, old: Obj | None) -> list[Cause]:
     """Source: `validateResourceClaimStatusUpdate`."""
-    status: Obj = new.get("status") or {}
+    status: Obj = part(new, "status")
     before: Obj = (old or {}).get("status") or {}
     causes: list[Cause] = []
     allocation, earlier = status.get("allocation"), before.get("allocation")
-    reserved = status.get("reservedFor") or []
+    reserved = entries(status, "reservedFor")
     if allocation is not None:
-        for index, result in enumerate(allocation["devices"].get("results") or ()):
+        for index, result in enumerate(entries(allocation["devices"], "results")):
             path = f"status.allocation.devices.results[{index}]"
             causes += check_driver(result["driver"], f"{path}.driver")
             causes += [required(f"{path}.{n}") for n in ("pool", "device") if not result[n]]
@@ -53,18 +54,18 @@ def _validate_status(new: Obj, old: Obj | None) -> list[Cause]:
     elif reserved:
         message = "Forbidden: may not be specified when `allocated` is not set"
         causes.append(Cause("status.reservedFor", message, "FieldValueForbidden"))
-    added = {c["uid"] for c in reserved} - {c["uid"] for c in before.get("reservedFor") or ()}
+    added = {c["uid"] for c in reserved} - {c["uid"] for c in entries(before, "reservedFor")}
     if added and new["metadata"].get("deletionTimestamp"):
         message = "Forbidden: new entries may not be added while `deletionTimestamp` is set"
         causes.append(Cause("status.reservedFor", message, "FieldValueForbidden"))
-    return causes + _check_devices(status.get("devices") or [], allocation)
+    return causes + _check_devices(entries(status, "devices"), allocation)
 
 
 def _check_devices(devices: list[Obj], allocation: Any) -> list[Cause]:
     """A driver may describe allocated devices only."""
     given = {
         (r["driver"], r["pool"], r["device"], r.get("shareID"))
-        for r in ((allocation or {}).get("devices") or {}).get("results") or ()
+        for r in entries(allocation, "devices.results")
     }
     return [
         Cause(f"status.devices[{index}]", "Invalid value: {...}: must be an allocated device in the claim")
@@ -76,7 +77,7 @@ def _check_devices(devices: list[Obj], allocation: Any) -> list[Cause]:
 def state(claim: Obj, now_ns: int) -> str:
     """What kubectl shows: "deleted,allocated,reserved" or "pending"."""
     words: list[str] = []
-    status = claim.get("status") or {}
+    status = part(claim, "status")
     if claim["metadata"].get("deletionTimestamp"):
         words.append("deleted")
     if "allocation" not in status:
@@ -109,7 +110,7 @@ KIND = Kind(
             ),
         ),
     ),
-    default=lambda claim: default_claim_spec(claim.get("spec") or {}),
+    default=lambda claim: default_claim_spec(part(claim, "spec")),
     validate=_validate,
     validate_status=_validate_status,
     subresources=frozenset({"status"}),

@@ -9,6 +9,7 @@ from mizzen.kinds.columns import AGE, NAME
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.meta import OBJECT_META, root
 from mizzen.kinds.names import check_annotations, check_labels
+from mizzen.kinds.reading import part
 from mizzen.kinds.resource.claim_rules import (
     check_claim_spec,
     check_spec_frozen,
@@ -23,9 +24,9 @@ v1 = package("io.k8s.api.resource.v1")
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     if old is not None:
         return check_spec_frozen(new, old)
-    metadata = new["spec"].get("metadata") or {}
-    causes = check_labels(metadata.get("labels") or {}, "spec.metadata.labels")
-    causes += check_annotations(metadata.get("annotations") or {}, "spec.metadata.annotations")
+    metadata = part(new["spec"], "metadata")
+    causes = check_labels(part(metadata, "labels"), "spec.metadata.labels")
+    causes += check_annotations(part(metadata, "annotations"), "spec.metadata.annotations")
     return causes + check_claim_spec(new["spec"]["spec"], "spec.spec")
 
 
@@ -43,7 +44,7 @@ KIND = Kind(
             spec=CLAIM_SPEC("What the claim asks for.", required=True),
         )("The claim; cannot change.", required=True),
     ),
-    default=lambda template: default_claim_spec((template.get("spec") or {}).get("spec") or {}),
+    default=lambda template: default_claim_spec(part(template, "spec.spec")),
     validate=_validate,
     columns=(NAME, AGE),
 )

@@ -12,6 +12,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import dns_label, invalid_value
+from mizzen.kinds.reading import entries, part
 from mizzen.kinds.resource.claim_rules import check_driver, check_qualified, required
 from mizzen.kinds.resource.devices import COUNTER_SET, DEVICE, POOL
 from mizzen.kinds.schema import BOOL, STR, array, package
@@ -33,7 +34,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     if old is not None:
         causes += immutable(new, old, "spec.driver", "spec.nodeName", "spec.pool.name")
     causes += _check_place(spec, "spec", (*_PLACES, "perDeviceNodeSelection"))
-    devices = spec.get("devices") or []
+    devices = entries(spec, "devices")
     if devices and spec.get("sharedCounters"):
         message = "Invalid value: only one of `sharedCounters` or `devices` is allowed"
         causes.append(Cause("spec", message))
@@ -56,7 +57,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 
 def _is_rich(device: Obj) -> bool:
     lists = any(a.keys() & {"ints", "bools", "strings", "versions"}
-                for a in (device.get("attributes") or {}).values())  # fmt: skip
+                for a in part(device, "attributes").values())  # fmt: skip
     return bool(device.get("taints") or device.get("consumesCounters") or lists)
 
 
@@ -78,7 +79,7 @@ def _check_device(device: Obj, path: str, placed: bool) -> list[Cause]:
         causes.append(invalid_value(f"{path}.name", device["name"], problem))
     if placed:
         causes += _check_place(device, path, _PLACES)
-    attributes, capacity = device.get("attributes") or {}, device.get("capacity") or {}
+    attributes, capacity = part(device, "attributes"), part(device, "capacity")
     for name, value in attributes.items():
         at = f"{path}.attributes[{name}]"
         causes += check_qualified(name, at)

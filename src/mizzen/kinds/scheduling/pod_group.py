@@ -9,7 +9,8 @@ from mizzen.kinds.columns import AGE, NAME, of
 from mizzen.kinds.core.pod_spec import POD_RESOURCE_CLAIM
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import CONDITIONS, root
-from mizzen.kinds.metadata import get, immutable
+from mizzen.kinds.metadata import immutable
+from mizzen.kinds.reading import entries
 from mizzen.kinds.schema import INT32, OPEN, STR, array, choice, package
 
 v1alpha2 = package("io.k8s.api.scheduling.v1alpha2")
@@ -87,7 +88,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 
 
 def _scheduled(group: Obj, now_ns: int) -> str:
-    for condition in get(group, "status.conditions") or ():
+    for condition in entries(group, "status.conditions"):
         if condition["type"] == "PodGroupScheduled":
             return condition["status"]
     return ""

@@ -37,7 +37,7 @@ KIND = Kind(
         PRIORITY_CLASSES,
         "A name for a pod's importance.",
         "io.k8s.api.scheduling.v1.PriorityClass",
-        value=INT32("The priority; higher is more important.", required=True),
+        value=INT32("The priority; higher is more important.", default=0),
         globalDefault=BOOL("Whether pods without a class get this one."),
         description=STR("What it is for."),
         preemptionPolicy=choice("PreemptLowerPriority", "Never", default="PreemptLowerPriority")(

@@ -13,6 +13,7 @@ from mizzen.kinds.columns import AGE, NAME
 from mizzen.kinds.core.pod_rules import validate_pod_spec
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import OBJECT_META, root
+from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import (
     BOOL,
     INT32,
@@ -81,27 +82,26 @@ SPEC = v1alpha1(
 
 
 def _default(runtime: Obj) -> None:
-    jobs = ((runtime.get("spec") or {}).get("template") or {}).get("spec") or {}
-    for job in jobs.get("replicatedJobs") or ():
-        spec = (job.get("template") or {}).get("spec")
-        if isinstance(spec, dict):
+    for job in entries(runtime, "spec.template.spec.replicatedJobs"):
+        spec = part(job, "template.spec")
+        if spec:
             default_job_spec(spec)
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec = new["spec"]
     causes: list[Cause] = []
-    chosen = [name for name in POLICIES if name in (spec.get("mlPolicy") or {})]
+    chosen = [name for name in POLICIES if name in part(spec, "mlPolicy")]
     if len(chosen) > 1:
         message = f"Invalid value: {{...}}: only one of the policies can be configured: {chosen}"
         causes.append(Cause("spec.mlPolicy", message))
-    jobs = (spec["template"].get("spec") or {}).get("replicatedJobs") or []
+    jobs = entries(spec["template"], "spec.replicatedJobs")
     if not jobs:
         path = "spec.template.spec.replicatedJobs"
         causes.append(Cause(path, "Required value", "FieldValueRequired"))
     for index, job in enumerate(jobs):
         path = f"spec.template.spec.replicatedJobs[{index}].template.spec.template.spec"
-        pod = ((job["template"].get("spec") or {}).get("template") or {}).get("spec")
+        pod = (part(job["template"], "spec.template")).get("spec")
         if pod is not None:
             causes += _without_images(validate_pod_spec(pod, path))
     return causes
@@ -115,7 +115,7 @@ def _without_images(causes: list[Cause]) -> list[Cause]:
 
 
 def _policy(runtime: Obj, now_ns: int) -> str:
-    policy = runtime["spec"].get("mlPolicy") or {}
+    policy = part(runtime["spec"], "mlPolicy")
     return next((name for name in POLICIES if name in policy), "")
 
 

@@ -18,8 +18,9 @@ from mizzen.kinds.core.containers import ENV_VAR, RESOURCE_REQUIREMENTS
 from mizzen.kinds.core.references import LOCAL_OBJECT_REFERENCE
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import CONDITIONS, OBJECT_META, root
-from mizzen.kinds.metadata import get, immutable
+from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import dns_label_1035
+from mizzen.kinds.reading import entries, get
 from mizzen.kinds.schema import (
     BOOL,
     INT32,
@@ -205,7 +206,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 
 def state(job: Obj, now_ns: int) -> str:
     """One word: Complete, Failed, Suspended, Running, Pending."""
-    conditions = get(job, "status.conditions") or ()
+    conditions = entries(job, "status.conditions")
     true = {c["type"] for c in conditions if c["status"] == "True"}
     for word in ("Complete", "Failed"):
         if word in true:
@@ -234,7 +235,7 @@ def _step(job: Obj, now_ns: int) -> str:
     except ValueError:
         progress = {}
     found: dict[str, Any] = {
-        m["name"]: m["value"] for m in get(job, "status.trainerStatus.metrics") or ()
+        m["name"]: m["value"] for m in entries(job, "status.trainerStatus.metrics")
     }
     if isinstance(progress, dict):
         found |= progress
