@@ -65,4 +65,6 @@ def last_line(path: Path) -> str:
             lines = file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    # Tracebacks of task groups are framed with | and end with a rule.
+    said = (line.strip(" |+-\t") for line in reversed(lines))
+    return next((line for line in said if line), "")

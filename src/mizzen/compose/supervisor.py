@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from mizzen.base.clock import Clock
+from mizzen.base.clock import Clock, rfc3339_micro
 from mizzen.compose.backoff import next_delay_s
 from mizzen.compose.logs import RotatingLog, last_line
 from mizzen.compose.state import InstanceState, RoleState, write_state
@@ -239,7 +239,8 @@ class Supervisor:
             self._poll(left_s)
 
     def _note(self, message: str) -> None:
-        print(f"supervisor: {message}", file=sys.stderr, flush=True)
+        moment = rfc3339_micro(self._clock.now_ns())
+        print(f"{moment} supervisor: {message}", file=sys.stderr, flush=True)
 
     def _write_state(self) -> None:
         me = identify(os.getpid())

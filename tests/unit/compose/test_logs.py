@@ -24,4 +24,6 @@ def test_last_line_is_the_last_that_says_something(tmp_path: Path) -> None:
     path = tmp_path / "role.log"
     path.write_text("first\n  ValueError: no\n\n")
     assert last_line(path) == "ValueError: no"
+    path.write_text("  | OSError: no port\n  +---------\n")
+    assert last_line(path) == "OSError: no port"
     assert last_line(tmp_path / "missing.log") == ""
