@@ -7,6 +7,7 @@ touch is an error that `check` names. All numbers are integer nanoseconds.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -148,7 +149,7 @@ def check(records: Iterable[Obj], history: Iterable[Obj] = ()) -> list[str]:
         specs.sort(key=lambda s: int(s["start"]))
         for spec in specs:
             problems += _check_record(key, spec)
-        for before, after in zip(specs, specs[1:], strict=False):
+        for before, after in itertools.pairwise(specs):
             problems += _check_touch(key, int(before["end"]), int(after["start"]))
     allocated = _allocations(history)
     if allocated:
@@ -172,7 +173,7 @@ def _check_record(key: str, spec: Obj) -> list[str]:
             problems.append(f"{where}: an interval of {entry['line']} ends before it begins")
         if (entry["line"] == "free") != (not spec.get("podUID") and not spec.get("claim")):
             problems.append(f"{where}: line {entry['line']} does not fit its owner")
-    for before, after in zip(intervals, intervals[1:], strict=False):
+    for before, after in itertools.pairwise(intervals):
         problems += _check_touch(key, int(before["end"]), int(after["start"]))
     return problems
 
@@ -192,10 +193,14 @@ def _allocations(history: Iterable[Obj]) -> dict[tuple[str, str], list[tuple[int
         if line.get("resource") not in ("resourceclaims", "resourceclaims.resource.k8s.io"):
             continue
         claim = f"{line.get('namespace')}/{line.get('name')}"
-        status: Obj = ((line.get("object") or {}).get("status") or {}) if line.get("object") else {}
-        results = ((status.get("allocation") or {}).get("devices") or {}).get("results") or ()
+        found: Obj = line.get("object") or {}
+        for name in ("status", "allocation", "devices"):
+            found = found.get(name) or {}
+        results: list[Obj] = found.get("results") or []
         gone = str(line.get("verb")).lower().startswith("delete")
-        now = set() if gone else {f"{r['driver']}/{r['device']}" for r in results}
+        now: set[str] = set()
+        if not gone:
+            now = {f"{r['driver']}/{r['device']}" for r in results}
         for device in held[claim] ^ now:
             changes[(device, claim)].append((int(line["time"]), device in now))
         held[claim] = now

@@ -27,6 +27,7 @@ from mizzen.node.checks import check
 from mizzen.node.config import NodeConfig
 from mizzen.node.core import devices as claims_core
 from mizzen.node.core.environment import Unresolved
+from mizzen.node.core.fields import part, text
 from mizzen.node.core.pod import SIGKILL, is_finished, new_pod, step
 from mizzen.node.core.status import patch_of
 from mizzen.node.core.words import (
@@ -161,7 +162,7 @@ class Agent:
         for key in self._running:
             self.shim.signal(key, signal.SIGTERM)
         deadline = asyncio.get_running_loop().time() + grace_s
-        while self._running and asyncio.get_running_loop().time() < deadline:
+        while self._running and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         left = dict(self._running)
         self.shim.shutdown()
@@ -172,6 +173,8 @@ class Agent:
                 kill_session(pid)
         await self.close()
         self.cgroups.close()
+        with contextlib.suppress(OSError):
+            self.config.shm.rmdir()  # when no job's segments are in it
 
     async def close(self) -> None:
         """Leaves everything running."""
@@ -206,7 +209,7 @@ class Agent:
 
     def _admit(self, uid: str, pod: Obj, now: int) -> Slot | None:
         files = PodFiles(self.config.pods_dir, uid)
-        phase = (pod.get("status") or {}).get("phase")
+        phase = text(pod, "status", "phase")
         if phase in ("Succeeded", "Failed"):
             if is_terminating(pod):
                 self._later(self._delete_finished(uid, pod))
@@ -395,7 +398,7 @@ class Agent:
             return
         probe = run.probes[command.kind]
         if probe.spec.get("exec"):
-            argv = probe.spec["exec"].get("command") or []
+            argv: list[str] = probe.spec["exec"].get("command") or []
             what = f"probe-{command.kind}"
             ok, message = await self._exec(slot, run.name, run.number, what, argv, probe.timeout_s)
         else:
@@ -407,7 +410,7 @@ class Agent:
     async def _pre_stop(self, slot: Slot, command: RunPreStop) -> None:
         run = slot.state.container(command.container)
         assert run is not None, command
-        argv = run.spec["lifecycle"]["preStop"]["exec"].get("command") or []
+        argv: list[str] = part(run.spec, "lifecycle", "preStop", "exec").get("command") or []
         left_s = max(run.stop_by - self.clock.now_ns(), 0) / 1e9
         ok, message = await self._exec(slot, run.name, run.number, "prestop", argv, left_s)
         if not ok:
@@ -434,8 +437,8 @@ class Agent:
         finally:
             self._checks.pop(key, None)
         code = message.get("code", 1)
-        text = message.get("failure") or message.get("output") or message.get("message") or ""
-        return code == 0, f"command ended with {code}: {text.strip()}"
+        words = str(message.get("failure") or message.get("output") or message.get("message") or "")
+        return code == 0, f"command ended with {code}: {words.strip()}"
 
     # -- what the shim says -----------------------------------------------------------------------
 

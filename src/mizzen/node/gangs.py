@@ -23,6 +23,7 @@ from mizzen.base.objects import (
     controller_of,
     is_terminating,
     key_of,
+    labels_of,
     namespace_of,
 )
 from mizzen.node import durable
@@ -51,7 +52,7 @@ class Job:
     folder: Path
     page: GangPage
     gang: Gang
-    files: dict[int, RankFile] = field(default_factory=dict)
+    files: dict[int, RankFile] = field(default_factory=dict[int, RankFile])
     progress_at: int = 0
     durable_at: int = 0
     durable_word: int = 0
@@ -439,7 +440,7 @@ class Gangs:
 def rank_of(pod: Obj) -> int | None:
     """The rank that the controller gave the pod, by annotation or label."""
     text = annotations_of(pod).get(names.COMPLETION_INDEX)
-    text = text or (pod["metadata"].get("labels") or {}).get(names.COMPLETION_INDEX) or ""
+    text = text or labels_of(pod).get(names.COMPLETION_INDEX) or ""
     return int(text) if text.isdecimal() else None
 
 

@@ -16,6 +16,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.operations import Operation
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
+from mizzen.node.core.fields import part
 
 GATHER_S = 0.002  # what happens together is written together
 RETRY_FIRST_S, RETRY_MAX_S = 0.1, 5.0
@@ -96,7 +97,7 @@ class Reporter:
 
     def _took(self, uid: str, operations: Sequence[Operation], results: Sequence[Obj]) -> None:
         for result in results[: len(operations)]:
-            if result.get("kind") == "Pod" and (result.get("metadata") or {}).get("uid") == uid:
+            if result.get("kind") == "Pod" and part(result, "metadata").get("uid") == uid:
                 self._source.took(uid, result)
 
     async def _write_alone(self, uid: str) -> None:

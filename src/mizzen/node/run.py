@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mizzen.base import names, quantity
 from mizzen.base.clock import Clock
+from mizzen.base.errors import ApiError
 from mizzen.base.objects import Obj
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS, TRAIN_JOBS
 from mizzen.client.client import Client
@@ -17,6 +18,7 @@ from mizzen.node.cgroups import Cgroups
 from mizzen.node.config import NodeConfig
 from mizzen.node.publish import Publisher, capacity, discover, raise_file_limit
 
+PUBLISH_AGAIN_S = 0.5
 __all__ = ["NodeConfig", "run"]
 
 
@@ -47,8 +49,12 @@ async def run(
     await agent.start()
     try:
         await _work(agent, publisher, pods, claims, jobs, on_ready)
-    finally:
-        await asyncio.shield(agent.stop())
+    except asyncio.CancelledError:
+        await agent.stop()
+        raise
+    except BaseException:  # a fault of the agent's own: its pods go on without it
+        await agent.close()
+        raise
 
 
 async def _work(
@@ -78,10 +84,21 @@ async def _work(
         pods.add_handler(on_pod)  # after the sync: peers' addresses are known together
         claims.add_handler(on_claim)
         agent.settle()
-        await publisher.publish()
+        await _publish(publisher)
         group.create_task(publisher.run(), name="publisher")
         group.create_task(agent.reporter.run(), name="reporter")
         group.create_task(agent.watch_shim(), name="shim")
         group.create_task(agent.gangs.run(), name="gangs")
         group.create_task(agent.usage.run(), name="usage")
         on_ready()
+
+
+async def _publish(publisher: Publisher) -> None:
+    """Tells the API what this machine is, again and again until it takes it."""
+    while True:
+        try:
+            await publisher.publish()
+            return
+        except ApiError as error:
+            print(f"mizzen node: the node is not published: {error.message}", flush=True)
+            await asyncio.sleep(PUBLISH_AGAIN_S)

@@ -17,7 +17,9 @@ class Slot:
     uid: str
     state: PodState
     files: PodFiles
-    requests: Mapping[str, Obj] = field(default_factory=dict)  # container -> spawn request
+    requests: Mapping[str, Obj] = field(
+        default_factory=dict[str, Obj]
+    )  # container -> spawn request
     timer: asyncio.TimerHandle | None = None
     timer_at: int = 0
     removing: bool = False

@@ -18,6 +18,7 @@ from mizzen.base.resources import CONFIG_MAPS, SECRETS
 from mizzen.client.client import Client
 from mizzen.node.core.devices import Placement
 from mizzen.node.core.environment import Sources, Unresolved, data_of, environment, needed
+from mizzen.node.core.fields import part
 from mizzen.node.core.images import Found, resolve
 from mizzen.node.podfiles import PodFiles
 
@@ -168,7 +169,7 @@ def _refuse_mounts(pod: Obj, container: Obj) -> None:
     volumes = {v["name"]: v for v in pod["spec"].get("volumes") or ()}
     for mount in container.get("volumeMounts") or ():
         volume: Obj = volumes.get(mount["name"]) or {}
-        path = (volume.get("hostPath") or {}).get("path")
+        path: str | None = part(volume, "hostPath").get("path")
         if path is None or os.path.normpath(path) != os.path.normpath(mount["mountPath"]):
             variable = volume_variable(mount["name"])
             raise Unresolved(
@@ -242,7 +243,7 @@ def memory_limit(pod: Obj) -> int | None:
     """Bytes all containers together may use; None when one of them has no limit."""
     total = 0
     for container in pod["spec"]["containers"]:
-        text = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+        text: str | None = part(container, "resources", "limits").get("memory")
         if text is None:
             return None
         total += quantity.to_int(text)
@@ -253,7 +254,7 @@ def cpu_limit(pod: Obj) -> int | None:
     """Milli-CPU all containers together may use; None when one of them has no limit."""
     total = 0
     for container in pod["spec"]["containers"]:
-        text = ((container.get("resources") or {}).get("limits") or {}).get("cpu")
+        text: str | None = part(container, "resources", "limits").get("cpu")
         if text is None:
             return None
         total += quantity.to_milli(text)

@@ -35,6 +35,7 @@ LOOK_S = 0.2
 FLUSH_S, FLUSH_IDLE_S = 5.0, 60.0
 UNWRITTEN_MAX = 10_000  # records kept while the API is away; older intervals stay in the rings
 BATCH = 200
+NAMELESS_NS = 5_000_000_000
 
 
 class UsageRecorder:
@@ -160,6 +161,9 @@ class UsageRecorder:
     def flush(self, now: int) -> None:
         """Closes every open record at the latest moment that is known."""
         for log in self._logs.values():
+            owner = log.owner
+            if owner and owner.pod_uid not in self._agent.slots and now - log.begin < NAMELESS_NS:
+                continue  # its pod is not known yet, nor is what it belongs to
             log.advance(now)
             self._keep(log.flush(self._total(log.owner, log.cursor)))
         content = {key: [log.begin, log.kernel_cpu] for key, log in self._logs.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mizzen.base import names, quantity
 from mizzen.base.objects import Obj, uid_of
+from mizzen.node.core.fields import entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,10 @@ def allocations(
     known = {f"{d.driver}/{d.name}": d for d in devices}
     result: dict[str, Allocated] = {}
     for claim in claims:
-        status: Obj = claim.get("status") or {}
-        allocation: Obj = status.get("allocation") or {}
-        holders = [r for r in status.get("reservedFor") or () if r.get("resource") == "pods"]
+        reserved = entries(claim, "status", "reservedFor")
+        holders = [r for r in reserved if r.get("resource") == "pods"]
         uid, pod = (holders[0]["uid"], holders[0]["name"]) if holders else ("", "")
-        for entry in (allocation.get("devices") or {}).get("results") or ():
+        for entry in entries(claim, "status", "allocation", "devices", "results"):
             key = f"{entry['driver']}/{entry['device']}"
             if entry.get("pool") == node and key in known:
                 name = f"{claim['metadata'].get('namespace')}/{claim['metadata']['name']}"
@@ -95,14 +95,14 @@ def allocations(
 
 def claim_names(pod: Obj) -> list[str] | None:
     """The ResourceClaims a pod uses; None while one of them has not been made yet."""
-    wanted = pod["spec"].get("resourceClaims") or ()
-    made = {
+    wanted = entries(pod, "spec", "resourceClaims")
+    made: dict[str, str | None] = {
         s["name"]: s.get("resourceClaimName")
-        for s in (pod.get("status") or {}).get("resourceClaimStatuses") or ()
+        for s in entries(pod, "status", "resourceClaimStatuses")
     }
     result: list[str] = []
     for entry in wanted:
-        name = entry.get("resourceClaimName") or made.get(entry["name"])
+        name: str | None = entry.get("resourceClaimName") or made.get(entry["name"])
         if name is None and entry["name"] not in made:
             return None
         if name:

@@ -10,10 +10,11 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from mizzen.base import quantity
 from mizzen.base.objects import Obj, annotations_of, labels_of
+from mizzen.node.core.fields import entries, part
 
 _REFERENCE = re.compile(r"\$\$|\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 _KEYED = re.compile(r"^metadata\.(labels|annotations)\['([^']+)'\]$")
@@ -31,10 +32,10 @@ class Unresolved(Exception):
 class Sources:
     """What a pod's environment may refer to."""
 
-    config_maps: Mapping[str, Obj | None] = field(default_factory=dict)
-    secrets: Mapping[str, Obj | None] = field(default_factory=dict)
-    facts: Mapping[str, str] = field(default_factory=dict)  # fieldRef path -> value
-    allocatable: Mapping[str, str] = field(default_factory=dict)
+    config_maps: Mapping[str, Obj | None] = field(default_factory=dict[str, Obj | None])
+    secrets: Mapping[str, Obj | None] = field(default_factory=dict[str, Obj | None])
+    facts: Mapping[str, str] = field(default_factory=dict[str, str])  # fieldRef path -> value
+    allocatable: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def needed(spec: Obj) -> tuple[set[str], set[str]]:
@@ -46,7 +47,7 @@ def needed(spec: Obj) -> tuple[set[str], set[str]]:
             config_maps |= _named(source.get("configMapRef"))
             secrets |= _named(source.get("secretRef"))
         for variable in container.get("env") or ():
-            origin = variable.get("valueFrom") or {}
+            origin = part(variable, "valueFrom")
             config_maps |= _named(origin.get("configMapKeyRef"))
             secrets |= _named(origin.get("secretKeyRef"))
     for volume in spec.get("volumes") or ():
@@ -94,9 +95,9 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
 def data_of(obj: Obj) -> dict[str, bytes]:
     """The entries of a ConfigMap or Secret as bytes."""
     if obj.get("kind") == "Secret":
-        return {k: base64.b64decode(v) for k, v in (obj.get("data") or {}).items()}
-    result = {k: v.encode() for k, v in (obj.get("data") or {}).items()}
-    result |= {k: base64.b64decode(v) for k, v in (obj.get("binaryData") or {}).items()}
+        return {k: base64.b64decode(v) for k, v in part(obj, "data").items()}
+    result = {k: v.encode() for k, v in part(obj, "data").items()}
+    result |= {k: base64.b64decode(v) for k, v in part(obj, "binaryData").items()}
     return result
 
 
@@ -155,8 +156,8 @@ def field_of(pod: Obj, path: str, facts: Mapping[str, str]) -> str:
         pool = labels_of(pod) if path.endswith("labels") else annotations_of(pod)
         return "\n".join(f'{k}="{v}"' for k, v in sorted(pool.items()))
     value: Any = pod
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
+    for part_name in path.split("."):
+        value = cast("Obj", value).get(part_name) if isinstance(value, dict) else None
     if isinstance(value, str):
         return value
     if path in ("spec.serviceAccountName",):
@@ -168,12 +169,14 @@ def _resource(pod: Obj, container: Obj, reference: Obj, sources: Sources) -> str
     holder = container
     if reference.get("containerName"):
         name = reference["containerName"]
-        holder = next((c for c in pod["spec"]["containers"] if c["name"] == name), container)
+        holder = next(
+            (c for c in entries(pod, "spec", "containers") if c["name"] == name), container
+        )
     kind, _, resource = str(reference["resource"]).partition(".")
-    amounts: Obj = (holder.get("resources") or {}).get(kind) or {}
-    text = amounts.get(resource)
-    if text is None:
-        text = sources.allocatable.get(resource, "0") if kind == "limits" else "0"
+    amounts = part(holder, "resources", kind)
+    amount: str | None = amounts.get(resource)
+    if amount is None:
+        amount = sources.allocatable.get(resource, "0") if kind == "limits" else "0"
     divisor = quantity.parse(reference.get("divisor") or 1) or 1
-    value = quantity.parse(text) / divisor
+    value = quantity.parse(amount) / divisor
     return str(-((-value.numerator) // value.denominator))

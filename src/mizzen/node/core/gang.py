@@ -66,7 +66,7 @@ class Gang:
     control_at: int = 0
     max_failures: int = 3
     deadline_ns: int = 300 * SECOND
-    members: dict[int, Member] = field(default_factory=dict)
+    members: dict[int, Member] = field(default_factory=dict[int, Member])
     failures: int = 0  # in a row without a new step
     best_step: int = 0  # steps done at the last failure
     steps_done: int = 0

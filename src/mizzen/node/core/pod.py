@@ -15,6 +15,7 @@ from mizzen.base import names
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import Obj, annotations_of, controller_of, has_condition, is_terminating
 from mizzen.node.core import probes as probing
+from mizzen.node.core.fields import part, text
 from mizzen.node.core.words import (
     Command,
     Event,
@@ -63,7 +64,7 @@ class Container:
     last: Exited | None = None  # of the run before
     not_before: int = 0
     failures: int = 0
-    probes: dict[str, probing.Probe] = field(default_factory=dict)
+    probes: dict[str, probing.Probe] = field(default_factory=dict[str, probing.Probe])
     stop_by: int = 0  # when SIGKILL follows; 0 = not being stopped
     pre_stop: Literal["", "running", "done"] = ""
     killed_at: int = 0
@@ -85,7 +86,7 @@ class PodState:
     pod: Obj
     ip: str
     began_at: int
-    containers: list[Container] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list[Container])
     prepared: bool = False
     preparing: bool = False
     prepare_tries: int = 0
@@ -94,7 +95,7 @@ class PodState:
     vanished: bool = False
     removed: bool = False
     join_ready: bool | None = None  # None: not a member, no condition
-    annotations: dict[str, str] = field(default_factory=dict)  # that we want on the pod
+    annotations: dict[str, str] = field(default_factory=dict[str, str])  # that we want on the pod
 
     @property
     def is_member(self) -> bool:
@@ -123,7 +124,7 @@ def new_pod(pod: Obj, ip: str, at: int) -> PodState:
     spec: Obj = pod["spec"]
     containers = [Container(c["name"], c, init=True) for c in spec.get("initContainers") or ()]
     containers += [Container(c["name"], c) for c in spec["containers"]]
-    begun: str = (pod.get("status") or {}).get("startTime") or ""
+    begun: str = text(pod, "status", "startTime")
     state = PodState(pod, ip, parse_rfc3339(begun) if begun else at, containers)
     if state.is_member:
         state.join_ready = has_condition(pod, names.JOIN_READY)
@@ -395,7 +396,7 @@ def _stop(state: PodState, run: Container, at: int) -> list[Command]:
         return _kill(run, at)
     if state.is_member and not run.init:
         return []
-    hook: Obj = (run.spec.get("lifecycle") or {}).get("preStop") or {}
+    hook: Obj = part(run.spec, "lifecycle", "preStop")
     if hook.get("exec") and run.phase == "running":
         run.pre_stop = "running"
         return [RunPreStop(run.name, run.number)]

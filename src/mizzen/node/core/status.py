@@ -11,6 +11,7 @@ from mizzen.base.objects import Obj, annotations_of, has_condition, with_conditi
 from mizzen.base.operations import Patch
 from mizzen.base.resources import PODS
 from mizzen.node.core import probes as probing
+from mizzen.node.core.fields import entries
 from mizzen.node.core.pod import Container, PodState, phase_of
 from mizzen.node.core.words import Exited
 
@@ -137,15 +138,15 @@ def _conditions(state: PodState, phase: str, now: int) -> list[Obj]:
     ]
     gate_text = f"readiness gates not met: {gates}" if gates else ready_text
     init_text = f"containers with incomplete status: {waiting}" if waiting else ""
-    entries = [
+    found = [
         ("Initialized", not waiting, done or "ContainersNotInitialized", init_text),
         ("ContainersReady", not unready, done or "ContainersNotReady", ready_text),
         ("Ready", not unready and not gates, done or "ContainersNotReady", gate_text),
     ]
     if state.join_ready is not None:
-        entries.append((names.JOIN_READY, state.join_ready, "NotWaiting", ""))
-    conditions: list[Obj] = list((state.pod.get("status") or {}).get("conditions") or ())
-    for kind, is_true, reason, message in entries:
+        found.append((names.JOIN_READY, state.join_ready, "NotWaiting", ""))
+    conditions: list[Obj] = entries(state.pod, "status", "conditions")
+    for kind, is_true, reason, message in found:
         entry: Obj = {"type": kind, "status": "True" if is_true else "False"}
         if not is_true:
             entry["reason"] = reason

@@ -34,7 +34,7 @@ class DeviceLog:
     spawned_at: int = 0
     killed_at: int = 0
     kernel_cpu: int = 0  # of the pod at `begin`
-    pending: list[Interval] = field(default_factory=list)
+    pending: list[Interval] = field(default_factory=list[Interval])
 
     # -- marks -------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class DeviceLog:
 class CpuSamples:
     """A pod's CPU total at some moments, to know it at the ends of intervals between them."""
 
-    samples: list[tuple[int, int]] = field(default_factory=list)
+    samples: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     kept: int = 512
 
     def add(self, at: int, cpu: int) -> None:

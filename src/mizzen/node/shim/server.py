@@ -20,6 +20,7 @@ import signal
 import socket
 import termios
 import time
+from functools import partial
 from typing import Any
 
 from mizzen.node.shim.logs import Capture, LogFile, Sink
@@ -72,7 +73,7 @@ class Server:
         os.set_blocking(wake_r, False)
         os.set_blocking(wake_w, False)
         signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _nothing)
         self._wake_r = wake_r
         self._selector.register(wake_r, selectors.EVENT_READ, self._reap)
 
@@ -177,11 +178,9 @@ class Server:
         process = Process(request, child, sink)
         self._processes[key] = process
         _record(process, {**process.describe(), "state": "running"})
-        self._selector.register(
-            child.error_fd, selectors.EVENT_READ, lambda fd: self._exec(process, fd)
-        )
+        self._selector.register(child.error_fd, selectors.EVENT_READ, partial(self._exec, process))
         for fd in process.open_fds:
-            self._selector.register(fd, selectors.EVENT_READ, lambda fd: self._copy(process, fd))
+            self._selector.register(fd, selectors.EVENT_READ, partial(self._copy, process))
 
     def _exec(self, process: Process, fd: int) -> None:
         """EOF on the error pipe: the program runs."""
@@ -279,6 +278,10 @@ class Server:
                     self._close(process, fd)
                 process.sink.close()
                 self._lingering.remove(process)
+
+
+def _nothing(number: int, frame: object) -> None:
+    """A handler there must be, or the kernel wakes nobody."""
 
 
 def _readable(fd: int) -> int:

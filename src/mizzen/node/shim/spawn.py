@@ -102,7 +102,8 @@ def _limit(request: dict[str, Any]) -> None:
     if request.get("cpus"):
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, request["cpus"])
-    for name, (soft, hard) in (request.get("rlimits") or {}).items():
+    limits: dict[str, list[int]] = request.get("rlimits") or {}
+    for name, (soft, hard) in limits.items():
         with contextlib.suppress(OSError, ValueError, AttributeError):
             resource.setrlimit(getattr(resource, name), (soft, hard))
 
