@@ -74,6 +74,7 @@ class Pool:
         self._scale = scale.initial(endpoint.policy, endpoint.demand)
         self._timer: asyncio.TimerHandle | None = None
         self._finished: deque[int] = deque(maxlen=RECENT_MAX)
+        self._closed = False
 
     @property
     def load(self) -> scale.Load:
@@ -112,14 +113,12 @@ class Pool:
 
     def close(self) -> None:
         """The endpoint is gone: nobody waits for it any more."""
+        self._closed = True
         if self._timer:
             self._timer.cancel()
-        gone = OpenAIError(
-            404, f'the model "{self.endpoint.served}" was deleted', code="model_not_found"
-        )
         for waiter in self._queue:
             if not waiter.place.done():
-                waiter.place.set_exception(gone)
+                waiter.place.set_exception(self._gone())
         self._queue.clear()
 
     # -- requests --------------------------------------------------------------------------
@@ -130,6 +129,8 @@ class Pool:
         `avoid` names replicas that failed this request; they are taken only if they are all
         there is. Errors: OpenAIError 429 or 503.
         """
+        if self._closed:
+            raise self._gone()
         endpoint = self.endpoint
         waiter = _Waiter(ticket, asyncio.get_running_loop().create_future(), avoid)
         self._queue.append(waiter)
@@ -172,6 +173,10 @@ class Pool:
         elif waiter in self._queue:
             self._queue.remove(waiter)
             self._evaluate(None)
+
+    def _gone(self) -> OpenAIError:
+        name = self.endpoint.served
+        return OpenAIError(404, f'the model "{name}" was deleted', code="model_not_found")
 
     def _waited_too_long(self) -> OpenAIError:
         endpoint = self.endpoint
@@ -227,6 +232,8 @@ class Pool:
 
     def _evaluate(self, ticket: Ticket | None) -> None:
         """Asks how many replicas are wanted now, and says so when that changed."""
+        if self._closed:
+            return
         policy, load = self.endpoint.policy, self.load
         before = self._scale.replicas
         self._scale = scale.decide(policy, self._scale, load, self._clock.monotonic_ns())

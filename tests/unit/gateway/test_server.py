@@ -287,3 +287,23 @@ async def test_an_old_demand_stays_for_its_delay(gateway: Gateway) -> None:
     await gateway.replica("tiny-0")
     assert (await gateway.post())[0] == 200
     assert gateway.client.patches == []
+
+
+async def test_a_deleted_endpoint_lets_running_requests_finish(gateway: Gateway) -> None:
+    gateway.endpoint(scaling={"targetConcurrency": 1, "scaleDownDelaySeconds": 0})
+    engine = await gateway.replica("tiny-0")
+    engine.gate.clear()
+    task = asyncio.create_task(gateway.post())
+    await until(lambda: engine.in_flight == 1, "the engine got the request")
+    gateway.directory.on_endpoint("DELETED", None, endpoint_object())
+    engine.gate.set()
+    assert (await task)[0] == 200
+    assert gateway.client.demands == []
+    assert (await gateway.post())[0] == 404
+
+
+async def test_a_body_above_the_limit(gateway: Gateway) -> None:
+    path = gateway.url + "/v1/completions"
+    async with gateway.session.post(path, data=b" " * (9 << 20)) as response:
+        assert response.status == 413
+        assert "above 8388608 bytes" in (await response.json())["error"]["message"]
