@@ -35,8 +35,10 @@ from mizzen.scheduler.core.types import Decision, Plan
 from mizzen.scheduler.core.views import wants_placing
 
 OPERATIONS_MAX = 500  # of one Plan; more decisions go into the next
-REFUSED_RETRY_S = 0.02  # the watch brings what a refused plan did not know within this
-UNAVAILABLE_RETRY_S = 0.5
+# The watch usually brings what a refused plan did not know within the first of these.
+REFUSED_RETRY_S = 0.005
+REFUSED_RETRY_MAX_S = 2.0
+REFUSALS_COUNTED_MAX = 16
 SETTLE_S = 0.001  # what was written together arrives on several watches: look once, not thrice
 SETTLE_ROUNDS_MAX = 5
 
@@ -69,6 +71,7 @@ class Scheduler:
         self._builder = SnapshotBuilder(CelSelectors())
         self._events = EventRecorder(client, "mizzen-scheduler", clock)
         self._unreadable: dict[str, str] = {}
+        self._refusals = 0  # plans in a row of which something was refused
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
         for resource, informer in self._informers.items():
@@ -162,7 +165,8 @@ class Scheduler:
                     alone = await self._commit([decision])
                     refused = alone or refused
             if refused is not None:
-                again_s = UNAVAILABLE_RETRY_S if refused.code >= 500 else REFUSED_RETRY_S
+                again_s = min(REFUSED_RETRY_MAX_S, REFUSED_RETRY_S * 2**self._refusals)
+        self._refusals = min(self._refusals + 1, REFUSALS_COUNTED_MAX) if again_s else 0
         return again_s
 
     async def _commit(self, decisions: list[Decision]) -> ApiError | None:

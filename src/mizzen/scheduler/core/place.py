@@ -32,6 +32,7 @@ from mizzen.scheduler.core.victims import find_victims
 TRANSIENT_S = 1.0  # what is missing for less is not written on the object
 COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for another look at once
 CHANGES_MAX = 16  # units per plan for which the change that would help is worked out
+CHANGE_NODES_MAX = 8  # nodes on which such a change is looked for
 _ANY_PRIORITY = 1 << 40  # above every priority: asks who would have to leave, were it allowed
 
 
@@ -205,7 +206,7 @@ class _Planner:
         change = ""
         if self.changes < CHANGES_MAX:
             self.changes += 1
-            eviction = find_victims(self.placer, pods, _ANY_PRIORITY)
+            eviction = find_victims(self.placer, pods, _ANY_PRIORITY, CHANGE_NODES_MAX)
             if eviction is not None and eviction.victims:
                 change = explain.change_by_leaving(eviction.victims, unit)
             else:

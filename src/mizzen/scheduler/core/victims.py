@@ -46,10 +46,12 @@ class Eviction:
 Levels = tuple[int, ...]  # steps taken of each holder, in the order of the holders
 
 
-def find_victims(placer: Placer, pods: Sequence[PodSpecView], below: int) -> Eviction | None:
+def find_victims(
+    placer: Placer, pods: Sequence[PodSpecView], below: int, nodes_max: int = NODES_MAX
+) -> Eviction | None:
     """The cheapest victims of priority lower than `below`; None when no set is enough.
 
-    Members of the pods' own gang are spared. The room is left as it was. Source: oracle tests/oracle/victims.py (exhaustive).
+    Members of the pods' own gang are spared; a single pod is tried on `nodes_max` nodes. The room is left as it was. Source: oracle tests/oracle/victims.py (exhaustive).
     """
     room = placer.room
     mark = room.mark()
@@ -57,7 +59,7 @@ def find_victims(placer: Placer, pods: Sequence[PodSpecView], below: int) -> Evi
     own = {pod.gang for pod in pods if pod.gang}
     all_holders = [h for h in holders(room, below) if h.gang not in own]
     best: tuple[tuple[object, ...], Eviction] | None = None
-    for only, chosen in _scopes(placer, pods, all_holders):
+    for only, chosen in _scopes(placer, pods, all_holders, nodes_max):
         found = _search(placer, pods, chosen, only)
         if found is not None and (best is None or found[0] < best[0]):
             best = found
@@ -97,7 +99,7 @@ def _newest_first(holder: Holder) -> tuple[int, Key]:
 
 
 def _scopes(
-    placer: Placer, pods: Sequence[PodSpecView], all_holders: list[Holder]
+    placer: Placer, pods: Sequence[PodSpecView], all_holders: list[Holder], nodes_max: int
 ) -> Iterable[tuple[str, list[Holder]]]:
     """A single pod frees room on one node; a gang may need several at once ("")."""
     nodes = [
@@ -108,7 +110,7 @@ def _scopes(
     if len(pods) > 1 or len(nodes) == 1:
         yield "", [h for h in all_holders if _nodes_of(h) & set(nodes)]
         return
-    for name in nodes[:NODES_MAX]:
+    for name in nodes[:nodes_max]:
         yield name, [h for h in all_holders if name in _nodes_of(h)]
 
 
