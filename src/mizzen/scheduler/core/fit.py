@@ -72,14 +72,21 @@ def _amounts_misfit(room: Room, pod: PodSpecView, node: NodeView) -> Misfit | No
         have = free.get(name, 0)
         if name == CPU or want <= have:
             continue
-        if pod.claims and _is_claimed_by_class(name, room.catalogue.classes):
+        device_class = _class_for(name, room.catalogue.classes)
+        if device_class and pod.claims:
             continue  # the claim made for it says the same
+        if device_class and name not in node.allocatable:
+            return Misfit("UnclaimedDevice", f"{name} (DeviceClass {device_class})")
         return Misfit("InsufficientResource", name, want, max(0, have))
     return None
 
 
-def _is_claimed_by_class(resource: str, classes: Mapping[str, DeviceClass]) -> bool:
-    return any(item.extended_resource == resource for item in classes.values())
+def _class_for(resource: str, classes: Mapping[str, DeviceClass]) -> str:
+    """The class that hands out an extended resource such as nvidia.com/gpu, if there is one."""
+    for item in classes.values():
+        if item.extended_resource == resource:
+            return item.name
+    return ""
 
 
 def _allocate_claims(

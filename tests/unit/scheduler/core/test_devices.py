@@ -117,6 +117,25 @@ def test_equals_the_oracle(
         assert [[(r.request, r.id) for r in a.results] for a in found] == expected
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    devices=st.lists(attributes, min_size=0, max_size=5),
+    claims=st.lists(claim_requests(), min_size=1, max_size=2),
+    order=st.permutations(range(5)),
+)
+def test_a_preference_changes_which_devices_but_never_whether_it_fits(
+    devices: list[dict[str, object]], claims: list[ClaimRequest], order: list[int]
+) -> None:
+    listed = [{"name": f"d{i}", "attributes": wire(a)} for i, a in enumerate(devices)]
+    known = catalogue([resource_slice("n1", listed)])
+    plain = allocate(claims, NODE, known, ())
+    liked = allocate(claims, NODE, known, (), lambda d: (order[int(d.id.device[1:])],))
+    assert isinstance(plain, tuple) == isinstance(liked, tuple)
+    if isinstance(liked, tuple):
+        chosen = [r.id for a in liked for r in a.results]
+        assert len(chosen) == len(set(chosen))
+
+
 # -- cases ------------------------------------------------------------------------------------
 
 
