@@ -18,7 +18,7 @@ from mizzen.base.resources import (
     TRAIN_JOBS,
 )
 from mizzen.client.informer import Informer
-from mizzen.controllers.run import run
+from mizzen.controllers.run import create_defaults, run
 from mizzen.host.clock import RealClock
 from support.api import api_server
 from support.waiting import until
@@ -115,9 +115,7 @@ async def test_demand_makes_a_replica_at_once(cluster):
     seen = asyncio.Event()
     pods.add_handler(lambda type, old, new: seen.set())
     await client.commit([Patch(MODEL_ENDPOINTS, "default", "m", demand, "status")])
-    began = time.perf_counter()
     await asyncio.wait_for(seen.wait(), 10)
-    print(f"demand to replica: {(time.perf_counter() - began) * 1e3:.1f} ms")
     assert list(pods.objects) == [Key("default", "m-0")]
 
 
@@ -135,10 +133,16 @@ async def test_a_job_runs_to_completion(cluster):
     assert job["status"]["succeeded"] == 1
 
 
-async def test_changed_defaults_survive(cluster):
+async def test_changed_defaults_survive_a_restart(cluster):
     client, _ = cluster
-    names = {o["metadata"]["name"] for o in (await client.list(DEVICE_CLASSES))[0]}
-    assert names == {"cpu-core.mizzen.dev", "gpu.mizzen.dev", "simulated.mizzen.dev"}
+    name = "cpu-core.mizzen.dev"
+    change = {"spec": {"extendedResourceName": "example.com/core"}}
+    await client.patch(DEVICE_CLASSES, name, change)
+    await client.delete(DEVICE_CLASSES, "gpu.mizzen.dev")
+    await create_defaults(client)
+    found = {o["metadata"]["name"]: o for o in (await client.list(DEVICE_CLASSES))[0]}
+    assert set(found) == {name, "gpu.mizzen.dev", "simulated.mizzen.dev"}
+    assert found[name]["spec"]["extendedResourceName"] == "example.com/core"
 
 
 async def add_node(client):

@@ -1,0 +1,109 @@
+"""What becomes of a reconciler's answers, against the real API server."""
+
+import asyncio
+import contextlib
+
+from mizzen.base.errors import Retry
+from mizzen.base.objects import key_of, name_of
+from mizzen.base.operations import Create, Patch
+from mizzen.base.resources import CONFIG_MAPS, EVENTS, PODS
+from mizzen.controllers.core.actions import Controller, EmitEvent, RequeueAfter
+from mizzen.controllers.run import run_controllers
+from mizzen.host.clock import RealClock
+from support.api import api_server
+from support.waiting import until
+
+
+def config_map(name, **data):
+    return {"metadata": {"name": name, "namespace": "default"}, "data": data}
+
+
+@contextlib.asynccontextmanager
+async def controlled(client, reconcile):
+    controller = Controller("test", CONFIG_MAPS, reconcile, reads=(PODS,))
+    ready = asyncio.Event()
+    task = asyncio.create_task(run_controllers(client, RealClock(), ready.set, [controller]))
+    await asyncio.wait_for(ready.wait(), 10)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_reconciler_sees_its_own_writes_at_once(tmp_path):
+    calls = []
+
+    def reconcile(view, key, now_ns):
+        if not key.name.startswith("mine"):
+            return []
+        calls.append(key.name)
+        copy = config_map(f"copy-of-{key.name}")
+        found = any(k.name == copy["metadata"]["name"] for k in view.all(CONFIG_MAPS))
+        return [] if found else [Create(CONFIG_MAPS, copy), RequeueAfter(0.0)]
+
+    async with api_server(tmp_path) as client, controlled(client, reconcile):
+        await client.create(CONFIG_MAPS, config_map("mine"))
+        await until(lambda: len(calls) >= 2, "a second look")
+        names = {name_of(obj) for obj in (await client.list(CONFIG_MAPS, "default"))[0]}
+        assert {"mine", "copy-of-mine"} <= names
+
+
+async def test_a_refused_write_is_told_on_the_object(tmp_path):
+    def reconcile(view, key, now_ns):
+        if key.name != "bad":
+            return []
+        return [Create(PODS, {"metadata": {"name": "Not A Name", "namespace": "default"}})]
+
+    async with api_server(tmp_path) as client, controlled(client, reconcile):
+        await client.create(CONFIG_MAPS, config_map("bad"))
+        event = await first_event(client)
+        assert event["reason"] == "FailedInvalid"
+        assert event["involvedObject"]["name"] == "bad"
+
+
+async def test_a_bug_stops_one_key_and_no_other(tmp_path):
+    good = []
+
+    def reconcile(view, key, now_ns):
+        assert key.name != "bad", "a bug"
+        if key.name == "good":
+            good.append(key)
+        return []
+
+    async with api_server(tmp_path) as client, controlled(client, reconcile):
+        await client.create(CONFIG_MAPS, config_map("bad"))
+        await client.create(CONFIG_MAPS, config_map("good"))
+        await until(lambda: good, "the other key")
+
+
+async def test_overtaken_and_retried_answers_come_again(tmp_path):
+    calls = []
+
+    def reconcile(view, key, now_ns):
+        if key.name != "x":
+            return []
+        calls.append(key)
+        if len(calls) == 1:
+            stale = {"data": {"a": "b"}}
+            return [Patch(CONFIG_MAPS, "default", "x", stale, resource_version="1")]
+        if len(calls) == 2:
+            raise Retry("later", 0.01)
+        obj = view.get(CONFIG_MAPS, key)
+        return [EmitEvent(obj, "Normal", "Done", f"call {len(calls)}")]
+
+    async with api_server(tmp_path) as client, controlled(client, reconcile):
+        created = await client.create(CONFIG_MAPS, config_map("x"))
+        event = await first_event(client)
+        assert event["message"] == "call 3"
+        assert key_of(created) == calls[0]
+
+
+async def first_event(client):
+    found = []
+    for _ in range(500):
+        found, _ = await client.list(EVENTS, "default")
+        if found:
+            break
+        await asyncio.sleep(0.01)
+    return found[0]
