@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import json
 import shutil
 import sys
@@ -27,7 +28,7 @@ import summary
 from burst import Burst
 from instance import DemoError, Instance, environment
 from picture import draw
-from progress import Progress
+from progress import JOB_LABEL, Progress
 
 from mizzen.base.errors import ApiError
 from mizzen.base.resources import (
@@ -106,6 +107,7 @@ class Demo:
         self.run: checker.Run = checker.Run()
         self.texts: list[tuple[str, str]] = []
         self._started = 0
+        self._followed: dict[str, asyncio.Task[None]] = {}
 
     async def play(self) -> dict[str, Any]:
         """The whole job; its report as a value. Errors: DemoError, with the reason."""
@@ -120,8 +122,9 @@ class Demo:
                 return await self._report(client, burst)
             finally:
                 watcher.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await watcher
+                for task in (watcher, *self._followed.values()):
+                    task.cancel()
+                await asyncio.gather(watcher, *self._followed.values(), return_exceptions=True)
 
     async def _scenes(self, client: Client) -> Burst:
         say, size = self.progress.say, self.size
@@ -185,16 +188,42 @@ class Demo:
         await asyncio.gather(
             follow(TRAIN_JOBS, self.progress.see_job),
             follow(MODEL_ENDPOINTS, self.progress.see_endpoint),
-            follow(PODS, self.progress.see_pod),
+            follow(PODS, functools.partial(self._see_pod, client)),
             self.progress.show(),
         )
+
+    def _see_pod(self, client: Client, change: str, pod: dict[str, Any]) -> None:
+        self.progress.see_pod(change, pod)
+        uid, started = pod["metadata"]["uid"], (pod.get("status") or {}).get("startTime")
+        if (
+            JOB_LABEL in (pod["metadata"].get("labels") or {})
+            and started
+            and uid not in self._followed
+        ):
+            self._followed[uid] = asyncio.create_task(self._keep_log(client, pod))
+
+    async def _keep_log(self, client: Client, pod: dict[str, Any]) -> None:
+        """Follows one worker's log into a file: the pod that leaves takes its log along."""
+        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+        path = self._log_folder / f"{name}.{uid}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            try:
+                async for line in client.logs(name, NAMESPACE, follow=True):
+                    file.write(line.rstrip("\n") + "\n")
+            except ApiError as error:
+                self.progress.say(f"the log of {name} broke off: {error}")
+
+    @property
+    def _log_folder(self) -> Path:
+        return self.instance.home.parent / "worker-logs"
 
     async def _report(self, client: Client, burst: Burst) -> dict[str, Any]:
         ended = time.time_ns()
         usage = await self._usage(client, ended)
         lines = [line async for line in client.lines("/mizzen/v1/history", params={"since": "0"})]
-        logs = sorted(self.instance.outputs(NAMESPACE, JOB).glob("steps-*.jsonl"))
-        self.run = checker.assemble(checker.read_lines(logs))
+        await asyncio.wait(self._followed.values(), timeout=10)
+        self.run = checker.assemble(checker.read_lines(sorted(self._log_folder.glob("*.log"))))
         inputs = report.Inputs(
             job=JOB,
             endpoint=ENDPOINT,
@@ -246,8 +275,8 @@ async def perform(arguments: argparse.Namespace) -> int:
     """Runs the demo and writes its report and picture; the exit code."""
     size = SHORT if arguments.short else FULL
     home = Path(arguments.home).resolve()
-    if home.exists() and not arguments.keep:
-        shutil.rmtree(home)
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(home.parent / "worker-logs", ignore_errors=True)
     instance = Instance(home)
     progress = Progress(size.steps)
     demo = Demo(size, instance, progress)
@@ -270,7 +299,6 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="the same scenes, fewer steps")
     parser.add_argument("--out", default=".", help="folder for the report and the picture")
     parser.add_argument("--home", default=".demo/home", help="the instance's folder, made anew")
-    parser.add_argument("--keep", action="store_true", help="go on with what that folder holds")
     arguments = parser.parse_args()
     try:
         return asyncio.run(perform(arguments))
