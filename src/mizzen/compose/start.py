@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -133,7 +134,11 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
     if ready_fd is not None:
         os.set_inheritable(ready_fd, False)
     roles = addresses(settings)
-    return Supervisor(home, clock, roles, lambda role: _command(home, role), report).run()
+    code = Supervisor(home, clock, roles, lambda role: _command(home, role), report).run()
+    # Staged state of unfinished jobs stays for the next start; an empty folder need not.
+    with contextlib.suppress(OSError):
+        home.shm.rmdir()
+    return code
 
 
 def addresses(settings: Settings) -> list[tuple[str, str]]:
