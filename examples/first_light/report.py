@@ -68,10 +68,13 @@ def shrink(inputs: Inputs) -> Entry | None:
 
 def devices_free(inputs: Inputs, evicted: Entry) -> int:
     """When the evicted pod's claim lost its allocation (or was gone); 0 = never."""
-    uid = _metadata(evicted).get("uid")
+    pod = evicted["object"]
+    generated = (pod.get("status") or {}).get("resourceClaimStatuses") or ()
+    claims = {
+        c.get("resourceClaimName") for c in (*(pod["spec"].get("resourceClaims") or ()), *generated)
+    }
     for entry in _of(inputs.history, "resourceclaims"):
-        owners = {o.get("uid") for o in _metadata(entry).get("ownerReferences") or ()}
-        if uid not in owners or entry["revision"] <= evicted["revision"]:
+        if entry["name"] not in claims or entry["revision"] <= evicted["revision"]:
             continue
         status = (entry.get("object") or {}).get("status") or {}
         if entry["verb"].startswith("delete") or not status.get("allocation"):
