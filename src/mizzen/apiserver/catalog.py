@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+import orjson
 
 from mizzen.apiserver.core.refusals import qualified
+from mizzen.base.objects import Obj
 from mizzen.kinds.kind import Kind
 
 Place = tuple[str, str]  # group, plural
 
 
 class Served:
-    """A kind with what every request needs, worked out once."""
+    """A kind in one version, with what every request needs, worked out once.
 
-    __slots__ = ("key", "kind", "resource")
+    Versions of a kind share `key`, under which the store keeps their objects. The stored form
+    names the version that wrote it; `is_only` says that there is no other.
+    """
 
-    def __init__(self, kind: Kind) -> None:
+    __slots__ = ("is_only", "key", "kind", "resource")
+
+    def __init__(self, kind: Kind, *, is_only: bool = True) -> None:
         self.kind = kind
         self.resource = kind.resource
         self.key = qualified(kind.resource)
+        self.is_only = is_only
+
+    def view(self, data: bytes) -> bytes:
+        """Stored JSON in this version (conversion strategy None: only apiVersion differs)."""
+        return data if self.is_only else orjson.dumps(self.view_object(orjson.loads(data)))
+
+    def view_object(self, obj: Obj) -> Obj:
+        if self.is_only or obj["apiVersion"] == self.resource.api_version:
+            return obj
+        return {**obj, "apiVersion": self.resource.api_version}
 
 
 class Catalog:
@@ -26,15 +43,21 @@ class Catalog:
 
     def __init__(self, builtin: Mapping[Place, Kind]) -> None:
         self.generation = 0
-        self._builtin = {place: Served(kind) for place, kind in builtin.items()}
-        self._dynamic: dict[Place, Served] = {}
+        self._builtin = frozenset(builtin)
+        self._served: dict[Place, tuple[Served, ...]] = {
+            place: (Served(kind),) for place, kind in builtin.items()
+        }
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
-        served = self.by_place((group, plural))
-        return served if served and served.resource.version == version else None
+        for served in self._served.get((group, plural), ()):
+            if served.resource.version == version:
+                return served
+        return None
 
     def by_place(self, place: Place) -> Served | None:
-        return self._builtin.get(place) or self._dynamic.get(place)
+        """In the version objects are stored in."""
+        found = self._served.get(place)
+        return found[0] if found else None
 
     def by_key(self, key: str) -> Served | None:
         """By the store's name of the resource, e.g. `jobs.batch`."""
@@ -44,25 +67,29 @@ class Catalog:
     def by_kind(self, api_version: str, kind: str) -> Served | None:
         """By what ownerReferences say; any version of the group will do."""
         group = api_version.partition("/")[0] if "/" in api_version else ""
-        for served in self.all():
+        for served in self.stored():
             if served.resource.group == group and served.resource.kind == kind:
                 return served
         return None
 
     def all(self) -> Iterable[Served]:
-        yield from self._builtin.values()
-        yield from self._dynamic.values()
+        """Every kind in every version."""
+        return [served for versions in self._served.values() for served in versions]
+
+    def stored(self) -> Iterable[Served]:
+        """Every kind once."""
+        return [versions[0] for versions in self._served.values()]
 
     def is_builtin(self, place: Place) -> bool:
         return place in self._builtin
 
-    def add(self, kind: Kind) -> None:
-        """Serves a kind from now on, in place of an earlier form of it."""
-        place = (kind.resource.group, kind.resource.plural)
+    def add(self, place: Place, kinds: Sequence[Kind]) -> None:
+        """Serves a kind from now on in these versions, the stored one first, in place of an
+        earlier form of it."""
         assert place not in self._builtin, "built-in kinds stay"
-        self._dynamic[place] = Served(kind)
+        self._served[place] = tuple(Served(kind, is_only=len(kinds) == 1) for kind in kinds)
         self.generation += 1
 
     def remove(self, place: Place) -> None:
-        if self._dynamic.pop(place, None) is not None:
+        if place not in self._builtin and self._served.pop(place, None) is not None:
             self.generation += 1

@@ -182,7 +182,7 @@ class Collector:
     def _empty_namespace(self, draft: Draft, key: ObjectKey, namespace: Obj) -> None:
         """Deletes what is in it; once nothing is, takes the finalizer off, which removes it."""
         left = 0
-        for served in list(self._server.catalog.all()):
+        for served in list(self._server.catalog.stored()):
             if not served.resource.namespaced:
                 continue
             for stored in self._store.list(served.key, key.name).items:

@@ -44,7 +44,8 @@ class Draft:
         self._entries: dict[ObjectKey, _Entry] = {}
 
     def read(self, served: Served, namespace: str, name: str) -> Obj | None:
-        return self.read_key(ObjectKey(served.key, namespace, name))
+        found = self.read_key(ObjectKey(served.key, namespace, name))
+        return None if found is None else served.view_object(found)
 
     def read_key(self, key: ObjectKey) -> Obj | None:
         entry = self._entries.get(key)

@@ -26,7 +26,7 @@ def get(server: Server, served: Served, target: Target, request: Request) -> Res
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
         raise refusals.not_found(served.resource, target.name)
-    return show(server, served, stored.data, request)
+    return show(server, served, served.view(stored.data), request)
 
 
 def show(
@@ -55,7 +55,12 @@ def list_objects(server: Server, served: Served, target: Target, request: Reques
         if selection.is_everything:
             meta["remainingItemCount"] = page.remaining
     body = rendering.many(
-        served.kind, [s.data for s in items], meta, form, include, server.clock.now_ns()
+        served.kind,
+        [served.view(s.data) for s in items],
+        meta,
+        form,
+        include,
+        server.clock.now_ns(),
     )
     return Response(200, body)
 

@@ -75,8 +75,8 @@ class _Watch:
 
     def _object(self, stored: Stored, parsed: Callable[[], Obj]) -> bytes:
         if not self.form.shape:
-            return stored.data
-        obj, now_ns = parsed(), self.server.clock.now_ns()
+            return self.served.view(stored.data)
+        obj, now_ns = self.served.view_object(parsed()), self.server.clock.now_ns()
         kind = self.served.kind
         if self.form.shape == "Table":
             meta = {"resourceVersion": str(stored.revision)}

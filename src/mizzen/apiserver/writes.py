@@ -122,7 +122,7 @@ async def delete_collection(
                 served.resource.api_version.encode(),
                 server.store.revision,
             ),
-            b",".join(stored.data for stored in chosen),
+            b",".join(served.view(stored.data) for stored in chosen),
             b"]}",
         )
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +12,11 @@ import lmdb
 
 MAP_BYTES = 16 << 30  # address space, not disk or memory; the file grows as it is written
 _CHUNK = 512
+# LMDB reports a write cut short by a full disk as EIO. In each of these cases the transaction
+# was dropped before its root was written; a root that fails is a panic, which is not among them.
+_NO_ROOM = tuple(
+    os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+)
 
 
 class NoRoom(Exception):
@@ -82,7 +88,7 @@ class LmdbFile:
         except (lmdb.MapFullError, lmdb.DiskError) as error:
             raise NoRoom(str(error)) from error
         except lmdb.Error as error:
-            if "No space left" in str(error) or "Disk quota" in str(error):
+            if any(text in str(error) for text in _NO_ROOM):
                 raise NoRoom(str(error)) from error
             raise OSError(errno.EIO, f"the store cannot be written: {error}") from error
 

@@ -1,0 +1,206 @@
+"""What every store keeps, whatever it keeps it on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from mizzen.base.errors import AlreadyExists, Conflict, Expired, NotFound
+from mizzen.store import watchers
+from mizzen.store.engine import Engine
+from mizzen.store.local import LocalStore
+from mizzen.store.memory import MemoryStore
+from mizzen.store.store import Event, ObjectKey, Put, Remove, Stored
+
+Make = Callable[[int], Engine]
+
+
+@pytest_asyncio.fixture(params=["memory", "local"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Engine]:
+    made = MemoryStore(keep=50) if request.param == "memory" else LocalStore(tmp_path, keep=50)
+    yield made
+    await made.close()
+
+
+def key(name: str, namespace: str = "ns", resource: str = "pods") -> ObjectKey:
+    return ObjectKey(resource, namespace, name)
+
+
+def put(
+    name: str, value: int = 0, *, namespace: str = "ns", expect: int | None = None, uid: str = ""
+) -> Put:
+    obj = {"metadata": {"name": name, "uid": f"uid-{name}"}, "value": value}
+    return Put(key(name, namespace), obj, "update", expect, uid)
+
+
+def remove(name: str, expect: int | None = None) -> Remove:
+    return Remove(key(name), {"metadata": {"name": name}}, expect=expect)
+
+
+def commit(
+    store: Engine, *writes: Put | Remove, now_ns: int = 1, plan: str = ""
+) -> asyncio.Future[list[Stored]]:
+    return store.commit(writes, identity="me", now_ns=now_ns, plan=plan)
+
+
+def told(events: list[Event]) -> list[tuple[str, str, int]]:
+    return [(e.type, e.key.name, e.revision) for e in events]
+
+
+async def test_revisions_grow_by_one_and_are_in_the_object(store: Engine) -> None:
+    (a,) = await commit(store, put("a"))
+    b, c = await commit(store, put("b"), put("c"))
+    assert [a.revision, b.revision, c.revision] == [1, 2, 3]
+    assert c.object()["metadata"]["resourceVersion"] == "3"
+    assert store.revision == 3
+    assert len(c.data) == len(bytes(c.data))
+
+
+async def test_nothing_is_visible_before_it_is_durable_but_preconditions_see_it(
+    store: Engine,
+) -> None:
+    done = commit(store, put("a", expect=0))
+    assert store.get(key("a")) is None
+    assert store.revision == 0
+    pending = store.peek(key("a"))
+    assert pending is not None and pending.revision == 1
+    with pytest.raises(AlreadyExists):
+        commit(store, put("a", expect=0))
+    with pytest.raises(Conflict):
+        commit(store, put("a", expect=7))
+    second = commit(store, put("a", 2, expect=1))
+    await done
+    await second
+    found = store.get(key("a"))
+    assert found is not None and found.object()["value"] == 2
+
+
+async def test_a_transaction_with_a_failed_precondition_writes_nothing(store: Engine) -> None:
+    await commit(store, put("a"))
+    with pytest.raises(Conflict):
+        commit(store, put("b"), put("a", expect=99))
+    with pytest.raises(Conflict):
+        commit(store, put("b"), put("a", uid="another"))
+    with pytest.raises(NotFound):
+        commit(store, put("b"), remove("c"))
+    assert store.peek(key("b")) is None
+    await commit(store, put("a", 5, uid="uid-a"))
+    assert store.revision == 2
+
+
+async def test_watch_from_now_and_from_history(store: Engine) -> None:
+    live = store.watch("pods", since=0)
+    await commit(store, put("a"))
+    await commit(store, put("a", 2), put("b", namespace="other"))
+    await commit(store, remove("a"))
+    expected = [("ADDED", "a", 1), ("MODIFIED", "a", 2), ("ADDED", "b", 3), ("DELETED", "a", 4)]
+    assert told(await live.next_batch()) == expected
+    assert told(store.watch("pods", since=1).take_nowait()) == expected[1:]
+    assert told(store.watch("pods", "other", since=0).take_nowait()) == [expected[2]]
+    assert store.watch("nodes", since=0).take_nowait() == []
+    everything = store.watch("", since=3).take_nowait()
+    assert told(everything) == [expected[3]]
+    previous = everything[0].previous
+    assert previous is not None and previous.revision == 2
+
+
+async def test_replay_and_live_events_meet_without_gap_or_repeat(store: Engine) -> None:
+    for n in range(5):
+        await commit(store, put(f"p{n}"))
+    watch = store.watch("pods", since=2)
+    await commit(store, put("p5"))
+    got = told(watch.take_nowait())
+    while more := watch.take_nowait():
+        got += told(more)
+    assert [revision for _, _, revision in got] == [3, 4, 5, 6]
+
+
+async def test_a_slow_watcher_is_cut_and_told(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchers, "QUEUE_EVENTS", 3)
+    slow, quick = store.watch("pods", since=0), store.watch("pods", since=0)
+    for n in range(4):
+        await commit(store, put(f"p{n}"))
+        assert len(quick.take_nowait()) == 1
+    with pytest.raises(Expired, match="lagged"):
+        slow.take_nowait()
+    assert store.statistics()["watchers_cut"] == 1
+
+
+async def test_pages_show_one_revision_while_objects_change(store: Engine) -> None:
+    await commit(store, *(put(f"p{n}") for n in range(5)))
+    first = store.list("pods", limit=2)
+    assert [s.key.name for s in first.items] == ["p0", "p1"]
+    assert (first.revision, first.remaining) == (5, 3)
+    await commit(store, put("p2", 9), remove("p3"), put("p9"))
+    second = store.list("pods", after=first.rest, limit=2, revision=first.revision)
+    assert [(s.key.name, s.object()["value"]) for s in second.items] == [("p2", 0), ("p3", 0)]
+    third = store.list("pods", after=second.rest, limit=2, revision=first.revision)
+    assert [s.key.name for s in third.items] == ["p4"]
+    assert third.rest is None
+    assert [s.key.name for s in store.list("pods").items] == ["p0", "p1", "p2", "p4", "p9"]
+
+
+async def test_namespaces_are_kept_apart(store: Engine) -> None:
+    names = ("a", "a-b", "ab")
+    await commit(store, *(put("p", namespace=name) for name in names))
+    for name in names:
+        assert [s.key.namespace for s in store.list("pods", name).items] == [name]
+
+
+async def test_history_tells_who_did_what_and_time_never_runs_backwards(store: Engine) -> None:
+    await commit(store, put("a"), now_ns=100)
+    await commit(store, put("a", 1), put("b"), now_ns=50, plan="together")
+    records = store.history(0, 10)
+    assert [(r.revision, r.time_ns, r.plan, r.type) for r in records] == [
+        (1, 100, "", "ADDED"),
+        (2, 100, "together", "MODIFIED"),
+        (3, 100, "together", "ADDED"),
+    ]
+    assert records[0].identity == "me" and records[1].previous == 1
+    assert [r.revision for r in store.history(1, 1)] == [2]
+
+
+async def test_old_history_expires(store: Engine) -> None:
+    for n in range(15):
+        await commit(store, *(put(f"p{i}", n) for i in range(100)))
+    assert store.oldest > 0
+    with pytest.raises(Expired):
+        store.watch("pods", since=0)
+    with pytest.raises(Expired):
+        store.history(0, 10)
+    kept = store.history(store.oldest, 10_000)
+    assert kept[0].revision == store.oldest + 1
+    assert kept[-1].revision == store.revision == 1500
+
+
+async def test_a_store_opened_again_goes_on_where_it_was(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    long = "n" * 253
+    writes = [put("a"), put("b"), put(long, namespace=long[:63])]
+    await store.commit(writes, identity="me", now_ns=10**18)
+    await commit(store, remove("b"))
+    await store.close()
+    again = LocalStore(tmp_path)
+    assert again.revision == 4
+    assert [s.key.name for s in again.list("pods").items] == [long, "a"]
+    assert told(again.watch("pods", since=1).take_nowait()) == [
+        ("ADDED", "b", 2),
+        ("ADDED", long, 3),
+        ("DELETED", "b", 4),
+    ]
+    await commit(again, put("c"), now_ns=1)
+    assert again.history(4, 1)[0].time_ns == 10**18
+    await again.close()
+
+
+async def test_only_one_process_may_write(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    with pytest.raises(BlockingIOError, match="in use by another process"):
+        LocalStore(tmp_path)
+    await store.close()
