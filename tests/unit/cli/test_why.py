@@ -40,7 +40,7 @@ def test_a_deleted_pod_still_says_why_it_had_to_go() -> None:
         Change(1, 10, "admin", "create", JOB),
         Change(2, 20, "system:mizzen:controllers", "create", pod),
         Change(3, 30, "system:mizzen:scheduler", "update", evicted),
-        Change(4, 40, "system:mizzen:node", "delete", evicted),
+        Change(4, 40, "system:mizzen:node", "delete", evicted, gone=True),
     ]
     chain = explain(JOB, [JOB], history, []).chain
     assert [link.time_ns for link in chain] == sorted(link.time_ns for link in chain)

@@ -24,18 +24,19 @@ from mizzen.cli.core.fields import entries, number, section, text
 _QUIET = frozenset({"Lease", "Event", "ResourceSlice", "UsageRecord"})
 # Conditions that follow from others and explain nothing by themselves.
 _DERIVED = frozenset({"ContainersReady", "Initialized", "PodReadyToStartContainers"})
-_DERIVED_REASONS = frozenset({"ContainersNotReady", "PodCompleted"})
+_DERIVED_REASONS = frozenset({"ContainersNotReady", "PodCompleted", "NotWaiting"})
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One record of the history: `object` as written, for a deletion its last form."""
+    """One record of the history: `object` as written; its last form where it is `gone`."""
 
     revision: int
     time_ns: int
     identity: str
     verb: str
     object: Obj
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,10 @@ def _told_by_change(change: Change, before: Obj | None) -> list[Link]:
     def link(what: str) -> Link:
         return Link(change.time_ns, subject, what, by)
 
-    if change.verb in ("delete", "DELETED", "deleted"):
-        return [link(_with_cause("deleted", obj))]
+    if change.gone:
+        return [
+            link("gone" if is_terminating(before or _nothing()) else _with_cause("deleted", obj))
+        ]
     links: list[Link] = []
     if before is None and number(obj, "metadata", "generation") <= 1 and _is_new(change, obj):
         links.append(link(_with_cause("created", obj)))
@@ -159,7 +162,7 @@ def _changed_facts(obj: Obj, before: Obj) -> list[str]:
     if devices and devices != _devices(before):
         facts.append(f"allocated {', '.join(devices)}")
     if is_terminating(obj) and not is_terminating(before):
-        facts.append("asked to stop")
+        facts.append(_with_cause("asked to stop", obj))
     return facts
 
 

@@ -89,6 +89,7 @@ async def _history(client: Client, namespace: str) -> list[Change]:
                     identity=str(record.get("identity") or ""),
                     verb=str(record.get("verb") or ""),
                     object=obj,
+                    gone=record.get("type") == "DELETED",
                 )
             )
     return changes
