@@ -19,6 +19,9 @@ import numpy as np
 
 Params = dict[str, Any]
 
+GRID = 2.0**-23  # gradients are rounded to multiples of it; AdamW's epsilon is eight times as much
+LARGEST = 0.25  # of a gradient's element, before clipping; 8 such rows still sum below 2**24 GRID
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -94,6 +97,34 @@ def loss_and_gradients(shape: Shape, params: Params, rows: jax.Array) -> tuple[j
     return jax.value_and_grad(loss)(params)
 
 
+def no_gradients(shape: Shape) -> dict[str, Any]:
+    """What `accumulate` begins with."""
+    params = init_params(shape, 0)
+    zeros = {name: np.zeros_like(value) for name, value in params.items()}
+    return {"loss": np.float32(0), "gradients": zeros}
+
+
+def accumulate(
+    shape: Shape, params: Params, total: dict[str, Any], row: jax.Array
+) -> dict[str, Any]:
+    """`total` plus the loss and gradients of one row [T + 1], rounded so that sums are exact.
+
+    Multiples of GRID below 2**24 GRID add up in float32 without rounding, in any order, hence
+    the training is the same to the last bit however many ranks share the rows.
+    """
+    loss, gradients = loss_and_gradients(shape, params, row[None])
+
+    def rounded(value: jax.Array) -> jax.Array:
+        return jnp.round(jnp.clip(value, -LARGEST, LARGEST) / GRID) * GRID
+
+    return {
+        "loss": total["loss"] + jnp.round(loss * 2**16) / 2**16,
+        "gradients": jax.tree_util.tree_map(
+            lambda sum_, value: sum_ + rounded(value), total["gradients"], gradients
+        ),
+    }
+
+
 def init_state(shape: Shape, seed: int) -> dict[str, Any]:
     """Everything a checkpoint holds: parameters and both moments of AdamW."""
     params = init_params(shape, seed)
@@ -101,14 +132,17 @@ def init_state(shape: Shape, seed: int) -> dict[str, Any]:
     return {"params": params, "first": zeros, "second": {k: v.copy() for k, v in zeros.items()}}
 
 
-def update(state: dict[str, Any], gradients: Params, step: jax.Array) -> dict[str, Any]:
-    """One step of AdamW: global norm clipped at 1, linear warm-up, slow decay.
+def update(
+    state: dict[str, Any], total: dict[str, Any], step: jax.Array, rows: int
+) -> dict[str, Any]:
+    """One step of AdamW with the sums over `rows` rows: norm clipped at 1, warm-up, slow decay.
 
     `step` counts from 0. Decay applies to matrices alone. Source: Loshchilov and Hutter,
     "Decoupled Weight Decay Regularization", algorithm 2.
     """
+    gradients = {name: value / rows for name, value in total["gradients"].items()}
     count = step.astype(jnp.float32) + 1
-    rate = 4e-3 * jnp.minimum(count / 20, 1.0) * jax.lax.rsqrt(1 + count / 200)
+    rate = 3e-3 * jnp.minimum(count / 40, 1.0) * jax.lax.rsqrt(1 + count / 200)
     norm = jnp.sqrt(sum(jnp.sum(g * g) for g in gradients.values()))
     shrink = jnp.minimum(1.0, 1.0 / (norm + 1e-6))
     new: dict[str, Any] = {"params": {}, "first": {}, "second": {}}
@@ -116,7 +150,7 @@ def update(state: dict[str, Any], gradients: Params, step: jax.Array) -> dict[st
         gradient = gradients[name] * shrink
         first = 0.9 * state["first"][name] + 0.1 * gradient
         second = 0.98 * state["second"][name] + 0.02 * gradient * gradient
-        move = (first / (1 - 0.9**count)) / (jnp.sqrt(second / (1 - 0.98**count)) + 1e-8)
+        move = (first / (1 - 0.9**count)) / (jnp.sqrt(second / (1 - 0.98**count)) + 1e-6)
         if not name.endswith("norm"):
             move = move + 0.05 * value
         new["params"][name] = value - rate * move

@@ -39,18 +39,25 @@ def main() -> None:
     text = data.StandardLibrary(ROW)
     shape = model.Shape()
     fresh = functools.partial(model.init_state, shape, asked.seed)
-    example = fresh()
-    gradients = job.compile(
-        functools.partial(model.loss_and_gradients, shape),
-        lambda size: (example["params"], text[np.arange(GLOBAL_BATCH // size)]),
+    example, nothing = fresh(), model.no_gradients(shape)
+    accumulate = job.compile(
+        functools.partial(model.accumulate, shape),
+        lambda _: (example["params"], nothing, text[np.arange(1)][0]),
     )
-    update = job.compile(model.update, lambda _: (example, example["params"], np.int32(0)))
+    update = job.compile(
+        functools.partial(model.update, rows=GLOBAL_BATCH),
+        lambda _: (example, nothing, np.int32(0)),
+    )
     exports: list[threading.Thread] = []
     for world in job.worlds():
         state = world.restore(fresh)
         for rows in world.data(text, GLOBAL_BATCH):
-            loss, slopes = world.mean(gradients(state["params"], rows))
-            state = update(state, slopes, np.int32(world.done))
+            total = nothing
+            for row in rows:  # one at a time: the same program whatever the number of ranks
+                total = accumulate(state["params"], total, row)
+            total = world.sum(total)
+            loss = float(total["loss"]) / GLOBAL_BATCH
+            state = update(state, total, np.int32(world.done))
             world.step(state, loss=loss)
             if world.rank == 0 and world.done == asked.export_at:
                 exports.append(_export(shape, state, job.output / "model.gguf"))

@@ -23,12 +23,13 @@ it awaits and above the one it left, and its size is > rank; a member whose rank
 A stopped job is `formed` with size 0.
 Ports: the JAX coordinator of generation g listens on COORDINATOR_PORT + g % PORT_SPREAD, so that
 nobody meets the service of the formation before.
+A rank file is never cut short or replaced while its job lives: other ranks restore from it.
 
 Durable checkpoints: the agent copies LENGTH bytes of a complete buffer (checking its step word
 before and after) to `<MIZZEN_CHECKPOINTS>/step-<steps done>/state`, then writes `manifest.json`
 beside it last: {"step": steps done, "bytes": n, "checksum": the rank file's word}. The folder
 `programs` there belongs to the workers (compiled programs); the agent leaves it alone.
-The checksum is the sum of the state's little-endian 64-bit words modulo 2**64; LENGTH is a
+The checksum is the workers' own (mizzen/train/state.py); the agent passes the word on. LENGTH is a
 multiple of 64. "step" of a buffer = completed steps that its state contains, so its word is that + 1.
 """
 
@@ -68,7 +69,7 @@ RANK_OFFSET_STATE_BYTES = 64  # worker: capacity of each state buffer, 0 = not m
 RANK_OFFSET_BUFFERS_AT = 72  # worker: file offset of buffer 0; buffer 1 follows at + STATE_BYTES
 RANK_OFFSET_BUFFER0 = 80  # worker: step + 1 of the state in buffer 0, 0 = none or being written
 RANK_OFFSET_BUFFER1 = 88
-RANK_OFFSET_CHECKSUM0 = 96  # worker: checksum of buffer 0 (see CHECKSUM note in mizzen.train)
+RANK_OFFSET_CHECKSUM0 = 96  # worker: checksum of buffer 0 (mizzen/train/state.py)
 RANK_OFFSET_CHECKSUM1 = 104
 RANK_OFFSET_LENGTH0 = 112  # worker: bytes used in buffer 0, header included
 RANK_OFFSET_LENGTH1 = 120

@@ -35,8 +35,12 @@ class Framework(Protocol):
         """Leaves it together with all its ranks."""
         ...
 
-    def mean(self, tree: Any, step: int) -> Any:
-        """The mean over all ranks of a tree of numbers; all ranks call it in the same order."""
+    def sum(self, tree: Any, step: int) -> Any:
+        """The sum over all ranks of a tree of numbers; all ranks call it in the same order."""
+        ...
+
+    def scale(self, tree: Any, factor: float) -> Any:
+        """Every leaf times `factor`."""
         ...
 
     def flatten(self, tree: Any) -> dict[str, Any]: ...
@@ -61,8 +65,12 @@ class Plain:
     def disconnect(self) -> None:
         """Nothing was connected."""
 
-    def mean(self, tree: Any, step: int) -> Any:
+    def sum(self, tree: Any, step: int) -> Any:
         return tree
+
+    def scale(self, tree: Any, factor: float) -> Any:
+        leaves = {name: leaf * factor for name, leaf in self.flatten(tree).items()}
+        return tree if factor == 1 else trees.unflatten(tree, leaves)
 
     def flatten(self, tree: Any) -> dict[str, Any]:
         return {name: np.asarray(leaf) for name, leaf in trees.flatten(tree).items()}

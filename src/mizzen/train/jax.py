@@ -1,5 +1,5 @@
 # pyright: basic
-"""JAX: each rank computes on its own device; one more client carries the mean over ranks.
+"""JAX: each rank computes on its own device; one more client carries the sum over ranks.
 
 The user's programs run on JAX's ordinary local backend, which never changes. Only the
 communicator (coordination service, gloo, and one tiny all-reduce program) belongs to a
@@ -56,11 +56,14 @@ class Jax:
             self._link.close()
             self._link = None
 
-    def mean(self, tree: Any, step: int) -> Any:
+    def sum(self, tree: Any, step: int) -> Any:
         if self._link is None:
             return tree
         leaves, structure = jax.tree_util.tree_flatten(tree)
-        return jax.tree_util.tree_unflatten(structure, self._link.mean(leaves, step))
+        return jax.tree_util.tree_unflatten(structure, self._link.sum(leaves, step))
+
+    def scale(self, tree: Any, factor: float) -> Any:
+        return tree if factor == 1 else jax.tree_util.tree_map(lambda leaf: leaf * factor, tree)
 
     def flatten(self, tree: Any) -> dict[str, Any]:
         pairs, _ = jax.tree_util.tree_flatten_with_path(tree)
@@ -112,7 +115,7 @@ class _Link:
         self._programs: dict[int, Any] = {}
         self._mine = np.zeros((1, 0), np.float32)
 
-    def mean(self, leaves: list[Any], step: int) -> list[Any]:
+    def sum(self, leaves: list[Any], step: int) -> list[Any]:
         """All leaves travel as one float32 vector; its last element checks that ranks agree."""
         arrays = [np.asarray(leaf) for leaf in leaves]
         count = sum(array.size for array in arrays) + 1
@@ -124,12 +127,12 @@ class _Link:
             at += array.size
         row[at] = step
         total = self._reduce(count)
-        if total[at] != np.float32(step):
+        if total[at] != np.float32(step) * self._size:
             raise TrainError(f"ranks disagree about the step: this one computes {step}")
         result, at = [], 0
         for array in arrays:
             part = total[at : at + array.size].reshape(array.shape)
-            result.append(part.astype(array.dtype, copy=False))
+            result.append(np.asarray(part, array.dtype))
             at += array.size
         return result
 
@@ -145,8 +148,8 @@ class _Link:
         program = self._programs.get(count)
         if program is None:
             argument = jax.ShapeDtypeStruct(shape, np.float32, sharding=self._split)
-            mean = jax.jit(lambda rows: rows.mean(0), out_shardings=self._whole)
-            program = self._programs[count] = mean.lower(argument).compile()
+            add = jax.jit(lambda rows: rows.sum(0), out_shardings=self._whole)
+            program = self._programs[count] = add.lower(argument).compile()
         mine = jax.device_put(self._mine, self._device)
         rows = jax.make_array_from_single_device_arrays(shape, self._split, [mine])
         return np.asarray(program(rows).addressable_data(0))

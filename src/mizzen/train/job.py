@@ -41,7 +41,7 @@ def init(*, steps: int, seed: int = 0, framework: str | None = None, stage_every
             f"init(steps={steps}, stage_every={stage_every}, seed={seed}):"
             " steps and stage_every must be at least 1, seed at least 0"
         )
-    sys.excepthook = _say_train_errors_briefly
+    sys.excepthook = _say_and_leave
     environment = read(os.environ)
     return Job(environment, steps, seed, stage_every, frameworks.load(framework, environment))
 
@@ -98,7 +98,11 @@ class Job:
             self.words.set(segment.RANK_OFFSET_GENERATION, formation.generation)
             self._enter(RankState.JOINED)
             world = World(self, formation)
-            yield world
+            try:
+                yield world
+            except GeneratorExit:  # every rank gives up the training: say goodbye together
+                self.framework.disconnect()
+                raise
             if not world.leaving:
                 raise TrainError(
                     f"the loop over world.data ended by itself after step {world.done - 1};"
@@ -186,11 +190,21 @@ class Job:
         self.words.set(segment.RANK_OFFSET_STATE, state)
 
 
-def _say_train_errors_briefly(
+def _say_and_leave(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """A refusal is for the user to read: its message alone, not the library's stack."""
+    """Prints what went wrong and ends the process with code 1, without waiting for anybody.
+
+    A refusal is for the user to read: its message alone, not the library's stack. An ordinary
+    end of the interpreter would meet, in the communicator's destructor, a barrier with ranks
+    that hang or are gone: thirty seconds, then an abort whose text hides the first error.
+    """
     if issubclass(kind, TrainError):
-        print(f"mizzen.train: {error}", file=sys.stderr, flush=True)
+        print(f"mizzen.train: {error}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

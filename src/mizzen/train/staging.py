@@ -42,7 +42,7 @@ class Stage:
     def __init__(self, words: Words) -> None:
         self._words = words
         self._layout: form.Layout | None = None
-        self._buffers: tuple[form.Bytes, ...] = ()
+        self._targets: tuple[form.Target, ...] = ()
 
     def prepare(self, layout: form.Layout) -> None:
         """Makes room for states of this layout and touches every page once."""
@@ -55,7 +55,9 @@ class Stage:
                 words.set(offset, 0)
         view = map_buffers(words.path, segment.BUFFERS_OFFSET, capacity, write=True)
         both = np.frombuffer(view, np.uint8)
-        self._buffers = (both[:capacity], both[capacity:])
+        self._targets = tuple(
+            form.Target(half, layout) for half in (both[:capacity], both[capacity:])
+        )
         self._layout = layout
         words.set(segment.RANK_OFFSET_BUFFERS_AT, segment.BUFFERS_OFFSET)
         words.set(segment.RANK_OFFSET_STATE_BYTES, capacity)
@@ -66,7 +68,7 @@ class Stage:
         words = self._words
         which = 0 if words.get(_STEP[0]) <= words.get(_STEP[1]) else 1
         words.set(_STEP[which], 0)
-        total = form.write(self._buffers[which], self._layout, arrays, step, seed)
+        total = self._targets[which].write(arrays, step, seed)
         words.set(_CHECKSUM[which], total)
         words.set(_LENGTH[which], self._layout.length)
         words.set(_STEP[which], step + 1)

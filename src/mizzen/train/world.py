@@ -93,11 +93,19 @@ class World:
                     " once for each batch"
                 )
 
-    def mean(self, tree: Any) -> Any:
-        """The mean over all ranks; every rank calls it, each as often as the others."""
+    def sum(self, tree: Any) -> Any:
+        """The float32 sum over all ranks; every rank calls it, each as often as the others.
+
+        The order of addition is not fixed: only sums that float32 holds exactly come out the same
+        for every number of ranks (examples/first_light/model.py rounds its gradients for that).
+        """
         if self.rank == 0 and self.size > 1:
             self._announce_leave(self.done)
-        return self._job.framework.mean(tree, self.done)
+        return self._job.framework.sum(tree, self.done)
+
+    def mean(self, tree: Any) -> Any:
+        """The mean over all ranks, otherwise as `sum`."""
+        return self._job.framework.scale(self.sum(tree), 1 / self.size)
 
     def step(self, state: Any, *, loss: Any = None) -> None:
         """Completes one step: logs its rows, stages the state, reports, looks whether to leave."""

@@ -60,11 +60,11 @@ class Threads(Plain):
     def disconnect(self) -> None:
         self._barrier.wait(WAIT_S)
 
-    def mean(self, tree: Any, step: int) -> Any:
+    def sum(self, tree: Any, step: int) -> Any:
         slots = self._meeting.sums[self._formation.generation]
         slots[self._formation.rank] = float(tree)
         self._barrier.wait(WAIT_S)
-        result = sum(slots) / len(slots)
+        result = sum(slots)
         self._barrier.wait(WAIT_S)
         return result
 
