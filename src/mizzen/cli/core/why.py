@@ -125,7 +125,10 @@ def _told_by_change(change: Change, before: Obj | None) -> list[Link]:
     links: list[Link] = []
     if before is None and number(obj, "metadata", "generation") <= 1 and _is_new(change, obj):
         links.append(link(_with_cause("created", obj)))
-    elif annotations_of(obj).get(CAUSE, "") not in ("", annotations_of(before or {}).get(CAUSE)):
+    elif not is_terminating(obj) and annotations_of(obj).get(CAUSE, "") not in (
+        "",
+        annotations_of(before or {}).get(CAUSE),
+    ):
         links.append(link(f"cause: {annotations_of(obj)[CAUSE]}"))
     links += [link(what) for what in _changed_facts(obj, before or _nothing())]
     return links
