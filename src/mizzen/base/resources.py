@@ -74,7 +74,5 @@ CLUSTER_TRAINING_RUNTIMES = Resource(
 )
 TRAINING_RUNTIMES = Resource(_TRAINER, "v1alpha1", "trainingruntimes", "TrainingRuntime")
 MODEL_ENDPOINTS = Resource("mizzen.dev", "v1alpha1", "modelendpoints", "ModelEndpoint")
-USAGE_RECORDS = Resource(
-    "mizzen.dev", "v1alpha1", "usagerecords", "UsageRecord", namespaced=False
-)
+USAGE_RECORDS = Resource("mizzen.dev", "v1alpha1", "usagerecords", "UsageRecord", namespaced=False)
 PLANS = Resource("mizzen.dev", "v1alpha1", "plans", "Plan", namespaced=False)
