@@ -35,11 +35,13 @@ def duplicate_fields(body: bytes | str) -> list[str]:
     """
     raw = body.encode() if isinstance(body, str) else body
     keys = _STRING_KEY.findall(raw)
-    if len(set(keys)) == len(keys):
+    if len(set(keys)) == len(keys) and not any(b"\\" in key for key in keys):
         return []
-    tree = json.loads(raw, object_pairs_hook=_Pairs)
     found: list[str] = []
-    _walk(tree, "", found)
+    try:
+        _walk(json.loads(raw, object_pairs_hook=_Pairs), "", found)
+    except RecursionError:
+        return ["the body is nested too deeply to look for duplicate fields"]
     return found
 
 

@@ -9,11 +9,12 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mizzen.kinds.apiextensions.json_schema import PREFIX, PROPS, v1
 from mizzen.kinds.columns import NAME, of
+from mizzen.kinds.jsonpath import compile_path
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import dns_label_1035, dns_subdomain, invalid_value
-from mizzen.kinds.reading import part
+from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import (
     BOOL,
     INT32,
@@ -176,12 +177,24 @@ def _check_versions(versions: list[Any]) -> list[Cause]:
             causes.append(Cause(at, message, "FieldValueRequired"))
         else:
             causes += check_structural(schema, f"{path}.schema.openAPIV3Schema")
+        causes += _check_columns(entries(version, "additionalPrinterColumns"), path)
     if sum(bool(version["storage"]) for version in versions) != 1:
         message = "Invalid value: [...]: must have exactly one version marked as storage version"
         causes.append(Cause("spec.versions", message))
     if not any(version["served"] for version in versions):
         message = "Invalid value: [...]: must have at least one version that is served"
         causes.append(Cause("spec.versions", message))
+    return causes
+
+
+def _check_columns(columns: list[Obj], path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for index, column in enumerate(columns):
+        try:
+            compile_path(column["jsonPath"])
+        except ValueError as error:
+            at = f"{path}.additionalPrinterColumns[{index}].jsonPath"
+            causes.append(invalid_value(at, column["jsonPath"], str(error)))
     return causes
 
 

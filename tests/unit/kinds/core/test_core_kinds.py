@@ -1,0 +1,149 @@
+"""The other core kinds, by what they default and refuse."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from mizzen.kinds.registry import builtin_kinds
+
+KINDS = builtin_kinds()
+
+
+def complete(plural: str, body: dict[str, Any], group: str = "") -> dict[str, Any]:
+    kind = KINDS[(group, plural)]
+    head = {
+        "apiVersion": kind.resource.api_version,
+        "kind": kind.resource.kind,
+        "metadata": {"name": "x"},
+    }
+    decoded = kind.decode({**head, **copy.deepcopy(body)})
+    assert not decoded.causes and not decoded.unknown, decoded
+    kind.prepare_create(decoded.object)
+    kind.default(decoded.object)
+    return decoded.object
+
+
+def fields(
+    plural: str, body: dict[str, Any], group: str = "", old: dict[str, Any] | None = None
+) -> list[str]:
+    before = complete(plural, old, group) if old is not None else None
+    return [c.field for c in KINDS[(group, plural)].check(complete(plural, body, group), before)]
+
+
+def test_namespaces_start_active_with_their_finalizer_and_label() -> None:
+    namespace = complete("namespaces", {})
+    assert namespace["status"] == {"phase": "Active"} and namespace["spec"] == {
+        "finalizers": ["kubernetes"]
+    }
+    assert namespace["metadata"]["labels"] == {"kubernetes.io/metadata.name": "x"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "causes"),
+    [
+        ({"selector": {"a": "b"}, "ports": [{"port": 80}]}, []),
+        ({"clusterIP": "None"}, []),
+        ({"type": "ExternalName", "externalName": "example.com"}, []),
+        ({"type": "ExternalName"}, ["spec.externalName"]),
+        ({"type": "NodePort"}, ["spec.type"]),
+        ({"type": "LoadBalancer"}, ["spec.type"]),
+        ({"clusterIP": "10.0.0.1"}, ["spec.clusterIP"]),
+        ({"ports": [{"port": 80}, {"port": 81}]}, ["spec.ports[0].name", "spec.ports[1].name"]),
+        ({"ports": [{"port": 80, "nodePort": 30000}]}, ["spec.ports[0].nodePort"]),
+    ],
+)
+def test_services_without_virtual_ips(spec: dict[str, Any], causes: list[str]) -> None:
+    assert fields("services", {"spec": spec}) == causes
+
+
+def test_services_are_headless_by_default() -> None:
+    spec = complete("services", {"spec": {"ports": [{"port": 80}]}})["spec"]
+    assert (
+        spec["clusterIP"] == "None"
+        and spec["clusterIPs"] == ["None"]
+        and spec["ports"][0]["targetPort"] == 80
+    )
+    refused = KINDS[("", "services")].check(
+        complete("services", {"spec": {"type": "NodePort"}}), None
+    )
+    assert "use a headless Service" in refused[0].message
+
+
+def test_secrets_encode_text_and_know_their_types() -> None:
+    secret = complete("secrets", {"stringData": {"a": "hi"}})
+    assert (
+        secret["data"] == {"a": "aGk="}
+        and "stringData" not in secret
+        and secret["type"] == "Opaque"
+    )
+    assert fields("secrets", {"type": "kubernetes.io/tls", "data": {"tls.crt": ""}}) == [
+        "data[tls.key]"
+    ]
+    assert fields("secrets", {"type": "b"}, old={"type": "a"}) == ["type"]
+
+
+@pytest.mark.parametrize("plural", ["secrets", "configmaps"])
+def test_immutable_data(plural: str) -> None:
+    old = {"immutable": True, "data": {"a": "YQ=="}}
+    assert fields(plural, old, old=old) == []
+    assert fields(plural, {**old, "data": {"a": "Yg=="}}, old=old) == ["data"]
+    assert fields(plural, {"data": {"a": "YQ=="}}, old=old) == ["immutable"]
+
+
+def test_config_maps() -> None:
+    assert fields("configmaps", {"data": {"a/b": "x"}}) == ["data[a/b]"]
+    assert fields("configmaps", {"data": {"a": "x"}, "binaryData": {"a": "eA=="}}) == ["data[a]"]
+    assert fields("configmaps", {"data": {"a": "x" * 1_100_000}}) == [""]
+
+
+def test_nodes() -> None:
+    taint = {"key": "k", "effect": "NoSchedule"}
+    assert fields("nodes", {"spec": {"taints": [taint]}}) == []
+    assert fields("nodes", {"spec": {"taints": [taint, taint]}}) == ["spec.taints[1]"]
+    node = {
+        **complete("nodes", {"spec": {"unschedulable": True}}),
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    cells = {c.name: c.cell(node, 0) for c in KINDS[("", "nodes")].columns}
+    assert cells["Status"] == "Ready,SchedulingDisabled" and cells["Roles"] == "<none>"
+
+
+def test_events_take_both_generations_of_fields() -> None:
+    event = complete(
+        "events",
+        {
+            "involvedObject": {"kind": "Pod", "name": "p"}, "eventTime": "1970-01-01T00:00:00.000000Z", "action": "Bind",
+            "series": {"count": 3, "lastObservedTime": "1970-01-01T00:00:30.000000Z"}, "source": {"component": "c"},
+        },
+    )  # fmt: skip
+    assert event["reportingComponent"] == "c"
+    cells = {c.name: c.cell(event, 40 * 10**9) for c in KINDS[("", "events")].columns}
+    assert cells["Last Seen"] == "10s" and cells["Object"] == "pod/p" and cells["Count"] == 3
+
+
+def test_leases() -> None:
+    assert fields("leases", {"spec": {"leaseDurationSeconds": 5}}, "coordination.k8s.io") == []
+
+
+def test_priority_classes() -> None:
+    group = "scheduling.k8s.io"
+    assert fields("priorityclasses", {"value": 100}, group) == []
+    assert fields("priorityclasses", {"value": 2_000_000_000}, group) == ["value"]
+    assert fields("priorityclasses", {"value": 1, "metadata": {"name": "system-x"}}, group) == [
+        "metadata.name"
+    ]
+    assert fields("priorityclasses", {"value": 2}, group, old={"value": 1}) == ["value"]
+
+
+def test_pod_groups() -> None:
+    group = "scheduling.k8s.io"
+    gang = {"spec": {"schedulingPolicy": {"gang": {"minCount": 2}}}}
+    assert fields("podgroups", gang, group) == []
+    assert fields("podgroups", {"spec": {"schedulingPolicy": {}}}, group) == [
+        "spec.schedulingPolicy"
+    ]
+    less = {"spec": {"schedulingPolicy": {"gang": {"minCount": 1}}}}
+    assert fields("podgroups", less, group, old=gang) == []

@@ -1,0 +1,178 @@
+"""Patches: the examples of RFC 7386 and RFC 6902, and properties."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mizzen.base.errors import BadRequest, Invalid
+from mizzen.kinds.patches import json_patch, merge_patch
+
+# RFC 7386, appendix A.
+MERGES: list[tuple[Any, Any, Any]] = [
+    ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+    ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+    ({"a": "b"}, {"a": None}, {}),
+    ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+    ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+    ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+    ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+    (["a", "b"], ["c", "d"], ["c", "d"]),
+    ({"a": "b"}, ["c"], ["c"]),
+    ({"a": "foo"}, None, None),
+    ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+    ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+]
+
+
+@pytest.mark.parametrize(("target", "patch", "result"), MERGES)
+def test_merge_patch(target: Any, patch: Any, result: Any) -> None:
+    before = copy.deepcopy(target)
+    assert merge_patch(target, patch) == result
+    assert target == before
+
+
+# RFC 6902, appendix A, and pointers of RFC 6901.
+PATCHES: list[tuple[Any, list[Any], Any]] = [
+    ({"foo": "bar"}, [{"op": "add", "path": "/baz", "value": "qux"}], {"foo": "bar", "baz": "qux"}),
+    (
+        {"foo": ["bar", "baz"]},
+        [{"op": "add", "path": "/foo/1", "value": "q"}],
+        {"foo": ["bar", "q", "baz"]},
+    ),
+    ({"baz": 1, "foo": 2}, [{"op": "remove", "path": "/baz"}], {"foo": 2}),
+    ({"foo": ["a", "b", "c"]}, [{"op": "remove", "path": "/foo/1"}], {"foo": ["a", "c"]}),
+    ({"baz": 1}, [{"op": "replace", "path": "/baz", "value": "boo"}], {"baz": "boo"}),
+    (
+        {"foo": {"bar": 1, "waldo": 2}, "qux": {}},
+        [{"op": "move", "from": "/foo/waldo", "path": "/qux/thud"}],
+        {"foo": {"bar": 1}, "qux": {"thud": 2}},
+    ),
+    (
+        {"foo": ["all", "grass", "cows", "eat"]},
+        [{"op": "move", "from": "/foo/1", "path": "/foo/3"}],
+        {"foo": ["all", "cows", "eat", "grass"]},
+    ),
+    (
+        {"baz": "qux", "foo": ["a", 2]},
+        [
+            {"op": "test", "path": "/baz", "value": "qux"},
+            {"op": "test", "path": "/foo/1", "value": 2},
+        ],
+        {"baz": "qux", "foo": ["a", 2]},
+    ),
+    (
+        {"foo": ["bar"]},
+        [{"op": "add", "path": "/foo/-", "value": ["abc"]}],
+        {"foo": ["bar", ["abc"]]},
+    ),
+    ({"/": 9, "~1": 10}, [{"op": "test", "path": "/~01", "value": 10}], {"/": 9, "~1": 10}),
+    (
+        {"a": {"b": [1]}},
+        [{"op": "copy", "from": "/a/b", "path": "/c"}],
+        {"a": {"b": [1]}, "c": [1]},
+    ),
+    ({"a": 1}, [{"op": "replace", "path": "", "value": {"b": 2}}], {"b": 2}),
+    ({"a": None}, [{"op": "test", "path": "/a", "value": None}], {"a": None}),
+    (
+        {"metadata": {"labels": {"x/y": "1"}}},
+        [{"op": "remove", "path": "/metadata/labels/x~1y"}],
+        {"metadata": {"labels": {}}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("target", "patch", "result"), PATCHES)
+def test_json_patch(target: Any, patch: list[Any], result: Any) -> None:
+    before = copy.deepcopy(target)
+    assert json_patch(target, patch) == result
+    assert target == before
+
+
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        ([{"op": "test", "path": "/a", "value": 2}], "operation 0: testing value /a failed"),
+        ([{"op": "test", "path": "/t", "value": 1}], "testing value /t failed"),  # true is not 1
+        (
+            [{"op": "add", "path": "/b", "value": 1}, {"op": "remove", "path": "/zz"}],
+            "operation 1: /zz does not exist",
+        ),
+        ([{"op": "replace", "path": "/zz", "value": 1}], "does not exist"),
+        ([{"op": "add", "path": "/l/9", "value": 1}], "outside the list"),
+        ([{"op": "add", "path": "/x/y", "value": 1}], "/x does not exist"),
+        ([{"op": "remove", "path": "/l/01"}], "does not exist"),
+        ([{"op": "move", "from": "/o", "path": "/o/p"}], "into itself"),
+    ],
+)
+def test_a_json_patch_that_does_not_apply(patch: list[Any], message: str) -> None:
+    with pytest.raises(Invalid, match=message):
+        json_patch({"a": 1, "t": True, "l": [1], "o": {}}, patch)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {},
+        [1],
+        [{"op": "frobnicate", "path": "/a"}],
+        [{"op": "add", "path": "a", "value": 1}],
+        [{"op": "add", "path": "/a"}],
+        [{"op": "copy", "path": "/a"}],
+        [{"op": "remove"}],
+    ],
+)
+def test_a_malformed_json_patch(patch: Any) -> None:
+    with pytest.raises(BadRequest):
+        json_patch({"a": 1}, patch)
+
+
+_leaf = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab/~", max_size=3)
+_json = st.recursive(
+    _leaf,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("ab/~", max_size=2), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_null(v) for k, v in value.items() if v is not None}
+    return value
+
+
+def _difference(old: Any, new: Any) -> Any:
+    """A merge patch that makes `new` of `old`."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return new
+    patch = {k: None for k in old if k not in new}
+    for key, value in new.items():
+        if key not in old or old[key] != value:
+            patch[key] = _difference(old.get(key), value)
+    return patch
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(st.text("ab", max_size=2), _json, max_size=3),
+    st.dictionaries(st.text("ab", max_size=2), _json, max_size=3),
+)
+def test_the_merge_patch_of_a_difference_gives_the_target(old: Any, new: Any) -> None:
+    old, new = _without_null(old), _without_null(new)
+    assert _without_null(merge_patch(old, _difference(old, new))) == new
+
+
+@settings(max_examples=60, deadline=None)
+@given(_json, _json)
+def test_replacing_everything_and_testing_it(old: Any, new: Any) -> None:
+    steps = [{"op": "add", "path": "", "value": new}, {"op": "test", "path": "", "value": new}]
+    assert json_patch(old, steps) == new

@@ -1,0 +1,36 @@
+"""Canonical quantities, as `kubectl get -o yaml` shows them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mizzen.base.quantity import parse
+from mizzen.kinds.quantities import canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("0", "0"), ("0Gi", "0"), ("0.5", "500m"), ("1", "1"), ("1.0", "1"), ("1000m", "1"),
+        ("1500m", "1500m"), ("1000", "1k"), ("1024", "1024"), ("1024Mi", "1Gi"), ("1.5Gi", "1536Mi"),
+        ("0.5Gi", "512Mi"), ("100Ki", "100Ki"), ("1e3", "1e3"), ("12e6", "12e6"), ("5G", "5G"), ("1E", "1E"),
+        ("0.0000000001", "1n"), ("-1500m", "-1500m"),
+    ],
+)  # fmt: skip
+def test_canonical(text: str, result: str) -> None:
+    assert canonical(text) == result
+
+
+def test_what_is_no_quantity() -> None:
+    with pytest.raises(ValueError, match="not a number with a unit"):
+        canonical("lots")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["", "m", "k", "M", "Ki", "Mi", "Gi", "e3"]))
+def test_the_value_stays(number: int, suffix: str) -> None:
+    text = f"{number}{suffix}"
+    assert parse(canonical(text)) == parse(text)
+    assert canonical(canonical(text)) == canonical(text)

@@ -1,0 +1,172 @@
+"""Strategic merge patch: directives one by one, and: the patch of a difference gives the target."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mizzen.base.errors import BadRequest
+from mizzen.kinds.registry import builtin_kinds
+from mizzen.kinds.strategic import strategic_merge_patch
+
+POD = builtin_kinds()[("", "pods")].schema
+
+
+def _pod(**spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "p"}, "spec": spec}
+
+
+A, B, C = ({"name": n, "image": n} for n in "abc")
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "an item merges by its key": (
+        _pod(containers=[A, B]),
+        {"spec": {"containers": [{"name": "b", "image": "new"}]}},
+        _pod(containers=[A, {"name": "b", "image": "new"}]),
+    ),
+    "a new item is appended": (
+        _pod(containers=[A]),
+        {"spec": {"containers": [B]}},
+        _pod(containers=[A, B]),
+    ),
+    "an item is deleted": (
+        _pod(containers=[A, B]),
+        {"spec": {"containers": [{"name": "a", "$patch": "delete"}]}},
+        _pod(containers=[B]),
+    ),
+    "deleting what is not there": (
+        _pod(containers=[A]),
+        {"spec": {"containers": [{"name": "z", "$patch": "delete"}]}},
+        _pod(containers=[A]),
+    ),
+    "a list is replaced": (
+        _pod(containers=[A, B]),
+        {"spec": {"containers": [C, {"$patch": "replace"}]}},
+        _pod(containers=[C]),
+    ),
+    "an item is replaced": (
+        _pod(containers=[{**A, "tty": True}]),
+        {"spec": {"containers": [{"name": "a", "image": "x", "$patch": "replace"}]}},
+        _pod(containers=[{"name": "a", "image": "x"}]),
+    ),
+    "the order is set": (
+        _pod(containers=[A, B]),
+        {
+            "spec": {
+                "$setElementOrder/containers": [{"name": "c"}, {"name": "b"}, {"name": "a"}],
+                "containers": [C],
+            }
+        },
+        _pod(containers=[C, B, A]),
+    ),
+    "an order leaves others where they were": (
+        _pod(containers=[A, B, C]),
+        {"spec": {"$setElementOrder/containers": [{"name": "c"}, {"name": "b"}]}},
+        _pod(containers=[A, C, B]),
+    ),
+    "an atomic list is replaced": (
+        _pod(tolerations=[{"key": "a"}]),
+        {"spec": {"tolerations": [{"key": "b"}]}},
+        _pod(tolerations=[{"key": "b"}]),
+    ),
+    "an object is replaced": (
+        _pod(nodeSelector={"a": "1"}),
+        {"spec": {"nodeSelector": {"b": "2", "$patch": "replace"}}},
+        _pod(nodeSelector={"b": "2"}),
+    ),
+    "an object is deleted": (
+        _pod(securityContext={"runAsUser": 1}),
+        {"spec": {"securityContext": {"$patch": "delete"}}},
+        _pod(),
+    ),
+    "null deletes": (_pod(hostname="x"), {"spec": {"hostname": None}}, _pod()),
+    "a volume's source is swapped": (
+        _pod(volumes=[{"name": "v", "emptyDir": {}}]),
+        {
+            "spec": {
+                "volumes": [
+                    {"name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/x"}}
+                ]
+            }
+        },
+        _pod(volumes=[{"name": "v", "hostPath": {"path": "/x"}}]),
+    ),
+    "directives vanish from new content": (
+        _pod(),
+        {
+            "spec": {
+                "containers": [
+                    {
+                        "name": "a",
+                        "$setElementOrder/env": [{"name": "E"}],
+                        "env": [{"name": "E", "value": "1"}],
+                    }
+                ]
+            }
+        },
+        _pod(containers=[{"name": "a", "env": [{"name": "E", "value": "1"}]}]),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case: str) -> None:
+    old, patch, new = CASES[case]
+    kept = copy.deepcopy((old, patch))
+    assert strategic_merge_patch(POD, old, patch) == new
+    assert (old, patch) == kept
+
+
+def test_primitive_lists_merge_as_sets() -> None:
+    old = {"metadata": {"name": "p", "finalizers": ["a", "b"]}}
+    patch = {"metadata": {"finalizers": ["c"], "$deleteFromPrimitiveList/finalizers": ["a"]}}
+    assert strategic_merge_patch(POD, old, patch)["metadata"]["finalizers"] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        [],
+        {"spec": {"$patch": "explode"}},
+        {"spec": {"$frobnicate": 1}},
+        {"spec": {"containers": [{"image": "x"}]}},
+        {"spec": {"containers": ["x"]}},
+        {"spec": {"$deleteFromPrimitiveList/x": 1}},
+        {"spec": {"volumes": [{"name": "v", "$retainKeys": ["name"], "emptyDir": {}}]}},
+        {"spec": {"$setElementOrder/containers": [{"name": "b"}], "containers": [A]}},
+    ],
+)
+def test_malformed_patches(patch: Any) -> None:
+    with pytest.raises(BadRequest):
+        strategic_merge_patch(POD, _pod(containers=[A], volumes=[{"name": "v"}]), patch)
+
+
+def _patch_for(old: list[dict[str, str]], new: list[dict[str, str]]) -> dict[str, Any]:
+    """What kubectl sends to turn one list of containers into another."""
+    before = {c["name"]: c for c in old}
+    after = {c["name"]: c for c in new}
+    items: list[dict[str, Any]] = [c for c in new if before.get(c["name"]) != c]
+    items += [{"name": n, "$patch": "delete"} for n in before if n not in after]
+    order = [{"name": c["name"]} for c in new]
+    return {"spec": {"containers": items, "$setElementOrder/containers": order}}
+
+
+_containers = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from("xyz")),
+    unique_by=lambda t: t[0],
+    min_size=1,
+    max_size=6,
+).map(lambda items: [{"name": n, "image": i} for n, i in items])
+
+
+@settings(max_examples=80, deadline=None)
+@given(_containers, _containers)
+def test_the_patch_of_a_difference_gives_the_target(
+    old: list[dict[str, str]], new: list[dict[str, str]]
+) -> None:
+    result = strategic_merge_patch(POD, _pod(containers=old), _patch_for(old, new))
+    assert result["spec"]["containers"] == new

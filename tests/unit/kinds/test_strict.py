@@ -1,0 +1,44 @@
+"""fieldValidation=Strict, in upstream's words."""
+
+from __future__ import annotations
+
+import pytest
+
+from mizzen.kinds.registry import builtin_kinds
+from mizzen.kinds.strict import duplicate_fields, strict_error
+
+CONFIG_MAP = builtin_kinds()[("", "configmaps")]
+
+
+def test_unknown_and_duplicate_fields_in_one_message() -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "datta": {}}
+    decoded = CONFIG_MAP.decode(body)
+    error = strict_error("ConfigMap", "v1", decoded.unknown, ['duplicate field "data"'])
+    assert error is not None and error.code == 400
+    assert error.message == (
+        'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: '
+        'duplicate field "data", unknown field "datta" (did you mean "data"?)'
+    )
+
+
+def test_far_fields_get_no_suggestion_and_right_bodies_no_error() -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, "frobnicate": 1}
+    error = strict_error("ConfigMap", "v1", CONFIG_MAP.decode(body).unknown, ())
+    assert error is not None and error.message.endswith('unknown field "frobnicate"')
+    assert strict_error("ConfigMap", "v1", [], []) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ('{"a": 1, "b": {"a": 2}}', []),
+        ('{"a": 1, "a": 2}', ['duplicate field "a"']),
+        ('{"a": 1, "a": 2, "a": 3}', ['duplicate field "a"']),
+        ('{"spec": {"x": [{"y": 1}, {"y": 1, "y": 2}]}}', ['duplicate field "spec.x[1].y"']),
+        ('{"a": "\\"a\\": ", "b": 1}', []),
+        ('{"\\u0061": 1, "a": 2}', ['duplicate field "a"']),
+    ],
+)
+def test_duplicate_fields(body: str, found: list[str]) -> None:
+    assert duplicate_fields(body) == found
+    assert duplicate_fields(body.encode()) == found

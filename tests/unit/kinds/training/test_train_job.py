@@ -1,0 +1,100 @@
+"""TrainJobs and their runtimes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mizzen.base import names
+from mizzen.kinds.registry import builtin_kinds
+
+GROUP = "trainer.kubeflow.org"
+JOB, RUNTIME = (builtin_kinds()[(GROUP, p)] for p in ("trainjobs", "clustertrainingruntimes"))
+
+
+def _job(
+    nodes: int | None = 2, annotations: dict[str, str] | None = None, **spec: Any
+) -> dict[str, Any]:
+    trainer = {"numNodes": nodes} if nodes is not None else {}
+    body = {
+        "apiVersion": f"{GROUP}/v1alpha1", "kind": "TrainJob", "metadata": {"name": "j", "annotations": annotations or {}},
+        "spec": {"runtimeRef": {"name": "jax-distributed"}, "trainer": trainer, **spec},
+    }  # fmt: skip
+    decoded = JOB.decode(body)
+    assert not decoded.causes and not decoded.unknown, decoded
+    return decoded.object
+
+
+LEAST, MOST = names.MIN_NODES, names.MAX_NODES
+
+
+@pytest.mark.parametrize(
+    ("nodes", "annotations", "causes"),
+    [
+        (2, {}, []),
+        (2, {LEAST: "1", MOST: "3"}, []),
+        (2, {LEAST: "one"}, [f"metadata.annotations[{LEAST}]"]),
+        (2, {LEAST: "0"}, [f"metadata.annotations[{LEAST}]"]),
+        (2, {LEAST: "-1"}, [f"metadata.annotations[{LEAST}]"]),
+        (None, {LEAST: "3", MOST: "1"}, [f"metadata.annotations[{LEAST}]"]),
+        (1, {LEAST: "2"}, ["spec.trainer.numNodes"]),
+        (4, {MOST: "3"}, ["spec.trainer.numNodes"]),
+        (2, {names.MAX_FAILURES: "x"}, [f"metadata.annotations[{names.MAX_FAILURES}]"]),
+    ],
+)
+def test_sizes(nodes: int | None, annotations: dict[str, str], causes: list[str]) -> None:
+    assert [c.field for c in JOB.check(_job(nodes, annotations), None)] == causes
+
+
+def test_defaults_and_what_cannot_change() -> None:
+    job = _job()
+    assert job["spec"]["runtimeRef"] == {
+        "name": "jax-distributed",
+        "apiGroup": GROUP,
+        "kind": "ClusterTrainingRuntime",
+    }
+    assert (
+        job["spec"]["managedBy"] == "trainer.kubeflow.org/trainjob-controller"
+        and job["spec"]["suspend"] is False
+    )
+    other = _job(runtimeRef={"name": "other"}, managedBy="kueue.x-k8s.io/multikueue")
+    assert [c.field for c in JOB.check(other, job)] == ["spec.runtimeRef", "spec.managedBy"]
+    assert JOB.check(_job(3), job) == []
+
+
+def test_columns() -> None:
+    job = _job()
+    cells = {c.name: c for c in JOB.columns}
+    assert cells["State"].cell(job, 0) == "Pending" and cells["Nodes"].cell(job, 0) == "0/2"
+    job["status"] = {
+        "jobsStatus": [{"name": "node", "ready": 2, "active": 2}],
+        "trainerStatus": {"metrics": [{"name": "step", "value": "7"}]},
+    }
+    assert cells["State"].cell(job, 0) == "Running" and cells["Nodes"].cell(job, 0) == "2/2"
+    assert cells["Step"].cell(job, 0) == "7"
+    job["metadata"]["annotations"] = {names.PROGRESS: '{"step": 8, "steps": 20}'}
+    assert cells["Step"].cell(job, 0) == "8/20"
+    job["status"]["conditions"] = [{"type": "Complete", "status": "True"}]
+    assert cells["State"].cell(job, 0) == "Complete"
+
+
+def _runtime(pod: dict[str, Any], **policy: Any) -> list[str]:
+    replicated = {"name": "node", "template": {"spec": {"template": {"spec": pod}}}}
+    body = {
+        "apiVersion": f"{GROUP}/v1alpha1", "kind": "ClusterTrainingRuntime", "metadata": {"name": "r"},
+        "spec": {"mlPolicy": {"numNodes": 1, **policy}, "template": {"spec": {"replicatedJobs": [replicated]}}},
+    }  # fmt: skip
+    decoded = RUNTIME.decode(body)
+    assert not decoded.causes and not decoded.unknown, decoded
+    RUNTIME.default(decoded.object)
+    return [c.field for c in RUNTIME.check(decoded.object, None)]
+
+
+def test_runtimes() -> None:
+    assert _runtime({"containers": [{"name": "node"}]}, jax={}) == []
+    assert _runtime({"containers": [{"name": "node"}]}, jax={}, torch={}) == ["spec.mlPolicy"]
+    bad = _runtime({"containers": [{"name": "Bad"}]})
+    assert bad == [
+        "spec.template.spec.replicatedJobs[0].template.spec.template.spec.containers[0].name"
+    ]
