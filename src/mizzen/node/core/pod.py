@@ -145,12 +145,17 @@ def phase_of(state: PodState) -> str:
     """Pending, Running, Succeeded or Failed."""
     main = [c for c in state.containers if not c.init]
     if state.has_live:
-        return "Running" if any(c.is_live or c.ended for c in main) else "Pending"
+        begun = any(c.phase == "running" or c.ended or c.last for c in main)
+        return "Running" if begun else "Pending"
     if state.verdict is not None:
         return "Failed"
     if is_terminating(state.pod) and any(c.ended is not None for c in state.containers):
         done = all(c.succeeded for c in main)
         return "Succeeded" if done else "Failed"
+    if any(
+        c.init and c.ended and c.ended.code and not _may_restart(state, c) for c in state.containers
+    ):
+        return "Failed"
     if any(_may_restart(state, c) or c.phase == "waiting" for c in state.containers):
         started = any(c.ended or c.last for c in main)
         return "Running" if started else "Pending"

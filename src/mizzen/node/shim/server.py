@@ -137,7 +137,7 @@ class Server:
         elif op == "shutdown":
             self._stopping = True
             for process in self._processes.values():
-                _kill_group(process.child.pid, signal.SIGKILL)
+                self._signal({"key": process.key, "signal": signal.SIGKILL})
 
     def _send(self, message: Message) -> None:
         if self._agent is not None:
@@ -221,9 +221,8 @@ class Server:
         number = int(request["signal"])
         if number == signal.SIGKILL:
             _kill_group(process.child.pid, number)
-        else:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.child.pid, number)
+        with contextlib.suppress(ProcessLookupError):  # just forked, it leads no group yet
+            os.kill(process.child.pid, number)
 
     def _reap(self, fd: int) -> None:
         with contextlib.suppress(BlockingIOError):

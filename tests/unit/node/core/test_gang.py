@@ -1,0 +1,129 @@
+"""The gang machine: formations out, deaths in."""
+
+from __future__ import annotations
+
+from mizzen.base.segment import FLAG_STOP, RankState
+from mizzen.node.core import gang as core
+from mizzen.node.core.gang import Gang, Kill, Member, RankView, Ready, Restart, SetControl
+
+S = 1_000_000_000
+
+
+def gang_of(size: int) -> Gang:
+    """`size` ranks that were spawned at 0 and run together as generation 1."""
+    gang = Gang()
+    gang.members = {r: Member(r, f"u{r}") for r in range(size)}
+    for rank in range(size):
+        assert core.spawned(gang, f"u{rank}", 0) == (1, [])
+    awaiting = {r: RankView(RankState.AWAITING) for r in range(size)}
+    assert core.looked(gang, awaiting, 1) == [Ready(f"u{r}") for r in range(size)]
+    assert core.told(gang, (1, size), 2) == [SetControl(1, size, 0)]
+    core.looked(gang, joined(size, 1, 5), 3)
+    return gang
+
+
+def joined(size: int, generation: int, steps: int) -> dict[int, RankView]:
+    return {r: RankView(RankState.JOINED, generation, steps, 100) for r in range(size)}
+
+
+def test_a_death_kills_those_that_hang_and_all_restart_together() -> None:
+    gang = gang_of(3)
+    commands = core.exited(gang, "u1", 137, "boom", 10)
+    assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0", "u2"]
+    assert core.exited(gang, "u0", 137, "", 11) == []
+    commands = core.exited(gang, "u2", 137, "", 12)
+    assert commands == [Restart(f"u{r}", 2, 10) for r in range(3)]
+
+
+def test_a_rank_that_only_waits_is_left_alone() -> None:
+    gang = gang_of(2)
+    gang.members[2] = Member(2, "u2")
+    assert core.spawned(gang, "u2", 5) == (2, [])
+    core.looked(gang, {2: RankView(RankState.AWAITING)}, 6)
+    commands = core.exited(gang, "u0", 137, "boom", 10)
+    assert [c.uid for c in commands if isinstance(c, Kill)] == ["u1"]
+    assert core.exited(gang, "u1", 137, "", 11) == [Restart("u0", 2, 10), Restart("u1", 2, 10)]
+
+
+def test_a_starting_rank_that_dies_takes_nobody_along() -> None:
+    gang = gang_of(2)
+    gang.members[2] = Member(2, "u2")
+    core.spawned(gang, "u2", 5)
+    core.looked(gang, {2: RankView(RankState.STARTING)}, 6)
+    assert core.exited(gang, "u2", 1, "raised", 10) == [Restart("u2", 2, 10)]
+
+
+def test_who_left_is_killed_at_once_and_nobody_mourns() -> None:
+    gang = gang_of(3)
+    gang.members[2].is_terminating = True
+    assert core.told(gang, (2, 2), 10) == [SetControl(2, 2, 0)]
+    views = joined(2, 2, 6) | {2: RankView(RankState.LEFT, 1, 6, 100)}
+    assert [c.uid for c in core.looked(gang, views, 11) if isinstance(c, Kill)] == ["u2"]
+    assert core.exited(gang, "u2", 137, "", 12) == []
+
+
+def test_a_deleted_rank_that_never_joined_is_killed() -> None:
+    gang = gang_of(2)
+    gang.members[2] = Member(2, "u2")
+    core.spawned(gang, "u2", 5)
+    gang.members[2].is_terminating = True
+    assert [c.uid for c in core.told(gang, (1, 2), 6) if isinstance(c, Kill)] == ["u2"]
+    assert core.exited(gang, "u2", 137, "", 7) == []
+
+
+def test_all_deleted_means_stop_and_a_new_one_means_go() -> None:
+    gang = gang_of(2)
+    for member in gang.members.values():
+        member.is_terminating = True
+    assert core.told(gang, (1, 2), 10) == [SetControl(1, 2, FLAG_STOP)]
+    gang.members[0] = Member(0, "new")
+    assert core.spawned(gang, "new", 20)[1] == [SetControl(1, 2, 0)]
+
+
+def test_gives_up_after_failures_without_a_step_between() -> None:
+    gang = gang_of(1)
+    at = 10 * S
+    for attempt in range(2):
+        commands = core.exited(gang, "u0", 1, "bad luck", at)
+        assert commands == [Restart("u0", 2, at + (0, 1)[attempt] * S)]
+        core.spawned(gang, "u0", at)
+        at += S
+    (failed,) = core.exited(gang, "u0", 1, "bad luck", at)
+    assert (
+        isinstance(failed, core.Fail)
+        and "3 times" in failed.message
+        and "bad luck" in failed.message
+    )
+
+
+def test_a_step_between_clears_the_count() -> None:
+    gang = gang_of(1)
+    for steps in range(6, 16):
+        core.looked(gang, joined(1, 1, steps), steps * S)
+        commands = core.exited(gang, "u0", 1, "unlucky", steps * S)
+        assert isinstance(commands[0], Restart) and commands[0].not_before == steps * S
+        core.spawned(gang, "u0", steps * S)
+
+
+def test_a_gang_without_progress_is_restarted_and_says_so() -> None:
+    gang = gang_of(2)
+    gang.deadline_ns = 5 * S
+    assert core.looked(gang, joined(2, 1, 5), 4 * S) == []
+    commands = core.looked(gang, joined(2, 1, 5), 6 * S)
+    assert isinstance(commands[0], core.Hung) and "no step within 5 s" in commands[0].message
+    assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0", "u1"]
+
+
+def test_success_of_all_asks_for_nothing() -> None:
+    gang = gang_of(2)
+    core.looked(gang, {r: RankView(RankState.FINISHED, 1, 100, 100) for r in range(2)}, 9)
+    assert core.exited(gang, "u0", 0, "", 10) == []
+    assert core.exited(gang, "u1", 0, "", 11) == []
+    assert all(m.is_finished for m in gang.members.values())
+
+
+def test_looks_closely_only_while_something_is_awaited() -> None:
+    gang = gang_of(2)
+    assert not core.is_watched_closely(gang, 10)
+    core.told(gang, (2, 1), 11)
+    assert core.is_watched_closely(gang, 12)

@@ -1,0 +1,214 @@
+"""The pod machine, called with values: what it asks for at each turn of a pod's life."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mizzen.node.core.pod import PodState, new_pod, phase_of, step
+from mizzen.node.core.status import patch_of, status_of
+from mizzen.node.core.words import (
+    Exited,
+    GangRestart,
+    KillNow,
+    Observed,
+    Prepare,
+    Prepared,
+    PreStopDone,
+    ProbeDone,
+    Remove,
+    RunPreStop,
+    RunProbe,
+    Signal,
+    Spawn,
+    Started,
+    Tick,
+    Vanished,
+    WakeAt,
+)  # fmt: skip
+
+S = 1_000_000_000
+T0 = 1_700_000_000 * S
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p", "namespace": "default", "uid": "u", "resourceVersion": "1"},
+        "spec": {"containers": [{"name": "main", "image": "mizzen.dev/python"}], **spec},
+    }
+
+
+def running(**spec: Any) -> PodState:
+    state = new_pod(pod(**spec), "127.99.0.2", T0)
+    assert step(state, Tick(T0)) == [Prepare()]
+    assert step(state, Prepared(T0)) == [Spawn("main", 0)]
+    step(state, Started("main", 0, 42, T0))
+    return state
+
+
+def ended(state: PodState, code: int, at: int, number: int = 0) -> list[Any]:
+    return step(state, Exited("main", number, code, 0, T0, at))
+
+
+def test_a_pod_runs_and_succeeds() -> None:
+    state = running(restartPolicy="Never")
+    assert phase_of(state) == "Running"
+    ended(state, 0, T0 + S)
+    assert phase_of(state) == "Succeeded"
+
+
+def test_never_means_failed_at_the_first_error_with_its_last_words() -> None:
+    state = running(restartPolicy="Never")
+    step(state, Exited("main", 0, 3, 0, T0, T0 + S, message="the last words"))
+    status = status_of(state, "127.0.0.1", T0 + S)
+    assert status["phase"] == "Failed"
+    terminated = status["containerStatuses"][0]["state"]["terminated"]
+    assert (terminated["exitCode"], terminated["message"]) == (3, "the last words")
+
+
+def test_restarts_wait_twice_as_long_each_time() -> None:
+    state = running(restartPolicy="OnFailure")
+    pauses: list[int] = []
+    at = T0
+    for number in range(4):
+        wake = [
+            c
+            for c in step(state, Exited("main", number, 1, 0, at, at + S))
+            if isinstance(c, WakeAt)
+        ]
+        pauses.append(wake[0].at - at - S)
+        at = wake[0].at
+        assert step(state, Tick(at)) == [Prepare()]
+        assert step(state, Prepared(at)) == [Spawn("main", number + 1)]
+        step(state, Started("main", number + 1, 42, at))
+    assert pauses == [S, 2 * S, 4 * S, 8 * S]
+    waiting = status_of(state, "127.0.0.1", at)["containerStatuses"][0]
+    assert waiting["restartCount"] == 4 and waiting["lastState"]["terminated"]["exitCode"] == 1
+
+
+def test_init_containers_run_first_and_one_by_one() -> None:
+    init = [
+        {"name": "a", "image": "mizzen.dev/python"},
+        {"name": "b", "image": "mizzen.dev/python"},
+    ]
+    state = new_pod(pod(initContainers=init, restartPolicy="Never"), "127.99.0.2", T0)
+    step(state, Tick(T0))
+    assert step(state, Prepared(T0)) == [Spawn("a", 0)]
+    assert step(state, Exited("a", 0, 0, 0, T0, T0)) == [Spawn("b", 0)]
+    assert step(state, Exited("b", 0, 0, 0, T0, T0)) == [Spawn("main", 0)]
+
+
+def test_a_failed_init_container_fails_the_pod_that_never_restarts() -> None:
+    init = [{"name": "a", "image": "mizzen.dev/python"}]
+    state = new_pod(pod(initContainers=init, restartPolicy="Never"), "127.99.0.2", T0)
+    step(state, Tick(T0))
+    step(state, Prepared(T0))
+    step(state, Exited("a", 0, 1, 0, T0, T0))
+    assert phase_of(state) == "Failed"
+
+
+def test_what_cannot_be_prepared_waits_with_its_reason_and_is_tried_again() -> None:
+    state = new_pod(pod(), "127.99.0.2", T0)
+    step(state, Tick(T0))
+    commands = step(state, Prepared(T0, "ErrImageNeverPull", "no such image"))
+    wake = next(c for c in commands if isinstance(c, WakeAt))
+    waiting = status_of(state, "127.0.0.1", T0)["containerStatuses"][0]["state"]["waiting"]
+    assert waiting == {"reason": "ErrImageNeverPull", "message": "no such image"}
+    assert Prepare() in step(state, Tick(wake.at))
+
+
+def deleted(state: PodState, grace_s: int) -> dict[str, Any]:
+    changed = {**state.pod, "metadata": {**state.pod["metadata"]}}
+    changed["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
+    changed["metadata"]["deletionGracePeriodSeconds"] = grace_s
+    return changed
+
+
+def test_deletion_asks_then_kills_then_removes() -> None:
+    state = running()
+    commands = step(state, Observed(deleted(state, 5), T0))
+    assert commands == [Signal("main", 0, 15), WakeAt(T0 + 5 * S)]
+    assert step(state, Tick(T0 + 5 * S)) == [Signal("main", 0, 9)]
+    assert step(state, Exited("main", 0, 137, 9, T0, T0 + 5 * S)) == [Remove()]
+    assert step(state, Tick(T0 + 6 * S)) == []
+
+
+def test_pre_stop_comes_before_sigterm() -> None:
+    hook = {"preStop": {"exec": {"command": ["true"]}}}
+    state = running(containers=[{"name": "main", "image": "mizzen.dev/python", "lifecycle": hook}])
+    assert RunPreStop("main", 0) in step(state, Observed(deleted(state, 5), T0))
+    assert Signal("main", 0, 15) in step(state, PreStopDone("main", 0, T0 + S))
+
+
+def test_a_pod_that_vanished_is_killed_at_once() -> None:
+    state = running()
+    assert step(state, Vanished(T0)) == [Signal("main", 0, 9)]
+    assert step(state, Exited("main", 0, 137, 9, T0, T0)) == [Remove()]
+
+
+def test_readiness_is_probed_quickly_until_it_is_seen() -> None:
+    probe = {"httpGet": {"port": 80}, "periodSeconds": 10}
+    state = new_pod(
+        pod(containers=[{"name": "main", "image": "mizzen.dev/python", "readinessProbe": probe}]),
+        "127.99.0.2",
+        T0,
+    )
+    step(state, Tick(T0))
+    step(state, Prepared(T0))
+    assert step(state, Started("main", 0, 42, T0)) == [RunProbe("main", 0, "readiness")]
+    wake = step(state, ProbeDone("main", 0, "readiness", False, "refused", T0))
+    assert wake == [WakeAt(T0 + S // 10)]
+    step(state, Tick(T0 + S // 10))
+    after = step(state, ProbeDone("main", 0, "readiness", True, "", T0 + S // 10))
+    assert after == [WakeAt(T0 + S // 10 + 10 * S)]
+    conditions = {c["type"]: c["status"] for c in status_of(state, "127.0.0.1", T0)["conditions"]}
+    assert conditions["Ready"] == "True"
+
+
+def test_a_liveness_probe_that_keeps_failing_restarts_the_container() -> None:
+    probe = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 2}
+    state = running(
+        containers=[{"name": "main", "image": "mizzen.dev/python", "livenessProbe": probe}]
+    )
+    step(state, ProbeDone("main", 0, "liveness", False, "no", T0))
+    commands = step(state, ProbeDone("main", 0, "liveness", False, "no", T0 + S))
+    assert Signal("main", 0, 15) in commands
+    step(state, Exited("main", 0, 143, 15, T0, T0 + 2 * S))
+    assert phase_of(state) == "Running"
+
+
+def member() -> PodState:
+    made = pod(restartPolicy="OnFailure")
+    owner = {"kind": "TrainJob", "name": "j", "uid": "o", "controller": True}
+    made["metadata"]["ownerReferences"] = [owner]
+    state = new_pod(made, "127.99.0.2", T0)
+    step(state, Tick(T0))
+    step(state, Prepared(T0))
+    step(state, Started("main", 0, 42, T0))
+    return state
+
+
+def test_a_gang_member_restarts_on_the_gangs_word_alone() -> None:
+    state = member()
+    assert ended(state, 137, T0 + S) == []
+    assert phase_of(state) == "Running"
+    assert step(state, GangRestart(T0 + S, T0 + S, 2)) == [Prepare()]
+    assert step(state, Prepared(T0 + S)) == [Spawn("main", 1)]
+    patch = patch_of(state, "127.0.0.1", T0 + S)
+    assert patch is not None
+    assert patch.patch["metadata"]["annotations"] == {"mizzen.dev/awaits-generation": "2"}
+
+
+def test_a_gang_member_gets_no_sigterm_but_its_grace() -> None:
+    state = member()
+    assert step(state, Observed(deleted(state, 5), T0)) == [WakeAt(T0 + 5 * S)]
+    assert step(state, KillNow(T0 + S, "left"))[0] == Signal("main", 0, 9)
+
+
+def test_a_status_that_agrees_is_not_written() -> None:
+    state = running()
+    patch = patch_of(state, "127.0.0.1", T0)
+    assert patch is not None
+    state.pod["status"] = patch.patch["status"]
+    assert patch_of(state, "127.0.0.1", T0 + S) is None

@@ -1,0 +1,127 @@
+"""A device's log: gapless whatever happens, and never further than is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mizzen.base.ledger import DeviceId, Owner, check, totals
+from mizzen.base.ring import Interval as RingInterval
+from mizzen.base.segment import Line
+from mizzen.node.core.usage import CpuSamples, DeviceLog, resumed
+
+DEVICE = DeviceId("n", "cpu.mizzen.dev", "core-0")
+OWNER = Owner("p", "u", "Pod/p", "default", "default/c")
+S = 1_000_000_000
+
+
+def lines(record: Any) -> list[tuple[str, int, int]]:
+    return [(i["line"], i["start"], i["end"]) for i in record["spec"]["intervals"]]
+
+
+def test_a_workers_life() -> None:
+    log = DeviceLog(DEVICE, 0, 0)
+    assert lines(log.take(OWNER, 100, 0)) == [("free", 0, 100)]
+    log.spawned(110, is_reporter=True)
+    log.advance(500)
+    assert lines(log.flush(0)) == [("starting", 100, 110)]
+    log.heard(
+        [RingInterval(120, 200, 30, Line.STARTING), RingInterval(200, 260, 50, Line.USEFUL_STEP, 7)]
+    )
+    log.advance(900)
+    assert lines(log.flush(80)) == [("starting", 110, 200), ("usefulStep", 200, 260)]
+    log.killed(300)
+    log.exited(310, is_clean=False, again=True)
+    log.spawned(320, is_reporter=True)
+    log.heard([RingInterval(330, 400, 1, Line.STARTING)])
+    log.killed(410)
+    log.exited(412, is_clean=True, again=False)
+    record = log.take(None, 450, 90)
+    assert lines(record) == [
+        ("unknown", 260, 300),
+        ("stopping", 300, 310),
+        ("starting", 310, 400),
+        ("stopping", 400, 450),
+    ]
+    assert record is not None and record["spec"]["kernelCPU"] == 10
+
+
+def test_a_silent_process_is_running() -> None:
+    log = DeviceLog(DEVICE, 0, 0)
+    log.take(OWNER, 10, 0)
+    log.spawned(20, is_reporter=False)
+    log.advance(5 * S)
+    assert log.cursor == 20
+    log.advance(11 * S)
+    assert lines(log.flush(0)) == [("starting", 10, 20), ("running", 20, 11 * S)]
+    log.heard([RingInterval(10 * S, 12 * S, 100, Line.SERVING_BUSY)])
+    assert lines(log.flush(0)) == [("servingBusy", 11 * S, 12 * S)]
+
+
+def test_resumes_without_a_gap() -> None:
+    log = DeviceLog(DEVICE, 0, 0)
+    log.take(OWNER, 10, 0)
+    log.spawned(20, is_reporter=True)
+    log.heard([RingInterval(25, 50, 5, Line.USEFUL_STEP, 1)])
+    record = log.flush(5)
+    assert record is not None
+    again = resumed(DEVICE, record, 500)
+    again.heard(
+        [RingInterval(25, 50, 5, Line.USEFUL_STEP, 1), RingInterval(50, 90, 5, Line.USEFUL_STEP, 2)]
+    )
+    assert lines(again.flush(10)) == [("usefulStep", 50, 90)]
+
+
+MARKS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["take", "free", "spawn", "kill", "exit", "again", "hear", "advance", "flush"]
+        ),
+        st.integers(1, 20 * S),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(MARKS)
+def test_any_sequence_of_marks_sums_to_the_time(marks: list[tuple[str, int]]) -> None:
+    log = DeviceLog(DEVICE, 0, 0)
+    records: list[Any] = []
+    now = 0
+    for kind, pause in marks:
+        before, now = now, now + pause
+        match kind:
+            case "take":
+                records.append(log.take(OWNER, now, 0))
+            case "free":
+                records.append(log.take(None, now, 0))
+            case "spawn" if log.owner and not log.is_live:
+                log.spawned(now, is_reporter=bool(pause % 2))
+            case "kill":
+                log.killed(now)
+            case "exit" | "again" if log.is_live:
+                log.exited(now, bool(pause % 2), kind == "again")
+            case "hear" if log.is_live:
+                log.heard(
+                    [RingInterval(before + 1, now, pause // 3, Line.USEFUL_STEP, 1)]
+                    if now > before + 1
+                    else []
+                )
+            case "advance":
+                log.advance(now)
+            case _:
+                records.append(log.flush(0))
+    records.append(log.take(None, now + 1, 0))
+    records = [r for r in records if r is not None]
+    assert check(records) == []
+    assert totals(records).all == log.cursor
+
+
+def test_cpu_between_samples_is_straight() -> None:
+    samples = CpuSamples()
+    samples.add(0, 0)
+    samples.add(100, 50)
+    assert (samples.at(50), samples.at(100), samples.at(200)) == (25, 50, 50)

@@ -1,0 +1,205 @@
+"""The agent against a real API server: pods become processes and their status comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from mizzen.base.errors import NotFound
+from mizzen.base.objects import Obj
+from mizzen.base.resources import CONFIG_MAPS, LEASES, NODES, PODS, RESOURCE_SLICES, USAGE_RECORDS
+from mizzen.client.client import Client
+from mizzen.host.clock import RealClock
+from mizzen.node.processes import start_ticks
+from mizzen.node.run import NodeConfig, run
+from support.api import api_server
+
+DEADLINE_S = 10.0
+
+
+class World:
+    """One node, its agent, and the API it meets."""
+
+    def __init__(self, client: Client, folder: Path) -> None:
+        self.client = client
+        self.config = NodeConfig(
+            "testnode", folder / "node", folder / "shm", folder / "cp", folder / "out", 201, 1
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        ready = asyncio.Event()
+        work = run(self.client, self.config, RealClock(), ready.set)
+        self._task = asyncio.create_task(work)
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({self._task, waiting}, timeout=DEADLINE_S, return_when="FIRST_COMPLETED")
+        assert ready.is_set(), self._task
+
+    async def stop(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def pod(self, name: str, *argv: str, **spec: Any) -> None:
+        container = {"name": "main", "image": "mizzen.dev/python", "command": list(argv)}
+        container |= spec.pop("container", {})
+        full = {"nodeName": "testnode", "restartPolicy": "Never", "containers": [container], **spec}
+        await self.client.create(
+            PODS, {"metadata": {"name": name, "namespace": "default"}, "spec": full}
+        )
+
+    async def until(self, name: str, test: Callable[[Obj], object]) -> Obj:
+        last: Obj = {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE_S):
+                while True:
+                    last = await self.client.get(PODS, name, "default")
+                    if test(last):
+                        return last
+                    await asyncio.sleep(0.01)
+        raise AssertionError(f"not in time: {last.get('status')}")
+
+    async def until_gone(self, name: str) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            with contextlib.suppress(NotFound):
+                while True:
+                    await self.client.get(PODS, name, "default")
+                    await asyncio.sleep(0.01)
+
+    async def log(self, name: str) -> list[str]:
+        pod = await self.client.get(PODS, name, "default")
+        path = self.config.pods_dir / pod["metadata"]["uid"] / "main" / "0.log"
+        return [line.split(" ", 3)[3] for line in path.read_text().splitlines()]
+
+
+def phase(name: str) -> Callable[[Obj], bool]:
+    return lambda pod: (pod.get("status") or {}).get("phase") == name
+
+
+def state(pod: Obj) -> Obj:
+    return pod["status"]["containerStatuses"][0]["state"]
+
+
+def is_ready(pod: Obj) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with api_server(tmp_path / "home") as client:
+        made = World(client, tmp_path)
+        await made.start()
+        yield made
+        await made.stop()
+
+
+async def test_publishes_the_machine(world: World) -> None:
+    node = await world.client.get(NODES, "testnode")
+    assert node["status"]["capacity"]["cpu"] == str(len(os.sched_getaffinity(0)))
+    assert any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"])
+    slices, _ = await world.client.list(RESOURCE_SLICES)
+    drivers = {s["spec"]["driver"] for s in slices}
+    assert {"cpu.mizzen.dev", "simulated.mizzen.dev"} <= drivers
+    assert await world.client.get(LEASES, "testnode", "kube-node-lease")
+
+
+async def test_exit_code_log_and_last_words(world: World) -> None:
+    await world.pod(
+        "p", "python", "-c", "import os; print('ip', os.environ['POD_IP']); raise SystemExit(3)"
+    )
+    pod = await world.until("p", phase("Failed"))
+    ip = pod["status"]["podIP"]
+    assert ip.startswith("127.201.") and await world.log("p") == [f"ip {ip}"]
+    assert state(pod)["terminated"]["exitCode"] == 3
+    assert state(pod)["terminated"]["message"] == f"ip {ip}"
+
+
+async def test_environment_from_a_config_map_that_comes_later(world: World) -> None:
+    env = [{"name": "WORD", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "word"}}}]
+    await world.pod("p", "sh", "-c", "echo $WORD", container={"env": env})
+    await world.until("p", lambda p: "does not exist" in str(p.get("status")))
+    body = {"metadata": {"name": "cm", "namespace": "default"}, "data": {"word": "late"}}
+    await world.client.create(CONFIG_MAPS, body)
+    await world.until("p", phase("Succeeded"))
+    assert await world.log("p") == ["late"]
+
+
+async def test_unknown_images_and_mounts_say_what_exists(world: World) -> None:
+    await world.pod("image", "true", container={"image": "nginx"})
+    pod = await world.until("image", lambda p: "containerStatuses" in (p.get("status") or {}))
+    pod = await world.until(
+        "image", lambda p: "reason" in state(p)["waiting"] and "nginx" in str(state(p))
+    )
+    assert state(pod)["waiting"]["reason"] == "ErrImageNeverPull"
+    mounts = {"volumeMounts": [{"name": "v", "mountPath": "/data"}]}
+    await world.pod("mount", "true", container=mounts, volumes=[{"name": "v", "emptyDir": {}}])
+    await world.until("mount", lambda p: "MIZZEN_VOLUME_V" in str(p.get("status")))
+
+
+async def test_readiness_over_http(world: World) -> None:
+    probe = {"readinessProbe": {"httpGet": {"port": 8080}}}
+    program = "exec python -m http.server 8080 --bind $POD_IP"
+    await world.pod("web", "sh", "-c", program, container=probe)
+    await world.until("web", is_ready)
+
+
+async def test_deletion_ends_the_process_and_the_object(world: World) -> None:
+    await world.pod("p", "sleep", "60")
+    pod = await world.until("p", phase("Running"))
+    pid = int(pod["status"]["containerStatuses"][0]["containerID"].removeprefix("process://"))
+    await world.client.delete(PODS, "p", "default")
+    await world.until_gone("p")
+    assert not start_ticks(pid)
+
+
+async def test_a_dead_shim_takes_its_pods_along_and_they_come_back(world: World) -> None:
+    await world.pod("p", "sleep", "60", restartPolicy="Always")
+    pod = await world.until("p", phase("Running"))
+    pid = int(pod["status"]["containerStatuses"][0]["containerID"].removeprefix("process://"))
+    os.kill(parent_of(pid), signal.SIGKILL)
+    pod = await world.until(
+        "p",
+        lambda p: (
+            p["status"]["containerStatuses"][0]["restartCount"] == 1 and "running" in state(p)
+        ),
+    )
+    assert not start_ticks(pid)
+
+
+async def test_going_down_ends_processes_and_up_again_judges_them(world: World) -> None:
+    await world.pod("never", "sleep", "60")
+    await world.pod("always", "sleep", "60", restartPolicy="Always")
+    await world.until("never", phase("Running"))
+    pod = await world.until("always", phase("Running"))
+    ip = pod["status"]["podIP"]
+    pid = int(pod["status"]["containerStatuses"][0]["containerID"].removeprefix("process://"))
+    await world.stop()
+    assert not start_ticks(pid)
+    await world.start()
+    await world.until("never", phase("Failed"))
+    pod = await world.until(
+        "always", lambda p: "running" in state(p) and str(pid) not in str(p["status"])
+    )
+    assert pod["status"]["podIP"] == ip
+
+
+async def test_free_devices_are_accounted(world: World) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        async with contextlib.aclosing(world.client.watch(USAGE_RECORDS)) as events:
+            async for event in events:
+                if event.type == "ADDED":
+                    break
+    assert [i["line"] for i in event.object["spec"]["intervals"]] == ["free"]
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
