@@ -6,71 +6,19 @@ values costs tens of microseconds.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.kinds.combined import problems
+from mizzen.kinds.limits import limits_of
 from mizzen.kinds.quantities import canonical
+from mizzen.kinds.report import Path, Report, Unknown, quoted, render
 from mizzen.kinds.schema import Schema
 
-# (parent, segment): a str is a field, an int a list index, a 1-tuple a map key.
-Path = tuple["Path", "str | int | tuple[str]"] | None
 Decoder = Callable[[Any, Path, "Report"], Any]
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-_RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
-_NAMES = {
-    str: "string", bool: "boolean", int: "integer", float: "number", dict: "object",
-    list: "array", type(None): "null",
-}  # fmt: skip
-
-
-def render(path: Path) -> str:
-    """The path as users write it: `spec.containers[0].ports[1].containerPort`."""
-    parts: list[str] = []
-    while path is not None:
-        path, segment = path
-        if isinstance(segment, str):
-            parts.append(segment if path is None else f".{segment}")
-        else:
-            parts.append(f"[{segment[0] if isinstance(segment, tuple) else segment}]")
-    return "".join(reversed(parts))
-
-
-@dataclass(slots=True)
-class Report:
-    """What was wrong on the way: causes for a 422, and fields the schema does not know."""
-
-    causes: list[Cause] = field(default_factory=list[Cause])
-    unknown: list[Unknown] = field(default_factory=list["Unknown"])
-
-    def add(self, path: Path, message: str, reason: str = "FieldValueInvalid") -> None:
-        self.causes.append(Cause(render(path), message, reason))
-
-    def wrong(self, path: Path, value: Any, problem: str) -> None:
-        self.add(path, f"Invalid value: {quoted(value)}: {problem}")
-
-    def wrong_type(self, path: Path, value: Any, wanted: str) -> None:
-        got = _NAMES.get(cast("type[Any]", type(value)), "value")
-        self.add(
-            path, f"Invalid value: {quoted(value)}: must be of type {wanted}, not {got}",
-            "FieldValueTypeInvalid",
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A field that the schema lacks, and the names it has at that place."""
-
-    path: str
-    name: str
-    known: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -94,22 +42,6 @@ def decode(schema: Schema, value: Obj) -> Decoded:
         report.add(None, "the object is nested too deeply")
         result = value
     return Decoded(result, report.causes, report.unknown)
-
-
-def quoted(value: Any) -> str:
-    """A value as it appears in messages; long ones are cut."""
-    if isinstance(value, str):
-        text = value if len(value) <= 80 else value[:77] + "..."
-        return f'"{text}"'
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None:
-        return "null"
-    if isinstance(value, dict):
-        return "{...}" if value else "{}"
-    if isinstance(value, list):
-        return "[...]" if value else "[]"
-    return str(value)
 
 
 def decoder_of(schema: Schema) -> Decoder:
@@ -280,7 +212,7 @@ def _check_unique(items: list[Any], keys: tuple[str, ...], path: Path, report: R
 
 
 def _scalar(schema: Schema) -> Decoder:
-    limits = _limits(schema)
+    limits = limits_of(schema)
     if schema.format == "quantity":
         return _quantity
     kind = schema.type
@@ -317,106 +249,3 @@ def _quantity(value: Any, path: Path, report: Report) -> Any:
             'quantities are a number with an optional unit, such as "500m", "2" or "1.5Gi"',
         )  # fmt: skip
         return value
-
-
-def _limits(schema: Schema) -> Decoder | None:
-    """The check of a scalar's value, None when every value of the type is fine."""
-    checks: list[Decoder] = []
-    if schema.enum:
-        checks.append(_one_of(schema.enum))
-    if schema.type in ("integer", "number", "int-or-string"):
-        low, high = _RANGES.get(schema.format, (None, None))
-        low = schema.minimum if schema.minimum is not None else low
-        high = schema.maximum if schema.maximum is not None else high
-        if low is not None or high is not None:
-            checks.append(_between(low, high, schema.exclusive_minimum, schema.exclusive_maximum))
-        if schema.multiple_of:
-            checks.append(_multiple(schema.multiple_of))
-    if schema.min_length is not None or schema.max_length is not None:
-        checks.append(_length(schema.min_length or 0, schema.max_length))
-    if schema.pattern:
-        checks.append(_matches(schema.pattern))
-    if schema.format in ("date-time", "micro-time"):
-        checks.append(_is_time)
-    if schema.format == "byte":
-        checks.append(_is_base64)
-    if not checks:
-        return None
-    if len(checks) == 1:
-        return checks[0]
-
-    def every(value: Any, path: Path, report: Report) -> None:
-        for check in checks:
-            check(value, path, report)
-
-    return every
-
-
-def _one_of(allowed: tuple[Any, ...]) -> Decoder:
-    def check(value: Any, path: Path, report: Report) -> None:
-        if value not in allowed:
-            listed = ", ".join(quoted(a) for a in allowed)
-            report.add(
-                path, f"Unsupported value: {quoted(value)}: supported values: {listed}",
-                "FieldValueNotSupported",
-            )  # fmt: skip
-
-    return check
-
-
-def _between(
-    low: float | None, high: float | None, above: bool = False, below: bool = False
-) -> Decoder:
-    def check(value: Any, path: Path, report: Report) -> None:
-        if isinstance(value, str):
-            return
-        if low is not None and (value < low or (above and value == low)):
-            words = "greater than" if above else "greater than or equal to"
-            report.wrong(path, value, f"must be {words} {low}")
-        elif high is not None and (value > high or (below and value == high)):
-            words = "less than" if below else "less than or equal to"
-            report.wrong(path, value, f"must be {words} {high}")
-
-    return check
-
-
-def _multiple(unit: float) -> Decoder:
-    def check(value: Any, path: Path, report: Report) -> None:
-        if not isinstance(value, str) and value % unit:
-            report.wrong(path, value, f"must be a multiple of {unit}")
-
-    return check
-
-
-def _length(least: int, most: int | None) -> Decoder:
-    def check(value: Any, path: Path, report: Report) -> None:
-        if not isinstance(value, str):
-            return
-        if len(value) < least:
-            report.wrong(path, value, f"must have at least {least} characters")
-        elif most is not None and len(value) > most:
-            report.add(path, f"Too long: may not be more than {most} bytes", "FieldValueTooLong")
-
-    return check
-
-
-def _matches(pattern: str) -> Decoder:
-    compiled = re.compile(pattern)
-
-    def check(value: Any, path: Path, report: Report) -> None:
-        if isinstance(value, str) and compiled.search(value) is None:
-            report.wrong(path, value, f"must match '{pattern}'")
-
-    return check
-
-
-def _is_time(value: Any, path: Path, report: Report) -> None:
-    if _TIME.fullmatch(value) is None:
-        report.wrong(path, value, 'must be a time such as "2026-01-31T12:00:00Z"')
-
-
-def _is_base64(value: Any, path: Path, report: Report) -> None:
-    try:
-        base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        report.wrong(path, value, "must be base64; put plain text into stringData where there is")

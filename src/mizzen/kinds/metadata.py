@@ -9,7 +9,6 @@ from typing import Any
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
-from mizzen.kinds.decoding import quoted
 from mizzen.kinds.names import (
     NameRule,
     check_annotations,
@@ -19,6 +18,7 @@ from mizzen.kinds.names import (
     qualified_name,
 )
 from mizzen.kinds.reading import entries, get
+from mizzen.kinds.report import quoted
 
 IMMUTABLE = "field is immutable"
 _FROZEN = ("name", "namespace", "uid", "creationTimestamp")

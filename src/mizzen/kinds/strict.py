@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from mizzen.base.errors import BadRequest
-from mizzen.kinds.decoding import Unknown
+from mizzen.kinds.report import Unknown
 
 _STRING_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from mizzen.kinds.decoding import decode, render
+from mizzen.kinds.decoding import decode
 from mizzen.kinds.registry import builtin_kinds
+from mizzen.kinds.report import render
 from mizzen.kinds.schema import (
     ANY,
     BOOL,

@@ -1,0 +1,120 @@
+"""What the value of a scalar must satisfy beyond its type: ranges, lengths, patterns, formats."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import Any
+
+from mizzen.kinds.report import Path, Report, quoted
+from mizzen.kinds.schema import Schema
+
+Check = Callable[[Any, Path, Report], None]
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+
+
+def limits_of(schema: Schema) -> Check | None:
+    """The check of a scalar's value, None when every value of the type is fine."""
+    checks: list[Check] = []
+    if schema.enum:
+        checks.append(_one_of(schema.enum))
+    if schema.type in ("integer", "number", "int-or-string"):
+        low, high = _RANGES.get(schema.format, (None, None))
+        low = schema.minimum if schema.minimum is not None else low
+        high = schema.maximum if schema.maximum is not None else high
+        if low is not None or high is not None:
+            checks.append(_between(low, high, schema.exclusive_minimum, schema.exclusive_maximum))
+        if schema.multiple_of:
+            checks.append(_multiple(schema.multiple_of))
+    if schema.min_length is not None or schema.max_length is not None:
+        checks.append(_length(schema.min_length or 0, schema.max_length))
+    if schema.pattern:
+        checks.append(_matches(schema.pattern))
+    if schema.format in ("date-time", "micro-time"):
+        checks.append(_is_time)
+    if schema.format == "byte":
+        checks.append(_is_base64)
+    if not checks:
+        return None
+    if len(checks) == 1:
+        return checks[0]
+
+    def every(value: Any, path: Path, report: Report) -> None:
+        for check in checks:
+            check(value, path, report)
+
+    return every
+
+
+def _one_of(allowed: tuple[Any, ...]) -> Check:
+    def check(value: Any, path: Path, report: Report) -> None:
+        if value not in allowed:
+            listed = ", ".join(quoted(a) for a in allowed)
+            report.add(
+                path, f"Unsupported value: {quoted(value)}: supported values: {listed}",
+                "FieldValueNotSupported",
+            )  # fmt: skip
+
+    return check
+
+
+def _between(
+    low: float | None, high: float | None, above: bool = False, below: bool = False
+) -> Check:
+    def check(value: Any, path: Path, report: Report) -> None:
+        if isinstance(value, str):
+            return
+        if low is not None and (value < low or (above and value == low)):
+            words = "greater than" if above else "greater than or equal to"
+            report.wrong(path, value, f"must be {words} {low}")
+        elif high is not None and (value > high or (below and value == high)):
+            words = "less than" if below else "less than or equal to"
+            report.wrong(path, value, f"must be {words} {high}")
+
+    return check
+
+
+def _multiple(unit: float) -> Check:
+    def check(value: Any, path: Path, report: Report) -> None:
+        if not isinstance(value, str) and value % unit:
+            report.wrong(path, value, f"must be a multiple of {unit}")
+
+    return check
+
+
+def _length(least: int, most: int | None) -> Check:
+    def check(value: Any, path: Path, report: Report) -> None:
+        if not isinstance(value, str):
+            return
+        if len(value) < least:
+            report.wrong(path, value, f"must have at least {least} characters")
+        elif most is not None and len(value) > most:
+            report.add(path, f"Too long: may not be more than {most} bytes", "FieldValueTooLong")
+
+    return check
+
+
+def _matches(pattern: str) -> Check:
+    compiled = re.compile(pattern)
+
+    def check(value: Any, path: Path, report: Report) -> None:
+        if isinstance(value, str) and compiled.search(value) is None:
+            report.wrong(path, value, f"must match '{pattern}'")
+
+    return check
+
+
+def _is_time(value: Any, path: Path, report: Report) -> None:
+    if _TIME.fullmatch(value) is None:
+        report.wrong(path, value, 'must be a time such as "2026-01-31T12:00:00Z"')
+
+
+def _is_base64(value: Any, path: Path, report: Report) -> None:
+    try:
+        base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        report.wrong(path, value, "must be base64; put plain text into stringData where there is")

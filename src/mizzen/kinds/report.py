@@ -1,0 +1,74 @@
+"""What is wrong with an object, and where: paths are rendered only when they are needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from mizzen.base.errors import Cause
+
+# (parent, segment): a str is a field, an int a list index, a 1-tuple a map key.
+Path = tuple["Path", "str | int | tuple[str]"] | None
+
+_NAMES = {
+    str: "string", bool: "boolean", int: "integer", float: "number", dict: "object",
+    list: "array", type(None): "null",
+}  # fmt: skip
+
+
+def render(path: Path) -> str:
+    """The path as users write it: `spec.containers[0].ports[1].containerPort`."""
+    parts: list[str] = []
+    while path is not None:
+        path, segment = path
+        if isinstance(segment, str):
+            parts.append(segment if path is None else f".{segment}")
+        else:
+            parts.append(f"[{segment[0] if isinstance(segment, tuple) else segment}]")
+    return "".join(reversed(parts))
+
+
+@dataclass(slots=True)
+class Report:
+    """What was wrong on the way: causes for a 422, and fields the schema does not know."""
+
+    causes: list[Cause] = field(default_factory=list[Cause])
+    unknown: list[Unknown] = field(default_factory=list["Unknown"])
+
+    def add(self, path: Path, message: str, reason: str = "FieldValueInvalid") -> None:
+        self.causes.append(Cause(render(path), message, reason))
+
+    def wrong(self, path: Path, value: Any, problem: str) -> None:
+        self.add(path, f"Invalid value: {quoted(value)}: {problem}")
+
+    def wrong_type(self, path: Path, value: Any, wanted: str) -> None:
+        got = _NAMES.get(cast("type[Any]", type(value)), "value")
+        self.add(
+            path, f"Invalid value: {quoted(value)}: must be of type {wanted}, not {got}",
+            "FieldValueTypeInvalid",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A field that the schema lacks, and the names it has at that place."""
+
+    path: str
+    name: str
+    known: tuple[str, ...]
+
+
+def quoted(value: Any) -> str:
+    """A value as it appears in messages; long ones are cut."""
+    if isinstance(value, str):
+        text = value if len(value) <= 80 else value[:77] + "..."
+        return f'"{text}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, dict):
+        return "{...}" if value else "{}"
+    if isinstance(value, list):
+        return "[...]" if value else "[]"
+    return str(value)
