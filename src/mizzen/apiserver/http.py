@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from mizzen.apiserver.core import protobuf
 from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
 from mizzen.base.objects import Obj
 
@@ -35,8 +36,10 @@ class Request:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def json(self) -> Any:
-        """The body as JSON. Errors: UnsupportedMediaType, BadRequest."""
+        """The body as a JSON value. Errors: UnsupportedMediaType, BadRequest."""
         kind = self.content_type
+        if kind == protobuf.MEDIA_TYPE:
+            return protobuf.decode(self.body)
         if kind not in ("", JSON) and not kind.endswith("+json"):
             raise UnsupportedMediaType(
                 f"the body of the request was in an unknown format ({kind}); send application/json"

@@ -187,12 +187,13 @@ def check_preconditions(served: Served, obj: Obj, uid: str, resource_version: st
             name,
             f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}",
         )
-    if resource_version and resource_version != metadata["resourceVersion"]:
+    revision = metadata.get("resourceVersion")
+    if resource_version and resource_version != revision:
         raise refusals.conflict(
             served.resource,
             name,
             f"Precondition failed: ResourceVersion in precondition: {resource_version}, "
-            f"ResourceVersion in object meta: {metadata['resourceVersion']}",
+            f"ResourceVersion in object meta: {revision}",
         )
 
 
@@ -209,7 +210,7 @@ def _replace(
     kind, resource = served.kind, served.resource
     name = old["metadata"]["name"]
     wanted = obj["metadata"].get("resourceVersion")
-    if wanted and wanted != old["metadata"]["resourceVersion"]:
+    if wanted and wanted != old["metadata"].get("resourceVersion"):
         raise refusals.conflict(resource, name)
     uid = obj["metadata"].get("uid")
     if uid and uid != old["metadata"]["uid"]:

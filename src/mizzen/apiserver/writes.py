@@ -9,7 +9,7 @@ import orjson
 
 from mizzen.apiserver import operations, scale
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import patching, routing
+from mizzen.apiserver.core import patching, protobuf, routing
 from mizzen.apiserver.core.bodies import as_object, grace_seconds, part, text
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
@@ -134,7 +134,7 @@ def strictness(request: Request) -> Strictness:
     level = request.params.get("fieldValidation") or "Warn"
     if level not in _LEVELS:
         raise BadRequest(f"fieldValidation={level} is unknown: use one of {', '.join(_LEVELS)}")
-    if level == "Ignore":
+    if level == "Ignore" or request.content_type == protobuf.MEDIA_TYPE:
         return Strictness(level)
     return Strictness(level, tuple(strict.duplicate_fields(request.body)))
 

@@ -15,7 +15,10 @@ _SERVERS_OWN = (
     "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp",
     "deletionGracePeriodSeconds", "selfLink", "managedFields",
 )  # fmt: skip
-_KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace")
+_KEPT = (
+    "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace",
+    "resourceVersion",  # absent in an object that the same plan creates
+)  # fmt: skip
 _POD_GRACE_S = 30
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
@@ -74,7 +77,6 @@ def stamp_update(new: Obj, old: Obj) -> None:
         else:
             metadata.pop(name, None)
     metadata.setdefault("name", before["name"])
-    metadata["resourceVersion"] = before["resourceVersion"]
 
 
 @dataclass(frozen=True, slots=True)
