@@ -72,7 +72,9 @@ def test_ranks_come_and_go_and_no_step_is_lost_or_redone(folder: Path) -> None:
         gang.spawn(2, awaits=gang.generation + 1)
         gang.wait("rank 2 is back", lambda: gang.state(2) == RankState.AWAITING)
         gang.form(3)
-        gang.wait("three go on", lambda: gang.steps() >= 18)
+        gang.wait("rank 2 joins", lambda: gang.state(2) == RankState.JOINED)
+        joined = gang.steps()
+        gang.wait("three go on", lambda: gang.steps() >= joined + 4)
 
         for rank in (1, 0, 2):  # the death of one takes the gang down
             gang.kill(rank)

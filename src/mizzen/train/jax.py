@@ -12,6 +12,7 @@ the first computation. Tried with jax 0.10; `tests/unit/train/test_jax.py` notic
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import time
@@ -31,7 +32,7 @@ from mizzen.train.programs import Programs
 _SINGLE = "--xla_cpu_multi_thread_eigen=false"  # a rank has half a core or one: threads only switch
 _HEARTBEAT_S = 30  # the agent sees deaths by pidfd; this only frees ranks that lost their agent
 _CONNECT_S = 120
-_SHUTDOWN_S = 30
+_SHUTDOWN_S = 15
 _POLL_S = 0.005
 
 
@@ -41,6 +42,7 @@ class Jax:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._link: _Link | None = None
+        atexit.register(self.disconnect)  # for ranks that give up together, by leaving both loops
         flags = os.environ.get("XLA_FLAGS", "")  # read when the first computation begins
         if _SINGLE.partition("=")[0] not in flags:
             os.environ["XLA_FLAGS"] = f"{flags} {_SINGLE}".strip()

@@ -98,11 +98,7 @@ class Job:
             self.words.set(segment.RANK_OFFSET_GENERATION, formation.generation)
             self._enter(RankState.JOINED)
             world = World(self, formation)
-            try:
-                yield world
-            except GeneratorExit:  # every rank gives up the training: say goodbye together
-                self.framework.disconnect()
-                raise
+            yield world
             if not world.leaving:
                 raise TrainError(
                     f"the loop over world.data ended by itself after step {world.done - 1};"
