@@ -49,21 +49,17 @@ def measure(folder: Path, scale: int, rounds: int) -> dict[str, float]:
     stage = Stage(open_rank(folder / "rank-0", write=True))
     stage.prepare(layout)
     (folder / "copies").touch()
-    shared = np.frombuffer(
-        map_buffers(folder / "copies", 0, -(-layout.length // 4096) * 4096, write=True), np.uint8
-    )
-    targets = [
-        (
-            array,
-            shared[leaf.offset : leaf.offset + leaf.length].view(array.dtype).reshape(array.shape),
-        )
-        for leaf, array in zip(layout.leaves, arrays.values(), strict=True)
+    room = -(-layout.length // 4096) * 4096
+    shared = np.frombuffer(map_buffers(folder / "copies", 0, room, write=True), np.uint8)
+    targets = [  # two by turns, as staging has
+        [(arrays[leaf.name], state.view(half, leaf)) for leaf in layout.leaves]
+        for half in (shared[:room], shared[room:])
     ]
     copied = sum(array.nbytes for array in arrays.values())
     other = np.zeros(4 << 20)
     times: dict[str, list[float]] = {"memcpy": [], "staging": []}
     ways: dict[str, Callable[[int], object]] = {
-        "memcpy": lambda _: [np.copyto(target, array) for array, target in targets],
+        "memcpy": lambda number: [np.copyto(to, array) for array, to in targets[number % 2]],
         "staging": lambda number: stage.write(arrays, number, 0),
     }
     for number in range(rounds):
