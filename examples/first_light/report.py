@@ -6,6 +6,8 @@ Times are integer nanoseconds since the epoch, durations in seconds (float).
 
 from __future__ import annotations
 
+import itertools
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -131,25 +133,38 @@ def _rank_zero(inputs: Inputs) -> list[dict[str, Any]]:
 
 
 def pauses(inputs: Inputs) -> list[dict[str, Any]]:
-    """Each stretch in which rank 0 re-formed: from the end of its last step to its next step."""
+    """What each re-forming cost training, as rank 0 recorded it.
+
+    From the end of its last step in the old size to the end of its first step in the new one,
+    less an ordinary (median) step of the new size: the first step may load programs.
+    """
     found: list[dict[str, Any]] = []
-    last_step_end = 0
-    reformed = 0
-    for interval in _rank_zero(inputs):
-        if interval["line"] in ("usefulStep", "redoneStep"):
-            if reformed and last_step_end:
-                found.append(
-                    {
-                        "start": last_step_end,
-                        "end": interval["start"],
-                        "seconds": (interval["start"] - last_step_end) / 1e9,
-                        "reforming_seconds": reformed / 1e9,
-                    }
-                )
-            last_step_end, reformed = interval["end"], 0
-        elif interval["line"] == "reforming":
-            reformed += interval["end"] - interval["start"]
+    steps = [
+        i for i in _rank_zero(inputs) if i["line"] in ("usefulStep", "redoneStep", "reforming")
+    ]
+    for index, interval in enumerate(steps):
+        before, after = steps[:index], steps[index + 1 :]
+        if interval["line"] != "reforming" or not before or before[-1]["line"] == "reforming":
+            continue
+        following = list(itertools.takewhile(lambda i: i["line"] != "reforming", _from_step(after)))
+        if not following:
+            continue
+        ordinary = statistics.median(i["end"] - i["start"] for i in following)
+        first = following[0]
+        found.append(
+            {
+                "start": before[-1]["end"],
+                "end": first["end"],
+                "seconds": max(0.0, (first["end"] - before[-1]["end"] - ordinary) / 1e9),
+                "stopped_seconds": (first["start"] - before[-1]["end"]) / 1e9,
+                "ordinary_step_seconds": ordinary / 1e9,
+            }
+        )
     return found
+
+
+def _from_step(intervals: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    return itertools.dropwhile(lambda i: i["line"] == "reforming", intervals)
 
 
 def ledger(inputs: Inputs) -> dict[str, Any]:
