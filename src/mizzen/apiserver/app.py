@@ -74,6 +74,8 @@ class App:
         path = path.rstrip("/")
         if path in ("/api", "/apis") or path.startswith(("/api/", "/apis/", "/openapi/v3")):
             return self._discovery.answer(path, request)
+        if path == "/openapi/v2":
+            return self._discovery.openapi_v2(request)
         if path == "/version":
             return self._version()
         if path == "/metrics":

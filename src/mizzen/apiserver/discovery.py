@@ -14,6 +14,7 @@ from mizzen.apiserver.http import Request, Response, answer
 from mizzen.base.objects import Obj
 from mizzen.base.resources import PLANS
 
+_OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 _SUBRESOURCE_VERBS = {
     "status": ("get", "patch", "update"),
@@ -50,6 +51,20 @@ class Discovery:
         if etag and request.headers.get("if-none-match") == etag:
             return Response(304, b"", made.content_type, made.headers)
         return made
+
+    def openapi_v2(self, request: Request) -> Response:
+        """An OpenAPI v2 document without definitions.
+
+        kubectl falls back to it for kinds that v3 does not have, such as misspelt ones, and must
+        find it to get to its own clear message. All schemas are in v3.
+        """
+        info = {"title": "Kubernetes", "version": "v3-only"}
+        if "protobuf" not in request.accept:
+            return answer(200, {"swagger": "2.0", "info": info, "paths": {}})
+        # gnostic's openapi.v2.Document: swagger = 1, info = 2 (title = 1, version = 2).
+        inner = b"".join(_text_field(i + 1, text) for i, text in enumerate(info.values()))
+        body = _text_field(1, "2.0") + bytes((2 << 3 | 2, len(inner))) + inner
+        return Response(200, body, _OPENAPI_V2)
 
     def _make(self, path: str, version: str) -> Response:
         parts = path.strip("/").split("/")
@@ -163,6 +178,11 @@ class Discovery:
 
     def _hash(self, place: str) -> str:
         return _digest(self._document(place))
+
+
+def _text_field(number: int, text: str) -> bytes:
+    """A short string as a protobuf field."""
+    return bytes((number << 3 | 2, len(text))) + text.encode()
 
 
 def _digest(body: bytes) -> str:
