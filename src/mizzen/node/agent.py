@@ -196,7 +196,7 @@ class Agent:
         slot = self.slots.get(uid)
         if kind == "DELETED":
             if slot is not None:
-                self.feed(slot, Vanished(now))
+                self._vanish(slot, now)
             return
         if slot is None:
             slot = self._admit(uid, pod, now)
@@ -525,7 +525,7 @@ class Agent:
     def vanished(self, uid: str) -> None:
         slot = self.slots.get(uid)
         if slot is not None:
-            self.feed(slot, Vanished(self.clock.now_ns()))
+            self._vanish(slot, self.clock.now_ns())
 
     def refused(self, uid: str, error: ApiError) -> None:
         slot = self.slots.get(uid)
@@ -534,8 +534,16 @@ class Agent:
 
     # -- the end of a pod --------------------------------------------------------------------------
 
+    def _vanish(self, slot: Slot, now: int) -> None:
+        """The pod is gone from the API; what still runs of it is killed first."""
+        self.feed(slot, Vanished(now))
+        if not slot.state.has_live:
+            self._forget(slot)
+
     def _forget(self, slot: Slot) -> None:
         """The pod is gone from the API and has no process left."""
+        if slot.uid not in self.slots:
+            return
         if slot.timer is not None:
             slot.timer.cancel()
         self.slots.pop(slot.uid, None)

@@ -243,7 +243,9 @@ class Gangs:
         run = slot.state.container(event.container)
         if job is None or member is None or run is None or run.init:
             return
-        member.view = job.files[member.rank].look
+        for rank, other in job.gang.members.items():
+            if other.is_live or other is member:
+                other.view = job.files[rank].look  # with the steps since the last look
         now = self._agent.clock.now_ns()
         message = event.message or f"exit code {event.code}"
         self._carry_out(job, core.exited(job.gang, slot.uid, event.code, message, now))

@@ -35,6 +35,7 @@ LOOK_S = 0.2
 FLUSH_S, FLUSH_IDLE_S = 5.0, 60.0
 UNWRITTEN_MAX = 10_000  # records kept while the API is away; older intervals stay in the rings
 BATCH = 200
+WALK_NS = 1_000_000_000  # without groups each sample is a walk through /proc
 NAMELESS_NS = 5_000_000_000
 
 
@@ -47,6 +48,7 @@ class UsageRecorder:
         self._logs: dict[str, DeviceLog] = {}
         self._cpu: dict[str, CpuSamples] = {}  # pod uid ->
         self._ended_cpu: Counter[str] = Counter()  # of ended runs, where no group sums them up
+        self._last_state: dict[str, int] = {}  # of the worker that just ended
         self._read: dict[str, int] = {}  # pod uid -> next interval in its ring
         self._unwritten: list[Obj] = []
         self._wake = asyncio.Event()
@@ -91,6 +93,8 @@ class UsageRecorder:
                 self._sample(old.pod_uid, at)
             share = shares[entry.pod_uid or entry.claim] if entry is not None else 1
             finished = log.take(new, at, self._total(old, at), share)
+            if old is not None and not self._of(old.pod_uid):
+                self._cpu.pop(old.pod_uid, None)
             if new is not None:
                 log.kernel_cpu = self._total(new, at)
             self._keep(finished)
@@ -125,20 +129,22 @@ class UsageRecorder:
         """A process ended: its last intervals and CPU time, before anything is cleaned up."""
         self._ended_cpu[slot.uid] += cpu
         self._hear(slot)
+        file = self._file(slot)
+        self._last_state[slot.uid] = file.look.state if file is not None else RankState.NONE
         self._sample(slot.uid, self._agent.clock.now_ns())
 
     def exited(self, slot: Slot, at: int, again: bool) -> None:
         """The pod machine has seen the end of a process; `again`: it will run once more."""
         if slot.state.has_live:
             return
+        state = self._last_state.pop(slot.uid, RankState.NONE)
         for log in self._of(slot.uid):
-            file = self._file(slot)
-            state = file.look.state if file is not None else RankState.NONE
             log.exited(at, state in (RankState.LEFT, RankState.FINISHED), again)
 
     def forget(self, slot: Slot) -> None:
         """The pod is gone and its files will be: what its devices wait for is their release."""
         self._read.pop(slot.uid, None)
+        self._ended_cpu.pop(slot.uid, None)
 
     # -- work ---------------------------------------------------------------------------------------
 
@@ -205,8 +211,11 @@ class UsageRecorder:
     def _look(self, now: int) -> None:
         for uid in {log.owner.pod_uid for log in self._logs.values() if log.owner is not None}:
             slot = self._agent.slots.get(uid)
-            if slot is not None and slot.state.has_live:
-                self._hear(slot)
+            if slot is None or not slot.state.has_live:
+                continue
+            self._hear(slot)
+            samples = self._cpu.setdefault(uid, CpuSamples())
+            if self._agent.cgroups.mode != "best-effort" or samples.is_older(now - WALK_NS):
                 self._sample(uid, now)
 
     def _hear(self, slot: Slot) -> None:

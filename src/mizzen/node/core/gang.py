@@ -178,6 +178,7 @@ def exited(gang: Gang, uid: str, code: int, message: str, at: int) -> list[Comma
     if member is None or (not member.is_live and not code):
         return []
     member.is_live = False
+    gang.steps_done = max([gang.steps_done, *(m.view.steps_done for m in gang.members.values())])
     if code == 0 and not member.is_terminating:
         member.is_finished = True
         return _advance(gang, at)

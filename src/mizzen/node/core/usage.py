@@ -144,6 +144,10 @@ class CpuSamples:
         self.samples.append((at, cpu))
         del self.samples[: -self.kept]
 
+    def is_older(self, moment: int) -> bool:
+        """Whether the last sample was taken before `moment`."""
+        return not self.samples or self.samples[-1][0] < moment
+
     def at(self, moment: int) -> int:
         """The total at `moment`, straight between the samples around it."""
         before: tuple[int, int] | None = None

@@ -1,0 +1,177 @@
+"""Gangs with real processes that speak through real rank files, against a real API server."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from mizzen.base import names, segment
+from mizzen.base.objects import Obj, annotations_of, has_condition
+from mizzen.base.resources import PODS, TRAIN_JOBS
+from mizzen.node.processes import start_ticks
+from mizzen.node.segments import GangPage, RankFile
+from support.api import api_server
+from support.waiting import until
+from unit.node.test_agent import World, phase, state
+
+WORKER = """
+import os, sys, time
+from pathlib import Path
+from mizzen.base import segment as s
+from mizzen.node.segments import GangPage, RankFile
+gang = GangPage(Path(os.environ["MIZZEN_SEGMENTS"]) / "gang")
+rank, me = RankFile(Path(os.environ["MIZZEN_RANK_FILE"])), int(os.environ["MIZZEN_RANK"])
+rank.set(s.RANK_OFFSET_STATE, s.RankState.STARTING)
+rank.set(s.RANK_OFFSET_STATE, s.RankState.AWAITING)
+awaits = rank.get(s.RANK_OFFSET_AWAITS)
+while True:
+    control = gang.control
+    if rank.get(s.RANK_OFFSET_GENERATION) and (me >= control.size or control.flags):
+        rank.set(s.RANK_OFFSET_STATE, s.RankState.LEFT)
+    elif control.generation >= awaits and me < control.size:
+        rank.set(s.RANK_OFFSET_GENERATION, control.generation)
+        rank.set(s.RANK_OFFSET_STATE, s.RankState.JOINED)
+        rank.set(s.RANK_OFFSET_STEPS_DONE, rank.get(s.RANK_OFFSET_STEPS_DONE) + 1)
+    time.sleep(0.005)
+"""
+
+
+class Gang(World):
+    """Plays the TrainJob controller for a job of three ranks."""
+
+    async def make(self, size: int) -> None:
+        job = {
+            "metadata": {"name": "job", "namespace": "default"},
+            "spec": {"runtimeRef": {"name": "jax-distributed"}, "trainer": {"numNodes": size}},
+        }
+        self.owner = await self.client.create(TRAIN_JOBS, job)
+        for rank in range(size):
+            await self.rank_pod(rank)
+
+    async def rank_pod(self, rank: int) -> None:
+        metadata = self.owner["metadata"]
+        owner = {
+            "apiVersion": TRAIN_JOBS.api_version, "kind": "TrainJob", "name": "job",
+            "uid": metadata["uid"], "controller": True,
+        }  # fmt: skip
+        container = {"name": "node", "image": names.IMAGE_PYTHON, "args": ["-c", WORKER]}
+        pod = {
+            "metadata": {
+                "name": f"job-{rank}", "namespace": "default", "ownerReferences": [owner],
+                "annotations": {names.COMPLETION_INDEX: str(rank)},
+            },
+            "spec": {
+                "nodeName": "testnode", "restartPolicy": "OnFailure", "containers": [container],
+                "terminationGracePeriodSeconds": 60,
+            },
+        }  # fmt: skip
+        await self.client.create(PODS, pod)
+
+    async def form(self, generation: int, size: int, told: int) -> None:
+        notes = {names.FORMATION_GENERATION: str(generation), names.FORMATION_SIZE: str(size)}
+        for rank in range(told):
+            patch = {"metadata": {"annotations": notes}}
+            await self.client.patch(PODS, f"job-{rank}", patch, "default")
+
+    async def ready(self, rank: int, awaits: int) -> Obj:
+        def test(pod: Obj) -> bool:
+            is_due = annotations_of(pod).get(names.AWAITS_GENERATION) == str(awaits)
+            return is_due and has_condition(pod, names.JOIN_READY)
+
+        return await self.until(f"job-{rank}", test)
+
+    async def joined(self, rank: int, generation: int) -> None:
+        file = RankFile(self.config.shm / "default" / "job" / f"rank-{rank}")
+        await until(lambda: file.look.generation == generation, f"rank {rank} joined {generation}")
+        file.close()
+
+    def pid(self, pod: Obj) -> int:
+        status: Any = pod["status"]["containerStatuses"][0]
+        return int(status["containerID"].removeprefix("process://"))
+
+
+@pytest_asyncio.fixture
+async def gang(tmp_path: Path) -> Any:
+    async with api_server(tmp_path / "home") as client:
+        made = Gang(client, tmp_path)
+        await made.start()
+        yield made
+        await made.stop()
+
+
+async def formed(gang: Gang, size: int) -> list[int]:
+    """A gang of `size` that runs as generation 1; its pids."""
+    await gang.make(size)
+    pods = [await gang.ready(rank, 1) for rank in range(size)]
+    await gang.form(1, size, size)
+    for rank in range(size):
+        await gang.joined(rank, 1)
+    return [gang.pid(pod) for pod in pods]
+
+
+async def test_a_gang_forms_and_reports_progress(gang: Gang) -> None:
+    await formed(gang, 2)
+    pod = await gang.until("job-0", lambda p: names.PROGRESS in annotations_of(p))
+    assert int(annotations_of(pod)[names.STEP]) > 0
+    page = GangPage(gang.config.shm / "default" / "job" / "gang")
+    assert page.control == segment.Control(1, 2)
+    assert page.get(segment.GANG_OFFSET_COORDINATOR_IP) >> 24 == 127
+    page.close()
+
+
+async def test_a_death_restarts_all_in_place(gang: Gang) -> None:
+    pids = await formed(gang, 3)
+    os.kill(pids[1], signal.SIGKILL)
+    pods = [await gang.ready(rank, 2) for rank in range(3)]
+    assert not any(start_ticks(pid) for pid in pids)
+    assert [p["status"]["containerStatuses"][0]["restartCount"] for p in pods] == [1, 1, 1]
+    await gang.form(2, 3, 3)
+    for rank in range(3):
+        await gang.joined(rank, 2)
+
+
+async def test_who_leaves_is_gone_long_before_its_grace(gang: Gang) -> None:
+    pids = await formed(gang, 3)
+    await gang.client.delete(PODS, "job-2", "default")
+    await gang.form(2, 2, 3)
+    await gang.until_gone("job-2")
+    assert not start_ticks(pids[2])
+    for rank in range(2):
+        await gang.joined(rank, 2)
+        assert start_ticks(pids[rank])
+
+
+async def test_a_job_that_is_deleted_stops_and_its_segments_go(gang: Gang) -> None:
+    pids = await formed(gang, 2)
+    for rank in range(2):
+        await gang.client.delete(PODS, f"job-{rank}", "default")
+    for rank in range(2):
+        await gang.until_gone(f"job-{rank}")
+    assert not any(start_ticks(pid) for pid in pids)
+    folder = gang.config.shm / "default" / "job"
+    assert folder.exists()
+    await gang.client.delete(TRAIN_JOBS, "job", "default")
+    await until(lambda: not folder.exists(), "the segments are removed")
+
+
+async def test_failures_without_progress_fail_the_pods(gang: Gang) -> None:
+    await formed(gang, 1)
+    for attempt in range(3):
+        pod = await gang.until("job-0", lambda p: "running" in state(p) and "containerID" in str(p))
+        pid = gang.pid(pod)
+        if attempt == 0:
+            await gang.until("job-0", lambda p: names.PROGRESS in annotations_of(p))
+        os.kill(pid, signal.SIGKILL)
+        await gang.until(
+            "job-0", lambda p, pid=pid: str(pid) not in str(state(p)) and not start_ticks(pid)
+        )
+        await gang.until(
+            "job-0",
+            lambda p, pid=pid: phase("Failed")(p) or ("running" in state(p) and gang.pid(p) != pid),
+        )
+    pod = await gang.until("job-0", phase("Failed"))
+    assert pod["status"]["reason"] == "TooManyFailures"
