@@ -16,6 +16,8 @@ _BACKLOG = 1024
 # Requests in flight, watches included; beyond it connections wait in the backlog.
 _IN_FLIGHT = 16384
 _STOP_S = 2.0
+_START_TRIES = 2500
+_START_TRY_S = 0.002
 
 
 class HttpServer:
@@ -23,6 +25,7 @@ class HttpServer:
 
     def __init__(self, app: Any, host: str, port: int, cert_file: Path, key_file: Path) -> None:
         check_free(host, port)
+        self._host, self._port = host, port
         self._embedded = Embedded(
             app,
             host,
@@ -37,12 +40,10 @@ class HttpServer:
 
     async def serve(self, on_listening: Callable[[], None]) -> None:
         """Runs until cancelled. Errors: RuntimeError when the server ends by itself."""
-        task = asyncio.ensure_future(self._embedded.serve())
-        await asyncio.sleep(0)  # binds the socket and starts the worker synchronously
-        if task.done():
-            task.result()
-        on_listening()
+        task = asyncio.create_task(self._embedded.serve())
         try:
+            await self._wait_until_listening(task)
+            on_listening()
             await asyncio.shield(task)
             raise RuntimeError("the HTTP server ended by itself")
         finally:
@@ -51,6 +52,21 @@ class HttpServer:
             await asyncio.wait([task], timeout=_STOP_S)
             if not task.done():
                 task.cancel()
+
+    async def _wait_until_listening(self, task: asyncio.Task[None]) -> None:
+        """The native threads listen a little later than `serve` returns to the loop."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+        for _ in range(_START_TRIES):
+            if task.done():
+                task.result()
+            try:
+                _, writer = await asyncio.open_connection(host, self._port)
+            except OSError:
+                await asyncio.sleep(_START_TRY_S)
+                continue
+            writer.close()
+            return
+        raise RuntimeError(f"the HTTP server does not answer on {host}:{self._port}")
 
 
 def check_free(host: str, port: int) -> None:

@@ -14,9 +14,7 @@ MAP_BYTES = 16 << 30  # address space, not disk or memory; the file grows as it 
 _CHUNK = 512
 # LMDB reports a write cut short by a full disk as EIO. In each of these cases the transaction
 # was dropped before its root was written; a root that fails is a panic, which is not among them.
-_NO_ROOM = tuple(
-    os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-)
+_NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 
 
 class NoRoom(Exception):
