@@ -41,8 +41,10 @@ def init(*, steps: int, seed: int = 0, framework: str | None = None, stage_every
             f"init(steps={steps}, stage_every={stage_every}, seed={seed}):"
             " steps and stage_every must be at least 1, seed at least 0"
         )
-    sys.excepthook = _say_and_leave
+    sys.excepthook = _say
     environment = read(os.environ)
+    if not environment.alone:
+        sys.excepthook = _say_and_leave
     return Job(environment, steps, seed, stage_every, frameworks.load(framework, environment))
 
 
@@ -186,21 +188,23 @@ class Job:
         self.words.set(segment.RANK_OFFSET_STATE, state)
 
 
+def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A refusal is for the user to read: its message alone, not the library's stack."""
+    if issubclass(kind, TrainError):
+        print(f"mizzen.train: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
 def _say_and_leave(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Prints what went wrong and ends the process with code 1, without waiting for anybody.
 
-    A refusal is for the user to read: its message alone, not the library's stack. An ordinary
-    end of the interpreter would meet, in the communicator's destructor, a barrier with ranks
-    that hang or are gone: thirty seconds, then an abort whose text hides the first error.
+    An ordinary end of the interpreter would meet, in the communicator's destructor, a barrier with
+    ranks that hang or are gone: many seconds, then an abort whose text hides the first error.
     """
-    if issubclass(kind, TrainError):
-        print(f"mizzen.train: {error}", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, trace)
-    if issubclass(kind, KeyboardInterrupt):
-        return
+    _say(kind, error, trace)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)
