@@ -7,58 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-_DEADLINE_S = 60
-
-
-class Instance:
-    """One instance in a folder of its own, driven through the command line."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mizzen.cli", "--home", str(self.home), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=_DEADLINE_S)
-
-    def ok(self, *words: str) -> str:
-        done = self.run(*words)
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
-        return done.stdout
-
-    def status(self) -> dict[str, Any]:
-        return json.loads(self.run("status", "-o", "json").stdout)
-
-    def process(self, role: str) -> dict[str, Any]:
-        return next(p for p in self.status()["processes"] if p["role"] == role)
-
-    def until(self, condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + _DEADLINE_S
-        while time.monotonic() < deadline:
-            found = condition()
-            if found:
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"not in {_DEADLINE_S} s: {self.status()}")
-
-    def processes(self) -> list[int]:
-        """Every process that belongs to this instance, by what its environment or command names."""
-        found: list[int] = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-                folder = (entry / "cwd").readlink()
-            except (FileNotFoundError, PermissionError, ProcessLookupError):
-                continue
-            if os.fsencode(self.home) in words or folder.is_relative_to(self.home):
-                found.append(int(entry.name))
-        return found
+from support.instance import DEADLINE_S, Instance
 
 
 @pytest.fixture(scope="module")
@@ -129,5 +83,5 @@ def test_ctrl_c_in_the_foreground_stops_everything(tmp_path: Path) -> None:
         assert running.stdout is not None
         assert "Mizzen is ready" in running.stdout.readline()
         running.send_signal(signal.SIGINT)
-        assert running.wait(_DEADLINE_S) == 0
+        assert running.wait(DEADLINE_S) == 0
     assert instance.processes() == []
