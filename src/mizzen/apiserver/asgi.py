@@ -14,6 +14,7 @@ from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError, TooLarge, Unavailable
 
 BODY_BYTES_MAX = 3 << 20  # as upstream
+_END_S = 1.0  # that open streams get when the server stops
 _log = logging.getLogger(__name__)
 
 Scope = dict[str, Any]
@@ -27,6 +28,13 @@ class Bridge:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._app = App(server)
+        self._streams: set[asyncio.Task[Any]] = set()
+
+    async def end_streams(self) -> None:
+        """Refuses new requests and lets every open stream say goodbye."""
+        self._server.closing.set()
+        if self._streams:
+            await asyncio.wait(self._streams, timeout=_END_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -50,7 +58,10 @@ class Bridge:
             result = refusal(broken(error))
         self._count(scope, request, result.status)
         if isinstance(result, Stream):
-            await self._stream(result, receive, send)
+            task = asyncio.create_task(self._stream(result, receive, send))
+            self._streams.add(task)
+            task.add_done_callback(self._streams.discard)
+            await task
         else:
             await _send(result, send, head_only=scope["method"] == "HEAD")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,10 @@ class HttpServer:
             log_enabled=False,
         )
 
-    async def serve(self, on_listening: Callable[[], None]) -> None:
-        """Runs until cancelled. Errors: RuntimeError when the server ends by itself."""
+    async def serve(
+        self, on_listening: Callable[[], None], end_streams: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Runs until cancelled; `end_streams` then lets open answers finish. Errors: RuntimeError when the server ends by itself."""
         task = asyncio.create_task(self._embedded.serve())
         try:
             await self._wait_until_listening(task)
@@ -47,6 +49,7 @@ class HttpServer:
             await asyncio.shield(task)
             raise RuntimeError("the HTTP server ended by itself")
         finally:
+            await end_streams()
             self._embedded.stop()
             # Open connections would hold it up for ever; whoever is left is cut off.
             await asyncio.wait([task], timeout=_STOP_S)

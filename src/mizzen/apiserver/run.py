@@ -30,11 +30,12 @@ async def serve(
     await make_namespaces(server)
     custom = CustomKinds(server)
     await custom.load()
-    http = HttpServer(Bridge(server), config.host, config.port, config.cert_file, config.key_file)
+    bridge = Bridge(server)
+    http = HttpServer(bridge, config.host, config.port, config.cert_file, config.key_file)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(custom.run())
             group.create_task(Collector(server).run())
-            group.create_task(http.serve(on_ready))
+            group.create_task(http.serve(on_ready, bridge.end_streams))
     finally:
         server.closing.set()

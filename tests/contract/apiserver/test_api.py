@@ -297,3 +297,18 @@ def test_discovery_in_all_its_forms(api: ApiServer) -> None:
     with api.open("GET", url, None, "admin", "", "application/json") as response:
         assert response.headers["cache-control"] == "public, immutable"
         assert response.headers["etag"]
+
+
+def test_a_client_that_leaves_frees_its_watch(api: ApiServer, namespace: str) -> None:
+    def open_watches() -> int:
+        _, text = api.call("GET", "/metrics", accept="*/*")
+        line = next(x for x in text.splitlines() if x.startswith("mizzen_store_watchers "))
+        return int(line.split()[1])
+
+    before = open_watches()
+    path = f"{maps(namespace)}?watch=1"
+    with api.open("GET", path, None, "admin", "application/json", "application/json"):
+        assert open_watches() == before + 1
+    deadline = time.monotonic() + 5
+    while open_watches() != before:
+        assert time.monotonic() < deadline, "the watch goes on without its client"

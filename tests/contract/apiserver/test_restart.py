@@ -22,3 +22,12 @@ def test_kill_9_and_start_again(tmp_path: Path) -> None:
     finally:
         again.process.terminate()
         assert again.process.wait(10) == 0
+
+
+def test_open_watches_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    server = api_server.start(tmp_path)
+    json_type = "application/json"
+    with server.open("GET", "/api/v1/pods?watch=1", None, "admin", json_type, json_type) as watch:
+        server.process.terminate()
+        assert server.process.wait(1.5) == 0
+        assert watch.read() == b""
