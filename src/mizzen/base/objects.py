@@ -102,7 +102,9 @@ def is_owned_by(obj: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
 
 def condition(obj: Mapping[str, Any], kind: str) -> Obj | None:
     """The condition of this type in `status.conditions`, if present."""
-    for entry in (obj.get("status") or {}).get("conditions") or ():
+    status: Obj = obj.get("status") or {}
+    conditions: list[Obj] = status.get("conditions") or []
+    for entry in conditions:
         if entry.get("type") == kind:
             return entry
     return None
