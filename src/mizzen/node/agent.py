@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 from collections.abc import Coroutine, Mapping
 from typing import Any
@@ -22,13 +21,11 @@ from mizzen.base.resources import PODS
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.node.addresses import Addresses
-from mizzen.node.cgroups import Cgroups, Limits
-from mizzen.node.checks import check
+from mizzen.node.cgroups import Cgroups
 from mizzen.node.config import NodeConfig
 from mizzen.node.core import devices as claims_core
-from mizzen.node.core.environment import Unresolved
-from mizzen.node.core.fields import part, text
-from mizzen.node.core.pod import SIGKILL, is_finished, new_pod, step
+from mizzen.node.core.fields import text
+from mizzen.node.core.pod import is_finished, new_pod, step
 from mizzen.node.core.status import patch_of
 from mizzen.node.core.words import (
     Command,
@@ -36,9 +33,6 @@ from mizzen.node.core.words import (
     Exited,
     Observed,
     Prepare,
-    Prepared,
-    PreStopDone,
-    ProbeDone,
     Remove,
     RunPreStop,
     RunProbe,
@@ -50,6 +44,7 @@ from mizzen.node.core.words import (
     Vanished,
     WakeAt,
 )  # fmt: skip
+from mizzen.node.executor import HOST_IP, Executor
 from mizzen.node.gangs import Gangs
 from mizzen.node.podfiles import PodFiles, prune, read_json, write_json
 from mizzen.node.processes import is_alive, kill_session, session_pids, set_affinity
@@ -57,18 +52,7 @@ from mizzen.node.reporter import Reporter
 from mizzen.node.restore import restore
 from mizzen.node.shim_client import Message, Shim
 from mizzen.node.slot import Slot, exited_of, run_key, split_key
-from mizzen.node.spawning import (
-    Context,
-    cpu_limit,
-    device_variables,
-    host_names,
-    memory_limit,
-    prepare,
-)  # fmt: skip
 from mizzen.node.usage import UsageRecorder
-
-CAPTURE_BYTES = 4096
-HOST_IP = "127.0.0.1"
 
 
 class Agent:
@@ -95,12 +79,11 @@ class Agent:
         self.reporter = Reporter(client, self, self._complain)
         self.gangs = Gangs(self)
         self.usage = UsageRecorder(self, client)
+        self.executor = Executor(self, client, allocatable)
         self._client = client
-        self._allocatable = allocatable
         self._addresses = Addresses(config.pod_network)
-        self._running: dict[str, tuple[int, int]] = {}  # run key -> pid, ticks, from the shim
+        self.running: dict[str, tuple[int, int]] = {}  # run key -> pid, ticks, from the shim
         self._tasks: set[asyncio.Task[None]] = set()
-        self._checks: dict[str, asyncio.Future[Message]] = {}
         self._shared_cpus: tuple[int, ...] = ()
         self.stopping = False
 
@@ -118,14 +101,14 @@ class Agent:
                 if found is not None and found.get("ip"):
                     self._addresses.restore(path.parent.name, found["ip"])
         await self._connect()
-        self.cgroups.clean(keep={split_key(key)[0] for key in self._running})
+        self.cgroups.clean(keep={split_key(key)[0] for key in self.running})
 
     def settle(self) -> None:
         """After the first lists: what outlived its pod goes, what ended meanwhile is judged."""
         self.observe_claims()
         self.gangs.sweep()
         self.usage.settle()
-        for key, (pid, _) in list(self._running.items()):
+        for key, (pid, _) in list(self.running.items()):
             if split_key(key)[0] not in self.slots:  # its pod went while no agent ran
                 kill_session(pid)
 
@@ -136,7 +119,7 @@ class Agent:
             if self.stopping:
                 return
             self._complain("the process shim died: its pods' processes are killed and restarted")
-            orphans = dict(self._running)
+            orphans = dict(self.running)
             for pid, ticks in orphans.values():
                 if is_alive(pid, ticks):
                     kill_session(pid)
@@ -147,24 +130,24 @@ class Agent:
             for slot in list(self.slots.values()):
                 for run in slot.state.containers:
                     key = run_key(slot.uid, run.name, run.number)
-                    if run.is_live and key not in self._running:
+                    if run.is_live and key not in self.running:
                         self._on_lost_run(key, run.pid)
 
     async def _connect(self) -> None:
-        self._running = {}
+        self.running = {}
         for entry in await self.shim.connect():
             if not split_key(entry["key"])[3]:
-                self._running[entry["key"]] = (entry["pid"], entry["ticks"])
+                self.running[entry["key"]] = (entry["pid"], entry["ticks"])
 
     async def stop(self, grace_s: float = 2.0) -> None:
         """Ends every pod's processes and the shim: the instance goes down."""
         self.stopping = True
-        for key in self._running:
+        for key in self.running:
             self.shim.signal(key, signal.SIGTERM)
         deadline = asyncio.get_running_loop().time() + grace_s
-        while self._running and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+        while self.running and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        left = dict(self._running)
+        left = dict(self.running)
         self.shim.shutdown()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.shim.lost.wait(), 3.0)
@@ -220,7 +203,7 @@ class Agent:
         self.gangs.admit(slot)
         self.usage.name_owners(slot)
         if files.root.exists():
-            for event in restore(slot, self._running, now):
+            for event in restore(slot, self.running, now):
                 self.feed(slot, event)
                 if isinstance(event, Exited):
                     self.gangs.ended_before(slot, event)
@@ -228,7 +211,7 @@ class Agent:
                     self.gangs.adopted(slot)
                     self.usage.adopted(slot)
             if slot.state.has_live:  # adopted: probes and hooks need the environment again
-                self._later(self._prepare(slot))
+                self._later(self.executor.prepare(slot))
         else:
             files.root.mkdir(mode=0o700, parents=True)
         metadata = pod["metadata"]
@@ -281,15 +264,15 @@ class Agent:
     def _carry_out(self, slot: Slot, command: Command) -> None:
         match command:
             case Prepare():
-                self._later(self._prepare(slot))
+                self._later(self.executor.prepare(slot))
             case Spawn():
-                self._spawn(slot, command)
+                self.executor.spawn(slot, command)
             case Signal():
-                self._signal(slot, command)
+                self.executor.signal(slot, command)
             case RunPreStop():
-                self._later(self._pre_stop(slot, command))
+                self._later(self.executor.pre_stop(slot, command))
             case RunProbe():
-                self._later(self._probe(slot, command))
+                self._later(self.executor.probe(slot, command))
             case WakeAt():
                 self._wake_at(slot, command.at)
             case Remove():
@@ -321,141 +304,20 @@ class Agent:
         slot.timer_at = at
         slot.timer = asyncio.get_running_loop().call_later(delay, ring)
 
-    async def _prepare(self, slot: Slot) -> None:
-        pod = slot.state.pod
-        try:
-            slot.requests = await prepare(self._client, pod, self._context(slot), slot.files)
-            done = Prepared(self.clock.now_ns())
-        except Unresolved as error:
-            done = Prepared(self.clock.now_ns(), error.reason, str(error))
-        except ApiError as error:
-            text = f"the API server does not answer: {error.message}"
-            done = Prepared(self.clock.now_ns(), "CreateContainerConfigError", text)
-        except OSError as error:
-            done = Prepared(self.clock.now_ns(), "CreateContainerError", str(error))
-        if slot.uid in self.slots:
-            self.feed(slot, done)
-
-    def _context(self, slot: Slot) -> Context:
-        """Where and with what the pod runs. Errors: Unresolved while claims are not allocated."""
-        pod = slot.state.pod
-        wanted = claims_core.claim_names(pod)
-        held = claims_core.held_by(pod, self.allocated)
-        if wanted is None or (wanted and not held):
-            raise Unresolved("waits for the allocation of its device claims", "WaitingForDevices")
-        place = claims_core.placement(held, self.devices, self.allocated)
-        limits = Limits(place.quota_milli or (None if held else cpu_limit(pod)), memory_limit(pod))
-        joins = self.cgroups.create(slot.uid, limits)
-        slot.cgroup_made = True
-        extra = {**self.gangs.variables(slot)}
-        if held:
-            extra |= device_variables(place)
-            extra["MIZZEN_RANK_FILE"] = str(self.gangs.rank_file(slot).path)
-        namespace = namespace_of(pod)
-        peers = [s.state for s in self.slots.values() if namespace_of(s.state.pod) == namespace]
-        return Context(
-            self.config.node_name,
-            HOST_IP,
-            slot.state.ip,
-            place,
-            extra,
-            host_names([(p.pod, p.ip) for p in peers]),
-            tuple(joins),
-            self._allocatable,
-        )
-
-    def _spawn(self, slot: Slot, command: Spawn) -> None:
-        name, number = command.container, command.number
-        with contextlib.suppress(FileNotFoundError):
-            slot.files.termination_log(name).unlink()
-        slot.files.forget_old_runs(name, number)
-        self.gangs.before_spawn(slot)
-        self.usage.spawning(slot, self.clock.now_ns())
-        self.shim.spawn(
-            {
-                **slot.requests[name],
-                "key": run_key(slot.uid, name, number),
-                "log": str(slot.files.log(name, number)),
-                "record": str(slot.files.record(name, number)),
-            }
-        )
-
-    def _signal(self, slot: Slot, command: Signal) -> None:
-        key = run_key(slot.uid, command.container, command.number)
-        if command.signal == SIGKILL:
-            self.usage.killing(slot.uid, self.clock.now_ns())
-            pid, ticks = self._running.get(key, (0, 0))
-            if is_alive(pid, ticks):  # at once, without the way through the shim
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGKILL)
-        self.shim.signal(key, command.signal)
-
-    # -- probes and hooks -----------------------------------------------------------------------
-
-    async def _probe(self, slot: Slot, command: RunProbe) -> None:
-        run = slot.state.container(command.container)
-        if run is None or run.number != command.number or command.kind not in run.probes:
-            return
-        probe = run.probes[command.kind]
-        if probe.spec.get("exec"):
-            argv: list[str] = probe.spec["exec"].get("command") or []
-            what = f"probe-{command.kind}"
-            ok, message = await self._exec(slot, run.name, run.number, what, argv, probe.timeout_s)
-        else:
-            ok, message = await check(probe.spec, run.spec, slot.state.ip, probe.timeout_s)
-        if slot.uid in self.slots:
-            now = self.clock.now_ns()
-            self.feed(slot, ProbeDone(run.name, command.number, command.kind, ok, message, now))
-
-    async def _pre_stop(self, slot: Slot, command: RunPreStop) -> None:
-        run = slot.state.container(command.container)
-        assert run is not None, command
-        argv: list[str] = part(run.spec, "lifecycle", "preStop", "exec").get("command") or []
-        left_s = max(run.stop_by - self.clock.now_ns(), 0) / 1e9
-        ok, message = await self._exec(slot, run.name, run.number, "prestop", argv, left_s)
-        if not ok:
-            self.events.event(slot.state.pod, "Warning", "FailedPreStopHook", message)
-        if slot.uid in self.slots:
-            self.feed(slot, PreStopDone(command.container, command.number, self.clock.now_ns()))
-
-    async def _exec(
-        self, slot: Slot, name: str, number: int, what: str, argv: list[str], timeout_s: float
-    ) -> tuple[bool, str]:
-        """Runs a command beside a container, under its limits; its output on failure."""
-        key = f"{run_key(slot.uid, name, number)}/{what}"
-        request = slot.requests.get(name)
-        if request is None or not argv:
-            return False, "no command"
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._checks[key] = future
-        self.shim.spawn({**request, "key": key, "argv": argv, "capture": CAPTURE_BYTES})
-        try:
-            message = await asyncio.wait_for(future, timeout_s)
-        except TimeoutError:
-            self.shim.signal(key, signal.SIGKILL)
-            return False, f"command timed out after {timeout_s:g} s"
-        finally:
-            self._checks.pop(key, None)
-        code = message.get("code", 1)
-        words = str(message.get("failure") or message.get("output") or message.get("message") or "")
-        return code == 0, f"command ended with {code}: {words.strip()}"
-
     # -- what the shim says -----------------------------------------------------------------------
 
     def _on_shim(self, message: Message) -> None:
         uid, name, number, what = split_key(message["key"])
         if what:
-            future = self._checks.get(message["key"])
-            if future is not None and not future.done() and message["event"] != "started":
-                future.set_result(message)
+            self.executor.answer(message)
             return
         slot = self.slots.get(uid)
         if message["event"] == "started":
-            self._running[message["key"]] = (message["pid"], message["ticks"])
+            self.running[message["key"]] = (message["pid"], message["ticks"])
             if slot is not None:
                 self.feed(slot, Started(name, number, message["pid"], message["started"]))
             return
-        self._running.pop(message["key"], None)
+        self.running.pop(message["key"], None)
         if slot is None or self.stopping:
             return
         now = self.clock.now_ns()
@@ -468,7 +330,7 @@ class Agent:
         """A run whose shim died: killed with it."""
         uid, name, number, _ = split_key(key)
         slot = self.slots.get(uid)
-        self._running.pop(key, None)
+        self.running.pop(key, None)
         run = slot.state.container(name) if slot is not None else None
         if slot is None or run is None or run.number != number:
             return

@@ -53,7 +53,6 @@ class Shim:
 
         Errors: ShimFailed.
         """
-        self.lost = asyncio.Event()
         if not await self._open():
             self._launch()
             deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
@@ -65,7 +64,10 @@ class Shim:
         loop = asyncio.get_running_loop()
         self._listed = loop.create_future()
         self._send({"op": "list"})
-        return await asyncio.wait_for(self._listed, START_TIMEOUT_S)
+        try:
+            return await asyncio.wait_for(self._listed, START_TIMEOUT_S)
+        except (TimeoutError, ConnectionError) as error:
+            raise ShimFailed("the process shim did not say what it runs") from error
 
     def spawn(self, request: Message) -> None:
         """Starts one process; `started`, `failed` or `exited` follow as messages."""
@@ -122,7 +124,8 @@ class Shim:
         reader, writer = await asyncio.open_unix_connection(sock=sock, limit=LINE_BYTES_MAX)
         self._writer = writer
         self._hello = asyncio.get_running_loop().create_future()
-        self._reader_task = asyncio.create_task(self._read(reader), name="shim")
+        self.lost = asyncio.Event()  # of this connection: a dying shim may still accept one
+        self._reader_task = asyncio.create_task(self._read(reader, self.lost), name="shim")
         try:
             await asyncio.wait_for(asyncio.shield(self._hello), 2.0)
         except (TimeoutError, ConnectionError):
@@ -132,7 +135,7 @@ class Shim:
             return False
         return True
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
+    async def _read(self, reader: asyncio.StreamReader, lost: asyncio.Event) -> None:
         try:
             while line := await reader.readline():
                 self._take(json.loads(line))
@@ -142,8 +145,8 @@ class Shim:
             if self._hello is not None and not self._hello.done():
                 self._hello.set_exception(ConnectionError("the shim hung up"))
             if self._listed is not None and not self._listed.done():
-                self._listed.cancel()
-            self.lost.set()
+                self._listed.set_exception(ConnectionError("the shim hung up"))
+            lost.set()
 
     def _take(self, message: Message) -> None:
         event = message.get("event")

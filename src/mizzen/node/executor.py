@@ -1,0 +1,187 @@
+"""Carries out what the pod machine asks of processes: prepare, spawn, signal, probe, hooks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mizzen.base.errors import ApiError
+from mizzen.base.objects import namespace_of
+from mizzen.client.client import Client
+from mizzen.node.cgroups import Limits
+from mizzen.node.checks import check
+from mizzen.node.core import devices as claims_core
+from mizzen.node.core.environment import Unresolved
+from mizzen.node.core.fields import part
+from mizzen.node.core.pod import SIGKILL
+from mizzen.node.core.words import (
+    Prepared,
+    PreStopDone,
+    ProbeDone,
+    RunPreStop,
+    RunProbe,
+    Signal,
+    Spawn,
+)  # fmt: skip
+from mizzen.node.processes import is_alive
+from mizzen.node.shim_client import Message
+from mizzen.node.slot import Slot, run_key
+from mizzen.node.spawning import (
+    Context,
+    cpu_limit,
+    device_variables,
+    host_names,
+    memory_limit,
+    prepare,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from mizzen.node.agent import Agent
+
+CAPTURE_BYTES = 4096
+HOST_IP = "127.0.0.1"
+
+
+class Executor:
+    """The agent's hands; answers go back to the machine through `Agent.feed`."""
+
+    def __init__(self, agent: Agent, client: Client, allocatable: Mapping[str, str]) -> None:
+        self._agent = agent
+        self._client = client
+        self._allocatable = allocatable
+        self._checks: dict[str, asyncio.Future[Message]] = {}
+
+    async def prepare(self, slot: Slot) -> None:
+        pod = slot.state.pod
+        try:
+            slot.requests = await prepare(self._client, pod, self._context(slot), slot.files)
+            done = Prepared(self._agent.clock.now_ns())
+        except Unresolved as error:
+            done = Prepared(self._agent.clock.now_ns(), error.reason, str(error))
+        except ApiError as error:
+            text = f"the API server does not answer: {error.message}"
+            done = Prepared(self._agent.clock.now_ns(), "CreateContainerConfigError", text)
+        except OSError as error:
+            done = Prepared(self._agent.clock.now_ns(), "CreateContainerError", str(error))
+        if slot.uid in self._agent.slots:
+            self._agent.feed(slot, done)
+
+    def _context(self, slot: Slot) -> Context:
+        """Where and with what the pod runs. Errors: Unresolved while claims are not allocated."""
+        pod = slot.state.pod
+        wanted = claims_core.claim_names(pod)
+        held = claims_core.held_by(pod, self._agent.allocated)
+        if wanted is None or (wanted and not held):
+            raise Unresolved("waits for the allocation of its device claims", "WaitingForDevices")
+        place = claims_core.placement(held, self._agent.devices, self._agent.allocated)
+        limits = Limits(place.quota_milli or (None if held else cpu_limit(pod)), memory_limit(pod))
+        joins = self._agent.cgroups.create(slot.uid, limits)
+        slot.cgroup_made = True
+        extra = {**self._agent.gangs.variables(slot)}
+        if held:
+            extra |= device_variables(place)
+            extra["MIZZEN_RANK_FILE"] = str(self._agent.gangs.rank_file(slot).path)
+        namespace = namespace_of(pod)
+        peers = [
+            s.state for s in self._agent.slots.values() if namespace_of(s.state.pod) == namespace
+        ]
+        return Context(
+            self._agent.config.node_name,
+            HOST_IP,
+            slot.state.ip,
+            place,
+            extra,
+            host_names([(p.pod, p.ip) for p in peers]),
+            tuple(joins),
+            self._allocatable,
+        )
+
+    def spawn(self, slot: Slot, command: Spawn) -> None:
+        name, number = command.container, command.number
+        with contextlib.suppress(FileNotFoundError):
+            slot.files.termination_log(name).unlink()
+        slot.files.forget_old_runs(name, number)
+        self._agent.gangs.before_spawn(slot)
+        self._agent.usage.spawning(slot, self._agent.clock.now_ns())
+        self._agent.shim.spawn(
+            {
+                **slot.requests[name],
+                "key": run_key(slot.uid, name, number),
+                "log": str(slot.files.log(name, number)),
+                "record": str(slot.files.record(name, number)),
+            }
+        )
+
+    def signal(self, slot: Slot, command: Signal) -> None:
+        key = run_key(slot.uid, command.container, command.number)
+        if command.signal == SIGKILL:
+            self._agent.usage.killing(slot.uid, self._agent.clock.now_ns())
+            pid, ticks = self._agent.running.get(key, (0, 0))
+            if is_alive(pid, ticks):  # at once, without the way through the shim
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
+        self._agent.shim.signal(key, command.signal)
+
+    # -- probes and hooks -----------------------------------------------------------------------
+
+    async def probe(self, slot: Slot, command: RunProbe) -> None:
+        run = slot.state.container(command.container)
+        if run is None or run.number != command.number or command.kind not in run.probes:
+            return
+        probe = run.probes[command.kind]
+        if probe.spec.get("exec"):
+            argv: list[str] = probe.spec["exec"].get("command") or []
+            what = f"probe-{command.kind}"
+            ok, message = await self._exec(slot, run.name, run.number, what, argv, probe.timeout_s)
+        else:
+            ok, message = await check(probe.spec, run.spec, slot.state.ip, probe.timeout_s)
+        if slot.uid in self._agent.slots:
+            now = self._agent.clock.now_ns()
+            self._agent.feed(
+                slot, ProbeDone(run.name, command.number, command.kind, ok, message, now)
+            )
+
+    async def pre_stop(self, slot: Slot, command: RunPreStop) -> None:
+        run = slot.state.container(command.container)
+        assert run is not None, command
+        argv: list[str] = part(run.spec, "lifecycle", "preStop", "exec").get("command") or []
+        left_s = max(run.stop_by - self._agent.clock.now_ns(), 0) / 1e9
+        ok, message = await self._exec(slot, run.name, run.number, "prestop", argv, left_s)
+        if not ok:
+            self._agent.events.event(slot.state.pod, "Warning", "FailedPreStopHook", message)
+        if slot.uid in self._agent.slots:
+            self._agent.feed(
+                slot, PreStopDone(command.container, command.number, self._agent.clock.now_ns())
+            )
+
+    async def _exec(
+        self, slot: Slot, name: str, number: int, what: str, argv: list[str], timeout_s: float
+    ) -> tuple[bool, str]:
+        """Runs a command beside a container, under its limits; its output on failure."""
+        key = f"{run_key(slot.uid, name, number)}/{what}"
+        request = slot.requests.get(name)
+        if request is None or not argv:
+            return False, "no command"
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._checks[key] = future
+        self._agent.shim.spawn({**request, "key": key, "argv": argv, "capture": CAPTURE_BYTES})
+        try:
+            message = await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            self._agent.shim.signal(key, signal.SIGKILL)
+            return False, f"command timed out after {timeout_s:g} s"
+        finally:
+            self._checks.pop(key, None)
+        code = message.get("code", 1)
+        words = str(message.get("failure") or message.get("output") or message.get("message") or "")
+        return code == 0, f"command ended with {code}: {words.strip()}"
+
+    def answer(self, message: Message) -> None:
+        """What became of a command run beside a container."""
+        future = self._checks.get(message["key"])
+        if future is not None and not future.done() and message["event"] != "started":
+            future.set_result(message)
