@@ -3,12 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_ARGS ?=
 
-.PHONY: help demo test lint bench docs accept clean
+.PHONY: help demo verify test lint bench docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
 
 demo: .venv/.demo  ## train, serve and share this machine's cores; writes demo-report.json
 	$(BIN)/python examples/first_light/demo.py $(DEMO_ARGS)
+
+verify: demo  ## the demo, the same job undisturbed, and two independent checkers of both
+	$(BIN)/python tests/checkers/ledger.py .demo/history.jsonl
+	$(BIN)/python examples/first_light/demo.py --undisturbed --home .demo/undisturbed/home $(DEMO_ARGS)
+	$(BIN)/python examples/first_light/checker.py .demo/worker-logs .demo/undisturbed/worker-logs
 
 test: .venv/.dev  ## all tests; ends with pytest's summary
 	$(BIN)/python -m pytest tests

@@ -126,10 +126,30 @@ class Demo:
                     task.cancel()
                 await asyncio.gather(watcher, *self._followed.values(), return_exceptions=True)
 
+    async def undisturbed(self) -> None:
+        """The training job alone, for comparison: nothing else asks for devices."""
+        await self.instance.up()
+        path = await self.instance.kubeconfig()
+        async with Client.from_kubeconfig(path, user_agent="first-light") as client:
+            watcher = asyncio.create_task(self._watch(client))
+            try:
+                await self._train(client)
+                await self._until(lambda: self.progress.complete, 900, "the end of training")
+                await asyncio.wait(self._followed.values(), timeout=10)
+            finally:
+                watcher.cancel()
+                await asyncio.gather(watcher, return_exceptions=True)
+        self.progress.say(f"training is complete; the workers' logs are in {self._log_folder}")
+
+    async def _train(self, client: Client) -> None:
+        await client.create(TRAIN_JOBS, train_job(self.size))
+        self.progress.say(
+            f"submitted TrainJob {JOB}: {self.size.steps} steps, 1 to 3 workers of one device each"
+        )
+
     async def _scenes(self, client: Client) -> Burst:
         say, size = self.progress.say, self.size
-        await client.create(TRAIN_JOBS, train_job(size))
-        say(f"submitted TrainJob {JOB}: {size.steps} steps, 1 to 3 workers of one device each")
+        await self._train(client)
         model = self.instance.outputs(NAMESPACE, JOB) / "model.gguf"
         await self._until(model.exists, 300, f"the model exported at step {size.export_at}")
         await client.create(MODEL_ENDPOINTS, model_endpoint(model))
@@ -222,6 +242,7 @@ class Demo:
         ended = time.time_ns()
         usage = await self._usage(client, ended)
         lines = [line async for line in client.lines("/mizzen/v1/history", params={"since": "0"})]
+        (self.instance.home.parent / "history.jsonl").write_bytes(b"\n".join(lines) + b"\n")
         await asyncio.wait(self._followed.values(), timeout=10)
         self.run = checker.assemble(checker.read_lines(sorted(self._log_folder.glob("*.log"))))
         inputs = report.Inputs(
@@ -238,7 +259,8 @@ class Demo:
         )
         slices = (await client.list(RESOURCE_SLICES))[0]
         node = (await client.list(NODES))[0][0]
-        return report.build(inputs, environment() | report.pool(slices, node))
+        why = await self.instance.command("why", f"trainjob/{JOB}")
+        return report.build(inputs, environment() | report.pool(slices, node)) | {"why": why}
 
     async def _usage(self, client: Client, until: int) -> list[dict[str, Any]]:
         """All usage records, once the agent has written them up to the given time."""
@@ -281,6 +303,9 @@ async def perform(arguments: argparse.Namespace) -> int:
     progress = Progress(size.steps)
     demo = Demo(size, instance, progress)
     try:
+        if arguments.undisturbed:
+            await demo.undisturbed()
+            return 0
         result = await demo.play()
     finally:
         progress.wipe()
@@ -297,6 +322,9 @@ async def perform(arguments: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--short", action="store_true", help="the same scenes, fewer steps")
+    parser.add_argument(
+        "--undisturbed", action="store_true", help="only train, for comparison by checker.py"
+    )
     parser.add_argument("--out", default=".", help="folder for the report and the picture")
     parser.add_argument("--home", default=".demo/home", help="the instance's folder, made anew")
     arguments = parser.parse_args()

@@ -15,6 +15,10 @@ def show(report: dict[str, Any], texts: Sequence[tuple[str, str]]) -> None:
     for moment in report["timeline"]:
         detail = f"  ({moment['detail']})" if moment["detail"] else ""
         print(f"  {(moment['time'] - report['started']) / 1e9:8.3f} s  {moment['what']}{detail}")
+    print("\nWhy training changed its size (from: mizzen why trainjob/first-light)")
+    for line in report["why"].splitlines():
+        if "Preempted by" in line or "train together" in line:
+            print(f"  {line.strip()}")
     print("\nWhat the model says (a few minutes old, and it shows)")
     for api, text in texts:
         print(f"  {api}: {text!r}")
@@ -49,6 +53,8 @@ def verdict(report: dict[str, Any]) -> int:
     wrong = [f"{name} is {report[name]}" for name in MUST_BE_ZERO if report[name]]
     if not report["shrunk"]:
         wrong.append("the burst did not make training shrink")
+    elif report["breakdown"]["cause"] not in report["why"]:
+        wrong.append("`mizzen why` does not name the burst as the cause")
     if max((f["size"] for f in report["formations"][-1:]), default=0) != 3:
         wrong.append("training did not grow back to 3 workers")
     if report["ledger"]["sum_of_lines"] != report["ledger"]["device_time"]:
