@@ -25,7 +25,9 @@ PROGRESS_DEADLINE_S = "mizzen.dev/progress-deadline-seconds"  # default 300
 # A formation is one generation of the gang: which ranks, 0..size-1, run together.
 FORMATION_GENERATION = "mizzen.dev/formation-generation"  # controller -> agent, an integer >= 1
 FORMATION_SIZE = "mizzen.dev/formation-size"  # controller -> agent
-AWAITS_GENERATION = "mizzen.dev/awaits-generation"  # agent -> controller: can only join this or later
+AWAITS_GENERATION = (
+    "mizzen.dev/awaits-generation"  # agent -> controller: can only join this or later
+)
 STEP = "mizzen.dev/step"  # agent -> everyone: last completed step of this rank
 PROGRESS = "mizzen.dev/progress"  # agent -> controller: JSON {step, steps, metrics{}, stepSeconds}
 JOIN_READY = "mizzen.dev/JoinReady"  # pod condition: the worker waits to join a formation
@@ -35,7 +37,9 @@ ENDPOINT = "mizzen.dev/endpoint"  # label: the ModelEndpoint this replica belong
 REPLICA_INDEX = "mizzen.dev/replica-index"  # label
 
 # -- anywhere ---------------------------------------------------------------------
-CAUSE = "mizzen.dev/cause"  # why this object exists or changed, one sentence, passed on down the chain
+CAUSE = (
+    "mizzen.dev/cause"  # why this object exists or changed, one sentence, passed on down the chain
+)
 MANAGED_BY = "app.kubernetes.io/managed-by"
 SIMULATED = "mizzen.dev/simulated"
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mizzen.engine.model import ModelError, find_model
+from mizzen.engine.model import LoadError, find_model
 
 KV_CACHE_GIB = 2.0
 GRACE_S = 18.0  # below the 20 s after which a replica's pod is killed
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rank_file=Path(rank_file) if rank_file else None,
         )
         return run_engine(config)
-    except (ModelError, OSError) as error:
+    except (LoadError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 

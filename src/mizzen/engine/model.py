@@ -12,8 +12,21 @@ CONTEXT_DEFAULT = 2048  # tokens, for a folder that does not say
 KV_BLOCK_TOKENS = 32  # openvino's block size on CPU
 
 
-class ModelError(Exception):
-    """The model cannot be loaded; the message is one line for the user."""
+class LoadError(Exception):
+    """The engine cannot start; the message is one line for the user."""
+
+
+class EngineMissing(LoadError):
+    """What computes is not installed here."""
+
+    def __init__(self, error: ImportError) -> None:
+        super().__init__(
+            f"the inference engine is not installed here ({error}): pip install 'mizzen[engine]'"
+        )
+
+
+class ModelError(LoadError):
+    """The model cannot be loaded."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f'model "{path}" cannot be loaded: {why}')

@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from mizzen.engine.ledger import ServingLedger
-from mizzen.engine.model import ModelError, ModelFile
+from mizzen.engine.model import LoadError, ModelFile
 from mizzen.engine.server import EngineServer
 from mizzen.engine.worker import Piece, Settings, Worker
 from mizzen.host.clock import RealClock
@@ -37,7 +37,7 @@ class EngineConfig:
 
 
 def run_engine(config: EngineConfig) -> int:
-    """Serves until SIGTERM or SIGINT; the exit code. Errors: ModelError, OSError."""
+    """Serves until SIGTERM or SIGINT; the exit code. Errors: LoadError, OSError."""
     sys.setswitchinterval(SWITCH_S)
     return asyncio.run(_serve(config))
 
@@ -56,7 +56,7 @@ async def _serve(config: EngineConfig) -> int:
     ledger = ServingLedger(config.rank_file, clock)
     server = EngineServer(config.name, config.model)
 
-    def loaded(error: ModelError | None) -> None:
+    def loaded(error: LoadError | None) -> None:
         loop.call_soon_threadsafe(_on_loaded, server, ended, error)
 
     def deliver(pieces: list[Piece], done: Callable[[], None]) -> None:
@@ -84,7 +84,7 @@ async def _serve(config: EngineConfig) -> int:
     return 0
 
 
-def _on_loaded(server: EngineServer, ended: asyncio.Future[None], error: ModelError | None) -> None:
+def _on_loaded(server: EngineServer, ended: asyncio.Future[None], error: LoadError | None) -> None:
     if error is None:
         server.loaded = True
         print("ready", file=sys.stderr, flush=True)

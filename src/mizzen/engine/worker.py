@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mizzen.engine.core.generation import Generation
 from mizzen.engine.core.requests import Sampling
 from mizzen.engine.ledger import ServingLedger
-from mizzen.engine.model import ModelError, ModelFile
+from mizzen.engine.model import EngineMissing, LoadError, ModelError, ModelFile
 
 if TYPE_CHECKING:
     from mizzen.engine.pipeline import Handle, Pipeline
@@ -76,7 +76,7 @@ class Worker:
         settings: Settings,
         ledger: ServingLedger,
         deliver: Callable[[list[Piece], Callable[[], None]], None],
-        on_loaded: Callable[[ModelError | None], None],
+        on_loaded: Callable[[LoadError | None], None],
     ) -> None:
         self._model = model
         self._settings = settings
@@ -139,7 +139,7 @@ class Worker:
     def _main(self) -> None:
         try:
             self.pipeline = pipeline = self._load()
-        except ModelError as error:
+        except LoadError as error:
             self._on_loaded(error)
             return
         self._ledger.loaded()
@@ -168,8 +168,10 @@ class Worker:
         # openvino imports its model converter when it is there (60 ms of CPU, measured); None
         # here makes that import fail, which openvino/__init__.py allows for.
         sys.modules.setdefault("openvino.tools.ovc", None)  # pyright: ignore[reportArgumentType]
-        from mizzen.engine.pipeline import Pipeline
-
+        try:
+            from mizzen.engine.pipeline import Pipeline
+        except ImportError as error:
+            raise EngineMissing(error) from error
         pipeline = Pipeline(
             self._model,
             batch_max=self._settings.batch_max,

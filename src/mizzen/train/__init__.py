@@ -14,6 +14,13 @@ Deliberately lacks: frameworks (adapters import them when asked), the API client
 of Mizzen but `mizzen.base`: it must import inside a program that has nothing else of it.
 """
 
+from importlib import import_module
+
+try:
+    import_module("numpy")
+except ImportError as error:
+    raise ImportError(f"mizzen.train needs numpy ({error}): pip install 'mizzen[jax]'") from error
+
 from mizzen.train.errors import TrainError
 from mizzen.train.job import Job, init
 from mizzen.train.world import World

@@ -92,6 +92,6 @@ def load(name: str | None, environment: Environment) -> Framework:
         from mizzen.train.jax import Jax
     except ImportError as error:
         raise TrainError(
-            f"framework jax cannot be imported ({error}); install mizzen[jax]"
+            f"framework jax cannot be imported ({error}): pip install 'mizzen[jax]'"
         ) from error
     return Jax(environment)
