@@ -70,7 +70,7 @@ class Directory:
         pool.update(endpoint)  # a demand from before a restart may be too high by now
 
     def on_pod(self, kind: str, _: Obj | None, obj: Obj) -> None:
-        """An informer's handler for pods that carry the endpoint label."""
+        """An informer's handler for pods; those without the endpoint label are passed over."""
         key = endpoint_of_pod(obj)
         if key is None:
             return

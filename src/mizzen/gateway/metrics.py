@@ -27,11 +27,21 @@ class GatewayMetrics:
     def statistics(self) -> Mapping[str, int]:
         return {"requests": sum(self._requests.values())}
 
-    def page(self, directory: Directory, counts: Mapping[str, int]) -> str:
+    def page(
+        self,
+        directory: Directory,
+        services: Mapping[tuple[str, int], int],
+        counts: Mapping[str, int],
+    ) -> str:
+        """The page; `services` counts requests by Service and status, `counts` the rest."""
         page, prefix = Page(), "mizzen_gateway_"
         for (endpoint, status), count in sorted(self._requests.items()):
             labels = {"endpoint": endpoint, "code": str(status)}
             page.add(f"{prefix}requests_total", "counter", "Requests answered.", count, labels)
+        for (service, status), count in sorted(services.items()):
+            name = f"{prefix}service_requests_total"
+            labels = {"service": service, "code": str(status)}
+            page.add(name, "counter", "Requests to Services answered.", count, labels)
         gauges = (
             ("in_flight", "requests_in_flight", "Requests on replicas."),
             ("queued", "requests_queued", "Requests waiting for a place."),

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from mizzen.base.clock import Clock
-from mizzen.base.names import ENDPOINT
-from mizzen.base.resources import MODEL_ENDPOINTS, PODS
+from mizzen.base.resources import MODEL_ENDPOINTS, PODS, SERVICES
 from mizzen.client.client import Client
 from mizzen.client.informer import Informer
 from mizzen.gateway.config import GatewayConfig
@@ -17,6 +16,7 @@ from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.proxy import Proxy
 from mizzen.gateway.server import GatewayServer
+from mizzen.gateway.services import ServiceProxy
 
 __all__ = ["GatewayConfig", "run"]
 CLOSE_S = 1.0  # streams that still run when the gateway ends
@@ -25,7 +25,7 @@ CLOSE_S = 1.0  # streams that still run when the gateway ends
 async def run(
     client: Client, config: GatewayConfig, clock: Clock, on_ready: Callable[[], None]
 ) -> None:
-    """Serves until cancelled; `on_ready` is called when it listens and knows all endpoints.
+    """Serves until cancelled; `on_ready` is called when it listens and knows all there is.
 
     Errors: OSError when the address is taken.
     """
@@ -34,24 +34,29 @@ async def run(
         clock, on_tip=demand.tell, on_known=demand.announce, on_gone=demand.forget
     )
     proxy = Proxy()
-    server = GatewayServer(config, clock, directory, demand, proxy)
     endpoints = Informer(client, MODEL_ENDPOINTS)
-    pods = Informer(client, PODS, labels=ENDPOINT)
+    services = Informer(client, SERVICES)
+    pods = Informer(client, PODS)
+    service_proxy = ServiceProxy(services.objects, pods.objects)
+    server = GatewayServer(config, clock, directory, demand, proxy, service_proxy)
     endpoints.add_handler(directory.on_endpoint)
     pods.add_handler(directory.on_pod)
+    for informer in (services, pods):
+        informer.add_handler(service_proxy.on_change)
     runner = web.AppRunner(
         server.app(), access_log=None, handler_cancellation=True, shutdown_timeout=CLOSE_S
     )
     await runner.setup()
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(endpoints.run(), name="endpoints")
-            tasks.create_task(pods.run(), name="pods")
-            await endpoints.wait_synced()
-            await pods.wait_synced()
+            for informer in (endpoints, services, pods):
+                tasks.create_task(informer.run(), name=informer.resource.plural)
+            for informer in (endpoints, services, pods):
+                await informer.wait_synced()
             await web.TCPSite(runner, config.host, config.port).start()
             on_ready()
     finally:
         await runner.cleanup()
         await demand.close()
         await proxy.close()
+        await service_proxy.close()

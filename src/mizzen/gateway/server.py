@@ -18,11 +18,13 @@ from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.core.endpoints import Endpoint, model_ids
 from mizzen.gateway.core.keys import check_key
 from mizzen.gateway.core.route import prefix_hashes
+from mizzen.gateway.core.services import PREFIX
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.metrics import GatewayMetrics
 from mizzen.gateway.pool import Pool, Ticket
 from mizzen.gateway.proxy import REQUEST_HEADER, Job, Proxy
+from mizzen.gateway.services import ServiceProxy
 
 BODY_BYTES_MAX = 8 << 20
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z")
@@ -40,12 +42,14 @@ class GatewayServer:
         directory: Directory,
         demand: DemandWriter,
         proxy: Proxy,
+        services: ServiceProxy,
     ) -> None:
         self._config = config
         self._clock = clock
         self._directory = directory
         self._demand = demand
         self._proxy = proxy
+        self._services = services
         self._metrics = GatewayMetrics()
 
     def app(self) -> web.Application:
@@ -61,6 +65,7 @@ class GatewayServer:
                 web.post("/v1/completions", self._generate),
                 web.post("/v1/chat/completions", self._generate),
                 web.get("/debug/decisions", self._decisions),
+                web.route("*", PREFIX + "{rest:.*}", self._services.forward),
             ]
         )
         return app
@@ -87,7 +92,7 @@ class GatewayServer:
         writes = self._demand.statistics()
         counts["demand_writes"] = writes.get("written", 0)
         counts["demand_writes_failed"] = writes.get("failed", 0)
-        text = self._metrics.page(self._directory, counts)
+        text = self._metrics.page(self._directory, self._services.answered(), counts)
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _models(self, _: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from mizzen.base.objects import Obj
+from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.operations import Operation, Patch
 from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.core.endpoints import Address
@@ -19,6 +19,7 @@ from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.proxy import Proxy
 from mizzen.gateway.server import GatewayServer
+from mizzen.gateway.services import ServiceProxy
 from mizzen.host.clock import RealClock
 from support.fake_engine import FakeEngine
 
@@ -60,7 +61,14 @@ class Gateway:
     demand: DemandWriter
     client: RecordingClient
     stack: AsyncExitStack
+    services: ServiceProxy
+    objects: dict[str, dict[Key, Obj]]  # plural -> what the informers hold
     engines: dict[str, FakeEngine] = field(default_factory=dict)
+
+    def knows(self, plural: str, obj: Obj) -> None:
+        """As if an informer of "services" or "pods" had told of `obj`."""
+        self.objects[plural][key_of(obj)] = obj
+        self.services.on_change("ADDED", None, obj)
 
     def endpoint(self, name: str = "tiny", namespace: str = "default", **spec: Any) -> None:
         self.directory.on_endpoint("ADDED", None, endpoint_object(name, namespace, **spec))
@@ -91,14 +99,17 @@ async def gateway() -> AsyncIterator[Gateway]:
         clock, on_tip=demand.tell, on_known=demand.announce, on_gone=demand.forget
     )
     proxy = Proxy()
-    server = GatewayServer(config, clock, directory, demand, proxy)
+    objects: dict[str, dict[Key, Obj]] = {"services": {}, "pods": {}}
+    services = ServiceProxy(objects["services"], objects["pods"])
+    server = GatewayServer(config, clock, directory, demand, proxy, services)
     runner = web.AppRunner(server.app(), handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = "http://{}:{}".format(*runner.addresses[0][:2])
     headers = {"Authorization": f"Bearer {KEY}"}
     async with AsyncExitStack() as stack, aiohttp.ClientSession(headers=headers) as session:
-        yield Gateway(url, session, server, directory, demand, client, stack)
+        yield Gateway(url, session, server, directory, demand, client, stack, services, objects)
     await runner.cleanup()
     await demand.close()
     await proxy.close()
+    await services.close()

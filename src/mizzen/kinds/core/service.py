@@ -1,7 +1,8 @@
 """Service: a name for a set of pods.
 
 Embedded Mizzen has no virtual IPs: nothing rewrites packets. A Service is therefore headless (it
-resolves to its pods) or an external name; what needs a virtual IP is refused.
+resolves to its pods, through the gateway under `/services/NAMESPACE/NAME[:PORT]/`) or an external
+name; what needs a virtual IP is refused.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from mizzen.kinds.schema import (
 v1 = package("io.k8s.api.core.v1")
 HEADLESS = "None"
 _ADVICE = (
-    "use a headless Service (`clusterIP: None`), a ModelEndpoint behind the gateway, or "
-    "`kubectl port-forward`"
+    "use a headless Service (`clusterIP: None`), which the gateway resolves under "
+    "/services/NAMESPACE/NAME, or a ModelEndpoint"
 )
 
 PORT = v1(

@@ -1,0 +1,147 @@
+"""Carries requests for Services to their pods, as they come, in both directions.
+
+A pod that cannot be reached costs the client nothing while there is another: nothing was sent to
+it yet. Once a request is on its way it is never repeated, for it may have had its effect.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from mizzen.base.objects import Key, Obj
+from mizzen.base.openai import OpenAIError
+from mizzen.gateway.core import forwarding
+from mizzen.gateway.core.services import Backend, Route, in_turn, parse, resolve
+
+ATTEMPTS_MAX = 3  # pods tried for one request
+CONNECT_S = 2.0
+SILENCE_S = 600.0  # a pod that says nothing for this long is taken for dead
+_OWN_WORDS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # the client says these
+
+
+class ServiceProxy:
+    """Reads the informers' caches; what it makes of them it keeps until something changes."""
+
+    def __init__(self, services: Mapping[Key, Obj], pods: Mapping[Key, Obj]) -> None:
+        self._services = services
+        self._pods = pods
+        self._resolved: dict[tuple[Key, str], tuple[Backend, ...]] = {}
+        self._turns: Counter[Key] = Counter()
+        self._answered: Counter[tuple[str, int]] = Counter()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, use_dns_cache=False),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
+            auto_decompress=False,
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    def answered(self) -> Mapping[tuple[str, int], int]:
+        """How many requests each Service ("namespace/name") answered with each status."""
+        return self._answered
+
+    def on_change(self, kind: str, old: Obj | None, new: Obj) -> None:
+        """An informer's handler, for Services and pods alike."""
+        self._resolved.clear()
+        if kind == "DELETED":
+            self._turns.clear()
+
+    async def forward(self, request: web.Request) -> web.StreamResponse:
+        """The answer of some pod. Errors: OpenAIError, before anything was sent to the client."""
+        if "Upgrade" in request.headers:
+            raise OpenAIError(
+                501, "the gateway passes HTTP on, but no upgrades such as websockets",
+                code="upgrade_refused",
+            )  # fmt: skip
+        route = parse(request.rel_url.raw_path)
+        status = 499  # what nginx logs for a client that left; nobody reads it
+        try:
+            response = await self._forward(request, route)
+            status = response.status
+            return response
+        except OpenAIError as error:
+            status = error.status
+            raise
+        finally:
+            if route.key in self._services:  # any other name would let clients grow the counts
+                self._answered[(str(route.key), status)] += 1
+
+    async def _forward(self, request: web.Request, route: Route) -> web.StreamResponse:
+        reason = ""
+        for backend in self._backends(route)[:ATTEMPTS_MAX]:
+            try:
+                upstream = await self._send(request, route, backend)
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                reason = f"{backend.pod} at {backend.url}: {error}"
+                continue
+            except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
+                reason = f"{backend.pod} at {backend.url}: {str(error) or type(error).__name__}"
+                break
+            try:
+                return await self._relay(request, route, backend, upstream)
+            finally:
+                if upstream.content.is_eof():
+                    upstream.release()
+                else:
+                    upstream.close()
+        raise OpenAIError(502, f'Service "{route.key}": {reason}', code="pod_failed")
+
+    def _backends(self, route: Route) -> list[Backend]:
+        mark = (route.key, route.port)
+        found = self._resolved.get(mark)
+        if found is None:
+            found = resolve(route, self._services.get(route.key), self._pods.values())
+            self._resolved[mark] = found
+        self._turns[route.key] += 1
+        return in_turn(found, self._turns[route.key])
+
+    async def _send(
+        self, request: web.Request, route: Route, backend: Backend
+    ) -> aiohttp.ClientResponse:
+        headers = forwarding.to_backend(
+            request.headers.items(),
+            peer=request.remote or "",
+            host=request.host,
+            prefix=route.prefix,
+        )
+        query = request.rel_url.raw_query_string
+        return await self._session.request(
+            request.method,
+            URL(backend.url + route.path + (f"?{query}" if query else ""), encoded=True),
+            headers=CIMultiDict(headers),
+            data=request.content if request.body_exists else None,
+            allow_redirects=False,
+            skip_auto_headers=_OWN_WORDS,
+        )
+
+    async def _relay(
+        self,
+        request: web.Request,
+        route: Route,
+        backend: Backend,
+        upstream: aiohttp.ClientResponse,
+    ) -> web.StreamResponse:
+        headers = forwarding.to_client(
+            upstream.headers.items(), backend=backend.url, prefix=route.prefix
+        )
+        response = web.StreamResponse(
+            status=upstream.status, reason=upstream.reason, headers=CIMultiDict(headers)
+        )
+        await response.prepare(request)
+        try:
+            while chunk := await upstream.content.readany():
+                await response.write(chunk)
+        except (TimeoutError, aiohttp.ClientError):
+            if request.transport is not None:  # half an answer must not look like a whole one
+                request.transport.abort()
+            return response
+        await response.write_eof()
+        return response

@@ -1,0 +1,184 @@
+"""Services through a gateway and pods' servers on real sockets; the test says what there is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from mizzen.base.objects import Obj
+from support.api import free_port
+from support.waiting import until
+
+from .conftest import KEY, Gateway
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def pod(name: str, address: str) -> Obj:
+    return {
+        "metadata": {"namespace": "default", "name": name, "labels": {"app": "web"}},
+        "spec": {"containers": [{"name": "c"}]},
+        "status": {"phase": "Running", "podIP": address},
+    }
+
+
+def service(port: int, **spec: object) -> Obj:
+    ports = [{"port": 80, "targetPort": port, "protocol": "TCP"}]
+    full = {"type": "ClusterIP", "selector": {"app": "web"}, "ports": ports, **spec}
+    return {"metadata": {"namespace": "default", "name": "web"}, "spec": full}
+
+
+async def serve(gateway: Gateway, handler: Handler, *addresses: str) -> None:
+    """One pod at each address, all with `handler`, behind the Service default/web."""
+    port = free_port()
+    for number, address in enumerate(addresses or ("127.71.0.1",)):
+        app = web.Application()
+        app.router.add_route("*", "/{rest:.*}", handler)
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await runner.setup()
+        gateway.stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, address, port).start()
+        gateway.knows("pods", pod(f"web-{number}", address))
+    gateway.knows("services", service(port))
+
+
+async def echo(request: web.Request) -> web.Response:
+    seen = {
+        "method": request.method,
+        "path": request.raw_path,
+        "body": (await request.read()).decode(),
+        "headers": dict(request.headers),
+        "me": request.url.host,
+    }
+    return web.json_response(seen, status=201, headers={"X-Mine": "yes"})
+
+
+async def test_passes_method_path_query_body_and_status(gateway: Gateway) -> None:
+    await serve(gateway, echo)
+    url = gateway.url + "/services/default/web:80/a%20b?x=1&y=%26"
+    headers = {"X-Asked": "1"}
+    async with gateway.session.put(url, data=b"words", headers=headers) as response:
+        assert (response.status, response.headers["X-Mine"]) == (201, "yes")
+        seen = await response.json()
+    assert (seen["method"], seen["body"]) == ("PUT", "words")
+    assert seen["path"] == "/a%20b?x=1&y=%26"
+    assert seen["headers"]["X-Asked"] == "1"
+    assert seen["headers"]["X-Forwarded-Prefix"] == "/services/default/web:80"
+    assert KEY not in str(seen["headers"])
+
+
+async def test_takes_pods_by_turns(gateway: Gateway) -> None:
+    await serve(gateway, echo, "127.71.0.1", "127.71.0.2")
+    seen: list[str] = []
+    for _ in range(4):
+        async with gateway.session.get(gateway.url + "/services/default/web/") as response:
+            seen.append((await response.json())["me"])
+    assert seen[:2] == seen[2:]
+    assert set(seen) == {"127.71.0.1", "127.71.0.2"}
+
+
+async def test_passes_over_a_pod_that_does_not_listen(gateway: Gateway) -> None:
+    await serve(gateway, echo)
+    gateway.knows("pods", pod("web-9", "127.71.0.9"))
+    for _ in range(2):
+        async with gateway.session.post(
+            gateway.url + "/services/default/web/", data=b"once"
+        ) as response:
+            assert (await response.json())["body"] == "once"
+
+
+async def test_streams_both_ways(gateway: Gateway) -> None:
+    """The answer to each part arrives before the next part is sent."""
+
+    async def parrot(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        async for chunk in request.content.iter_any():
+            await response.write(chunk.upper())
+        return response
+
+    await serve(gateway, parrot)
+    heard = asyncio.Event()
+
+    async def parts():  # type: ignore[no-untyped-def]
+        yield b"first"
+        await heard.wait()
+        yield b"second"
+
+    url = gateway.url + "/services/default/web/"
+    async with asyncio.timeout(10), gateway.session.post(url, data=parts()) as response:
+        assert await response.content.readany() == b"FIRST"
+        heard.set()
+        assert await response.read() == b"SECOND"
+
+
+async def test_head_and_empty_answers(gateway: Gateway) -> None:
+    async def short(request: web.Request) -> web.Response:
+        return web.Response(status=204) if request.method == "DELETE" else web.Response(text="abc")
+
+    await serve(gateway, short)
+    url = gateway.url + "/services/default/web/"
+    async with gateway.session.head(url) as response:
+        assert (response.status, response.headers["Content-Length"]) == (200, "3")
+    async with gateway.session.delete(url) as response:
+        assert (response.status, await response.read()) == (204, b"")
+
+
+async def test_a_client_that_leaves_is_told_to_the_pod(gateway: Gateway) -> None:
+    gone, began = asyncio.Event(), asyncio.Event()
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            gone.set()
+        return response
+
+    await serve(gateway, endless)
+    async with gateway.session.get(gateway.url + "/services/default/web/"):
+        await asyncio.wait_for(began.wait(), 10)
+    await until(gone.is_set, "the pod's handler is cancelled")
+
+
+async def test_half_an_answer_does_not_look_whole(gateway: Gateway) -> None:
+    async def breaks(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"half")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    await serve(gateway, breaks)
+    with pytest.raises(aiohttp.ClientError):
+        async with gateway.session.get(gateway.url + "/services/default/web/") as response:
+            await response.read()
+
+
+async def test_refusals_are_json_and_say_what_to_do(gateway: Gateway) -> None:
+    async def refused(path: str, **headers: str) -> tuple[int, str, str | None]:
+        async with gateway.session.get(gateway.url + path, headers=headers) as response:
+            error = (await response.json())["error"]
+            return response.status, error["code"], response.headers.get("Retry-After")
+
+    web_path = "/services/default/web/"
+    assert await refused(web_path) == (404, "service_not_found", None)
+    assert await refused(web_path, Authorization="Bearer no") == (401, "invalid_api_key", None)
+    gateway.knows("services", service(free_port()))
+    assert await refused(web_path) == (503, "no_ready_pod", "1")
+    gateway.knows("pods", pod("web-0", "127.71.0.1"))
+    assert await refused(web_path) == (502, "pod_failed", None)
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    assert await refused(web_path, **upgrade) == (501, "upgrade_refused", None)
+    gateway.knows("services", service(80, type="ExternalName", externalName="example.org"))
+    assert await refused(web_path) == (403, "external_name", None)
+    async with gateway.session.get(gateway.url + "/metrics") as response:
+        page = await response.text()
+    assert 'service_requests_total{service="default/web",code="502"} 1' in page
