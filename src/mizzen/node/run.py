@@ -13,6 +13,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS, TRAIN_JOBS
 from mizzen.client.client import Client
 from mizzen.client.informer import Informer
+from mizzen.node import folder
 from mizzen.node.agent import Agent
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.config import NodeConfig
@@ -48,7 +49,7 @@ async def run(
     agent.claims = claims.objects
     await agent.start()
     try:
-        await _work(agent, publisher, pods, claims, jobs, on_ready)
+        await _work(client, agent, publisher, pods, claims, jobs, on_ready)
     except asyncio.CancelledError:
         await agent.stop()
         raise
@@ -58,6 +59,7 @@ async def run(
 
 
 async def _work(
+    client: Client,
     agent: Agent,
     publisher: Publisher,
     pods: Informer,
@@ -90,6 +92,7 @@ async def _work(
         group.create_task(agent.watch_shim(), name="shim")
         group.create_task(agent.gangs.run(), name="gangs")
         group.create_task(agent.usage.run(), name="usage")
+        group.create_task(folder.run(client, agent.config.node_name, agent.clock), name="folder")
         on_ready()
 
 

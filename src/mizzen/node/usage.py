@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mizzen.base import names
-from mizzen.base.errors import AlreadyExists, ApiError, TooManyRequests, Unavailable
+from mizzen.base.errors import AlreadyExists, ApiError, Invalid, TooManyRequests, Unavailable
 from mizzen.base.ledger import DeviceId, Owner
 from mizzen.base.objects import Obj, controller_of, name_of
 from mizzen.base.operations import Create
@@ -51,6 +51,7 @@ class UsageRecorder:
         self._last_state: dict[str, int] = {}  # of the worker that just ended
         self._read: dict[str, int] = {}  # pod uid -> next interval in its ring
         self._unwritten: list[Obj] = []
+        self._is_held = False  # the API does not take records now, and the log says so
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
 
@@ -185,22 +186,31 @@ class UsageRecorder:
             except (Unavailable, TooManyRequests):
                 self._counts["unavailable"] += 1
                 return
-            except ApiError:
-                await self._write_singly(batch)
+            except (AlreadyExists, Invalid):
+                if not await self._write_singly(batch):
+                    return
+            except ApiError as error:  # a full disk, an API that starts: all is kept
+                if not self._is_held:
+                    print(f"mizzen node: usage records are kept back: {error.message}", flush=True)
+                self._is_held = True
+                return
+            self._is_held = False
             self._counts["written"] += len(batch)
             del self._unwritten[: len(batch)]
 
-    async def _write_singly(self, batch: list[Obj]) -> None:
+    async def _write_singly(self, batch: list[Obj]) -> bool:
+        """One of a batch cannot be written: which. False when the rest must wait."""
         for record in batch:
             try:
                 await self._client.create(USAGE_RECORDS, record)
             except AlreadyExists:
                 self._counts["repeated"] += 1
-            except (Unavailable, TooManyRequests):
-                return
-            except ApiError as error:
+            except Invalid as error:
                 self._counts["refused"] += 1
                 print(f"mizzen node: usage record refused: {error.message}", flush=True)
+            except ApiError:
+                return False  # those before are found to exist the next time
+        return True
 
     async def close(self) -> None:
         """Everything known so far is written, if the API still answers."""

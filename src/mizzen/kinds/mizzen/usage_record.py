@@ -9,7 +9,7 @@ from mizzen.kinds.columns import AGE, NAME, human_duration, of
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.metadata import immutable
-from mizzen.kinds.schema import INT64, STR, array, choice, package
+from mizzen.kinds.schema import BOOL, INT64, STR, array, choice, package
 
 v1alpha1 = package("dev.mizzen.v1alpha1")
 LINES = (
@@ -42,6 +42,7 @@ SPEC = v1alpha1(
     claim=STR("The claim that gave it."),
     intervals=array(INTERVAL)("Touching stretches that fill the time.", required=True),
     kernelCPU=INT64("Nanoseconds of CPU as the kernel counts them.", minimum=0),
+    folded=BOOL("Made of older records: its intervals are sums, in no order of time."),
 )
 
 
