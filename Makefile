@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: help demo verify test lint bench docs accept clean
 help:  ## what there is to make
@@ -25,8 +26,8 @@ lint: .venv/.dev  ## style, types, import rules, tidiness
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/tidy
 
-bench: .venv/.dev  ## what is promised in numbers, measured here
-	$(BIN)/python bench/startup.py
+bench: .venv/.dev  ## what is promised in numbers, measured here; BENCH_ARGS="--json FILE"
+	$(BIN)/python bench/run.py $(BENCH_ARGS)
 
 docs: .venv/.dev  ## writes docs/cli.md anew from the commands themselves
 	$(BIN)/python -m mizzen.cli.reference > docs/cli.md

@@ -1,4 +1,4 @@
-"""Decisions per second of the scheduler's pure core. JSON on stdout, medians over rounds.
+"""Decisions per second of the scheduler's pure core; medians over rounds.
 
     python bench/scheduler.py [--nodes 500] [--pods 500] [--rounds 3]
 
@@ -9,13 +9,12 @@ Cases: plain pods; one DRA device for each pod; gangs of 8; a gang that preempts
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from measuring import Figure, main, medians
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
@@ -69,12 +68,12 @@ def gangs(world: World, pods: int) -> None:
 
 CASES: dict[str, Callable[[World, int], None]] = {
     "plain": plain,
-    "device": devices,
-    "gang_of_8": gangs,
+    "a device each": devices,
+    "gangs of 8": gangs,
 }
 
 
-def measure(case: str, nodes: int, pods: int) -> dict[str, float]:
+def measure_case(case: str, nodes: int, pods: int) -> dict[str, float]:
     world = cluster(nodes)
     world.plan()  # the cluster is known before pods arrive
     CASES[case](world, pods)
@@ -82,8 +81,8 @@ def measure(case: str, nodes: int, pods: int) -> dict[str, float]:
     plan = world.plan()
     seconds = time.perf_counter() - began
     bound = sum(len(d.placements) for d in plan.decisions)
-    assert bound == pods // 8 * 8 if case == "gang_of_8" else bound == pods
-    return {"pods_per_s": bound / seconds, "ms_in_all": seconds * 1e3}
+    assert bound == pods // 8 * 8 if case == "gangs of 8" else bound == pods
+    return {"pods_per_s": bound / seconds}
 
 
 def measure_preemption(nodes: int) -> dict[str, float]:
@@ -101,35 +100,19 @@ def measure_preemption(nodes: int) -> dict[str, float]:
     return {"ms": seconds * 1e3}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--nodes", type=int, default=500)
-    parser.add_argument("--pods", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    report: dict[str, object] = {
-        "benchmark": "scheduler-core",
-        "nodes": arguments.nodes,
-        "pods": arguments.pods,
-        "rounds": arguments.rounds,
-        "python": platform.python_version(),
-    }
+def measure(arguments: argparse.Namespace) -> list[Figure]:
+    nodes, pods, rounds = arguments.nodes, arguments.pods, arguments.rounds
+    figures: list[Figure] = []
     for case in CASES:
-        report[case] = _median(
-            [measure(case, arguments.nodes, arguments.pods) for _ in range(arguments.rounds)]
-        )
-    small = min(arguments.nodes, 50)
-    report[f"preempt_one_of_{small}_nodes"] = _median(
-        [measure_preemption(small) for _ in range(arguments.rounds)]
-    )
-    one = [measure_preemption(1) for _ in range(max(5, arguments.rounds))]
-    report["preempt_on_one_node"] = _median(one)
-    print(json.dumps(report, indent=2))
-
-
-def _median(rounds: list[dict[str, float]]) -> dict[str, float]:
-    return {name: round(statistics.median(r[name] for r in rounds), 2) for name in rounds[0]}
+        found = medians([measure_case(case, nodes, pods) for _ in range(rounds)])
+        figures.append(Figure(f"{case}, {pods} pods on {nodes} nodes", found["pods_per_s"], "1/s"))
+    small = min(nodes, 50)
+    for count, repeats in ((small, rounds), (1, max(5, rounds))):
+        found = medians([measure_preemption(count) for _ in range(repeats)])
+        figures.append(Figure(f"preempt one of {count * DEVICES_PER_NODE}", found["ms"], "ms"))
+    return figures
 
 
 if __name__ == "__main__":
-    main()
+    options = (("nodes", 500, "nodes"), ("pods", 500, "pending pods"), ("rounds", 3, "rounds"))
+    raise SystemExit(main(__doc__ or "", measure, options))

@@ -1,37 +1,34 @@
 """How fast `mizzen up` is ready, how fast `down` is done, and what the idle instance weighs.
 
-    python bench/startup.py [RUNS]
+    python bench/startup.py [--runs 3]
 
-Prints the medians of RUNS (default 3) fresh instances and the promise beside each.
-Exits 1 when a promise is broken.
+Medians of fresh instances, driven through the command line.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+from measuring import Figure, main, medians
+
 READY_S = 3.0
-IDLE_BYTES = 400 * 2**20
+IDLE_MIB = 400
 _SETTLE_S = 3.0  # idle means: nothing left over from starting
 
 
-def main() -> int:
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    results = [_measure() for _ in range(runs)]
-    medians = {key: statistics.median(r[key] for r in results) for key in results[0]}
-    print(f"first up  {medians['up_s']:6.2f} s   (promise: at most {READY_S} s)")
-    print(f"up again  {medians['again_s']:6.2f} s   (promise: at most {READY_S} s)")
-    print(f"down      {medians['down_s']:6.2f} s")
-    print(
-        f"idle      {medians['bytes'] / 2**20:6.0f} MiB (promise: at most {IDLE_BYTES >> 20} MiB)"
-    )
-    slowest_s = max(medians["up_s"], medians["again_s"])
-    return 0 if slowest_s <= READY_S and medians["bytes"] <= IDLE_BYTES else 1
+def measure(arguments: argparse.Namespace) -> list[Figure]:
+    found = medians([_measure() for _ in range(arguments.runs)])
+    return [
+        Figure("first up", found["up_s"], "s", READY_S),
+        Figure("up again", found["again_s"], "s", READY_S),
+        Figure("down", found["down_s"], "s"),
+        Figure("idle, all processes", found["bytes"] / 2**20, "MiB", IDLE_MIB),
+    ]
 
 
 def _measure() -> dict[str, float]:
@@ -57,4 +54,4 @@ def _mizzen(home: str, *words: str) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(__doc__ or "", measure, (("runs", 3, "fresh instances"),)))

@@ -1,18 +1,21 @@
 """What the library adds to a 200 ms step without staging: reading, logging, reporting, control.
 
-Run: python bench/train_overhead.py [--steps 25]. Prints JSON: the share of the loop's time that was
-not the step itself. The step spins on the clock, so its own length is known exactly.
+    python bench/train_overhead.py [--steps 25]
+
+The share of the loop's time that was not the step itself. The step spins on the clock, so its own length is known exactly.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
+from measuring import Figure, main
 
 from mizzen import train
 
@@ -20,17 +23,29 @@ STEP_S = 0.2
 LIMIT = 0.01
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=25)
-    steps = parser.parse_args().steps
-    with tempfile.TemporaryDirectory() as folder:
+def measure(arguments: argparse.Namespace) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="mizzen-bench-") as folder:
         os.environ["MIZZEN_OUTPUT"] = folder
-        report = os.dup(1)
-        os.dup2(os.open(os.path.join(folder, "log"), os.O_WRONLY | os.O_CREAT), 1)
-        found = run(steps)
-        os.dup2(report, 1)
-    print(json.dumps({**found, "limit": LIMIT, "within": found["overhead"] <= LIMIT}, indent=1))
+        with output_in(os.path.join(folder, "log")):
+            found = run(arguments.steps)
+    return [
+        Figure("step", found["step_ms"], "ms"),
+        Figure("added to each step", found["added_ms_per_step"], "ms"),
+        Figure("added / step", found["overhead"], "x", LIMIT),
+    ]
+
+
+@contextmanager
+def output_in(path: str) -> Iterator[None]:
+    """Sends file descriptor 1 into a file: the library writes its progress there itself."""
+    kept = os.dup(1)
+    with open(path, "w") as log:
+        os.dup2(log.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 def run(steps: int) -> dict[str, float]:
@@ -60,4 +75,4 @@ def run(steps: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main(__doc__ or "", measure, (("steps", 25, "steps of 200 ms"),)))

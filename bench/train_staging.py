@@ -1,6 +1,8 @@
 """What staging costs against a bare memcpy of the same arrays, in one run, by turns.
 
-Run: python bench/train_staging.py [--rounds 30]. Prints JSON: medians in ms of CPU and their ratio for a
+    python bench/train_staging.py [--rounds 40]
+
+Medians in ms of CPU and their ratio for a
 state like the example's (36 leaves, 10 MB) and one eight times its size. Between measurements
 32 MB of other memory are touched, as a training step does, so neither side finds its data in
 the cache. The checksum and all bookkeeping are part of staging; preparing the buffers is not. Both copy
@@ -10,7 +12,6 @@ into shared memory that is already mapped.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from measuring import Figure, main
 
 from mizzen.train import state
 from mizzen.train.files import create_rank, map_buffers, open_rank
@@ -42,7 +44,7 @@ def leaves(scale: int) -> dict[str, np.ndarray]:
     }
 
 
-def measure(folder: Path, scale: int, rounds: int) -> dict[str, float]:
+def compare(folder: Path, scale: int, rounds: int) -> dict[str, float]:
     create_rank(folder / "rank-0", awaits=1)
     arrays = leaves(scale)
     layout = state.Layout.of(arrays)
@@ -71,18 +73,22 @@ def measure(folder: Path, scale: int, rounds: int) -> dict[str, float]:
     found = {f"{name}_ms_median": 1e3 * median(values[2:]) for name, values in times.items()}
     found["ratio"] = found["staging_ms_median"] / found["memcpy_ms_median"]
     found["megabytes"] = copied / 1e6
-    return {name: round(value, 3) for name, value in found.items()}
+    return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=40)
-    rounds = parser.parse_args().rounds
+def measure(arguments: argparse.Namespace) -> list[Figure]:
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="mizzen-bench-", dir="/dev/shm") as name:
-        results = [measure(Path(name), scale, rounds) for scale in (1, 8)]
-    worst = max(result["ratio"] for result in results)
-    print(json.dumps({"results": results, "limit": LIMIT, "within": worst <= LIMIT}, indent=1))
+        for scale in (1, 8):
+            found = compare(Path(name), scale, arguments.rounds)
+            size = f"{found['megabytes']:.0f} MB"
+            figures += [
+                Figure(f"memcpy of {size}, CPU", found["memcpy_ms_median"], "ms"),
+                Figure(f"staging of {size}, CPU", found["staging_ms_median"], "ms"),
+                Figure(f"staging / memcpy of {size}", found["ratio"], "x", LIMIT),
+            ]
+    return figures
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main(__doc__ or "", measure, (("rounds", 40, "measurements of each"),)))

@@ -15,8 +15,9 @@ from aiohttp import web
 class FakeEngine:
     """`async with FakeEngine("one") as engine`; says its name once for each token asked for."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, host: str = "127.0.0.1", port: int = 0) -> None:
         self.name = name
+        self._host, self._port = host, port
         self.gate = asyncio.Event()
         self.gate.set()
         self.bodies: list[dict[str, Any]] = []
@@ -33,7 +34,7 @@ class FakeEngine:
 
     async def __aenter__(self) -> FakeEngine:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
