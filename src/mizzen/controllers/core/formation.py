@@ -94,23 +94,21 @@ def members(ranks: Sequence[Rank]) -> list[Rank]:
     return found
 
 
-def is_finishing(ranks: Sequence[Rank]) -> bool:
-    """Whether a rank of the current formation has done all its work: nothing re-forms then."""
-    now = current(ranks)
-    return any(
-        rank.phase == "Succeeded"
-        and not rank.is_terminating
-        and rank.generation == now.generation > 0
-        and rank.rank < now.size
-        for rank in ranks
-    )
+def is_finishing(ranks: Sequence[Rank], min_count: int) -> bool:
+    """Whether the gang is on its way to success: some ranks are done and all others are still
+    there to follow. Nothing re-forms then.
+
+    With one of them gone for good the success of the others is void: they trained together,
+    so they run again together, from the last step, which costs no step twice.
+    """
+    needed, done = _together(ranks, min_count), _done(ranks)
+    return bool(done & needed) and needed <= done | _able(ranks)
 
 
-def is_complete(ranks: Sequence[Rank]) -> bool:
-    """Whether every rank of the current formation succeeded."""
-    now = current(ranks)
-    done = {rank.rank for rank in ranks if rank.phase == "Succeeded" and not rank.is_terminating}
-    return now.size > 0 and all(rank in done for rank in range(now.size))
+def is_complete(ranks: Sequence[Rank], min_count: int) -> bool:
+    """Whether every rank that trained together succeeded."""
+    needed = _together(ranks, min_count)
+    return bool(needed) and needed <= _done(ranks)
 
 
 def next_formation(ranks: Sequence[Rank], min_count: int) -> Formation | None:
@@ -123,7 +121,7 @@ def next_formation(ranks: Sequence[Rank], min_count: int) -> Formation | None:
     """
     now = current(ranks)
     ready = members(ranks)
-    if is_finishing(ranks) or len(ready) < max(1, min_count):
+    if is_finishing(ranks, min_count) or len(ready) < max(1, min_count):
         return None
     awaited = max(rank.awaits for rank in ready)
     is_due = len(ready) != now.size or any(not r.runs_in(now.generation) for r in ready)
@@ -143,3 +141,24 @@ def told(ranks: Sequence[Rank], formation: Formation) -> list[Rank]:
         if (rank.rank in inside and rank.may_be_member)
         or (rank.runs_in(now.generation) and not rank.is_finished)
     ]
+
+
+def _together(ranks: Sequence[Rank], min_count: int) -> set[int]:
+    """The ranks that succeed together or not at all: those of the current formation. A program
+    that knows nothing of formations never has one: there it is all that were placed."""
+    size = current(ranks).size
+    if size == 0:
+        placed = _able(ranks) | _done(ranks)
+        while size in placed:
+            size += 1
+        size = size if size >= min_count else 0
+    return set(range(size))
+
+
+def _able(ranks: Sequence[Rank]) -> set[int]:
+    return {rank.rank for rank in ranks if rank.may_be_member}
+
+
+def _done(ranks: Sequence[Rank]) -> set[int]:
+    """The ranks that succeeded; who is being deleted may have ended well because it was told to."""
+    return {r.rank for r in ranks if r.phase == "Succeeded" and not r.is_terminating}

@@ -42,7 +42,7 @@ from mizzen.controllers.core import formation
 from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.core.extended_resources import classes_by_resource, drop_unused_claims
 from mizzen.controllers.core.formation import rank_of
-from mizzen.controllers.core.pods import failure_message, has_failed, is_active
+from mizzen.controllers.core.pods import failure_message, has_failed, is_active, is_finished
 from mizzen.controllers.core.training_runtime import (
     NodeTemplate,
     RuntimeTrouble,
@@ -99,11 +99,11 @@ def _run(
 ) -> list[Action]:
     ranks = [rank_of(pod) for pod in pods]
     conditions = _awake_conditions(job, now_ns)
+    if formation.is_complete(ranks, template.min_nodes):
+        return _complete(job, pods, conditions, now_ns)
     broken = [pod for pod in pods if has_failed(pod)]
     if broken:
         return _fail(job, pods, "PodFailed", failure_message(broken[0]), now_ns)
-    if formation.is_complete(ranks):
-        return _complete(job, pods, conditions, now_ns)
     left_s = _seconds_to_deadline(job, now_ns)
     if left_s is not None and left_s <= 0:
         seconds = job["spec"]["activeDeadlineSeconds"]
@@ -121,14 +121,15 @@ def _keep_ranks(
 ) -> list[Action]:
     """One pod for each wished rank: missing ones made, superfluous and evicted ones deleted."""
     ranks = [rank_of(pod) for pod in pods]
+    is_finishing = formation.is_finishing(ranks, template.min_nodes)
     superfluous = [
         pod
         for pod, rank in zip(pods, ranks, strict=True)
         if not is_terminating(pod)
-        and (rank.rank >= template.num_nodes or (rank.phase == "Failed" and not has_failed(pod)))
+        and (rank.rank >= template.num_nodes or _is_void(pod, is_finishing))
     ]
     actions: list[Action] = list(_delete(superfluous))
-    if formation.is_finishing(ranks):
+    if is_finishing:
         return actions
     present = {rank.rank for rank in ranks}
     classes = classes_by_resource(view)
@@ -142,6 +143,11 @@ def _keep_ranks(
         elif taken is None:
             actions += create_rank(job, template, classes, rank, now_ns)
     return actions
+
+
+def _is_void(pod: Obj, is_finishing: bool) -> bool:
+    """An ended pod that stands for nothing: evicted, or done before its formation was."""
+    return is_finished(pod) and not has_failed(pod) and not is_finishing
 
 
 def _form(job: Obj, ranks: Sequence[formation.Rank], min_nodes: int) -> list[Action]:

@@ -153,13 +153,33 @@ def test_ranks_beyond_a_gap_leave_too():
     assert [r.rank for r in told(ranks, Formation(3, 1))] == [0, 1, 2]
 
 
+def done(rank, generation=3, size=2, **more):
+    return running(rank, generation, size, phase="Succeeded", **more)
+
+
 def test_complete_needs_every_rank_of_the_last_formation_only():
-    done = [running(r, 3, 2, phase="Succeeded") for r in (0, 1)]
     left = running(2, 3, 2, phase="Running")
-    assert is_complete([*done, left, pending(3)])
-    assert not is_complete([done[0], running(1, 3, 2)])
-    assert is_finishing([done[0], running(1, 3, 2)])
-    assert not is_complete([pending(0)])
+    assert is_complete([done(0), done(1), left, pending(3)], 1)
+    assert not is_complete([done(0), running(1, 3, 2)], 1)
+    assert is_finishing([done(0), running(1, 3, 2)], 1)
+    assert not is_complete([pending(0)], 1)
+
+
+@pytest.mark.parametrize(
+    "other", [pending(1), running(1, 3, 2, is_terminating=True), done(1, is_terminating=True)]
+)
+def test_who_succeeded_beside_one_that_is_gone_has_not_finished(other):
+    assert not is_finishing([done(0), other], 1)
+    assert not is_complete([done(0), other], 1)
+
+
+def test_programs_without_formations_complete_when_all_that_were_placed_are_done():
+    ended = [done(rank, 0, 0) for rank in (0, 1)]
+    assert is_complete([*ended, pending(2)], 2)
+    assert not is_complete([*ended, pending(2)], 3)
+    assert not is_complete([*ended, starting(2)], 2)
+    assert is_finishing([*ended, starting(2)], 2)
+    assert not is_finishing([pending(0), ended[1]], 1)
 
 
 any_rank = st.builds(

@@ -208,6 +208,36 @@ def test_complete_when_the_last_formation_succeeded(cluster):
     assert (counts["succeeded"], counts["active"]) == (2, 0)
 
 
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_rank_lost_while_the_others_are_done_runs_again_with_them(cluster, lost):
+    start(cluster, ranks=(0, 1))
+    cluster.change(PODS, f"t-node-0-{1 - lost}", {"status": {"phase": "Succeeded"}})
+    evict(cluster, lost)
+    cluster.settle("t")
+    cluster.vanish(PODS, f"t-node-0-{lost}")
+    cluster.settle("t")
+    assert all("status" not in cluster.get(PODS, f"t-node-0-{rank}") for rank in (0, 1))
+    for rank in (0, 1):
+        awaits = {"metadata": {"annotations": {AWAITS_GENERATION: "2"}}}
+        cluster.change(PODS, f"t-node-0-{rank}", awaits)
+        bind(cluster, rank)
+    cluster.settle("t")
+    assert formation(cluster, 0) == formation(cluster, 1) == ("2", "2")
+    assert job_condition(cluster, "Complete") is None
+
+
+def test_a_program_that_forms_nothing_completes(cluster):
+    cluster.add(TRAIN_JOBS, job(nodes=2, low=0))
+    cluster.settle("t")
+    for rank in (0, 1):
+        bind(cluster, rank, ready=False)
+    for rank in (0, 1):
+        assert job_condition(cluster, "Complete") is None
+        cluster.change(PODS, f"t-node-0-{rank}", {"status": {"phase": "Succeeded"}})
+        cluster.settle("t")
+    assert job_condition(cluster, "Complete")["status"] == "True"
+
+
 def test_a_failed_pod_fails_the_job_with_its_last_words(cluster):
     start(cluster)
     ended = {"terminated": {"exitCode": 1, "message": "ValueError: bad shape"}}
