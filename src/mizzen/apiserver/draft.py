@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mizzen.apiserver.allocations import Allocations
 from mizzen.apiserver.catalog import Served
 from mizzen.base.objects import Obj
 from mizzen.store.store import ObjectKey, Put, Remove, Store, Stored, Write
@@ -29,6 +30,7 @@ class Draft:
     def __init__(
         self,
         store: Store,
+        allocations: Allocations,
         *,
         identity: str,
         now_ns: int,
@@ -40,6 +42,7 @@ class Draft:
         self.new_id = new_id
         self.new_suffix = new_suffix
         self.warnings: list[str] = []
+        self.allocations = allocations
         self._store = store
         self._entries: dict[ObjectKey, _Entry] = {}
 

@@ -18,7 +18,7 @@ from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, invalid
 from mizzen.base.objects import Obj, with_condition
-from mizzen.base.resources import PODS, PRIORITY_CLASSES
+from mizzen.base.resources import PODS, PRIORITY_CLASSES, RESOURCE_CLAIMS
 from mizzen.kinds import strict
 from mizzen.kinds.decoding import Decoded
 from mizzen.store.store import ObjectKey
@@ -233,6 +233,8 @@ def _replace(
     key = ObjectKey(served.key, old["metadata"].get("namespace") or "", name)
     if new == old:
         return old
+    if resource == RESOURCE_CLAIMS:
+        draft.allocations.check(draft.read_key, key, old, new)
     if stamping.may_go(resource, new):
         draft.remove(key, new)
     else:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mizzen.apiserver.allocations import Allocations
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import Clock
@@ -47,10 +48,15 @@ class Server:
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams end when it is set
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
     watch_events: Counter[str] = field(default_factory=Counter[str])
+    allocations: Allocations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.allocations = Allocations(self.store)
 
     def draft(self, identity: str) -> Draft:
         return Draft(
             self.store,
+            self.allocations,
             identity=identity,
             now_ns=self.clock.now_ns(),
             new_id=_new_id,

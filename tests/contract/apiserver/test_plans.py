@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch, plan_body
-from mizzen.base.resources import CONFIG_MAPS, PODS
+from mizzen.base.resources import CONFIG_MAPS, PODS, RESOURCE_CLAIMS
 from support.api_server import ApiServer
 
 PLANS = "/apis/mizzen.dev/v1alpha1/plans"
@@ -99,3 +99,37 @@ def test_history_can_be_limited_and_filtered(api: ApiServer, namespace: str) -> 
     assert lines[0]["time"] > 10**18
     code, _ = api.call("GET", "/mizzen/v1/history", identity="system:mizzen:gateway")
     assert code == 403
+
+
+def new_claim(namespace: str, name: str) -> Create:
+    wanted = {"name": "r", "exactly": {"deviceClassName": "cpu-core.mizzen.dev"}}
+    spec = {"devices": {"requests": [wanted]}}
+    return Create(
+        RESOURCE_CLAIMS, {"metadata": {"name": name, "namespace": namespace}, "spec": spec}
+    )
+
+
+def give(namespace: str, claim: str, device: str | None) -> Patch:
+    given = {"request": "r", "driver": "cpu.mizzen.dev", "pool": namespace, "device": device}
+    allocation = {"devices": {"results": [given]}} if device else None
+    return Patch(
+        RESOURCE_CLAIMS, namespace, claim, {"status": {"allocation": allocation}}, "status"
+    )
+
+
+def test_a_device_has_one_claim_whoever_gives_it(api: ApiServer, namespace: str) -> None:
+    post(api, *(new_claim(namespace, name) for name in "abcd"))
+    assert post(api, give(namespace, "a", "core-0"), give(namespace, "c", "core-1"))[0] == 201
+    code, status = post(api, config(namespace, "x"), give(namespace, "b", "core-0"))
+    assert (code, status["reason"]) == (409, "Conflict")
+    assert f"is allocated to claim {namespace}/a" in status["message"]
+    # Neither in one plan, nor after another claim's plan that came to nothing.
+    assert post(api, give(namespace, "a", None), give(namespace, "b", "core-0"),
+                give(namespace, "d", "core-0"))[0] == 409  # fmt: skip
+    assert post(api, give(namespace, "b", "core-0"))[0] == 409
+    assert post(api, give(namespace, "a", None), give(namespace, "b", "core-0"))[0] == 201
+    post(api, give(namespace, "b", None))
+    assert post(api, give(namespace, "a", "core-0"))[0] == 201
+    # A claim that is gone holds nothing.
+    post(api, Delete(RESOURCE_CLAIMS, namespace, "a"))
+    assert post(api, give(namespace, "b", "core-0"))[0] == 201
