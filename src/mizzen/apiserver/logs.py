@@ -16,13 +16,13 @@ from typing import Any
 
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals, routing
-from mizzen.apiserver.core.bodies import part
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import TEXT, Request, Stream
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj, annotations_of
+from mizzen.base.reading import part
 from mizzen.store.store import ObjectKey
 
 _FOLLOW_S = 0.2  # between looks at a file that is followed

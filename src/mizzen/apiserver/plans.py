@@ -11,7 +11,7 @@ from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.authorize import is_allowed
-from mizzen.apiserver.core.bodies import as_list, as_object, grace_seconds, part, text
+from mizzen.apiserver.core.bodies import as_list, as_object, grace_seconds, text
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response
@@ -19,6 +19,7 @@ from mizzen.apiserver.server import Server
 from mizzen.apiserver.writes import is_dry_run
 from mizzen.base.errors import ApiError, BadRequest, Cause, Forbidden
 from mizzen.base.objects import Obj
+from mizzen.base.reading import part
 from mizzen.base.resources import PLANS
 from mizzen.kinds.patches import merge_patch
 

@@ -8,13 +8,14 @@ from typing import Any
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
-from mizzen.apiserver.core.bodies import as_object, part, text
+from mizzen.apiserver.core.bodies import as_object, text
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Response, answer
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import Cause, invalid
 from mizzen.base.objects import Obj
+from mizzen.base.reading import part
 from mizzen.kinds.metadata import get
 from mizzen.kinds.patches import merge_patch
 from mizzen.store.store import ObjectKey

@@ -10,7 +10,7 @@ import orjson
 from mizzen.apiserver import operations, scale
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import patching, protobuf, routing
-from mizzen.apiserver.core.bodies import as_object, grace_seconds, part, text
+from mizzen.apiserver.core.bodies import as_object, grace_seconds, text
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.core.stamping import DeleteOptions
@@ -21,6 +21,7 @@ from mizzen.apiserver.reads import show
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
+from mizzen.base.reading import part
 from mizzen.kinds import strict
 
 _POLICIES = ("", "Background", "Foreground", "Orphan")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from mizzen.base.errors import BadRequest, NotFound
 from mizzen.base.names import JOBSET_NAME
 from mizzen.base.objects import Obj, condition, has_condition, is_owned_by, name_of, namespace_of
+from mizzen.base.reading import entries, part
 from mizzen.base.resources import PODS, TRAIN_JOBS, Resource
 from mizzen.cli.context import say
-from mizzen.cli.core.fields import entries, section
 from mizzen.cli.exits import FAILED, OK
 from mizzen.cli.output import one_line
 
@@ -78,7 +78,7 @@ async def _pods_of(client: Client, obj: Obj) -> list[Obj]:
 
 def _has_started(pod: Obj) -> bool:
     statuses = entries(pod, "status", "containerStatuses")
-    return any(section(s, "state").keys() & {"running", "terminated"} for s in statuses)
+    return any(part(s, "state").keys() & {"running", "terminated"} for s in statuses)
 
 
 async def _is_done(client: Client, resource: Resource, obj: Obj) -> bool:

@@ -1,28 +1,23 @@
-"""Reads parts of objects that may lack them, with types that a checker can follow."""
+"""`base.reading` for dotted paths, the form in which kinds name fields (`spec.model.path`)."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
+from mizzen.base import reading
 from mizzen.base.objects import Obj
 
 
 def get(obj: Any, path: str) -> Any:
     """The value at a dotted path, None where a part is missing."""
-    for name in path.split("."):
-        if not isinstance(obj, dict):
-            return None
-        obj = cast("Obj", obj).get(name)
-    return obj
+    return reading.field(obj, *path.split("."))
 
 
 def part(obj: Any, path: str) -> Obj:
     """The object at a dotted path; an empty one, not attached, where there is none."""
-    found = get(obj, path)
-    return cast("Obj", found) if isinstance(found, dict) else {}
+    return reading.part(obj, *path.split("."))
 
 
 def entries(obj: Any, path: str) -> list[Any]:
     """The list at a dotted path; an empty one, not attached, where there is none."""
-    found = get(obj, path)
-    return cast("list[Any]", found) if isinstance(found, list) else []
+    return cast("list[Any]", reading.entries(obj, *path.split(".")))

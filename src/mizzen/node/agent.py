@@ -17,6 +17,7 @@ from mizzen.base.clock import Clock
 from mizzen.base.errors import ApiError
 from mizzen.base.objects import Obj, is_terminating, namespace_of, revision_of, uid_of
 from mizzen.base.operations import Delete, Operation
+from mizzen.base.reading import text
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
@@ -24,7 +25,6 @@ from mizzen.node.addresses import Addresses
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.config import NodeConfig
 from mizzen.node.core import devices as claims_core
-from mizzen.node.core.fields import text
 from mizzen.node.core.pod import is_finished, new_pod, step
 from mizzen.node.core.status import patch_of
 from mizzen.node.core.words import (

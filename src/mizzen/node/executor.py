@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from mizzen.base.errors import ApiError
 from mizzen.base.objects import namespace_of
+from mizzen.base.reading import part
 from mizzen.client.client import Client
 from mizzen.node.cgroups import Limits
 from mizzen.node.checks import check
 from mizzen.node.core import devices as claims_core
 from mizzen.node.core.environment import Unresolved
-from mizzen.node.core.fields import part
 from mizzen.node.core.pod import SIGKILL
 from mizzen.node.core.words import (
     Prepared,

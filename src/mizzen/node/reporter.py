@@ -14,9 +14,9 @@ from typing import Protocol
 from mizzen.base.errors import ApiError, Conflict, NotFound, TooManyRequests, Unavailable
 from mizzen.base.objects import Obj
 from mizzen.base.operations import Operation
+from mizzen.base.reading import part
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
-from mizzen.node.core.fields import part
 
 GATHER_S = 0.002  # what happens together is written together
 RETRY_FIRST_S, RETRY_MAX_S = 0.1, 5.0

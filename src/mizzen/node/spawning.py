@@ -14,11 +14,11 @@ from typing import Any
 from mizzen.base import names, quantity
 from mizzen.base.errors import NotFound
 from mizzen.base.objects import Obj, namespace_of, uid_of
+from mizzen.base.reading import part
 from mizzen.base.resources import CONFIG_MAPS, SECRETS
 from mizzen.client.client import Client
 from mizzen.node.core.devices import Placement
 from mizzen.node.core.environment import Sources, Unresolved, data_of, environment, needed
-from mizzen.node.core.fields import part
 from mizzen.node.core.images import Found, resolve
 from mizzen.node.podfiles import PodFiles
 

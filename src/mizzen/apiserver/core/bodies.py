@@ -22,12 +22,6 @@ def as_list(value: Any, problem: str) -> list[Any]:
     return cast("list[Any]", value)
 
 
-def part(obj: Obj, name: str) -> Obj:
-    """An object inside an object; empty when absent or something else."""
-    value = obj.get(name)
-    return cast("Obj", value) if isinstance(value, dict) else {}
-
-
 def text(obj: Obj, name: str) -> str:
     """A string field; "" when absent or something else."""
     value = obj.get(name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mizzen.apiserver.core.bodies import part
 from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Obj, with_condition
+from mizzen.base.reading import part
 from mizzen.kinds import dynamic
 
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mizzen.apiserver.core.bodies import as_object, part
+from mizzen.apiserver.core.bodies import as_object
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
+from mizzen.base.reading import part
 from mizzen.base.resources import Resource
 
 _SERVERS_OWN = (

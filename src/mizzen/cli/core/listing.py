@@ -16,7 +16,7 @@ from mizzen.base.objects import (
     namespace_of,
     uid_of,
 )
-from mizzen.cli.core.fields import entries, number, section, text
+from mizzen.base.reading import entries, number, part, text
 
 Row = dict[str, Any]
 
@@ -102,7 +102,7 @@ def _train_job(job: Obj) -> tuple[str, str]:
 
 def progress_text(job: Mapping[str, Any]) -> str:
     """'step 24, loss 2.954, 80%' of a TrainJob's trainerStatus; "" before the first step."""
-    trainer = section(job, "status", "trainerStatus")
+    trainer = part(job, "status", "trainerStatus")
     parts = [
         f"{text(metric, 'name')} {float(text(metric, 'value')):.4g}"
         for metric in entries(trainer, "metrics")
@@ -119,7 +119,7 @@ def _endpoint(endpoint: Obj) -> tuple[str, str]:
         f"{number(endpoint, 'status', 'readyReplicas')}/{number(endpoint, 'status', 'replicas')} "
         "replicas"
     )
-    demand = section(endpoint, "status", "demand")
+    demand = part(endpoint, "status", "demand")
     load = f", {number(demand, 'inFlight')} in flight, {number(demand, 'queued')} queued"
     return word, count + (load if demand else "")
 

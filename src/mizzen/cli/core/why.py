@@ -19,7 +19,7 @@ from mizzen.base.objects import (
     name_of,
     uid_of,
 )
-from mizzen.cli.core.fields import entries, number, section, text
+from mizzen.base.reading import entries, number, part, text
 
 _QUIET = frozenset({"Lease", "Event", "ResourceSlice", "UsageRecord"})
 # Conditions that follow from others and explain nothing by themselves.
@@ -158,8 +158,8 @@ def _changed_facts(obj: Obj, before: Obj) -> list[str]:
         facts.append(f"belongs to a formation of {size}")
     if text(obj, "status", "phase") not in ("", "Pending", text(before, "status", "phase")):
         facts.append(f"is {text(obj, 'status', 'phase')}{_how_it_ended(obj)}")
-    demand = section(obj, "status", "demand")
-    if demand and demand.get("replicas") != section(before, "status", "demand").get("replicas"):
+    demand = part(obj, "status", "demand")
+    if demand and demand.get("replicas") != part(before, "status", "demand").get("replicas"):
         facts.append(f"demand for {number(demand, 'replicas')} replicas: {text(demand, 'cause')}")
     devices = _devices(obj)
     if devices and devices != _devices(before):
@@ -181,7 +181,7 @@ def _how_it_ended(pod: Obj) -> str:
     """How its containers ended, and what was said about it; "" while they run."""
     ends: list[str] = []
     for container in entries(pod, "status", "containerStatuses"):
-        ended = section(container, "state", "terminated")
+        ended = part(container, "state", "terminated")
         if ended:
             how = f"exit code {number(ended, 'exitCode')}"
             if number(ended, "signal"):
@@ -210,14 +210,14 @@ def _told_by_object(obj: Obj) -> list[Link]:
 
 
 def _told_by_event(event: Obj, written_ns: int) -> Link:
-    involved = section(event, "involvedObject")
+    involved = part(event, "involvedObject")
     count = number(event, "count")
     times = f" ({count} times)" if count > 1 else ""
     when = (
         written_ns
         or _time(event, "lastTimestamp")
         or _time(event, "eventTime")
-        or _time(section(event, "metadata"), "creationTimestamp")
+        or _time(part(event, "metadata"), "creationTimestamp")
     )
     return Link(
         when,

@@ -83,8 +83,8 @@ async def _wish(context: Context, client: Client, script: Path, env: dict[str, s
 
 
 async def _extended_resource(client: Client, device_class: str) -> str:
+    from mizzen.base.reading import text
     from mizzen.base.resources import DEVICE_CLASSES
-    from mizzen.cli.core.fields import text
 
     found = await client.get(DEVICE_CLASSES, device_class)
     name = text(found, "spec", "extendedResourceName")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from mizzen.base.names import CLAIM_FINALIZER
 from mizzen.base.objects import Key, Obj, name_of, namespace_of, uid_of
 from mizzen.base.operations import Operation, Patch
+from mizzen.base.reading import entries, field
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import Action, Controller, RequeueAfter, Watch
-from mizzen.controllers.core.fields import entries, field
 from mizzen.controllers.core.pods import is_finished
 from mizzen.controllers.core.view import View
 

@@ -22,11 +22,11 @@ from mizzen.base.objects import (
     with_condition,
 )
 from mizzen.base.operations import Delete, Patch
+from mizzen.base.reading import entries, field, part
 from mizzen.base.resources import DEVICE_CLASSES, JOBS, PODS, RESOURCE_CLAIMS
 from mizzen.controllers.core import job_indexes
 from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.core.extended_resources import classes_by_resource, drop_unused_claims
-from mizzen.controllers.core.fields import entries, field, mapping
 from mizzen.controllers.core.job_pods import TRACKING, create_pod, index_of, is_indexed
 from mizzen.controllers.core.pods import is_active, is_finished, phase_of, terminations_of
 from mizzen.controllers.core.view import View
@@ -89,7 +89,7 @@ def count(job: Obj, pods: list[Obj]) -> Tally:
     lost = [pod for pod in uncounted if phase_of(pod) == "Failed" and not is_terminating(pod)]
     won = [pod for pod in uncounted if phase_of(pod) == "Succeeded"]
     done = job_indexes.parse(str(field(job, "status", "completedIndexes") or ""))
-    status = mapping(job, "status")
+    status = part(job, "status")
     succeeded = int(status.get("succeeded") or 0) + len(won)
     if is_indexed(job):
         done |= {index_of(pod) for pod in won}
@@ -259,7 +259,7 @@ def _write_status(
     }
     if is_indexed(job) and tally.done_indexes:
         wanted["completedIndexes"] = job_indexes.render(tally.done_indexes)
-    status = mapping(job, "status")
+    status = part(job, "status")
     if job["spec"].get("suspend"):
         wanted["startTime"] = None
     elif not status.get("startTime"):

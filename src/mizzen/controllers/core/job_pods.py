@@ -13,9 +13,9 @@ from mizzen.base.objects import (
     owner_reference,
     uid_of,
 )
+from mizzen.base.reading import part
 from mizzen.controllers.core.actions import Action
 from mizzen.controllers.core.extended_resources import DeviceWish, take_wishes, with_claim
-from mizzen.controllers.core.fields import mapping
 
 # A finished pod keeps this until it is counted, so that deleting it cannot lose its result.
 TRACKING = "batch.kubernetes.io/job-tracking"
@@ -34,8 +34,8 @@ def create_pod(
     job: Obj, classes: dict[str, str], index: int, ordinal: int, now_ns: int
 ) -> list[Action]:
     """The operations that make one pod; `ordinal` tells pods of one reconcile apart."""
-    template = mapping(job, "spec", "template")
-    metadata = mapping(template, "metadata")
+    template = part(job, "spec", "template")
+    metadata = part(template, "metadata")
     seed = f"{uid_of(job)}/{now_ns}/{ordinal}"
     suffix = hashlib.sha256(seed.encode()).hexdigest()[:5]
     stem = f"{name_of(job)}-{index}" if is_indexed(job) else name_of(job)
@@ -68,7 +68,7 @@ def create_pod(
 def _pod_spec(
     job: Obj, template: Obj, index: int, classes: dict[str, str]
 ) -> tuple[Obj, list[DeviceWish]]:
-    spec: Obj = dict(mapping(template, "spec"))
+    spec: Obj = dict(part(template, "spec"))
     wishes: list[DeviceWish] = []
     containers: list[Obj] = []
     for container in spec.get("containers") or ():

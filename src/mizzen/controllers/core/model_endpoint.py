@@ -20,10 +20,10 @@ from mizzen.base.objects import (
     with_condition,
 )
 from mizzen.base.operations import Delete, Patch
+from mizzen.base.reading import entries, field, part
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.core.extended_resources import drop_unused_claims
-from mizzen.controllers.core.fields import entries, field, mapping
 from mizzen.controllers.core.model_endpoint_pods import (
     TEMPLATE_HASH,
     create_replica,
@@ -55,7 +55,7 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
 
 def wanted_replicas(endpoint: Obj) -> int:
     """The gateway's demand, or the minimum before there is one, within the spec's bounds."""
-    bounds = mapping(endpoint, "spec", "replicas")
+    bounds = part(endpoint, "spec", "replicas")
     low = int(bounds.get("min", 1))
     high = max(low, int(bounds.get("max", max(1, low))))
     demand = field(endpoint, "status", "demand", "replicas")
@@ -159,7 +159,7 @@ def _write_status(endpoint: Obj, pods: list[Obj], now_ns: int) -> list[Action]:
         "readyReplicas": ready,
         "conditions": conditions,
     }
-    status = mapping(endpoint, "status")
+    status = part(endpoint, "status")
     if all(status.get(name) == value for name, value in wanted.items()):
         return []
     # Only our own fields, without a resourceVersion: `demand` and `url` are the gateway's, and
@@ -236,7 +236,7 @@ def _last_words(said: str) -> tuple[str, str]:
 def _waiting_trouble(pod: Obj) -> tuple[str, str] | None:
     """A container that cannot even be started, such as for an unknown image."""
     for container in entries(pod, "status", "containerStatuses"):
-        waiting = mapping(container, "state", "waiting")
+        waiting = part(container, "state", "waiting")
         if waiting.get("message") and waiting.get("reason") not in ("ContainerCreating", None):
             return str(waiting["reason"]), f"pod {name_of(pod)}: {waiting['message']}"
     return None

@@ -16,9 +16,9 @@ from mizzen.base.names import (
     REPLICA_INDEX,
 )
 from mizzen.base.objects import Obj, name_of, namespace_of, owner_reference
+from mizzen.base.reading import field, part
 from mizzen.controllers.core.actions import Action
 from mizzen.controllers.core.extended_resources import CLAIM, DeviceWish, with_claim
-from mizzen.controllers.core.fields import field, mapping
 
 TEMPLATE_HASH = "mizzen.dev/template-hash"  # label: which version of the spec a replica runs
 GRACE_S = 20  # a stopping engine finishes its running streams within this
@@ -48,13 +48,13 @@ def create_replica(endpoint: Obj, index: int, cause: str, now_ns: int) -> list[A
 
 def template_hash(endpoint: Obj) -> str:
     """Changes when, and only when, running replicas no longer match the spec."""
-    seen = {"spec": _pod_spec(endpoint), "devices": mapping(endpoint, "spec", "resources")}
+    seen = {"spec": _pod_spec(endpoint), "devices": part(endpoint, "spec", "resources")}
     text = json.dumps(seen, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def _wish(endpoint: Obj) -> DeviceWish:
-    resources = mapping(endpoint, "spec", "resources")
+    resources = part(endpoint, "spec", "resources")
     return DeviceWish(
         str(resources.get("deviceClassName") or CPU_CORE_CLASS), int(resources.get("count") or 1)
     )
@@ -89,8 +89,8 @@ def _pod_spec(endpoint: Obj) -> Obj:
 
 def _arguments(endpoint: Obj) -> list[str]:
     """The command line of `python -m mizzen.engine`."""
-    engine = mapping(endpoint, "spec", "engine")
-    model = mapping(endpoint, "spec", "model")
+    engine = part(endpoint, "spec", "engine")
+    model = part(endpoint, "spec", "model")
     arguments = [
         *("--model", str(model.get("path") or "")),
         *("--name", str(model.get("name") or name_of(endpoint))),
@@ -100,6 +100,6 @@ def _arguments(endpoint: Obj) -> list[str]:
     ]
     if engine.get("contextLength"):
         arguments += ["--context-length", str(engine["contextLength"])]
-    for name, value in sorted(mapping(engine, "args").items()):
+    for name, value in sorted(part(engine, "args").items()):
         arguments += ["--property", f"{name}={value}"]
     return arguments

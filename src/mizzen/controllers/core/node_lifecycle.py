@@ -9,9 +9,9 @@ from __future__ import annotations
 from mizzen.base.clock import parse_rfc3339, rfc3339
 from mizzen.base.objects import Key, Obj, condition, is_terminating, name_of, uid_of, with_condition
 from mizzen.base.operations import Patch
+from mizzen.base.reading import entries, field
 from mizzen.base.resources import LEASES, NODES
 from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
-from mizzen.controllers.core.fields import entries, field
 from mizzen.controllers.core.view import View
 
 LEASE_NAMESPACE = "kube-node-lease"

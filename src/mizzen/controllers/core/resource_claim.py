@@ -20,9 +20,9 @@ from mizzen.base.objects import (
     uid_of,
 )
 from mizzen.base.operations import Create, Delete, Patch
+from mizzen.base.reading import entries, part
 from mizzen.base.resources import PODS, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import Action, Controller, EmitEvent, Watch
-from mizzen.controllers.core.fields import entries, mapping
 from mizzen.controllers.core.pods import is_active, is_finished
 from mizzen.controllers.core.view import View
 
@@ -81,7 +81,7 @@ def _claim_of(view: View, pod: Obj, name: str) -> Obj | None:
 def _new_claim(pod: Obj, name: str, template: Obj) -> Obj:
     """One name for each pod and claim, so that a repeated attempt cannot make a second one."""
     suffix = hashlib.sha256(f"{uid_of(pod)}/{name}".encode()).hexdigest()[:5]
-    metadata = mapping(template, "spec", "metadata")
+    metadata = part(template, "spec", "metadata")
     return {
         "metadata": {
             "name": f"{name_of(pod)[:180]}-{name[:60]}-{suffix}",
@@ -90,7 +90,7 @@ def _new_claim(pod: Obj, name: str, template: Obj) -> Obj:
             "annotations": {**(metadata.get("annotations") or {}), CLAIM_NAME_ANNOTATION: name},
             "ownerReferences": [owner_reference(pod)],
         },
-        "spec": mapping(template, "spec", "spec"),
+        "spec": part(template, "spec", "spec"),
     }
 
 

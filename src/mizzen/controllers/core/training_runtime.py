@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from mizzen.base.names import MAX_NODES, MIN_NODES
 from mizzen.base.objects import Key, Obj, annotations_of, name_of, namespace_of
+from mizzen.base.reading import entries, part
 from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, Resource
-from mizzen.controllers.core.fields import entries, mapping
 from mizzen.controllers.core.view import View
 
 NODE = "node"  # upstream's name of the replicated job and of its main container
@@ -57,7 +57,7 @@ def node_template(view: View, job: Obj) -> NodeTemplate:
     policy: Obj = spec.get("mlPolicy") or {}
     replicated = _replicated_node(runtime)
     template = merge_named(
-        mapping(replicated, "template", "spec", "template"), _patch_for_nodes(job, runtime)
+        part(replicated, "template", "spec", "template"), _patch_for_nodes(job, runtime)
     )
     pod_spec: Obj = dict(template.get("spec") or {})
     trainer: Obj = job["spec"].get("trainer") or {}
@@ -138,7 +138,7 @@ def _patch_for_nodes(job: Obj, runtime: Obj) -> Obj:
                     f'spec.runtimePatches: "{name_of(runtime)}" has no replicatedJob '
                     f'"{target.get("name")}"; there is: {NODE}',
                 )
-            patch = merge_named(patch, mapping(target, "template", "spec", "template"))
+            patch = merge_named(patch, part(target, "template", "spec", "template"))
     return patch
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mizzen.base import names, quantity
 from mizzen.base.objects import Obj, uid_of
-from mizzen.node.core.fields import entries
+from mizzen.base.reading import entries
 
 
 @dataclass(frozen=True, slots=True)

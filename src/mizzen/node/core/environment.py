@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from mizzen.base import quantity
 from mizzen.base.objects import Obj, annotations_of, labels_of
-from mizzen.node.core.fields import entries, part
+from mizzen.base.reading import entries, part
 
 _REFERENCE = re.compile(r"\$\$|\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 _KEYED = re.compile(r"^metadata\.(labels|annotations)\['([^']+)'\]$")

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from mizzen.base import names
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import Obj, annotations_of, controller_of, has_condition, is_terminating
+from mizzen.base.reading import part, text
 from mizzen.node.core import probes as probing
-from mizzen.node.core.fields import part, text
 from mizzen.node.core.words import (
     Command,
     Event,

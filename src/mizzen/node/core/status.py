@@ -9,9 +9,9 @@ from mizzen.base import names
 from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Obj, annotations_of, has_condition, with_condition
 from mizzen.base.operations import Patch
+from mizzen.base.reading import entries
 from mizzen.base.resources import PODS
 from mizzen.node.core import probes as probing
-from mizzen.node.core.fields import entries
 from mizzen.node.core.pod import Container, PodState, phase_of
 from mizzen.node.core.words import Exited
 
