@@ -53,7 +53,8 @@ def _devices(axis: Any, report: dict[str, Any], zero: int) -> set[str]:
     names = sorted({record["device"] for record in report["intervals"]})
     rows = {name: index for index, name in enumerate(names)}
     seen: set[str] = set()
-    spans: dict[tuple[str, str], list[float]] = {}
+    spans: dict[tuple[str, str], list[float]] = {}  # a pod that comes back is another pod
+    pods: dict[str, str] = {}
     for record in report["intervals"]:
         row = rows[record["device"]]
         bars: dict[str, list[tuple[float, float]]] = {}
@@ -68,13 +69,14 @@ def _devices(axis: Any, report: dict[str, Any], zero: int) -> set[str]:
             )
         if record.get("pod"):
             start, end = ((record[k] - zero) / 1e9 for k in ("start", "end"))
-            span = spans.setdefault((record["device"], record["pod"]), [start, end])
+            span = spans.setdefault((record["device"], record["podUID"]), [start, end])
+            pods[record["podUID"]] = record["pod"]
             span[0], span[1] = min(span[0], start), max(span[1], end)
-    for (device, pod), (start, end) in spans.items():
+    for (device, uid), (start, end) in spans.items():
         axis.text(
             (max(start, 0) + end) / 2,
             rows[device],
-            pod.split("/")[-1],
+            pods[uid],
             ha="center",
             va="center",
             fontsize=8,

@@ -83,7 +83,7 @@ def _node(schema: Schema, schemas: dict[str, Obj]) -> Obj:
         return _body(schema, schemas)
     reference = _reference(schema, schemas)
     more: Obj = {}
-    if schema.description and schema.description != schemas[schema.name].get("description"):
+    if schema.description:  # also where the type says the same: kubectl explain looks here alone
         more["description"] = schema.description
     if schema.default is not None:
         more["default"] = schema.default
