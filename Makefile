@@ -29,14 +29,15 @@ lint: .venv/.dev  ## style, types, import rules, tidiness
 bench: .venv/.dev  ## what is promised in numbers, measured here; BENCH_ARGS="--json FILE"
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
 
-docs: .venv/.dev  ## writes docs/cli.md anew from the commands themselves
+docs: .venv/.dev  ## writes docs/cli.md and docs/api-reference.md anew from the code
 	$(BIN)/python -m mizzen.cli.reference > docs/cli.md
+	$(BIN)/python -m mizzen.kinds.reference > docs/api-reference.md
 
 accept: .venv/.dev  ## records the present output of tests/scenario; review the diff
 	MIZZEN_ACCEPT=1 $(BIN)/python -m pytest tests/scenario
 
 clean:  ## removes what the other targets made
-	rm -rf .venv build src/*.egg-info .pytest_cache .ruff_cache demo-report.json demo-timeline.png
+	rm -rf .venv build src/*.egg-info .pytest_cache .ruff_cache demo-report.json demo-timeline.png .demo
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

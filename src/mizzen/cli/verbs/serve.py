@@ -33,12 +33,22 @@ def configure(parser: ArgumentParser) -> None:
         metavar="N",
         help="requests in flight that one replica should have",
     )
-    parser.add_argument("--device-class", default="cpu-core.mizzen.dev", metavar="CLASS")
+    parser.add_argument(
+        "--device-class",
+        default="cpu-core.mizzen.dev",
+        metavar="CLASS",
+        help="of each replica (cpu-core.mizzen.dev)",
+    )
     parser.add_argument(
         "--devices", type=int, default=1, metavar="N", help="devices per replica (1)"
     )
     parser.add_argument("--max-batch", type=int, metavar="N", help="sequences computed together")
-    parser.add_argument("--context-length", type=int, metavar="TOKENS")
+    parser.add_argument(
+        "--context-length",
+        type=int,
+        metavar="TOKENS",
+        help="of a request and its answer (the model's)",
+    )
     parser.add_argument("--precision", default="", metavar="TYPE", help="f32 for exact results")
     parser.add_argument("--timeout", type=float, default=300.0, metavar="S", help="to wait (300)")
     parser.add_argument("--no-wait", action="store_true", help="do not wait until it is ready")

@@ -1,0 +1,84 @@
+"""`python -m mizzen.kinds.reference`: docs/api-reference.md, written from the kinds themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mizzen.base.registry import collect
+from mizzen.kinds.kind import Kind
+from mizzen.kinds.openapi import Action
+from mizzen.kinds.registry import builtin_kinds
+from mizzen.kinds.schema import Schema
+
+_OURS = "mizzen.dev"
+_COMMON = ("apiVersion", "kind", "metadata")
+
+
+def text() -> str:
+    """The whole page as Markdown."""
+    kinds = [kind for _, kind in sorted(builtin_kinds().items())]
+    parts = [
+        "# API reference",
+        "Written by `make docs` from the kinds themselves; edit those. `kubectl explain KIND.FIELD` "
+        "says the same of a running instance. [api.md](api.md) says how all of them behave.",
+        "## What is served",
+        _served(kinds),
+    ]
+    for kind in kinds:
+        if kind.resource.group == _OURS:
+            parts += [_section(kind.resource.kind, kind.resource.api_version, kind.schema)]
+    for _, action in collect("mizzen.kinds", "ACTION"):
+        assert isinstance(action, Action)
+        parts += [_section(action.resource.kind, action.resource.api_version, action.schema)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _served(kinds: Iterable[Kind]) -> str:
+    lines = ["| API version | kind | resource | namespaced | subresources |", "|-|-|-|-|-|"]
+    for kind in kinds:
+        resource = kind.resource
+        names = ", ".join((resource.plural, *kind.short_names))
+        below = ", ".join(sorted(kind.subresources)) or "-"
+        scope = "yes" if resource.namespaced else "no"
+        lines.append(f"| {resource.api_version} | {resource.kind} | {names} | {scope} | {below} |")
+    return "\n".join(lines)
+
+
+def _section(kind: str, api_version: str, schema: Schema) -> str:
+    lines = [f"## {kind}", "", f"`{api_version}`. {schema.description}", ""]
+    lines += ["| field | type | default | meaning |", "|-|-|-|-|"]
+    for name, child in schema.fields.items():
+        if name not in _COMMON:
+            lines += _rows(name, child)
+    return "\n".join(lines)
+
+
+def _rows(path: str, schema: Schema) -> Iterator[str]:
+    node = schema.resolve()
+    below = node.items.resolve() if node.type == "array" and node.items is not None else node
+    default = _default(node)
+    meaning = node.description + (" Required." if node.required else "")
+    yield f"| `{path}` | {_type(node)} | {default} | {meaning} |"
+    prefix = f"{path}[]" if node.type == "array" else path
+    if below.name.startswith("io.k8s"):
+        return  # upstream's own types: said in upstream's reference
+    for name, child in below.fields.items():
+        yield from _rows(f"{prefix}.{name}", child)
+
+
+def _type(node: Schema) -> str:
+    if node.enum:
+        return " \\| ".join(f'"{word}"' for word in node.enum)
+    if node.type == "array" and node.items is not None:
+        return f"list of {_type(node.items.resolve())}"
+    if node.values is not None:
+        return f"map of {_type(node.values.resolve())}"
+    return node.format if node.format in ("micro-time", "date-time", "quantity") else node.type
+
+
+def _default(node: Schema) -> str:
+    return "" if node.default in (None, {}) else f"`{node.default}`"
+
+
+if __name__ == "__main__":
+    print(text(), end="")
