@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from mizzen.base.objects import Key, Obj
+from mizzen.base.objects import Key, Obj, controller_of, namespace_of
 from mizzen.base.operations import Operation
 from mizzen.base.resources import Resource
 from mizzen.controllers.core.view import View
@@ -39,6 +39,18 @@ class Watch:
 
     resource: Resource
     keys: Callable[[View, Obj], Iterable[Key]]
+
+
+def owners(owner: Resource) -> Callable[[View, Obj], list[Key]]:
+    """For a Watch: the object of this kind that controls the one that changed."""
+
+    def keys(view: View, obj: Obj) -> list[Key]:
+        reference = controller_of(obj)
+        if reference is None or reference.get("kind") != owner.kind:
+            return []
+        return [Key(namespace_of(obj), str(reference["name"]))]
+
+    return keys
 
 
 @dataclass(frozen=True, slots=True)

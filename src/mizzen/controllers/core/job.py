@@ -13,7 +13,6 @@ from mizzen.base.objects import (
     Key,
     Obj,
     condition,
-    controller_of,
     has_condition,
     is_terminating,
     name_of,
@@ -25,7 +24,14 @@ from mizzen.base.operations import Delete, Patch
 from mizzen.base.reading import entries, field, part
 from mizzen.base.resources import DEVICE_CLASSES, JOBS, PODS, RESOURCE_CLAIMS
 from mizzen.controllers.core import job_indexes
-from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.controllers.core.actions import (
+    Action,
+    Controller,
+    EmitEvent,
+    RequeueAfter,
+    Watch,
+    owners,
+)
 from mizzen.controllers.core.extended_resources import classes_by_resource, drop_unused_claims
 from mizzen.controllers.core.job_pods import TRACKING, create_pod, index_of, is_indexed
 from mizzen.controllers.core.pods import is_active, is_finished, phase_of, terminations_of
@@ -291,13 +297,7 @@ def _condition(kind: str, status: bool, reason: str, text: str, now_ns: int) -> 
     }
 
 
-def _job_of(view: View, obj: Obj) -> list[Key]:
-    owner = controller_of(obj)
-    if owner is None or owner.get("kind") != JOBS.kind:
-        return []
-    return [Key(namespace_of(obj), str(owner["name"]))]
-
-
+_job_of = owners(JOBS)
 CONTROLLER = Controller(
     name="job",
     resource=JOBS,

@@ -10,7 +10,6 @@ from mizzen.base.objects import (
     Key,
     Obj,
     condition,
-    controller_of,
     has_condition,
     is_terminating,
     labels_of,
@@ -22,7 +21,14 @@ from mizzen.base.objects import (
 from mizzen.base.operations import Delete, Patch
 from mizzen.base.reading import entries, field, part
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS, RESOURCE_CLAIMS
-from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.controllers.core.actions import (
+    Action,
+    Controller,
+    EmitEvent,
+    RequeueAfter,
+    Watch,
+    owners,
+)
 from mizzen.controllers.core.extended_resources import drop_unused_claims
 from mizzen.controllers.core.model_endpoint_pods import (
     TEMPLATE_HASH,
@@ -242,16 +248,9 @@ def _waiting_trouble(pod: Obj) -> tuple[str, str] | None:
     return None
 
 
-def _endpoint_of(view: View, obj: Obj) -> list[Key]:
-    owner = controller_of(obj)
-    if owner is None or owner.get("kind") != MODEL_ENDPOINTS.kind:
-        return []
-    return [Key(namespace_of(obj), str(owner["name"]))]
-
-
 CONTROLLER = Controller(
     name="model-endpoint",
     resource=MODEL_ENDPOINTS,
     reconcile=reconcile,
-    watches=(Watch(PODS, _endpoint_of), Watch(RESOURCE_CLAIMS, _endpoint_of)),
+    watches=(Watch(PODS, owners(MODEL_ENDPOINTS)), Watch(RESOURCE_CLAIMS, owners(MODEL_ENDPOINTS))),
 )

@@ -19,7 +19,6 @@ from mizzen.base.objects import (
     Obj,
     annotations_of,
     condition,
-    controller_of,
     has_condition,
     is_owned_by,
     is_terminating,
@@ -39,7 +38,14 @@ from mizzen.base.resources import (
     TRAINING_RUNTIMES,
 )
 from mizzen.controllers.core import formation
-from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.controllers.core.actions import (
+    Action,
+    Controller,
+    EmitEvent,
+    RequeueAfter,
+    Watch,
+    owners,
+)
 from mizzen.controllers.core.extended_resources import classes_by_resource, drop_unused_claims
 from mizzen.controllers.core.formation import rank_of
 from mizzen.controllers.core.pods import failure_message, has_failed, is_active, is_finished
@@ -243,13 +249,6 @@ def _delete(pods: Iterable[Obj]) -> list[Action]:
     return [Delete(PODS, namespace_of(pod), name_of(pod), uid=uid_of(pod)) for pod in ordered]
 
 
-def _job_of(view: View, obj: Obj) -> list[Key]:
-    owner = controller_of(obj)
-    if owner is None or owner.get("kind") != TRAIN_JOBS.kind:
-        return []
-    return [Key(namespace_of(obj), str(owner["name"]))]
-
-
 def _jobs_of_runtime(view: View, runtime: Obj) -> list[Key]:
     return [
         key
@@ -263,9 +262,9 @@ CONTROLLER = Controller(
     resource=TRAIN_JOBS,
     reconcile=reconcile,
     watches=(
-        Watch(PODS, _job_of),
-        Watch(POD_GROUPS, _job_of),
-        Watch(RESOURCE_CLAIMS, _job_of),
+        Watch(PODS, owners(TRAIN_JOBS)),
+        Watch(POD_GROUPS, owners(TRAIN_JOBS)),
+        Watch(RESOURCE_CLAIMS, owners(TRAIN_JOBS)),
         Watch(CLUSTER_TRAINING_RUNTIMES, _jobs_of_runtime),
         Watch(TRAINING_RUNTIMES, _jobs_of_runtime),
     ),
