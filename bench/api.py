@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from mizzen.base.objects import Obj
 from mizzen.base.resources import CONFIG_MAPS, PODS
 from mizzen.client.client import Client
-from support.api_server import ApiServer, running
+from support.api_process import ApiServer, running
 
 WARM_UP = 30
 

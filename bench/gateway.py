@@ -31,7 +31,7 @@ from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.client.client import Client
 from mizzen.compose import settings
 from mizzen.host.pki import load_api_keys
-from support.api_server import ApiServer, running
+from support.api_process import ApiServer, running
 from support.fake_engine import FakeEngine
 
 ADDRESS = "127.89.0.1"  # the pod's, in the loopback network that instances do not use

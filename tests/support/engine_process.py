@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from support.ports import free_port
 
 READY_S = 60.0
 
@@ -48,12 +49,6 @@ class EngineProcess:
                 assert self.process.stderr is not None
                 raise AssertionError(f"engine not healthy: {self.process.stderr.read()}")
             time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ class ApiServerConfig:
     """Where to listen and who may come.
 
     `tokens`: bearer token -> identity. `pod_logs`: the folder in which the agent keeps
-    `<pod uid>/<container>/<restart>.log`. `server_id` tells instances apart.
+    `<pod uid>/<container>/<restart>.log`.
     """
 
     host: str
@@ -34,7 +34,6 @@ class ApiServerConfig:
     key_file: Path
     tokens: Mapping[str, str]
     pod_logs: Path
-    server_id: str = ""
 
 
 @dataclass

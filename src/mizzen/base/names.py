@@ -41,7 +41,6 @@ CAUSE = (
     "mizzen.dev/cause"  # why this object exists or changed, one sentence, passed on down the chain
 )
 MANAGED_BY = "app.kubernetes.io/managed-by"
-SIMULATED = "mizzen.dev/simulated"
 
 # -- drivers, classes, priorities, images -------------------------------------------
 CPU_DRIVER = "cpu.mizzen.dev"

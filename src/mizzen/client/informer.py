@@ -38,7 +38,6 @@ class Informer:
         fields: str = "",
     ) -> None:
         self.resource = resource
-        self.last_error: ApiError | None = None
         self._client = client
         self._namespace = namespace
         self._labels = labels
@@ -102,7 +101,6 @@ class Informer:
                 self._revision = None
                 self._counts["expired"] += 1
             except ApiError as error:
-                self.last_error = error
                 self._counts["errors"] += 1
                 if self._refuses_streaming(error):
                     self._streams_lists = False
@@ -190,7 +188,6 @@ class Informer:
                 self._tell("MODIFIED", old, obj)
         self._advance(revision)
         self._counts["lists"] += 1
-        self.last_error = None
         self._synced.set()
 
     def _tell(self, type: str, old: Obj | None, new: Obj) -> None:

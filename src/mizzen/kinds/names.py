@@ -64,16 +64,6 @@ def dns_label_1035(name: str) -> str:
     return ""
 
 
-def path_segment(name: str) -> str:
-    """The problem with a name that need only fit into a URL."""
-    if name in (".", ".."):
-        return f"may not be '{name}'"
-    for bad in "/%":
-        if bad in name:
-            return f"may not contain '{bad}'"
-    return ""
-
-
 def qualified_name(name: str) -> str:
     """The problem with a label's or an annotation's key: `[prefix/]name`."""
     prefix, slash, rest = name.rpartition("/")

@@ -22,7 +22,3 @@ class NodeConfig:
     @property
     def pods_dir(self) -> Path:
         return self.state_dir / "pods"
-
-    @property
-    def shim_socket(self) -> Path:
-        return self.state_dir / "shim.sock"

@@ -44,10 +44,6 @@ class Shim:
         self._child: subprocess.Popen[bytes] | None = None
         self.lost = asyncio.Event()
 
-    @property
-    def is_connected(self) -> bool:
-        return self._writer is not None and not self.lost.is_set()
-
     async def connect(self) -> list[Message]:
         """Connects, starting a shim if none answers; the runs it holds, {key, pid, ticks, started}.
 

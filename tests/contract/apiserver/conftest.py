@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.api_server import ApiServer, running
+from support.api_process import ApiServer, running
 
 
 @pytest.fixture(scope="session")

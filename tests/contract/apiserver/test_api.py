@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from support.api_server import ApiServer
+from support.api_process import ApiServer
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"

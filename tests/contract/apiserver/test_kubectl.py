@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from support.api_server import ApiServer
+from support.api_process import ApiServer
 
 POD = """
 apiVersion: v1

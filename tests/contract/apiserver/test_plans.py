@@ -7,7 +7,7 @@ from typing import Any
 
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch, plan_body
 from mizzen.base.resources import CONFIG_MAPS, PODS, RESOURCE_CLAIMS
-from support.api_server import ApiServer
+from support.api_process import ApiServer
 
 PLANS = "/apis/mizzen.dev/v1alpha1/plans"
 SCHEDULER = "system:mizzen:scheduler"

@@ -7,7 +7,7 @@ import threading
 import kubernetes
 import pytest
 
-from support.api_server import ApiServer
+from support.api_process import ApiServer
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from mizzen.base.objects import name_of
 from mizzen.base.resources import EVENTS, PODS
 from mizzen.client import events
 from mizzen.client.events import EventRecorder
-from support.api import api_server
+from support.api_in_process import api_server
 
 POD = {
     "apiVersion": "v1",

@@ -3,7 +3,7 @@ import asyncio
 from mizzen.base.resources import LEASES
 from mizzen.client.leases import Elector, LeaseConfig
 from mizzen.host.clock import RealClock
-from support.api import api_server
+from support.api_in_process import api_server
 from support.waiting import until
 
 

@@ -20,7 +20,7 @@ from mizzen.base.resources import (
 from mizzen.client.informer import Informer
 from mizzen.controllers.run import create_defaults, run
 from mizzen.host.clock import RealClock
-from support.api import api_server
+from support.api_in_process import api_server
 from support.waiting import until
 
 

@@ -10,7 +10,7 @@ from mizzen.base.resources import CONFIG_MAPS, EVENTS, PODS
 from mizzen.controllers.core.actions import Controller, EmitEvent, RequeueAfter
 from mizzen.controllers.run import run_controllers
 from mizzen.host.clock import RealClock
-from support.api import api_server
+from support.api_in_process import api_server
 from support.waiting import until
 
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from mizzen.base.objects import Obj
-from support.api import free_port
+from support.ports import free_port
 from support.waiting import until
 
 from .conftest import KEY, Gateway

@@ -19,7 +19,7 @@ from mizzen.client.client import Client
 from mizzen.host.clock import RealClock
 from mizzen.node.processes import start_ticks
 from mizzen.node.run import NodeConfig, run
-from support.api import api_server
+from support.api_in_process import api_server
 
 DEADLINE_S = 10.0
 

@@ -14,7 +14,7 @@ from mizzen.base.objects import Obj, annotations_of, has_condition
 from mizzen.base.resources import PODS, TRAIN_JOBS
 from mizzen.node.processes import start_ticks
 from mizzen.node.segments import GangPage, RankFile
-from support.api import api_server
+from support.api_in_process import api_server
 from support.waiting import until
 from unit.node.test_agent import World, phase, state
 

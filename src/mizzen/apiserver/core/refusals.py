@@ -9,7 +9,6 @@ from mizzen.base.errors import (
     AlreadyExists,
     Cause,
     Conflict,
-    Expired,
     Forbidden,
     MethodNotAllowed,
     NotFound,
@@ -73,11 +72,4 @@ def future_revision(wanted: int, newest: int) -> _Timeout:
         f"Too large resource version: {wanted}, current: {newest}",
         causes=[Cause("", "Too large resource version", "ResourceVersionTooLarge")],
         retry_after_s=1,
-    )
-
-
-def expired_continue() -> Expired:
-    return Expired(
-        "The provided continue parameter is too old to display a consistent list result. "
-        "You must start a new list without the continue parameter."
     )

@@ -21,7 +21,6 @@ async def main(home: Home, on_ready: OnReady) -> None:
         key_file=keys.key_file,
         tokens={token: identity for identity, token in keys.tokens.items()},
         pod_logs=home.node / "pods",
-        server_id=home.instance,
     )
     store = LocalStore(home.store)
     try:

@@ -74,7 +74,6 @@ class Server:
         os.set_blocking(wake_w, False)
         signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _nothing)
-        self._wake_r = wake_r
         self._selector.register(wake_r, selectors.EVENT_READ, self._reap)
 
     def run(self) -> None:

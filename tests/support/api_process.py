@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from mizzen.compose import settings
 from mizzen.host import pki
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
+from support.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,6 @@ class ApiServer:
             env={**os.environ, "KUBECONFIG": str(self.home.kubeconfig), "HOME": str(self.home.root),
                  **(env or {})},
         )  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def start(root: Path, port: int = 0) -> ApiServer:
