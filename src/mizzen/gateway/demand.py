@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import orjson
 
 from mizzen.base.clock import Clock, rfc3339_micro
-from mizzen.base.errors import ApiError, NotFound
+from mizzen.base.errors import ApiError, Conflict, NotFound
 from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Patch
 from mizzen.base.resources import MODEL_ENDPOINTS
@@ -83,8 +83,13 @@ class DemandWriter:
                 attempts += 1
                 try:
                     await self._client.commit([self._patch(key, tip, new)])
-                except NotFound:
-                    return
+                except (NotFound, Conflict):
+                    # That endpoint is gone, another may have its name (the write rests on the uid
+                    # alone): what there is to say of that one is next.
+                    attempts = 0
+                    if tip and new:
+                        self._unannounced.setdefault(key, new)
+                    continue
                 except ApiError as error:
                     self._counts["failed"] += 1
                     if tip:
