@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 CLOSE_LOOK_S, EASY_LOOK_S = 0.015, 0.2
 PROGRESS_NS = 1_000_000_000
+OWNER = "owner"  # file in a job's folders: the uid of the TrainJob whose they are
 PODS_FOLDER = ".pods"  # no namespace begins with a dot
 
 
@@ -213,6 +214,7 @@ class Gangs:
             member.is_live = True
             member.started_at = self._agent.clock.now_ns()
             member.is_ready = bool(slot.state.join_ready)
+            member.was_offered = True  # for all that is known
             self._wake.set()
 
     def ended_before(self, slot: Slot, event: Exited) -> None:
@@ -243,6 +245,7 @@ class Gangs:
         run = slot.state.container(event.container)
         if job is None or member is None or run is None or run.init:
             return
+        job.gang.formed = job.page.formed.generation
         for rank, other in job.gang.members.items():
             if other.is_live or other is member:
                 other.view = job.files[rank].look  # with the steps since the last look
@@ -268,6 +271,7 @@ class Gangs:
 
     def _look(self, job: Job, now: int) -> None:
         live = {m.rank for m in job.gang.live}
+        job.gang.formed = job.page.formed.generation
         views = {rank: job.files[rank].look for rank in live}
         commands = core.looked(job.gang, views, now)
         if commands:
@@ -343,19 +347,22 @@ class Gangs:
         staged = durable.newest(job.folder, words)
         if staged is None or staged.word <= job.durable_word:
             return
-        job.durable_word = staged.word
-        get = words[staged.path.name]
         target = self._agent.config.checkpoints / job.key
         loop = asyncio.get_running_loop()
 
         def work() -> None:
-            if durable.copy(staged, target, get):
+            # What is newest by now: a request that waited stands for all that came after it.
+            newest = durable.newest(job.folder, words)
+            if newest is None or _owner_of(target) != job.owner_uid:
+                return
+            if durable.copy(newest, target, words[newest.path.name]):
                 durable.retain(target)
-                loop.call_soon_threadsafe(self._copied, job, staged.word)
+                loop.call_soon_threadsafe(self._copied, job, newest.word)
 
         self.writer.submit(job.key, work)
 
     def _copied(self, job: Job, word: int) -> None:
+        job.durable_word = max(job.durable_word, word)
         if job.key in self._jobs:
             for file in job.files.values():
                 file.set(segment.RANK_OFFSET_DURABLE, word)
@@ -375,9 +382,11 @@ class Gangs:
         job = self._jobs.get(key)
         if job is not None and job.owner_uid == owner["uid"]:
             return job
+        folder = self._agent.config.shm / key
+        if is_terminating(slot.state.pod) and _owner_of(folder) not in ("", owner["uid"]):
+            return None  # of a job whose name another has by now: it only has to end
         if job is not None:
             self._drop(job)
-        folder = self._agent.config.shm / key
         self._disown(key, owner["uid"], folder)
         page = GangPage(folder / "gang")
         control = page.control
@@ -405,15 +414,14 @@ class Gangs:
         checkpoints = self._agent.config.checkpoints / key
         for place, is_durable in ((folder, False), (checkpoints, True)):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mark = place / "owner"
-            old = mark.read_text() if mark.exists() else ""
+            old = _owner_of(place)
             if old and old != owner_uid:
                 if is_durable:
                     _put_aside(place, place.with_name(f"{place.name}.{old[:8]}"))
                 else:
                     shutil.rmtree(place, ignore_errors=True)
                     place.mkdir(mode=0o700, parents=True)
-            mark.write_text(owner_uid)
+            (place / OWNER).write_text(owner_uid)
 
     def _save(self, job: Job) -> None:
         with contextlib.suppress(OSError):
@@ -450,8 +458,17 @@ def _whole(text: str | None, default: int) -> int:
     return max(int(text), 1) if text and text.isdecimal() else default
 
 
+def _owner_of(place: Path) -> str:
+    try:
+        return (place / OWNER).read_text()
+    except FileNotFoundError:
+        return ""
+
+
 def _put_aside(place: Path, aside: Path) -> None:
-    aside.mkdir(parents=True, exist_ok=True)
-    for step in place.glob("step-*"):
-        with contextlib.suppress(OSError):
-            os.replace(step, aside / step.name)
+    """The folder itself moves, so that a copy still being made of the old job's state goes with
+    it or fails; compiled programs know nothing of jobs and stay."""
+    os.replace(place, aside)
+    place.mkdir(mode=0o700)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(aside / "programs", place / "programs")

@@ -57,6 +57,10 @@ class GangPage(MappedFile):
     def control(self) -> segment.Control:
         return segment.unpack_control(self.get(segment.GANG_OFFSET_CONTROL))
 
+    @property
+    def formed(self) -> segment.Control:
+        return segment.unpack_control(self.get(segment.GANG_OFFSET_FORMED))
+
     def set_control(self, control: segment.Control, coordinator_ip: str) -> None:
         """The coordinator first: whoever sees the generation finds its address."""
         if coordinator_ip:

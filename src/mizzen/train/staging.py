@@ -10,6 +10,7 @@ import json
 import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +77,15 @@ class Stage:
 
 def newest(segments: Path, own: Path, checkpoints: Path) -> Found | None:
     """The newest complete and verified state: staged by any rank, else durable, else None."""
-    staged = sorted(_staged(segments, own), key=lambda entry: (-entry[0], entry[1] != own))
-    durable = max((step for step, _ in _durable(checkpoints)), default=-1)
-    for word, path, which in staged:
-        if durable > word - 1:
-            break
-        if (found := _read_staged(path, which, word)) is not None:
+    candidates = [
+        (word - 1, 1 if path == own else 2, partial(_read_staged, path, which, word))
+        for word, path, which in _staged(segments, own)
+    ]
+    candidates += [(s, 3, partial(_read_durable, folder)) for s, folder in _durable(checkpoints)]
+    for _, _, read in sorted(candidates, key=lambda entry: (-entry[0], entry[1])):
+        if (found := read()) is not None:
             return found
-    return newest_durable(checkpoints)
+    return None
 
 
 def newest_durable(checkpoints: Path) -> Found | None:

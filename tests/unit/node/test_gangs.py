@@ -175,3 +175,21 @@ async def test_failures_without_progress_fail_the_pods(gang: Gang) -> None:
         )
     pod = await gang.until("job-0", phase("Failed"))
     assert pod["status"]["reason"] == "TooManyFailures"
+
+
+async def test_a_job_made_anew_under_the_name_starts_from_nothing(gang: Gang) -> None:
+    await formed(gang, 1)
+    first = gang.owner["metadata"]["uid"]
+    place = gang.config.checkpoints / "default" / "job"
+    for kept in ("step-5", "programs"):
+        (place / kept).mkdir()
+    await gang.client.delete(TRAIN_JOBS, "job", "default")
+    await gang.until_gone("job-0")
+    await gang.make(1)
+    await gang.ready(0, 1)
+    assert (place / "owner").read_text() == gang.owner["metadata"]["uid"] != first
+    assert not (place / "step-5").exists() and (place / "programs").exists()
+    assert place.with_name(f"job.{first[:8]}").joinpath("step-5").exists()
+    file = RankFile(gang.config.shm / "default" / "job" / "rank-0")
+    assert file.look.generation == 0
+    file.close()

@@ -41,6 +41,7 @@ class Member:
     is_terminating: bool = False
     is_finished: bool = False
     awaits: int = 0
+    was_offered: bool = False  # a control word included it since it was spawned
     is_ready: bool = False
     is_killed: bool = False
     view: RankView = RankView()
@@ -64,6 +65,7 @@ class Gang:
     size: int = 0
     flags: int = 0
     control_at: int = 0
+    formed: int = 0  # the newest generation that rank 0 chose to form
     max_failures: int = 3
     deadline_ns: int = 300 * SECOND
     members: dict[int, Member] = field(default_factory=dict[int, Member])
@@ -79,6 +81,14 @@ class Gang:
     def is_current(self, member: Member) -> bool:
         """Whether the rank belongs to the formation that the control word wants."""
         return member.rank < self.size and 0 < member.awaits <= self.generation
+
+    def may_be_joining(self, member: Member) -> bool:
+        """Whether others may be assembling with a rank that is in no formation yet: they are to,
+        or were and rank 0 has not said yet, by forming a later control word, that they are not."""
+        lead = self.members.get(0)
+        is_leading = lead is not None and lead.is_live and lead.view.state not in ENDED
+        is_open = member.was_offered and is_leading and self.formed < self.generation
+        return not member.view.generation and (self.is_current(member) or is_open)
 
     @property
     def live(self) -> list[Member]:
@@ -139,6 +149,8 @@ def told(gang: Gang, formation: tuple[int, int], at: int) -> list[Command]:
     generation, size = formation
     if generation > gang.generation and size > 0:
         gang.generation, gang.size, gang.control_at = generation, size, at
+        for member in gang.members.values():
+            member.was_offered = member.was_offered or gang.is_current(member)
         return [SetControl(generation, size, gang.flags), *_advance(gang, at)]
     return _advance(gang, at)
 
@@ -149,7 +161,7 @@ def spawned(gang: Gang, uid: str, at: int) -> tuple[int, list[Command]]:
     assert member is not None, uid
     member.awaits = max(member.awaits, gang.generation + 1)
     member.is_live, member.started_at = True, at
-    member.is_ready = member.is_killed = member.is_finished = False
+    member.is_ready = member.is_killed = member.is_finished = member.was_offered = False
     member.view = RankView()
     return member.awaits, _advance(gang, at)
 
@@ -188,7 +200,7 @@ def exited(gang: Gang, uid: str, code: int, message: str, at: int) -> list[Comma
         member.is_finished = True
         return [Fail(uid, "FailedAfterTraining", message), *_advance(gang, at)]
     left = member.view.state in ENDED or (
-        member.view.generation == 0 and not gang.is_current(member)
+        member.view.generation == 0 and not gang.may_be_joining(member)
     )
     if member.is_terminating and left:
         return _advance(gang, at)
@@ -243,7 +255,8 @@ def _hanging_with(gang: Gang, culprit: Member) -> Iterator[Member]:
     if culprit.view.state == RankState.NONE and not generation:
         same = [m for m in others if m.view.state == RankState.NONE]  # a gang without mizzen.train
     yield from same
-    if gang.is_current(culprit) or any(gang.is_current(m) for m in same):
+    is_current = gang.is_current(culprit) or gang.may_be_joining(culprit)
+    if is_current or any(gang.is_current(m) for m in same):
         yield from (m for m in others if gang.is_current(m) and m not in same)
 
 
@@ -260,7 +273,7 @@ def _advance(gang: Gang, at: int) -> list[Command]:
         leaving = member.is_terminating or member.rank >= gang.size > 0
         if member.view.state == RankState.LEFT and leaving:
             commands += _kill(member, "left its gang at a step boundary")
-        elif member.is_terminating and not member.view.generation and not gang.is_current(member):
+        elif member.is_terminating and _never_joined(gang, member, at):
             commands += _kill(member, "deleted before it joined a formation")
     commands += _stop_or_go(gang)
     if gang.round is not None and not any(
@@ -270,10 +283,19 @@ def _advance(gang: Gang, at: int) -> list[Command]:
     return commands
 
 
+def _never_joined(gang: Gang, member: Member, at: int) -> bool:
+    """It waits for a formation that will not come; a program that knows of none is in no hurry."""
+    is_silent = member.view.state == RankState.NONE and at - member.started_at >= SILENT_NS
+    return not (member.view.generation or is_silent or gang.may_be_joining(member))
+
+
 def _stop_or_go(gang: Gang) -> list[Command]:
-    """The job stops when all that run are being deleted: nobody is left to re-form with."""
+    """The job stops when nobody is left to re-form with: all that run are being deleted, or
+    rank 0 is done, so that those who came too late to join leave, too, instead of waiting."""
     live = gang.live
-    flags = FLAG_STOP if live and all(m.is_terminating for m in live) else 0
+    lead = gang.members.get(0)
+    is_over = lead is not None and lead.is_finished
+    flags = FLAG_STOP if is_over or all(m.is_terminating for m in live) else 0
     if not live or flags == gang.flags & FLAG_STOP:
         return []
     gang.flags = gang.flags & ~FLAG_STOP | flags

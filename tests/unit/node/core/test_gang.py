@@ -114,12 +114,66 @@ def test_a_gang_without_progress_is_restarted_and_says_so() -> None:
     assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0", "u1"]
 
 
-def test_success_of_all_asks_for_nothing() -> None:
+def test_success_of_all_only_tells_latecomers_to_leave() -> None:
     gang = gang_of(2)
     core.looked(gang, {r: RankView(RankState.FINISHED, 1, 100, 100) for r in range(2)}, 9)
-    assert core.exited(gang, "u0", 0, "", 10) == []
-    assert core.exited(gang, "u1", 0, "", 11) == []
+    assert core.exited(gang, "u1", 0, "", 10) == []
+    gang.members[2] = Member(2, "u2")
+    core.spawned(gang, "u2", 11)
+    assert core.told(gang, (2, 3), 12) == [SetControl(2, 3, 0)]
+    assert core.exited(gang, "u0", 0, "", 13) == [SetControl(2, 3, FLAG_STOP)]
+    core.looked(gang, {2: RankView(RankState.LEFT)}, 14)
+    assert core.exited(gang, "u2", 0, "", 15) == []
     assert all(m.is_finished for m in gang.members.values())
+
+
+def growing() -> Gang:
+    """Two ranks run as generation 1, a third waits and was offered for generation 2; then it is
+    deleted, and generation 3 is to be of two again."""
+    gang = gang_of(2)
+    gang.formed = 1
+    gang.members[2] = Member(2, "u2")
+    core.spawned(gang, "u2", 5)
+    core.looked(gang, {2: RankView(RankState.AWAITING)}, 6)
+    assert core.told(gang, (2, 3), 7) == [SetControl(2, 3, 0)]
+    gang.members[2].is_terminating = True
+    assert core.told(gang, (3, 2), 8) == [SetControl(3, 2, 0)]
+    return gang
+
+
+def test_a_deleted_rank_is_not_taken_from_those_that_may_be_assembling_with_it() -> None:
+    gang = growing()
+    gang.formed = 2  # rank 0 had acted on the offer: all three are connecting
+    assert core.looked(gang, {2: RankView(RankState.AWAITING)}, 9) == []
+    views = joined(3, 2, 6)
+    assert core.looked(gang, views, 10) == []
+    gang.formed = 3
+    views = joined(2, 3, 7) | {2: RankView(RankState.LEFT, 2, 7, 100)}
+    assert [c.uid for c in core.looked(gang, views, 11) if isinstance(c, Kill)] == ["u2"]
+
+
+def test_a_deleted_rank_goes_once_rank_0_formed_without_it() -> None:
+    gang = growing()
+    gang.formed = 3
+    commands = core.looked(gang, joined(2, 3, 7) | {2: RankView(RankState.AWAITING)}, 9)
+    assert [c.uid for c in commands if isinstance(c, Kill)] == ["u2"]
+
+
+def test_who_dies_while_others_may_be_assembling_with_it_takes_them_along() -> None:
+    gang = growing()
+    commands = core.exited(gang, "u2", 137, "grace is over", 9)
+    assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0", "u1"]
+    core.exited(gang, "u0", 137, "", 10)
+    assert core.exited(gang, "u1", 137, "", 11) == [Restart("u0", 4, 9), Restart("u1", 4, 9)]
+
+
+def test_a_program_without_formations_keeps_its_grace() -> None:
+    gang = Gang()
+    gang.members[0] = Member(0, "u0")
+    core.spawned(gang, "u0", 0)
+    gang.members[0].is_terminating = True
+    commands = core.looked(gang, {0: RankView()}, 60 * S)
+    assert not any(isinstance(c, Kill) for c in commands)
 
 
 def test_looks_closely_only_while_something_is_awaited() -> None:
