@@ -4,7 +4,7 @@
 
 A real API server process with its durable store, over TLS, asked by one client at a time, so a
 latency is one request's own; the CPU is that of the server's process alone, by the kernel's
-accounting. Writes are on disk when they are answered.
+accounting, for one alone and for many at once. Writes are on disk when they are answered.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from mizzen.client.client import Client
 from support.api_process import ApiServer, running
 
 WARM_UP = 30
+CLIENTS = 16
 
 
 def pod(name: str) -> Obj:
@@ -59,6 +60,22 @@ async def timed(
     return [
         Figure(f"{name}, median", 1e3 * median(latencies), "ms"),
         Figure(f"{name}, server's CPU", used / count, "us"),
+    ]
+
+
+async def together(server: ApiServer, client: Client, count: int) -> list[Figure]:
+    """Creations from many clients at once: they share commits to the disk, and wake-ups."""
+
+    async def some(first: int) -> None:
+        for number in range(first, count, CLIENTS):
+            await client.create(PODS, pod(f"t-{number}"))
+
+    began, used = time.perf_counter(), cpu_us(server.process.pid)
+    await asyncio.gather(*(some(first) for first in range(CLIENTS)))
+    seconds, used = time.perf_counter() - began, cpu_us(server.process.pid) - used
+    return [
+        Figure(f"create Pods, {CLIENTS} at once", count / seconds, "1/s"),
+        Figure(f"create Pods, {CLIENTS} at once, server's CPU each", used / count, "us"),
     ]
 
 
@@ -119,6 +136,7 @@ async def operations(server: ApiServer, count: int, watchers: int) -> list[Figur
             figures += await timed(server, name, times, operation)
         figures += await watched(server, client, max(1, count // 4), watchers)
         delete = client.delete
+        figures += await together(server, client, count)
         step = lambda n: delete(PODS, f"p-{n}", "default", grace_period_s=0)  # noqa: E731
         return figures + await timed(server, "delete a Pod", count, step)
 

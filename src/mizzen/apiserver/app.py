@@ -47,7 +47,7 @@ class App:
             return Response(200, b"ok", TEXT)
         request.identity = self._authenticate(request)
         if path.startswith(("/api/", "/apis/")):
-            target = routing.parse_path(path)
+            target = request.target = routing.parse_path(path)
             if target is not None and target.plural:
                 return await self._resource(target, request)
         return self._other(path, request)

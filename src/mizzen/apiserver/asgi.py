@@ -66,7 +66,7 @@ class Bridge:
             await _send(result, send, head_only=scope["method"] == "HEAD")
 
     def _count(self, scope: Scope, request: Request | None, status: int) -> None:
-        target = routing.parse_path(scope["path"])
+        target = request.target if request else None
         resource = target.plural if target and status != 404 else ""
         verb = scope["method"]
         if request and verb == "GET" and routing.is_true(request.params.get("watch")):

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from mizzen.apiserver.core import protobuf
+from mizzen.apiserver.core.routing import Target
 from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
 from mizzen.base.objects import Obj
 
@@ -26,6 +27,7 @@ class Request:
     headers: dict[str, str]  # lower-case names
     body: bytes
     identity: str = ""
+    target: Target | None = None  # set once it is known who asks
 
     @property
     def accept(self) -> str:

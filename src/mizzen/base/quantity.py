@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
+
+# The same few amounts come again and again, and fractions are slow.
+_REMEMBERED = 1024
+_REMEMBERED_LENGTH = 32
 
 _PATTERN = re.compile(
     r"^([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:([eE][+-]?[0-9]+)|([KMGTPE]i|[numkMGTPE])?)$"
@@ -22,7 +27,12 @@ _SUFFIXES: dict[str, Fraction] = {
 
 def parse(text: str | int | float) -> Fraction:
     """The exact value. Errors: ValueError naming the text when it is not a quantity."""
-    match = _PATTERN.match(str(text))
+    said = str(text)
+    return _remembered(said) if len(said) <= _REMEMBERED_LENGTH else _parse(said)
+
+
+def _parse(text: str) -> Fraction:
+    match = _PATTERN.match(text)
     if match is None:
         raise ValueError(f'quantity {text!r} is not a number with a unit such as "500m" or "2Gi"')
     number, exponent, suffix = match.groups()
@@ -30,6 +40,9 @@ def parse(text: str | int | float) -> Fraction:
         raise ValueError(f"quantity {text!r} has an exponent beyond 30")
     scale = Fraction(10) ** int(exponent[1:]) if exponent else _SUFFIXES[suffix or ""]
     return Fraction(number) * scale
+
+
+_remembered = lru_cache(_REMEMBERED)(_parse)
 
 
 def to_int(text: str | int | float) -> int:

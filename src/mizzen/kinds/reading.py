@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from mizzen.base import reading
 from mizzen.base.objects import Obj
 
 
 def get(obj: Any, path: str) -> Any:
     """The value at a dotted path, None where a part is missing."""
-    return reading.field(obj, *path.split("."))
+    for name in path.split(
+        "."
+    ):  # not by way of base.reading: every validation asks dozens of times
+        if not isinstance(obj, dict):
+            return None
+        obj = cast("Obj", obj).get(name)
+    return obj
 
 
 def part(obj: Any, path: str) -> Obj:
     """The object at a dotted path; an empty one, not attached, where there is none."""
-    return reading.part(obj, *path.split("."))
+    found = get(obj, path)
+    return cast("Obj", found) if isinstance(found, dict) else {}
 
 
 def entries(obj: Any, path: str) -> list[Any]:
     """The list at a dotted path; an empty one, not attached, where there is none."""
-    return cast("list[Any]", reading.entries(obj, *path.split(".")))
+    found = get(obj, path)
+    return cast("list[Any]", found) if isinstance(found, list) else []
