@@ -12,8 +12,11 @@ from pathlib import Path
 
 from mizzen.base import segment
 from mizzen.base.names import JAX_COORDINATOR_PORT
-from mizzen.base.ring import Ring
+from mizzen.base.ring import Interval, Ring
 from mizzen.node.core.gang import RankView
+
+_STEPS = (segment.Line.USEFUL_STEP, segment.Line.REDONE_STEP)
+_AFTER_A_STEP = 2  # intervals written from a step's record to its count: the record and the stall
 
 
 class MappedFile:
@@ -81,6 +84,19 @@ class RankFile(MappedFile):
         self.set(segment.RANK_OFFSET_STATE, segment.RankState.NONE)
         self.set(segment.RANK_OFFSET_GENERATION, 0)
         self.set(segment.RANK_OFFSET_AWAITS, awaits)
+
+    def settle(self, at: int) -> None:
+        """After its worker's death: records the step whose state was staged in the worker's last
+        moment, before it could say so itself. Nobody else writes here then."""
+        staged = max(self.get(segment.RANK_OFFSET_BUFFER0), self.get(segment.RANK_OFFSET_BUFFER1))
+        done = staged - 1  # completed steps; the last of them has number done - 1
+        if done <= self.get(segment.RANK_OFFSET_STEPS_DONE) or not self.ring.count:
+            return
+        latest, _, _ = self.ring.read(max(self.ring.count - _AFTER_A_STEP, 0))
+        began = latest[-1].end
+        if all(i.line not in _STEPS or i.step != done - 1 for i in latest) and began < at:
+            self.ring.append(Interval(began, at, 0, segment.Line.USEFUL_STEP, done - 1))
+        self.set(segment.RANK_OFFSET_STEPS_DONE, done)
 
     @property
     def look(self) -> RankView:

@@ -129,10 +129,13 @@ class UsageRecorder:
     def ending(self, slot: Slot, cpu: int) -> None:
         """A process ended: its last intervals and CPU time, before anything is cleaned up."""
         self._ended_cpu[slot.uid] += cpu
-        self._hear(slot)
+        now = self._agent.clock.now_ns()
         file = self._file(slot)
+        if file is not None:
+            file.settle(now)
+        self._hear(slot)
         self._last_state[slot.uid] = file.look.state if file is not None else RankState.NONE
-        self._sample(slot.uid, self._agent.clock.now_ns())
+        self._sample(slot.uid, now)
 
     def exited(self, slot: Slot, at: int, again: bool) -> None:
         """The pod machine has seen the end of a process; `again`: it will run once more."""
