@@ -143,14 +143,17 @@ def _keep_running(view: View, job: Obj, tally: Tally, now_ns: int) -> list[Actio
         extra = sorted(tally.active, key=lambda pod: phase_of(pod) == "Running")
         return actions + _stop(extra[: len(tally.active) - wanted])
     missing = min(wanted - len(tally.active), PODS_PER_RECONCILE_MAX)
-    wait_s = _backoff_s(tally, view.owned(PODS, job), now_ns)
+    pods = view.owned(PODS, job)
+    wait_s = _backoff_s(tally, pods, now_ns)
     if missing <= 0 or wait_s > 0:
         return [*actions, RequeueAfter(wait_s)] if missing > 0 else actions
     classes = classes_by_resource(view)
     indexes = _free_indexes(job, tally)
+    known = [name_of(pod) for pod in pods]
     for ordinal in range(missing):
         index = indexes[ordinal] if is_indexed(job) else 0
-        actions += create_pod(job, classes, index, ordinal, now_ns)
+        seed = f"{tally.succeeded}/{tally.failed}/{known}/{ordinal}"
+        actions += create_pod(job, classes, index, seed, now_ns)
     return actions
 
 

@@ -31,13 +31,14 @@ def index_of(pod: Obj) -> int:
 
 
 def create_pod(
-    job: Obj, classes: dict[str, str], index: int, ordinal: int, now_ns: int
+    job: Obj, classes: dict[str, str], index: int, seed: str, now_ns: int
 ) -> list[Action]:
-    """The operations that make one pod; `ordinal` tells pods of one reconcile apart."""
+    """The operations that make one pod; `seed` is where the job stands and which of its new pods
+    this is. The name follows from it: an attempt that got no answer, repeated before the caches
+    know whether it succeeded, finds the name taken instead of making a second pod."""
     template = part(job, "spec", "template")
     metadata = part(template, "metadata")
-    seed = f"{uid_of(job)}/{now_ns}/{ordinal}"
-    suffix = hashlib.sha256(seed.encode()).hexdigest()[:5]
+    suffix = hashlib.sha256(f"{uid_of(job)}/{seed}".encode()).hexdigest()[:5]
     stem = f"{name_of(job)}-{index}" if is_indexed(job) else name_of(job)
     labels: Obj = {
         **(metadata.get("labels") or {}),

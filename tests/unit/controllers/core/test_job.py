@@ -1,5 +1,7 @@
 import pytest
 
+from mizzen.base.objects import Key
+from mizzen.base.operations import Create
 from mizzen.base.resources import JOBS, PODS
 from mizzen.controllers.core.job import CONTROLLER
 from support.controlled import SECOND, Cluster
@@ -141,3 +143,19 @@ def test_restarts_in_place_count(cluster):
     cluster.change(PODS, active(cluster)[0], {"spec": {"nodeName": "n"}, "status": running})
     cluster.settle("j")
     assert over(cluster, "Failed") == "BackoffLimitExceeded"
+
+
+def test_an_attempt_repeated_on_the_same_state_makes_the_same_pods(cluster):
+    start(cluster, completions=6, parallelism=2)
+    cluster.vanish(PODS, active(cluster)[0])
+
+    def made():
+        cluster.now += SECOND
+        actions = CONTROLLER.reconcile(cluster.view(), Key("default", "j"), cluster.now)
+        created = [a for a in actions if isinstance(a, Create) and a.resource == PODS]
+        return [a.object["metadata"]["name"] for a in created]
+
+    once = made()
+    assert len(once) == 1 and made() == once
+    cluster.settle("j")
+    assert once[0] in active(cluster) and made() == []
