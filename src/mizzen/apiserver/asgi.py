@@ -14,6 +14,8 @@ from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError, TooLarge, Unavailable
 
 BODY_BYTES_MAX = 3 << 20  # as upstream
+# Read to its end although refused: a client that still sends would not see the answer.
+_DISCARDED_BYTES_MAX = 64 << 20
 _END_S = 1.0  # that open streams get when the server stops
 _log = logging.getLogger(__name__)
 
@@ -132,10 +134,14 @@ async def _body(receive: Receive) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _Gone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > BODY_BYTES_MAX:
-            raise _too_large()
+        body = message.get("body", b"")
+        size += len(body)
+        if size <= BODY_BYTES_MAX:
+            parts.append(body)
+        elif size > _DISCARDED_BYTES_MAX:
+            break
+    if size > BODY_BYTES_MAX:
+        raise _too_large()
     return b"".join(parts)
 
 
