@@ -23,6 +23,7 @@ COLOURS = {
     "servingIdle": "#c7e9c0",
     "stopping": "#bdbdbd",
     "free": "#f2f2f2",
+    "down": "#ffffff",
     "unknown": "#000000",
 }
 

@@ -138,8 +138,8 @@ class Unavailable(ApiError):
     code, reason = 503, "ServiceUnavailable"
 
 
-class InsufficientStorage(ApiError):
-    """The disk is full: nothing of the request was written."""
+class InsufficientStorage(Unavailable):
+    """The disk is full: nothing of the request was written. Whoever can wait tries again."""
 
     code, reason = 507, "InsufficientStorage"
 

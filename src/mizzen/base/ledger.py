@@ -18,7 +18,7 @@ from mizzen.base.segment import Line
 
 LINES = (
     "free", "starting", "usefulStep", "redoneStep", "checkpointStall", "reforming", "finishing",
-    "servingBusy", "servingIdle", "running", "stopping", "unknown",
+    "servingBusy", "servingIdle", "running", "stopping", "down", "unknown",
 )  # fmt: skip
 RECORDED = {  # lines that workers record themselves (segment.Line)
     Line.STARTING: "starting",
@@ -171,7 +171,9 @@ def _check_record(key: str, spec: Obj) -> list[str]:
             problems.append(f"{where}: line {entry['line']!r} is unknown")
         if int(entry["end"]) <= int(entry["start"]):
             problems.append(f"{where}: an interval of {entry['line']} ends before it begins")
-        if (entry["line"] == "free") != (not spec.get("podUID") and not spec.get("claim")):
+        if entry["line"] != "down" and (entry["line"] == "free") != (
+            not spec.get("podUID") and not spec.get("claim")
+        ):
             problems.append(f"{where}: line {entry['line']} does not fit its owner")
     for before, after in itertools.pairwise(intervals):
         problems += _check_touch(key, int(before["end"]), int(after["start"]))

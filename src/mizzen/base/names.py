@@ -21,6 +21,8 @@ MAX_NODES = "mizzen.dev/max-nodes"  # largest world size; numNodes, the wish, mu
 MAX_FAILURES = "mizzen.dev/max-failures-without-progress"  # default 3
 PROGRESS_DEADLINE_S = "mizzen.dev/progress-deadline-seconds"  # default 300
 
+WAITING = "mizzen.dev/Waiting"  # TrainJob condition: too few workers run, and why
+
 # -- TrainJob pods: how controller and agent agree on a formation ----------------
 # A formation is one generation of the gang: which ranks, 0..size-1, run together.
 FORMATION_GENERATION = "mizzen.dev/formation-generation"  # controller -> agent, an integer >= 1

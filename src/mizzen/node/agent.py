@@ -142,6 +142,10 @@ class Agent:
     async def stop(self, grace_s: float = 2.0) -> None:
         """Ends every pod's processes and the shim: the instance goes down."""
         self.stopping = True
+        now = self.clock.now_ns()
+        for slot in self.slots.values():
+            if slot.state.has_live:
+                slot.files.interrupt(now)
         for key in self.running:
             self.shim.signal(key, signal.SIGTERM)
         deadline = asyncio.get_running_loop().time() + grace_s
@@ -154,6 +158,7 @@ class Agent:
         for pid, ticks in left.values():
             if is_alive(pid, ticks):
                 kill_session(pid)
+        await self.usage.stop()
         await self.close()
         self.cgroups.close()
         with contextlib.suppress(OSError):
@@ -318,7 +323,10 @@ class Agent:
                 self.feed(slot, Started(name, number, message["pid"], message["started"]))
             return
         self.running.pop(message["key"], None)
-        if slot is None or self.stopping:
+        if slot is None:
+            return
+        if self.stopping:
+            self.usage.ending(slot, int(message.get("cpu") or 0))
             return
         now = self.clock.now_ns()
         if message["event"] == "failed":

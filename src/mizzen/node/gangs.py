@@ -33,7 +33,7 @@ from mizzen.node.core.pod import formation_of, is_finished
 from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow, Tick
 from mizzen.node.podfiles import read_json, write_json
 from mizzen.node.segments import GangPage, RankFile, remove
-from mizzen.node.slot import Slot
+from mizzen.node.slot import INTERRUPTED, Slot
 
 if TYPE_CHECKING:
     from mizzen.node.agent import Agent
@@ -250,8 +250,13 @@ class Gangs:
             if other.is_live or other is member:
                 other.view = job.files[rank].look  # with the steps since the last look
         now = self._agent.clock.now_ns()
-        message = event.message or f"exit code {event.code}"
-        self._carry_out(job, core.exited(job.gang, slot.uid, event.code, message, now))
+        message = event.message
+        counts = event.reason != INTERRUPTED
+        if event.reason != "StartError" and counts:
+            message = f"exit code {event.code}: {message}".removesuffix(": ")
+        self._carry_out(job, core.exited(job.gang, slot.uid, event.code, message, now, counts))
+        if member.rank == 0:  # the last steps go with the news of the end
+            self._report_progress(job, member, now)
         self._save(job)
         self._wake.set()
 

@@ -4,6 +4,7 @@
 <pods>/<uid>/<container>/<n>.run.json     the shim's record of run n
 <pods>/<uid>/<container>/<n>.log[.1|.2]   its output
 <pods>/<uid>/<container>/termination-log  what it said at its end
+<pods>/<uid>/interrupted                  when the instance went down while it ran
 <pods>/<uid>/volumes/<name>/              emptyDir, configMap, secret
 """
 
@@ -96,6 +97,19 @@ class PodFiles:
             return []
         words = [line.split(" ", 3)[3] for line in lines if line.count(" ") >= 3]
         return words[-LOG_TAIL_LINES:]
+
+    def interrupt(self, at: int) -> None:
+        """The instance goes down while the pod runs: ends from `at` (ns) on are its doing."""
+        with contextlib.suppress(OSError):
+            (self.root / "interrupted").write_text(str(at))
+
+    @property
+    def interrupted_at(self) -> int:
+        """When the instance last went down under the pod, 0 for never."""
+        try:
+            return int((self.root / "interrupted").read_text())
+        except (OSError, ValueError):
+            return 0
 
     def retire(self) -> None:
         """The pod is gone: its volumes go, its logs stay until `prune`."""

@@ -11,6 +11,8 @@ from mizzen.node.core.pod import PodState
 from mizzen.node.core.words import Exited
 from mizzen.node.podfiles import PodFiles
 
+INTERRUPTED = "InstanceDown"  # why a run ended that `mizzen down` stopped
+
 
 @dataclass(slots=True)
 class Slot:
@@ -54,6 +56,8 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj) -> Exited:
     message = slot.files.last_words(name, number, record["code"] != 0)
     if failure:
         reason, message = "StartError", failure
+    elif 0 < slot.files.interrupted_at <= record["finished"]:
+        reason, message = INTERRUPTED, "the instance went down while it ran"
     elif record.get("lost"):
         reason, message = "ContainerStatusUnknown", "the process ended while no shim watched it"
     elif run is not None and run.kill_reason:

@@ -36,6 +36,7 @@ FLUSH_S, FLUSH_IDLE_S = 5.0, 60.0
 UNWRITTEN_MAX = 10_000  # records kept while the API is away; older intervals stay in the rings
 BATCH = 200
 WALK_NS = 1_000_000_000  # without groups each sample is a walk through /proc
+WRITE_LAST_S = 1.0
 NAMELESS_NS = 5_000_000_000
 
 
@@ -69,13 +70,18 @@ class UsageRecorder:
             if spec["node"] == node and (key not in last or last[key]["spec"]["end"] < spec["end"]):
                 last[key] = entry
         saved = read_json(self._agent.config.state_dir / "ledger.json") or {}
+        stopped_at = int(saved.get("stopped") or 0)
         now = self._agent.clock.now_ns()
         for device in self._agent.devices:
             key = f"{device.driver}/{device.name}"
             log = resumed(DeviceId(node, device.driver, device.name), last.get(key), now)
             begin, kernel_cpu = saved.get(key) or (0, 0)
             log.kernel_cpu = kernel_cpu if begin == log.begin else 0
+            if stopped_at:
+                log.paused(stopped_at, now)
             self._logs[key] = log
+        if stopped_at:
+            self.flush(now)  # what was down is said once, whatever becomes of this agent
 
     # -- marks, from the agent ------------------------------------------------------------------
 
@@ -168,15 +174,17 @@ class UsageRecorder:
                 self._wake.clear()
                 await asyncio.wait_for(self._wake.wait(), LOOK_S if busy else 1.0)
 
-    def flush(self, now: int) -> None:
-        """Closes every open record at the latest moment that is known."""
+    def flush(self, now: int, stopped: int = 0) -> None:
+        """Closes every open record at the latest moment that is known; `stopped`: for good."""
         for log in self._logs.values():
             owner = log.owner
             if owner and owner.pod_uid not in self._agent.slots and now - log.begin < NAMELESS_NS:
                 continue  # its pod is not known yet, nor is what it belongs to
             log.advance(now)
             self._keep(log.flush(self._total(log.owner, log.cursor)))
-        content = {key: [log.begin, log.kernel_cpu] for key, log in self._logs.items()}
+        content: Obj = {key: [log.begin, log.kernel_cpu] for key, log in self._logs.items()}
+        if stopped:
+            content["stopped"] = stopped
         with contextlib.suppress(OSError):
             write_json(self._agent.config.state_dir / "ledger.json", content)
 
@@ -215,11 +223,15 @@ class UsageRecorder:
                 return False  # those before are found to exist the next time
         return True
 
-    async def close(self) -> None:
-        """Everything known so far is written, if the API still answers."""
-        self.flush(self._agent.clock.now_ns())
+    async def stop(self) -> None:
+        """The instance goes down and no pod runs any more: all is written, and from when on."""
+        now = self._agent.clock.now_ns()
+        for log in self._logs.values():
+            if log.owner is not None:
+                log.exited(now, is_clean=True, again=False)
+        self.flush(now, stopped=now)
         with contextlib.suppress(TimeoutError, ApiError):
-            await asyncio.wait_for(self.write(), 1.0)
+            await asyncio.wait_for(self.write(), WRITE_LAST_S)
 
     def _look(self, now: int) -> None:
         for uid in {log.owner.pod_uid for log in self._logs.values() if log.owner is not None}:

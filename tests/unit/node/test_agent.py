@@ -185,7 +185,10 @@ async def test_going_down_ends_processes_and_up_again_judges_them(world: World) 
     await world.stop()
     assert not start_ticks(pid)
     await world.start()
-    await world.until("never", phase("Failed"))
+    pod = await world.until("never", phase("Failed"))
+    ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert ended["reason"] == "InstanceDown"
+    assert ended["message"] == "the instance went down while it ran"
     pod = await world.until(
         "always", lambda p: "running" in state(p) and str(pid) not in str(p["status"])
     )

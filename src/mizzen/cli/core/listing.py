@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mizzen.base.clock import parse_rfc3339
+from mizzen.base.names import WAITING
 from mizzen.base.objects import (
     Obj,
     condition,
@@ -87,7 +88,22 @@ def _pod_detail(pod: Obj) -> str:
     scheduled = condition(pod, "PodScheduled")
     if scheduled is not None and scheduled.get("status") == "False":
         return text(scheduled, "message")
-    return text(pod, "status", "message")
+    for container in entries(pod, "status", "containerStatuses"):
+        waiting = text(container, "state", "waiting", "message")
+        if waiting:
+            return waiting
+    return text(pod, "status", "message") or _last_words(pod)
+
+
+def _last_words(pod: Obj) -> str:
+    """How the containers of a pod that failed ended."""
+    if text(pod, "status", "phase") != "Failed":
+        return ""
+    for container in entries(pod, "status", "containerStatuses"):
+        ended = part(container, "state", "terminated")
+        if number(ended, "exitCode"):
+            return f"exit code {number(ended, 'exitCode')}: {text(ended, 'message')}".rstrip(": ")
+    return ""
 
 
 def _train_job(job: Obj) -> tuple[str, str]:
@@ -96,6 +112,8 @@ def _train_job(job: Obj) -> tuple[str, str]:
         if has_condition(job, kind):
             message = text(condition(job, kind) or {}, "message")
             return kind, detail if kind == "Complete" else message or detail
+    if has_condition(job, WAITING):
+        return "Pending", text(condition(job, WAITING) or {}, "message")
     ready = sum(number(entry, "ready") for entry in entries(job, "status", "jobsStatus"))
     return ("Running" if ready else "Pending"), detail
 

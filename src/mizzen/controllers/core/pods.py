@@ -42,9 +42,11 @@ def terminations_of(pod: Obj) -> Iterator[Obj]:
 
 
 def failure_message(pod: Obj) -> str:
-    """Why a pod failed: its containers' last words, or the agent's."""
+    """Why a pod failed: the agent's verdict, else its containers' last words."""
     status = status_of(pod)
     said = str(status.get("message") or status.get("reason") or "")
+    if status.get("message"):  # it names the culprit, not a peer that was killed along with it
+        return f"pod {name_of(pod)} failed: {said}".rstrip()
     for ended in terminations_of(pod):
         what = str(ended.get("message") or said or ended.get("reason") or "")
         return f"pod {name_of(pod)} failed with exit code {ended.get('exitCode')}: {what}".rstrip(

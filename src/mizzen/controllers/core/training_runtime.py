@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from mizzen.base.names import MAX_NODES, MIN_NODES
+from mizzen.base.names import IMAGE_PYTHON, MAX_NODES, MIN_NODES
 from mizzen.base.objects import Key, Obj, annotations_of, name_of, namespace_of
 from mizzen.base.reading import entries, part
 from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, Resource
@@ -161,6 +161,14 @@ def _override_container(pod_spec: Obj, trainer: Obj, runtime: Obj) -> None:
         changed["env"] = _merge_lists(list(changed.get("env") or ()), trainer["env"])
     if trainer.get("resourcesPerNode"):
         changed["resources"] = trainer["resourcesPerNode"]
+    if str(changed.get("image") or "") == IMAGE_PYTHON and not (
+        changed.get("command") or changed.get("args")
+    ):
+        raise RuntimeTrouble(
+            "MissingCommand",
+            "spec.trainer.command: neither the job nor its runtime says what to run; "
+            'set it, for example ["python", "/path/train.py"]',
+        )
     containers[index] = changed
     pod_spec["containers"] = containers
 

@@ -64,10 +64,13 @@ from mizzen.controllers.core.trainjob_pods import (
 from mizzen.controllers.core.trainjob_status import (
     NS,
     job_condition,
+    no_longer_waiting,
+    waiting_condition,
     write_status,
 )
 from mizzen.controllers.core.view import View
 
+RANKS_PER_PLAN = 200  # made or deleted in one plan, which may have 1000 operations
 MANAGER = "trainer.kubeflow.org/trainjob-controller"
 
 
@@ -97,7 +100,12 @@ def is_over(job: Obj) -> bool:
     return has_condition(job, "Complete")
 
 
-_MENDABLE = ("TrainingRuntimeNotSupported", "InvalidElasticity", "InvalidRuntimePatch")
+_MENDABLE = (
+    "TrainingRuntimeNotSupported",
+    "InvalidElasticity",
+    "InvalidRuntimePatch",
+    "MissingCommand",
+)
 
 
 def _run(
@@ -119,6 +127,11 @@ def _run(
     actions += pod_group_actions(job, template, pod_group_of(view, job))
     actions += _keep_ranks(view, job, template, pods, now_ns)
     actions += _form(job, ranks, template.min_nodes)
+    waiting = waiting_condition(job, pods, template.min_nodes, now_ns)
+    if waiting is not None:
+        conditions = [*conditions, waiting]
+        if waiting["status"] == "True":
+            actions.append(EmitEvent(job, "Warning", waiting["reason"], waiting["message"]))
     return actions + write_status(job, pods, conditions, now_ns)
 
 
@@ -139,9 +152,8 @@ def _keep_ranks(
         return actions
     present = {rank.rank for rank in ranks}
     classes = classes_by_resource(view)
-    for rank in range(template.num_nodes):
-        if rank in present:
-            continue
+    missing = [rank for rank in range(template.num_nodes) if rank not in present]
+    for rank in missing[:RANKS_PER_PLAN]:  # their pods' appearance brings the next turn
         taken = view.get(PODS, Key(namespace_of(job), pod_name(job, rank)))
         if taken is not None and not is_owned_by(taken, job):
             text = f"pod {name_of(taken)} exists already and belongs to something else; delete it"
@@ -178,11 +190,13 @@ def _form(job: Obj, ranks: Sequence[formation.Rank], min_nodes: int) -> list[Act
 
 
 def _complete(job: Obj, pods: list[Obj], conditions: Sequence[Obj], now_ns: int) -> list[Action]:
-    text = "all workers of the last formation succeeded"
+    text = "all workers succeeded"
     done = job_condition("Complete", True, "JobsCompleted", text, now_ns)
     return [
         *_delete(_unfinished(pods)),
-        *write_status(job, pods, [*conditions, done], now_ns),
+        *write_status(
+            job, pods, [*conditions, *no_longer_waiting(job, "Complete", now_ns), done], now_ns
+        ),
         EmitEvent(job, "Normal", "Complete", text),
     ]
 
@@ -191,7 +205,7 @@ def _fail(job: Obj, pods: list[Obj], reason: str, text: str, now_ns: int) -> lis
     failed = job_condition("Failed", True, reason, text, now_ns)
     return [
         *_delete(_unfinished(pods)),
-        *write_status(job, pods, [failed], now_ns),
+        *write_status(job, pods, [*no_longer_waiting(job, "Failed", now_ns), failed], now_ns),
         EmitEvent(job, "Warning", reason, text),
     ]
 
@@ -210,7 +224,10 @@ def _refuse(job: Obj, pods: list[Obj], trouble: RuntimeTrouble, now_ns: int) -> 
 def _suspend(job: Obj, pods: list[Obj], now_ns: int) -> list[Action]:
     text = "spec.suspend is true: no pods run"
     suspended = job_condition("Suspended", True, "Suspended", text, now_ns)
-    return [*_delete(_unfinished(pods)), *write_status(job, pods, [suspended], now_ns)]
+    return [
+        *_delete(_unfinished(pods)),
+        *write_status(job, pods, [*no_longer_waiting(job, "Suspended", now_ns), suspended], now_ns),
+    ]
 
 
 def _awake_conditions(job: Obj, now_ns: int) -> list[Obj]:
@@ -246,7 +263,10 @@ def _unfinished(pods: Iterable[Obj]) -> list[Obj]:
 def _delete(pods: Iterable[Obj]) -> list[Action]:
     """Highest ranks first, as everywhere."""
     ordered = sorted(pods, key=lambda pod: -int(annotations_of(pod)[COMPLETION_INDEX]))
-    return [Delete(PODS, namespace_of(pod), name_of(pod), uid=uid_of(pod)) for pod in ordered]
+    return [
+        Delete(PODS, namespace_of(pod), name_of(pod), uid=uid_of(pod))
+        for pod in ordered[:RANKS_PER_PLAN]
+    ]
 
 
 def _jobs_of_runtime(view: View, runtime: Obj) -> list[Key]:

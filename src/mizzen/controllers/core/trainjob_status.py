@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from mizzen.base.clock import parse_rfc3339, rfc3339
-from mizzen.base.names import COMPLETION_INDEX, PROGRESS
+from mizzen.base.names import COMPLETION_INDEX, PROGRESS, WAITING
 from mizzen.base.objects import (
     Obj,
     annotations_of,
@@ -22,6 +22,7 @@ from mizzen.base.objects import (
     with_condition,
 )
 from mizzen.base.operations import Patch
+from mizzen.base.reading import entries, part
 from mizzen.base.resources import TRAIN_JOBS
 from mizzen.controllers.core.actions import Action, RequeueAfter
 from mizzen.controllers.core.pods import is_active, phase_of, status_of
@@ -83,6 +84,37 @@ def write_status(
             uid=uid_of(job),
         )
     ]
+
+
+def waiting_condition(job: Obj, pods: Sequence[Obj], min_nodes: int, now_ns: int) -> Obj | None:
+    """The change, if any, of what a job says for want of workers: which pod waits, and for what."""
+    enough = sum(has_condition(pod, "Ready") for pod in pods) >= min_nodes
+    reason, text = ("", "") if enough else _trouble(pods)
+    before = condition(job, WAITING)
+    if not reason:
+        if before is None or before["status"] == "False" or not enough:
+            return None
+        return job_condition(WAITING, False, "Running", "enough workers run", now_ns)
+    new = job_condition(WAITING, True, reason, text, now_ns)
+    return new if before is None or _differs(before, new) else None
+
+
+def no_longer_waiting(job: Obj, why: str, now_ns: int) -> list[Obj]:
+    """The end of WAITING, for a job that is over or suspended."""
+    return [job_condition(WAITING, False, why, "", now_ns)] if has_condition(job, WAITING) else []
+
+
+def _trouble(pods: Sequence[Obj]) -> tuple[str, str]:
+    """Reason and message of the first rank that cannot run, ("", "") when none says so."""
+    for pod in sorted(pods, key=lambda p: int(annotations_of(p).get(COMPLETION_INDEX) or 0)):
+        scheduled = condition(pod, "PodScheduled") or {}
+        if is_active(pod) and scheduled.get("status") == "False":
+            return str(scheduled.get("reason")), f"pod {name_of(pod)}: {scheduled.get('message')}"
+        for container in entries(pod, "status", "containerStatuses"):
+            waiting = part(container, "state", "waiting")
+            if waiting.get("message") and is_active(pod):
+                return str(waiting["reason"]), f"pod {name_of(pod)}: {waiting['message']}"
+    return "", ""
 
 
 def _differs(before: Obj, new: Obj) -> bool:

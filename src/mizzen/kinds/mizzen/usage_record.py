@@ -14,7 +14,7 @@ from mizzen.kinds.schema import BOOL, INT64, STR, array, choice, package
 v1alpha1 = package("dev.mizzen.v1alpha1")
 LINES = (
     "free", "starting", "usefulStep", "redoneStep", "checkpointStall", "reforming", "finishing",
-    "servingBusy", "servingIdle", "running", "stopping", "unknown",
+    "servingBusy", "servingIdle", "running", "stopping", "down", "unknown",
 )  # fmt: skip
 
 INTERVAL = v1alpha1(

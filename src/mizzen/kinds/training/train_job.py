@@ -6,6 +6,7 @@ Elasticity is annotations, so that the object stays upstream's: `mizzen.dev/min-
 
 from __future__ import annotations
 
+import difflib
 import json
 from typing import Any
 
@@ -41,6 +42,8 @@ CONTROLLER = "trainer.kubeflow.org/trainjob-controller"
 MANAGERS = (CONTROLLER, "kueue.x-k8s.io/multikueue")
 _COUNTS = {names.MIN_NODES: 1, names.MAX_NODES: 1, names.MAX_FAILURES: 0,
            names.PROGRESS_DEADLINE_S: 1}  # fmt: skip
+PREFIX_OURS = "mizzen.dev/"
+_KNOWN = (*_COUNTS, names.CAUSE, names.STEP, names.PROGRESS)
 
 
 def _initializer(name: str, what: str) -> Schema:
@@ -119,7 +122,7 @@ SPEC = v1alpha1(
 STATUS = v1alpha1(
     "TrainJobStatus",
     "What became of it.",
-    conditions=CONDITIONS("Suspended, Complete, Failed."),
+    conditions=CONDITIONS("Suspended, Complete, Failed; mizzen.dev/Waiting says why nothing runs."),
     jobsStatus=array(
         v1alpha1(
             "JobStatus",
@@ -187,8 +190,22 @@ def _check_size(job: Obj) -> list[Cause]:
     return causes
 
 
+def _check_annotations(new: Obj, old: Obj | None) -> list[Cause]:
+    """Annotations under mizzen.dev/ are ours: one that nobody reads is a slip of the pen."""
+    before = annotations_of(old) if old is not None else {}
+    causes: list[Cause] = []
+    for name in annotations_of(new):
+        if not name.startswith(PREFIX_OURS) or name in _KNOWN or name in before:
+            continue
+        close = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.75)
+        hint = f'did you mean "{close[0]}"?' if close else f"known are: {', '.join(_COUNTS)}"
+        message = f"Unsupported value: not an annotation of TrainJobs; {hint}"
+        causes.append(Cause(f"metadata.annotations[{name}]", message, "FieldValueNotSupported"))
+    return causes
+
+
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
-    causes = _check_size(new)
+    causes = _check_size(new) + _check_annotations(new, old)
     reference = new["spec"]["runtimeRef"]
     if reference["apiGroup"] != "trainer.kubeflow.org":
         message = f'Unsupported value: "{reference["apiGroup"]}": supported values: "trainer.kubeflow.org"'
@@ -216,8 +233,7 @@ def state(job: Obj, now_ns: int) -> str:
     if "Suspended" in true or job["spec"].get("suspend"):
         return "Suspended"
     jobs: list[Any] = get(job, "status.jobsStatus") or []
-    running = any(int(j.get("ready") or 0) or int(j.get("active") or 0) for j in jobs)
-    return "Running" if running else "Pending"
+    return "Running" if any(int(j.get("ready") or 0) for j in jobs) else "Pending"
 
 
 def _nodes(job: Obj, now_ns: int) -> str:

@@ -184,8 +184,10 @@ def looked(gang: Gang, views: Mapping[int, RankView], at: int) -> list[Command]:
     return commands + _advance(gang, at) + _watch(gang, at)
 
 
-def exited(gang: Gang, uid: str, code: int, message: str, at: int) -> list[Command]:
-    """A member's process ended."""
+def exited(
+    gang: Gang, uid: str, code: int, message: str, at: int, counts: bool = True
+) -> list[Command]:
+    """A member's process ended; `counts`: by its own fault, not because the instance went down."""
     member = gang.of(uid)
     if member is None or (not member.is_live and not code):
         return []
@@ -204,7 +206,7 @@ def exited(gang: Gang, uid: str, code: int, message: str, at: int) -> list[Comma
     )
     if member.is_terminating and left:
         return _advance(gang, at)
-    return _fail(gang, member, message, at) + _advance(gang, at)
+    return _fail(gang, member, message, at, counts) + _advance(gang, at)
 
 
 def is_watched_closely(gang: Gang, at: int) -> bool:
@@ -226,21 +228,21 @@ def is_watched_closely(gang: Gang, at: int) -> bool:
 # -- what follows -----------------------------------------------------------------------------------
 
 
-def _fail(gang: Gang, culprit: Member, message: str, at: int) -> list[Command]:
+def _fail(gang: Gang, culprit: Member, message: str, at: int, counts: bool = True) -> list[Command]:
     """A death: kills those who hang with it and opens a round, or adds to the open one."""
     fallen = {culprit.rank} | {m.rank for m in _hanging_with(gang, culprit)}
     newest = max([gang.generation, *(gang.members[r].view.generation for r in fallen)])
     if gang.steps_done > gang.best_step:
         gang.failures = 0
     gang.best_step = gang.steps_done
-    gang.failures += 1
-    pause_s = 0 if gang.failures == 1 else min(2 ** (gang.failures - 2), BACKOFF_MAX_S)
+    gang.failures += counts
+    pause_s = 0 if gang.failures <= 1 else min(2 ** (gang.failures - 2), BACKOFF_MAX_S)
     if gang.round is None:
         gang.round = Round(fallen, newest + 1, at + pause_s * SECOND)
     else:
         gang.round.ranks |= fallen
         gang.round.not_before = max(gang.round.not_before, at + pause_s * SECOND)
-    if gang.failures >= gang.max_failures:
+    if counts and gang.failures >= gang.max_failures:
         gang.round.give_up = f"rank {culprit.rank} failed {gang.failures} times in a row without a new step: {message}"
         gang.round.ranks |= {m.rank for m in gang.members.values() if not m.is_finished}
     reason = f"rank {culprit.rank} of the gang died"

@@ -280,6 +280,8 @@ def _advance(state: PodState, at: int) -> list[Command]:
     for run in _runnable(state):
         by_gang = state.is_member and not run.init
         if run.phase == "exited" and not by_gang and _may_restart(state, run):
+            if run.ended is not None:
+                commands.append(Tell("Warning", "BackOff", backoff_text(run, run.ended)))
             _renew(state, run)
         if run.phase == "waiting" and run.not_before <= at:
             commands += _begin(state, run)
@@ -320,6 +322,17 @@ def _renew(state: PodState, run: Container) -> None:
     run.last, run.ended = run.ended, None
     run.phase, run.number, run.pid = "waiting", run.number + 1, 0
     run.stop_by, run.killed_at, run.pre_stop, run.kill_reason = 0, 0, "", ""
+
+
+def backoff_text(run: Container, end: Exited) -> str:
+    """Why a container waits for its next run: how the last one ended, its last words included.
+
+    The same text for the same end, whichever run it was: repeats are one event.
+    """
+    text = f"container {run.name} ended with exit code {end.code} and starts again after a pause"
+    if end.code == 0:
+        text += " (restartPolicy is Always)"
+    return f"{text}: {end.message}" if end.message else text
 
 
 def _begin(state: PodState, run: Container) -> list[Command]:

@@ -12,7 +12,7 @@ from mizzen.base.operations import Patch
 from mizzen.base.reading import entries
 from mizzen.base.resources import PODS
 from mizzen.node.core import probes as probing
-from mizzen.node.core.pod import Container, PodState, phase_of
+from mizzen.node.core.pod import Container, PodState, backoff_text, phase_of
 from mizzen.node.core.words import Exited
 
 MESSAGE_CHARS_MAX = 4096
@@ -101,9 +101,10 @@ def _state(state: PodState, run: Container) -> Obj:
         return {"terminated": _terminated(run, run.ended)}
     if state.problem is not None and not state.prepared:
         return {"waiting": {"reason": state.problem[0], "message": _cut(state.problem[1])}}
-    if run.phase == "waiting" and run.last is not None and run.last.code:
-        text = f"run {run.number} starts after a pause; the last one ended with {run.last.code}"
-        return {"waiting": {"reason": "CrashLoopBackOff", "message": text}}
+    if run.phase == "waiting" and run.last is not None:
+        return {
+            "waiting": {"reason": "CrashLoopBackOff", "message": _cut(backoff_text(run, run.last))}
+        }
     begun = any(not c.init for c in state.containers if c is run) and any(
         c.init and not c.succeeded for c in state.containers
     )

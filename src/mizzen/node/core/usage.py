@@ -81,6 +81,14 @@ class DeviceLog:
         self._end(at, is_clean)
         self.filler = "starting" if again else "stopping"
 
+    def paused(self, since: int, until: int) -> None:
+        """The instance was down: nothing ran, whoever holds the device."""
+        self._end(max(since, self.cursor), is_clean=True)
+        self.filler = "down"
+        self._fill(until)
+        self.filler = "starting" if self.owner is not None else "free"
+        self.has_spoken, self.killed_at, self.kernel_cpu = False, 0, 0
+
     # -- writing -------------------------------------------------------------------------------
 
     def advance(self, now: int) -> None:

@@ -108,8 +108,12 @@ def change_by_leaving(victims: Sequence[PodSpecView], unit: Unit) -> str:
     return f"{text}, which it may not preempt"
 
 
-def change_by_asking(misfits: Sequence[Misfit]) -> str:
-    """What to change when not even an empty cluster would do."""
+def change_by_asking(misfits: Sequence[Misfit], members: int = 1, placed: int = 0) -> str:
+    """What to change when not even an empty cluster would do.
+
+    `members` like this one must run together; `placed` of them have a place, and their devices
+    are among those `in_use`.
+    """
     shortages = [m.shortage for m in misfits if m.shortage]
     if shortages and len(shortages) == len(misfits):
         best = max(shortages, key=lambda s: s.matching)
@@ -119,12 +123,24 @@ def change_by_asking(misfits: Sequence[Misfit]) -> str:
             return "add a node with such devices, or change the claim's class or selectors"
         if best.matching < best.want:
             return f"ask for at most {best.matching}, or add a node with {best.want}"
-        missing = best.want - (best.matching - best.in_use)
+        total = sum(shortage.matching for shortage in shortages)
+        if total < members * best.want:
+            most = total // best.want
+            return (
+                f"its {members} members need {members * best.want} of them together and there are "
+                f"{total}; ask for at most {most} members, or add devices"
+            )
+        free = sum(_free(shortage) for shortage in shortages)
+        missing = (members - placed) * best.want - (free if members > 1 else _free(best))
         return f"it fits once {missing} more of them {'is' if missing == 1 else 'are'} free"
     amounts = [m for m in misfits if m.want]
     if amounts:
         return "ask for less or add a larger node"
     return ""
+
+
+def _free(shortage: Shortage) -> int:
+    return shortage.matching - shortage.in_use
 
 
 def preempted(unit: Unit, cause: str) -> str:

@@ -210,7 +210,7 @@ class _Planner:
             if eviction is not None and eviction.victims:
                 change = explain.change_by_leaving(eviction.victims, unit)
             else:
-                change = explain.change_by_asking(attempt.misfits)
+                change = explain.change_by_asking(attempt.misfits, len(pods), attempt.before)
         subject = unit.subject
         if attempt.before:
             subject = f"{subject} beyond {attempt.before} of its {len(pods)} members"

@@ -33,3 +33,18 @@ def test_pods_follow_their_workload_with_their_devices() -> None:
         ("pod", "job-0", "Running", ["core-1"], ""),
         ("pod", "alone", "Pending", [], message),
     ]
+
+
+def test_what_waits_says_why() -> None:
+    """A job without workers and a pod whose container does not start: the reason is in the list."""
+    waiting = {"type": "mizzen.dev/Waiting", "status": "True", "message": "pod job-0: no room"}
+    job = _object("job", status={"conditions": [waiting], "jobsStatus": [{"ready": 0}]})
+    state = {"waiting": {"reason": "FailedMount", "message": 'Secret "s" does not exist'}}
+    pod = _object("pod", status={"phase": "Pending", "containerStatuses": [{"state": state}]})
+    ended = {"terminated": {"exitCode": 143, "message": "the instance went down while it ran"}}
+    failed = _object("over", status={"phase": "Failed", "containerStatuses": [{"state": ended}]})
+    assert [(r["status"], r["detail"]) for r in rows([job], [], [], [failed, pod], [])] == [
+        ("Pending", "pod job-0: no room"),
+        ("Failed", "exit code 143: the instance went down while it ran"),
+        ("FailedMount", 'Secret "s" does not exist'),
+    ]

@@ -12,6 +12,7 @@ from mizzen.base.names import (
     MIN_NODES,
     PROGRESS,
     REPLICATED_JOB_NAME,
+    WAITING,
 )
 from mizzen.base.operations import Create, Patch
 from mizzen.base.resources import (
@@ -369,3 +370,47 @@ def test_runtime_patches_reach_the_pods(cluster):
     assert spec["nodeSelector"] == {"a": "b"}
     assert spec["containers"][0]["image"] == "x"
     assert spec["priorityClassName"] == "mizzen-training"
+
+
+def test_a_job_says_why_it_waits_until_it_runs(cluster):
+    """Whoever describes the job sees what its first pod lacks, once per reason."""
+    cluster.add(TRAIN_JOBS, job(nodes=2, low=0))
+    cluster.settle("t")
+    for rank in (0, 1):
+        unscheduled = condition("PodScheduled", "False", reason="Unschedulable", message="no room")
+        cluster.change(PODS, f"t-node-0-{rank}", {"status": {"conditions": [unscheduled]}})
+    cluster.settle("t")
+    waiting = job_condition(cluster, WAITING)
+    assert (waiting["status"], waiting["reason"]) == ("True", "Unschedulable")
+    assert waiting["message"] == "pod t-node-0-0: no room"
+    for rank in (0, 1):
+        ready = {"phase": "Running", "conditions": [condition("Ready")]}
+        cluster.change(PODS, f"t-node-0-{rank}", {"spec": {"nodeName": "n"}, "status": ready})
+    cluster.settle("t")
+    assert job_condition(cluster, WAITING)["status"] == "False"
+
+
+def test_a_failure_is_told_in_the_agents_words(cluster):
+    """Not in those of a peer that was killed along with the culprit."""
+    start(cluster, ranks=(0, 1), nodes=2, low=0)
+    verdict = "rank 1 failed 3 times in a row without a new step: exit code 3: bye"
+    killed = {"name": "node", "state": {"terminated": {"exitCode": 137, "message": "rank 1 died"}}}
+    status = {"phase": "Failed", "message": verdict, "containerStatuses": [killed]}
+    cluster.change(PODS, "t-node-0-0", {"status": status})
+    cluster.settle("t")
+    assert job_condition(cluster, "Failed")["message"] == f"pod t-node-0-0 failed: {verdict}"
+
+
+def test_a_job_without_a_command_is_refused_until_it_has_one(cluster):
+    cluster.add(TRAIN_JOBS, job(trainer={"numNodes": 1}))
+    cluster.settle("t")
+    assert job_condition(cluster, "Failed")["reason"] == "MissingCommand"
+    assert cluster.names(PODS) == []
+
+
+def test_a_large_job_is_made_a_part_at_a_time(cluster):
+    """A plan has a bound: what does not fit into one follows in the next."""
+    cluster.add(TRAIN_JOBS, job(nodes=450, low=0))
+    assert len([a for a in cluster.reconcile("t") if isinstance(a, Create)]) < 500
+    cluster.settle("t")
+    assert len(cluster.names(PODS)) == 450

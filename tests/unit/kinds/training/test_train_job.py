@@ -98,3 +98,11 @@ def test_runtimes() -> None:
     assert bad == [
         "spec.template.spec.replicatedJobs[0].template.spec.template.spec.containers[0].name"
     ]
+
+
+def test_a_misspelt_annotation_of_ours_is_refused_with_the_right_one() -> None:
+    wrong = _job(2, {"mizzen.dev/min-nodse": "1", "example.com/anything": "x"})
+    causes = JOB.check(wrong, None)
+    assert [c.field for c in causes] == ["metadata.annotations[mizzen.dev/min-nodse]"]
+    assert 'did you mean "mizzen.dev/min-nodes"?' in causes[0].message
+    assert JOB.check(wrong, wrong) == []  # one that is there already does not block other changes

@@ -96,6 +96,16 @@ def test_gives_up_after_failures_without_a_step_between() -> None:
     )
 
 
+def test_going_down_is_nobodys_failure() -> None:
+    """However often the instance goes down before the first step, the job is not given up."""
+    gang = gang_of(1)
+    for _ in range(5):
+        commands = core.exited(gang, "u0", 143, "the instance went down", 10 * S, counts=False)
+        assert commands == [Restart("u0", 2, 10 * S)]
+        core.spawned(gang, "u0", 10 * S)
+    assert gang.failures == 0
+
+
 def test_a_step_between_clears_the_count() -> None:
     gang = gang_of(1)
     for steps in range(6, 16):

@@ -21,6 +21,7 @@ from mizzen.node.core.words import (
     Signal,
     Spawn,
     Started,
+    Tell,
     Tick,
     Vanished,
     WakeAt,
@@ -212,3 +213,21 @@ def test_a_status_that_agrees_is_not_written() -> None:
     assert patch is not None
     state.pod["status"] = patch.patch["status"]
     assert patch_of(state, "127.0.0.1", T0 + S) is None
+
+
+def test_a_restart_tells_how_the_last_run_ended() -> None:
+    """The same words for the same end, so that repeats are one event."""
+    state = running()
+    said = [c for c in ended(state, 3, T0 + S) if isinstance(c, Tell)]
+    text = "container main ended with exit code 3 and starts again after a pause"
+    assert said == [Tell("Warning", "BackOff", text)]
+    waiting = status_of(state, "127.0.0.1", T0 + S)["containerStatuses"][0]["state"]["waiting"]
+    assert waiting == {"reason": "CrashLoopBackOff", "message": text}
+
+
+def test_a_program_that_ends_well_and_must_run_always_says_so() -> None:
+    state = running(restartPolicy="Always")
+    ended(state, 0, T0 + S)
+    waiting = status_of(state, "127.0.0.1", T0 + S)["containerStatuses"][0]["state"]["waiting"]
+    assert waiting["reason"] == "CrashLoopBackOff"
+    assert waiting["message"].endswith("(restartPolicy is Always)")

@@ -120,6 +120,32 @@ def test_any_sequence_of_marks_sums_to_the_time(marks: list[tuple[str, int]]) ->
     assert totals(records).all == log.cursor
 
 
+def test_the_time_while_the_instance_was_down_is_its_own_line() -> None:
+    """For a device that is held as for a free one; what follows is a start, or free again."""
+    held, free = DeviceLog(DEVICE, 0, 0), DeviceLog(DEVICE, 0, 0)
+    held.take(OWNER, 0, 0)
+    held.spawned(10, is_reporter=True)
+    records: list[Any] = []
+    for log in (held, free):
+        if log.owner is not None:
+            log.heard([RingInterval(10, 40, 5, Line.USEFUL_STEP, 1)])
+            log.exited(50, is_clean=True, again=False)
+        log.advance(50)
+        last = log.flush(0)
+        again = resumed(DEVICE, last, 100)
+        again.paused(50, 100)
+        again.advance(120)
+        records.append(again.flush(0))
+        assert last is not None and check([last, records[-1]]) == []
+    assert [
+        [(i["line"], i["start"], i["end"]) for i in record["spec"]["intervals"]]
+        for record in records
+    ] == [
+        [("down", 50, 100), ("starting", 100, 120)],
+        [("down", 50, 100), ("free", 100, 120)],
+    ]
+
+
 def test_cpu_between_samples_is_straight() -> None:
     samples = CpuSamples()
     samples.add(0, 0)

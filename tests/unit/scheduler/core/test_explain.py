@@ -74,6 +74,18 @@ def test_what_to_ask_instead(misfit: Misfit, change: str) -> None:
     assert change_by_asking([misfit]) == change
 
 
+def test_a_gang_counts_the_devices_of_all_its_members() -> None:
+    """Of nine members two have a place in a pool of four: one more device would not help."""
+    too_large = change_by_asking([devices(4, 4)], members=9, placed=2)
+    assert too_large == (
+        "its 9 members need 9 of them together and there are 4; "
+        "ask for at most 4 members, or add devices"
+    )
+    assert change_by_asking([devices(4, 4)], members=4, placed=1) == (
+        "it fits once 3 more of them are free"
+    )
+
+
 def test_waiting_has_no_node_count() -> None:
     why = waiting('Pod "a/b"', "ClaimMissing", "its claim is not there")
     assert message(why) == 'Pod "a/b": its claim is not there'

@@ -71,7 +71,8 @@ def test_a_gang_is_all_or_nothing() -> None:
     assert world.bound() == {}
     assert world.condition("train-0")["message"] == (
         '0/1 nodes fit gang "default/train" beyond 4 of its 5 members: 4 of 4 devices of class '
-        "cpu-core.mizzen.dev are in use, none free (want 1); it fits once 1 more of them is free"
+        "cpu-core.mizzen.dev are in use, none free (want 1); its 5 members need 5 of them together "
+        "and there are 4; ask for at most 4 members, or add devices"
     )
     world.nodes.append(node("n2"))
     world.slices.append(halves("n2"))

@@ -1,0 +1,136 @@
+"""What a user gets wrong, on a real instance: one clear message where the user looks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.instance import DEADLINE_S, Instance
+
+JOB = """
+apiVersion: trainer.kubeflow.org/v1alpha1
+kind: TrainJob
+metadata: {{name: {name}, annotations: {annotations}}}
+spec:
+  runtimeRef: {{name: jax-distributed}}
+  trainer:
+    numNodes: {nodes}
+    command: {command}
+    resourcesPerNode: {{limits: {{mizzen.dev/cpu-core: 1}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    instance = Instance(tmp_path_factory.mktemp("bad-input"))
+    instance.ok("up", "--detach")
+    yield instance
+    instance.run("down")
+
+
+def kubectl(
+    instance: Instance, *words: str, body: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"KUBECONFIG": instance.ok("kubeconfig").strip()}
+    return subprocess.run(
+        ["kubectl", *words],
+        input=body,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+
+
+def job(name: str, command: list[str], nodes: int = 1, **annotations: str) -> str:
+    notes = json.dumps({f"mizzen.dev/{k.replace('_', '-')}": v for k, v in annotations.items()})
+    return JOB.format(name=name, annotations=notes, nodes=nodes, command=json.dumps(command))
+
+
+def conditions(instance: Instance, kind: str, name: str) -> dict[str, dict[str, Any]]:
+    done = kubectl(instance, "get", kind, name, "-o", "json")
+    found = json.loads(done.stdout or "{}").get("status", {}).get("conditions", [])
+    return {condition["type"]: condition for condition in found}
+
+
+def until_condition(
+    instance: Instance, name: str, kind: str, told: Callable[[str], bool] = bool
+) -> dict[str, Any]:
+    def find() -> dict[str, Any] | None:
+        found = conditions(instance, "trainjob", name).get(kind) or {}
+        holds = found.get("status") == "True" and told(found["message"])
+        return found if holds else None
+
+    return instance.until(find)
+
+
+def test_a_misspelt_annotation_is_refused_with_the_right_one(instance: Instance) -> None:
+    body = job("misspelt", ["python"], min_nodse="1")
+    done = kubectl(instance, "apply", "-f", "-", body=body)
+    assert done.returncode == 1
+    assert 'did you mean "mizzen.dev/min-nodes"?' in done.stderr
+
+
+def test_a_job_larger_than_the_pool_says_so_where_it_is_described(instance: Instance) -> None:
+    body = job("large", ["python", "-c", "print(1)"], nodes=900)
+    assert kubectl(instance, "apply", "-f", "-", body=body).returncode == 0
+    waiting = until_condition(instance, "large", "mizzen.dev/Waiting")
+    assert "its 900 members need 900 of them together" in waiting["message"]
+    described = instance.until(
+        lambda: (
+            (text := kubectl(instance, "describe", "trainjob", "large").stdout)
+            and "ask for at most" in text.partition("Events:")[2]
+            and text
+        )
+    )
+    assert "Unschedulable" in described
+    assert "need 900 of them together" in instance.ok("ps")
+    kubectl(instance, "delete", "trainjob", "large")
+
+
+def test_a_program_that_raises_is_quoted(instance: Instance, tmp_path: Path) -> None:
+    script = tmp_path / "raises.py"
+    script.write_text("raise ValueError('the data has no column text')\n")
+    done = instance.run("train", str(script), "--follow")
+    assert done.returncode == 1
+    assert "ValueError: the data has no column text" in done.stdout + done.stderr
+    failed = until_condition(instance, "raises", "Failed")
+    assert "exit code 1" in failed["message"]
+    assert "ValueError: the data has no column text" in failed["message"]
+
+
+def test_a_job_without_a_command_is_told_what_to_set(instance: Instance) -> None:
+    body = job("empty", [])
+    assert kubectl(instance, "apply", "-f", "-", body=body).returncode == 0
+    assert "spec.trainer.command" in until_condition(instance, "empty", "Failed")["message"]
+
+
+def test_a_program_that_does_not_use_the_library_completes(
+    instance: Instance, tmp_path: Path
+) -> None:
+    script = tmp_path / "plain.py"
+    script.write_text("print('hello')\n")
+    done = instance.run("train", str(script), "--follow")
+    assert done.returncode == 0, done.stderr
+    assert "hello" in done.stdout
+
+
+def test_what_down_interrupts_says_so_and_its_time_has_its_line(instance: Instance) -> None:
+    run = ("run", "bare", "--image=mizzen.dev/python", "--restart=Never", "--command", "--")
+    assert kubectl(instance, *run, "sleep", "1000").returncode == 0
+    instance.until(lambda: "Running" in kubectl(instance, "get", "pod", "bare").stdout)
+    instance.ok("down")
+    instance.ok("up", "--detach")
+    instance.until(lambda: "InstanceDown" in kubectl(instance, "describe", "pod", "bare").stdout)
+    assert "the instance went down while it ran" in instance.ok("ps")
+    instance.until(
+        lambda: any(
+            row["line"] == "down" for row in json.loads(instance.ok("cost", "-o", "json"))["lines"]
+        )
+    )

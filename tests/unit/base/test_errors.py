@@ -1,0 +1,13 @@
+"""What callers rest on when they catch errors by class."""
+
+from __future__ import annotations
+
+from mizzen.base.errors import InsufficientStorage, Unavailable, from_status
+
+
+def test_a_full_disk_is_waited_out_like_an_api_that_is_away() -> None:
+    """Or a pod that ends while the disk is full would run for ever in the API's eyes."""
+    error = from_status(InsufficientStorage("the disk is full").to_status())
+    assert isinstance(error, InsufficientStorage)
+    assert isinstance(error, Unavailable)
+    assert error.code == 507
