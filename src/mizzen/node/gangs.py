@@ -21,6 +21,7 @@ from mizzen.base.objects import (
     Obj,
     annotations_of,
     controller_of,
+    has_condition,
     is_terminating,
     key_of,
     labels_of,
@@ -85,6 +86,9 @@ class Gangs:
                 file.close()
         for file in self._single.values():
             file.close()
+        for key, train_job in self._train_jobs.items():
+            if has_condition(train_job, "Complete"):  # its last state is durable by now
+                remove(self._agent.config.shm / key)
         self._jobs.clear()
         self._single.clear()
 

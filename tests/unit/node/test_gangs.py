@@ -158,6 +158,19 @@ async def test_a_job_that_is_deleted_stops_and_its_segments_go(gang: Gang) -> No
     await until(lambda: not folder.exists(), "the segments are removed")
 
 
+async def test_a_complete_job_holds_no_memory_once_the_agent_ends(gang: Gang) -> None:
+    await gang.make(1)
+    moment = "2026-01-01T00:00:00Z"
+    done = {"type": "Complete", "status": "True", "reason": "JobsCompleted", "message": "all"}
+    change = {"status": {"conditions": [{**done, "lastTransitionTime": moment}]}}
+    await gang.client.patch(TRAIN_JOBS, "job", change, "default", subresource="status")
+    await gang.ready(0, 1)
+    folder = gang.config.shm / "default" / "job"
+    assert folder.exists()
+    await gang.stop()
+    assert not folder.exists()
+
+
 async def test_failures_without_progress_fail_the_pods(gang: Gang) -> None:
     await formed(gang, 1)
     for attempt in range(3):
