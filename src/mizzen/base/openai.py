@@ -5,6 +5,10 @@ Source: platform.openai.com/docs/guides/error-codes; vLLM answers in the same fo
 
 from __future__ import annotations
 
+from typing import cast
+
+import orjson
+
 from mizzen.base.objects import Obj
 
 INVALID_REQUEST = "invalid_request_error"
@@ -56,3 +60,25 @@ class OpenAIError(Exception):
     def headers(self) -> dict[str, str]:
         """Response headers that belong to the error."""
         return {"Retry-After": str(self.retry_after_s)} if self.retry_after_s else {}
+
+
+def refused_by_http(
+    status: int, method: str, path: str, reason: str, body_bytes_max: int
+) -> OpenAIError:
+    """What the HTTP library refused before any handler saw it, in OpenAI's form."""
+    message = {
+        404: f"{path}: there is no such path",
+        405: f"{path}: {method} is not allowed",
+        413: f"the request body is above {body_bytes_max} bytes",
+    }.get(status, reason)
+    return OpenAIError(status, message)
+
+
+def read_json(raw: bytes) -> object:
+    """The body of a request as a JSON value. Errors: OpenAIError 400."""
+    try:
+        return cast(object, orjson.loads(raw))
+    except orjson.JSONDecodeError as error:
+        raise OpenAIError(
+            400, f"the request body is not valid JSON: {error}", code="invalid_json"
+        ) from error

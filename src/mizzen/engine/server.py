@@ -8,13 +8,12 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import cast
 
 import orjson
 from aiohttp import web
 
 from mizzen.base.exposition import CONTENT_TYPE
-from mizzen.base.openai import OpenAIError
+from mizzen.base.openai import OpenAIError, read_json, refused_by_http
 from mizzen.engine.core.replies import Reply, Usage
 from mizzen.engine.core.requests import Request, parse_chat, parse_completion
 from mizzen.engine.metrics import EngineMetrics
@@ -143,7 +142,7 @@ class EngineServer:
 
     async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
         arrived = time.monotonic()
-        body = await _read_json(request)
+        body = read_json(await request.read())
         if self.draining:
             raise OpenAIError(503, "the engine is shutting down", code="shutting_down")
         if not self.loaded:
@@ -305,23 +304,11 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        message = {
-            404: f"{request.path}: there is no such path",
-            405: f"{request.path}: {request.method} is not allowed",
-            413: f"the request body is above {BODY_BYTES_MAX} bytes",
-        }.get(error.status, error.reason)
+        refused = refused_by_http(
+            error.status, request.method, request.path, error.reason, BODY_BYTES_MAX
+        )
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return _json(OpenAIError(error.status, message).body(), error.status, headers)
-
-
-async def _read_json(request: web.Request) -> object:
-    raw = await request.read()
-    try:
-        return cast(object, orjson.loads(raw))
-    except orjson.JSONDecodeError as error:
-        raise OpenAIError(
-            400, f"the request body is not valid JSON: {error}", code="invalid_json"
-        ) from error
+        return _json(refused.body(), refused.status, headers)
 
 
 def _json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

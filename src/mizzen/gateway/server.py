@@ -13,7 +13,7 @@ from aiohttp import web
 from mizzen.base.clock import Clock, parse_rfc3339
 from mizzen.base.exposition import CONTENT_TYPE
 from mizzen.base.objects import Obj
-from mizzen.base.openai import OpenAIError
+from mizzen.base.openai import OpenAIError, read_json, refused_by_http
 from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.core.endpoints import Endpoint, model_ids
 from mizzen.gateway.core.keys import check_key
@@ -110,7 +110,7 @@ class GatewayServer:
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         arrived_ns, began_ns = self._clock.now_ns(), self._clock.monotonic_ns()
-        body = await _read_json(request)
+        body = await _read_object(request)
         pool = self._find(body)
         given = request.headers.get(REQUEST_HEADER, "")
         ticket = Ticket(
@@ -170,23 +170,15 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        message = {
-            404: f"{request.path}: there is no such path",
-            405: f"{request.path}: {request.method} is not allowed",
-            413: f"the request body is above {BODY_BYTES_MAX} bytes",
-        }.get(error.status, error.reason)
+        refused = refused_by_http(
+            error.status, request.method, request.path, error.reason, BODY_BYTES_MAX
+        )
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return _json(OpenAIError(error.status, message).body(), error.status, headers)
+        return _json(refused.body(), refused.status, headers)
 
 
-async def _read_json(request: web.Request) -> dict[str, Any]:
-    raw = await request.read()
-    try:
-        body = cast(object, orjson.loads(raw))
-    except orjson.JSONDecodeError as error:
-        raise OpenAIError(
-            400, f"the request body is not valid JSON: {error}", code="invalid_json"
-        ) from error
+async def _read_object(request: web.Request) -> dict[str, Any]:
+    body = read_json(await request.read())
     if not isinstance(body, dict):
         raise OpenAIError(400, "the request body must be a JSON object", code="invalid_json")
     return cast(dict[str, Any], body)

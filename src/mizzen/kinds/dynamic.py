@@ -1,7 +1,7 @@
 """CustomResourceDefinitions turned into Kinds: what a user defines is served like what we did.
 
 Several served versions share one store through the conversion strategy None: only apiVersion
-differs (`converted`). Not supported: CEL rules and conversion webhooks, both refused at creation.
+differs. Not supported: CEL rules and conversion webhooks, both refused at creation.
 """
 
 from __future__ import annotations
@@ -24,30 +24,11 @@ ESTABLISHED = "Established"
 NAMES_ACCEPTED = "NamesAccepted"
 
 
-def kind_from_crd(crd: Obj, version: str = "") -> Kind:
-    """The kind in one served version; "" means the storage version.
-
-    The definition must have passed its validation. Errors: KeyError for an unknown version.
-    """
-    spec = crd["spec"]
-    chosen = next(
-        (v for v in spec["versions"] if (v["name"] == version if version else v["storage"])), None
-    )
-    if chosen is None:
-        raise KeyError(f"{crd['metadata']['name']} has no version {version!r}")
-    return _kind(spec, chosen)
-
-
 def kinds_from_crd(crd: Obj) -> list[Kind]:
     """The kind in every served version, the storage version first."""
     served = [v for v in crd["spec"]["versions"] if v["served"]]
     served.sort(key=lambda v: not v["storage"])
     return [_kind(crd["spec"], version) for version in served]
-
-
-def converted(obj: Obj, api_version: str) -> Obj:
-    """The object in another version of its kind (conversion strategy None)."""
-    return {**obj, "apiVersion": api_version}
 
 
 def _kind(spec: Obj, version: Obj) -> Kind:

@@ -72,7 +72,11 @@ async def _handle(request: web.Request, server: ScriptedServer) -> web.StreamRes
 async def server() -> AsyncIterator[ScriptedServer]:
     holder: list[ScriptedServer] = []
     app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", lambda request: _handle(request, holder[0]))
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await _handle(request, holder[0])
+
+    app.router.add_route("*", "/{tail:.*}", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.05)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

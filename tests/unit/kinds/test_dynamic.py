@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mizzen.kinds.dynamic import converted, kind_from_crd, kinds_from_crd, served_status
+from mizzen.kinds.dynamic import kinds_from_crd, served_status
 from mizzen.kinds.openapi import document
 from mizzen.kinds.registry import builtin_kinds
 
@@ -71,7 +71,7 @@ def _stored(crd: dict[str, Any] = CRD) -> dict[str, Any]:
 def test_a_kind_from_a_definition() -> None:
     crd = _stored()
     assert DEFINITION.check(crd, None) == []
-    kind = kind_from_crd(crd)
+    kind = kinds_from_crd(crd)[0]
     assert kind.resource.api_version == "example.com/v1" and kind.short_names == ("wd",)
     assert kind.subresources == {"status", "scale"}
     assert kind.scale is not None and kind.scale.spec_replicas == "spec.size"
@@ -91,13 +91,6 @@ def test_a_kind_from_a_definition() -> None:
 def test_versions_are_served_the_stored_one_first() -> None:
     crd = _stored()
     assert [k.resource.version for k in kinds_from_crd(crd)] == ["v1", "v1alpha1"]
-    assert kind_from_crd(crd, "v1alpha1").resource.version == "v1alpha1"
-    assert converted({"apiVersion": "example.com/v1", "a": 1}, "example.com/v1alpha1") == {
-        "apiVersion": "example.com/v1alpha1",
-        "a": 1,
-    }
-    with pytest.raises(KeyError, match="no version 'v9'"):
-        kind_from_crd(crd, "v9")
 
 
 def test_the_status_of_a_served_definition() -> None:
@@ -114,7 +107,7 @@ def test_the_status_of_a_served_definition() -> None:
 
 
 def test_its_openapi() -> None:
-    made = document("example.com", "v1", [kind_from_crd(_stored())])
+    made = document("example.com", "v1", [kinds_from_crd(_stored())[0]])
     schema = made["components"]["schemas"]["com.example.v1.Widget"]
     assert schema["x-kubernetes-group-version-kind"] == [
         {"group": "example.com", "version": "v1", "kind": "Widget"}
