@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,8 +82,8 @@ def test_a_misspelt_annotation_is_refused_with_the_right_one(instance: Instance)
 def test_a_job_larger_than_the_pool_says_so_where_it_is_described(instance: Instance) -> None:
     body = job("large", ["python", "-c", "print(1)"], nodes=900)
     assert kubectl(instance, "apply", "-f", "-", body=body).returncode == 0
-    waiting = until_condition(instance, "large", "mizzen.dev/Waiting")
-    assert "its 900 members need 900 of them together" in waiting["message"]
+    too_large = "its 900 members need 900 of them together"
+    until_condition(instance, "large", "mizzen.dev/Waiting", lambda said: too_large in said)
     described = instance.until(
         lambda: (
             (text := kubectl(instance, "describe", "trainjob", "large").stdout)
@@ -119,6 +121,41 @@ def test_a_program_that_does_not_use_the_library_completes(
     done = instance.run("train", str(script), "--follow")
     assert done.returncode == 0, done.stderr
     assert "hello" in done.stdout
+
+
+def test_ctrl_c_ends_the_watching_and_says_that_the_training_goes_on(
+    instance: Instance, tmp_path: Path
+) -> None:
+    script = tmp_path / "long.py"
+    script.write_text("import time\nprint('begun', flush=True)\ntime.sleep(1000)\n")
+    words = ["--home", str(instance.home), "train", str(script), "--follow"]
+    command = [sys.executable, "-m", "mizzen.cli", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as watching:
+        assert watching.stdout is not None
+        while "begun" not in watching.stdout.readline():
+            pass
+        watching.send_signal(signal.SIGINT)
+        _, told = watching.communicate(timeout=DEADLINE_S)
+    assert watching.returncode == 130
+    assert "trainjob/long goes on" in told and "Traceback" not in told
+    assert "Running" in kubectl(instance, "get", "trainjob", "long").stdout
+    kubectl(instance, "delete", "trainjob", "long")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(("--workers", "0"), "choose 1 <= min"), (("--min-workers", "0"), "choose 1 <= min")],
+)
+def test_no_workers_are_no_training(
+    instance: Instance, tmp_path: Path, words: tuple[str, str], told: str
+) -> None:
+    script = tmp_path / "none.py"
+    script.touch()
+    done = instance.run("train", str(script), *words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "is a folder" in instance.run("train", str(tmp_path)).stderr
 
 
 def test_what_down_interrupts_says_so_and_its_time_has_its_line(instance: Instance) -> None:

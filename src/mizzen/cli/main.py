@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return exits.OK
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{where}", exits.FAILED)
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", exits.FAILED)
     except Exception as error:  # noqa: BLE001 - a bug: users get one line, the trace goes to a file
         return _report_bug(error)
 

@@ -25,7 +25,7 @@ from mizzen.node.addresses import Addresses
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.config import NodeConfig
 from mizzen.node.core import devices as claims_core
-from mizzen.node.core.pod import is_finished, new_pod, step
+from mizzen.node.core.pod import grace_ns, is_finished, new_pod, step
 from mizzen.node.core.status import patch_of
 from mizzen.node.core.words import (
     Command,
@@ -53,6 +53,9 @@ from mizzen.node.restore import restore
 from mizzen.node.shim_client import Message, Shim
 from mizzen.node.slot import Slot, exited_of, run_key, split_key
 from mizzen.node.usage import UsageRecorder
+
+GRACE_DOWN_MEMBER_S = 2.0
+GRACE_DOWN_MAX_S = 30.0  # `mizzen down` kills what still runs then, whatever its pod allows
 
 
 class Agent:
@@ -139,7 +142,7 @@ class Agent:
             if not split_key(entry["key"])[3]:
                 self.running[entry["key"]] = (entry["pid"], entry["ticks"])
 
-    async def stop(self, grace_s: float = 2.0) -> None:
+    async def stop(self) -> None:
         """Ends every pod's processes and the shim: the instance goes down."""
         self.stopping = True
         now = self.clock.now_ns()
@@ -148,8 +151,15 @@ class Agent:
                 slot.files.interrupt(now)
         for key in self.running:
             self.shim.signal(key, signal.SIGTERM)
-        deadline = asyncio.get_running_loop().time() + grace_s
-        while self.running and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+        graces = {key: self._grace_down_s(key) for key in self.running}
+        begun = asyncio.get_running_loop().time()
+        while self.running:
+            past_s = asyncio.get_running_loop().time() - begun
+            for key in [k for k in self.running if graces.get(k, 0.0) < past_s]:
+                self.shim.signal(key, signal.SIGKILL)
+                graces[key] = GRACE_DOWN_MAX_S
+            if past_s > GRACE_DOWN_MAX_S:
+                break
             await asyncio.sleep(0.02)
         left = dict(self.running)
         self.shim.shutdown()
@@ -163,6 +173,13 @@ class Agent:
         self.cgroups.close()
         with contextlib.suppress(OSError):
             self.config.shm.rmdir()  # when no job's segments are in it
+
+    def _grace_down_s(self, key: str) -> float:
+        """A rank has staged its state and JAX swallows SIGTERM: it is not waited for long."""
+        slot = self.slots.get(split_key(key)[0])
+        if slot is None or slot.state.is_member:
+            return GRACE_DOWN_MEMBER_S
+        return min(grace_ns(slot.state) / 1e9, GRACE_DOWN_MAX_S)
 
     async def close(self) -> None:
         """Leaves everything running."""

@@ -93,7 +93,14 @@ async def _serve(context: Context, client: Client, wish: Serving) -> int:
     await client.create(MODEL_ENDPOINTS, model_endpoint(wish))
     print(f"modelendpoint/{wish.name} created")
     if wish.min_replicas > 0 and not context.args.no_wait:
-        await _wait_until_ready(client, wish, context.args.timeout)
+        try:
+            await _wait_until_ready(client, wish, context.args.timeout)
+        except asyncio.CancelledError:  # Ctrl-C ends the waiting, not the endpoint
+            say(
+                f"\nmodelendpoint/{wish.name} stays: `mizzen ps` shows it, "
+                f"`mizzen delete modelendpoint/{wish.name}` removes it"
+            )
+            raise
     _print_usage(context, wish.name)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +35,8 @@ def configure(parser: ArgumentParser) -> None:
 def run(context: Context) -> int:
     script = Path(context.args.script).expanduser().absolute()
     if not script.is_file():
-        raise CliError(
-            f"training script {script} does not exist; give the path of a file", NOT_FOUND
-        )
+        wrong = "is a folder" if script.is_dir() else "does not exist"
+        raise CliError(f"training script {script} {wrong}; give the path of a file", NOT_FOUND)
     env = _environment(context.args.env)
     return context.with_client(lambda client: _create(context, client, script, env))
 
@@ -50,7 +50,11 @@ async def _create(context: Context, client: Client, script: Path, env: dict[str,
     await client.create(TRAIN_JOBS, train_job(wish))
     print(f"trainjob/{wish.name} created")
     if context.args.follow:
-        return await follow_train_job(client, wish.namespace, wish.name)
+        try:
+            return await follow_train_job(client, wish.namespace, wish.name)
+        except asyncio.CancelledError:  # Ctrl-C ends the watching, not the training
+            say(f"\ntrainjob/{wish.name} goes on: `mizzen logs -f trainjob/{wish.name}` follows it")
+            raise
     say(f"watch it: `mizzen logs -f trainjob/{wish.name}`, `mizzen ps`")
     return 0
 
@@ -59,8 +63,9 @@ async def _wish(context: Context, client: Client, script: Path, env: dict[str, s
     from mizzen.cli.core.workloads import Training, name_from
 
     args = context.args
-    workers = args.workers or args.max_workers or 1
-    low, high = args.min_workers or 1, args.max_workers or workers
+    workers = next((n for n in (args.workers, args.max_workers) if n is not None), 1)
+    low = 1 if args.min_workers is None else args.min_workers
+    high = workers if args.max_workers is None else args.max_workers
     if not 1 <= low <= workers <= high:
         raise CliError(
             f"--min-workers {low}, --workers {workers}, --max-workers {high} are out of order; "

@@ -372,7 +372,8 @@ def _wake(state: PodState, at: int) -> list[Command]:
 # -- stopping ------------------------------------------------------------------------------------
 
 
-def _grace(state: PodState) -> int:
+def grace_ns(state: PodState) -> int:
+    """How long the pod's processes may take to end once asked."""
     value: Any = state.pod["metadata"].get("deletionGracePeriodSeconds")
     if value is None:
         value = state.pod["spec"].get("terminationGracePeriodSeconds")
@@ -405,7 +406,7 @@ def _stop(state: PodState, run: Container, at: int) -> list[Command]:
     A gang member gets no SIGTERM: JAX swallows it, and a member of the running formation
     leaves by the control word (`core/gang.py`); the grace period bounds that.
     """
-    grace = 0 if state.vanished or state.verdict is not None else _grace(state)
+    grace = 0 if state.vanished or state.verdict is not None else grace_ns(state)
     if is_terminating(state.pod):
         deadline = parse_rfc3339(state.pod["metadata"]["deletionTimestamp"])
         grace = min(grace, max(deadline + SECOND - at, 0))
