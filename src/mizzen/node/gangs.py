@@ -230,15 +230,15 @@ class Gangs:
     def judge(self, slot: Slot, event: Exited) -> Exited:
         """The end of a process as the pod machine shall see it.
 
-        Exit 0 in the middle of a formation is no success: the others wait for that rank.
+        Exit 0 before the training is over is no success.
         """
         job, member = self._find(slot)
         if job is None or member is None or event.code:
             return event
-        view = job.files[member.rank].look
-        if view.state != segment.RankState.JOINED or member.is_terminating:
+        member.view = job.files[member.rank].look
+        text = core.is_premature(job.gang, member)
+        if not text or member.is_terminating:
             return event
-        text = f"rank {member.rank} ended in the middle of formation {view.generation}"
         return Exited(
             event.container, event.number, 1, 0, event.started, event.at, "LeftFormation", text
         )

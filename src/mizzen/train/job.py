@@ -170,7 +170,9 @@ class Job:
             return control
         if stop and not self._generation:
             return segment.Control(least, 0, segment.FLAG_STOP)
-        return segment.unpack_control(self.gang.get(segment.GANG_OFFSET_FORMED))
+        # A stop in it may be of workers that are gone: only the control word stops those who wait.
+        formed = segment.unpack_control(self.gang.get(segment.GANG_OFFSET_FORMED))
+        return segment.Control(formed.generation, formed.size)
 
     def _formation(self, formed: segment.Control) -> Formation:
         address = self.gang.get(segment.GANG_OFFSET_COORDINATOR_IP)

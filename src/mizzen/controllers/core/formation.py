@@ -160,5 +160,16 @@ def _able(ranks: Sequence[Rank]) -> set[int]:
 
 
 def _done(ranks: Sequence[Rank]) -> set[int]:
-    """The ranks that succeeded; who is being deleted may have ended well because it was told to."""
-    return {r.rank for r in ranks if r.phase == "Succeeded" and not r.is_terminating}
+    """The ranks that succeeded with the current formation, or without any.
+
+    Who is being deleted, or waited for a formation and got none, ended because it was told to.
+    """
+    generation = current(ranks).generation
+    return {
+        r.rank
+        for r in ranks
+        if r.phase == "Succeeded"
+        and not r.is_terminating
+        and r.generation == generation
+        and (generation > 0 or not r.is_join_ready)
+    }

@@ -206,7 +206,20 @@ def exited(
     )
     if member.is_terminating and left:
         return _advance(gang, at)
+    is_awaited = gang.is_current(member) or gang.may_be_joining(member)
+    if member.view.state == RankState.LEFT and not is_awaited:
+        return _rejoin(gang, member, at)
     return _fail(gang, member, message, at, counts) + _advance(gang, at)
+
+
+def is_premature(gang: Gang, member: Member) -> str:
+    """Why a worker that ends with code 0 has not done its part; "" when it has."""
+    lead, view = gang.members.get(0), member.view
+    if view.state == RankState.JOINED:
+        return f"rank {member.rank} ended in the middle of formation {view.generation}"
+    if view.state == RankState.LEFT and not (lead is not None and lead.is_finished):
+        return f"rank {member.rank} left its formation and starts anew"
+    return ""
 
 
 def is_watched_closely(gang: Gang, at: int) -> bool:
@@ -247,6 +260,14 @@ def _fail(gang: Gang, culprit: Member, message: str, at: int, counts: bool = Tru
         gang.round.ranks |= {m.rank for m in gang.members.values() if not m.is_finished}
     reason = f"rank {culprit.rank} of the gang died"
     return [c for r in sorted(gang.round.ranks) for c in _kill(gang.members[r], reason)]
+
+
+def _rejoin(gang: Gang, member: Member, at: int) -> list[Command]:
+    """It left at a step boundary since a rank below it was missing: no failure, it starts anew."""
+    if gang.round is None:
+        gang.round = Round(set(), gang.generation + 1, at)
+    gang.round.ranks.add(member.rank)
+    return _advance(gang, at)
 
 
 def _hanging_with(gang: Gang, culprit: Member) -> Iterator[Member]:
