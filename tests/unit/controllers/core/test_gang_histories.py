@@ -287,7 +287,7 @@ faults = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(faults, st.integers(1, 3))
 def test_every_history_ends_in_completion(history, minimum):
     world = World(wish=3, minimum=minimum)
