@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mizzen.base.errors import ApiError
 from mizzen.base.objects import namespace_of
@@ -38,18 +38,22 @@ from mizzen.node.spawning import (
     memory_limit,
     prepare,
 )  # fmt: skip
-
-if TYPE_CHECKING:
-    from mizzen.node.agent import Agent
+from mizzen.node.usage import Recorded, UsageRecorder
 
 CAPTURE_BYTES = 4096
 HOST_IP = "127.0.0.1"
 
 
+class Directed(Recorded, Protocol):
+    """The agent as its hands need it: with the recorder of what devices are used for."""
+
+    usage: UsageRecorder
+
+
 class Executor:
     """The agent's hands; answers go back to the machine through `Agent.feed`."""
 
-    def __init__(self, agent: Agent, client: Client, allocatable: Mapping[str, str]) -> None:
+    def __init__(self, agent: Directed, client: Client, allocatable: Mapping[str, str]) -> None:
         self._agent = agent
         self._client = client
         self._allocatable = allocatable

@@ -14,7 +14,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mizzen.base import names, segment
 from mizzen.base.objects import (
@@ -35,9 +34,7 @@ from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow, Tic
 from mizzen.node.podfiles import read_json, write_json
 from mizzen.node.segments import GangPage, RankFile, remove
 from mizzen.node.slot import INTERRUPTED, Slot
-
-if TYPE_CHECKING:
-    from mizzen.node.agent import Agent
+from mizzen.node.surroundings import Surroundings
 
 CLOSE_LOOK_S, EASY_LOOK_S = 0.015, 0.2
 PROGRESS_NS = 1_000_000_000
@@ -64,7 +61,7 @@ class Job:
 class Gangs:
     """All gangs of the node, and the rank files of other pods that hold devices."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Surroundings) -> None:
         self._agent = agent
         self._jobs: dict[str, Job] = {}
         self._single: dict[str, RankFile] = {}  # pod uid -> file of a pod outside any gang

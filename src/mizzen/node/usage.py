@@ -12,7 +12,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mizzen.base import names
 from mizzen.base.errors import AlreadyExists, ApiError, Invalid, TooManyRequests, Unavailable
@@ -24,12 +24,11 @@ from mizzen.base.segment import RankState
 from mizzen.client.client import Client
 from mizzen.node.core.devices import Allocated
 from mizzen.node.core.usage import CpuSamples, DeviceLog, resumed
+from mizzen.node.gangs import Gangs
 from mizzen.node.podfiles import read_json, write_json
 from mizzen.node.segments import RankFile
 from mizzen.node.slot import Slot
-
-if TYPE_CHECKING:
-    from mizzen.node.agent import Agent
+from mizzen.node.surroundings import Surroundings
 
 LOOK_S = 0.2
 FLUSH_S, FLUSH_IDLE_S = 5.0, 60.0
@@ -40,10 +39,16 @@ WRITE_LAST_S = 1.0
 NAMELESS_NS = 5_000_000_000
 
 
+class Recorded(Surroundings, Protocol):
+    """The agent as the recorder needs it: with the files that workers report in."""
+
+    gangs: Gangs
+
+
 class UsageRecorder:
     """One log for each device; `run` until cancelled."""
 
-    def __init__(self, agent: Agent, client: Client) -> None:
+    def __init__(self, agent: Recorded, client: Client) -> None:
         self._agent = agent
         self._client = client
         self._logs: dict[str, DeviceLog] = {}

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from mizzen.train import trees
-from mizzen.train.environment import Environment
 from mizzen.train.errors import TrainError
 
 
@@ -80,18 +79,3 @@ class Plain:
 
     def compile(self, function: Callable[..., Any], examples: list[tuple[Any, ...]]) -> Any:
         return function
-
-
-def load(name: str | None, environment: Environment) -> Framework:
-    """The adapter by name. Errors: TrainError when it is unknown or not installed."""
-    if name is None:
-        return Plain()
-    if name != "jax":
-        raise TrainError(f'framework {name!r} is not known; there are "jax" and None (plain numpy)')
-    try:
-        from mizzen.train.jax import Jax
-    except ImportError as error:
-        raise TrainError(
-            f"framework jax cannot be imported ({error}): pip install 'mizzen[jax]'"
-        ) from error
-    return Jax(environment)

@@ -14,7 +14,7 @@ from typing import Any
 
 from mizzen.base import names, segment
 from mizzen.base.segment import Line, RankState
-from mizzen.train import framework as frameworks
+from mizzen.train import frameworks
 from mizzen.train import state as form
 from mizzen.train.activity import Activity
 from mizzen.train.environment import Environment, read

@@ -8,7 +8,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from mizzen.base import segment
 from mizzen.base.segment import Line
 from mizzen.train import state as form
+from mizzen.train.activity import Activity
+from mizzen.train.environment import Environment
 from mizzen.train.errors import TrainError
-from mizzen.train.framework import Formation
+from mizzen.train.files import Words
+from mizzen.train.framework import Formation, Framework
 from mizzen.train.sampler import Sampler
-from mizzen.train.staging import newest, steps_ever_done
-
-if TYPE_CHECKING:
-    from mizzen.train.job import Job
+from mizzen.train.staging import Stage, newest, steps_ever_done
 
 
 class Dataset(Protocol):
@@ -33,6 +33,30 @@ class Dataset(Protocol):
     def __getitem__(self, indices: NDArray[np.uint64], /) -> NDArray[Any]: ...
 
 
+class Training(Protocol):
+    """What a world asks of the job it belongs to, which outlives it (`mizzen.train.job.Job`)."""
+
+    environment: Environment
+    steps: int
+    seed: int
+    stage_every: int
+    framework: Framework
+    gang: Words
+    words: Words
+    stage: Stage
+    activity: Activity
+
+    def begin(self, init_state: Callable[[], Any]) -> tuple[Any, form.Layout]: ...
+
+    def template(self, init_state: Callable[[], Any]) -> tuple[Any, form.Layout]: ...
+
+    def end_of_pause(self) -> None: ...
+
+    def change_wanted(self, generation: int) -> bool: ...
+
+    def checkpoint_asked(self) -> bool: ...
+
+
 class World:
     """Ranks 0..size-1 from one change of size to the next.
 
@@ -40,7 +64,7 @@ class World:
     `done`, from 0. After the last step of this formation `world.data` ends.
     """
 
-    def __init__(self, job: Job, formation: Formation) -> None:
+    def __init__(self, job: Training, formation: Formation) -> None:
         self._job = job
         self.formation = formation
         self.rank, self.size = formation.rank, formation.size
