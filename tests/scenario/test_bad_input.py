@@ -123,6 +123,11 @@ def test_a_program_that_does_not_use_the_library_completes(
     assert "hello" in done.stdout
 
 
+def heed_ctrl_c() -> None:
+    """What runs in the background of a shell is born deaf to Ctrl-C, and so are its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_the_watching_and_says_that_the_training_goes_on(
     instance: Instance, tmp_path: Path
 ) -> None:
@@ -131,7 +136,7 @@ def test_ctrl_c_ends_the_watching_and_says_that_the_training_goes_on(
     words = ["--home", str(instance.home), "train", str(script), "--follow"]
     command = [sys.executable, "-m", "mizzen.cli", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as watching:
+    with subprocess.Popen(command, text=True, preexec_fn=heed_ctrl_c, **pipes) as watching:
         assert watching.stdout is not None
         while "begun" not in watching.stdout.readline():
             pass
