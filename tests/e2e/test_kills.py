@@ -174,6 +174,8 @@ async def workload(tmp_path: Path) -> AsyncIterator[Workload]:
         await asyncio.gather(writer, return_exceptions=True)
         instance.run("down")
     assert instance.processes() == []
+    # The job was complete and the endpoint has no process: neither keeps shared memory.
+    assert not workload.home.shm.exists(), list(workload.home.shm.rglob("*"))
 
 
 async def test_nothing_is_lost_whatever_is_killed(workload: Workload) -> None:
