@@ -14,10 +14,10 @@ from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
 from mizzen.apiserver.http import TEXT, Request, Response, Stream, answer
 from mizzen.apiserver.server import Server
+from mizzen.base import names
 from mizzen.base.errors import Forbidden, InternalError, Unauthorized
 from mizzen.base.resources import PLANS, PODS
 
-KUBERNETES_VERSION = ("1", "36")
 _HEALTH = ("/healthz", "/readyz", "/livez")
 _REFUSED_POD = {
     "exec": "exec is not served: pods are processes of this machine; use kubectl logs to see them",
@@ -87,7 +87,7 @@ class App:
         raise refusals.unserved()
 
     def _version(self) -> Response:
-        major, minor = KUBERNETES_VERSION
+        major, minor = names.KUBERNETES_VERSION
         return answer(
             200,
             {

@@ -66,3 +66,6 @@ IDENTITY_PREFIX = "system:mizzen:"  # + controllers | scheduler | node | gateway
 
 JAX_COORDINATOR_PORT = 29500
 ENGINE_PORT = 8000
+
+# The Kubernetes whose API is served: (major, minor).
+KUBERNETES_VERSION = ("1", "36")

@@ -242,7 +242,7 @@ def _node_info() -> Obj:
         "kernelVersion": platform.release(),
         "osImage": _os_name(),
         "containerRuntimeVersion": f"process://{__version__}",
-        "kubeletVersion": f"v1.34.0-mizzen-{__version__}",
+        "kubeletVersion": f"v{'.'.join(names.KUBERNETES_VERSION)}.0+mizzen.{__version__}",
         "kubeProxyVersion": "",
         "operatingSystem": "linux",
         "architecture": _architecture(),
