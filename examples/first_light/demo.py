@@ -16,7 +16,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,34 +112,37 @@ class Demo:
     async def play(self) -> dict[str, Any]:
         """The whole job; its report as a value. Errors: DemoError, with the reason."""
         self._started = time.time_ns()
+        async with self._running() as client:
+            burst = await self._scenes(client)
+            return await self._report(client, burst)
+
+    async def undisturbed(self) -> None:
+        """The training job alone, for comparison: nothing else asks for devices."""
+        async with self._running() as client:
+            await self._train(client)
+            await self._until(lambda: self.progress.complete, 900, "the end of training")
+            await self._logs_kept()
+        self.progress.say(f"training is complete; the workers' logs are in {self._log_folder}")
+
+    @contextlib.asynccontextmanager
+    async def _running(self) -> AsyncIterator[Client]:
+        """The instance, up and watched; on the way out nothing follows it any more."""
         await self.instance.up()
         self.progress.say("the control plane is up")
         path = await self.instance.kubeconfig()
         async with Client.from_kubeconfig(path, user_agent="first-light") as client:
             watcher = asyncio.create_task(self._watch(client))
             try:
-                burst = await self._scenes(client)
-                return await self._report(client, burst)
+                yield client
             finally:
-                watcher.cancel()
-                for task in (watcher, *self._followed.values()):
+                tasks = (watcher, *self._followed.values())
+                for task in tasks:
                     task.cancel()
-                await asyncio.gather(watcher, *self._followed.values(), return_exceptions=True)
+                await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def undisturbed(self) -> None:
-        """The training job alone, for comparison: nothing else asks for devices."""
-        await self.instance.up()
-        path = await self.instance.kubeconfig()
-        async with Client.from_kubeconfig(path, user_agent="first-light") as client:
-            watcher = asyncio.create_task(self._watch(client))
-            try:
-                await self._train(client)
-                await self._until(lambda: self.progress.complete, 900, "the end of training")
-                await asyncio.wait(self._followed.values(), timeout=10)
-            finally:
-                watcher.cancel()
-                await asyncio.gather(watcher, return_exceptions=True)
-        self.progress.say(f"training is complete; the workers' logs are in {self._log_folder}")
+    async def _logs_kept(self) -> None:
+        """Waits until the workers' logs, which end with their pods, are whole."""
+        await asyncio.wait(self._followed.values(), timeout=10)
 
     async def _train(self, client: Client) -> None:
         await client.create(TRAIN_JOBS, train_job(self.size))
@@ -243,7 +246,7 @@ class Demo:
         usage = await self._usage(client, ended)
         lines = [line async for line in client.lines("/mizzen/v1/history", params={"since": "0"})]
         (self.instance.home.parent / "history.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-        await asyncio.wait(self._followed.values(), timeout=10)
+        await self._logs_kept()
         self.run = checker.assemble(checker.read_lines(sorted(self._log_folder.glob("*.log"))))
         inputs = report.Inputs(
             job=JOB,

@@ -253,10 +253,11 @@ def _burst_times(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def timeline(inputs: Inputs) -> list[Moment]:
+def timeline(
+    inputs: Inputs, times: dict[str, Any], formed: Sequence[tuple[int, int, int]]
+) -> list[Moment]:
     """What a reader of the run wants to see, oldest first."""
     moments: list[Moment] = []
-    times = _burst_times(inputs)
     if times["shrunk"]:
         b = times["breakdown"]
         moments += [
@@ -267,7 +268,7 @@ def timeline(inputs: Inputs) -> list[Moment]:
             Moment(b["replica_ready"], "new replica ready"),
             Moment(b["first_token"], "first token from the new replica"),
         ]
-    for time, generation, size in formations(inputs):
+    for time, generation, size in formed:
         moments.append(Moment(time, f"formation {generation}: {size} workers"))
     for decision in inputs.decisions:
         if decision.get("replicas") is not None:
@@ -306,6 +307,7 @@ def build(inputs: Inputs, environment: dict[str, Any]) -> dict[str, Any]:
     """`demo-report.json`; the fields are described in `docs/demo-report.md`."""
     done = sorted(inputs.run.rows)
     times = _burst_times(inputs)
+    formed = formations(inputs)
     stops = pauses(inputs)
     losses = [inputs.run.losses[s] for s in done]
     writes: Counter[str] = Counter(entry["identity"] for entry in inputs.history)
@@ -323,7 +325,7 @@ def build(inputs: Inputs, environment: dict[str, Any]) -> dict[str, Any]:
         **times,
         "training_pause_seconds": [round(p["seconds"], 3) for p in stops],
         "training_pauses": stops,
-        "formations": [{"time": t, "generation": g, "size": s} for t, g, s in formations(inputs)],
+        "formations": [{"time": t, "generation": g, "size": s} for t, g, s in formed],
         "loss_first": losses[0] if losses else None,
         "loss_last": losses[-1] if losses else None,
         "ledger": ledger(inputs),
@@ -333,7 +335,8 @@ def build(inputs: Inputs, environment: dict[str, Any]) -> dict[str, Any]:
         "started": inputs.started,
         "ended": inputs.ended,
         "timeline": [
-            {"time": m.time, "what": m.what, "detail": m.detail} for m in timeline(inputs)
+            {"time": m.time, "what": m.what, "detail": m.detail}
+            for m in timeline(inputs, times, formed)
         ],
         "failures": [r.as_json() for r in inputs.requests if r.failed],
         "intervals": list(inputs.usage),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
 from collections.abc import Coroutine, Mapping
 from typing import Any
@@ -46,7 +45,7 @@ from mizzen.node.core.words import (
     WakeAt,
 )  # fmt: skip
 from mizzen.node.executor import HOST_IP, Executor
-from mizzen.node.gangs import PODS_FOLDER, Gangs
+from mizzen.node.gangs import Gangs
 from mizzen.node.podfiles import PodFiles, prune, read_json, write_json
 from mizzen.node.processes import is_alive, kill_session, session_pids, set_affinity
 from mizzen.node.reporter import Reporter
@@ -172,7 +171,7 @@ class Agent:
         await self.usage.stop()
         await self.close()
         self.cgroups.close()
-        shutil.rmtree(self.config.shm / PODS_FOLDER, ignore_errors=True)  # all has been read
+        self.gangs.remove_pod_files()
         with contextlib.suppress(OSError):
             self.config.shm.rmdir()  # when no job's segments are in it
 

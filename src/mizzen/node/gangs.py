@@ -89,6 +89,10 @@ class Gangs:
         self._jobs.clear()
         self._single.clear()
 
+    def remove_pod_files(self) -> None:
+        """After the last process ended and its records were read: files of pods outside gangs."""
+        shutil.rmtree(self._agent.config.shm / PODS_FOLDER, ignore_errors=True)
+
     # -- pods come, change, go ---------------------------------------------------------------
 
     def admit(self, slot: Slot) -> None:
