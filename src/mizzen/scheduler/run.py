@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from mizzen.base.clock import Clock, rfc3339
-from mizzen.base.errors import ApiError
 from mizzen.base.objects import Obj, key_of
 from mizzen.base.operations import Operation
 from mizzen.base.resources import (
@@ -28,17 +27,13 @@ from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.scheduler.assumed import Assumed, assume_written
+from mizzen.scheduler.carry_out import CarryOut
 from mizzen.scheduler.cel import CelSelectors
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder
-from mizzen.scheduler.core.types import Decision, Plan
+from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.core.views import wants_placing
 
-OPERATIONS_MAX = 500  # of one Plan; more decisions go into the next
-# The watch usually brings what a refused plan did not know within the first of these.
-REFUSED_RETRY_S = 0.005
-REFUSED_RETRY_MAX_S = 2.0
-REFUSALS_COUNTED_MAX = 16
 SETTLE_S = 0.001  # what was written together arrives on several watches: look once, not thrice
 SETTLE_ROUNDS_MAX = 5
 
@@ -64,21 +59,24 @@ class Scheduler:
     """Caches, wake-ups and commits around `core.place`."""
 
     def __init__(self, client: Client, clock: Clock) -> None:
-        self._client = client
         self._clock = clock
         self._informers = {resource: Informer(client, resource) for resource in _WATCHED}
         self._caches = {r: Assumed(i.objects) for r, i in self._informers.items()}
         self._builder = SnapshotBuilder(CelSelectors())
-        self._events = EventRecorder(client, "mizzen-scheduler", clock)
+        events = EventRecorder(client, "mizzen-scheduler", clock)
+        self._writer = CarryOut(client, events, self._written)
         self._unreadable: dict[str, str] = {}
-        self._refusals = 0  # plans in a row of which something was refused
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
         for resource, informer in self._informers.items():
             informer.add_handler(self._noticed(self._caches[resource]))
 
     def statistics(self) -> Mapping[str, int]:
-        return {**self._counts, "unreadable": len(self._unreadable)}
+        return {
+            **self._counts,
+            **self._writer.statistics(),
+            "unreadable": len(self._unreadable),
+        }
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -97,7 +95,7 @@ class Scheduler:
             await self._wait_until_woken(again_s)
             await self._settle()
             plan = self._plan()
-            again_s = max(plan.recheck_after_s, await self._carry_out(plan))
+            again_s = max(plan.recheck_after_s, await self._writer.carry_out(plan))
 
     async def _wait_until_woken(self, at_most_s: float) -> None:
         """Returns when something changed, or after `at_most_s` (0: only when something changed)."""
@@ -153,56 +151,8 @@ class Scheduler:
 
         return handle
 
-    # -- writing ------------------------------------------------------------------------------
-
-    async def _carry_out(self, plan: Plan) -> float:
-        """Commits the decisions, together where they fit; seconds after which to look again."""
-        again_s = 0.0
-        for batch in _batches(plan.decisions):
-            refused = await self._commit(batch)
-            if refused is not None and len(batch) > 1 and refused.code < 500:
-                for decision in batch:
-                    alone = await self._commit([decision])
-                    refused = alone or refused
-            if refused is not None:
-                again_s = min(REFUSED_RETRY_MAX_S, REFUSED_RETRY_S * 2**self._refusals)
-        self._refusals = min(self._refusals + 1, REFUSALS_COUNTED_MAX) if again_s else 0
-        return again_s
-
-    async def _commit(self, decisions: list[Decision]) -> ApiError | None:
-        operations: list[Operation] = [o for d in decisions for o in d.operations]
-        try:
-            results = await self._client.commit(operations)
-        except ApiError as error:
-            self._counts["refused"] += 1
-            _log.info("plan refused, deciding again: %s", error)
-            return error
-        self._counts["commits"] += 1
-        now = rfc3339(self._clock.now_ns())
-        for operation, answer in zip(operations, results, strict=True):
-            assume_written(self._caches, operation, answer, now)
-        for decision in decisions:
-            self._counts["bound"] += len(decision.placements)
-            self._counts["victims"] += len(decision.victims)
-            for note in decision.notes:
-                self._events.event(note.about, note.type, note.reason, note.message)
-        return None
-
-
-def _batches(decisions: tuple[Decision, ...]) -> list[list[Decision]]:
-    """Decisions in order, cut where a Plan would grow too long; a decision stays whole."""
-    batches: list[list[Decision]] = []
-    room = 0
-    for decision in decisions:
-        size = len(decision.operations)
-        if size == 0:
-            continue
-        if not batches or size > room:
-            batches.append([])
-            room = OPERATIONS_MAX
-        batches[-1].append(decision)
-        room -= size
-    return batches
+    def _written(self, operation: Operation, answer: Obj) -> None:
+        assume_written(self._caches, operation, answer, rfc3339(self._clock.now_ns()))
 
 
 def _matters(old: Obj, new: Obj) -> bool:
