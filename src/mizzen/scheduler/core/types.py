@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation
+from mizzen.scheduler.core.conventions.gang import Gang
 
 CPU = "cpu"
 MEMORY = "memory"
@@ -264,14 +265,6 @@ class PodSpecView:
     @property
     def stays(self) -> bool:
         return self.holds and not self.is_terminating
-
-
-@dataclass(frozen=True, slots=True)
-class Gang:
-    """A PodGroup; `min_count` 0 means its pods are placed one by one (policy basic)."""
-
-    key: Key
-    min_count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from itertools import product
 
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.attempt import Attempt, Placer
+from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.fit import static_misfit
 from mizzen.scheduler.core.room import Room
-from mizzen.scheduler.core.types import Gang, PodSpecView
+from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.units import by_rank
 
 EXHAUSTIVE_MAX = 256  # selections tried one by one, cheapest first; beyond: greedy, then pruned

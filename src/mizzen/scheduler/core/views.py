@@ -20,11 +20,11 @@ from mizzen.base.objects import (
     uid_of,
 )
 from mizzen.base.resources import TRAIN_JOBS
+from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.types import (
     CPU,
     MEMORY,
     PODS,
-    Gang,
     NodeRequirement,
     NodeSelector,
     NodeView,
