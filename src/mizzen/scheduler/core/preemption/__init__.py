@@ -1,0 +1,8 @@
+"""Who must leave so that a more important pod or gang fits: the cheapest sufficient set, proven minimal.
+
+A library over small integers: `instance` is what it is told, `objective` what it minimises,
+`choose` its answer. For large clusters `ranking` first orders topology domains by what freeing
+each costs at least, from totals, so that only the best few are ever spelled out.
+Deliberately lacks: pods, nodes and devices as objects, and placing itself, which a caller may
+bring in as the callback `Fits`.
+"""

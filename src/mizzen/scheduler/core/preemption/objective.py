@@ -1,0 +1,64 @@
+"""What is minimised: one integer that orders victim sets.
+
+Sets are compared cell by cell, the gravest first; the first cell that differs decides:
+
+1. *Whole pods and gangs leave* (SUSPEND, KILL): by priority, highest first; at one priority what
+   is killed before what is suspended. So nobody leaves while shrinking others is enough, the least
+   important leaves first, and among equals whoever can resume.
+2. *Surplus leaves* (SHRINK): by priority, highest first.
+3. How many pods leave.
+
+The amount of a cell of 1 and 2 is the chip-milliseconds lost by its steps, each at least 1:
+
+    (unsaved time of the gang + time until it is as useful again) x chips that stand still
+
+No loss in a lower cell outweighs one chip-millisecond in a graver one: priorities are the users'
+word on what matters more, and losses are compared among equals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mizzen.scheduler.core.preemption.instance import Holder, Kind, Step
+
+Cell = tuple[bool, int, Kind]  # whole?, priority, kind: ascending in gravity
+
+
+def cell_of(priority: int, kind: Kind) -> Cell:
+    return (kind is not Kind.SHRINK, priority, kind)
+
+
+class Scale:
+    """Weighs steps so that plain addition and comparison of integers follow the cells' order.
+
+    Each cell has as many bits as all losses in it together need. Python's integers are exact at
+    any length, so a weight is the lexicographic vector itself.
+    """
+
+    def __init__(self, holders: Iterable[Holder]) -> None:
+        totals: dict[Cell, int] = {}
+        pods = 0
+        for holder in holders:
+            for step in holder.steps:
+                cell = cell_of(holder.priority, step.kind)
+                totals[cell] = totals.get(cell, 0) + max(1, step.loss)
+                pods += step.pods
+        shift = pods.bit_length()
+        self._shifts: dict[Cell, int] = {}
+        for cell in sorted(totals):
+            self._shifts[cell] = shift
+            shift += totals[cell].bit_length()
+
+    def weight(self, priority: int, step: Step) -> int:
+        """The step's part of the objective."""
+        shift = self._shifts[cell_of(priority, step.kind)]
+        return (max(1, step.loss) << shift) + step.pods
+
+    def amounts(self, weight: int) -> list[tuple[Cell, int]]:
+        """A weight taken apart: the loss of each cell, the gravest first. Source: `weight`."""
+        found: list[tuple[Cell, int]] = []
+        for cell, shift in sorted(self._shifts.items(), reverse=True):
+            found.append((cell, weight >> shift))
+            weight &= (1 << shift) - 1
+        return found
