@@ -4,9 +4,9 @@ BIN := .venv/bin
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help demo verify test lint bench docs accept clean
+.PHONY: help demo verify test test-kubernetes lint bench docs accept clean
 help:  ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
 demo: .venv/.demo  ## train, serve and share this machine's cores; writes demo-report.json
 	$(BIN)/python examples/first_light/demo.py $(DEMO_ARGS)
@@ -18,6 +18,10 @@ verify: demo  ## the demo, the same job undisturbed, and two independent checker
 
 test: .venv/.dev  ## all tests; ends with pytest's summary
 	$(BIN)/python -m pytest tests
+
+test-kubernetes: .venv/.dev  ## tests beside a real Kubernetes, which Go builds first (minutes, once)
+	$(BIN)/python tests/support/peers.py
+	$(BIN)/python -m pytest tests/kubernetes
 
 lint: .venv/.dev  ## style, types, import rules, tidiness
 	$(BIN)/ruff check .

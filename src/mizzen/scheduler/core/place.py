@@ -119,7 +119,7 @@ class _Planner:
         self.written |= {c.claim for p in placements for c in p.pod.claims if c.claim is not None}
         operations = render.bind_operations(self.room, placements, self.now_ns)
         notes = render.scheduled_notes(placements)
-        return [Decision(unit.subject, operations, notes, tuple(placements))]
+        return [Decision(unit.subject, operations, notes, tuple(placements), needed=unit.needed)]
 
     def _settle(self, placements: Sequence[Placement]) -> None:
         self.room.arrived += [replace(p.pod, node=p.node) for p in placements]

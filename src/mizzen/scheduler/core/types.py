@@ -354,7 +354,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is decided about one pod or gang; its operations stand or fall together."""
+    """What is decided about one pod or gang; its operations stand or fall together.
+
+    `needed` is how many of the placements must hold for the gang to be whole; where the API
+    server has no atomic plans, fewer than that are taken back. None means all of them.
+    """
 
     subject: str
     operations: tuple[Operation, ...]
@@ -362,6 +366,7 @@ class Decision:
     placements: tuple[Placement, ...] = ()
     victims: tuple[PodSpecView, ...] = ()
     unschedulable: Unschedulable | None = None
+    needed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,240 @@
+"""A real Kubernetes control plane of one test session: etcd, kube-apiserver, kube-scheduler.
+
+There is no kubelet and no kube-controller-manager; whoever needs pods to run says so in their
+status, and namespaces get their default ServiceAccount here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mizzen.host import pki
+from mizzen.host.clock import RealClock
+from mizzen.host.home import Home
+from support.peers import programs
+from support.ports import free_port
+
+READY_S = 90.0
+STOP_S = 10.0
+ADMIN = "admin"
+KUBE_SCHEDULER = "system:kube-scheduler"
+# Alpha and beta features that Mizzen speaks, beside those that are on by themselves.
+GATES = (
+    "GenericWorkload",
+    "GangScheduling",
+    "DRADeviceTaints",
+    "DRADeviceTaintRules",
+    "DRADeviceBindingConditions",
+    "DRAResourceClaimDeviceStatus",
+    "DRAConsumableCapacity",
+    "DRAPartitionableDevices",
+    "DRAExtendedResource",
+)
+RUNTIME_CONFIG = (
+    "scheduling.k8s.io/v1alpha2=true",
+    "resource.k8s.io/v1alpha3=true",
+    "resource.k8s.io/v1beta1=true",
+    "resource.k8s.io/v1beta2=true",
+)
+
+
+@dataclass
+class Cluster:
+    """A control plane that answers; its processes end with the block that started it."""
+
+    folder: Path
+    url: str
+    authority: Path
+    tokens: Mapping[str, str]  # user -> token
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def kubeconfig(self, user: str = ADMIN, server: str = "", token: str = "") -> Path:
+        """A file for this user, over another address where one is given (a proxy)."""
+        name = user.replace(":", "-") + (f"-{server.rpartition(':')[2]}" if server else "")
+        path = self.folder / f"{name}.kubeconfig"
+        text = pki.kubeconfig(
+            server or self.url, self.authority.read_bytes(), user, token or self.tokens[user]
+        )
+        path.write_text(text)
+        return path
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """(HTTP status, parsed answer) of the administrator's request."""
+        data = None if body is None else json.dumps(body).encode()
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"content-type": kind, "authorization": f"Bearer {self.tokens[ADMIN]}"}
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        try:
+            context = ssl.create_default_context(cafile=str(self.authority))
+            with urllib.request.urlopen(request, timeout=30, context=context) as response:
+                text = response.read()
+                return response.status, _parsed(text)
+        except urllib.error.HTTPError as error:
+            return error.code, _parsed(error.read())
+
+    def make_namespace(self, name: str) -> str:
+        """A namespace with the ServiceAccount that pods need."""
+        status, answer = self.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        assert status in (201, 409), answer
+        account = {"metadata": {"name": "default"}}
+        status, answer = self.call("POST", f"/api/v1/namespaces/{name}/serviceaccounts", account)
+        assert status in (201, 409), answer
+        return name
+
+    @contextlib.contextmanager
+    def kube_scheduler(self, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+        """kube-scheduler beside, for as long as the block; it logs into the folder."""
+        config = self.kubeconfig(KUBE_SCHEDULER)
+        process = self._start(
+            "kube-scheduler",
+            f"--kubeconfig={config}",
+            f"--authentication-kubeconfig={config}",
+            f"--authorization-kubeconfig={config}",
+            "--leader-elect=false",
+            "--secure-port=0",
+            "--kube-api-qps=2000",
+            "--kube-api-burst=4000",
+            f"--feature-gates={_gates()}",
+            *flags,
+        )
+        try:
+            yield process
+        finally:
+            _stop(process)
+            self.processes.remove(process)
+
+    def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"{name}.log").open("ab")
+        process = subprocess.Popen(
+            [str(programs() / name), *arguments],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+        )
+        log.close()
+        self.processes.append(process)
+        return process
+
+
+@contextlib.contextmanager
+def real_cluster(
+    folder: Path, *, gates: Sequence[str] = GATES, runtime_config: Sequence[str] = RUNTIME_CONFIG
+) -> Iterator[Cluster]:
+    """A control plane that is ready to serve, and gone when the block ends, however it ends."""
+    home = Home.locate(str(folder / "home"), {})
+    home.make()
+    port = free_port()
+    keys = pki.ensure(home, RealClock(), listen="127.0.0.1", port=port)
+    tokens = {ADMIN: "admin-token", KUBE_SCHEDULER: "kube-scheduler-token"}
+    cluster = Cluster(folder, f"https://127.0.0.1:{port}", keys.ca_file, tokens)
+    try:
+        etcd = _start_etcd(cluster)
+        _start_apiserver(cluster, keys, port, etcd, gates, runtime_config)
+        _wait_ready(cluster)
+        for name in ("default", "kube-system"):
+            cluster.make_namespace(name)
+        yield cluster
+    finally:
+        for process in reversed(cluster.processes):
+            _stop(process)
+
+
+def _start_etcd(cluster: Cluster) -> str:
+    client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    cluster._start(
+        "etcd",
+        f"--data-dir={cluster.folder / 'etcd'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",  # what survives a power cut is not tested here
+        "--log-level=error",
+    )
+    return client
+
+
+def _start_apiserver(
+    cluster: Cluster,
+    keys: pki.Pki,
+    port: int,
+    etcd: str,
+    gates: Sequence[str],
+    runtime_config: Sequence[str],
+) -> None:
+    tokens = cluster.folder / "tokens.csv"
+    tokens.write_text(
+        f'{cluster.tokens[ADMIN]},{ADMIN},1,"system:masters"\n'
+        f"{cluster.tokens[KUBE_SCHEDULER]},{KUBE_SCHEDULER},2\n"
+    )
+    cluster._start(
+        "kube-apiserver",
+        f"--etcd-servers={etcd}",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--tls-cert-file={keys.cert_file}",
+        f"--tls-private-key-file={keys.key_file}",
+        f"--cert-dir={cluster.folder / 'certificates'}",
+        "--endpoint-reconciler-type=none",
+        "--authorization-mode=Node,RBAC",
+        f"--token-auth-file={tokens}",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={keys.cert_file}",
+        f"--service-account-signing-key-file={keys.key_file}",
+        "--service-cluster-ip-range=10.0.0.0/16",
+        # Without a node controller nobody would take the taint off again.
+        "--disable-admission-plugins=TaintNodesByCondition",
+        f"--feature-gates={_gates(gates)}",
+        f"--runtime-config={','.join(runtime_config)}",
+    )
+
+
+def _gates(gates: Sequence[str] = GATES) -> str:
+    return ",".join(f"{gate}=true" for gate in gates)
+
+
+def _wait_ready(cluster: Cluster) -> None:
+    deadline = time.monotonic() + READY_S
+    while True:
+        for process in cluster.processes:
+            assert process.poll() is None, f"{process.args} ended; {_log_tails(cluster)}"
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            if cluster.call("GET", "/readyz")[0] == 200:
+                return
+        assert time.monotonic() < deadline, (
+            f"no API server after {READY_S} s; {_log_tails(cluster)}"
+        )
+        time.sleep(0.1)
+
+
+def _log_tails(cluster: Cluster) -> str:
+    logs = cluster.folder.glob("*.log")
+    return "\n".join(f"{log.name}: ...{log.read_text(errors='replace')[-2000:]}" for log in logs)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.decode(errors="replace")
