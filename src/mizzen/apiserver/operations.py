@@ -53,6 +53,7 @@ def create(
     stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
     kind.prepare_create(new)
     kind.default(new)
+    kind.stamp(new, None, rfc3339(draft.now_ns))
     if resource.namespaced:
         found = draft.read_key(ObjectKey("namespaces", "", namespace))
         admission.check_namespace(resource, name, namespace, found)
@@ -225,6 +226,7 @@ def _replace(
         kind.default(new)
         causes = kind.check_status(new, old)
     else:
+        kind.stamp(new, old, rfc3339(draft.now_ns))
         kind.prepare_update(new, old)
         kind.default(new)
         causes = kind.check(new, old)

@@ -68,6 +68,16 @@ DEVICE_CLASSES = Resource(_DRA, "v1", "deviceclasses", "DeviceClass", namespaced
 RESOURCE_SLICES = Resource(_DRA, "v1", "resourceslices", "ResourceSlice", namespaced=False)
 RESOURCE_CLAIMS = Resource(_DRA, "v1", "resourceclaims", "ResourceClaim")
 RESOURCE_CLAIM_TEMPLATES = Resource(_DRA, "v1", "resourceclaimtemplates", "ResourceClaimTemplate")
+DEVICE_TAINT_RULES = Resource(
+    _DRA, "v1beta2", "devicetaintrules", "DeviceTaintRule", namespaced=False
+)
+RESOURCE_POOL_STATUS_REQUESTS = Resource(
+    _DRA,
+    "v1alpha3",
+    "resourcepoolstatusrequests",
+    "ResourcePoolStatusRequest",
+    namespaced=False,
+)
 TRAIN_JOBS = Resource(_TRAINER, "v1alpha1", "trainjobs", "TrainJob")
 CLUSTER_TRAINING_RUNTIMES = Resource(
     _TRAINER, "v1alpha1", "clustertrainingruntimes", "ClusterTrainingRuntime", namespaced=False

@@ -7,6 +7,7 @@ How a write goes through it, in this order:
     decoded.causes                     # 422 if any: what follows relies on right types
     kind.prepare_create(new)           # or prepare_update(new, old), prepare_status(new, old)
     kind.default(new)                  # defaults that depend on other fields; may be repeated
+    kind.stamp(new, old, now)          # moments that the server fills in
     causes = kind.check(new, old)      # 422 if any (check_status for /status)
 
 A binding is no update: whoever binds a pod sets spec.nodeName and checks nothing here.
@@ -58,6 +59,10 @@ def nothing(obj: Obj) -> None:
     """The hook of kinds that have nothing to add."""
 
 
+def timeless(new: Obj, old: Obj | None, now: str) -> None:
+    """The hook of kinds that hold no moment of their own."""
+
+
 def accept(new: Obj, old: Obj | None) -> list[Cause]:
     """The validator of kinds whose schema says all."""
     return []
@@ -77,6 +82,7 @@ class Kind:
     selectable_fields: tuple[str, ...] = ()  # beyond metadata.name and metadata.namespace
     field_aliases: Mapping[str, str] = field(default_factory=dict[str, str])  # selector -> path
     default: Callable[[Obj], None] = nothing  # defaults beyond the schema's, in place
+    stamp: Callable[[Obj, Obj | None, str], None] = timeless  # moments, in place; now is RFC 3339
     validate: Validator = accept  # beyond the schema; types are right when it is called
     validate_status: Validator = accept
     on_create: Callable[[Obj], None] = nothing  # e.g. the first status, in place

@@ -151,5 +151,13 @@ POD_STATUS = v1(
             )
         )(required=True),
     ),
-    nodeAllocatableResourceClaimStatuses=array(OPEN)("Node resources that claims use."),
+    nodeAllocatableResourceClaimStatuses=array(
+        v1(
+            "NodeAllocatableResourceClaimStatus",
+            "Node resources that the devices of one claim use.",
+            resourceClaimName=STR("The claim.", required=True),
+            containers=array(STR, unique=True)("Containers that use it."),
+            resources=QUANTITIES("By resource name.", required=True),
+        )
+    )("Node resources that claims use."),
 )

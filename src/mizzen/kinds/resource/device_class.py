@@ -10,8 +10,9 @@ from mizzen.kinds.kind import Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.names import invalid_value, qualified_name
 from mizzen.kinds.reading import entries
-from mizzen.kinds.resource.claim_rules import check_opaque, check_selectors
+from mizzen.kinds.resource.claim_rules import check_selectors
 from mizzen.kinds.resource.devices import CONFIGS_MAX, OPAQUE, SELECTORS
+from mizzen.kinds.resource.rules import check_opaque
 from mizzen.kinds.schema import STR, array, package
 
 v1 = package("io.k8s.api.resource.v1")
@@ -20,16 +21,21 @@ v1 = package("io.k8s.api.resource.v1")
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec = new["spec"]
     causes = check_selectors(entries(spec, "selectors"), "spec.selectors")
+    stored = old is not None and old["spec"].get("config") == spec.get("config")
     for index, config in enumerate(entries(spec, "config")):
-        causes += check_opaque(config, f"spec.config[{index}]")
+        causes += check_opaque(config, f"spec.config[{index}]", stored=stored)
     name = spec.get("extendedResourceName")
-    if name is not None:
-        problem = qualified_name(name)
-        if not problem and ("/" not in name or name.partition("/")[0].endswith("kubernetes.io")):
-            problem = "must be a domain-prefixed name outside *.kubernetes.io"
-        if problem:
-            causes.append(invalid_value("spec.extendedResourceName", name, problem))
+    if name is not None and not is_extended_resource(name):
+        message = "must be a valid extended resource name"
+        causes.append(invalid_value("spec.extendedResourceName", name, message))
     return causes
+
+
+def is_extended_resource(name: str) -> bool:
+    """Whether pods may ask for it by name. Source: core/v1/helper IsExtendedResourceName."""
+    domain, slash, _ = name.partition("/")
+    native = not slash or "kubernetes.io/" in name
+    return not (native or domain.startswith("requests.") or qualified_name(f"requests.{name}"))
 
 
 KIND = Kind(

@@ -188,8 +188,8 @@ ATTRIBUTE = v1(
     "A property; exactly one of the values.",
     int=INT64("A number."),
     bool=BOOL("True or false."),
-    string=STR("Text.", max_length=64),
-    version=STR("A semantic version.", max_length=64),
+    string=STR("Text."),
+    version=STR("A semantic version."),
     ints=array(INT64)("Numbers."),
     bools=array(BOOL)("True or false, several."),
     strings=STRINGS("Texts."),
@@ -207,7 +207,7 @@ CAPACITY = v1(
         validRange=v1(
             "CapacityRequestPolicyRange",
             "Between min and max, in steps.",
-            min=QUANTITY(required=True),
+            min=QUANTITY(),
             max=QUANTITY(),
             step=QUANTITY(),
         ),
@@ -233,7 +233,7 @@ DEVICE = v1(
             "DeviceCounterConsumption",
             "What the device takes from a counter set of its pool.",
             counterSet=STR("The set.", required=True),
-            counters=COUNTERS("Amounts.", required=True),
+            counters=COUNTERS("Amounts."),
         )
     )("Shared amounts it needs.", max_items=2),
     nodeName=STR("Its node, with perDeviceNodeSelection."),
@@ -257,7 +257,7 @@ COUNTER_SET = v1(
     "CounterSet",
     "Amounts that devices of the pool share.",
     name=STR("Unique in the pool.", required=True),
-    counters=COUNTERS("The amounts.", required=True),
+    counters=COUNTERS("The amounts."),
 )
 POOL = v1(
     "ResourcePool",

@@ -115,6 +115,11 @@ def _slice(**spec: Any) -> dict[str, Any]:
     return {"driver": "d.io", "pool": pool, "nodeName": "n", **spec}
 
 
+def _everywhere(**spec: Any) -> dict[str, Any]:
+    """A slice that is on no node of its own."""
+    return {key: value for key, value in _slice(**spec).items() if key != "nodeName"}
+
+
 def _device(name: str = "a", **more: Any) -> dict[str, Any]:
     return {
         "name": name,
@@ -129,13 +134,13 @@ def _device(name: str = "a", **more: Any) -> dict[str, Any]:
     [
         (_slice(devices=[_device()]), []),
         (_slice(allNodes=True), ["spec"]),
-        ({**_slice(), "nodeName": ""}, ["spec"]),
+        ({**_slice(), "nodeName": ""}, ["spec.nodeName", "spec"]),
         (_slice(devices=[_device(), _device()]), ["spec.devices[1].name"]),
         (_slice(devices=[_device(attributes={"a": {"string": "x", "int": 1}})]), ["spec.devices[0].attributes[a]"]),
         (_slice(devices=[_device(attributes={"not-an-id": {"int": 1}})]), ["spec.devices[0].attributes[not-an-id]"]),
         (_slice(devices=[_device(str(i), taints=[{"key": "k", "effect": "NoSchedule"}]) for i in range(65)]), ["spec.devices"]),
         (_slice(sharedCounters=[{"name": "s", "counters": {"m": {"value": "1"}}}]), []),
-        ({**_slice(perDeviceNodeSelection=True, devices=[_device()]), "nodeName": ""}, ["spec.devices[0]"]),
+        (_everywhere(perDeviceNodeSelection=True, devices=[_device()]), ["spec.devices[0]"]),
     ],
 )  # fmt: skip
 def test_slices(spec: dict[str, Any], causes: list[str]) -> None:
