@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help demo verify test test-kubernetes lint bench docs accept clean
+.PHONY: help demo verify test test-kubernetes lint bench bench-scheduler docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -32,6 +32,10 @@ lint: .venv/.dev  ## style, types, import rules, tidiness
 
 bench: .venv/.dev  ## what is promised in numbers, measured here; BENCH_ARGS="--json FILE"
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+bench-scheduler: .venv/.dev  ## the scheduler at a million chips and beside kube-scheduler; writes docs/scheduler-speed.md
+	$(BIN)/python tests/support/peers.py
+	$(BIN)/python bench/run.py --suite scheduling --page docs/scheduler-speed.md $(BENCH_ARGS)
 
 docs: .venv/.dev  ## writes docs/cli.md and docs/api-reference.md anew from the code
 	$(BIN)/python -m mizzen.cli.reference > docs/cli.md

@@ -14,16 +14,30 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. `at_most` is what is promised, where something is."""
+    """One measured number. `at_most` or `at_least` is what is promised, where something is."""
 
     name: str
     value: float
     unit: str
     at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def holds(self) -> bool:
-        return self.at_most is None or self.value <= self.at_most
+        below = self.at_most is None or self.value <= self.at_most
+        return below and (self.at_least is None or self.value >= self.at_least)
+
+    @property
+    def promise(self) -> str:
+        """`at most 20`, or nothing where nothing is promised."""
+        if self.at_most is not None:
+            return f"at most {self.at_most:,g}"
+        return "" if self.at_least is None else f"at least {self.at_least:,g}"
+
+    @property
+    def shown(self) -> str:
+        """The value for readers: whole numbers from 100 on."""
+        return f"{self.value:,.3f}" if abs(self.value) < 100 else f"{self.value:,.0f}"
 
 
 def main(
@@ -57,17 +71,29 @@ def table(figures: Sequence[Figure]) -> str:
     width = max((len(figure.name) for figure in figures), default=0)
     lines: list[str] = []
     for figure in figures:
-        promise = ""
-        if figure.at_most is not None:
-            verdict = "holds" if figure.holds else "BROKEN"
-            promise = f"at most {figure.at_most:g}: {verdict}"
-        value = f"{figure.value:,.3f}" if abs(figure.value) < 100 else f"{figure.value:,.0f}"
-        lines.append(f"{figure.name:{width}}  {value:>12} {figure.unit:6} {promise}".rstrip())
+        promise = f"{figure.promise}: {_verdict(figure)}" if figure.promise else ""
+        lines.append(
+            f"{figure.name:{width}}  {figure.shown:>12} {figure.unit:6} {promise}".rstrip()
+        )
     return "\n".join(lines)
 
 
+def markdown(figures: Sequence[Figure]) -> str:
+    """The figures as a table for a page, and on which machine they were taken."""
+    lines = ["| what | measured | promised |", "|---|---|---|"]
+    for figure in figures:
+        promise = f"{figure.promise} ({_verdict(figure)})" if figure.promise else ""
+        lines.append(f"| {figure.name} | {figure.shown} {figure.unit} | {promise} |")
+    about = ", ".join(f"{name} {value}" for name, value in environment().items())
+    return "\n".join([*lines, "", f"Measured with: {about}."]) + "\n"
+
+
+def _verdict(figure: Figure) -> str:
+    return "holds" if figure.holds else "BROKEN"
+
+
 def as_json(figures: Sequence[Figure]) -> str:
-    """`{environment, figures: [{name, value, unit, at_most, holds}]}`."""
+    """`{environment, figures: [{name, value, unit, at_most, at_least, holds}]}`."""
     listed = [{**asdict(figure), "holds": figure.holds} for figure in figures]
     return json.dumps({"environment": environment(), "figures": listed}, indent=1) + "\n"
 
