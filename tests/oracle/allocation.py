@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import combinations, product
 
-from mizzen.scheduler.core.types import ClaimRequest, Device, DeviceId, MatchAttribute, SubRequest
+from mizzen.scheduler.core.dra.model import (
+    ClaimRequest,
+    Device,
+    DeviceId,
+    MatchAttribute,
+    SubRequest,
+)
 
 Matching = Callable[[SubRequest], Sequence[Device]]
 Choice = tuple[SubRequest, tuple[Device, ...]]

@@ -22,7 +22,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
 from mizzen.base import quantity
-from mizzen.scheduler.core.types import AttributeValue, Device, SelectorError
+from mizzen.scheduler.core.dra.model import AttributeValue, Device, SelectorError
 
 EXPRESSION_CHARS_MAX = 10 * 1024  # resource.k8s.io/v1 CELSelectorExpressionMaxLength
 REMEMBERED_MAX = 100_000  # answers kept; beyond, all are forgotten at once

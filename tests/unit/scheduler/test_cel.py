@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from mizzen.scheduler.cel import CelSelectors
-from mizzen.scheduler.core.types import Device, DeviceId, NodeScope, SelectorError
+from mizzen.scheduler.core.dra.model import SelectorError
+from support.devices import device
 
 D = "gpu.example.com"
-DEVICE = Device(
-    id=DeviceId(D, "n1", "gpu-0"),
-    scope=NodeScope("n1"),
+DEVICE = device(
+    D,
+    "n1",
+    "gpu-0",
     attributes={
         f"{D}/model": "H200",
         f"{D}/index": 3,
@@ -72,13 +74,14 @@ def test_errors_say_what_is_wrong(expression: str, says: str) -> None:
 def test_an_expression_runs_once_per_shape_it_can_see() -> None:
     selectors = CelSelectors()
     for index in range(100):
-        device = Device(
-            id=DeviceId(D, "n1", f"gpu-{index}"),
-            scope=NodeScope("n1"),
+        gpu = device(
+            D,
+            "n1",
+            f"gpu-{index}",
             attributes={f"{D}/model": "H200" if index % 2 else "B200", f"{D}/index": index},
             capacity={},
         )
-        answer = selectors.matches(f'device.attributes["{D}"].model == "H200"', device)
+        answer = selectors.matches(f'device.attributes["{D}"].model == "H200"', gpu)
         assert answer == bool(index % 2)
     assert selectors.evaluations == 2
 
@@ -86,14 +89,15 @@ def test_an_expression_runs_once_per_shape_it_can_see() -> None:
 def test_what_may_read_every_attribute_runs_for_every_shape() -> None:
     selectors = CelSelectors()
     for index in range(5):
-        device = Device(
-            id=DeviceId(D, "n1", f"gpu-{index}"),
-            scope=NodeScope("n1"),
+        gpu = device(
+            D,
+            "n1",
+            f"gpu-{index}",
             attributes={f"{D}/a": index},
             capacity={},
         )
         expression = f'device.attributes["{D}"].exists(k, k == "a")'
-        assert selectors.matches(expression, device)
+        assert selectors.matches(expression, gpu)
     assert selectors.evaluations == 5
 
 
@@ -102,6 +106,5 @@ def test_types_are_told_apart() -> None:
     expression = f'device.attributes["{D}"].x == 1'
     answers = []
     for value in (1, True, "1"):
-        device = Device(DeviceId(D, "p", "d"), NodeScope("n"), {f"{D}/x": value}, {})
-        answers.append(selectors.matches(expression, device))
+        answers.append(selectors.matches(expression, device(D, "p", "d", {f"{D}/x": value})))
     assert answers == [True, False, False]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mizzen.scheduler.core.dra.model import ClaimRequest
 from mizzen.scheduler.core.fit import Misfit, fit
 from mizzen.scheduler.core.room import Room
-from mizzen.scheduler.core.types import ClaimRequest, NodeView, Placement, PodShape, PodSpecView
+from mizzen.scheduler.core.types import NodeView, Placement, PodShape, PodSpecView
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mizzen.base.objects import Obj
-from mizzen.scheduler.core.matching import reaches, untolerated
-from mizzen.scheduler.core.types import (
+from mizzen.scheduler.core.dra.model import (
     Allocation,
     AttributeValue,
     ClaimRequest,
@@ -24,12 +23,12 @@ from mizzen.scheduler.core.types import (
     MatchAttribute,
     NodeRequirement,
     NodeSelector,
-    NodeView,
     Pool,
     Selectors,
-    Snapshot,
     SubRequest,
 )
+from mizzen.scheduler.core.matching import reaches, untolerated
+from mizzen.scheduler.core.types import NodeView, Snapshot
 
 SEARCH_STEPS_MAX = 100_000  # devices tried for one pod on one node; the search is exponential
 RESULTS_MAX = 32  # of one claim, resource.k8s.io/v1 AllocationResultsMaxSize
@@ -126,7 +125,7 @@ class Catalogue:
             device
             for device in self.on_node(node)
             if not device.unsupported
-            and all(self._selectors.matches(e, device) for e in expressions)
+            and all(self._selectors.matches(e or "", device) for e in expressions)
             and untolerated(device.taints, request.tolerations) is None
         )
         self._matching[node.name, request] = found
@@ -261,7 +260,7 @@ class _Search:
 
     def _agrees(self, claim: int, sub: SubRequest, device: Device) -> bool:
         for constraint in self.claims[claim].constraints:
-            if not _concerns(constraint, sub):
+            if not isinstance(constraint, MatchAttribute) or not _concerns(constraint, sub):
                 continue
             value = device.attributes.get(constraint.attribute)
             if value is None:

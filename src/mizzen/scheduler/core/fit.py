@@ -8,20 +8,16 @@ from dataclasses import dataclass
 from mizzen.base import names
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.devices import Refusal, Shortage, allocate, refusal
-from mizzen.scheduler.core.matching import selects, untolerated
-from mizzen.scheduler.core.room import Room
-from mizzen.scheduler.core.types import (
-    CPU,
+from mizzen.scheduler.core.dra.model import (
     Allocation,
     ClaimRequest,
     DeviceClass,
     DeviceId,
-    NodeView,
-    Placement,
-    PodShape,
-    PodSpecView,
     SelectorError,
 )
+from mizzen.scheduler.core.matching import selects, untolerated
+from mizzen.scheduler.core.room import Room
+from mizzen.scheduler.core.types import CPU, NodeView, Placement, PodShape, PodSpecView
 
 RESERVED_FOR_MAX = 256  # pods that may share one claim, resource.k8s.io/v1
 

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mizzen.scheduler.core.types import (
+from mizzen.scheduler.core.dra.model import (
     NodeRequirement,
     NodeScope,
     NodeSelector,
-    NodeView,
     Taint,
     Toleration,
 )
+from mizzen.scheduler.core.types import NodeView
 
 _REPELLING = frozenset({"NoSchedule", "NoExecute"})
 
 
 def selects(selector: NodeSelector, node: NodeView) -> bool:
-    """Whether any term matches; a selector without terms matches no node."""
-    return any(all(_meets(part, node) for part in term) for term in selector)
+    """Whether any term matches; neither an empty term nor a selector without terms does."""
+    return any(bool(term) and all(_meets(part, node) for part in term) for term in selector)
 
 
 def reaches(scope: NodeScope, node: NodeView) -> bool:

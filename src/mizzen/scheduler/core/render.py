@@ -13,16 +13,9 @@ from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Key, Obj, with_condition
 from mizzen.base.operations import Bind, Delete, Operation, Patch
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
+from mizzen.scheduler.core.dra.model import Allocation, NodeRequirement, NodeSelector
 from mizzen.scheduler.core.room import Room
-from mizzen.scheduler.core.types import (
-    Allocation,
-    Claim,
-    NodeRequirement,
-    NodeSelector,
-    Note,
-    Placement,
-    PodSpecView,
-)
+from mizzen.scheduler.core.types import Claim, Note, Placement, PodSpecView
 
 
 def bind_operations(

@@ -13,16 +13,8 @@ from dataclasses import dataclass, field
 from mizzen.base import names
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.devices import Catalogue
-from mizzen.scheduler.core.types import (
-    CPU,
-    Allocation,
-    Claim,
-    Device,
-    DeviceId,
-    Placement,
-    PodSpecView,
-    Snapshot,
-)
+from mizzen.scheduler.core.dra.model import Allocation, Device, DeviceId
+from mizzen.scheduler.core.types import CPU, Claim, Placement, PodSpecView, Snapshot
 
 Amounts = tuple[tuple[str, int], ...]
 

@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mizzen.base.objects import Key, Obj, key_of, uid_of
-from mizzen.scheduler.core.claims import claim_view, device_class, pools
+from mizzen.scheduler.core.claims import claim_view, pools
 from mizzen.scheduler.core.devices import Catalogue
-from mizzen.scheduler.core.types import (
-    PodSpecView,
-    Pool,
-    Queue,
-    Selectors,
-    Snapshot,
-)
+from mizzen.scheduler.core.dra.claim_spec import read_class
+from mizzen.scheduler.core.dra.model import Pool, Selectors
+from mizzen.scheduler.core.types import PodSpecView, Queue, Snapshot
 from mizzen.scheduler.core.units import queue
 from mizzen.scheduler.core.views import (
     PriorityClasses,
@@ -81,7 +77,7 @@ class SnapshotBuilder:
         self._nodes = _Views("Node", node_view, self.unreadable)
         self._claims = _Views("ResourceClaim", claim_view, self.unreadable)
         self._gangs = _Views("PodGroup", gang_view, self.unreadable)
-        self._classes = _Views("DeviceClass", device_class, self.unreadable)
+        self._classes = _Views("DeviceClass", read_class, self.unreadable)
         self._slices = _Views("ResourceSlice", _readable_slice, self.unreadable)
         self._priorities: PriorityClasses = {}
         self._pods = self._pod_views({})

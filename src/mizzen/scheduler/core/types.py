@@ -1,183 +1,34 @@
-"""What the scheduler thinks in: devices, claims, pods, gangs, nodes, plans, reasons.
+"""What the scheduler thinks in: claims, pods, gangs, nodes, plans, reasons.
 
-All are immutable values, parsed once from API objects (`views.py`, `pools.py`), so that a
+All are immutable values, parsed once from API objects (`views.py`, `claims.py`), so that a
 snapshot can be shared, replayed and compared. Units: milli-CPU, bytes, whole pods; integers only.
+Devices, claims' wishes and allocations are in `dra/model.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal
 
 from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation
 from mizzen.scheduler.core.conventions.gang import Gang
+from mizzen.scheduler.core.dra.model import (
+    Allocation,
+    ClaimRequest,
+    DeviceClass,
+    NodeSelector,
+    Pool,
+    Taint,
+    Toleration,
+)
 
 CPU = "cpu"
 MEMORY = "memory"
 PODS = "pods"
 
-AttributeValue = str | int | bool | tuple[str, str]  # a version is ("semver", "1.2.3")
-
-
-# -- devices ---------------------------------------------------------------------------
-
-
-class DeviceId(NamedTuple):
-    """The cluster-wide name of a device."""
-
-    driver: str
-    pool: str
-    device: str
-
-    def __str__(self) -> str:
-        return "/".join(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Taint:
-    """A taint of a node or a device; `effect` is NoSchedule, NoExecute, PreferNoSchedule or None."""
-
-    key: str
-    value: str
-    effect: str
-
-
-@dataclass(frozen=True, slots=True)
-class Toleration:
-    """Tolerates taints; an empty key with Exists tolerates all, an empty effect every effect."""
-
-    key: str
-    operator: str
-    value: str
-    effect: str
-
-
-@dataclass(frozen=True, slots=True)
-class NodeRequirement:
-    """One matchExpressions or matchFields entry of a node selector term."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...]
-    is_field: bool = False
-
-
-NodeSelector = tuple[tuple[NodeRequirement, ...], ...]  # terms are ORed, requirements ANDed
-
-
-@dataclass(frozen=True, slots=True)
-class NodeScope:
-    """Which nodes reach a device: one by name, those a selector matches, or all."""
-
-    node: str = ""
-    selector: NodeSelector | None = None
-    all_nodes: bool = False
-
-    @property
-    def is_local(self) -> bool:
-        return bool(self.node)
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A device as published; attribute and capacity names are `domain/name`.
-
-    `cpu_milli` is what it takes from the node's shared CPU when allocated (0 unless it is a core).
-    `core` groups devices that share silicon (halves of one core); placements spread over it.
-    `unsupported` names a feature the allocator does not speak yet; such a device is never used.
-    """
-
-    id: DeviceId
-    scope: NodeScope
-    attributes: Mapping[str, AttributeValue]
-    capacity: Mapping[str, str]
-    taints: tuple[Taint, ...] = ()
-    cpu_milli: int = 0
-    core: tuple[str, str, int] | None = None
-    unsupported: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The newest generation of a driver's pool; `problem` says why it cannot be used, if so."""
-
-    driver: str
-    name: str
-    generation: int
-    devices: tuple[Device, ...]
-    problem: str = ""
-
-
-class SelectorError(Exception):
-    """A CEL expression that does not compile, fails on a device, or yields no bool."""
-
-
-class Selectors(Protocol):
-    """Evaluates CEL device selectors; implemented by `mizzen.scheduler.cel`."""
-
-    def matches(self, expression: str, device: Device) -> bool:
-        """Whether the device satisfies it. Errors: SelectorError."""
-        ...
-
-
 # -- claims -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class SubRequest:
-    """Devices of one class: `count` of them, or all that match when `all_devices`."""
-
-    name: str  # as it stands in the result: "request" or "request/sub"
-    device_class: str
-    selectors: tuple[str, ...]
-    count: int = 1
-    all_devices: bool = False
-    tolerations: tuple[Toleration, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceRequest:
-    """One request of a claim; several alternatives when `firstAvailable`, tried in order."""
-
-    name: str
-    alternatives: tuple[SubRequest, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MatchAttribute:
-    """All devices of these requests (all, when empty) must agree on the attribute."""
-
-    attribute: str
-    requests: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
-    """What a claim asks for; `unsupported` names a part the allocator does not speak yet."""
-
-    requests: tuple[DeviceRequest, ...]
-    constraints: tuple[MatchAttribute, ...] = ()
-    config: tuple[Obj, ...] = field(default=(), hash=False)
-    unsupported: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceResult:
-    """One line of `status.allocation.devices.results`."""
-
-    request: str
-    id: DeviceId
-
-
-@dataclass(frozen=True, slots=True)
-class Allocation:
-    """The devices of a claim; `node` is set when only that node reaches them all."""
-
-    results: tuple[DeviceResult, ...]
-    selector: NodeSelector | None
-    config: tuple[Obj, ...] = field(default=(), hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +52,6 @@ class Claim:
     owner_uid: str = ""
     is_terminating: bool = False
     finalizers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceClass:
-    name: str
-    selectors: tuple[str, ...]
-    config: tuple[Obj, ...] = field(default=(), hash=False)
-    extended_resource: str = ""
 
 
 # -- pods, gangs, nodes --------------------------------------------------------------------

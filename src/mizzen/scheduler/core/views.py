@@ -21,19 +21,8 @@ from mizzen.base.objects import (
 )
 from mizzen.base.resources import TRAIN_JOBS
 from mizzen.scheduler.core.conventions.gang import Gang
-from mizzen.scheduler.core.types import (
-    CPU,
-    MEMORY,
-    PODS,
-    NodeRequirement,
-    NodeSelector,
-    NodeView,
-    PodClaim,
-    PodShape,
-    PodSpecView,
-    Taint,
-    Toleration,
-)
+from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
+from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
 
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
 _FINISHED = frozenset({"Succeeded", "Failed"})

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.scheduler.core.claims import claim_request, pools
-from mizzen.scheduler.core.claims import device_class as class_view
 from mizzen.scheduler.core.devices import Catalogue, Refusal, Shortage, allocate, refusal
-from mizzen.scheduler.core.types import (
+from mizzen.scheduler.core.dra.claim_spec import read_class as class_view
+from mizzen.scheduler.core.dra.model import (
     Allocation,
     ClaimRequest,
     Device,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mizzen.scheduler.core.dra.model import NodeScope, Taint
 from mizzen.scheduler.core.matching import reaches, selects, untolerated
-from mizzen.scheduler.core.types import NodeScope, Taint
 from mizzen.scheduler.core.views import node_selector, node_view, tolerations
 from support.scheduler_world import node
 
