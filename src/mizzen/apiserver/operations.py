@@ -18,7 +18,7 @@ from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, invalid
 from mizzen.base.objects import Obj, with_condition
-from mizzen.base.resources import PODS, PRIORITY_CLASSES, RESOURCE_CLAIMS
+from mizzen.base.resources import PODS, PRIORITY_CLASSES, RESOURCE_CLAIMS, RESOURCE_SLICES
 from mizzen.kinds import strict
 from mizzen.kinds.decoding import Decoded
 from mizzen.store.store import ObjectKey
@@ -57,6 +57,7 @@ def create(
     if resource.namespaced:
         found = draft.read_key(ObjectKey("namespaces", "", namespace))
         admission.check_namespace(resource, name, namespace, found)
+        admission.check_admin_access(new, resource, name, found)
     causes = kind.check(new, None)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
@@ -65,6 +66,8 @@ def create(
     key = ObjectKey(served.key, namespace if resource.namespaced else "", name)
     if draft.exists(key):
         raise refusals.already_exists(resource, name)
+    if resource == RESOURCE_SLICES:
+        draft.allocations.note_slice(key, new)
     draft.put(key, new, "create")
     return new
 
@@ -236,12 +239,22 @@ def _replace(
     if new == old:
         return old
     if resource == RESOURCE_CLAIMS:
-        draft.allocations.check(draft.read_key, key, old, new)
+        _check_given(draft, key, old, new)
+    elif resource == RESOURCE_SLICES:
+        draft.allocations.note_slice(key, new)
     if stamping.may_go(resource, new):
         draft.remove(key, new)
     else:
         draft.put(key, new, f"{verb}/{subresource}" if subresource else verb)
     return new
+
+
+def _check_given(draft: Draft, key: ObjectKey, old: Obj, new: Obj) -> None:
+    """What a claim is given must be free, and what looks at others' devices be allowed to."""
+    if admission.gains_admin_access(old, new):
+        found = draft.read_key(ObjectKey("namespaces", "", key.namespace))
+        admission.check_admin_results(new, RESOURCE_CLAIMS, key.name, found)
+    draft.allocations.check(draft.read_key, key, old, new)
 
 
 def _decode(draft: Draft, served: Served, obj: Obj, strictness: Strictness) -> Decoded:

@@ -6,9 +6,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mizzen.apiserver.core.refusals import forbidden, not_found
-from mizzen.base.errors import Cause, Forbidden
+from mizzen.base.errors import Cause, Forbidden, invalid
 from mizzen.base.objects import Obj
-from mizzen.base.resources import NAMESPACES, PODS, Resource
+from mizzen.base.reading import entries, part
+from mizzen.base.resources import (
+    NAMESPACES,
+    PODS,
+    RESOURCE_CLAIM_TEMPLATES,
+    RESOURCE_CLAIMS,
+    Resource,
+)
 
 PERMANENT_NAMESPACES = (
     "default", "kube-system", "kube-public", "kube-node-lease", "mizzen-system",
@@ -39,6 +46,50 @@ def check_delete(resource: Resource, name: str) -> None:
     """Refuses to delete the namespaces that must always be there."""
     if resource == NAMESPACES and name in PERMANENT_NAMESPACES:
         raise forbidden(resource, name, "this namespace may not be deleted")
+
+
+# -- admin access to devices that others use ------------------------------------------------
+# Source: pkg/registry/resource/utils.go AuthorizedForAdmin, Kubernetes 1.36.
+
+ADMIN_ACCESS_LABEL = "resource.kubernetes.io/admin-access"
+_CLAIM_SPEC = {RESOURCE_CLAIMS: ("spec",), RESOURCE_CLAIM_TEMPLATES: ("spec", "spec")}
+
+
+def check_admin_access(obj: Obj, resource: Resource, name: str, namespace: Obj | None) -> None:
+    """Refuses a claim or template that asks for it outside of a namespace labelled for it."""
+    where = _CLAIM_SPEC.get(resource)
+    for index, request in enumerate(entries(obj, *where, "devices", "requests") if where else ()):
+        if part(request, "exactly").get("adminAccess"):
+            path = f"spec.devices.requests[{index}].adminAccess"
+            _require_admin_label(resource, name, namespace, path)
+
+
+def gains_admin_access(old: Obj, new: Obj) -> bool:
+    """Whether a claim's status is given devices with admin access that it did not have."""
+    return any(_admin_results(new)) and not any(_admin_results(old))
+
+
+def check_admin_results(claim: Obj, resource: Resource, name: str, namespace: Obj | None) -> None:
+    """Refuses to give devices with admin access where the label has gone since."""
+    index = _admin_results(claim).index(True)
+    path = f"status.allocation.devices.results[{index}].adminAccess"
+    _require_admin_label(resource, name, namespace, path)
+
+
+def _admin_results(claim: Obj) -> list[bool]:
+    results = entries(claim, "status", "allocation", "devices", "results")
+    return [bool(result.get("adminAccess")) for result in results]
+
+
+def _require_admin_label(resource: Resource, name: str, namespace: Obj | None, path: str) -> None:
+    labels = part(namespace or {}, "metadata", "labels")
+    if labels.get(ADMIN_ACCESS_LABEL) != "true":
+        message = (
+            f"Forbidden: admin access to devices requires the `{ADMIN_ACCESS_LABEL}: true` label "
+            "on the containing namespace"
+        )
+        cause = Cause(path, message, "FieldValueForbidden")
+        raise invalid(resource.kind, resource.group, name, [cause])
 
 
 def set_priority(
