@@ -44,6 +44,12 @@ CAUSE = (
 )
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
+# -- beside another scheduler, on a real cluster -------------------------------------
+SYSTEM_NAMESPACE = "mizzen-system"  # where Mizzen itself lives
+HANDED_OVER = "mizzen.dev/scheduler"  # label and NoSchedule taint of a node that Mizzen fills
+HANDED_OVER_TO = "mizzen"  # their value, and the schedulerName of pods that are placed there
+INTENT = "mizzen.dev/intent"  # label of a ConfigMap: a decision whose writes are under way
+
 # -- drivers, classes, priorities, images -------------------------------------------
 CPU_DRIVER = "cpu.mizzen.dev"
 GPU_DRIVER = "gpu.mizzen.dev"

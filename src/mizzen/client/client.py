@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
@@ -38,6 +38,11 @@ class Client:
     def __init__(self, connection: Connection, *, user_agent: str) -> None:
         self._transport = Transport(connection, user_agent)
         self._has_plans: bool | None = None
+        self._may_write: Callable[[], None] = lambda: None
+
+    def write_only_if(self, check: Callable[[], None]) -> None:
+        """From now on `check` is asked before each write; what it raises the write raises."""
+        self._may_write = check
 
     @staticmethod
     def from_kubeconfig(path: Path, *, user_agent: str, context: str = "") -> Client:
@@ -201,7 +206,7 @@ class Client:
         """
         if not operations:
             return []
-        if len(operations) > 1 and await self._serves_plans():
+        if len(operations) > 1 and await self.serves_plans():
             self._transport.counts["plans"] += 1
             answer = await self._write("POST", PLANS.path(), plan_body(operations))
             return list(answer["status"].get("results") or ())
@@ -261,7 +266,7 @@ class Client:
         }
         return await self._write("POST", PODS.path(bind.namespace, bind.name, "binding"), body)
 
-    async def _serves_plans(self) -> bool:
+    async def serves_plans(self) -> bool:
         """Whether this is Mizzen's own API server; asked once, discovery is the truth."""
         if self._has_plans is None:
             try:
@@ -277,6 +282,7 @@ class Client:
     async def _write(
         self, method: str, path: str, body: Any, content_type: str = "application/json"
     ) -> Obj:
+        self._may_write()
         data = await self._transport.request(
             method, path, body=orjson.dumps(body), content_type=content_type
         )

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from mizzen.base.clock import Clock, rfc3339_micro
-from mizzen.base.errors import ApiError, NotFound
+from mizzen.base.errors import ApiError, NotFound, Unavailable
 from mizzen.base.objects import Obj, revision_of
 from mizzen.base.resources import LEASES
 from mizzen.client.client import Client
@@ -29,8 +29,17 @@ class LeaseConfig:
     renew_s: float = 5.0
 
 
+# Of the lease's duration: the holder stops earlier than others may begin.
+_TRUSTED_SHARE = 2 / 3
+
+
 class Elector:
-    """One candidate; `lead` runs the work for as long as the lease is held."""
+    """One candidate; `lead` runs the work for as long as the lease is held.
+
+    Whoever writes as the leader asks `check` before each write: it says no as soon as the lease
+    may have gone to somebody else, even if this process has been asleep since its last renewal.
+    The elector itself needs a client without that question.
+    """
 
     def __init__(self, client: Client, clock: Clock, config: LeaseConfig) -> None:
         self._client = client
@@ -38,6 +47,17 @@ class Elector:
         self._config = config
         self._seen_revision = -1
         self._seen_at_ns = 0
+        self._leads_until_ns = 0
+
+    @property
+    def is_leading(self) -> bool:
+        return self._clock.monotonic_ns() < self._leads_until_ns
+
+    def check(self) -> None:
+        """Errors: Unavailable unless this candidate is sure to hold the lease now."""
+        if not self.is_leading:
+            name, identity = self._config.name, self._config.identity
+            raise Unavailable(f'{identity} does not hold Lease "{name}": it writes nothing')
 
     async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
         """Waits for the lease, then runs `work` to its end; cancels it when the lease is lost.
@@ -62,6 +82,15 @@ class Elector:
 
     async def try_acquire(self) -> bool:
         """One attempt to take or renew the lease; False while someone else holds it."""
+        began_ns = self._clock.monotonic_ns()
+        if not await self._try_write():
+            return False
+        # From before the request: the others count from when they see it, which is later.
+        trusted_ns = int(self._config.duration_s * _TRUSTED_SHARE * 1e9)
+        self._leads_until_ns = began_ns + trusted_ns
+        return True
+
+    async def _try_write(self) -> bool:
         config = self._config
         try:
             lease = await self._client.get(LEASES, config.name, config.namespace)
@@ -94,14 +123,16 @@ class Elector:
         return now - self._seen_at_ns >= seconds * 1e9
 
     async def _renew_until_lost(self) -> None:
-        last_ns = self._clock.monotonic_ns()
-        while self._clock.monotonic_ns() - last_ns < self._config.duration_s * 1e9:
+        while self.is_leading:
             await asyncio.sleep(self._config.renew_s)
-            if await self.try_acquire():
-                last_ns = self._clock.monotonic_ns()
+            left_s = (self._leads_until_ns - self._clock.monotonic_ns()) / 1e9
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(left_s, self._config.renew_s)):
+                    await self.try_acquire()
 
     async def _release(self) -> None:
         """Lets the next candidate in at once; if that fails the lease lapses by itself."""
+        self._leads_until_ns = 0
         with contextlib.suppress(ApiError):
             lease = await self._client.get(LEASES, self._config.name, self._config.namespace)
             if lease["spec"].get("holderIdentity") == self._config.identity:

@@ -1,10 +1,14 @@
-"""`python -m mizzen.compose ROLE --home DIR`: becomes one process of an instance."""
+"""`python -m mizzen.compose ROLE --home DIR`: becomes one process of an instance.
+
+With `--kubeconfig FILE` in place of `--home`, scheduler and controllers work on another cluster.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import os
+from pathlib import Path
 
 from mizzen.host.home import Home
 from mizzen.host.process import die_with_parent, prefer_over_workloads, set_title
@@ -20,11 +24,19 @@ def main() -> None:
     parser.add_argument("--parent", type=int, help="dies when this process does")
     parser.add_argument("--lock-fd", type=int, help="supervisor: the instance's lock, already held")
     parser.add_argument("--no-banner", action="store_true", help="supervisor: prints nothing")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="works on the cluster named there")
+    parser.add_argument("--context", default="", help="of the kubeconfig (default: its current)")
+    parser.add_argument(
+        "--lease-seconds", type=float, default=15.0, help="how long a silent leader keeps the lead"
+    )
     args = parser.parse_args()
     if args.parent is not None:
         die_with_parent(args.parent)
     prefer_over_workloads()
     set_title(f"mizzen-{args.role}")
+    if args.kubeconfig:
+        _run_beside(args)
+        return
     home = Home.locate(args.home, os.environ)
     if args.role == "supervisor":
         from mizzen.compose.start import supervise
@@ -38,6 +50,19 @@ def _run_role(role: str, home: Home, ready_fd: int | None) -> None:
 
     module = importlib.import_module(f"mizzen.compose.roles.{role}")
     run_role(lambda on_ready: module.main(home, on_ready), ready_fd)
+
+
+def _run_beside(args: argparse.Namespace) -> None:
+    from mizzen.compose import beside
+    from mizzen.compose.shell import run_role
+
+    if args.role not in beside.ROLES:
+        raise SystemExit(
+            f"{args.role} does not run on another cluster; of {', '.join(ROLES)} these do: "
+            + ", ".join(beside.ROLES)
+        )
+    cluster = beside.Cluster(Path(args.kubeconfig), args.context, args.lease_seconds)
+    run_role(lambda on_ready: beside.main(args.role, cluster, on_ready), args.ready_fd)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,19 @@ from mizzen.controllers.worker import Worker
 
 log = logging.getLogger("mizzen.controllers")
 COMPONENT = "mizzen-controllers"
+# Kubernetes has controllers for all else: Jobs, claims of templates, owners, nodes.
+_OWN = ("trainjob", "model-endpoint")
 
 
 async def run(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
     """Serves until cancelled; `on_ready` is called once the caches are filled."""
     await run_controllers(client, clock, on_ready, find_controllers())
+
+
+async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
+    """As `run`, on a cluster whose own controllers do what is not particular to Mizzen."""
+    own = [c for c in find_controllers() if c.name in _OWN]
+    await run_controllers(client, clock, on_ready, own)
 
 
 def find_controllers() -> list[Controller]:

@@ -1,20 +1,25 @@
 """Decisions become writes; what is refused is decided again from newer facts.
 
-Embedded, decisions are committed together as atomic Plans.
+Embedded, decisions are committed together as atomic Plans. An API server without Plans gets them
+as single writes, many decisions side by side (`single_writes`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from mizzen.base.clock import Clock
 from mizzen.base.errors import ApiError
+from mizzen.base.names import SYSTEM_NAMESPACE
 from mizzen.base.objects import Obj
 from mizzen.base.operations import Operation
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.scheduler.core.types import Decision, Plan
+from mizzen.scheduler.single_writes import SingleWrites
 
 OPERATIONS_MAX = 500  # of one Plan; more decisions go into the next
 # The watch usually brings what a refused plan did not know within the first of these.
@@ -28,29 +33,58 @@ _log = logging.getLogger(__name__)
 class CarryOut:
     """Writes plans; `written(operation, answer)` is told of each write that took effect."""
 
-    def __init__(self, client: Client, events: EventRecorder, written: Written) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, events: EventRecorder, written: Written
+    ) -> None:
         self._client = client
         self._events = events
         self._written = written
+        self._single = SingleWrites(client, clock, SYSTEM_NAMESPACE, written)
         self._refusals = 0  # plans in a row of which something was refused
         self._counts: Counter[str] = Counter()
 
     def statistics(self) -> Mapping[str, int]:
-        return dict(self._counts)
+        return {**self._counts, **self._single.statistics()}
+
+    async def recover(self) -> None:
+        """Settles what the scheduler before this one left half done; to be awaited first."""
+        if not await self._client.serves_plans():
+            await self._single.recover()
 
     async def carry_out(self, plan: Plan) -> float:
         """Commits the decisions, together where they fit; seconds after which to look again."""
-        again_s = 0.0
+        if not await self._client.serves_plans():
+            return self._again(await self._carry_out_singly(plan))
+        refusals: list[ApiError | None] = []
         for batch in _batches(plan.decisions):
             refused = await self._commit(batch)
             if refused is not None and len(batch) > 1 and refused.code < 500:
-                for decision in batch:
-                    alone = await self._commit([decision])
-                    refused = alone or refused
-            if refused is not None:
-                again_s = min(REFUSED_RETRY_MAX_S, REFUSED_RETRY_S * 2**self._refusals)
-        self._refusals = min(self._refusals + 1, REFUSALS_COUNTED_MAX) if again_s else 0
+                refusals += [await self._commit([decision]) for decision in batch]
+            refusals.append(refused)
+        return self._again(refusals)
+
+    def _again(self, refusals: Sequence[ApiError | None]) -> float:
+        """Seconds after which to look again: more from one refused plan to the next."""
+        if not any(refusals):
+            self._refusals = 0
+            return 0.0
+        again_s = min(REFUSED_RETRY_MAX_S, REFUSED_RETRY_S * 2**self._refusals)
+        self._refusals = min(self._refusals + 1, REFUSALS_COUNTED_MAX)
         return again_s
+
+    async def _carry_out_singly(self, plan: Plan) -> list[ApiError | None]:
+        return await asyncio.gather(
+            *(self._commit_singly(d) for d in plan.decisions if d.operations)
+        )
+
+    async def _commit_singly(self, decision: Decision) -> ApiError | None:
+        refused = await self._single.carry_out(decision)
+        if refused is None:
+            self._note((decision,))
+        else:
+            self._counts["refused"] += 1
+            _log.info("%s is decided again: %s", decision.subject, refused)
+        return refused
 
     async def _commit(self, decisions: Sequence[Decision]) -> ApiError | None:
         operations: list[Operation] = [o for d in decisions for o in d.operations]
@@ -63,12 +97,15 @@ class CarryOut:
         self._counts["commits"] += 1
         for operation, answer in zip(operations, results, strict=True):
             self._written(operation, answer)
+        self._note(decisions)
+        return None
+
+    def _note(self, decisions: Sequence[Decision]) -> None:
         for decision in decisions:
             self._counts["bound"] += len(decision.placements)
             self._counts["victims"] += len(decision.victims)
             for note in decision.notes:
                 self._events.event(note.about, note.type, note.reason, note.message)
-        return None
 
 
 def _batches(decisions: tuple[Decision, ...]) -> list[list[Decision]]:

@@ -55,6 +55,11 @@ async def run(client: Client, clock: Clock, on_ready: Callable[[], None]) -> Non
     await scheduler.run(on_ready)
 
 
+async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
+    """As `run`, on a cluster that other schedulers work on as well."""
+    await run(client, clock, on_ready)
+
+
 class Scheduler:
     """Caches, wake-ups and commits around `core.place`."""
 
@@ -64,7 +69,7 @@ class Scheduler:
         self._caches = {r: Assumed(i.objects) for r, i in self._informers.items()}
         self._builder = SnapshotBuilder(CelSelectors())
         events = EventRecorder(client, "mizzen-scheduler", clock)
-        self._writer = CarryOut(client, events, self._written)
+        self._writer = CarryOut(client, clock, events, self._written)
         self._unreadable: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
@@ -84,6 +89,7 @@ class Scheduler:
                 group.create_task(informer.run())
             for informer in self._informers.values():
                 await informer.wait_synced()
+            await self._writer.recover()
             on_ready()
             await self._decide_forever()
 

@@ -1,0 +1,74 @@
+"""A component of Mizzen on somebody else's API server, named by a kubeconfig.
+
+Of several copies one leads, by a Lease; a copy that lost it writes nothing more and ends, so that
+whoever supervises it starts it anew, with caches that know what happened meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mizzen.base.clock import Clock
+from mizzen.base.names import SYSTEM_NAMESPACE
+from mizzen.client.client import Client
+from mizzen.client.leases import Elector, LeaseConfig
+from mizzen.compose.shell import OnReady
+from mizzen.controllers import run as controllers
+from mizzen.host.clock import RealClock
+from mizzen.scheduler import run as scheduler
+
+ROLES = ("scheduler", "controllers")
+LEASE_S = 15.0
+_log = logging.getLogger(__name__)
+Work = Callable[[Client, Clock, OnReady], Awaitable[None]]
+_WORK: dict[str, Work] = {"scheduler": scheduler.run_beside, "controllers": controllers.run_beside}
+
+
+class LeaseLost(Exception):
+    """Another copy may lead by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where to connect, and for how many seconds a leader may be silent."""
+
+    kubeconfig: Path
+    context: str = ""
+    lease_s: float = LEASE_S
+
+
+async def main(role: str, cluster: Cluster, on_ready: OnReady) -> None:
+    """Leads when it may, until cancelled. Errors: LeaseLost."""
+    clock = RealClock()
+    agent = f"mizzen-{role}"
+    identity = f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+    config = LeaseConfig(
+        agent,
+        identity,
+        SYSTEM_NAMESPACE,
+        duration_s=cluster.lease_s,
+        renew_s=cluster.lease_s / 5,
+    )
+    async with (
+        Client.from_kubeconfig(
+            cluster.kubeconfig, context=cluster.context, user_agent=agent
+        ) as elections,
+        Client.from_kubeconfig(
+            cluster.kubeconfig, context=cluster.context, user_agent=agent
+        ) as client,
+    ):
+        elector = Elector(elections, clock, config)
+        client.write_only_if(elector.check)
+
+        async def work() -> None:
+            _log.info("%s leads", identity)
+            await _WORK[role](client, clock, on_ready)
+
+        await elector.lead(work)
+        raise LeaseLost(f'Lease "{SYSTEM_NAMESPACE}/{agent}" is lost: ends, to begin anew')
