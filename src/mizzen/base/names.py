@@ -34,6 +34,17 @@ STEP = "mizzen.dev/step"  # agent -> everyone: last completed step of this rank
 PROGRESS = "mizzen.dev/progress"  # agent -> controller: JSON {step, steps, metrics{}, stepSeconds}
 JOIN_READY = "mizzen.dev/JoinReady"  # pod condition: the worker waits to join a formation
 
+# -- gangs: what upstream's PodGroup lacks (annotations on a PodGroup or TrainJob) ------
+TOPOLOGY_REQUIRED = "mizzen.dev/topology-required"  # node label: all members in one domain of it
+TOPOLOGY_PREFERRED = "mizzen.dev/topology-preferred"  # node label: in one domain if that can be
+TOPOLOGY_SLICES = (
+    "mizzen.dev/topology-slices"  # "LABEL=SIZE, LABEL=SIZE": runs of ranks, outermost first
+)
+TOPOLOGY_EXCLUSIVE = "mizzen.dev/topology-exclusive"  # node label: no two that ask share a domain
+SUBGROUPS = "mizzen.dev/subgroups"  # JSON [{name, minCount, count, required, preferred, exclusive}]
+MAX_COUNT = "mizzen.dev/max-count"  # at most so many members run
+SUBGROUP = "mizzen.dev/subgroup"  # on a pod: which of its gang's subgroups it is in
+
 # -- ModelEndpoint pods -----------------------------------------------------------
 ENDPOINT = "mizzen.dev/endpoint"  # label: the ModelEndpoint this replica belongs to
 REPLICA_INDEX = "mizzen.dev/replica-index"  # label

@@ -43,8 +43,9 @@ class Subgroup:
 class Gang:
     """`min_count` members start together or none; 0: its pods are placed one by one.
 
-    `max_count` is the most that may run (0: all there are); `count` how many there will be in all
-    (0: unknown), of which some may only be created once the first are placed.
+    In a gang of `min_count` 0, a subgroup with a `min_count` is a gang of its own: the parts start
+    one after the other. `max_count` is the most that may run (0: all there are); `count` how many
+    there will be in all (0: unknown), of which some may only be made once the first are placed.
     `topology` binds all members, `subgroups` parts of them. `disruption` "PodGroup": preemption
     takes all or none. `priority` None: that of its most important pod.
     `refused` says why it cannot be placed at all.
@@ -67,17 +68,18 @@ class Gang:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """What a pod says of the gang it belongs to.
+    """What a pod says of the gang it belongs to; `gang` None: it is on its own.
 
-    `described` is the gang as the pod's own labels and annotations give it; the object that the
-    convention names (`needs_object`), where there is one, says it better. `gang` None: on its own.
+    `described` is what the pod's own labels and annotations say of the gang. Where the convention
+    has an object for it (`watched.owner_of`), that says the counts; while it is missing the pod
+    waits, if `needs_owner`. `order` is the pod's place among those of its subgroup.
     """
 
     gang: Key | None = None
     subgroup: str = ""
-    rank: int | None = None
+    order: tuple[int, ...] = ()
     described: Gang | None = None
-    needs_object: bool = False
+    needs_owner: bool = False
     refused: Refused | None = None
 
 

@@ -1,8 +1,8 @@
 """Topology: trees of node labels, and what a gang asks of them.
 
-A tree is an ordered list of label keys, outermost first. A domain of a level is a path: the values
-of its label and of all above it that the tree knows. A node that lacks a level's label is outside
-that level, not outside the others.
+A tree is an ordered list of label keys, outermost first. Nodes with the same value of a level's
+label, and of those above it that they carry, form a domain of that level. A node that lacks a
+level's label is outside that level, not outside the others.
 """
 
 from __future__ import annotations
@@ -62,5 +62,10 @@ class TopologyRequest:
     @property
     def keys(self) -> tuple[str, ...]:
         """Every label key that is asked for, once each."""
-        asked = (self.required, self.preferred, *(s.required for s in self.slices), self.exclusive)
+        return tuple(dict.fromkeys((*self.demanded, *([self.preferred] if self.preferred else []))))
+
+    @property
+    def demanded(self) -> tuple[str, ...]:
+        """Every label key without which there is no placement: all but the preferred one."""
+        asked = (self.required, *(layer.required for layer in self.slices), self.exclusive)
         return tuple(dict.fromkeys(key for key in asked if key))
