@@ -1,0 +1,44 @@
+"""The answer: which domain to free, and by whom leaving."""
+
+from __future__ import annotations
+
+from mizzen.scheduler.core.preemption.capacity import Measure
+from mizzen.scheduler.core.preemption.domain import Domain, Weights
+from mizzen.scheduler.core.preemption.instance import Answer, Fits, Instance
+from mizzen.scheduler.core.preemption.search import Search
+
+EFFORT = 20_000  # node offers worked out in all, beyond the greedy answers; about 15 us each
+
+
+def choose(instance: Instance, fits: Fits | None = None, effort: int = EFFORT) -> Answer | None:
+    """The cheapest permitted set that frees one domain; None when none can be freed.
+
+    Domains are tried in the order of their lower bounds, until the next bound is no better than
+    the best answer. A domain that can be freed is always found: whether all candidates together
+    are enough is asked of every domain that is not bounded away. (With budgets that is a search
+    of its own, and holds within the effort.) Source: oracle tests/oracle/preemption_milp.py.
+    """
+    measure = Measure(instance.demand)
+    weights = Weights(instance)
+    searches = [
+        Search(Domain(instance, index, weights, measure, fits))
+        for index in range(len(instance.domains))
+    ]
+    searches = [search for search in searches if search.can_fit]
+    searches.sort(key=lambda search: (search.bound, search.domain.index))
+    best: Answer | None = None
+    cutoff: int | None = None
+    is_proven = True
+    left = effort
+    for search in searches:
+        if cutoff is not None and search.bound >= cutoff:
+            break
+        found = search.solve(cutoff, left)
+        left = max(0, left - search.effort)
+        is_proven = is_proven and search.is_proven
+        if found is not None:
+            cutoff = found.weight
+            best = Answer(search.domain.index, search.domain.levels(found.stages), True)
+    if best is None:
+        return None
+    return Answer(best.domain, best.levels, is_proven)

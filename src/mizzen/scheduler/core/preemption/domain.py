@@ -1,0 +1,150 @@
+"""One topology domain of an instance, cut down to what freeing room in it can involve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mizzen.scheduler.core.preemption.capacity import Measure
+from mizzen.scheduler.core.preemption.instance import Fits, Instance, Levels
+from mizzen.scheduler.core.preemption.objective import Scale
+
+
+class Weights:
+    """The objective of every level of every holder that may be touched at all."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.candidates = [
+            index
+            for index, holder in enumerate(instance.holders)
+            if holder.priority < instance.below and holder.steps
+        ]
+        self.scale = Scale(instance.holders[index] for index in self.candidates)
+        self.of: dict[int, list[int]] = {}  # holder -> weight of level 0, 1, ...
+        self.by_node: dict[int, list[int]] = {}
+        for index in self.candidates:
+            holder = instance.holders[index]
+            total, levels = 0, [0]
+            for step in holder.steps:
+                total += self.scale.weight(holder.priority, step)
+                levels.append(total)
+            self.of[index] = levels
+            for node in {node for step in holder.steps for node, _ in step.frees}:
+                self.by_node.setdefault(node, []).append(index)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A holder as the domain sees it: only the levels that free something here.
+
+    `levels[s]` is the holder's own level, `weights[s]` the objective of getting there; both begin
+    with 0. `chips` has for each node of the domain what is free there from stage s on.
+    """
+
+    holder: int
+    levels: tuple[int, ...]
+    weights: tuple[int, ...]
+    chips: tuple[tuple[int, tuple[int, ...]], ...]
+
+    @property
+    def top(self) -> int:
+        return len(self.levels) - 1
+
+
+Stages = list[int]  # for each item, the stage it is taken to
+
+
+class Domain:
+    """The items, nodes and demand of one domain; nodes are numbered 0.. within it."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        index: int,
+        weights: Weights,
+        measure: Measure,
+        fits: Fits | None,
+    ) -> None:
+        self.instance = instance
+        self.index = index
+        self.measure = measure
+        nodes = instance.domains[index]
+        local = {node: number for number, node in enumerate(nodes)}
+        self.free = [instance.free[node] for node in nodes]
+        touching = sorted({h for node in nodes for h in weights.by_node.get(node, ())})
+        items = (_item(instance, holder, weights.of[holder], local) for holder in touching)
+        self.items = [item for item in items if item is not None]
+        self.on_node: list[list[tuple[int, int]]] = [[] for _ in nodes]  # (item, its place there)
+        for number, item in enumerate(self.items):
+            for place, (node, _) in enumerate(item.chips):
+                self.on_node[node].append((number, place))
+        self._fits = fits
+        self.has_budgets = bool(instance.allowed)
+
+    @property
+    def everything(self) -> Stages:
+        return [item.top for item in self.items]
+
+    def capacities(self, stages: Sequence[int]) -> list[int]:
+        free = list(self.free)
+        for item, stage in zip(self.items, stages, strict=True):
+            if stage:
+                for node, chips in item.chips:
+                    free[node] += chips[stage]
+        return free
+
+    def weight(self, stages: Sequence[int]) -> int:
+        return sum(item.weights[stage] for item, stage in zip(self.items, stages, strict=True))
+
+    def levels(self, stages: Sequence[int]) -> Levels:
+        """In terms of the instance's holders."""
+        levels = [0] * len(self.instance.holders)
+        for item, stage in zip(self.items, stages, strict=True):
+            levels[item.holder] = item.levels[stage]
+        return tuple(levels)
+
+    def accepts(self, stages: Sequence[int]) -> bool:
+        """The caller's own verdict, where chips are not all; True without one."""
+        return self._fits is None or self._fits(self.index, self.levels(stages))
+
+    def is_enough(self, stages: Sequence[int]) -> bool:
+        return self.measure.fits(self.capacities(stages)) and self.accepts(stages)
+
+    def keeps_budgets(self, stages: Sequence[int]) -> bool:
+        return not self.has_budgets or all(
+            used <= allowed
+            for used, allowed in zip(self.used(stages), self.instance.allowed, strict=True)
+        )
+
+    def used(self, stages: Sequence[int]) -> list[int]:
+        """What these stages charge to each disruption budget."""
+        used = [0] * len(self.instance.allowed)
+        for item, stage in zip(self.items, stages, strict=True):
+            for budget, pods in self.charged(item, 0, stage):
+                used[budget] += pods
+        return used
+
+    def charged(self, item: Item, low: int, high: int) -> list[tuple[int, int]]:
+        """(budget, pods) of the holder's steps between two stages of it."""
+        steps = self.instance.holders[item.holder].steps[item.levels[low] : item.levels[high]]
+        return [entry for step in steps for entry in step.budgets]
+
+
+def _item(
+    instance: Instance, holder: int, weights: list[int], local: dict[int, int]
+) -> Item | None:
+    found: dict[int, int] = {}
+    levels: list[int] = [0]
+    stages: list[dict[int, int]] = [{}]
+    for level, step in enumerate(instance.holders[holder].steps, start=1):
+        here = [(local[node], chips) for node, chips in step.frees if node in local and chips > 0]
+        if not here:
+            continue
+        for node, chips in here:
+            found[node] = found.get(node, 0) + chips
+        levels.append(level)
+        stages.append(dict(found))
+    if len(levels) == 1:
+        return None
+    chips = tuple((node, tuple(stage.get(node, 0) for stage in stages)) for node in sorted(found))
+    return Item(holder, tuple(levels), tuple(weights[level] for level in levels), chips)

@@ -1,0 +1,337 @@
+"""The cheapest stages of one domain that make the demand fit: greedy, pruned, then branch and bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+
+from mizzen.scheduler.core.preemption.domain import Domain, Stages
+from mizzen.scheduler.core.preemption.relaxation import Choice, Estimate, Offer, Relaxation, Shares
+from mizzen.scheduler.core.preemption.tally import Tally, pruned
+
+EXHAUSTIVE_ITEMS = 12  # up to so many holders the search always runs to its proof
+SHIFTS = 16  # rounds of better shares at the root
+NODES_MAX = 128  # larger domains get no shares beyond those by chips
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Sufficient stages of which none can be spared."""
+
+    stages: tuple[int, ...]
+    weight: int
+
+
+@dataclass(slots=True)
+class Best:
+    """The cheapest sufficient stages so far; `weight` bounds what is still of interest."""
+
+    weight: int | None
+    stages: Stages | None = None
+
+    def beats(self, weight: int) -> bool:
+        return self.weight is not None and self.weight <= weight
+
+
+@dataclass(order=True, slots=True)
+class Branch:
+    """A part of the search: every item's stage between `low` and `high`."""
+
+    bound: int
+    serial: int
+    estimate: Estimate = field(compare=False)
+    low: Stages = field(compare=False)
+    high: Stages = field(compare=False)
+    offers: list[Offer] = field(compare=False)
+
+
+class Search:
+    """One domain's search. `bound` is known at once; `solve` does the work.
+
+    After `solve`, `is_proven` says whether nothing cheaper was left unseen.
+    """
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        self.low = [0] * len(domain.items)
+        self.high = domain.everything
+        measure = domain.measure
+        self.can_fit = measure.fits(domain.capacities(self.high))
+        self.bound = 0
+        self.is_proven = True
+        self.relaxations = [
+            Relaxation(domain, size, wanted)
+            for size, wanted in zip(measure.sizes, measure.wanted, strict=True)
+        ]
+        self._roots: list[tuple[int, int]] = []
+        if self.can_fit:
+            for number, relaxation in enumerate(self.relaxations):
+                found = relaxation.estimate(relaxation.offers(self.low, self.high), 0)
+                assert found is not None, "what fits by packing fits by counting"
+                self._roots.append((found.bound, number))
+            self.bound = max(self._roots, default=(0, 0))[0]
+
+    def solve(self, cutoff: int | None, effort: int) -> Found | None:
+        """The best answer that costs less than `cutoff`; None when there is none.
+
+        `effort`: offers to work out at most, beyond the greedy start.
+        """
+        domain = self.domain
+        if not self.can_fit or not domain.accepts(self.high):
+            return None
+        best = Best(cutoff)
+        if not self.relaxations:  # nothing scarce is asked for: the caller's verdict is all
+            self._consider(best, list(self.low))
+            self._consider(best, self._cheapest_prefix(list(self.low)))
+            self.is_proven = best.weight == 0
+            return _found(best)
+        relaxation = self.relaxations[max(self._roots)[1]]
+        self._consider(best, self._greedy(relaxation, relaxation.shares))
+        if any(len(item.chips) > 1 for item in domain.items):
+            full: Shares = [[item.weights] * len(item.chips) for item in domain.items]
+            self._consider(best, self._greedy(relaxation, full))
+        self.is_proven = best.beats(self.bound) or self._branch(best, relaxation, effort)
+        return _found(best)
+
+    @property
+    def effort(self) -> int:
+        """Offers worked out so far."""
+        return sum(relaxation.evaluations for relaxation in self.relaxations)
+
+    # -- candidates -----------------------------------------------------------------------------
+
+    def _consider(self, best: Best, stages: Stages | None) -> None:
+        """Makes the stages sufficient and minimal, and keeps them when they are the cheapest."""
+        if stages is None:
+            return
+        stages = self._completed(stages)
+        if stages is None:
+            return
+        stages = pruned(self.domain, stages)
+        if not self.domain.keeps_budgets(stages):
+            return
+        weight = self.domain.weight(stages)
+        if best.weight is None or weight < best.weight:
+            best.weight, best.stages = weight, stages
+
+    def _completed(self, stages: Stages) -> Stages | None:
+        """The stages and what else it takes for every size, and for the caller."""
+        domain = self.domain
+        for relaxation in self.relaxations:
+            offers = relaxation.offers(stages, self.high)
+            estimate = relaxation.estimate(offers, 0)
+            if estimate is None:
+                return None
+            stages = _raised(stages, estimate)
+        if domain.is_enough(stages):
+            return stages
+        return self._cheapest_prefix(stages)
+
+    def _cheapest_prefix(self, stages: Stages) -> Stages | None:
+        """The cheapest further items, all their stages, as few as are enough by bisection."""
+        domain = self.domain
+        order = [n for n, item in enumerate(domain.items) if stages[n] < item.top]
+        order.sort(key=lambda n: domain.items[n].weights[-1] - domain.items[n].weights[stages[n]])
+
+        def prefix(count: int) -> Stages:
+            more = list(stages)
+            for number in order[:count]:
+                more[number] = domain.items[number].top
+            return more
+
+        low, high = 0, len(order)
+        if not domain.is_enough(prefix(high)):
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            if domain.is_enough(prefix(middle)):
+                high = middle
+            else:
+                low = middle + 1
+        return prefix(high)
+
+    def _greedy(self, relaxation: Relaxation, shares: Shares) -> Stages | None:
+        """Slot by slot the cheapest by these shares; who has been paid for is free elsewhere."""
+        kept, relaxation.shares = relaxation.shares, shares
+        domain = self.domain
+        stages = list(self.low)
+        tally = Tally(domain, stages)
+        used = domain.used(stages)
+        offers = relaxation.offers(stages, self.high)
+        versions = [0] * len(offers)
+        heap = [(o.segments[0][0], node, 0) for node, o in enumerate(offers) if o.segments]
+        heapify(heap)
+        while heap and not tally.is_enough_for(relaxation.size):
+            _, node, version = heappop(heap)
+            if version != versions[node]:
+                continue
+            raised = _raises(stages, offers[node].segments[0][3])
+            if domain.has_budgets and not self._may(used, stages, raised):
+                continue
+            for number, stage in raised:
+                tally.move(number, stages[number], stage)
+                stages[number] = stage
+            for touched in {n for number, _ in raised for n, _ in domain.items[number].chips}:
+                versions[touched] += 1
+                offers[touched] = offer = relaxation.offer(touched, stages, self.high)
+                if offer.segments:
+                    heappush(heap, (offer.segments[0][0], touched, versions[touched]))
+        relaxation.shares = kept
+        return stages if tally.is_enough_for(relaxation.size) else None
+
+    def _may(self, used: list[int], stages: Stages, raised: Iterable[tuple[int, int]]) -> bool:
+        """Whether the budgets allow it; if so it is charged to `used`."""
+        after = list(used)
+        for number, stage in raised:
+            for budget, pods in self.domain.charged(
+                self.domain.items[number], stages[number], stage
+            ):
+                after[budget] += pods
+        if any(a > b for a, b in zip(after, self.domain.instance.allowed, strict=True)):
+            return False
+        used[:] = after
+        return True
+
+    # -- branch and bound -------------------------------------------------------------------------
+
+    def _branch(self, best: Best, relaxation: Relaxation, effort: int) -> bool:
+        """Improves `best` until nothing can be cheaper (True) or the effort is spent."""
+        domain = self.domain
+        root = self._root(relaxation)
+        if root is None:
+            return True
+        is_exhaustive = len(domain.items) <= EXHAUSTIVE_ITEMS
+        limit = relaxation.evaluations + effort
+        queue, serial = [root], 0
+        while queue:
+            branch = heappop(queue)
+            if best.beats(branch.bound):
+                return True
+            if not is_exhaustive and relaxation.evaluations > limit:
+                return False
+            candidate = _raised(branch.low, branch.estimate)
+            self._consider(best, candidate)
+            if best.beats(branch.bound):
+                return True
+            number, stage = self._split(relaxation, branch, candidate)
+            if number < 0:
+                continue
+            for low, high in _halves(branch, number, stage):
+                child = self._child(relaxation, branch, number, low, high)
+                if child is not None and not best.beats(child.bound):
+                    serial += 1
+                    child.serial = serial
+                    heappush(queue, child)
+        return True
+
+    def _root(self, relaxation: Relaxation) -> Branch | None:
+        """The whole search, after a few rounds of moving shares to where they raise the bound."""
+        low, high = self.low, self.high
+        offers = relaxation.offers(low, high)
+        estimate = relaxation.estimate(offers, 0)
+        if estimate is None:
+            return None
+        kept, top, best_offers = list(relaxation.shares), estimate, offers
+        if len(offers) <= NODES_MAX:
+            for _ in range(SHIFTS):
+                if not relaxation.shift(low, relaxation.chosen(estimate, low)):
+                    break
+                offers = relaxation.offers(low, high)
+                estimate = relaxation.estimate(offers, 0)
+                assert estimate is not None, "shares change costs, not slots"
+                if estimate.bound > top.bound:
+                    kept, top, best_offers = list(relaxation.shares), estimate, offers
+        relaxation.shares = kept
+        return Branch(top.bound, 0, top, low, high, best_offers)
+
+    def _child(
+        self, relaxation: Relaxation, parent: Branch, number: int, low: Stages, high: Stages
+    ) -> Branch | None:
+        domain = self.domain
+        if low is not parent.low:
+            if not domain.keeps_budgets(low):
+                return None
+        elif not domain.is_enough(high):
+            return None
+        offers = list(parent.offers)
+        for node, _ in domain.items[number].chips:
+            offers[node] = relaxation.offer(node, low, high)
+        estimate = relaxation.estimate(offers, domain.weight(low))
+        if estimate is None:
+            return None
+        return Branch(max(estimate.bound, parent.bound), 0, estimate, low, high, offers)
+
+    def _split(
+        self, relaxation: Relaxation, branch: Branch, candidate: Sequence[int]
+    ) -> tuple[int, int]:
+        """The item to branch on, and the stage between its halves; (-1, 0) when all are decided."""
+        domain = self.domain
+        chosen = relaxation.chosen(branch.estimate, branch.low)
+        worst, number = 0, -1
+        for index, item in enumerate(domain.items):
+            stage, low = candidate[index], branch.low[index]
+            if stage == low:
+                continue
+            shares = relaxation.shares[index]
+            paid = sum(shares[p][s] - shares[p][low] for p, s in enumerate(chosen[index]))
+            unpaid = item.weights[stage] - item.weights[low] - paid
+            if unpaid > worst:
+                worst, number = unpaid, index
+        if number < 0:
+            number = self._undecided(branch, candidate)
+        if number < 0:
+            return -1, 0
+        return number, max(candidate[number], branch.low[number] + 1)
+
+    def _undecided(self, branch: Branch, candidate: Sequence[int]) -> int:
+        """Over a budget, at the last node, anywhere: the first kind there is."""
+        domain = self.domain
+        open_items = [n for n in range(len(domain.items)) if branch.low[n] < branch.high[n]]
+        if domain.has_budgets:
+            used = domain.used(candidate)
+            over = {b for b, allowed in enumerate(domain.instance.allowed) if used[b] > allowed}
+            for number in open_items:
+                charged = domain.charged(domain.items[number], 0, candidate[number])
+                if any(budget in over for budget, _ in charged):
+                    return number
+        last = branch.estimate.last
+        if last >= 0:
+            for number, _ in domain.on_node[last]:
+                if branch.low[number] < branch.high[number] and candidate[number]:
+                    return number
+        taken = [number for number in open_items if candidate[number] > branch.low[number]]
+        return (taken or open_items or [-1])[0]
+
+
+def _found(best: Best) -> Found | None:
+    if best.stages is None or best.weight is None:
+        return None
+    return Found(tuple(best.stages), best.weight)
+
+
+def _raises(stages: Sequence[int], choice: Choice) -> list[tuple[int, int]]:
+    raised: list[tuple[int, int]] = []
+    while choice is not None:
+        choice, number, stage = choice
+        if stage > stages[number]:
+            raised.append((number, stage))
+    return raised
+
+
+def _raised(stages: Sequence[int], estimate: Estimate) -> Stages:
+    result = list(stages)
+    for choice in estimate.picked.values():
+        for number, stage in _raises(result, choice):
+            result[number] = stage
+    return result
+
+
+def _halves(branch: Branch, number: int, stage: int) -> Iterable[tuple[Stages, Stages]]:
+    """From `stage` on, and below it."""
+    low = list(branch.low)
+    low[number] = stage
+    yield low, branch.high
+    high = list(branch.high)
+    high[number] = stage - 1
+    yield branch.low, high
