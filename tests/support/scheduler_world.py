@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mizzen.base.objects import Obj, key_of
-from mizzen.base.operations import Bind, Delete, Operation, Patch
+from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
 from mizzen.kinds.patches import merge_patch
 from mizzen.scheduler.cel import CelSelectors
@@ -212,7 +212,9 @@ class World:
         return plan
 
     def carry_out(self, operation: Operation) -> None:
-        assert not hasattr(operation, "object"), "the scheduler creates nothing"
+        if isinstance(operation, Create):
+            self.create(operation)
+            return
         kind = "ResourceClaim" if getattr(operation, "resource", PODS) == RESOURCE_CLAIMS else "Pod"
         obj = self.objects[kind, operation.name]
         if operation.uid:
@@ -232,6 +234,16 @@ class World:
         obj["metadata"]["resourceVersion"] = str(self.revision)
         self.objects[kind, operation.name] = obj
 
+    def create(self, operation: Create) -> None:
+        assert operation.resource == RESOURCE_CLAIMS, "the scheduler creates claims only"
+        made = {"kind": "ResourceClaim", "status": {}, **operation.object}
+        name = made["metadata"]["name"]
+        assert ("ResourceClaim", name) not in self.objects, f"claim {name} is there already"
+        self.revision += 1
+        version = {"uid": f"claim-{name}", "resourceVersion": str(self.revision)}
+        made["metadata"] = {**made["metadata"], **version}
+        self.add(made)
+
     def end(self, name: str, *, with_claim: bool = True) -> None:
         """The pod is gone, and its claim of the same name with it."""
         del self.objects["Pod", name]
@@ -243,10 +255,10 @@ class World:
         return {
             name: [
                 result["device"]
-                for c in obj["spec"]["resourceClaims"]
-                for result in self.get("ResourceClaim", c["resourceClaimName"])["status"][
-                    "allocation"
-                ]["devices"]["results"]
+                for claim_name in _claims_of(obj)
+                for result in self.get("ResourceClaim", claim_name)["status"]["allocation"][
+                    "devices"
+                ]["results"]
             ]
             for (kind, name), obj in self.objects.items()
             if kind == "Pod" and obj["spec"].get("nodeName")
@@ -255,3 +267,9 @@ class World:
     def condition(self, name: str, kind: str = "PodScheduled") -> Obj:
         conditions = self.get("Pod", name)["status"].get("conditions") or []
         return next((c for c in conditions if c["type"] == kind), {})
+
+
+def _claims_of(pod_object: Obj) -> list[str]:
+    named = [c["resourceClaimName"] for c in pod_object["spec"]["resourceClaims"]]
+    extended = pod_object["status"].get("extendedResourceClaimStatus")
+    return [*named, extended["resourceClaimName"]] if extended else named

@@ -6,7 +6,7 @@ server refuses that too (stale resourceVersion), but a refusal costs a round tri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from mizzen.base.objects import Key, Obj, is_terminating, key_of, revision_of, uid_of
 from mizzen.base.operations import Bind, Create, Delete, Operation
@@ -16,12 +16,17 @@ from mizzen.base.resources import PODS, Resource
 class Assumed(Mapping[Key, Obj]):
     """One resource as it will be once the watch has caught up. Objects are never mutated."""
 
-    def __init__(self, cache: Mapping[Key, Obj]) -> None:
+    def __init__(self, cache: Mapping[Key, Obj], revision: Callable[[], int] = int) -> None:
+        """`revision` is that up to which the cache has seen everything."""
         self._cache = cache
+        self._revision = revision
+        self._made: dict[Key, Obj] = {}  # written by us, until the cache has or had it
         self._newer: dict[Key, tuple[Obj, int]] = {}  # object, and the revision that replaces it
 
     def __getitem__(self, key: Key) -> Obj:
-        seen = self._cache[key]
+        seen = self._cache.get(key)
+        if seen is None:
+            seen = self._unseen()[key]
         if key not in self._newer:
             return seen
         assumed, until = self._newer[key]
@@ -31,16 +36,33 @@ class Assumed(Mapping[Key, Obj]):
         return assumed
 
     def __iter__(self) -> Iterator[Key]:
-        return iter(self._cache)
+        return iter([*self._cache, *self._unseen()] if self._made else self._cache)
 
     def __len__(self) -> int:
-        return len(self._cache)
+        return len(self._cache) + len(self._unseen())
+
+    def _unseen(self) -> Mapping[Key, Obj]:
+        """What we made and the cache has not heard of."""
+        if self._made:
+            newest = self._revision()
+            self._made = {
+                key: obj
+                for key, obj in self._made.items()
+                if key not in self._cache and revision_of(obj) > newest
+            }
+        return self._made
+
+    def assume_made(self, obj: Obj) -> None:
+        """Takes an object that we created."""
+        self._made[key_of(obj)] = obj
 
     def assume(self, obj: Obj) -> None:
         """Takes an object as written; one that the cache lost meanwhile stays lost."""
         key = key_of(obj)
         if key in self._cache:
             self._newer[key] = (obj, revision_of(obj))
+        elif key in self._made:
+            self._made[key] = obj
 
     def assume_changed(self, key: Key, *, node: str = "", deleted_at: str = "") -> None:
         """A binding or deletion whose answer held no object: holds until the next version seen.
@@ -59,6 +81,7 @@ class Assumed(Mapping[Key, Obj]):
     def forget(self, key: Key) -> None:
         """The watch says it is gone."""
         self._newer.pop(key, None)
+        self._made.pop(key, None)
 
 
 def assume_written(
@@ -66,6 +89,8 @@ def assume_written(
 ) -> None:
     """Takes over what one committed operation made of its object."""
     if isinstance(operation, Create):
+        if operation.resource in caches:
+            caches[operation.resource].assume_made(answer)
         return
     resource = PODS if isinstance(operation, Bind) else operation.resource
     cache = caches[resource]

@@ -66,7 +66,10 @@ class Scheduler:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._clock = clock
         self._informers = {resource: Informer(client, resource) for resource in _WATCHED}
-        self._caches = {r: Assumed(i.objects) for r, i in self._informers.items()}
+        self._caches = {
+            resource: Assumed(informer.objects, lambda informer=informer: informer.revision)
+            for resource, informer in self._informers.items()
+        }
         self._builder = SnapshotBuilder(CelSelectors())
         events = EventRecorder(client, "mizzen-scheduler", clock)
         self._writer = CarryOut(client, clock, events, self._written)

@@ -75,6 +75,7 @@ def _claims_of_pod(view: View, pod: Obj) -> list[Key]:
     names |= {
         entry.get("resourceClaimName") for entry in entries(pod, "status", "resourceClaimStatuses")
     }
+    names.add(field(pod, "status", "extendedResourceClaimStatus", "resourceClaimName"))
     return [Key(namespace_of(pod), str(name)) for name in sorted(n for n in names if n)]
 
 

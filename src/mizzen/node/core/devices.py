@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mizzen.base import names, quantity
 from mizzen.base.objects import Obj, uid_of
-from mizzen.base.reading import entries
+from mizzen.base.reading import entries, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ def claim_names(pod: Obj) -> list[str] | None:
             return None
         if name:
             result.append(name)
-    return result
+    extended = text(pod, "status", "extendedResourceClaimStatus", "resourceClaimName")
+    return [*result, extended] if extended else result
 
 
 def held_by(pod: Obj, allocated: Mapping[str, Allocated]) -> tuple[Device, ...]:

@@ -183,8 +183,6 @@ def _detail(group: Sequence[Misfit], *, alone: bool) -> str:
             return f"ResourceClaim {first.what} is allocated where {_nodes(count)} cannot reach it"
         case "ClaimPromised":
             return f"the devices of ResourceClaim {first.what} are promised to a more important pod"
-        case "UnclaimedDevice":
-            return f"a pod of its own gets {first.what} by a claim in spec.resourceClaims"
         case "ClaimFull":
             return f"ResourceClaim {first.what} is shared by {first.have} pods, the most allowed"
         case _:

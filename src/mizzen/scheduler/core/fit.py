@@ -68,13 +68,17 @@ def _amounts_misfit(room: Room, pod: PodSpecView, node: NodeView) -> Misfit | No
         have = free.get(name, 0)
         if name == CPU or want <= have:
             continue
+        if name not in node.allocatable and _is_claimed(pod, name):
+            continue  # no device plugin offers it here: devices do
         device_class = _class_for(name, room.catalogue.classes)
-        if device_class and pod.claims:
+        if device_class and pod.claims and name not in node.allocatable:
             continue  # the claim made for it says the same
-        if device_class and name not in node.allocatable:
-            return Misfit("UnclaimedDevice", f"{name} (DeviceClass {device_class})")
         return Misfit("InsufficientResource", name, want, max(0, have))
     return None
+
+
+def _is_claimed(pod: PodSpecView, resource: str) -> bool:
+    return any(c.extended is not None and c.extended.covers(resource) for c in pod.claims)
 
 
 def _class_for(resource: str, classes: Mapping[str, DeviceClass]) -> str:
@@ -93,7 +97,11 @@ def _allocate_claims(
         if entry.claim is None:
             continue
         state = room.claims[entry.claim]
-        if state.allocation is None:
+        if state.claim.is_unmade and state.allocation is None and entry.extended is not None:
+            request = entry.extended.request_on(node.allocatable)
+            if request is not None:
+                wanted.append((entry.claim, request))
+        elif state.allocation is None:
             wanted.append((entry.claim, state.claim.request))
         elif state.allocation.selector is not None and not selects(state.allocation.selector, node):
             return Misfit("ClaimElsewhere", str(entry.claim))

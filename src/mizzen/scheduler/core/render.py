@@ -6,14 +6,16 @@ or its devices would look free. The claim controller takes both off together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from mizzen.base import names
 from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Key, Obj, with_condition
-from mizzen.base.operations import Bind, Delete, Operation, Patch
+from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
 from mizzen.scheduler.core.dra.model import Allocation, NodeRequirement, NodeSelector
+from mizzen.scheduler.core.extended import Extended, claim_object, status_object
 from mizzen.scheduler.core.room import Room
 from mizzen.scheduler.core.types import Claim, Note, Placement, PodSpecView
 
@@ -23,18 +25,43 @@ def bind_operations(
 ) -> tuple[Operation, ...]:
     """Claims first, each written once whoever shares it, then the bindings."""
     allocated = {key: a for placement in placements for key, a in placement.allocations}
+    operations: list[Operation] = []
     consumers: dict[Key, list[PodSpecView]] = {}
     for placement in placements:
         for entry in placement.pod.claims:
-            if entry.claim is not None:
-                consumers.setdefault(entry.claim, []).append(placement.pod)
-    operations: list[Operation] = []
+            if entry.claim is None:
+                continue
+            claim = room.claims[entry.claim].claim
+            if claim.is_unmade and entry.claim not in allocated:
+                continue  # the node offers by device plugins what it would have asked for
+            consumers.setdefault(entry.claim, []).append(placement.pod)
+            if entry.extended is not None:
+                allocatable = room.snapshot.nodes[placement.node].allocatable
+                operations += _make_claim(placement.pod, claim, entry.extended, allocatable)
     for key, pods in consumers.items():
-        operations += _claim_patches(room.claims[key].claim, pods, allocated.get(key), now_ns)
+        claim = room.claims[key].claim
+        if claim.is_unmade:
+            claim = replace(claim, finalizers=(names.CLAIM_FINALIZER,))
+        operations += _claim_patches(claim, pods, allocated.get(key), now_ns)
     operations += [
         Bind(p.pod.key.namespace, p.pod.key.name, p.node, uid=p.pod.uid) for p in placements
     ]
     return tuple(operations)
+
+
+def _make_claim(
+    pod: PodSpecView, claim: Claim, extended: Extended, allocatable: Mapping[str, int]
+) -> list[Operation]:
+    """The claim for what a pod asks by name, and the pod's status that tells of it."""
+    spec, mappings = extended.spec_on(allocatable)
+    status: Obj = {"extendedResourceClaimStatus": status_object(claim.key, mappings)}
+    namespace, name = pod.key.namespace, pod.key.name
+    tell = Patch(PODS, namespace, name, {"status": status}, subresource="status", uid=pod.uid)
+    if not claim.is_unmade:
+        return [tell]
+    made = claim_object(claim.key, pod.key, pod.uid, spec)
+    made["metadata"]["finalizers"] = [names.CLAIM_FINALIZER]
+    return [Create(RESOURCE_CLAIMS, made), tell]
 
 
 def _claim_patches(

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mizzen.base.objects import Key, Obj, key_of, uid_of
+from mizzen.base.objects import Key, Obj, key_of, revision_of, uid_of
 from mizzen.scheduler.core.claims import claim_view, pools
 from mizzen.scheduler.core.devices import Catalogue
 from mizzen.scheduler.core.dra.claim_spec import read_class
 from mizzen.scheduler.core.dra.model import Pool, Selectors
+from mizzen.scheduler.core.extended import classes_by_resource
 from mizzen.scheduler.core.types import PodSpecView, Queue, Snapshot
 from mizzen.scheduler.core.units import queue
+from mizzen.scheduler.core.unmade import with_unmade_claims
 from mizzen.scheduler.core.views import (
     PriorityClasses,
     gang_view,
@@ -84,6 +86,8 @@ class SnapshotBuilder:
         self._pools: tuple[Pool, ...] = ()
         self._pools_from: list[Obj] = []
         self._catalogue: Catalogue | None = None
+        self._by_resource: Mapping[str, str] = {}
+        self._classes_from: tuple[tuple[str, int], ...] = ()
 
     def build(self, objects: Objects) -> tuple[Snapshot, Queue, Catalogue]:
         """The cluster now, what waits in it, and which devices match what."""
@@ -93,13 +97,17 @@ class SnapshotBuilder:
             self._priorities = priorities
             self._pods = self._pod_views(priorities)
         pods = self._pods.of(objects.pods.values())
-        waiting = [
-            pods[key] for key, pod in objects.pods.items() if key in pods and wants_placing(pod)
-        ]
+        claims = self._claims.of(objects.claims.values())
+        wanting = [key for key, pod in objects.pods.items() if key in pods and wants_placing(pod)]
+        asking, unmade = with_unmade_claims(
+            (pods[key] for key in wanting), claims, self._classes_by_resource(objects)
+        )
+        pods |= asking
+        waiting = [pods[key] for key in wanting]
         snapshot = Snapshot(
             nodes={k.name: v for k, v in self._nodes.of(objects.nodes.values()).items()},
             pods=pods,
-            claims=self._claims.of(objects.claims.values()),
+            claims={**claims, **unmade} if unmade else claims,
             pools=self._pools_of(objects),
             classes={k.name: v for k, v in self._classes.of(objects.classes.values()).items()},
             gangs=self._gangs.of(objects.pod_groups.values()),
@@ -108,6 +116,14 @@ class SnapshotBuilder:
 
     def _pod_views(self, priorities: PriorityClasses) -> _Views[PodSpecView]:
         return _Views("Pod", lambda pod: pod_view(pod, priorities), self.unreadable)
+
+    def _classes_by_resource(self, objects: Objects) -> Mapping[str, str]:
+        """DeviceClass names by extended resource, worked out again when a class changed."""
+        versions = tuple((uid_of(c), revision_of(c)) for c in objects.classes.values())
+        if versions != self._classes_from:
+            self._by_resource = classes_by_resource(objects.classes.values())
+            self._classes_from = versions
+        return self._by_resource
 
     def _pools_of(self, objects: Objects) -> tuple[Pool, ...]:
         """The same pools, as an object, until a slice changes."""

@@ -23,6 +23,7 @@ from mizzen.scheduler.core.dra.model import (
     Taint,
     Toleration,
 )
+from mizzen.scheduler.core.extended import ContainerWish, Extended
 
 CPU = "cpu"
 MEMORY = "memory"
@@ -53,6 +54,11 @@ class Claim:
     is_terminating: bool = False
     finalizers: tuple[str, ...] = ()
 
+    @property
+    def is_unmade(self) -> bool:
+        """It is only thought of: whoever allocates it creates it."""
+        return not self.uid
+
 
 # -- pods, gangs, nodes --------------------------------------------------------------------
 
@@ -75,6 +81,7 @@ class PodClaim:
     claim: Key | None
     is_generated: bool
     not_needed: bool = False
+    extended: Extended | None = None  # asked for by name; the pod's status does not tell yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,7 @@ class PodSpecView:
     cause: str = ""
     conditions: tuple[Obj, ...] = field(default=(), hash=False)
     about: Obj = field(default_factory=dict[str, Any], hash=False)  # what Events refer to
+    wishes: tuple[ContainerWish, ...] = ()  # extended resources, where no claim is made yet
 
     @property
     def holds(self) -> bool:

@@ -22,6 +22,7 @@ from mizzen.base.objects import (
 from mizzen.base.resources import TRAIN_JOBS
 from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
+from mizzen.scheduler.core.extended import CLAIM, wishes_of
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
 
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
@@ -61,6 +62,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         cause=annotations_of(pod).get(names.CAUSE, ""),
         conditions=tuple(status.get("conditions") or ()),
         about=_about(pod),
+        wishes=() if status.get("extendedResourceClaimStatus") else wishes_of(spec),
     )
 
 
@@ -167,6 +169,9 @@ def _claims(pod: Obj) -> tuple[PodClaim, ...]:
                 not_needed=not fixed and name in made and not made[name],
             )
         )
+    extended = part(part(pod, "status"), "extendedResourceClaimStatus").get("resourceClaimName")
+    if extended:
+        result.append(PodClaim(CLAIM, Key(namespace, extended), is_generated=True))
     return tuple(result)
 
 

@@ -194,19 +194,6 @@ def test_shared_cpu_is_preempted_too() -> None:
     assert len(decision.victims) == 1
 
 
-def test_a_device_asked_for_without_a_claim_is_explained() -> None:
-    world = World()
-    world.classes[0]["spec"]["extendedResourceName"] = "mizzen.dev/cpu-core"
-    asking = pod("a")
-    asking["spec"]["containers"][0]["resources"] = {"limits": {"mizzen.dev/cpu-core": "1"}}
-    world.add(asking)
-    world.run()
-    assert world.condition("a")["message"] == (
-        '0/1 nodes fit Pod "default/a": a pod of its own gets mizzen.dev/cpu-core '
-        "(DeviceClass cpu-core.mizzen.dev) by a claim in spec.resourceClaims"
-    )
-
-
 def test_taints_labels_and_cordons_are_counted() -> None:
     taint = {"key": "dedicated", "value": "infer", "effect": "NoSchedule"}
     world = World(nodes=[node("n1", unschedulable=True), node("n2", taints=[taint]), node("n3")])
