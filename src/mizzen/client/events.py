@@ -13,13 +13,16 @@ from typing import Literal
 from mizzen.base.clock import Clock, rfc3339
 from mizzen.base.errors import AlreadyExists, ApiError, NotFound, TooManyRequests, Unavailable
 from mizzen.base.objects import Obj, name_of, reference_to
+from mizzen.base.operations import Create, Operation, Patch
 from mizzen.base.resources import EVENTS
 from mizzen.client.backoff import Backoff
 from mizzen.client.client import Client
 
 MESSAGE_CHARS_MAX = 1024  # as the API server allows
-SERIES_MAX = 2048  # distinct events remembered for counting
-WAITING_MAX = 512  # distinct events that wait to be written
+SERIES_MAX = 8192  # distinct events remembered for counting; more than may wait
+WAITING_MAX = 512  # distinct events that wait to be written, one by one
+PLANNED_WAITING_MAX = 4096  # the same where many are written at a time
+PLAN_EVENTS = 250  # written at a time, on an API server with Plans
 MESSAGES_PER_REASON_MAX = 10  # more of one object and reason are summed up in one event
 WRITES_PER_S = 20.0
 BURST = 50.0
@@ -37,11 +40,15 @@ class _Series:
     messages: set[str] = field(default_factory=set[str])
 
 
+_Batch = list[tuple[_SeriesKey, _Series]]
+
+
 class EventRecorder:
     """Writes Events in the background; `event` never waits and never fails.
 
     The same message about the same object raises `count`. Beyond the bounds above further
     events are summed up in one of the same reason (`count` tells how many), never dropped.
+    Where the server has Plans, what waits together is written together.
     An Event that the server refuses is counted in `statistics()["refused"]`.
     """
 
@@ -53,6 +60,7 @@ class EventRecorder:
         self._waiting: OrderedDict[_SeriesKey, _Series] = OrderedDict()
         self._distinct: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
         self._writer: asyncio.Task[None] | None = None
+        self._waiting_max = WAITING_MAX
         self._tokens = BURST
         self._tokens_at = time.monotonic()
         self._counts: Counter[str] = Counter()
@@ -72,7 +80,7 @@ class EventRecorder:
         key: _SeriesKey = (namespace, uid, f"{type} {reason}", text)
         if key not in self._series and self._is_flood(uid, f"{type} {reason}", text):
             key = (namespace, uid, f"{type} {reason}", "")
-        if key not in self._waiting and len(self._waiting) >= WAITING_MAX:
+        if key not in self._waiting and len(self._waiting) >= self._waiting_max:
             key = (namespace, "", f"{type} {reason}", "")
             self._counts["summed_up"] += 1
         self._note(key, reference, type, reason, text)
@@ -126,39 +134,77 @@ class EventRecorder:
         backoff = Backoff(first_s=0.1, max_s=10.0)
         while self._waiting:
             await self._take_token()
-            key, series = self._waiting.popitem(last=False)
+            batch = [self._waiting.popitem(last=False)]
             try:
-                await self._write(series)
+                if self._waiting and await self._client.serves_plans():
+                    self._waiting_max = PLANNED_WAITING_MAX
+                    while self._waiting and len(batch) < PLAN_EVENTS:
+                        batch.append(self._waiting.popitem(last=False))
+                await self._write(batch)
                 backoff.reset()
             except (Unavailable, TooManyRequests):
-                self._waiting.setdefault(key, series)
-                self._waiting.move_to_end(key, last=False)
+                for key, series in reversed(batch):
+                    self._waiting.setdefault(key, series)
+                    self._waiting.move_to_end(key, last=False)
                 await asyncio.sleep(backoff.next_s())
+
+    async def _write(self, batch: _Batch) -> None:
+        """All at once, or each by itself where they are refused together.
+
+        Errors: Unavailable, TooManyRequests.
+        """
+        if len(batch) > 1:
+            try:
+                await self._client.commit([self._operation(series) for _, series in batch])
+            except (Unavailable, TooManyRequests):
+                raise
+            except ApiError:  # one of them, perhaps: it expired, or was written unbeknown to us
+                self._counts["plans_refused"] += 1
+            else:
+                self._counts["writes"] += len(batch)
+                for _, series in batch:
+                    series.name = name_of(series.body)
+                return
+        for index, (key, series) in enumerate(batch):
+            try:
+                await self._write_one(series)
+            except (Unavailable, TooManyRequests):
+                del batch[:index]  # those are written
+                raise
             except ApiError:
                 self._counts["refused"] += 1
                 self._series.pop(key, None)
 
-    async def _write(self, series: _Series) -> None:
+    def _operation(self, series: _Series) -> Operation:
+        namespace = str(series.body["metadata"]["namespace"])
+        if series.name:
+            return Patch(EVENTS, namespace, series.name, _change(series))
+        self._give_name(series)
+        return Create(EVENTS, series.body)
+
+    async def _write_one(self, series: _Series) -> None:
         self._counts["writes"] += 1
         if series.name:
-            change = {name: series.body[name] for name in ("message", "lastTimestamp", "count")}
             namespace = str(series.body["metadata"]["namespace"])
             try:
-                await self._client.patch(EVENTS, series.name, change, namespace)
+                await self._client.patch(EVENTS, series.name, _change(series), namespace)
             except NotFound:  # it expired; begin anew
                 series.name = ""
                 series.body["metadata"].pop("name")
             else:
                 return
-        # A name of our own, so that a write without an answer is not written twice.
+        self._give_name(series)
+        with contextlib.suppress(AlreadyExists):
+            await self._client.create(EVENTS, series.body)
+        series.name = name_of(series.body)
+
+    def _give_name(self, series: _Series) -> None:
+        """A name of our own, so that a write without an answer is not written twice."""
         if not series.body["metadata"].get("name"):
             self._counts["named"] += 1
             unique = f"{self._now_ns() + self._counts['named']:x}"
             about = str(series.body["involvedObject"]["name"])[:200]
             series.body["metadata"]["name"] = f"{about}.{unique}"
-        with contextlib.suppress(AlreadyExists):
-            await self._client.create(EVENTS, series.body)
-        series.name = name_of(series.body)
 
     async def _take_token(self) -> None:
         """Waits while the burst is used up; tokens come back at WRITES_PER_S."""
@@ -168,3 +214,8 @@ class EventRecorder:
         if self._tokens < 1:
             await asyncio.sleep((1 - self._tokens) / WRITES_PER_S)
         self._tokens -= 1
+
+
+def _change(series: _Series) -> Obj:
+    """What one more occurrence changes in the stored Event."""
+    return {name: series.body[name] for name in ("message", "lastTimestamp", "count")}

@@ -56,6 +56,39 @@ async def test_too_many_waiting_are_summed_up_by_reason(tmp_path):
         assert recorder.statistics()["waiting"] == events.WAITING_MAX + 1
 
 
+async def test_what_waits_together_is_written_together(tmp_path):
+    async with api_server(tmp_path) as client:
+        recorder = EventRecorder(client, "tester")
+        for number in range(20):
+            recorder.event(_pod(number), "Normal", "Scheduled", "bound")
+        await recorder.flush()
+        plans = client.statistics()["plans"]
+        for number in range(10, 30):
+            recorder.event(_pod(number), "Normal", "Scheduled", "bound")
+        await recorder.flush()
+        counts = {e["involvedObject"]["uid"]: e["count"] for e in await stored(client)}
+        assert counts == {f"u{n}": 1 + (10 <= n < 20) for n in range(30)}
+        assert (plans, client.statistics()["plans"]) == (1, 2)
+
+
+async def test_a_refusal_of_one_does_not_keep_the_others_away(tmp_path):
+    async with api_server(tmp_path) as client:
+        recorder = EventRecorder(client, "tester")
+        for number in range(3):
+            recorder.event(_pod(number), "Normal", "Scheduled", "bound")
+        await recorder.flush()
+        (gone, *_) = await stored(client)
+        await client.delete(EVENTS, name_of(gone), "default")
+        for number in range(4):
+            recorder.event(_pod(number), "Normal", "Scheduled", "bound")
+        recorder.event(_pod("elsewhere", namespace="missing"), "Normal", "Scheduled", "bound")
+        await recorder.flush()
+        counts = {e["involvedObject"]["uid"]: e["count"] for e in await stored(client)}
+        assert counts == {"u0": 2, "u1": 2, "u2": 2, "u3": 1}
+        assert recorder.statistics()["plans_refused"] == 1
+        assert recorder.statistics()["refused"] == 1
+
+
 async def test_what_the_server_refuses_is_counted_and_forgotten(server):
     recorder = EventRecorder(server.client, "tester")
     server.answers = [_refusal(403)]
@@ -73,6 +106,10 @@ async def test_an_outage_is_waited_out(server):
     assert first == second  # a write without an answer is not written twice
     assert server.seen[0].path == EVENTS.path("default")
     assert PODS.kind == server.seen[0].body["involvedObject"]["kind"]
+
+
+def _pod(number, **metadata):
+    return {**POD, "metadata": {**POD["metadata"], "name": "p", "uid": f"u{number}", **metadata}}
 
 
 def _refusal(code):
