@@ -1,0 +1,75 @@
+"""Many nodes at once, from columns: for simulations, imports and measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mizzen.base.objects import Obj
+from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.dra.model import Taint
+from mizzen.scheduler.core.types import CPU, NodeView
+
+
+@dataclass(frozen=True, slots=True)
+class NodeColumns:
+    """Nodes by position. Labels are columns by key ("" for none); a make is shared by many nodes.
+
+    `make[i]` is an index into `makes`: what the node can give (`allocatable`, CPU in milli) and
+    its slices' specs, as in `resource.k8s.io/v1` (node and pool names are filled in).
+    """
+
+    names: Sequence[str]
+    labels: Mapping[str, Sequence[str]]
+    make: Sequence[int]
+    makes: Sequence[Make]
+    taints: Mapping[int, tuple[Taint, ...]] = field(default_factory=dict[int, tuple[Taint, ...]])
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    allocatable: Mapping[str, int]
+    slices: Sequence[Obj] = ()
+
+
+class RowLabels(Mapping[str, str]):
+    """One node's labels in the columns."""
+
+    __slots__ = ("_columns", "_row")
+
+    def __init__(self, columns: Mapping[str, Sequence[str]], row: int) -> None:
+        self._columns = columns
+        self._row = row
+
+    def __getitem__(self, key: str) -> str:
+        value = self._columns[key][self._row]
+        if value:
+            return value
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, column in self._columns.items() if column[self._row])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def load(cluster: Cluster, columns: NodeColumns) -> None:
+    """Adds all these nodes with their devices. The names must be new to the cluster."""
+    by_make: dict[int, list[str]] = {}
+    for name, make in zip(columns.names, columns.make, strict=True):
+        by_make.setdefault(make, []).append(name)
+    for make, names in by_make.items():
+        for spec in columns.makes[make].slices:
+            cluster.pools.add_alike(names, spec)
+    views = (
+        NodeView(
+            name,
+            RowLabels(columns.labels, row),
+            columns.taints.get(row, ()),
+            columns.makes[make].allocatable,
+            columns.makes[make].allocatable.get(CPU, 0),
+        )
+        for row, (name, make) in enumerate(zip(columns.names, columns.make, strict=True))
+    )
+    cluster.add_nodes(views)

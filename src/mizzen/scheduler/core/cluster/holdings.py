@@ -1,0 +1,252 @@
+"""Who holds what: devices by claims, amounts by pods. Everything is additive and can be undone.
+
+A device counts its holders and an amount may fall below zero, so holders may come and go in any
+order. Only the signatures' outcomes insist that nothing is overdrawn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from mizzen.base import names
+from mizzen.base.objects import Key
+from mizzen.scheduler.core.cluster.layouts import Crowd
+from mizzen.scheduler.core.cluster.nodes import Nodes
+from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Signature
+from mizzen.scheduler.core.dra.model import Allocation, DeviceId
+from mizzen.scheduler.core.types import Claim, PodShape, PodSpecView
+
+Amounts = tuple[tuple[int, int], ...]  # (resource index, amount)
+
+
+class ClaimState:
+    """A claim with what a plan adds: its allocation, and the uids of live pods that use it."""
+
+    __slots__ = ("allocation", "claim", "users")
+
+    def __init__(self, claim: Claim, users: frozenset[str]) -> None:
+        self.claim = claim
+        self.allocation = claim.allocation
+        self.users = users
+
+
+class Holdings:
+    """Devices and amounts in use on the nodes. Changes go to the nodes' undo log."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self.nodes = nodes
+        self.pool_at: dict[tuple[str, str], int] = {}  # pools that do not bear their node's name
+        self.elsewhere: dict[tuple[str, str], Counter[str]] = {}  # held, of no known local pool
+        self.gang_cores: dict[tuple[Key, int], Counter[int]] = {}
+        self.charged: dict[str, tuple[int, Amounts]] = {}  # pod uid -> node and what it took
+        self._amounts: dict[PodShape, tuple[Amounts, Amounts]] = {}
+
+    # -- devices ----------------------------------------------------------------------------
+
+    def locate(self, device: DeviceId) -> tuple[int, int] | None:
+        """The node and index of a device that is local to a known node."""
+        driver, pool, name = device
+        nodes = self.nodes
+        node = nodes.index.get(pool)
+        if node is None or node in nodes.pool_names:
+            node = self.pool_at.get((driver, pool))
+            if node is None:
+                return None
+        signature = nodes.sigs[node]
+        assert signature is not None
+        listed = nodes.pool_names.get(node)
+        for ordinal, part in enumerate(signature.layout.pools):
+            if part.driver == driver and (listed is None or listed[ordinal] == pool):
+                index = signature.layout.index[ordinal].get(name)
+                return None if index is None else (node, index)
+        return None
+
+    def device_id(self, node: int, index: int) -> DeviceId:
+        """The cluster-wide name of a device by its index in the node's layout."""
+        signature = self.nodes.sigs[node]
+        assert signature is not None
+        layout = signature.layout
+        ordinal = layout.pool_of[index]
+        listed = self.nodes.pool_names.get(node)
+        pool = self.nodes.names[node] if listed is None else listed[ordinal]
+        return DeviceId(layout.pools[ordinal].driver, pool, layout.devices[index].id.device)
+
+    def hold(self, allocation: Allocation, sign: int) -> None:
+        """The allocation's devices are taken (1) or given back (-1)."""
+        local: dict[int, list[int]] = {}
+        for result in allocation.results:
+            found = self.locate(result.id)
+            if found is None:
+                self._count_elsewhere(result.id, sign)
+            else:
+                local.setdefault(found[0], []).append(found[1])
+        for node, indices in local.items():
+            self._shift_devices(node, indices, sign)
+
+    def times_held(self, device: DeviceId) -> int:
+        """How many allocations hold the device."""
+        found = self.locate(device)
+        if found is None:
+            counter = self.elsewhere.get(device[:2])
+            return counter[device.device] if counter else 0
+        signature = self.nodes.sigs[found[0]]
+        assert signature is not None
+        if not signature.held >> found[1] & 1:
+            return 0
+        return 1 + dict(signature.over).get(found[1], 0)
+
+    def held_on(self, node: int) -> list[tuple[DeviceId, int]]:
+        """Every device of the node that is held, and how many times."""
+        signature = self.nodes.sigs[node]
+        assert signature is not None
+        over = dict(signature.over)
+        return [
+            (self.device_id(node, i), 1 + over.get(i, 0))
+            for i in signature.layout.indices(signature.held)
+        ]
+
+    def count(self, device: DeviceId, times: int) -> None:
+        """The device is held this many times more, for good (a node's layout has changed)."""
+        found = self.locate(device)
+        if found is None:
+            counter = self.elsewhere.setdefault(device[:2], Counter())
+            counter[device.device] += times
+            return
+        for _ in range(times):
+            self._shift_devices(found[0], [found[1]], 1)
+
+    def recall_pool(self, pool: tuple[str, str]) -> list[tuple[DeviceId, int]]:
+        """Takes out what is held in a pool that was not local to any node until now."""
+        counter = self.elsewhere.pop(pool, None)
+        if not counter:
+            return []
+        return [(DeviceId(*pool, name), times) for name, times in counter.items() if times > 0]
+
+    def _count_elsewhere(self, device: DeviceId, sign: int) -> None:
+        counter = self.elsewhere.setdefault(device[:2], Counter())
+        counter[device.device] += sign
+
+        def undo() -> None:
+            counter[device.device] -= sign
+
+        self.nodes.log.append(undo)
+
+    def _shift_devices(self, node: int, indices: list[int], sign: int) -> None:
+        signature = self.nodes.sigs[node]
+        assert signature is not None
+        held, over = signature.held, dict(signature.over)
+        for index in indices:
+            bit = 1 << index
+            if sign > 0 and held & bit:
+                over[index] = over.get(index, 0) + 1
+            elif sign > 0:
+                held |= bit
+            elif over.get(index):
+                over[index] -= 1
+            else:
+                held &= ~bit
+        free = signature.free
+        layout = signature.layout
+        if layout.takes_cpu:
+            claimed = sign * sum(layout.cpu_of[i] for i in indices)
+            free = (free[CPU_INDEX] - claimed, *free[1:])
+        listed = tuple(sorted((i, times) for i, times in over.items() if times))
+        table = self.nodes.signatures
+        self.nodes.shift(node, table.of(signature.static, layout, free, held, listed))
+
+    # -- amounts ------------------------------------------------------------------------------
+
+    def charge(self, pod: PodSpecView, node: int, own_core: bool) -> None:
+        """The pod takes its share of the node; its CPU only where it has no cores of its own."""
+        amounts = self.amounts_of(pod.shape)[own_core]
+        self._adjust(node, amounts, -1)
+        self.note_charge(pod.uid, node, amounts)
+
+    def note_charge(self, uid: str, node: int, amounts: Amounts) -> None:
+        """Remembers what a pod took, for its refund."""
+        charged = self.charged
+        charged[uid] = (node, amounts)
+
+        def undo() -> None:
+            del charged[uid]
+
+        self.nodes.log.append(undo)
+
+    def refund(self, uid: str) -> bool:
+        """The pod gives back what it took; whether it had taken anything."""
+        charged = self.charged
+        found = charged.pop(uid, None)
+        if found is None:
+            return False
+
+        def undo() -> None:
+            charged[uid] = found
+
+        self.nodes.log.append(undo)
+        if self.nodes.sigs[found[0]] is not None:
+            self._adjust(found[0], found[1], 1)
+        return True
+
+    def amounts_of(self, shape: PodShape) -> tuple[Amounts, Amounts]:
+        """What pods of this shape take: with their CPU, and without."""
+        found = self._amounts.get(shape)
+        if found is None:
+            index_of = self.nodes.signatures.index_of
+            every = tuple((index_of(n), a) for n, a in shape.requests)
+            found = (every, tuple(e for e in every if e[0] != CPU_INDEX))
+            self._amounts[shape] = found
+        return found
+
+    def _adjust(self, node: int, amounts: Amounts, sign: int) -> None:
+        signature = self.nodes.sigs[node]
+        assert signature is not None
+        self.nodes.shift(node, self._adjusted(signature, amounts, sign))
+
+    def _adjusted(self, signature: Signature, amounts: Amounts, sign: int) -> Signature:
+        free = list(signature.free)
+        for index, amount in amounts:
+            if index >= len(free):
+                free += [0] * (index + 1 - len(free))
+            free[index] += sign * amount
+        table = self.nodes.signatures
+        return table.of(
+            signature.static, signature.layout, tuple(free), signature.held, signature.over
+        )
+
+    # -- cores of gangs -------------------------------------------------------------------------
+
+    def crowd(self, gang: Key | None, node: int) -> Crowd:
+        """How many devices of each core of the node the gang has."""
+        if gang is None or not self.gang_cores:
+            return ()
+        counter = self.gang_cores.get((gang, node))
+        return tuple(sorted((c, n) for c, n in counter.items() if n)) if counter else ()
+
+    def count_cores(self, gang: Key, devices: Iterable[DeviceId], sign: int) -> None:
+        """Devices of a gang's pod, on whichever cores they are."""
+        for device in devices:
+            found = self.locate(device) if device.driver == names.CPU_DRIVER else None
+            signature = self.nodes.sigs[found[0]] if found else None
+            if found and signature and signature.layout.core_of[found[1]] >= 0:
+                self.count_core(gang, found[0], signature.layout.core_of[found[1]], sign)
+
+    def count_core(self, gang: Key, node: int, core: int, times: int) -> None:
+        key = (gang, node)
+        counter = self.gang_cores.setdefault(key, Counter())
+        counter[core] += times
+
+        def undo() -> None:
+            counter[core] -= times
+
+        self.nodes.log.append(undo)
+
+
+def owns_cores(allocations: Iterable[Allocation | None]) -> bool:
+    """CPU devices of its own: the pod's CPU request is not charged to shared cores."""
+    return any(
+        result.id.driver == names.CPU_DRIVER
+        for allocation in allocations
+        if allocation is not None
+        for result in allocation.results
+    )

@@ -1,0 +1,390 @@
+"""The cluster: nodes, devices, claims, pods and gangs as values, kept up to date by deltas.
+
+`objects.py` reads API objects into it. Plans are made in it and undone: what a plan wants enters
+only once it is written, by the same deltas as everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mizzen.base.objects import Key, Obj
+from mizzen.scheduler.core.cluster.holdings import ClaimState, Holdings, owns_cores
+from mizzen.scheduler.core.cluster.layouts import Terms
+from mizzen.scheduler.core.cluster.nodes import Nodes
+from mizzen.scheduler.core.cluster.pools import Pools
+from mizzen.scheduler.core.cluster.reads import names_read
+from mizzen.scheduler.core.cluster.shapes import Shapes
+from mizzen.scheduler.core.cluster.signatures import Signatures
+from mizzen.scheduler.core.conventions.gang import Gang
+from mizzen.scheduler.core.conventions.topology import Topology
+from mizzen.scheduler.core.dra.model import (
+    Allocation,
+    ClaimRequest,
+    DeviceClass,
+    DeviceId,
+    SelectorError,
+    Selectors,
+)
+from mizzen.scheduler.core.types import Claim, NodeView, PodSpecView
+
+
+class Cluster:
+    """Everything placing depends on. Not a value: it is fed, asked, and rolled back.
+
+    Between decisions nothing is left on the undo log. Deltas must not come between a mark and its
+    rollback.
+    """
+
+    def __init__(self, selectors: Selectors) -> None:
+        self.terms = Terms(selectors)
+        self.signatures = Signatures(self.terms)
+        self.nodes = Nodes(self.signatures)
+        self.holdings = Holdings(self.nodes)
+        self.pools = Pools()
+        self.shapes = Shapes(self.nodes)
+        self.claims: dict[Key, ClaimState] = {}
+        self.pods: dict[Key, PodSpecView] = {}
+        self.waiting: dict[Key, PodSpecView] = {}  # to be placed
+        self.gangs: dict[Key, Gang] = {}
+        self.members: dict[Key, dict[Key, PodSpecView]] = {}  # by gang
+        self.topologies: dict[str, Topology] = {}
+        self.leaving: dict[Key, PodSpecView] = {}  # terminating pods and a plan's victims
+        self.arrived: dict[Key, PodSpecView] = {}  # placed or promised a place by a plan
+        self.version = 0  # grows with every change of what claims are read against
+        self._alive: dict[str, Key] = {}  # uids of pods that are not finished
+        self._on_node: dict[str, set[Key]] = {}  # pods bound there
+        self._users_of: dict[Key, set[Key]] = {}  # claim -> pods that name it
+        self._idle: set[Key] = set()  # claims allocated that no live pod uses
+
+    # -- undo -------------------------------------------------------------------------------
+
+    def mark(self) -> int:
+        return self.nodes.mark()
+
+    def rollback(self, mark: int) -> None:
+        self.nodes.rollback(mark)
+
+    def _log(self, undo: Callable[[], None]) -> None:
+        self.nodes.log.append(undo)
+
+    # -- nodes and devices ---------------------------------------------------------------------
+
+    def set_node(self, view: NodeView) -> None:
+        """A node that is new or has changed."""
+        number = self.nodes.index.get(view.name)
+        if number is not None and not self.nodes.moves(number, view):
+            self.nodes.revise(number, view)
+        else:
+            if number is not None:
+                self.delete_node(view.name)
+            layout, pool_names = self.pools.layout_of(view.name)
+            self.nodes.add(view, layout, pool_names)
+            self._occupy(view.name)
+        self._settled()
+
+    def add_nodes(self, views: Iterable[NodeView]) -> None:
+        """Nodes that are all new."""
+        for view in views:
+            self.nodes.add(view, *self.pools.layout_of(view.name))
+            self._occupy(view.name)
+        self._settled()
+
+    def delete_node(self, name: str) -> None:
+        """A node that is gone holds nothing for anyone; what was held there is kept in mind."""
+        number = self.nodes.index.get(name)
+        if number is None:
+            return
+        held = self.holdings.held_on(number)
+        for key in self._on_node.get(name, ()):
+            self.holdings.charged.pop(self.pods[key].uid, None)
+        self._forget_pool_names(number)
+        self.nodes.remove(name)
+        for device, times in held:
+            self.holdings.count(device, times)
+        self._settled()
+
+    def set_slice(self, item: Obj, source: Obj | bytes | None = None) -> None:
+        """A ResourceSlice. Errors: what reading a malformed one raises; nothing has changed then."""
+        self._relayout(self.pools.upsert(item, source))
+
+    def delete_slice(self, name: str) -> None:
+        self._relayout(self.pools.delete(name))
+
+    def set_class(self, item: DeviceClass) -> None:
+        if self.terms.classes.get(item.name) != item:
+            self.terms.classes[item.name] = item
+            self._reterm()
+            self._read(item.selectors)
+
+    def delete_class(self, name: str) -> None:
+        if self.terms.classes.pop(name, None) is not None:
+            self._reterm()
+
+    def _occupy(self, name: str) -> None:
+        """A node that appeared: what is known to be there is there."""
+        number = self.nodes.index[name]
+        signature = self.nodes.sigs[number]
+        assert signature is not None
+        listed = self.nodes.pool_names.get(number)
+        for ordinal, pool in enumerate(signature.layout.pools):
+            key = (pool.driver, name if listed is None else listed[ordinal])
+            if listed is not None:
+                self.holdings.pool_at[key] = number
+            for device, times in self.holdings.recall_pool(key):
+                self.holdings.count(device, times)
+        for pod in self._on_node.get(name, ()):
+            self._charge(self.pods[pod])
+
+    def _relayout(self, names: Iterable[str]) -> None:
+        for name in names:
+            number = self.nodes.index.get(name)
+            if number is not None:
+                self._relayout_node(name, number)
+        problems = tuple(self.pools.problems.values())
+        problems += tuple(p for p in self.pools.shared if p.problem)
+        if problems != self.terms.problems or "" in names:
+            self.terms.problems = problems
+            self._reterm()
+        self._settled()
+
+    def _relayout_node(self, name: str, number: int) -> None:
+        layout, pool_names = self.pools.layout_of(name)
+        before = self.nodes.sigs[number]
+        assert before is not None
+        if layout is before.layout and pool_names == self.nodes.pool_names.get(number):
+            return
+        held = self.holdings.held_on(number)
+        charged = [k for k in self._on_node.get(name, ()) if self._uncharge(self.pods[k])]
+        self._forget_pool_names(number)
+        free = self.nodes.vector_of(number)
+        if pool_names is not None:
+            self.nodes.pool_names[number] = pool_names
+        self.nodes.put(number, self.signatures.of(before.static, layout, free))
+        for ordinal, pool in enumerate(layout.pools):
+            key = (pool.driver, name if pool_names is None else pool_names[ordinal])
+            if pool_names is not None:
+                self.holdings.pool_at[key] = number
+            held += self.holdings.recall_pool(key)
+        for device, times in held:
+            self.holdings.count(device, times)
+        for key in charged:
+            self._charge(self.pods[key])
+
+    def _forget_pool_names(self, number: int) -> None:
+        signature = self.nodes.sigs[number]
+        assert signature is not None
+        listed = self.nodes.pool_names.pop(number, ())
+        for pool, name in zip(signature.layout.pools, listed, strict=False):
+            self.holdings.pool_at.pop((pool.driver, name), None)
+
+    def _reterm(self) -> None:
+        self.terms.version += 1
+        self.version += 1
+        self.signatures.forget_answers()
+
+    def _read(self, expressions: Iterable[str | None], attributes: Iterable[str] = ()) -> None:
+        """Attributes that these read tell devices apart from now on."""
+        names: frozenset[str] | None = frozenset(a.rpartition("/")[2] for a in attributes)
+        for expression in expressions:
+            found = names_read(expression or "")
+            names = None if names is None or found is None else names | found
+        touched = self.pools.reference(names)
+        if touched:
+            self._relayout(touched)
+
+    # -- claims ------------------------------------------------------------------------------
+
+    def set_claim(self, claim: Claim) -> None:
+        """A claim that is new or has changed."""
+        key = claim.key
+        old = self.claims.get(key)
+        if old is None or old.claim.request is not claim.request:
+            self._note_request(claim.request)
+        if old is not None and old.allocation == claim.allocation:
+            old.claim, old.users = claim, self._live_users(claim)
+        else:
+            self._reallocate(key, ClaimState(claim, self._live_users(claim)))
+        self._note_idle(key)
+        self._settled()
+
+    def delete_claim(self, key: Key) -> None:
+        if key in self.claims:
+            self._reallocate(key, None)
+            self._idle.discard(key)
+            self._settled()
+
+    def _reallocate(self, key: Key, state: ClaimState | None) -> None:
+        """Puts another state in the claim's place; whoever uses it is charged anew."""
+        old = self.claims.get(key)
+        pods = [self.pods[pod] for pod in self._users_of.get(key, ())]
+        charged = [pod for pod in pods if self._uncharge(pod)]
+        if old is not None and old.allocation is not None:
+            self.holdings.hold(old.allocation, -1)
+        if state is None:
+            self.claims.pop(key, None)
+        else:
+            self.claims[key] = state
+            if state.allocation is not None:
+                self.holdings.hold(state.allocation, 1)
+        for pod in charged:
+            self._charge(pod)
+
+    def _note_request(self, request: ClaimRequest) -> None:
+        for sub in (s for r in request.requests for s in r.alternatives):
+            if sub.selectors:
+                self._read(sub.selectors)
+        if request.constraints:
+            self._read((), [c.attribute for c in request.constraints if c is not None])
+
+    def _live_users(self, claim: Claim) -> frozenset[str]:
+        alive = self._alive
+        return frozenset([c.uid for c in claim.reserved_for if c.uid in alive])
+
+    def _note_idle(self, key: Key) -> None:
+        state = self.claims.get(key)
+        if state is not None and state.allocation is not None and not state.users:
+            self._idle.add(key)
+        else:
+            self._idle.discard(key)
+
+    # -- pods ---------------------------------------------------------------------------------
+
+    def set_pod(self, pod: PodSpecView, *, wants_place: bool) -> None:
+        """A pod that is new or has changed."""
+        old = self.pods.get(pod.key)
+        if old is not None:
+            self._forget_pod(old)
+        self.pods[pod.key] = pod
+        for entry in pod.claims:
+            if entry.claim is not None:
+                self._users_of.setdefault(entry.claim, set()).add(pod.key)
+        if not pod.is_finished:
+            self._alive[pod.uid] = pod.key
+        if pod.gang is not None:
+            self.members.setdefault(pod.gang, {})[pod.key] = pod
+        if pod.holds:
+            self._on_node.setdefault(pod.node, set()).add(pod.key)
+            self._charge(pod)
+            if pod.is_terminating:
+                self.leaving[pod.key] = pod
+        if wants_place:
+            self.waiting[pod.key] = pod
+        if old is None or old.uid != pod.uid or old.is_finished != pod.is_finished:
+            self._refresh_users(pod)
+        self._settled()
+
+    def delete_pod(self, key: Key) -> None:
+        pod = self.pods.pop(key, None)
+        if pod is None:
+            return
+        self._forget_pod(pod)
+        self._alive.pop(pod.uid, None)
+        self._refresh_users(pod)
+        self._settled()
+
+    def set_gang(self, gang: Gang) -> None:
+        self.gangs[gang.key] = gang
+
+    def delete_gang(self, key: Key) -> None:
+        self.gangs.pop(key, None)
+
+    def _forget_pod(self, pod: PodSpecView) -> None:
+        key = pod.key
+        self.waiting.pop(key, None)
+        self.leaving.pop(key, None)
+        self._alive.pop(pod.uid, None)
+        if pod.holds:
+            self._uncharge(pod)
+            self._on_node[pod.node].discard(key)
+            if not self._on_node[pod.node]:
+                del self._on_node[pod.node]
+        for entry in pod.claims:
+            users = self._users_of.get(entry.claim) if entry.claim is not None else None
+            if users is not None and entry.claim is not None:
+                users.discard(key)
+                if not users:
+                    del self._users_of[entry.claim]
+        if pod.gang is not None:
+            listed = self.members[pod.gang]
+            del listed[key]
+            if not listed:
+                del self.members[pod.gang]
+
+    def _refresh_users(self, pod: PodSpecView) -> None:
+        """The pod came to life or died: claims reserved for it have one user more or fewer."""
+        for entry in pod.claims:
+            state = self.claims.get(entry.claim) if entry.claim is not None else None
+            if state is not None and entry.claim is not None:
+                state.users = self._live_users(state.claim)
+                self._note_idle(entry.claim)
+
+    def _charge(self, pod: PodSpecView) -> None:
+        number = self.nodes.index.get(pod.node)
+        if number is None:
+            return
+        allocations = self.allocations_of(pod)
+        self.holdings.charge(pod, number, owns_cores(allocations))
+        if pod.gang is not None:
+            self.holdings.count_cores(pod.gang, _devices(allocations), 1)
+
+    def _uncharge(self, pod: PodSpecView) -> bool:
+        if pod.gang is not None and pod.uid in self.holdings.charged:
+            self.holdings.count_cores(pod.gang, _devices(self.allocations_of(pod)), -1)
+        return self.holdings.refund(pod.uid)
+
+    def _settled(self) -> None:
+        """A delta is for good."""
+        self.nodes.log.clear()
+        self.signatures.sweep(len(self.nodes))
+
+    # -- questions ------------------------------------------------------------------------------
+
+    def states_of(self, pod: PodSpecView) -> list[ClaimState]:
+        found = [self.claims.get(e.claim) for e in pod.claims if e.claim is not None]
+        return [state for state in found if state is not None]
+
+    def allocations_of(self, pod: PodSpecView) -> list[Allocation]:
+        return [s.allocation for s in self.states_of(pod) if s.allocation is not None]
+
+    def pods_on(self, node: str) -> Iterable[PodSpecView]:
+        """Pods bound to the node, finished ones not."""
+        return [self.pods[key] for key in self._on_node.get(node, ())]
+
+    def is_shared(self, claim: Key) -> bool:
+        """Whether several pods name the claim."""
+        return len(self._users_of.get(claim, ())) > 1
+
+    def matches_shared(self, claims: Iterable[ClaimRequest]) -> bool:
+        """Whether a device that is not local to one node may serve a request of these claims."""
+        devices = [d for p in self.pools.shared if not p.problem for d in p.devices]
+        for sub in (s for c in claims for r in c.requests for s in r.alternatives):
+            known = self.terms.classes.get(sub.device_class)
+            if known is None:
+                continue
+            expressions = known.selectors + sub.selectors
+            try:
+                matches = self.terms.selectors.matches
+                if any(all(matches(e or "", d) for e in expressions) for d in devices):
+                    return True
+            except SelectorError:
+                return True
+        return False
+
+    def idle_claims(self) -> Iterable[Key]:
+        return self._idle
+
+    def occupants(self) -> list[PodSpecView]:
+        """Who is going to be there once the plan at hand is carried out."""
+        leaving = self.leaving
+        stay = [
+            self.pods[key]
+            for keys in self._on_node.values()
+            for key in keys
+            if key not in leaving and self.pods[key].stays
+        ]
+        return stay + list(self.arrived.values())
+
+
+def _devices(allocations: Iterable[Allocation]) -> Iterable[DeviceId]:
+    return (result.id for allocation in allocations for result in allocation.results)

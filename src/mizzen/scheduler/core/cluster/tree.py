@@ -1,0 +1,105 @@
+"""One topology tree over all nodes: domains by the values of node labels, outermost level first.
+
+Domains and nodes are numbers, so that what is counted per domain can be a plain list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mizzen.scheduler.core.conventions.topology import Topology
+
+HOSTNAME = "kubernetes.io/hostname"
+
+# Levels that clouds and vendors label nodes with, outermost first; those no node has are left out.
+WELL_KNOWN = (
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+    "topology.k8s.aws/network-node-layer-1",
+    "topology.k8s.aws/network-node-layer-2",
+    "topology.k8s.aws/network-node-layer-3",
+    "cloud.google.com/gce-topology-block",
+    "cloud.google.com/gce-topology-subblock",
+    "cloud.provider.com/topology-block",
+    "topology.mizzen.dev/block",
+    "cloud.provider.com/topology-rack",
+    "topology.mizzen.dev/rack",
+    "nvidia.com/gpu.clique",
+)
+
+ROOT = 0
+
+
+class Tree:
+    """Domains of the label levels; domain 0 is everything. Nodes only ever join.
+
+    A node that is gone keeps its number and counts nothing. `parents[0]` is -1.
+    A domain whose last label value is "" holds nodes that lack the level's label: it passes amounts
+    on to its parent, and is no domain that anyone may ask for.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self.levels = tuple(level for level in topology.levels if level != HOSTNAME)
+        self.paths: list[tuple[str, ...]] = [()]
+        self.parents: list[int] = [-1]
+        self.children: list[list[int]] = [[]]
+        self.nodes: list[list[int]] = [[]]  # of leaves
+        self.by_level: list[list[int]] = [[] for _ in self.levels]  # domains one may ask for
+        self.leaf_of: list[int] = []
+        self._ids: dict[tuple[str, ...], int] = {(): ROOT}
+
+    def add(self, labels: Mapping[str, str]) -> None:
+        """The next node, with these labels."""
+        path = tuple([labels.get(level, "") for level in self.levels])
+        leaf = self._ids.get(path)
+        if leaf is None:
+            leaf = self._domain(path)
+        self.nodes[leaf].append(len(self.leaf_of))
+        self.leaf_of.append(leaf)
+
+    def path_of(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple([labels.get(level, "") for level in self.levels])
+
+    def depth(self, key: str) -> int | None:
+        """The level of a label key, 0 being the outermost; that of nodes is len(levels)."""
+        if key == HOSTNAME:
+            return len(self.levels)
+        return self.levels.index(key) if key in self.levels else None
+
+    def domain_of(self, node: int, level: int) -> int:
+        """The domain of this level that a node is in (-1: it lacks the label)."""
+        domain = self.leaf_of[node]
+        for _ in range(len(self.levels) - 1 - level):
+            domain = self.parents[domain]
+        return domain if self.paths[domain][level] else -1
+
+    def nodes_in(self, domain: int) -> list[int]:
+        """All nodes of a domain, in topology order."""
+        if self.nodes[domain]:
+            return self.nodes[domain]
+        return [node for child in self.children[domain] for node in self.nodes_in(child)]
+
+    def name(self, domain: int) -> str:
+        return "/".join(self.paths[domain]) or "the cluster"
+
+    def _domain(self, path: tuple[str, ...]) -> int:
+        found = self._ids.get(path)
+        if found is not None:
+            return found
+        parent = self._domain(path[:-1])
+        number = self._ids[path] = len(self.paths)
+        self.paths.append(path)
+        self.parents.append(parent)
+        self.children.append([])
+        self.nodes.append([])
+        self.children[parent].append(number)
+        if path[-1]:
+            self.by_level[len(path) - 1].append(number)
+        return number
+
+
+def well_known_levels(labels: Sequence[str]) -> Topology:
+    """The default tree for nodes that carry these label keys."""
+    present = set(labels)
+    return Topology(tuple(key for key in WELL_KNOWN if key in present), "default")

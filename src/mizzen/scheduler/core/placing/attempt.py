@@ -1,0 +1,164 @@
+"""Tries to give pods places in the room, all or none, and says what did not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mizzen.scheduler.core.cluster.signatures import Shape
+from mizzen.scheduler.core.conventions.topology import TopologyRequest
+from mizzen.scheduler.core.misfit import Misfit
+from mizzen.scheduler.core.placing import exact, gangs
+from mizzen.scheduler.core.placing.room import Misfits, Room
+from mizzen.scheduler.core.placing.single import place_counted
+from mizzen.scheduler.core.types import Placement, PodSpecView
+
+LIKED_MAX = 8  # nodes of a gang's latest members that are tried first for one more of them
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Placements now put into the room; or, when `pod` is set, why that pod has none.
+
+    `before` pods fitted before it did not. `misfits` has each reason with its number of nodes.
+    """
+
+    placements: tuple[Placement, ...] = ()
+    pod: PodSpecView | None = None
+    misfits: Misfits = ()
+    before: int = 0
+
+    @property
+    def fits(self) -> bool:
+        return self.pod is None
+
+
+@dataclass(slots=True)
+class Placer:
+    """Places pods in one room: the tightest place that keeps them together."""
+
+    room: Room
+
+    def place(
+        self,
+        pods: Sequence[PodSpecView],
+        only: str = "",
+        wish: TopologyRequest | None = None,
+        beside: Sequence[str] = (),
+    ) -> Attempt:
+        """Puts all of them into the room, or leaves it as it was.
+
+        `only` names a single node. `wish` binds them together with what runs `beside` on nodes.
+        """
+        if not pods:
+            return Attempt()
+        if only or (len(pods) == 1 and wish is None):
+            return self._one_by_one(pods, only, beside)
+        shapes = [self.room.shape_of(pod) for pod in pods]
+        if any(p.nominated_node for p in pods) and (wish is None or not wish.keys):
+            return self._one_by_one(pods, only, beside)
+        if not all(map(self.room.is_countable, pods, shapes)):
+            if wish is None or not wish.keys:
+                return self._one_by_one(pods, only, beside)
+            return self._in_domains(pods, wish, beside)
+        found = gangs.place(self.room, pods, shapes, wish, beside)
+        if isinstance(found, gangs.Short) and found.is_loose:
+            if wish is None or not wish.required:
+                return self._one_by_one(pods, only, beside)
+            return self._in_domains(pods, wish, beside)
+        return self._attempt(found)
+
+    def _attempt(self, found: tuple[Placement, ...] | gangs.Short) -> Attempt:
+        if isinstance(found, gangs.Short):
+            return Attempt(pod=found.pod, misfits=found.misfits, before=found.before)
+        return Attempt(found)
+
+    def _in_domains(
+        self, pods: Sequence[PodSpecView], wish: TopologyRequest, beside: Sequence[str]
+    ) -> Attempt:
+        """Asks every node of one domain after another; slices are not cut here."""
+        cluster = self.room.cluster
+        tree = cluster.nodes.tree(
+            cluster.nodes.topology_for(wish.keys, cluster.topologies.values())
+        )
+        key = wish.required or wish.preferred
+        level = tree.depth(key) if key else None
+        best = Attempt(pod=pods[0])
+        for nodes in cluster.nodes.domains(tree, level):
+            among = frozenset(nodes)
+            if any(cluster.nodes.index.get(name) not in among for name in beside):
+                continue
+            found = self._one_by_one(pods, "", beside, nodes)
+            if found.fits:
+                return found
+            if not best.misfits or found.before > best.before:
+                best = found
+        if not wish.required:
+            return self._one_by_one(pods, "", beside)
+        return best
+
+    def _one_by_one(
+        self,
+        pods: Sequence[PodSpecView],
+        only: str,
+        beside: Sequence[str],
+        among: Sequence[int] = (),
+    ) -> Attempt:
+        mark = self.room.mark()
+        placements: list[Placement] = []
+        for pod in pods:
+            near = [*beside, *(p.node for p in placements)][-LIKED_MAX:]
+            found = self.place_one(pod, near, only, among)
+            if not isinstance(found, Placement):
+                self.room.rollback(mark)
+                return Attempt(pod=pod, misfits=found, before=len(placements))
+            placements.append(found)
+        return Attempt(tuple(placements))
+
+    def place_one(
+        self, pod: PodSpecView, near: Sequence[str], only: str = "", among: Sequence[int] = ()
+    ) -> Placement | Misfits:
+        """Puts one pod where victims left for it, beside its gang, or in the tightest place.
+
+        `among`: the only nodes it may go to, when given.
+        """
+        room = self.room
+        index = room.cluster.nodes.index
+        shape = room.shape_of(pod)
+        first = [index[n] for n in dict.fromkeys((pod.nominated_node, *near)) if n in index]
+        if only:
+            first = [index[only]]
+        if among or not room.is_countable(pod, shape):
+            return self._place_exact(pod, shape, first, only, among)
+        table, nodes = room.cluster.signatures, room.cluster.nodes
+        for node in first:
+            signature = nodes.sigs[node]
+            assert signature is not None
+            found = table.outcome(shape, signature, room.cluster.holdings.crowd(pod.gang, node))
+            if not isinstance(found, Misfit):
+                return room.put_outcome(pod, node, found)
+            if only:
+                return ((found, 1),)
+        placed = place_counted(room, pod, shape, first[-1] if first else -1)
+        return placed if placed is not None else room.misfits(shape)
+
+    def _place_exact(
+        self,
+        pod: PodSpecView,
+        shape: Shape,
+        first: Sequence[int],
+        only: str,
+        among: Sequence[int],
+    ) -> Placement | Misfits:
+        nodes = self.room.cluster.nodes
+        candidates: Iterable[int] = among or sorted(nodes.live(), key=nodes.names.__getitem__)
+        grouped: dict[Misfit, int] = {}
+        for node in first if only else dict.fromkeys((*first, *candidates)):
+            if among and node not in among:
+                continue
+            found = exact.fit(self.room, pod, shape, node)
+            if isinstance(found, Placement):
+                self.room.put(found)
+                return found
+            grouped[found] = grouped.get(found, 0) + 1
+        return tuple(grouped.items())

@@ -1,0 +1,221 @@
+"""The cluster as a plan is being made: places taken and given back, all of it undone in the end."""
+
+from __future__ import annotations
+
+from mizzen.base.objects import Key
+from mizzen.scheduler.core.cluster.holdings import ClaimState, owns_cores
+from mizzen.scheduler.core.cluster.signatures import Outcome, Shape, Wish
+from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.conventions.topology import Topology
+from mizzen.scheduler.core.dra.model import Allocation, DeviceResult, NodeRequirement, NodeSelector
+from mizzen.scheduler.core.extended import Extended
+from mizzen.scheduler.core.misfit import Misfit
+from mizzen.scheduler.core.placing.counts import Counts, Slices
+from mizzen.scheduler.core.types import Placement, PodSpecView
+
+COUNTS_MAX = 48  # shapes whose counts are kept current; each takes about 10 bytes per node
+Misfits = tuple[tuple[Misfit, int], ...]  # with how many nodes each
+
+
+class Room:
+    """Places in a cluster. `mark` and `rollback` undo; who plans rolls back to where it began."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._counts: dict[tuple[int, Topology, Slices], Counts] = {}
+        self._version = cluster.version
+        self._may_share: dict[int, bool] = {}
+
+    # -- undo -----------------------------------------------------------------------------
+
+    def mark(self) -> int:
+        return self.cluster.mark()
+
+    def rollback(self, mark: int) -> None:
+        self.cluster.rollback(mark)
+
+    # -- questions --------------------------------------------------------------------------
+
+    def shape_of(self, pod: PodSpecView) -> Shape:
+        """The pod's shape as its claims stand."""
+        if not pod.claims:
+            return self.cluster.shapes.of(pod.shape)
+        wanted: list[Wish] = []
+        for entry in pod.claims:
+            state = self.cluster.claims.get(entry.claim) if entry.claim is not None else None
+            if state is None or state.allocation is not None:
+                continue
+            is_unmade = state.claim.is_unmade and entry.extended is not None
+            wanted.append(entry.extended if is_unmade and entry.extended else state.claim.request)
+        return self.cluster.shapes.of(pod.shape, tuple(wanted), has_claims=True)
+
+    def is_countable(self, pod: PodSpecView, shape: Shape) -> bool:
+        """Whether the pod fits equal nodes equally, so that counting says all."""
+        if shape.is_exact:
+            return False
+        if not pod.claims:
+            return True
+        for entry in pod.claims:
+            if entry.claim is None:
+                continue
+            state = self.cluster.claims[entry.claim]
+            if state.allocation is not None or self.cluster.is_shared(entry.claim):
+                return False
+        return not self._wants_shared(shape)
+
+    def counts(self, shape: Shape, topology: Topology, slices: Slices = ()) -> Counts:
+        """How many pods of the shape each domain takes, now."""
+        if self._version != self.cluster.version:
+            self._counts.clear()
+            self._may_share.clear()
+            self._version = self.cluster.version
+        key = (shape.number, topology, slices)
+        found = self._counts.pop(key, None)
+        if found is None:
+            nodes = self.cluster.nodes
+            found = Counts(nodes, nodes.tree(topology), shape, slices)
+            if len(self._counts) >= COUNTS_MAX:
+                del self._counts[next(iter(self._counts))]
+        else:
+            found.sync()
+        self._counts[key] = found
+        return found
+
+    def misfits(self, shape: Shape) -> Misfits:
+        """Why the nodes refuse one more pod of this shape, for each reason how many."""
+        table = self.cluster.signatures
+        grouped: dict[Misfit, int] = {}
+        for signature in self.cluster.nodes.groups():
+            found = table.outcome(shape, signature)
+            if isinstance(found, Misfit):
+                grouped[found] = grouped.get(found, 0) + signature.nodes
+        return tuple(grouped.items())
+
+    def _wants_shared(self, shape: Shape) -> bool:
+        """Whether a device that is not local to a node may serve it."""
+        if not shape.claims or not self.cluster.pools.shared:
+            return False
+        found = self._may_share.get(shape.number)
+        if found is None:
+            wanted = [c.request_on({}) if isinstance(c, Extended) else c for c in shape.claims]
+            found = self.cluster.matches_shared([w for w in wanted if w is not None])
+            self._may_share[shape.number] = found
+        return found
+
+    def _states(self, pod: PodSpecView) -> list[ClaimState]:
+        return self.cluster.states_of(pod)
+
+    # -- taking places ----------------------------------------------------------------------
+
+    def put_outcome(self, pod: PodSpecView, node: int, outcome: Outcome) -> Placement:
+        """The pod takes a place that counting found; its claims get the devices picked there."""
+        cluster = self.cluster
+        nodes, holdings = cluster.nodes, cluster.holdings
+        name = nodes.names[node]
+        before = nodes.sigs[node]
+        assert before is not None
+        allocations: tuple[tuple[Key, Allocation], ...] = ()
+        if outcome.picks:
+            allocations = tuple(self._named(pod, node, name, outcome))
+            for key, allocation in allocations:
+                self._use(cluster.claims[key], allocation, pod.uid)
+        nodes.shift(node, outcome.next)
+        amounts = holdings.amounts_of(pod.shape)[outcome.owns_cores]
+        holdings.note_charge(pod.uid, node, amounts)
+        if pod.gang is not None:
+            for core, times in outcome.cores:
+                holdings.count_core(pod.gang, node, core, times)
+        return Placement(pod, name, allocations)
+
+    def _named(
+        self, pod: PodSpecView, node: int, name: str, outcome: Outcome
+    ) -> list[tuple[Key, Allocation]]:
+        device_id = self.cluster.holdings.device_id
+        only: NodeSelector = ((NodeRequirement("metadata.name", "In", (name,), is_field=True),),)
+        found: list[tuple[Key, Allocation]] = []
+        keys = [e.claim for e in pod.claims if e.claim is not None]
+        for key, picks, config in zip(keys, outcome.picks, outcome.configs, strict=True):
+            if picks is None:
+                continue
+            results = tuple([DeviceResult(request, device_id(node, i)) for request, i in picks])
+            found.append((key, Allocation(results, only if results else None, config)))
+        return found
+
+    def put(self, placement: Placement) -> None:
+        """The pod takes its place and its claims their devices."""
+        cluster, pod = self.cluster, placement.pod
+        for key, allocation in placement.allocations:
+            cluster.holdings.hold(allocation, 1)
+            self._use(cluster.claims[key], allocation, pod.uid)
+        for state in self._states(pod):
+            if pod.uid not in state.users:
+                self._use(state, state.allocation, pod.uid)
+        allocations = cluster.allocations_of(pod)
+        number = cluster.nodes.index.get(placement.node)
+        if number is None:
+            return
+        cluster.holdings.charge(pod, number, owns_cores(allocations))
+        if pod.gang is not None:
+            devices = [r.id for a in allocations for r in a.results]
+            cluster.holdings.count_cores(pod.gang, devices, 1)
+
+    # -- giving places back ---------------------------------------------------------------------
+
+    def remove(self, pod: PodSpecView) -> None:
+        """The pod is gone: its share returns, and devices that nobody else uses."""
+        cluster = self.cluster
+        allocations = cluster.allocations_of(pod)
+        if pod.gang is not None:
+            devices = [r.id for a in allocations for r in a.results]
+            cluster.holdings.count_cores(pod.gang, devices, -1)
+        cluster.holdings.refund(pod.uid)
+        for state in self._states(pod):
+            if pod.uid in state.users:
+                self._set_users(state, state.users - {pod.uid})
+            if not state.users and state.allocation is not None:
+                self._release(state)
+
+    def release_idle(self) -> None:
+        """Allocations that no live pod uses return their devices (their controller is about to)."""
+        for key in self.cluster.idle_claims():
+            state = self.cluster.claims[key]
+            if state.allocation is not None and not state.users:
+                self._release(state)
+
+    def release_leaving(self) -> None:
+        """The room as it will be once everything that is on its way out has left."""
+        for pod in list(self.cluster.leaving.values()):
+            self.remove(pod)
+        self.release_idle()
+
+    # -- claims -------------------------------------------------------------------------------
+
+    def _use(self, state: ClaimState, allocation: Allocation | None, uid: str) -> None:
+        """The claim has this allocation (whose devices are held already) and one more user."""
+        before, users = state.allocation, state.users
+        state.allocation, state.users = allocation, users | {uid}
+
+        def undo() -> None:
+            state.allocation, state.users = before, users
+
+        self.cluster.nodes.log.append(undo)
+
+    def _set_users(self, state: ClaimState, users: frozenset[str]) -> None:
+        before = state.users
+        state.users = users
+
+        def undo() -> None:
+            state.users = before
+
+        self.cluster.nodes.log.append(undo)
+
+    def _release(self, state: ClaimState) -> None:
+        before = state.allocation
+        assert before is not None
+        self.cluster.holdings.hold(before, -1)
+        state.allocation = None
+
+        def undo() -> None:
+            state.allocation = before
+
+        self.cluster.nodes.log.append(undo)
