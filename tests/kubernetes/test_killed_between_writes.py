@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from mizzen.base.resources import PODS
 from support.proxy import Proxy, Write
 from support.second_home import Process, Stage, component, until_ready
 
@@ -61,26 +62,59 @@ async def test_a_gang_is_bound_with_its_claims_and_no_record_stays(
     assert kinds.count("binding") == GANG
 
 
-# Intent, two writes of each claim, binds, end of the intent; more than there are is no kill.
-@pytest.mark.parametrize("is_answered_first", [False, True], ids=["unheard", "unanswered"])
-@pytest.mark.parametrize("nth", range(1, 3 * GANG + 3))
-async def test_no_half_of_a_gang_remains(
+# The intent, two writes of each claim, the binds, the intent's end.
+WRITES = 1 + 2 * GANG + GANG + 1
+HOW = pytest.mark.parametrize("is_answered_first", [False, True], ids=["unheard", "unanswered"])
+
+
+@HOW
+@pytest.mark.parametrize("nth", range(1, WRITES + 1))
+async def test_the_next_scheduler_places_the_whole_gang(
     stage: Stage, proxy: Proxy, nth: int, is_answered_first: bool
 ) -> None:
     await stage.add_node("ours", devices=GANG)
-    executioner = Executioner(proxy, nth, is_answered_first)
-    kubeconfig = stage.cluster.kubeconfig(server=proxy.url)
     await stage.add_gang("train", GANG)
-    with component("scheduler", kubeconfig) as scheduler:
-        executioner.arm(scheduler)
-        await stage.until(lambda: dead(scheduler), "it is killed")
+    await die_at(stage, Executioner(proxy, nth, is_answered_first))
     with component("scheduler", stage.cluster.kubeconfig()) as successor:
         await until_ready(successor)
-        # It has settled what it found before it decides anything.
-        assert len(await stage.bound()) in (0, GANG), successor.log
         await stage.until(lambda: whole(stage), "the gang is bound in the end")
         await stage.until(lambda: no_intents(stage), "no record stays")
     await stage.assert_no_device_twice()
+    assert len(await stage.held()) == GANG
+
+
+@HOW
+@pytest.mark.parametrize("nth", range(1 + 2 * GANG, WRITES + 1))
+async def test_what_cannot_be_finished_is_undone(
+    stage: Stage, proxy: Proxy, nth: int, is_answered_first: bool
+) -> None:
+    await stage.add_node("ours", devices=GANG)
+    await stage.add_gang("train", GANG)
+    await die_at(stage, Executioner(proxy, nth, is_answered_first))
+    unbound = sorted(set(await stage.pods()) - set(await stage.bound()))
+    for name in unbound[:1]:  # and nobody makes it anew
+        await stage.admin.delete(PODS, name, stage.namespace, grace_period_s=0)
+    with component("scheduler", stage.cluster.kubeconfig()) as successor:
+        await until_ready(successor)
+        assert len(await stage.bound()) == (0 if unbound else GANG)
+        await stage.until(lambda: no_intents(stage), "no record stays")
+        await stage.until(lambda: nothing_held_but_by(stage, 0 if unbound else GANG), "all is free")
+    await stage.assert_no_device_twice()
+
+
+async def die_at(stage: Stage, executioner: Executioner) -> None:
+    """Runs a scheduler up to the write at which it is killed."""
+    kubeconfig = stage.cluster.kubeconfig(server=executioner.proxy.url)
+    with component("scheduler", kubeconfig) as scheduler:
+        executioner.arm(scheduler)
+        await stage.until(lambda: dead(scheduler), "it is killed")
+    await stage.end_leases()
+
+
+async def nothing_held_but_by(stage: Stage, members: int) -> bool:
+    """Plays kubelet and claim controller for the members that were taken back."""
+    await stage.bury()
+    return len(await stage.held()) == members
 
 
 async def all_bound(stage: Stage) -> bool:

@@ -58,7 +58,11 @@ async def proxy_to(server: str, authority: Path) -> AsyncIterator[Proxy]:
         connector=connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None)
     ) as session:
         app = web.Application(client_max_size=64 << 20)
-        app.router.add_route("*", "/{path:.*}", lambda r: _pass(proxy, session, server, r))
+
+        async def passed(request: web.Request) -> web.StreamResponse:
+            return await _pass(proxy, session, server, request)
+
+        app.router.add_route("*", "/{path:.*}", passed)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -194,6 +194,10 @@ class Stage:
         for resource in (RESOURCE_SLICES, NODES, DEVICE_CLASSES):
             for obj in (await self.admin.list(resource))[0]:
                 await self._gone(resource, name_of(obj), "")
+        await self.end_leases()
+
+    async def end_leases(self) -> None:
+        """As if the time of leaders that were killed had run out."""
         for obj in (await self.admin.list(LEASES, SYSTEM_NAMESPACE))[0]:
             await self._gone(LEASES, name_of(obj), SYSTEM_NAMESPACE)
 

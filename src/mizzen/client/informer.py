@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from mizzen.base.errors import ApiError, Expired, TooManyRequests, Unavailable
+from mizzen.base.errors import ApiError, Expired, NotFound, TooManyRequests, Unavailable
 from mizzen.base.objects import Key, Obj, key_of, revision_of
 from mizzen.base.resources import Resource
 from mizzen.client.backoff import Backoff
@@ -17,6 +18,8 @@ from mizzen.client.watching import WatchEvent
 # A stream that lived for this long was no failure: the next one starts without delay.
 HEALTHY_S = 2.0
 RECONNECT_S_MAX = 2.0
+ABSENT_RETRY_S = 30.0  # a resource that the API server does not have may be installed later
+_log = logging.getLogger(__name__)
 Handler = Callable[[str, "Obj | None", Obj], None]
 
 
@@ -100,6 +103,8 @@ class Informer:
             except Expired:
                 self._revision = None
                 self._counts["expired"] += 1
+            except NotFound:
+                await self._wait_served()
             except ApiError as error:
                 self._counts["errors"] += 1
                 if self._refuses_streaming(error):
@@ -108,6 +113,20 @@ class Informer:
             if asyncio.get_running_loop().time() - began_s > HEALTHY_S:
                 backoff.reset()
             await asyncio.sleep(backoff.next_s())
+
+    async def _wait_served(self) -> None:
+        """The API server has no such resource: there are no objects of it, for now."""
+        if not self._counts["absent"]:
+            _log.warning(
+                "%s of %s are not served here: done without, and asked for again every %.0f s",
+                self.resource.plural,
+                self.resource.api_version,
+                ABSENT_RETRY_S,
+            )
+        self._counts["absent"] += 1
+        self._replace((), 0)
+        self._revision = None
+        await asyncio.sleep(ABSENT_RETRY_S)
 
     async def _follow(self) -> None:
         if self._revision is None and not self._streams_lists:

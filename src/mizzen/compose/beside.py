@@ -22,6 +22,7 @@ from mizzen.compose.shell import OnReady
 from mizzen.controllers import run as controllers
 from mizzen.host.clock import RealClock
 from mizzen.scheduler import run as scheduler
+from mizzen.scheduler.handed_over import Overlapping
 
 ROLES = ("scheduler", "controllers")
 LEASE_S = 15.0
@@ -68,7 +69,10 @@ async def main(role: str, cluster: Cluster, on_ready: OnReady) -> None:
 
         async def work() -> None:
             _log.info("%s leads", identity)
-            await _WORK[role](client, clock, on_ready)
+            try:
+                await _WORK[role](client, clock, on_ready)
+            except* Overlapping as group:
+                raise SystemExit(str(group.exceptions[0])) from None
 
         await elector.lead(work)
         raise LeaseLost(f'Lease "{SYSTEM_NAMESPACE}/{agent}" is lost: ends, to begin anew')

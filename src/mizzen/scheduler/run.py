@@ -22,6 +22,7 @@ from mizzen.base.resources import (
     PRIORITY_CLASSES,
     RESOURCE_CLAIMS,
     RESOURCE_SLICES,
+    Resource,
 )
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
@@ -33,7 +34,9 @@ from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder
 from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.core.views import wants_placing
+from mizzen.scheduler.handed_over import HandedOver, Source
 
+COMPONENT = "mizzen-scheduler"
 SETTLE_S = 0.001  # what was written together arrives on several watches: look once, not thrice
 SETTLE_ROUNDS_MAX = 5
 
@@ -56,22 +59,31 @@ async def run(client: Client, clock: Clock, on_ready: Callable[[], None]) -> Non
 
 
 async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
-    """As `run`, on a cluster that other schedulers work on as well."""
-    await run(client, clock, on_ready)
+    """As `run`, on the part of a shared cluster that is handed over. Errors: Overlapping."""
+    informers = _informers(client)
+    events = EventRecorder(client, COMPONENT, clock)
+    narrowed = HandedOver(informers, events)
+    await Scheduler(client, clock, narrowed.sources).run(on_ready)
+
+
+def _informers(client: Client) -> dict[Resource, Informer]:
+    return {resource: Informer(client, resource) for resource in _WATCHED}
 
 
 class Scheduler:
     """Caches, wake-ups and commits around `core.place`."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, sources: Mapping[Resource, Source] | None = None
+    ) -> None:
         self._clock = clock
-        self._informers = {resource: Informer(client, resource) for resource in _WATCHED}
+        self._informers: Mapping[Resource, Source] = sources or _informers(client)
         self._caches = {
             resource: Assumed(informer.objects, lambda informer=informer: informer.revision)
             for resource, informer in self._informers.items()
         }
         self._builder = SnapshotBuilder(CelSelectors())
-        events = EventRecorder(client, "mizzen-scheduler", clock)
+        events = EventRecorder(client, COMPONENT, clock)
         self._writer = CarryOut(client, clock, events, self._written)
         self._unreadable: dict[str, str] = {}
         self._wake = asyncio.Event()

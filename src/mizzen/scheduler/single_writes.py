@@ -235,7 +235,7 @@ class SingleWrites:
         try:
             answer = await ensure_written(self._client, operation)
         except AlreadyExists:
-            if not isinstance(operation, Create):
+            if not isinstance(operation, Create) or operation.resource != CONFIG_MAPS:
                 raise
             # Its name holds a pod's uid: it is our own, sent twice or not yet removed.
             answer = await self._client.update(operation.resource, operation.object)

@@ -132,7 +132,7 @@ def _pod_problem(pod: PodIntent, existing: Existing) -> str:
 
 def _claim_problem(claim: ClaimIntent, uid: str, existing: Existing) -> str:
     now = existing.claims.get(claim.key)
-    if now is None or uid_of(now) != claim.uid or is_terminating(now):
+    if now is None or not _is_meant(claim, now) or is_terminating(now):
         return f'ResourceClaim "{claim.key}" is gone'
     status: Obj = now.get("status") or {}
     allocation = status.get("allocation")
@@ -207,7 +207,7 @@ def _evict(pod: Obj, why: str, now_ns: int) -> Iterable[Operation]:
 def _release(claim: ClaimIntent, existing: Existing, uids: set[str]) -> Iterable[Operation]:
     """Takes these consumers off, and the allocation with the last one, if we made it."""
     now = existing.claims.get(claim.key)
-    if now is None or uid_of(now) != claim.uid:
+    if now is None or not _is_meant(claim, now):
         return
     status: Obj = now.get("status") or {}
     consumers: list[Obj] = status.get("reservedFor") or []
@@ -221,6 +221,11 @@ def _release(claim: ClaimIntent, existing: Existing, uids: set[str]) -> Iterable
         and _devices(allocation) == _devices(claim.allocation)
     )
     yield _claim_patch(now, kept, None if made_by_us and not kept else allocation)
+
+
+def _is_meant(claim: ClaimIntent, now: Obj) -> bool:
+    """A claim that the decision itself makes had no uid when it was decided."""
+    return claim.uid in ("", uid_of(now))
 
 
 def _is_bound(pod: PodIntent, existing: Existing) -> bool:
