@@ -60,6 +60,29 @@ def cluster(
     )
 
 
+def scattered(seed: int, nodes: int, chips: int = 8) -> Instance:
+    """The hardest kind: full, all gangs alike in importance, each in pieces all over the cluster."""
+    random = Random(seed)
+    free = [chips] * nodes
+    holders: list[Holder] = []
+    while sum(free):
+        size = random.choice((1, 2, 4))
+        where = [node for node in range(nodes) if free[node] >= size]
+        random.shuffle(where)
+        ranks = where[: random.choice((2, 3, 4, 6, 8))]
+        if not ranks:
+            continue
+        for node in ranks:
+            free[node] -= size
+        frees = tuple((node, size) for node in ranks)
+        loss = random.randint(50, 900) * size * len(ranks)
+        step = Step(Kind.SUSPEND, loss, frees, len(ranks))
+        holders.append(Holder(f"h{len(holders)}", 0, (step,)))
+    count = max(1, nodes // random.choice((2, 4, 8)))
+    demand = Demand(((random.choice((chips, chips, chips // 2)), count),))
+    return Instance(demand, 5, tuple(free), (tuple(range(nodes)),), tuple(holders))
+
+
 def _demand(random: Random, chips: int, width: int) -> Demand:
     size = random.choice((1, 2, chips // 2, chips, chips))
     most = max(1, width * chips // size)

@@ -142,7 +142,7 @@ class Relaxation:
                 freed = 0
                 for place, reached in enumerate(taken):
                     if reached < stage:
-                        here = (split[place][stage] - split[place][stage - 1]) // 2
+                        here = (split[place][stage] - split[place][stage - 1]) // 8
                         _add_from(split[place], stage, -here)
                         freed += here
                 moved = moved or freed > 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from itertools import combinations
 
 from mizzen.scheduler.core.preemption.domain import Domain, Stages
 from mizzen.scheduler.core.preemption.relaxation import Choice, Estimate, Offer, Relaxation, Shares
-from mizzen.scheduler.core.preemption.tally import Tally, pruned
+from mizzen.scheduler.core.preemption.tally import Tally, gained, pruned, spared
 
 EXHAUSTIVE_ITEMS = 12  # up to so many holders the search always runs to its proof
 SHIFTS = 16  # rounds of better shares at the root
@@ -87,11 +88,15 @@ class Search:
             self.is_proven = best.weight == 0
             return _found(best)
         relaxation = self.relaxations[max(self._roots)[1]]
-        self._consider(best, self._greedy(relaxation, relaxation.shares))
+        whole: Shares = [[item.weights] * len(item.chips) for item in domain.items]
+        ways = [relaxation.shares]
         if any(len(item.chips) > 1 for item in domain.items):
-            full: Shares = [[item.weights] * len(item.chips) for item in domain.items]
-            self._consider(best, self._greedy(relaxation, full))
+            ways.append(whole)
+        for shares in ways:
+            self._consider(best, self._greedy(relaxation, shares, self.low, self.high))
         self.is_proven = best.beats(self.bound) or self._branch(best, relaxation, effort)
+        if not self.is_proven and len(domain.free) <= NODES_MAX:
+            self._exchange(best, relaxation, ways, effort)
         return _found(best)
 
     @property
@@ -151,15 +156,24 @@ class Search:
                 low = middle + 1
         return prefix(high)
 
-    def _greedy(self, relaxation: Relaxation, shares: Shares) -> Stages | None:
+    def _greedy(
+        self,
+        relaxation: Relaxation,
+        shares: Shares,
+        low: Stages,
+        high: Stages,
+        without: Sequence[int] = (),
+    ) -> Stages | None:
         """Slot by slot the cheapest by these shares; who has been paid for is free elsewhere."""
         kept, relaxation.shares = relaxation.shares, shares
         domain = self.domain
-        stages = list(self.low)
+        stages = list(low)
         tally = Tally(domain, stages)
         used = domain.used(stages)
-        offers = relaxation.offers(stages, self.high)
+        offers = relaxation.offers(stages, high)
         versions = [0] * len(offers)
+        for node in without:
+            versions[node] = -1
         heap = [(o.segments[0][0], node, 0) for node, o in enumerate(offers) if o.segments]
         heapify(heap)
         while heap and not tally.is_enough_for(relaxation.size):
@@ -173,8 +187,10 @@ class Search:
                 tally.move(number, stages[number], stage)
                 stages[number] = stage
             for touched in {n for number, _ in raised for n, _ in domain.items[number].chips}:
+                if touched in without:
+                    continue
                 versions[touched] += 1
-                offers[touched] = offer = relaxation.offer(touched, stages, self.high)
+                offers[touched] = offer = relaxation.offer(touched, stages, high)
                 if offer.segments:
                     heappush(heap, (offer.segments[0][0], touched, versions[touched]))
         relaxation.shares = kept
@@ -192,6 +208,27 @@ class Search:
             return False
         used[:] = after
         return True
+
+    def _exchange(
+        self, best: Best, relaxation: Relaxation, ways: Sequence[Shares], effort: int
+    ) -> None:
+        """Gives one or two freed nodes back and frees others in their place, while that helps."""
+        limit = relaxation.evaluations + effort
+        improves = True
+        while improves and best.stages is not None:
+            improves = False
+            stages = best.stages
+            freed = gained(self.domain, stages, relaxation.size)
+            for out in [*((n,) for n in freed), *combinations(freed, 2)]:
+                if relaxation.evaluations > limit:
+                    return
+                before = best.weight
+                rest = spared(self.domain, stages, relaxation.size, out)
+                for shares in ways:
+                    self._consider(best, self._greedy(relaxation, shares, rest, self.high, out))
+                if best.weight != before:
+                    improves = True
+                    break
 
     # -- branch and bound -------------------------------------------------------------------------
 

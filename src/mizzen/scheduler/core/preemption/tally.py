@@ -61,3 +61,35 @@ def pruned(domain: Domain, stages: Stages) -> Stages:
             stages[number] = stage
             break
     return stages
+
+
+def gained(domain: Domain, stages: Stages, size: int) -> list[int]:
+    """The nodes that hold more pods of this size because of the stages."""
+    capacities = domain.capacities(stages)
+    return [
+        node
+        for node, (before, after) in enumerate(zip(domain.free, capacities, strict=True))
+        if max(0, after) // size > max(0, before) // size
+    ]
+
+
+def spared(domain: Domain, stages: Stages, size: int, nodes: Sequence[int]) -> Stages:
+    """The stages less all that serves nobody but `nodes`: the others hold as many as before."""
+    stages = list(stages)
+    capacities = domain.capacities(stages)
+    concerned = {number for node in nodes for number, _ in domain.on_node[node]}
+    for number in sorted(concerned, key=lambda n: -domain.items[n].weights[stages[n]]):
+        item = domain.items[number]
+        while stages[number]:
+            stage = stages[number]
+            less = [(node, chips[stage] - chips[stage - 1]) for node, chips in item.chips]
+            if any(
+                capacities[node] // size != (capacities[node] - amount) // size
+                for node, amount in less
+                if node not in nodes
+            ):
+                break
+            for node, amount in less:
+                capacities[node] -= amount
+            stages[number] = stage - 1
+    return stages

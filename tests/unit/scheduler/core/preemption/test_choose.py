@@ -13,7 +13,7 @@ import pytest
 from mizzen.scheduler.core.preemption.choose import choose
 from mizzen.scheduler.core.preemption.instance import Answer, Demand, Holder, Instance, Kind, Step
 from oracle import preemption_milp as oracle
-from support.preemption_cases import cluster
+from support.preemption_cases import cluster, scattered
 
 SEEDS = int(os.environ.get("MIZZEN_SEEDS", "0"))
 GAP_MAX = 0.10
@@ -53,7 +53,18 @@ def test_of_a_few_candidates_it_is_the_cheapest_set_of_all(seed: int) -> None:
     ],
 )
 def test_the_set_loses_at_most_a_tenth_more_than_the_optimum(nodes: int, seed: int) -> None:
-    instance = cluster(seed, nodes, budgets=4 * (seed % 3 == 0))
+    compare(cluster(seed, nodes, budgets=4 * (seed % 3 == 0)))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "seed"),
+    [(nodes, seed) for nodes, few in ((12, 12), (24, 8), (40, 3)) for seed in range(SEEDS or few)],
+)
+def test_so_does_it_where_every_gang_is_scattered_over_the_cluster(nodes: int, seed: int) -> None:
+    compare(scattered(seed, nodes))
+
+
+def compare(instance: Instance) -> None:
     best = oracle.optimum(instance)
     answer = choose(instance)
     assert (answer is None) == (best is None), "a domain that can be freed is always found"
