@@ -8,7 +8,7 @@ from typing import Any
 
 from mizzen.base.objects import Obj, key_of
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
-from mizzen.base.resources import PODS, RESOURCE_CLAIMS
+from mizzen.base.resources import PODS, RESOURCE_CLAIMS, Resource
 from mizzen.kinds.patches import merge_patch
 from mizzen.scheduler.cel import CelSelectors
 from mizzen.scheduler.core.place import place
@@ -156,6 +156,7 @@ class World:
     classes: list[Obj] = field(default_factory=lambda: [device_class()])
     objects: dict[tuple[str, str], Obj] = field(default_factory=dict)
     priority_classes: list[Obj] = field(default_factory=list)
+    others: dict[Resource, list[Obj]] = field(default_factory=dict)
     builder: SnapshotBuilder = field(default_factory=lambda: SnapshotBuilder(CelSelectors()))
     revision: int = 100
     uids: set[str] = field(default_factory=set)
@@ -200,6 +201,7 @@ class World:
                 keyed[2],
                 of["PodGroup"],
                 keyed[3],
+                {r: {key_of(o): o for o in listed} for r, listed in self.others.items()},
             )
         )
 
@@ -215,7 +217,7 @@ class World:
         if isinstance(operation, Create):
             self.create(operation)
             return
-        kind = "ResourceClaim" if getattr(operation, "resource", PODS) == RESOURCE_CLAIMS else "Pod"
+        kind = getattr(operation, "resource", PODS).kind
         obj = self.objects[kind, operation.name]
         if operation.uid:
             assert operation.uid == obj["metadata"]["uid"]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from mizzen.base import quantity
 from mizzen.base.objects import Key
+from mizzen.scheduler.core.conventions.gang import Refused
 from mizzen.scheduler.core.devices import Shortage
 from mizzen.scheduler.core.fit import Misfit
 from mizzen.scheduler.core.types import CPU, MEMORY, PodSpecView, Reason, Unschedulable
@@ -45,6 +46,9 @@ def waiting(subject: str, word: str, detail: str) -> Unschedulable:
 
 
 def lacks_members(unit: Unit) -> Unschedulable:
+    if unit.short_of and unit.ready >= unit.needed:
+        text = f'subgroup "{unit.short_of}" has fewer members than it needs to start with'
+        return waiting(unit.subject, "GangIncomplete", f"{text}; create the others")
     have = unit.staying + unit.ready
     return waiting(
         unit.subject,
@@ -54,6 +58,16 @@ def lacks_members(unit: Unit) -> Unschedulable:
     )
 
 
+def owner_missing(unit: Unit, kind: str, owner: Key) -> Unschedulable:
+    """The object that says how large a gang is does not exist."""
+    return waiting(unit.subject, f"{kind}Missing", f'{kind} "{owner}" does not exist; create it')
+
+
+def refused(subject: str, why: Refused, nodes: int) -> Unschedulable:
+    """What is asked for contradicts itself, or the cluster: no wait helps."""
+    return Unschedulable(subject, nodes, (Reason(why.word, nodes, why.sentence),))
+
+
 def rank_gap(subject: str) -> Unschedulable:
     """A member behind one that has no place: ranks stay contiguous."""
     return waiting(
@@ -61,6 +75,12 @@ def rank_gap(subject: str) -> Unschedulable:
         "RankGap",
         "a member of its gang before it has no place yet; ranks get places in order from 0",
     )
+
+
+def beyond_maximum(subject: str, maximum: int) -> Unschedulable:
+    """A member that its gang has no use for now."""
+    text = f"its gang runs at most {maximum} members; raise the maximum, or delete this one"
+    return waiting(subject, "MaxCountReached", text)
 
 
 def missing_claim(subject: str, claim: Key) -> Unschedulable:
@@ -96,6 +116,14 @@ def awaits(subject: str, node: str, leaving: Sequence[PodSpecView]) -> str:
         )
     who = _names([pod.key for pod in leaving])
     return f"{subject} has a place on node {node} and waits for {who} to leave"
+
+
+def awaits_leaving(unit: Unit, leaving: Sequence[PodSpecView]) -> str:
+    """A unit that has places, and whom they wait for."""
+    if not leaving:
+        return f"{unit.subject} has places and waits for claims no longer used to be freed"
+    who = _names([pod.key for pod in leaving])
+    return f"{unit.subject} has places and waits for {who} to leave"
 
 
 def change_by_leaving(victims: Sequence[PodSpecView], unit: Unit) -> str:

@@ -12,8 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mizzen.base.objects import Key
+from mizzen.base.operations import Operation
+from mizzen.base.resources import POD_GROUPS
 from mizzen.scheduler.core import explain, render
 from mizzen.scheduler.core.attempt import Attempt, Placer
+from mizzen.scheduler.core.conventions import pod_group_status
+from mizzen.scheduler.core.conventions.gang import Refused
+from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
+from mizzen.scheduler.core.conventions.watched import owner_of
 from mizzen.scheduler.core.devices import Catalogue
 from mizzen.scheduler.core.room import Room
 from mizzen.scheduler.core.types import (
@@ -56,6 +62,36 @@ class _Planner:
     written: set[Key] = field(default_factory=set[Key])  # claims that decisions so far write
 
     def decide(self, unit: Unit) -> list[Decision]:
+        """The unit's decisions; its PodGroup, if it has one, learns of them in the same write."""
+        decisions = self._decide(unit)
+        group = self.snapshot.pod_groups.get(unit.gang) if unit.gang is not None else None
+        if group is None:
+            return decisions
+        for index, decision in enumerate(decisions):
+            told = self._told(unit, group, decision)
+            if told is not None:
+                operations = (*decision.operations, told)
+                return [
+                    *decisions[:index],
+                    replace(decision, operations=operations),
+                    *decisions[index + 1 :],
+                ]
+        return decisions
+
+    def _told(self, unit: Unit, group: PodGroupState, decision: Decision) -> Operation | None:
+        """What the PodGroup's status says after this decision, if that is news."""
+        why = decision.unschedulable
+        if decision.placements and unit.needed:
+            count = unit.staying + len(decision.placements)
+            text = f"{count} members have places, of at least {unit.expected} needed"
+            return pod_group_status.scheduled(group, text, self.now_ns)
+        if why is not None and why.subject.startswith(unit.subject):
+            return pod_group_status.unscheduled(group, explain.message(why), self.now_ns)
+        if decision.awaits:
+            return pod_group_status.unscheduled(group, decision.awaits, self.now_ns)
+        return None
+
+    def _decide(self, unit: Unit) -> list[Decision]:
         if self._rests_on_this_plan(unit):
             return []
         missing = self._missing(unit)
@@ -80,10 +116,12 @@ class _Planner:
     # -- what must be there first ----------------------------------------------------------
 
     def _missing(self, unit: Unit) -> Unschedulable | None:
+        refused = self._refused(unit)
+        if refused is not None:
+            return explain.refused(unit.subject, refused, len(self.snapshot.nodes))
         if unit.gang is not None and unit.gang not in self.snapshot.gangs:
-            return explain.waiting(
-                unit.subject, "PodGroupMissing", f'PodGroup "{unit.gang}" does not exist; create it'
-            )
+            resource, owner = owner_of(unit.gang) or (POD_GROUPS, unit.gang)
+            return explain.owner_missing(unit, resource.kind, owner)
         if unit.lacks_members:
             return explain.lacks_members(unit)
         first = unit.pods[: unit.ready]
@@ -94,6 +132,13 @@ class _Planner:
             if missing is not None and (index < unit.needed or self._is_young(pod)):
                 return missing
         return None
+
+    def _refused(self, unit: Unit) -> Refused | None:
+        """Why what the unit asks for cannot be meant."""
+        group = self.snapshot.gangs.get(unit.gang) if unit.gang is not None else None
+        if group is not None:
+            return group.refused
+        return next((pod.membership.refused for pod in unit.pods if pod.membership.refused), None)
 
     def _missing_claims(self, pod: PodSpecView) -> Unschedulable | None:
         subject = f'Pod "{pod.key}"'
@@ -175,6 +220,7 @@ class _Planner:
                 tuple(operations),
                 tuple(notes),
                 victims=tuple(victims),
+                awaits=explain.awaits_leaving(unit, self.room.leaving),
             )
         ]
 
@@ -186,7 +232,7 @@ class _Planner:
         for index in range(unit.needed, len(unit.pods)):
             pod = unit.pods[index]
             alone = Unit(f'Pod "{pod.key}"', (pod,), 1, 1)
-            why = explain.rank_gap(alone.subject) if index >= unit.ready else None
+            why = self._behind(unit, index)
             why = why or self._missing_claims(pod)
             if why is None:
                 attempt = self.placer.place((pod,))
@@ -195,10 +241,22 @@ class _Planner:
                     continue
                 why = self._no_fit(alone, (pod,), attempt)
             refusals += self._refuse((pod,), why)
-            for later in unit.pods[index + 1 :]:
-                refusals += self._refuse((later,), explain.rank_gap(f'Pod "{later.key}"'))
+            for after in range(index + 1, len(unit.pods)):
+                later = unit.pods[after]
+                gap = self._behind(unit, after) or explain.rank_gap(f'Pod "{later.key}"')
+                refusals += self._refuse((later,), gap)
             break
         return placements, refusals
+
+    def _behind(self, unit: Unit, index: int) -> Unschedulable | None:
+        """Why a member may have no place at all for now."""
+        if index < unit.ready:
+            return None
+        subject = f'Pod "{unit.pods[index].key}"'
+        group = self.snapshot.gangs.get(unit.gang) if unit.gang is not None else None
+        if group is not None and group.max_count and unit.staying + index >= group.max_count:
+            return explain.beyond_maximum(subject, group.max_count)
+        return explain.rank_gap(subject)
 
     # -- reasons ------------------------------------------------------------------------------
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from mizzen.base.objects import Key, Obj, key_of, revision_of, uid_of
+from mizzen.base.resources import POD_GROUPS, Resource
 from mizzen.scheduler.core.claims import claim_view, pools
+from mizzen.scheduler.core.conventions import hyper_nodes
+from mizzen.scheduler.core.conventions.gangs import Surroundings, gangs
+from mizzen.scheduler.core.conventions.pod_group_status import state
+from mizzen.scheduler.core.conventions.watched import HYPER_NODES
 from mizzen.scheduler.core.devices import Catalogue
 from mizzen.scheduler.core.dra.claim_spec import read_class
 from mizzen.scheduler.core.dra.model import Pool, Selectors
 from mizzen.scheduler.core.extended import classes_by_resource
-from mizzen.scheduler.core.types import PodSpecView, Queue, Snapshot
+from mizzen.scheduler.core.types import NodeView, PodSpecView, Queue, Snapshot
 from mizzen.scheduler.core.units import queue
 from mizzen.scheduler.core.unmade import with_unmade_claims
 from mizzen.scheduler.core.views import (
     PriorityClasses,
-    gang_view,
     node_view,
     pod_view,
     priority_classes,
@@ -29,7 +33,10 @@ View = TypeVar("View")
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The API objects that placing depends on, as they stand."""
+    """The API objects that placing depends on, as they stand.
+
+    `others` are those of the kinds in `conventions.watched` that the cluster has.
+    """
 
     pods: Mapping[Key, Obj]
     nodes: Mapping[Key, Obj]
@@ -38,6 +45,9 @@ class Objects:
     classes: Mapping[Key, Obj]
     pod_groups: Mapping[Key, Obj]
     priority_classes: Mapping[Key, Obj]
+    others: Mapping[Resource, Mapping[Key, Obj]] = field(
+        default_factory=dict[Resource, Mapping[Key, Obj]]
+    )
 
 
 class _Views(Generic[View]):
@@ -78,7 +88,7 @@ class SnapshotBuilder:
         self._selectors = selectors
         self._nodes = _Views("Node", node_view, self.unreadable)
         self._claims = _Views("ResourceClaim", claim_view, self.unreadable)
-        self._gangs = _Views("PodGroup", gang_view, self.unreadable)
+        self._groups = _Views("PodGroup", state, self.unreadable)
         self._classes = _Views("DeviceClass", read_class, self.unreadable)
         self._slices = _Views("ResourceSlice", _readable_slice, self.unreadable)
         self._priorities: PriorityClasses = {}
@@ -104,13 +114,22 @@ class SnapshotBuilder:
         )
         pods |= asking
         waiting = [pods[key] for key in wanting]
+        nodes = self._nodes_of(objects)
         snapshot = Snapshot(
-            nodes={k.name: v for k, v in self._nodes.of(objects.nodes.values()).items()},
+            nodes=nodes,
             pods=pods,
             claims={**claims, **unmade} if unmade else claims,
             pools=self._pools_of(objects),
             classes={k.name: v for k, v in self._classes.of(objects.classes.values()).items()},
-            gangs=self._gangs.of(objects.pod_groups.values()),
+            gangs=gangs(
+                (pod.membership for pod in pods.values() if pod.gang is not None),
+                Surroundings(
+                    {**objects.others, POD_GROUPS: objects.pod_groups},
+                    {name: value for name, (value, _, _) in priorities.items()},
+                    lambda: (node.labels for node in nodes.values()),
+                ),
+            ),
+            pod_groups=self._groups.of(objects.pod_groups.values()),
         )
         return snapshot, queue(waiting), self._catalogue_of(snapshot)
 
@@ -124,6 +143,16 @@ class SnapshotBuilder:
             self._by_resource = classes_by_resource(objects.classes.values())
             self._classes_from = versions
         return self._by_resource
+
+    def _nodes_of(self, objects: Objects) -> dict[str, NodeView]:
+        """Nodes by name; HyperNodes, where there are any, add their tiers to the labels."""
+        nodes = {k.name: v for k, v in self._nodes.of(objects.nodes.values()).items()}
+        shaping = objects.others.get(HYPER_NODES)
+        if shaping:
+            found = {name: node.labels for name, node in nodes.items()}
+            for name, tiers in hyper_nodes.labels(shaping.values(), found).items():
+                nodes[name] = replace(nodes[name], labels={**nodes[name].labels, **tiers})
+        return nodes
 
     def _pools_of(self, objects: Objects) -> tuple[Pool, ...]:
         """The same pools, as an object, until a slice changes."""

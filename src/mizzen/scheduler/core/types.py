@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation
-from mizzen.scheduler.core.conventions.gang import Gang
+from mizzen.scheduler.core.conventions.gang import ALONE, Gang, Membership
+from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
 from mizzen.scheduler.core.dra.model import (
     Allocation,
     ClaimRequest,
@@ -86,7 +87,10 @@ class PodClaim:
 
 @dataclass(frozen=True, slots=True)
 class PodSpecView:
-    """A pod as the scheduler sees it. `rank` is its place in an indexed gang, else None."""
+    """A pod as the scheduler sees it. `rank` is its place in an indexed gang, else None.
+
+    `membership` is all it says of its gang; a pod whose word is refused is in none.
+    """
 
     key: Key
     uid: str
@@ -97,6 +101,7 @@ class PodSpecView:
     created_ns: int
     node: str = ""
     gang: Key | None = None
+    membership: Membership = ALONE
     rank: int | None = None
     may_preempt: bool = True
     is_terminating: bool = False
@@ -144,6 +149,7 @@ class Snapshot:
     pools: Sequence[Pool]
     classes: Mapping[str, DeviceClass]
     gangs: Mapping[Key, Gang]
+    pod_groups: Mapping[Key, PodGroupState] = field(default_factory=dict[Key, PodGroupState])
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +215,7 @@ class Decision:
 
     `needed` is how many of the placements must hold for the gang to be whole; where the API
     server has no atomic plans, fewer than that are taken back. None means all of them.
+    `awaits` says, of a gang whose places are being vacated, whom it waits for.
     """
 
     subject: str
@@ -218,6 +225,7 @@ class Decision:
     victims: tuple[PodSpecView, ...] = ()
     unschedulable: Unschedulable | None = None
     needed: int | None = None
+    awaits: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mizzen.base.objects import Key
+from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.types import PodSpecView, Queue, Snapshot
+
+Together = tuple[Key, str]  # a gang, and the subgroup that starts on its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,8 @@ class Unit:
 
     `needed` of them must be placed together or none; the rest follow while they fit.
     `ready` is how many from the front may be placed at all: ranks stay contiguous from 0.
-    `expected` is the gang's minimum, `staying` how many members run already.
+    `expected` is the gang's minimum, `staying` how many members run already. `short_of` names a
+    subgroup that has too few members to start with.
     """
 
     subject: str
@@ -25,6 +29,7 @@ class Unit:
     gang: Key | None = None
     expected: int = 1
     staying: int = 0
+    short_of: str = ""
 
     @property
     def priority(self) -> int:
@@ -32,7 +37,7 @@ class Unit:
 
     @property
     def lacks_members(self) -> bool:
-        return self.ready < self.needed
+        return self.ready < self.needed or (self.needed > 0 and bool(self.short_of))
 
 
 def queue(pods: Iterable[PodSpecView]) -> Queue:
@@ -48,53 +53,104 @@ def queue(pods: Iterable[PodSpecView]) -> Queue:
 
 def units(snapshot: Snapshot, pending: Queue) -> list[Unit]:
     """The queue's units, each at the place of its most important pod."""
-    members: dict[Key, list[PodSpecView]] = {}
-    staying: dict[Key, list[PodSpecView]] = {}
+    members: dict[Together, list[PodSpecView]] = {}
+    staying: dict[Together, list[PodSpecView]] = {}
     for pod in snapshot.pods.values():
-        if pod.gang is not None and pod.stays:
-            staying.setdefault(pod.gang, []).append(pod)
-    for pod in pending.pods:
-        if _gang_of(snapshot, pod):
-            assert pod.gang is not None
-            members.setdefault(pod.gang, []).append(pod)
+        if pod.stays and (together := _together(snapshot, pod)) is not None:
+            staying.setdefault(together, []).append(pod)
+    keys = [_together(snapshot, pod) for pod in pending.pods]
+    for pod, together in zip(pending.pods, keys, strict=True):
+        if together is not None:
+            members.setdefault(together, []).append(pod)
     result: list[Unit] = []
-    for pod in pending.pods:
-        if not _gang_of(snapshot, pod):
+    for pod, together in zip(pending.pods, keys, strict=True):
+        if together is None:
             result.append(Unit(f'Pod "{pod.key}"', (pod,), needed=1, ready=1))
-        elif pod.gang in members:
-            running = staying.get(pod.gang, [])
-            result.append(_gang_unit(snapshot, pod.gang, members.pop(pod.gang), running))
+        elif together in members:
+            running = staying.get(together, [])
+            result.append(_gang_unit(snapshot, together, members.pop(together), running))
     return result
 
 
-def by_rank(pod: PodSpecView) -> tuple[int, int, tuple[str, int, str]]:
+def by_rank(pod: PodSpecView) -> tuple[int, tuple[int, ...], int, tuple[str, int, str]]:
     """The order in which a gang's members get places; they give them back in reverse."""
-    return (0 if pod.rank is None else pod.rank, pod.created_ns, _natural(pod))
+    rank = 0 if pod.rank is None else pod.rank
+    return (rank, pod.membership.order, pod.created_ns, _natural(pod))
 
 
-def _gang_of(snapshot: Snapshot, pod: PodSpecView) -> bool:
-    """It is placed with others. A gang whose PodGroup is not there yet waits for it."""
+def _together(snapshot: Snapshot, pod: PodSpecView) -> Together | None:
+    """With whom it is placed: its gang, or its part of one that starts in parts; None: nobody.
+
+    A gang whose object is not there yet waits for it, as does one that is refused.
+    """
     if pod.gang is None:
-        return False
+        return None
     group = snapshot.gangs.get(pod.gang)
-    return group is None or group.min_count > 0
+    if group is None or group.min_count > 0 or group.refused is not None:
+        return pod.gang, ""
+    part = group.subgroup(pod.membership.subgroup)
+    return (pod.gang, part.name) if part is not None and part.min_count > 0 else None
 
 
 def _gang_unit(
-    snapshot: Snapshot, gang: Key, pending: list[PodSpecView], staying: list[PodSpecView]
+    snapshot: Snapshot, together: Together, pending: list[PodSpecView], staying: list[PodSpecView]
 ) -> Unit:
+    gang, name = together
     group = snapshot.gangs.get(gang)
-    expected = group.min_count if group else 1
+    part = group.subgroup(name) if group is not None and name else None
+    expected = part.min_count if part is not None else group.min_count if group else 1
     pending.sort(key=by_rank)
+    if group is not None and part is None:
+        pending = _minima_first(group, pending, staying)
+    ready = _ready(staying, pending) if group else 0
+    if group is not None and group.max_count:
+        ready = min(ready, max(0, group.max_count - len(staying)))
     return Unit(
-        subject=f'gang "{gang}"',
+        subject=f'gang "{gang}"' if part is None else f'subgroup "{name}" of gang "{gang}"',
         pods=tuple(pending),
         needed=max(0, expected - len(staying)),
-        ready=_ready(staying, pending) if group else 0,
+        ready=ready,
         gang=gang,
         expected=expected,
         staying=len(staying),
+        short_of=_short_of(group, pending, staying) if group is not None else "",
     )
+
+
+def _minima_first(
+    group: Gang, pending: list[PodSpecView], staying: list[PodSpecView]
+) -> list[PodSpecView]:
+    """The members without whom a subgroup would be below its minimum, then all others."""
+    lacking = _lacking(group, staying)
+    first: list[PodSpecView] = []
+    others: list[PodSpecView] = []
+    for pod in pending:
+        name = pod.membership.subgroup
+        if lacking.get(name, 0) > 0:
+            lacking[name] -= 1
+            first.append(pod)
+        else:
+            others.append(pod)
+    return first + others
+
+
+def _short_of(group: Gang, pending: list[PodSpecView], staying: list[PodSpecView]) -> str:
+    """The first subgroup that has too few members for the gang to start; "" if none."""
+    lacking = _lacking(group, staying)
+    for pod in pending:
+        if pod.membership.subgroup in lacking:
+            lacking[pod.membership.subgroup] -= 1
+    starts = group.min_count > 0
+    return next((name for name in sorted(lacking) if starts and lacking[name] > 0), "")
+
+
+def _lacking(group: Gang, staying: list[PodSpecView]) -> dict[str, int]:
+    """How many members each subgroup is below its minimum, of those that have one."""
+    result = {part.name: part.min_count for part in group.subgroups if part.min_count}
+    for pod in staying:
+        if pod.membership.subgroup in result:
+            result[pod.membership.subgroup] -= 1
+    return result
 
 
 def _ready(staying: list[PodSpecView], pending: list[PodSpecView]) -> int:

@@ -20,7 +20,7 @@ from mizzen.base.objects import (
     uid_of,
 )
 from mizzen.base.resources import TRAIN_JOBS
-from mizzen.scheduler.core.conventions.gang import Gang
+from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
 from mizzen.scheduler.core.extended import CLAIM, wishes_of
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
@@ -39,7 +39,8 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
     status = part(pod, "status")
     scheduled = condition(pod, "PodScheduled") or {}
     key = key_of(pod)
-    group: str = part(spec, "schedulingGroup").get("podGroupName") or ""
+    member = membership(pod)
+    gang = member.gang if member.refused is None else None
     priority, policy = _priority(spec, priorities)
     return PodSpecView(
         key=key,
@@ -50,8 +51,9 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         priority=priority,
         created_ns=_created_ns(pod),
         node=spec.get("nodeName") or "",
-        gang=Key(key.namespace, group) if group else None,
-        rank=_rank(pod),
+        gang=gang,
+        membership=member,
+        rank=_rank(pod) if gang is None or "/" not in gang.name else None,
         may_preempt=(spec.get("preemptionPolicy") or policy) != "Never",
         is_terminating=is_terminating(pod),
         is_finished=status.get("phase") in _FINISHED,
@@ -201,13 +203,7 @@ def _created_ns(pod: Obj) -> int:
     return parse_rfc3339(text) if text else 0
 
 
-# -- gangs, priorities, nodes --------------------------------------------------------------
-
-
-def gang_view(group: Obj) -> Gang:
-    """A PodGroup; every policy but gang places pods one by one."""
-    gang = part(part(part(group, "spec"), "schedulingPolicy"), "gang")
-    return Gang(key_of(group), int(gang.get("minCount") or 0))
+# -- priorities, nodes ----------------------------------------------------------------------
 
 
 def priority_classes(objects: Iterable[Obj]) -> dict[str, tuple[int, bool, str]]:

@@ -7,14 +7,13 @@ import pytest
 from mizzen.base.objects import Key, Obj
 from mizzen.scheduler.core.claims import claim_request, claim_view, pools
 from mizzen.scheduler.core.views import (
-    gang_view,
     node_view,
     pod_view,
     priority_classes,
     requests_of,
     wants_placing,
 )
-from support.scheduler_world import claim, exactly, halves, node, pod, pod_group
+from support.scheduler_world import claim, exactly, halves, node, pod
 
 
 def container(cpu: str = "", **more: object) -> Obj:
@@ -96,16 +95,6 @@ def test_a_node_without_ready_true_takes_nothing() -> None:
     assert not node_view(sick).is_ready
     del sick["status"]["conditions"]
     assert node_view(sick).is_ready
-
-
-def test_a_pod_group_without_gang_policy_has_no_minimum() -> None:
-    assert gang_view(pod_group("g", 3)).min_count == 3
-    assert (
-        gang_view(
-            {"metadata": {"name": "g"}, "spec": {"schedulingPolicy": {"basic": {}}}}
-        ).min_count
-        == 0
-    )
 
 
 def test_claims_and_what_they_ask_that_is_not_spoken() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mizzen.base.objects import Key
-from mizzen.scheduler.core.conventions.topology import TopologyRequest
+from mizzen.scheduler.core.conventions.topology import Topology, TopologyRequest
 
 Disruption = Literal["Pod", "PodGroup"]
 
@@ -46,7 +46,8 @@ class Gang:
     In a gang of `min_count` 0, a subgroup with a `min_count` is a gang of its own: the parts start
     one after the other. `max_count` is the most that may run (0: all there are); `count` how many
     there will be in all (0: unknown), of which some may only be made once the first are placed.
-    `topology` binds all members, `subgroups` parts of them. `disruption` "PodGroup": preemption
+    `topology` binds all members, `subgroups` parts of them; `tree` is the one that their levels are
+    of, None where they ask for none. `disruption` "PodGroup": preemption
     takes all or none. `priority` None: that of its most important pod.
     `refused` says why it cannot be placed at all.
     """
@@ -59,6 +60,7 @@ class Gang:
     subgroups: tuple[Subgroup, ...] = ()
     disruption: Disruption = "Pod"
     priority: int | None = None
+    tree: Topology | None = None
     refused: Refused | None = None
 
     def subgroup(self, name: str) -> Subgroup | None:
