@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mizzen.base.objects import Obj, controller_of, is_terminating, key_of, uid_of
+from mizzen.scheduler.core.binding_conditions import read_binding
 from mizzen.scheduler.core.dra.claim_spec import read_allocation, read_request
 from mizzen.scheduler.core.dra.model import ClaimRequest, MatchAttribute, Pool, Slice
 from mizzen.scheduler.core.dra.slices import Shapes, read_slice
@@ -18,13 +19,14 @@ from mizzen.scheduler.core.views import part
 def claim_view(claim: Obj) -> Claim:
     status = part(claim, "status")
     owner = controller_of(claim)
-    allocation = part(status, "allocation")
+    given = part(status, "allocation")
+    key, allocation = key_of(claim), read_allocation(given) if given else None
     return Claim(
-        key=key_of(claim),
+        key=key,
         uid=uid_of(claim),
         resource_version=claim["metadata"].get("resourceVersion") or "",
         request=claim_request(claim["spec"]),
-        allocation=read_allocation(allocation) if allocation else None,
+        allocation=allocation,
         reserved_for=tuple(
             Consumer(e["name"], e["uid"])
             for e in status.get("reservedFor") or ()
@@ -33,6 +35,7 @@ def claim_view(claim: Obj) -> Claim:
         owner_uid=owner["uid"] if owner else "",
         is_terminating=is_terminating(claim),
         finalizers=tuple(claim["metadata"].get("finalizers") or ()),
+        binding=read_binding(key, status, allocation),
     )
 
 

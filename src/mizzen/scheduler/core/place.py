@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from mizzen.base.objects import Key
 from mizzen.base.operations import Operation
 from mizzen.base.resources import POD_GROUPS
-from mizzen.scheduler.core import explain, render
+from mizzen.scheduler.core import awaiting, explain, render
 from mizzen.scheduler.core.attempt import Attempt, Placer
 from mizzen.scheduler.core.conventions import pod_group_status
 from mizzen.scheduler.core.conventions.gang import Refused
@@ -97,6 +97,9 @@ class _Planner:
         missing = self._missing(unit)
         if missing is not None:
             return self._refuse(unit.pods, missing)
+        pause = awaiting.setback(self.snapshot, unit.subject, unit.pods, self.now_ns)
+        if pause is not None:
+            return self._pause(pause)
         needed = unit.pods[: unit.needed]
         attempt = self.placer.place(needed)
         if not attempt.fits:
@@ -162,9 +165,17 @@ class _Planner:
             return []
         self._settle(placements)
         self.written |= {c.claim for p in placements for c in p.pod.claims if c.claim is not None}
+        pause = awaiting.hold(self.room, unit.subject, placements, self.now_ns)
+        if pause is not None:
+            return self._pause(pause)
         operations = render.bind_operations(self.room, placements, self.now_ns)
         notes = render.scheduled_notes(placements)
         return [Decision(unit.subject, operations, notes, tuple(placements), needed=unit.needed)]
+
+    def _pause(self, pause: awaiting.Pause) -> list[Decision]:
+        """Nobody is bound: devices are being made ready, or could not be."""
+        self._recheck(pause.again_s or COMMITTED_S)
+        return [] if pause.decision is None else [pause.decision]
 
     def _settle(self, placements: Sequence[Placement]) -> None:
         self.room.arrived += [replace(p.pod, node=p.node) for p in placements]

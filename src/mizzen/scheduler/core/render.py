@@ -14,7 +14,13 @@ from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Key, Obj, with_condition
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
-from mizzen.scheduler.core.dra.model import Allocation, NodeRequirement, NodeSelector
+from mizzen.scheduler.core.binding_conditions import FAILED
+from mizzen.scheduler.core.dra.model import (
+    Allocation,
+    DeviceResult,
+    NodeRequirement,
+    NodeSelector,
+)
 from mizzen.scheduler.core.extended import Extended, claim_object, status_object
 from mizzen.scheduler.core.room import Room
 from mizzen.scheduler.core.types import Claim, Note, Placement, PodSpecView
@@ -23,7 +29,17 @@ from mizzen.scheduler.core.types import Claim, Note, Placement, PodSpecView
 def bind_operations(
     room: Room, placements: Sequence[Placement], now_ns: int
 ) -> tuple[Operation, ...]:
-    """Claims first, each written once whoever shares it, then the bindings."""
+    """Claims first, then the bindings."""
+    bindings = [
+        Bind(p.pod.key.namespace, p.pod.key.name, p.node, uid=p.pod.uid) for p in placements
+    ]
+    return (*claim_operations(room, placements, now_ns), *bindings)
+
+
+def claim_operations(
+    room: Room, placements: Sequence[Placement], now_ns: int
+) -> tuple[Operation, ...]:
+    """What the pods' claims are given, each written once whoever shares it."""
     allocated = {key: a for placement in placements for key, a in placement.allocations}
     operations: list[Operation] = []
     consumers: dict[Key, list[PodSpecView]] = {}
@@ -43,9 +59,6 @@ def bind_operations(
         if claim.is_unmade:
             claim = replace(claim, finalizers=(names.CLAIM_FINALIZER,))
         operations += _claim_patches(claim, pods, allocated.get(key), now_ns)
-    operations += [
-        Bind(p.pod.key.namespace, p.pod.key.name, p.node, uid=p.pod.uid) for p in placements
-    ]
     return tuple(operations)
 
 
@@ -112,23 +125,29 @@ def _claim_patches(
 
 def allocation_object(allocation: Allocation, now_ns: int) -> Obj:
     """`status.allocation` of resource.k8s.io/v1."""
-    devices: Obj = {
-        "results": [
-            {
-                "request": result.request,
-                "driver": result.id.driver,
-                "pool": result.id.pool,
-                "device": result.id.device,
-            }
-            for result in allocation.results
-        ]
-    }
+    devices: Obj = {"results": [_result_object(result) for result in allocation.results]}
     if allocation.config:
         devices["config"] = list(allocation.config)
     obj: Obj = {"devices": devices, "allocationTimestamp": rfc3339(now_ns)}
     if allocation.selector is not None:
         obj["nodeSelector"] = _selector_object(allocation.selector)
     return obj
+
+
+def _result_object(result: DeviceResult) -> Obj:
+    entry: Obj = {
+        "request": result.request,
+        "driver": result.id.driver,
+        "pool": result.id.pool,
+        "device": result.id.device,
+    }
+    for field, conditions in (
+        ("bindingConditions", result.bindings),
+        ("bindingFailureConditions", result.binding_failures),
+    ):
+        if conditions:
+            entry[field] = list(conditions)
+    return entry
 
 
 def _selector_object(selector: NodeSelector) -> Obj:
@@ -179,16 +198,23 @@ def evict_operations(
 
 
 def pending_operation(
-    pod: PodSpecView, message: str, now_ns: int, *, nominated: str | None = None
+    pod: PodSpecView,
+    message: str,
+    now_ns: int,
+    *,
+    nominated: str | None = None,
+    reason: str = "Unschedulable",
 ) -> Patch:
-    """PodScheduled=False with its reason and, for a preemptor, the node being vacated for it."""
-    unscheduled = {
+    """PodScheduled=False with its reason and, where a place is kept, the node it is on."""
+    unscheduled: Obj = {
         "type": "PodScheduled",
         "status": "False",
-        "reason": "Unschedulable",
+        "reason": reason,
         "message": message,
         "lastTransitionTime": rfc3339(now_ns),
     }
+    if reason == FAILED:
+        unscheduled["lastProbeTime"] = rfc3339(now_ns)  # the next attempt counts from it
     return _status_patch(pod, unscheduled, nominated)
 
 

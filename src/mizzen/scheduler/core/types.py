@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation
+from mizzen.scheduler.core.binding_conditions import Binding
 from mizzen.scheduler.core.conventions.gang import ALONE, Gang, Membership
 from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
 from mizzen.scheduler.core.dra.model import (
@@ -54,6 +55,7 @@ class Claim:
     owner_uid: str = ""
     is_terminating: bool = False
     finalizers: tuple[str, ...] = ()
+    binding: Binding | None = None  # what its devices await before a pod may be bound
 
     @property
     def is_unmade(self) -> bool:
