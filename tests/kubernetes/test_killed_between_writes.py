@@ -50,7 +50,7 @@ async def test_a_gang_is_bound_with_its_claims_and_no_record_stays(
     stage: Stage, proxy: Proxy
 ) -> None:
     await stage.add_node("ours", devices=GANG)
-    with component("scheduler", stage.cluster.kubeconfig(server=proxy.url)) as scheduler:
+    async with component("scheduler", stage.cluster.kubeconfig(server=proxy.url)) as scheduler:
         await until_ready(scheduler)
         await stage.add_gang("train", GANG)
         await stage.until(lambda: all_bound(stage), "the gang is bound")
@@ -75,7 +75,7 @@ async def test_the_next_scheduler_places_the_whole_gang(
     await stage.add_node("ours", devices=GANG)
     await stage.add_gang("train", GANG)
     await die_at(stage, Executioner(proxy, nth, is_answered_first))
-    with component("scheduler", stage.cluster.kubeconfig()) as successor:
+    async with component("scheduler", stage.cluster.kubeconfig()) as successor:
         await until_ready(successor)
         await stage.until(lambda: whole(stage), "the gang is bound in the end")
         await stage.until(lambda: no_intents(stage), "no record stays")
@@ -94,7 +94,7 @@ async def test_what_cannot_be_finished_is_undone(
     unbound = sorted(set(await stage.pods()) - set(await stage.bound()))
     for name in unbound[:1]:  # and nobody makes it anew
         await stage.admin.delete(PODS, name, stage.namespace, grace_period_s=0)
-    with component("scheduler", stage.cluster.kubeconfig()) as successor:
+    async with component("scheduler", stage.cluster.kubeconfig()) as successor:
         await until_ready(successor)
         assert len(await stage.bound()) == (0 if unbound else GANG)
         await stage.until(lambda: no_intents(stage), "no record stays")
@@ -105,7 +105,7 @@ async def test_what_cannot_be_finished_is_undone(
 async def die_at(stage: Stage, executioner: Executioner) -> None:
     """Runs a scheduler up to the write at which it is killed."""
     kubeconfig = stage.cluster.kubeconfig(server=executioner.proxy.url)
-    with component("scheduler", kubeconfig) as scheduler:
+    async with component("scheduler", kubeconfig) as scheduler:
         executioner.arm(scheduler)
         await stage.until(lambda: dead(scheduler), "it is killed")
     await stage.end_leases()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ DRIVER = "gpu.example.com"
 CLASS = "gpu"
 DEADLINE_S = 60.0
 POLL_S = 0.02
+STOP_S = 10.0
 
 
 @dataclass
@@ -237,28 +238,12 @@ class Process:
         return "".join(self.lines)
 
 
-@contextlib.contextmanager
-def component(
+@contextlib.asynccontextmanager
+async def component(
     role: str, kubeconfig: Path, *arguments: str, env: Mapping[str, str] | None = None
-) -> Iterator[Process]:
+) -> AsyncIterator[Process]:
     """The process for as long as the block; a short lease, so that successors need not wait."""
-    popen = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "mizzen.compose",
-            role,
-            "--kubeconfig",
-            str(kubeconfig),
-            "--lease-seconds",
-            "3",
-            *arguments,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, **(env or {})},
-    )
+    popen = _start(role, kubeconfig, arguments, env or {})
     process = Process(popen)
 
     def read() -> None:
@@ -275,11 +260,11 @@ def component(
     finally:
         if popen.poll() is None:
             popen.terminate()
-            try:
-                popen.wait(10)
+            try:  # not on this thread: a proxy of this loop may still have to answer it
+                await asyncio.to_thread(popen.wait, STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-        reader.join(10)
+        await asyncio.to_thread(reader.join, STOP_S)
         assert "Traceback" not in process.log, process.log
         assert popen.stdout is not None
         popen.stdout.close()
@@ -293,3 +278,16 @@ async def until_ready(process: Process) -> None:
         assert process.popen.poll() is None, f"it ended: {process.log}"
         await asyncio.sleep(POLL_S)
     raise AssertionError(f"not ready after {DEADLINE_S} s: {process.log}")
+
+
+def _start(
+    role: str, kubeconfig: Path, arguments: Iterable[str], env: Mapping[str, str]
+) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "mizzen.compose", role, "--kubeconfig", str(kubeconfig)]
+    return subprocess.Popen(
+        [*command, "--lease-seconds", "3", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **env},
+    )
