@@ -56,6 +56,7 @@ PRIORITY_CLASSES = Resource(
     "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False
 )
 POD_GROUPS = Resource("scheduling.k8s.io", "v1alpha2", "podgroups", "PodGroup")
+WORKLOADS = Resource("scheduling.k8s.io", "v1alpha2", "workloads", "Workload")
 JOBS = Resource("batch", "v1", "jobs", "Job")
 CUSTOM_RESOURCE_DEFINITIONS = Resource(
     "apiextensions.k8s.io",

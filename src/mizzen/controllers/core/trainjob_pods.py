@@ -10,14 +10,20 @@ from mizzen.base.names import (
     JOBSET_NAME,
     MANAGED_BY,
     REPLICATED_JOB_NAME,
+    TOPOLOGY_EXCLUSIVE,
+    TOPOLOGY_PREFERRED,
+    TOPOLOGY_REQUIRED,
+    TOPOLOGY_SLICES,
 )
-from mizzen.base.objects import Obj, name_of, namespace_of, owner_reference
+from mizzen.base.objects import Obj, annotations_of, name_of, namespace_of, owner_reference
 from mizzen.base.operations import Create, Patch
 from mizzen.base.resources import POD_GROUPS
 from mizzen.controllers.core.actions import Action
 from mizzen.controllers.core.extended_resources import DeviceWish, take_wishes, with_claim
 from mizzen.controllers.core.training_runtime import NODE, NodeTemplate
 from mizzen.controllers.core.view import View
+
+_ASKED = (TOPOLOGY_REQUIRED, TOPOLOGY_PREFERRED, TOPOLOGY_SLICES, TOPOLOGY_EXCLUSIVE)
 
 
 def pod_name(job: Obj, rank: int) -> str:
@@ -49,20 +55,33 @@ def create_rank(
 def pod_group_actions(job: Obj, template: NodeTemplate, group: Obj | None) -> list[Action]:
     """Makes the gang's PodGroup, or brings its minimum up to date."""
     wanted = {"gang": {"minCount": template.min_nodes}}
+    asked = _asked(job, template)
     if group is None:
         spec: Obj = {"schedulingPolicy": wanted}
         if template.pod_spec.get("priorityClassName"):
             spec["priorityClassName"] = template.pod_spec["priorityClassName"]
-        metadata = {
+        metadata: Obj = {
             "name": name_of(job),
             "namespace": namespace_of(job),
             "ownerReferences": [owner_reference(job)],
         }
+        if asked:
+            metadata["annotations"] = asked
         return [Create(POD_GROUPS, {"metadata": metadata, "spec": spec})]
-    if group["spec"].get("schedulingPolicy") == wanted:
-        return []
-    change: Obj = {"spec": {"schedulingPolicy": wanted}}
-    return [Patch(POD_GROUPS, namespace_of(job), name_of(job), change)]
+    change: Obj = {}
+    if group["spec"].get("schedulingPolicy") != wanted:
+        change["spec"] = {"schedulingPolicy": wanted}
+    known = annotations_of(group)
+    news = {key: asked.get(key) for key in _ASKED if known.get(key) != asked.get(key)}
+    if news:
+        change["metadata"] = {"annotations": news}
+    return [Patch(POD_GROUPS, namespace_of(job), name_of(job), change)] if change else []
+
+
+def _asked(job: Obj, template: NodeTemplate) -> dict[str, str]:
+    """What job or pod template ask of the topology for the whole gang; the job's word prevails."""
+    said = {**template.annotations, **annotations_of(job)}
+    return {key: said[key] for key in _ASKED if said.get(key)}
 
 
 def pod_group_of(view: View, job: Obj) -> Obj | None:

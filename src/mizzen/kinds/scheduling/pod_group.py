@@ -80,11 +80,15 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     # Upstream freezes the whole spec. minCount may change here: an elastic job's annotation may.
     fixed = ("podGroupTemplateRef", "schedulingConstraints", "resourceClaims", "disruptionMode")
     causes = immutable(new, old, *(f"spec.{name}" for name in fixed))
-    policy = new["spec"]["schedulingPolicy"]
-    if ("basic" in policy) == ("gang" in policy):
-        message = "Invalid value: {...}: must specify exactly one of: `basic`, `gang`"
-        causes.append(Cause("spec.schedulingPolicy", message))
-    return causes
+    return causes + check_policy(new["spec"]["schedulingPolicy"], "spec.schedulingPolicy")
+
+
+def check_policy(policy: Obj, field: str) -> list[Cause]:
+    """Exactly one of the two policies is named."""
+    if ("basic" in policy) != ("gang" in policy):
+        return []
+    message = "Invalid value: {...}: must specify exactly one of: `basic`, `gang`"
+    return [Cause(field, message)]
 
 
 def _scheduled(group: Obj, now_ns: int) -> str:

@@ -146,6 +146,27 @@ def test_not_elastic_means_all_or_nothing(cluster):
     assert formation(cluster, 0) == ("1", "3")
 
 
+def test_the_group_asks_for_the_topology_that_the_job_asks_for(cluster):
+    wanted = job()
+    wanted["metadata"]["annotations"] |= {
+        "mizzen.dev/topology-required": "mizzen.dev/rack",
+        "example.com/other": "x",
+    }
+    cluster.add(TRAIN_JOBS, wanted)
+    cluster.settle("t")
+    group = cluster.get(POD_GROUPS, "t")
+    assert group["metadata"]["annotations"] == {"mizzen.dev/topology-required": "mizzen.dev/rack"}
+    news = {
+        "mizzen.dev/topology-required": None,
+        "mizzen.dev/topology-preferred": "mizzen.dev/block",
+    }
+    cluster.change(TRAIN_JOBS, "t", {"metadata": {"annotations": news}})
+    cluster.settle("t")
+    group = cluster.get(POD_GROUPS, "t")
+    assert group["metadata"]["annotations"] == {"mizzen.dev/topology-preferred": "mizzen.dev/block"}
+    assert group["spec"]["schedulingPolicy"] == {"gang": {"minCount": 1}}
+
+
 def test_a_formation_is_one_plan_for_all_its_ranks(cluster):
     start(cluster, ranks=())
     for rank in (0, 1):
