@@ -17,16 +17,18 @@ class Served:
     """A kind in one version, with what every request needs, worked out once.
 
     Versions of a kind share `key`, under which the store keeps their objects. The stored form
-    names the version that wrote it; `is_only` says that there is no other.
+    names the version that wrote it; `is_only` says that there is no other, `is_builtin` that its
+    schema stays as it is.
     """
 
-    __slots__ = ("is_only", "key", "kind", "resource")
+    __slots__ = ("is_builtin", "is_only", "key", "kind", "resource")
 
-    def __init__(self, kind: Kind, *, is_only: bool = True) -> None:
+    def __init__(self, kind: Kind, *, is_only: bool = True, is_builtin: bool = False) -> None:
         self.kind = kind
         self.resource = kind.resource
         self.key = qualified(kind.resource)
         self.is_only = is_only
+        self.is_builtin = is_builtin
 
     def view(self, data: bytes) -> bytes:
         """Stored JSON in this version (conversion strategy None: only apiVersion differs)."""
@@ -45,7 +47,7 @@ class Catalog:
         self.generation = 0
         self._builtin = frozenset(builtin)
         self._served: dict[Place, tuple[Served, ...]] = {
-            place: (Served(kind),) for place, kind in builtin.items()
+            place: (Served(kind, is_builtin=True),) for place, kind in builtin.items()
         }
 
     def find(self, group: str, version: str, plural: str) -> Served | None:

@@ -83,13 +83,12 @@ class Draft:
         else:
             entry.object, entry.verb, entry.removed = obj, "delete", True
 
-    def latest(self, obj: Obj) -> Obj:
-        """The last form this draft gives to the object that `obj` is an earlier form of."""
-        uid = obj["metadata"]["uid"]
-        for entry in self._entries.values():
-            if entry.object["metadata"]["uid"] == uid:
-                return entry.object
-        return obj
+    def latest(self, key: ObjectKey, obj: Obj) -> Obj | None:
+        """The form in which this draft writes the object that `obj` is an earlier form of."""
+        entry = self._entries.get(key)
+        if entry is None or entry.object["metadata"]["uid"] != obj["metadata"]["uid"]:
+            return None
+        return entry.object
 
     def commit(self, plan: str = "") -> asyncio.Future[list[Stored]] | None:
         """Hands the writes to the store; None when there is nothing to write."""

@@ -219,10 +219,12 @@ def _replace(
     uid = obj["metadata"].get("uid")
     if uid and uid != old["metadata"]["uid"]:
         check_preconditions(served, old, uid, "")
-    decoded = _decode(draft, served, obj, strictness)
+    decoded = _decode(draft, served, obj, strictness, _kept(served, obj, old))
     if decoded.causes:
         raise invalid(resource.kind, resource.group, name, decoded.causes)
     new = decoded.object
+    if new["metadata"] is old["metadata"]:
+        new["metadata"] = dict(old["metadata"])
     stamping.stamp_update(new, old)
     if subresource == "status":
         kind.prepare_status(new, old)
@@ -257,8 +259,22 @@ def _check_given(draft: Draft, key: ObjectKey, old: Obj, new: Obj) -> None:
     draft.allocations.check(draft.read_key, key, old, new)
 
 
-def _decode(draft: Draft, served: Served, obj: Obj, strictness: Strictness) -> Decoded:
-    decoded = served.kind.decode(obj)
+def _kept(served: Served, obj: Obj, old: Obj) -> frozenset[str]:
+    """The parts that a patch left alone, the very same objects: they were decoded when they
+    were stored. A kind that a definition makes may have another schema by now."""
+    if not served.is_builtin:
+        return frozenset()
+    return frozenset(n for n, v in obj.items() if type(v) is dict and v is old.get(n))
+
+
+def _decode(
+    draft: Draft,
+    served: Served,
+    obj: Obj,
+    strictness: Strictness,
+    kept: frozenset[str] = frozenset(),
+) -> Decoded:
+    decoded = served.kind.decode(obj, kept)
     if (decoded.unknown or strictness.duplicates) and strictness.level != "Ignore":
         if strictness.level == "Strict":
             error = strict.strict_error(

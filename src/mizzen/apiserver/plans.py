@@ -22,8 +22,14 @@ from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.base.resources import PLANS
 from mizzen.kinds.patches import merge_patch
+from mizzen.store.store import ObjectKey, Stored
 
 OPERATIONS_MAX = 1000
+_HEAD = b'{"apiVersion":"%s","kind":"%s","metadata":' % (
+    PLANS.api_version.encode(),
+    PLANS.kind.encode(),
+)
+_Result = tuple[ObjectKey, Obj]  # the object as one operation left it
 
 
 async def commit(server: Server, request: Request) -> Response:
@@ -35,29 +41,47 @@ async def commit(server: Server, request: Request) -> Response:
     entries, name = _parse(body)
     draft = server.draft(request.identity)
     plan_id = name or draft.new_id()
-    results: list[Obj] = []
+    results: list[_Result] = []
     for index, entry in enumerate(entries):
         try:
             results.append(_carry_out(server, draft, entry))
         except ApiError as error:
             raise _at(error, index) from error
-    revision = server.store.revision
+    revision, stored = server.store.revision, list[Stored]()
     if not is_dry_run(request.params):
         done = draft.commit(plan_id)
         if done is not None:
-            revision = (await done)[-1].revision
-    status = {
-        "revision": revision,
-        "results": [draft.latest(obj) for obj in results],
-    }
-    answer_body: Obj = {
-        "apiVersion": PLANS.api_version,
-        "kind": PLANS.kind,
-        "metadata": {"name": plan_id},
-        "spec": body["spec"],
-        "status": status,
-    }
-    return Response(201, orjson.dumps(answer_body))
+            stored = await done
+            revision = stored[-1].revision
+    return Response(201, _answer(draft, body["spec"], plan_id, results, stored, revision))
+
+
+def _answer(
+    draft: Draft,
+    spec: Any,
+    plan_id: str,
+    results: list[_Result],
+    stored: list[Stored],
+    revision: int,
+) -> bytes:
+    """The Plan; objects that were written are told in the very bytes that were stored."""
+    written = {each.key: each.data for each in stored}
+    shown: list[bytes] = []
+    for key, obj in results:
+        latest = draft.latest(key, obj)
+        data = written.get(key) if latest is not None else None
+        shown.append(data or orjson.dumps(latest or obj))
+    return b"".join(
+        (
+            _HEAD,
+            orjson.dumps({"name": plan_id}),
+            b',"spec":',
+            orjson.dumps(spec),
+            b',"status":{"revision":%d,"results":[' % revision,
+            b",".join(shown),
+            b"]}}",
+        )
+    )
 
 
 def _parse(body: Any) -> tuple[list[Obj], str]:
@@ -81,22 +105,22 @@ def _parse(body: Any) -> tuple[list[Obj], str]:
     return operations, text(part(plan, "metadata"), "name")
 
 
-def _carry_out(server: Server, draft: Draft, entry: Obj) -> Obj:
+def _carry_out(server: Server, draft: Draft, entry: Obj) -> _Result:
     carry = _OPERATIONS.get(str(entry.get("op")))
     if carry is None:
         raise BadRequest(f"op {entry.get('op')!r} is unknown: use {', '.join(_OPERATIONS)}")
     return carry(server, draft, entry)
 
 
-def _create(server: Server, draft: Draft, entry: Obj) -> Obj:
+def _create(server: Server, draft: Draft, entry: Obj) -> _Result:
     obj = as_object(entry.get("object"), "object: Required value: what to create")
     served = _served(server, entry, str(obj.get("apiVersion") or ""))
     _authorize(draft, "create", served)
     namespace = text(part(obj, "metadata"), "namespace")
-    return operations.create(draft, served, namespace, obj)
+    return _result(served, operations.create(draft, served, namespace, obj))
 
 
-def _patch(server: Server, draft: Draft, entry: Obj) -> Obj:
+def _patch(server: Server, draft: Draft, entry: Obj) -> _Result:
     served = _served(server, entry, str(entry.get("apiVersion") or ""))
     subresource = str(entry.get("subresource") or "")
     if subresource not in ("", "status"):
@@ -105,7 +129,7 @@ def _patch(server: Server, draft: Draft, entry: Obj) -> Obj:
         raise refusals.unserved()
     change = as_object(entry.get("patch"), "patch: Required value: a merge patch")
     _authorize(draft, "patch", served, subresource)
-    return operations.patch(
+    obj = operations.patch(
         draft,
         served,
         str(entry.get("namespace") or ""),
@@ -115,14 +139,15 @@ def _patch(server: Server, draft: Draft, entry: Obj) -> Obj:
         uid=str(entry.get("uid") or ""),
         resource_version=str(entry.get("resourceVersion") or ""),
     )
+    return _result(served, obj)
 
 
-def _bind(server: Server, draft: Draft, entry: Obj) -> Obj:
+def _bind(server: Server, draft: Draft, entry: Obj) -> _Result:
     served = _served(server, entry, str(entry.get("apiVersion") or "v1"))
     if "binding" not in served.kind.subresources:
         raise BadRequest(f"{served.key} cannot be bound; only pods can")
     _authorize(draft, "create", served, "binding")
-    return operations.bind(
+    obj = operations.bind(
         draft,
         served,
         str(entry.get("namespace") or ""),
@@ -131,9 +156,10 @@ def _bind(server: Server, draft: Draft, entry: Obj) -> Obj:
         uid=str(entry.get("uid") or ""),
         resource_version=str(entry.get("resourceVersion") or ""),
     )
+    return _result(served, obj)
 
 
-def _delete(server: Server, draft: Draft, entry: Obj) -> Obj:
+def _delete(server: Server, draft: Draft, entry: Obj) -> _Result:
     served = _served(server, entry, str(entry.get("apiVersion") or ""))
     _authorize(draft, "delete", served)
     options = DeleteOptions(
@@ -144,10 +170,15 @@ def _delete(server: Server, draft: Draft, entry: Obj) -> Obj:
     obj, _ = operations.delete(
         draft, served, str(entry.get("namespace") or ""), str(entry.get("name") or ""), options
     )
-    return obj
+    return _result(served, obj)
 
 
-_OPERATIONS: Mapping[str, Callable[[Server, Draft, Obj], Obj]] = {
+def _result(served: Served, obj: Obj) -> _Result:
+    metadata = obj["metadata"]
+    return ObjectKey(served.key, metadata.get("namespace") or "", metadata["name"]), obj
+
+
+_OPERATIONS: Mapping[str, Callable[[Server, Draft, Obj], _Result]] = {
     "create": _create,
     "patch": _patch,
     "bind": _bind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -20,7 +21,12 @@ class Clock(Protocol):
 
 def rfc3339(ns: int) -> str:
     """metav1.Time: whole seconds, UTC."""
-    return datetime.fromtimestamp(ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(ns // 1_000_000_000)
+
+
+@lru_cache(maxsize=64)  # what happens together is stamped alike
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rfc3339_micro(ns: int) -> str:

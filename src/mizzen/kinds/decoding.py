@@ -7,7 +7,7 @@ values costs tens of microseconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from mizzen.base.errors import Cause
@@ -33,11 +33,15 @@ class Decoded:
     unknown: list[Unknown]
 
 
-def decode(schema: Schema, value: Obj) -> Decoded:
-    """Checks and completes an object. Never raises for bad input, never changes the input."""
+def decode(schema: Schema, value: Obj, kept: frozenset[str] = frozenset()) -> Decoded:
+    """Checks and completes an object. Never raises for bad input, never changes the input.
+
+    `kept` names fields that come from an object decoded before: they are taken as they are.
+    """
     report = Report()
+    decoder = _keeping(schema, kept) if kept else decoder_of(schema)
     try:
-        result = decoder_of(schema)(value, None, report)
+        result = decoder(value, None, report)
     except RecursionError:
         report.add(None, "the object is nested too deeply")
         result = value
@@ -54,6 +58,16 @@ def decoder_of(schema: Schema) -> Decoder:
         if schema.nullable:
             found = _nullable(found)
         schema.cache["decoder"] = found
+    return found
+
+
+def _keeping(schema: Schema, kept: frozenset[str]) -> Decoder:
+    """The decoder that passes these fields on, compiled at first use for each set of names."""
+    name = f"keeping {' '.join(sorted(kept))}"
+    found = schema.cache.get(name)
+    if found is None:
+        fields = {**schema.fields, **dict.fromkeys(kept & schema.fields.keys(), Schema("any"))}
+        found = schema.cache[name] = decoder_of(replace(schema, fields=fields, cache={}))
     return found
 
 

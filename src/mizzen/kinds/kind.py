@@ -101,9 +101,12 @@ class Kind:
     def has_status(self) -> bool:
         return "status" in self.subresources
 
-    def decode(self, obj: Obj) -> Decoded:
-        """A complete copy of a body and what is wrong with it; never raises for bad input."""
-        return decode(self.schema, obj)
+    def decode(self, obj: Obj, kept: frozenset[str] = frozenset()) -> Decoded:
+        """A complete copy of a body and what is wrong with it; never raises for bad input.
+
+        Fields in `kept` were decoded before and are shared, not copied.
+        """
+        return decode(self.schema, obj, kept)
 
     def prepare_create(self, new: Obj) -> None:
         """Drops what a creator must not set, gives the first status and generation; in place."""

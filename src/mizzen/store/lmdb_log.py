@@ -45,7 +45,7 @@ class LmdbLog:
             raise BlockingIOError(
                 errno.EWOULDBLOCK, f"the store {path} is in use by another process"
             ) from error
-        self._file = LmdbFile(path, ("objects", "history"))
+        self._file = LmdbFile(path, ("objects", "history"), growing=frozenset({"history"}))
         self._keep = keep
         self._check_format(path)
         first = self._file.first("history")
