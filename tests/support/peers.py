@@ -19,6 +19,7 @@ PROGRAMS = {
     "etcd": "./etcd",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    "upstream-allocate": "./allocate",
 }
 _STAMP = "built-from"
 _VERSION = "k8s.io/component-base/version.gitVersion"

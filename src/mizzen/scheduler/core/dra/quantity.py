@@ -41,23 +41,11 @@ class Quantity:
 
     def compare(self, other: Quantity) -> int:
         """-1, 0 or 1 by amount."""
-        low = min(self.scale, other.scale)
-        left = self.value * 10 ** (self.scale - low)
-        right = other.value * 10 ** (other.scale - low)
-        return (left > right) - (left < right)
+        return (self.nano > other.nano) - (self.nano < other.nano)
 
     def same(self, other: Quantity) -> bool:
         """Whether Go's `==` holds between two independent copies."""
         return not self.big and not other.big and self == other
-
-    def plus(self, other: Quantity) -> Quantity:
-        """The exact sum; its form is never printed, so it is left plain."""
-        low = min(self.scale, other.scale)
-        total = self.value * 10 ** (self.scale - low) + other.value * 10 ** (other.scale - low)
-        return Quantity(total, low)
-
-    def minus(self, other: Quantity) -> Quantity:
-        return self.plus(Quantity(-other.value, other.scale))
 
     def beside(self, other: Quantity) -> Quantity:
         """Itself, held big after being compared with a big one (upstream converts in place)."""
@@ -75,8 +63,9 @@ class Quantity:
         return _away_from_zero(self.value, -self.scale)
 
     @property
-    def is_zero(self) -> bool:
-        return self.value == 0
+    def nano(self) -> int:
+        """Billionths: an integer, as no quantity that was read is finer."""
+        return self.value * 10 ** (self.scale - _NANO)
 
     def __str__(self) -> str:
         return self.text or _canonical(self)

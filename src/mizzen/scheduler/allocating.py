@@ -1,0 +1,57 @@
+"""Answers allocation questions, one JSON object per line: what `mizzen allocate` runs.
+
+The thin shell around `core/dra/case.py`: text in, text out, and fresh ids for shares.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+
+from mizzen.base.objects import Obj
+from mizzen.scheduler.cel import CelSelectors
+from mizzen.scheduler.core.dra.case import BadCase, answer, read_case
+from mizzen.scheduler.core.dra.features import Features
+from mizzen.scheduler.core.dra.model import Selectors
+
+
+class Allocator:
+    """Answers lines; `bad` counts those that could not be read."""
+
+    def __init__(self) -> None:
+        self.bad = 0
+        self._selectors: dict[Features, Selectors] = {}
+
+    def answers(self, lines: Iterable[str]) -> Iterator[str]:
+        """One line of JSON for each that is not blank, in order."""
+        for line in lines:
+            if line.strip():
+                yield json.dumps(self.answer(line), separators=(",", ":"))
+
+    def answer(self, line: str) -> Obj:
+        """{"results", "reason"} or {"error"}; a line that cannot be read is an error too."""
+        try:
+            case = read_case(json.loads(line))
+        except json.JSONDecodeError as error:
+            return self._refuse(f"the line is not JSON: {error}")
+        except RecursionError:
+            return self._refuse("the line is nested too deeply")
+        except BadCase as error:
+            return self._refuse(f"the case cannot be read: {error}")
+        return answer(case, self._selectors_for(case.features), _share_ids())
+
+    def _refuse(self, why: str) -> Obj:
+        self.bad += 1
+        return {"error": why}
+
+    def _selectors_for(self, features: Features) -> Selectors:
+        found = self._selectors.get(features)
+        if found is None:
+            found = self._selectors[features] = CelSelectors()
+        return found
+
+
+def _share_ids() -> Iterator[str]:
+    while True:
+        yield str(uuid.uuid4())

@@ -1,0 +1,151 @@
+"""Devices for claims on one node: allocations, or why there are none.
+
+`compat` is upstream's answer to the letter; `pack` is ours: the same wishes and rules, devices in
+an order that leaves more room (see `pack`). Oracles: upstream itself in tests/kubernetes, and an
+exhaustive search in tests/oracle/allocation.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mizzen.scheduler.core.dra.constraints import Tracker, tracker
+from mizzen.scheduler.core.dra.counters import Ledger
+from mizzen.scheduler.core.dra.held import Held
+from mizzen.scheduler.core.dra.matching import Matching
+from mizzen.scheduler.core.dra.model import (
+    Allocation,
+    AllocationError,
+    ClaimRequest,
+    DeviceClass,
+    DeviceId,
+    SubRequest,
+)
+from mizzen.scheduler.core.dra.nodes import Node
+from mizzen.scheduler.core.dra.pack import Packing, Preference
+from mizzen.scheduler.core.dra.pools import NodePool
+from mizzen.scheduler.core.dra.requests import Board, Wish
+from mizzen.scheduler.core.dra.result import allocations
+from mizzen.scheduler.core.dra.search import Search, SearchTooLong
+
+SEARCH_STEPS_MAX = 100_000  # devices tried for one node; the search is exponential
+
+Order = Literal["compat", "pack"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Too few devices: of `matching` ones for the request, `in_use` are taken."""
+
+    device_class: str
+    want: int
+    matching: int
+    in_use: int
+    of_class: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The claims cannot be allocated on any node until someone changes them (or gives up)."""
+
+    word: str
+    detail: str
+
+
+def allocate(
+    claims: Sequence[ClaimRequest],
+    node: Node,
+    pools: Sequence[NodePool],
+    held: Held,
+    *,
+    classes: Mapping[str, DeviceClass],
+    matching: Matching,
+    order: Order = "compat",
+    prefer: Preference | None = None,
+    steps_max: int = SEARCH_STEPS_MAX,
+) -> tuple[Allocation, ...] | Shortage | Refusal:
+    """One Allocation per claim, in order; devices are given twice only where they may be shared.
+
+    Errors: AllocationError when upstream would fail the whole scheduling attempt.
+    """
+    features = matching.features
+    board = Board(claims, node, pools, classes, matching, features, held)
+    board.prepare()
+    exact = order == "pack"
+    trackers = [_trackers(index, board, exact) for index in range(len(claims))]
+    ledger = Ledger(held, by_name=not exact, shares=features.variant != "stable")
+    search = Search(board, trackers, ledger, steps_max)
+    if exact:
+        search.order = Packing(board, ledger, prefer)
+    try:
+        if search.run():
+            return allocations(search)
+    except SearchTooLong:
+        return Refusal(
+            "SearchTooLong",
+            f"no devices were found in {steps_max} steps; ask for fewer or name them closer",
+        )
+    for pool in pools:
+        if pool.state == "invalid":
+            raise AllocationError(
+                f"resource pool {pool} is invalid: {pool.problem}; nothing else fits"
+            )
+    return shortage(board)
+
+
+def _trackers(index: int, board: Board, exact: bool) -> list[Tracker]:
+    found: list[Tracker] = []
+    for at, constraint in enumerate(board.claims[index].constraints):
+        made = tracker(constraint, board.features, exact=exact)
+        if made is None:
+            raise AllocationError(f"claim #{index}, constraint #{at}: is of no kind known here")
+        found.append(made)
+    return found
+
+
+def shortage(board: Board) -> Shortage | Refusal:
+    """The first request that falls short; counts what requests before it take of the same."""
+    wanted: dict[tuple[int, ...], int] = {}
+    for wish in (slot[-1] for slots in board.slots for slot in slots):
+        matching = [c for c in board.candidates if board.matches(wish, c)]
+        fitting = [c for c in matching if _is_there(board, wish, c.device.id)]
+        fitting = [c for c in fitting if not board.matching.repels(c.device, wish.sub)]
+        key = tuple(c.index for c in matching)
+        want = max(1, len(matching)) if wish.every is not None else wish.count
+        wanted[key] = wanted.get(key, 0) + (0 if wish.sub.admin else want)
+        sharable = any(c.device.shape.allows_sharing for c in fitting)
+        if len(fitting) < (want if sharable or wish.sub.admin else wanted[key]):
+            in_class = [
+                c
+                for c in board.candidates
+                if board.matching.matches(wish.device_class, _ANYTHING, c.device)
+            ]
+            return Shortage(
+                wish.sub.device_class,
+                wanted[key],
+                len(matching),
+                len(matching) - len(fitting),
+                len(in_class),
+                _problems(board),
+            )
+    return Refusal(
+        "ConstraintUnsatisfied",
+        "enough devices are free, but none together meet the claim's constraints, counters "
+        "and capacities",
+    )
+
+
+_ANYTHING = SubRequest("", "", ())
+
+
+def _is_there(board: Board, wish: Wish, device: DeviceId) -> bool:
+    return bool(wish.sub.admin) or device not in board.held.devices
+
+
+def _problems(board: Board) -> str:
+    return "; ".join(
+        f"pool {pool} is {pool.state}: {pool.problem}" for pool in board.pools if pool.problem
+    )

@@ -1,0 +1,260 @@
+"""Upstream's search, answer for answer: the first full solution in a fixed order, or why not.
+
+Requests in order, alternatives in order, devices in order, combinations within a request; what
+was chosen is taken back when it leads nowhere. Over 32 results for a claim it goes back to the
+last alternative that may be smaller. Quirks of the three upstream allocators are kept (see
+`Features.variant`, `constraints`, `counters`).
+Source: k8s.io/dynamic-resource-allocation/structured/internal allocateOne, allocateDevice, v0.36.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from mizzen.scheduler.core.dra.capacity import Consumption
+from mizzen.scheduler.core.dra.constraints import Tracker
+from mizzen.scheduler.core.dra.counters import Ledger
+from mizzen.scheduler.core.dra.model import AllocationError, DeviceId
+from mizzen.scheduler.core.dra.requests import RESULTS_MAX, Board, Candidate, Wish
+
+Order = Callable[["Search", Wish], Sequence[Candidate]]  # which devices to try, best first
+
+
+class SearchTooLong(Exception):
+    """The search gave up; what it looked at so far did not fit."""
+
+
+class ResultsExceeded(Exception):
+    """No choice below keeps the claim within its results; a smaller alternative above may."""
+
+
+@dataclass(slots=True)
+class Choice:
+    """A device chosen for a wish, and all that must be undone to take it back."""
+
+    wish: Wish
+    candidate: Candidate
+    consumed: Consumption | None = None  # of a share
+    charged: bool = False  # counters were taken
+    was_shared: bool = False  # another share of this search came first
+
+
+@dataclass(slots=True)
+class Search:
+    """One search; its lists are the path from the root.
+
+    Devices are tried in upstream's order, or in that of `order`, which a request asks once.
+    """
+
+    board: Board
+    constraints: list[list[Tracker]]  # per claim
+    ledger: Ledger
+    steps_max: int
+    order: Order | None = None
+    steps: int = 0
+    chosen: list[list[Choice]] = field(default_factory=list[list[Choice]])  # per claim
+    selected: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+    _users: dict[DeviceId, set[int]] = field(default_factory=dict[DeviceId, set[int]])
+    _taken: dict[DeviceId, dict[str, int]] = field(default_factory=dict[DeviceId, dict[str, int]])
+    _from_start: bool = False  # the stable allocator tries permutations
+
+    def run(self) -> bool:
+        """Whether a solution was found; it stands in `chosen` then.
+
+        Errors: AllocationError as upstream; SearchTooLong after `steps_max` devices tried.
+        """
+        self.chosen = [[] for _ in self.board.claims]
+        self._from_start = self.board.features.variant == "stable" and self.order is None
+        try:
+            return self._claim(0)
+        except RecursionError as error:
+            raise SearchTooLong from error
+        except ResultsExceeded as error:
+            raise AllocationError(
+                f"the claim needs more than {RESULTS_MAX} devices whatever is chosen"
+            ) from error
+
+    # -- claims and requests ------------------------------------------------------------
+
+    def _claim(self, claim: int) -> bool:
+        return claim >= len(self.board.claims) or self._request(claim, 0)
+
+    def _request(self, claim: int, request: int) -> bool:
+        slots = self.board.slots[claim]
+        if request >= len(slots):
+            try:
+                return self._claim(claim + 1)
+            except ResultsExceeded:
+                return False
+        alternatives = slots[request]
+        if not alternatives[0].request.is_list:
+            return self._try(alternatives[0], request)
+        only_exceeded = True
+        for index, wish in enumerate(alternatives):
+            try:
+                found = self._try(wish, request)
+            except ResultsExceeded:
+                continue
+            only_exceeded = False
+            if found:
+                self.selected[claim, request] = index
+                return True
+        if only_exceeded:
+            raise ResultsExceeded
+        return False
+
+    # -- devices of one request -----------------------------------------------------------
+
+    def _try(self, wish: Wish, request: int) -> bool:
+        if wish.every is not None:
+            return bool(wish.every) and self._fill(wish, request, wish.every, 0, 0)
+        among = self.board.candidates if self.order is None else self.order(self, wish)
+        return self._fill(wish, request, among, 0, 0)
+
+    def _fill(
+        self, wish: Wish, request: int, among: Sequence[Candidate], have: int, start: int
+    ) -> bool:
+        """The rest of this wish from candidate `start` on, then all that follows."""
+        if have >= wish.count:
+            return self._request(wish.claim, request + 1)
+        if len(self.chosen[wish.claim]) + wish.count - have > RESULTS_MAX:
+            raise ResultsExceeded
+        if wish.every is not None:
+            return self._fill_with(wish, request, among, have, have, must=True)
+        # Upstream looks at every device, and so meets its errors; orders of ours need not.
+        end = len(among) if self.order is None else len(among) - (wish.count - have) + 1
+        for index in range(start, end):
+            if self._may_take(wish, among[index]) and self._fill_with(
+                wish, request, among, have, index, must=False
+            ):
+                return True
+        return False
+
+    def _fill_with(
+        self,
+        wish: Wish,
+        request: int,
+        among: Sequence[Candidate],
+        have: int,
+        index: int,
+        *,
+        must: bool,
+    ) -> bool:
+        choice = self._take(wish, among[index], must)
+        if choice is None:
+            return False
+        done = False
+        try:
+            following = 0 if self._from_start else index + 1
+            done = self._fill(wish, request, among, have + 1, following)
+        finally:
+            if not done:
+                self._take_back(choice)
+        return done
+
+    def _may_take(self, wish: Wish, candidate: Candidate) -> bool:
+        self.steps += 1
+        if self.steps > self.steps_max:
+            raise SearchTooLong
+        if not self.is_free(wish, candidate.device.id):
+            return False
+        return self.board.matches(wish, candidate) and self._has_capacity(wish, candidate)
+
+    # -- one device -----------------------------------------------------------------------
+
+    def is_free(self, wish: Wish, device: DeviceId) -> bool:
+        """Whether nobody stands in the way of this wish, counters and capacity aside."""
+        if wish.sub.admin:
+            return wish.claim not in self._users.get(device, ())
+        return not self._in_use(device)
+
+    def taken_of(self, device: DeviceId) -> dict[str, int] | None:
+        """What this search consumes of a shared device, in billionths; None if it shares it not."""
+        return self._taken.get(device)
+
+    def _in_use(self, device: DeviceId) -> bool:
+        return device in self.board.held.devices or bool(self._users.get(device))
+
+    def _has_capacity(self, wish: Wish, candidate: Candidate) -> bool:
+        return self.board.matching.fits(wish.sub, candidate.device, self.board.held, self._taken)
+
+    def _take(self, wish: Wish, candidate: Candidate, must: bool) -> Choice | None:
+        board, device = self.board, candidate.device
+        shares = board.features.consumable and device.shape.allows_sharing
+        if wish.sub.admin:
+            if not shares and wish.claim in self._users.get(device.id, ()):
+                return None
+        elif self._in_use(device.id):
+            return None
+        choice = Choice(wish, candidate)
+        if device.shape.consumes:
+            if not board.features.partitions:
+                return None
+            is_shared = device.id in board.held.consumed or device.id in self._taken
+            if not (shares and is_shared):
+                if not self.ledger.take(device, candidate.pool):
+                    return None
+                choice.charged = True
+        if board.matching.repels(device, wish.sub):
+            self._give_back_counters(choice)
+            return None
+        if not self._constrain(choice):
+            self._give_back_counters(choice)
+            if must:
+                raise AllocationError(
+                    f"claim #{wish.claim}, request {wish.sub.name}: cannot add device {device.id} "
+                    "because a constraint of the claim would not be satisfied"
+                )
+            return None
+        if not self._has_capacity(wish, candidate):
+            self._release(choice)
+            return None
+        if shares:
+            self._share(choice)
+        else:
+            self._users.setdefault(device.id, set()).add(wish.claim)
+        self.chosen[wish.claim].append(choice)
+        return choice
+
+    def _share(self, choice: Choice) -> None:
+        device = choice.candidate.device
+        choice.consumed = self.board.matching.consumption(choice.wish.sub, device)
+        choice.was_shared = device.id in self._taken
+        taken = self._taken.setdefault(device.id, {})
+        for name, amount, _ in choice.consumed.nano if choice.consumed else ():
+            taken[name] = taken.get(name, 0) + amount
+
+    def _constrain(self, choice: Choice) -> bool:
+        """Adds the device to all constraints of its claim, or to none."""
+        wish, device = choice.wish, choice.candidate.device
+        trackers = self.constraints[wish.claim]
+        for index, tracker in enumerate(trackers):
+            if not tracker.add(wish.base_name, wish.sub_name, device):
+                for added in reversed(trackers[:index]):
+                    added.remove(wish.base_name, wish.sub_name, device)
+                return False
+        return True
+
+    def _take_back(self, choice: Choice) -> None:
+        wish, device = choice.wish, choice.candidate.device
+        self.chosen[wish.claim].pop()
+        if choice.consumed is None:
+            self._users[device.id].discard(wish.claim)
+        else:
+            taken = self._taken[device.id]
+            for name, amount, _ in choice.consumed.nano:
+                taken[name] -= amount
+            if not choice.was_shared and not any(taken.values()):
+                del self._taken[device.id]
+        self._release(choice)
+
+    def _release(self, choice: Choice) -> None:
+        wish, device = choice.wish, choice.candidate.device
+        for tracker in reversed(self.constraints[wish.claim]):
+            tracker.remove(wish.base_name, wish.sub_name, device)
+        self._give_back_counters(choice)
+
+    def _give_back_counters(self, choice: Choice) -> None:
+        if choice.charged:
+            self.ledger.give_back(choice.candidate.device, choice.candidate.pool)
