@@ -7,10 +7,14 @@ from mizzen.scheduler.core.preemption.domain import Domain, Weights
 from mizzen.scheduler.core.preemption.instance import Answer, Fits, Instance
 from mizzen.scheduler.core.preemption.search import Search
 
-EFFORT = 20_000  # node offers worked out in all, beyond the greedy answers; about 15 us each
+SMALL = 64  # nodes up to which the optimum is worth more than milliseconds
+EFFORT_SMALL = 20_000  # node offers worked out beyond the greedy answers; about 15 us each
+EFFORT_LARGE = 1_000
 
 
-def choose(instance: Instance, fits: Fits | None = None, effort: int = EFFORT) -> Answer | None:
+def choose(
+    instance: Instance, fits: Fits | None = None, effort: int | None = None
+) -> Answer | None:
     """The cheapest permitted set that frees one domain; None when none can be freed.
 
     Domains are tried in the order of their lower bounds, until the next bound is no better than
@@ -29,7 +33,8 @@ def choose(instance: Instance, fits: Fits | None = None, effort: int = EFFORT) -
     best: Answer | None = None
     cutoff: int | None = None
     is_proven = True
-    left = effort
+    nodes = sum(len(domain) for domain in instance.domains)
+    left = (EFFORT_SMALL if nodes <= SMALL else EFFORT_LARGE) if effort is None else effort
     for search in searches:
         if cutoff is not None and search.bound >= cutoff:
             break

@@ -66,12 +66,17 @@ class Search:
             for size, wanted in zip(measure.sizes, measure.wanted, strict=True)
         ]
         self._roots: list[tuple[int, int]] = []
+        self._offers: list[
+            Offer
+        ] = []  # of the relaxation with the highest bound, the last of equals
         if self.can_fit:
             for number, relaxation in enumerate(self.relaxations):
-                found = relaxation.estimate(relaxation.offers(self.low, self.high), 0)
+                offers = relaxation.offers(self.low, self.high)
+                found = relaxation.estimate(offers, 0)
                 assert found is not None, "what fits by packing fits by counting"
                 self._roots.append((found.bound, number))
-            self.bound = max(self._roots, default=(0, 0))[0]
+                if found.bound >= self.bound:
+                    self.bound, self._offers = found.bound, offers
 
     def solve(self, cutoff: int | None, effort: int) -> Found | None:
         """The best answer that costs less than `cutoff`; None when there is none.
@@ -93,8 +98,12 @@ class Search:
         if any(len(item.chips) > 1 for item in domain.items):
             ways.append(whole)
         for shares in ways:
-            self._consider(best, self._greedy(relaxation, shares, self.low, self.high))
-        self.is_proven = best.beats(self.bound) or self._branch(best, relaxation, effort)
+            offers = self._start(relaxation, shares)
+            stages = self._greedy(relaxation, shares, self.low, self.high, offers=offers)
+            self._consider(best, stages)
+        self.is_proven = best.beats(self.bound) or (
+            effort >= len(domain.free) and self._branch(best, relaxation, effort)
+        )
         if not self.is_proven and len(domain.free) <= NODES_MAX:
             self._exchange(best, relaxation, ways, effort)
         return _found(best)
@@ -123,6 +132,8 @@ class Search:
     def _completed(self, stages: Stages) -> Stages | None:
         """The stages and what else it takes for every size, and for the caller."""
         domain = self.domain
+        if domain.is_enough(stages):
+            return stages
         for relaxation in self.relaxations:
             offers = relaxation.offers(stages, self.high)
             estimate = relaxation.estimate(offers, 0)
@@ -156,6 +167,18 @@ class Search:
                 low = middle + 1
         return prefix(high)
 
+    def _start(self, relaxation: Relaxation, shares: Shares) -> list[Offer]:
+        """The offers of the root; other shares concern only nodes with a holder on several."""
+        offers = list(self._offers)
+        if shares is not relaxation.shares:
+            kept, relaxation.shares = relaxation.shares, shares
+            items = self.domain.items
+            for node, there in enumerate(self.domain.on_node):
+                if any(len(items[number].chips) > 1 for number, _ in there):
+                    offers[node] = relaxation.offer(node, self.low, self.high)
+            relaxation.shares = kept
+        return offers
+
     def _greedy(
         self,
         relaxation: Relaxation,
@@ -163,6 +186,7 @@ class Search:
         low: Stages,
         high: Stages,
         without: Sequence[int] = (),
+        offers: list[Offer] | None = None,
     ) -> Stages | None:
         """Slot by slot the cheapest by these shares; who has been paid for is free elsewhere."""
         kept, relaxation.shares = relaxation.shares, shares
@@ -170,7 +194,7 @@ class Search:
         stages = list(low)
         tally = Tally(domain, stages)
         used = domain.used(stages)
-        offers = relaxation.offers(stages, high)
+        offers = relaxation.offers(stages, high) if offers is None else offers
         versions = [0] * len(offers)
         for node in without:
             versions[node] = -1

@@ -1,0 +1,178 @@
+"""Which topology domains to look into at all, from totals that a cluster keeps up to date.
+
+For 256,000 nodes only totals of each *leaf* (a rack, say) are needed: free chips, and for each
+cell of the objective the chips that its holders have there and what they would lose. Only the
+leaves or domains picked here are then spelled out as an `Instance` for `choose`.
+
+A holder over several leaves adds to each its chips there and the same part of its loss. Losses
+that grow with time need no rewriting: keep chips, the sum of chips x time saved at, and the fixed
+part; the loss at `now` is chips x now minus the one plus the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from mizzen.scheduler.core.preemption.choose import choose
+from mizzen.scheduler.core.preemption.instance import Answer, Fits, Instance, Levels
+from mizzen.scheduler.core.preemption.objective import Cell, cell_of
+
+LOOKS = 4  # domains spelled out together
+LOOKS_MAX = 32
+LEAVES_MAX = 640  # of a wide domain: 10,240 nodes in racks of 16
+SLACK = 1.25  # of chips gathered over chips wanted: leaves hold pieces of jobs, too
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Totals by leaf. Shapes: free [D]; chips, losses [C][D]; D leaves, C cells.
+
+    Units: chips, chip-milliseconds. Only holders that the preemptor may touch; `cells` ascend in
+    gravity (`objective.cell_of`).
+    """
+
+    free: Sequence[int]
+    cells: Sequence[Cell]
+    chips: Sequence[Sequence[int]]
+    losses: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A domain with enough chips for the demand, if its holders up to those in `cell` go.
+
+    No answer there spares that cell, () when none is needed: a lower limit, by chips. `loss` is an
+    estimate of what goes in it.
+    """
+
+    cell: Cell | tuple[()]
+    loss: int
+    domain: int
+
+
+def rank_domains(columns: Columns, domains: Iterable[Sequence[int]], want: int) -> list[Ranked]:
+    """The domains (leaves each) that can hold `want` chips, the cheapest first.
+
+    A domain missing here cannot be freed. Order: the gravest cell touched, then the loss in it.
+    Takes one step for each leaf and cell until the chips suffice.
+    """
+    found: list[Ranked] = []
+    free, cells = columns.free, range(len(columns.cells))
+    for number, leaves in enumerate(domains):
+        missing = want - sum(free[leaf] for leaf in leaves)
+        if missing <= 0:
+            found.append(Ranked((), 0, number))
+            continue
+        for cell in cells:
+            column = columns.chips[cell]
+            chips = sum(column[leaf] for leaf in leaves)
+            if chips >= missing:
+                losses = columns.losses[cell]
+                loss = sum(losses[leaf] for leaf in leaves) * missing // chips
+                found.append(Ranked(columns.cells[cell], loss, number))
+                break
+            missing -= chips
+    found.sort(key=_order)
+    return found
+
+
+def gather(
+    columns: Columns,
+    leaves: Sequence[int],
+    want: int,
+    slack: float = SLACK,
+    leaves_max: int = LEAVES_MAX,
+) -> list[int]:
+    """The leaves of one wide domain that are worth spelling out to free `want` chips in it.
+
+    By price per chip, the mildest cell first, until they could give `slack` times as much; what is
+    mild but thinly spread is taken from `leaves_max` leaves at most, then their graver cells are
+    counted, too. Take more slack when they turn out not to be enough; with enough of it they are
+    the whole domain.
+    """
+    goal = int(want * slack)
+    prices: list[tuple[int, int, int, int]] = []  # cell, loss per 1024 chips, leaf, chips
+    total = 0
+    picked: set[int] = set()
+    for leaf in leaves:
+        if columns.free[leaf]:
+            prices.append((-1, 0, leaf, columns.free[leaf]))
+    for cell, (chips, losses) in enumerate(zip(columns.chips, columns.losses, strict=True)):
+        prices += [
+            (cell, (losses[leaf] << 10) // chips[leaf], leaf, chips[leaf])
+            for leaf in leaves
+            if chips[leaf]
+        ]
+    prices.sort()
+    for _, _, leaf, chips in prices:
+        if total >= goal:
+            break
+        if leaf in picked or len(picked) < leaves_max * slack / SLACK:
+            total += chips
+            picked.add(leaf)
+    return sorted(picked)
+
+
+Spell = Callable[[Sequence[int]], Instance]
+"""The exact instance of these domains (numbers as ranked); its `domains` are in the same order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An answer with the instance it is about; `domain` is the number it was ranked by."""
+
+    domain: int
+    instance: Instance
+    answer: Answer
+
+
+def choose_ranked(
+    ranked: Sequence[Ranked], spell: Spell, fits: Fits | None = None, looks: int = LOOKS
+) -> Choice | None:
+    """The best answer of the first `looks` domains, and of more where that is not yet good.
+
+    Domains are spelled out in their order, in growing batches, until one can be freed: one that
+    can be is always found. The search goes on while domains may do with milder cells than the
+    best answer, through `LOOKS_MAX` domains at most. `fits` is asked with the domain's place in
+    the instance last spelled.
+    """
+    best: Choice | None = None
+    least: list[tuple[Cell, int]] = []
+    seen = 0
+    for some in _batches(ranked, looks):
+        gravest = least[0][0] if least else ()
+        if best is not None and (seen >= LOOKS_MAX or some[0].cell >= gravest):
+            break
+        seen += len(some)
+        domains = [entry.domain for entry in some]
+        instance = spell(domains)
+        answer = choose(instance, fits)
+        if answer is None:
+            continue
+        loss = lost(instance, answer.levels)
+        if best is None or loss < least:
+            best, least = Choice(domains[answer.domain], instance, answer), loss
+    return best
+
+
+def lost(instance: Instance, levels: Levels) -> list[tuple[Cell, int]]:
+    """What a set of victims loses, the gravest cell first; lists compare as the objective does."""
+    found: dict[Cell, int] = {}
+    for holder, level in zip(instance.holders, levels, strict=True):
+        for step in holder.steps[:level]:
+            cell = cell_of(holder.priority, step.kind)
+            found[cell] = found.get(cell, 0) + max(1, step.loss)
+    return sorted(found.items(), reverse=True)
+
+
+def _batches(ranked: Sequence[Ranked], size: int) -> Iterator[list[Ranked]]:
+    rest = iter(ranked)
+    while some := list(islice(rest, size)):
+        yield some
+        size = 2 * size
+
+
+def _order(entry: Ranked) -> tuple[Cell | tuple[()], int, int]:
+    return (entry.cell, entry.loss, entry.domain)
