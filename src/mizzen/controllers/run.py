@@ -34,7 +34,7 @@ async def run(client: Client, clock: Clock, on_ready: Callable[[], None]) -> Non
 async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
     """As `run`, on a cluster whose own controllers do what is not particular to Mizzen."""
     own = [c for c in find_controllers() if c.name in _OWN]
-    await run_controllers(client, clock, on_ready, own)
+    await run_controllers(client, clock, on_ready, own, makes_defaults=False)
 
 
 def find_controllers() -> list[Controller]:
@@ -43,7 +43,12 @@ def find_controllers() -> list[Controller]:
 
 
 async def run_controllers(
-    client: Client, clock: Clock, on_ready: Callable[[], None], controllers: Sequence[Controller]
+    client: Client,
+    clock: Clock,
+    on_ready: Callable[[], None],
+    controllers: Sequence[Controller],
+    *,
+    makes_defaults: bool = True,
 ) -> None:
     """As `run`, for these controllers alone."""
     view = View()
@@ -59,7 +64,8 @@ async def run_controllers(
     async with asyncio.TaskGroup() as group:
         for resource, informer in informers.items():
             group.create_task(informer.run(), name=f"informer {resource.plural}")
-        await create_defaults(client)
+        if makes_defaults:
+            await create_defaults(client)
         await _wait_synced(informers)
         for worker in workers:
             worker.start(group)

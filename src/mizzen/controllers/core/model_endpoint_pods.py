@@ -10,6 +10,7 @@ from mizzen.base.names import (
     CPU_CORE_CLASS,
     ENDPOINT,
     ENGINE_PORT,
+    HANDED_OVER_TO,
     IMAGE_ENGINE,
     MANAGED_BY,
     PRIORITY_INFERENCE,
@@ -64,6 +65,7 @@ def _pod_spec(endpoint: Obj) -> Obj:
     ready = {"path": "/health", "port": ENGINE_PORT}
     return {
         "restartPolicy": "Always",
+        "schedulerName": HANDED_OVER_TO,
         "terminationGracePeriodSeconds": GRACE_S,
         "priorityClassName": field(endpoint, "spec", "priorityClassName") or PRIORITY_INFERENCE,
         "containers": [

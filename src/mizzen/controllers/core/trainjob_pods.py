@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mizzen.base.names import (
     COMPLETION_INDEX,
+    HANDED_OVER_TO,
     JAX_COORDINATOR_PORT,
     JOB_INDEX,
     JOB_NAME,
@@ -49,6 +50,7 @@ def create_rank(
     spec["hostname"] = pod_name(job, rank)
     spec["subdomain"] = name_of(job)
     spec["schedulingGroup"] = {"podGroupName": name_of(job)}
+    spec.setdefault("schedulerName", HANDED_OVER_TO)
     return with_claim(job, _pod(job, template, rank, spec), wishes, now_ns)
 
 

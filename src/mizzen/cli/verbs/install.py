@@ -1,0 +1,56 @@
+"""`mizzen install`"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from mizzen.cli.context import Context
+from mizzen.cli.exits import USAGE, CliError
+from mizzen.cli.verb import Verb
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument("--kubeconfig", metavar="FILE", help="the cluster to install on")
+    parser.add_argument("--context", default="", help="of the kubeconfig (default: its current)")
+    parser.add_argument("--image", default="mizzen:latest", help="container image of Mizzen")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the manifests as YAML and change nothing"
+    )
+
+
+def run(context: Context) -> int:
+    from mizzen.compose.manifests import manifests
+
+    objects = manifests(context.args.image)
+    if context.args.dry_run:
+        import yaml
+
+        print(yaml.safe_dump_all(objects, sort_keys=False), end="")
+        return 0
+    if not context.args.kubeconfig:
+        raise CliError("which cluster? say --kubeconfig FILE, or --dry-run to only look", USAGE)
+    import asyncio
+
+    from mizzen.client.client import Client
+    from mizzen.compose.install import install
+
+    async def apply() -> int:
+        path = Path(context.args.kubeconfig)
+        async with Client.from_kubeconfig(
+            path, context=context.args.context, user_agent="mizzen-cli"
+        ) as client:
+            async for done in install(client, objects):
+                print(f"{done.kind} {done.name}: {done.verdict}", flush=True)
+        return 0
+
+    return asyncio.run(apply())
+
+
+VERB = Verb(
+    name="install",
+    summary="put Mizzen beside the scheduler of a Kubernetes cluster",
+    example="mizzen install --dry-run > mizzen.yaml\nmizzen install --kubeconfig ~/.kube/config --image registry.example/mizzen:1",
+    configure=configure,
+    run=run,
+)

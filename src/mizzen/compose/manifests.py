@@ -1,0 +1,196 @@
+"""All that a real cluster needs to run Mizzen beside its own components, as API objects.
+
+Least privilege: the scheduler writes pods, their bindings, claims and Events; the controllers
+write what they own. Neither reads a Secret. Intents and leases are kept to Mizzen's namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mizzen.base.names import GPU_RESOURCE, MANAGED_BY, SYSTEM_NAMESPACE
+from mizzen.base.objects import Obj, labels_of
+from mizzen.base.resources import (
+    CLUSTER_TRAINING_RUNTIMES,
+    MODEL_ENDPOINTS,
+    TRAIN_JOBS,
+    TRAINING_RUNTIMES,
+)
+from mizzen.controllers.core.bootstrap import defaults
+from mizzen.kinds.crd import definitions
+
+KINDS = (TRAIN_JOBS, CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, MODEL_ENDPOINTS)
+IMAGE = "mizzen:latest"
+_READ = ["get", "list", "watch"]
+_WRITE = ["create", "update", "patch", "delete"]
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_CONFIG = "/etc/mizzen"
+Rule = tuple[str, list[str], list[str]]  # API group, resources, verbs
+
+_SCHEDULER: tuple[Rule, ...] = (
+    ("", ["pods", "nodes", "namespaces"], _READ),
+    ("", ["pods"], ["patch", "delete"]),
+    ("", ["pods/binding"], ["create"]),
+    ("", ["pods/status"], ["patch"]),
+    ("", ["events"], ["create", "patch", "update"]),
+    ("resource.k8s.io", ["deviceclasses", "resourceslices", "devicetaintrules"], _READ),
+    ("resource.k8s.io", ["resourceclaims"], [*_READ, "create", "patch", "delete"]),
+    # The second is asked for by API servers that guard allocations apart from the status.
+    ("resource.k8s.io", ["resourceclaims/status", "resourceclaims/binding"], ["patch", "update"]),
+    ("scheduling.k8s.io", ["priorityclasses", "podgroups", "workloads"], _READ),
+    ("scheduling.k8s.io", ["podgroups/status"], ["patch", "update"]),
+    # Conventions by which other systems tell a gang; where they are not installed, no harm.
+    ("jobset.x-k8s.io", ["jobsets"], _READ),
+    ("leaderworkerset.x-k8s.io", ["leaderworkersets"], _READ),
+    ("scheduling.volcano.sh", ["podgroups"], _READ),
+    ("scheduling.x-k8s.io", ["podgroups"], _READ),
+    ("kueue.x-k8s.io", ["workloads", "topologies"], _READ),
+)
+_CONTROLLERS: tuple[Rule, ...] = (
+    ("", ["pods"], [*_READ, *_WRITE]),
+    ("", ["pods/status"], ["patch"]),
+    ("", ["nodes"], _READ),
+    ("", ["events"], ["create", "patch", "update"]),
+    ("resource.k8s.io", ["deviceclasses"], _READ),
+    ("resource.k8s.io", ["resourceclaims"], [*_READ, *_WRITE]),
+    ("scheduling.k8s.io", ["podgroups"], [*_READ, *_WRITE]),
+    ("trainer.kubeflow.org", ["trainjobs"], [*_READ, "update", "patch"]),
+    ("trainer.kubeflow.org", ["trainjobs/status", "trainjobs/finalizers"], ["update", "patch"]),
+    ("trainer.kubeflow.org", ["clustertrainingruntimes", "trainingruntimes"], _READ),
+    ("mizzen.dev", ["modelendpoints"], [*_READ, "update", "patch"]),
+    ("mizzen.dev", ["modelendpoints/status", "modelendpoints/finalizers"], ["update", "patch"]),
+)
+_OWN_NAMESPACE: tuple[Rule, ...] = (
+    ("", ["configmaps"], [*_READ, *_WRITE]),
+    ("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
+)
+COMPONENTS = {"mizzen-scheduler": _SCHEDULER, "mizzen-controllers": _CONTROLLERS}
+
+
+def manifests(image: str = IMAGE) -> list[Obj]:
+    """Everything, in an order in which it can be created."""
+    namespace = _object("v1", "Namespace", SYSTEM_NAMESPACE, namespaced=False)
+    objects = [namespace, *(_ours(obj) for obj in definitions(KINDS))]
+    for name, rules in COMPONENTS.items():
+        objects += _identity(name, rules)
+    objects += [_kubeconfig(), *(_deployment(name, image) for name in COMPONENTS)]
+    return [*objects, *_defaults()]
+
+
+def _identity(name: str, rules: Sequence[Rule]) -> list[Obj]:
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": SYSTEM_NAMESPACE}
+    group = "rbac.authorization.k8s.io"
+    api = f"{group}/v1"
+    own = _OWN_NAMESPACE if name == "mizzen-scheduler" else _OWN_NAMESPACE[1:]
+    return [
+        _object("v1", "ServiceAccount", name),
+        _object(api, "ClusterRole", name, namespaced=False, rules=_rules(rules)),
+        _object(
+            api,
+            "ClusterRoleBinding",
+            name,
+            namespaced=False,
+            roleRef={"apiGroup": group, "kind": "ClusterRole", "name": name},
+            subjects=[subject],
+        ),
+        _object(api, "Role", name, rules=_rules(own)),
+        _object(
+            api,
+            "RoleBinding",
+            name,
+            roleRef={"apiGroup": group, "kind": "Role", "name": name},
+            subjects=[subject],
+        ),
+    ]
+
+
+def _rules(rules: Sequence[Rule]) -> list[Obj]:
+    return [
+        {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+        for group, resources, verbs in rules
+    ]
+
+
+def _kubeconfig() -> Obj:
+    """How a pod reaches the API server it runs on, in the form that all components read."""
+    text = f"""apiVersion: v1
+kind: Config
+current-context: here
+contexts: [{{name: here, context: {{cluster: here, user: here}}}}]
+clusters:
+- name: here
+  cluster:
+    server: https://kubernetes.default.svc
+    certificate-authority: {_ACCOUNT}/ca.crt
+users:
+- name: here
+  user: {{tokenFile: {_ACCOUNT}/token}}
+"""
+    return _object("v1", "ConfigMap", "mizzen-kubeconfig", data={"kubeconfig": text})
+
+
+def _deployment(name: str, image: str) -> Obj:
+    """Two copies, of which one leads. They run where no device is handed over."""
+    role = name.removeprefix("mizzen-")
+    labels = {"app.kubernetes.io/name": name}
+    command = ["python3", "-m", "mizzen.compose", role, "--kubeconfig", f"{_CONFIG}/kubeconfig"]
+    container: Obj = {
+        "name": role,
+        "image": image,
+        "command": command,
+        "resources": {"requests": {"cpu": "500m", "memory": "512Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": "config", "mountPath": _CONFIG, "readOnly": True}],
+    }
+    pod: Obj = {
+        "serviceAccountName": name,
+        "priorityClassName": "system-cluster-critical",
+        "containers": [container],
+        "volumes": [{"name": "config", "configMap": {"name": "mizzen-kubeconfig"}}],
+    }
+    spec: Obj = {
+        "replicas": 2,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }
+    return _object("apps/v1", "Deployment", name, spec=spec)
+
+
+def _defaults() -> list[Obj]:
+    """What Mizzen makes on its own API server too, without what Kubernetes has or others own.
+
+    No class claims `nvidia.com/gpu`: on a shared cluster that name is the device plugin's.
+    """
+    objects: list[Obj] = []
+    for create in defaults():
+        resource, obj = create.resource, create.object
+        if obj["metadata"]["name"].startswith("system-"):
+            continue
+        spec: Obj = obj.get("spec") or {}
+        if spec.get("extendedResourceName") == GPU_RESOURCE:
+            kept = {k: v for k, v in spec.items() if k != "extendedResourceName"}
+            obj = {**obj, "spec": kept}
+        typed = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
+        objects.append(_ours(typed))
+    return objects
+
+
+def _object(
+    api_version: str, kind: str, name: str, *, namespaced: bool = True, **parts: object
+) -> Obj:
+    metadata: Obj = {"name": name}
+    if namespaced:
+        metadata["namespace"] = SYSTEM_NAMESPACE
+    return _ours({"apiVersion": api_version, "kind": kind, "metadata": metadata, **parts})
+
+
+def _ours(obj: Obj) -> Obj:
+    metadata: Obj = obj["metadata"]
+    labels = {**labels_of(obj), MANAGED_BY: "mizzen"}
+    return {**obj, "metadata": {**metadata, "labels": labels}}
