@@ -34,6 +34,16 @@ class Connection:
     namespace: str = "default"
     tls_server_name: str = ""
     verify: bool = True
+    token_file: str = ""  # where `token` was read; a cluster writes a new one there now and then
+
+    def fresh_token(self) -> str:
+        """The token as the file has it now; the one known where it cannot be read."""
+        if not self.token_file:
+            return self.token
+        try:
+            return Path(self.token_file).read_text().strip() or self.token
+        except OSError:
+            return self.token
 
     def ssl_context(self) -> ssl.SSLContext:
         """TLS that trusts this connection's CA alone (the system's where none is named)."""
@@ -84,9 +94,10 @@ def from_mapping(config: Mapping[str, Any], path: Path, *, context: str = "") ->
     server = str(cluster.get("server") or "").rstrip("/")
     if not server.startswith(("https://", "http://")):
         raise BadRequest(f"kubeconfig {path}: server {server!r} is not an http(s) URL")
-    token = str(user.get("token") or "")
+    token, token_file = str(user.get("token") or ""), ""
     if not token and user.get("tokenFile"):
-        token = _read(path, str(user["tokenFile"])).strip()
+        token_file = str(path.parent / str(user["tokenFile"]))
+        token = _read(path, token_file).strip()
     return Connection(
         server=server,
         certificate_authority=_pem(cluster, "certificate-authority", path),
@@ -95,6 +106,7 @@ def from_mapping(config: Mapping[str, Any], path: Path, *, context: str = "") ->
         client_key=_pem(user, "client-key", path),
         namespace=str(chosen.get("namespace") or "default"),
         tls_server_name=str(cluster.get("tls-server-name") or ""),
+        token_file=token_file,
         verify=not cluster.get("insecure-skip-tls-verify"),
     )
 

@@ -22,6 +22,7 @@ LINE_BYTES_MAX = 64 << 20
 CONNECTIONS_MAX = 512
 # The server's own idle timeout usually ends a connection first; ours only bounds the pool.
 KEEPALIVE_S = 300.0
+TOKEN_AGE_S_MAX = 60.0  # after which a token from a file is read again
 _BROKEN = (
     aiohttp.ClientError,
     asyncio.TimeoutError,
@@ -38,6 +39,7 @@ class Transport:
         self._headers = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: "application/json"}
         if connection.token:
             self._headers[hdrs.AUTHORIZATION] = f"Bearer {connection.token}"
+        self._token_read_at_s = 0.0
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -110,6 +112,8 @@ class Transport:
             raise self._unavailable("GET", path, error) from error
 
     def _open(self) -> aiohttp.ClientSession:
+        if self.connection.token_file:
+            self._renew_token()
         if self._session is None:
             secure = self.connection.server.startswith("https://")
             context: Literal[True] | Any = self.connection.ssl_context() if secure else True
@@ -128,6 +132,14 @@ class Transport:
                 trust_env=False,
             )
         return self._session
+
+    def _renew_token(self) -> None:
+        """Takes the token over that its file holds by now; a small file, once a minute."""
+        now_s = asyncio.get_running_loop().time()
+        if self._session is not None and now_s - self._token_read_at_s > TOKEN_AGE_S_MAX:
+            token = self.connection.fresh_token()
+            self._session.headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
+            self._token_read_at_s = now_s
 
     def _unavailable(self, method: str, path: str, error: BaseException) -> Unavailable:
         self.counts["unavailable"] += 1

@@ -76,3 +76,22 @@ def test_what_is_no_kubeconfig_is_told(path, text):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(BadRequest, match="No such file"):
         load(tmp_path / "nope")
+
+
+def test_a_token_from_a_file_is_read_again_when_the_cluster_renews_it(tmp_path):
+    (tmp_path / "token").write_text("first\n")
+    config = tmp_path / "kubeconfig"
+    config.write_text(
+        """
+current-context: here
+contexts: [{name: here, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {tokenFile: token}}]
+"""
+    )
+    connection = load(config)
+    assert connection.token == connection.fresh_token() == "first"
+    (tmp_path / "token").write_text("second")
+    assert connection.fresh_token() == "second"
+    (tmp_path / "token").unlink()
+    assert connection.fresh_token() == "first"
