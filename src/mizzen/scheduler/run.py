@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from mizzen.base.clock import Clock, rfc3339
-from mizzen.base.objects import Obj, key_of
+from mizzen.base.objects import Obj, annotations_of, key_of
 from mizzen.base.operations import Operation
 from mizzen.base.resources import (
     DEVICE_CLASSES,
@@ -30,11 +30,13 @@ from mizzen.client.informer import Informer
 from mizzen.scheduler.assumed import Assumed, assume_written
 from mizzen.scheduler.carry_out import CarryOut
 from mizzen.scheduler.cel import CelSelectors
+from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder
 from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.core.views import wants_placing
 from mizzen.scheduler.handed_over import HandedOver, Source
+from mizzen.scheduler.optional_kinds import OptionalKinds
 
 COMPONENT = "mizzen-scheduler"
 SETTLE_S = 0.001  # what was written together arrives on several watches: look once, not thrice
@@ -88,6 +90,7 @@ class Scheduler:
         self._unreadable: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
+        self._others = OptionalKinds(client, self._wake.set)
         for resource, informer in self._informers.items():
             informer.add_handler(self._noticed(self._caches[resource]))
 
@@ -95,6 +98,7 @@ class Scheduler:
         return {
             **self._counts,
             **self._writer.statistics(),
+            **self._others.statistics(),
             "unreadable": len(self._unreadable),
         }
 
@@ -102,8 +106,10 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             for informer in self._informers.values():
                 group.create_task(informer.run())
+            group.create_task(self._others.run())
             for informer in self._informers.values():
                 await informer.wait_synced()
+            await self._others.wait_synced()
             await self._writer.recover()
             on_ready()
             await self._decide_forever()
@@ -152,6 +158,7 @@ class Scheduler:
                 classes=caches[DEVICE_CLASSES],
                 pod_groups=caches[POD_GROUPS],
                 priority_classes=caches[PRIORITY_CLASSES],
+                others=self._others.objects,
             )
         )
         for what, problem in self._builder.unreadable.items():
@@ -177,10 +184,13 @@ class Scheduler:
 
 
 def _matters(old: Obj, new: Obj) -> bool:
-    """Whether a change can change a decision: progress notes and readiness of pods cannot."""
-    if new.get("kind") != PODS.kind or old is new:
+    """Whether a change can change a decision: progress notes and readiness of pods cannot, nor
+    what a PodGroup's status says."""
+    if old is new:
         return True
-    return _placing_part(old) != _placing_part(new)
+    if new.get("kind") == POD_GROUPS.kind:
+        return old["spec"] != new["spec"] or annotations_of(old) != annotations_of(new)
+    return new.get("kind") != PODS.kind or _placing_part(old) != _placing_part(new)
 
 
 def _placing_part(pod: Obj) -> tuple[object, ...]:
@@ -188,6 +198,7 @@ def _placing_part(pod: Obj) -> tuple[object, ...]:
     metadata: Obj = pod["metadata"]
     return (
         metadata.get("uid"),
+        membership(pod),
         metadata.get("deletionTimestamp"),
         pod["spec"].get("nodeName"),
         pod["spec"].get("schedulingGates"),
