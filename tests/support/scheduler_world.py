@@ -10,7 +10,7 @@ from mizzen.base.objects import Obj, key_of
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS, Resource
 from mizzen.kinds.patches import merge_patch
-from mizzen.scheduler.cel import CelSelectors
+from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder
 from mizzen.scheduler.core.types import Plan

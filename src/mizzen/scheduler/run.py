@@ -29,7 +29,7 @@ from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.scheduler.assumed import Assumed, assume_written
 from mizzen.scheduler.carry_out import CarryOut
-from mizzen.scheduler.cel import CelSelectors
+from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mizzen.scheduler.cel import CelSelectors
+from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.dra.model import SelectorError
 from support.devices import device
 
@@ -59,9 +59,9 @@ def test_true(expression: str) -> None:
         ("device.driver ==", "does not compile"),
         ("devices.driver", "undeclared reference"),
         (f'device.attributes["{D}"].nope == 1', "failed on device gpu.example.com/n1/gpu-0"),
-        ('device.attributes["unknown.domain"].x == 1', "Key not found"),
-        (f'device.attributes["{D}"].index', "must yield a bool"),
-        ('quantity("five").isInteger()', "not a number with a unit"),
+        ('device.attributes["unknown.domain"].x == 1', "no such key"),
+        (f'device.attributes["{D}"].index', "must be a bool"),
+        ('quantity("five").isInteger()', "is no quantity"),
         ('semver("1").major() == 1', "not a semantic version"),
         ("true" + " " * 11_000, "longer than"),
     ],

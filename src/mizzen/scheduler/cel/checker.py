@@ -1,0 +1,357 @@
+"""Types of every part of an expression, and which overloads each call may mean.
+
+Errors: CompileError, at the first thing that cannot be.
+Source: google/cel-go checker/checker.go and cel/validator.go, v0.26, with homogeneous literals
+and comparisons across number types, as Kubernetes sets it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mizzen.scheduler.cel import formats, tree, types
+from mizzen.scheduler.cel.declarations import FUNCTIONS, Overload
+from mizzen.scheduler.cel.tree import (
+    Call,
+    CompileError,
+    Fold,
+    Ident,
+    ListNode,
+    Literal,
+    MapNode,
+    Node,
+    Select,
+)
+from mizzen.scheduler.cel.types import Type
+from mizzen.scheduler.cel.values import UInt
+
+_TYPE_NAMES = {
+    name: types.type_of(t)
+    for name, t in {
+        **{t.name: t for t in (types.BOOL, types.INT, types.UINT, types.DOUBLE)},
+        "string": types.STRING,
+        "bytes": types.BYTES,
+        "google.protobuf.Duration": types.DURATION,
+        "google.protobuf.Timestamp": types.TIMESTAMP,
+        "null_type": types.NULL,
+        "list": types.list_of(types.param("A")),
+        "map": types.map_of(types.param("A"), types.param("B")),
+        "type": Type("type", "type"),
+        "optional_type": types.optional_of(types.param("V")),
+        "net.IP": types.read("net.IP"),
+        "net.CIDR": types.read("net.CIDR"),
+    }.items()
+}
+_LITERALS: Mapping[type, Type] = {
+    bool: types.BOOL,
+    int: types.INT,
+    float: types.DOUBLE,
+    str: types.STRING,
+    bytes: types.BYTES,
+    UInt: types.UINT,
+    type(None): types.NULL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Upstream gates that change what a selector may say."""
+
+    consumable_capacity: bool = False  # DRAConsumableCapacity
+    list_attributes: bool = False  # DRAListTypeAttributes
+
+    @classmethod
+    def of(cls, gates: frozenset[str]) -> Features:
+        return cls("DRAConsumableCapacity" in gates, "DRAListTypeAttributes" in gates)
+
+
+@dataclass(slots=True)
+class Checked:
+    root: Node
+    types: dict[int, Type] = field(default_factory=dict[int, Type])
+    overloads: dict[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
+    type_names: dict[int, str] = field(default_factory=dict[int, str])  # names that mean a type
+
+    @property
+    def result(self) -> Type:
+        return self.types[self.root.id]
+
+
+def check(root: Node, features: Features) -> Checked:
+    """The typed tree. Errors: CompileError."""
+    checker = _Checker(root, features)
+    checker.check(root)
+    done = checker.checked
+    for number, t in done.types.items():
+        done.types[number] = checker.free.apply(t, to_dyn=True)
+    _homogeneous(done)
+    formats.check(done.root, done.types)
+    return done
+
+
+class _Checker:
+    def __init__(self, root: Node, features: Features) -> None:
+        self.checked = Checked(root)
+        self.free = types.Substitutions()
+        self._features = features
+        self._fresh = 0
+        self._scopes: list[dict[str, Type]] = [{"device": types.DEVICE}]
+
+    # -- helpers ----------------------------------------------------------------------------
+
+    def _type(self, node: Node) -> Type:
+        return self.checked.types[node.id]
+
+    def _set(self, node: Node, t: Type) -> None:
+        self.checked.types[node.id] = t
+
+    def _new(self) -> Type:
+        self._fresh += 1
+        return types.param(f"_var{self._fresh}")
+
+    def _lookup(self, name: str) -> Type | None:
+        name = name.removeprefix(".")
+        for scope in reversed(self._scopes):
+            if name in scope:
+                return scope[name]
+        return None
+
+    def _assignable(self, a: Type, b: Type) -> bool:
+        return self.free.assign((a,), (b,))
+
+    def _function(self, name: str) -> tuple[Overload, ...] | None:
+        return FUNCTIONS.get(name.removeprefix("."))
+
+    # -- nodes ------------------------------------------------------------------------------
+
+    def check(self, node: Node) -> None:
+        match node:
+            case Literal():
+                self._set(node, _LITERALS[type(node.value)])
+            case Ident():
+                self._ident(node, node.name)
+            case Select():
+                self._select(node)
+            case Call():
+                self._call(node)
+            case ListNode():
+                self._list(node)
+            case MapNode():
+                self._map(node)
+            case Fold():
+                self._fold(node)
+            case tree.Message():
+                raise CompileError(f"no message {node.name} can be built in a selector")
+            case _:
+                raise AssertionError(node)
+
+    def _ident(self, node: Node, name: str) -> None:
+        found = self._lookup(name)
+        if found is None:
+            name = name.removeprefix(".")
+            found = _TYPE_NAMES.get(name)
+            if found is None:
+                raise CompileError(f"undeclared reference to {name!r}")
+            self.checked.type_names[node.id] = name
+        self._set(node, found)
+
+    def _select(self, node: Select) -> None:
+        name = _qualified(node)
+        if name is not None and (self._lookup(name) or _TYPE_NAMES.get(name.removeprefix("."))):
+            self._ident(node, name)
+            return
+        result = self._field(node.operand, node.field, optional=False)
+        self._set(node, types.BOOL if node.test_only else self.free.apply(result))
+
+    def _field(self, operand: Node, name: str, optional: bool) -> Type:
+        self.check(operand)
+        target, was_optional = types.unwrapped(self.free.apply(self._type(operand)))
+        if target.kind == "map":
+            result = target.params[1]
+        elif target.kind == "struct":
+            result = self._struct_field(target, name)
+        elif target.kind == "param":
+            self._assignable(types.DYN, target)
+            result = types.DYN
+        elif types.is_dyn(target):
+            result = types.DYN
+        else:
+            raise CompileError(f"type {target} does not support field selection")
+        return types.optional_of(result) if optional or was_optional else result
+
+    def _struct_field(self, target: Type, name: str) -> Type:
+        if target == types.DEVICE:
+            attribute = types.DYN if self._features.list_attributes else types.ANY
+            fields = {
+                "driver": types.STRING,
+                "attributes": types.map_of(types.STRING, types.map_of(types.STRING, attribute)),
+                "capacity": types.map_of(types.STRING, types.map_of(types.STRING, types.QUANTITY)),
+            }
+            if self._features.consumable_capacity:
+                fields["allowMultipleAllocations"] = types.BOOL
+            if name in fields:
+                return fields[name]
+        raise CompileError(f"undefined field {name!r} of {target}")
+
+    def _call(self, node: Call) -> None:
+        if node.function == "_?._":
+            field_name = node.args[1]
+            assert isinstance(field_name, Literal)
+            result = self._field(node.args[0], str(field_name.value), optional=True)
+            self._set(node, self.free.apply(result))
+            self._set(field_name, types.STRING)
+            self.checked.overloads[node.id] = ("select_optional_field",)
+            return
+        for arg in node.args:
+            self.check(arg)
+        if node.target is not None:
+            prefix = _qualified(node.target)
+            full = f"{prefix}.{node.function}".removeprefix(".")
+            if prefix is not None and self._function(full) is not None:
+                node.target, node.function = None, full
+            else:
+                self.check(node.target)
+        node.function = node.function.removeprefix(".")
+        overloads = self._function(node.function)
+        if overloads is None:
+            raise CompileError(f"undeclared reference to {node.function!r}")
+        self._resolve(node, overloads)
+
+    def _resolve(self, node: Call, overloads: tuple[Overload, ...]) -> None:
+        args = ([node.target] if node.target is not None else []) + node.args
+        seen = tuple(self._type(arg) for arg in args)
+        if node.function in ("_&&_", "_||_"):
+            if not all(self._assignable(t, types.BOOL) for t in seen):
+                raise self._no_overload(node, seen)
+            self._set(node, types.BOOL)
+            self.checked.overloads[node.id] = (overloads[0].id,)
+            return
+        result: Type | None = None
+        matching: list[str] = []
+        for overload in overloads:
+            if overload.method != (node.target is not None):
+                continue
+            fresh = types.Substitutions({name: self._new() for name in overload.free})
+            wanted = tuple(fresh.apply(t) for t in overload.args)
+            if not self.free.assign(seen, wanted):
+                continue
+            matching.append(overload.id)
+            made = self.free.apply(fresh.apply(overload.result))
+            if result is None:
+                result = made
+            elif not types.is_dyn(result) and made != result:
+                result = types.DYN
+        if result is None:
+            raise self._no_overload(node, seen)
+        self._set(node, result)
+        self.checked.overloads[node.id] = tuple(matching)
+
+    def _no_overload(self, node: Call, seen: tuple[Type, ...]) -> CompileError:
+        text = ", ".join(str(self.free.apply(t, to_dyn=True)) for t in seen)
+        return CompileError(f"found no matching overload for {node.function!r} applied to ({text})")
+
+    def _join(self, previous: Type | None, current: Type) -> Type:
+        if previous is None:
+            return current
+        if not self._assignable(previous, current):
+            return types.DYN  # refused below, unless `format` takes the literal
+        return types.most_general(previous, current)
+
+    def _element(self, node: Node, optional: bool) -> Type:
+        self.check(node)
+        if not optional:
+            return self._type(node)
+        t, was = types.unwrapped(self._type(node))
+        if not was and not types.is_dyn(t):
+            raise CompileError(f"expected an optional in a literal but found {t}")
+        return t
+
+    def _list(self, node: ListNode) -> None:
+        joined: Type | None = None
+        for at, element in enumerate(node.elements):
+            joined = self._join(joined, self._element(element, at in node.optional))
+        self._set(node, types.list_of(joined or self._new()))
+
+    def _map(self, node: MapNode) -> None:
+        key: Type | None = None
+        value: Type | None = None
+        for entry in node.entries:
+            key = self._join(key, self._element(entry.key, optional=False))
+            value = self._join(value, self._element(entry.value, entry.optional))
+        self._set(node, types.map_of(key or self._new(), value or self._new()))
+
+    def _fold(self, node: Fold) -> None:
+        self.check(node.range)
+        self.check(node.initial)
+        over = self.free.apply(self._type(node.range))
+        accumulated = self._type(node.initial)
+        self._scopes.append({node.accumulator: accumulated})
+        self._scopes.append(self._variables(node, over))
+        self.check(node.condition)
+        self._must(node.condition, types.BOOL)
+        self.check(node.step)
+        self._must(node.step, accumulated)
+        self._scopes.pop()
+        self.check(node.result)
+        self._scopes.pop()
+        self._set(node, self.free.apply(self._type(node.result)))
+
+    def _variables(self, node: Fold, over: Type) -> dict[str, Type]:
+        if over.kind == "list":
+            pair = (types.INT, over.params[0]) if node.variable2 else (over.params[0], types.DYN)
+        elif over.kind == "map":
+            pair = (over.params[0], over.params[1])
+        elif over.kind in ("dyn", "error", "param"):
+            self._assignable(types.DYN, over)
+            pair = (types.DYN, types.DYN)
+        else:
+            raise CompileError(f"expression of type {over} cannot be range of a comprehension")
+        scope = {node.variable: pair[0]}
+        if node.variable2:
+            scope[node.variable2] = pair[1]
+        return scope
+
+    def _must(self, node: Node, t: Type) -> None:
+        if not self._assignable(t, self._type(node)):
+            raise CompileError(f"expected type {t} but found {self._type(node)}")
+
+
+def _qualified(node: Node) -> str | None:
+    """a.b.c as a name, when the node is nothing else."""
+    if isinstance(node, Ident):
+        return node.name
+    if isinstance(node, Select) and not node.test_only:
+        prefix = _qualified(node.operand)
+        return None if prefix is None else f"{prefix}.{node.field}"
+    return None
+
+
+def _outside_format(root: Node) -> list[Node]:
+    found = [root]
+    for node in found:
+        if not (isinstance(node, Call) and node.function == "format"):
+            found.extend(tree.children(node))
+    return found
+
+
+def _homogeneous(checked: Checked) -> None:
+    """Literals with elements of several types are refused even where dyn would allow them."""
+    for node in _outside_format(checked.root):
+        if isinstance(node, ListNode):
+            groups = [[(e, at in node.optional) for at, e in enumerate(node.elements)]]
+        elif isinstance(node, MapNode):
+            groups = [
+                [(entry.key, False) for entry in node.entries],
+                [(entry.value, entry.optional) for entry in node.entries],
+            ]
+        else:
+            continue
+        for group in groups:
+            first: Type | None = None
+            for each, optional in group:
+                t = checked.types[each.id]
+                t = types.unwrapped(t)[0] if optional else t
+                if first is not None and t != first:
+                    raise CompileError(f"expected type {first} but found {t} in a literal")
+                first = t

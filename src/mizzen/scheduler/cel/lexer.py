@@ -1,0 +1,166 @@
+"""Words of a CEL expression.
+
+Source: google/cel-go parser/gen/CEL.g4 and parser/unescape.go, v0.26.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from mizzen.scheduler.cel.tree import CompileError
+from mizzen.scheduler.cel.values import UInt
+
+_SHORT = (
+    r"""\\(?:[abfnrtv"'\\?`]|[0-3][0-7][0-7]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})"""
+)
+_STRING = (
+    r'[rR]"""(?:[\s\S])*?"""'
+    r"|[rR]'''(?:[\s\S])*?'''"
+    rf'|"""(?:{_SHORT}|[^\\])*?"""'
+    rf"|'''(?:{_SHORT}|[^\\])*?'''"
+    r'|[rR]"[^"\n\r]*"'
+    r"|[rR]'[^'\n\r]*'"
+    rf'|"(?:{_SHORT}|[^\\"\n\r])*"'
+    rf"|'(?:{_SHORT}|[^\\'\n\r])*'"
+)
+_TOKEN = re.compile(
+    rf"""
+    (?P<space>[\t \r\n\f]+|//[^\n]*)
+  | (?P<bytes>[bB](?:{_STRING}))
+  | (?P<string>{_STRING})
+  | (?P<float>[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|\.[0-9]+(?:[eE][+-]?[0-9]+)?)
+  | (?P<uint>0x[0-9a-fA-F]+[uU]|[0-9]+[uU])
+  | (?P<int>0x[0-9a-fA-F]+|[0-9]+)
+  | (?P<ident>[A-Za-z_][A-Za-z0-9_]*)
+  | (?P<escaped>`[A-Za-z0-9_.\-/\ ]+`)
+  | (?P<op>==|!=|<=|>=|&&|\|\||[\[\]{{}}().,\-!?:+*/%<>])
+    """,
+    re.VERBOSE,
+)
+KEYWORDS = frozenset({"in", "true", "false", "null"})
+RESERVED = frozenset(
+    [
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "false",
+        "for",
+        "function",
+        "if",
+        "import",
+        "in",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "null",
+        "return",
+        "true",
+        "var",
+        "void",
+        "while",
+    ]
+)
+INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
+_PLAIN = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_ESCAPE = re.compile(
+    r"\\(?:([0-3][0-7][0-7])|[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))"
+)
+
+
+class Token(NamedTuple):
+    kind: str  # string, bytes, float, uint, int, ident, keyword, escaped, op, end
+    text: str
+    at: int  # character of the expression
+
+
+def tokens(expression: str) -> list[Token]:
+    """All words, the last of kind "end". Errors: CompileError."""
+    found: list[Token] = []
+    at = 0
+    while at < len(expression):
+        match = _TOKEN.match(expression, at)
+        if match is None:
+            raise CompileError(f"syntax error at character {at}: {expression[at]!r}")
+        kind, text = str(match.lastgroup), match.group()
+        if kind == "ident" and text in KEYWORDS:
+            kind = "keyword"
+        if kind != "space":
+            found.append(Token(kind, text, at))
+        at = match.end()
+    found.append(Token("end", "", at))
+    return found
+
+
+def integer(text: str) -> int:
+    """The int of a literal with its sign. Errors: CompileError."""
+    value = int(text, 16) if "0x" in text else int(text)
+    if not INT_MIN <= value <= INT_MAX:
+        raise CompileError(f"invalid int literal {text}: outside 64 bits")
+    return value
+
+
+def unsigned(text: str) -> UInt:
+    """The uint of a literal such as 5u. Errors: CompileError."""
+    digits = text[:-1]
+    value = int(digits, 16) if digits.startswith("0x") else int(digits)
+    if value > UINT_MAX:
+        raise CompileError(f"invalid uint literal {text}: outside 64 bits")
+    return UInt(value)
+
+
+def double(text: str) -> float:
+    """The double of a literal. Errors: CompileError when it is too large."""
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise CompileError(f"invalid double literal {text}: out of range")
+    return value
+
+
+def string(text: str) -> str:
+    """What a string literal, quotes included, stands for. Errors: CompileError."""
+    body, raw = _unquoted(text)
+    return body if raw else _ESCAPE.sub(_character, body)
+
+
+def octets(text: str) -> bytes:
+    """What a bytes literal without its `b` stands for. Errors: CompileError."""
+    body, raw = _unquoted(text)
+    if raw:
+        return body.encode()
+    out = bytearray()
+    end = 0
+    for match in _ESCAPE.finditer(body):
+        out += body[end : match.start()].encode()
+        octal, hexa, short, long, plain = match.groups()
+        if short or long:
+            raise CompileError("unable to unescape bytes: \\u and \\U are for strings")
+        if plain:
+            out += _PLAIN.get(plain, plain).encode()
+        else:
+            out.append(int(octal, 8) if octal else int(hexa, 16))
+        end = match.end()
+    return bytes(out + body[end:].encode())
+
+
+def _unquoted(text: str) -> tuple[str, bool]:
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    raw = text[0] in "rR"
+    if raw:
+        text = text[1:]
+    if len(text) >= 6 and text[:3] in ('"""', "'''"):
+        return text[3:-3], raw
+    return text[1:-1], raw
+
+
+def _character(match: re.Match[str]) -> str:
+    octal, hexa, short, long, plain = match.groups()
+    if plain:
+        return _PLAIN.get(plain, plain)
+    code = int(octal, 8) if octal else int(hexa or short or long, 16)
+    if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        raise CompileError(f"invalid unicode code point {code:#x}")
+    return chr(code)

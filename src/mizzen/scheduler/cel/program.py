@@ -1,0 +1,59 @@
+"""An expression ready to run on devices.
+
+Source: k8s.io/dynamic-resource-allocation/cel/compile.go, v0.36.3.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from mizzen.scheduler.cel import checker, parser, planner, reads
+from mizzen.scheduler.cel.attributes import Step
+from mizzen.scheduler.cel.checker import Features
+from mizzen.scheduler.cel.cost import LIMIT, CostExceeded, Run
+from mizzen.scheduler.cel.reads import Reads
+from mizzen.scheduler.cel.steps import Panic, Root
+from mizzen.scheduler.cel.tree import CompileError
+from mizzen.scheduler.cel.values import Err, Optional, type_name
+
+EXPRESSION_BYTES_MAX = 10 * 1024  # resource.k8s.io/v1 CELSelectorExpressionMaxLength
+_FRAMES = 20_000  # of Python, for the deepest expression that the parser lets through
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    step: Step
+    reads: Reads | None  # None: it may look at everything
+
+    def run(self, device: object, limit: int = LIMIT) -> tuple[bool | Err, int]:
+        """The answer for a device (see device.py) and what it cost."""
+        bill = Run(limit)
+        try:
+            value = self.step.eval(Root(bill, {"device": device}))
+        except (CostExceeded, Panic, RecursionError) as error:
+            return Err(str(error)), bill.cost
+        while isinstance(value, Optional) and value.present:
+            value = value.value
+        if isinstance(value, (bool, Err)):
+            return value, bill.cost
+        return Err(f"the result is a {type_name(value)}, it must be a bool"), bill.cost
+
+
+def compile_expression(expression: str, features: Features) -> Program:
+    """The program of an expression. Errors: CompileError."""
+    if len(expression.encode("utf-8", "surrogatepass")) > EXPRESSION_BYTES_MAX:
+        raise CompileError(f"it is longer than {EXPRESSION_BYTES_MAX} bytes; shorten it")
+    if sys.getrecursionlimit() < _FRAMES:
+        sys.setrecursionlimit(_FRAMES)
+    try:
+        checked = checker.check(parser.parse(expression), features)
+        result = checked.result
+        if result.kind not in ("bool", "any") and not (
+            features.list_attributes and result.kind == "dyn"
+        ):
+            raise CompileError(f"it must evaluate to bool or the unknown type, not {result}")
+        step = planner.plan(checked)
+    except (RecursionError, Panic, CostExceeded) as error:
+        raise CompileError(str(error)) from error
+    return Program(step, reads.of(checked.root))

@@ -1,0 +1,121 @@
+"""Device selectors for the scheduler: compiled once, evaluated once per what they can see.
+
+Source: k8s.io/dynamic-resource-allocation/cel, v0.36.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mizzen.scheduler.cel import device as devices
+from mizzen.scheduler.cel.checker import Features
+from mizzen.scheduler.cel.device import Cut
+from mizzen.scheduler.cel.program import Program, compile_expression
+from mizzen.scheduler.cel.tree import CompileError
+from mizzen.scheduler.cel.values import Err, Map
+from mizzen.scheduler.core.dra.model import Attribute, Device, DeviceShape, SelectorError
+
+REMEMBERED_MAX = 200_000  # answers kept; beyond, all are forgotten at once
+SHOWN_CHARS = 200  # of an expression in an error
+
+_Own = tuple[tuple[str, Attribute], ...]
+
+
+class CelSelectors:
+    """`Selectors` for the core, under upstream gates such as DRAListTypeAttributes."""
+
+    def __init__(self, gates: frozenset[str] = frozenset()) -> None:
+        self._features = Features.of(gates)
+        self._programs: dict[str, Program | CompileError] = {}
+        self._by_shape: dict[tuple[str, DeviceShape, _Own], bool | Err] = {}
+        self._by_cut: dict[tuple[str, Cut], bool | Err] = {}
+        self.evaluations = 0
+
+    def statistics(self) -> Mapping[str, int]:
+        return {
+            "expressions": len(self._programs),
+            "answers": len(self._by_cut),
+            "evaluations": self.evaluations,
+        }
+
+    def matches(self, expression: str, device: Device) -> bool:
+        """Whether the device satisfies the expression. Errors: SelectorError."""
+        program = self._program(expression)
+        key = (expression, device.shape, self._own(program, device))
+        answer = self._by_shape.get(key)
+        if answer is None:
+            if len(self._by_shape) >= REMEMBERED_MAX:
+                self._by_shape.clear()
+            answer = self._by_shape[key] = self._answer(expression, program, device)
+        if isinstance(answer, Err):
+            raise SelectorError(
+                f"CEL selector {_shown(expression)} failed on device {device.id}: {answer.reason}"
+            )
+        return answer
+
+    def problem(self, expression: str) -> str:
+        """Why the expression does not compile; "" if it does."""
+        try:
+            self._program(expression)
+        except SelectorError as error:
+            return str(error)
+        return ""
+
+    def reads(self, expression: str) -> frozenset[str] | None:
+        """Qualified names of the attributes and capacities that decide the answer; None: all.
+
+        An expression that does not compile reads nothing.
+        """
+        try:
+            found = self._program(expression).reads
+        except SelectorError:
+            return frozenset()
+        return None if found is None else found.attributes | found.capacity
+
+    def _program(self, expression: str) -> Program:
+        found = self._programs.get(expression)
+        if found is None:
+            if len(self._programs) >= REMEMBERED_MAX:
+                self._programs.clear()
+            try:
+                found = compile_expression(expression, self._features)
+            except CompileError as error:
+                found = error
+            self._programs[expression] = found
+        if isinstance(found, CompileError):
+            raise SelectorError(f"CEL selector {_shown(expression)} does not compile: {found}")
+        return found
+
+    def _own(self, program: Program, device: Device) -> _Own:
+        """What only this device has and the answer may depend on."""
+        if program.reads is None or not device.own:
+            return device.own
+        names = program.reads.attributes
+        supported = self._features.list_attributes
+        return tuple(
+            (name, value)
+            for name, value in device.own
+            if name in names
+            or f"{device.id.driver}/{name}" in names
+            or not devices.is_supported(value, supported)
+        )
+
+    def _answer(self, expression: str, program: Program, device: Device) -> bool | Err:
+        lists = self._features.list_attributes
+        seen = devices.cut(device, program.reads, lists)
+        key = (expression, seen)
+        answer = self._by_cut.get(key)
+        if answer is None:
+            if len(self._by_cut) >= REMEMBERED_MAX:
+                self._by_cut.clear()
+            answer = self._by_cut[key] = self._evaluate(program, devices.variable(seen, lists))
+        return answer
+
+    def _evaluate(self, program: Program, device: Map | Err) -> bool | Err:
+        self.evaluations += 1
+        return device if isinstance(device, Err) else program.run(device)[0]
+
+
+def _shown(expression: str) -> str:
+    short = expression if len(expression) <= SHOWN_CHARS else f"{expression[:SHOWN_CHARS]}…"
+    return repr(short)

@@ -1,0 +1,114 @@
+"""Syntax trees of CEL expressions, macros already expanded.
+
+Every node has a number: the checker keeps a type for it, the cost tracker finds values by it.
+Source: google/cel-go common/ast, v0.26.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class CompileError(Exception):
+    """The expression is wrong by itself: syntax, types, or a constant that cannot be computed."""
+
+
+@dataclass(slots=True)
+class Node:
+    id: int
+
+
+@dataclass(slots=True)
+class Literal(Node):
+    value: object  # a runtime value: see values.py
+
+
+@dataclass(slots=True)
+class Ident(Node):
+    name: str
+
+
+@dataclass(slots=True)
+class Select(Node):
+    operand: Node
+    field: str
+    test_only: bool = False
+
+
+@dataclass(slots=True)
+class Call(Node):
+    """`function(args)`, or `target.function(args)`; operators are functions named as `_+_`."""
+
+    function: str
+    target: Node | None
+    args: list[Node]
+
+
+@dataclass(slots=True)
+class ListNode(Node):
+    elements: list[Node]
+    optional: frozenset[int]  # positions written `?element`
+
+
+@dataclass(slots=True)
+class Entry:
+    key: Node
+    value: Node
+    optional: bool
+
+
+@dataclass(slots=True)
+class MapNode(Node):
+    entries: list[Entry]
+
+
+@dataclass(slots=True)
+class Message(Node):
+    """`name{…}`: no message can be built in a selector; kept so that the checker can say so."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class Fold(Node):
+    """What all macros over lists and maps, and `cel.bind`, expand to."""
+
+    range: Node
+    variable: str
+    variable2: str  # "": one-variable form
+    accumulator: str
+    initial: Node
+    condition: Node
+    step: Node
+    result: Node
+
+
+def children(node: Node) -> list[Node]:
+    """The nodes directly below, in source order."""
+    match node:
+        case Select():
+            return [node.operand]
+        case Call():
+            return ([node.target] if node.target is not None else []) + node.args
+        case ListNode():
+            return list(node.elements)
+        case MapNode():
+            return [part for entry in node.entries for part in (entry.key, entry.value)]
+        case Fold():
+            return [
+                node.range,
+                node.initial,
+                node.condition,
+                node.step,
+                node.result,
+            ]
+        case _:
+            return []
+
+
+def walk(node: Node) -> list[Node]:
+    """The node and all below it."""
+    found = [node]
+    for each in found:
+        found.extend(children(each))
+    return found
