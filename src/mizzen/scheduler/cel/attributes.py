@@ -109,7 +109,7 @@ def as_index(key: object) -> int | Err:
     if type(key) not in (int, float):
         return Err(f"unsupported index type {values.type_name(key)!r} in list")
     if isinstance(key, float):
-        if isnan(key) or abs(key) >= 2.0**63 or key != int(key):
+        if isnan(key) or abs(key) >= 2.0**63 or not key.is_integer():
             return Err("unsupported index value in list")
         return int(key)
     return key if isinstance(key, int) else Err("unsupported index type")

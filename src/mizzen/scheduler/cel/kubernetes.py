@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Callable
 from datetime import date
@@ -114,7 +115,7 @@ def approximate(args: list[object]) -> object:
     if q.exponent == 0:
         return float(q.unscaled)
     try:
-        return float(q.unscaled) * float(10.0**q.exponent)
+        return float(q.unscaled) * math.pow(10, q.exponent)
     except OverflowError:
         return float("inf") if q.exponent > 0 else 0.0
 
