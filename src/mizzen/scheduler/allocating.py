@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 
 from mizzen.base.objects import Obj
-from mizzen.scheduler.cel import CelSelectors
+from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.dra.case import BadCase, answer, read_case
 from mizzen.scheduler.core.dra.features import Features
 from mizzen.scheduler.core.dra.model import Selectors
@@ -48,7 +48,7 @@ class Allocator:
     def _selectors_for(self, features: Features) -> Selectors:
         found = self._selectors.get(features)
         if found is None:
-            found = self._selectors[features] = CelSelectors()
+            found = self._selectors[features] = CelSelectors(features.lists)
         return found
 
 

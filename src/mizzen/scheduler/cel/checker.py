@@ -54,18 +54,6 @@ _LITERALS: Mapping[type, Type] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
-    """Upstream gates that change what a selector may say."""
-
-    consumable_capacity: bool = False  # DRAConsumableCapacity
-    list_attributes: bool = False  # DRAListTypeAttributes
-
-    @classmethod
-    def of(cls, gates: frozenset[str]) -> Features:
-        return cls("DRAConsumableCapacity" in gates, "DRAListTypeAttributes" in gates)
-
-
 @dataclass(slots=True)
 class Checked:
     root: Node
@@ -78,9 +66,9 @@ class Checked:
         return self.types[self.root.id]
 
 
-def check(root: Node, features: Features) -> Checked:
-    """The typed tree. Errors: CompileError."""
-    checker = _Checker(root, features)
+def check(root: Node, lists: bool) -> Checked:
+    """The typed tree; attributes may be lists (DRAListTypeAttributes). Errors: CompileError."""
+    checker = _Checker(root, lists)
     checker.check(root)
     done = checker.checked
     for number, t in done.types.items():
@@ -91,10 +79,10 @@ def check(root: Node, features: Features) -> Checked:
 
 
 class _Checker:
-    def __init__(self, root: Node, features: Features) -> None:
+    def __init__(self, root: Node, lists: bool) -> None:
         self.checked = Checked(root)
         self.free = types.Substitutions()
-        self._features = features
+        self._attribute = types.DYN if lists else types.ANY
         self._fresh = 0
         self._scopes: list[dict[str, Type]] = [{"device": types.DEVICE}]
 
@@ -182,14 +170,16 @@ class _Checker:
 
     def _struct_field(self, target: Type, name: str) -> Type:
         if target == types.DEVICE:
-            attribute = types.DYN if self._features.list_attributes else types.ANY
             fields = {
                 "driver": types.STRING,
-                "attributes": types.map_of(types.STRING, types.map_of(types.STRING, attribute)),
+                "attributes": types.map_of(
+                    types.STRING, types.map_of(types.STRING, self._attribute)
+                ),
                 "capacity": types.map_of(types.STRING, types.map_of(types.STRING, types.QUANTITY)),
+                # Upstream declares it for stored expressions whatever the gate says, beside a
+                # type without it, and takes either by chance: we always have it.
+                "allowMultipleAllocations": types.BOOL,
             }
-            if self._features.consumable_capacity:
-                fields["allowMultipleAllocations"] = types.BOOL
             if name in fields:
                 return fields[name]
         raise CompileError(f"undefined field {name!r} of {target}")

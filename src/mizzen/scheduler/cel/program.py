@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from mizzen.scheduler.cel import checker, parser, planner, reads
 from mizzen.scheduler.cel.attributes import Step
-from mizzen.scheduler.cel.checker import Features
 from mizzen.scheduler.cel.cost import LIMIT, CostExceeded, Run
 from mizzen.scheduler.cel.reads import Reads
 from mizzen.scheduler.cel.steps import Panic, Root
@@ -40,18 +39,16 @@ class Program:
         return Err(f"the result is a {type_name(value)}, it must be a bool"), bill.cost
 
 
-def compile_expression(expression: str, features: Features) -> Program:
-    """The program of an expression. Errors: CompileError."""
+def compile_expression(expression: str, lists: bool) -> Program:
+    """The program of an expression; attributes may be `lists`. Errors: CompileError."""
     if len(expression.encode("utf-8", "surrogatepass")) > EXPRESSION_BYTES_MAX:
         raise CompileError(f"it is longer than {EXPRESSION_BYTES_MAX} bytes; shorten it")
     if sys.getrecursionlimit() < _FRAMES:
         sys.setrecursionlimit(_FRAMES)
     try:
-        checked = checker.check(parser.parse(expression), features)
+        checked = checker.check(parser.parse(expression), lists)
         result = checked.result
-        if result.kind not in ("bool", "any") and not (
-            features.list_attributes and result.kind == "dyn"
-        ):
+        if result.kind not in ("bool", "any") and not (lists and result.kind == "dyn"):
             raise CompileError(f"it must evaluate to bool or the unknown type, not {result}")
         step = planner.plan(checked)
     except (RecursionError, Panic, CostExceeded) as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mizzen.scheduler.cel import device as devices
-from mizzen.scheduler.cel.checker import Features
 from mizzen.scheduler.cel.device import Cut
 from mizzen.scheduler.cel.program import Program, compile_expression
 from mizzen.scheduler.cel.tree import CompileError
@@ -22,10 +21,10 @@ _Own = tuple[tuple[str, Attribute], ...]
 
 
 class CelSelectors:
-    """`Selectors` for the core, under upstream gates such as DRAListTypeAttributes."""
+    """`Selectors` for the core; attributes may be `lists` (gate DRAListTypeAttributes)."""
 
-    def __init__(self, gates: frozenset[str] = frozenset()) -> None:
-        self._features = Features.of(gates)
+    def __init__(self, lists: bool = False) -> None:
+        self._lists = lists
         self._programs: dict[str, Program | CompileError] = {}
         self._by_shape: dict[tuple[str, DeviceShape, _Own], bool | Err] = {}
         self._by_cut: dict[tuple[str, Cut], bool | Err] = {}
@@ -78,7 +77,7 @@ class CelSelectors:
             if len(self._programs) >= REMEMBERED_MAX:
                 self._programs.clear()
             try:
-                found = compile_expression(expression, self._features)
+                found = compile_expression(expression, self._lists)
             except CompileError as error:
                 found = error
             self._programs[expression] = found
@@ -91,24 +90,24 @@ class CelSelectors:
         if program.reads is None or not device.own:
             return device.own
         names = program.reads.attributes
-        supported = self._features.list_attributes
         return tuple(
             (name, value)
             for name, value in device.own
             if name in names
             or f"{device.id.driver}/{name}" in names
-            or not devices.is_supported(value, supported)
+            or not devices.is_supported(value, self._lists)
         )
 
     def _answer(self, expression: str, program: Program, device: Device) -> bool | Err:
-        lists = self._features.list_attributes
-        seen = devices.cut(device, program.reads, lists)
+        seen = devices.cut(device, program.reads, self._lists)
         key = (expression, seen)
         answer = self._by_cut.get(key)
         if answer is None:
             if len(self._by_cut) >= REMEMBERED_MAX:
                 self._by_cut.clear()
-            answer = self._by_cut[key] = self._evaluate(program, devices.variable(seen, lists))
+            answer = self._by_cut[key] = self._evaluate(
+                program, devices.variable(seen, self._lists)
+            )
         return answer
 
     def _evaluate(self, program: Program, device: Map | Err) -> bool | Err:
