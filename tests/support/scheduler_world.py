@@ -156,6 +156,7 @@ class World:
     classes: list[Obj] = field(default_factory=lambda: [device_class()])
     objects: dict[tuple[str, str], Obj] = field(default_factory=dict)
     priority_classes: list[Obj] = field(default_factory=list)
+    taint_rules: list[Obj] = field(default_factory=list)
     others: dict[Resource, list[Obj]] = field(default_factory=dict)
     builder: SnapshotBuilder = field(default_factory=lambda: SnapshotBuilder(CelSelectors()))
     revision: int = 100
@@ -202,6 +203,7 @@ class World:
                 of["PodGroup"],
                 keyed[3],
                 {r: {key_of(o): o for o in listed} for r, listed in self.others.items()},
+                {key_of(o): o for o in self.taint_rules},
             )
         )
 

@@ -16,6 +16,7 @@ from mizzen.base.objects import Obj, annotations_of, key_of
 from mizzen.base.operations import Operation
 from mizzen.base.resources import (
     DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
     NODES,
     POD_GROUPS,
     PODS,
@@ -50,6 +51,7 @@ _WATCHED = (
     DEVICE_CLASSES,
     POD_GROUPS,
     PRIORITY_CLASSES,
+    DEVICE_TAINT_RULES,
 )
 _log = logging.getLogger(__name__)
 
@@ -159,6 +161,7 @@ class Scheduler:
                 pod_groups=caches[POD_GROUPS],
                 priority_classes=caches[PRIORITY_CLASSES],
                 others=self._others.objects,
+                taint_rules=caches[DEVICE_TAINT_RULES],
             )
         )
         for what, problem in self._builder.unreadable.items():

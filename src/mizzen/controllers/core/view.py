@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from mizzen.base.objects import Key, Obj, controller_of, key_of, revision_of, uid_of
 from mizzen.base.resources import Resource
 
 TOMBSTONES_MAX = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Finds objects of `resource` by the words that `words` gives each."""
+
+    name: str
+    resource: Resource
+    words: Callable[[Obj], Iterable[str]]
 
 
 class View:
@@ -24,6 +34,7 @@ class View:
         self._owned: dict[tuple[Resource, str], dict[Key, Obj]] = {}
         self._revisions: dict[Resource, int] = {}
         self._tombstones: OrderedDict[str, None] = OrderedDict()
+        self._indexes: dict[Resource, dict[Index, dict[str, dict[Key, Obj]]]] = {}
 
     # -- reading ------------------------------------------------------------------
 
@@ -40,6 +51,16 @@ class View:
     def owned(self, resource: Resource, owner: Obj) -> list[Obj]:
         """Objects whose controller is `owner`, by name."""
         found = self._owned.get((resource, uid_of(owner)), {})
+        return [found[key] for key in sorted(found)]
+
+    def find(self, index: Index, word: str) -> list[Obj]:
+        """Objects that have this word, by name; the index is filled when first asked."""
+        known = self._indexes.setdefault(index.resource, {})
+        if index not in known:
+            known[index] = {}
+            for key, obj in self._objects.get(index.resource, {}).items():
+                _add_words(index, known[index], key, obj)
+        found = known[index].get(word, {})
         return [found[key] for key in sorted(found)]
 
     def is_gone(self, resource: Resource, uid: str, *, named_by: Obj) -> bool:
@@ -63,6 +84,11 @@ class View:
         previous = objects.pop(key, None)
         if previous is not None:
             self._drop_owned(resource, key, previous)
+        for index, entries in self._indexes.get(resource, {}).items():
+            if previous is not None:
+                _drop_words(index, entries, key, previous)
+            if new is not None:
+                _add_words(index, entries, key, new)
         if new is None:
             self._tombstones[uid_of(changed)] = None
             if len(self._tombstones) > TOMBSTONES_MAX:
@@ -96,3 +122,17 @@ class View:
             owned.pop(key, None)
             if not owned:
                 del self._owned[index]
+
+
+def _add_words(index: Index, entries: dict[str, dict[Key, Obj]], key: Key, obj: Obj) -> None:
+    for word in index.words(obj):
+        entries.setdefault(word, {})[key] = obj
+
+
+def _drop_words(index: Index, entries: dict[str, dict[Key, Obj]], key: Key, obj: Obj) -> None:
+    for word in index.words(obj):
+        found = entries.get(word)
+        if found is not None:
+            found.pop(key, None)
+            if not found:
+                del entries[word]

@@ -17,6 +17,7 @@ from mizzen.scheduler.core.devices import Catalogue
 from mizzen.scheduler.core.dra.claim_spec import read_class
 from mizzen.scheduler.core.dra.model import Pool, Selectors
 from mizzen.scheduler.core.extended import classes_by_resource
+from mizzen.scheduler.core.taint_rules import TaintedSlices
 from mizzen.scheduler.core.types import NodeView, PodSpecView, Queue, Snapshot
 from mizzen.scheduler.core.units import queue
 from mizzen.scheduler.core.unmade import with_unmade_claims
@@ -48,6 +49,7 @@ class Objects:
     others: Mapping[Resource, Mapping[Key, Obj]] = field(
         default_factory=dict[Resource, Mapping[Key, Obj]]
     )
+    taint_rules: Mapping[Key, Obj] = field(default_factory=dict[Key, Obj])
 
 
 class _Views(Generic[View]):
@@ -91,6 +93,7 @@ class SnapshotBuilder:
         self._groups = _Views("PodGroup", state, self.unreadable)
         self._classes = _Views("DeviceClass", read_class, self.unreadable)
         self._slices = _Views("ResourceSlice", _readable_slice, self.unreadable)
+        self._tainted = TaintedSlices()
         self._priorities: PriorityClasses = {}
         self._pods = self._pod_views({})
         self._pools: tuple[Pool, ...] = ()
@@ -156,7 +159,8 @@ class SnapshotBuilder:
 
     def _pools_of(self, objects: Objects) -> tuple[Pool, ...]:
         """The same pools, as an object, until a slice changes."""
-        slices = list(self._slices.of(objects.slices.values()).values())
+        readable = self._slices.of(objects.slices.values()).values()
+        slices = self._tainted.of(readable, objects.taint_rules.values())
         if len(slices) != len(self._pools_from) or any(
             new is not old for new, old in zip(slices, self._pools_from, strict=True)
         ):

@@ -1,0 +1,96 @@
+"""Ends pods whose devices have a NoExecute taint that their claims do not tolerate (any more).
+
+Source: kube-controller-manager `pkg/controller/devicetainteviction`, KEP-5055.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mizzen.base.clock import rfc3339
+from mizzen.base.names import DISRUPTION_TARGET
+from mizzen.base.objects import Key, Obj, key_of, name_of, namespace_of, uid_of, with_condition
+from mizzen.base.operations import Delete, Patch
+from mizzen.base.reading import entries
+from mizzen.base.resources import DEVICE_TAINT_RULES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
+from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.controllers.core.device_evictions import (
+    EVICTING,
+    Eviction,
+    claim_names,
+    eviction_of,
+    pods_using,
+    results_of,
+    selects,
+)
+from mizzen.controllers.core.view import View
+
+REASON = "DeletionByDeviceTaintManager"
+
+
+def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
+    """Ends the pods of the claim named by `key` once their time is up."""
+    claim = view.get(RESOURCE_CLAIMS, key)
+    eviction = eviction_of(view, claim) if claim is not None and results_of(claim) else None
+    if claim is None or eviction is None:
+        return []
+    pods = pods_using(view, claim)
+    if not pods:
+        return []
+    if eviction.due_ns > now_ns:
+        return [RequeueAfter((eviction.due_ns - now_ns) / 1e9)]
+    return [action for pod in pods for action in _evict(pod, claim, eviction, now_ns)]
+
+
+def _evict(pod: Obj, claim: Obj, eviction: Eviction, now_ns: int) -> list[Action]:
+    namespace, name, uid = namespace_of(pod), name_of(pod), uid_of(pod)
+    message = (
+        f'a device of ResourceClaim "{key_of(claim)}" has a NoExecute taint that the claim does '
+        f"not tolerate: {eviction.reason}"
+    )
+    target: Obj = {
+        "type": DISRUPTION_TARGET,
+        "status": "True",
+        "reason": REASON,
+        "message": f"Device Taint manager: deleting due to NoExecute taint: {message}",
+        "lastTransitionTime": rfc3339(now_ns),
+    }
+    status: Obj = {"conditions": with_condition(entries(pod, "status", "conditions"), target)}
+    return [
+        Patch(PODS, namespace, name, {"status": status}, "status", uid=uid),
+        Delete(PODS, namespace, name, uid=uid),
+        EmitEvent(pod, "Normal", "DeviceTaintManagerEviction", f"Marking for deletion: {message}"),
+    ]
+
+
+def _claims_of_slice(view: View, item: Obj) -> list[Key]:
+    """Those that hold a device which the slice taints, before or after the change."""
+    tainted = set(EVICTING.words(item))
+    if not tainted:
+        return []
+    return _holding(view, lambda d: f"{d['driver']}/{d['pool']}/{d['device']}" in tainted)
+
+
+def _claims_of_rule(view: View, rule: Obj) -> list[Key]:
+    return _holding(view, lambda device: selects(rule, device))
+
+
+def _holding(view: View, is_meant: Callable[[Obj], bool]) -> list[Key]:
+    claims = view.all(RESOURCE_CLAIMS).items()
+    return [key for key, claim in claims if any(is_meant(d) for d in results_of(claim))]
+
+
+def _claims_of_pod(view: View, pod: Obj) -> list[Key]:
+    return [Key(namespace_of(pod), name) for name in sorted(claim_names(pod))]
+
+
+CONTROLLER = Controller(
+    name="device-taint-eviction",
+    resource=RESOURCE_CLAIMS,
+    reconcile=reconcile,
+    watches=(
+        Watch(RESOURCE_SLICES, _claims_of_slice),
+        Watch(DEVICE_TAINT_RULES, _claims_of_rule),
+        Watch(PODS, _claims_of_pod),
+    ),
+)
