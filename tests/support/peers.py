@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,13 +16,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "tests" / "kubernetes" / "peers"
-PROGRAMS = {
+CLUSTER = {
     "etcd": "./etcd",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
-    "upstream-allocate": "./allocate",
 }
-_STAMP = "built-from"
+# Small programs of our own around upstream's packages: each folder is one.
+OWN = {
+    f"upstream-{path.parent.name}": f"./{path.parent.name}"
+    for path in sorted(SOURCES.glob("*/main.go"))
+    if path.parent.name not in CLUSTER
+}
+_STAMPS = "built-from.json"
 _VERSION = "k8s.io/component-base/version.gitVersion"
 
 
@@ -29,22 +35,28 @@ class NoPeers(Exception):
     """The peers cannot be had; the message says what to do."""
 
 
-def programs() -> Path:
-    """The folder of the programs. Errors: NoPeers when they are missing or out of date."""
+def programs(*names: str) -> Path:
+    """The folder of these programs (those of a cluster). Errors: NoPeers when any is missing or
+    out of date."""
+    wanted = names or tuple(CLUSTER)
     chosen = os.environ.get("MIZZEN_PEERS")
     folder = Path(chosen) if chosen else ROOT / ".peers" / "bin"
-    missing = [name for name in PROGRAMS if not (folder / name).exists()]
+    missing = [name for name in wanted if not (folder / name).exists()]
     if missing:
         raise NoPeers(f"{folder} has no {', '.join(missing)}: run `make test-kubernetes`")
-    if not chosen and _stamp(folder) != _fingerprint():
-        raise NoPeers(f"{folder} is older than {SOURCES}: run `make test-kubernetes`")
+    known = {} if chosen else _stamps(folder)
+    old = [name for name in wanted if not chosen and known.get(name) != _fingerprint(name)]
+    if old:
+        raise NoPeers(
+            f"{', '.join(old)} in {folder} are older than {SOURCES}: run `make test-kubernetes`"
+        )
     return folder
 
 
 def build() -> Path:
-    """The folder of the programs, built where that is due (minutes the first time)."""
+    """The folder of all programs, built where that is due (minutes the first time)."""
     try:
-        return programs()
+        return programs(*CLUSTER, *OWN)
     except NoPeers:
         if os.environ.get("MIZZEN_PEERS"):
             raise
@@ -56,14 +68,17 @@ def build() -> Path:
         )
     folder = ROOT / ".peers" / "bin"
     folder.mkdir(parents=True, exist_ok=True)
-    version = _kubernetes_version()
-    for name, package in PROGRAMS.items():
+    known = _stamps(folder)
+    for name, package in {**CLUSTER, **OWN}.items():
+        if (folder / name).exists() and known.get(name) == _fingerprint(name):
+            continue
         print(f"building {name} ...", file=sys.stderr, flush=True)
-        flags = ["-trimpath", "-ldflags", f"-s -w -X {_VERSION}={version}"]
+        flags = ["-trimpath", "-ldflags", f"-s -w -X {_VERSION}={_kubernetes_version()}"]
         command = [go, "build", *flags, "-o", str(folder / name), package]
         if subprocess.run(command, cwd=SOURCES, check=False).returncode != 0:
             raise NoPeers(f"`{' '.join(command)}` in {SOURCES} failed; its output is above")
-    (folder / _STAMP).write_text(_fingerprint())
+        known[name] = _fingerprint(name)
+        (folder / _STAMPS).write_text(json.dumps(known, indent=2))
     return folder
 
 
@@ -73,14 +88,18 @@ def _kubernetes_version() -> str:
     return found[0]
 
 
-def _stamp(folder: Path) -> str:
-    path = folder / _STAMP
-    return path.read_text() if path.exists() else ""
+def _stamps(folder: Path) -> dict[str, str]:
+    """By program: what it was built from."""
+    try:
+        return dict(json.loads((folder / _STAMPS).read_text()))
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
-def _fingerprint() -> str:
-    """Of everything the programs are made of."""
-    files = sorted(p for p in SOURCES.rglob("*") if p.suffix in (".go", ".mod", ".sum"))
+def _fingerprint(name: str) -> str:
+    """Of everything the program is made of: the versions, and the sources where they are ours."""
+    own = SOURCES / {**CLUSTER, **OWN}[name]
+    files = [SOURCES / "go.mod", SOURCES / "go.sum", *sorted(own.rglob("*.go"))]
     digest = hashlib.sha256()
     for path in files:
         digest.update(str(path.relative_to(SOURCES)).encode() + b"\0" + path.read_bytes() + b"\0")

@@ -26,6 +26,7 @@ from mizzen.base.resources import (
     PODS,
     RESOURCE_CLAIMS,
     RESOURCE_SLICES,
+    TRAIN_JOBS,
     Resource,
 )
 from mizzen.client.client import Client
@@ -76,14 +77,14 @@ class Stage:
         if devices:
             await self.add_slice(name, devices)
 
-    async def add_slice(self, node: str, devices: int) -> None:
+    async def add_slice(self, node: str, devices: int, driver: str = DRIVER) -> None:
         spec = {
-            "driver": DRIVER,
+            "driver": driver,
             "nodeName": node,
             "pool": {"name": node, "generation": 1, "resourceSliceCount": 1},
             "devices": [{"name": f"gpu-{index}"} for index in range(devices)],
         }
-        await self._new(RESOURCE_SLICES, _named(f"{node}-gpus", ""), spec=spec)
+        await self._new(RESOURCE_SLICES, _named(f"{node}-{driver}"), spec=spec)
 
     async def add_claim(self, name: str, count: int = 1) -> Obj:
         exactly = {"deviceClassName": CLASS, "allocationMode": "ExactCount", "count": count}
@@ -181,6 +182,9 @@ class Stage:
 
     async def clear(self) -> None:
         """Removes all that tests make; whoever adds a kind adds it here."""
+        with contextlib.suppress(NotFound):  # before the kind is installed
+            for job in (await self.admin.list(TRAIN_JOBS, self.namespace))[0]:
+                await self._gone(TRAIN_JOBS, name_of(job), self.namespace)
         for resource in (PODS, POD_GROUPS, CONFIG_MAPS, RESOURCE_CLAIMS):
             namespaces = (
                 (self.namespace, SYSTEM_NAMESPACE) if resource == CONFIG_MAPS else (self.namespace,)
@@ -291,3 +295,22 @@ def _start(
         text=True,
         env={**os.environ, **env},
     )
+
+
+async def install(stage: Stage) -> list[str]:
+    """What `mizzen install` says, line by line."""
+    config = str(stage.cluster.kubeconfig())
+    command = [sys.executable, "-m", "mizzen.cli", "install", "--kubeconfig", config]
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+async def kubeconfig_of(stage: Stage, account: str, server: str = "") -> Path:
+    """With a token of the ServiceAccount, as its pods would have it."""
+    path = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/serviceaccounts/{account}/token"
+    status, answer = await asyncio.to_thread(stage.cluster.call, "POST", path, {"spec": {}})
+    assert status == 201, answer
+    return stage.cluster.kubeconfig(account, server, token=str(answer["status"]["token"]))
