@@ -102,10 +102,10 @@ class Search:
             stages = self._greedy(relaxation, shares, self.low, self.high, offers=offers)
             self._consider(best, stages)
         self.is_proven = best.beats(self.bound) or (
-            effort >= len(domain.free) and self._branch(best, relaxation, effort)
+            effort >= len(domain.free) and self._branch(best, relaxation, effort // 3)
         )
         if not self.is_proven and len(domain.free) <= NODES_MAX:
-            self._exchange(best, relaxation, ways, effort)
+            self._exchange(best, relaxation, [*ways, relaxation.shares], effort * 2 // 3)
         return _found(best)
 
     @property
@@ -236,23 +236,38 @@ class Search:
     def _exchange(
         self, best: Best, relaxation: Relaxation, ways: Sequence[Shares], effort: int
     ) -> None:
-        """Gives one or two freed nodes back and frees others in their place, while that helps."""
+        """Gives a victim or one or two freed nodes back and makes up for them, while that helps."""
         limit = relaxation.evaluations + effort
         improves = True
         while improves and best.stages is not None:
             improves = False
-            stages = best.stages
-            freed = gained(self.domain, stages, relaxation.size)
-            for out in [*((n,) for n in freed), *combinations(freed, 2)]:
+            for low, high, out in self._ruins(best.stages, relaxation.size):
                 if relaxation.evaluations > limit:
                     return
                 before = best.weight
-                rest = spared(self.domain, stages, relaxation.size, out)
                 for shares in ways:
-                    self._consider(best, self._greedy(relaxation, shares, rest, self.high, out))
+                    self._consider(best, self._greedy(relaxation, shares, low, high, out))
                 if best.weight != before:
                     improves = True
                     break
+
+    def _ruins(self, stages: Stages, size: int) -> Iterable[tuple[Stages, Stages, Sequence[int]]]:
+        """Stages with something given back, the highest stages that keep it so, nodes left alone."""
+        freed = gained(self.domain, stages, size)
+        for node in freed:
+            yield spared(self.domain, stages, size, (node,)), self.high, (node,)
+        for number, item in enumerate(self.domain.items):
+            if stages[number]:
+                less, high = list(stages), list(self.high)
+                less[number] = high[number] = stages[number] - 1
+                hurt = tuple(node for node, _ in item.chips)
+                yield spared(self.domain, less, size, hurt), high, ()
+            elif self.domain.has_budgets or len(item.chips) > 1:
+                more = list(stages)
+                more[number] = item.top
+                yield more, self.high, ()
+        for two in combinations(freed, 2):
+            yield spared(self.domain, stages, size, two), self.high, two
 
     # -- branch and bound -------------------------------------------------------------------------
 
