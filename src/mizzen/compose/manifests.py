@@ -43,7 +43,12 @@ _SCHEDULER: tuple[Rule, ...] = (
     ("jobset.x-k8s.io", ["jobsets"], _READ),
     ("leaderworkerset.x-k8s.io", ["leaderworkersets"], _READ),
     ("scheduling.volcano.sh", ["podgroups"], _READ),
+    ("batch.volcano.sh", ["jobs"], _READ),
+    ("topology.volcano.sh", ["hypernodes"], _READ),
     ("scheduling.x-k8s.io", ["podgroups"], _READ),
+    ("scheduling.run.ai", ["podgroups"], _READ),
+    ("batch", ["jobs"], _READ),
+    ("apiextensions.k8s.io", ["customresourcedefinitions"], _READ),
     ("kueue.x-k8s.io", ["workloads", "topologies"], _READ),
 )
 _CONTROLLERS: tuple[Rule, ...] = (

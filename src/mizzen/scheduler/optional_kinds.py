@@ -1,7 +1,7 @@
 """Caches of the kinds that gang conventions rest on, each followed while the cluster has it.
 
 One watch on CustomResourceDefinitions says which there are; of two versions of a kind the first
-that is served is followed. Who may not read the definitions does without those kinds.
+that is served is followed. A kind that the scheduler may not read counts as absent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mizzen.client.client import Client
 from mizzen.client.informer import Informer
 from mizzen.scheduler.core.conventions.watched import OPTIONAL
 
+_NO_NAME = "probe"  # an object of any name, there or not, tells whether reading is allowed
 _log = logging.getLogger(__name__)
 
 
@@ -48,35 +49,36 @@ class OptionalKinds:
     async def run(self) -> None:
         """Follows the definitions and their kinds until cancelled."""
         async with asyncio.TaskGroup() as group:
-            self._follow(group, JOBS)
-            if await self._may_read_definitions():
+            await self._follow(group, JOBS)
+            if await self._may_read(CUSTOM_RESOURCE_DEFINITIONS):
                 group.create_task(self._definitions.run())
                 await self._definitions.wait_synced()
-            self._bring_up_to_date(group)
+            await self._bring_up_to_date(group)
             for resource in list(self._informers):
                 await self._synced_or_gone(resource)
             self._is_ready.set()
             while True:
                 await self._revise.wait()
                 self._revise.clear()
-                self._bring_up_to_date(group)
+                await self._bring_up_to_date(group)
 
     async def _synced_or_gone(self, resource: Resource) -> None:
         synced = asyncio.ensure_future(self._informers[resource].wait_synced())
         await asyncio.wait((synced, self._tasks[resource]), return_when=asyncio.FIRST_COMPLETED)
         synced.cancel()
 
-    async def _may_read_definitions(self) -> bool:
+    async def _may_read(self, resource: Resource) -> bool:
+        """Whether reading is not forbidden; what else may go wrong the watch will tell."""
         try:
-            await self._client.get(CUSTOM_RESOURCE_DEFINITIONS, _definition(OPTIONAL[0]))
+            await self._client.get(resource, _NO_NAME, "default" if resource.namespaced else "")
         except (Forbidden, Unauthorized) as error:
-            _log.warning("gangs of other kinds than PodGroup and Job are not seen: %s", error)
+            _log.warning("gangs by %s are not seen: %s", _definition(resource), error)
             return False
         except ApiError:
-            return True  # it is not there, or the server is not: the watch will tell
+            return True
         return True
 
-    def _bring_up_to_date(self, group: asyncio.TaskGroup) -> None:
+    async def _bring_up_to_date(self, group: asyncio.TaskGroup) -> None:
         wanted: dict[str, Resource] = {}
         for resource in OPTIONAL:
             name = _definition(resource)
@@ -88,9 +90,11 @@ class OptionalKinds:
             self._changed()
         for resource in wanted.values():
             if resource not in self._informers:
-                self._follow(group, resource)
+                await self._follow(group, resource)
 
-    def _follow(self, group: asyncio.TaskGroup, resource: Resource) -> None:
+    async def _follow(self, group: asyncio.TaskGroup, resource: Resource) -> None:
+        if not await self._may_read(resource):
+            return
         informer = Informer(self._client, resource)
         informer.add_handler(self._noticed)
         self._informers[resource] = informer

@@ -43,7 +43,13 @@ MANAGERS = (CONTROLLER, "kueue.x-k8s.io/multikueue")
 _COUNTS = {names.MIN_NODES: 1, names.MAX_NODES: 1, names.MAX_FAILURES: 0,
            names.PROGRESS_DEADLINE_S: 1}  # fmt: skip
 PREFIX_OURS = "mizzen.dev/"
-_KNOWN = (*_COUNTS, names.CAUSE, names.STEP, names.PROGRESS)
+_TOPOLOGY = (
+    names.TOPOLOGY_REQUIRED,
+    names.TOPOLOGY_PREFERRED,
+    names.TOPOLOGY_SLICES,
+    names.TOPOLOGY_EXCLUSIVE,
+)
+_KNOWN = (*_COUNTS, *_TOPOLOGY, names.CAUSE, names.STEP, names.PROGRESS)
 
 
 def _initializer(name: str, what: str) -> Schema:

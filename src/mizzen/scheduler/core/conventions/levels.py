@@ -31,7 +31,7 @@ _GCE = "cloud.google.com/gce-topology"
 _OCI = "oci.oraclecloud.com/rdma"
 
 DEFAULT_TREES: tuple[Topology, ...] = (
-    _family("mizzen", "mizzen.dev/block", "mizzen.dev/rack"),
+    _family("mizzen", "topology.mizzen.dev/block", "topology.mizzen.dev/rack"),
     _family("kubernetes", "topology.kubernetes.io/block", "topology.kubernetes.io/rack"),
     _family(
         "topograph",

@@ -70,8 +70,8 @@ def test_a_gang_without_topology_needs_no_tree() -> None:
 
 
 def test_the_clusters_own_trees_go_first() -> None:
-    own = Topology(("topology.kubernetes.io/zone", "mizzen.dev/rack"), "own")
-    wanted = gang(TopologyRequest("topology.kubernetes.io/zone", "", 2, "mizzen.dev/rack"))
+    own = Topology(("topology.kubernetes.io/zone", "topology.mizzen.dev/rack"), "own")
+    wanted = gang(TopologyRequest("topology.kubernetes.io/zone", "", 2, "topology.mizzen.dev/rack"))
     assert tree_of(wanted, [TREE, own]) == own
     found = tree_of(wanted, [TREE])
     assert isinstance(found, Topology) and found.name == "mizzen"
