@@ -6,13 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mizzen.base.objects import Obj, key_of
+from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
-from mizzen.base.resources import PODS, RESOURCE_CLAIMS, Resource
+from mizzen.base.resources import (
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    NODES,
+    POD_GROUPS,
+    PODS,
+    PRIORITY_CLASSES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+    Resource,
+)
 from mizzen.kinds.patches import merge_patch
 from mizzen.scheduler.cel.selectors import CelSelectors
+from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
 from mizzen.scheduler.core.place import place
-from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder
+from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import Plan
 
 NOW_NS = 1_800_000_000_000_000_000
@@ -156,9 +167,11 @@ class World:
     classes: list[Obj] = field(default_factory=lambda: [device_class()])
     objects: dict[tuple[str, str], Obj] = field(default_factory=dict)
     priority_classes: list[Obj] = field(default_factory=list)
+    feed: Feed = field(default_factory=lambda: Feed(CelSelectors()))
     taint_rules: list[Obj] = field(default_factory=list)
     others: dict[Resource, list[Obj]] = field(default_factory=dict)
-    builder: SnapshotBuilder = field(default_factory=lambda: SnapshotBuilder(CelSelectors()))
+    room: Room | None = None
+    told: dict[tuple[Resource, Key], str] = field(default_factory=dict)
     revision: int = 100
     uids: set[str] = field(default_factory=set)
 
@@ -182,30 +195,43 @@ class World:
         return self.objects[kind, name]
 
     def plan(self, now_ns: int = NOW_NS) -> Plan:
-        return place(*self.snapshot(), now_ns)
+        return place(self.known(), now_ns)
 
-    def snapshot(self) -> Any:
-        of = {
-            kind: {key_of(o): o for (k, _), o in self.objects.items() if k == kind}
-            for kind in ("Pod", "ResourceClaim", "PodGroup")
+    def known(self) -> Room:
+        """The scheduler's room, told of everything that changed, in whichever way, since last time."""
+        now = {(resource, key_of(obj)): obj for resource, obj in self._objects()}
+        for resource, key in [known for known in self.told if known not in now]:
+            del self.told[resource, key]
+            self.feed.delete(resource, key)
+        for (resource, key), obj in now.items():
+            if self.told.get((resource, key)) != repr(obj):
+                self.told[resource, key] = repr(obj)
+                self.feed.upsert(resource, obj)
+        self.feed.settle()
+        if self.room is None or self.room.cluster is not self.feed.cluster:
+            self.room = Room(self.feed.cluster)
+        return self.room
+
+    def forget(self) -> None:
+        """Another scheduler takes over, which knows nothing yet."""
+        self.feed = Feed(CelSelectors())
+        self.told.clear()
+
+    def _objects(self) -> Iterable[tuple[Resource, Obj]]:
+        kept = {"Pod": PODS, "ResourceClaim": RESOURCE_CLAIMS, "PodGroup": POD_GROUPS}
+        found: dict[Resource, list[Obj]] = {
+            NODES: self.nodes,
+            RESOURCE_SLICES: self.slices,
+            DEVICE_CLASSES: self.classes,
+            PRIORITY_CLASSES: self.priority_classes,
+            DEVICE_TAINT_RULES: self.taint_rules,
         }
-        keyed = [
-            {key_of(o): o for o in listed}
-            for listed in (self.nodes, self.slices, self.classes, self.priority_classes)
-        ]
-        return self.builder.build(
-            Objects(
-                of["Pod"],
-                keyed[0],
-                of["ResourceClaim"],
-                keyed[1],
-                keyed[2],
-                of["PodGroup"],
-                keyed[3],
-                {r: {key_of(o): o for o in listed} for r, listed in self.others.items()},
-                {key_of(o): o for o in self.taint_rules},
-            )
-        )
+        for (kind, _), obj in self.objects.items():
+            if kind in kept:
+                found.setdefault(kept[kind], []).append(obj)
+        found |= self.others
+        order = [*WATCHED, *self.others]
+        return ((resource, obj) for resource in order for obj in found.get(resource, ()))
 
     def run(self) -> Plan:
         """One decision, carried out."""

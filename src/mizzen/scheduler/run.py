@@ -12,30 +12,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from mizzen.base.clock import Clock, rfc3339
-from mizzen.base.objects import Obj, annotations_of, key_of
-from mizzen.base.operations import Operation
-from mizzen.base.resources import (
-    DEVICE_CLASSES,
-    DEVICE_TAINT_RULES,
-    NODES,
-    POD_GROUPS,
-    PODS,
-    PRIORITY_CLASSES,
-    RESOURCE_CLAIMS,
-    RESOURCE_SLICES,
-    Resource,
-)
+from mizzen.base.objects import Key, Obj, annotations_of, key_of
+from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
+from mizzen.base.resources import POD_GROUPS, PODS, Resource
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.scheduler.assumed import Assumed, assume_written
 from mizzen.scheduler.carry_out import CarryOut
 from mizzen.scheduler.cel.selectors import CelSelectors
+from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.place import place
-from mizzen.scheduler.core.snapshot import Objects, SnapshotBuilder
+from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import Plan
-from mizzen.scheduler.core.views import wants_placing
 from mizzen.scheduler.handed_over import HandedOver, Source
 from mizzen.scheduler.optional_kinds import OptionalKinds
 
@@ -43,16 +33,6 @@ COMPONENT = "mizzen-scheduler"
 SETTLE_S = 0.001  # what was written together arrives on several watches: look once, not thrice
 SETTLE_ROUNDS_MAX = 5
 
-_WATCHED = (
-    PODS,
-    NODES,
-    RESOURCE_CLAIMS,
-    RESOURCE_SLICES,
-    DEVICE_CLASSES,
-    POD_GROUPS,
-    PRIORITY_CLASSES,
-    DEVICE_TAINT_RULES,
-)
 _log = logging.getLogger(__name__)
 
 
@@ -71,7 +51,7 @@ async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None])
 
 
 def _informers(client: Client) -> dict[Resource, Informer]:
-    return {resource: Informer(client, resource) for resource in _WATCHED}
+    return {resource: Informer(client, resource) for resource in WATCHED}
 
 
 class Scheduler:
@@ -86,15 +66,19 @@ class Scheduler:
             resource: Assumed(informer.objects, lambda informer=informer: informer.revision)
             for resource, informer in self._informers.items()
         }
-        self._builder = SnapshotBuilder(CelSelectors())
+        self._feed = Feed(CelSelectors())
+        self._room = Room(self._feed.cluster)
+        self._untold: dict[tuple[Resource, Key], None] = {}  # objects that have changed
+        self._told_others: dict[tuple[Resource, Key], Obj] = {}
+        self._others_changed = False
         events = EventRecorder(client, COMPONENT, clock)
         self._writer = CarryOut(client, clock, events, self._written)
         self._unreadable: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
-        self._others = OptionalKinds(client, self._wake.set)
+        self._others = OptionalKinds(client, self._noticed_others)
         for resource, informer in self._informers.items():
-            informer.add_handler(self._noticed(self._caches[resource]))
+            informer.add_handler(self._noticed(resource))
 
     def statistics(self) -> Mapping[str, int]:
         return {
@@ -148,35 +132,60 @@ class Scheduler:
 
     def _plan(self) -> Plan:
         began_ns = self._clock.monotonic_ns()
-        caches = self._caches
-        if not any(wants_placing(pod) for pod in caches[PODS].values()):
+        self._tell()
+        if not self._feed.cluster.waiting:
             return Plan(())
-        snapshot, queue, catalogue = self._builder.build(
-            Objects(
-                pods=caches[PODS],
-                nodes=caches[NODES],
-                claims=caches[RESOURCE_CLAIMS],
-                slices=caches[RESOURCE_SLICES],
-                classes=caches[DEVICE_CLASSES],
-                pod_groups=caches[POD_GROUPS],
-                priority_classes=caches[PRIORITY_CLASSES],
-                others=self._others.objects,
-                taint_rules=caches[DEVICE_TAINT_RULES],
-            )
-        )
-        for what, problem in self._builder.unreadable.items():
-            if what not in self._unreadable:
-                _log.warning("%s is passed over: %s", what, problem)
-        self._unreadable = dict(self._builder.unreadable)
-        plan = place(snapshot, queue, catalogue, self._clock.now_ns())
+        self._feed.settle()
+        plan = place(self._room, self._clock.now_ns())
         self._counts["plans"] += 1
         self._counts["plan_us"] += (self._clock.monotonic_ns() - began_ns) // 1000
         return plan
 
-    def _noticed(self, cache: Assumed) -> Callable[[str, Obj | None, Obj], None]:
+    # -- what changed ------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """The feed hears of every object that changed since the last time, as it is by now."""
+        for resource, key in sorted(self._untold, key=_telling_order):
+            obj = self._caches[resource].get(key)
+            if obj is None:
+                self._feed.delete(resource, key)
+            else:
+                self._feed.upsert(resource, obj)
+        self._untold.clear()
+        if self._others_changed:
+            self._others_changed = False
+            self._tell_others()
+        unreadable = self._feed.unreadable
+        for what, problem in unreadable.items():
+            if what not in self._unreadable:
+                _log.warning("%s is passed over: %s", what, problem)
+        self._unreadable = dict(unreadable)
+
+    def _tell_others(self) -> None:
+        now = {
+            (r, key): obj
+            for r, listed in self._others.objects.items()
+            for key, obj in listed.items()
+        }
+        for known in [known for known in self._told_others if known not in now]:
+            self._feed.delete(*known)
+        for (resource, key), obj in now.items():
+            if self._told_others.get((resource, key)) is not obj:
+                self._feed.upsert(resource, obj)
+        self._told_others = now
+
+    def _noticed_others(self) -> None:
+        self._others_changed = True
+        self._wake.set()
+
+    def _noticed(self, resource: Resource) -> Callable[[str, Obj | None, Obj], None]:
+        cache = self._caches[resource]
+
         def handle(event: str, old: Obj | None, new: Obj) -> None:
+            key = key_of(new)
+            self._untold[resource, key] = None
             if event == "DELETED":
-                cache.forget(key_of(new))
+                cache.forget(key)
             if old is None or _matters(old, new):
                 self._wake.set()
 
@@ -184,6 +193,18 @@ class Scheduler:
 
     def _written(self, operation: Operation, answer: Obj) -> None:
         assume_written(self._caches, operation, answer, rfc3339(self._clock.now_ns()))
+        resource = PODS if isinstance(operation, Bind) else operation.resource
+        if resource in self._caches:
+            key = key_of(operation.object) if isinstance(operation, Create) else _key(operation)
+            self._untold[resource, key] = None
+
+
+def _key(operation: Bind | Delete | Patch) -> Key:
+    return Key(operation.namespace, operation.name)
+
+
+def _telling_order(changed: tuple[Resource, Key]) -> int:
+    return WATCHED.index(changed[0])
 
 
 def _matters(old: Obj, new: Obj) -> bool:

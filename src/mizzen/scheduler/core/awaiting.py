@@ -25,14 +25,13 @@ from mizzen.scheduler.core.binding_conditions import (
     retry_at_ns,
     worst,
 )
-from mizzen.scheduler.core.room import Room
+from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.types import (
     Claim,
     Decision,
     Note,
     Placement,
     PodSpecView,
-    Snapshot,
 )
 
 _NS = 1_000_000_000
@@ -47,10 +46,10 @@ class Pause:
 
 
 def setback(
-    snapshot: Snapshot, subject: str, pods: Sequence[PodSpecView], now_ns: int
+    cluster: Cluster, subject: str, pods: Sequence[PodSpecView], now_ns: int
 ) -> Pause | None:
     """Gives back what drivers could not make ready; pauses pods that this happened to lately."""
-    claims = _claims_of(snapshot, pods)
+    claims = _claims_of(cluster, pods)
     for claim in claims:
         verdict = judge(claim.binding, now_ns) if claim.binding is not None else None
         if isinstance(verdict, Failed):
@@ -59,13 +58,15 @@ def setback(
     return Pause(None, (retry_ns - now_ns) / _NS) if retry_ns > now_ns else None
 
 
-def hold(room: Room, subject: str, placements: Sequence[Placement], now_ns: int) -> Pause | None:
+def hold(
+    cluster: Cluster, subject: str, placements: Sequence[Placement], now_ns: int
+) -> Pause | None:
     """Keeps the places of pods whose devices are not ready; None when all may be bound."""
-    verdict = worst(_verdicts(room, placements, now_ns))
+    verdict = worst(_verdicts(cluster, placements, now_ns))
     if verdict is None:
         return None
     assert isinstance(verdict, Waiting), "failures are settled before pods are placed"
-    operations = list(render.claim_operations(room, placements, now_ns))
+    operations = list(render.claim_operations(cluster, placements, now_ns))
     notes: list[Note] = []
     for placement in placements:
         pod = placement.pod
@@ -84,24 +85,25 @@ def hold(room: Room, subject: str, placements: Sequence[Placement], now_ns: int)
     return Pause(Decision(subject, tuple(operations), tuple(notes)), again_s)
 
 
-def _verdicts(room: Room, placements: Iterable[Placement], now_ns: int) -> Iterable[Verdict]:
+def _verdicts(cluster: Cluster, placements: Iterable[Placement], now_ns: int) -> Iterable[Verdict]:
     for placement in placements:
         made = dict(placement.allocations)
         for entry in placement.pod.claims:
-            claim = room.snapshot.claims.get(entry.claim) if entry.claim else None
-            if claim is None:
+            known = cluster.claims.get(entry.claim) if entry.claim else None
+            if known is None:
                 continue
+            claim = known.claim
             if claim.key in made:
                 yield judge_new(claim.key, made[claim.key], now_ns)
             elif claim.binding is not None:
                 yield judge(claim.binding, now_ns)
 
 
-def _claims_of(snapshot: Snapshot, pods: Iterable[PodSpecView]) -> list[Claim]:
+def _claims_of(cluster: Cluster, pods: Iterable[PodSpecView]) -> list[Claim]:
     keys: dict[Key, None] = {}
     for pod in pods:
         keys |= dict.fromkeys(c.claim for c in pod.claims if c.claim is not None)
-    return [snapshot.claims[key] for key in keys if key in snapshot.claims]
+    return [cluster.claims[key].claim for key in keys if key in cluster.claims]
 
 
 def _give_back(

@@ -11,9 +11,11 @@ from mizzen.base import quantity
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.conventions.gang import Refused
 from mizzen.scheduler.core.devices import Shortage
-from mizzen.scheduler.core.fit import Misfit
+from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.types import CPU, MEMORY, PodSpecView, Reason, Unschedulable
 from mizzen.scheduler.core.units import Unit
+
+Misfits = Sequence[tuple[Misfit, int]]  # with how many nodes each
 
 NAMES_MAX = 3  # objects named in one sentence
 
@@ -27,13 +29,13 @@ def message(why: Unschedulable) -> str:
     return f"{head}; {why.change}" if why.change else head
 
 
-def no_fit(subject: str, nodes: int, misfits: Sequence[Misfit], change: str) -> Unschedulable:
+def no_fit(subject: str, nodes: int, misfits: Misfits, change: str) -> Unschedulable:
     """All nodes' misfits grouped by what they lack, the most frequent first."""
-    grouped: dict[tuple[str, str], list[Misfit]] = {}
-    for misfit in misfits:
-        grouped.setdefault((misfit.word, misfit.what), []).append(misfit)
+    grouped: dict[tuple[str, str], list[tuple[Misfit, int]]] = {}
+    for misfit, count in misfits:
+        grouped.setdefault((misfit.word, misfit.what), []).append((misfit, count))
     reasons = [
-        Reason(word, len(group), _detail(group, alone=nodes == 1))
+        Reason(word, sum(count for _, count in group), _detail(group, alone=nodes == 1))
         for (word, _), group in grouped.items()
     ]
     reasons.sort(key=lambda r: (-r.nodes, r.word, r.detail))
@@ -136,33 +138,34 @@ def change_by_leaving(victims: Sequence[PodSpecView], unit: Unit) -> str:
     return f"{text}, which it may not preempt"
 
 
-def change_by_asking(misfits: Sequence[Misfit], members: int = 1, placed: int = 0) -> str:
+def change_by_asking(misfits: Misfits, members: int = 1, placed: int = 0) -> str:
     """What to change when not even an empty cluster would do.
 
     `members` like this one must run together; `placed` of them have a place, and their devices
     are among those `in_use`.
     """
-    shortages = [m.shortage for m in misfits if m.shortage]
+    shortages = [(m.shortage, count) for m, count in misfits if m.shortage]
     if shortages and len(shortages) == len(misfits):
-        best = max(shortages, key=lambda s: s.matching)
+        best = max((s for s, _ in shortages), key=lambda s: s.matching)
         if best.problem:
             return f"wait until the driver has published it ({best.problem})"
         if best.matching == 0:
             return "add a node with such devices, or change the claim's class or selectors"
         if best.matching < best.want:
             return f"ask for at most {best.matching}, or add a node with {best.want}"
-        total = sum(shortage.matching for shortage in shortages)
+        total = sum(shortage.matching * count for shortage, count in shortages)
         if total < members * best.want:
             most = total // best.want
             return (
                 f"its {members} members need {members * best.want} of them together and there are "
                 f"{total}; ask for at most {most} members, or add devices"
             )
-        free = sum(_free(shortage) for shortage in shortages)
+        free = sum(_free(shortage) * count for shortage, count in shortages)
         missing = (members - placed) * best.want - (free if members > 1 else _free(best))
         return f"it fits once {missing} more of them {'is' if missing == 1 else 'are'} free"
-    amounts = [m for m in misfits if m.want]
-    if amounts:
+    if any(m.word == "DomainTooSmall" for m, _ in misfits):
+        return "relax the topology it requires, or ask for fewer members"
+    if any(m.want for m, _ in misfits):
         return "ask for less or add a larger node"
     return ""
 
@@ -185,12 +188,12 @@ def _names(keys: Sequence[Key]) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
 
 
-def _detail(group: Sequence[Misfit], *, alone: bool) -> str:
+def _detail(group: Misfits, *, alone: bool) -> str:
     """One phrase for nodes that lack the same; `alone` drops the count where there is one node."""
-    first, count = group[0], len(group)
+    first, count = group[0][0], sum(number for _, number in group)
     if first.shortage is not None:
-        return _shortage([m.shortage for m in group if m.shortage], alone=alone)
-    best = max(group, key=lambda m: m.have)
+        return _shortage([m.shortage for m, _ in group if m.shortage], count, alone=alone)
+    best = max((m for m, _ in group), key=lambda m: m.have)
     figures = f"(want {_amount(best.what, best.want)}, most free {_amount(best.what, best.have)})"
     match first.word:
         case "InsufficientCPU":
@@ -217,7 +220,7 @@ def _detail(group: Sequence[Misfit], *, alone: bool) -> str:
             return first.what
 
 
-def _shortage(group: Sequence[Shortage], *, alone: bool) -> str:
+def _shortage(group: Sequence[Shortage], count: int, *, alone: bool) -> str:
     best = max(group, key=lambda s: s.matching - s.in_use)
     free = best.matching - best.in_use
     if best.matching == 0 and best.of_class:
@@ -231,7 +234,7 @@ def _shortage(group: Sequence[Shortage], *, alone: bool) -> str:
             f"{free_text} free (want {best.want})"
         )
     return (
-        f"{_nodes(len(group))} {_lack(len(group))} devices of class {best.device_class} "
+        f"{_nodes(count)} {_lack(count)} devices of class {best.device_class} "
         f"(want {best.want}, most free {free})"
     )
 

@@ -1,4 +1,4 @@
-"""The scheduler's decision: a snapshot and a queue in, a plan out.
+"""The scheduler's decision: the cluster and what waits in it in, a plan out.
 
 Units go by importance. One that fits is bound. One that would fit once those already leaving are
 gone waits and keeps its place reserved, so that nobody less important takes what was freed for it,
@@ -15,21 +15,19 @@ from mizzen.base.objects import Key
 from mizzen.base.operations import Operation
 from mizzen.base.resources import POD_GROUPS
 from mizzen.scheduler.core import awaiting, explain, render
-from mizzen.scheduler.core.attempt import Attempt, Placer
+from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions import pod_group_status
 from mizzen.scheduler.core.conventions.gang import Refused
 from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
 from mizzen.scheduler.core.conventions.watched import owner_of
-from mizzen.scheduler.core.devices import Catalogue
-from mizzen.scheduler.core.room import Room
+from mizzen.scheduler.core.placing.attempt import Attempt, Placer
+from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import (
     Decision,
     Note,
     Placement,
     Plan,
     PodSpecView,
-    Queue,
-    Snapshot,
     Unschedulable,
 )
 from mizzen.scheduler.core.units import Unit, units
@@ -42,18 +40,29 @@ CHANGE_NODES_MAX = 8  # nodes on which such a change is looked for
 _ANY_PRIORITY = 1 << 40  # above every priority: asks who would have to leave, were it allowed
 
 
-def place(snapshot: Snapshot, queue: Queue, catalogue: Catalogue, now_ns: int) -> Plan:
-    """What to do about every pod in the queue, as far as it differs from what its status says."""
-    room = Room(snapshot, catalogue)
-    nodes = tuple(snapshot.nodes[name] for name in sorted(snapshot.nodes))
-    planner = _Planner(snapshot, room, Placer(room, nodes), now_ns)
-    decisions = [d for unit in units(snapshot, queue) for d in planner.decide(unit)]
+def place(room: Room, now_ns: int) -> Plan:
+    """What to do about every pod that waits, as far as it differs from what its status says.
+
+    The room is left as it was: what is decided enters it once it is written.
+    """
+    cluster = room.cluster
+    mark, leaving = room.mark(), dict(cluster.leaving)
+    planner = _Planner(cluster, room, Placer(room), now_ns)
+    decisions = [d for unit in admitted(units(cluster)) for d in planner.decide(unit)]
+    room.rollback(mark)
+    cluster.leaving = leaving
+    cluster.arrived = []
     return Plan(tuple(decisions), planner.recheck_after_s)
+
+
+def admitted(waiting: Sequence[Unit]) -> Sequence[Unit]:
+    """The units that may be placed, in order. Queues and quotas decide here, before any placing."""
+    return waiting
 
 
 @dataclass(slots=True)
 class _Planner:
-    snapshot: Snapshot
+    cluster: Cluster
     room: Room
     placer: Placer
     now_ns: int
@@ -64,7 +73,7 @@ class _Planner:
     def decide(self, unit: Unit) -> list[Decision]:
         """The unit's decisions; its PodGroup, if it has one, learns of them in the same write."""
         decisions = self._decide(unit)
-        group = self.snapshot.pod_groups.get(unit.gang) if unit.gang is not None else None
+        group = self.cluster.pod_groups.get(unit.gang) if unit.gang is not None else None
         if group is None:
             return decisions
         for index, decision in enumerate(decisions):
@@ -97,14 +106,14 @@ class _Planner:
         missing = self._missing(unit)
         if missing is not None:
             return self._refuse(unit.pods, missing)
-        pause = awaiting.setback(self.snapshot, unit.subject, unit.pods, self.now_ns)
+        pause = awaiting.setback(self.cluster, unit.subject, unit.pods, self.now_ns)
         if pause is not None:
             return self._pause(pause)
         needed = unit.pods[: unit.needed]
-        attempt = self.placer.place(needed)
+        attempt = self._place(unit, needed)
         if not attempt.fits:
             return self._vacate(unit, needed, attempt)
-        placements, refusals = self._place_extras(unit)
+        placements, refusals = self._place_extras(unit, [p.node for p in attempt.placements])
         placements = [*attempt.placements, *placements]
         return [*self._bind(unit, placements), *refusals]
 
@@ -116,13 +125,16 @@ class _Planner:
             return True
         return False
 
+    def _place(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt:
+        return self.placer.place(pods, unit.asks(unit.beside))
+
     # -- what must be there first ----------------------------------------------------------
 
     def _missing(self, unit: Unit) -> Unschedulable | None:
         refused = self._refused(unit)
         if refused is not None:
-            return explain.refused(unit.subject, refused, len(self.snapshot.nodes))
-        if unit.gang is not None and unit.gang not in self.snapshot.gangs:
+            return explain.refused(unit.subject, refused, len(self.cluster.nodes))
+        if unit.gang is not None and unit.gang not in self.cluster.gangs:
             resource, owner = owner_of(unit.gang) or (POD_GROUPS, unit.gang)
             return explain.owner_missing(unit, resource.kind, owner)
         if unit.lacks_members:
@@ -138,7 +150,7 @@ class _Planner:
 
     def _refused(self, unit: Unit) -> Refused | None:
         """Why what the unit asks for cannot be meant."""
-        group = self.snapshot.gangs.get(unit.gang) if unit.gang is not None else None
+        group = self.cluster.gangs.get(unit.gang) if unit.gang is not None else None
         if group is not None:
             return group.refused
         return next((pod.membership.refused for pod in unit.pods if pod.membership.refused), None)
@@ -151,7 +163,8 @@ class _Planner:
         for entry in pod.claims:
             if entry.claim is None:
                 continue
-            claim = self.snapshot.claims.get(entry.claim)
+            state = self.cluster.claims.get(entry.claim)
+            claim = state.claim if state is not None else None
             if claim is None or claim.is_terminating:
                 return explain.missing_claim(subject, entry.claim)
             if entry.is_generated and claim.owner_uid not in ("", pod.uid):
@@ -165,10 +178,10 @@ class _Planner:
             return []
         self._settle(placements)
         self.written |= {c.claim for p in placements for c in p.pod.claims if c.claim is not None}
-        pause = awaiting.hold(self.room, unit.subject, placements, self.now_ns)
+        pause = awaiting.hold(self.cluster, unit.subject, placements, self.now_ns)
         if pause is not None:
             return self._pause(pause)
-        operations = render.bind_operations(self.room, placements, self.now_ns)
+        operations = render.bind_operations(self.cluster, placements, self.now_ns)
         notes = render.scheduled_notes(placements)
         return [Decision(unit.subject, operations, notes, tuple(placements), needed=unit.needed)]
 
@@ -178,25 +191,25 @@ class _Planner:
         return [] if pause.decision is None else [pause.decision]
 
     def _settle(self, placements: Sequence[Placement]) -> None:
-        self.room.arrived += [replace(p.pod, node=p.node) for p in placements]
+        self.cluster.arrived += placements
 
     def _vacate(self, unit: Unit, pods: Sequence[PodSpecView], attempt: Attempt) -> list[Decision]:
         """Waits for what is leaving, or makes somebody leave, or says why neither helps."""
-        future = self._future(pods)
+        future = self._future(unit, pods)
         if future is not None:
             return self._await(unit, future, ())
         if all(pod.may_preempt for pod in pods):
-            eviction = find_victims(self.placer, pods, unit.priority)
+            eviction = find_victims(self.placer, unit, unit.priority)
             if eviction is not None:
-                self.room.leaving += eviction.victims
+                self.cluster.leaving |= {pod.key: pod for pod in eviction.victims}
                 return self._await(unit, eviction.attempt, eviction.victims)
         return self._refuse(unit.pods, self._no_fit(unit, pods, attempt))
 
-    def _future(self, pods: Sequence[PodSpecView]) -> Attempt | None:
+    def _future(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt | None:
         """Places for all of them once everything that is leaving has left."""
         mark = self.room.mark()
         self.room.release_leaving()
-        attempt = self.placer.place(pods)
+        attempt = self._place(unit, pods)
         self.room.rollback(mark)
         return attempt if attempt.fits else None
 
@@ -217,7 +230,7 @@ class _Planner:
             text = explain.awaits(
                 f'Pod "{pod.key}"',
                 placement.node,
-                [p for p in self.room.leaving if p.node == placement.node],
+                [p for p in self.cluster.leaving.values() if p.node == placement.node],
             )
             operations.append(
                 render.pending_operation(pod, text, self.now_ns, nominated=placement.node)
@@ -231,13 +244,15 @@ class _Planner:
                 tuple(operations),
                 tuple(notes),
                 victims=tuple(victims),
-                awaits=explain.awaits_leaving(unit, self.room.leaving),
+                awaits=explain.awaits_leaving(unit, list(self.cluster.leaving.values())),
             )
         ]
 
     # -- members beyond the minimum: they take what is free and never preempt --------------------
 
-    def _place_extras(self, unit: Unit) -> tuple[list[Placement], list[Decision]]:
+    def _place_extras(
+        self, unit: Unit, placed: Sequence[str]
+    ) -> tuple[list[Placement], list[Decision]]:
         placements: list[Placement] = []
         refusals: list[Decision] = []
         for index in range(unit.needed, len(unit.pods)):
@@ -246,7 +261,8 @@ class _Planner:
             why = self._behind(unit, index)
             why = why or self._missing_claims(pod)
             if why is None:
-                attempt = self.placer.place((pod,))
+                beside = (*unit.beside, *placed, *(p.node for p in placements))
+                attempt = self.placer.place((pod,), unit.asks(beside))
                 if attempt.fits:
                     placements += attempt.placements
                     continue
@@ -264,7 +280,7 @@ class _Planner:
         if index < unit.ready:
             return None
         subject = f'Pod "{unit.pods[index].key}"'
-        group = self.snapshot.gangs.get(unit.gang) if unit.gang is not None else None
+        group = self.cluster.gangs.get(unit.gang) if unit.gang is not None else None
         if group is not None and group.max_count and unit.staying + index >= group.max_count:
             return explain.beyond_maximum(subject, group.max_count)
         return explain.rank_gap(subject)
@@ -275,7 +291,7 @@ class _Planner:
         change = ""
         if self.changes < CHANGES_MAX:
             self.changes += 1
-            eviction = find_victims(self.placer, pods, _ANY_PRIORITY, CHANGE_NODES_MAX)
+            eviction = find_victims(self.placer, unit, _ANY_PRIORITY, CHANGE_NODES_MAX)
             if eviction is not None and eviction.victims:
                 change = explain.change_by_leaving(eviction.victims, unit)
             else:
@@ -283,7 +299,7 @@ class _Planner:
         subject = unit.subject
         if attempt.before:
             subject = f"{subject} beyond {attempt.before} of its {len(pods)} members"
-        return explain.no_fit(subject, len(self.snapshot.nodes), attempt.misfits, change)
+        return explain.no_fit(subject, len(self.cluster.nodes), attempt.misfits, change)
 
     def _refuse(self, pods: Sequence[PodSpecView], why: Unschedulable) -> list[Decision]:
         """Writes the reason on each pod that does not carry it yet."""

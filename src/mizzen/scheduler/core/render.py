@@ -15,6 +15,7 @@ from mizzen.base.objects import Key, Obj, with_condition
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
 from mizzen.scheduler.core.binding_conditions import FAILED
+from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.dra.model import (
     Allocation,
     DeviceResult,
@@ -22,22 +23,21 @@ from mizzen.scheduler.core.dra.model import (
     NodeSelector,
 )
 from mizzen.scheduler.core.extended import Extended, claim_object, status_object
-from mizzen.scheduler.core.room import Room
 from mizzen.scheduler.core.types import Claim, Note, Placement, PodSpecView
 
 
 def bind_operations(
-    room: Room, placements: Sequence[Placement], now_ns: int
+    cluster: Cluster, placements: Sequence[Placement], now_ns: int
 ) -> tuple[Operation, ...]:
     """Claims first, then the bindings."""
     bindings = [
         Bind(p.pod.key.namespace, p.pod.key.name, p.node, uid=p.pod.uid) for p in placements
     ]
-    return (*claim_operations(room, placements, now_ns), *bindings)
+    return (*claim_operations(cluster, placements, now_ns), *bindings)
 
 
 def claim_operations(
-    room: Room, placements: Sequence[Placement], now_ns: int
+    cluster: Cluster, placements: Sequence[Placement], now_ns: int
 ) -> tuple[Operation, ...]:
     """What the pods' claims are given, each written once whoever shares it."""
     allocated = {key: a for placement in placements for key, a in placement.allocations}
@@ -47,15 +47,15 @@ def claim_operations(
         for entry in placement.pod.claims:
             if entry.claim is None:
                 continue
-            claim = room.claims[entry.claim].claim
+            claim = cluster.claims[entry.claim].claim
             if claim.is_unmade and entry.claim not in allocated:
                 continue  # the node offers by device plugins what it would have asked for
             consumers.setdefault(entry.claim, []).append(placement.pod)
             if entry.extended is not None:
-                allocatable = room.snapshot.nodes[placement.node].allocatable
+                allocatable = cluster.node(placement.node).allocatable
                 operations += _make_claim(placement.pod, claim, entry.extended, allocatable)
     for key, pods in consumers.items():
-        claim = room.claims[key].claim
+        claim = cluster.claims[key].claim
         if claim.is_unmade:
             claim = replace(claim, finalizers=(names.CLAIM_FINALIZER,))
         operations += _claim_patches(claim, pods, allocated.get(key), now_ns)

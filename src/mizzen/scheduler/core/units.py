@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mizzen.base.objects import Key
-from mizzen.scheduler.core.conventions.gang import Gang
-from mizzen.scheduler.core.types import PodSpecView, Queue, Snapshot
+from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.conventions.gang import Gang, Subgroup
+from mizzen.scheduler.core.conventions.topology import Topology, TopologyRequest
+from mizzen.scheduler.core.placing.ask import NOTHING, Ask
+from mizzen.scheduler.core.types import PodSpecView
 
 Together = tuple[Key, str]  # a gang, and the subgroup that starts on its own
 
@@ -30,6 +33,14 @@ class Unit:
     expected: int = 1
     staying: int = 0
     short_of: str = ""
+    beside: tuple[str, ...] = ()  # where the gang's members run
+    wish: TopologyRequest | None = None
+    tree: Topology | None = None
+    parts: tuple[Subgroup, ...] = ()  # subgroups that ask something of the topology themselves
+
+    def asks(self, beside: Sequence[str]) -> Ask:
+        """What its members want of the topology, those that run `beside` on nodes included."""
+        return Ask(self.wish or NOTHING, self.tree, self.parts, tuple(beside))
 
     @property
     def priority(self) -> int:
@@ -40,35 +51,32 @@ class Unit:
         return self.ready < self.needed or (self.needed > 0 and bool(self.short_of))
 
 
-def queue(pods: Iterable[PodSpecView]) -> Queue:
+def queue(pods: Iterable[PodSpecView]) -> list[PodSpecView]:
     """Most important first; among equals those with victims already leaving, then the oldest."""
-    return Queue(
-        tuple(
-            sorted(
-                pods, key=lambda p: (-p.priority, not p.nominated_node, p.created_ns, _natural(p))
-            )
-        )
+    return sorted(
+        pods, key=lambda p: (-p.priority, not p.nominated_node, p.created_ns, _natural(p))
     )
 
 
-def units(snapshot: Snapshot, pending: Queue) -> list[Unit]:
-    """The queue's units, each at the place of its most important pod."""
+def units(cluster: Cluster) -> list[Unit]:
+    """What waits, cut into units, each at the place of its most important pod."""
+    pending = queue(cluster.waiting.values())
     members: dict[Together, list[PodSpecView]] = {}
-    staying: dict[Together, list[PodSpecView]] = {}
-    for pod in snapshot.pods.values():
-        if pod.stays and (together := _together(snapshot, pod)) is not None:
-            staying.setdefault(together, []).append(pod)
-    keys = [_together(snapshot, pod) for pod in pending.pods]
-    for pod, together in zip(pending.pods, keys, strict=True):
+    keys = [_together(cluster, pod) for pod in pending]
+    for pod, together in zip(pending, keys, strict=True):
         if together is not None:
             members.setdefault(together, []).append(pod)
     result: list[Unit] = []
-    for pod, together in zip(pending.pods, keys, strict=True):
+    for pod, together in zip(pending, keys, strict=True):
         if together is None:
             result.append(Unit(f'Pod "{pod.key}"', (pod,), needed=1, ready=1))
         elif together in members:
-            running = staying.get(together, [])
-            result.append(_gang_unit(snapshot, together, members.pop(together), running))
+            running = [
+                other
+                for other in cluster.members[together[0]].values()
+                if other.stays and _together(cluster, other) == together
+            ]
+            result.append(_gang_unit(cluster, together, members.pop(together), running))
     return result
 
 
@@ -78,14 +86,14 @@ def by_rank(pod: PodSpecView) -> tuple[int, tuple[int, ...], int, tuple[str, int
     return (rank, pod.membership.order, pod.created_ns, _natural(pod))
 
 
-def _together(snapshot: Snapshot, pod: PodSpecView) -> Together | None:
+def _together(cluster: Cluster, pod: PodSpecView) -> Together | None:
     """With whom it is placed: its gang, or its part of one that starts in parts; None: nobody.
 
     A gang whose object is not there yet waits for it, as does one that is refused.
     """
     if pod.gang is None:
         return None
-    group = snapshot.gangs.get(pod.gang)
+    group = cluster.gangs.get(pod.gang)
     if group is None or group.min_count > 0 or group.refused is not None:
         return pod.gang, ""
     part = group.subgroup(pod.membership.subgroup)
@@ -93,10 +101,10 @@ def _together(snapshot: Snapshot, pod: PodSpecView) -> Together | None:
 
 
 def _gang_unit(
-    snapshot: Snapshot, together: Together, pending: list[PodSpecView], staying: list[PodSpecView]
+    cluster: Cluster, together: Together, pending: list[PodSpecView], staying: list[PodSpecView]
 ) -> Unit:
     gang, name = together
-    group = snapshot.gangs.get(gang)
+    group = cluster.gangs.get(gang)
     part = group.subgroup(name) if group is not None and name else None
     expected = part.min_count if part is not None else group.min_count if group else 1
     pending.sort(key=by_rank)
@@ -114,7 +122,15 @@ def _gang_unit(
         expected=expected,
         staying=len(staying),
         short_of=_short_of(group, pending, staying) if group is not None else "",
+        beside=tuple([pod.node for pod in staying]),
+        wish=(part.topology if part is not None else None) or (group.topology if group else None),
+        tree=group.tree if group else None,
+        parts=_parts(group) if group is not None and part is None else (),
     )
+
+
+def _parts(group: Gang) -> tuple[Subgroup, ...]:
+    return tuple(part for part in group.subgroups if part.topology is not None)
 
 
 def _minima_first(

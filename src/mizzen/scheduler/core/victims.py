@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import product
 
 from mizzen.base.objects import Key
-from mizzen.scheduler.core.attempt import Attempt, Placer
 from mizzen.scheduler.core.conventions.gang import Gang
-from mizzen.scheduler.core.fit import static_misfit
-from mizzen.scheduler.core.room import Room
+from mizzen.scheduler.core.misfit import static_misfit
+from mizzen.scheduler.core.placing.attempt import Attempt, Placer
+from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import PodSpecView
-from mizzen.scheduler.core.units import by_rank
+from mizzen.scheduler.core.units import Unit, by_rank
 
 EXHAUSTIVE_MAX = 256  # selections tried one by one, cheapest first; beyond: greedy, then pruned
 NODES_MAX = 100  # nodes on which a single pod's victims are worked out
@@ -48,20 +48,20 @@ Levels = tuple[int, ...]  # steps taken of each holder, in the order of the hold
 
 
 def find_victims(
-    placer: Placer, pods: Sequence[PodSpecView], below: int, nodes_max: int = NODES_MAX
+    placer: Placer, unit: Unit, below: int, nodes_max: int = NODES_MAX
 ) -> Eviction | None:
     """The cheapest victims of priority lower than `below`; None when no set is enough.
 
     Members of the pods' own gang are spared; a single pod is tried on `nodes_max` nodes. The room is left as it was. Source: oracle tests/oracle/victims.py (exhaustive).
     """
-    room = placer.room
+    room, pods = placer.room, unit.pods[: unit.needed]
     mark = room.mark()
     room.release_leaving()
     own = {pod.gang for pod in pods if pod.gang}
     all_holders = [h for h in holders(room, below) if h.gang not in own]
     best: tuple[tuple[object, ...], Eviction] | None = None
     for only, chosen in _scopes(placer, pods, all_holders, nodes_max):
-        found = _search(placer, pods, chosen, only)
+        found = _search(placer, unit, chosen, only)
         if found is not None and (best is None or found[0] < best[0]):
             best = found
     room.rollback(mark)
@@ -72,13 +72,14 @@ def holders(room: Room, below: int) -> list[Holder]:
     """Everything that stays and is less important than `below`, least important first."""
     result: list[Holder] = []
     gangs: dict[Key, list[PodSpecView]] = {}
-    for pod in room.occupants():
-        group = room.snapshot.gangs.get(pod.gang) if pod.gang else None
+    gangs_known = room.cluster.gangs
+    for pod in room.cluster.occupants():
+        group = gangs_known.get(pod.gang) if pod.gang else None
         if group is None or group.min_count == 0:
             result.append(Holder(pod.key, pod.priority, ((pod,),), surplus=0))
         else:
             gangs.setdefault(group.key, []).append(pod)
-    result += [_gang_holder(room.snapshot.gangs[key], pods) for key, pods in gangs.items()]
+    result += [_gang_holder(gangs_known[key], pods) for key, pods in gangs.items()]
     return sorted(
         (h for h in result if h.priority < below), key=lambda h: (h.priority, _newest_first(h))
     )
@@ -105,7 +106,7 @@ def _scopes(
     """A single pod frees room on one node; a gang may need several at once ("")."""
     nodes = [
         node.name
-        for node in placer.nodes
+        for node in placer.room.cluster.node_views()
         if any(static_misfit(pod.shape, node) is None for pod in pods)
     ]
     if len(pods) > 1 or len(nodes) == 1:
@@ -120,10 +121,10 @@ def _nodes_of(holder: Holder) -> set[str]:
 
 
 def _search(
-    placer: Placer, pods: Sequence[PodSpecView], chosen: list[Holder], only: str
+    placer: Placer, unit: Unit, chosen: list[Holder], only: str
 ) -> tuple[tuple[object, ...], Eviction] | None:
     def enough(levels: Levels) -> Attempt | None:
-        return _fits_without(placer, pods, _victims(chosen, levels), only)
+        return _fits_without(placer, unit, _victims(chosen, levels), only)
 
     everything = tuple(len(h.steps) for h in chosen)
     if enough(everything) is None:
@@ -143,12 +144,12 @@ def _search(
 
 
 def _fits_without(
-    placer: Placer, pods: Sequence[PodSpecView], victims: Iterable[PodSpecView], only: str
+    placer: Placer, unit: Unit, victims: Iterable[PodSpecView], only: str
 ) -> Attempt | None:
     mark = placer.room.mark()
     for pod in victims:
         placer.room.remove(pod)
-    attempt = placer.place(pods, only)
+    attempt = placer.place(unit.pods[: unit.needed], unit.asks(unit.beside), only)
     placer.room.rollback(mark)
     return attempt if attempt.fits else None
 

@@ -6,7 +6,7 @@ import pytest
 
 from mizzen.scheduler.core.devices import Shortage
 from mizzen.scheduler.core.explain import change_by_asking, message, no_fit, waiting
-from mizzen.scheduler.core.fit import Misfit
+from mizzen.scheduler.core.misfit import Misfit
 
 
 def devices(matching: int, in_use: int, want: int = 1, problem: str = "") -> Misfit:
@@ -15,7 +15,7 @@ def devices(matching: int, in_use: int, want: int = 1, problem: str = "") -> Mis
 
 
 def said(*misfits: Misfit) -> str:
-    return message(no_fit('Pod "a/b"', len(misfits), misfits, ""))
+    return message(no_fit('Pod "a/b"', len(misfits), [(m, 1) for m in misfits], ""))
 
 
 @pytest.mark.parametrize(
@@ -71,17 +71,17 @@ def test_selectors_that_match_nothing() -> None:
     ],
 )
 def test_what_to_ask_instead(misfit: Misfit, change: str) -> None:
-    assert change_by_asking([misfit]) == change
+    assert change_by_asking([(misfit, 1)]) == change
 
 
 def test_a_gang_counts_the_devices_of_all_its_members() -> None:
     """Of nine members two have a place in a pool of four: one more device would not help."""
-    too_large = change_by_asking([devices(4, 4)], members=9, placed=2)
+    too_large = change_by_asking([(devices(4, 4), 1)], members=9, placed=2)
     assert too_large == (
         "its 9 members need 9 of them together and there are 4; "
         "ask for at most 4 members, or add devices"
     )
-    assert change_by_asking([devices(4, 4)], members=4, placed=1) == (
+    assert change_by_asking([(devices(4, 4), 1)], members=4, placed=1) == (
         "it fits once 3 more of them are free"
     )
 

@@ -185,4 +185,4 @@ def test_names_are_the_same_each_time() -> None:
     assert {key for key in first.objects if key[0] == "ResourceClaim"} == {
         key for key in second.objects if key[0] == "ResourceClaim"
     }
-    assert Key("default", "a") in first.snapshot()[0].pods
+    assert Key("default", "a") in first.known().cluster.pods

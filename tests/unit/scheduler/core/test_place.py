@@ -232,7 +232,7 @@ def test_nothing_is_decided_twice_while_a_victim_leaves_even_by_a_new_scheduler(
     world.run()
     world.add_pods(["tiny-1"], priority=1000)
     world.run()
-    world.builder = World().builder
+    world.forget()
     assert world.plan().decisions == ()
 
 

@@ -7,8 +7,7 @@ from support.scheduler_world import World, pod_group
 
 
 def subjects(world: World) -> list[tuple[str, int, int, int]]:
-    snapshot, queue, _ = world.snapshot()
-    return [(u.subject, len(u.pods), u.needed, u.ready) for u in units(snapshot, queue)]
+    return [(u.subject, len(u.pods), u.needed, u.ready) for u in units(world.known().cluster)]
 
 
 def test_importance_then_nomination_then_age_then_counting_order() -> None:

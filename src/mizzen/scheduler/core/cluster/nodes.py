@@ -49,10 +49,10 @@ class Nodes:
         log = self.log
         while len(log) > mark:
             entry = log.pop()
-            if isinstance(entry, tuple):
-                self._set(entry[0], entry[1])
-            else:
+            if callable(entry):
                 entry()
+            else:
+                self._set(*entry)
 
     def shift(self, node: int, signature: Signature) -> None:
         """The node changes to another signature, until undone."""
@@ -182,6 +182,14 @@ class Nodes:
         else:
             listed = [tree.nodes_in(d) for d in tree.by_level[level]]
         return [[n for n in nodes if self.sigs[n] is not None] for nodes in listed]
+
+    def label_key_count(self) -> int:
+        """How many different label keys nodes have had; it only grows."""
+        return len(self._label_keys)
+
+    def some_labels(self) -> Iterable[Mapping[str, str]]:
+        """Labels with every key that any node has had."""
+        return [dict.fromkeys(self._label_keys, "")]
 
     def live(self) -> Iterable[int]:
         return self.index.values()

@@ -7,6 +7,7 @@ only once it is written, by the same deltas as everything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from mizzen.base.objects import Key, Obj
 from mizzen.scheduler.core.cluster.holdings import ClaimState, Holdings, owns_cores
@@ -17,6 +18,7 @@ from mizzen.scheduler.core.cluster.reads import names_read
 from mizzen.scheduler.core.cluster.shapes import Shapes
 from mizzen.scheduler.core.cluster.signatures import Signatures
 from mizzen.scheduler.core.conventions.gang import Gang
+from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
 from mizzen.scheduler.core.conventions.topology import Topology
 from mizzen.scheduler.core.dra.model import (
     Allocation,
@@ -26,7 +28,7 @@ from mizzen.scheduler.core.dra.model import (
     SelectorError,
     Selectors,
 )
-from mizzen.scheduler.core.types import Claim, NodeView, PodSpecView
+from mizzen.scheduler.core.types import Claim, NodeView, Placement, PodSpecView
 
 
 class Cluster:
@@ -47,10 +49,11 @@ class Cluster:
         self.pods: dict[Key, PodSpecView] = {}
         self.waiting: dict[Key, PodSpecView] = {}  # to be placed
         self.gangs: dict[Key, Gang] = {}
+        self.pod_groups: dict[Key, PodGroupState] = {}
         self.members: dict[Key, dict[Key, PodSpecView]] = {}  # by gang
         self.topologies: dict[str, Topology] = {}
         self.leaving: dict[Key, PodSpecView] = {}  # terminating pods and a plan's victims
-        self.arrived: dict[Key, PodSpecView] = {}  # placed or promised a place by a plan
+        self.arrived: list[Placement] = []  # placed or promised a place by a plan
         self.version = 0  # grows with every change of what claims are read against
         self._alive: dict[str, Key] = {}  # uids of pods that are not finished
         self._on_node: dict[str, set[Key]] = {}  # pods bound there
@@ -272,6 +275,8 @@ class Cluster:
             self.waiting[pod.key] = pod
         if old is None or old.uid != pod.uid or old.is_finished != pod.is_finished:
             self._refresh_users(pod)
+            if old is not None:
+                self._refresh_users(old)
         self._settled()
 
     def delete_pod(self, key: Key) -> None:
@@ -340,6 +345,14 @@ class Cluster:
 
     # -- questions ------------------------------------------------------------------------------
 
+    def node(self, name: str) -> NodeView:
+        """A node that is known."""
+        return self.nodes.views[self.nodes.index[name]]
+
+    def node_views(self) -> list[NodeView]:
+        """All nodes, by name."""
+        return [self.nodes.views[i] for _, i in sorted(self.nodes.index.items())]
+
     def states_of(self, pod: PodSpecView) -> list[ClaimState]:
         found = [self.claims.get(e.claim) for e in pod.claims if e.claim is not None]
         return [state for state in found if state is not None]
@@ -383,7 +396,7 @@ class Cluster:
             for key in keys
             if key not in leaving and self.pods[key].stays
         ]
-        return stay + list(self.arrived.values())
+        return stay + [replace(p.pod, node=p.node) for p in self.arrived]
 
 
 def _devices(allocations: Iterable[Allocation]) -> Iterable[DeviceId]:

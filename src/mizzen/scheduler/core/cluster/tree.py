@@ -80,6 +80,16 @@ class Tree:
             return self.nodes[domain]
         return [node for child in self.children[domain] for node in self.nodes_in(child)]
 
+    def under(self, domain: int, level: int) -> list[int]:
+        """The domains of a level inside another one (or itself), in order."""
+        depth = level + 1
+        if len(self.paths[domain]) >= depth:
+            return [domain]
+        found: list[int] = []
+        for child in self.children[domain]:
+            found += self.under(child, level)
+        return [d for d in found if self.paths[d][-1]]
+
     def name(self, domain: int) -> str:
         return "/".join(self.paths[domain]) or "the cluster"
 

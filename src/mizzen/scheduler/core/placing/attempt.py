@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mizzen.scheduler.core.cluster.signatures import Shape
-from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import exact, gangs
+from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.room import Misfits, Room
 from mizzen.scheduler.core.placing.single import place_counted
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
+ANYTHING = Ask()
 LIKED_MAX = 8  # nodes of a gang's latest members that are tried first for one more of them
 
 
@@ -39,62 +40,42 @@ class Placer:
 
     room: Room
 
-    def place(
-        self,
-        pods: Sequence[PodSpecView],
-        only: str = "",
-        wish: TopologyRequest | None = None,
-        beside: Sequence[str] = (),
-    ) -> Attempt:
-        """Puts all of them into the room, or leaves it as it was.
-
-        `only` names a single node. `wish` binds them together with what runs `beside` on nodes.
-        """
+    def place(self, pods: Sequence[PodSpecView], ask: Ask = ANYTHING, only: str = "") -> Attempt:
+        """Puts all of them into the room, or leaves it as it was. `only` names a single node."""
         if not pods:
             return Attempt()
-        if only or (len(pods) == 1 and wish is None):
-            return self._one_by_one(pods, only, beside)
+        if only or (len(pods) == 1 and not ask.keys):
+            return self._one_by_one(pods, only, ask.beside)
+        if any(p.nominated_node for p in pods) and not ask.keys:
+            return self._one_by_one(pods, only, ask.beside)
         shapes = [self.room.shape_of(pod) for pod in pods]
-        if any(p.nominated_node for p in pods) and (wish is None or not wish.keys):
-            return self._one_by_one(pods, only, beside)
         if not all(map(self.room.is_countable, pods, shapes)):
-            if wish is None or not wish.keys:
-                return self._one_by_one(pods, only, beside)
-            return self._in_domains(pods, wish, beside)
-        found = gangs.place(self.room, pods, shapes, wish, beside)
-        if isinstance(found, gangs.Short) and found.is_loose:
-            if wish is None or not wish.required:
-                return self._one_by_one(pods, only, beside)
-            return self._in_domains(pods, wish, beside)
-        return self._attempt(found)
+            return self._in_domains(pods, ask)
+        found = gangs.place(self.room, pods, shapes, ask)
+        if not isinstance(found, gangs.Short):
+            return Attempt(found)
+        if found.is_loose:
+            return self._in_domains(pods, ask)
+        return Attempt(pod=found.pod, misfits=found.misfits, before=found.before)
 
-    def _attempt(self, found: tuple[Placement, ...] | gangs.Short) -> Attempt:
-        if isinstance(found, gangs.Short):
-            return Attempt(pod=found.pod, misfits=found.misfits, before=found.before)
-        return Attempt(found)
-
-    def _in_domains(
-        self, pods: Sequence[PodSpecView], wish: TopologyRequest, beside: Sequence[str]
-    ) -> Attempt:
+    def _in_domains(self, pods: Sequence[PodSpecView], ask: Ask) -> Attempt:
         """Asks every node of one domain after another; slices are not cut here."""
         cluster = self.room.cluster
-        tree = cluster.nodes.tree(
-            cluster.nodes.topology_for(wish.keys, cluster.topologies.values())
-        )
-        key = wish.required or wish.preferred
-        level = tree.depth(key) if key else None
+        key = ask.wish.required
+        if not key:
+            return self._one_by_one(pods, "", ask.beside)
+        topology = ask.tree or cluster.nodes.topology_for(ask.keys, cluster.topologies.values())
+        tree = cluster.nodes.tree(topology)
         best = Attempt(pod=pods[0])
-        for nodes in cluster.nodes.domains(tree, level):
+        for nodes in cluster.nodes.domains(tree, gangs.level_of(tree, key)):
             among = frozenset(nodes)
-            if any(cluster.nodes.index.get(name) not in among for name in beside):
+            if any(cluster.nodes.index.get(name) not in among for name in ask.beside):
                 continue
-            found = self._one_by_one(pods, "", beside, nodes)
+            found = self._one_by_one(pods, "", ask.beside, nodes)
             if found.fits:
                 return found
             if not best.misfits or found.before > best.before:
                 best = found
-        if not wish.required:
-            return self._one_by_one(pods, "", beside)
         return best
 
     def _one_by_one(

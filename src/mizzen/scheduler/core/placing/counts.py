@@ -226,16 +226,6 @@ class Counts:
             left -= key * count
         return found
 
-    def under(self, domain: int, level: int) -> list[int]:
-        """The domains of a level inside another one (or itself), in order."""
-        depth = level + 1
-        if len(self.tree.paths[domain]) >= depth:
-            return [domain]
-        found: list[int] = []
-        for child in self.tree.children[domain]:
-            found += self.under(child, level)
-        return [d for d in found if self.tree.paths[d][-1]]
-
 
 def _shares(room: list[tuple[int, int]], pods: int) -> list[tuple[int, int]]:
     """(child, pods) for children given as (room, child), the roomiest first.

@@ -136,8 +136,7 @@ def test_the_members_that_must_start_go_first() -> None:
     for name in ("a-0", "a-1", "a-2"):
         add(world, name, gang="g", annotations=subgroup("worker"))
     add(world, "z-leader", gang="g", annotations=subgroup("leader"))
-    snapshot, queue, _ = world.snapshot()
-    (unit,) = units(snapshot, queue)
+    (unit,) = units(world.known().cluster)
     assert (unit.needed, unit.short_of) == (2, "")
     assert [p.key.name for p in unit.pods] == ["z-leader", "a-0", "a-1", "a-2"]
 
@@ -158,8 +157,7 @@ def test_parts_that_start_one_after_the_other_are_gangs_of_their_own() -> None:
     staged["spec"]["startupPolicy"] = {"startupPolicyOrder": "InOrder"}
     world.others[JOB_SETS] = [staged]
     add_jobset_pods(world)
-    snapshot, queue, _ = world.snapshot()
-    (unit,) = units(snapshot, queue)
+    (unit,) = units(world.known().cluster)
     assert unit.subject == 'subgroup "w" of gang "default/JobSet/js"'
     assert (unit.needed, unit.ready) == (4, 4)
 
@@ -186,10 +184,10 @@ def test_trees_come_from_topology_objects_and_hyper_nodes() -> None:
     }
     world.add(group)
     world.add_pods(["g-0"], gang="g")
-    snapshot, _, _ = world.snapshot()
-    gang = snapshot.gangs[Key("default", "g")]
+    cluster = world.known().cluster
+    gang = cluster.gangs[Key("default", "g")]
     assert gang.refused is None and gang.tree is not None and gang.tree.name == "own"
-    assert snapshot.nodes["n1"].labels["hypernode.volcano.sh/tier-1"] == "s0"
+    assert cluster.node("n1").labels["hypernode.volcano.sh/tier-1"] == "s0"
 
 
 def test_labels_of_nodes_are_not_read_unless_a_gang_asks_for_topology() -> None:

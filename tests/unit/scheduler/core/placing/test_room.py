@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mizzen.scheduler.core.attempt import Placer
-from mizzen.scheduler.core.room import Room
+from mizzen.scheduler.core.placing.attempt import Placer
+from mizzen.scheduler.core.placing.room import Room
 from support.scheduler_world import World, pod
 
 
@@ -20,28 +20,30 @@ def full_world() -> World:
 
 
 def state(room: Room) -> object:
+    cluster = room.cluster
     return (
-        {name: {k: v for k, v in free.items() if v} for name, free in room.free.items()},
-        {k: v for k, v in room.in_use.items() if v},
-        {k: (s.allocation, frozenset(s.users)) for k, s in room.claims.items()},
-        {k: v for k, v in room.cores.items() if v},
-        {k: v for k, v in room.gang_cores.items() if v},
+        [(s.free, s.held, s.over) for s in cluster.nodes.sigs if s is not None],
+        {k: (s.allocation, s.users) for k, s in cluster.claims.items()},
+        {k: v for k, v in cluster.holdings.elsewhere.items() if any(v.values())},
+        {k: +v for k, v in cluster.holdings.gang_cores.items() if +v},
+        dict(cluster.holdings.charged),
+        [s.nodes for s in cluster.nodes.sigs if s is not None],
     )
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "c", "shared", "release"]), max_size=6, unique=True))
 def test_rollback_restores_everything(actions: list[str]) -> None:
-    snapshot, _, catalogue = full_world().snapshot()
-    room = Room(snapshot, catalogue)
-    placer = Placer(room, tuple(snapshot.nodes.values()))
+    room = full_world().known()
+    pods = room.cluster.pods
+    placer = Placer(room)
     before = state(room)
     mark = room.mark()
     for action in actions:
         if action == "release":
             room.release_leaving()
             continue
-        view = next(p for k, p in snapshot.pods.items() if k.name == action)
+        view = next(p for k, p in pods.items() if k.name == action)
         if view.node:
             room.remove(view)
         else:
@@ -53,10 +55,10 @@ def test_rollback_restores_everything(actions: list[str]) -> None:
 
 
 def test_removing_everybody_leaves_the_whole_node_free() -> None:
-    snapshot, _, catalogue = full_world().snapshot()
-    room = Room(snapshot, catalogue)
-    for view in snapshot.pods.values():
+    room = full_world().known()
+    for view in room.cluster.pods.values():
         if view.node:
             room.remove(view)
-    assert room.free["n1"]["cpu"] == 2000
-    assert not room.in_use
+    (signature,) = room.cluster.nodes.groups()
+    assert signature.free[0] == 2000
+    assert not signature.held

@@ -1,0 +1,241 @@
+"""API objects read into the cluster, one change at a time.
+
+An object that cannot be read is left out and noted: one bad object must not stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mizzen.base.objects import Key, Obj, key_of
+from mizzen.base.resources import (
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    NODES,
+    POD_GROUPS,
+    PODS,
+    PRIORITY_CLASSES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+    Resource,
+)
+from mizzen.scheduler.core.claims import claim_view
+from mizzen.scheduler.core.cluster.gangs import OTHERS, Gangs
+from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.conventions.pod_group_status import state
+from mizzen.scheduler.core.dra.claim_spec import read_class
+from mizzen.scheduler.core.dra.model import Selectors
+from mizzen.scheduler.core.extended import classes_by_resource
+from mizzen.scheduler.core.taint_rules import TaintRule, read_rules, tainted
+from mizzen.scheduler.core.types import PodSpecView
+from mizzen.scheduler.core.unmade import with_unmade_claims
+from mizzen.scheduler.core.views import (
+    PriorityClasses,
+    node_view,
+    pod_view,
+    priority_classes,
+    wants_placing,
+)
+
+WATCHED = (
+    PRIORITY_CLASSES,
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    NODES,
+    RESOURCE_SLICES,
+    RESOURCE_CLAIMS,
+    POD_GROUPS,
+    PODS,
+)  # in the order that costs least when all are new
+
+
+class Feed:
+    """What the API server tells, in; `cluster`, kept up to date, out."""
+
+    def __init__(self, selectors: Selectors) -> None:
+        self.cluster = Cluster(selectors)
+        self.gangs = Gangs(self.cluster)
+        self.unreadable: dict[str, str] = {}  # by object: what is wrong with it
+        self._priorities: PriorityClasses = {}
+        self._priority_objects: dict[Key, Obj] = {}
+        self._classes: dict[Key, Obj] = {}
+        self._by_resource: Mapping[str, str] = {}
+        self._prioritised: dict[Key, Obj] = {}  # pods whose priority rests on a class
+        self._wishful: dict[Key, Obj] = {}  # pods that wait, and ask for devices by name
+        self._unmade: dict[Key, Key] = {}  # pod -> the claim it is thought to get
+        self._slices: dict[Key, tuple[Obj, Obj]] = {}  # as published, and with the rules' taints
+        self._rule_objects: dict[Key, Obj] = {}
+        self._rules: tuple[TaintRule, ...] = ()
+        self._readers: dict[Resource, Callable[[Key, Obj], None]] = {
+            PODS: self._pod,
+            NODES: self._node,
+            RESOURCE_CLAIMS: self._claim,
+            RESOURCE_SLICES: self._slice,
+            DEVICE_CLASSES: self._class,
+            DEVICE_TAINT_RULES: self._rule,
+            POD_GROUPS: self._group,
+            PRIORITY_CLASSES: self._priority,
+        }
+
+    def upsert(self, resource: Resource, obj: Obj) -> None:
+        """An object that is new or has changed."""
+        key = key_of(obj)
+        what = f'{resource.kind} "{key}"'
+        try:
+            if resource in OTHERS:
+                self.gangs.set_owner(resource, key, obj)
+            else:
+                self._readers[resource](key, obj)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self.unreadable[what] = repr(error)
+            self._forget(resource, key)
+        else:
+            if self.unreadable:
+                self.unreadable.pop(what, None)
+
+    def settle(self) -> Cluster:
+        """The cluster, with all gangs worked out anew that something changed about."""
+        self.gangs.settle()
+        return self.cluster
+
+    def delete(self, resource: Resource, key: Key) -> None:
+        """An object that is gone."""
+        self.unreadable.pop(f'{resource.kind} "{key}"', None)
+        self._forget(resource, key)
+
+    def _forget(self, resource: Resource, key: Key) -> None:
+        cluster = self.cluster
+        if resource == PODS:
+            self.gangs.concerns(cluster.pods.get(key), None)
+            cluster.delete_pod(key)
+            self._prioritised.pop(key, None)
+            self._drop_wish(key)
+        elif resource == NODES:
+            self.gangs.delete_node(key.name)
+        elif resource == RESOURCE_CLAIMS:
+            cluster.delete_claim(key)
+            self._wish_again(key)
+        elif resource == RESOURCE_SLICES:
+            cluster.delete_slice(key.name)
+            self._slices.pop(key, None)
+        elif resource == DEVICE_TAINT_RULES:
+            if self._rule_objects.pop(key, None) is not None:
+                self._retaint()
+        elif resource == DEVICE_CLASSES:
+            cluster.delete_class(key.name)
+            if self._classes.pop(key, None) is not None:
+                self._reclass()
+        elif resource == POD_GROUPS:
+            cluster.pod_groups.pop(key, None)
+            self.gangs.delete_owner(POD_GROUPS, key)
+        elif resource in OTHERS:
+            self.gangs.delete_owner(resource, key)
+        elif self._priority_objects.pop(key, None) is not None:
+            self._reprioritise()
+
+    # -- pods --------------------------------------------------------------------------------
+
+    def _pod(self, key: Key, obj: Obj) -> None:
+        view = pod_view(obj, self._priorities)
+        spec: Obj = obj["spec"]
+        wants = wants_placing(obj)
+        if spec.get("priority") is None:
+            self._prioritised[key] = obj
+        elif self._prioritised:
+            self._prioritised.pop(key, None)
+        if self._unmade:
+            self._drop_wish(key)
+        if wants and view.wishes:
+            view = self._with_wish(view, obj)
+        old = self.cluster.pods.get(key)
+        self.cluster.set_pod(view, wants_place=wants)
+        self.gangs.concerns(old, view)
+
+    def _with_wish(self, view: PodSpecView, obj: Obj) -> PodSpecView:
+        """The pod with a claim that is only thought of, where a DeviceClass can meet its wishes."""
+        self._wishful[view.key] = obj
+        claims = {k: s.claim for k, s in self.cluster.claims.items() if not s.claim.is_unmade}
+        pods, unmade = with_unmade_claims((view,), claims, self._by_resource)
+        for key, claim in unmade.items():
+            self._unmade[view.key] = key
+            self.cluster.set_claim(claim)
+        return pods.get(view.key, view)
+
+    def _drop_wish(self, key: Key) -> None:
+        self._wishful.pop(key, None)
+        claim = self._unmade.pop(key, None)
+        state = self.cluster.claims.get(claim) if claim is not None else None
+        if claim is not None and state is not None and state.claim.is_unmade:
+            self.cluster.delete_claim(claim)
+
+    def _wish_again(self, claim: Key) -> None:
+        """The claim that a pod's wish had become is gone while the pod waits."""
+        for key, obj in list(self._wishful.items()):
+            if self._unmade.get(key, claim) == claim:
+                self._pod(key, obj)
+
+    # -- the others ----------------------------------------------------------------------------
+
+    def _node(self, key: Key, obj: Obj) -> None:
+        self.gangs.set_node(node_view(obj))
+
+    def _claim(self, key: Key, obj: Obj) -> None:
+        self.cluster.set_claim(claim_view(obj))
+
+    def _slice(self, key: Key, obj: Obj) -> None:
+        told = tainted(obj, self._rules) if self._rules else obj
+        self.cluster.set_slice(told)
+        self._slices[key] = (obj, told)
+
+    def _rule(self, key: Key, obj: Obj) -> None:
+        read_rules((obj,))  # it must be readable
+        self._rule_objects[key] = obj
+        self._retaint()
+
+    def _retaint(self) -> None:
+        """Slices that rules apply to, or applied to until now, are read again."""
+        rules = read_rules(self._rule_objects.values())
+        if rules == self._rules:
+            return
+        self._rules = rules
+        for key, (obj, told) in self._slices.items():
+            now = tainted(obj, rules)
+            if now != told:
+                self.cluster.set_slice(now)
+                self._slices[key] = (obj, now)
+
+    def _class(self, key: Key, obj: Obj) -> None:
+        self.cluster.set_class(read_class(obj))
+        self._classes[key] = obj
+        self._reclass()
+
+    def _reclass(self) -> None:
+        self._by_resource = classes_by_resource(self._classes.values())
+        for key, obj in list(self._wishful.items()):
+            self._pod(key, obj)
+
+    def _group(self, key: Key, obj: Obj) -> None:
+        self.cluster.pod_groups[key] = state(obj)
+        self.gangs.set_owner(POD_GROUPS, key, obj)
+
+    def _priority(self, key: Key, obj: Obj) -> None:
+        self._priority_objects[key] = obj
+        self._reprioritise()
+
+    def _reprioritise(self) -> None:
+        found = priority_classes(self._priority_objects.values())
+        if found != self._priorities:
+            self._priorities = found
+            self.gangs.set_classes({name: value for name, (value, _, _) in found.items()})
+            for obj in list(self._prioritised.values()):
+                self.upsert(PODS, obj)
+
+
+def filled(selectors: Selectors, objects: Mapping[Resource, Iterable[Any]]) -> Feed:
+    """A feed that was told of all these objects."""
+    feed = Feed(selectors)
+    for resource in WATCHED:
+        for obj in objects.get(resource, ()):
+            feed.upsert(resource, obj)
+    return feed

@@ -1,0 +1,42 @@
+"""API objects in, one by one: what is remembered, and objects that cannot be read."""
+
+from __future__ import annotations
+
+from mizzen.base.objects import Key
+from support.scheduler_world import World, claim, halves, node, pod, resource_slice
+
+
+def test_nodes_of_one_make_share_a_signature_and_a_layout() -> None:
+    names = ("n1", "n2", "n3")
+    world = World(nodes=[node(n) for n in names], slices=[halves(n) for n in names])
+    nodes = world.known().cluster.nodes
+    assert len({id(signature) for signature in nodes.sigs}) == 1
+    world.add_pods(["a"])
+    world.run()
+    world.known()
+    assert sorted(signature.nodes for signature in nodes.groups()) == [1, 2]
+
+
+def test_one_unreadable_object_does_not_stop_the_others() -> None:
+    world = World()
+    broken = claim("broken")
+    del broken["spec"]["devices"]["requests"][0]["name"]
+    world.add(broken, pod("hurt", claims=("broken",), cpu="lots"))
+    world.slices.append(resource_slice("n1", [{"attributes": {}}], driver="bad.dev"))
+    world.add_pods(["fine"])
+    world.run()
+    assert list(world.bound()) == ["fine"]
+    assert sorted(world.feed.unreadable) == [
+        'Pod "default/hurt"',
+        'ResourceClaim "default/broken"',
+        'ResourceSlice "bad.dev-n1"',
+    ]
+
+
+def test_a_changed_priority_class_is_seen() -> None:
+    world = World()
+    world.add(pod("a", priorityClassName="p"))
+    key = Key("default", "a")
+    assert world.known().cluster.waiting[key].priority == 0
+    world.priority_classes.append({"metadata": {"name": "p"}, "value": 7})
+    assert world.known().cluster.waiting[key].priority == 7
