@@ -33,6 +33,9 @@ AWAITS_GENERATION = (
 )
 STEP = "mizzen.dev/step"  # agent -> everyone: last completed step of this rank
 PROGRESS = "mizzen.dev/progress"  # agent -> controller: JSON {step, steps, metrics{}, stepSeconds}
+CHECKPOINT_STEP = (
+    "mizzen.dev/checkpoint-step"  # agent -> scheduler: the last step whose state is durable
+)
 JOIN_READY = "mizzen.dev/JoinReady"  # pod condition: the worker waits to join a formation
 
 # -- gangs: what upstream's PodGroup lacks (annotations on a PodGroup or TrainJob) ------
@@ -49,6 +52,11 @@ SUBGROUP = "mizzen.dev/subgroup"  # on a pod: which of its gang's subgroups it i
 # -- ModelEndpoint pods -----------------------------------------------------------
 ENDPOINT = "mizzen.dev/endpoint"  # label: the ModelEndpoint this replica belongs to
 REPLICA_INDEX = "mizzen.dev/replica-index"  # label
+
+# -- any pod ----------------------------------------------------------------------
+RELOAD_SECONDS = (
+    "mizzen.dev/reload-seconds"  # user -> scheduler: how long until a new one is as useful (warm)
+)
 
 # -- anywhere ---------------------------------------------------------------------
 CAUSE = (

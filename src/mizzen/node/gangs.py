@@ -307,6 +307,8 @@ class Gangs:
         }
         slot.state.annotations[names.STEP] = str(done)
         slot.state.annotations[names.PROGRESS] = json.dumps(progress)
+        if job.durable_word:
+            slot.state.annotations[names.CHECKPOINT_STEP] = str(job.durable_word - 1)
         self._agent.reporter.mark(slot.uid)
 
     # -- commands -------------------------------------------------------------------------------------

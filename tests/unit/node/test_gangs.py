@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from support.api_in_process import api_server
 from support.waiting import until
 from unit.node.test_agent import World, phase, state
 
+BUFFERS_AT = 1 << 20
 WORKER = """
 import os, sys, time
 from pathlib import Path
@@ -121,6 +123,34 @@ async def test_a_gang_forms_and_reports_progress(gang: Gang) -> None:
     assert page.control == segment.Control(1, 2)
     assert page.get(segment.GANG_OFFSET_COORDINATOR_IP) >> 24 == 127
     page.close()
+
+
+async def test_what_is_durable_is_reported_beside_what_is_done(tmp_path: Path) -> None:
+    async with api_server(tmp_path / "home") as client:
+        gang = Gang(client, tmp_path)
+        gang.config = replace(gang.config, durable_interval_s=0.2)
+        await gang.start()
+        try:
+            await formed(gang, 1)
+            stage(gang.config.shm / "default" / "job" / "rank-0", 1)
+            pod = await gang.until("job-0", lambda p: names.CHECKPOINT_STEP in annotations_of(p))
+        finally:
+            await gang.stop()
+    notes = annotations_of(pod)
+    assert notes[names.CHECKPOINT_STEP] == "1"
+    assert int(notes[names.STEP]) >= 1
+
+
+def stage(path: Path, step: int) -> None:
+    """What a worker does that has staged its state after a step."""
+    with path.open("r+b") as file:
+        file.truncate(BUFFERS_AT + 128)
+    rank = RankFile(path)
+    rank.set(segment.RANK_OFFSET_BUFFERS_AT, BUFFERS_AT)
+    rank.set(segment.RANK_OFFSET_STATE_BYTES, 64)
+    rank.set(segment.RANK_OFFSET_LENGTH0, 64)
+    rank.set(segment.RANK_OFFSET_BUFFER0, step + 1)
+    rank.close()
 
 
 async def test_a_death_restarts_all_in_place(gang: Gang) -> None:

@@ -1,0 +1,85 @@
+"""What a pod would lose by leaving, read from what it, its agent and its controller say of it.
+
+`mizzen.dev/step`, `mizzen.dev/checkpoint-step` and `stepSeconds` of `mizzen.dev/progress` say how
+much of its gang's work is not yet saved; `mizzen.dev/reload-seconds` how long it takes until it is
+as useful again (weights read, caches warm). All are hints: one that cannot be read counts as absent.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+
+from mizzen.base import names
+from mizzen.base.clock import parse_rfc3339
+from mizzen.base.objects import Obj, annotations_of, controller_of
+
+RESTART_MS = 5_000  # until a pod runs again, where nothing else is declared
+LOSSLESS = frozenset(
+    {"ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "ModelEndpoint"}
+)  # controllers whose pods keep no work of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """`unsaved_ms`: work of the whole gang to be done again. `reload_ms`: its own warming up.
+
+    `resumes`: what comes back goes on from what was saved, or had nothing to save; otherwise the
+    pod's work is lost and nobody may bring it back.
+    """
+
+    unsaved_ms: int = 0
+    reload_ms: int = RESTART_MS
+    resumes: bool = True
+
+
+def stake_of(pod: Obj, now_ns: int) -> Stake:
+    """A bound pod's stake at `now_ns`.
+
+    With steps: those since the last checkpoint, all of them while there is none. Without: a pod of
+    a controller that keeps no work in its pods has only to warm up; any other loses its run.
+    """
+    notes = annotations_of(pod)
+    owner = (controller_of(pod) or {}).get("kind")
+    reload_ms = _reload_ms(notes.get(names.RELOAD_SECONDS))
+    step, saved = _whole(notes.get(names.STEP)), _whole(notes.get(names.CHECKPOINT_STEP))
+    if step is not None:
+        unsaved = max(0, step - (saved or 0)) * _step_ms(notes.get(names.PROGRESS))
+        resumes = saved is not None or owner == "TrainJob"
+        return Stake(round(unsaved), reload_ms, resumes)
+    if owner in LOSSLESS:
+        return Stake(0, reload_ms, True)
+    return Stake(_running_ms(pod, now_ns), reload_ms, owner == "TrainJob" or saved is not None)
+
+
+def _reload_ms(text: str | None) -> int:
+    """Errors: none; what is no number of seconds in 0..1e6 counts as not declared."""
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return RESTART_MS
+    return round(seconds * 1000) if 0 <= seconds <= 1e6 else RESTART_MS
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
+def _step_ms(text: str | None) -> float:
+    """A step without a time counts as a second."""
+    try:
+        report: Any = json.loads(text or "{}")
+        seconds = float(cast("Obj", report)["stepSeconds"])
+    except (ValueError, TypeError, KeyError):
+        return 1000.0
+    return seconds * 1000 if 0 < seconds < 1e6 else 1000.0
+
+
+def _running_ms(pod: Obj, now_ns: int) -> int:
+    status: Obj = pod.get("status") or {}
+    text: str = status.get("startTime") or ""
+    try:
+        return max(0, now_ns - parse_rfc3339(text)) // 1_000_000 if text else 0
+    except (ValueError, TypeError):
+        return 0
