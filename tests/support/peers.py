@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ OWN = {
     for path in sorted(SOURCES.glob("*/main.go"))
     if path.parent.name not in CLUSTER
 }
+_GO_MOD = SOURCES / "go.mod"
 _STAMPS = "built-from.json"
 _VERSION = "k8s.io/component-base/version.gitVersion"
 
@@ -83,7 +85,7 @@ def build() -> Path:
 
 
 def _kubernetes_version() -> str:
-    lines = (SOURCES / "go.mod").read_text().splitlines()
+    lines = _GO_MOD.read_text().splitlines()
     found = [line.split()[1] for line in lines if line.strip().startswith("k8s.io/kubernetes v")]
     return found[0]
 
@@ -99,11 +101,16 @@ def _stamps(folder: Path) -> dict[str, str]:
 def _fingerprint(name: str) -> str:
     """Of everything the program is made of: the versions, and the sources where they are ours."""
     own = SOURCES / {**CLUSTER, **OWN}[name]
-    files = [SOURCES / "go.mod", SOURCES / "go.sum", *sorted(own.rglob("*.go"))]
-    digest = hashlib.sha256()
-    for path in files:
+    digest = hashlib.sha256("\n".join(_versions()).encode())
+    for path in sorted(own.rglob("*.go")):
         digest.update(str(path.relative_to(SOURCES)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _versions() -> list[str]:
+    """The modules of go.mod with their versions, whoever needs them and in whatever order."""
+    lines = (line.split("//")[0].removeprefix("require ").strip() for line in _GO_MOD.open())
+    return sorted(line for line in lines if re.search(r" v\d", line))
 
 
 if __name__ == "__main__":

@@ -43,8 +43,19 @@ class Proxy:
     writes: list[Write] = field(default_factory=list)
     before: Before = lambda write: None
     after: After = lambda write: None
-    # What a GET is answered with in place of the server's answer; None passes it on.
-    read: Callable[[web.Request], tuple[int, bytes] | None] = lambda request: None
+    refuses_leases: bool = False
+    # By path and query, what a GET is answered with in place of the server; None passes it on.
+    read: Callable[[str, str], tuple[int, bytes] | None] = lambda path, query: None
+    # What a client hears of a write that the server has carried out; None is the truth.
+    spoil_answer: Before = lambda write: None
+    watches: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def cut_watches(self) -> None:
+        """Ends all streams, as a server that restarts does."""
+        for task in list(self.watches):
+            task.cancel()
+        if self.watches:
+            await asyncio.wait(self.watches)
 
 
 @contextlib.asynccontextmanager
@@ -78,33 +89,55 @@ async def _pass(
     body = await request.read()
     write = None
     path = request.path
+    if proxy.refuses_leases and "/leases" in path:
+        return _json(503, b"{}")
     if request.method != "GET" and not any(quiet in path for quiet in _QUIET):
         write = Write(len(proxy.writes) + 1, request.method, path, body)
         proxy.writes.append(write)
-        answer = proxy.before(write)
+        answer = await asyncio.to_thread(proxy.before, write)
     else:
-        answer = proxy.read(request)
+        answer = proxy.read(path, request.query_string)
     if answer is not None:
-        return web.Response(status=answer[0], body=answer[1], content_type="application/json")
+        return _json(*answer)
     headers = {k: v for k, v in request.headers.items() if k.lower() not in _HOP}
     async with session.request(
         request.method, server + request.path_qs, data=body or None, headers=headers
     ) as upstream:
         kept = {k: v for k, v in upstream.headers.items() if k.lower() not in _HOP}
         if "watch" in request.query:
-            return await _stream(request, upstream, kept)
+            return await _stream(proxy, request, upstream, kept)
         data = await upstream.read()
         if write is not None:
             proxy.after(write)
+            spoilt = proxy.spoil_answer(write)
+            if spoilt is not None:
+                return _json(*spoilt)
         return web.Response(status=upstream.status, body=data, headers=kept)
 
 
 async def _stream(
-    request: web.Request, upstream: aiohttp.ClientResponse, headers: dict[str, str]
+    proxy: Proxy,
+    request: web.Request,
+    upstream: aiohttp.ClientResponse,
+    headers: dict[str, str],
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=upstream.status, headers=headers)
     await response.prepare(request)
-    with contextlib.suppress(ConnectionError, aiohttp.ClientError, asyncio.CancelledError):
-        async for chunk in upstream.content.iter_any():
-            await response.write(chunk)
+
+    async def pump() -> None:
+        with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+            async for chunk in upstream.content.iter_any():
+                await response.write(chunk)
+
+    task = asyncio.ensure_future(pump())
+    proxy.watches.add(task)
+    try:
+        await asyncio.wait((task,))
+    finally:
+        task.cancel()
+        proxy.watches.discard(task)
     return response
+
+
+def _json(status: int, body: bytes) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json")

@@ -19,7 +19,7 @@ from mizzen.base.errors import (
     TooManyRequests,
     Unavailable,
 )
-from mizzen.base.objects import Obj, is_terminating, uid_of
+from mizzen.base.objects import Obj, is_terminating, namespace_of, uid_of
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
 from mizzen.base.resources import PODS
 from mizzen.client.backoff import Backoff
@@ -59,7 +59,7 @@ async def _look(client: Client, operation: Operation) -> Obj | None:
     Errors: Conflict when the object has moved on, so that the write may not be made any more.
     """
     if isinstance(operation, Create):
-        return None  # sent again, a name that exists is refused
+        return await _look_for_made(client, operation)
     resource = PODS if isinstance(operation, Bind) else operation.resource
     try:
         now = await client.get(resource, operation.name, operation.namespace)
@@ -76,6 +76,18 @@ async def _look(client: Client, operation: Operation) -> Obj | None:
     if isinstance(operation, Delete):
         return now if is_terminating(now) else None
     return now if holds(now, operation.patch) else None
+
+
+async def _look_for_made(client: Client, create: Create) -> Obj | None:
+    """The object as it was to be created. Another one of its name is refused when sent again."""
+    name = create.object["metadata"].get("name")
+    if not name:
+        return None
+    try:
+        now = await client.get(create.resource, name, namespace_of(create.object))
+    except (NotFound, *_PASSING):
+        return None
+    return now if holds(now, create.object) else None
 
 
 def holds(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> bool:

@@ -31,10 +31,6 @@ Work = Callable[[Client, Clock, OnReady], Awaitable[None]]
 _WORK: dict[str, Work] = {"scheduler": scheduler.run_beside, "controllers": controllers.run_beside}
 
 
-class LeaseLost(Exception):
-    """Another copy may lead by now."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """Where to connect, and for how many seconds a leader may be silent."""
@@ -45,7 +41,7 @@ class Cluster:
 
 
 async def main(role: str, cluster: Cluster, on_ready: OnReady) -> None:
-    """Leads when it may, until cancelled. Errors: LeaseLost."""
+    """Leads when it may, until cancelled. Errors: SystemExit with the reason."""
     clock = RealClock()
     agent = f"mizzen-{role}"
     identity = f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
@@ -75,4 +71,4 @@ async def main(role: str, cluster: Cluster, on_ready: OnReady) -> None:
                 raise SystemExit(str(group.exceptions[0])) from None
 
         await elector.lead(work)
-        raise LeaseLost(f'Lease "{SYSTEM_NAMESPACE}/{agent}" is lost: ends, to begin anew')
+        raise SystemExit(f'Lease "{SYSTEM_NAMESPACE}/{agent}" is lost: ends, to begin anew')

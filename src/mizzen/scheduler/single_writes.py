@@ -25,6 +25,7 @@ from mizzen.client.ensuring import ensure_written, rebased
 from mizzen.scheduler.core.intent import (
     Intent,
     intent_of,
+    no_longer_rolling_back,
     read_record,
     record,
     rolling_back,
@@ -63,7 +64,7 @@ class SingleWrites:
             is_recorded = intent is not None and len(intent.pods) > 1
             if intent is not None and is_recorded:
                 try:
-                    await self._write(Create(CONFIG_MAPS, record(intent, self._namespace)))
+                    await self._record(intent)
                 except ApiError as error:
                     return error  # nothing else has been written
             try:
@@ -154,6 +155,14 @@ class SingleWrites:
         if is_recorded:
             await self._remove(intent)
 
+    async def _record(self, intent: Intent) -> None:
+        body = record(intent, self._namespace)
+        try:
+            await self._write(Create(CONFIG_MAPS, body))
+        except AlreadyExists:  # of an earlier attempt to place the same pods
+            whole = {"data": {**body["data"], **no_longer_rolling_back()["data"]}}
+            await self._write(Patch(CONFIG_MAPS, self._namespace, intent.name, whole))
+
     async def _mark_rolling_back(self, intent: Intent) -> Intent:
         patch = Patch(CONFIG_MAPS, self._namespace, intent.name, rolling_back())
         return read_record(await self._write(patch))
@@ -232,13 +241,7 @@ class SingleWrites:
                 answer = await self._write(operation)
 
     async def _write(self, operation: Operation) -> Obj:
-        try:
-            answer = await ensure_written(self._client, operation)
-        except AlreadyExists:
-            if not isinstance(operation, Create) or operation.resource != CONFIG_MAPS:
-                raise
-            # Its name holds a pod's uid: it is our own, sent twice or not yet removed.
-            answer = await self._client.update(operation.resource, operation.object)
+        answer = await ensure_written(self._client, operation)
         self._counts["writes"] += 1
         resource = PODS if isinstance(operation, Bind) else operation.resource
         if resource != CONFIG_MAPS:

@@ -121,6 +121,11 @@ def rolling_back() -> Obj:
     return {"data": {_ROLLING_BACK: "true"}}
 
 
+def no_longer_rolling_back() -> Obj:
+    """The patch that takes `rolling_back` off, for a record that is written over."""
+    return {"data": {_ROLLING_BACK: None}}
+
+
 def read_record(obj: Obj) -> Intent:
     """The intent that a ConfigMap stores. Errors: ValueError that says what is wrong with it."""
     data = cast("Mapping[str, str]", obj.get("data") or {})
