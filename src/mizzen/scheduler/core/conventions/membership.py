@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from mizzen.base import names
 from mizzen.base.objects import Key, Obj, annotations_of, labels_of
 from mizzen.scheduler.core.conventions import (
     coscheduling,
@@ -36,8 +37,45 @@ _NAMED = (
 _OF_WORKLOADS = (leader_worker_set.member, jobset.member, volcano.job_member)
 
 
+# A pod without any of these has its PodGroup, or nothing.
+_GROUP_LABELS = frozenset({coscheduling.LABEL, kueue.GROUP_NAME})
+_WORKLOAD_LABELS = frozenset({leader_worker_set.NAME, names.JOBSET_NAME, volcano.JOB_NAME})
+_ANNOTATIONS = frozenset(
+    {
+        *volcano.GROUP_NAMES,
+        volcano.JOB_NAME,
+        kai.ANNOTATION,
+        kueue.REQUIRED,
+        kueue.PREFERRED,
+        kueue.UNCONSTRAINED,
+        kueue.SLICE_REQUIRED,
+        kueue.SLICE_SIZE,
+        kueue.SLICE_LAYERS,
+        names.TOPOLOGY_REQUIRED,
+        names.TOPOLOGY_PREFERRED,
+        names.TOPOLOGY_SLICES,
+        names.TOPOLOGY_EXCLUSIVE,
+    }
+)
+
+
 def membership(pod: Obj) -> Membership:
-    """The pod's gang and its place in it. Errors: none; what cannot be meant is `refused`."""
+    """The pod's gang and its place in it. Errors: none; what cannot be meant is `refused`.
+
+    Most pods are told apart at a glance; `read` is what it comes to, the long way.
+    """
+    labels = labels_of(pod)
+    if _ANNOTATIONS.isdisjoint(annotations_of(pod)) and _GROUP_LABELS.isdisjoint(labels):
+        native = pod_group.member(pod)
+        if native is not None:
+            return native
+        if _WORKLOAD_LABELS.isdisjoint(labels):
+            return ALONE
+    return read(pod)
+
+
+def read(pod: Obj) -> Membership:
+    """As `membership`, convention by convention."""
     found = _named(pod) or next((m for read in _OF_WORKLOADS if (m := read(pod))), None)
     if found is not None and found.refused is not None:
         return found
