@@ -6,7 +6,7 @@ write what they own. Neither reads a Secret. Intents and leases are kept to Mizz
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mizzen.base.names import GPU_RESOURCE, MANAGED_BY, SYSTEM_NAMESPACE
 from mizzen.base.objects import Obj, labels_of
@@ -15,9 +15,11 @@ from mizzen.base.resources import (
     MODEL_ENDPOINTS,
     TRAIN_JOBS,
     TRAINING_RUNTIMES,
+    Resource,
 )
 from mizzen.controllers.core.bootstrap import defaults
 from mizzen.kinds.crd import definitions
+from mizzen.scheduler.core.conventions.watched import OPTIONAL
 
 KINDS = (TRAIN_JOBS, CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, MODEL_ENDPOINTS)
 IMAGE = "mizzen:latest"
@@ -26,6 +28,12 @@ _WRITE = ["create", "update", "patch", "delete"]
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _CONFIG = "/etc/mizzen"
 Rule = tuple[str, list[str], list[str]]  # API group, resources, verbs
+
+
+def _distinct(resources: Iterable[Resource]) -> list[Resource]:
+    """One of each group and plural: a rule names no version."""
+    return list({(r.group, r.plural): r for r in resources}.values())
+
 
 _SCHEDULER: tuple[Rule, ...] = (
     ("", ["pods", "nodes", "namespaces"], _READ),
@@ -39,17 +47,10 @@ _SCHEDULER: tuple[Rule, ...] = (
     ("resource.k8s.io", ["resourceclaims/status", "resourceclaims/binding"], ["patch", "update"]),
     ("scheduling.k8s.io", ["priorityclasses", "podgroups", "workloads"], _READ),
     ("scheduling.k8s.io", ["podgroups/status"], ["patch", "update"]),
-    # Conventions by which other systems tell a gang; where they are not installed, no harm.
-    ("jobset.x-k8s.io", ["jobsets"], _READ),
-    ("leaderworkerset.x-k8s.io", ["leaderworkersets"], _READ),
-    ("scheduling.volcano.sh", ["podgroups"], _READ),
-    ("batch.volcano.sh", ["jobs"], _READ),
-    ("topology.volcano.sh", ["hypernodes"], _READ),
-    ("scheduling.x-k8s.io", ["podgroups"], _READ),
-    ("scheduling.run.ai", ["podgroups"], _READ),
-    ("batch", ["jobs"], _READ),
+    # How other systems tell a gang; which of them are installed, their definitions say.
     ("apiextensions.k8s.io", ["customresourcedefinitions"], _READ),
-    ("kueue.x-k8s.io", ["workloads", "topologies"], _READ),
+    ("batch", ["jobs"], _READ),
+    *((resource.group, [resource.plural], _READ) for resource in _distinct(OPTIONAL)),
 )
 _CONTROLLERS: tuple[Rule, ...] = (
     ("", ["pods"], [*_READ, *_WRITE]),

@@ -1,0 +1,63 @@
+"""Manifests: complete, structural, and without more rights than the components use."""
+
+from __future__ import annotations
+
+import pytest
+
+from mizzen.base.names import GPU_RESOURCE, SYSTEM_NAMESPACE
+from mizzen.base.objects import Obj, name_of
+from mizzen.base.resources import DEVICE_CLASSES
+from mizzen.compose.install import resource_of
+from mizzen.compose.manifests import COMPONENTS, KINDS, manifests
+from mizzen.kinds.structural import check_structural
+from mizzen.scheduler.core.conventions.watched import OPTIONAL
+
+
+def of_kind(kind: str) -> list[Obj]:
+    return [obj for obj in manifests() if obj["kind"] == kind]
+
+
+def test_every_kind_of_ours_has_a_structural_definition() -> None:
+    definitions = of_kind("CustomResourceDefinition")
+    assert [name_of(d) for d in definitions] == [f"{r.plural}.{r.group}" for r in KINDS]
+    for definition in definitions:
+        (version,) = definition["spec"]["versions"]
+        schema = version["schema"]["openAPIV3Schema"]
+        assert check_structural(schema, "schema") == []
+
+
+def test_names_are_unique_and_all_that_is_namespaced_lives_in_one_namespace() -> None:
+    seen: set[tuple[str, str]] = set()
+    for obj in manifests():
+        assert (obj["kind"], name_of(obj)) not in seen
+        seen.add((obj["kind"], name_of(obj)))
+        namespace = obj["metadata"].get("namespace", "")
+        assert namespace == (SYSTEM_NAMESPACE if resource_of(obj).namespaced else "")
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_no_component_may_read_secrets_or_do_everything(component: str) -> None:
+    for role in (*of_kind("ClusterRole"), *of_kind("Role")):
+        if name_of(role) != component:
+            continue
+        for rule in role["rules"]:
+            assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], rule
+            assert "secrets" not in rule["resources"], rule
+
+
+def test_the_scheduler_may_read_whatever_tells_of_gangs() -> None:
+    (role,) = (r for r in of_kind("ClusterRole") if name_of(r) == "mizzen-scheduler")
+    readable = {
+        (group, plural)
+        for rule in role["rules"]
+        if {"get", "list", "watch"} <= set(rule["verbs"])
+        for group in rule["apiGroups"]
+        for plural in rule["resources"]
+    }
+    assert {(r.group, r.plural) for r in OPTIONAL} <= readable
+
+
+def test_no_class_takes_the_device_plugins_resource_name() -> None:
+    classes = of_kind(DEVICE_CLASSES.kind)
+    assert classes
+    assert GPU_RESOURCE not in {c["spec"].get("extendedResourceName") for c in classes}
