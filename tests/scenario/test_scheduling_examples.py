@@ -57,7 +57,10 @@ START_S = 20.0
 
 
 class Cluster:
-    """Nodes `node-a`... of one CPU each, two to a rack, four racks to a block."""
+    """Nodes `node-a`... of one CPU each, dealt out to racks of two, and racks to blocks of four.
+
+    So nodes of one rack are not neighbours by name.
+    """
 
     def __init__(self, admin: Client, pods: Informer) -> None:
         self.admin = admin
@@ -65,7 +68,8 @@ class Cluster:
 
     async def add_nodes(self, names: str) -> None:
         for index, letter in enumerate(names):
-            labels = {RACK: f"r{index // 2}", BLOCK: f"b{index // 8}"}
+            rack = index % max(1, len(names) // 2)
+            labels = {RACK: f"r{rack}", BLOCK: f"b{rack // 4}"}
             name = f"node-{letter}"
             amounts = {"cpu": "1", "memory": "8Gi", "pods": "110"}
             await self.admin.create(NODES, {"metadata": {"name": name, "labels": labels}})
@@ -144,7 +148,7 @@ async def test_a_gang_is_in_one_rack(cluster: Cluster) -> None:
 
 
 async def test_a_block_with_runs_of_ranks_in_racks(cluster: Cluster) -> None:
-    await cluster.add_nodes("abcdefghijkl")
+    await cluster.add_nodes("abcdefghijklmnop")
     await cluster.apply("multi-level.yaml")
     nodes = await cluster.bound(8)
     assert len({await cluster.label(node, BLOCK) for node in nodes.values()}) == 1
