@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import re
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
-import aiohttp
 import orjson
-from aiohttp import hdrs
 
 from mizzen.base.errors import ApiError, Unavailable, from_status
+from mizzen.client.http1 import BrokenAnswerError, Head, HttpConnection
 from mizzen.client.kubeconfig import Connection
 
 REQUEST_TIMEOUT_S = 60.0
@@ -23,29 +23,35 @@ CONNECTIONS_MAX = 512
 # The server's own idle timeout usually ends a connection first; ours only bounds the pool.
 KEEPALIVE_S = 300.0
 TOKEN_AGE_S_MAX = 60.0  # after which a token from a file is read again
-_BROKEN = (
-    aiohttp.ClientError,
-    asyncio.TimeoutError,
-    OSError,
-)
+_BROKEN = (BrokenAnswerError, TimeoutError, OSError)
+_PLAIN = re.compile(r"[A-Za-z0-9/._~:@-]*")
+_PORTS = {"https": 443, "http": 80}
 
 
 class Transport:
-    """A pool of keep-alive connections; created lazily, as aiohttp wants a running loop."""
+    """A pool of keep-alive connections; made when they are needed, in the running loop."""
 
     def __init__(self, connection: Connection, user_agent: str) -> None:
         self.connection = connection
         self.counts: Counter[str] = Counter()
-        self._headers = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: "application/json"}
-        if connection.token:
-            self._headers[hdrs.AUTHORIZATION] = f"Bearer {connection.token}"
-        self._token_read_at_s = 0.0
-        self._session: aiohttp.ClientSession | None = None
+        url = urlsplit(connection.server)
+        self._host = url.hostname or ""
+        self._port = url.port or _PORTS.get(url.scheme, 443)
+        self._is_secure = url.scheme == "https"
+        self._base = url.path.rstrip("/")
+        self._about = {"Host": url.netloc, "User-Agent": user_agent}
+        self._head = self._with_token(connection.token)
+        self._token_read_at_s = float("-inf")
+        self._ssl: Any = None
+        self._idle: list[HttpConnection] = []
+        self._open: set[HttpConnection] = set()
+        self._room = asyncio.Semaphore(CONNECTIONS_MAX)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for connection in list(self._open):
+            connection.close()
+        self._open.clear()
+        self._idle.clear()
 
     async def request(
         self,
@@ -60,23 +66,14 @@ class Transport:
         """The body of a successful answer. Errors: what the server refused, or Unavailable."""
         self.counts["requests"] += 1
         self.counts[f"requests_{method.lower()}"] += 1
-        sent = dict(headers or {})
+        sent = {"Accept": "application/json", **(headers or {})}
         if body is not None:
-            sent[hdrs.CONTENT_TYPE] = content_type
-        try:
-            async with self._open().request(
-                method,
-                self.connection.server + path,
-                params=params,
-                data=body,
-                headers=sent,
-                server_hostname=self.connection.tls_server_name or None,
-            ) as response:
-                data = await response.read()
-        except _BROKEN as error:
-            raise self._unavailable(method, path, error) from error
-        if response.status >= 400:
-            raise self._refused(response.status, data, response.headers)
+            sent["Content-Type"] = content_type
+        request = self._encode(method, path, params, sent, body)
+        async with self._room:
+            head, data = await self._ask(method, path, request)
+        if head.status >= 300:
+            raise self._refused(head, data)
         return data
 
     async def lines(
@@ -92,61 +89,122 @@ class Transport:
         ends in order just ends.
         """
         self.counts["streams"] += 1
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=STREAM_IDLE_S_MAX
-        )
-        try:
-            async with self._open().get(
-                self.connection.server + path,
-                params=params,
-                headers=dict(headers or {}),
-                timeout=timeout,
-                server_hostname=self.connection.tls_server_name or None,
-            ) as response:
-                if response.status >= 400:
-                    raise self._refused(response.status, await response.read(), response.headers)
-                async with contextlib.aclosing(_split(response)) as parts:
-                    async for line in parts:
-                        yield line
-        except _BROKEN as error:
-            raise self._unavailable("GET", path, error) from error
+        sent = {"Accept": "application/json", **(headers or {})}
+        request = self._encode("GET", path, params, sent, None)
+        async with self._room:
+            connection = None
+            try:
+                connection = await self._connect()
+                head = await connection.begin(request, STREAM_IDLE_S_MAX)
+                if head.status >= 300:
+                    raise self._refused(head, await _rest(connection))
+                kept: list[bytes] = []
+                size = 0
+                while piece := await connection.next_piece(STREAM_IDLE_S_MAX):
+                    first, *rest = piece.split(b"\n")
+                    kept.append(first)
+                    size += len(first)
+                    if size > LINE_BYTES_MAX:
+                        raise BrokenAnswerError(f"a line exceeds {LINE_BYTES_MAX} bytes")
+                    for part in rest:
+                        line = b"".join(kept) if len(kept) > 1 else kept[0]
+                        if line:
+                            yield line
+                        kept, size = [part], len(part)
+                if any(kept):
+                    yield b"".join(kept)
+            except _BROKEN as error:
+                raise self._unavailable("GET", path, error) from error
+            finally:
+                self._give_back(connection)
 
-    def _open(self) -> aiohttp.ClientSession:
+    async def _ask(self, method: str, path: str, request: bytes) -> tuple[Head, bytes]:
+        """A GET whose connection the server had just closed is sent again; nothing else is."""
+        while True:
+            connection, reused = self._take_idle(), True
+            try:
+                if connection is None:
+                    connection, reused = await self._connect(), False
+                return await connection.ask(request, REQUEST_TIMEOUT_S)
+            except _BROKEN as error:
+                was_stale = reused and connection is not None and not connection.has_answered
+                if was_stale and method == "GET" and not isinstance(error, TimeoutError):
+                    continue
+                raise self._unavailable(method, path, error) from error
+            finally:
+                self._give_back(connection)
+
+    def _take_idle(self) -> HttpConnection | None:
+        now_s = asyncio.get_running_loop().time()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_reusable and now_s - connection.idle_since_s < KEEPALIVE_S:
+                return connection
+            self._drop(connection)
+        return None
+
+    async def _connect(self) -> HttpConnection:
+        loop = asyncio.get_running_loop()
+        if self._is_secure and self._ssl is None:
+            self._ssl = self.connection.ssl_context()
+        name = (self.connection.tls_server_name or self._host) if self._is_secure else None
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, connection = await loop.create_connection(
+                HttpConnection, self._host, self._port, ssl=self._ssl, server_hostname=name
+            )
+        self._open.add(connection)
+        return connection
+
+    def _give_back(self, connection: HttpConnection | None) -> None:
+        """Keeps a connection whose answer was read to its end; any other is closed."""
+        if connection is None:
+            return
+        if connection.is_reusable:
+            connection.idle_since_s = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+        else:
+            self._drop(connection)
+
+    def _drop(self, connection: HttpConnection) -> None:
+        connection.close()
+        self._open.discard(connection)
+
+    def _encode(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> bytes:
         if self.connection.token_file:
             self._renew_token()
-        if self._session is None:
-            secure = self.connection.server.startswith("https://")
-            context: Literal[True] | Any = self.connection.ssl_context() if secure else True
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=CONNECTIONS_MAX,
-                    ssl=context,
-                    keepalive_timeout=KEEPALIVE_S,
-                    ttl_dns_cache=60,
-                ),
-                headers=self._headers,
-                timeout=aiohttp.ClientTimeout(
-                    total=REQUEST_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S
-                ),
-                skip_auto_headers=(hdrs.CONTENT_TYPE,),
-                trust_env=False,
-            )
-        return self._session
+        target = self._base + path
+        if not _PLAIN.fullmatch(target):
+            target = quote(target, safe="/:@!$&'()*+,;=~%")
+        if params:
+            target = f"{target}?{urlencode(params)}"
+        length = "" if body is None else f"Content-Length: {len(body)}\r\n"
+        head = f"{method} {target} HTTP/1.1\r\n{self._head}{_lines(headers)}{length}\r\n"
+        return head.encode("latin-1") + (body or b"")
 
     def _renew_token(self) -> None:
         """Takes the token over that its file holds by now; a small file, once a minute."""
         now_s = asyncio.get_running_loop().time()
-        if self._session is not None and now_s - self._token_read_at_s > TOKEN_AGE_S_MAX:
-            token = self.connection.fresh_token()
-            self._session.headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
+        if now_s - self._token_read_at_s > TOKEN_AGE_S_MAX:
+            self._head = self._with_token(self.connection.fresh_token())
             self._token_read_at_s = now_s
+
+    def _with_token(self, token: str) -> str:
+        """The header lines that all requests share."""
+        return _lines(self._about | ({"Authorization": f"Bearer {token}"} if token else {}))
 
     def _unavailable(self, method: str, path: str, error: BaseException) -> Unavailable:
         self.counts["unavailable"] += 1
         what = str(error) or type(error).__name__
         return Unavailable(f"{method} {path} at {self.connection.server}: {what}")
 
-    def _refused(self, code: int, data: bytes, headers: Mapping[str, str]) -> ApiError:
+    def _refused(self, head: Head, data: bytes) -> ApiError:
         self.counts["refused"] += 1
         try:
             status: Any = orjson.loads(data)
@@ -154,32 +212,24 @@ class Transport:
             status = None
         if not isinstance(status, dict) or "message" not in status:
             text = data[:500].decode(errors="replace").strip()
-            status = {"message": text or f"the server answered {code} without a message"}
-        error = from_status(status, code)  # pyright: ignore[reportUnknownArgumentType]
-        after = headers.get(hdrs.RETRY_AFTER, "")
+            status = {"message": text or f"the server answered {head.status} without a message"}
+        error = from_status(status, head.status)  # pyright: ignore[reportUnknownArgumentType]
+        after = head.headers.get("retry-after", "")
         if not error.retry_after_s and after.isdigit():
             error.retry_after_s = int(after)
         return error
 
 
-async def _split(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
-    """Lines of any length: aiohttp's own `readline` refuses those beyond 128 KiB."""
-    kept: list[bytes] = []
-    size = 0
-    async for data in _chunks(response):
-        first, *rest = data.split(b"\n")
-        kept.append(first)
-        size += len(first)
-        if size > LINE_BYTES_MAX:
-            raise aiohttp.ClientPayloadError(f"a line exceeds {LINE_BYTES_MAX} bytes")
-        for part in rest:
-            line = b"".join(kept) if len(kept) > 1 else kept[0]
-            if line:
-                yield line
-            kept, size = [part], len(part)
-    if any(kept):
-        yield b"".join(kept)
+async def _rest(connection: HttpConnection) -> bytes:
+    pieces: list[bytes] = []
+    while piece := await connection.next_piece(REQUEST_TIMEOUT_S):
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
-def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    return response.content.iter_any()
+def _lines(headers: Mapping[str, str]) -> str:
+    """Header lines. Errors: ValueError for a value that would end its line."""
+    text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    if text.count("\n") != len(headers):
+        raise ValueError(f"a header of {', '.join(headers)} contains a line break")
+    return text

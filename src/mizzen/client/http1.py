@@ -1,0 +1,271 @@
+"""HTTP/1.1 as the client of an API server needs it: answers read in one pass, connections kept.
+
+Left out, as API servers need none of it: redirects, compression, cookies, proxies, pipelining.
+Source: RFC 9112.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+HEAD_BYTES_MAX = 64 << 10
+PENDING_BYTES_MAX = 4 << 20  # of a stream that its reader has not taken yet
+_END = b"\r\n\r\n"
+
+
+class BrokenAnswerError(Exception):
+    """The connection ended too early, took too long, or carried something that is no HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    status: int
+    headers: dict[str, str]  # lower-case names
+
+
+class AnswerParser:
+    """One answer, fed with bytes as they come: `head` once it is whole, then pieces of the body."""
+
+    def __init__(self) -> None:
+        self.head: Head | None = None
+        self.pieces: list[bytes] = []  # of the body, until somebody takes them
+        self.is_done = False
+        self.keeps_alive = False
+        self._rest = b""
+        self._read: Callable[[bytes, int], int] = self._read_head
+        self._left = 0
+
+    def feed(self, data: bytes) -> None:
+        """Errors: BrokenAnswerError."""
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        at = 0
+        while at < len(data) and not self.is_done:
+            after = self._read(data, at)
+            if after == at:  # needs more
+                self._rest = data[at:]
+                return
+            at = after
+        if at < len(data):
+            self.keeps_alive = False  # nobody asked for what follows
+
+    def end(self) -> None:
+        """The connection has ended. Errors: BrokenAnswerError where the answer had not."""
+        if self._read == self._read_all:
+            self.is_done = True
+        if not self.is_done:
+            raise BrokenAnswerError("the server closed the connection before it had answered")
+
+    def _read_head(self, data: bytes, at: int) -> int:
+        end = data.find(_END, at)
+        if end < 0:
+            if len(data) - at > HEAD_BYTES_MAX:
+                raise BrokenAnswerError(f"the head of the answer exceeds {HEAD_BYTES_MAX} bytes")
+            return at
+        first, *lines = data[at:end].decode("latin-1").split("\r\n")
+        version, _, rest = first.partition(" ")
+        code = rest[:3]
+        if not version.startswith("HTTP/1.") or not code.isdigit():
+            raise BrokenAnswerError(f"the answer is no HTTP/1.1: {first[:80]!r}")
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        if not code.startswith("1"):
+            self.head = Head(int(code), headers)
+            closes = "close" in headers.get("connection", "").lower() or version == "HTTP/1.0"
+            self.keeps_alive = not closes
+            self._begin_body(int(code), headers)
+        return end + len(_END)
+
+    def _begin_body(self, status: int, headers: dict[str, str]) -> None:
+        length = headers.get("content-length", "")
+        if status in (204, 304):
+            self.is_done = True
+        elif "chunked" in headers.get("transfer-encoding", "").lower():
+            self._read = self._read_size
+        elif length:
+            if not length.isdigit():
+                raise BrokenAnswerError(f"content-length {length[:20]!r} is no number")
+            self._left = int(length)
+            self._read = self._read_rest
+            self.is_done = self._left == 0
+        else:
+            self.keeps_alive = False
+            self._read = self._read_all
+
+    def _read_rest(self, data: bytes, at: int) -> int:
+        """The rest of a body whose length is known."""
+        after = self._take(data, at)
+        self.is_done = self._left == 0
+        return after
+
+    def _read_all(self, data: bytes, at: int) -> int:
+        self.pieces.append(data[at:])
+        return len(data)
+
+    def _read_size(self, data: bytes, at: int) -> int:
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            if len(data) - at > HEAD_BYTES_MAX:
+                raise BrokenAnswerError("the size of a chunk does not end")
+            return at
+        text = data[at:end].partition(b";")[0].strip()
+        try:
+            self._left = int(text, 16)
+        except ValueError:
+            raise BrokenAnswerError(f"a chunk begins with {text[:20]!r}, not a size") from None
+        self._read = self._read_chunk if self._left else self._read_trailer
+        return end + 2
+
+    def _read_chunk(self, data: bytes, at: int) -> int:
+        if self._left:
+            return self._take(data, at)
+        if len(data) - at < 2:
+            return at
+        if data[at : at + 2] != b"\r\n":
+            raise BrokenAnswerError("a chunk is longer than it says")
+        self._read = self._read_size
+        return at + 2
+
+    def _read_trailer(self, data: bytes, at: int) -> int:
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            return at
+        self.is_done = end == at
+        return end + 2
+
+    def _take(self, data: bytes, at: int) -> int:
+        piece = data[at : at + self._left]
+        self.pieces.append(piece)
+        self._left -= len(piece)
+        return at + len(piece)
+
+
+class HttpConnection(asyncio.Protocol):
+    """One connection with one request on its way at a time.
+
+    Errors of all coroutines: BrokenAnswerError; the connection is of no use after it.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._parser = AnswerParser()
+        self._is_ready: Callable[[], bool] = _never
+        self._wake: asyncio.Future[None] | None = None
+        self._problem = ""
+        self._is_stream = False
+        self._is_paused = False
+        self._pending_bytes = 0
+        self.idle_since_s = 0.0
+        self.has_answered = False  # something of the present answer has come
+
+    # -- what the loop calls -----------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.has_answered = True
+        try:
+            self._parser.feed(data)
+        except BrokenAnswerError as error:
+            self._fail(str(error))
+            return
+        self._pending_bytes += len(data)
+        if self._is_stream and self._pending_bytes > PENDING_BYTES_MAX and self._transport:
+            self._is_paused = True
+            self._transport.pause_reading()
+        if self._is_ready():
+            self._rouse()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        try:
+            self._parser.end()
+        except BrokenAnswerError as error:
+            self._fail(str(exc or error))
+        self._rouse()
+
+    # -- what the client calls ----------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_reusable(self) -> bool:
+        """The answer has been read to its end, and the server goes on listening."""
+        return self.is_open and self._parser.is_done and self._parser.keeps_alive
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def ask(self, request: bytes, timeout_s: float) -> tuple[Head, bytes]:
+        """The whole answer."""
+        parser = self._send(request, is_stream=False)
+        await self._until(lambda: parser.is_done, timeout_s)
+        assert parser.head is not None, "an answer that is done has a head"
+        return parser.head, b"".join(parser.pieces)
+
+    async def begin(self, request: bytes, timeout_s: float) -> Head:
+        """The head of an answer whose body is read with `next_piece`."""
+        parser = self._send(request, is_stream=True)
+        await self._until(lambda: parser.head is not None, timeout_s)
+        assert parser.head is not None, "it was waited for"
+        return parser.head
+
+    async def next_piece(self, timeout_s: float) -> bytes:
+        """Some bytes of the body, as they come; none at its end."""
+        parser = self._parser
+        if not parser.pieces:
+            await self._until(lambda: bool(parser.pieces) or parser.is_done, timeout_s)
+        piece, parser.pieces = b"".join(parser.pieces), []
+        self._pending_bytes = 0
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return piece
+
+    def _send(self, request: bytes, *, is_stream: bool) -> AnswerParser:
+        if self._transport is None:
+            raise BrokenAnswerError("the server had closed the connection")
+        self._parser = AnswerParser()
+        self._is_stream = is_stream
+        self.has_answered = False
+        self._pending_bytes = 0
+        self._transport.write(request)
+        return self._parser
+
+    async def _until(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
+        if is_ready():
+            return
+        late = f"nothing came within {timeout_s:.0f} s"
+        timer = self._loop.call_later(timeout_s, self._fail, late)
+        self._is_ready = is_ready
+        try:
+            while not is_ready():
+                if self._problem:
+                    raise BrokenAnswerError(self._problem)
+                self._wake = self._loop.create_future()
+                await self._wake
+        finally:
+            self._is_ready, self._wake = _never, None
+            timer.cancel()
+
+    def _fail(self, problem: str) -> None:
+        self._problem = self._problem or problem
+        self._rouse()
+
+    def _rouse(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+
+def _never() -> bool:
+    return False

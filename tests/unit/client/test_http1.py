@@ -1,0 +1,177 @@
+"""Answers are read alike however they come in pieces, and nonsense is told apart from an answer."""
+
+import asyncio
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mizzen.base.errors import Unavailable
+from mizzen.base.resources import PODS
+from mizzen.client import transport
+from mizzen.client.client import Client
+from mizzen.client.http1 import PENDING_BYTES_MAX, AnswerParser, BrokenAnswerError
+from mizzen.client.kubeconfig import Connection
+
+HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def with_length(body):
+    return f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def chunked(body, sizes):
+    parts, at = [], 0
+    for size in sizes:
+        piece = body[at : at + size]
+        if piece:
+            parts.append(f"{len(piece):x};name=value\r\n".encode() + piece + b"\r\n")
+        at += size
+    if body[at:]:
+        parts.append(f"{len(body[at:]):X}\r\n".encode() + body[at:] + b"\r\n")
+    end = b"0\r\nTrailer: x\r\n\r\n"
+    return f"{HEAD}transfer-encoding: chunked\r\n\r\n".encode() + b"".join(parts) + end
+
+
+def read(data, cuts):
+    parser = AnswerParser()
+    edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    for start, end in itertools.pairwise(edges):
+        assert not parser.is_done
+        parser.feed(data[start:end])
+    return parser
+
+
+cuts = st.lists(st.integers(0, 400), max_size=12)
+
+
+@given(st.binary(max_size=200), cuts)
+def test_a_body_of_known_length(body, cuts):
+    parser = read(b"HTTP/1.1 103 Early\r\n\r\n" + with_length(body), cuts)
+    assert parser.is_done and parser.keeps_alive
+    assert (parser.head.status, b"".join(parser.pieces)) == (200, body)
+    assert parser.head.headers["content-type"] == "application/json"
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=5), cuts)
+def test_a_body_in_chunks(body, sizes, cuts):
+    parser = read(chunked(body, sizes), cuts)
+    assert parser.is_done and parser.keeps_alive
+    assert b"".join(parser.pieces) == body
+
+
+@given(st.binary(max_size=50), cuts)
+def test_a_body_that_ends_with_the_connection(body, cuts):
+    parser = read(f"{HEAD}\r\n".encode() + body, cuts)
+    parser.end()
+    assert parser.is_done and not parser.keeps_alive
+    assert b"".join(parser.pieces) == body
+
+
+@given(st.binary(min_size=1, max_size=100), st.integers(0, 300))
+def test_an_answer_cut_short_is_none(body, at):
+    data = with_length(body)
+    parser = read(data[: min(at, len(data) - 1)], [])
+    with pytest.raises(BrokenAnswerError):
+        parser.end()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n",
+        b"x" * 70_000,
+    ],
+)
+def test_nonsense_is_refused(data):
+    with pytest.raises(BrokenAnswerError):
+        AnswerParser().feed(data)
+
+
+def test_what_nobody_asked_for_ends_the_connection():
+    parser = AnswerParser()
+    parser.feed(with_length(b"{}") + b"HTTP/1.1 200 OK\r\n\r\n")
+    assert parser.is_done and not parser.keeps_alive
+
+
+async def serving(handle):
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    return server, Client(Connection(f"http://127.0.0.1:{port}"), user_agent="test")
+
+
+async def test_a_get_whose_connection_was_stale_is_sent_again_a_post_is_not():
+    seen = []
+
+    async def handle(reader, writer):
+        for answers in (True, False):  # the second request finds the connection closed
+            head = await reader.readuntil(b"\r\n\r\n")
+            seen.append(head.split(b" ")[0])
+            if b"Content-Length" in head:
+                await reader.readexactly(2)
+            if answers:
+                writer.write(with_length(b"{}"))
+        writer.close()
+
+    server, client = await serving(handle)
+    async with server, client:
+        await client.get(PODS, "p", "default")
+        await client.get(PODS, "p", "default")
+        assert seen == [b"GET", b"GET", b"GET"]
+        with pytest.raises(Unavailable):
+            await client.raw("POST", "/x", body=b"{}")
+        assert seen == [b"GET", b"GET", b"GET", b"POST"]
+
+
+async def test_a_stream_that_nobody_reads_is_held_up():
+    sent = 0
+    line = b'{"type":"BOOKMARK","object":{"metadata":{}}}' + b" " * 65536 + b"\n"
+
+    async def handle(reader, writer):
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"{HEAD}\r\n".encode())
+        for _ in range(2000):
+            writer.write(line)
+            await writer.drain()
+            sent += 1
+        writer.close()
+
+    server, client = await serving(handle)
+    async with server, client:
+        events = client.watch(PODS)
+        await anext(events)
+        while True:  # until nothing moves any more
+            before = sent
+            for _ in range(200):
+                await asyncio.sleep(0)
+            if sent == before:
+                break
+        assert sent * len(line) < 8 * PENDING_BYTES_MAX
+        assert len([event async for event in events]) == 1999
+
+
+async def test_a_renewed_token_is_the_one_sent(tmp_path, monkeypatch):
+    seen = []
+
+    async def handle(reader, writer):
+        while not reader.at_eof():
+            seen.append((await reader.readuntil(b"\r\n\r\n")).partition(b"Bearer ")[2][:6])
+            writer.write(with_length(b"{}"))
+
+    monkeypatch.setattr(transport, "TOKEN_AGE_S_MAX", 0.0)
+    token = tmp_path / "token"
+    token.write_text("token1\n")
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    connection = Connection(f"http://127.0.0.1:{port}", token="token0", token_file=str(token))
+    async with server, Client(connection, user_agent="test") as client:
+        await client.get(PODS, "p", "default")
+        token.write_text("token2\n")
+        await client.get(PODS, "p", "default")
+    assert seen == [b"token1", b"token2"]
