@@ -10,8 +10,9 @@ from mizzen.base.names import CLAIM_FINALIZER
 from mizzen.base.objects import Key, Obj, name_of, namespace_of, uid_of
 from mizzen.base.operations import Operation, Patch
 from mizzen.base.reading import entries, field
-from mizzen.base.resources import PODS, RESOURCE_CLAIMS
+from mizzen.base.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import Action, Controller, RequeueAfter, Watch
+from mizzen.controllers.core.pod_group_claims import group_claim_names
 from mizzen.controllers.core.pods import is_finished
 from mizzen.controllers.core.view import View
 
@@ -39,9 +40,15 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
 
 def _is_done(view: View, claim: Obj, consumer: Obj) -> bool | None:
     """Whether this consumer needs the devices no more; None while the caches cannot tell."""
-    if consumer.get("resource") != PODS.plural or consumer.get("apiGroup"):
-        return False
     uid = str(consumer.get("uid") or "")
+    kind = (consumer.get("apiGroup") or "", consumer.get("resource"))
+    if kind == (POD_GROUPS.group, POD_GROUPS.plural):
+        group = view.get(POD_GROUPS, Key(namespace_of(claim), str(consumer.get("name"))))
+        if group is not None and uid_of(group) == uid:
+            return False
+        return True if view.is_gone(POD_GROUPS, uid, named_by=claim) else None
+    if kind != ("", PODS.plural):
+        return False
     pod = view.get(PODS, Key(namespace_of(claim), str(consumer.get("name"))))
     if pod is not None and uid_of(pod) == uid:
         return is_finished(pod)
@@ -79,9 +86,13 @@ def _claims_of_pod(view: View, pod: Obj) -> list[Key]:
     return [Key(namespace_of(pod), str(name)) for name in sorted(n for n in names if n)]
 
 
+def _claims_of_group(view: View, group: Obj) -> list[Key]:
+    return [Key(namespace_of(group), name) for name in sorted(group_claim_names(group).values())]
+
+
 CONTROLLER = Controller(
     name="claim-release",
     resource=RESOURCE_CLAIMS,
     reconcile=reconcile,
-    watches=(Watch(PODS, _claims_of_pod),),
+    watches=(Watch(PODS, _claims_of_pod), Watch(POD_GROUPS, _claims_of_group)),
 )

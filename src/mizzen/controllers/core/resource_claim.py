@@ -5,8 +5,6 @@ Source: kube-controller-manager `pkg/controller/resourceclaim`, KEP-4381.
 
 from __future__ import annotations
 
-import hashlib
-
 from mizzen.base.names import CLAIM_NAME_ANNOTATION
 from mizzen.base.objects import (
     Key,
@@ -16,13 +14,19 @@ from mizzen.base.objects import (
     key_of,
     name_of,
     namespace_of,
-    owner_reference,
     uid_of,
 )
 from mizzen.base.operations import Create, Delete, Patch
-from mizzen.base.reading import entries, part
-from mizzen.base.resources import PODS, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
+from mizzen.base.reading import entries
+from mizzen.base.resources import POD_GROUPS, PODS, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import Action, Controller, EmitEvent, Watch
+from mizzen.controllers.core.pod_group_claims import (
+    claim_from_template,
+    group_claim_names,
+    group_name,
+    group_of,
+    is_shared,
+)
 from mizzen.controllers.core.pods import is_active, is_finished
 from mizzen.controllers.core.view import View
 
@@ -49,10 +53,16 @@ def _make_claims(view: View, pod: Obj) -> list[Action]:
         for entry in entries(pod, "spec", "resourceClaims")
         if entry.get("resourceClaimTemplateName")
     ]
+    group = group_of(view, pod)
     actions: list[Action] = []
     statuses: list[Obj] = []
     for entry in wanted:
         name = str(entry["name"])
+        if is_shared(group, entry):
+            made = group_claim_names(group).get(name)
+            if made:
+                statuses.append({"name": name, "resourceClaimName": made})
+            continue
         claim = _claim_of(view, pod, name)
         if claim is None:
             key = Key(namespace_of(pod), str(entry["resourceClaimTemplateName"]))
@@ -60,7 +70,7 @@ def _make_claims(view: View, pod: Obj) -> list[Action]:
             if template is None:
                 text = f'spec.resourceClaims "{name}": ResourceClaimTemplate "{key}" not found'
                 return [EmitEvent(pod, "Warning", "FailedResourceClaimCreation", text)]
-            claim = _new_claim(pod, name, template)
+            claim = claim_from_template(pod, name, template)
             actions.append(Create(RESOURCE_CLAIMS, claim))
         statuses.append({"name": name, "resourceClaimName": name_of(claim)})
     if statuses and statuses != entries(pod, "status", "resourceClaimStatuses"):
@@ -76,22 +86,6 @@ def _claim_of(view: View, pod: Obj, name: str) -> Obj | None:
         if annotations_of(claim).get(CLAIM_NAME_ANNOTATION) == name:
             return claim
     return None
-
-
-def _new_claim(pod: Obj, name: str, template: Obj) -> Obj:
-    """One name for each pod and claim, so that a repeated attempt cannot make a second one."""
-    suffix = hashlib.sha256(f"{uid_of(pod)}/{name}".encode()).hexdigest()[:5]
-    metadata = part(template, "spec", "metadata")
-    return {
-        "metadata": {
-            "name": f"{name_of(pod)[:180]}-{name[:60]}-{suffix}",
-            "namespace": namespace_of(pod),
-            "labels": metadata.get("labels") or {},
-            "annotations": {**(metadata.get("annotations") or {}), CLAIM_NAME_ANNOTATION: name},
-            "ownerReferences": [owner_reference(pod)],
-        },
-        "spec": part(template, "spec", "spec"),
-    }
 
 
 def _pod_of_claim(view: View, claim: Obj) -> list[Key]:
@@ -113,6 +107,14 @@ def _pods_of_template(view: View, template: Obj) -> list[Key]:
     ]
 
 
+def _pods_of_group(view: View, group: Obj) -> list[Key]:
+    """Members of a group with claims of its own: they learn the claims' names from it."""
+    if not entries(group, "spec", "resourceClaims"):
+        return []
+    pods = view.in_namespace(PODS, namespace_of(group))
+    return [key_of(pod) for pod in pods if group_name(pod) == name_of(group)]
+
+
 CONTROLLER = Controller(
     name="resource-claim",
     resource=PODS,
@@ -120,5 +122,6 @@ CONTROLLER = Controller(
     watches=(
         Watch(RESOURCE_CLAIMS, _pod_of_claim),
         Watch(RESOURCE_CLAIM_TEMPLATES, _pods_of_template),
+        Watch(POD_GROUPS, _pods_of_group),
     ),
 )

@@ -35,6 +35,8 @@ class Allocated:
     claim: str  # namespace/name
     pod_uid: str  # "" while no pod holds the claim
     pod_name: str = ""
+    pod_uids: frozenset[str] = frozenset()  # of all pods that hold it
+    groups: frozenset[str] = frozenset()  # PodGroups that hold it for their pods, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,14 @@ def allocations(
     for claim in claims:
         reserved = entries(claim, "status", "reservedFor")
         holders = [r for r in reserved if r.get("resource") == "pods"]
+        uids = frozenset(str(r["uid"]) for r in holders)
+        groups = frozenset(str(r["name"]) for r in reserved if r.get("resource") == "podgroups")
         uid, pod = (holders[0]["uid"], holders[0]["name"]) if holders else ("", "")
         for entry in entries(claim, "status", "allocation", "devices", "results"):
             key = f"{entry['driver']}/{entry['device']}"
             if entry.get("pool") == node and key in known:
                 name = f"{claim['metadata'].get('namespace')}/{claim['metadata']['name']}"
-                result[key] = Allocated(known[key], name, uid, pod)
+                result[key] = Allocated(known[key], name, uid, pod, uids, groups)
     return result
 
 
@@ -112,9 +116,14 @@ def claim_names(pod: Obj) -> list[str] | None:
 
 
 def held_by(pod: Obj, allocated: Mapping[str, Allocated]) -> tuple[Device, ...]:
-    """The devices that are reserved for this pod, in name order."""
-    uid = uid_of(pod)
-    return tuple(a.device for _, a in sorted(allocated.items()) if a.pod_uid == uid)
+    """The devices that are reserved for this pod, or for its PodGroup, in name order."""
+    uid, group = uid_of(pod), text(pod, "spec", "schedulingGroup", "podGroupName")
+    named = {f"{pod['metadata'].get('namespace')}/{name}" for name in claim_names(pod) or ()}
+    return tuple(
+        a.device
+        for _, a in sorted(allocated.items())
+        if uid in a.pod_uids or (group in a.groups and a.claim in named)
+    )
 
 
 def placement(

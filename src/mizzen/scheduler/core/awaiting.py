@@ -53,7 +53,11 @@ def setback(
     for claim in claims:
         verdict = judge(claim.binding, now_ns) if claim.binding is not None else None
         if isinstance(verdict, Failed):
-            return _give_back(subject, pods, claims, verdict, now_ns)
+            used = {
+                entry.claim for pod in cluster.pods.values() if pod.holds for entry in pod.claims
+            }
+            idle = [claim for claim in claims if claim.key not in used]
+            return _give_back(subject, pods, idle, verdict, now_ns)
     retry_ns = max((retry_at_ns(pod.conditions) for pod in pods), default=0)
     return Pause(None, (retry_ns - now_ns) / _NS) if retry_ns > now_ns else None
 
@@ -113,8 +117,12 @@ def _give_back(
     failed: Failed,
     now_ns: int,
 ) -> Pause:
-    """All that these pods await goes back together: the next place may be another node."""
+    """All that these pods await goes back together: the next place may be another node.
+
+    `claims` are those of the pods that no bound pod uses.
+    """
     mine = {pod.uid for pod in pods}
+    mine |= {c.shared_by.uid for pod in pods for c in pod.claims if c.shared_by is not None}
     operations: list[Operation] = []
     for claim in claims:
         if claim.binding is not None and {c.uid for c in claim.reserved_for} <= mine:

@@ -28,9 +28,8 @@ def claim_view(claim: Obj) -> Claim:
         request=claim_request(claim["spec"]),
         allocation=allocation,
         reserved_for=tuple(
-            Consumer(e["name"], e["uid"])
+            Consumer(e["name"], e["uid"], e.get("resource") or "pods", e.get("apiGroup") or "")
             for e in status.get("reservedFor") or ()
-            if e.get("resource", "pods") == "pods"
         ),
         owner_uid=owner["uid"] if owner else "",
         is_terminating=is_terminating(claim),

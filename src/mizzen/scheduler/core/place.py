@@ -167,7 +167,8 @@ class _Planner:
             claim = state.claim if state is not None else None
             if claim is None or claim.is_terminating:
                 return explain.missing_claim(subject, entry.claim)
-            if entry.is_generated and claim.owner_uid not in ("", pod.uid):
+            owner_uid = pod.uid if entry.shared_by is None else entry.shared_by.uid
+            if entry.is_generated and claim.owner_uid not in ("", owner_uid):
                 return explain.foreign_claim(subject, entry.claim)
         return None
 

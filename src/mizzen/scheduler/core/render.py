@@ -23,7 +23,7 @@ from mizzen.scheduler.core.dra.model import (
     NodeSelector,
 )
 from mizzen.scheduler.core.extended import Extended, claim_object, status_object
-from mizzen.scheduler.core.types import Claim, Note, Placement, PodSpecView
+from mizzen.scheduler.core.types import Claim, Consumer, Note, Placement, PodSpecView
 
 
 def bind_operations(
@@ -42,7 +42,7 @@ def claim_operations(
     """What the pods' claims are given, each written once whoever shares it."""
     allocated = {key: a for placement in placements for key, a in placement.allocations}
     operations: list[Operation] = []
-    consumers: dict[Key, list[PodSpecView]] = {}
+    consumers: dict[Key, dict[str, Consumer]] = {}  # by uid
     for placement in placements:
         for entry in placement.pod.claims:
             if entry.claim is None:
@@ -50,15 +50,17 @@ def claim_operations(
             claim = cluster.claims[entry.claim].claim
             if claim.is_unmade and entry.claim not in allocated:
                 continue  # the node offers by device plugins what it would have asked for
-            consumers.setdefault(entry.claim, []).append(placement.pod)
+            pod = placement.pod
+            consumer = entry.shared_by or Consumer(pod.key.name, pod.uid)
+            consumers.setdefault(entry.claim, {})[consumer.uid] = consumer
             if entry.extended is not None:
                 allocatable = cluster.node(placement.node).allocatable
                 operations += _make_claim(placement.pod, claim, entry.extended, allocatable)
-    for key, pods in consumers.items():
+    for key, found in consumers.items():
         claim = cluster.claims[key].claim
         if claim.is_unmade:
             claim = replace(claim, finalizers=(names.CLAIM_FINALIZER,))
-        operations += _claim_patches(claim, pods, allocated.get(key), now_ns)
+        operations += _claim_patches(claim, list(found.values()), allocated.get(key), now_ns)
     return tuple(operations)
 
 
@@ -78,19 +80,16 @@ def _make_claim(
 
 
 def _claim_patches(
-    claim: Claim, pods: Sequence[PodSpecView], allocation: Allocation | None, now_ns: int
+    claim: Claim, consumers: Sequence[Consumer], allocation: Allocation | None, now_ns: int
 ) -> list[Operation]:
     """The first write rests on the version seen; one after it is in the same plan."""
     known = {consumer.uid for consumer in claim.reserved_for}
-    added = [(p.key.name, p.uid) for p in pods if p.uid not in known]
+    added = [consumer for consumer in consumers if consumer.uid not in known]
     if allocation is None and not added:
         return []
     # A claim allocated now has no users but these; a shared one keeps those it has.
-    before = [] if allocation is not None else [(c.name, c.uid) for c in claim.reserved_for]
-    listed = [*before, *([(p.key.name, p.uid) for p in pods] if allocation else added)]
-    status: Obj = {
-        "reservedFor": [{"resource": "pods", "name": name, "uid": uid} for name, uid in listed]
-    }
+    listed = consumers if allocation is not None else [*claim.reserved_for, *added]
+    status: Obj = {"reservedFor": [_consumer_object(consumer) for consumer in listed]}
     namespace, name, version = claim.key.namespace, claim.key.name, claim.resource_version
     operations: list[Operation] = []
     if allocation is not None:
@@ -121,6 +120,11 @@ def _claim_patches(
         )
     )
     return operations
+
+
+def _consumer_object(consumer: Consumer) -> Obj:
+    obj: Obj = {"resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
+    return {"apiGroup": consumer.api_group, **obj} if consumer.api_group else obj
 
 
 def allocation_object(allocation: Allocation, now_ns: int) -> Obj:

@@ -36,10 +36,16 @@ PODS = "pods"
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """A pod in a claim's `status.reservedFor`."""
+    """An entry of a claim's `status.reservedFor`: a pod, or a PodGroup."""
 
     name: str
     uid: str
+    resource: str = "pods"
+    api_group: str = ""
+
+    @property
+    def is_pod(self) -> bool:
+        return self.resource == "pods"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class PodClaim:
     claim: Key | None
     is_generated: bool
     not_needed: bool = False
+    shared_by: Consumer | None = None  # the PodGroup that it is reserved for in the pod's stead
     extended: Extended | None = None  # asked for by name; the pod's status does not tell yet
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from mizzen.base.objects import Key
@@ -13,28 +13,25 @@ from mizzen.scheduler.core.types import Claim, PodClaim, PodSpecView
 _NOWHERE: Mapping[str, int] = {}  # a node where no device plugin advertises anything
 
 
-def with_unmade_claims(
-    waiting: Iterable[PodSpecView], claims: Mapping[Key, Claim], classes: Mapping[str, str]
-) -> tuple[dict[Key, PodSpecView], dict[Key, Claim]]:
-    """The pods that ask for extended resources, now with a claim each; and those claims.
+def with_unmade_claim(
+    pod: PodSpecView, is_made: Callable[[Key], bool], classes: Mapping[str, str]
+) -> tuple[PodSpecView, Claim | None]:
+    """The pod, with a claim for the extended resources it asks for; and that claim, if unmade.
 
-    `classes` are DeviceClasses by resource. A claim that an interrupted attempt left is used as
-    it is.
+    `classes` are DeviceClasses by resource. A claim that an interrupted attempt left (`is_made`)
+    is used as it is.
     """
-    pods: dict[Key, PodSpecView] = {}
-    unmade: dict[Key, Claim] = {}
-    for pod in waiting:
-        extended = extended_of(pod.wishes, classes) if pod.wishes else None
-        if extended is None:
-            continue
-        key = claim_key(pod.key, pod.uid)
-        if key not in claims:
-            request = extended.request_on(_NOWHERE)
-            assert request is not None, "without device plugins every wish is a request"
-            unmade[key] = _claim(key, pod.uid, request)
-        entry = PodClaim(CLAIM, key, is_generated=True, extended=extended)
-        pods[pod.key] = replace(pod, claims=(*pod.claims, entry))
-    return pods, unmade
+    extended = extended_of(pod.wishes, classes) if pod.wishes else None
+    if extended is None:
+        return pod, None
+    key = claim_key(pod.key, pod.uid)
+    entry = PodClaim(CLAIM, key, is_generated=True, extended=extended)
+    asking = replace(pod, claims=(*pod.claims, entry))
+    if is_made(key):
+        return asking, None
+    request = extended.request_on(_NOWHERE)
+    assert request is not None, "without device plugins every wish is a request"
+    return asking, _claim(key, pod.uid, request)
 
 
 def _claim(key: Key, owner_uid: str, request: ClaimRequest) -> Claim:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mizzen.base.objects import Key, Obj, key_of
+from mizzen.base.reading import text
 from mizzen.base.resources import (
     DEVICE_CLASSES,
     DEVICE_TAINT_RULES,
@@ -27,9 +28,10 @@ from mizzen.scheduler.core.conventions.pod_group_status import state
 from mizzen.scheduler.core.dra.claim_spec import read_class
 from mizzen.scheduler.core.dra.model import Selectors
 from mizzen.scheduler.core.extended import classes_by_resource
+from mizzen.scheduler.core.group_claims import GroupClaims, group_claims, with_group_claims
 from mizzen.scheduler.core.taint_rules import TaintRule, read_rules, tainted
 from mizzen.scheduler.core.types import PodSpecView
-from mizzen.scheduler.core.unmade import with_unmade_claims
+from mizzen.scheduler.core.unmade import with_unmade_claim
 from mizzen.scheduler.core.views import (
     PriorityClasses,
     node_view,
@@ -63,6 +65,9 @@ class Feed:
         self._by_resource: Mapping[str, str] = {}
         self._prioritised: dict[Key, Obj] = {}  # pods whose priority rests on a class
         self._wishful: dict[Key, Obj] = {}  # pods that wait, and ask for devices by name
+        self._shared: dict[Key, GroupClaims] = {}  # by PodGroup
+        self._group_of: dict[Key, Key] = {}
+        self._members: dict[Key, dict[Key, Obj]] = {}  # PodGroup -> pods that wait with claims
         self._unmade: dict[Key, Key] = {}  # pod -> the claim it is thought to get
         self._slices: dict[Key, tuple[Obj, Obj]] = {}  # as published, and with the rules' taints
         self._rule_objects: dict[Key, Obj] = {}
@@ -111,6 +116,7 @@ class Feed:
             cluster.delete_pod(key)
             self._prioritised.pop(key, None)
             self._drop_wish(key)
+            self._drop_member(key)
         elif resource == NODES:
             self.gangs.delete_node(key.name)
         elif resource == RESOURCE_CLAIMS:
@@ -128,6 +134,7 @@ class Feed:
                 self._reclass()
         elif resource == POD_GROUPS:
             cluster.pod_groups.pop(key, None)
+            self._shared.pop(key, None)
             self.gangs.delete_owner(POD_GROUPS, key)
         elif resource in OTHERS:
             self.gangs.delete_owner(resource, key)
@@ -148,19 +155,42 @@ class Feed:
             self._drop_wish(key)
         if wants and view.wishes:
             view = self._with_wish(view, obj)
+        if view.claims:
+            view = self._with_group(view, obj, wants)
         old = self.cluster.pods.get(key)
         self.cluster.set_pod(view, wants_place=wants)
         self.gangs.concerns(old, view)
 
+    def _with_group(self, view: PodSpecView, obj: Obj, wants: bool) -> PodSpecView:
+        """The pod as it shares claims with its PodGroup, which may change while it waits."""
+        self._drop_member(view.key)
+        name = text(obj, "spec", "schedulingGroup", "podGroupName")
+        if not name or not wants:
+            return view
+        group = self._group_of[view.key] = Key(view.key.namespace, name)
+        self._members.setdefault(group, {})[view.key] = obj
+        shared = self._shared.get(group)
+        return view if shared is None else with_group_claims(view, shared)
+
+    def _drop_member(self, key: Key) -> None:
+        group = self._group_of.pop(key, None)
+        if group is not None:
+            del self._members[group][key]
+            if not self._members[group]:
+                del self._members[group]
+
     def _with_wish(self, view: PodSpecView, obj: Obj) -> PodSpecView:
         """The pod with a claim that is only thought of, where a DeviceClass can meet its wishes."""
         self._wishful[view.key] = obj
-        claims = {k: s.claim for k, s in self.cluster.claims.items() if not s.claim.is_unmade}
-        pods, unmade = with_unmade_claims((view,), claims, self._by_resource)
-        for key, claim in unmade.items():
-            self._unmade[view.key] = key
-            self.cluster.set_claim(claim)
-        return pods.get(view.key, view)
+        asking, unmade = with_unmade_claim(view, self._is_made, self._by_resource)
+        if unmade is not None:
+            self._unmade[view.key] = unmade.key
+            self.cluster.set_claim(unmade)
+        return asking
+
+    def _is_made(self, claim: Key) -> bool:
+        state = self.cluster.claims.get(claim)
+        return state is not None and not state.claim.is_unmade
 
     def _drop_wish(self, key: Key) -> None:
         self._wishful.pop(key, None)
@@ -218,6 +248,12 @@ class Feed:
     def _group(self, key: Key, obj: Obj) -> None:
         self.cluster.pod_groups[key] = state(obj)
         self.gangs.set_owner(POD_GROUPS, key, obj)
+        before, shared = self._shared.pop(key, None), group_claims(obj)
+        if shared is not None:
+            self._shared[key] = shared
+        if shared != before:
+            for pod, found in list(self._members.get(key, {}).items()):
+                self._pod(pod, found)
 
     def _priority(self, key: Key, obj: Obj) -> None:
         self._priority_objects[key] = obj

@@ -242,7 +242,7 @@ class Cluster:
 
     def _live_users(self, claim: Claim) -> frozenset[str]:
         alive = self._alive
-        return frozenset([c.uid for c in claim.reserved_for if c.uid in alive])
+        return frozenset([c.uid for c in claim.reserved_for if c.uid in alive or not c.is_pod])
 
     def _note_idle(self, key: Key) -> None:
         state = self.claims.get(key)

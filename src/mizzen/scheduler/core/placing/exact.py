@@ -65,7 +65,7 @@ def _allocate(
             cluster.holdings.times_held(r.id) > 1 for r in allocation.results
         ):
             return Misfit("ClaimPromised", str(entry.claim))  # idle, and somebody waits for it
-        elif len(state.users | {pod.uid}) > RESERVED_FOR_MAX:
+        elif entry.shared_by is None and len(state.users | {pod.uid}) > RESERVED_FOR_MAX:
             return Misfit("ClaimFull", str(entry.claim), RESERVED_FOR_MAX + 1, RESERVED_FOR_MAX)
     if not keys:
         return ()
