@@ -25,7 +25,7 @@ def claim_view(claim: Obj) -> Claim:
         key=key,
         uid=uid_of(claim),
         resource_version=claim["metadata"].get("resourceVersion") or "",
-        request=claim_request(claim["spec"]),
+        request=read_request(claim["spec"]),
         allocation=allocation,
         reserved_for=tuple(
             Consumer(e["name"], e["uid"], e.get("resource") or "pods", e.get("apiGroup") or "")

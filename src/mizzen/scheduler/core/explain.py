@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from mizzen.base import quantity
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.conventions.gang import Refused
-from mizzen.scheduler.core.devices import Shortage
+from mizzen.scheduler.core.dra.allocate import Shortage
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.types import CPU, MEMORY, PodSpecView, Reason, Unschedulable
 from mizzen.scheduler.core.units import Unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mizzen.scheduler.core.devices import Shortage
+from mizzen.scheduler.core.dra.allocate import Shortage
 from mizzen.scheduler.core.matching import selects, untolerated
 from mizzen.scheduler.core.types import NodeView, PodShape
 

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 
 from mizzen.base import names
 from mizzen.base.objects import Key
-from mizzen.scheduler.core.cluster.layouts import Crowd
+from mizzen.scheduler.core.cluster.layouts import Consumed, Crowd, with_share
 from mizzen.scheduler.core.cluster.nodes import Nodes
 from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Signature
-from mizzen.scheduler.core.dra.model import Allocation, DeviceId
+from mizzen.scheduler.core.dra.held import Held
+from mizzen.scheduler.core.dra.model import Allocation, DeviceId, DeviceResult
 from mizzen.scheduler.core.types import Claim, PodShape, PodSpecView
 
 Amounts = tuple[tuple[int, int], ...]  # (resource index, amount)
@@ -37,7 +38,7 @@ class Holdings:
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
         self.pool_at: dict[tuple[str, str], int] = {}  # pools that do not bear their node's name
-        self.elsewhere: dict[tuple[str, str], Counter[str]] = {}  # held, of no known local pool
+        self.elsewhere: dict[tuple[str, str], Held] = {}  # of pools that no known node has alone
         self.gang_cores: dict[tuple[Key, int], Counter[int]] = {}
         self.charged: dict[str, tuple[int, Amounts]] = {}  # pod uid -> node and what it took
         self._amounts: dict[PodShape, tuple[Amounts, Amounts]] = {}
@@ -73,66 +74,84 @@ class Holdings:
         return DeviceId(layout.pools[ordinal].driver, pool, layout.devices[index].id.device)
 
     def hold(self, allocation: Allocation, sign: int) -> None:
-        """The allocation's devices are taken (1) or given back (-1)."""
-        local: dict[int, list[int]] = {}
+        """The allocation's devices are taken (1) or given back (-1); admin access takes none."""
+        local: dict[int, list[tuple[int, DeviceResult]]] = {}
         for result in allocation.results:
+            if result.admin:
+                continue
             found = self.locate(result.id)
             if found is None:
-                self._count_elsewhere(result.id, sign)
+                self._hold_elsewhere(result, sign)
             else:
-                local.setdefault(found[0], []).append(found[1])
-        for node, indices in local.items():
-            self._shift_devices(node, indices, sign)
+                local.setdefault(found[0], []).append((found[1], result))
+        for node, taken in local.items():
+            whole = [index for index, result in taken if not result.shared]
+            shares = [
+                (index, tuple([(name, amount.nano) for name, amount in result.consumed]))
+                for index, result in taken
+                if result.shared
+            ]
+            self._shift_devices(node, whole, shares, sign)
 
     def times_held(self, device: DeviceId) -> int:
-        """How many allocations hold the device."""
+        """How many allocations hold the whole device."""
         found = self.locate(device)
         if found is None:
-            counter = self.elsewhere.get(device[:2])
-            return counter[device.device] if counter else 0
+            held = self.elsewhere.get(device[:2])
+            return held.devices[device] if held else 0
         signature = self.nodes.sigs[found[0]]
         assert signature is not None
         if not signature.held >> found[1] & 1:
             return 0
         return 1 + dict(signature.over).get(found[1], 0)
 
-    def held_on(self, node: int) -> list[tuple[DeviceId, int]]:
-        """Every device of the node that is held, and how many times."""
+    def held_on(self, node: int) -> Held:
+        """Everything of the node's devices that is held, under its own names."""
         signature = self.nodes.sigs[node]
         assert signature is not None
         over = dict(signature.over)
-        return [
-            (self.device_id(node, i), 1 + over.get(i, 0))
-            for i in signature.layout.indices(signature.held)
-        ]
+        found = Held()
+        for index in signature.layout.indices(signature.held):
+            found.devices[self.device_id(node, index)] = 1 + over.get(index, 0)
+        for index, count, consumed in signature.shares:
+            device = self.device_id(node, index)
+            found.shares[device] = count
+            found.consumed[device] = dict(consumed)
+        return found
 
-    def count(self, device: DeviceId, times: int) -> None:
-        """The device is held this many times more, for good (a node's layout has changed)."""
-        found = self.locate(device)
-        if found is None:
-            counter = self.elsewhere.setdefault(device[:2], Counter())
-            counter[device.device] += times
-            return
-        for _ in range(times):
-            self._shift_devices(found[0], [found[1]], 1)
+    def restore(self, held: Held) -> None:
+        """All of it is held, for good, wherever its devices are by now."""
+        for device, times in held.devices.items():
+            found = self.locate(device)
+            if found is None:
+                self.elsewhere.setdefault(device[:2], Held()).devices[device] += times
+                continue
+            for _ in range(times):
+                self._shift_devices(found[0], [found[1]], [], 1)
+        for device, count in held.shares.items():
+            found = self.locate(device)
+            consumed = held.consumed.get(device, {})
+            if found is None:
+                kept = self.elsewhere.setdefault(device[:2], Held())
+                kept.shares[device] += count
+                kept.consumed[device] = dict(consumed)
+                continue
+            shares = [(found[1], tuple(sorted(consumed.items())))] + [(found[1], ())] * (count - 1)
+            self._shift_devices(found[0], [], shares, 1)
 
-    def recall_pool(self, pool: tuple[str, str]) -> list[tuple[DeviceId, int]]:
+    def recall_pool(self, pool: tuple[str, str]) -> Held:
         """Takes out what is held in a pool that was not local to any node until now."""
-        counter = self.elsewhere.pop(pool, None)
-        if not counter:
-            return []
-        return [(DeviceId(*pool, name), times) for name, times in counter.items() if times > 0]
+        return self.elsewhere.pop(pool, None) or Held()
 
-    def _count_elsewhere(self, device: DeviceId, sign: int) -> None:
-        counter = self.elsewhere.setdefault(device[:2], Counter())
-        counter[device.device] += sign
+    def _hold_elsewhere(self, result: DeviceResult, sign: int) -> None:
+        held = self.elsewhere.setdefault(result.id[:2], Held())
+        alone = Allocation((result,), None)
+        held.hold(alone, sign)
+        self.nodes.log.append(lambda: held.hold(alone, -sign))
 
-        def undo() -> None:
-            counter[device.device] -= sign
-
-        self.nodes.log.append(undo)
-
-    def _shift_devices(self, node: int, indices: list[int], sign: int) -> None:
+    def _shift_devices(
+        self, node: int, indices: list[int], shares: list[tuple[int, Consumed]], sign: int
+    ) -> None:
         signature = self.nodes.sigs[node]
         assert signature is not None
         held, over = signature.held, dict(signature.over)
@@ -146,14 +165,16 @@ class Holdings:
                 over[index] -= 1
             else:
                 held &= ~bit
-        free = signature.free
+        free, shared = signature.free, signature.shares
         layout = signature.layout
         if layout.takes_cpu:
             claimed = sign * sum(layout.cpu_of[i] for i in indices)
             free = (free[CPU_INDEX] - claimed, *free[1:])
+        for index, consumed in shares:
+            shared = with_share(shared, index, consumed, sign)
         listed = tuple(sorted((i, times) for i, times in over.items() if times))
         table = self.nodes.signatures
-        self.nodes.shift(node, table.of(signature.static, layout, free, held, listed))
+        self.nodes.shift(node, table.of(signature.static, layout, free, held, listed, shared))
 
     # -- amounts ------------------------------------------------------------------------------
 
@@ -211,7 +232,12 @@ class Holdings:
             free[index] += sign * amount
         table = self.nodes.signatures
         return table.of(
-            signature.static, signature.layout, tuple(free), signature.held, signature.over
+            signature.static,
+            signature.layout,
+            tuple(free),
+            signature.held,
+            signature.over,
+            signature.shares,
         )
 
     # -- cores of gangs -------------------------------------------------------------------------

@@ -109,7 +109,12 @@ class Nodes:
         self._set(
             number,
             self.signatures.of(
-                self._static(view), signature.layout, free, signature.held, signature.over
+                self._static(view),
+                signature.layout,
+                free,
+                signature.held,
+                signature.over,
+                signature.shares,
             ),
         )
 
@@ -146,7 +151,12 @@ class Nodes:
                 self._set(
                     number,
                     self.signatures.of(
-                        static, signature.layout, signature.free, signature.held, signature.over
+                        static,
+                        signature.layout,
+                        signature.free,
+                        signature.held,
+                        signature.over,
+                        signature.shares,
                     ),
                 )
         self.log.clear()

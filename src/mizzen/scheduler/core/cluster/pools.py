@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mizzen.base.objects import Obj
-from mizzen.scheduler.core.claims import pools as read_pools
 from mizzen.scheduler.core.cluster.layouts import Layout, Part, PoolPart
-from mizzen.scheduler.core.dra.model import Pool
+from mizzen.scheduler.core.dra.model import Slice
+from mizzen.scheduler.core.dra.slices import Shapes, read_slice
 
 ALWAYS_READ = frozenset({"core"})  # the scheduler itself spreads over cores
 PoolKey = tuple[str, str]  # driver, pool
@@ -33,8 +33,8 @@ class Pools:
     """Slices in, layouts out. Devices that differ in nothing anybody reads are one object."""
 
     def __init__(self) -> None:
-        self.shared: tuple[Pool, ...] = ()  # pools whose devices are not local to one node
-        self.problems: dict[PoolKey, Pool] = {}  # local pools that cannot be used
+        self.shared: tuple[Slice, ...] = ()  # of pools that are not local to one node
+        self._shapes = Shapes()
         self._slices: dict[str, SliceRecord] = {}
         self._pools: dict[PoolKey, tuple[SliceRecord, ...]] = {}
         self._node_of: dict[PoolKey, str] = {}  # "" for shared ones
@@ -128,10 +128,9 @@ class Pools:
                 key = (*key, repr(spec["sharedCounters"]))
             part = self._parts.get(key)
             if part is None:
-                (read,) = read_pools([item])
-                part = self._parts[key] = Part(read.devices)
+                part = self._parts[key] = Part(read_slice(item, self._shapes))
         else:
-            read_pools([item])  # it must be readable
+            read_slice(item, self._shapes)  # it must be readable
         return SliceRecord(
             name,
             (driver, pool_name),
@@ -162,7 +161,6 @@ class Pools:
         """Files a pool under its node, or among the shared ones."""
         before = self._node_of.pop(key, None)
         records = self._pools.get(key)
-        self.problems.pop(key, None)
         nodes = {r.node for r in _newest(records)} if records else set[str]()
         node = nodes.pop() if len(nodes) == 1 else ""
         if before:
@@ -171,9 +169,6 @@ class Pools:
             self._node_of[key] = node
             if node:
                 self._of_node[node] = tuple(sorted({*self._of_node.get(node, ()), key}))
-                problem = _problem(_newest(records))
-                if problem:
-                    self.problems[key] = Pool(key[0], key[1], 0, (), problem)
         if before == "" or (records and not node):
             self._share()
         return {n for n in (before, node if records else None) if n is not None}
@@ -182,8 +177,9 @@ class Pools:
         shared = [
             r.source for key, node in self._node_of.items() if not node for r in self._pools[key]
         ]
-        self.shared = read_pools(
-            json.loads(zlib.decompress(s)) if isinstance(s, bytes) else s for s in shared
+        self.shared = tuple(
+            read_slice(json.loads(zlib.decompress(s)) if isinstance(s, bytes) else s, self._shapes)
+            for s in shared
         )
 
     def _pool_part(self, key: PoolKey) -> PoolPart:
@@ -207,14 +203,11 @@ def _newest(records: tuple[SliceRecord, ...]) -> tuple[SliceRecord, ...]:
 
 
 def _problem(newest: tuple[SliceRecord, ...]) -> str:
-    """Why a pool cannot be used. Source: `claims.pools`, which says the same of whole pools."""
+    """What is missing of a pool, if anything is."""
     wanted, generation = newest[0].count, newest[0].generation
-    if len(newest) < wanted:
-        return f"{len(newest)} of {wanted} slices of generation {generation} are there"
-    names = [d.id.device for r in newest if r.part is not None for d in r.part.devices]
-    if len(set(names)) < len(names):
-        return f"two devices of generation {generation} have the same name"
-    return ""
+    if len(newest) == wanted:
+        return ""
+    return f"{len(newest)} of {wanted} slices of generation {generation} are there"
 
 
 def _device_key(entry: Obj, reads: frozenset[str] | None) -> tuple[object, ...]:

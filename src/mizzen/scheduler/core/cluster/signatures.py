@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mizzen.base.objects import Obj
-from mizzen.scheduler.core.cluster.layouts import Crowd, Layout, Terms
-from mizzen.scheduler.core.dra.model import Allocation, ClaimRequest
+from mizzen.scheduler.core.cluster.layouts import Crowd, Layout, Over, Shares, Terms, with_share
+from mizzen.scheduler.core.dra.model import Allocation, ClaimRequest, DeviceResult
 from mizzen.scheduler.core.extended import Extended
 from mizzen.scheduler.core.misfit import Misfit, static_misfit
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodShape
@@ -82,10 +81,20 @@ class Signature:
     """Static class, layout, free amounts and devices held. `nodes` counts the nodes that have it.
 
     `free` is by resource index and may be negative. `held` has a bit for each device of the layout
-    that is allocated; `over` has (device, times beyond the first) for those promised to several.
+    that is allocated; `over` and `shares`: see `layouts`.
     """
 
-    __slots__ = ("counts", "free", "held", "layout", "nodes", "outcomes", "over", "static")
+    __slots__ = (
+        "counts",
+        "free",
+        "held",
+        "layout",
+        "nodes",
+        "outcomes",
+        "over",
+        "shares",
+        "static",
+    )
 
     def __init__(
         self,
@@ -93,13 +102,15 @@ class Signature:
         layout: Layout,
         free: tuple[int, ...],
         held: int,
-        over: tuple[tuple[int, int], ...],
+        over: Over,
+        shares: Shares,
     ) -> None:
         self.static = static
         self.layout = layout
         self.free = free
         self.held = held
         self.over = over
+        self.shares = shares
         self.nodes = 0
         self.outcomes: dict[object, Outcome | Misfit] = {}
         self.counts: dict[int, int] = {}
@@ -109,14 +120,15 @@ class Signature:
 class Outcome:
     """A shape put on a signature: devices for each claim, and the signature the node has then.
 
-    `picks` has (request, device) for each result of each claim, None for one that asks nothing there. `cores`: how many devices of each
-    core it takes.
+    `picks` has (result, device) for each result of each claim, None for a claim that asks nothing
+    there; the results bear the names of the layout's lender. `cores`: how many devices of each core
+    it takes.
     """
 
     next: Signature
     owns_cores: bool
-    picks: tuple[tuple[tuple[str, int], ...] | None, ...] = ()
-    configs: tuple[tuple[Obj, ...], ...] = ()
+    picks: tuple[tuple[tuple[DeviceResult, int], ...] | None, ...] = ()
+    given: tuple[Allocation | None, ...] = ()
     cores: tuple[tuple[int, int], ...] = ()
 
 
@@ -137,12 +149,13 @@ class Signatures:
         layout: Layout,
         free: tuple[int, ...],
         held: int = 0,
-        over: tuple[tuple[int, int], ...] = (),
+        over: Over = (),
+        shares: Shares = (),
     ) -> Signature:
-        key = (static, layout, free, held, over)
+        key = (static, layout, free, held, over, shares)
         found = self.table.get(key)
         if found is None:
-            found = self.table[key] = Signature(static, layout, free, held, over)
+            found = self.table[key] = Signature(static, layout, free, held, over, shares)
         return found
 
     def index_of(self, resource: str) -> int:
@@ -251,14 +264,18 @@ class Signatures:
         asked = shape.claims_on(signature.static.node) if shape.claims else []
         wanted = tuple([request for request in asked if request is not None])
         if wanted:
-            found = layout.allocate(wanted, held, crowd, signature.static.node, self.terms)
+            found = layout.allocate(
+                wanted, held, signature.shares, crowd, signature.static.node, self.terms
+            )
             if isinstance(found, Misfit):
                 return found
         made = iter(found)
         given = [next(made) if request is not None else None for request in asked]
-        taken = [layout.number_of[r.id] for a in found for r in a.results]
+        picks = [a and tuple([(r, layout.number_of[r.id]) for r in a.results]) for a in given]
+        every = [pick for listed in picks if listed for pick in listed if not pick[0].admin]
+        taken = [index for result, index in every if not result.shared]
         claimed = sum(layout.cpu_of[i] for i in taken)
-        owns_cores = any(layout.core_driver[i] for i in taken)
+        owns_cores = any(layout.is_core[i] for listed in picks if listed for _, i in listed)
         want = claimed + (0 if owns_cores else shape.cpu)
         have = max(0, signature.free[CPU_INDEX])
         if want > have:
@@ -266,23 +283,22 @@ class Signatures:
         free = self.after(shape, signature, owns_cores)
         if claimed:
             free = (free[0] - claimed, *free[1:])
-        for index in taken:
-            held |= 1 << index
         cores: dict[int, int] = {}
         for index in taken:
+            held |= 1 << index
             core = layout.core_of[index]
             if core >= 0:
                 cores[core] = cores.get(core, 0) + 1
+        shares = signature.shares
+        for result, index in every:
+            if result.shared:
+                consumed = tuple([(name, amount.nano) for name, amount in result.consumed])
+                shares = with_share(shares, index, consumed, 1)
         return Outcome(
-            self.of(signature.static, layout, free, held, signature.over),
+            self.of(signature.static, layout, free, held, signature.over, shares),
             owns_cores,
-            tuple(
-                [
-                    a and tuple([(r.request, layout.number_of[r.id]) for r in a.results])
-                    for a in given
-                ]
-            ),
-            tuple([a.config if a else () for a in given]),
+            tuple(picks),
+            tuple(given),
             tuple(cores.items()),
         )
 

@@ -22,10 +22,10 @@ from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
 from mizzen.scheduler.core.conventions.topology import Topology
 from mizzen.scheduler.core.dra.model import (
     Allocation,
+    AllocationError,
     ClaimRequest,
     DeviceClass,
     DeviceId,
-    SelectorError,
     Selectors,
 )
 from mizzen.scheduler.core.types import Claim, NodeView, Placement, PodSpecView
@@ -103,8 +103,7 @@ class Cluster:
             self.holdings.charged.pop(self.pods[key].uid, None)
         self._forget_pool_names(number)
         self.nodes.remove(name)
-        for device, times in held:
-            self.holdings.count(device, times)
+        self.holdings.restore(held)
         self._settled()
 
     def set_slice(self, item: Obj, source: Obj | bytes | None = None) -> None:
@@ -134,8 +133,7 @@ class Cluster:
             key = (pool.driver, name if listed is None else listed[ordinal])
             if listed is not None:
                 self.holdings.pool_at[key] = number
-            for device, times in self.holdings.recall_pool(key):
-                self.holdings.count(device, times)
+            self.holdings.restore(self.holdings.recall_pool(key))
         for pod in self._on_node.get(name, ()):
             self._charge(self.pods[pod])
 
@@ -144,10 +142,7 @@ class Cluster:
             number = self.nodes.index.get(name)
             if number is not None:
                 self._relayout_node(name, number)
-        problems = tuple(self.pools.problems.values())
-        problems += tuple(p for p in self.pools.shared if p.problem)
-        if problems != self.terms.problems or "" in names:
-            self.terms.problems = problems
+        if "" in names:
             self._reterm()
         self._settled()
 
@@ -168,9 +163,8 @@ class Cluster:
             key = (pool.driver, name if pool_names is None else pool_names[ordinal])
             if pool_names is not None:
                 self.holdings.pool_at[key] = number
-            held += self.holdings.recall_pool(key)
-        for device, times in held:
-            self.holdings.count(device, times)
+            self.holdings.restore(self.holdings.recall_pool(key))
+        self.holdings.restore(held)
         for key in charged:
             self._charge(self.pods[key])
 
@@ -370,17 +364,13 @@ class Cluster:
 
     def matches_shared(self, claims: Iterable[ClaimRequest]) -> bool:
         """Whether a device that is not local to one node may serve a request of these claims."""
-        devices = [d for p in self.pools.shared if not p.problem for d in p.devices]
+        devices = [device for item in self.pools.shared for device in item.devices]
         for sub in (s for c in claims for r in c.requests for s in r.alternatives):
             known = self.terms.classes.get(sub.device_class)
-            if known is None:
-                continue
-            expressions = known.selectors + sub.selectors
             try:
-                matches = self.terms.selectors.matches
-                if any(all(matches(e or "", d) for e in expressions) for d in devices):
+                if known and any(self.terms.matching.matches(known, sub, d) for d in devices):
                     return True
-            except SelectorError:
+            except AllocationError:
                 return True
         return False
 

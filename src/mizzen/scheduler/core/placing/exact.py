@@ -6,14 +6,19 @@ reach, pods that name nodes. Same answers, slower.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mizzen.base import names
 from mizzen.base.objects import Key
-from mizzen.scheduler.core.cluster.layouts import allocate_claims
+from mizzen.scheduler.core.cluster.layouts import allocate_claims, node_pools
 from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Shape
-from mizzen.scheduler.core.devices import Catalogue
-from mizzen.scheduler.core.dra.model import Allocation, ClaimRequest, Device, DeviceId, Pool
+from mizzen.scheduler.core.dra.features import ALL
+from mizzen.scheduler.core.dra.model import (
+    Allocation,
+    AllocationError,
+    ClaimRequest,
+    DeviceId,
+    Slice,
+)
+from mizzen.scheduler.core.dra.pools import gather
 from mizzen.scheduler.core.matching import selects
 from mizzen.scheduler.core.misfit import Misfit, static_misfit
 from mizzen.scheduler.core.placing.room import Room
@@ -84,39 +89,32 @@ def _search(
 ) -> tuple[Allocation, ...] | Misfit:
     """The allocator's answer over all pools the node reaches, by their real names."""
     cluster = room.cluster
-    holdings = cluster.holdings
     signature = cluster.nodes.sigs[node]
     assert signature is not None
-    layout = signature.layout
-    local = [
-        replace(device, id=holdings.device_id(node, i), scope=replace(device.scope, node=view.name))
-        for i, device in enumerate(layout.devices)
-    ]
-    pools: dict[tuple[str, str], list[Device]] = {}
-    for device in local:
-        pools.setdefault((device.id.driver, device.id.pool), []).append(device)
-    listed = [Pool(*key, 0, tuple(devices)) for key, devices in pools.items()]
+    layout, holdings = signature.layout, cluster.holdings
+    held = holdings.held_on(node)
     shared = cluster.pools.shared
-    listed = sorted((*listed, *shared), key=lambda p: (p.driver, p.name))
-    listed += cluster.pools.problems.values()
-    catalogue = Catalogue(listed, cluster.terms.classes, cluster.terms.selectors, {})
-    in_use = {device for device, _ in holdings.held_on(node)}
-    for pool in shared:
-        held = holdings.elsewhere.get((pool.driver, pool.name))
-        in_use |= {DeviceId(pool.driver, pool.name, n) for n, c in (held or {}).items() if c}
-    by_core = {d.id: layout.core_of[i] for i, d in enumerate(local)}
-    crowd = dict(holdings.crowd(pod.gang, node))
-    anybody: dict[int, int] = {}
-    for device in in_use:
-        core = by_core.get(device, -1)
-        anybody[core] = anybody.get(core, 0) + 1
+    for key in {(item.driver, item.pool) for item in shared}:
+        other = holdings.elsewhere.get(key)
+        if other is not None:
+            held.devices.update(other.devices)
+            held.shares.update(other.shares)
+            held.consumed |= other.consumed
+    names = cluster.nodes.pool_names.get(node) or (view.name,) * len(layout.pools)
+    pools = node_pools(layout.pools, names, view.name)
+    if shared:
+        try:
+            far = gather(shared, view, ALL, lambda key: [s for s in shared if _key(s) == key])
+        except AllocationError as error:
+            return Misfit("SelectorError", str(error))
+        pools = tuple(sorted((*pools, *far), key=lambda p: (p.binds, p.driver, p.name)))
+    crowd = holdings.crowd(pod.gang, node)
+    prefer = layout.preference(signature.held, crowd) if layout.has_cores else None
+    return allocate_claims(claims, view, pools, held, prefer, cluster.terms)
 
-    def crowding(device: Device) -> tuple[int, ...]:
-        core = by_core.get(device.id, -1)
-        return (crowd.get(core, 0), anybody.get(core, 0)) if core >= 0 else (0, 0)
 
-    prefer = crowding if layout.has_cores else None
-    return allocate_claims(claims, view, catalogue, in_use, prefer, cluster.terms.classes)
+def _key(item: Slice) -> tuple[str, str]:
+    return (item.driver, item.pool)
 
 
 def _cpu_of(room: Room, device: DeviceId) -> int:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.holdings import ClaimState, owns_cores
 from mizzen.scheduler.core.cluster.signatures import Outcome, Shape, Wish
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.topology import Topology
-from mizzen.scheduler.core.dra.model import Allocation, DeviceResult, NodeRequirement, NodeSelector
+from mizzen.scheduler.core.dra.model import (
+    Allocation,
+    DeviceId,
+    DeviceResult,
+    NodeRequirement,
+    NodeSelector,
+)
 from mizzen.scheduler.core.extended import Extended
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.counts import Counts, Slices
@@ -134,11 +142,12 @@ class Room:
         only: NodeSelector = ((NodeRequirement("metadata.name", "In", (name,), is_field=True),),)
         found: list[tuple[Key, Allocation]] = []
         keys = [e.claim for e in pod.claims if e.claim is not None]
-        for key, picks, config in zip(keys, outcome.picks, outcome.configs, strict=True):
-            if picks is None:
+        for key, picks, given in zip(keys, outcome.picks, outcome.given, strict=True):
+            if picks is None or given is None:
                 continue
-            results = tuple([DeviceResult(request, device_id(node, i)) for request, i in picks])
-            found.append((key, Allocation(results, only if results else None, config)))
+            results = tuple([_on(result, device_id(node, i)) for result, i in picks])
+            is_local = given.selector is not None
+            found.append((key, Allocation(results, only if is_local else None, given.config)))
         return found
 
     def put(self, placement: Placement) -> None:
@@ -219,3 +228,10 @@ class Room:
             state.allocation = before
 
         self.cluster.nodes.log.append(undo)
+
+
+def _on(result: DeviceResult, device: DeviceId) -> DeviceResult:
+    """The same result with another device."""
+    if result.shared or result.admin or result.tolerations or result.bindings:
+        return replace(result, id=device)
+    return DeviceResult(result.request, device, binding_failures=result.binding_failures)
