@@ -1,6 +1,9 @@
 import asyncio
 
-from mizzen.base.resources import LEASES
+import pytest
+
+from mizzen.base.errors import NotFound, Unavailable
+from mizzen.base.resources import LEASES, NAMESPACES
 from mizzen.client.leases import Elector, LeaseConfig
 from mizzen.host.clock import RealClock
 from support.api_in_process import api_server
@@ -58,3 +61,32 @@ async def test_the_next_leads_when_the_work_is_done(tmp_path):
         finish.set()
         await asyncio.wait_for(asyncio.gather(first, second), 10)
         assert order == ["a", "b"]
+
+
+async def test_a_leader_distrusts_its_lease_before_others_may_take_it(tmp_path):
+    async with api_server(tmp_path) as client:
+        clock = HandClock()
+        leader = candidate(client, clock, "a")
+        assert not leader.is_leading
+        assert await leader.try_acquire()
+        client.write_only_if(leader.check)
+        space = {"metadata": {"name": "one"}}
+        await client.create(NAMESPACES, space)
+        clock.seconds = 6.7  # of ten; it has slept
+        with pytest.raises(Unavailable, match='a does not hold Lease "leader": it writes nothing'):
+            await client.create(NAMESPACES, {"metadata": {"name": "two"}})
+        with pytest.raises(NotFound):
+            await client.get(NAMESPACES, "two")
+
+
+async def test_the_time_on_the_wall_means_nothing_to_a_lease(tmp_path):
+    async with api_server(tmp_path) as client:
+        clock, wall = HandClock(), [0]
+        clock.now_ns = lambda: 1_800_000_000_000_000_000 + wall[0]
+        first, second = candidate(client, clock, "a"), candidate(client, clock, "b")
+        assert await first.try_acquire()
+        for jump_s in (86_400, -86_400 * 400):
+            wall[0] = jump_s * 1_000_000_000
+            assert not await second.try_acquire()
+            assert first.is_leading
+            assert await first.try_acquire()
