@@ -210,3 +210,20 @@ def carry_out(world: World, now_ns: int) -> None:
     for decision in world.plan(now_ns).decisions:
         for operation in decision.operations:
             world.carry_out(operation)
+
+
+def test_devices_with_conditions_are_allocated_first_and_bound_later() -> None:
+    classes = [device_class("cpu-core.mizzen.dev", f'device.driver == "{DRIVER}"')]
+    world = World(slices=[fabric("n1")], classes=classes)
+    world.add(claim("a"), pod("a", claims=("a",)), claim("b"), pod("b", claims=("b",)))
+    world.run()
+    assert world.bound() == {}
+    (given_result,) = world.get("ResourceClaim", "a")["status"]["allocation"]["devices"]["results"]
+    assert given_result["bindingConditions"] == ["attached", "warm"]
+    assert given_result["bindingFailureConditions"] == ["broken"]
+    assert world.get("Pod", "a")["status"]["nominatedNodeName"] == "n1"
+    world.run()
+    assert "allocation" not in world.get("ResourceClaim", "b")["status"]  # not given twice
+    tell(world, attached="True", warm="True")
+    world.run()
+    assert world.bound() == {"a": ["d0"]}
