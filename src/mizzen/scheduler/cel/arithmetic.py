@@ -247,6 +247,8 @@ def to_double(args: list[object]) -> object:
     match args[0]:
         case UInt() as a:
             return float(a.value)
+        case float() as a:
+            return a
         case str() as a:
             if _HEX_DOUBLE.match(a):
                 return float.fromhex(a)

@@ -77,9 +77,11 @@ def _binary(whole: str, fraction: str, power: int) -> Quantity:
 
 
 def _rounded(unscaled: int, scale: int) -> Quantity:
-    """No finer than nano, away from zero."""
-    if scale >= _NANO or unscaled == 0:
+    """In nanos, away from zero."""
+    if unscaled == 0 or scale > 1000:
         return Quantity(unscaled, scale, big=True)
+    if scale >= _NANO:
+        return Quantity(unscaled * 10 ** (scale - _NANO), _NANO, big=True)
     if scale < -1000:
         return Quantity(1, _NANO, big=True)
     return Quantity(-(-unscaled // 10 ** (_NANO - scale)), _NANO, big=True)
@@ -141,6 +143,8 @@ def combine(factor: int) -> Callable[[list[object]], object]:
 
 def _sum(left: Quantity, amount: int, other: Quantity) -> Quantity:
     if not left.big and not other.big:
+        if amount > INT_MAX:
+            amount = INT_MIN  # upstream negates the least number to itself
         if amount == 0:
             return Quantity(left.unscaled, left.exponent, plain=False)
         if left.unscaled == 0:

@@ -41,6 +41,8 @@ SINGLETONS: dict[str, Implementation] = {
     "contains": strings.contains,
     "startsWith": strings.starts_with,
     "endsWith": strings.ends_with,
+    "sort": sequences.sort,
+    "@sortByAssociatedKeys": sequences.sort,
 }
 # All overloads of these mean the same, once their arguments fit.
 _BY_FUNCTION: dict[str, Implementation] = {
@@ -97,8 +99,6 @@ _BY_FUNCTION: dict[str, Implementation] = {
     "max": sequences.extreme(-1),
     "slice": sequences.slice_of,
     "flatten": sequences.flatten,
-    "sort": sequences.sort,
-    "@sortByAssociatedKeys": sequences.sort,
     "lists.range": sequences.count_up,
     "reverse": sequences.reverse,
     "distinct": sequences.distinct,

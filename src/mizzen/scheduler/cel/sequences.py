@@ -113,7 +113,9 @@ def _flat(elements: list[object], depth: int) -> list[object]:
 
 def sort(args: list[object]) -> object:
     """The first list in the order of the last one."""
-    elements, keys = _list(args[0]), _list(args[-1])
+    elements, keys = args[0], args[-1]
+    if not values.is_list(elements) or not values.is_list(keys):
+        return no_overload(elements, keys)
     if len(elements) != len(keys):
         return Err("sort keys are not as many as the elements")
     if not elements:
