@@ -29,42 +29,48 @@ class CostExceeded(Exception):
 class Run:
     """The bill of one evaluation."""
 
-    __slots__ = ("cost", "limit", "stack")
+    __slots__ = ("_places", "_stack", "cost", "limit")
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.cost = 0
         self.limit = limit
-        self.stack: list[tuple[int, object]] = []
+        self._stack: list[tuple[int, object]] = []
+        self._places: dict[int, list[int]] = {}  # step -> where its values stand, lowest first
 
     def add(self, number: int, value: object, cost: int) -> None:
         """One step done. Errors: CostExceeded."""
         self.cost += cost
-        self.stack.append((number, value))
+        places = self._places.get(number)
+        if places is None:
+            places = self._places[number] = []
+        places.append(len(self._stack))
+        self._stack.append((number, value))
         if self.cost > self.limit:
             raise CostExceeded(f"actual cost limit {self.limit} exceeded")
 
     def drop(self, *numbers: int) -> None:
-        """Takes each number's value off, with all above it."""
-        stack = self.stack
+        """Takes each step's last value off, with all above it."""
         for number in numbers:
-            for at in range(len(stack) - 1, -1, -1):
-                if stack[at][0] == number:
-                    del stack[at:]
-                    break
+            places = self._places.get(number)
+            if places:
+                self._cut(places[-1])
 
     def take(self, numbers: list[int]) -> list[object] | None:
-        """The values of the numbers, last one highest; None when one is missing."""
-        stack = self.stack
+        """The values of the steps, last one highest; None when one is missing."""
         found: list[object] = []
         for number in reversed(numbers):
-            for at in range(len(stack) - 1, -1, -1):
-                if stack[at][0] == number:
-                    found.append(stack[at][1])
-                    del stack[at:]
-                    break
-            else:
+            places = self._places.get(number)
+            if not places:
                 return None
+            at = places[-1]
+            found.append(self._stack[at][1])
+            self._cut(at)
         return found[::-1]
+
+    def _cut(self, at: int) -> None:
+        stack = self._stack
+        while len(stack) > at:
+            self._places[stack.pop()[0]].pop()
 
 
 def of_call(function: str, overload: str, args: list[object], result: object) -> int:
