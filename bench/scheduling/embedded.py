@@ -141,8 +141,8 @@ def plain(pods: int) -> Iterator[Operation]:
 
 def with_devices(pods: int) -> Iterator[Operation]:
     for index in range(pods):
-        yield Create(RESOURCE_CLAIMS, claim(f"p{index:06d}"))
-        yield Create(PODS, pod(f"p{index:06d}", devices=True))
+        yield Create(RESOURCE_CLAIMS, claim(f"d{index:06d}"))
+        yield Create(PODS, pod(f"d{index:06d}", devices=True))
 
 
 def gangs(pods: int) -> Iterator[Operation]:
@@ -195,8 +195,9 @@ class Watched:
     def _note(self, name: str, node: str) -> None:
         known = self.nodes.setdefault(name, node)
         assert known == node, f"{name} was on {known} and is on {node}"
-        self.last_s = time.perf_counter()
-        self.first_s = self.first_s or self.last_s
+        if self.listed.is_set():  # it was not bound before
+            self.last_s = time.perf_counter()
+            self.first_s = self.first_s or self.last_s
 
 
 @contextlib.contextmanager
