@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import contextlib
 
 import pytest
 
-from mizzen.base.resources import PODS
-from support.proxy import Proxy, Write
+from mizzen.base.errors import AlreadyExists
+from mizzen.base.resources import PODS, PRIORITY_CLASSES
+from support.executioner import Executioner
+from support.proxy import Proxy
 from support.second_home import Process, Stage, component, until_ready
 
 GANG = 3
-
-
-@dataclass
-class Executioner:
-    """Kills a process at its n-th write, before the server has it or before the answer is heard.
-
-    Other writes are under way at the same time; whether they arrive is left to chance, as it is
-    in life.
-    """
-
-    proxy: Proxy
-    nth: int
-    is_answered_first: bool
-    process: Process | None = None
-    is_done: bool = False
-
-    def arm(self, process: Process) -> None:
-        self.process = process
-        self.proxy.writes.clear()
-        if self.is_answered_first:
-            self.proxy.after = self._strike
-        else:
-            self.proxy.before = self._strike_before
-
-    def _strike_before(self, write: Write) -> tuple[int, bytes] | None:
-        self._strike(write)
-        return (503, b"{}") if self.is_done and write.number == self.nth else None
-
-    def _strike(self, write: Write) -> None:
-        if write.number == self.nth and not self.is_done and self.process is not None:
-            self.is_done = True
-            self.process.kill()
 
 
 async def test_a_gang_is_bound_with_its_claims_and_no_record_stays(
@@ -100,6 +70,48 @@ async def test_what_cannot_be_finished_is_undone(
         await stage.until(lambda: no_intents(stage), "no record stays")
         await stage.until(lambda: nothing_held_but_by(stage, 0 if unbound else GANG), "all is free")
     await stage.assert_no_device_twice()
+
+
+PRIORITIES = {"low": 10, "high": 1000}
+# Two victims: condition, cause and deletion of each; then the nomination of who displaces them.
+EVICTION_WRITES = 7
+
+
+@HOW
+@pytest.mark.parametrize("nth", range(1, EVICTION_WRITES + 1))
+async def test_an_eviction_cut_short_takes_no_more_than_needed(
+    stage: Stage, proxy: Proxy, nth: int, is_answered_first: bool
+) -> None:
+    for name, value in PRIORITIES.items():
+        with contextlib.suppress(AlreadyExists):
+            await stage.admin.create(PRIORITY_CLASSES, {"metadata": {"name": name}, "value": value})
+    await stage.add_node("ours", devices=4)
+    executioner = Executioner(proxy, nth, is_answered_first)
+    async with component("scheduler", stage.cluster.kubeconfig(server=proxy.url)) as scheduler:
+        await until_ready(scheduler)
+        for index in range(4):
+            await stage.add_claim(f"low-{index}")
+            await stage.add_pod(f"low-{index}", claims=(f"low-{index}",), priorityClassName="low")
+        await stage.until(lambda: bound_are(stage, 4), "the node is full")
+        await stage.add_claim("high", count=2)
+        executioner.arm(scheduler)
+        await stage.add_pod("high", claims=("high",), priorityClassName="high")
+        await stage.until(lambda: dead(scheduler), "it is killed")
+    await stage.end_leases()
+    async with component("scheduler", stage.cluster.kubeconfig()) as successor:
+        await until_ready(successor)
+
+        async def high_is_bound() -> bool:
+            await stage.bury()
+            return "high" in await stage.bound()
+
+        await stage.until(high_is_bound, "it gets its devices in the end")
+    assert len(await stage.bound()) == 3, "two of four made way"
+    await stage.assert_no_device_twice()
+
+
+async def bound_are(stage: Stage, count: int) -> bool:
+    return len(await stage.bound()) == count
 
 
 async def die_at(stage: Stage, executioner: Executioner) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from mizzen.base.names import (
     JAX_RUNTIME,
     MIN_NODES,
@@ -14,6 +16,8 @@ from mizzen.base.names import (
 )
 from mizzen.base.objects import Obj, has_condition
 from mizzen.base.resources import POD_GROUPS, RESOURCE_CLAIMS, TRAIN_JOBS
+from support.executioner import Executioner
+from support.proxy import Proxy
 from support.second_home import Stage, component, install, kubeconfig_of, until_ready
 
 RANKS = 3
@@ -61,6 +65,46 @@ async def test_runs_shrinks_for_somebody_important_and_completes(stage: Stage) -
         await stage.until(is_complete, "the job completes with the ranks it has")
         for process in (scheduler, controllers):
             assert "orbidden" not in process.log, process.log
+
+
+# PodGroup, claims and pods of three ranks, and their statuses, one after the other.
+FIRST_WRITES = 9
+
+
+@pytest.mark.parametrize("is_answered_first", [False, True], ids=["unheard", "unanswered"])
+@pytest.mark.parametrize("nth", range(1, FIRST_WRITES + 1, 2))
+async def test_a_controller_killed_between_its_writes_converges(
+    stage: Stage, proxy: Proxy, nth: int, is_answered_first: bool
+) -> None:
+    await install(stage)
+    await stage.add_node("ours", 0)
+    await stage.add_slice("ours", DEVICES, SIMULATED_DRIVER)
+    executioner = Executioner(proxy, nth, is_answered_first)
+    through_proxy = await kubeconfig_of(stage, "mizzen-controllers", proxy.url)
+    async with component("controllers", through_proxy) as controllers:
+        await until_ready(controllers)
+        executioner.arm(controllers)
+        await stage.admin.create(TRAIN_JOBS, train_job(stage.namespace))
+
+        async def is_dead() -> bool:
+            return controllers.popen.poll() is not None
+
+        await stage.until(is_dead, "it is killed")
+    await stage.end_leases()
+    async with (
+        component("scheduler", stage.cluster.kubeconfig()) as scheduler,
+        component("controllers", stage.cluster.kubeconfig()) as successor,
+    ):
+        await until_ready(scheduler)
+        await until_ready(successor)
+        await stage.until(lambda: has_bound(stage, 0, 1, 2), "all ranks are bound")
+
+        async def nothing_is_left_over() -> bool:
+            claims, _ = await stage.admin.list(RESOURCE_CLAIMS, stage.namespace)
+            return len(claims) == RANKS
+
+        await stage.until(nothing_is_left_over, "one claim for each rank, and no other")
+    await stage.assert_no_device_twice()
 
 
 def train_job(namespace: str) -> Obj:
