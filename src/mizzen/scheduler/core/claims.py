@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from mizzen.base.objects import Obj, controller_of, is_terminating, key_of, uid_of
 from mizzen.scheduler.core.binding_conditions import read_binding
 from mizzen.scheduler.core.dra.claim_spec import read_allocation, read_request
-from mizzen.scheduler.core.dra.model import ClaimRequest, MatchAttribute, Pool, Slice
+from mizzen.scheduler.core.dra.model import Pool, Slice
+from mizzen.scheduler.core.dra.pools import consumption_problem, counter_sets
 from mizzen.scheduler.core.dra.slices import Shapes, read_slice
 from mizzen.scheduler.core.types import Claim, Consumer
 from mizzen.scheduler.core.views import part
@@ -38,19 +38,6 @@ def claim_view(claim: Obj) -> Claim:
     )
 
 
-def claim_request(spec: Obj) -> ClaimRequest:
-    """A claim's `spec`, with the first part we cannot honour yet named in `unsupported`."""
-    request = read_request(spec)
-    unsupported = ""
-    for sub in (s for r in request.requests for s in r.alternatives):
-        for feature, asked in (("adminAccess", sub.admin), ("capacity", sub.capacity)):
-            if asked and not unsupported:
-                unsupported = f"{feature} in request {sub.name}"
-    if not unsupported and not all(isinstance(c, MatchAttribute) for c in request.constraints):
-        unsupported = "constraint distinctAttribute"
-    return replace(request, unsupported=unsupported)
-
-
 # -- slices -> pools ---------------------------------------------------------------------------
 
 
@@ -78,4 +65,8 @@ def _pool(driver: str, name: str, slices: Sequence[Slice]) -> Pool:
         problem = f"{len(current)} of {wanted} slices of generation {newest} are there"
     elif len({device.id for device in devices}) < len(devices):
         problem = f"two devices of generation {newest} have the same name"
-    return Pool(driver, name, newest, devices, problem)
+    sets = tuple(counter_set for item in current for counter_set in item.counter_sets)
+    if not problem:
+        counters, problem = counter_sets(sets)
+        problem = problem or consumption_problem(counters, devices)
+    return Pool(driver, name, newest, devices, problem, sets)

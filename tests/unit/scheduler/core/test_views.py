@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.core.claims import claim_request, claim_view, pools
+from mizzen.scheduler.core.claims import claim_view, pools
 from mizzen.scheduler.core.views import (
     node_view,
     pod_view,
@@ -13,7 +13,7 @@ from mizzen.scheduler.core.views import (
     requests_of,
     wants_placing,
 )
-from support.scheduler_world import claim, exactly, halves, node, pod
+from support.scheduler_world import claim, halves, node, pod
 
 
 def container(cpu: str = "", **more: object) -> Obj:
@@ -97,7 +97,7 @@ def test_a_node_without_ready_true_takes_nothing() -> None:
     assert node_view(sick).is_ready
 
 
-def test_claims_and_what_they_ask_that_is_not_spoken() -> None:
+def test_claims_and_the_alternatives_they_ask_for() -> None:
     first = {
         "name": "r",
         "firstAvailable": [
@@ -110,8 +110,6 @@ def test_claims_and_what_they_ask_that_is_not_spoken() -> None:
         ("r/big", 2),
         ("r/small", 1),
     ]
-    spec = {"devices": {"requests": [exactly()], "constraints": [{"distinctAttribute": "x/y"}]}}
-    assert claim_request(spec).unsupported == "constraint distinctAttribute"
 
 
 def test_halves_know_their_core_and_their_share_of_it() -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from mizzen.scheduler.core.dra.constraints import Tracker, tracker
 from mizzen.scheduler.core.dra.counters import Ledger
-from mizzen.scheduler.core.dra.held import Held
+from mizzen.scheduler.core.dra.held import Taken
 from mizzen.scheduler.core.dra.matching import Matching
 from mizzen.scheduler.core.dra.model import (
     Allocation,
@@ -59,7 +59,7 @@ def allocate(
     claims: Sequence[ClaimRequest],
     node: Node,
     pools: Sequence[NodePool],
-    held: Held,
+    held: Taken,
     *,
     classes: Mapping[str, DeviceClass],
     matching: Matching,

@@ -70,7 +70,7 @@ def _sub_request(name: str, body: Obj, defaults: bool) -> SubRequest:
         tolerations=read_tolerations(items(body, "tolerations")),
         capacity=None if wanted is None else _amounts(part(body, "capacity")),
         admin=flag(body, "adminAccess"),
-        mode=mode,
+        strange_mode=None if mode in ("ExactCount", "All") else mode,
     )
 
 

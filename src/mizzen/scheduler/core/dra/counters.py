@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from mizzen.scheduler.core.dra.held import Held
+from mizzen.scheduler.core.dra.held import Taken
 from mizzen.scheduler.core.dra.model import Device
 from mizzen.scheduler.core.dra.pools import NodePool
 
@@ -17,7 +17,7 @@ class Ledger:
     that share a name also share the counters of whichever is asked for first; `by_name` does so.
     """
 
-    def __init__(self, held: Held, *, by_name: bool, shares: bool) -> None:
+    def __init__(self, held: Taken, *, by_name: bool, shares: bool) -> None:
         self._held = held
         self._by_name = by_name
         self._shares = shares  # whether devices of which only a share is held take counters
@@ -67,8 +67,7 @@ class Ledger:
     def _available(self, pool: NodePool) -> dict[str, dict[str, int]]:
         """May be negative where more is held than there is; nothing is available then."""
         left = {name: dict(counters) for name, counters in (pool.counters or {}).items()}
-        elsewhere = (device for item in pool.elsewhere for device in item.devices)
-        for device in (*pool.devices, *elsewhere):
+        for device in (*pool.devices, *pool.elsewhere):
             if not device.shape.consumes or not self._is_held(device):
                 continue
             for use in device.shape.consumes:

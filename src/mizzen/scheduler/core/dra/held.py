@@ -6,10 +6,43 @@ Source: k8s.io/dynamic-resource-allocation/structured AllocatedState, v0.36.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from mizzen.scheduler.core.dra.model import Allocation, DeviceId
 from mizzen.scheduler.core.dra.quantity import Quantity
+
+
+class Taken(Protocol):
+    """What a search asks about devices that are taken already."""
+
+    @property
+    def devices(self) -> Container[DeviceId]:
+        """Held as a whole."""
+        ...
+
+    @property
+    def consumed(self) -> Mapping[DeviceId, Mapping[str, int]]:
+        """Capacity consumed of shared devices, in billionths of its unit."""
+        ...
+
+    def uses(self, device: DeviceId) -> bool:
+        """Whether anybody holds the device or a share of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Devices taken as a whole, and no shares."""
+
+    devices: Container[DeviceId]
+    consumed: Mapping[DeviceId, Mapping[str, int]] = field(
+        default_factory=dict[DeviceId, Mapping[str, int]]
+    )
+
+    def uses(self, device: DeviceId) -> bool:
+        return device in self.devices
 
 
 class Held:

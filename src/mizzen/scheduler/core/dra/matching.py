@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from mizzen.scheduler.core.dra.capacity import Consumption, consumption
 from mizzen.scheduler.core.dra.features import Features
-from mizzen.scheduler.core.dra.held import Held
+from mizzen.scheduler.core.dra.held import Taken
 from mizzen.scheduler.core.dra.model import (
     AllocationError,
     Attribute,
@@ -87,7 +87,7 @@ class Matching:
         self,
         sub: SubRequest,
         device: Device,
-        held: Held,
+        held: Taken,
         taken: Mapping[DeviceId, Mapping[str, int]],
     ) -> bool:
         """Whether the device has the capacity left that the request consumes."""

@@ -231,18 +231,6 @@ class Device:
             return None
         return (self.id.driver, self.id.pool, found.value)
 
-    @property
-    def unsupported(self) -> str:
-        """The feature that forbids handing this device out as a plain, exclusive one."""
-        shape = self.shape
-        if shape.consumes:
-            return "counters shared with other devices"
-        if shape.allows_sharing:
-            return "allowMultipleAllocations"
-        if shape.bindings:
-            return "bindingConditions"
-        return "bindsToNode" if shape.binds_to_node else ""
-
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -271,6 +259,7 @@ class Pool:
     generation: int
     devices: tuple[Device, ...]
     problem: str = ""
+    counter_sets: tuple[CounterSet, ...] = ()
 
 
 class AllocationError(Exception):
@@ -296,8 +285,8 @@ class Selectors(Protocol):
 class SubRequest:
     """Devices of one class: `count` of them, or all that match when `all_devices`.
 
-    `mode` is kept when it is neither ExactCount nor All. `capacity` is None when the field was
-    absent; selectors that are not CEL are None; `admin` is None when unsaid.
+    `strange_mode` is an allocationMode that is neither ExactCount nor All. `capacity` is None when
+    the field was absent; selectors that are not CEL are None; `admin` is None when unsaid.
     """
 
     name: str  # as it stands in the result: "request" or "request/sub"
@@ -308,7 +297,7 @@ class SubRequest:
     tolerations: tuple[Toleration, ...] = ()
     capacity: tuple[tuple[str, Quantity], ...] | None = None
     admin: bool | None = None
-    mode: str = "ExactCount"
+    strange_mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,12 +330,11 @@ Constraint = MatchAttribute | DistinctAttribute | None  # None: a kind that nobo
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """What a claim asks for; `unsupported` names a part the allocator does not speak yet."""
+    """What a claim asks for."""
 
     requests: tuple[DeviceRequest, ...]
     constraints: tuple[Constraint, ...] = ()
     config: tuple[Obj, ...] = field(default=(), hash=False)
-    unsupported: str = ""
 
 
 @dataclass(frozen=True, slots=True)

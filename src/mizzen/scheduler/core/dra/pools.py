@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mizzen.scheduler.core.dra.features import Features
-from mizzen.scheduler.core.dra.model import AllocationError, Device, Slice
+from mizzen.scheduler.core.dra.model import AllocationError, CounterSet, Device, Slice
 from mizzen.scheduler.core.dra.nodes import Node, reaches
 
 PoolKey = tuple[str, str]  # driver, pool
@@ -23,14 +23,14 @@ CounterSets = Mapping[str, Mapping[str, int]]  # set -> counter -> billionths
 class NodePool:
     """A pool as one node sees it. `devices` come in search order; none when there is a problem.
 
-    `elsewhere` are the pool's slices that this node does not reach: their devices take counters.
+    `elsewhere` are the pool's devices in slices that this node does not reach: they take counters.
     """
 
     driver: str
     name: str
     devices: tuple[Device, ...] = ()
     per_device: frozenset[str] = frozenset()  # devices whose own scope is still to be checked
-    elsewhere: tuple[Slice, ...] = ()
+    elsewhere: tuple[Device, ...] = ()
     counters: CounterSets | None = None
     state: Literal["usable", "incomplete", "invalid"] = "usable"
     problem: str = ""
@@ -97,7 +97,7 @@ def _pool(
     """None when slices of a newer generation exist, all of them elsewhere."""
     first = near[0]
     if len(near) == first.slice_count:
-        return _build(key, near, features, ())
+        return _build(key, near, features, [])
     every = all_of(key)
     if any(item.generation > first.generation for item in every):
         return None
@@ -106,13 +106,11 @@ def _pool(
         problem = f"{len(current)} of {first.slice_count} slices of generation {first.generation}"
         return NodePool(*key, state="incomplete", problem=f"{problem} are there")
     names = {item.name for item in near}
-    elsewhere = () if len(near) == len(current) else (s for s in current if s.name not in names)
-    return _build(key, near, features, tuple(elsewhere))
+    elsewhere = [item for item in current if item.name not in names]
+    return _build(key, near, features, elsewhere if len(near) < len(current) else [])
 
 
-def _build(
-    key: PoolKey, near: list[Slice], features: Features, elsewhere: tuple[Slice, ...]
-) -> NodePool:
+def _build(key: PoolKey, near: list[Slice], features: Features, elsewhere: list[Slice]) -> NodePool:
     if features.variant != "stable":
         near = sorted(near, key=lambda item: item.name)
     sharing = [item for item in near if features.partitions and item.counter_sets]
@@ -121,15 +119,17 @@ def _build(
     problem = _name_problem(devices)
     counters: CounterSets | None = None
     if not problem and features.partitions:
-        counters, problem = _counter_sets(sharing)
-        problem = problem or _consumption_problem(counters, [*near, *elsewhere])
+        counters, problem = counter_sets(c for item in sharing for c in item.counter_sets)
+        problem = problem or consumption_problem(
+            counters, (d for item in (*near, *elsewhere) for d in item.devices)
+        )
     if problem:
         return NodePool(*key, state="invalid", problem=problem)
     return NodePool(
         *key,
         devices=devices,
         per_device=frozenset(d.id.device for s in publishing if s.per_device for d in s.devices),
-        elsewhere=elsewhere,
+        elsewhere=tuple(device for item in elsewhere for device in item.devices),
         counters=counters,
         binds=any(device.shape.bindings is not None for device in devices),
     )
@@ -144,17 +144,19 @@ def _name_problem(devices: Iterable[Device]) -> str:
     return ""
 
 
-def _counter_sets(slices: Iterable[Slice]) -> tuple[CounterSets, str]:
+def counter_sets(sets: Iterable[CounterSet]) -> tuple[CounterSets, str]:
+    """A pool's counters by set and name, and what is wrong with them or ""."""
     found: dict[str, Mapping[str, int]] = {}
-    for counter_set in (c for item in slices for c in item.counter_sets):
+    for counter_set in sets:
         if counter_set.name in found:
             return found, f"duplicate counter set name {counter_set.name}"
         found[counter_set.name] = {name: amount.nano for name, amount in counter_set.counters}
     return found, ""
 
 
-def _consumption_problem(counters: CounterSets, slices: Iterable[Slice]) -> str:
-    for use in (u for item in slices for d in item.devices for u in d.shape.consumes):
+def consumption_problem(counters: CounterSets, devices: Iterable[Device]) -> str:
+    """Which counter a device consumes that its pool has not, or ""."""
+    for use in (u for device in devices for u in device.shape.consumes):
         known = counters.get(use.name)
         if known is None:
             return f"counter set {use.name} not found"

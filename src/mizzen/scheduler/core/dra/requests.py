@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mizzen.scheduler.core.dra.features import Features
-from mizzen.scheduler.core.dra.held import Held
+from mizzen.scheduler.core.dra.held import Taken
 from mizzen.scheduler.core.dra.matching import Matching
 from mizzen.scheduler.core.dra.model import (
     AllocationError,
@@ -72,7 +72,7 @@ class Board:
     classes: Mapping[str, DeviceClass]
     matching: Matching
     features: Features
-    held: Held
+    held: Taken
     candidates: list[Candidate] = field(default_factory=list[Candidate])
     slots: list[list[Slot]] = field(default_factory=list[list[Slot]])  # per claim
 
@@ -128,17 +128,17 @@ class Board:
                 f'{where}: DeviceClass "{sub.device_class}" does not exist; there are: {known}'
             )
         wish = Wish(claim, request, sub, found)
-        if sub.mode == "All":
+        if sub.strange_mode is not None:
+            raise AllocationError(
+                f"{where}: allocationMode {sub.strange_mode!r} is unknown; say ExactCount or All"
+            )
+        if sub.all_devices:
             wish.every = tuple(self._all(wish, where))
             wish.count = len(wish.every)
-        elif sub.mode == "ExactCount":
-            if sub.count > _COUNT_MAX:
-                raise AllocationError(f"{where}: count {sub.count} is too large")
-            wish.count = sub.count
+        elif sub.count > _COUNT_MAX:
+            raise AllocationError(f"{where}: count {sub.count} is too large")
         else:
-            raise AllocationError(
-                f"{where}: allocationMode {sub.mode!r} is unknown; say ExactCount or All"
-            )
+            wish.count = sub.count
         return wish
 
     def _all(self, wish: Wish, where: str) -> list[Candidate]:

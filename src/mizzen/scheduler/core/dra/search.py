@@ -201,7 +201,7 @@ class Search:
             return None
         if not self._constrain(choice):
             self._give_back_counters(choice)
-            if must:
+            if must and self.order is None:
                 raise AllocationError(
                     f"claim #{wish.claim}, request {wish.sub.name}: cannot add device {device.id} "
                     "because a constraint of the claim would not be satisfied"
