@@ -23,7 +23,7 @@ CASES = 2500  # for each seed
 
 def upstream(lines: list[str]) -> list[Obj]:
     found = subprocess.run(
-        [programs() / "upstream-allocate"],
+        [programs("upstream-allocate") / "upstream-allocate"],
         input="\n".join(lines) + "\n",
         capture_output=True,
         text=True,

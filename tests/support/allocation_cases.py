@@ -51,7 +51,7 @@ class CaseMaker:
         self.is_stable = not {GATES[2], GATES[3], GATES[4]} & set(self.gates)
         self.on = set(self.gates)
         slices = self.slices()
-        claims = [self.claim(i) for i in range(self.r.choice((1, 1, 1, 1, 2, 2, 3)))]
+        claims = [self.claim(i) for i in range(self.r.choice((1, 1, 1, 1, 1, 2, 3)))]
         case: Obj = {
             "claims": claims,
             "classes": [self.device_class("any"), self.device_class("gpu"), self.device_class("x")],
@@ -85,7 +85,7 @@ class CaseMaker:
 
     def pool(self, driver: str, pool: str) -> list[Obj]:
         self.counter_sets = []
-        partitions = self.chance(60 if "DRAPartitionableDevices" in self.on else 4)
+        partitions = self.chance(60 if "DRAPartitionableDevices" in self.on else 3)
         found: list[Obj] = []
         if partitions:
             for part in range(self.r.choice((1, 1, 1, 2))):
@@ -94,7 +94,7 @@ class CaseMaker:
                     sets[0]["name"] = "set0-0"
                 self.counter_sets += sets
                 found.append(self.slice(driver, pool, {"sharedCounters": sets, "devices": None}))
-        self.names = [f"dev{i}" for i in range(12)]
+        self.names = [f"dev{i}" for i in range(18)]
         for _ in range(self.r.choice((1, 1, 2, 2, 3))):
             found.append(self.slice(driver, pool, {}))
         for index, item in enumerate(found):
@@ -121,7 +121,7 @@ class CaseMaker:
         where = self.r.randrange(100)
         per_device = False
         if where < 50:
-            spec["nodeName"] = "n1" if self.chance(88) else "n2"
+            spec["nodeName"] = "n1" if self.chance(93) else "n2"
         elif where < 65:
             spec["allNodes"] = True
         elif where < 82:
@@ -135,7 +135,7 @@ class CaseMaker:
             spec["perDeviceNodeSelection"] = per_device
         if "devices" not in spec:
             spec["devices"] = [
-                self.device(driver, per_device) for _ in range(self.r.choice((0, 1, 2, 2, 3, 3, 4)))
+                self.device(driver, per_device) for _ in range(self.r.choice((0, 1, 2, 3, 3, 4, 5)))
             ]
         return {"spec": spec}
 
@@ -293,7 +293,7 @@ class CaseMaker:
     # -- what is asked ---------------------------------------------------------------------
 
     def claim(self, index: int) -> Obj:
-        requests = [self.request(i) for i in range(self.r.choice((1, 1, 1, 2, 2, 3)))]
+        requests = [self.request(i) for i in range(self.r.choice((1, 1, 1, 1, 2, 3)))]
         names = [r["name"] for r in requests]
         for request in requests:
             names += [f"{request['name']}/{s['name']}" for s in request.get("firstAvailable") or ()]
@@ -323,18 +323,20 @@ class CaseMaker:
 
     def body(self, count: int | None) -> Obj:
         body: Obj = {
-            "deviceClassName": self.r.choice(("any", "any", "any", "gpu", "x"))
-            if not self.chance(1)
+            "deviceClassName": self.r.choice(("any", "any", "any", "any", "gpu", "x"))
+            if not (self.chance(1) and self.chance(50))
             else self.r.choice(("none", "")),
         }
         if count is None and self.chance(13):
             body["allocationMode"] = "All"
         else:
             body["allocationMode"] = (
-                "ExactCount" if not self.chance(1) else self.r.choice(("", "Some"))
+                "ExactCount"
+                if not (self.chance(1) and self.chance(50))
+                else self.r.choice(("", "Some"))
             )
             body["count"] = count or self.r.choice((1, 1, 1, 1, 1, 2, 2, 3))
-        if self.chance(35):
+        if self.chance(28):
             body["selectors"] = [self.selector() for _ in range(self.r.choice((1, 1, 2)))]
         if self.chance(35):
             body["tolerations"] = [self.toleration() for _ in range(self.r.choice((1, 1, 2)))]
@@ -367,9 +369,9 @@ class CaseMaker:
             "device.driver ==",
             "1 + 1",
         )
-        if "DRAConsumableCapacity" in self.on and self.chance(10):
+        if self.chance(10 if "DRAConsumableCapacity" in self.on else 1):
             return {"cel": {"expression": "device.allowMultipleAllocations == true"}}
-        if "DRAListTypeAttributes" in self.on and self.chance(10):
+        if self.chance(10 if "DRAListTypeAttributes" in self.on else 1):
             includes = f'device.attributes["{d}"].?model.orValue("").includes("H200")'
             return {"cel": {"expression": includes}}
         return {"cel": {"expression": self.r.choice(failing if self.chance(12) else safe)}}

@@ -8,11 +8,12 @@ exhaustive search in tests/oracle/allocation.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mizzen.scheduler.core.dra.constraints import Tracker, tracker
 from mizzen.scheduler.core.dra.counters import Ledger
+from mizzen.scheduler.core.dra.foresight import is_hopeless
 from mizzen.scheduler.core.dra.held import Taken
 from mizzen.scheduler.core.dra.matching import Matching
 from mizzen.scheduler.core.dra.model import (
@@ -26,7 +27,7 @@ from mizzen.scheduler.core.dra.model import (
 from mizzen.scheduler.core.dra.nodes import Node
 from mizzen.scheduler.core.dra.pack import Packing, Preference
 from mizzen.scheduler.core.dra.pools import NodePool
-from mizzen.scheduler.core.dra.requests import Board, Wish
+from mizzen.scheduler.core.dra.requests import Board, Candidate, Wish
 from mizzen.scheduler.core.dra.result import allocations
 from mizzen.scheduler.core.dra.search import Search, SearchTooLong
 
@@ -81,7 +82,7 @@ def allocate(
     if exact:
         search.order = Packing(board, ledger, prefer)
     try:
-        if search.run():
+        if not is_hopeless(board) and search.run():
             return allocations(search)
     except SearchTooLong:
         return Refusal(
@@ -110,7 +111,7 @@ def shortage(board: Board) -> Shortage | Refusal:
     """The first request that falls short; counts what requests before it take of the same."""
     wanted: dict[tuple[int, ...], int] = {}
     for wish in (slot[-1] for slots in board.slots for slot in slots):
-        matching = [c for c in board.candidates if board.matches(wish, c)]
+        matching = [c for c in board.candidates if _matches(board, wish, c)]
         fitting = [c for c in matching if _is_there(board, wish, c.device.id)]
         fitting = [c for c in fitting if not board.matching.repels(c.device, wish.sub)]
         key = tuple(c.index for c in matching)
@@ -121,7 +122,7 @@ def shortage(board: Board) -> Shortage | Refusal:
             in_class = [
                 c
                 for c in board.candidates
-                if board.matching.matches(wish.device_class, _ANYTHING, c.device)
+                if _matches(board, replace(wish, sub=_ANYTHING, answers={}), c)
             ]
             return Shortage(
                 wish.sub.device_class,
@@ -139,6 +140,14 @@ def shortage(board: Board) -> Shortage | Refusal:
 
 
 _ANYTHING = SubRequest("", "", ())
+
+
+def _matches(board: Board, wish: Wish, candidate: Candidate) -> bool:
+    """A selector that fails here was never asked by the search: it is no reason to fail now."""
+    try:
+        return board.matches(wish, candidate)
+    except AllocationError:
+        return False
 
 
 def _is_there(board: Board, wish: Wish, device: DeviceId) -> bool:

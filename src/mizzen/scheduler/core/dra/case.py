@@ -43,6 +43,7 @@ _FIELDS = [
 ]
 
 
+STEPS_MAX = 2_000_000  # devices tried for one case: seconds
 T = TypeVar("T")
 
 
@@ -154,6 +155,7 @@ def answer(case: Case, selectors: Selectors, shares: Iterable[str]) -> Obj:
             classes=case.classes,
             matching=Matching(selectors, features),
             order=case.order,
+            steps_max=STEPS_MAX,
         )
     except AllocationError as error:
         return {"error": str(error)}

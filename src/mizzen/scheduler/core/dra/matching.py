@@ -6,6 +6,7 @@ Thousands of devices of one make are asked once, not thousands of times.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mizzen.scheduler.core.dra.capacity import Consumption, consumption
 from mizzen.scheduler.core.dra.features import Features
@@ -37,6 +38,7 @@ class Matching:
     def __init__(self, selectors: Selectors, features: Features) -> None:
         self.features = features
         self._selectors = selectors
+        self._hides_sharing = features.variant == "stable"  # from expressions, as upstream's does
         self._answers: dict[_Expressions, dict[tuple[DeviceShape, _Own], bool]] = {}
         self._consumptions: dict[object, dict[DeviceShape, Consumption | None]] = {}
         self._repelled: dict[tuple[DeviceShape, tuple[Toleration, ...]], bool] = {}
@@ -61,6 +63,8 @@ class Matching:
     def _one(self, expression: str | None, device: Device) -> bool:
         if expression is None:
             raise AllocationError("a DeviceClass has a selector that is not CEL (of unknown kind)")
+        if self._hides_sharing and device.shape.allows_sharing:
+            device = replace(device, shape=replace(device.shape, allows_sharing=False))
         return self._selectors.matches(expression, device)
 
     def _make_room(self) -> None:

@@ -1,7 +1,7 @@
 """Upstream's search, answer for answer: the first full solution in a fixed order, or why not.
 
-Requests in order, alternatives in order, devices in order, combinations within a request; what
-was chosen is taken back when it leads nowhere. Over 32 results for a claim it goes back to the
+Requests in order, alternatives in order, devices in order, combinations within a request (the
+stable allocator tries permutations, the first of which to fit is in order, too); what was chosen is taken back when it leads nowhere. Over 32 results for a claim it goes back to the
 last alternative that may be smaller. Quirks of the three upstream allocators are kept (see
 `Features.variant`, `constraints`, `counters`).
 Source: k8s.io/dynamic-resource-allocation/structured/internal allocateOne, allocateDevice, v0.36.
@@ -57,7 +57,6 @@ class Search:
     selected: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
     _users: dict[DeviceId, set[int]] = field(default_factory=dict[DeviceId, set[int]])
     _taken: dict[DeviceId, dict[str, int]] = field(default_factory=dict[DeviceId, dict[str, int]])
-    _from_start: bool = False  # the stable allocator tries permutations
 
     def run(self) -> bool:
         """Whether a solution was found; it stands in `chosen` then.
@@ -65,7 +64,6 @@ class Search:
         Errors: AllocationError as upstream; SearchTooLong after `steps_max` devices tried.
         """
         self.chosen = [[] for _ in self.board.claims]
-        self._from_start = self.board.features.variant == "stable" and self.order is None
         try:
             return self._claim(0)
         except RecursionError as error:
@@ -146,8 +144,7 @@ class Search:
             return False
         done = False
         try:
-            following = 0 if self._from_start else index + 1
-            done = self._fill(wish, request, among, have + 1, following)
+            done = self._fill(wish, request, among, have + 1, index + 1)
         finally:
             if not done:
                 self._take_back(choice)
