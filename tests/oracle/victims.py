@@ -29,41 +29,52 @@ def cheapest(
     free: dict[str, int],
     want: int,
     below: int,
-) -> tuple[list[int], int, list[int]] | None:
-    """The least cost of any permitted set that frees enough on some node; None if there is none.
-
-    Cost: priorities of what dies whole (descending), how many pods that is, priorities of surplus.
-    """
+) -> Cost | None:
+    """The least cost of any permitted set that frees enough on some node; None if there is none."""
     groups: dict[str, list[Running]] = {}
     for pod in running:
         groups.setdefault(pod.gang or f"pod/{pod.name}", []).append(pod)
     for members in groups.values():
         members.sort(key=lambda p: -p.rank)
     permitted = [
-        _levels(members, minimum.get(name, len(members)))
+        levels(members, minimum.get(name, len(members)))
         for name, members in groups.items()
         if max(p.priority for p in members) < below
     ]
-    costs: list[tuple[list[int], int, list[int]]] = []
+    costs: list[Cost] = []
     for chosen in product(*permitted):
         freed = dict(free)
-        whole: list[int] = []
-        surplus: list[int] = []
-        pods = 0
-        for leaving, is_whole in chosen:
-            for pod in leaving:
+        for leaving in chosen:
+            for pod, *_ in leaving:
                 freed[pod.node] += pod.devices
-            priority = max((p.priority for p in leaving), default=0)
-            if is_whole:
-                whole.append(priority)
-                pods += len(leaving)
-            else:
-                surplus += [priority] * len(leaving)
         if any(amount >= want for amount in freed.values()):
-            costs.append((sorted(whole, reverse=True), pods, sorted(surplus, reverse=True)))
+            costs.append(cost([entry for leaving in chosen for entry in leaving]))
     return min(costs) if costs else None
 
 
-def _levels(members: list[Running], least: int) -> list[tuple[list[Running], bool]]:
-    surplus = max(0, len(members) - least)
-    return [(members[:count], False) for count in range(surplus + 1)] + [(members, True)]
+Cost = tuple[list[tuple[bool, int, int]], int]
+Entry = tuple[Running, bool, int]  # a pod that leaves, whether with all the rest, what is lost
+
+
+def cost(leaving: Sequence[Entry]) -> Cost:
+    """What is lost, whole gangs and pods before surplus, by priority; then how many pods leave."""
+    lost: dict[tuple[bool, int], int] = {}
+    for pod, is_whole, loss in leaving:
+        key = (is_whole, pod.priority)
+        lost[key] = lost.get(key, 0) + loss
+    return sorted(((*key, amount) for key, amount in lost.items()), reverse=True), len(leaving)
+
+
+def levels(members: list[Running], least: int) -> list[list[Entry]]:
+    """What may leave: surplus from the highest rank on, then all the rest.
+
+    Nobody says what is at stake: shrinking is 1 s of each device that leaves, a restart 5 s of
+    each the gang has, put down to its lowest rank here.
+    """
+    surplus = [(pod, False, 1_000 * pod.devices) for pod in members[: max(0, len(members) - least)]]
+    found: list[list[Entry]] = [surplus[:count] for count in range(len(surplus) + 1)]
+    rest = members[len(surplus) :]
+    if rest:
+        total = 5_000 * sum(pod.devices for pod in members)
+        found.append([*surplus, *((pod, True, total if pod is rest[-1] else 0) for pod in rest)])
+    return found

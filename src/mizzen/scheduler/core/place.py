@@ -200,7 +200,7 @@ class _Planner:
         if future is not None:
             return self._await(unit, future, ())
         if all(pod.may_preempt for pod in pods):
-            eviction = find_victims(self.placer, unit, unit.priority)
+            eviction = find_victims(self.placer, unit, unit.priority, self.now_ns)
             if eviction is not None:
                 self.cluster.leaving |= {pod.key: pod for pod in eviction.victims}
                 return self._await(unit, eviction.attempt, eviction.victims)
@@ -292,7 +292,7 @@ class _Planner:
         change = ""
         if self.changes < CHANGES_MAX:
             self.changes += 1
-            eviction = find_victims(self.placer, unit, _ANY_PRIORITY, CHANGE_NODES_MAX)
+            eviction = find_victims(self.placer, unit, _ANY_PRIORITY, self.now_ns, CHANGE_NODES_MAX)
             if eviction is not None and eviction.victims:
                 change = explain.change_by_leaving(eviction.victims, unit)
             else:

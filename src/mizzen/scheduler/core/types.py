@@ -26,6 +26,7 @@ from mizzen.scheduler.core.dra.model import (
     Toleration,
 )
 from mizzen.scheduler.core.extended import ContainerWish, Extended
+from mizzen.scheduler.core.preemption.stake import UNSAID, Stake
 
 CPU = "cpu"
 MEMORY = "memory"
@@ -118,6 +119,7 @@ class PodSpecView:
     nominated_node: str = ""
     scheduled_message: str = ""  # of its PodScheduled=False condition
     cause: str = ""
+    stake: Stake = UNSAID
     conditions: tuple[Obj, ...] = field(default=(), hash=False)
     about: Obj = field(default_factory=dict[str, Any], hash=False)  # what Events refer to
     wishes: tuple[ContainerWish, ...] = ()  # extended resources, where no claim is made yet

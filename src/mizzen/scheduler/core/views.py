@@ -23,6 +23,7 @@ from mizzen.base.resources import TRAIN_JOBS
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
 from mizzen.scheduler.core.extended import CLAIM, wishes_of
+from mizzen.scheduler.core.preemption.stake import stake_of
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
 
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
@@ -62,6 +63,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
             scheduled.get("message") or "" if scheduled.get("status") == "False" else ""
         ),
         cause=annotations_of(pod).get(names.CAUSE, ""),
+        stake=stake_of(pod),
         conditions=tuple(status.get("conditions") or ()),
         about=_about(pod),
         wishes=() if status.get("extendedResourceClaimStatus") else wishes_of(spec),

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.objects import Obj, is_terminating
-from mizzen.scheduler.core import victims
-from oracle.victims import Running, cheapest
+from mizzen.scheduler.core.preemption import search
+from oracle.victims import Cost, Entry, Running, cheapest, cost, levels
 from support.scheduler_world import (
     World,
     claim,
@@ -94,11 +94,11 @@ def test_victims_are_the_cheapest_permitted_set(
         free[item.node] -= item.devices
     world.add(claim("want", exactly(count=want)), pod("want", claims=("want",), priority=2))
     expected = cheapest(running, minimum, free, want, below=2)
-    before, victims.EXHAUSTIVE_MAX = victims.EXHAUSTIVE_MAX, 256 if exhaustive else 0
+    before, search.SELECTIONS_MAX = search.SELECTIONS_MAX, 256 if exhaustive else 0
     try:
         plan = world.plan()
     finally:
-        victims.EXHAUSTIVE_MAX = before
+        search.SELECTIONS_MAX = before
     (decision,) = plan.decisions
     if max(free.values()) >= want:
         assert decision.placements
@@ -117,24 +117,15 @@ def test_victims_are_the_cheapest_permitted_set(
         _assert_none_is_superfluous(running, minimum, free, want, chosen)
 
 
-def _cost(
-    running: list[Running], minimum: dict[str, int], chosen: set[str]
-) -> tuple[list[int], int, list[int]]:
-    whole: list[int] = []
-    surplus: list[int] = []
-    pods = 0
+def _cost(running: list[Running], minimum: dict[str, int], chosen: set[str]) -> Cost:
+    entries: list[Entry] = []
     for gang in {r.gang or r.name for r in running}:
-        members = [r for r in running if (r.gang or r.name) == gang]
+        members = sorted((r for r in running if (r.gang or r.name) == gang), key=lambda r: -r.rank)
         leaving = [r for r in members if r.name in chosen]
-        if not leaving:
-            continue
-        priority = max(r.priority for r in members)
-        if len(members) - len(leaving) >= minimum.get(gang, len(members)):
-            surplus += [priority] * len(leaving)
-        else:
-            whole.append(priority)
-            pods += len(leaving)
-    return sorted(whole, reverse=True), pods, sorted(surplus, reverse=True)
+        every = levels(members, minimum.get(gang, len(members)))
+        (taken,) = (level for level in every if [pod for pod, *_ in level] == leaving)
+        entries += taken
+    return cost(entries)
 
 
 def _assert_gangs_give_their_highest_ranks(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from itertools import combinations
+from itertools import combinations, product
 
 from mizzen.scheduler.core.preemption.domain import Domain, Stages
 from mizzen.scheduler.core.preemption.relaxation import Choice, Estimate, Offer, Relaxation, Shares
 from mizzen.scheduler.core.preemption.tally import Tally, gained, pruned, spared
 
 EXHAUSTIVE_ITEMS = 12  # up to so many holders the search always runs to its proof
+SELECTIONS_MAX = 256  # tried one by one where only the caller knows what fits
 SHIFTS = 16  # rounds of better shares at the root
 NODES_MAX = 128  # larger domains get no shares beyond those by chips
 
@@ -88,9 +89,9 @@ class Search:
             return None
         best = Best(cutoff)
         if not self.relaxations:  # nothing scarce is asked for: the caller's verdict is all
-            self._consider(best, list(self.low))
-            self._consider(best, self._cheapest_prefix(list(self.low)))
-            self.is_proven = best.weight == 0
+            self.is_proven = self._try_all(best)
+            if not self.is_proven:
+                self._consider(best, self._cheapest_prefix(list(self.low)))
             return _found(best)
         relaxation = self.relaxations[max(self._roots)[1]]
         whole: Shares = [[item.weights] * len(item.chips) for item in domain.items]
@@ -107,6 +108,24 @@ class Search:
         if not self.is_proven and len(domain.free) <= NODES_MAX:
             self._exchange(best, relaxation, [*ways, relaxation.shares], effort * 2 // 3)
         return _found(best)
+
+    def _try_all(self, best: Best) -> bool:
+        """Every selection, the cheapest first, until one is enough; False when there are too many."""
+        selections = 1
+        for item in self.domain.items:
+            selections *= item.top + 1
+            if selections > SELECTIONS_MAX:
+                return False
+        every = product(*(range(item.top, -1, -1) for item in self.domain.items))
+        cheapest_first = sorted(every, key=self.domain.weight)  # of equals the first named leave
+        for stages in cheapest_first:
+            weight = self.domain.weight(stages)
+            if best.beats(weight):
+                break
+            if self.domain.keeps_budgets(stages) and self.domain.accepts(stages):
+                best.weight, best.stages = weight, list(stages)
+                break
+        return True
 
     @property
     def effort(self) -> int:

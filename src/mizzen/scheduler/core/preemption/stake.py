@@ -8,7 +8,7 @@ as useful again (weights read, caches warm). All are hints: one that cannot be r
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from mizzen.base import names
@@ -26,16 +26,28 @@ class Stake:
     """`unsaved_ms`: work of the whole gang to be done again. `reload_ms`: its own warming up.
 
     `resumes`: what comes back goes on from what was saved, or had nothing to save; otherwise the
-    pod's work is lost and nobody may bring it back.
+    pod's work is lost and nobody may bring it back. `since_ns`: nothing is said of what is saved,
+    so that all since then counts as unsaved (0: it is said).
     """
 
     unsaved_ms: int = 0
     reload_ms: int = RESTART_MS
     resumes: bool = True
+    since_ns: int = 0
+
+    def at(self, now_ns: int) -> Stake:
+        """The same as it stands at this time; a clock that went back counts nothing."""
+        if not self.since_ns:
+            return self
+        unsaved_ms = max(0, now_ns - self.since_ns) // 1_000_000
+        return replace(self, unsaved_ms=unsaved_ms, since_ns=0)
 
 
-def stake_of(pod: Obj, now_ns: int) -> Stake:
-    """A bound pod's stake at `now_ns`.
+UNSAID = Stake()
+
+
+def stake_of(pod: Obj) -> Stake:
+    """A pod's stake, to be taken `at` a time.
 
     With steps: those since the last checkpoint, all of them while there is none. Without: a pod of
     a controller that keeps no work in its pods has only to warm up; any other loses its run.
@@ -50,7 +62,7 @@ def stake_of(pod: Obj, now_ns: int) -> Stake:
         return Stake(round(unsaved), reload_ms, resumes)
     if owner in LOSSLESS:
         return Stake(0, reload_ms, True)
-    return Stake(_running_ms(pod, now_ns), reload_ms, owner == "TrainJob" or saved is not None)
+    return Stake(0, reload_ms, owner == "TrainJob" or saved is not None, _started_ns(pod))
 
 
 def _reload_ms(text: str | None) -> int:
@@ -76,10 +88,10 @@ def _step_ms(text: str | None) -> float:
     return seconds * 1000 if 0 < seconds < 1e6 else 1000.0
 
 
-def _running_ms(pod: Obj, now_ns: int) -> int:
+def _started_ns(pod: Obj) -> int:
     status: Obj = pod.get("status") or {}
     text: str = status.get("startTime") or ""
     try:
-        return max(0, now_ns - parse_rfc3339(text)) // 1_000_000 if text else 0
+        return max(0, parse_rfc3339(text)) if text else 0
     except (ValueError, TypeError):
         return 0

@@ -30,23 +30,25 @@ def pod(owner: str = "", start: str = "", **notes: str) -> dict[str, Any]:
 
 
 def test_steps_since_the_checkpoint_are_what_a_training_pod_loses() -> None:
-    found = stake_of(pod("TrainJob", step="120", saved="100", progress='{"stepSeconds": 0.5}'), 0)
+    found = stake_of(pod("TrainJob", step="120", saved="100", progress='{"stepSeconds": 0.5}')).at(
+        0
+    )
     assert found == Stake(10_000, RESTART_MS, True)
 
 
 def test_all_steps_are_lost_while_nothing_is_saved() -> None:
-    found = stake_of(pod("Job", step="120", progress='{"stepSeconds": 0.5}'), 0)
+    found = stake_of(pod("Job", step="120", progress='{"stepSeconds": 0.5}')).at(0)
     assert found == Stake(60_000, RESTART_MS, False)
 
 
 def test_a_replica_only_loses_its_warm_cache() -> None:
-    found = stake_of(pod("ModelEndpoint", STARTED, reload="42.5"), NOW_NS)
+    found = stake_of(pod("ModelEndpoint", STARTED, reload="42.5")).at(NOW_NS)
     assert found == Stake(0, 42_500, True)
 
 
 @pytest.mark.parametrize("owner", ["", "Job"])
 def test_a_pod_that_says_nothing_loses_its_run(owner: str) -> None:
-    found = stake_of(pod(owner, STARTED), NOW_NS)
+    found = stake_of(pod(owner, STARTED)).at(NOW_NS)
     assert found == Stake(3_600_000, RESTART_MS, False)
 
 
@@ -64,18 +66,20 @@ def test_a_pod_that_says_nothing_loses_its_run(owner: str) -> None:
     ],
 )
 def test_what_cannot_be_read_counts_as_absent(notes: dict[str, str]) -> None:
-    assert stake_of(pod("ReplicaSet", "when?", **notes), NOW_NS) == Stake()
+    assert stake_of(pod("ReplicaSet", "when?", **notes)).at(NOW_NS) == Stake()
 
 
 @pytest.mark.parametrize(
     "progress", ["", "[]", "{", '{"stepSeconds": null}', '{"stepSeconds": -1}']
 )
 def test_a_step_without_a_time_counts_as_a_second(progress: str) -> None:
-    assert stake_of(pod("TrainJob", step="7", saved="4", progress=progress), 0).unsaved_ms == 3_000
+    assert (
+        stake_of(pod("TrainJob", step="7", saved="4", progress=progress)).at(0).unsaved_ms == 3_000
+    )
 
 
 def test_a_clock_that_went_back_loses_nothing() -> None:
-    assert stake_of(pod("", STARTED), 0).unsaved_ms == 0
+    assert stake_of(pod("", STARTED)).at(0).unsaved_ms == 0
 
 
 def test_an_elastic_gang_gives_its_surplus_from_the_last_rank_then_all_the_rest() -> None:
