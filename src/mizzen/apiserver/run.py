@@ -10,6 +10,7 @@ from mizzen.apiserver.bootstrap import make_namespaces
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.collector import Collector
 from mizzen.apiserver.custom import CustomKinds
+from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.granian_server import HttpServer
 from mizzen.apiserver.server import ApiServerConfig, Server
 from mizzen.base.clock import Clock
@@ -36,6 +37,7 @@ async def serve(
         async with asyncio.TaskGroup() as group:
             group.create_task(custom.run())
             group.create_task(Collector(server).run())
+            group.create_task(EventExpiry(server).run())
             group.create_task(http.serve(on_ready, bridge.end_streams))
     finally:
         server.closing.set()
