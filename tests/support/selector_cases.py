@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+from mizzen.scheduler.cel.cost import LIMIT
+from mizzen.scheduler.cel.device import cut, variable
+from mizzen.scheduler.cel.program import compile_expression
+from mizzen.scheduler.cel.tree import CompileError
+from mizzen.scheduler.cel.values import Err
+from mizzen.scheduler.core.dra.model import Device
+from mizzen.scheduler.core.dra.slices import Shapes, read_slice
 
 D = "gpu.example.com"
 PLAIN: dict[str, Any] = {
@@ -113,7 +122,9 @@ class Expressions:
                 other = self._one("int", "string", "double")
                 return f"({self.make('dyn', sub)} {comparison} {self.make(other, sub)})"
             case 9:
-                return f"({self.make('bool', sub)} ? {self.make('bool', sub)} : {self.make(b, sub)})"
+                return (
+                    f"({self.make('bool', sub)} ? {self.make('bool', sub)} : {self.make(b, sub)})"
+                )
             case 10:
                 return f'has(device.attributes["{D}"].{self._one(*_ATTRIBUTES)})'
             case 11:
@@ -214,7 +225,9 @@ class Expressions:
             case 6:
                 return f"{text}.replace({self.make('string', 0)}, {self.make('string', 0)})"
             case 7:
-                return f"string({self.make(self._one('int', 'double', 'bool', 'dyn', 'uint'), sub)})"
+                return (
+                    f"string({self.make(self._one('int', 'double', 'bool', 'dyn', 'uint'), sub)})"
+                )
             case 8:
                 return f"{self.make('strings', sub)}.join({self.make('string', 0)})"
             case 9:
@@ -285,3 +298,44 @@ def random_questions(seed: int, count: int) -> Iterator[dict[str, Any]]:
             "device": LISTS if lists and number % 4 else PLAIN,
             "features": WITH_LISTS if lists else [],
         }
+
+
+def as_device(written: dict[str, Any]) -> Device:
+    """The device of a question, as the scheduler reads it from a ResourceSlice."""
+    entry = {key: value for key, value in written.items() if key != "driver"}
+    spec = {
+        "driver": written["driver"],
+        "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1},
+        "allNodes": True,
+        "devices": [{"name": "d", **entry}],
+    }
+    return read_slice({"metadata": {"name": "s"}, "spec": spec}, Shapes()).devices[0]
+
+
+def our_answer(question: dict[str, Any], limit: int = LIMIT) -> dict[str, Any]:
+    """{"result", "cost"} or {"phase": "compile"}, or {"phase": "runtime", "cost"}."""
+    lists = question["features"] == WITH_LISTS
+    try:
+        program = compile_expression(question["expression"], lists)
+    except CompileError:
+        return {"phase": "compile"}
+    seen = cut(as_device(question["device"]), program.reads, lists)
+    held = variable(seen, lists)
+    if isinstance(held, Err):
+        return {"phase": "runtime"}
+    result, cost = program.run(held, limit)
+    return (
+        {"phase": "runtime", "cost": cost}
+        if isinstance(result, Err)
+        else {"result": result, "cost": cost}
+    )
+
+
+def written_questions() -> list[dict[str, Any]]:
+    """The expressions of selectors.txt, about both devices."""
+    lines = (Path(__file__).parent / "selectors.txt").read_text().splitlines()
+    return [
+        {"expression": line, "device": device, "features": features}
+        for line in lines
+        for device, features in ((PLAIN, []), (PLAIN, WITH_LISTS), (LISTS, WITH_LISTS))
+    ]

@@ -231,7 +231,10 @@ def _order(value: object) -> object:
 
 def ordered(decide: Callable[[int], object]) -> Callable[[list[object]], object]:
     def of(args: list[object]) -> object:
-        a, b = _order(args[0]), _order(args[1])
+        a, b = args
+        if isinstance(a, Quantity) and isinstance(b, Quantity) and a.exponent == b.exponent:
+            return decide((a.unscaled > b.unscaled) - (a.unscaled < b.unscaled))
+        a, b = _order(a), _order(b)
         return decide((a > b) - (a < b))  # type: ignore[operator]
 
     return of
