@@ -129,7 +129,10 @@ class _Parser:
         return node
 
     def _sum(self) -> Node:
-        return self._binary(("+", "-"), self._product)
+        self._enter("calc")  # sums and products are one rule upstream
+        node = self._binary(("+", "-"), self._product)
+        self._leave("calc")
+        return node
 
     def _product(self) -> Node:
         return self._binary(("*", "/", "%"), self._unary)
