@@ -6,8 +6,10 @@ or its devices would look free. The claim controller takes both off together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 
 from mizzen.base import names
 from mizzen.base.clock import rfc3339
@@ -18,10 +20,8 @@ from mizzen.scheduler.core.binding_conditions import FAILED
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.dra.model import (
     Allocation,
-    DeviceResult,
-    NodeRequirement,
-    NodeSelector,
 )
+from mizzen.scheduler.core.dra.result import allocation_object
 from mizzen.scheduler.core.extended import Extended, claim_object, status_object
 from mizzen.scheduler.core.types import Claim, Consumer, Note, Placement, PodSpecView
 
@@ -93,7 +93,8 @@ def _claim_patches(
     namespace, name, version = claim.key.namespace, claim.key.name, claim.resource_version
     operations: list[Operation] = []
     if allocation is not None:
-        status["allocation"] = allocation_object(allocation, now_ns)
+        given = allocation_object(allocation, _share_ids(claim, now_ns))
+        status["allocation"] = {**given, "allocationTimestamp": rfc3339(now_ns)}
         if names.CLAIM_FINALIZER not in claim.finalizers:
             finalizers = [*claim.finalizers, names.CLAIM_FINALIZER]
             protect: Obj = {"metadata": {"finalizers": finalizers}}
@@ -127,48 +128,12 @@ def _consumer_object(consumer: Consumer) -> Obj:
     return {"apiGroup": consumer.api_group, **obj} if consumer.api_group else obj
 
 
-def allocation_object(allocation: Allocation, now_ns: int) -> Obj:
-    """`status.allocation` of resource.k8s.io/v1."""
-    devices: Obj = {"results": [_result_object(result) for result in allocation.results]}
-    if allocation.config:
-        devices["config"] = list(allocation.config)
-    obj: Obj = {"devices": devices, "allocationTimestamp": rfc3339(now_ns)}
-    if allocation.selector is not None:
-        obj["nodeSelector"] = _selector_object(allocation.selector)
-    return obj
-
-
-def _result_object(result: DeviceResult) -> Obj:
-    entry: Obj = {
-        "request": result.request,
-        "driver": result.id.driver,
-        "pool": result.id.pool,
-        "device": result.id.device,
-    }
-    for field, conditions in (
-        ("bindingConditions", result.bindings),
-        ("bindingFailureConditions", result.binding_failures),
-    ):
-        if conditions:
-            entry[field] = list(conditions)
-    return entry
-
-
-def _selector_object(selector: NodeSelector) -> Obj:
-    def part(requirement: NodeRequirement) -> Obj:
-        entry: Obj = {"key": requirement.key, "operator": requirement.operator}
-        if requirement.values:
-            entry["values"] = list(requirement.values)
-        return entry
-
-    terms: list[Obj] = []
-    for term in selector:
-        obj: Obj = {}
-        for requirement in term:
-            field = "matchFields" if requirement.is_field else "matchExpressions"
-            obj.setdefault(field, []).append(part(requirement))
-        terms.append(obj)
-    return {"nodeSelectorTerms": terms}
+def _share_ids(claim: Claim, now_ns: int) -> Iterator[str]:
+    """Names of shares of devices that no other allocation has: UUIDs, the same when asked again."""
+    for number in count():
+        text = f"{claim.uid}/{claim.key}/{now_ns}/{number}"
+        word = hashlib.sha256(text.encode()).hexdigest()
+        yield f"{word[:8]}-{word[8:12]}-{word[12:16]}-{word[16:20]}-{word[20:32]}"
 
 
 def evict_operations(

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from mizzen.base import names
 from mizzen.base.objects import Key
-from mizzen.scheduler.core.cluster.layouts import Consumed, Crowd, with_share
+from mizzen.scheduler.core.cluster.layouts import Consumed, Crowd, Layout, with_share
 from mizzen.scheduler.core.cluster.nodes import Nodes
 from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Signature
 from mizzen.scheduler.core.dra.held import Held
@@ -170,11 +170,31 @@ class Holdings:
         if layout.takes_cpu:
             claimed = sign * sum(layout.cpu_of[i] for i in indices)
             free = (free[CPU_INDEX] - claimed, *free[1:])
+        if layout.takes_more:
+            free = self._mapped(layout, indices, shares, free, sign)
         for index, consumed in shares:
             shared = with_share(shared, index, consumed, sign)
         listed = tuple(sorted((i, times) for i, times in over.items() if times))
         table = self.nodes.signatures
         self.nodes.shift(node, table.of(signature.static, layout, free, held, listed, shared))
+
+    def _mapped(
+        self,
+        layout: Layout,
+        indices: list[int],
+        shares: list[tuple[int, Consumed]],
+        free: tuple[int, ...],
+        sign: int,
+    ) -> tuple[int, ...]:
+        """Free amounts once these devices take (sign -1: give back) what is the node's own."""
+        left = list(free)
+        alone: list[tuple[int, Consumed | None]] = [(device, None) for device in indices]
+        for device, consumed in (*alone, *shares):
+            for name, amount in layout.uses(device, consumed):
+                index = self.nodes.signatures.index_of(name)
+                left += [0] * (index + 1 - len(left))
+                left[index] -= sign * amount
+        return tuple(left)
 
     # -- amounts ------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from mizzen.scheduler.core.dra.model import (
 )
 from mizzen.scheduler.core.dra.pools import NodePool, gather
 from mizzen.scheduler.core.misfit import Misfit
+from mizzen.scheduler.core.node_allocatable import uses_of
 from mizzen.scheduler.core.types import NodeView
 
 ANSWERS_MAX = 200_000  # remembered by one layout before it starts anew
@@ -94,6 +95,7 @@ class Layout:
         self.has_cores = bool(cores)
         self.cpu_of = [d.cpu_milli for d in self.devices]
         self.takes_cpu = any(self.cpu_of)
+        self.takes_more = any(d.shape.node_allocatable for d in self.devices)
         self.is_core = [d.id.driver == CPU_DRIVER for d in self.devices]
         self._version = -1
         self._answers: dict[object, tuple[Allocation, ...] | Misfit] = {}
@@ -106,6 +108,10 @@ class Layout:
             found.append(low.bit_length() - 1)
             held ^= low
         return found
+
+    def uses(self, device: int, consumed: Consumed | None) -> tuple[tuple[str, int], ...]:
+        """What the device, or a share of it, takes of the node's own resources."""
+        return uses_of(self.devices[device].shape, consumed)
 
     def cpu_claimed(self, held: int, over: tuple[tuple[int, int], ...]) -> int:
         """Milli-CPU that devices held take from the node's shared CPU."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mizzen.scheduler.core.cluster.layouts import Crowd, Layout, Over, Shares, Terms, with_share
@@ -283,6 +284,11 @@ class Signatures:
         free = self.after(shape, signature, owns_cores)
         if claimed:
             free = (free[0] - claimed, *free[1:])
+        if layout.takes_more:
+            mapped = self.mapped(layout, every, free)
+            if isinstance(mapped, Misfit):
+                return mapped
+            free = mapped
         cores: dict[int, int] = {}
         for index in taken:
             held |= 1 << index
@@ -301,6 +307,22 @@ class Signatures:
             tuple(given),
             tuple(cores.items()),
         )
+
+    def mapped(
+        self, layout: Layout, given: Iterable[tuple[DeviceResult, int]], free: tuple[int, ...]
+    ) -> tuple[int, ...] | Misfit:
+        """Free amounts less what these devices take of the node, or what there is too little of."""
+        left = list(free)
+        for result, device in given:
+            shared = tuple([(n, a.nano) for n, a in result.consumed]) if result.shared else None
+            for name, want in layout.uses(device, shared):
+                index = self.index_of(name)
+                left += [0] * (index + 1 - len(left))
+                if want > left[index]:
+                    word = "InsufficientCPU" if name == CPU else "InsufficientResource"
+                    return Misfit(word, name, want, max(0, left[index]))
+                left[index] -= want
+        return tuple(left)
 
     def _count_plain(self, shape: Shape, signature: Signature) -> int:
         if self.static(shape, signature.static) or self.amounts_misfit(shape, signature):

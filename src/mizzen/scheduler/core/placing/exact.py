@@ -6,6 +6,8 @@ reach, pods that name nodes. Same answers, slower.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mizzen.base import names
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.layouts import allocate_claims, node_pools
@@ -16,6 +18,7 @@ from mizzen.scheduler.core.dra.model import (
     AllocationError,
     ClaimRequest,
     DeviceId,
+    DeviceResult,
     Slice,
 )
 from mizzen.scheduler.core.dra.pools import gather
@@ -44,11 +47,25 @@ def fit(room: Room, pod: PodSpecView, shape: Shape, node: int) -> Placement | Mi
     own_core = any(device.driver == names.CPU_DRIVER for device in (*devices, *held))
     want = claimed + (0 if own_core else shape.cpu)
     have = max(0, signature.free[CPU_INDEX])
-    return (
-        Misfit("InsufficientCPU", CPU, want, have)
-        if want > have
-        else Placement(pod, view.name, found)
-    )
+    if want > have:
+        return Misfit("InsufficientCPU", CPU, want, have)
+    if signature.layout.takes_more:
+        free = cluster.signatures.after(shape, signature, own_core)
+        lacking = cluster.signatures.mapped(signature.layout, _local(room, found, node), free)
+        if isinstance(lacking, Misfit):
+            return lacking
+    return Placement(pod, view.name, found)
+
+
+def _local(
+    room: Room, allocations: Iterable[tuple[Key, Allocation]], node: int
+) -> Iterable[tuple[DeviceResult, int]]:
+    """The devices of this node among those allocated, with their places in its layout."""
+    for _, allocation in allocations:
+        for result in allocation.results:
+            found = room.cluster.holdings.locate(result.id)
+            if not result.admin and found is not None and found[0] == node:
+                yield result, found[1]
 
 
 def _allocate(
