@@ -81,7 +81,7 @@ class _Parser:
         self._depth[rule] = depth
 
     def _leave(self, rule: str, times: int = 1) -> None:
-        self._depth[rule] -= times
+        self._depth[rule] = self._depth.get(rule, 0) - times
 
     # -- rules ------------------------------------------------------------------------------
 
@@ -138,8 +138,7 @@ class _Parser:
         return self._binary(("*", "/", "%"), self._unary)
 
     def _binary(self, operators: tuple[str, ...], below: Callable[[], Node]) -> Node:
-        self._enter("calc")
-        times = 1
+        times = 0
         node: Node = below()
         while self._token.kind == "op" and self._token.text in operators:
             self._enter("calc")
