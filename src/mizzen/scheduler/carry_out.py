@@ -22,6 +22,7 @@ from mizzen.scheduler.core.types import Decision, Plan
 from mizzen.scheduler.single_writes import SingleWrites
 
 OPERATIONS_MAX = 500  # of one Plan; more decisions go into the next
+BATCHES_AT_ONCE = 2  # one is encoded and its answer read while the API server carries out another
 # The watch usually brings what a refused plan did not know within the first of these.
 REFUSED_RETRY_S = 0.005
 REFUSED_RETRY_MAX_S = 2.0
@@ -40,6 +41,7 @@ class CarryOut:
         self._events = events
         self._written = written
         self._single = SingleWrites(client, clock, SYSTEM_NAMESPACE, written)
+        self._batches_at_once = asyncio.Semaphore(BATCHES_AT_ONCE)
         self._refusals = 0  # plans in a row of which something was refused
         self._counts: Counter[str] = Counter()
 
@@ -55,13 +57,18 @@ class CarryOut:
         """Commits the decisions, together where they fit; seconds after which to look again."""
         if not await self._client.serves_plans():
             return self._again(await self._carry_out_singly(plan))
-        refusals: list[ApiError | None] = []
-        for batch in _batches(plan.decisions):
+        refusals = await asyncio.gather(*map(self._commit_batch, _batches(plan.decisions)))
+        return self._again(refusals)
+
+    async def _commit_batch(self, batch: Sequence[Decision]) -> ApiError | None:
+        """What was refused of it, if anything was. Nothing in one batch rests on another: what
+        uses an object that this plan writes is decided once that is committed."""
+        async with self._batches_at_once:
             refused = await self._commit(batch)
             if refused is not None and len(batch) > 1 and refused.code < 500:
-                refusals += [await self._commit([decision]) for decision in batch]
-            refusals.append(refused)
-        return self._again(refusals)
+                for decision in batch:
+                    refused = await self._commit([decision]) or refused
+            return refused
 
     def _again(self, refusals: Sequence[ApiError | None]) -> float:
         """Seconds after which to look again: more from one refused plan to the next."""
