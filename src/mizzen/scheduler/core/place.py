@@ -31,7 +31,7 @@ from mizzen.scheduler.core.types import (
     Unschedulable,
 )
 from mizzen.scheduler.core.units import Unit, units
-from mizzen.scheduler.core.victims import find_victims
+from mizzen.scheduler.core.victims import SMALL_NODES, find_victims
 
 TRANSIENT_S = 1.0  # what is missing for less is not written on the object
 COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for another look at once
@@ -60,6 +60,9 @@ def admitted(waiting: Sequence[Unit]) -> Sequence[Unit]:
     return waiting
 
 
+Hope = tuple[int, int, bool]  # shape, priority, may preempt: what decides whether a pod fits
+
+
 @dataclass(slots=True)
 class _Planner:
     cluster: Cluster
@@ -68,6 +71,7 @@ class _Planner:
     now_ns: int
     recheck_after_s: float = 0.0
     changes: int = 0
+    hopeless: dict[Hope, Unschedulable] = field(default_factory=dict[Hope, Unschedulable])
     written: set[Key] = field(default_factory=set[Key])  # claims that decisions so far write
 
     def decide(self, unit: Unit) -> list[Decision]:
@@ -110,6 +114,9 @@ class _Planner:
         if pause is not None:
             return self._pause(pause)
         needed = unit.pods[: unit.needed]
+        like = self._like(unit)
+        if like is not None and like in self.hopeless:
+            return self._refuse(unit.pods, replace(self.hopeless[like], subject=unit.subject))
         attempt = self._place(unit, needed)
         if not attempt.fits:
             return self._vacate(unit, needed, attempt)
@@ -202,12 +209,29 @@ class _Planner:
         if all(pod.may_preempt for pod in pods):
             eviction = find_victims(self.placer, unit, unit.priority, self.now_ns)
             if eviction is not None:
+                self.hopeless.clear()
                 self.cluster.leaving |= {pod.key: pod for pod in eviction.victims}
                 return self._await(unit, eviction.attempt, eviction.victims)
-        return self._refuse(unit.pods, self._no_fit(unit, pods, attempt))
+        why = self._no_fit(unit, pods, attempt)
+        like = self._like(unit)
+        if like is not None:
+            self.hopeless[like] = why
+        return self._refuse(unit.pods, why)
+
+    def _like(self, unit: Unit) -> Hope | None:
+        """What single pods have in common that all find a place or none; None: unlike any other."""
+        pod = unit.pods[0]
+        if len(unit.pods) > 1 or unit.needed != 1 or pod.nominated_node or unit.wish:
+            return None
+        shape = self.room.shape_of(pod)
+        if not self.room.is_countable(pod, shape):
+            return None
+        return shape.number, unit.priority, pod.may_preempt
 
     def _future(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt | None:
         """Places for all of them once everything that is leaving has left."""
+        if not self.cluster.leaving and not self.cluster.idle_claims():
+            return None
         mark = self.room.mark()
         self.room.release_leaving()
         attempt = self._place(unit, pods)
@@ -290,7 +314,7 @@ class _Planner:
 
     def _no_fit(self, unit: Unit, pods: Sequence[PodSpecView], attempt: Attempt) -> Unschedulable:
         change = ""
-        if self.changes < CHANGES_MAX:
+        if self.changes < (CHANGES_MAX if len(self.cluster.nodes) <= SMALL_NODES else 1):
             self.changes += 1
             eviction = find_victims(self.placer, unit, _ANY_PRIORITY, self.now_ns, CHANGE_NODES_MAX)
             if eviction is not None and eviction.victims:

@@ -16,9 +16,11 @@ from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.preemption import holders as preempted
 from mizzen.scheduler.core.preemption.choose import choose
 from mizzen.scheduler.core.preemption.instance import Demand, Holder, Instance
+from mizzen.scheduler.core.reclaim import is_by_chips, reclaim
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.units import Unit, by_rank
 
+SMALL_NODES = 64  # beyond: `reclaim`, which does not look at every pod
 NODES_MAX = 100  # nodes on which a single pod's victims are worked out
 ELSEWHERE = -1  # the number of a node that is of no use to whoever asks
 
@@ -42,6 +44,10 @@ def find_victims(
     room, pods = placer.room, unit.pods[: unit.needed]
     mark = room.mark()
     room.release_leaving()
+    if len(room.cluster.nodes) > SMALL_NODES and is_by_chips(placer, unit):
+        cheapest = reclaim(placer, unit, below, now_ns)
+        room.rollback(mark)
+        return Eviction(*cheapest) if cheapest is not None else None
     names = _nodes_for(room, pods)
     number = {name: index for index, name in enumerate(names)}
     own = {pod.gang for pod in pods if pod.gang}

@@ -54,6 +54,7 @@ class Cluster:
         self.topologies: dict[str, Topology] = {}
         self.leaving: dict[Key, PodSpecView] = {}  # terminating pods and a plan's victims
         self.arrived: list[Placement] = []  # placed or promised a place by a plan
+        self.chips: dict[int, list[int]] = {}  # devices held by pods of a priority, by node
         self.version = 0  # grows with every change of what claims are read against
         self._alive: dict[str, Key] = {}  # uids of pods that are not finished
         self._on_node: dict[str, set[Key]] = {}  # pods bound there
@@ -101,6 +102,9 @@ class Cluster:
         held = self.holdings.held_on(number)
         for key in self._on_node.get(name, ()):
             self.holdings.charged.pop(self.pods[key].uid, None)
+        for chips in self.chips.values():
+            if number < len(chips):
+                chips[number] = 0
         self._forget_pool_names(number)
         self.nodes.remove(name)
         self.holdings.restore(held)
@@ -323,11 +327,24 @@ class Cluster:
         if number is None:
             return
         allocations = self.allocations_of(pod)
+        if allocations:
+            self._count_chips(pod.priority, number, allocations, 1)
         self.holdings.charge(pod, number, owns_cores(allocations))
         if pod.gang is not None:
             self.holdings.count_cores(pod.gang, _devices(allocations), 1)
 
+    def _count_chips(
+        self, priority: int, node: int, allocations: Iterable[Allocation], sign: int
+    ) -> None:
+        chips = self.chips.setdefault(priority, [])
+        if node >= len(chips):
+            chips += [0] * (len(self.nodes.names) - len(chips))
+        chips[node] += sign * sum(len(a.results) for a in allocations)
+
     def _uncharge(self, pod: PodSpecView) -> bool:
+        charged = self.holdings.charged.get(pod.uid)
+        if charged is not None and pod.claims:
+            self._count_chips(pod.priority, charged[0], self.allocations_of(pod), -1)
         if pod.gang is not None and pod.uid in self.holdings.charged:
             self.holdings.count_cores(pod.gang, _devices(self.allocations_of(pod)), -1)
         return self.holdings.refund(pod.uid)

@@ -1,0 +1,275 @@
+"""Decisions per second of the scheduler's core at a million chips: topology, device ids, reasons.
+
+    python bench/scheduling/library.py [--nodes 256000] [--large 1024000] [--slices 20000]
+
+Library figures only. 256,000 nodes of 4 chips, 16 nodes to a rack, 32 racks to a block; pods and
+claims are values made beforehand. A decision finds the place, names every device and writes the
+allocation; it counts once the cluster's state holds the pods as bound, as after the API's answer.
+End-to-end rates with API writes are in `embedded.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from measuring import Figure, main
+
+from mizzen.base.objects import Key
+from mizzen.scheduler.cel.selectors import CelSelectors
+from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
+from mizzen.scheduler.core.cluster.pools import raw_slices
+from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.conventions.gang import Gang
+from mizzen.scheduler.core.conventions.topology import TopologyRequest
+from mizzen.scheduler.core.dra.model import ClaimRequest, DeviceClass, DeviceRequest, SubRequest
+from mizzen.scheduler.core.explain import message, no_fit
+from mizzen.scheduler.core.placing.ask import Ask
+from mizzen.scheduler.core.placing.attempt import Attempt, Placer
+from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.types import Claim, Consumer, NodeView, PodClaim, PodShape, PodSpecView
+from mizzen.scheduler.core.units import Unit
+from mizzen.scheduler.core.victims import find_victims
+
+CHIPS = 4
+RACK, BLOCK = 16, 512  # nodes
+LEVELS = ("topology.kubernetes.io/zone", "topology.mizzen.dev/block", "topology.mizzen.dev/rack")
+DRIVER = "chips.example.com"
+SHAPES = {cpu: PodShape((("cpu", cpu), ("pods", 1))) for cpu in (1000, 4000)}
+REQUESTS = {
+    n: ClaimRequest((DeviceRequest("chips", (SubRequest("chips", "chip", (), n),)),))
+    for n in (1, 2, 4)
+}
+
+
+def slice_spec(node: str) -> dict[str, object]:
+    devices = [
+        {
+            "name": f"chip-{i}",
+            "attributes": {
+                "model": {"string": "H200"},
+                "uuid": {"string": f"{node}-{i:04d}-7f1c2f0e"},
+                "pciAddress": {"string": f"0000:{i:02x}:00.0"},
+                "numaNode": {"int": i // 2},
+            },
+            "capacity": {"memory": {"value": "141Gi"}},
+        }
+        for i in range(CHIPS)
+    ]
+    return {"driver": DRIVER, "devices": devices}
+
+
+def labels(nodes: int) -> dict[str, list[str]]:
+    return {
+        LEVELS[0]: [f"zone-{i * 4 // nodes}" for i in range(nodes)],
+        LEVELS[1]: [f"block-{i // BLOCK:05d}" for i in range(nodes)],
+        LEVELS[2]: [f"rack-{i // RACK:06d}" for i in range(nodes)],
+    }
+
+
+def empty() -> Cluster:
+    cluster = Cluster(CelSelectors())
+    cluster.set_class(DeviceClass("chip", (f'device.driver == "{DRIVER}"',)))
+    return cluster
+
+
+def from_columns(nodes: int) -> Cluster:
+    cluster = empty()
+    make = Make({"cpu": 192_000, "memory": 2 << 40, "pods": 110}, [slice_spec("n")])
+    load(cluster, NodeColumns(_names(nodes), labels(nodes), [0] * nodes, [make]))
+    return cluster
+
+
+def from_json(nodes: int) -> tuple[Cluster, float, float]:
+    """The cluster, seconds taken for the nodes and for the slices."""
+    names, columns = _names(nodes), labels(nodes)
+    lines = [_slice_line(name) for name in names]
+    began = time.perf_counter()
+    cluster = empty()
+    for item, source in raw_slices(lines):
+        cluster.set_slice(item, source)
+    slices_s = time.perf_counter() - began
+    allocatable = {"cpu": 192_000, "memory": 2 << 40, "pods": 110}
+    cluster.add_nodes(
+        NodeView(name, {key: columns[key][i] for key in LEVELS}, (), allocatable, 192_000)
+        for i, name in enumerate(names)
+    )
+    return cluster, time.perf_counter() - began - slices_s, slices_s
+
+
+def _names(nodes: int) -> list[str]:
+    return [f"node-{i:07d}" for i in range(nodes)]
+
+
+def _slice_line(node: str) -> bytes:
+    pool = {"name": node, "generation": 1, "resourceSliceCount": 1}
+    metadata = {"name": f"{node}-chips", "uid": f"uid-{node}", "resourceVersion": "1"}
+    spec = {**slice_spec(node), "nodeName": node, "pool": pool}
+    kind = {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice"}
+    return json.dumps({**kind, "metadata": metadata, "spec": spec}).encode()
+
+
+@dataclass
+class Run:
+    """Pods placed and bound one gang after the other; what each decision took."""
+
+    cluster: Cluster
+    room: Room
+    placer: Placer
+    decided_s: list[float] = field(default_factory=list)
+    bound_s: float = 0.0
+    pods: int = 0
+    serial: count[int] = field(default_factory=count)
+
+    def pod(self, chips: int, gang: Key | None, priority: int = 0, cpu: int = 1000) -> PodSpecView:
+        number = next(self.serial)
+        key = Key("bench", f"pod-{number}")
+        claim = Key("bench", f"claim-{number}")
+        self.cluster.set_claim(Claim(claim, f"c{number}", "1", REQUESTS[chips], None, ()))
+        entry = PodClaim("chips", claim, is_generated=False)
+        pod = PodSpecView(key, f"u{number}", "1", SHAPES[cpu], (entry,), priority, 0, gang=gang)
+        self.cluster.set_pod(pod, wants_place=True)
+        return pod
+
+    def gang(self, size: int, chips: int, ask: Ask | None = None, priority: int = 0) -> Attempt:
+        gang = Key("bench", f"gang-{next(self.serial)}") if size > 1 else None
+        if gang is not None:
+            self.cluster.set_gang(Gang(gang, size))
+        pods = [self.pod(chips, gang, priority) for _ in range(size)]
+        began = time.perf_counter()
+        mark = self.room.mark()
+        attempt = self.placer.place(pods, ask or Ask())
+        decided = time.perf_counter()
+        self.room.rollback(mark)
+        self._bind(attempt)
+        self.bound_s += time.perf_counter() - decided
+        self.decided_s.append(decided - began)
+        self.pods += size
+        return attempt
+
+    def _bind(self, attempt: Attempt) -> None:
+        for placement in attempt.placements:
+            pod = placement.pod
+            for key, allocation in placement.allocations:
+                claim = self.cluster.claims[key].claim
+                users = (Consumer(pod.key.name, pod.uid),)
+                self.cluster.set_claim(replace(claim, allocation=allocation, reserved_for=users))
+            self.cluster.set_pod(replace(pod, node=placement.node), wants_place=False)
+
+    def figures(self, name: str, at_least: float | None = None) -> Iterable[Figure]:
+        total = sum(self.decided_s) + self.bound_s
+        ordered = sorted(self.decided_s)
+        yield Figure(f"{name}: decided and taken in", self.pods / total, "pods/s", None, at_least)
+        yield Figure(f"{name}: p50 of a decision", ordered[len(ordered) // 2] * 1e3, "ms")
+        p99 = ordered[int(len(ordered) * 0.99)] * 1e3
+        yield Figure(f"{name}: p99 of a decision", p99, "ms", 20.0)
+
+
+def started(cluster: Cluster) -> Run:
+    room = Room(cluster)
+    return Run(cluster, room, Placer(room))
+
+
+def fresh(run: Run) -> Run:
+    return Run(run.cluster, run.room, run.placer, serial=run.serial)
+
+
+def mixed(run: Run, sizes: Sequence[int]) -> None:
+    for index, size in enumerate(sizes):
+        run.gang(size, (4, 1, 2)[index % 3])
+
+
+def reclaim_ms(nodes: int) -> float:
+    """A gang of whole nodes in a cluster full of less important jobs: who leaves, verified."""
+    run = started(from_columns(nodes))
+    while True:
+        if not run.gang(8, 4).fits:
+            break
+    gang = Key("bench", "large")
+    size = max(1, min(512, nodes // 8))
+    run.cluster.set_gang(Gang(gang, size))
+    pods = tuple(run.pod(4, gang, priority=9) for _ in range(size))
+    unit = Unit("large", pods, size, size, gang, size)
+    gc.collect()
+    began = time.perf_counter()
+    found = find_victims(run.placer, unit, 9, 0)
+    seconds = time.perf_counter() - began
+    assert found is not None and len({p.key for p in found.victims}) == size
+    return seconds * 1e3
+
+
+def measure(arguments: argparse.Namespace) -> list[Figure]:
+    nodes = arguments.nodes
+    chips = nodes * CHIPS
+    figures: list[Figure] = []
+    began = time.perf_counter()
+    run = started(from_columns(nodes))
+    figures.append(
+        Figure(f"build {chips:,} chips from columns", time.perf_counter() - began, "s", 5)
+    )
+    scale = max(1, nodes // 256)
+    for name, sizes, least in (
+        ("gangs of 8 pods", [8] * scale, 20_000),
+        ("gangs of 1 to 512 pods", [8, 1, 64, 16, 2, 128, 512, 32] * max(1, scale // 100), 20_000),
+        ("single pods", [1] * scale * 4, 10_000),
+    ):
+        run = fresh(run)
+        mixed(run, sizes)
+        figures += run.figures(f"{name}, {chips:,} chips", least)
+    rack = Ask(TopologyRequest(LEVELS[1], subgroup_size=8, subgroup_required=LEVELS[2]))
+    run = fresh(run)
+    for _ in range(max(1, scale // 16)):
+        run.gang(64, 4, rack)
+    figures += run.figures("64 pods in a block, each 8 in a rack", 20_000)
+    figures += _reasons(run)
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    figures.append(Figure(f"memory with {chips:,} chips", used, "GiB", 2.0))
+    del run
+    for size, most in ((500, 50.0), (1000, 200.0), (nodes, 2000.0)):
+        figures.append(
+            Figure(f"reclaim for a large job, {size:,} nodes", reclaim_ms(size), "ms", most)
+        )
+    if arguments.slices:
+        _, nodes_s, slices_s = from_json(arguments.slices)
+        per_million = slices_s * 256_000 / arguments.slices
+        figures.append(Figure("256,000 ResourceSlices from JSON", per_million, "s", 60))
+        figures.append(Figure("256,000 nodes", nodes_s * 256_000 / arguments.slices, "s"))
+    if arguments.large:
+        began = time.perf_counter()
+        run = started(from_columns(arguments.large))
+        name = f"{arguments.large * CHIPS:,} chips"
+        figures.append(Figure(f"build {name} from columns", time.perf_counter() - began, "s"))
+        mixed(run, [8] * 2000)
+        figures += list(run.figures(f"gangs of 8 pods, {name}"))[:2]
+    return figures
+
+
+def _reasons(run: Run) -> Iterable[Figure]:
+    """Why a gang of more chips than are left has no place, as a sentence."""
+    gang = Key("bench", "too-large")
+    pod = run.pod(4, gang, cpu=4000)
+    shape = run.room.shape_of(pod)
+    began = time.perf_counter()
+    misfits = run.room.misfits(shape)
+    said = message(no_fit("gang", len(run.cluster.nodes), misfits, ""))
+    assert said
+    yield Figure("reasons over all nodes", (time.perf_counter() - began) * 1e3, "ms")
+
+
+if __name__ == "__main__":
+    OPTIONS = (
+        ("nodes", 256_000, "nodes of 4 chips"),
+        ("large", 1_024_000, "nodes of the larger cluster, 0 for none"),
+        ("slices", 20_000, "ResourceSlices read from JSON"),
+    )
+    raise SystemExit(main(__doc__ or "", measure, OPTIONS))
