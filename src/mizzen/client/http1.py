@@ -1,7 +1,8 @@
 """HTTP/1.1 as the client of an API server needs it: answers read in one pass, connections kept.
 
-Left out, as API servers need none of it: redirects, compression, cookies, proxies, pipelining.
-Source: RFC 9112.
+`httptools` (llhttp) parses; what is here is the connection around it, which costs half of what
+a general client does. Left out, as API servers need none of it: redirects, compression, cookies,
+proxies, pipelining. Source: RFC 9112.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+import httptools
+
 HEAD_BYTES_MAX = 64 << 10
 PENDING_BYTES_MAX = 4 << 20  # of a stream that its reader has not taken yet
-_END = b"\r\n\r\n"
 
 
 class BrokenAnswerError(Exception):
@@ -34,115 +36,59 @@ class AnswerParser:
         self.pieces: list[bytes] = []  # of the body, until somebody takes them
         self.is_done = False
         self.keeps_alive = False
-        self._rest = b""
-        self._read: Callable[[bytes, int], int] = self._read_head
-        self._left = 0
+        self._headers: dict[str, str] = {}
+        self._head_bytes = 0
+        self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
         """Errors: BrokenAnswerError."""
-        if self._rest:
-            data, self._rest = self._rest + data, b""
-        at = 0
-        while at < len(data) and not self.is_done:
-            after = self._read(data, at)
-            if after == at:  # needs more
-                self._rest = data[at:]
+        if self.head is None:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if self.is_done:  # nobody asked for what follows
+                self.keeps_alive = False
                 return
-            at = after
-        if at < len(data):
-            self.keeps_alive = False  # nobody asked for what follows
+            raise BrokenAnswerError(f"the answer is no HTTP/1.1: {error}") from error
+        if self.head is None and self._head_bytes > HEAD_BYTES_MAX:
+            raise BrokenAnswerError(f"the head of the answer exceeds {HEAD_BYTES_MAX} bytes")
 
     def end(self) -> None:
         """The connection has ended. Errors: BrokenAnswerError where the answer had not."""
-        if self._read == self._read_all:
+        if self.head is not None and _ends_with_connection(self.head.headers):
             self.is_done = True
         if not self.is_done:
             raise BrokenAnswerError("the server closed the connection before it had answered")
 
-    def _read_head(self, data: bytes, at: int) -> int:
-        end = data.find(_END, at)
-        if end < 0:
-            if len(data) - at > HEAD_BYTES_MAX:
-                raise BrokenAnswerError(f"the head of the answer exceeds {HEAD_BYTES_MAX} bytes")
-            return at
-        first, *lines = data[at:end].decode("latin-1").split("\r\n")
-        version, _, rest = first.partition(" ")
-        code = rest[:3]
-        if not version.startswith("HTTP/1.") or not code.isdigit():
-            raise BrokenAnswerError(f"the answer is no HTTP/1.1: {first[:80]!r}")
-        headers: dict[str, str] = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        if not code.startswith("1"):
-            self.head = Head(int(code), headers)
-            closes = "close" in headers.get("connection", "").lower() or version == "HTTP/1.0"
-            self.keeps_alive = not closes
-            self._begin_body(int(code), headers)
-        return end + len(_END)
+    # -- what httptools calls ----------------------------------------------------------------
 
-    def _begin_body(self, status: int, headers: dict[str, str]) -> None:
-        length = headers.get("content-length", "")
-        if status in (204, 304):
+    def on_message_begin(self) -> None:
+        if self.is_done:
+            self.keeps_alive = False  # nobody asked for what follows
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.is_done:
+            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200 and not self.is_done:
+            self.head = Head(status, self._headers)
+        self._headers = {}
+
+    def on_body(self, body: bytes) -> None:
+        if not self.is_done:
+            self.pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        if self.head is not None and not self.is_done:  # an early answer (1xx) is not the answer
             self.is_done = True
-        elif "chunked" in headers.get("transfer-encoding", "").lower():
-            self._read = self._read_size
-        elif length:
-            if not length.isdigit():
-                raise BrokenAnswerError(f"content-length {length[:20]!r} is no number")
-            self._left = int(length)
-            self._read = self._read_rest
-            self.is_done = self._left == 0
-        else:
-            self.keeps_alive = False
-            self._read = self._read_all
+            self.keeps_alive = self._parser.should_keep_alive()
 
-    def _read_rest(self, data: bytes, at: int) -> int:
-        """The rest of a body whose length is known."""
-        after = self._take(data, at)
-        self.is_done = self._left == 0
-        return after
 
-    def _read_all(self, data: bytes, at: int) -> int:
-        self.pieces.append(data[at:])
-        return len(data)
-
-    def _read_size(self, data: bytes, at: int) -> int:
-        end = data.find(b"\r\n", at)
-        if end < 0:
-            if len(data) - at > HEAD_BYTES_MAX:
-                raise BrokenAnswerError("the size of a chunk does not end")
-            return at
-        text = data[at:end].partition(b";")[0].strip()
-        try:
-            self._left = int(text, 16)
-        except ValueError:
-            raise BrokenAnswerError(f"a chunk begins with {text[:20]!r}, not a size") from None
-        self._read = self._read_chunk if self._left else self._read_trailer
-        return end + 2
-
-    def _read_chunk(self, data: bytes, at: int) -> int:
-        if self._left:
-            return self._take(data, at)
-        if len(data) - at < 2:
-            return at
-        if data[at : at + 2] != b"\r\n":
-            raise BrokenAnswerError("a chunk is longer than it says")
-        self._read = self._read_size
-        return at + 2
-
-    def _read_trailer(self, data: bytes, at: int) -> int:
-        end = data.find(b"\r\n", at)
-        if end < 0:
-            return at
-        self.is_done = end == at
-        return end + 2
-
-    def _take(self, data: bytes, at: int) -> int:
-        piece = data[at : at + self._left]
-        self.pieces.append(piece)
-        self._left -= len(piece)
-        return at + len(piece)
+def _ends_with_connection(headers: dict[str, str]) -> bool:
+    return "content-length" not in headers and "transfer-encoding" not in headers
 
 
 class HttpConnection(asyncio.Protocol):
