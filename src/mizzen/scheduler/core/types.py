@@ -7,21 +7,18 @@ Devices, claims' wishes and allocations are in `dra/model.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation
 from mizzen.scheduler.core.binding_conditions import Binding
-from mizzen.scheduler.core.conventions.gang import ALONE, Gang, Membership
-from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
+from mizzen.scheduler.core.conventions.gang import ALONE, Membership
 from mizzen.scheduler.core.dra.model import (
     Allocation,
     ClaimRequest,
-    DeviceClass,
     NodeSelector,
-    Pool,
     Taint,
     Toleration,
 )
@@ -148,19 +145,6 @@ class NodeView:
 
 
 # -- snapshot and queue ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The cluster at one moment, as far as placing is concerned."""
-
-    nodes: Mapping[str, NodeView]
-    pods: Mapping[Key, PodSpecView]  # all that hold or wait; finished ones may be left out
-    claims: Mapping[Key, Claim]
-    pools: Sequence[Pool]
-    classes: Mapping[str, DeviceClass]
-    gangs: Mapping[Key, Gang]
-    pod_groups: Mapping[Key, PodGroupState] = field(default_factory=dict[Key, PodGroupState])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mizzen.scheduler.core.devices import Shortage
+from mizzen.scheduler.core.dra.allocate import Shortage
 from mizzen.scheduler.core.explain import change_by_asking, message, no_fit, waiting
 from mizzen.scheduler.core.misfit import Misfit
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.core.claims import claim_view, pools
+from mizzen.scheduler.core.claims import claim_view
+from mizzen.scheduler.core.dra.slices import Shapes, read_slice
 from mizzen.scheduler.core.views import (
     node_view,
     pod_view,
@@ -113,6 +114,6 @@ def test_claims_and_the_alternatives_they_ask_for() -> None:
 
 
 def test_halves_know_their_core_and_their_share_of_it() -> None:
-    (pool,) = pools([halves()])
+    pool = read_slice(halves(), Shapes())
     assert [d.core for d in pool.devices] == [("cpu.mizzen.dev", "n1", c) for c in (0, 0, 1, 1)]
     assert {d.cpu_milli for d in pool.devices} == {500}

@@ -250,18 +250,6 @@ class Slice:
     devices: tuple[Device, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The newest generation of a driver's pool; `problem` says why it cannot be used, if so."""
-
-    driver: str
-    name: str
-    generation: int
-    devices: tuple[Device, ...]
-    problem: str = ""
-    counter_sets: tuple[CounterSet, ...] = ()
-
-
 class AllocationError(Exception):
     """Upstream would fail the whole scheduling attempt: a bad claim, class, slice or selector."""
 

@@ -15,6 +15,7 @@ INT64_MAX = 2**63 - 1
 _INT64_SPAN = 2**64
 _FACTORS_MAX = 18  # decimal digits that surely fit 64 bits
 _NANO = -9
+_UNCHECKED = frozenset({1, 2, 3, 6, 9})  # scales at which upstream hands on what overflowed
 _EXPONENT_MAX = 1000  # "1e1000"; ours, so that no text makes arithmetic run away
 _FULL = re.compile(r"^([+-]?)(0*)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*(?:[-+]?[0-9]*))$")
 _DECIMAL = {"": 0, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -59,7 +60,9 @@ class Quantity:
             return _whole_of_big(self.value, -self.scale)
         if self.scale >= 0:
             result = self.value * 10**self.scale
-            return result if abs(result) <= INT64_MAX else 0
+            if wrap(result) == result:
+                return result
+            return wrap(result) if self.scale in _UNCHECKED else 0
         return _away_from_zero(self.value, -self.scale)
 
     @property
@@ -92,17 +95,18 @@ def _parse(text: str) -> Quantity:
     match = _FULL.match(text)
     if not text or match is None:
         raise ValueError(f"quantity {text!r} is not a number with a unit such as 500m or 2Gi")
-    sign, zeros, number, fraction, suffix = match.groups()
-    if not number and not zeros and not fraction:
-        # upstream reads "Ki", "-" and "." differently in corners nobody writes
-        raise ValueError(f"quantity {text!r} has no digits")
+    sign, _, number, fraction, suffix = match.groups()
     number, fraction = number or "0", fraction or ""
     if not match.group(3) and match.group(4) is None and not suffix:
         return Quantity(0)  # nothing but zeros
     exponent, form = _unit(text, suffix)
     negative = sign == "-"
     quick = _quick(text, number, fraction, exponent, form, negative)
-    return quick or _slow(number, fraction, exponent, form, negative)
+    if quick is not None:
+        return quick
+    if not any(match.group(2, 3, 4)):
+        raise ValueError(f"quantity {text!r} has no digits")
+    return _slow(number, fraction, exponent, form, negative)
 
 
 def _unit(text: str, suffix: str) -> tuple[int, str]:
@@ -154,9 +158,11 @@ def _slow(number: str, fraction: str, exponent: int, form: str, negative: bool) 
         value <<= exponent
     else:
         scale += exponent
-    if value and scale < _NANO:
+    if not value:
+        scale = 0
+    elif scale < _NANO:
         value, scale = -(-value // 10 ** (_NANO - scale)), _NANO
-    elif value:
+    else:
         value, scale = value * 10 ** (scale - _NANO), _NANO
     if form == BINARY_SI:
         one = 10**-scale
@@ -175,11 +181,13 @@ def _away_from_zero(value: int, digits: int) -> int:
 def _whole_of_big(value: int, digits: int) -> int:
     """Upstream's `scaledValue`, which truncates towards zero and adds one."""
     if digits <= 0:
-        return wrap(wrap(value) * 10**-digits) if digits else wrap(value)
+        power = 10**-digits if digits > -19 else -INT64_MAX - 1
+        return wrap(wrap(value) * power)
     power = 10**digits
     if value < INT64_MAX and digits < 19:
+        value = wrap(value)  # upstream does not ask how far below zero it is
         result = abs(value) // power * (1 if value >= 0 else -1)
-        return wrap(result + (1 if abs(value) % power else 0))
+        return result + (1 if value % power else 0)
     return wrap(value // power + (1 if value % power else 0))
 
 
@@ -207,6 +215,6 @@ def _canonical(quantity: Quantity) -> str:
 
 def _binary(amount: int) -> str:
     exponent = 0
-    while amount % 1024 == 0:
+    while amount % 1024 == 0 and amount >= -INT64_MAX:
         amount, exponent = amount // 1024, exponent + 10
     return f"{amount}{_BINARY_SUFFIX.get(exponent, '')}"
