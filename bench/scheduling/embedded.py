@@ -46,6 +46,7 @@ from mizzen.base.resources import (  # noqa: E402
     RESOURCE_SLICES,
 )
 from mizzen.client.client import Client  # noqa: E402
+from mizzen.client.informer import Informer  # noqa: E402
 from support.api_process import ApiServer, running  # noqa: E402
 
 OPERATIONS_PER_PLAN = 200
@@ -183,14 +184,21 @@ class Watched:
 
     async def follow(self, client: Client) -> None:
         """Returns once all are bound. Errors: AssertionError when one is bound twice."""
-        async with aclosing(client.watch(PODS, "default")) as events:
-            async for event in events:
-                if event.ends_initial_events:
-                    self.listed.set()
-                elif node := event.object.get("spec", {}).get("nodeName"):
-                    self._note(event.object["metadata"]["name"], node)
-                    if len(self.nodes) == self.wanted:
-                        return
+        all_bound = asyncio.Event()
+
+        def handle(type: str, old: Obj | None, new: Obj) -> None:
+            if node := new["spec"].get("nodeName"):
+                self._note(new["metadata"]["name"], node)
+                if len(self.nodes) == self.wanted:
+                    all_bound.set()
+
+        informer = Informer(client, PODS, "default")  # an API server may end a slow watch
+        informer.add_handler(handle)
+        running = asyncio.create_task(informer.run())
+        await informer.wait_synced()
+        self.listed.set()
+        await all_bound.wait()
+        running.cancel()
 
     def _note(self, name: str, node: str) -> None:
         known = self.nodes.setdefault(name, node)
