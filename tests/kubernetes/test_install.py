@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from mizzen.base.resources import NODES
+from mizzen.client.client import Client
+from mizzen.compose.checks import problems
 from mizzen.compose.install import resource_of
 from mizzen.compose.manifests import manifests
+from support.proxy import Proxy
 from support.second_home import Stage, component, install, kubeconfig_of, until_ready
 
 
@@ -31,3 +35,22 @@ async def test_the_scheduler_needs_no_more_than_its_role(stage: Stage) -> None:
 
         await stage.until(is_bound, "the gang is bound")
         assert "orbidden" not in scheduler.log, scheduler.log
+
+
+async def test_what_is_missing_or_shared_is_said_beforehand(stage: Stage, proxy: Proxy) -> None:
+    (nothing,) = await problems(stage.admin)
+    assert "no node is handed over" in nothing
+    await stage.add_node("ours")
+    assert await problems(stage.admin) == []
+    await stage.admin.patch(NODES, "ours", {"spec": {"taints": None}})
+    (overlap,) = await problems(stage.admin)
+    assert 'Node "ours" is labelled for Mizzen but lacks its taint' in overlap
+
+    proxy.read = lambda path, query: (404, b"") if "podgroups" in path else None
+    path = stage.cluster.kubeconfig(server=proxy.url)
+    async with Client.from_kubeconfig(path, user_agent="mizzen-test") as client:
+        assert [line.split(":")[0] for line in await problems(client)] == [
+            'Node "ours" is labelled for Mizzen but lacks its taint, so other schedulers use it '
+            "as well; run",
+            "scheduling.k8s.io/v1alpha2 is not served",
+        ]

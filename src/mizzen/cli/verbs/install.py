@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
-from mizzen.cli.context import Context
+from mizzen.cli.context import Context, say
 from mizzen.cli.exits import USAGE, CliError
 from mizzen.cli.verb import Verb
 
@@ -33,6 +33,7 @@ def run(context: Context) -> int:
     import asyncio
 
     from mizzen.client.client import Client
+    from mizzen.compose.checks import problems
     from mizzen.compose.install import install
 
     async def apply() -> int:
@@ -42,6 +43,8 @@ def run(context: Context) -> int:
         ) as client:
             async for done in install(client, objects):
                 print(f"{done.kind} {done.name}: {done.verdict}", flush=True)
+            for problem in await problems(client):
+                say(f"mizzen: {problem}")
         return 0
 
     return asyncio.run(apply())
