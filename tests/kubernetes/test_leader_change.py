@@ -7,7 +7,7 @@ import signal
 
 from mizzen.base.names import SYSTEM_NAMESPACE
 from mizzen.base.resources import LEASES
-from support.proxy import Proxy, proxy_to
+from support.proxy import Proxy, Write, proxy_to
 from support.second_home import Stage, component, until_ready
 
 
@@ -53,6 +53,32 @@ async def test_the_next_takes_over_at_once_from_one_that_ends_in_order(stage: St
             await stage.until(lambda: bound(stage, 2), "the second leads")
             lease = await stage.admin.get(LEASES, "mizzen-scheduler", SYSTEM_NAMESPACE)
             assert lease["spec"]["leaseTransitions"] == 1
+
+
+async def test_one_that_is_told_to_end_finishes_what_it_is_writing(
+    stage: Stage, proxy: Proxy
+) -> None:
+    """Told so at its first bind, it binds the whole gang before it lets the next one lead."""
+    await stage.add_node("ours", 4)
+    told: list[Write] = []
+    async with component("scheduler", stage.cluster.kubeconfig(server=proxy.url)) as leader:
+        await until_ready(leader)
+
+        def before(write: Write) -> None:
+            if write.path.endswith("/binding") and not told:
+                told.append(write)
+                os.kill(leader.popen.pid, signal.SIGTERM)
+
+        proxy.before = before
+        await stage.add_gang("train", 4)
+
+        async def has_ended() -> bool:
+            return leader.popen.poll() is not None
+
+        await stage.until(has_ended, "it ends")
+    assert len(await stage.bound()) == 4
+    lease = await stage.admin.get(LEASES, "mizzen-scheduler", SYSTEM_NAMESPACE)
+    assert not lease["spec"].get("holderIdentity"), "the next may lead at once"
 
 
 async def test_a_leader_that_cannot_renew_stops_by_its_own_clock(

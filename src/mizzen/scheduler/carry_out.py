@@ -27,6 +27,7 @@ BATCHES_AT_ONCE = 2  # one is encoded and its answer read while the API server c
 REFUSED_RETRY_S = 0.005
 REFUSED_RETRY_MAX_S = 2.0
 REFUSALS_COUNTED_MAX = 16
+DRAIN_S = 5.0  # that writes under way are waited for when the process ends
 Written = Callable[[Operation, Obj], None]
 _log = logging.getLogger(__name__)
 
@@ -80,9 +81,15 @@ class CarryOut:
         return again_s
 
     async def _carry_out_singly(self, plan: Plan) -> list[ApiError | None]:
-        return await asyncio.gather(
-            *(self._commit_singly(d) for d in plan.decisions if d.operations)
-        )
+        """All decisions side by side. Cancelled, it first lets writes under way come to their end:
+        whoever leads next must not look at the cluster while they may still take effect."""
+        writing = asyncio.gather(*(self._commit_singly(d) for d in plan.decisions if d.operations))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait((writing,), timeout=DRAIN_S)
+            writing.cancel()
+            raise
 
     async def _commit_singly(self, decision: Decision) -> ApiError | None:
         refused = await self._single.carry_out(decision)
