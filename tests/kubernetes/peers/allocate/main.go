@@ -6,9 +6,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	resourceapi "k8s.io/api/resource/v1"
@@ -18,6 +20,9 @@ import (
 	"k8s.io/dynamic-resource-allocation/cel"
 	"k8s.io/dynamic-resource-allocation/structured"
 )
+
+// patience is how long one case may take: the search is exponential.
+const patience = 5 * time.Second
 
 type testCase struct {
 	Claims            []*resourceapi.ResourceClaim                               `json:"claims"`
@@ -121,7 +126,8 @@ func answer(line []byte) (results []resourceapi.AllocationResult, err error) {
 		EnableConsumableCapacity: on.ConsumableCapacity,
 		EnableListTypeAttributes: on.ListTypeAttributes,
 	})
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	allocator, err := structured.NewAllocator(ctx, on, state, classes(c.Classes), c.Slices, cache)
 	if err != nil {
 		return nil, err
@@ -138,6 +144,9 @@ func main() {
 		reply := map[string]any{"results": results}
 		if err != nil {
 			reply = map[string]any{"error": err.Error()}
+			if errors.Is(err, context.DeadlineExceeded) {
+				reply["tooLong"] = true
+			}
 		}
 		encoded, err := json.Marshal(reply)
 		if err != nil {
