@@ -196,7 +196,7 @@ def reclaim_ms(nodes: int) -> float:
         if not run.gang(8, 4).fits:
             break
     gang = Key("bench", "large")
-    size = max(1, min(512, nodes // 8))
+    size = max(8, min(512, nodes // 64 * 8))
     run.cluster.set_gang(Gang(gang, size))
     pods = tuple(run.pod(4, gang, priority=9) for _ in range(size))
     unit = Unit("large", pods, size, size, gang, size)

@@ -138,14 +138,18 @@ class _Search:
     )
 
     def run(self, columns: Columns, domains: Sequence[Sequence[int]], want: int) -> Found | None:
+        """Counts chips alone at first; asks the room at every step only where that misled."""
         ranked = rank_domains(columns, domains, want)
-        choice = choose_ranked(ranked, self._spell, self._fits)
-        if choice is None:
-            return None
-        keys = [_key(holder) for holder in choice.instance.holders]
-        victims = self._victims(keys, choice.answer.levels)
-        attempt = self._attempt(victims)
-        return (victims, attempt) if attempt.fits else None
+        for fits in (None, self._fits):
+            choice = choose_ranked(ranked, self._spell, fits)
+            if choice is None:
+                return None
+            keys = [_key(holder) for holder in choice.instance.holders]
+            victims = self._victims(keys, choice.answer.levels)
+            attempt = self._attempt(victims)
+            if attempt.fits:
+                return victims, attempt
+        return None
 
     def _fits(self, domain: int, levels: Sequence[int]) -> bool:
         return self._attempt(self._victims(self.spelled, levels)).fits

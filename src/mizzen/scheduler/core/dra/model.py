@@ -323,6 +323,13 @@ class ClaimRequest:
     requests: tuple[DeviceRequest, ...]
     constraints: tuple[Constraint, ...] = ()
     config: tuple[Obj, ...] = field(default=(), hash=False)
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.requests, self.constraints)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

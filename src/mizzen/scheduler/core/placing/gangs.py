@@ -141,7 +141,7 @@ def _nodes(task: _Task, *, is_last: bool) -> Iterable[int]:
         return
     if len(task.groups) == 1 and task.within == ROOT and not task.around:
         node = task.counts(task.groups[0][0]).best_node(need)
-        if node >= 0:
+        if node >= 0 and _has_levels(task, task.tree.leaf_of[node]):
             yield -1 - node
         return
     if not is_last:
@@ -163,9 +163,10 @@ def _domains(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
         domain = task.counts(task.groups[0][0]).best_domain(level, len(task.members))
         if domain < 0:
             return
-        yield domain
-        if not (is_last and task.wish.slices):
-            return
+        if _has_levels(task, domain):
+            yield domain
+            if not (is_last and task.wish.slices):
+                return
     listed = tree.by_level[level] if task.within == ROOT else tree.under(task.within, level)
     found = _roomy(task, listed)
     yield from found if is_last else found[:TIGHT_MAX]
@@ -185,10 +186,20 @@ def _around(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
         yield from _roomy(task, tree.under(shared.pop(), level))[:TIGHT_MAX]
 
 
+def _has_levels(task: _Task, domain: int) -> bool:
+    """Whether the domain lies in one of the level required, its nodes carrying that label."""
+    required, path = task.required, task.tree.paths[domain]
+    return required < 0 or required >= len(path) or bool(path[required])
+
+
 def _roomy(task: _Task, domains: Iterable[int]) -> list[int]:
     """Domains in which every shape, alone, has room; the tightest first."""
     counted = [(task.counts(shape).totals, len(indices)) for shape, indices in task.groups]
-    found = [d for d in domains if all(totals[d] >= need for totals, need in counted)]
+    found = [
+        d
+        for d in domains
+        if all(totals[d] >= need for totals, need in counted) and _has_levels(task, d)
+    ]
     totals = counted[0][0]
     found.sort(key=lambda d: (totals[d], d))
     return found
