@@ -14,6 +14,7 @@ SMALL = {
     "api": ("--operations", "8", "--watchers", "2"),
     "gateway": ("--requests", "16", "--concurrency", "2"),
     "scheduling/embedded": ("--nodes", "4", "--pods", "16"),
+    "scheduling/library": ("--nodes", "1024", "--large", "0", "--slices", "16"),
     "scheduling/preemption": ("--small", "40", "--medium", "64", "--large", "640", "--rounds", "1"),
     "scheduler": ("--nodes", "4", "--pods", "16", "--rounds", "1"),
     "startup": ("--runs", "1"),
