@@ -61,6 +61,12 @@ def test_a_claim_that_fits_gets_its_devices() -> None:
     assert bad == 0
 
 
+def test_a_case_may_be_labelled() -> None:
+    (answer,), bad = answers({**CASE, "id": 7, "name": "first"})
+    assert answer["results"]
+    assert bad == 0
+
+
 def test_a_claim_that_does_not_fit_is_told_why() -> None:
     (answer,), bad = answers({**CASE, "allocatedDevices": ["d.io/p/d0"]})
     assert answer["results"] is None
@@ -73,7 +79,7 @@ def test_a_claim_that_does_not_fit_is_told_why() -> None:
     [
         ("{", "is not JSON"),
         ("[]", "is not an object"),
-        ('{"claim": []}', "'claim' is unknown"),
+        ('{"claim": []}', "'claim' is unknown; did you mean 'claims'?"),
         ('{"order": "best"}', "neither compat nor pack"),
         ('{"features": ["DRAWhatever"]}', "feature 'DRAWhatever' is unknown"),
         ('{"claims": {}}', "claims: {} is not a list"),

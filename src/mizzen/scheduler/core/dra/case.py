@@ -7,6 +7,7 @@ written, as upstream's allocator takes them; in `pack` order with the API server
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -43,7 +44,7 @@ _FIELDS = [
 ]
 
 
-STEPS_MAX = 2_000_000  # devices tried for one case: seconds
+STEPS_MAX = 5_000_000  # devices tried for one case: seconds
 T = TypeVar("T")
 
 
@@ -75,9 +76,10 @@ def read_case(case: object) -> Case:
     if not isinstance(case, dict):
         raise BadCase(f"{str(case)[:60]!r} is not an object with {', '.join(_FIELDS)}")
     obj = cast(Obj, case)
-    unknown = sorted(obj.keys() - set(_FIELDS))
-    if unknown:
-        raise BadCase(f"{unknown[0]!r} is unknown; there are: {', '.join(_FIELDS)}")
+    for name in obj.keys() - set(_FIELDS):  # others may label their cases; a slip is told
+        meant = difflib.get_close_matches(name, _FIELDS, n=1, cutoff=0.8)
+        if meant and meant[0] not in obj:
+            raise BadCase(f"{name!r} is unknown; did you mean {meant[0]!r}?")
     order = obj.get("order") or "compat"
     if order not in ("compat", "pack"):
         raise BadCase(f"order {order!r} is neither compat nor pack")
