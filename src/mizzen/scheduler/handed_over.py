@@ -96,7 +96,7 @@ class HandedOver:
         self._pods_on: dict[str, dict[Key, None]] = {}
         self._slices_on: dict[str, dict[Key, None]] = {}  # "": reached by more than one node
         self._shown: set[str] = set()  # nodes
-        self._reported: dict[Key, str] = {}
+        self._reported: dict[tuple[Resource, Key], str] = {}
         self._is_published = False
         self._publishing = asyncio.Lock()
         self._counts: Counter[str] = Counter()
@@ -150,28 +150,29 @@ class HandedOver:
 
     def _pod_changed(self, type: str, old: Obj | None, new: Obj) -> None:
         key = key_of(new)
-        node = new["spec"].get("nodeName") or ""
+        if old is not None:  # after a gap it may be another pod of this name, elsewhere
+            self._pods_on.get(_node_of(old), {}).pop(key, None)
         if type == "DELETED":
             changed = self._handover.forget_pod(key)
-            self._pods_on.get(node, {}).pop(key, None)
             self._pods.drop(key)
         else:
             changed = self._handover.learn_pod(new)
-            if node:
-                self._pods_on.setdefault(node, {})[key] = None
-        if changed:
-            self._show_node(changed)
+            if _node_of(new):
+                self._pods_on.setdefault(_node_of(new), {})[key] = None
+        for node in changed:
+            self._show_node(node)
         if type != "DELETED":
             self._show_pod(new)
 
     def _slice_changed(self, type: str, old: Obj | None, new: Obj) -> None:
         key = key_of(new)
-        node = new["spec"].get("nodeName") or ""
+        if old is not None:
+            self._slices_on.get(_node_of(old), {}).pop(key, None)
         if type == "DELETED":
-            self._slices_on.get(node, {}).pop(key, None)
+            self._reported.pop((RESOURCE_SLICES, key), None)
             self._slices.drop(key)
             return
-        self._slices_on.setdefault(node, {})[key] = None
+        self._slices_on.setdefault(_node_of(new), {})[key] = None
         self._show_slice(new)
 
     def _claim_changed(self, type: str, old: Obj | None, new: Obj) -> None:
@@ -188,7 +189,7 @@ class HandedOver:
         if not self._is_published:
             return
         key = Key("", name)
-        self._report(key, self._handover.node_problem(name))
+        self._report(NODES, key, self._handover.node_problem(name))
         was, is_ours = name in self._shown, self._handover.is_ours(name)
         if is_ours:
             self._shown.add(name)
@@ -219,7 +220,7 @@ class HandedOver:
     def _show_slice(self, item: Obj) -> None:
         if not self._is_published:
             return
-        self._report(key_of(item), self._handover.slice_problem(item))
+        self._report(RESOURCE_SLICES, key_of(item), self._handover.slice_problem(item))
         if self._handover.shows_slice(item):
             self._slices.put(item)
         else:
@@ -227,14 +228,14 @@ class HandedOver:
 
     # -- telling ---------------------------------------------------------------------------------
 
-    def _report(self, key: Key, overlap: Overlap | None) -> None:
+    def _report(self, resource: Resource, key: Key, overlap: Overlap | None) -> None:
         """Says once what is wrong, and once that it is mended."""
         if overlap is None:
-            if self._reported.pop(key, ""):
-                _log.info("%s is Mizzen's alone again", key)
+            if self._reported.pop((resource, key), ""):
+                _log.info('%s "%s" is Mizzen\'s alone again', resource.kind, key)
             return
-        if self._reported.get(key) != str(overlap):
-            self._reported[key] = str(overlap)
+        if self._reported.get((resource, key)) != str(overlap):
+            self._reported[resource, key] = str(overlap)
             _log.error("left alone: %s", overlap)
             text = f"{overlap.what}; {overlap.remedy}"
             self._events.event(overlap.about, "Warning", "SchedulersOverlap", text)
@@ -250,3 +251,8 @@ class HandedOver:
 
 def _labels(obj: Obj) -> Mapping[str, str]:
     return obj["metadata"].get("labels") or {}
+
+
+def _node_of(obj: Obj) -> str:
+    """Of a pod or slice: the one node it belongs to, "" if none or several."""
+    return obj["spec"].get("nodeName") or ""

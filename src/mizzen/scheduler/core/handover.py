@@ -52,26 +52,26 @@ class Handover:
     def forget_node(self, name: str) -> None:
         self._nodes.pop(name, None)
 
-    def learn_pod(self, pod: Obj) -> str:
-        """The node on which this changes who holds devices, "" if nowhere."""
+    def learn_pod(self, pod: Obj) -> tuple[str, ...]:
+        """The nodes on which this changes who holds devices."""
         key = key_of(pod)
         node = pod["spec"].get("nodeName") or ""
         was = self._on.get(key, "")
         now = node if self._holds_for_others(pod) else ""
         if was == now:
-            return ""
+            return ()
         self.forget_pod(key)
         if now:
             self._on[key] = now
             self._foreign.setdefault(now, {})[key] = None
-        return now or was
+        return tuple(name for name in (was, now) if name)
 
-    def forget_pod(self, key: Key) -> str:
+    def forget_pod(self, key: Key) -> tuple[str, ...]:
         """As `learn_pod`, for a pod that is gone."""
         node = self._on.pop(key, "")
         if node:
             del self._foreign[node][key]
-        return node
+        return (node,) if node else ()
 
     def _holds_for_others(self, pod: Obj) -> bool:
         """Bound by another scheduler, alive, with a claim that is more than an administrator's."""

@@ -105,9 +105,9 @@ def test_our_taint_alone_is_taken_off_the_view() -> None:
 def test_devices_held_for_others_on_our_node(holder: Obj, is_overlap: bool) -> None:
     claims = (claim("c", "d0"), claim("admin", "d0", adminAccess=True))
     known = handover(node("n", OURS, TAINT), claims=claims)
-    assert known.learn_pod(holder) == ("n" if is_overlap else "")
+    assert known.learn_pod(holder) == (("n",) if is_overlap else ())
     assert known.is_ours("n") is not is_overlap
-    assert known.forget_pod(Key("ns", "p")) == ("n" if is_overlap else "")
+    assert known.forget_pod(Key("ns", "p")) == (("n",) if is_overlap else ())
     assert known.is_ours("n")
 
 
