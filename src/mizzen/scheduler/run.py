@@ -149,7 +149,7 @@ class Scheduler:
             obj = self._caches[resource].get(key)
             if obj is None:
                 self._feed.delete(resource, key)
-            else:
+            elif not self._feed.knows(resource, key, obj):
                 self._feed.upsert(resource, obj)
         self._untold.clear()
         if self._others_changed:

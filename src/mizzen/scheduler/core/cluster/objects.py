@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from mizzen.base.objects import Key, Obj, key_of
+from mizzen.base.objects import Key, Obj, key_of, uid_of
 from mizzen.base.reading import text
 from mizzen.base.resources import (
     DEVICE_CLASSES,
@@ -98,6 +98,23 @@ class Feed:
         else:
             if self.unreadable:
                 self.unreadable.pop(what, None)
+
+    def knows(self, resource: Resource, key: Key, obj: Obj) -> bool:
+        """Whether this very version was told already: what we wrote comes back by the watch."""
+        version = obj["metadata"].get("resourceVersion")
+        if resource == PODS:
+            known = self.cluster.pods.get(key)
+        elif resource == RESOURCE_CLAIMS:
+            state = self.cluster.claims.get(key)
+            known = state.claim if state is not None else None
+        else:
+            return False
+        return (
+            known is not None
+            and bool(version)
+            and known.resource_version == version
+            and known.uid == uid_of(obj)
+        )
 
     def settle(self) -> Cluster:
         """The cluster, with all gangs worked out anew that something changed about."""
