@@ -32,8 +32,6 @@ from mizzen.client.client import Client
 from mizzen.client.informer import Informer
 from mizzen.controllers.run import run as run_controllers
 from mizzen.host.clock import RealClock
-from mizzen.scheduler.cel.selectors import CelSelectors
-from mizzen.scheduler.core.dra.case import answer, read_case
 from mizzen.scheduler.run import run as run_scheduler
 from support.api_in_process import api_clients
 from support.waiting import until
@@ -184,29 +182,13 @@ async def test_gpu_and_nic_share_a_pcie_root(cluster: Cluster) -> None:
 
 
 async def test_partitions_of_one_gpu_never_overlap(cluster: Cluster) -> None:
+    await cluster.add_nodes("a")
     await cluster.apply("mig-partitions.yaml")
-    slices, _ = await cluster.admin.list(RESOURCE_SLICES)
-    classes, _ = await cluster.admin.list(DEVICE_CLASSES)
-    (template,) = (await cluster.admin.list(RESOURCE_CLAIM_TEMPLATES, "default"))[0]
-    held: list[str] = []
-    profiles: list[str] = []
-    for _ in range(4):
-        question = {
-            "claims": [{"spec": template["spec"]["spec"]}],
-            "classes": classes,
-            "slices": slices,
-            "node": {"metadata": {"name": "node-a"}},
-            "features": ["DRAPartitionableDevices"],
-            "allocatedDevices": held,
-        }
-        results = answer(read_case(question), CelSelectors(), ()).get("results")
-        if results is None:
-            break
-        (result,) = results[0]["devices"]["results"]
-        held.append(f"{result['driver']}/{result['pool']}/{result['device']}")
-        profiles.append(result["request"])
-    assert profiles == ["partition/half", "partition/quarter", "partition/quarter"]
-    assert len(set(held)) == 3
+    await cluster.bound(2)
+    assert sorted(await cluster.devices()) == [
+        "gpu.example.com/node-a/gpu-0-mig-1g-2",
+        "gpu.example.com/node-a/gpu-0-mig-2g-0",
+    ]
 
 
 async def test_a_leader_and_workers_start_together(cluster: Cluster) -> None:
