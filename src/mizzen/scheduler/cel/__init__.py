@@ -5,6 +5,6 @@ program (planner, steps, attributes) that runs on values with a bill (cost) and 
 library and the modules it names. `selectors` is what the scheduler sees of it.
 
 Written here because upstream decides by what an expression costs, and no runtime for Python
-counts that. Deliberately lacks: protocol buffer messages, `authorizer`, scripts in regular
-expressions (`\\p{Greek}`), and estimates of the cost before evaluation.
+counts that. Deliberately lacks: protocol buffer messages, `authorizer`, and estimates of the cost
+before evaluation.
 """

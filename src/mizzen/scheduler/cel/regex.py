@@ -1,22 +1,43 @@
-"""Regular expressions in time linear in the text, with RE2's syntax and leftmost-first matches.
+"""Regular expressions as Go's regexp reads them, run by RE2 in time linear in the text.
 
 Python's own would take exponential time on some expressions, which a selector may contain.
-Reading and compiling are in regex_syntax.py; here is the machine that runs a program.
-Source: Go's regexp and regexp/syntax; Pike's virtual machine (swtch.com/~rsc/regexp/regexp2.html).
+Where RE2 takes what Go refuses it is refused here, but for nesting deeper than 1000. RE2 refuses
+what Go takes where a category has its long name (`\\p{Letter}`) and where the automaton would need
+more than 8 MiB (`\\pL{1000}`).
+Source: Go 1.26's regexp and regexp/syntax; github.com/google/re2/wiki/Syntax.
 """
 
 from __future__ import annotations
 
+import importlib
+import re
 from functools import lru_cache
+from typing import Any, Protocol
 
-from mizzen.scheduler.cel.regex_syntax import (
-    Instruction,
-    Op,
-    RegexError,
-    compile_pattern,
+MEMORY_MAX = 8 << 20  # bytes of one automaton
+REMEMBERED_MAX = 128  # automata
+
+# What RE2 takes and Go does not is looked for outside quotations and classes.
+_PIECES = re.compile(
+    r"""\\Q .*? (?: \\E | \Z )
+    | (?P<byte> \\C )
+    | \\.
+    | \[ \^? \]? (?: \\. | \[:[^\]]*:\] | [^\]\\] )*+ \]
+    | \( \?P?< (?P<name> [^>]* ) >""",
+    re.DOTALL | re.VERBOSE,
 )
 
-__all__ = ["Regex", "RegexError", "compiled"]
+
+class RegexError(ValueError):
+    """The pattern is no regular expression."""
+
+
+class _Match(Protocol):
+    def span(self) -> tuple[int, int]: ...
+
+
+class _Automaton(Protocol):
+    def search(self, text: bytes, pos: int) -> _Match | None: ...
 
 
 class Regex:
@@ -24,75 +45,72 @@ class Regex:
 
     def __init__(self, pattern: str) -> None:
         """Errors: RegexError."""
-        self._program: list[Instruction] = compile_pattern(pattern)
+        self._automaton = _automaton(pattern)
 
     def matches(self, text: str) -> bool:
         """Whether any part of the text matches."""
-        return self.search(text, 0, anywhere=True) is not None
+        return self._search(_octets(text), 0) is not None
 
-    def search(self, text: str, start: int, anywhere: bool = False) -> tuple[int, int] | None:
-        """Begin and end of the leftmost match from `start` on; any end will do with `anywhere`."""
-        threads: dict[int, int] = {}  # instruction -> where its match began, in order of preference
-        found: tuple[int, int] | None = None
-        for at in range(start, len(text) + 1):
-            if found is None:
-                self._follow(threads, 0, at, text, at)
-            if not threads:
-                break
-            following: dict[int, int] = {}
-            for pc, began in threads.items():
-                instruction = self._program[pc]
-                if instruction.op is Op.MATCH:
-                    found = (began, at)
-                    if anywhere:
-                        return found
-                    break  # threads behind this one are less preferred
-                if at < len(text) and instruction.accepts(text[at]):
-                    self._follow(following, pc + 1, began, text, at + 1)
-            threads = following
-        return found
+    def find(self, text: str) -> str:
+        """The leftmost match; "" without one."""
+        octets = _octets(text)
+        begin, end = self._search(octets, 0) or (0, 0)
+        return _text(octets[begin:end])
 
     def find_all(self, text: str, limit: int) -> list[str]:
         """The matches that do not overlap, as Go finds them; all of them if limit < 0."""
+        octets = _octets(text)
         found: list[str] = []
         at, last_end = 0, -1
-        while at <= len(text) and (limit < 0 or len(found) < limit):
-            match = self.search(text, at)
+        while at <= len(octets) and (limit < 0 or len(found) < limit):
+            match = self._search(octets, at)
             if match is None:
                 break
             begin, end = match
             if end > begin or begin != last_end:
-                found.append(text[begin:end])
+                found.append(_text(octets[begin:end]))
             last_end = end
-            at = end if end > at else at + 1
-            if begin == end and end > at:
-                at = end
+            at = end if end > at else at + 1  # within a character nothing is found
         return found
 
-    def _follow(self, threads: dict[int, int], pc: int, began: int, text: str, at: int) -> None:
-        """Adds what is reachable from pc without reading, the preferred first."""
-        waiting = [pc]
-        while waiting:
-            pc = waiting.pop()
-            if pc in threads:
-                continue
-            instruction = self._program[pc]
-            match instruction.op:
-                case Op.JUMP:
-                    threads[pc] = -1
-                    waiting.append(instruction.to)
-                case Op.SPLIT:
-                    threads[pc] = -1
-                    waiting.extend((instruction.other, instruction.to))
-                case Op.ASSERT:
-                    threads[pc] = -1
-                    if instruction.holds(text, at):
-                        waiting.append(pc + 1)
-                case _:
-                    threads[pc] = began
+    def _search(self, octets: bytes, at: int) -> tuple[int, int] | None:
+        """Begin and end of the leftmost match from `at` on."""
+        while match := self._automaton.search(octets, at):
+            begin, end = match.span()
+            if begin == len(octets) or octets[begin] & 0xC0 != 0x80:
+                return begin, end
+            at = begin + 1  # `\B` holds between the bytes of a character, for Go it does not
+        return None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=REMEMBERED_MAX)
 def compiled(pattern: str) -> Regex:
-    """The machine of a pattern. Errors: RegexError."""
+    """The automaton of a pattern. Errors: RegexError."""
     return Regex(pattern)
+
+
+def _automaton(pattern: str) -> _Automaton:
+    # At the first pattern: it takes 6 ms and 3 MiB, and most selectors have none.
+    re2: Any = importlib.import_module("re2")  # it has no types
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    options.max_mem = MEMORY_MAX
+    try:
+        made: _Automaton = re2.compile(_octets(pattern), options)
+    except re2.error as error:
+        raise RegexError(_text(error.args[0])) from error
+    for piece in _PIECES.finditer(pattern):
+        if piece["byte"]:
+            raise RegexError(r"invalid escape sequence: \C")
+        if piece["name"] and not piece["name"].isascii():
+            raise RegexError(f"invalid named capture: {piece[0]}")
+    return made
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogatepass")

@@ -155,8 +155,7 @@ def find(args: list[object]) -> object:
     text, machine = args[0], _machine(args[1])
     if isinstance(machine, Err) or not isinstance(text, str):
         return no_overload(machine, text)
-    found = machine.search(text, 0)
-    return text[found[0] : found[1]] if found else ""
+    return machine.find(text)
 
 
 def find_all(args: list[object]) -> object:
