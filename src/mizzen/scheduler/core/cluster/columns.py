@@ -48,7 +48,8 @@ class RowLabels(Mapping[str, str]):
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
-        return (key for key, column in self._columns.items() if column[self._row])
+        row = self._row
+        return iter([key for key, column in self._columns.items() if column[row]])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -12,6 +12,8 @@ from mizzen.scheduler.core.types import CPU, NodeView
 
 JOURNAL_MAX = 1 << 20  # entries kept; who fell further behind counts anew
 
+# amounts, CPU, which are there, all as a vector, its width
+_Make = tuple[Mapping[str, int], int, tuple[tuple[str, bool], ...], tuple[int, ...], int]
 Undo = Callable[[], None] | tuple[int, Signature]
 
 
@@ -36,6 +38,7 @@ class Nodes:
         self._statics: dict[object, Static] = {}
         self._keys: tuple[str, ...] = ()  # label keys that somebody's shape reads
         self._label_keys: set[str] = set()
+        self._make: _Make | None = None  # of the node told of last
 
     def __len__(self) -> int:
         return len(self.index)
@@ -81,7 +84,7 @@ class Nodes:
         self.index[view.name] = number
         if pool_names is not None:
             self.pool_names[number] = pool_names
-        self._label_keys.update(view.labels)
+        self._label_keys.update(view.labels.keys())
         host = view.labels.get(HOSTNAME, view.name)
         if host != view.name:
             self.by_hostname.setdefault(host, set()).add(number)
@@ -230,7 +233,7 @@ class Nodes:
             view.is_ready,
             view.taints,
             tuple([labels.get(k) for k in self._keys]),
-            tuple([(name, amount > 0) for name, amount in view.allocatable.items()]),
+            self._make_of(view)[2],
         )
         found = self._statics.get(key)
         if found is None:
@@ -238,7 +241,19 @@ class Nodes:
         return found
 
     def _free(self, view: NodeView) -> tuple[int, ...]:
-        return self.vector({**view.allocatable, CPU: view.capacity_cpu_milli})
+        return self._make_of(view)[3]
+
+    def _make_of(self, view: NodeView) -> _Make:
+        """What the node offers; neighbours that are told of together mostly share it."""
+        make, amounts, cpu = self._make, view.allocatable, view.capacity_cpu_milli
+        if make is None or make[0] is not amounts or make[1] != cpu or make[4] != self._width():
+            names = tuple([(name, amount > 0) for name, amount in amounts.items()])
+            vector = self.vector({**amounts, CPU: cpu})
+            make = self._make = (amounts, cpu, names, vector, self._width())
+        return make
+
+    def _width(self) -> int:
+        return len(self.signatures.resources)
 
     def vector_of(self, number: int) -> tuple[int, ...]:
         """All that the node has, nothing of it taken."""

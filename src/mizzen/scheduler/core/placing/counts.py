@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mizzen.scheduler.core.cluster.buckets import Buckets
 from mizzen.scheduler.core.cluster.nodes import Nodes
-from mizzen.scheduler.core.cluster.signatures import Shape
+from mizzen.scheduler.core.cluster.signatures import Shape, Signature
 from mizzen.scheduler.core.cluster.tree import Tree
 
 SCAN_MAX = 64  # children that are looked at one by one; more of them are kept in buckets
@@ -63,26 +63,21 @@ class Counts:
         self.totals += [0] * (len(self.tree.paths) - len(self.totals))
 
     def _count_all(self) -> None:
-        count = self._nodes.signatures.count
-        known: dict[int, int] = {}
-        shape, step = self.shape, self._node_step
-        per_node: list[int] = []
-        for signature in self._nodes.sigs:
-            if signature is None:
-                per_node.append(0)
-                continue
-            found = known.get(id(signature))
-            if found is None:
-                found = count(shape, signature)
-                found = known[id(signature)] = found - found % step
-            per_node.append(found)
-        self.per_node = per_node
+        count, shape, step = self._nodes.signatures.count, self.shape, self._node_step
+        known: dict[Signature | None, int] = {None: 0}
+        for signature in self._nodes.groups():
+            found = count(shape, signature)
+            known[signature] = found - found % step
+        self.per_node = per_node = [known[signature] for signature in self._nodes.sigs]
         tree = self.tree
         totals = [0] * len(tree.paths)
         for domain in range(len(totals) - 1, -1, -1):  # children come after their parents
+            nodes = tree.nodes[domain]
             total = totals[domain]
-            for node in tree.nodes[domain]:
-                total += per_node[node]
+            if nodes and nodes[-1] - nodes[0] + 1 == len(nodes):
+                total += sum(per_node[nodes[0] : nodes[-1] + 1])
+            else:
+                total += sum([per_node[node] for node in nodes])
             step = self._step[len(tree.paths[domain])]
             total -= total % step
             totals[domain] = total
