@@ -24,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from measuring import Figure, main
+from mizzen.scheduler.core.explain import message, no_fit
 
 from mizzen.base.objects import Key
 from mizzen.scheduler.cel.selectors import CelSelectors
@@ -33,7 +34,6 @@ from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.dra.model import ClaimRequest, DeviceClass, DeviceRequest, SubRequest
-from mizzen.scheduler.core.explain import message, no_fit
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room

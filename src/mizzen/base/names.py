@@ -57,6 +57,9 @@ REPLICA_INDEX = "mizzen.dev/replica-index"  # label
 RELOAD_SECONDS = (
     "mizzen.dev/reload-seconds"  # user -> scheduler: how long until a new one is as useful (warm)
 )
+UNSCHEDULABLE = (
+    "mizzen.dev/unschedulable"  # scheduler -> everyone: why it waits, JSON; see docs/scheduling.md
+)
 
 # -- anywhere ---------------------------------------------------------------------
 CAUSE = (

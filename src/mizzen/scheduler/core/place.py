@@ -14,12 +14,17 @@ from dataclasses import dataclass, field, replace
 from mizzen.base.objects import Key
 from mizzen.base.operations import Operation
 from mizzen.base.resources import POD_GROUPS
-from mizzen.scheduler.core import awaiting, explain, render
+from mizzen.scheduler.core import awaiting, render
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions import pod_group_status
 from mizzen.scheduler.core.conventions.gang import Refused
 from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
 from mizzen.scheduler.core.conventions.watched import owner_of
+from mizzen.scheduler.core.explaining import reasons as explain
+from mizzen.scheduler.core.explaining.changes import Change
+from mizzen.scheduler.core.explaining.record import record
+from mizzen.scheduler.core.explaining.scattered import free_devices, scattered
+from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import (
@@ -36,8 +41,7 @@ from mizzen.scheduler.core.victims import SMALL_NODES, find_victims
 TRANSIENT_S = 1.0  # what is missing for less is not written on the object
 COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for another look at once
 CHANGES_MAX = 16  # units per plan for which the change that would help is worked out
-CHANGE_NODES_MAX = 8  # nodes on which such a change is looked for
-_ANY_PRIORITY = 1 << 40  # above every priority: asks who would have to leave, were it allowed
+CHANGES_MAX_LARGE = 4  # in a large cluster
 
 
 def place(room: Room, now_ns: int) -> Plan:
@@ -282,7 +286,7 @@ class _Planner:
         refusals: list[Decision] = []
         for index in range(unit.needed, len(unit.pods)):
             pod = unit.pods[index]
-            alone = Unit(f'Pod "{pod.key}"', (pod,), 1, 1)
+            alone = unit.alone(pod)
             why = self._behind(unit, index)
             why = why or self._missing_claims(pod)
             if why is None:
@@ -291,7 +295,7 @@ class _Planner:
                 if attempt.fits:
                     placements += attempt.placements
                     continue
-                why = self._no_fit(alone, (pod,), attempt)
+                why = self._no_fit(replace(alone, beside=beside), (pod,), attempt)
             refusals += self._refuse((pod,), why)
             for after in range(index + 1, len(unit.pods)):
                 later = unit.pods[after]
@@ -313,18 +317,19 @@ class _Planner:
     # -- reasons ------------------------------------------------------------------------------
 
     def _no_fit(self, unit: Unit, pods: Sequence[PodSpecView], attempt: Attempt) -> Unschedulable:
-        change = ""
-        if self.changes < (CHANGES_MAX if len(self.cluster.nodes) <= SMALL_NODES else 1):
+        cluster = self.cluster
+        found: Sequence[Change] = ()
+        if self.changes < (CHANGES_MAX if len(cluster.nodes) <= SMALL_NODES else CHANGES_MAX_LARGE):
             self.changes += 1
-            eviction = find_victims(self.placer, unit, _ANY_PRIORITY, self.now_ns, CHANGE_NODES_MAX)
-            if eviction is not None and eviction.victims:
-                change = explain.change_by_leaving(eviction.victims, unit)
-            else:
-                change = explain.change_by_asking(attempt.misfits, len(pods), attempt.before)
+            found = changes(self.placer, unit, attempt)
+        is_domain = any(m.word == "DomainTooSmall" for m, _ in attempt.misfits)
+        domains = scattered(self.room, unit, pods) if is_domain else None
+        is_short = any(m.shortage is not None for m, _ in attempt.misfits)
+        free = free_devices(self.room, pods[0]) if is_short and len(cluster.nodes) > 1 else 0
         subject = unit.subject
         if attempt.before:
             subject = f"{subject} beyond {attempt.before} of its {len(pods)} members"
-        return explain.no_fit(subject, len(self.cluster.nodes), attempt.misfits, change)
+        return explain.no_fit(subject, len(cluster.nodes), attempt.misfits, found, domains, free)
 
     def _refuse(self, pods: Sequence[PodSpecView], why: Unschedulable) -> list[Decision]:
         """Writes the reason on each pod that does not carry it yet."""
@@ -335,7 +340,9 @@ class _Planner:
                 continue
             if pod.scheduled_message == text and not pod.nominated_node:
                 continue
-            operation = render.pending_operation(pod, text, self.now_ns, nominated="")
+            operation = render.pending_operation(
+                pod, text, self.now_ns, nominated="", record=record(why)
+            )
             decisions.append(
                 Decision(
                     f'Pod "{pod.key}"',

@@ -173,8 +173,12 @@ def pending_operation(
     *,
     nominated: str | None = None,
     reason: str = "Unschedulable",
+    record: str = "",
 ) -> Patch:
-    """PodScheduled=False with its reason and, where a place is kept, the node it is on."""
+    """PodScheduled=False with its reason and, where a place is kept, the node it is on.
+
+    `record` is the reason as `explaining/record.py` writes it; the write before leaves none behind.
+    """
     unscheduled: Obj = {
         "type": "PodScheduled",
         "status": "False",
@@ -184,7 +188,11 @@ def pending_operation(
     }
     if reason == FAILED:
         unscheduled["lastProbeTime"] = rfc3339(now_ns)  # the next attempt counts from it
-    return _status_patch(pod, unscheduled, nominated)
+    patch = _status_patch(pod, unscheduled, nominated)
+    if not record and not pod.has_record:
+        return patch
+    annotations: Obj = {names.UNSCHEDULABLE: record or None}
+    return replace(patch, patch={"metadata": {"annotations": annotations}, **patch.patch})
 
 
 def _status_patch(pod: PodSpecView, condition: Obj, nominated: str | None = None) -> Patch:

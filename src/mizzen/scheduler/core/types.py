@@ -22,6 +22,7 @@ from mizzen.scheduler.core.dra.model import (
     Taint,
     Toleration,
 )
+from mizzen.scheduler.core.explaining.changes import Change
 from mizzen.scheduler.core.extended import ContainerWish, Extended
 from mizzen.scheduler.core.preemption.stake import UNSAID, Stake
 
@@ -123,6 +124,7 @@ class PodSpecView:
     is_finished: bool = False
     nominated_node: str = ""
     scheduled_message: str = ""  # of its PodScheduled=False condition
+    has_record: bool = False  # it bears names.UNSCHEDULABLE
     cause: str = ""
     stake: Stake = UNSAID
     conditions: tuple[Obj, ...] = field(default=(), hash=False)
@@ -167,16 +169,21 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why some nodes do not fit: a stable word, how many nodes it rejected, and the figures."""
+    """Why some nodes do not fit: a stable word, how many nodes it rejected, and the figures.
+
+    `figures` are (name, number or word), as `explaining/record.py` writes them; `detail` says the
+    same in a sentence.
+    """
 
     word: str
     nodes: int
     detail: str
+    figures: tuple[tuple[str, int | str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unschedulable:
-    """Why a pod or gang has no place, and the smallest change found that would give it one.
+    """Why a pod or gang has no place, and the changes found that would give it one, smallest first.
 
     `is_transient` marks what usually passes within a moment (its claim is being made); it is
     written to the object only when it lasts.
@@ -185,7 +192,7 @@ class Unschedulable:
     subject: str
     nodes: int
     reasons: tuple[Reason, ...]
-    change: str = ""
+    changes: tuple[Change, ...] = ()
     is_transient: bool = False
 
     @property

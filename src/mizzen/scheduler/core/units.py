@@ -42,6 +42,12 @@ class Unit:
         """What its members want of the topology, those that run `beside` on nodes included."""
         return Ask(self.wish or NOTHING, self.tree, self.parts, tuple(beside))
 
+    def alone(self, pod: PodSpecView) -> Unit:
+        """One of its pods, placed for itself where its gang may be."""
+        return Unit(
+            f'Pod "{pod.key}"', (pod,), 1, 1, gang=self.gang, wish=self.wish, tree=self.tree
+        )
+
     @property
     def priority(self) -> int:
         return max(pod.priority for pod in self.pods)

@@ -62,6 +62,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         scheduled_message=(
             scheduled.get("message") or "" if scheduled.get("status") == "False" else ""
         ),
+        has_record=names.UNSCHEDULABLE in annotations_of(pod),
         cause=annotations_of(pod).get(names.CAUSE, ""),
         stake=stake_of(pod),
         conditions=tuple(status.get("conditions") or ()),

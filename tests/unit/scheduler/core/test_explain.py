@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mizzen.scheduler.core.dra.allocate import Shortage
-from mizzen.scheduler.core.explain import change_by_asking, message, no_fit, waiting
+from mizzen.scheduler.core.explaining.reasons import message, no_fit, waiting
+from mizzen.scheduler.core.explaining.smallest import lacking
 from mizzen.scheduler.core.misfit import Misfit
 
 
@@ -15,7 +16,7 @@ def devices(matching: int, in_use: int, want: int = 1, problem: str = "") -> Mis
 
 
 def said(*misfits: Misfit) -> str:
-    return message(no_fit('Pod "a/b"', len(misfits), [(m, 1) for m in misfits], ""))
+    return message(no_fit('Pod "a/b"', len(misfits), [(m, 1) for m in misfits]))
 
 
 @pytest.mark.parametrize(
@@ -62,28 +63,33 @@ def test_selectors_that_match_nothing() -> None:
 @pytest.mark.parametrize(
     ("misfit", "change"),
     [
-        (devices(4, 0, want=5), "ask for at most 4, or add a node with 5"),
+        (devices(4, 0, want=5), "add a node with 5 of them"),
         (devices(0, 0), "add a node with such devices, or change the claim's class or selectors"),
         (devices(4, 4, want=2), "it fits once 2 more of them are free"),
-        (devices(0, 0, problem="pool x"), "wait until the driver has published it (pool x)"),
         (Misfit("InsufficientCPU", "cpu", 9000, 0), "ask for less or add a larger node"),
-        (Misfit("NodeUnschedulable"), ""),
     ],
 )
-def test_what_to_ask_instead(misfit: Misfit, change: str) -> None:
-    assert change_by_asking([(misfit, 1)]) == change
+def test_what_is_lacking(misfit: Misfit, change: str) -> None:
+    found = lacking([(misfit, 1)])
+    assert found is not None
+    assert found.sentence == change
+    assert not found.is_verified
+
+
+def test_nothing_is_lacking_where_nodes_are_merely_cordoned() -> None:
+    assert lacking([(Misfit("NodeUnschedulable"), 1)]) is None
 
 
 def test_a_gang_counts_the_devices_of_all_its_members() -> None:
     """Of nine members two have a place in a pool of four: one more device would not help."""
-    too_large = change_by_asking([(devices(4, 4), 1)], members=9, placed=2)
-    assert too_large == (
-        "its 9 members need 9 of them together and there are 4; "
-        "ask for at most 4 members, or add devices"
+    too_large = lacking([(devices(4, 4), 1)], members=9, placed=2)
+    assert too_large is not None
+    assert too_large.sentence == (
+        "add devices: its 9 members need 9 of them together and there are 4"
     )
-    assert change_by_asking([(devices(4, 4), 1)], members=4, placed=1) == (
-        "it fits once 3 more of them are free"
-    )
+    short = lacking([(devices(4, 4), 1)], members=4, placed=1)
+    assert short is not None
+    assert short.sentence == "it fits once 3 more of them are free"
 
 
 def test_waiting_has_no_node_count() -> None:

@@ -71,8 +71,9 @@ def test_a_gang_is_all_or_nothing() -> None:
     assert world.bound() == {}
     assert world.condition("train-0")["message"] == (
         '0/1 nodes fit gang "default/train" beyond 4 of its 5 members: 4 of 4 devices of class '
-        "cpu-core.mizzen.dev are in use, none free (want 1); its 5 members need 5 of them together "
-        "and there are 4; ask for at most 4 members, or add devices"
+        "cpu-core.mizzen.dev are in use, none free (want 1); "
+        "its 5 members need 5 of them together and there are 4: "
+        "ask for at most 4 members, or add devices"
     )
     world.nodes.append(node("n2"))
     world.slices.append(halves("n2"))
@@ -200,7 +201,8 @@ def test_taints_labels_and_cordons_are_counted() -> None:
     world.add(pod("a", nodeSelector={"disk": "ssd"}))
     world.run()
     assert world.condition("a")["message"] == (
-        '0/3 nodes fit Pod "default/a": 2 nodes lack label disk=ssd, 1 cordoned'
+        '0/3 nodes fit Pod "default/a": 2 nodes lack label disk=ssd, 1 cordoned; '
+        "it fits without disk=ssd in its nodeSelector"
     )
 
 
@@ -302,7 +304,7 @@ def test_equal_priority_is_never_preempted_and_the_reason_says_what_would_help()
     assert plan.decisions[0].victims == ()
     assert world.condition("x")["message"] == (
         '0/1 nodes fit Pod "default/x": 4 of 4 devices of class cpu-core.mizzen.dev are in use, '
-        "none free (want 1); it fits once Pod default/train-3 leaves, "
+        "none free (want 1); it fits once Pod default/train-3 leaves (1 device on node n1), "
         "or with a priority above 100 (it has 100)"
     )
     assert world.plan().decisions == ()  # said once

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mizzen.base import quantity
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.conventions.gang import Refused
 from mizzen.scheduler.core.dra.allocate import Shortage
+from mizzen.scheduler.core.explaining.changes import Change, Relax, amount, named
+from mizzen.scheduler.core.explaining.scattered import Scattered
 from mizzen.scheduler.core.misfit import Misfit
-from mizzen.scheduler.core.types import CPU, MEMORY, PodSpecView, Reason, Unschedulable
+from mizzen.scheduler.core.types import PodSpecView, Reason, Unschedulable
 from mizzen.scheduler.core.units import Unit
 
 Misfits = Sequence[tuple[Misfit, int]]  # with how many nodes each
 
-NAMES_MAX = 3  # objects named in one sentence
+REASONS_MAX = 8  # told apart; what few nodes lack is counted together beyond
 
 
 def message(why: Unschedulable) -> str:
@@ -26,20 +27,86 @@ def message(why: Unschedulable) -> str:
     head = f"{why.subject}: {reasons}"
     if not why.is_transient:
         head = f"0/{why.nodes} nodes fit {why.subject}: {reasons or 'there are no nodes'}"
-    return f"{head}; {why.change}" if why.change else head
+    change = told(why.changes)
+    return f"{head}; {change}" if change else head
 
 
-def no_fit(subject: str, nodes: int, misfits: Misfits, change: str) -> Unschedulable:
-    """All nodes' misfits grouped by what they lack, the most frequent first."""
+def told(changes: Sequence[Change]) -> str:
+    """The smallest change, and the one after it where that asks for nothing but a constraint."""
+    if not changes:
+        return ""
+    text = changes[0].sentence
+    if len(changes) > 1 and isinstance(changes[1], Relax):
+        text = f"{text}, or {changes[1].sentence.removeprefix('it fits ')}"
+    return text.replace("; ", ", ")
+
+
+def no_fit(
+    subject: str,
+    nodes: int,
+    misfits: Misfits,
+    changes: Sequence[Change] = (),
+    domains: Scattered | None = None,
+    free: int = 0,
+) -> Unschedulable:
+    """All nodes' misfits grouped by what they lack, the most frequent first.
+
+    `domains` says what the domains of a required level have; `free` how many devices are free on
+    all nodes together, for a pod that finds too few on each.
+    """
     grouped: dict[tuple[str, str], list[tuple[Misfit, int]]] = {}
     for misfit, count in misfits:
         grouped.setdefault((misfit.word, misfit.what), []).append((misfit, count))
     reasons = [
-        Reason(word, sum(count for _, count in group), _detail(group, alone=nodes == 1))
+        _reason(word, group, alone=nodes == 1, domains=domains, free=free)
         for (word, _), group in grouped.items()
     ]
     reasons.sort(key=lambda r: (-r.nodes, r.word, r.detail))
-    return Unschedulable(subject, nodes, tuple(reasons), change)
+    return Unschedulable(subject, nodes, tuple(_bounded(reasons)), tuple(changes))
+
+
+def _bounded(reasons: list[Reason]) -> list[Reason]:
+    if len(reasons) <= REASONS_MAX:
+        return reasons
+    kept, rest = reasons[: REASONS_MAX - 1], reasons[REASONS_MAX - 1 :]
+    nodes = sum(reason.nodes for reason in rest)
+    return [*kept, Reason("Other", nodes, f"{_nodes(nodes)} for {len(rest)} other reasons")]
+
+
+def _reason(
+    word: str, group: Misfits, *, alone: bool, domains: Scattered | None, free: int
+) -> Reason:
+    count = sum(number for _, number in group)
+    first = group[0][0]
+    if word == "DomainTooSmall" and domains is not None:
+        figures = [
+            ("level", domains.level),
+            ("domains", domains.domains),
+            ("domain", domains.best),
+            ("membersThere", domains.room),
+            ("membersAnywhere", domains.anywhere),
+        ]
+        if domains.want:
+            figures += [
+                ("want", domains.want),
+                ("freeThere", domains.free_best),
+                ("free", domains.free),
+            ]
+        return Reason(word, count, domains.sentence, tuple(figures))
+    detail = _detail(group, alone=alone)
+    if first.shortage is not None:
+        shortages = [m.shortage for m, _ in group if m.shortage]
+        best = max(shortages, key=lambda s: s.matching - s.in_use)
+        most = best.matching - best.in_use
+        figures = [("deviceClass", best.device_class), ("want", best.want), ("mostFree", most)]
+        if free >= best.want and not alone and most < best.want and best.matching >= best.want:
+            figures.append(("free", free))
+            detail = f"{detail.removesuffix(')')}; {free} free in all, scattered)"
+        return Reason(word, count, detail.replace("; ", ", "), tuple(figures))
+    most = max(m.have for m, _ in group)
+    what = (("what", first.what),) if first.what and first.what != detail else ()
+    amounts = (("want", first.want), ("mostFree", most)) if first.want else ()
+    return Reason(word, count, detail, (*what, *amounts))
 
 
 def waiting(subject: str, word: str, detail: str) -> Unschedulable:
@@ -116,7 +183,7 @@ def awaits(subject: str, node: str, leaving: Sequence[PodSpecView]) -> str:
         return (
             f"{subject} has a place on node {node} and waits for claims no longer used to be freed"
         )
-    who = _names([pod.key for pod in leaving])
+    who = named([pod.key for pod in leaving])
     return f"{subject} has a place on node {node} and waits for {who} to leave"
 
 
@@ -124,54 +191,8 @@ def awaits_leaving(unit: Unit, leaving: Sequence[PodSpecView]) -> str:
     """A unit that has places, and whom they wait for."""
     if not leaving:
         return f"{unit.subject} has places and waits for claims no longer used to be freed"
-    who = _names([pod.key for pod in leaving])
+    who = named([pod.key for pod in leaving])
     return f"{unit.subject} has places and waits for {who} to leave"
-
-
-def change_by_leaving(victims: Sequence[PodSpecView], unit: Unit) -> str:
-    """A verified change: without these, it fits. `unit` may lack the priority to evict them."""
-    highest = max(pod.priority for pod in victims)
-    who = _names([pod.key for pod in victims])
-    text = f"it fits once {who} {'leaves' if len(victims) == 1 else 'leave'}"
-    if highest >= unit.priority:
-        return f"{text}, or with a priority above {highest} (it has {unit.priority})"
-    return f"{text}, which it may not preempt"
-
-
-def change_by_asking(misfits: Misfits, members: int = 1, placed: int = 0) -> str:
-    """What to change when not even an empty cluster would do.
-
-    `members` like this one must run together; `placed` of them have a place, and their devices
-    are among those `in_use`.
-    """
-    shortages = [(m.shortage, count) for m, count in misfits if m.shortage]
-    if shortages and len(shortages) == len(misfits):
-        best = max((s for s, _ in shortages), key=lambda s: s.matching)
-        if best.problem:
-            return f"wait until the driver has published it ({best.problem})"
-        if best.matching == 0:
-            return "add a node with such devices, or change the claim's class or selectors"
-        if best.matching < best.want:
-            return f"ask for at most {best.matching}, or add a node with {best.want}"
-        total = sum(shortage.matching * count for shortage, count in shortages)
-        if total < members * best.want:
-            most = total // best.want
-            return (
-                f"its {members} members need {members * best.want} of them together and there are "
-                f"{total}; ask for at most {most} members, or add devices"
-            )
-        free = sum(_free(shortage) * count for shortage, count in shortages)
-        missing = (members - placed) * best.want - (free if members > 1 else _free(best))
-        return f"it fits once {missing} more of them {'is' if missing == 1 else 'are'} free"
-    if any(m.word == "DomainTooSmall" for m, _ in misfits):
-        return "relax the topology it requires, or ask for fewer members"
-    if any(m.want for m, _ in misfits):
-        return "ask for less or add a larger node"
-    return ""
-
-
-def _free(shortage: Shortage) -> int:
-    return shortage.matching - shortage.in_use
 
 
 def preempted(unit: Unit, cause: str) -> str:
@@ -180,21 +201,13 @@ def preempted(unit: Unit, cause: str) -> str:
     return f"{text}: {cause}" if cause else text
 
 
-def _names(keys: Sequence[Key]) -> str:
-    shown = [f"Pod {key}" for key in keys[:NAMES_MAX]]
-    more = len(keys) - len(shown)
-    if more:
-        return f"{', '.join(shown)} and {more} more"
-    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
-
-
 def _detail(group: Misfits, *, alone: bool) -> str:
     """One phrase for nodes that lack the same; `alone` drops the count where there is one node."""
     first, count = group[0][0], sum(number for _, number in group)
     if first.shortage is not None:
         return _shortage([m.shortage for m, _ in group if m.shortage], count, alone=alone)
     best = max((m for m, _ in group), key=lambda m: m.have)
-    figures = f"(want {_amount(best.what, best.want)}, most free {_amount(best.what, best.have)})"
+    figures = f"(want {amount(best.what, best.want)}, most free {amount(best.what, best.have)})"
     match first.word:
         case "InsufficientCPU":
             return f"{_nodes(count)} {_lack(count)} cpu not claimed by others {figures}"
@@ -214,6 +227,11 @@ def _detail(group: Misfits, *, alone: bool) -> str:
             return f"ResourceClaim {first.what} is allocated where {_nodes(count)} cannot reach it"
         case "ClaimPromised":
             return f"the devices of ResourceClaim {first.what} are promised to a more important pod"
+        case "DomainTooSmall":
+            return (
+                f"no domain of {first.what} has room for all its members (want {best.want}, "
+                f"the best takes {best.have})"
+            )
         case "ClaimFull":
             return f"ResourceClaim {first.what} is shared by {first.have} pods, the most allowed"
         case _:
@@ -245,9 +263,3 @@ def _nodes(count: int) -> str:
 
 def _lack(count: int) -> str:
     return "lacks" if count == 1 else "lack"
-
-
-def _amount(what: str, amount: int) -> str:
-    if what == CPU:
-        return quantity.format_milli(amount)
-    return quantity.format_bytes(amount) if what == MEMORY else str(amount)

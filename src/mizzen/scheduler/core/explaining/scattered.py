@@ -1,0 +1,155 @@
+"""How much is free, and where most of it is, for what would fit were it in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mizzen.scheduler.core.cluster.signatures import Shape, Signature
+from mizzen.scheduler.core.cluster.tree import ROOT
+from mizzen.scheduler.core.dra.model import AllocationError
+from mizzen.scheduler.core.extended import Extended
+from mizzen.scheduler.core.placing.gangs import level_of
+from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.types import CPU, MEMORY, PODS, PodSpecView
+from mizzen.scheduler.core.units import Unit
+
+TIES_MAX = 64  # domains with equal room whose free devices are compared
+
+
+@dataclass(frozen=True, slots=True)
+class Scattered:
+    """Free `what` of the nodes that may be used, in all and in the domain with most room.
+
+    `room` is how many of the members `best` takes, `anywhere` how many all nodes together do.
+    `want` is what all members need; 0 where they ask for nothing that is counted in devices.
+    """
+
+    level: str
+    domains: int
+    best: str
+    room: int
+    anywhere: int
+    what: str = ""
+    want: int = 0
+    free_best: int = 0
+    free: int = 0
+
+    @property
+    def sentence(self) -> str:
+        if not self.best:
+            return f"no node has the label {self.level}"
+        text = f"no domain of {self.level} has room for all its members: "
+        lead = f"{self.best}, the best of {self.domains}, takes {self.room}"
+        everywhere = f"all nodes together take {self.anywhere}"
+        if self.want:
+            short = self.want - self.free_best
+            lack = f" and lacks {short} of {self.want}" if short > 0 else ""
+            lead = f"{lead}{lack} ({self.free_best} {self.what} free there)"
+            everywhere = f"{everywhere} ({self.free} free, but scattered)"
+        return f"{text}{lead}; {everywhere}".replace("; ", ", ")
+
+
+def scattered(room: Room, unit: Unit, pods: Sequence[PodSpecView]) -> Scattered | None:
+    """The figures for a unit that requires a level; None where they cannot be counted."""
+    ask = unit.asks(unit.beside)
+    shape = room.shape_of(pods[0])
+    if not ask.wish.required or not room.is_countable(pods[0], shape):
+        return None
+    nodes = room.cluster.nodes
+    topology = ask.tree or nodes.topology_for(ask.keys, room.cluster.topologies.values())
+    counts = room.counts(shape, topology)
+    tree = counts.tree
+    level = level_of(tree, ask.wish.required)
+    free_of = _Free(room, shape)
+    sigs = nodes.sigs
+
+    def free_on(numbers: Sequence[int]) -> int:
+        return sum(free_of.on(s) for n in numbers if (s := sigs[n]) is not None)
+
+    is_node = level >= len(tree.levels)
+    listed = sorted(nodes.live()) if is_node else tree.by_level[level]
+    if ask.beside and not is_node:
+        around = {tree.domain_of(nodes.index[b], level) for b in ask.beside if b in nodes.index}
+        listed = [d for d in listed if d in around] or listed
+    if not listed:
+        return Scattered(ask.wish.required, 0, "", 0, counts.totals[ROOT])
+    takes = counts.per_node if is_node else counts.totals
+    top = max(takes[d] for d in listed)
+    ties = [d for d in listed if takes[d] == top][:TIES_MAX]
+    free_in = {d: free_on([d] if is_node else tree.nodes_in(d)) for d in ties}
+    best = max(ties, key=lambda d: (free_in[d], -d))
+    want = sum(_Free(room, room.shape_of(pod)).want for pod in pods)
+    return Scattered(
+        ask.wish.required,
+        len(listed),
+        nodes.names[best] if is_node else tree.name(best),
+        top,
+        counts.totals[ROOT],
+        free_of.what,
+        want,
+        free_in[best],
+        free_of.everywhere(),
+    )
+
+
+def free_devices(room: Room, pod: PodSpecView) -> int:
+    """Free devices that would match the pod's first wish, on all nodes that admit it."""
+    return _Free(room, room.shape_of(pod)).everywhere()
+
+
+class _Free:
+    """Free devices that match the first request of a shape, or free amounts of a counted one."""
+
+    def __init__(self, room: Room, shape: Shape) -> None:
+        self._room = room
+        self._shape = shape
+        self._masks: dict[int, int] = {}
+        self._known: dict[int, int] = {}
+        claims = [c for c in shape.claims if not isinstance(c, Extended)]
+        self._sub = claims[0].requests[0].alternatives[0] if claims and claims[0].requests else None
+        counted = [d for d in shape.demand if d[1] not in (MEMORY, PODS, CPU) and "/" in d[1]]
+        self._counted = counted[0] if counted and self._sub is None else None
+        self.what = "devices" if self._sub is not None else ""
+        self.want = self._sub.count if self._sub is not None and not self._sub.all_devices else 0
+        if self._counted is not None:
+            self.what, self.want = self._counted[1], self._counted[2]
+
+    def everywhere(self) -> int:
+        groups = self._room.cluster.nodes.groups()
+        return sum(self.on(signature) * signature.nodes for signature in groups)
+
+    def on(self, signature: Signature) -> int:
+        known = self._known.get(id(signature))
+        if known is None:
+            known = self._known[id(signature)] = self._count(signature)
+        return known
+
+    def _count(self, signature: Signature) -> int:
+        table = self._room.cluster.signatures
+        if table.static(self._shape, signature.static) is not None:
+            return 0
+        if self._counted is not None:
+            index = self._counted[0]
+            return max(0, signature.free[index]) if index < len(signature.free) else 0
+        if self._sub is None:
+            return 0
+        mask = self._masks.get(id(signature.layout))
+        if mask is None:
+            mask = self._masks[id(signature.layout)] = self._mask(signature)
+        return (mask & ~signature.held).bit_count()
+
+    def _mask(self, signature: Signature) -> int:
+        """A bit for each device of the layout that class and selectors admit."""
+        terms, sub = self._room.cluster.terms, self._sub
+        known = terms.classes.get(sub.device_class) if sub is not None else None
+        if sub is None or known is None:
+            return 0
+        mask = 0
+        for index, device in enumerate(signature.layout.devices):
+            try:
+                if terms.matching.matches(known, sub, device):
+                    mask |= 1 << index
+            except AllocationError:
+                continue
+        return mask

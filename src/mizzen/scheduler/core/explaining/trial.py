@@ -1,0 +1,132 @@
+"""Makes a change in the cluster as it stands, asks placing, and undoes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from mizzen.base.objects import Key
+from mizzen.scheduler.core.conventions.topology import TopologyRequest
+from mizzen.scheduler.core.dra.model import ClaimRequest
+from mizzen.scheduler.core.misfit import Misfit
+from mizzen.scheduler.core.placing.attempt import Attempt, Placer
+from mizzen.scheduler.core.types import PodShape, PodSpecView
+from mizzen.scheduler.core.units import Unit
+
+SMALL_NODES = 256  # beyond: fewer attempts, and none that ask every node
+TRIES_MAX = 256
+TRIES_MAX_LARGE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is asked for, changed: of every pod alike; claims that ask the same change alike."""
+
+    shape: Callable[[PodShape], PodShape] | None = None
+    claims: dict[ClaimRequest, ClaimRequest] = field(
+        default_factory=dict[ClaimRequest, ClaimRequest]
+    )
+    wish: TopologyRequest | None = None
+    members: int = 0  # so many from the front instead of all that are needed; 0: all
+
+
+ASKED = Edit()
+
+
+@dataclass(slots=True)
+class Trial:
+    """Attempts to place one unit under changes. `left` counts down; at 0 nothing is tried."""
+
+    placer: Placer
+    unit: Unit
+    left: int = 0
+
+    def __post_init__(self) -> None:
+        self.left = TRIES_MAX if self.is_small else TRIES_MAX_LARGE
+
+    @property
+    def is_small(self) -> bool:
+        return len(self.placer.room.cluster.nodes) <= SMALL_NODES
+
+    @property
+    def pods(self) -> tuple[PodSpecView, ...]:
+        """The members that must be placed together; an extra member stands for itself."""
+        return self.unit.pods[: self.unit.needed]
+
+    def without(self, leaving: Iterable[PodSpecView], only: str = "") -> Attempt | None:
+        """The attempt once these have left (`only`: on that node); None without tries left."""
+        if self.left <= 0:
+            return None
+        self.left -= 1
+        room = self.placer.room
+        mark = room.mark()
+        for pod in leaving:
+            room.remove(pod)
+        attempt = self.placer.place(self.pods, self.unit.asks(self.unit.beside), only)
+        room.rollback(mark)
+        return attempt
+
+    def fits(self, edit: Edit) -> bool:
+        """Whether it is placed when it asks for this instead."""
+        room = self.placer.room
+        mark = room.mark()
+        pods = self.pods[: edit.members or None]
+        if edit.shape is not None:
+            changed = edit.shape
+            pods = tuple([replace(pod, shape=changed(pod.shape)) for pod in pods])
+        if edit.claims:
+            self._reword(pods, edit.claims)
+        found = self._is_placed(pods, edit.wish)
+        room.rollback(mark)
+        return found
+
+    def _reword(
+        self, pods: Sequence[PodSpecView], claims: dict[ClaimRequest, ClaimRequest]
+    ) -> None:
+        cluster = self.placer.room.cluster
+        keys: dict[Key, None] = {}
+        for pod in pods:
+            keys |= {e.claim: None for e in pod.claims if e.claim is not None}
+        for key in keys:
+            state = cluster.claims.get(key)
+            other = claims.get(state.claim.request) if state is not None else None
+            if state is None or other is None or state.allocation is not None:
+                continue
+            before = state.claim
+            state.claim = replace(before, request=other)
+
+            def undo(state: object = state, before: object = before) -> None:
+                state.claim = before  # type: ignore[attr-defined]
+
+            cluster.nodes.log.append(undo)
+
+    def _is_placed(self, pods: Sequence[PodSpecView], wish: TopologyRequest | None) -> bool:
+        """Equal nodes answer once for all; only what they leave open is placed."""
+        room = self.placer.room
+        table = room.cluster.signatures
+        ask = self.unit.asks(self.unit.beside)
+        if wish is not None:
+            ask = replace(ask, wish=wish)
+        shapes = [room.shape_of(pod) for pod in pods]
+        countable = all(map(room.is_countable, pods, shapes))
+        if countable:
+            wanted: dict[int, int] = {}
+            for shape in shapes:
+                wanted[shape.number] = wanted.get(shape.number, 0) + 1
+            for shape in {s.number: s for s in shapes}.values():
+                there = 0
+                for signature in room.cluster.nodes.groups():
+                    if there >= wanted[shape.number]:
+                        break
+                    if len(pods) == 1:
+                        there += not isinstance(table.outcome(shape, signature), Misfit)
+                    else:
+                        there += table.count(shape, signature) * signature.nodes
+                if there < wanted[shape.number]:
+                    return False
+            if len(pods) == 1 and not ask.keys:
+                return True
+        if self.left <= 0 or not (countable or self.is_small):
+            return False
+        self.left -= 1
+        return self.placer.place(pods, ask).fits
