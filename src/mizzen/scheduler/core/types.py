@@ -154,16 +154,6 @@ class NodeView:
     is_ready: bool = True
 
 
-# -- snapshot and queue ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Pods that want a place, most important first (see `queueing.order`)."""
-
-    pods: tuple[PodSpecView, ...]
-
-
 # -- answers ----------------------------------------------------------------------------------
 
 
