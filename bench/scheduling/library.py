@@ -24,7 +24,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from measuring import Figure, main
-from mizzen.scheduler.core.explain import message, no_fit
 
 from mizzen.base.objects import Key
 from mizzen.scheduler.cel.selectors import CelSelectors
@@ -34,6 +33,7 @@ from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.dra.model import ClaimRequest, DeviceClass, DeviceRequest, SubRequest
+from mizzen.scheduler.core.explaining.reasons import message, no_fit
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
@@ -273,7 +273,7 @@ def _reasons(run: Run) -> Iterable[Figure]:
     shape = run.room.shape_of(pod)
     began = time.perf_counter()
     misfits = run.room.misfits(shape)
-    said = message(no_fit("gang", len(run.cluster.nodes), misfits, ""))
+    said = message(no_fit("gang", len(run.cluster.nodes), misfits))
     assert said
     yield Figure("reasons over all nodes", (time.perf_counter() - began) * 1e3, "ms")
 

@@ -41,7 +41,10 @@ _REPELLING = frozenset({"NoSchedule", "NoExecute"})
 
 
 def smallest_relaxation(trial: Trial) -> Relax | None:
-    """The fewest constraints without which it is placed; None when none are enough."""
+    """The fewest constraints without which it is placed; None when none are enough.
+
+    Beyond `TOGETHER_MAX` of them it is a set of which none may stay, not surely the smallest.
+    """
     listed = constraints(trial)[:CONSTRAINTS_MAX]
     sets: list[tuple[Constraint, ...]] = [(one,) for one in listed]
     pairs = [pair for pair in combinations(listed, TOGETHER_MAX) if _go_together(pair)]
@@ -50,7 +53,20 @@ def smallest_relaxation(trial: Trial) -> Relax | None:
     for change in changes:
         if trial.fits(edit(trial, change.constraints)):
             return change
-    return None
+    return _reduced(trial, listed)
+
+
+def _reduced(trial: Trial, listed: Sequence[Constraint]) -> Relax | None:
+    """More than are tried together: all go but those that may stay; of levels, the farthest out."""
+    levels = [one for one in listed if isinstance(one, OuterLevel)]
+    kept = [*levels[-1:], *(one for one in listed if not isinstance(one, OuterLevel))]
+    if len(kept) <= TOGETHER_MAX or not trial.fits(edit(trial, kept)):
+        return None
+    for one in tuple(kept):
+        fewer = [other for other in kept if other is not one]
+        if trial.fits(edit(trial, fewer)):
+            kept = fewer
+    return Relax(tuple(kept))
 
 
 def constraints(trial: Trial) -> list[Constraint]:

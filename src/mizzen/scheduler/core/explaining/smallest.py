@@ -22,6 +22,8 @@ from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.units import Unit
 
+# Words of what keeps a pod off a node however empty that is.
+STATIC = frozenset({"TaintNotTolerated", "NodeSelectorMismatch", "NodeAffinityMismatch"})
 Misfits = Sequence[tuple[Misfit, int]]  # with how many nodes each
 
 
@@ -86,8 +88,14 @@ def lacking(misfits: Misfits, members: int = 1, placed: int = 0) -> Change | Non
         )
     if any(m.word == "DomainTooSmall" for m, _ in misfits):
         return Provide("relax the topology it requires, or ask for fewer members")
+    if shortages:
+        return Provide(
+            f"add a node that it accepts with {max(s.want for s, _ in shortages)} of them"
+        )
     if any(m.want for m, _ in misfits):
         return Provide("ask for less or add a larger node")
+    if any(m.word in STATIC for m, _ in misfits):
+        return Provide("add a node that it accepts")
     return None
 
 
