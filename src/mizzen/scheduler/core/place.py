@@ -322,7 +322,8 @@ class _Planner:
         if self.changes < (CHANGES_MAX if len(cluster.nodes) <= SMALL_NODES else CHANGES_MAX_LARGE):
             self.changes += 1
             found = changes(self.placer, unit, attempt)
-        is_domain = any(m.word == "DomainTooSmall" for m, _ in attempt.misfits)
+        words = {m.word for m, _ in attempt.misfits}
+        is_domain = "DomainTooSmall" in words and "DomainHeld" not in words
         domains = scattered(self.room, unit, pods) if is_domain else None
         is_short = any(m.shortage is not None for m, _ in attempt.misfits)
         free = free_devices(self.room, pods[0]) if is_short and len(cluster.nodes) > 1 else 0

@@ -37,10 +37,11 @@ class Unit:
     wish: TopologyRequest | None = None
     tree: Topology | None = None
     parts: tuple[Subgroup, ...] = ()  # subgroups that ask something of the topology themselves
+    part: str = ""  # the subgroup that it is, in a gang that starts in parts
 
     def asks(self, beside: Sequence[str]) -> Ask:
         """What its members want of the topology, those that run `beside` on nodes included."""
-        return Ask(self.wish or NOTHING, self.tree, self.parts, tuple(beside))
+        return Ask(self.wish or NOTHING, self.tree, self.parts, tuple(beside), self.part)
 
     def alone(self, pod: PodSpecView) -> Unit:
         """One of its pods, placed for itself where its gang may be."""
@@ -132,6 +133,7 @@ def _gang_unit(
         wish=(part.topology if part is not None else None) or (group.topology if group else None),
         tree=group.tree if group else None,
         parts=_parts(group) if group is not None and part is None else (),
+        part=name,
     )
 
 

@@ -49,6 +49,7 @@ class Cluster:
         self.pods: dict[Key, PodSpecView] = {}
         self.waiting: dict[Key, PodSpecView] = {}  # to be placed
         self.gangs: dict[Key, Gang] = {}
+        self.exclusive: dict[Key, Gang] = {}  # those that want domains for themselves
         self.pod_groups: dict[Key, PodGroupState] = {}
         self.members: dict[Key, dict[Key, PodSpecView]] = {}  # by gang
         self.topologies: dict[str, Topology] = {}
@@ -288,9 +289,14 @@ class Cluster:
 
     def set_gang(self, gang: Gang) -> None:
         self.gangs[gang.key] = gang
+        if gang.is_exclusive:
+            self.exclusive[gang.key] = gang
+        else:
+            self.exclusive.pop(gang.key, None)
 
     def delete_gang(self, key: Key) -> None:
         self.gangs.pop(key, None)
+        self.exclusive.pop(key, None)
 
     def _forget_pod(self, pod: PodSpecView) -> None:
         key = pod.key

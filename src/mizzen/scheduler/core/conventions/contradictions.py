@@ -67,7 +67,7 @@ def _request(who: str, asked: TopologyRequest, tree: Topology, count: int) -> Re
     if count and largest > count:
         text = f"{who} has {count} members, fewer than one slice of {largest}; lower its size"
         return Refused("InvalidTopologyRequest", text)
-    bound = (asked.required, *(layer.required for layer in asked.slices))
+    bound = (asked.required, *(layer.required for layer in asked.slices[:1]))
     if asked.exclusive and asked.exclusive not in bound:
         text = f"{who} asks for a {asked.exclusive} of its own"
         held = next((key for key in reversed(bound) if key), "no level at all")

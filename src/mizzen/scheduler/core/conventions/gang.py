@@ -67,6 +67,12 @@ class Gang:
         """The subgroup of that name, if the gang has one."""
         return next((part for part in self.subgroups if part.name == name), None)
 
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether it, or a part of it, wants a domain that no other such group is in."""
+        asked = (self.topology, *(part.topology for part in self.subgroups))
+        return any(request is not None and request.exclusive for request in asked)
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:

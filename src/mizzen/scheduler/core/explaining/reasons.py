@@ -227,6 +227,9 @@ def _detail(group: Misfits, *, alone: bool) -> str:
             return f"ResourceClaim {first.what} is allocated where {_nodes(count)} cannot reach it"
         case "ClaimPromised":
             return f"the devices of ResourceClaim {first.what} are promised to a more important pod"
+        case "DomainHeld":
+            them = "1 is" if first.want == 1 else f"{first.want} are"
+            return f"of the domains of {first.what} with enough room {them} held alone by others"
         case "DomainTooSmall":
             return (
                 f"no domain of {first.what} has room for all its members (want {best.want}, "

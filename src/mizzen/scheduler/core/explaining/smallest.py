@@ -86,6 +86,8 @@ def lacking(misfits: Misfits, members: int = 1, placed: int = 0) -> Change | Non
         return Provide(
             f"it fits once {missing} more of them {'is' if missing == 1 else 'are'} free"
         )
+    if any(m.word == "DomainHeld" for m, _ in misfits):
+        return Provide("wait until one of those leaves, or do not ask for a domain alone")
     if any(m.word == "DomainTooSmall" for m, _ in misfits):
         return Provide("relax the topology it requires, or ask for fewer members")
     if shortages:

@@ -13,13 +13,14 @@ NOTHING = TopologyRequest()
 @dataclass(frozen=True, slots=True)
 class Ask:
     """`wish` binds all members, with what already runs `beside` on these nodes; `parts` each of
-    their own besides. `tree` has all levels asked for; None: the default one, or any that does.
+    their own besides. `part` is the subgroup whose wish it is, "" for the gang. `tree` has all levels asked for; None: the default one, or any that does.
     """
 
     wish: TopologyRequest = NOTHING
     tree: Topology | None = None
     parts: tuple[Subgroup, ...] = ()
     beside: tuple[str, ...] = ()
+    part: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from mizzen.scheduler.core.cluster.signatures import Shape
 from mizzen.scheduler.core.misfit import Misfit
-from mizzen.scheduler.core.placing import exact, gangs
+from mizzen.scheduler.core.placing import exact, gangs, within
+from mizzen.scheduler.core.placing.answer import Attempt
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.room import Misfits, Room
 from mizzen.scheduler.core.placing.single import place_counted
@@ -15,23 +16,6 @@ from mizzen.scheduler.core.types import Placement, PodSpecView
 
 ANYTHING = Ask()
 LIKED_MAX = 8  # nodes of a gang's latest members that are tried first for one more of them
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Placements now put into the room; or, when `pod` is set, why that pod has none.
-
-    `before` pods fitted before it did not. `misfits` has each reason with its number of nodes.
-    """
-
-    placements: tuple[Placement, ...] = ()
-    pod: PodSpecView | None = None
-    misfits: Misfits = ()
-    before: int = 0
-
-    @property
-    def fits(self) -> bool:
-        return self.pod is None
 
 
 @dataclass(slots=True)
@@ -44,39 +28,22 @@ class Placer:
         """Puts all of them into the room, or leaves it as it was. `only` names a single node."""
         if not pods:
             return Attempt()
+        if only and ask.keys:
+            node = self.room.cluster.nodes.index[only]
+            return within.place(self.room, pods, ask, self._one_by_one, only=node)
         if only or (len(pods) == 1 and not ask.keys):
             return self._one_by_one(pods, only, ask.beside)
         if any(p.nominated_node for p in pods) and not ask.keys:
             return self._one_by_one(pods, only, ask.beside)
         shapes = [self.room.shape_of(pod) for pod in pods]
         if not all(map(self.room.is_countable, pods, shapes)):
-            return self._in_domains(pods, ask)
+            return within.place(self.room, pods, ask, self._one_by_one)
         found = gangs.place(self.room, pods, shapes, ask)
         if not isinstance(found, gangs.Short):
             return Attempt(found)
         if found.is_loose:
-            return self._in_domains(pods, ask)
+            return within.place(self.room, pods, ask, self._one_by_one)
         return Attempt(pod=found.pod, misfits=found.misfits, before=found.before)
-
-    def _in_domains(self, pods: Sequence[PodSpecView], ask: Ask) -> Attempt:
-        """Asks every node of one domain after another; slices are not cut here."""
-        cluster = self.room.cluster
-        key = ask.wish.required
-        if not key:
-            return self._one_by_one(pods, "", ask.beside)
-        topology = ask.tree or cluster.nodes.topology_for(ask.keys, cluster.topologies.values())
-        tree = cluster.nodes.tree(topology)
-        best = Attempt(pod=pods[0])
-        for nodes in cluster.nodes.domains(tree, gangs.level_of(tree, key)):
-            among = frozenset(nodes)
-            if any(cluster.nodes.index.get(name) not in among for name in ask.beside):
-                continue
-            found = self._one_by_one(pods, "", ask.beside, nodes)
-            if found.fits:
-                return found
-            if not best.misfits or found.before > best.before:
-                best = found
-        return best
 
     def _one_by_one(
         self,

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from mizzen.scheduler.core.cluster.signatures import Shape
 from mizzen.scheduler.core.cluster.tree import ROOT, Tree
+from mizzen.scheduler.core.conventions.gang import Subgroup
 from mizzen.scheduler.core.conventions.topology import Topology, TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
+from mizzen.scheduler.core.placing import apart
 from mizzen.scheduler.core.placing.ask import NOTHING, Ask
 from mizzen.scheduler.core.placing.counts import Counts, Fill, Slices
 from mizzen.scheduler.core.placing.room import Misfits, Room
@@ -38,7 +40,8 @@ class Short:
 class _Task:
     """Members by shape, in order of rank, what they ask together, and the tree that it is about.
 
-    They go into the domain `within`; members that run already are on the nodes `around`.
+    They go into the domain `within`; members that run already are on the nodes `around`. Their
+    domain must have room for those `to_come` as well, and be none of those `held` by others.
     """
 
     room: Room
@@ -52,6 +55,8 @@ class _Task:
     slices: Slices
     within: int
     around: tuple[int, ...]
+    to_come: int = 0
+    held: frozenset[int] = apart.FREE
 
     @property
     def required(self) -> int:
@@ -60,9 +65,30 @@ class _Task:
 
     @property
     def preferred(self) -> int:
+        if self.to_come or self.wish.exclusive:
+            return self.required  # the tightest whole domain; further in, it might be a wide one
         if self.wish.preferred:
             return level_of(self.tree, self.wish.preferred)
         return len(self.tree.levels)
+
+    @property
+    def need(self) -> int:
+        return len(self.members) + self.to_come
+
+    def may_use(self, domain: int) -> bool:
+        """Whether the domain (a node, if negative) is in one that these members may be in."""
+        tree, required = self.tree, self.required
+        path = tree.paths[domain if domain >= 0 else tree.leaf_of[-1 - domain]]
+        if 0 <= required < len(path) and not path[required]:
+            return False
+        level = tree.depth(self.wish.exclusive) if self.held else None
+        return level is None or not apart.is_held(tree, domain, level, self.held)
+
+    def takes(self, node: int) -> bool:
+        """Whether one node (-1 - n) is where all these members may be, those around included."""
+        level = self.required
+        here = {apart.domain_at(self.tree, n, level) for n in (-1 - node, *self.around)}
+        return self.may_use(node) and (level < 0 or len(here) == 1)
 
     def counts(self, shape: Shape) -> Counts:
         return self.room.counts(shape, self.topology, self.slices)
@@ -76,18 +102,18 @@ def place(
     topology = ask.tree or nodes.topology_for(ask.keys, room.cluster.topologies.values())
     around = tuple([nodes.index[name] for name in ask.beside if name in nodes.index])
     everyone = tuple(range(len(pods)))
-    task = _task(room, pods, shapes, everyone, topology, ask.wish, ROOT, around)
+    task = _task(room, pods, shapes, everyone, topology, ask.wish, ROOT, around, ask.part)
     placements: dict[int, Placement] = {}
     chunks = _chunks(task, ask)
     for domain in _candidates(task):
         done = (
             _fill(task, domain, placements)
             if chunks is None
-            else _fill_chunks(task, chunks, domain, placements)
+            else _fill_chunks(task, chunks, ask.parts, domain, placements)
         )
         if done:
             return tuple([placements[i] for i in everyone])
-    return _short(task)
+    return _short(task, ask.parts)
 
 
 def level_of(tree: Tree, key: str) -> int:
@@ -106,6 +132,7 @@ def _task(
     wish: TopologyRequest,
     within: int,
     around: tuple[int, ...],
+    part: str = "",
 ) -> _Task:
     tree = room.cluster.nodes.tree(topology)
     grouped: dict[int, tuple[Shape, list[int]]] = {}
@@ -116,7 +143,12 @@ def _task(
     slices: Slices = ()
     if len(groups) == 1:
         slices = tuple((level_of(tree, s.required), s.size) for s in wish.slices)
-    return _Task(room, pods, shapes, members, groups, topology, tree, wish, slices, within, around)
+    cluster, gang = room.cluster, pods[members[0]].gang
+    return _Task(
+        *(room, pods, shapes, members, groups, topology, tree, wish, slices, within, around),
+        to_come=apart.to_come(cluster, gang, part) if wish.required and not around else 0,
+        held=apart.held(cluster, tree, wish, gang, part),
+    )
 
 
 # -- which domains ------------------------------------------------------------------------------
@@ -136,21 +168,24 @@ def _candidates(task: _Task) -> Iterator[int]:
 
 def _nodes(task: _Task, *, is_last: bool) -> Iterable[int]:
     """One node for all, where that is asked for or there are several members."""
-    need = len(task.members)
+    need = task.need
     if need == 1 and not is_last:
         return
     if len(task.groups) == 1 and task.within == ROOT and not task.around:
         node = task.counts(task.groups[0][0]).best_node(need)
-        if node >= 0 and _has_levels(task, task.tree.leaf_of[node]):
+        if node >= 0 and task.may_use(-1 - node):
             yield -1 - node
-        return
+            return
+        if node < 0 or not task.held:
+            return
     if not is_last:
         return
-    counted = [(task.counts(shape).per_node, len(indices)) for shape, indices in task.groups]
+    counted = [(task.counts(shape).per_node, count) for shape, count in _needs(task)]
     allowed = set(task.around) or task.tree.nodes_in(task.within)
     if len(task.around) and len(set(task.around)) > 1:
         return
     found = [n for n in allowed if all(fits[n] >= count for fits, count in counted)]
+    found = [n for n in found if task.may_use(-1 - n)]
     yield from [-1 - n for n in sorted(found, key=lambda n: (counted[0][0][n], n))]
 
 
@@ -160,10 +195,10 @@ def _domains(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
         yield from _around(task, level, is_last=is_last)
         return
     if len(task.groups) == 1 and task.within == ROOT:
-        domain = task.counts(task.groups[0][0]).best_domain(level, len(task.members))
+        domain = task.counts(task.groups[0][0]).best_domain(level, task.need)
         if domain < 0:
             return
-        if _has_levels(task, domain):
+        if task.may_use(domain):
             yield domain
             if not (is_last and task.wish.slices):
                 return
@@ -186,19 +221,20 @@ def _around(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
         yield from _roomy(task, tree.under(shared.pop(), level))[:TIGHT_MAX]
 
 
-def _has_levels(task: _Task, domain: int) -> bool:
-    """Whether the domain lies in one of the level required, its nodes carrying that label."""
-    required, path = task.required, task.tree.paths[domain]
-    return required < 0 or required >= len(path) or bool(path[required])
+def _needs(task: _Task) -> list[tuple[Shape, int]]:
+    """Room wanted for each shape; members to come are taken to be like most of those there."""
+    most = max(task.groups, key=lambda group: len(group[1]))
+    return [
+        (shape, len(indices) + (task.to_come if shape is most[0] else 0))
+        for shape, indices in task.groups
+    ]
 
 
 def _roomy(task: _Task, domains: Iterable[int]) -> list[int]:
     """Domains in which every shape, alone, has room; the tightest first."""
-    counted = [(task.counts(shape).totals, len(indices)) for shape, indices in task.groups]
+    counted = [(task.counts(shape).totals, need) for shape, need in _needs(task)]
     found = [
-        d
-        for d in domains
-        if all(totals[d] >= need for totals, need in counted) and _has_levels(task, d)
+        d for d in domains if all(totals[d] >= need for totals, need in counted) and task.may_use(d)
     ]
     totals = counted[0][0]
     found.sort(key=lambda d: (totals[d], d))
@@ -275,59 +311,73 @@ def _in_runs(task: _Task, fill: Fill) -> Fill:
 # -- parts and runs with wishes of their own ----------------------------------------------------
 
 
-def _chunks(task: _Task, ask: Ask) -> list[tuple[Indices, TopologyRequest]] | None:
+Chunk = tuple[Indices, TopologyRequest, str]  # "" for members without a part of their own
+
+
+def _chunks(task: _Task, ask: Ask) -> list[Chunk] | None:
     """The members cut into what is placed in one go each; None when all of them are."""
     by_part: dict[str, list[int]] = {}
     for index in task.members:
         name = task.pods[index].membership.subgroup
         by_part.setdefault(name if ask.part_of(name) else "", []).append(index)
     if len(by_part) > 1 or "" not in by_part:
-        found: list[tuple[Indices, TopologyRequest]] = []
+        found: list[Chunk] = []
         for name, indices in by_part.items():
             wish = ask.part_of(name) or NOTHING
-            found += _runs(task, tuple(indices), wish)
+            found += _runs(task, tuple(indices), wish, name)
         return found
-    if len(task.groups) > 1 and task.wish.slices:
+    own_slices = task.wish.exclusive not in ("", task.wish.required)
+    if task.wish.slices and (len(task.groups) > 1 or own_slices):
         whole = TopologyRequest(
             subgroup_size=task.wish.subgroup_size,
             subgroup_required=task.wish.subgroup_required,
+            exclusive=task.wish.exclusive if own_slices else "",
             inner=task.wish.inner,
         )
-        return _runs(task, task.members, whole)
+        return _runs(task, task.members, whole, ask.part)
     return None
 
 
-def _runs(
-    task: _Task, indices: Indices, wish: TopologyRequest
-) -> list[tuple[Indices, TopologyRequest]]:
-    """A part, or, where members of several shapes share its slices, the slices one by one."""
-    if not wish.slices or len({task.shapes[i].number for i in indices}) == 1:
-        return [(indices, wish)]
+def _runs(task: _Task, indices: Indices, wish: TopologyRequest, part: str) -> list[Chunk]:
+    """A part; or its slices one by one, where several shapes share them or each is to be alone."""
+    own_slices = wish.exclusive not in ("", wish.required)
+    is_uniform = len({task.shapes[i].number for i in indices}) == 1
+    if not wish.slices or (is_uniform and not own_slices):
+        return [(indices, wish, part)]
     outer, rest = wish.slices[0], wish.slices[1:]
     inner = TopologyRequest(
         required=outer.required,
         subgroup_size=rest[0].size if rest else 0,
         subgroup_required=rest[0].required if rest else "",
+        exclusive=wish.exclusive,
         inner=rest[1:],
     )
     starts = range(0, len(indices), outer.size)
-    return [(indices[start : start + outer.size], inner) for start in starts]
+    return [(indices[start : start + outer.size], inner, part) for start in starts]
 
 
 def _fill_chunks(
     task: _Task,
-    chunks: Iterable[tuple[Indices, TopologyRequest]],
+    chunks: Iterable[Chunk],
+    parts: Iterable[Subgroup],
     domain: int,
     placements: dict[int, Placement],
 ) -> bool:
     """Every chunk has its wish inside the domain, or the room is left as it was."""
-    if domain < 0:
-        return _fill(task, domain, placements)
-    mark = task.room.mark()
-    for members, wish in chunks:
-        part = _task(task.room, task.pods, task.shapes, members, task.topology, wish, domain, ())
-        if not any(_fill(part, inside, placements) for inside in _candidates(part)):
-            task.room.rollback(mark)
+    room = task.room
+    mark = room.mark()
+    for members, wish, name in chunks:
+        # Of a part whose slices are placed one by one, the others are not around the next.
+        asked = next((p.topology for p in parts if p.name == name), None)
+        pod = task.pods[members[0]]
+        around = apart.nodes_of_part(room.cluster, pod.gang, name) if wish is asked else ()
+        within = max(domain, ROOT)
+        part = _task(
+            room, task.pods, task.shapes, members, task.topology, wish, within, around, name
+        )
+        inside = _candidates(part) if domain >= 0 else [domain] if part.takes(domain) else []
+        if not any(_fill(part, found, placements) for found in inside):
+            room.rollback(mark)
             return False
     return True
 
@@ -335,7 +385,7 @@ def _fill_chunks(
 # -- reasons ----------------------------------------------------------------------------------------
 
 
-def _short(task: _Task) -> Short:
+def _short(task: _Task, parts: Sequence[Subgroup]) -> Short:
     """What keeps the first member out that finds no place: too few nodes, or too small domains."""
     room, wish = task.room, task.wish
     shape, indices = task.groups[0]
@@ -354,12 +404,45 @@ def _short(task: _Task) -> Short:
         return Short(task.pods[indices[everywhere]], misfits, everywhere) if fits else loose
     key = wish.required or wish.subgroup_required
     if not key:
-        return loose
+        return _short_of_parts(task, parts) if parts else loose
     level = level_of(task.tree, key)
-    most = counts.most(level)
-    if level < len(task.tree.levels) and task.around:
-        here = {task.tree.domain_of(node, level) for node in task.around} - {-1}
-        most = max((counts.totals[d] for d in here), default=0)
-    want = len(task.members) if wish.required else wish.subgroup_size
-    why = Misfit("DomainTooSmall", key, want, most)
-    return Short(task.pods[0], ((why, len(room.cluster.nodes)),), 0)
+    want = task.need if wish.required else wish.subgroup_size
+    return Short(task.pods[0], _too_small(task, counts, level, key, want), 0)
+
+
+def _too_small(task: _Task, counts: Counts, level: int, key: str, want: int) -> Misfits:
+    """Domains with too little room for so many, and those with enough that others hold."""
+    tree, nodes = task.tree, len(task.room.cluster.nodes)
+    if level >= len(tree.levels):
+        sizes = {-1 - n: count for n, count in enumerate(counts.per_node)}
+    else:
+        sizes = {d: counts.totals[d] for d in tree.by_level[level]}
+    if task.around and level < len(tree.levels):
+        here = {tree.domain_of(node, level) for node in task.around}
+        sizes = {d: size for d, size in sizes.items() if d in here}
+    free = {d: size for d, size in sizes.items() if task.may_use(d)}
+    held = [d for d, size in sizes.items() if size >= want and d not in free]
+    most = max(free.values(), default=0)
+    if not held:
+        return ((Misfit("DomainTooSmall", key, want, most), nodes),)
+    lost = sum(1 if d < 0 else len(tree.nodes_in(d)) for d in held)
+    taken = (Misfit("DomainHeld", key, len(held)), min(lost, nodes))
+    rest = nodes - taken[1]
+    return (taken, (Misfit("DomainTooSmall", key, want, most), rest)) if rest else (taken,)
+
+
+def _short_of_parts(task: _Task, parts: Iterable[Subgroup]) -> Short:
+    """The first part that finds no domain, those before it placed; else that they do not together."""
+    room = task.room
+    mark = room.mark()
+    try:
+        for members, wish, name in _chunks(task, Ask(parts=tuple(parts))) or ():
+            around = apart.nodes_of_part(room.cluster, task.pods[members[0]].gang, name)
+            part = _task(
+                room, task.pods, task.shapes, members, task.topology, wish, ROOT, around, name
+            )
+            if not any(_fill(part, found, {}) for found in _candidates(part)):
+                return _short(part, ())
+    finally:
+        room.rollback(mark)
+    return Short(task.pods[0], (), 0, is_loose=True)

@@ -1,0 +1,86 @@
+"""Domains that others have for themselves, and room kept for members that are yet to be made.
+
+A group that asks for a domain of a level alone (`TopologyRequest.exclusive`) shares none with
+another group that asks for one of that level, whatever its convention or namespace; those that do
+not ask may be there. A group is a gang, or, where a subgroup asks, that subgroup. Pods count from
+their promised place until they are gone.
+Source: the required anti-affinity that JobSet's and LeaderWorkerSet's pod webhooks write.
+"""
+
+from __future__ import annotations
+
+from mizzen.base.objects import Key
+from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.cluster.tree import Tree
+from mizzen.scheduler.core.conventions.topology import TopologyRequest
+
+FREE: frozenset[int] = frozenset()
+
+
+def held(
+    cluster: Cluster, tree: Tree, wish: TopologyRequest, gang: Key | None, part: str
+) -> frozenset[int]:
+    """The domains of the level wished for alone that other groups have; node n is -1 - n.
+
+    `part` is the subgroup that wishes it, "" for the whole gang. Looks at every member of the
+    gangs that ask for such a thing.
+    """
+    level = tree.depth(wish.exclusive) if wish.exclusive else None
+    if level is None:
+        return FREE
+    found: set[int] = set()
+    for other, asking in cluster.exclusive.items():
+        whole = asking.topology is not None and asking.topology.exclusive == wish.exclusive
+        parts = {
+            p.name
+            for p in asking.subgroups
+            if p.topology is not None and p.topology.exclusive == wish.exclusive
+        }
+        for pod in cluster.members.get(other, {}).values():
+            place = cluster.holdings.charged.get(pod.uid)
+            if place is None:
+                continue
+            name = pod.membership.subgroup
+            if other == gang:
+                counts = bool(part) and name != part and name in parts
+            else:
+                counts = whole or name in parts
+            if counts:
+                found.add(domain_at(tree, place[0], level))
+    return frozenset(found - {-1} if level < len(tree.levels) else found)
+
+
+def domain_at(tree: Tree, node: int, level: int) -> int:
+    """The domain of this level that a node is in (-1: none); the node itself, as -1 - n, innermost."""
+    return -1 - node if level >= len(tree.levels) else tree.domain_of(node, level)
+
+
+def is_held(tree: Tree, domain: int, level: int, taken: frozenset[int]) -> bool:
+    """Whether a domain (a node, if negative) lies in one of those; a wider one never does."""
+    if not taken:
+        return False
+    if domain < 0:
+        return domain_at(tree, -1 - domain, level) in taken
+    while len(tree.paths[domain]) > level + 1:
+        domain = tree.parents[domain]
+    return domain in taken
+
+
+def nodes_of_part(cluster: Cluster, gang: Key | None, part: str) -> tuple[int, ...]:
+    """Where members of a subgroup are or have been promised a place."""
+    members = cluster.members.get(gang, {}).values() if gang is not None else ()
+    charged = cluster.holdings.charged
+    places = [charged.get(p.uid) for p in members if p.membership.subgroup == part]
+    return tuple([place[0] for place in places if place is not None])
+
+
+def to_come(cluster: Cluster, gang: Key | None, part: str) -> int:
+    """How many members of the gang, or of one subgroup, are still to be made."""
+    group = cluster.gangs.get(gang) if gang is not None else None
+    if group is None or gang is None:
+        return 0
+    listed = group.subgroup(part)
+    count = group.count if not part else listed.count if listed is not None else 0
+    members = cluster.members.get(gang, {}).values() if count else ()
+    there = sum(1 for pod in members if not part or pod.membership.subgroup == part)
+    return max(0, count - there)

@@ -1,0 +1,129 @@
+"""Gangs whose members no count describes: every domain is tried, every node of it asked.
+
+The whole gang goes into one domain of the level it requires, a subgroup into one of its own inside
+that; members that run already fix theirs, and domains that others hold alone are left out. Runs of
+ranks (slices) are not cut here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from mizzen.base.objects import Key
+from mizzen.scheduler.core.cluster.tree import Tree
+from mizzen.scheduler.core.conventions.topology import TopologyRequest
+from mizzen.scheduler.core.misfit import Misfit
+from mizzen.scheduler.core.placing import apart
+from mizzen.scheduler.core.placing.answer import Attempt
+from mizzen.scheduler.core.placing.ask import NOTHING, Ask
+from mizzen.scheduler.core.placing.gangs import level_of
+from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.types import PodSpecView
+
+OneByOne = Callable[[Sequence[PodSpecView], str, Sequence[str], Sequence[int]], Attempt]
+Part = tuple[str, list[PodSpecView], TopologyRequest]  # a subgroup's name, members, wish
+
+
+def place(
+    room: Room, pods: Sequence[PodSpecView], ask: Ask, one_by_one: OneByOne, only: int = -1
+) -> Attempt:
+    """Puts all pods into the room, or leaves it as it was. `only`: a node that all must go to."""
+    cluster = room.cluster
+    if not ask.wish.required and not any(p.topology and p.topology.required for p in ask.parts):
+        name = cluster.nodes.names[only] if only >= 0 else ""
+        return one_by_one(pods, name, ask.beside, ())
+    topology = ask.tree or cluster.nodes.topology_for(ask.keys, cluster.topologies.values())
+    tree = cluster.nodes.tree(topology)
+    around = [cluster.nodes.index[name] for name in ask.beside if name in cluster.nodes.index]
+    parts = _parts(pods, ask)
+    everywhere = [only] if only >= 0 else list(cluster.nodes.live())
+    best = Attempt(pod=pods[0])
+    wish = ask.wish
+    for nodes in _domains(room, tree, wish, (pods[0].gang, ask.part), around, everywhere):
+        mark = room.mark()
+        found = Attempt()
+        for name, members, inner in parts:
+            found = _joined(found, _part(room, tree, members, inner, name, nodes, ask, one_by_one))
+            if not found.fits:
+                room.rollback(mark)
+                break
+        if found.fits:
+            order = {placement.pod.key: placement for placement in found.placements}
+            return Attempt(tuple([order[pod.key] for pod in pods]))
+        if not best.misfits or found.before > best.before:
+            best = found
+    if not best.misfits:
+        why = Misfit("DomainHeld" if wish.exclusive else "DomainTooSmall", wish.required)
+        best = Attempt(pod=pods[0], misfits=((why, len(cluster.nodes)),))
+    return best
+
+
+def _parts(pods: Sequence[PodSpecView], ask: Ask) -> list[Part]:
+    found: dict[str, list[PodSpecView]] = {}
+    for pod in pods:
+        name = pod.membership.subgroup
+        found.setdefault(name if ask.part_of(name) else "", []).append(pod)
+    return [(name, members, ask.part_of(name) or NOTHING) for name, members in found.items()]
+
+
+def _part(
+    room: Room,
+    tree: Tree,
+    members: list[PodSpecView],
+    wish: TopologyRequest,
+    name: str,
+    nodes: Sequence[int],
+    ask: Ask,
+    one_by_one: OneByOne,
+) -> Attempt:
+    """The members of one subgroup in one domain of what it requires, among these nodes."""
+    if not wish.required:
+        return one_by_one(members, "", ask.beside, nodes)
+    around = apart.nodes_of_part(room.cluster, members[0].gang, name)
+    best = Attempt(pod=members[0])
+    for inside in _domains(room, tree, wish, (members[0].gang, name), around, nodes):
+        found = one_by_one(members, "", ask.beside, inside)
+        if found.fits:
+            return found
+        if not best.misfits or found.before > best.before:
+            best = found
+    if best.misfits:
+        return best
+    why = Misfit("DomainHeld" if wish.exclusive else "DomainTooSmall", wish.required)
+    return Attempt(pod=members[0], misfits=((why, len(room.cluster.nodes)),))
+
+
+def _domains(
+    room: Room,
+    tree: Tree,
+    wish: TopologyRequest,
+    group: tuple[Key | None, str],
+    around: Sequence[int],
+    nodes: Sequence[int],
+) -> Iterator[list[int]]:
+    """These nodes by domain of the level required, those left out that the members may not use."""
+    if not wish.required:
+        yield list(nodes)
+        return
+    level = level_of(tree, wish.required)
+    alone = tree.depth(wish.exclusive) if wish.exclusive else None
+    held = apart.held(room.cluster, tree, wish, *group)
+    here = {apart.domain_at(tree, node, level) for node in around}
+    grouped: dict[int, list[int]] = {}
+    for node in nodes:
+        domain = apart.domain_at(tree, node, level)
+        lacks = domain == -1 and level < len(tree.levels)
+        if lacks or (alone is not None and apart.is_held(tree, -1 - node, alone, held)):
+            continue
+        grouped.setdefault(domain, []).append(node)
+    for domain, listed in grouped.items():
+        if here <= {domain}:
+            yield listed
+
+
+def _joined(one: Attempt, more: Attempt) -> Attempt:
+    """Both attempts as one; the second fails after all of the first."""
+    if more.fits:
+        return Attempt((*one.placements, *more.placements))
+    before = len(one.placements) + more.before
+    return Attempt(pod=more.pod, misfits=more.misfits, before=before)
