@@ -64,6 +64,10 @@ def test_true(expression: str) -> None:
         ('quantity("five").isInteger()', "is no quantity"),
         ('semver("1").major() == 1', "not a semantic version"),
         ("true" + " " * 11_000, "longer than"),
+        ("optional.of(true)" + ".optMap(x, x)" * 40 + ".value()", "chain fewer"),
+        (r'"x".matches("\\C")', "invalid escape sequence"),
+        ('"x".matches("(?P<é>x)")', "invalid named capture"),
+        (r'"x".matches("\\pL{1000}")', "pattern too large"),
     ],
 )
 def test_errors_say_what_is_wrong(expression: str, says: str) -> None:

@@ -27,11 +27,12 @@ ACCUMULATOR = "@result"
 _FORBIDDEN = ("@result", "__result__")
 _UNUSED = "#unused"
 _SORTED = "@__sortBy_input__"
-type_new = Callable[[], int]
+COPIED_MAX = 20_000  # nodes of an expression; each optMap in a chain doubles what is before it
+NewId = Callable[[], int]
 
 
 def expand(
-    new: type_new, here: int, function: str, target: Node | None, args: list[Node]
+    new: NewId, here: int, function: str, target: Node | None, args: list[Node]
 ) -> Node | None:
     """What a call of a macro stands for; None when no macro has this name and arity.
 
@@ -62,7 +63,7 @@ def expand(
 
 
 class _Make:
-    def __init__(self, new: type_new) -> None:
+    def __init__(self, new: NewId) -> None:
         self._new = new
 
     def variable(self, node: Node) -> str:
@@ -97,6 +98,10 @@ class _Make:
         made = copy.deepcopy(node)
         for each in walk(made):
             each.id = self._new()
+            if each.id > COPIED_MAX:
+                raise CompileError(
+                    f"optMap and optFlatMap make more than {COPIED_MAX} parts of it; chain fewer"
+                )
         return made
 
     def has(self, here: int, arg: Node) -> Node:

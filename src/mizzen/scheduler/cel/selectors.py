@@ -15,6 +15,7 @@ from mizzen.scheduler.cel.values import Err, Map
 from mizzen.scheduler.core.dra.model import Attribute, Device, DeviceShape, SelectorError
 
 REMEMBERED_MAX = 200_000  # answers kept; beyond, all are forgotten at once
+PROGRAMS_MAX = 4096  # likewise; a large one takes megabytes
 SHOWN_CHARS = 200  # of an expression in an error
 
 _Own = tuple[tuple[str, Attribute], ...]
@@ -74,7 +75,7 @@ class CelSelectors:
     def _program(self, expression: str) -> Program:
         found = self._programs.get(expression)
         if found is None:
-            if len(self._programs) >= REMEMBERED_MAX:
+            if len(self._programs) >= PROGRAMS_MAX:
                 self._programs.clear()
             try:
                 found = compile_expression(expression, self._lists)
