@@ -16,8 +16,8 @@ from mizzen.base.objects import Key, Obj, key_of, name_of
 from mizzen.base.resources import NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES, Resource
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Handler, Informer
-from mizzen.scheduler.core.doubles import Double, Holders
-from mizzen.scheduler.core.handover import Handover, Overlap, without_taint
+from mizzen.scheduler.core.beside.doubles import Double, Holders
+from mizzen.scheduler.core.beside.handover import Handover, Overlap, without_taint
 
 _log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.client.kubeconfig import Connection
 from mizzen.host.clock import RealClock
-from mizzen.scheduler.core.handover import Handover, without_taint
+from mizzen.scheduler.core.beside.handover import Handover, without_taint
 from mizzen.scheduler.handed_over import HandedOver, Overlapping
-from unit.scheduler.core.test_handover import OURS, TAINT, claim, item, node, pod
+from unit.scheduler.core.beside.test_handover import OURS, TAINT, claim, item, node, pod
 
 WATCHED = (NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES)
 NAMES = ("a", "b")

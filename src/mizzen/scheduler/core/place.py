@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from mizzen.base.objects import Key
 from mizzen.base.operations import Operation
 from mizzen.base.resources import POD_GROUPS
-from mizzen.scheduler.core import awaiting, render
+from mizzen.scheduler.core import render
+from mizzen.scheduler.core.claiming import awaiting
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions import pod_group_status
 from mizzen.scheduler.core.conventions.gang import Refused

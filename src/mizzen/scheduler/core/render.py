@@ -16,13 +16,13 @@ from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Key, Obj, with_condition
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
-from mizzen.scheduler.core.binding_conditions import FAILED
+from mizzen.scheduler.core.claiming.binding_conditions import FAILED
+from mizzen.scheduler.core.claiming.extended import Extended, claim_object, status_object
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.dra.model import (
     Allocation,
 )
 from mizzen.scheduler.core.dra.result import allocation_object
-from mizzen.scheduler.core.extended import Extended, claim_object, status_object
 from mizzen.scheduler.core.types import Claim, Consumer, Note, Placement, PodSpecView
 
 

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation
-from mizzen.scheduler.core.binding_conditions import Binding
+from mizzen.scheduler.core.claiming.binding_conditions import Binding
+from mizzen.scheduler.core.claiming.extended import ContainerWish, Extended
 from mizzen.scheduler.core.conventions.gang import ALONE, Membership
 from mizzen.scheduler.core.dra.model import (
     Allocation,
@@ -23,7 +24,6 @@ from mizzen.scheduler.core.dra.model import (
     Toleration,
 )
 from mizzen.scheduler.core.explaining.changes import Change
-from mizzen.scheduler.core.extended import ContainerWish, Extended
 from mizzen.scheduler.core.preemption.stake import UNSAID, Stake
 
 CPU = "cpu"

@@ -20,9 +20,9 @@ from mizzen.base.objects import (
     uid_of,
 )
 from mizzen.base.resources import TRAIN_JOBS
+from mizzen.scheduler.core.claiming.extended import CLAIM, wishes_of
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
-from mizzen.scheduler.core.extended import CLAIM, wishes_of
 from mizzen.scheduler.core.preemption.stake import stake_of
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.core.claims import claim_view
+from mizzen.scheduler.core.claiming.claims import claim_view
 from mizzen.scheduler.core.dra.slices import Shapes, read_slice
 from mizzen.scheduler.core.views import (
     node_view,

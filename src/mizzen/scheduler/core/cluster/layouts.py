@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mizzen.base.names import CPU_DRIVER
+from mizzen.scheduler.core.claiming.node_allocatable import uses_of
 from mizzen.scheduler.core.dra.allocate import Refusal, Shortage, allocate
 from mizzen.scheduler.core.dra.features import ALL
 from mizzen.scheduler.core.dra.held import Held
@@ -28,7 +29,6 @@ from mizzen.scheduler.core.dra.model import (
 )
 from mizzen.scheduler.core.dra.pools import NodePool, gather
 from mizzen.scheduler.core.misfit import Misfit
-from mizzen.scheduler.core.node_allocatable import uses_of
 from mizzen.scheduler.core.types import NodeView
 
 ANSWERS_MAX = 200_000  # remembered by one layout before it starts anew

@@ -21,17 +21,17 @@ from mizzen.base.resources import (
     RESOURCE_SLICES,
     Resource,
 )
-from mizzen.scheduler.core.claims import claim_view
+from mizzen.scheduler.core.claiming.claims import claim_view
+from mizzen.scheduler.core.claiming.extended import classes_by_resource
+from mizzen.scheduler.core.claiming.group_claims import GroupClaims, group_claims, with_group_claims
+from mizzen.scheduler.core.claiming.taint_rules import TaintRule, read_rules, tainted
+from mizzen.scheduler.core.claiming.unmade import with_unmade_claim
 from mizzen.scheduler.core.cluster.gangs import OTHERS, Gangs
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.pod_group_status import state
 from mizzen.scheduler.core.dra.claim_spec import read_class
 from mizzen.scheduler.core.dra.model import Selectors
-from mizzen.scheduler.core.extended import classes_by_resource
-from mizzen.scheduler.core.group_claims import GroupClaims, group_claims, with_group_claims
-from mizzen.scheduler.core.taint_rules import TaintRule, read_rules, tainted
 from mizzen.scheduler.core.types import PodSpecView
-from mizzen.scheduler.core.unmade import with_unmade_claim
 from mizzen.scheduler.core.views import (
     PriorityClasses,
     node_view,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.layouts import Crowd, Layout, Over, Shares, Terms, with_share
 from mizzen.scheduler.core.dra.model import Allocation, ClaimRequest, DeviceResult
-from mizzen.scheduler.core.extended import Extended
 from mizzen.scheduler.core.misfit import Misfit, static_misfit
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodShape
 

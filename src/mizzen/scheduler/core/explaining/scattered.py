@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.signatures import Shape, Signature
 from mizzen.scheduler.core.cluster.tree import ROOT
 from mizzen.scheduler.core.dra.model import AllocationError
-from mizzen.scheduler.core.extended import Extended
 from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, PodSpecView

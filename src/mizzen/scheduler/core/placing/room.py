@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mizzen.base.objects import Key
+from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.holdings import ClaimState, owns_cores
 from mizzen.scheduler.core.cluster.signatures import Outcome, Shape, Wish
 from mizzen.scheduler.core.cluster.state import Cluster
@@ -16,7 +17,6 @@ from mizzen.scheduler.core.dra.model import (
     NodeRequirement,
     NodeSelector,
 )
-from mizzen.scheduler.core.extended import Extended
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.counts import Counts, Slices
 from mizzen.scheduler.core.types import Placement, PodSpecView

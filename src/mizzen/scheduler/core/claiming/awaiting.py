@@ -14,7 +14,7 @@ from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation, Patch
 from mizzen.base.resources import RESOURCE_CLAIMS
 from mizzen.scheduler.core import render
-from mizzen.scheduler.core.binding_conditions import (
+from mizzen.scheduler.core.claiming.binding_conditions import (
     FAILED,
     PENDING,
     Failed,

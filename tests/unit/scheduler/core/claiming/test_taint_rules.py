@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mizzen.base.objects import Obj
-from mizzen.scheduler.core.taint_rules import TaintedSlices, read_rules, tainted
+from mizzen.scheduler.core.claiming.taint_rules import TaintedSlices, read_rules, tainted
 from support.scheduler_world import CORE, DRIVER, World, claim, exactly, halves, pod
 
 

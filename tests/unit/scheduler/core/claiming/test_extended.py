@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.core.extended import (
+from mizzen.scheduler.core.claiming.extended import (
     CLASS_PREFIX,
     classes_by_resource,
     extended_of,

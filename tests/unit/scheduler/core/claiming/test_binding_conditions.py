@@ -8,7 +8,7 @@ import pytest
 
 from mizzen.base.clock import parse_rfc3339, rfc3339
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.core.binding_conditions import (
+from mizzen.scheduler.core.claiming.binding_conditions import (
     RETRY_S,
     TIMEOUT_S,
     Failed,

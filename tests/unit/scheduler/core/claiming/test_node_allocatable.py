@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mizzen.base.objects import Obj
+from mizzen.scheduler.core.claiming.node_allocatable import uses_of
 from mizzen.scheduler.core.dra.slices import Shapes, read_slice
-from mizzen.scheduler.core.node_allocatable import uses_of
 from support.scheduler_world import (
     World,
     claim,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from mizzen.base.objects import Key
+from mizzen.scheduler.core.claiming.extended import CLAIM, claim_key, extended_of
 from mizzen.scheduler.core.dra.model import ClaimRequest
-from mizzen.scheduler.core.extended import CLAIM, claim_key, extended_of
 from mizzen.scheduler.core.types import Claim, PodClaim, PodSpecView
 
 _NOWHERE: Mapping[str, int] = {}  # a node where no device plugin advertises anything
