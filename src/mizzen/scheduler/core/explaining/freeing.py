@@ -62,75 +62,80 @@ def smallest_leave(trial: Trial) -> Leave | None:
 
 def _places(trial: Trial) -> list[tuple[str, list[str]]]:
     """Domains that could hold it all, with their nodes, those that lack least first."""
-    unit, room = trial.unit, trial.placer.room
-    cluster = room.cluster
-    ask = unit.asks(unit.beside)
-    nodes = cluster.nodes
-    per_node = _missing(trial)
-    if not per_node:
+    ask = trial.unit.asks(trial.unit.beside)
+    nodes = trial.placer.room.cluster.nodes
+    held = _held(trial)
+    if not held:
         return []
-    if not ask.wish.required:
-        numbers = sorted(per_node, key=lambda n: (per_node[n], nodes.names[n]))
-        limit = len(numbers) if trial.is_small else NODES_MAX
-        if len(trial.pods) == 1 and not ask.keys:
-            limit = limit if trial.is_small else DOMAINS_MAX
-            return [("", [nodes.names[n]]) for n in numbers[:limit]]
-        return [("", [nodes.names[n] for n in numbers[:limit]])]
+    if ask.wish.required:
+        return _domains(trial, held)
+    is_alone = len(trial.pods) == 1 and not ask.keys
+    limit = len(nodes) if trial.is_small else DOMAINS_MAX if is_alone else NODES_MAX
+    names = [nodes.names[n] for n in _emptiest(trial, held, limit)]
+    return [("", [name]) for name in names] if is_alone else [("", names)]
+
+
+def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
+    unit, room = trial.unit, trial.placer.room
+    cluster, ask = room.cluster, unit.asks(unit.beside)
+    nodes, key = cluster.nodes, ask.wish.required
     topology = ask.tree or nodes.topology_for(ask.keys, cluster.topologies.values())
     tree = nodes.tree(topology)
-    level = level_of(tree, ask.wish.required)
-    shape = room.shape_of(trial.pods[0])
-    counts = room.counts(shape, topology) if room.is_countable(trial.pods[0], shape) else None
-    inside: dict[int, list[int]] = {}
+    level = level_of(tree, key)
     if level >= len(tree.levels):
-        inside = {n: [n] for n in per_node}
-    elif trial.is_small or counts is None:
-        for n in per_node:
-            inside.setdefault(tree.domain_of(n, level), []).append(n)
-        inside.pop(-1, None)
-    else:
-        totals = counts.totals
-        for d in heapq.nlargest(DOMAINS_MAX, tree.by_level[level], key=lambda d: (totals[d], -d)):
-            inside[d] = [n for n in tree.nodes_in(d) if n in per_node]
-    beside = {nodes.index[b] for b in ask.beside if b in nodes.index}
-    if beside and level < len(tree.levels):
-        here = {tree.domain_of(n, level) for n in beside}
-        inside = {d: members for d, members in inside.items() if {d} == here}
-
-    def lacking(item: tuple[int, list[int]]) -> tuple[int, int]:
-        have = sum(counts.per_node[n] for n in item[1]) if counts is not None else 0
-        return (-have, item[0])
-
-    listed = sorted(inside.items(), key=lacking)
-    shown = listed if trial.is_small else listed[:DOMAINS_MAX]
-    key = ask.wish.required
-    return [
+        limit = len(nodes) if trial.is_small else DOMAINS_MAX
+        found = [nodes.names[n] for n in _emptiest(trial, held, limit)]
+        return [(f"{key} {name}", [name]) for name in found]
+    shape = room.shape_of(trial.pods[0])
+    listed = tree.by_level[level]
+    here = {tree.domain_of(nodes.index[b], level) for b in ask.beside if b in nodes.index}
+    if here:
+        listed = [d for d in listed if {d} == here]
+    if room.is_countable(trial.pods[0], shape):
+        totals = room.counts(shape, topology).totals
+        limit = len(listed) if trial.is_small else DOMAINS_MAX
+        listed = heapq.nsmallest(limit, listed, key=lambda d: (-totals[d], d))
+    places = [
         (
-            f"{key} {tree.name(d) if level < len(tree.levels) else nodes.names[d]}",
-            [nodes.names[n] for n in members],
+            f"{key} {tree.name(d)}",
+            [nodes.names[n] for n in tree.nodes_in(d) if id(nodes.sigs[n]) in held],
         )
-        for d, members in shown
+        for d in (listed if trial.is_small else listed[:DOMAINS_MAX])
     ]
+    return [place for place in places if place[1]]
 
 
-def _missing(trial: Trial) -> dict[int, int]:
-    """Nodes that labels and taints admit to some pod, with how many devices more are held there
-    than on the emptiest: a guess at what they lack, equal for equal nodes."""
+def _held(trial: Trial) -> dict[int, int]:
+    """Signatures (by identity) whose labels and taints admit some pod: how many devices are held."""
     room = trial.placer.room
-    cluster = room.cluster
+    table = room.cluster.signatures
     shapes = list({s.number: s for s in map(room.shape_of, trial.pods)}.values())
-    exact = [s for s in shapes if s.is_exact]
-    held: dict[int, int] = {}
-    for signature in cluster.nodes.groups():
-        if any(cluster.signatures.static(shape, signature.static) is None for shape in shapes):
-            held[id(signature)] = signature.held.bit_count()
-    pinned: set[int] | None = None
-    if exact and all(s.pinned is not None for s in shapes):
-        names = {name for s in shapes for name in s.pinned or ()}
-        pinned = set(cluster.nodes.named(names))
-    sigs = cluster.nodes.sigs
-    listed = range(len(sigs)) if pinned is None else sorted(pinned)
-    return {n: held[id(sigs[n])] for n in listed if id(sigs[n]) in held}
+    return {
+        id(signature): signature.held.bit_count()
+        for signature in room.cluster.nodes.groups()
+        if any(table.static(shape, signature.static) is None for shape in shapes)
+    }
+
+
+def _emptiest(trial: Trial, held: dict[int, int], limit: int) -> list[int]:
+    """So many nodes with the fewest devices held: equal nodes lack the same."""
+    room = trial.placer.room
+    nodes = room.cluster.nodes
+    shapes = [room.shape_of(pod) for pod in trial.pods]
+    listed: Iterable[int] = range(len(nodes.sigs))
+    if all(shape.pinned is not None for shape in shapes):
+        listed = nodes.named(name for shape in shapes for name in shape.pinned or ())
+    room_for = limit
+    chosen: set[int] = set()
+    for signature in sorted(nodes.groups(), key=lambda s: held.get(id(s), 0)):
+        if id(signature) in held and room_for > 0:
+            chosen.add(id(signature))
+            room_for -= signature.nodes
+    if isinstance(listed, list):
+        chosen = set(held)
+    sigs = nodes.sigs
+    found = [n for n in listed if id(sigs[n]) in chosen]
+    return heapq.nsmallest(limit, found, key=lambda n: (held[id(sigs[n])], nodes.names[n]))
 
 
 # -- who -----------------------------------------------------------------------------------------
