@@ -7,11 +7,12 @@ and of what owns it. Every decision in Mizzen carries its reason; here they only
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mizzen.base.clock import parse_rfc3339
-from mizzen.base.names import CAUSE, FORMATION_SIZE, IDENTITY_PREFIX
+from mizzen.base.names import CAUSE, FORMATION_SIZE, IDENTITY_PREFIX, UNSCHEDULABLE
 from mizzen.base.objects import (
     Obj,
     annotations_of,
@@ -50,10 +51,42 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Members that wait for the same, and the scheduler's record of why.
+
+    `record` is the annotation `mizzen.dev/unschedulable`, {} where none was written.
+    """
+
+    who: tuple[str, ...]
+    sentence: str
+    record: Obj
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """`480 nodes  InsufficientDevices: …`, a line each, the most frequent first."""
+        listed = entries(self.record, "reasons")
+        shown = [f"{number(r, 'nodes')}" for r in listed]
+        wide = max((len(text) for text in shown), default=0)
+        return tuple(
+            f"{count:>{wide}} node{'s'[: count != '1']}  {text(r, 'reason')}: {text(r, 'message')}"
+            for count, r in zip(shown, listed, strict=True)
+        )
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What would place them, smallest first; one that was not tried says so."""
+        return tuple(
+            text(c, "message") + ("" if c.get("verified") else " (not tried)")
+            for c in entries(self.record, "changes")
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     chain: tuple[Link, ...]  # oldest first
     waiting: tuple[str, ...]  # what is pending and why
     change: tuple[str, ...]  # what would change that
+    unplaced: tuple[Unplaced, ...] = ()  # the same, as the scheduler recorded it
 
 
 def explain(
@@ -83,11 +116,13 @@ def explain(
             if (link.subject, text(event, "message")) not in told:
                 links.append(link)
     links.sort(key=lambda link: link.time_ns)
-    pending = _pending(obj for obj in objects if uid_of(obj) in family)
+    relatives = {uid_of(obj): obj for obj in objects if uid_of(obj) in family}
+    pending = _pending(relatives.values())
     return Explanation(
         _without_repeats(links),
         _grouped((who, reason) for who, reason, _ in pending),
         tuple(dict.fromkeys(change for _, _, change in pending if change)),
+        _unplaced(relatives.values()),
     )
 
 
@@ -250,6 +285,29 @@ def _pending(family: Iterable[Obj]) -> list[tuple[str, str, str]]:
                 reason, _, change = text(entry, "message").rpartition("; ")
                 found.append((_subject(obj), reason or change, change if reason else ""))
     return found
+
+
+def _unplaced(family: Iterable[Obj]) -> tuple[Unplaced, ...]:
+    """The records of members that still wait; equal ones together."""
+    members: dict[tuple[str, str], list[str]] = {}
+    for obj in family:
+        written = annotations_of(obj).get(UNSCHEDULABLE, "")
+        for entry in entries(obj, "status", "conditions"):
+            waits = text(entry, "type") == "PodScheduled" and text(entry, "status") == "False"
+            if waits and written:
+                members.setdefault((text(entry, "message"), written), []).append(_subject(obj))
+    return tuple(
+        Unplaced(tuple(who), sentence, _read_record(written))
+        for (sentence, written), who in members.items()
+    )
+
+
+def _read_record(written: str) -> Obj:
+    """{} for what is not JSON: anybody may write annotations."""
+    try:
+        return part({"record": json.loads(written)}, "record")
+    except ValueError:
+        return {}
 
 
 def _grouped(waiting: Iterable[tuple[str, str]]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from mizzen.cli.verb import Verb
 
 if TYPE_CHECKING:
     from mizzen.base.objects import Obj
-    from mizzen.cli.core.why import Change, Explanation
+    from mizzen.cli.core.why import Change, Explanation, Unplaced
     from mizzen.client.client import Client
 
 _LINKS_SHOWN = 40
@@ -104,6 +104,7 @@ def _plain(name: str, told: Explanation) -> dict[str, Any]:
         ],
         "waiting": list(told.waiting),
         "change": list(told.change),
+        "unplaced": [{"objects": list(u.who), **u.record} for u in told.unplaced],
     }
 
 
@@ -120,6 +121,18 @@ def _print(name: str, told: Explanation, *, everything: bool) -> None:
         print(f"it waits: {reason}")
     for change in told.change:
         print(f"what would change it: {change}")
+    for unplaced in told.unplaced:
+        _print_unplaced(unplaced)
+
+
+def _print_unplaced(unplaced: Unplaced) -> None:
+    """The reasons apart, and every change that was found, smallest first."""
+    who = unplaced.who
+    print(f"{who[0]}{f' and {len(who) - 1} more' if len(who) > 1 else ''} in detail:")
+    for line in unplaced.reasons:
+        print(f"  {one_line(line)}")
+    for number, change in enumerate(unplaced.changes, 1):
+        print(f"  change {number}: {one_line(change)}")
 
 
 VERB = Verb(

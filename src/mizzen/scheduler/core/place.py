@@ -42,7 +42,7 @@ from mizzen.scheduler.core.victims import SMALL_NODES, find_victims
 TRANSIENT_S = 1.0  # what is missing for less is not written on the object
 COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for another look at once
 CHANGES_MAX = 16  # units per plan for which the change that would help is worked out
-CHANGES_MAX_LARGE = 4  # in a large cluster
+CHANGES_MAX_LARGE = 2  # in a large cluster
 
 
 def place(room: Room, now_ns: int) -> Plan:

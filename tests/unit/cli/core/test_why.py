@@ -1,6 +1,7 @@
+import json
 from typing import Any
 
-from mizzen.base.names import CAUSE
+from mizzen.base.names import CAUSE, UNSCHEDULABLE
 from mizzen.base.objects import Obj
 from mizzen.cli.core.why import Change, explain
 
@@ -75,6 +76,48 @@ def test_a_pending_pod_says_what_would_change_it() -> None:
     told = explain(pod, [pod], [], [])
     assert told.waiting == ('pod/p: 0/1 nodes fit Pod "default/p": 1 lacks cpu',)
     assert told.change == ("it fits once Pod default/a leaves",)
+
+
+def test_the_schedulers_record_is_told_reason_by_reason() -> None:
+    record = {
+        "nodes": 512,
+        "reasons": [
+            {"reason": "InsufficientDevices", "nodes": 480, "message": "480 nodes lack devices"},
+            {"reason": "TaintNotTolerated", "nodes": 32, "message": "32 tainted a=b:NoSchedule"},
+        ],
+        "changes": [
+            {"change": "Leave", "verified": True, "message": "it fits once Pod a/b leaves"},
+            {"change": "Provide", "verified": False, "message": "add a node"},
+        ],
+    }
+    waiting = {"type": "PodScheduled", "status": "False", "message": "0/512 nodes fit"}
+    pods = [
+        _object(
+            "Pod",
+            f"p-{i}",
+            JOB,
+            metadata={"annotations": {UNSCHEDULABLE: json.dumps(record)}},
+            status={"conditions": [waiting]},
+        )
+        for i in range(2)
+    ]
+    told = explain(JOB, [JOB, *pods], [], []).unplaced
+    assert [u.who for u in told] == [("pod/p-0", "pod/p-1")]
+    assert told[0].reasons == (
+        "480 nodes  InsufficientDevices: 480 nodes lack devices",
+        " 32 nodes  TaintNotTolerated: 32 tainted a=b:NoSchedule",
+    )
+    assert told[0].changes == ("it fits once Pod a/b leaves", "add a node (not tried)")
+
+
+def test_a_record_is_not_told_of_a_pod_that_has_a_place_nor_when_it_is_none() -> None:
+    noted = {"annotations": {UNSCHEDULABLE: "no JSON"}}
+    bound = _object("Pod", "p", metadata=noted, status={"conditions": []})
+    assert explain(bound, [bound], [], []).unplaced == ()
+    waiting = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes fit"}
+    odd = _object("Pod", "q", metadata=noted, status={"conditions": [waiting]})
+    told = explain(odd, [odd], [], []).unplaced
+    assert told[0].reasons == ()
 
 
 def test_an_event_that_repeats_a_condition_is_told_once() -> None:

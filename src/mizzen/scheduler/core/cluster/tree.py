@@ -91,7 +91,7 @@ class Tree:
         return [d for d in found if self.paths[d][-1]]
 
     def name(self, domain: int) -> str:
-        return "/".join(self.paths[domain]) or "the cluster"
+        return "/".join(value for value in self.paths[domain] if value) or "the cluster"
 
     def _domain(self, path: tuple[str, ...]) -> int:
         found = self._ids.get(path)

@@ -25,6 +25,7 @@ from mizzen.scheduler.core.dra.model import (
     SubRequest,
 )
 from mizzen.scheduler.core.dra.nodes import Node
+from mizzen.scheduler.core.dra.obstacle import obstacle
 from mizzen.scheduler.core.dra.pack import Packing, Preference
 from mizzen.scheduler.core.dra.pools import NodePool
 from mizzen.scheduler.core.dra.requests import Board, Candidate, Wish
@@ -110,10 +111,14 @@ def _trackers(index: int, board: Board, exact: bool) -> list[Tracker]:
 def shortage(board: Board) -> Shortage | Refusal:
     """The first request that falls short; counts what requests before it take of the same."""
     wanted: dict[tuple[int, ...], int] = {}
+    free: list[tuple[Wish, list[Candidate]]] = []
     for wish in (slot[-1] for slots in board.slots for slot in slots):
         matching = [c for c in board.candidates if _matches(board, wish, c)]
         fitting = [c for c in matching if _is_there(board, wish, c.device.id)]
-        fitting = [c for c in fitting if not board.matching.repels(c.device, wish.sub)]
+        untainted = [c for c in fitting if not board.matching.repels(c.device, wish.sub)]
+        if len(untainted) < wish.count <= len(fitting):
+            return Refusal("DeviceTaintNotTolerated", _tainted(wish, fitting, len(untainted)))
+        fitting = untainted
         key = tuple(c.index for c in matching)
         want = max(1, len(matching)) if wish.every is not None else wish.count
         wanted[key] = wanted.get(key, 0) + (0 if wish.sub.admin else want)
@@ -132,10 +137,17 @@ def shortage(board: Board) -> Shortage | Refusal:
                 len(in_class),
                 _problems(board),
             )
-    return Refusal(
-        "ConstraintUnsatisfied",
-        "enough devices are free, but none together meet the claim's constraints, counters "
-        "and capacities",
+        free.append((wish, fitting))
+    return Refusal(*obstacle(board, free))
+
+
+def _tainted(wish: Wish, free: Sequence[Candidate], untainted: int) -> str:
+    taints = dict.fromkeys(
+        f"{t.key}={t.value}:{t.effect}" for c in free for t in c.device.shape.taints
+    )
+    return (
+        f"{len(free)} devices of class {wish.sub.device_class} are free, but {len(free) - untainted} "
+        f"of them tainted {', '.join(taints)} (want {wish.count})"
     )
 
 

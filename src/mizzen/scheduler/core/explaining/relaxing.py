@@ -118,9 +118,10 @@ def _levels(trial: Trial) -> Iterator[OuterLevel]:
     nodes = room.cluster.nodes
     tree = nodes.tree(ask.tree or nodes.topology_for(ask.keys, room.cluster.topologies.values()))
     required = level_of(tree, unit.wish.required)
-    for out, level in enumerate(range(required - 1, -1, -1), 1):
+    outer = [level for level in range(required - 1, -1, -1) if tree.by_level[level]]
+    for out, level in enumerate(outer, 1):
         yield OuterLevel(unit.wish.required, tree.levels[level], out)
-    yield OuterLevel(unit.wish.required, "", required + 1)
+    yield OuterLevel(unit.wish.required, "", len(outer) + 1)
 
 
 def _tolerations(trial: Trial, shape: PodShape) -> Iterator[Tolerate]:

@@ -15,7 +15,7 @@ from mizzen.scheduler.core.units import Unit
 
 SMALL_NODES = 256  # beyond: fewer attempts, and none that ask every node
 TRIES_MAX = 256
-TRIES_MAX_LARGE = 24
+TRIES_MAX_LARGE = 12
 
 
 @dataclass(frozen=True, slots=True)

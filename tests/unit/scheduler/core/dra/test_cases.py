@@ -130,7 +130,10 @@ def test_a_tainted_device_needs_a_toleration() -> None:
             }
         }
     )
-    assert isinstance(allocate([plain], known), Shortage)
+    refusal = allocate([plain], known)
+    assert isinstance(refusal, Refusal)
+    assert refusal.word == "DeviceTaintNotTolerated"
+    assert "tainted broken=:NoExecute" in refusal.detail
     assert ids(allocate([tolerant], known)) == ["a"]
 
 
