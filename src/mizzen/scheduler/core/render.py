@@ -15,15 +15,16 @@ from mizzen.base import names
 from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Key, Obj, with_condition
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
+from mizzen.base.quantity import format_bytes, format_milli
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
 from mizzen.scheduler.core.claiming.binding_conditions import FAILED
-from mizzen.scheduler.core.claiming.extended import Extended, claim_object, status_object
+from mizzen.scheduler.core.claiming.extended import CLAIM, Extended, claim_object, status_object
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.dra.model import (
     Allocation,
 )
 from mizzen.scheduler.core.dra.result import allocation_object
-from mizzen.scheduler.core.types import Claim, Consumer, Note, Placement, PodSpecView
+from mizzen.scheduler.core.types import CPU, Claim, Consumer, Note, Placement, PodSpecView
 
 
 def bind_operations(
@@ -56,12 +57,58 @@ def claim_operations(
             if entry.extended is not None:
                 allocatable = cluster.node(placement.node).allocatable
                 operations += _make_claim(placement.pod, claim, entry.extended, allocatable)
+        operations += _node_status(cluster, placement, allocated)
     for key, found in consumers.items():
         claim = cluster.claims[key].claim
         if claim.is_unmade:
             claim = replace(claim, finalizers=(names.CLAIM_FINALIZER,))
         operations += _claim_patches(claim, list(found.values()), allocated.get(key), now_ns)
     return tuple(operations)
+
+
+def _node_status(
+    cluster: Cluster, placement: Placement, allocated: Mapping[Key, Allocation]
+) -> list[Operation]:
+    """The pod's status tells what its claims' devices take of the node's own resources.
+
+    Source: buildNodeAllocatableDRAInfo of the scheduler plugin dynamicresources, 1.36. Claims made
+    for resources asked by name are left out: the API server takes only those the pod lists.
+    """
+    number = cluster.nodes.index[placement.node]
+    signature = cluster.nodes.sigs[number]
+    if signature is None or not signature.layout.takes_more:
+        return []
+    told: dict[str, Obj] = {}
+    for entry in placement.pod.claims:
+        if entry.claim is None or entry.name == CLAIM or not entry.containers:
+            continue
+        allocation = allocated.get(entry.claim) or cluster.claims[entry.claim].allocation
+        amounts: dict[str, int] = {}
+        for result in allocation.results if allocation is not None else ():
+            found = cluster.holdings.locate(result.id)
+            if found is None or found[0] != number or result.admin:
+                continue
+            shared = tuple((n, a.nano) for n, a in result.consumed) if result.shared else None
+            for name, amount in signature.layout.uses(found[1], shared):
+                amounts[name] = amounts.get(name, 0) + amount
+        if amounts:
+            texts = {
+                name: format_milli(amount) if name == CPU else format_bytes(amount)
+                for name, amount in sorted(amounts.items())
+            }
+            before = told.get(entry.claim.name, {}).get("containers", [])
+            containers = list(dict.fromkeys([*before, *entry.containers]))
+            told[entry.claim.name] = {
+                "resourceClaimName": entry.claim.name,
+                "containers": containers,
+                "resources": texts,
+            }
+    if not told:
+        return []
+    status: Obj = {"nodeAllocatableResourceClaimStatuses": [told[name] for name in sorted(told)]}
+    pod = placement.pod
+    place = (PODS, pod.key.namespace, pod.key.name)
+    return [Patch(*place, {"status": status}, subresource="status", uid=pod.uid)]
 
 
 def _make_claim(

@@ -99,6 +99,7 @@ class PodClaim:
     not_needed: bool = False
     shared_by: Consumer | None = None  # the PodGroup that it is reserved for in the pod's stead
     extended: Extended | None = None  # asked for by name; the pod's status does not tell yet
+    containers: tuple[str, ...] = ()  # those that use it
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,8 @@ class PodSpecView:
     conditions: tuple[Obj, ...] = field(default=(), hash=False)
     about: Obj = field(default_factory=dict[str, Any], hash=False)  # what Events refer to
     wishes: tuple[ContainerWish, ...] = ()  # extended resources, where no claim is made yet
+    is_succeeded: bool = False
+    job: str = ""  # uid of the batch/v1 Job that made it
 
     @property
     def holds(self) -> bool:

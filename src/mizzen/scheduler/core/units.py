@@ -78,12 +78,15 @@ def units(cluster: Cluster) -> list[Unit]:
         if together is None:
             result.append(Unit(f'Pod "{pod.key}"', (pod,), needed=1, ready=1))
         elif together in members:
-            running = [
+            known = [
                 other
                 for other in cluster.members[together[0]].values()
-                if other.stays and _together(cluster, other) == together
+                if (other.stays or other.is_succeeded) and _together(cluster, other) == together
             ]
-            result.append(_gang_unit(cluster, together, members.pop(together), running))
+            waiting = members.pop(together)
+            running = [other for other in known if other.stays]
+            done = _done(known, [*waiting, *running])
+            result.append(_gang_unit(cluster, together, waiting, running, done))
     return result
 
 
@@ -107,28 +110,50 @@ def _together(cluster: Cluster, pod: PodSpecView) -> Together | None:
     return (pod.gang, part.name) if part is not None and part.min_count > 0 else None
 
 
+def _done(known: list[PodSpecView], live: list[PodSpecView]) -> list[PodSpecView]:
+    """Members of an indexed Job that have succeeded for good: nobody is there again for their index.
+
+    A member made anew after them needs no company that is not coming back. Of pods without an
+    index, or of another Job in the same group, nobody can tell whose work is done.
+    """
+    again = {_place(pod) for pod in live}
+    jobs = {pod.job for pod in live}
+    found = [p for p in known if p.is_succeeded and p.job and p.job in jobs]
+    by_place = {_place(p): p for p in found if p.rank is not None or p.membership.order}
+    return [pod for place, pod in by_place.items() if place not in again]
+
+
+def _place(pod: PodSpecView) -> tuple[str, int | None, tuple[int, ...]]:
+    return pod.membership.subgroup, pod.rank, pod.membership.order
+
+
 def _gang_unit(
-    cluster: Cluster, together: Together, pending: list[PodSpecView], staying: list[PodSpecView]
+    cluster: Cluster,
+    together: Together,
+    pending: list[PodSpecView],
+    staying: list[PodSpecView],
+    done: list[PodSpecView],
 ) -> Unit:
+    there = staying + done
     gang, name = together
     group = cluster.gangs.get(gang)
     part = group.subgroup(name) if group is not None and name else None
     expected = part.min_count if part is not None else group.min_count if group else 1
     pending.sort(key=by_rank)
     if group is not None and part is None:
-        pending = _minima_first(group, pending, staying)
-    ready = _ready(staying, pending) if group else 0
+        pending = _minima_first(group, pending, there)
+    ready = _ready(there, pending) if group else 0
     if group is not None and group.max_count:
         ready = min(ready, max(0, group.max_count - len(staying)))
     return Unit(
         subject=f'gang "{gang}"' if part is None else f'subgroup "{name}" of gang "{gang}"',
         pods=tuple(pending),
-        needed=max(0, expected - len(staying)),
+        needed=max(0, expected - len(there)),
         ready=ready,
         gang=gang,
         expected=expected,
         staying=len(staying),
-        short_of=_short_of(group, pending, staying) if group is not None else "",
+        short_of=_short_of(group, pending, there) if group is not None else "",
         beside=tuple([pod.node for pod in staying]),
         wish=(part.topology if part is not None else None) or (group.topology if group else None),
         tree=group.tree if group else None,

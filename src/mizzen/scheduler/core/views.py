@@ -19,7 +19,7 @@ from mizzen.base.objects import (
     labels_of,
     uid_of,
 )
-from mizzen.base.resources import TRAIN_JOBS
+from mizzen.base.resources import JOBS, TRAIN_JOBS
 from mizzen.scheduler.core.claiming.extended import CLAIM, wishes_of
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
@@ -68,6 +68,8 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         conditions=tuple(status.get("conditions") or ()),
         about=_about(pod),
         wishes=() if status.get("extendedResourceClaimStatus") else wishes_of(spec),
+        is_succeeded=status.get("phase") == "Succeeded",
+        job=_job(pod) if gang is not None else "",
     )
 
 
@@ -172,6 +174,7 @@ def _claims(pod: Obj) -> tuple[PodClaim, ...]:
                 claim=Key(namespace, claim) if claim else None,
                 is_generated=not fixed,
                 not_needed=not fixed and name in made and not made[name],
+                containers=_containers(pod["spec"], name),
             )
         )
     extended = part(part(pod, "status"), "extendedResourceClaimStatus").get("resourceClaimName")
@@ -190,6 +193,21 @@ def _rank(pod: Obj) -> int | None:
     last = pod["metadata"]["name"].rpartition("-")[2]
     is_ranked = owner is not None and owner.get("kind") == TRAIN_JOBS.kind and last.isdecimal()
     return int(last) if is_ranked else None
+
+
+def _job(pod: Obj) -> str:
+    owner = controller_of(pod)
+    return owner["uid"] if owner is not None and owner.get("kind") == JOBS.kind else ""
+
+
+def _containers(spec: Obj, claim: str) -> tuple[str, ...]:
+    """The containers that use an entry of spec.resourceClaims, init containers first."""
+    return tuple(
+        container["name"]
+        for field in ("initContainers", "containers")
+        for container in spec.get(field) or ()
+        if any(use.get("name") == claim for use in part(container, "resources").get("claims") or ())
+    )
 
 
 def _about(pod: Obj) -> Obj:

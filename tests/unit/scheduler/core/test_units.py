@@ -50,3 +50,44 @@ def test_a_basic_group_is_no_gang() -> None:
     world.add(pod_group("g", 0))
     world.add_pods(["a", "b"], gang="g")
     assert [s for s, *_ in subjects(world)] == ['Pod "default/a"', 'Pod "default/b"']
+
+
+def of_job(world: World, *indices: int, job: str = "j", phase: str = "") -> None:
+    """Pods of an indexed Job; with a phase, they have been on a node."""
+    for index in indices:
+        name = f"{job}-{index}-{len(world.objects)}"
+        world.add_pods([name], gang="g", first_rank=index)
+        made = world.get("Pod", name)
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job, "uid": job}
+        made["metadata"]["ownerReferences"] = [{**owner, "controller": True}]
+        if phase:
+            made["spec"]["nodeName"] = "n1"
+            made["status"]["phase"] = phase
+
+
+def test_a_member_made_anew_is_placed_though_others_have_succeeded() -> None:
+    world = World()
+    world.add(pod_group("g", 4))
+    of_job(world, 0, 1, 3, phase="Succeeded")
+    of_job(world, 2, phase="Failed")
+    of_job(world, 2)
+    assert subjects(world) == [('gang "default/g"', 1, 1, 1)]
+    (decision,) = world.plan().decisions
+    assert len(decision.placements) == 1
+
+
+def test_who_failed_is_waited_for_whoever_succeeded() -> None:
+    world = World()
+    world.add(pod_group("g", 4))
+    of_job(world, 0, 1, phase="Succeeded")
+    of_job(world, 2, 3, phase="Failed")
+    of_job(world, 2)
+    assert subjects(world) == [('gang "default/g"', 1, 2, 1)]
+
+
+def test_a_second_job_of_the_group_starts_together_again() -> None:
+    world = World()
+    world.add(pod_group("g", 3))
+    of_job(world, 0, 1, 2, phase="Succeeded")
+    of_job(world, 0, 1, job="k")
+    assert subjects(world) == [('gang "default/g"', 2, 3, 2)]

@@ -118,3 +118,29 @@ def test_claims_that_several_nodes_reach_are_charged_where_they_are_local() -> N
     cluster.add(big)
     cluster.run()
     assert "big" not in cluster.bound()
+
+
+def test_the_pods_status_tells_what_its_claims_take() -> None:
+    """Written with the binding; a second pod of a shared claim tells it as well."""
+    memory = {"memory": {"capacityKey": "memory"}, "cpu": {"allocationMultiplier": "250m"}}
+    cluster = world(mapped("d0", **memory), {"name": "plain"})
+    cluster.add(claim("big", exactly("r", CLASS, 2)))
+    for name in ("a", "b"):
+        user = pod(name, claims=("big",))
+        uses_it = {"claims": [{"name": "big"}]}
+        user["spec"]["containers"].append({"name": "side", "resources": uses_it})
+        cluster.add(user)
+    unused = pod("c", claims=("big",))
+    cluster.add(unused)
+    cluster.run()
+    cluster.run()
+    told = {
+        "resourceClaimName": "big",
+        "containers": ["side"],
+        "resources": {"cpu": "250m", "memory": "8Gi"},
+    }
+    for name in ("a", "b"):
+        user = cluster.get("Pod", name)
+        assert user["spec"]["nodeName"] == "n1"
+        assert user["status"]["nodeAllocatableResourceClaimStatuses"] == [told]
+    assert "nodeAllocatableResourceClaimStatuses" not in cluster.get("Pod", "c")["status"]
