@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from mizzen.base.names import HANDED_OVER, HANDED_OVER_TO
+from mizzen.base.names import HANDED_OVER, HANDED_OVER_TO, UNSCHEDULABLE
 from mizzen.base.objects import Obj
 from mizzen.base.resources import EVENTS, NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
 from support.second_home import DRIVER, Stage, component, until_ready
@@ -172,9 +173,13 @@ async def add_network_pool(stage: Stage, more: dict[str, Any]) -> None:
 
 
 async def is_refused(stage: Stage, name: str) -> bool:
-    """It waits, and says why."""
+    """It waits, and says why: to people in a condition, to programs in an annotation."""
     pod = (await stage.pods())[name]
     conditions = pod["status"].get("conditions") or ()
-    return "nodeName" not in pod["spec"] and any(
+    if "nodeName" in pod["spec"] or not any(
         c["type"] == "PodScheduled" and c["status"] == "False" for c in conditions
-    )
+    ):
+        return False
+    record = json.loads(pod["metadata"]["annotations"][UNSCHEDULABLE])
+    assert record["reasons"]
+    return True

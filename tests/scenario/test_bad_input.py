@@ -93,6 +93,10 @@ def test_a_job_larger_than_the_pool_says_so_where_it_is_described(instance: Inst
     )
     assert "Unschedulable" in described
     assert "need 900 of them together" in instance.ok("ps")
+    told = instance.ok("why", "trainjob/large")
+    assert "pod/large-node-0-0 and 899 more in detail:" in told
+    assert "  1 node  InsufficientDevices: " in told
+    assert "  change 1: its 900 members need 900 of them together and there are " in told
     kubectl(instance, "delete", "trainjob", "large")
 
 

@@ -151,7 +151,8 @@ def _holders(trial: Trial, nodes: Sequence[str]) -> list[Steps]:
     here += [placed.pod for placed in cluster.arrived if placed.node in names]
     gangs: dict[Key, list[PodSpecView]] = {}
     found: list[Steps] = []
-    for pod in sorted(here, key=lambda p: (p.priority, p.key)):
+    here.sort(key=lambda p: p.key, reverse=True)  # names that count up: the last is newest
+    for pod in sorted(here, key=lambda p: (p.priority, -p.created_ns)):
         gang = cluster.gangs.get(pod.gang) if pod.gang else None
         if pod.gang in own:
             continue

@@ -26,7 +26,7 @@ def message(why: Unschedulable) -> str:
     reasons = ", ".join(reason.detail for reason in why.reasons)
     head = f"{why.subject}: {reasons}"
     if not why.is_transient:
-        head = f"0/{why.nodes} nodes fit {why.subject}: {reasons or 'there are no nodes'}"
+        head = f"0/{why.nodes} nodes fit {why.subject}: {reasons}"
     change = told(why.changes)
     return f"{head}; {change}" if change else head
 
@@ -61,6 +61,7 @@ def no_fit(
         _reason(word, group, alone=nodes == 1, domains=domains, free=free)
         for (word, _), group in grouped.items()
     ]
+    reasons = reasons or [Reason("NoNodes", 0, "there are no nodes")]
     reasons.sort(key=lambda r: (-r.nodes, r.word, r.detail))
     return Unschedulable(subject, nodes, tuple(_bounded(reasons)), tuple(changes))
 
