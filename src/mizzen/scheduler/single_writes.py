@@ -1,7 +1,7 @@
 """Decisions on an API server without atomic plans: single writes, with intent and roll-back.
 
-The order of one decision: its intent, where it binds several pods; claims and conditions, each
-object's writes one after the other, objects side by side; then binds and deletions; then the
+The order of one decision: its intent, where it binds several pods; claims, then what is told of
+pods, each object's writes one after the other, objects side by side; then binds and deletions; then the
 intent goes. Whatever fails for good is settled as after a restart (`core.recovery`): finished
 without the member that is lost, or undone.
 """
@@ -228,7 +228,12 @@ class SingleWrites:
                 chains.setdefault((operation.resource.plural, key_of(operation.object)), []).append(
                     operation
                 )
-        await _all([self._chain(chain) for chain in chains.values()])
+        # What a pod's status tells of claims is told once they are there.
+        pods = [chain for (plural, _), chain in chains.items() if plural == PODS.plural]
+        others = [chain for (plural, _), chain in chains.items() if plural != PODS.plural]
+        for phase in (others, pods):
+            if phase:
+                await _all([self._chain(chain) for chain in phase])
         await _all([self._chain([operation]) for operation in final])
 
     async def _chain(self, operations: Iterable[Operation]) -> None:
