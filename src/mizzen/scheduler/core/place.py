@@ -78,6 +78,7 @@ class _Planner:
     changes: int = 0
     hopeless: dict[Hope, Unschedulable] = field(default_factory=dict[Hope, Unschedulable])
     written: set[Key] = field(default_factory=set[Key])  # claims that decisions so far write
+    promised: set[Key] = field(default_factory=set[Key])  # allocated once somebody has left
 
     def decide(self, unit: Unit) -> list[Decision]:
         """The unit's decisions; its PodGroup, if it has one, learns of them in the same write."""
@@ -179,6 +180,8 @@ class _Planner:
             claim = state.claim if state is not None else None
             if claim is None or claim.is_terminating:
                 return explain.missing_claim(subject, entry.claim)
+            if entry.claim in self.promised:
+                return explain.promised_claim(subject, entry.claim)
             owner_uid = pod.uid if entry.shared_by is None else entry.shared_by.uid
             if entry.is_generated and claim.owner_uid not in ("", owner_uid):
                 return explain.foreign_claim(subject, entry.claim)
@@ -254,6 +257,7 @@ class _Planner:
         self._settle(attempt.placements)
         for placement in attempt.placements:
             self.room.put(placement)
+            self.promised |= {key for key, _ in placement.allocations}
             pod = placement.pod
             if pod.nominated_node == placement.node and not victims:
                 continue
@@ -357,8 +361,8 @@ class _Planner:
 
     def _is_young(self, pod: PodSpecView) -> bool:
         age_s = (self.now_ns - pod.created_ns) / 1e9
-        if age_s >= 2 * TRANSIENT_S:  # creationTimestamp has whole seconds
-            return False
+        if abs(age_s) >= 2 * TRANSIENT_S:  # creationTimestamp has whole seconds
+            return False  # one from the future was made before the clock jumped back
         self._recheck(TRANSIENT_S)
         return True
 

@@ -19,6 +19,7 @@ from mizzen.base.objects import (
     labels_of,
     uid_of,
 )
+from mizzen.base.reading import text
 from mizzen.base.resources import JOBS, TRAIN_JOBS
 from mizzen.scheduler.core.claiming.extended import CLAIM, wishes_of
 from mizzen.scheduler.core.conventions.membership import membership
@@ -51,7 +52,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         claims=_claims(pod),
         priority=priority,
         created_ns=_created_ns(pod),
-        node=spec.get("nodeName") or "",
+        node=text(spec, "nodeName"),
         gang=gang,
         membership=member,
         rank=_rank(pod) if gang is None or "/" not in gang.name else None,
@@ -161,12 +162,12 @@ def _raise_to(into: dict[str, int], least: Mapping[str, int]) -> None:
 def _claims(pod: Obj) -> tuple[PodClaim, ...]:
     """Source: k8s.io/dynamic-resource-allocation/resourceclaim.Name, v1.36."""
     statuses: list[Obj] = part(pod, "status").get("resourceClaimStatuses") or []
-    made: dict[str, str] = {e["name"]: e.get("resourceClaimName") or "" for e in statuses}
+    made: dict[str, str] = {e["name"]: text(e, "resourceClaimName") for e in statuses}
     namespace = key_of(pod).namespace
     result: list[PodClaim] = []
     for entry in pod["spec"].get("resourceClaims") or ():
         name = entry["name"]
-        fixed = entry.get("resourceClaimName")
+        fixed = text(entry, "resourceClaimName")
         claim = fixed or made.get(name)
         result.append(
             PodClaim(

@@ -50,6 +50,7 @@ WATCHED = (
     POD_GROUPS,
     PODS,
 )  # in the order that costs least when all are new
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 class Feed:
@@ -92,7 +93,7 @@ class Feed:
                 self.gangs.set_owner(resource, key, obj)
             else:
                 self._readers[resource](key, obj)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except UNREADABLE as error:
             self.unreadable[what] = repr(error)
             self._forget(resource, key)
         else:

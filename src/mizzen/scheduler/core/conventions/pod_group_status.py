@@ -71,8 +71,8 @@ def _write(
         return None
     if known.get("status") == status == "True":
         return None  # it says so already, about an earlier minimum
-    same = known.get("status") == status
-    wanted["lastTransitionTime"] = known["lastTransitionTime"] if same else rfc3339(now_ns)
+    since = known.get("lastTransitionTime") if known.get("status") == status else None
+    wanted["lastTransitionTime"] = since or rfc3339(now_ns)
     conditions = with_condition(group.conditions, wanted)
     body: Obj = {"status": {"conditions": conditions}}
     return Patch(

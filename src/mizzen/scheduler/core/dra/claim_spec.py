@@ -31,6 +31,7 @@ from mizzen.scheduler.core.dra.wire import (
     part,
     read_selector,
     read_tolerations,
+    required,
     strings,
     text,
 )
@@ -120,8 +121,8 @@ def _result(entry: dict[str, Any]) -> DeviceResult:
     share = text(entry, "shareID")
     consumed = part(entry, "consumedCapacity")
     return DeviceResult(
-        request=entry["request"],
-        id=DeviceId(entry["driver"], entry["pool"], entry["device"]),
+        request=required(entry, "request"),
+        id=DeviceId(*(required(entry, name) for name in ("driver", "pool", "device"))),
         admin=bool(flag(entry, "adminAccess")),
         tolerations=read_tolerations(items(entry, "tolerations")),
         bindings=strings(entry, "bindingConditions"),

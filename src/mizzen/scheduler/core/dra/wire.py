@@ -44,12 +44,17 @@ def text(obj: Mapping[str, Any], name: str) -> str:
     return found
 
 
+def required(obj: Mapping[str, Any], name: str) -> str:
+    """The string under that name. Errors: KeyError when it is absent or empty, TypeError."""
+    found = text(obj, name)
+    if not found:
+        raise KeyError(name)
+    return found
+
+
 def name_of(obj: Mapping[str, Any]) -> str:
     """Its `name`. Errors: KeyError when there is none."""
-    found = text(obj, "name")
-    if not found:
-        raise KeyError("name")
-    return found
+    return required(obj, "name")
 
 
 def flag(obj: Mapping[str, Any], name: str) -> bool | None:

@@ -169,6 +169,15 @@ def foreign_claim(subject: str, claim: Key) -> Unschedulable:
     )
 
 
+def promised_claim(subject: str, claim: Key) -> Unschedulable:
+    return waiting(
+        subject,
+        "ClaimPromised",
+        f'ResourceClaim "{claim}" gets its devices with another pod that shares it, '
+        "once those that hold them have left",
+    )
+
+
 def unmade_claims(subject: str, entries: Sequence[str]) -> Unschedulable:
     return waiting(
         subject,
