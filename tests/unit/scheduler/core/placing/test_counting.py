@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import PodSpecView
 from oracle.placing import count_on, fits_on, totals
+from support.cluster_state import state
 from support.scheduler_world import World, claim, exactly, node, pod, resource_slice
 
 ZONE, RACK = "topology.kubernetes.io/zone", "topology.mizzen.dev/rack"
@@ -214,31 +214,3 @@ def change(world: World, number: int, what: str, x: int, y: str) -> None:
         chosen = world.get("Pod", names[x % len(names)])
         if chosen["spec"].get("nodeName"):
             chosen["status"]["phase"] = "Succeeded"
-
-
-def state(cluster: Cluster) -> object:
-    """All that decides what is decided, by name."""
-    index, sigs = cluster.nodes.index, cluster.nodes.sigs
-    resources = list(cluster.signatures.resources)
-    nodes: dict[str, object] = {}
-    for name, number in index.items():
-        signature = sigs[number]
-        assert signature is not None
-        free = {resources[i]: amount for i, amount in enumerate(signature.free) if amount}
-        held = cluster.holdings.held_on(number)
-        devices = sorted(device.id.device for device in signature.layout.devices)
-        nodes[name] = (free, dict(held.devices), dict(held.shares), devices)
-    return (
-        nodes,
-        {k: (s.allocation, s.users) for k, s in cluster.claims.items()},
-        {k: +v.devices for k, v in cluster.holdings.elsewhere.items() if +v.devices},
-        set(cluster.pods),
-        set(cluster.waiting),
-        set(cluster.leaving),
-        set(cluster.idle_claims()),
-        {
-            p: {n: c[i] for n, i in index.items() if i < len(c) and c[i]}
-            for p, c in cluster.chips.items()
-            if any(c)
-        },
-    )
