@@ -34,6 +34,7 @@ from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.dra.model import ClaimRequest, DeviceClass, DeviceRequest, SubRequest
 from mizzen.scheduler.core.explaining.reasons import message, no_fit
+from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
@@ -276,6 +277,16 @@ def _reasons(run: Run) -> Iterable[Figure]:
     said = message(no_fit("gang", len(run.cluster.nodes), misfits))
     assert said
     yield Figure("reasons over all nodes", (time.perf_counter() - began) * 1e3, "ms")
+    size = RACK + 1
+    run.cluster.set_gang(Gang(gang, size))
+    pods = (pod, *(run.pod(4, gang, cpu=4000) for _ in range(RACK)))
+    unit = Unit("gang", pods, size, size, gang, size, wish=TopologyRequest(LEVELS[2]))
+    attempt = run.placer.place(pods, unit.asks(()))
+    began = time.perf_counter()
+    found = changes(run.placer, unit, attempt)
+    told = no_fit("gang", len(run.cluster.nodes), attempt.misfits, found)
+    assert told.changes and told.changes[0].is_verified
+    yield Figure("smallest change, tried", (time.perf_counter() - began) * 1e3, "ms")
 
 
 if __name__ == "__main__":
