@@ -116,9 +116,12 @@ def _done(known: list[PodSpecView], live: list[PodSpecView]) -> list[PodSpecView
     A member made anew after them needs no company that is not coming back. Of pods without an
     index, or of another Job in the same group, nobody can tell whose work is done.
     """
+    succeeded = [pod for pod in known if pod.is_succeeded and pod.job]
+    if not succeeded:
+        return []
     again = {_place(pod) for pod in live}
     jobs = {pod.job for pod in live}
-    found = [p for p in known if p.is_succeeded and p.job and p.job in jobs]
+    found = [pod for pod in succeeded if pod.job in jobs]
     by_place = {_place(p): p for p in found if p.rank is not None or p.membership.order}
     return [pod for place, pod in by_place.items() if place not in again]
 

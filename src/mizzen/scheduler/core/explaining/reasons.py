@@ -107,6 +107,8 @@ def _reason(
     most = max(m.have for m, _ in group)
     what = (("what", first.what),) if first.what and first.what != detail else ()
     amounts = (("want", first.want), ("mostFree", most)) if first.want else ()
+    if word == "DomainHeld":
+        amounts = (("domains", first.want),)
     return Reason(word, count, detail, (*what, *amounts))
 
 

@@ -99,8 +99,10 @@ def edit(trial: Trial, relaxed: Iterable[Constraint]) -> Edit:
 
 
 def outward(wish: TopologyRequest, to: OuterLevel) -> TopologyRequest:
-    """The level that was required is still preferred."""
-    return replace(wish, required=to.to, preferred=wish.preferred or to.level)
+    """The level that was required is still preferred, but no longer wanted alone."""
+    alone = "" if wish.exclusive == to.level else wish.exclusive
+    preferred = wish.preferred or to.level
+    return replace(wish, required=to.to, preferred=preferred, exclusive=alone)
 
 
 def _go_together(pair: Sequence[Constraint]) -> bool:
