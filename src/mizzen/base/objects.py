@@ -7,15 +7,16 @@ callers that change an object they did not build copy it first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Obj = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """Names one object of a known resource; `namespace` is "" for cluster-scoped ones."""
+class Key(NamedTuple):
+    """Names one object of a known resource; `namespace` is "" for cluster-scoped ones.
+
+    A tuple, because it is looked up more often than anything else is done.
+    """
 
     namespace: str
     name: str

@@ -20,13 +20,14 @@ from mizzen.client.client import Client
 
 MESSAGE_CHARS_MAX = 1024  # as the API server allows
 SERIES_MAX = 8192  # distinct events remembered for counting; more than may wait
-WAITING_MAX = 512  # distinct events that wait to be written, one by one
-PLANNED_WAITING_MAX = 4096  # the same where many are written at a time
+WAITING_MAX = 4096  # distinct events that wait to be written
 PLAN_EVENTS = 250  # written at a time, on an API server with Plans
 MESSAGES_PER_REASON_MAX = 10  # more of one object and reason are summed up in one event
 WRITES_PER_S = 20.0
 BURST = 50.0
 
+SEPARATOR = ", "
+COMBINED_CHARS = 48  # at most, of what a combined message says first
 _SeriesKey = tuple[str, str, str, str]  # namespace, object's uid or "", type + reason, message
 
 
@@ -48,7 +49,9 @@ class EventRecorder:
 
     The same message about the same object raises `count`. Beyond the bounds above further
     events are summed up in one of the same reason (`count` tells how many), never dropped.
-    Where the server has Plans, what waits together is written together.
+    Where the server has Plans, what waits together is written together. Elsewhere, once the rate
+    is used up, new events of one reason and namespace that wait together become one Event, which
+    names them all and counts them; the object it is about is that of the first.
     An Event that the server refuses is counted in `statistics()["refused"]`.
     """
 
@@ -60,7 +63,6 @@ class EventRecorder:
         self._waiting: OrderedDict[_SeriesKey, _Series] = OrderedDict()
         self._distinct: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
         self._writer: asyncio.Task[None] | None = None
-        self._waiting_max = WAITING_MAX
         self._tokens = BURST
         self._tokens_at = time.monotonic()
         self._counts: Counter[str] = Counter()
@@ -80,7 +82,7 @@ class EventRecorder:
         key: _SeriesKey = (namespace, uid, f"{type} {reason}", text)
         if key not in self._series and self._is_flood(uid, f"{type} {reason}", text):
             key = (namespace, uid, f"{type} {reason}", "")
-        if key not in self._waiting and len(self._waiting) >= self._waiting_max:
+        if key not in self._waiting and len(self._waiting) >= WAITING_MAX:
             key = (namespace, "", f"{type} {reason}", "")
             self._counts["summed_up"] += 1
         self._note(key, reference, type, reason, text)
@@ -133,13 +135,14 @@ class EventRecorder:
     async def _write_waiting(self) -> None:
         backoff = Backoff(first_s=0.1, max_s=10.0)
         while self._waiting:
-            await self._take_token()
+            is_late = await self._take_token()
             batch = [self._waiting.popitem(last=False)]
             try:
                 if self._waiting and await self._client.serves_plans():
-                    self._waiting_max = PLANNED_WAITING_MAX
                     while self._waiting and len(batch) < PLAN_EVENTS:
                         batch.append(self._waiting.popitem(last=False))
+                elif is_late:
+                    batch = [self._with_those_alike(*batch[0])]
                 await self._write(batch)
                 backoff.reset()
             except (Unavailable, TooManyRequests):
@@ -147,6 +150,35 @@ class EventRecorder:
                     self._waiting.setdefault(key, series)
                     self._waiting.move_to_end(key, last=False)
                 await asyncio.sleep(backoff.next_s())
+
+    def _with_those_alike(self, key: _SeriesKey, first: _Series) -> tuple[_SeriesKey, _Series]:
+        """One series instead of those of its namespace and reason that wait right behind it, none
+        of them stored yet; as many as one message holds."""
+        if first.name or not key[1]:
+            return key, first
+        texts, count = [_named(key, first)], first.count
+        shared, chars = texts[0], len(texts[0])
+        while self._waiting:
+            other, series = next(iter(self._waiting.items()))
+            if (other[0], other[2]) != (key[0], key[2]) or not other[1] or series.name:
+                break
+            text = _named(other, series)
+            begin = _shared_words(shared, text)
+            between = len(texts) * (len(SEPARATOR) - len(begin))
+            if COMBINED_CHARS + chars + len(text) + between > MESSAGE_CHARS_MAX:
+                break
+            texts.append(text)
+            shared, chars, count = begin, chars + len(text), count + series.count
+            del self._waiting[other]
+            self._series.pop(other, None)
+        if len(texts) == 1:
+            return key, first
+        self._series.pop(key, None)
+        self._counts["combined"] += len(texts)
+        each = SEPARATOR.join(text[len(shared) :] for text in texts)
+        told = f"(combined from {count} similar events): {shared}{each}"
+        body = {**first.body, "message": told, "count": count}
+        return (key[0], "", key[2], told), _Series(body, count=count)
 
     async def _write(self, batch: _Batch) -> None:
         """All at once, or each by itself where they are refused together.
@@ -206,16 +238,30 @@ class EventRecorder:
             about = str(series.body["involvedObject"]["name"])[:200]
             series.body["metadata"]["name"] = f"{about}.{unique}"
 
-    async def _take_token(self) -> None:
-        """Waits while the burst is used up; tokens come back at WRITES_PER_S."""
+    async def _take_token(self) -> bool:
+        """Waits while the burst is used up, and says whether; tokens come back at WRITES_PER_S."""
         now = time.monotonic()
         self._tokens = min(BURST, self._tokens + (now - self._tokens_at) * WRITES_PER_S)
         self._tokens_at = now
-        if self._tokens < 1:
+        is_late = self._tokens < 1
+        if is_late:
             await asyncio.sleep((1 - self._tokens) / WRITES_PER_S)
         self._tokens -= 1
+        return is_late
 
 
 def _change(series: _Series) -> Obj:
     """What one more occurrence changes in the stored Event."""
     return {name: series.body[name] for name in ("message", "lastTimestamp", "count")}
+
+
+def _named(key: _SeriesKey, series: _Series) -> str:
+    """The message, which is to say whom it is about."""
+    name = str(series.body["involvedObject"]["name"])
+    return key[3] if name in key[3] else f"{name}: {key[3]}"
+
+
+def _shared_words(one: str, other: str) -> str:
+    """The whole words with which both begin, the blank behind them included."""
+    end = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+    return one[: one.rfind(" ", 0, end) + 1]

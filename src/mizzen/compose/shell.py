@@ -17,7 +17,7 @@ OnReady = Callable[[], None]
 # API objects are trees: counting references frees them. The collector is there for the few cycles
 # of tasks and exceptions; at Python's own thresholds it went through all that a scheduler of
 # 5,000 nodes knows again and again, a third of its CPU.
-GC_THRESHOLDS = (50_000, 20, 50)
+GC_THRESHOLDS = (200_000, 20, 50)
 
 
 def run_role(main: Callable[[OnReady], Awaitable[None]], ready_fd: int | None) -> None:
@@ -30,6 +30,7 @@ def run_role(main: Callable[[OnReady], Awaitable[None]], ready_fd: int | None) -
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    gc.set_threshold(*GC_THRESHOLDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_stopped(main, ready_fd))
 
@@ -50,7 +51,6 @@ def _say_ready(ready_fd: int | None) -> None:
     # What was made while starting lives as long as the process: no need to trace it again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
     if ready_fd is None:
         print("ready", flush=True)
         return

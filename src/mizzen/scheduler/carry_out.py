@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from mizzen.base.clock import Clock
 from mizzen.base.errors import ApiError
 from mizzen.base.names import SYSTEM_NAMESPACE
-from mizzen.base.objects import Obj
+from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.scheduler.core.types import Decision, Plan
-from mizzen.scheduler.single_writes import SingleWrites
+from mizzen.scheduler.single_writes import DECISIONS_AT_ONCE, SingleWrites
 
 OPERATIONS_MAX = 500  # of one Plan; more decisions go into the next
 BATCHES_AT_ONCE = 2  # one is encoded and its answer read while the API server carries out another
@@ -49,10 +49,10 @@ class CarryOut:
     def statistics(self) -> Mapping[str, int]:
         return {**self._counts, **self._single.statistics()}
 
-    async def recover(self) -> None:
+    async def recover(self, pods: Mapping[Key, Obj], claims: Mapping[Key, Obj]) -> None:
         """Settles what the scheduler before this one left half done; to be awaited first."""
         if not await self._client.serves_plans():
-            await self._single.recover()
+            await self._single.recover(pods, claims)
 
     async def carry_out(self, plan: Plan) -> float:
         """Commits the decisions, together where they fit; seconds after which to look again."""
@@ -81,15 +81,26 @@ class CarryOut:
         return again_s
 
     async def _carry_out_singly(self, plan: Plan) -> list[ApiError | None]:
-        """All decisions side by side. Cancelled, it first lets writes under way come to their end:
-        whoever leads next must not look at the cluster while they may still take effect."""
-        writing = asyncio.gather(*(self._commit_singly(d) for d in plan.decisions if d.operations))
+        """Many decisions side by side. Cancelled, it begins no more of them and lets writes under
+        way come to their end: whoever leads next must not look at the cluster while they may
+        still take effect."""
+        waiting = deque(decision for decision in plan.decisions if decision.operations)
+        refusals: list[ApiError | None] = []
+
+        async def some() -> None:
+            while waiting:
+                refusals.append(await self._commit_singly(waiting.popleft()))
+
+        at_once = min(len(waiting), DECISIONS_AT_ONCE)
+        writing = asyncio.gather(*(some() for _ in range(at_once)))
         try:
-            return await asyncio.shield(writing)
+            await asyncio.shield(writing)
         except asyncio.CancelledError:
+            waiting.clear()
             await asyncio.wait((writing,), timeout=DRAIN_S)
             writing.cancel()
             raise
+        return refusals
 
     async def _commit_singly(self, decision: Decision) -> ApiError | None:
         refused = await self._single.carry_out(decision)

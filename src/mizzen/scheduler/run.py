@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from mizzen.base.clock import Clock, rfc3339
 from mizzen.base.objects import Key, Obj, annotations_of, key_of
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
-from mizzen.base.resources import POD_GROUPS, PODS, Resource
+from mizzen.base.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS, Resource
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
@@ -96,7 +96,7 @@ class Scheduler:
             for informer in self._informers.values():
                 await informer.wait_synced()
             await self._others.wait_synced()
-            await self._writer.recover()
+            await self._writer.recover(self._caches[PODS], self._caches[RESOURCE_CLAIMS])
             on_ready()
             await self._decide_forever()
 

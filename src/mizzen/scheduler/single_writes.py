@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 
 from mizzen.base.clock import Clock
 from mizzen.base.errors import AlreadyExists, ApiError, NotFound
@@ -33,8 +33,8 @@ from mizzen.scheduler.core.beside.intent import (
 from mizzen.scheduler.core.beside.recovery import Existing, recover, stray_reservations
 from mizzen.scheduler.core.types import Decision
 
-WRITES_AT_ONCE = 64
-DECISIONS_AT_ONCE = 64
+WRITES_AT_ONCE = 32
+DECISIONS_AT_ONCE = 32
 SETTLE_ROUNDS_MAX = 5
 Written = Callable[[Operation, Obj], None]
 _log = logging.getLogger(__name__)
@@ -49,7 +49,6 @@ class SingleWrites:
         self._namespace = namespace
         self._written = written
         self._writes = asyncio.Semaphore(WRITES_AT_ONCE)
-        self._decisions = asyncio.Semaphore(DECISIONS_AT_ONCE)
         self._leftovers: set[asyncio.Task[None]] = set()
         self._counts: Counter[str] = Counter()
 
@@ -59,34 +58,40 @@ class SingleWrites:
     async def carry_out(self, decision: Decision) -> ApiError | None:
         """Makes all of the decision's writes. What was refused, if anything was: it is settled,
         so that no half of it remains, and may be decided again."""
-        async with self._decisions:
-            intent = intent_of(decision)
-            is_recorded = intent is not None and len(intent.pods) > 1
-            if intent is not None and is_recorded:
-                try:
-                    await self._record(intent)
-                except ApiError as error:
-                    return error  # nothing else has been written
+        if len(decision.operations) == 1:  # it has no half
             try:
-                await self._make(decision.operations)
+                await self._chain(decision.operations)
             except ApiError as error:
-                self._counts["cut_short"] += 1
-                if intent is not None:
-                    await self._settle_for_sure(intent, is_recorded)
                 return error
-            if intent is not None and is_recorded:
-                self._remove_later(intent)
             return None
+        intent = intent_of(decision)
+        is_recorded = intent is not None and len(intent.pods) > 1
+        if intent is not None and is_recorded:
+            try:
+                await self._record(intent)
+            except ApiError as error:
+                return error  # nothing else has been written
+        try:
+            await self._make(decision.operations)
+        except ApiError as error:
+            self._counts["cut_short"] += 1
+            if intent is not None:
+                await self._settle_for_sure(intent, is_recorded)
+            return error
+        if intent is not None and is_recorded:
+            self._remove_later(intent)
+        return None
 
-    async def recover(self) -> None:
+    async def recover(self, pods: Mapping[Key, Obj], claims: Mapping[Key, Obj]) -> None:
         """Settles what the scheduler before this one left half done; returns when all is.
 
-        Nothing is decided before: what an intent speaks of is neither free nor taken.
+        Nothing is decided before: what an intent speaks of is neither free nor taken. `pods` and
+        `claims` are the caches, filled since nobody else may write.
         """
         backoff = Backoff(first_s=0.1, max_s=5.0)
         while True:
             try:
-                await self._recover_once()
+                await self._recover_once(pods, claims)
             except ApiError as error:
                 wait_s = backoff.next_s()
                 _log.warning("what was left half done waits %.1f s: %s", wait_s, error)
@@ -96,7 +101,7 @@ class SingleWrites:
 
     # -- settling ----------------------------------------------------------------------------
 
-    async def _recover_once(self) -> None:
+    async def _recover_once(self, pods: Mapping[Key, Obj], claims: Mapping[Key, Obj]) -> None:
         listed, _ = await self._client.list(CONFIG_MAPS, self._namespace, labels=f"{INTENT}=true")
         intents: list[Intent] = []
         for obj in listed:
@@ -107,9 +112,13 @@ class SingleWrites:
         for intent in intents:
             _log.warning("%s was left half done", intent.subject)
             await self._settle(intent, is_recorded=True)
-        pods, _ = await self._client.list(PODS)
-        claims, _ = await self._client.list(RESOURCE_CLAIMS)
-        strays = stray_reservations(_by_key(pods), _by_key(claims), ())
+        suspects = stray_reservations(pods, claims, ())
+        if not suspects:
+            return
+        # Few, if any. The caches may lag behind a bind: what is given back is looked at anew.
+        keys = {Key(o.namespace, o.name) for o in suspects}
+        now = await self._those(RESOURCE_CLAIMS, keys)
+        strays = stray_reservations(await self._those(PODS, _users(now)), now, ())
         self._counts["strays_released"] += len(strays)
         await self._make(strays)
 
@@ -256,11 +265,19 @@ class SingleWrites:
 
 async def _all(writes: Iterable[Coroutine[None, None, None]]) -> None:
     """Returns once all have ended. Errors: the first of theirs."""
-    results = await asyncio.gather(*writes, return_exceptions=True)
+    listed = list(writes)
+    if len(listed) == 1:
+        await listed[0]
+        return
+    results = await asyncio.gather(*listed, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
 
 
-def _by_key(objects: Iterable[Obj]) -> dict[Key, Obj]:
-    return {key_of(obj): obj for obj in objects}
+def _users(claims: Mapping[Key, Obj]) -> Iterator[Key]:
+    """The pods that claims are reserved for."""
+    for key, claim in claims.items():
+        status: Obj = claim.get("status") or {}
+        for consumer in status.get("reservedFor") or ():
+            yield Key(key.namespace, str(consumer.get("name")))

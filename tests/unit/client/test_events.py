@@ -120,3 +120,34 @@ def _refusal(code):
 
 def _created(seen):
     return SimpleNamespace(status=201, body=seen.body, lines=None, hold=None, headers={})
+
+
+async def test_beyond_the_rate_what_waits_alike_becomes_few_events_that_name_all(server):
+    server.answers = [_refusal(404)] + [lambda seen: _created(seen)] * 200
+    recorder = EventRecorder(server.client, "tester")
+    recorder._tokens = 1.0
+    for number in range(60):
+        about = _pod(number, name=f"p{number}")
+        recorder.event(about, "Normal", "Scheduled", f"assigned default/p{number} to n{number}")
+    recorder.event(_pod(60, name="odd"), "Warning", "Failed", "no room")
+    await asyncio.wait_for(recorder.flush(), 30)
+    bodies = [seen.body for seen in server.seen if seen.body]
+    assert sum(body["count"] for body in bodies) == 61
+    assert len(bodies) <= 5
+    assert all(len(body["message"]) <= events.MESSAGE_CHARS_MAX for body in bodies)
+    told = " ".join(body["message"] for body in bodies)
+    assert all(f"default/p{number} to n{number}" in told for number in range(60))
+    assert bodies[-1]["message"] == "no room"
+    assert recorder.statistics()["waiting"] == 0
+
+
+async def test_messages_without_a_name_are_given_it_when_they_are_combined(server):
+    server.answers = [_refusal(404)] + [lambda seen: _created(seen)] * 9
+    recorder = EventRecorder(server.client, "tester")
+    recorder._tokens = 0.0
+    for name in ("a", "b"):
+        recorder.event(_pod(name, name=f"pod-{name}"), "Warning", "Failed", "no room")
+    await asyncio.wait_for(recorder.flush(), 10)
+    (body,) = (seen.body for seen in server.seen if seen.body)
+    assert body["message"] == ("(combined from 2 similar events): pod-a: no room, pod-b: no room")
+    assert body["count"] == 2

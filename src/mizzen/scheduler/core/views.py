@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mizzen.base import names, quantity
@@ -71,6 +72,49 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         wishes=() if status.get("extendedResourceClaimStatus") else wishes_of(spec),
         is_succeeded=status.get("phase") == "Succeeded",
         job=_job(pod) if gang is not None else "",
+    )
+
+
+_SAME_METADATA = (
+    "name",
+    "namespace",
+    "uid",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "creationTimestamp",
+    "deletionTimestamp",
+)
+_SAME_STATUS = ("startTime", "resourceClaimStatuses", "extendedResourceClaimStatus")
+
+
+def moved_on(view: PodSpecView, before: Obj, pod: Obj) -> PodSpecView | None:
+    """As `pod_view`, for a pod that has only got a node, a phase, conditions since `before`, which
+    `view` was read from; None where more has changed. Binding changes no more than that."""
+    spec, spec_before = pod["spec"], before["spec"]
+    if spec.get("priority") is None or spec.get("preemptionPolicy") is None:
+        return None  # its PriorityClass has a say
+    metadata, known = pod["metadata"], before["metadata"]
+    status, status_before = part(pod, "status"), part(before, "status")
+    node = spec.get("nodeName")
+    if (
+        any(metadata.get(name) != known.get(name) for name in _SAME_METADATA)
+        or any(status.get(name) != status_before.get(name) for name in _SAME_STATUS)
+        or {**spec, "nodeName": node} != {**spec_before, "nodeName": node}
+    ):
+        return None
+    scheduled = condition(pod, "PodScheduled") or {}
+    return replace(
+        view,
+        resource_version=metadata.get("resourceVersion") or "",
+        node=node or "",
+        is_finished=status.get("phase") in _FINISHED,
+        nominated_node=status.get("nominatedNodeName") or "",
+        scheduled_message=(
+            scheduled.get("message") or "" if scheduled.get("status") == "False" else ""
+        ),
+        conditions=tuple(status.get("conditions") or ()),
+        about=_about(pod),
     )
 
 

@@ -64,14 +64,14 @@ def recover(intent: Intent, existing: Existing, now_ns: int) -> Recovery:
 
 def stray_reservations(
     pods: Mapping[Key, Obj], claims: Mapping[Key, Obj], intents: Iterable[Intent]
-) -> list[Operation]:
+) -> list[Patch]:
     """Takes back allocations reserved for nobody but unbound pods of ours.
 
     They are the traces of a single pod's decision that ended before its bind. Devices that are
     being prepared (binding conditions) are left alone: their pods are unbound on purpose.
     """
     meant = {claim.key for intent in intents for claim in intent.claims}
-    operations: list[Operation] = []
+    operations: list[Patch] = []
     for key, claim in claims.items():
         status: Obj = claim.get("status") or {}
         consumers: list[Obj] = status.get("reservedFor") or []

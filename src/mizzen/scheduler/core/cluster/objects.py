@@ -34,6 +34,7 @@ from mizzen.scheduler.core.dra.model import Selectors
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.views import (
     PriorityClasses,
+    moved_on,
     node_view,
     pod_view,
     priority_classes,
@@ -64,6 +65,7 @@ class Feed:
         self._priority_objects: dict[Key, Obj] = {}
         self._classes: dict[Key, Obj] = {}
         self._by_resource: Mapping[str, str] = {}
+        self._read: dict[Key, tuple[Obj, PodSpecView]] = {}  # pods, as they were and what they said
         self._prioritised: dict[Key, Obj] = {}  # pods whose priority rests on a class
         self._wishful: dict[Key, Obj] = {}  # pods that wait, and ask for devices by name
         self._shared: dict[Key, GroupClaims] = {}  # by PodGroup
@@ -132,6 +134,7 @@ class Feed:
         if resource == PODS:
             self.gangs.concerns(cluster.pods.get(key), None)
             cluster.delete_pod(key)
+            self._read.pop(key, None)
             self._prioritised.pop(key, None)
             self._drop_wish(key)
             self._drop_member(key)
@@ -162,7 +165,7 @@ class Feed:
     # -- pods --------------------------------------------------------------------------------
 
     def _pod(self, key: Key, obj: Obj) -> None:
-        view = pod_view(obj, self._priorities)
+        view = self._view(key, obj)
         spec: Obj = obj["spec"]
         wants = wants_placing(obj)
         if spec.get("priority") is None:
@@ -178,6 +181,15 @@ class Feed:
         old = self.cluster.pods.get(key)
         self.cluster.set_pod(view, wants_place=wants)
         self.gangs.concerns(old, view)
+
+    def _view(self, key: Key, obj: Obj) -> PodSpecView:
+        """What the pod says, of itself."""
+        known = self._read.get(key)
+        view = moved_on(known[1], known[0], obj) if known is not None else None
+        if view is None:
+            view = pod_view(obj, self._priorities)
+        self._read[key] = (obj, view)
+        return view
 
     def _with_group(self, view: PodSpecView, obj: Obj, wants: bool) -> PodSpecView:
         """The pod as it shares claims with its PodGroup, which may change while it waits."""
