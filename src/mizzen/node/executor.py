@@ -7,10 +7,10 @@ import contextlib
 import os
 import signal
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from mizzen.base.errors import ApiError
-from mizzen.base.objects import namespace_of
+from mizzen.base.objects import Obj, namespace_of
 from mizzen.base.reading import part
 from mizzen.client.client import Client
 from mizzen.node.cgroups import Limits
@@ -48,6 +48,7 @@ class Directed(Recorded, Protocol):
     """The agent as its hands need it: with the recorder of what devices are used for."""
 
     usage: UsageRecorder
+    claims: Mapping[Any, Obj]  # every ResourceClaim that it watches
 
 
 class Executor:
@@ -80,7 +81,15 @@ class Executor:
         wanted = claims_core.claim_names(pod)
         held = claims_core.held_by(pod, self._agent.allocated)
         if wanted is None or (wanted and not held):
-            raise Unresolved("waits for the allocation of its device claims", "WaitingForDevices")
+            strange = claims_core.without_driver(
+                pod, self._agent.claims.values(), self._agent.devices
+            )
+            why = (
+                f"no driver on this node prepares device {strange}; claim devices that it has"
+                if strange
+                else "waits for the allocation of its device claims"
+            )
+            raise Unresolved(why, "WaitingForDevices")
         place = claims_core.placement(held, self._agent.devices, self._agent.allocated)
         limits = Limits(place.quota_milli or (None if held else cpu_limit(pod)), memory_limit(pod))
         joins = self._agent.cgroups.create(slot.uid, limits)

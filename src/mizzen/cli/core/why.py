@@ -116,13 +116,13 @@ def explain(
             if (link.subject, text(event, "message")) not in told:
                 links.append(link)
     links.sort(key=lambda link: link.time_ns)
-    relatives = {uid_of(obj): obj for obj in objects if uid_of(obj) in family}
-    pending = _pending(relatives.values())
+    present = {uid_of(obj): obj for obj in objects if uid_of(obj) in family}
+    pending = _pending(present.values(), "PodScheduled") or _pending([target], "PodGroupScheduled")
     return Explanation(
         _without_repeats(links),
         _grouped((who, reason) for who, reason, _ in pending),
         tuple(dict.fromkeys(change for _, _, change in pending if change)),
-        _unplaced(relatives.values()),
+        _unplaced(present.values()),
     )
 
 
@@ -276,12 +276,12 @@ def _with_cause(what: str, obj: Obj) -> str:
     return f"{what}: {cause}" if cause else what
 
 
-def _pending(family: Iterable[Obj]) -> list[tuple[str, str, str]]:
-    """(who, why it waits, what would change it) of every pending member."""
+def _pending(family: Iterable[Obj], condition: str) -> list[tuple[str, str, str]]:
+    """(who, why it waits, what would change it) of every member whose `condition` is False."""
     found: list[tuple[str, str, str]] = []
     for obj in family:
         for entry in entries(obj, "status", "conditions"):
-            if text(entry, "type") == "PodScheduled" and text(entry, "status") == "False":
+            if text(entry, "type") == condition and text(entry, "status") == "False":
                 reason, _, change = text(entry, "message").rpartition("; ")
                 found.append((_subject(obj), reason or change, change if reason else ""))
     return found

@@ -30,7 +30,8 @@ Fields of a case; null or absent means empty:
                                   are taken as written) or "pack" (Mizzen's: keeps whole devices
                                   together; absent fields get the API server's defaults)
 
-A line that cannot be read gets an error and the rest goes on; the exit code is then 1.
+A line that cannot be read gets an error and the rest goes on; the exit code is then 1. How to
+make cases of a cluster: docs/scheduling.md.
 """
 
 
@@ -46,7 +47,7 @@ def run(_context: Context) -> int:
     for line in allocator.answers(sys.stdin):
         print(line, flush=True)
     if allocator.bad:
-        say(f"mizzen: {allocator.bad} cases could not be read; their lines say why")
+        say(f"mizzen: cases that could not be read: {allocator.bad}; their lines say why")
     return FAILED if allocator.bad else OK
 
 

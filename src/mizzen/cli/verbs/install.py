@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from mizzen.cli.context import Context, say
-from mizzen.cli.exits import USAGE, CliError
+from mizzen.cli.exits import NOT_FOUND, USAGE, CliError
 from mizzen.cli.verb import Verb
 
 
@@ -30,6 +30,9 @@ def run(context: Context) -> int:
         return 0
     if not context.args.kubeconfig:
         raise CliError("which cluster? say --kubeconfig FILE, or --dry-run to only look", USAGE)
+    path = Path(context.args.kubeconfig).expanduser().absolute()
+    if not path.is_file():
+        raise CliError(f"kubeconfig {path} does not exist; give the path of a file", NOT_FOUND)
     import asyncio
 
     from mizzen.client.client import Client
@@ -37,7 +40,6 @@ def run(context: Context) -> int:
     from mizzen.compose.install import install
 
     async def apply() -> int:
-        path = Path(context.args.kubeconfig)
         async with Client.from_kubeconfig(
             path, context=context.args.context, user_agent="mizzen-cli"
         ) as client:

@@ -126,6 +126,19 @@ def held_by(pod: Obj, allocated: Mapping[str, Allocated]) -> tuple[Device, ...]:
     )
 
 
+def without_driver(pod: Obj, claims: Iterable[Obj], devices: Sequence[Device]) -> str:
+    """A device that is allocated to the pod and that this node does not have; "" if none is."""
+    wanted, namespace = claim_names(pod) or (), text(pod, "metadata", "namespace")
+    known = {f"{d.driver}/{d.name}" for d in devices}
+    for claim in claims:
+        metadata = claim["metadata"]
+        if metadata["name"] in wanted and text(claim, "metadata", "namespace") == namespace:
+            for entry in entries(claim, "status", "allocation", "devices", "results"):
+                if f"{entry['driver']}/{entry['device']}" not in known:
+                    return f"{entry['driver']}/{entry['pool']}/{entry['device']}"
+    return ""
+
+
 def placement(
     held: Sequence[Device], all_devices: Sequence[Device], allocated: Mapping[str, Allocated]
 ) -> Placement:

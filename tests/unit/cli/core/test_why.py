@@ -134,3 +134,17 @@ def test_an_event_that_repeats_a_condition_is_told_once() -> None:
     told = [link.what for link in explain(pod, [pod], [], [event, other]).chain]
     assert sum("Preempted by" in what for what in told) == 1
     assert "Pulled: started (3 times)" in told
+
+
+def test_what_waits_is_named_once_though_it_is_asked_for_and_listed() -> None:
+    condition = {"status": "False", "message": "0/1 nodes fit; label the nodes"}
+    pod = _object("Pod", "tiny-1", status={"conditions": [condition | {"type": "PodScheduled"}]})
+    assert explain(pod, [pod, pod], [], []).waiting == ("pod/tiny-1: 0/1 nodes fit",)
+    group = _object(
+        "PodGroup", "llama", status={"conditions": [condition | {"type": "PodGroupScheduled"}]}
+    )
+    told = explain(group, [group, pod], [], [])
+    assert (told.waiting, told.change) == (
+        ("podgroup/llama: 0/1 nodes fit",),
+        ("label the nodes",),
+    )

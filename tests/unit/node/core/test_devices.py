@@ -12,6 +12,7 @@ from mizzen.node.core.devices import (
     placement,
     shared_cpus,
     slices,
+    without_driver,
 )
 
 HALVES = [
@@ -77,3 +78,15 @@ def test_one_slice_for_each_driver() -> None:
         ("cpu.mizzen.dev", 3, 4),
         ("simulated.mizzen.dev", 1, 1),
     ]
+
+
+def test_a_device_that_this_node_does_not_have_is_named() -> None:
+    pod = {
+        "metadata": {"namespace": "d", "uid": "u"},
+        "spec": {"resourceClaims": [{"name": "gpu", "resourceClaimName": "c"}]},
+    }
+    ours = claim("c", "u", "core-0-half-0")
+    assert without_driver(pod, [ours], HALVES) == ""
+    result = {"driver": "gpu.example.com", "pool": "node", "device": "gpu-0"}
+    theirs = ours | {"status": {"allocation": {"devices": {"results": [result]}}}}
+    assert without_driver(pod, [theirs], HALVES) == "gpu.example.com/node/gpu-0"

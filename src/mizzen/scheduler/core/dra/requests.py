@@ -129,8 +129,10 @@ class Board:
             )
         wish = Wish(claim, request, sub, found)
         if sub.strange_mode is not None:
+            said = f"{sub.strange_mode!r} is unknown" if sub.strange_mode else "is absent"
             raise AllocationError(
-                f"{where}: allocationMode {sub.strange_mode!r} is unknown; say ExactCount or All"
+                f"{where}: allocationMode {said}; say ExactCount or All (`kubectl create "
+                "--dry-run=server` fills in the defaults)"
             )
         if sub.all_devices:
             wish.every = tuple(self._all(wish, where))
