@@ -47,13 +47,27 @@ _remembered = lru_cache(_REMEMBERED)(_parse)
 
 def to_int(text: str | int | float) -> int:
     """Whole units, rounded up: bytes, pods, devices."""
-    value = parse(text)
-    return -((-value.numerator) // value.denominator)
+    said = str(text)
+    return _to_int(said) if len(said) <= _REMEMBERED_LENGTH else _whole(_parse(said))
 
 
 def to_milli(text: str | int | float) -> int:
     """Thousandths, rounded up: milli-CPU."""
-    value = parse(text) * 1000
+    said = str(text)
+    return _to_milli(said) if len(said) <= _REMEMBERED_LENGTH else _whole(_parse(said) * 1000)
+
+
+@lru_cache(_REMEMBERED)
+def _to_int(text: str) -> int:
+    return _whole(_parse(text))
+
+
+@lru_cache(_REMEMBERED)
+def _to_milli(text: str) -> int:
+    return _whole(_parse(text) * 1000)
+
+
+def _whole(value: Fraction) -> int:
     return -((-value.numerator) // value.denominator)
 
 

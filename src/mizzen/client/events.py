@@ -263,5 +263,7 @@ def _named(key: _SeriesKey, series: _Series) -> str:
 
 def _shared_words(one: str, other: str) -> str:
     """The whole words with which both begin, the blank behind them included."""
+    if other.startswith(one) and one.endswith(" "):
+        return one
     end = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
     return one[: one.rfind(" ", 0, end) + 1]

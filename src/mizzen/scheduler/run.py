@@ -186,7 +186,7 @@ class Scheduler:
             self._untold[resource, key] = None
             if event == "DELETED":
                 cache.forget(key)
-            if old is None or _matters(old, new):
+            if not self._wake.is_set() and (old is None or _matters(old, new)):
                 self._wake.set()
 
         return handle

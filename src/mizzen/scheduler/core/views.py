@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from mizzen.base import names, quantity
@@ -75,40 +76,32 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
     )
 
 
-_SAME_METADATA = (
-    "name",
-    "namespace",
-    "uid",
-    "labels",
-    "annotations",
-    "ownerReferences",
-    "creationTimestamp",
-    "deletionTimestamp",
-)
-_SAME_STATUS = ("startTime", "resourceClaimStatuses", "extendedResourceClaimStatus")
+# What a binding changes of a pod, and what no reader looks at.
+_OF_METADATA = {"resourceVersion": "", "generation": 0, "managedFields": None}
+_OF_SPEC = {"nodeName": ""}
+_OF_STATUS = {"phase": "", "conditions": (), "nominatedNodeName": "", "observedGeneration": 0}
 
 
 def moved_on(view: PodSpecView, before: Obj, pod: Obj) -> PodSpecView | None:
-    """As `pod_view`, for a pod that has only got a node, a phase, conditions since `before`, which
-    `view` was read from; None where more has changed. Binding changes no more than that."""
+    """As `pod_view`, for a pod that has got a node, conditions or a phase that is no end, and nothing
+    else, since `before`, which `view` was read from; None where more has changed."""
     spec, spec_before = pod["spec"], before["spec"]
     if spec.get("priority") is None or spec.get("preemptionPolicy") is None:
         return None  # its PriorityClass has a say
-    metadata, known = pod["metadata"], before["metadata"]
-    status, status_before = part(pod, "status"), part(before, "status")
-    node = spec.get("nodeName")
+    metadata, status, status_before = pod["metadata"], part(pod, "status"), part(before, "status")
+    phase, phase_before = status.get("phase"), status_before.get("phase")
     if (
-        any(metadata.get(name) != known.get(name) for name in _SAME_METADATA)
-        or any(status.get(name) != status_before.get(name) for name in _SAME_STATUS)
-        or {**spec, "nodeName": node} != {**spec_before, "nodeName": node}
+        (phase != phase_before and not _FINISHED.isdisjoint((phase, phase_before)))
+        or {**metadata, **_OF_METADATA} != {**before["metadata"], **_OF_METADATA}
+        or {**spec, **_OF_SPEC} != {**spec_before, **_OF_SPEC}
+        or {**status, **_OF_STATUS} != {**status_before, **_OF_STATUS}
     ):
         return None
     scheduled = condition(pod, "PodScheduled") or {}
     return replace(
         view,
         resource_version=metadata.get("resourceVersion") or "",
-        node=node or "",
-        is_finished=status.get("phase") in _FINISHED,
+        node=text(spec, "nodeName"),
         nominated_node=status.get("nominatedNodeName") or "",
         scheduled_message=(
             scheduled.get("message") or "" if scheduled.get("status") == "False" else ""
@@ -266,7 +259,10 @@ def _about(pod: Obj) -> Obj:
 
 def _created_ns(pod: Obj) -> int:
     text = pod["metadata"].get("creationTimestamp")
-    return parse_rfc3339(text) if text else 0
+    return _moment_ns(text) if text else 0
+
+
+_moment_ns = lru_cache(64)(parse_rfc3339)  # what is made together is of one second
 
 
 # -- priorities, nodes ----------------------------------------------------------------------
