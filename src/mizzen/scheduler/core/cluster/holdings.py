@@ -50,13 +50,14 @@ class Holdings:
         driver, pool, name = device
         nodes = self.nodes
         node = nodes.index.get(pool)
-        if node is None or node in nodes.pool_names:
+        names = nodes.pool_names
+        if node is None or (names and node in names):
             node = self.pool_at.get((driver, pool))
             if node is None:
                 return None
         signature = nodes.sigs[node]
         assert signature is not None
-        listed = nodes.pool_names.get(node)
+        listed = names.get(node) if names else None
         for ordinal, part in enumerate(signature.layout.pools):
             if part.driver == driver and (listed is None or listed[ordinal] == pool):
                 index = signature.layout.index[ordinal].get(name)
@@ -75,6 +76,8 @@ class Holdings:
 
     def hold(self, allocation: Allocation, sign: int) -> None:
         """The allocation's devices are taken (1) or given back (-1); admin access takes none."""
+        if self._hold_whole(allocation, sign):
+            return
         local: dict[int, list[tuple[int, DeviceResult]]] = {}
         for result in allocation.results:
             if result.admin:
@@ -92,6 +95,19 @@ class Holdings:
                 if result.shared
             ]
             self._shift_devices(node, whole, shares, sign)
+
+    def _hold_whole(self, allocation: Allocation, sign: int) -> bool:
+        """Shifts whole devices of one node, as most allocations are; False: nothing is done."""
+        node, indices = -1, list[int]()
+        for result in allocation.results:
+            found = None if result.shared or result.admin else self.locate(result.id)
+            if found is None or node not in (-1, found[0]):
+                return False
+            node = found[0]
+            indices.append(found[1])
+        if indices:
+            self._shift_devices(node, indices, [], sign)
+        return True
 
     def times_held(self, device: DeviceId) -> int:
         """How many allocations hold the whole device."""
@@ -154,6 +170,23 @@ class Holdings:
     ) -> None:
         signature = self.nodes.sigs[node]
         assert signature is not None
+        if shares:
+            self.nodes.shift(node, self._shifted(signature, indices, shares, sign))
+            return
+        key = (sign, *indices)
+        after = signature.steps.get(key)
+        if after is None:
+            after = signature.steps[key] = self._shifted(signature, indices, shares, sign)
+        self.nodes.shift(node, after)
+
+    def _shifted(
+        self,
+        signature: Signature,
+        indices: list[int],
+        shares: list[tuple[int, Consumed]],
+        sign: int,
+    ) -> Signature:
+        """The signature once these devices are held, or given back."""
         held, over = signature.held, dict(signature.over)
         for index in indices:
             bit = 1 << index
@@ -176,7 +209,7 @@ class Holdings:
             shared = with_share(shared, index, consumed, sign)
         listed = tuple(sorted((i, times) for i, times in over.items() if times))
         table = self.nodes.signatures
-        self.nodes.shift(node, table.of(signature.static, layout, free, held, listed, shared))
+        return table.of(signature.static, layout, free, held, listed, shared)
 
     def _mapped(
         self,
@@ -242,7 +275,11 @@ class Holdings:
     def _adjust(self, node: int, amounts: Amounts, sign: int) -> None:
         signature = self.nodes.sigs[node]
         assert signature is not None
-        self.nodes.shift(node, self._adjusted(signature, amounts, sign))
+        key = (amounts, sign)
+        after = signature.steps.get(key)
+        if after is None:
+            after = signature.steps[key] = self._adjusted(signature, amounts, sign)
+        self.nodes.shift(node, after)
 
     def _adjusted(self, signature: Signature, amounts: Amounts, sign: int) -> Signature:
         free = list(signature.free)

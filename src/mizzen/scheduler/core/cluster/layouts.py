@@ -7,7 +7,7 @@ out once for each (claims, devices held) and remembered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mizzen.base.names import CPU_DRIVER
@@ -23,6 +23,7 @@ from mizzen.scheduler.core.dra.model import (
     Device,
     DeviceClass,
     DeviceId,
+    DeviceResult,
     NodeScope,
     Selectors,
     Slice,
@@ -108,6 +109,20 @@ class Layout:
             found.append(low.bit_length() - 1)
             held ^= low
         return found
+
+    def named(
+        self,
+        picks: Iterable[tuple[DeviceResult, int]],
+        node: str,
+        pools: Sequence[str] | None,
+    ) -> tuple[DeviceResult, ...]:
+        """The same results on a node whose pools bear these names, or all of them its own."""
+        found: list[DeviceResult] = []
+        for result, device in picks:
+            driver, _, name = result.id
+            pool = node if pools is None else pools[self.pool_of[device]]
+            found.append(DeviceResult(result.request, DeviceId(driver, pool, name), *result[2:]))
+        return tuple(found)
 
     def uses(self, device: int, consumed: Consumed | None) -> tuple[tuple[str, int], ...]:
         """What the device, or a share of it, takes of the node's own resources."""

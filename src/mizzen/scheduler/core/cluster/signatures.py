@@ -95,6 +95,7 @@ class Signature:
         "over",
         "shares",
         "static",
+        "steps",
     )
 
     def __init__(
@@ -115,6 +116,7 @@ class Signature:
         self.nodes = 0
         self.outcomes: dict[object, Outcome | Misfit] = {}
         self.counts: dict[int, int] = {}
+        self.steps: dict[object, Signature] = {}  # what holding and charging make of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,6 +170,7 @@ class Signatures:
         for signature in self.table.values():
             signature.outcomes.clear()
             signature.counts.clear()
+            signature.steps.clear()
             signature.static.verdicts.clear()
         self._extended = {
             c.extended_resource: c.name

@@ -255,10 +255,11 @@ class Cluster:
     def set_pod(self, pod: PodSpecView, *, wants_place: bool) -> None:
         """A pod that is new or has changed."""
         old = self.pods.get(pod.key)
+        same_claims = old is not None and old.claims == pod.claims
         if old is not None:
-            self._forget_pod(old)
+            self._forget_pod(old, keep_claims=same_claims)
         self.pods[pod.key] = pod
-        for entry in pod.claims:
+        for entry in pod.claims if not same_claims else ():
             if entry.claim is not None:
                 self._users_of.setdefault(entry.claim, set()).add(pod.key)
         if not pod.is_finished:
@@ -298,7 +299,7 @@ class Cluster:
         self.gangs.pop(key, None)
         self.exclusive.pop(key, None)
 
-    def _forget_pod(self, pod: PodSpecView) -> None:
+    def _forget_pod(self, pod: PodSpecView, *, keep_claims: bool = False) -> None:
         key = pod.key
         self.waiting.pop(key, None)
         self.leaving.pop(key, None)
@@ -308,7 +309,7 @@ class Cluster:
             self._on_node[pod.node].discard(key)
             if not self._on_node[pod.node]:
                 del self._on_node[pod.node]
-        for entry in pod.claims:
+        for entry in pod.claims if not keep_claims else ():
             users = self._users_of.get(entry.claim) if entry.claim is not None else None
             if users is not None and entry.claim is not None:
                 users.discard(key)

@@ -52,8 +52,7 @@ class Toleration:
     seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRequirement:
+class NodeRequirement(NamedTuple):
     """One matchExpressions or matchFields entry of a node selector term."""
 
     key: str
@@ -343,11 +342,11 @@ class DeviceClass:
 # -- answers ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceResult:
+class DeviceResult(NamedTuple):
     """One line of `status.allocation.devices.results`.
 
     `shared` marks a share of a device (it gets a shareID when written, unless `share` has one).
+    A named tuple, because one is made for every device of every decision.
     """
 
     request: str

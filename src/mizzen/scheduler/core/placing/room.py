@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.holdings import ClaimState, owns_cores
@@ -12,8 +10,6 @@ from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.topology import Topology
 from mizzen.scheduler.core.dra.model import (
     Allocation,
-    DeviceId,
-    DeviceResult,
     NodeRequirement,
     NodeSelector,
 )
@@ -138,16 +134,17 @@ class Room:
     def _named(
         self, pod: PodSpecView, node: int, name: str, outcome: Outcome
     ) -> list[tuple[Key, Allocation]]:
-        device_id = self.cluster.holdings.device_id
-        only: NodeSelector = ((NodeRequirement("metadata.name", "In", (name,), is_field=True),),)
+        nodes = self.cluster.nodes
+        signature, pools = nodes.sigs[node], nodes.pool_names.get(node)
+        assert signature is not None
         found: list[tuple[Key, Allocation]] = []
         keys = [e.claim for e in pod.claims if e.claim is not None]
         for key, picks, given in zip(keys, outcome.picks, outcome.given, strict=True):
             if picks is None or given is None:
                 continue
-            results = tuple([_on(result, device_id(node, i)) for result, i in picks])
-            is_local = given.selector is not None
-            found.append((key, Allocation(results, only if is_local else None, given.config)))
+            results = signature.layout.named(picks, name, pools)
+            only = None if given.selector is None else _only(name)
+            found.append((key, Allocation(results, only, given.config)))
         return found
 
     def put(self, placement: Placement) -> None:
@@ -230,8 +227,6 @@ class Room:
         self.cluster.nodes.log.append(undo)
 
 
-def _on(result: DeviceResult, device: DeviceId) -> DeviceResult:
-    """The same result with another device."""
-    if result.shared or result.admin or result.tolerations or result.bindings:
-        return replace(result, id=device)
-    return DeviceResult(result.request, device, binding_failures=result.binding_failures)
+def _only(name: str) -> NodeSelector:
+    """This node and no other."""
+    return ((NodeRequirement("metadata.name", "In", (name,), is_field=True),),)
