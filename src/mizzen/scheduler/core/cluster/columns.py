@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mizzen.base.objects import Obj
 from mizzen.scheduler.core.cluster.state import Cluster
@@ -46,6 +47,11 @@ class RowLabels(Mapping[str, str]):
         if value:
             return value
         raise KeyError(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Asked of every node for every level: no exception where there is no such column."""
+        column = self._columns.get(key)
+        return default if column is None else column[self._row] or default
 
     def __iter__(self) -> Iterator[str]:
         row = self._row

@@ -214,8 +214,9 @@ class Nodes:
     def position(self) -> int:
         """Where the journal stands; see `changed_since`."""
         if len(self.journal) > JOURNAL_MAX:
-            self.journal_start += len(self.journal)
-            self.journal = []
+            half = len(self.journal) // 2  # who is not far behind stays so
+            self.journal_start += half
+            del self.journal[:half]
         return self.journal_start + len(self.journal)
 
     def changed_since(self, position: int) -> list[int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mizzen.base.objects import Obj
 from mizzen.scheduler.core.cluster.layouts import Layout, Part, PoolPart
@@ -16,8 +16,7 @@ ALWAYS_READ = frozenset({"core"})  # the scheduler itself spreads over cores
 PoolKey = tuple[str, str]  # driver, pool
 
 
-@dataclass(frozen=True, slots=True)
-class SliceRecord:
+class SliceRecord(NamedTuple):
     """One slice. `node` "" when its devices are not those of one node; `source` to read it again."""
 
     name: str
@@ -41,6 +40,7 @@ class Pools:
         self._of_node: dict[str, tuple[PoolKey, ...]] = {}
         self._parts: dict[object, Part] = {}
         self._layouts: dict[tuple[PoolPart, ...], Layout] = {}
+        self._of_one: dict[tuple[str, Part | None], Layout] = {}  # of one pool of one slice
         self._reads: frozenset[str] | None = ALWAYS_READ
         self.empty = self._layout((), (), "")
 
@@ -74,6 +74,7 @@ class Pools:
             item = json.loads(zlib.decompress(source)) if isinstance(source, bytes) else source
             touched |= self.upsert(item, source)
         self._layouts = {self.empty.pools: self.empty}
+        self._of_one.clear()
         return touched
 
     def add_alike(self, nodes: Iterable[str], spec: Obj) -> None:
@@ -91,11 +92,12 @@ class Pools:
         }
         record = self._record(first, first)
         driver, part = record.pool[0], record.part
+        pools, node_of, of_node = self._pools, self._node_of, self._of_node
         for node in nodes:
             key = (driver, node)
-            self._pools[key] = (SliceRecord(node, key, node, 0, 1, part, first),)
-            self._node_of[key] = node
-            self._of_node[node] = (*self._of_node.get(node, ()), key)
+            pools[key] = (SliceRecord(node, key, node, 0, 1, part, first),)
+            node_of[key] = node
+            of_node[node] = (*of_node.get(node, ()), key)
 
     # -- questions ----------------------------------------------------------------------------
 
@@ -104,9 +106,17 @@ class Pools:
         keys = self._of_node.get(node)
         if not keys:
             return self.empty, None
+        if len(keys) == 1:
+            (key,) = keys
+            records = self._pools[key]
+            found = self._of_one.get((key[0], records[0].part)) if _is_whole(records) else None
+            if found is not None:
+                return found, None if key[1] == node else (key[1],)
         pools = tuple([self._pool_part(key) for key in keys])
         names = tuple([key[1] for key in keys])
         layout = self._layout(pools, names, node)
+        if len(keys) == 1 and _is_whole(self._pools[keys[0]]):
+            self._of_one[keys[0][0], pools[0].parts[0]] = layout
         return layout, None if all(name == node for name in names) else names
 
     def node_of(self, driver: str, pool: str) -> str:
@@ -200,6 +210,11 @@ def _newest(records: tuple[SliceRecord, ...]) -> tuple[SliceRecord, ...]:
         return records
     newest = max(r.generation for r in records)
     return tuple(r for r in records if r.generation == newest)
+
+
+def _is_whole(records: tuple[SliceRecord, ...]) -> bool:
+    """One slice that is all of its pool."""
+    return len(records) == 1 and records[0].count == 1 and records[0].part is not None
 
 
 def _problem(newest: tuple[SliceRecord, ...]) -> str:

@@ -93,6 +93,7 @@ class Cluster:
         for view in views:
             self.nodes.add(view, *self.pools.layout_of(view.name))
             self._occupy(view.name)
+        self.nodes.tree(self.nodes.default_topology())  # the first decision need not wait for it
         self._settled()
 
     def delete_node(self, name: str) -> None:
@@ -138,7 +139,8 @@ class Cluster:
             key = (pool.driver, name if listed is None else listed[ordinal])
             if listed is not None:
                 self.holdings.pool_at[key] = number
-            self.holdings.restore(self.holdings.recall_pool(key))
+            if key in self.holdings.elsewhere:
+                self.holdings.restore(self.holdings.recall_pool(key))
         for pod in self._on_node.get(name, ()):
             self._charge(self.pods[pod])
 

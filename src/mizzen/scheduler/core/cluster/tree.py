@@ -51,7 +51,8 @@ class Tree:
 
     def add(self, labels: Mapping[str, str]) -> None:
         """The next node, with these labels."""
-        path = tuple([labels.get(level, "") for level in self.levels])
+        get = labels.get
+        path = tuple([get(level, "") for level in self.levels])
         leaf = self._ids.get(path)
         if leaf is None:
             leaf = self._domain(path)

@@ -38,6 +38,7 @@ class Counts:
                 self._node_step = size
         self._children: dict[int, Buckets] = {}  # of leaves with many nodes, by domain
         self._levels: dict[int, Buckets] = {}  # all domains of a level
+        self._node_most = 0  # no node ever took more
         self._position = -1
         self.sync()
 
@@ -68,6 +69,7 @@ class Counts:
         for signature in self._nodes.groups():
             found = count(shape, signature)
             known[signature] = found - found % step
+        self._node_most = max(self._node_most, *known.values())
         self.per_node = per_node = [known[signature] for signature in self._nodes.sigs]
         tree = self.tree
         totals = [0] * len(tree.paths)
@@ -97,6 +99,8 @@ class Counts:
         if new == old:
             return
         self.per_node[node] = new
+        if new > self._node_most:
+            self._node_most = new
         tree = self.tree
         domain = tree.leaf_of[node]
         buckets = self._children.get(domain)
@@ -152,6 +156,8 @@ class Counts:
 
     def best_node(self, pods: int) -> int:
         """The node with the least room that takes all; -1 without one."""
+        if pods > self._node_most:
+            return -1
         buckets = self._levels.get(self._depth)
         if buckets is None:
             buckets = self._levels[self._depth] = Buckets(self.per_node, range(len(self.per_node)))
