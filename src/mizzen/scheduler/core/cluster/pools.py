@@ -23,7 +23,7 @@ class SliceRecord(NamedTuple):
     pool: PoolKey
     node: str
     generation: int
-    count: int
+    wanted: int
     part: Part | None
     source: Obj | bytes
 
@@ -214,12 +214,12 @@ def _newest(records: tuple[SliceRecord, ...]) -> tuple[SliceRecord, ...]:
 
 def _is_whole(records: tuple[SliceRecord, ...]) -> bool:
     """One slice that is all of its pool."""
-    return len(records) == 1 and records[0].count == 1 and records[0].part is not None
+    return len(records) == 1 and records[0].wanted == 1 and records[0].part is not None
 
 
 def _problem(newest: tuple[SliceRecord, ...]) -> str:
     """What is missing of a pool, if anything is."""
-    wanted, generation = newest[0].count, newest[0].generation
+    wanted, generation = newest[0].wanted, newest[0].generation
     if len(newest) == wanted:
         return ""
     return f"{len(newest)} of {wanted} slices of generation {generation} are there"
