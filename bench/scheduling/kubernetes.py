@@ -3,7 +3,7 @@
     python bench/scheduling/kubernetes.py [--nodes 5000] [--pods 2400] [--only plain gangs]
 
 Each side gets a cluster of its own: etcd, kube-apiserver, nodes and ResourceSlices; for Mizzen they
-are handed over to it. Its scheduler starts, binds one pod, and stands still (SIGSTOP) while the pods
+are handed over to it. Its scheduler starts, binds 64 pods, and stands still (SIGSTOP) while the pods
 of a round are created; then it goes on. So all pods are there beforehand, and what starting costs
 is in no figure. The cases are those of `embedded.py`: `plain` pods; a fourth as many with a DRA
 device each (`devices`); half as many in `gangs` of 8. Each is measured in several rounds, one after
@@ -182,7 +182,7 @@ async def side_of(
             made = cluster(nodes)
             await write(client, handed_over(made) if side == "mizzen" else made)
             async with scheduler(side, server) as pids:
-                first = [Create(PODS, pod("first"))]
+                first = [Create(PODS, pod(f"first{index}")) for index in range(AT_ONCE)]
                 await bound(client, pids, list(for_scheduler(first, SIDES[side])))
                 for case in cases:
                     count = max(GANG, pods // DIVISORS[case] // GANG * GANG)
