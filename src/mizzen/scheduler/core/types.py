@@ -1,7 +1,7 @@
 """What the scheduler thinks in: claims, pods, gangs, nodes, plans, reasons.
 
-All are immutable values, parsed once from API objects (`views.py`, `claims.py`), so that a
-snapshot can be shared, replayed and compared. Units: milli-CPU, bytes, whole pods; integers only.
+All are immutable values, parsed once from API objects (`views.py`, `claiming/claims.py`), so that
+what was decided on can be shared, replayed and compared. Units: milli-CPU, bytes, whole pods; integers only.
 Devices, claims' wishes and allocations are in `dra/model.py`.
 """
 

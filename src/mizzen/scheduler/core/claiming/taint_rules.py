@@ -67,26 +67,3 @@ def tainted(item: Obj, rules: Iterable[TaintRule]) -> Obj:
 def _tainted_device(device: Obj, driver: str, pool: str, rules: Iterable[TaintRule]) -> Obj:
     added = [dict(r.taint) for r in rules if r.matches(driver, pool, str(device.get("name")))]
     return {**device, "taints": [*entries(device, "taints"), *added]} if added else device
-
-
-class TaintedSlices:
-    """Slices with the rules applied, each worked out once. Not a value: it remembers."""
-
-    def __init__(self) -> None:
-        self._rules: tuple[TaintRule, ...] = ()
-        self._known: dict[int, tuple[Obj, Obj]] = {}  # id of the slice -> it, and as tainted
-
-    def of(self, slices: Iterable[Obj], rules: Iterable[Obj]) -> list[Obj]:
-        """The same objects as last time for slices and rules that have not changed."""
-        listed = list(slices)
-        current = read_rules(rules)
-        if current != self._rules:
-            self._rules, self._known = current, {}
-        if not current:
-            return listed
-        known: dict[int, tuple[Obj, Obj]] = {}
-        for item in listed:
-            found = self._known.get(id(item))
-            known[id(item)] = found or (item, tainted(item, current))
-        self._known = known
-        return [known[id(item)][1] for item in listed]

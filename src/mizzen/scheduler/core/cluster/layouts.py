@@ -128,13 +128,6 @@ class Layout:
         """What the device, or a share of it, takes of the node's own resources."""
         return uses_of(self.devices[device].shape, consumed)
 
-    def cpu_claimed(self, held: int, over: tuple[tuple[int, int], ...]) -> int:
-        """Milli-CPU that devices held take from the node's shared CPU."""
-        if not self.takes_cpu:
-            return 0
-        once = sum(self.cpu_of[i] for i in self.indices(held))
-        return once + sum(self.cpu_of[i] * times for i, times in over)
-
     def allocate(
         self,
         claims: tuple[ClaimRequest, ...],

@@ -119,10 +119,6 @@ class Pools:
             self._of_one[keys[0][0], pools[0].parts[0]] = layout
         return layout, None if all(name == node for name in names) else names
 
-    def node_of(self, driver: str, pool: str) -> str:
-        """The node a pool is local to, "" for none."""
-        return self._node_of.get((driver, pool), "")
-
     # -- parts -----------------------------------------------------------------------------------
 
     def _record(self, item: Obj, source: Obj | bytes) -> SliceRecord:

@@ -5,7 +5,7 @@ Domains and nodes are numbers, so that what is counted per domain can be a plain
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from mizzen.scheduler.core.conventions.topology import Topology
 
@@ -108,9 +108,3 @@ class Tree:
         if path[-1]:
             self.by_level[len(path) - 1].append(number)
         return number
-
-
-def well_known_levels(labels: Sequence[str]) -> Topology:
-    """The default tree for nodes that carry these label keys."""
-    present = set(labels)
-    return Topology(tuple(key for key in WELL_KNOWN if key in present), "default")

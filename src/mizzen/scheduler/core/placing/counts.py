@@ -169,12 +169,6 @@ class Counts:
             return max(self.per_node, default=0)
         return max((self.totals[d] for d in self.tree.by_level[level]), default=0)
 
-    def all_domains(self, level: int, pods: int) -> list[int]:
-        """Every domain of this level that takes all, the tightest first."""
-        found = [d for d in self.tree.by_level[level] if self.totals[d] >= pods]
-        found.sort(key=lambda d: (self.totals[d], d))
-        return found
-
     # -- filling -------------------------------------------------------------------------------
 
     def fill(self, domain: int, pods: int) -> Fill:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mizzen.base.objects import Obj
-from mizzen.scheduler.core.claiming.taint_rules import TaintedSlices, read_rules, tainted
+from mizzen.scheduler.core.claiming.taint_rules import read_rules, tainted
 from support.scheduler_world import CORE, DRIVER, World, claim, exactly, halves, pod
 
 
@@ -48,14 +48,6 @@ def test_taints_come_after_those_of_the_driver_and_by_name() -> None:
     taints = found["spec"]["devices"][0]["taints"]
     assert [t["effect"] for t in taints] == ["NoSchedule", "NoSchedule", "NoExecute"]
     assert taints[0] == own
-
-
-def test_objects_stay_the_same_until_something_changes() -> None:
-    slices, item = TaintedSlices(), halves()
-    (first,) = slices.of([item], [rule()])
-    assert slices.of([item], [rule()])[0] is first
-    assert slices.of([item], [])[0] is item
-    assert slices.of([item], [rule(driver="other")])[0] is item
 
 
 def test_tainted_devices_are_given_to_who_tolerates_them() -> None:
