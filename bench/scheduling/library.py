@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from measuring import Figure, main
 
 from mizzen.base.objects import Key
+from mizzen.compose.shell import GC_THRESHOLDS
 from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core import render
 from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
@@ -60,6 +61,7 @@ RACK, BLOCK = 16, 512  # nodes
 LEVELS = ("topology.kubernetes.io/zone", "topology.mizzen.dev/block", "topology.mizzen.dev/rack")
 DRIVER = "chips.example.com"
 SHAPES = {cpu: PodShape((("cpu", cpu), ("pods", 1))) for cpu in (1000, 4000)}
+MIXED = [8, 1, 64, 16, 2, 128, 512, 32]  # pods of the gangs that come in turn
 REQUESTS = {
     n: ClaimRequest((DeviceRequest("chips", (SubRequest("chips", "chip", (), n),)),))
     for n in (1, 2, 4)
@@ -199,7 +201,7 @@ class Run:
 def started(cluster: Cluster) -> Run:
     gc.collect()
     gc.freeze()  # as the roles do once they have started, with rarer collections
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*GC_THRESHOLDS)
     room = Room(cluster)
     return Run(cluster, room, Placer(room))
 
@@ -248,11 +250,11 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
     began = time.perf_counter()
     run.gang(8, 4)
     first_ms = (time.perf_counter() - began) * 1e3
-    figures.append(Figure(f"first decision of a new shape, {chips:,} chips", first_ms, "ms"))
+    figures.append(Figure(f"first decision of a new shape, {chips:,} chips", first_ms, "ms", 100))
     scale = max(1, nodes // 256)
     for name, sizes, least in (
         ("gangs of 8 pods", [8] * scale, 20_000),
-        ("gangs of 1 to 512 pods", [8, 1, 64, 16, 2, 128, 512, 32] * max(1, scale // 100), 20_000),
+        ("gangs of 1 to 512 pods", MIXED * max(1, scale // 50), 20_000),
         ("single pods", [1] * scale * 4, 10_000),
     ):
         run = fresh(run)
@@ -265,8 +267,7 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
         run.gang(64, 4, rack)
     figures += run.figures("64 pods in a block, each 8 in a rack", 20_000)
     figures += _reasons(run)
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    figures.append(Figure(f"memory with {chips:,} chips", used, "GiB", 2.0))
+    figures.append(Figure(f"peak memory with {chips:,} chips", peak_gib(), "GiB", 2.0))
     del run
     for size, most in ((500, 50.0), (1000, 200.0), (nodes, 2000.0)):
         figures.append(
@@ -278,13 +279,34 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
         figures.append(Figure("256,000 ResourceSlices from JSON", per_million, "s", 60))
         figures.append(Figure("256,000 nodes", nodes_s * 256_000 / arguments.slices, "s"))
     if arguments.large:
-        began = time.perf_counter()
-        run = started(from_columns(arguments.large))
-        name = f"{arguments.large * CHIPS:,} chips"
-        figures.append(Figure(f"build {name} from columns", time.perf_counter() - began, "s"))
-        mixed(run, [8] * 2000)
-        figures += list(run.figures(f"gangs of 8 pods, {name}"))[:2]
+        figures += _large(arguments.large)
     return figures
+
+
+def _large(nodes: int) -> Iterable[Figure]:
+    """Four times as many chips cost four times as much to build, and no more per decision."""
+    name = f"{nodes * CHIPS:,} chips"
+    began = time.perf_counter()
+    run = started(from_columns(nodes))
+    yield Figure(f"build {name} from columns", time.perf_counter() - began, "s", 25)
+    began = time.perf_counter()
+    run.gang(8, 4)
+    first_ms = (time.perf_counter() - began) * 1e3
+    yield Figure(f"first decision of a new shape, {name}", first_ms, "ms", 200)
+    for what, sizes, least in (
+        ("gangs of 8 pods", [8] * 2000, 15_000),
+        ("gangs of 1 to 512 pods", MIXED * 10, 15_000),
+        ("single pods", [1] * 8000, 7_500),
+    ):
+        run = fresh(run)
+        mixed(run, sizes)
+        yield from run.figures(f"{what}, {name}", least)
+    yield Figure(f"peak memory with {name}", peak_gib(), "GiB", 8.0)
+
+
+def peak_gib() -> float:
+    """The most memory this process has had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _reasons(run: Run) -> Iterable[Figure]:

@@ -14,7 +14,6 @@ from mizzen.scheduler.core.cluster.holdings import ClaimState, Holdings, owns_co
 from mizzen.scheduler.core.cluster.layouts import Terms
 from mizzen.scheduler.core.cluster.nodes import Nodes
 from mizzen.scheduler.core.cluster.pools import Pools
-from mizzen.scheduler.core.cluster.reads import names_read
 from mizzen.scheduler.core.cluster.shapes import Shapes
 from mizzen.scheduler.core.cluster.signatures import Signatures
 from mizzen.scheduler.core.conventions.gang import Gang
@@ -189,11 +188,13 @@ class Cluster:
 
     def _read(self, expressions: Iterable[str | None], attributes: Iterable[str] = ()) -> None:
         """Attributes that these read tell devices apart from now on."""
-        names: frozenset[str] | None = frozenset(a.rpartition("/")[2] for a in attributes)
+        names: set[str] | None = set(attributes)
         for expression in expressions:
-            found = names_read(expression or "")
+            found = self.terms.selectors.reads(expression) if expression else frozenset[str]()
             names = None if names is None or found is None else names | found
-        touched = self.pools.reference(names)
+        # Slices may leave the domain out: names alone tell enough, and never too little.
+        bare = None if names is None else frozenset(n.rpartition("/")[2] for n in names)
+        touched = self.pools.reference(bare)
         if touched:
             self._relayout(touched)
 

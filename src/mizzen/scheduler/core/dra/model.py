@@ -264,6 +264,10 @@ class Selectors(Protocol):
         """Whether the device satisfies it. Errors: SelectorError."""
         ...
 
+    def reads(self, expression: str) -> frozenset[str] | None:
+        """Qualified names of the attributes and capacities that decide the answer; None: all."""
+        ...
+
 
 # -- claims -----------------------------------------------------------------------------
 

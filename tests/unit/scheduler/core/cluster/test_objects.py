@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from mizzen.base.objects import Key
-from support.scheduler_world import World, claim, halves, node, pod, resource_slice
+from support.scheduler_world import (
+    CORE,
+    DRIVER,
+    World,
+    claim,
+    device_class,
+    exactly,
+    halves,
+    node,
+    pod,
+    resource_slice,
+)
 
 
 def test_nodes_of_one_make_share_a_signature_and_a_layout() -> None:
@@ -15,6 +26,26 @@ def test_nodes_of_one_make_share_a_signature_and_a_layout() -> None:
     world.run()
     world.known()
     assert sorted(signature.nodes for signature in nodes.groups()) == [1, 2]
+
+
+def test_nodes_are_told_apart_by_what_selectors_read_and_by_no_more() -> None:
+    """A domain that a macro binds is followed: reading its core does not mean reading its serial."""
+    names = ("n1", "n2", "n3")
+    slices = [halves(n) for n in names]
+    for number, item in enumerate(slices):
+        for device in item["spec"]["devices"]:
+            device["attributes"]["serial"] = {"string": f"{number}"}
+    macro = f'cel.bind(a, device.attributes["{DRIVER}"], a.type == "cpu-core")'
+    world = World(
+        nodes=[node(n) for n in names], slices=slices, classes=[device_class(CORE, macro)]
+    )
+    assert len({id(signature) for signature in world.known().cluster.nodes.sigs}) == 1
+    serial = f'device.attributes["{DRIVER}"].serial == "2"'
+    world.classes.append(device_class("third", serial))
+    assert len({id(signature) for signature in world.known().cluster.nodes.sigs}) == 3
+    world.add(claim("c", exactly(cls="third")), pod("a", claims=("c",)))
+    world.run()
+    assert world.get("Pod", "a")["spec"]["nodeName"] == "n3"
 
 
 def test_one_unreadable_object_does_not_stop_the_others() -> None:

@@ -34,6 +34,9 @@ ANY = device_class("any", "")
 class Everything:
     """Selectors without CEL: all devices match."""
 
+    def reads(self, expression: str) -> frozenset[str] | None:
+        return None
+
     def matches(self, expression: str, device: Device) -> bool:
         return True
 
