@@ -6,6 +6,7 @@ The thin shell around `core/dra/case.py`: text in, text out, and fresh ids for s
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Iterable, Iterator
 
@@ -32,11 +33,14 @@ class Allocator:
     def answer(self, line: str) -> Obj:
         """{"results", "reason"} or {"error"}; a line that cannot be read is an error too."""
         try:
-            case = read_case(json.loads(line))
+            read = json.loads(line, parse_float=_number, parse_constant=_number)
+            case = read_case(read)
         except json.JSONDecodeError as error:
             return self._refuse(f"the line is not JSON: {error}")
         except RecursionError:
             return self._refuse("the line is nested too deeply")
+        except NoNumber as error:
+            return self._refuse(f"the line is not JSON: {error} is no number of JSON")
         except BadCase as error:
             return self._refuse(f"the case cannot be read: {error}")
         return answer(case, self._selectors_for(case.features), _share_ids())
@@ -50,6 +54,17 @@ class Allocator:
         if found is None:
             found = self._selectors[features] = CelSelectors(features.lists)
         return found
+
+
+class NoNumber(Exception):
+    """NaN, or a number too large to be written again."""
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise NoNumber(text)
+    return number
 
 
 def _share_ids() -> Iterator[str]:

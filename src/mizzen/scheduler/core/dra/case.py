@@ -29,7 +29,7 @@ from mizzen.scheduler.core.dra.model import (
 from mizzen.scheduler.core.dra.pools import SliceIndex, gather
 from mizzen.scheduler.core.dra.result import allocation_object
 from mizzen.scheduler.core.dra.slices import Shapes, read_slice
-from mizzen.scheduler.core.dra.wire import items, part, strings, text
+from mizzen.scheduler.core.dra.wire import objects, part, strings, text
 
 _FIELDS = [
     "claims",
@@ -100,7 +100,7 @@ def read_case(case: object) -> Case:
 
 
 def _each(obj: Obj, name: str, read: Callable[[Obj], T]) -> list[T]:
-    entries = _read(name, lambda: items(obj, name))
+    entries = _read(name, lambda: objects(obj, name))
     return [
         _read(f"{name}[{index}]", lambda entry=entry: read(entry))
         for index, entry in enumerate(entries)
@@ -113,7 +113,8 @@ def _read(where: str, read: Callable[[], T]) -> T:
     except KeyError as error:
         raise BadCase(f"{where}: {error.args[0]} is missing") from error
     except (TypeError, ValueError, AttributeError) as error:
-        raise BadCase(f"{where}: {error}") from error
+        text_of = str(error)  # it may name the field itself
+        raise BadCase(text_of if text_of.startswith(where) else f"{where}: {error}") from error
 
 
 def _node(obj: Obj) -> CaseNode:
@@ -125,6 +126,8 @@ def _node(obj: Obj) -> CaseNode:
 def _held(obj: Obj) -> Held:
     consumed: dict[DeviceId, dict[str, quantity.Quantity]] = {}
     for name, amounts in part(obj, "allocatedCapacity").items():
+        if not isinstance(amounts, dict | None):
+            raise TypeError(f"{name}: {amounts!r} is not an object of capacities and quantities")
         listed = cast(dict[str, Any], amounts or {})
         consumed[_device(name)[0]] = {n: quantity.parse(q) for n, q in listed.items()}
     return Held.of(

@@ -25,9 +25,9 @@ from mizzen.scheduler.core.dra.model import (
 )
 from mizzen.scheduler.core.dra.wire import (
     flag,
-    items,
     name_of,
     number,
+    objects,
     part,
     read_selector,
     read_tolerations,
@@ -41,15 +41,24 @@ def read_request(spec: Obj, *, defaults: bool = True) -> ClaimRequest:
     """A claim's `spec`. Errors: KeyError, TypeError, ValueError when it is not one."""
     devices = part(spec, "devices")
     return ClaimRequest(
-        requests=tuple(_request(entry, defaults) for entry in items(devices, "requests")),
-        constraints=tuple(_constraint(entry) for entry in items(devices, "constraints")),
-        config=tuple(items(devices, "config")),
+        requests=tuple(_request(entry, defaults) for entry in objects(devices, "requests")),
+        constraints=tuple(_constraint(entry) for entry in objects(devices, "constraints")),
+        config=_configs(devices),
     )
+
+
+def _configs(obj: Obj) -> tuple[Obj, ...]:
+    """Configuration of drivers, carried along as it is; only its frame must be right."""
+    found = objects(obj, "config")
+    for entry in found:
+        text(part(entry, "opaque"), "driver")
+        strings(entry, "requests")
+    return tuple(found)
 
 
 def _request(entry: Obj, defaults: bool) -> DeviceRequest:
     name = name_of(entry)
-    subs = items(entry, "firstAvailable")
+    subs = objects(entry, "firstAvailable")
     if subs:
         listed = tuple(_sub_request(f"{name}/{name_of(s)}", s, defaults) for s in subs)
         return DeviceRequest(name, listed, is_list=True)
@@ -68,7 +77,7 @@ def _sub_request(name: str, body: Obj, defaults: bool) -> SubRequest:
         selectors=_expressions(body),
         count=count or (1 if defaults and mode == "ExactCount" else 0),
         all_devices=mode == "All",
-        tolerations=read_tolerations(items(body, "tolerations")),
+        tolerations=read_tolerations(objects(body, "tolerations")),
         capacity=None if wanted is None else _amounts(part(body, "capacity")),
         admin=flag(body, "adminAccess"),
         strange_mode=None if mode in ("ExactCount", "All") else mode,
@@ -82,7 +91,7 @@ def _amounts(capacity: Obj) -> tuple[tuple[str, quantity.Quantity], ...]:
 def _expressions(body: Obj) -> tuple[str | None, ...]:
     return tuple(
         None if selector.get("cel") is None else text(part(selector, "cel"), "expression")
-        for selector in items(body, "selectors")
+        for selector in objects(body, "selectors")
     )
 
 
@@ -99,9 +108,9 @@ def read_class(obj: Obj) -> DeviceClass:
     """A DeviceClass. Errors: as above."""
     spec = part(obj, "spec")
     return DeviceClass(
-        name=name_of(obj["metadata"]),
+        name=name_of(part(obj, "metadata")),
         selectors=_expressions(spec),
-        config=tuple(items(spec, "config")),
+        config=_configs(spec),
         extended_resource=text(spec, "extendedResourceName"),
     )
 
@@ -111,9 +120,9 @@ def read_allocation(allocation: Obj) -> Allocation:
     devices = part(allocation, "devices")
     selector = part(allocation, "nodeSelector")
     return Allocation(
-        results=tuple(_result(entry) for entry in items(devices, "results")),
+        results=tuple(_result(entry) for entry in objects(devices, "results")),
         selector=read_selector(selector) if selector else None,
-        config=tuple(items(devices, "config")),
+        config=_configs(devices),
     )
 
 
@@ -124,7 +133,7 @@ def _result(entry: dict[str, Any]) -> DeviceResult:
         request=required(entry, "request"),
         id=DeviceId(*(required(entry, name) for name in ("driver", "pool", "device"))),
         admin=bool(flag(entry, "adminAccess")),
-        tolerations=read_tolerations(items(entry, "tolerations")),
+        tolerations=read_tolerations(objects(entry, "tolerations")),
         bindings=strings(entry, "bindingConditions"),
         binding_failures=strings(entry, "bindingFailureConditions"),
         shared=bool(share),

@@ -28,10 +28,12 @@ from mizzen.scheduler.core.dra.model import (
 )
 from mizzen.scheduler.core.dra.quantity import Quantity
 from mizzen.scheduler.core.dra.wire import (
+    by_name,
     flag,
     items,
     name_of,
     number,
+    objects,
     part,
     read_selector,
     read_taints,
@@ -91,23 +93,26 @@ _NOT_SHAPE = frozenset({"name", "attributes", "nodeName", "nodeSelector", "allNo
 
 def read_slice(item: Obj, shapes: Shapes) -> Slice:
     """Errors: KeyError, TypeError, ValueError when the object is not a ResourceSlice."""
-    spec: Obj = item["spec"]
+    for name in ("metadata", "spec"):
+        if item.get(name) is None:
+            raise KeyError(name)
+    spec = part(item, "spec")
     driver, pool = text(spec, "driver"), part(spec, "pool")
     name = text(pool, "name")
     per_device = flag(spec, "perDeviceNodeSelection")
     scope = _scope(spec)
     return Slice(
-        name=name_of(item["metadata"]),
+        name=name_of(part(item, "metadata")),
         driver=driver,
         pool=name,
         generation=number(pool, "generation"),
         slice_count=number(pool, "resourceSliceCount"),
         scope=scope,
         per_device=per_device,
-        counter_sets=_counter_sets(items(spec, "sharedCounters"), "name"),
+        counter_sets=_counter_sets(objects(spec, "sharedCounters"), "name"),
         devices=tuple(
             _device(DeviceId(driver, name, name_of(entry)), entry, scope, per_device, shapes)
-            for entry in items(spec, "devices")
+            for entry in objects(spec, "devices")
         ),
     )
 
@@ -118,7 +123,7 @@ def _device(
     attributes = part(entry, "attributes")
     mine = [name for name in attributes if name.rpartition("/")[2] in OWN]
     if mine:
-        own = tuple((name, _attribute(attributes[name] or {})) for name in mine)
+        own = tuple((name, _attribute(part(attributes, name))) for name in mine)
         attributes = {name: value for name, value in attributes.items() if name not in mine}
     else:
         own = ()
@@ -140,19 +145,19 @@ def _scope(spec: Mapping[str, Any]) -> NodeScope:
 
 
 def _shape(driver: str, entry: Mapping[str, Any], attributes: Mapping[str, Any]) -> DeviceShape:
-    capacity = {n: _capacity(v) for n, v in part(entry, "capacity").items()}
+    capacity = {n: _capacity(v) for n, v in by_name(entry, "capacity").items()}
     bindings = entry.get("bindingConditions")
     return DeviceShape(
         driver=driver,
-        attributes=tuple((n, _attribute(v or {})) for n, v in attributes.items()),
+        attributes=tuple((n, _attribute(part(attributes, n))) for n in attributes),
         capacity=tuple(capacity.items()),
         allows_sharing=bool(flag(entry, "allowMultipleAllocations")),
-        consumes=_counter_sets(items(entry, "consumesCounters"), "counterSet"),
-        taints=read_taints(items(entry, "taints")),
+        consumes=_counter_sets(objects(entry, "consumesCounters"), "counterSet"),
+        taints=read_taints(objects(entry, "taints")),
         binds_to_node=bool(flag(entry, "bindsToNode")),
         bindings=None if bindings is None else strings(entry, "bindingConditions"),
         binding_failures=strings(entry, "bindingFailureConditions"),
-        node_allocatable=_node_allocatable(part(entry, "nodeAllocatableResourceMappings")),
+        node_allocatable=_node_allocatable(by_name(entry, "nodeAllocatableResourceMappings")),
         cpu_milli=_cpu_milli(driver, capacity),
     )
 
@@ -184,14 +189,14 @@ def _capacity(value: Obj) -> Capacity:
 
 def _policy(policy: Obj) -> RequestPolicy:
     values = policy.get("validValues")
-    span = policy.get("validRange")
+    span = part(policy, "validRange")
     return RequestPolicy(
         default=_optional(policy.get("default")),
         valid_values=None
         if values is None
         else tuple(quantity.parse(v) for v in items(policy, "validValues")),
         valid_range=None
-        if span is None
+        if policy.get("validRange") is None
         else ValidRange(*(_optional(span.get(name)) for name in ("min", "max", "step"))),
     )
 
@@ -204,7 +209,7 @@ def _counter_sets(entries: list[Any], name_key: str) -> tuple[CounterSet, ...]:
     return tuple(
         CounterSet(
             text(e, name_key),
-            tuple((n, quantity.parse(c.get("value"))) for n, c in part(e, "counters").items()),
+            tuple((n, quantity.parse(c.get("value"))) for n, c in by_name(e, "counters").items()),
         )
         for e in entries
     )

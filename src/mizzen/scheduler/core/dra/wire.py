@@ -34,6 +34,21 @@ def items(obj: Mapping[str, Any], name: str) -> list[Any]:
     return cast(list[Any], found)
 
 
+def objects(obj: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The list of objects under that name. Errors: TypeError when one is something else."""
+    found = items(obj, name)
+    for index, entry in enumerate(found):
+        if not isinstance(entry, dict):
+            raise TypeError(f"{name}[{index}]: {entry!r} is not an object")
+    return found
+
+
+def by_name(obj: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    """The objects by name under that name. Errors: TypeError when one is something else."""
+    found = part(obj, name)
+    return {key: part(found, key) for key in found}
+
+
 def text(obj: Mapping[str, Any], name: str) -> str:
     """The string under that name, or "". Errors: TypeError when it is something else."""
     found = obj.get(name)
@@ -91,9 +106,9 @@ def read_selector(selector: Mapping[str, Any]) -> NodeSelector:
         tuple(
             NodeRequirement(text(e, "key"), text(e, "operator"), strings(e, "values"), is_field)
             for name, is_field in (("matchExpressions", False), ("matchFields", True))
-            for e in items(term, name)
+            for e in objects(term, name)
         )
-        for term in items(selector, "nodeSelectorTerms")
+        for term in objects(selector, "nodeSelectorTerms")
     )
 
 
