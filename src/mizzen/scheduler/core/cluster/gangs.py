@@ -87,6 +87,8 @@ class Gangs:
             self._owned.setdefault(owner, set()).add(key)
         elif owner is not None and owner in self._owned:
             self._owned[owner].discard(key)
+            if not self._owned[owner]:
+                del self._owned[owner]
 
     def _changed(self, resource: Resource, key: Key) -> None:
         if resource == HYPER_NODES:

@@ -20,6 +20,8 @@ from mizzen.scheduler.core.types import Claim, PodShape, PodSpecView
 
 Amounts = tuple[tuple[int, int], ...]  # (resource index, amount)
 
+AMOUNTS_MAX = 100_000  # shapes of pods whose amounts are remembered
+
 
 class ClaimState:
     """A claim with what a plan adds: its allocation, and the uids of live pods that use it."""
@@ -269,6 +271,8 @@ class Holdings:
             index_of = self.nodes.signatures.index_of
             every = tuple((index_of(n), a) for n, a in shape.requests)
             found = (every, tuple(e for e in every if e[0] != CPU_INDEX))
+            if len(self._amounts) >= AMOUNTS_MAX:
+                self._amounts.clear()
             self._amounts[shape] = found
         return found
 

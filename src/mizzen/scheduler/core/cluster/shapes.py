@@ -8,13 +8,22 @@ from mizzen.scheduler.core.cluster.tree import HOSTNAME
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector
 from mizzen.scheduler.core.types import CPU, PodShape
 
+SHAPES_MAX = 100_000  # remembered; beyond, all are forgotten at once, and what is known of them
+
 
 class Shapes:
-    """Interns shapes, and has the nodes told apart by the labels they read."""
+    """Interns shapes, and has the nodes told apart by the labels they read.
+
+    Numbers are never used twice, so answers about a forgotten shape are of use to nobody else.
+    """
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
         self._known: dict[tuple[PodShape, tuple[Wish, ...], bool], Shape] = {}
+        self._made = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def of(
         self, pod: PodShape, claims: tuple[Wish, ...] = (), *, has_claims: bool = False
@@ -23,6 +32,9 @@ class Shapes:
         key = (pod, claims, has_claims)
         found = self._known.get(key)
         if found is None:
+            if len(self._known) >= SHAPES_MAX:
+                self._known.clear()
+                self._nodes.signatures.forget_answers()
             found = self._known[key] = self._make(pod, claims, has_claims)
         return found
 
@@ -33,9 +45,8 @@ class Shapes:
         self._nodes.reference({key for key, _ in rest.node_selector} | selector_keys(rest.affinity))
         index_of = self._nodes.signatures.index_of
         demand = tuple((index_of(n), n, a) for n, a in pod.requests if n != CPU)
-        return Shape(
-            len(self._known), rest, claims, has_claims or bool(claims), demand, pinned, exact
-        )
+        self._made += 1
+        return Shape(self._made, rest, claims, has_claims or bool(claims), demand, pinned, exact)
 
 
 def _pinned(pod: PodShape) -> frozenset[str] | None:

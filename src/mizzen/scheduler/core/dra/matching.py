@@ -70,8 +70,7 @@ class Matching:
     def _make_room(self) -> None:
         self._count += 1
         if self._count > REMEMBERED_MAX:
-            for known in self._answers.values():
-                known.clear()
+            self._answers.clear()
             self._consumptions.clear()
             self._repelled.clear()
             self._count = 0

@@ -15,7 +15,7 @@ from mizzen.scheduler.core.cluster.objects import Feed
 from mizzen.scheduler.core.conventions.gangs import Surroundings, gangs
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.conventions.watched import JOB_SETS, LEADER_WORKER_SETS, TOPOLOGIES
-from support.scheduler_world import node, pod
+from support.scheduler_world import World, node, pod, pod_group
 
 POD_NAMES = st.sampled_from([f"p{index}" for index in range(5)])
 NODE_NAMES = st.sampled_from(["a", "b"])
@@ -118,3 +118,17 @@ class Told(RuleBasedStateMachine):
 
 TestTold = Told.TestCase
 TestTold.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_nothing_is_kept_of_gangs_that_are_gone() -> None:
+    world = World()
+    world.known()
+    for number in range(3):
+        world.add(pod_group(f"g{number}", 1), pod("a", gang=f"g{number}", rank=0))
+        world.run()
+        world.end("a")
+        world.known()
+        del world.objects["PodGroup", f"g{number}"]
+    world.known()
+    assert not world.feed.gangs._owned
+    assert not world.feed.cluster.gangs
