@@ -91,7 +91,7 @@ class RestlessWorld(World):
 
     # -- what the scheduler knows --------------------------------------------------------------
 
-    def _objects(self) -> Any:
+    def _objects(self) -> list[tuple[Resource, Obj]]:
         known = {(r, key_of(obj)): obj for r, obj in World._objects(self)}
         for changed, old in self.late.items():
             if old is None:
@@ -115,6 +115,10 @@ class RestlessWorld(World):
         """The same objects, as far as the scheduler knows them, told to a scheduler that starts."""
         kept = (self.nodes, self.slices, self.classes, self.objects)
         return RestlessWorld(*kept, taint_rules=self.taint_rules, late=self.late)
+
+    def told_objects(self) -> list[tuple[Resource, Obj]]:
+        """What the scheduler has been told, or is the next time it decides."""
+        return self._objects()
 
     # -- plans -----------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import pytest
 
 from checkers.allocations import faults
 from mizzen.base.objects import Key, Obj
+from mizzen.base.resources import RESOURCE_SLICES
 from mizzen.scheduler.core.types import Plan
 from oracle.placing import count_on
 from support.cluster_state import state
@@ -48,10 +49,11 @@ def decide(world: RestlessWorld) -> Plan:
 
 
 def overdrawn(world: RestlessWorld) -> set[str]:
-    """What is wrong; a device or node that shrank under its users may be, before a plan."""
+    """What is wrong by the slices that are known; pools may have shrunk under those they serve."""
     pods = [obj for (kind, _), obj in world.objects.items() if kind == "Pod"]
     claims = [obj for (kind, _), obj in world.objects.items() if kind == "ResourceClaim"]
-    return set(faults(world.nodes, world.slices, claims, pods))
+    slices = [obj for resource, obj in world.told_objects() if resource == RESOURCE_SLICES]
+    return set(faults(world.nodes, slices, claims, pods))
 
 
 def whole_gangs(world: RestlessWorld) -> set[str]:
@@ -72,7 +74,8 @@ def members(world: RestlessWorld, gang: str) -> list[Obj]:
 
 
 def runs(obj: Obj) -> bool:
-    return bool(obj["spec"].get("nodeName")) and not obj["metadata"].get("deletionTimestamp")
+    is_over = obj["metadata"].get("deletionTimestamp") or obj["status"]["phase"] == "Succeeded"
+    return bool(obj["spec"].get("nodeName")) and not is_over
 
 
 def kept_is_what_there_is(world: RestlessWorld) -> None:
