@@ -99,7 +99,7 @@ def test_pack_fills_in_what_the_api_server_would_and_compat_does_not() -> None:
     case = json.loads(json.dumps(CASE))
     case["claims"][0]["spec"]["devices"]["requests"][0]["exactly"] = {"deviceClassName": "any"}
     (compat, pack), _ = answers(case, {**case, "order": "pack"})
-    assert "allocationMode '' is unknown" in compat["error"]
+    assert "allocationMode is absent" in compat["error"]
     assert pack["results"]
 
 
