@@ -10,6 +10,7 @@ import importlib
 import os
 from pathlib import Path
 
+from mizzen.base.errors import BadRequest
 from mizzen.host.home import Home
 from mizzen.host.process import die_with_parent, prefer_over_workloads, set_title
 
@@ -30,6 +31,13 @@ def main() -> None:
         "--lease-seconds", type=float, default=15.0, help="how long a silent leader keeps the lead"
     )
     args = parser.parse_args()
+    try:
+        _become(args)
+    except BadRequest as error:  # a kubeconfig that is missing or means nothing
+        raise SystemExit(f"mizzen: {error}") from error
+
+
+def _become(args: argparse.Namespace) -> None:
     if args.parent is not None:
         die_with_parent(args.parent)
     prefer_over_workloads()

@@ -44,7 +44,7 @@ def run(_context: Context) -> int:
     from mizzen.scheduler.allocating import Allocator
 
     allocator = Allocator()
-    for line in allocator.answers(sys.stdin):
+    for line in allocator.answers(sys.stdin or ()):  # None: standard input was closed
         print(line, flush=True)
     if allocator.bad:
         say(f"mizzen: cases that could not be read: {allocator.bad}; their lines say why")
