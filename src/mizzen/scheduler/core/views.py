@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from mizzen.base import names, quantity
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import (
@@ -23,7 +25,7 @@ from mizzen.base.objects import (
 )
 from mizzen.base.reading import text
 from mizzen.base.resources import JOBS, TRAIN_JOBS
-from mizzen.scheduler.core.claiming.extended import CLAIM, wishes_of
+from mizzen.scheduler.core.claiming.extended import CLAIM, ContainerWish, wishes_of
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
 from mizzen.scheduler.core.preemption.stake import stake_of
@@ -32,6 +34,7 @@ from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, P
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
 _FINISHED = frozenset({"Succeeded", "Failed"})
 PriorityClasses = Mapping[str, tuple[int, bool, str]]  # name -> value, globalDefault, policy
+ASKED_KEPT = 1024  # different things that pods ask of a node
 
 
 # -- pods ------------------------------------------------------------------------------
@@ -46,11 +49,12 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
     member = membership(pod)
     gang = member.gang if member.refused is None else None
     priority, policy = _priority(spec, priorities)
+    shape, wishes = _asked(spec)
     return PodSpecView(
         key=key,
         uid=uid_of(pod),
         resource_version=pod["metadata"].get("resourceVersion") or "",
-        shape=_shape(spec),
+        shape=shape,
         claims=_claims(pod),
         priority=priority,
         created_ns=_created_ns(pod),
@@ -70,7 +74,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         stake=stake_of(pod),
         conditions=tuple(status.get("conditions") or ()),
         about=_about(pod),
-        wishes=() if status.get("extendedResourceClaimStatus") else wishes_of(spec),
+        wishes=() if status.get("extendedResourceClaimStatus") else wishes,
         is_succeeded=status.get("phase") == "Succeeded",
         job=_job(pod) if gang is not None else "",
     )
@@ -131,6 +135,38 @@ def _priority(spec: Obj, priorities: PriorityClasses) -> tuple[int, str]:
         defaults = [(v, p) for v, is_default, p in priorities.values() if is_default]
         return min(defaults) if defaults else (0, "")
     return value, policy
+
+
+def _asked(spec: Obj) -> tuple[PodShape, tuple[ContainerWish, ...]]:
+    """What a pod asks of its node. Many pods ask the same: it is read once from the fields that
+    count, without those that differ from pod to pod."""
+    try:
+        cut = orjson.dumps(_cut(spec))
+    except TypeError:  # it holds what JSON cannot
+        return _shape(spec), wishes_of(spec)
+    return _asked_by(cut)
+
+
+def _cut(spec: Obj) -> Obj:
+    """As much of a pod's spec as `_shape` and `wishes_of` look at."""
+    cut = {field: spec[field] for field in _ASKING if field in spec}
+    for field in ("initContainers", "containers"):
+        if field in spec:
+            cut[field] = [
+                {name: value for name, value in each.items() if name in _ASKING_OF_CONTAINER}
+                for each in spec[field] or ()
+            ]
+    return cut
+
+
+_ASKING = ("affinity", "nodeSelector", "overhead", "resources", "tolerations")
+_ASKING_OF_CONTAINER = frozenset({"name", "resources", "restartPolicy"})
+
+
+@lru_cache(ASKED_KEPT)
+def _asked_by(cut: bytes) -> tuple[PodShape, tuple[ContainerWish, ...]]:
+    spec: Obj = orjson.loads(cut)
+    return _shape(spec), wishes_of(spec)
 
 
 def _shape(spec: Obj) -> PodShape:
