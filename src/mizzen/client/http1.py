@@ -8,6 +8,7 @@ proxies, pipelining. Source: RFC 9112.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -25,7 +26,12 @@ class BrokenAnswerError(Exception):
 @dataclass(frozen=True, slots=True)
 class Head:
     status: int
-    headers: dict[str, str]  # lower-case names
+    fields: tuple[tuple[bytes, bytes], ...] = ()  # as they came; hardly ever looked at
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Lower-case names; of several of one name the last."""
+        return {n.decode("latin-1").lower(): v.decode("latin-1") for n, v in self.fields}
 
 
 class AnswerParser:
@@ -36,7 +42,7 @@ class AnswerParser:
         self.pieces: list[bytes] = []  # of the body, until somebody takes them
         self.is_done = False
         self.keeps_alive = False
-        self._headers: dict[str, str] = {}
+        self._fields: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
         self._parser = httptools.HttpResponseParser(self)
 
@@ -69,13 +75,13 @@ class AnswerParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.is_done:
-            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status >= 200 and not self.is_done:
-            self.head = Head(status, self._headers)
-        self._headers = {}
+            self.head = Head(status, tuple(self._fields))
+        self._fields = []
 
     def on_body(self, body: bytes) -> None:
         if not self.is_done:
@@ -104,6 +110,9 @@ class HttpConnection(asyncio.Protocol):
         self._is_ready: Callable[[], bool] = _never
         self._wake: asyncio.Future[None] | None = None
         self._problem = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_s = math.inf  # what is waited for comes until then; inf: nothing is waited for
+        self._timeout_s = 0.0
         self._is_stream = False
         self._is_paused = False
         self._pending_bytes = 0
@@ -131,6 +140,9 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         try:
             self._parser.end()
         except BrokenAnswerError as error:
@@ -191,8 +203,11 @@ class HttpConnection(asyncio.Protocol):
     async def _until(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
         if is_ready():
             return
-        late = f"nothing came within {timeout_s:.0f} s"
-        timer = self._loop.call_later(timeout_s, self._fail, late)
+        if self._problem:
+            raise BrokenAnswerError(self._problem)
+        self._due_s, self._timeout_s = self._loop.time() + timeout_s, timeout_s
+        if self._timer is None or self._timer.when() > self._due_s:
+            self._time_again()
         self._is_ready = is_ready
         try:
             while not is_ready():
@@ -201,8 +216,20 @@ class HttpConnection(asyncio.Protocol):
                 self._wake = self._loop.create_future()
                 await self._wake
         finally:
-            self._is_ready, self._wake = _never, None
-            timer.cancel()
+            self._is_ready, self._wake, self._due_s = _never, None, math.inf
+
+    def _look_at_time(self) -> None:
+        """One timer serves many waits: it is not set again before it rings."""
+        self._timer = None
+        if self._due_s <= self._loop.time():
+            self._fail(f"nothing came within {self._timeout_s:.0f} s")
+        elif self._due_s < math.inf:
+            self._time_again()
+
+    def _time_again(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._due_s, self._look_at_time)
 
     def _fail(self, problem: str) -> None:
         self._problem = self._problem or problem

@@ -175,3 +175,26 @@ async def test_a_renewed_token_is_the_one_sent(tmp_path, monkeypatch):
         token.write_text("token2\n")
         await client.get(PODS, "p", "default")
     assert seen == [b"token1", b"token2"]
+
+
+@pytest.mark.parametrize("first_s", [30.0, 0.04])
+async def test_each_wait_ends_at_its_own_time(monkeypatch, first_s):
+    """Whether the wait before it on the same connection was to be longer or shorter."""
+    asked = 0
+
+    async def handle(reader, writer):
+        nonlocal asked
+        while not reader.at_eof():
+            await reader.readuntil(b"\r\n\r\n")
+            asked += 1
+            if asked == 1:
+                writer.write(with_length(b"{}"))
+
+    server, client = await serving(handle)
+    async with server, client:
+        monkeypatch.setattr(transport, "REQUEST_TIMEOUT_S", first_s)
+        await client.get(PODS, "p", "default")
+        monkeypatch.setattr(transport, "REQUEST_TIMEOUT_S", 0.05)
+        with pytest.raises(Unavailable, match="nothing came within 0 s"):
+            await client.get(PODS, "p", "default")
+    assert asked == 2
