@@ -193,8 +193,8 @@ async def test_each_wait_ends_at_its_own_time(monkeypatch, first_s):
     server, client = await serving(handle)
     async with server, client:
         monkeypatch.setattr(transport, "REQUEST_TIMEOUT_S", first_s)
-        await client.get(PODS, "p", "default")
+        await client.raw("POST", "/x")
         monkeypatch.setattr(transport, "REQUEST_TIMEOUT_S", 0.05)
         with pytest.raises(Unavailable, match="nothing came within 0 s"):
-            await client.get(PODS, "p", "default")
+            await client.raw("POST", "/x")
     assert asked == 2
