@@ -7,10 +7,29 @@ server refuses that too (stale resourceVersion), but a refusal costs a round tri
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from mizzen.base.objects import Key, Obj, is_terminating, key_of, revision_of, uid_of
 from mizzen.base.operations import Bind, Create, Delete, Operation
 from mizzen.base.resources import PODS, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """An object as seen, and what we did to it. The watch mostly tells before anybody asks."""
+
+    seen: Obj
+    node: str
+    deleted_at: str
+
+    def made(self) -> Obj:
+        metadata = {**self.seen["metadata"], "resourceVersion": ""}
+        if self.deleted_at:
+            metadata["deletionTimestamp"] = self.deleted_at
+        spec = self.seen["spec"]
+        if self.node:
+            spec = {**spec, "nodeName": self.node}
+        return {**self.seen, "metadata": metadata, "spec": spec}
 
 
 class Assumed(Mapping[Key, Obj]):
@@ -21,7 +40,8 @@ class Assumed(Mapping[Key, Obj]):
         self._cache = cache
         self._revision = revision
         self._made: dict[Key, Obj] = {}  # written by us, until the cache has or had it
-        self._newer: dict[Key, tuple[Obj, int]] = {}  # object, and the revision that replaces it
+        # What it is made from when somebody asks, or the object; and the revision that replaces it.
+        self._newer: dict[Key, tuple[_Changed | Obj, int]] = {}
 
     def __getitem__(self, key: Key) -> Obj:
         seen = self._cache.get(key)
@@ -30,9 +50,13 @@ class Assumed(Mapping[Key, Obj]):
         if key not in self._newer:
             return seen
         assumed, until = self._newer[key]
-        if uid_of(assumed) != uid_of(seen) or revision_of(seen) >= until:
+        before = assumed.seen if isinstance(assumed, _Changed) else assumed
+        if uid_of(before) != uid_of(seen) or revision_of(seen) >= until:
             del self._newer[key]
             return seen
+        if isinstance(assumed, _Changed):
+            assumed = assumed.made()
+            self._newer[key] = (assumed, until)
         return assumed
 
     def __iter__(self) -> Iterator[Key]:
@@ -72,11 +96,7 @@ class Assumed(Mapping[Key, Obj]):
         seen = self._cache.get(key)
         if seen is None or (node and seen["spec"].get("nodeName")):
             return
-        metadata = {**seen["metadata"], "resourceVersion": ""}
-        if deleted_at:
-            metadata["deletionTimestamp"] = deleted_at
-        spec = {**seen["spec"], "nodeName": node} if node else seen["spec"]
-        self._newer[key] = ({**seen, "metadata": metadata, "spec": spec}, revision_of(seen) + 1)
+        self._newer[key] = (_Changed(seen, node, deleted_at), revision_of(seen) + 1)
 
     def forget(self, key: Key) -> None:
         """The watch says it is gone."""
