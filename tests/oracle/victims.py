@@ -13,7 +13,10 @@ from itertools import product
 
 @dataclass(frozen=True)
 class Running:
-    """A pod that holds `devices` on `node`; `gang` "" for a single one."""
+    """A pod that holds `devices` on `node`; `gang` "" for a single one.
+
+    `chips` is what its losses count, where that is not the devices (a pod of cores alone: 1).
+    """
 
     name: str
     gang: str
@@ -21,6 +24,11 @@ class Running:
     priority: int
     node: str
     devices: int
+    chips: int = 0
+
+    @property
+    def stake(self) -> int:
+        return self.chips or self.devices
 
 
 def cheapest(
@@ -71,10 +79,10 @@ def levels(members: list[Running], least: int) -> list[list[Entry]]:
     Nobody says what is at stake: shrinking is 1 s of each device that leaves, a restart 5 s of
     each the gang has, put down to its lowest rank here.
     """
-    surplus = [(pod, False, 1_000 * pod.devices) for pod in members[: max(0, len(members) - least)]]
+    surplus = [(pod, False, 1_000 * pod.stake) for pod in members[: max(0, len(members) - least)]]
     found: list[list[Entry]] = [surplus[:count] for count in range(len(surplus) + 1)]
     rest = members[len(surplus) :]
     if rest:
-        total = 5_000 * sum(pod.devices for pod in members)
+        total = 5_000 * sum(pod.stake for pod in members)
         found.append([*surplus, *((pod, True, total if pod is rest[-1] else 0) for pod in rest)])
     return found

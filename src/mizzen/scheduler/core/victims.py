@@ -17,11 +17,11 @@ from mizzen.scheduler.core.preemption import holders as preempted
 from mizzen.scheduler.core.preemption.choose import choose
 from mizzen.scheduler.core.preemption.instance import Demand, Holder, Instance
 from mizzen.scheduler.core.reclaim import is_by_chips, reclaim
+from mizzen.scheduler.core.relief import relieve
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.units import Unit, by_rank
 
-SMALL_NODES = 64  # beyond: `reclaim`, which does not look at every pod
-NODES_MAX = 100  # nodes on which a single pod's victims are worked out
+SMALL_NODES = 64  # beyond: `reclaim` and `relief`, which search where it is cheapest
 ELSEWHERE = -1  # the number of a node that is of no use to whoever asks
 
 
@@ -33,19 +33,18 @@ class Eviction:
     attempt: Attempt
 
 
-def find_victims(
-    placer: Placer, unit: Unit, below: int, now_ns: int, nodes_max: int = NODES_MAX
-) -> Eviction | None:
+def find_victims(placer: Placer, unit: Unit, below: int, now_ns: int) -> Eviction | None:
     """The cheapest victims of priority lower than `below`; None when no set is enough.
 
-    Members of the pods' own gang are spared; a single pod is tried on `nodes_max` nodes. The room
-    is left as it was. Source: oracle tests/oracle/victims.py (exhaustive).
+    Members of the pods' own gang are spared. The room is left as it was. Source: oracle
+    tests/oracle/victims.py (exhaustive).
     """
     room, pods = placer.room, unit.pods[: unit.needed]
     mark = room.mark()
     room.release_leaving()
-    if len(room.cluster.nodes) > SMALL_NODES and is_by_chips(placer, unit):
-        cheapest = reclaim(placer, unit, below, now_ns)
+    if len(room.cluster.nodes) > SMALL_NODES:
+        search = reclaim if is_by_chips(placer, unit) else relieve
+        cheapest = search(placer, unit, below, now_ns)
         room.rollback(mark)
         return Eviction(*cheapest) if cheapest is not None else None
     names = _nodes_for(room, pods)
@@ -53,7 +52,7 @@ def find_victims(
     own = {pod.gang for pod in pods if pod.gang}
     found = _holders(room, below, own, number, now_ns)
     is_single = len(pods) == 1 and len(names) > 1
-    domains = tuple((n,) for n in range(min(len(names), nodes_max))) if is_single else ()
+    domains = tuple((n,) for n in range(len(names))) if is_single else ()
     instance = Instance(
         Demand(()),
         below,

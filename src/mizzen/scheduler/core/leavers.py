@@ -1,0 +1,133 @@
+"""Who may leave some nodes for whoever asks, in which steps, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mizzen.base.objects import Key
+from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.preemption.holders import Member, gang, single
+from mizzen.scheduler.core.preemption.instance import Holder
+from mizzen.scheduler.core.preemption.least import Offer
+from mizzen.scheduler.core.preemption.objective import Cell, cell_of
+from mizzen.scheduler.core.preemption.stake import Stake
+from mizzen.scheduler.core.types import PodSpecView
+from mizzen.scheduler.core.units import Unit, by_rank
+
+Leaver = tuple[Holder, tuple[tuple[PodSpecView, ...], ...]]  # with the pods of each step
+HERE = 0  # a holder's steps free one for each pod, wherever it is: who asks counts what matters
+
+
+@dataclass(slots=True)
+class Leavers:
+    """Pods and gangs of priority lower than `below`, those of the asking unit's gang apart."""
+
+    room: Room
+    unit: Unit
+    below: int
+    now_ns: int
+    _own: set[Key] = field(init=False)
+    _gangs: dict[Key, Leaver | None] = field(default_factory=dict[Key, "Leaver | None"])
+    _prices: dict[tuple[int, Stake], tuple[Cell, int]] = field(
+        default_factory=dict[tuple[int, Stake], tuple[Cell, int]]
+    )
+
+    def __post_init__(self) -> None:
+        self._own = {pod.gang for pod in self.unit.pods if pod.gang is not None}
+
+    def on(self, node: int) -> list[PodSpecView]:
+        """Pods there that may leave, as far as they themselves are concerned."""
+        cluster = self.room.cluster
+        return [
+            pod
+            for pod in cluster.pods_on(cluster.nodes.names[node])
+            if pod.priority < self.below
+            and pod.gang not in self._own
+            and self._stays(pod)
+            and (pod.gang is None or self.of(pod) is not None)
+        ]
+
+    def of(self, pod: PodSpecView) -> Leaver | None:
+        """The pod or its gang as a holder; None: somebody in it is too important."""
+        group = self.room.cluster.gangs.get(pod.gang) if pod.gang is not None else None
+        if pod.gang is None or group is None or group.min_count == 0:
+            return single(pod.key, pod.priority, self._member(pod)), ((pod,),)
+        if pod.gang not in self._gangs:
+            self._gangs[pod.gang] = self._gang(pod.gang, group.min_count, group.disruption)
+        return self._gangs[pod.gang]
+
+    def holders(self, pods: Iterable[PodSpecView]) -> list[Leaver]:
+        """Of these pods, the least important first, of equals the newest."""
+        found: dict[object, Leaver] = {}
+        for pod in pods:
+            leaver = self.of(pod)
+            if leaver is not None:
+                found[leaver[0].key] = leaver
+        listed = list(found.values())
+        listed.sort(key=lambda f: f[1][0][0].key, reverse=True)  # names that count up
+        listed.sort(key=lambda f: (f[0].priority, -max(p.created_ns for s in f[1] for p in s)))
+        return listed
+
+    def offers(self, pods: Iterable[PodSpecView]) -> list[Offer]:
+        """What the pods of one node free there: never dearer than it turns out to be."""
+        found: list[Offer] = []
+        whole: dict[Key, dict[int, int]] = {}
+        charged = self.room.cluster.holdings.charged
+        for pod in pods:
+            taken = charged.get(pod.uid)
+            if taken is None:
+                continue
+            if pod.gang is None and not pod.claims:
+                cell, loss = self._alone(pod)
+                found.append(Offer(cell, loss, dict(taken[1])))
+                continue
+            leaver = self.of(pod)
+            if leaver is None:
+                continue
+            holder = leaver[0]
+            first = holder.steps[0]
+            if pod.gang is not None and len(holder.steps) == 1 and first.pods > 1:
+                if pod.gang not in whole:
+                    whole[pod.gang] = {}
+                    offer = Offer(cell_of(holder.priority, first.kind), first.loss, whole[pod.gang])
+                    found.append(offer)
+                amounts = whole[pod.gang]
+                for resource, amount in taken[1]:
+                    amounts[resource] = amounts.get(resource, 0) + amount
+            else:
+                loss = min(step.loss for step in holder.steps)
+                found.append(Offer(cell_of(holder.priority, first.kind), loss, dict(taken[1])))
+        return found
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def _alone(self, pod: PodSpecView) -> tuple[Cell, int]:
+        """What a pod without gang and claims costs: many are alike."""
+        key = (pod.priority, pod.stake)
+        if key not in self._prices:
+            step = single(pod.key, pod.priority, self._member(pod)).steps[0]
+            self._prices[key] = (cell_of(pod.priority, step.kind), step.loss)
+        return self._prices[key]
+
+    def _gang(self, key: Key, least: int, disruption: str) -> Leaver | None:
+        cluster = self.room.cluster
+        pods = [p for p in cluster.members.get(key, {}).values() if self._stays(p)]
+        priority = max((pod.priority for pod in pods), default=self.below)
+        if priority >= self.below:
+            return None
+        pods.sort(key=by_rank)
+        is_whole = disruption == "PodGroup"
+        kept = len(pods) if is_whole else min(max(1, least), len(pods))
+        steps = [(pod,) for pod in reversed(pods[kept:])] + [tuple(pods[:kept])]
+        members = [self._member(pod) for pod in pods]
+        return gang(key, priority, members, max(1, least), is_whole), tuple(steps)
+
+    def _member(self, pod: PodSpecView) -> Member:
+        devices = 0
+        if pod.claims:
+            devices = sum(len(a.results) for a in self.room.cluster.allocations_of(pod))
+        return Member(HERE, max(1, devices), pod.stake.at(self.now_ns))
+
+    def _stays(self, pod: PodSpecView) -> bool:
+        return pod.stays and pod.key not in self.room.cluster.leaving

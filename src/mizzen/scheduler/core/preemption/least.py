@@ -1,0 +1,69 @@
+"""What freeing amounts on one node costs at least, without trying any set: a bound to rank nodes by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mizzen.scheduler.core.preemption.instance import Holder
+from mizzen.scheduler.core.preemption.objective import Cell, cell_of
+
+Cost = tuple[tuple[tuple[Cell, int], ...], int]
+"""(cell, loss) from the gravest down, then how many pods leave: compares as the objective does."""
+NOTHING: Cost = ((), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Amounts (by resource) that one holder can free on the node, and what that costs at least."""
+
+    cell: Cell
+    loss: int
+    amounts: Mapping[int, int]
+
+
+def least(missing: Mapping[int, int], offers: Sequence[Offer]) -> Cost | None:
+    """No set of the offers that frees what is missing costs less; None: all together do not.
+
+    The gravest cell that cannot be spared, and in it as many of the mildest losses as the largest
+    amounts would do with.
+    """
+    left = dict(missing)
+    if not left:
+        return NOTHING
+    by_cell: dict[Cell, list[Offer]] = {}
+    for offer in offers:
+        by_cell.setdefault(offer.cell, []).append(offer)
+    for cell in sorted(by_cell):
+        here = by_cell[cell]
+        after = {r: n - sum(o.amounts.get(r, 0) for o in here) for r, n in left.items()}
+        if all(amount <= 0 for amount in after.values()):
+            count = max(
+                _fewest(want, [o.amounts.get(r, 0) for o in here]) for r, want in left.items()
+            )
+            losses = sorted(max(1, o.loss) for o in here)
+            return ((cell, sum(losses[:count])),), count
+        left = {r: max(0, amount) for r, amount in after.items()}
+    return None
+
+
+def cost_of(holders: Sequence[Holder], levels: Sequence[int]) -> Cost:
+    """What these levels cost."""
+    lost: dict[Cell, int] = {}
+    pods = 0
+    for holder, level in zip(holders, levels, strict=True):
+        for step in holder.steps[:level]:
+            cell = cell_of(holder.priority, step.kind)
+            lost[cell] = lost.get(cell, 0) + max(1, step.loss)
+            pods += step.pods
+    return tuple(sorted(lost.items(), reverse=True)), pods
+
+
+def _fewest(want: int, amounts: Sequence[int]) -> int:
+    count = 0
+    for amount in sorted(amounts, reverse=True):
+        if want <= 0:
+            break
+        want -= amount
+        count += 1
+    return count

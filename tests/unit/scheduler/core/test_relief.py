@@ -1,0 +1,201 @@
+"""Victims in large clusters for plain pods, against every permitted set in small ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mizzen.base.objects import Key
+from mizzen.scheduler.cel.selectors import CelSelectors
+from mizzen.scheduler.core import victims
+from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
+from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.conventions.gang import Gang
+from mizzen.scheduler.core.placing.ask import Ask
+from mizzen.scheduler.core.placing.attempt import ANYTHING, Attempt, Placer
+from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.types import PodShape, PodSpecView
+from mizzen.scheduler.core.units import Unit
+from oracle.victims import Cost, Entry, Running, cheapest, cost, levels
+from support.scheduler_world import World, node, pod, pod_group
+
+NODES = ("n1", "n2", "n3")
+CORES = 4
+
+
+@contextmanager
+def as_in_large_clusters() -> Iterator[None]:
+    before, victims.SMALL_NODES = victims.SMALL_NODES, 0
+    try:
+        yield
+    finally:
+        victims.SMALL_NODES = before
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[Running], dict[str, int], int]:
+    """Running pods that fit the nodes, gang minima, and how many cores somebody wants."""
+    free = dict.fromkeys(NODES, CORES)
+    minimum = {gang: draw(st.integers(1, 2)) for gang in ("g1", "g2")}
+    priorities = {gang: draw(st.integers(0, 2)) for gang in minimum}
+    ranks = dict.fromkeys(minimum, 0)
+    running: list[Running] = []
+    for index in range(draw(st.integers(1, 8))):
+        gang = draw(st.sampled_from(["", "", "g1", "g2"]))
+        where, cores = draw(st.sampled_from(NODES)), draw(st.integers(1, 3))
+        if free[where] < cores:
+            continue
+        free[where] -= cores
+        rank = ranks[gang] if gang else 0
+        if gang:
+            ranks[gang] += 1
+        priority = priorities[gang] if gang else draw(st.integers(0, 3))
+        running.append(Running(f"p{index}", gang, rank, priority, where, cores, chips=1))
+    return running, minimum, draw(st.integers(1, CORES))
+
+
+def world_of(running: list[Running], minimum: dict[str, int]) -> World:
+    world = World(nodes=[node(name, cpu=str(CORES)) for name in NODES], slices=[])
+    for gang, least in minimum.items():
+        world.add(pod_group(gang, least))
+    for item in running:
+        ranked = {"gang": item.gang, "rank": item.rank} if item.gang else {}
+        made = pod(item.name, cpu=str(item.devices), priority=item.priority, **ranked)
+        made["spec"]["nodeName"] = item.node
+        made["metadata"]["ownerReferences"] = [
+            {"kind": "ReplicaSet", "name": "r", "uid": "r", "controller": True}
+        ]
+        world.add(made)
+    return world
+
+
+@settings(max_examples=120, deadline=None)
+@given(case=cases())
+def test_a_plain_pods_victims_are_the_cheapest_permitted_set(
+    case: tuple[list[Running], dict[str, int], int],
+) -> None:
+    running, minimum, want = case
+    free = {n: CORES - sum(r.devices for r in running if r.node == n) for n in NODES}
+    world = world_of(running, minimum)
+    world.add(pod("want", cpu=str(want), priority=2))
+    with as_in_large_clusters():
+        (decision,) = world.plan().decisions
+    if max(free.values()) >= want:
+        assert decision.placements
+        return
+    expected = cheapest(running, minimum, free, want, below=2)
+    if expected is None:
+        assert decision.victims == ()
+        assert decision.unschedulable
+        return
+    chosen = {v.key.name for v in decision.victims}
+    assert _cost(running, minimum, chosen) == expected
+
+
+def _cost(running: list[Running], minimum: dict[str, int], chosen: set[str]) -> Cost:
+    entries: list[Entry] = []
+    for gang in {r.gang or r.name for r in running}:
+        members = sorted((r for r in running if (r.gang or r.name) == gang), key=lambda r: -r.rank)
+        leaving = [r for r in members if r.name in chosen]
+        every = levels(members, minimum.get(gang, len(members)))
+        (taken,) = (level for level in every if [pod for pod, *_ in level] == leaving)
+        entries += taken
+    return cost(entries)
+
+
+# -- many nodes ------------------------------------------------------------------------------------
+
+MANY = 2_000
+ALL_OF_IT = PodShape((("cpu", 4000), ("pods", 1)))
+HALF = PodShape((("cpu", 2000), ("pods", 1)))
+
+
+class Counted(Placer):
+    """Counts how often it is asked for places."""
+
+    asked = 0
+
+    def place(self, pods: Sequence[PodSpecView], ask: Ask = ANYTHING, only: str = "") -> Attempt:
+        self.asked += 1
+        return super().place(pods, ask, only)
+
+
+def full_cluster(
+    cheap: Sequence[int], priority: int = 5
+) -> tuple[Counted, Callable[..., PodSpecView]]:
+    """Two pods of half a node each on every node, on the cheap nodes less important ones."""
+    cluster = Cluster(CelSelectors())
+    names = [f"n{i:05d}" for i in range(MANY)]
+    make = Make({"cpu": 4000, "memory": 1 << 34, "pods": 110})
+    load(cluster, NodeColumns(names, {}, [0] * MANY, [make]))
+    serial = count()
+
+    def made(priority: int, shape: PodShape, at: str = "", gang: Key | None = None) -> PodSpecView:
+        name = f"p{next(serial)}"
+        return PodSpecView(Key("d", name), name, "1", shape, (), priority, 1, at, gang)
+
+    for number, name in enumerate(names):
+        for _ in range(2):
+            cluster.set_pod(made(1 if number in cheap else priority, HALF, name), wants_place=False)
+    return Counted(Room(cluster)), made
+
+
+def test_the_cheapest_node_of_thousands_is_found_with_few_attempts() -> None:
+    placer, made = full_cluster([1_777])
+    pod = made(9, ALL_OF_IT)
+    found = victims.find_victims(placer, Unit("one", (pod,), 1, 1), 9, 0)
+    assert found is not None
+    assert {v.node for v in found.victims} == {"n01777"}
+    assert [p.node for p in found.attempt.placements] == ["n01777"]
+    assert len(found.victims) == 2
+    assert placer.asked <= 4
+
+
+def test_a_pod_of_half_a_node_makes_one_pod_leave() -> None:
+    placer, made = full_cluster([150, 1_999])
+    found = victims.find_victims(placer, Unit("one", (made(9, HALF),), 1, 1), 9, 0)
+    assert found is not None
+    (victim,) = found.victims
+    assert victim.node in ("n00150", "n01999")
+    assert placer.asked <= 4
+
+
+def test_nobody_leaves_where_nobody_less_important_runs() -> None:
+    placer, made = full_cluster([], priority=9)
+    assert victims.find_victims(placer, Unit("one", (made(9, HALF),), 1, 1), 9, 0) is None
+    assert placer.asked == 0
+
+
+def test_the_only_node_that_can_be_freed_is_found() -> None:
+    placer, made = full_cluster([1_234], priority=9)
+    found = victims.find_victims(placer, Unit("one", (made(9, ALL_OF_IT),), 1, 1), 9, 0)
+    assert found is not None
+    assert {v.node for v in found.victims} == {"n01234"}
+
+
+def test_a_gang_of_plain_pods_gets_the_cheapest_places_among_thousands() -> None:
+    cheap = range(3, MANY, 200)
+    placer, made = full_cluster(cheap)
+    gang = Key("d", "gang")
+    placer.room.cluster.set_gang(Gang(gang, 16))
+    pods = tuple(made(9, HALF, gang=gang) for _ in range(16))
+    found = victims.find_victims(placer, Unit("gang", pods, 16, 16, gang, 16), 9, 0)
+    assert found is not None
+    assert len(found.victims) == 16
+    assert {v.priority for v in found.victims} == {1}
+    assert placer.asked <= 8
+
+
+def test_a_gang_that_needs_more_than_the_cheap_nodes_takes_the_fewest_of_the_others() -> None:
+    cheap = [7, 900, 1_500]
+    placer, made = full_cluster(cheap)
+    gang = Key("d", "gang")
+    placer.room.cluster.set_gang(Gang(gang, 16))
+    pods = tuple(made(9, HALF, gang=gang) for _ in range(16))
+    found = victims.find_victims(placer, Unit("gang", pods, 16, 16, gang, 16), 9, 0)
+    assert found is not None
+    assert sorted(v.priority for v in found.victims) == [1] * 6 + [5] * 10
