@@ -30,7 +30,7 @@ from instance import DemoError, Instance, environment
 from picture import draw
 from progress import JOB_LABEL, Progress
 
-from mizzen.base.errors import ApiError
+from mizzen.base.errors import ApiError, BadRequest
 from mizzen.base.resources import (
     MODEL_ENDPOINTS,
     NODES,
@@ -231,11 +231,16 @@ class Demo:
         path = self._log_folder / f"{name}.{uid}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
-            try:
-                async for line in client.logs(name, NAMESPACE, follow=True):
-                    file.write(line.rstrip("\n") + "\n")
-            except ApiError as error:
-                self.progress.say(f"the log of {name} broke off: {error}")
+            while True:
+                try:
+                    async for line in client.logs(name, NAMESPACE, follow=True):
+                        file.write(line.rstrip("\n") + "\n")
+                    return
+                except BadRequest:  # it has started, but written nothing yet
+                    await asyncio.sleep(0.1)
+                except ApiError as error:
+                    self.progress.say(f"the log of {name} broke off: {error}")
+                    return
 
     @property
     def _log_folder(self) -> Path:
