@@ -6,7 +6,7 @@ devices on one node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -37,8 +37,12 @@ def cheapest(
     free: dict[str, int],
     want: int,
     below: int,
+    fits: Callable[[Sequence[Running]], bool] | None = None,
 ) -> Cost | None:
-    """The least cost of any permitted set that frees enough on some node; None if there is none."""
+    """The least cost of any permitted set that frees enough on some node; None if there is none.
+
+    `fits` says instead what is enough, told of all that leave.
+    """
     groups: dict[str, list[Running]] = {}
     for pod in running:
         groups.setdefault(pod.gang or f"pod/{pod.name}", []).append(pod)
@@ -55,7 +59,8 @@ def cheapest(
         for leaving in chosen:
             for pod, *_ in leaving:
                 freed[pod.node] += pod.devices
-        if any(amount >= want for amount in freed.values()):
+        gone = [pod for leaving in chosen for pod, *_ in leaving]
+        if fits(gone) if fits is not None else any(a >= want for a in freed.values()):
             costs.append(cost([entry for leaving in chosen for entry in leaving]))
     return min(costs) if costs else None
 
