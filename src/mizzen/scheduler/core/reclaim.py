@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mizzen.base.objects import Key
-from mizzen.scheduler.core.cluster.signatures import Shape
+from mizzen.scheduler.core.cluster.signatures import Shape, Signature, Signatures
 from mizzen.scheduler.core.cluster.tree import Tree
 from mizzen.scheduler.core.dra.model import ClaimRequest
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
@@ -113,8 +113,32 @@ def _columns(
     counts = placer.room.counts(shape, tree.topology)
     free = [chips * count for count in _sums(counts.per_node, leaves)]
     priorities = sorted(p for p in cluster.chips if p < below)
-    held = [_sums(cluster.chips[p], leaves) for p in priorities]
-    return Columns(free, [cell_of(p, Kind.KILL) for p in priorities], held, held)
+    losses = [_sums(cluster.chips[p], leaves) for p in priorities]
+    rests = _rests(placer, shape, chips)
+    held = [list(column) for column in losses] if rests else losses
+    for leaf, listed in enumerate(leaves) if rests else ():
+        column = next((c for c in held if c[leaf]), None)
+        if column is not None:
+            column[leaf] += sum([rests.get(cluster.nodes.sigs[n], 0) for n in listed])
+    return Columns(free, [cell_of(p, Kind.KILL) for p in priorities], held, losses)
+
+
+def _rests(placer: Placer, shape: Shape, chips: int) -> dict[Signature | None, int]:
+    """Chips left over beside whole pods, at most: of use once others on the node are given back."""
+    table = placer.room.cluster.signatures
+    found: dict[Signature | None, int] = {}
+    for signature in placer.room.cluster.nodes.groups():
+        rest = _free(table, shape, signature, chips) % chips
+        if rest and table.static(shape, signature.static) is None:
+            found[signature] = rest
+    return found
+
+
+def _free(table: Signatures, shape: Shape, signature: Signature, chips: int) -> int:
+    """Free chips: those of whole pods, and what more may be there of use to another one."""
+    whole = chips * table.count(shape, signature)
+    unheld = len(signature.layout.devices) - signature.held.bit_count()
+    return whole + max(0, min(chips - 1, unheld - whole))
 
 
 def _sums(per_node: Sequence[int], leaves: Sequence[Sequence[int]]) -> list[int]:
@@ -190,7 +214,7 @@ class _Search:
                     continue
                 if node not in local:
                     local[node] = len(free)
-                    free.append(chips * table.count(shape, signature))
+                    free.append(_free(table, shape, signature, chips))
                 inside.append(local[node])
             domains.append(tuple(inside))
         holders = self._holders(local)

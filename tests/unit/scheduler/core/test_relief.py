@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -31,7 +31,7 @@ GANG_EXCESS = 1.1  # what a gang's victims may lose over the least possible
 
 
 @contextmanager
-def as_in_large_clusters() -> Iterator[None]:
+def as_in_large_clusters() -> Generator[None]:
     before, victims.SMALL_NODES = victims.SMALL_NODES, 0
     try:
         yield

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.objects import Obj, is_terminating
+from mizzen.scheduler.core import victims
 from mizzen.scheduler.core.preemption import search
 from oracle.victims import Cost, Entry, Running, cheapest, cost, levels
 from support.scheduler_world import (
@@ -80,9 +81,9 @@ def cases(draw: st.DrawFn) -> tuple[list[Running], dict[str, int], int]:
 
 
 @settings(max_examples=80, deadline=None)
-@given(case=cases(), exhaustive=st.booleans())
+@given(case=cases(), exhaustive=st.booleans(), is_large=st.booleans())
 def test_victims_are_the_cheapest_permitted_set(
-    case: tuple[list[Running], dict[str, int], int], exhaustive: bool
+    case: tuple[list[Running], dict[str, int], int], exhaustive: bool, is_large: bool
 ) -> None:
     running, minimum, want = case
     world = world_of(*NODES)
@@ -94,11 +95,13 @@ def test_victims_are_the_cheapest_permitted_set(
         free[item.node] -= item.devices
     world.add(claim("want", exactly(count=want)), pod("want", claims=("want",), priority=2))
     expected = cheapest(running, minimum, free, want, below=2)
-    before, search.SELECTIONS_MAX = search.SELECTIONS_MAX, 256 if exhaustive else 0
+    before = search.SELECTIONS_MAX, victims.SMALL_NODES
+    search.SELECTIONS_MAX = 256 if exhaustive else 0
+    victims.SMALL_NODES = 0 if is_large else victims.SMALL_NODES
     try:
         plan = world.plan()
     finally:
-        search.SELECTIONS_MAX = before
+        search.SELECTIONS_MAX, victims.SMALL_NODES = before
     (decision,) = plan.decisions
     if max(free.values()) >= want:
         assert decision.placements
@@ -115,6 +118,34 @@ def test_victims_are_the_cheapest_permitted_set(
         assert _cost(running, minimum, chosen) == expected
     else:
         _assert_none_is_superfluous(running, minimum, free, want, chosen)
+
+
+@settings(max_examples=40, deadline=None)
+@given(case=cases())
+def test_a_claim_that_pods_share_makes_the_cheapest_set_leave_in_large_clusters(
+    case: tuple[list[Running], dict[str, int], int],
+) -> None:
+    running, minimum, want = case
+    world = world_of(*NODES)
+    free = dict.fromkeys(NODES, DEVICES)
+    for gang, least in minimum.items():
+        world.add(pod_group(gang, least))
+    for item in running:
+        occupy(world, item, DEVICES - free[item.node])
+        free[item.node] -= item.devices
+    world.add(claim("want", exactly(count=want)))
+    world.add(*(pod(name, claims=("want",), priority=2) for name in ("want-0", "want-1")))
+    expected = cheapest(running, minimum, free, want, below=2)
+    before, victims.SMALL_NODES = victims.SMALL_NODES, 0
+    try:
+        plan = world.plan()
+    finally:
+        victims.SMALL_NODES = before
+    chosen = {victim.key.name for decision in plan.decisions for victim in decision.victims}
+    if max(free.values()) >= want or expected is None:
+        assert chosen == set()
+    else:
+        assert _cost(running, minimum, chosen) == expected
 
 
 def _cost(running: list[Running], minimum: dict[str, int], chosen: set[str]) -> Cost:
