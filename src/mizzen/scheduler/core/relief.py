@@ -25,6 +25,7 @@ from mizzen.scheduler.core.units import Unit
 LOOKS_MAX = 256  # nodes searched once there is an answer; bounds rarely leave so many open
 DOMAINS_MAX = 16  # of a gang's level, searched likewise
 SLACKS = (2, 8, 64)  # how many times the places wanted are looked at in a wide domain
+FEW = 64  # holders that are all thought of when nobody can count
 PART = 1000  # of a resource that is missing, where several are
 Found = tuple[tuple[PodSpecView, ...], Attempt]
 Amounts = dict[int, int]  # by resource index
@@ -242,7 +243,7 @@ class _Relief:
                 for leaver in some
                 if any(p.node in used or p.key in far for step in leaver[1] for p in step)
             ]
-            if not self._without(_all(near)).fits:
+            if len(some) <= FEW or not self._without(_all(near)).fits:
                 near = some
             return self._kept(near)
         return None

@@ -264,3 +264,24 @@ def test_a_gang_that_needs_more_than_the_cheap_nodes_takes_the_fewest_of_the_oth
     found = victims.find_victims(placer, Unit("gang", pods, 16, 16, gang, 16), 9, 0)
     assert found is not None
     assert sorted(v.priority for v in found.victims) == [1] * 6 + [5] * 10
+
+
+def test_a_pod_and_a_gang_get_their_places_in_a_full_cluster_of_300_nodes() -> None:
+    names = [f"n{i:03d}" for i in range(300)]
+    world = World(nodes=[node(name, cpu="2") for name in names], slices=[])
+    for number, name in enumerate(names):
+        running = pod(f"low-{number}", cpu="2", priority=0 if number % 15 == 14 else 3)
+        running["spec"]["nodeName"] = name
+        world.add(running)
+    world.add(pod("one", cpu="2", priority=9), pod_group("gang", 16))
+    for rank in range(16):
+        world.add(pod(f"gang-{rank}", cpu="1", priority=8, gang="gang", rank=rank))
+    plan = world.run()
+    gone = [victim.key.name for decision in plan.decisions for victim in decision.victims]
+    assert len(gone) == len(set(gone)) == 1 + 8, "two of the gang to a node"
+    assert all(int(name.removeprefix("low-")) % 15 == 14 for name in gone)
+    for name in gone:
+        world.end(name)
+    world.run()
+    wanted = {"one", *(f"gang-{rank}" for rank in range(16))}
+    assert wanted <= set(world.bound())

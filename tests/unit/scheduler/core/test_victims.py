@@ -120,10 +120,10 @@ def test_victims_are_the_cheapest_permitted_set(
         _assert_none_is_superfluous(running, minimum, free, want, chosen)
 
 
-@settings(max_examples=40, deadline=None)
-@given(case=cases())
-def test_a_claim_that_pods_share_makes_the_cheapest_set_leave_in_large_clusters(
-    case: tuple[list[Running], dict[str, int], int],
+@settings(max_examples=60, deadline=None)
+@given(case=cases(), is_gang=st.booleans())
+def test_pods_that_share_a_claim_make_others_leave_in_large_clusters(
+    case: tuple[list[Running], dict[str, int], int], is_gang: bool
 ) -> None:
     running, minimum, want = case
     world = world_of(*NODES)
@@ -133,8 +133,10 @@ def test_a_claim_that_pods_share_makes_the_cheapest_set_leave_in_large_clusters(
     for item in running:
         occupy(world, item, DEVICES - free[item.node])
         free[item.node] -= item.devices
-    world.add(claim("want", exactly(count=want)))
-    world.add(*(pod(name, claims=("want",), priority=2) for name in ("want-0", "want-1")))
+    world.add(claim("want", exactly(count=want)), pod_group("want", 2))
+    for rank in range(2):
+        more = {"gang": "want", "rank": rank} if is_gang else {}
+        world.add(pod(f"want-{rank}", claims=("want",), priority=2, **more))
     expected = cheapest(running, minimum, free, want, below=2)
     before, victims.SMALL_NODES = victims.SMALL_NODES, 0
     try:
@@ -144,6 +146,10 @@ def test_a_claim_that_pods_share_makes_the_cheapest_set_leave_in_large_clusters(
     chosen = {victim.key.name for decision in plan.decisions for victim in decision.victims}
     if max(free.values()) >= want or expected is None:
         assert chosen == set()
+    elif is_gang:
+        assert chosen
+        _assert_gangs_give_their_highest_ranks(running, minimum, chosen)
+        _assert_none_is_superfluous(running, minimum, free, want, chosen)
     else:
         assert _cost(running, minimum, chosen) == expected
 
