@@ -17,6 +17,7 @@ from mizzen.scheduler.core import victims
 from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.gang import Gang
+from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import ANYTHING, Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
@@ -175,6 +176,7 @@ def _cost(case: Case, chosen: set[str]) -> Cost:
 # -- many nodes ------------------------------------------------------------------------------------
 
 MANY = 2_000
+RACK = "topology.mizzen.dev/rack"  # of four nodes
 ALL_OF_IT = PodShape((("cpu", 4000), ("pods", 1)))
 HALF = PodShape((("cpu", 2000), ("pods", 1)))
 
@@ -196,7 +198,8 @@ def full_cluster(
     cluster = Cluster(CelSelectors())
     names = [f"n{i:05d}" for i in range(MANY)]
     make = Make({"cpu": 4000, "memory": 1 << 34, "pods": 110})
-    load(cluster, NodeColumns(names, {}, [0] * MANY, [make]))
+    racks = {RACK: [f"r{i // 4}" for i in range(MANY)]}
+    load(cluster, NodeColumns(names, racks, [0] * MANY, [make]))
     serial = count()
 
     def made(priority: int, shape: PodShape, at: str = "", gang: Key | None = None) -> PodSpecView:
@@ -252,6 +255,21 @@ def test_a_gang_of_plain_pods_gets_the_cheapest_places_among_thousands() -> None
     assert found is not None
     assert len(found.victims) == 16
     assert {v.priority for v in found.victims} == {1}
+    assert placer.asked <= 8
+
+
+def test_a_gang_in_one_rack_frees_the_only_rack_that_is_cheap_as_a_whole() -> None:
+    scattered = range(0, MANY, 4)  # one node of each rack
+    placer, made = full_cluster([*scattered, 801, 802, 803])
+    gang, wish = Key("d", "gang"), TopologyRequest(required=RACK)
+    placer.room.cluster.set_gang(Gang(gang, 8, topology=wish))
+    pods = tuple(made(9, HALF, gang=gang) for _ in range(8))
+    unit = Unit("gang", pods, 8, 8, gang, 8, wish=wish)
+    found = victims.find_victims(placer, unit, 9, 0)
+    assert found is not None
+    assert {v.priority for v in found.victims} == {1}
+    assert len(found.victims) == 8
+    assert {p.node for p in found.attempt.placements} == {f"n00{n}" for n in range(800, 804)}
     assert placer.asked <= 8
 
 
