@@ -250,10 +250,10 @@ def test_busy_is_no_longer_than_the_request(model: Path, tmp_path: Path) -> None
         client = openai.OpenAI(base_url=f"{process.url}/v1", api_key="none", max_retries=0)
         began = time.monotonic_ns()
         complete(client, max_tokens=50, extra_body=LONG)
-        took = time.monotonic_ns() - began
         deadline = time.monotonic() + 10
         while Line.SERVING_BUSY not in [i.line for i in intervals(rank_file)]:
             assert time.monotonic() < deadline
+        took = time.monotonic_ns() - began  # the engine may note the end after its client has it
     busy = [i.end - i.start for i in intervals(rank_file) if i.line == Line.SERVING_BUSY]
     assert 0 < sum(busy) <= took
 

@@ -6,6 +6,8 @@ Source: k8s.io/dynamic-resource-allocation/cel/compile.go, v0.36.3.
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mizzen.scheduler.cel import checker, parser, planner, reads
@@ -29,7 +31,8 @@ class Program:
         """The answer for a device (see device.py) and what it cost."""
         bill = Run(limit)
         try:
-            value = self.step.eval(Root(bill, {"device": device}))
+            with _room_to_nest():
+                value = self.step.eval(Root(bill, {"device": device}))
         except (CostExceeded, Panic, RecursionError) as error:
             return Err(str(error)), bill.cost
         while isinstance(value, Optional) and value.present:
@@ -43,14 +46,23 @@ def compile_expression(expression: str, lists: bool) -> Program:
     """The program of an expression; attributes may be `lists`. Errors: CompileError."""
     if len(expression.encode("utf-8", "surrogatepass")) > EXPRESSION_BYTES_MAX:
         raise CompileError(f"it is longer than {EXPRESSION_BYTES_MAX} bytes; shorten it")
-    if sys.getrecursionlimit() < _FRAMES:
-        sys.setrecursionlimit(_FRAMES)
     try:
-        checked = checker.check(parser.parse(expression), lists)
-        result = checked.result
-        if result.kind not in ("bool", "any") and not (lists and result.kind == "dyn"):
-            raise CompileError(f"it must evaluate to bool or the unknown type, not {result}")
-        step = planner.plan(checked)
+        with _room_to_nest():
+            checked = checker.check(parser.parse(expression), lists)
+            result = checked.result
+            if result.kind not in ("bool", "any") and not (lists and result.kind == "dyn"):
+                raise CompileError(f"it must evaluate to bool or the unknown type, not {result}")
+            return Program(planner.plan(checked), reads.of(checked.root))
     except (RecursionError, Panic, CostExceeded) as error:
         raise CompileError(str(error)) from error
-    return Program(step, reads.of(checked.root))
+
+
+@contextmanager
+def _room_to_nest() -> Generator[None]:
+    """Frames for the deepest expression; afterwards the limit is what others count on."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

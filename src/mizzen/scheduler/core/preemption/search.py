@@ -164,15 +164,18 @@ class Search:
         return self._cheapest_prefix(stages)
 
     def _cheapest_prefix(self, stages: Stages) -> Stages | None:
-        """The cheapest further items, all their stages, as few as are enough by bisection."""
+        """The cheapest further stages, surplus before the whole, as few as are enough by bisection."""
         domain = self.domain
-        order = [n for n, item in enumerate(domain.items) if stages[n] < item.top]
-        order.sort(key=lambda n: domain.items[n].weights[-1] - domain.items[n].weights[stages[n]])
+        order = sorted(
+            (item.weights[stage] - item.weights[stages[n]], n, stage)
+            for n, item in enumerate(domain.items)
+            for stage in range(stages[n] + 1, item.top + 1)
+        )
 
         def prefix(count: int) -> Stages:
             more = list(stages)
-            for number in order[:count]:
-                more[number] = domain.items[number].top
+            for _, number, stage in order[:count]:
+                more[number] = max(more[number], stage)
             return more
 
         low, high = 0, len(order)
