@@ -6,24 +6,11 @@ DRAWorkloadResourceClaims, 1.36.
 
 from __future__ import annotations
 
-import hashlib
-
-from mizzen.base.names import CLAIM_NAME_ANNOTATION
-from mizzen.base.objects import (
-    Key,
-    Obj,
-    annotations_of,
-    is_terminating,
-    key_of,
-    name_of,
-    namespace_of,
-    owner_reference,
-    uid_of,
-)
-from mizzen.base.operations import Create, Patch
-from mizzen.base.reading import entries, part, text
+from mizzen.base.objects import Key, Obj, is_terminating, namespace_of
+from mizzen.base.reading import entries, text
 from mizzen.base.resources import POD_GROUPS, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
-from mizzen.controllers.core.actions import Action, Controller, EmitEvent, Watch, owners
+from mizzen.controllers.core.actions import Action, Controller, Watch, owners
+from mizzen.controllers.core.claim_templates import make_claims, users_of_template
 from mizzen.controllers.core.view import View
 
 
@@ -32,44 +19,7 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     group = view.get(POD_GROUPS, key)
     if group is None or is_terminating(group):
         return []
-    actions: list[Action] = []
-    statuses: list[Obj] = []
-    for entry in entries(group, "spec", "resourceClaims"):
-        if not entry.get("resourceClaimTemplateName"):
-            continue
-        name = str(entry["name"])
-        claim = _claim_of(view, group, name)
-        if claim is None:
-            wanted = Key(key.namespace, str(entry["resourceClaimTemplateName"]))
-            template = view.get(RESOURCE_CLAIM_TEMPLATES, wanted)
-            if template is None:
-                said = f'spec.resourceClaims "{name}": ResourceClaimTemplate "{wanted}" not found'
-                return [EmitEvent(group, "Warning", "FailedResourceClaimCreation", said)]
-            claim = claim_from_template(group, name, template)
-            actions.append(Create(RESOURCE_CLAIMS, claim))
-        statuses.append({"name": name, "resourceClaimName": name_of(claim)})
-    if statuses and statuses != entries(group, "status", "resourceClaimStatuses"):
-        change: Obj = {"status": {"resourceClaimStatuses": statuses}}
-        actions.append(
-            Patch(POD_GROUPS, key.namespace, key.name, change, "status", uid=uid_of(group))
-        )
-    return actions
-
-
-def claim_from_template(owner: Obj, name: str, template: Obj) -> Obj:
-    """One name for each owner and entry, so that a repeated attempt cannot make a second one."""
-    suffix = hashlib.sha256(f"{uid_of(owner)}/{name}".encode()).hexdigest()[:5]
-    metadata = part(template, "spec", "metadata")
-    return {
-        "metadata": {
-            "name": f"{name_of(owner)[:180]}-{name[:60]}-{suffix}",
-            "namespace": namespace_of(owner),
-            "labels": metadata.get("labels") or {},
-            "annotations": {**(metadata.get("annotations") or {}), CLAIM_NAME_ANNOTATION: name},
-            "ownerReferences": [owner_reference(owner)],
-        },
-        "spec": part(template, "spec", "spec"),
-    }
+    return make_claims(view, group, POD_GROUPS)
 
 
 # -- what others ask about the claims of a group ------------------------------------------
@@ -111,22 +61,8 @@ def group_claim_names(group: Obj | None) -> dict[str, str]:
     }
 
 
-def _claim_of(view: View, group: Obj, name: str) -> Obj | None:
-    for claim in view.owned(RESOURCE_CLAIMS, group):
-        if annotations_of(claim).get(CLAIM_NAME_ANNOTATION) == name:
-            return claim
-    return None
-
-
 def _groups_of_template(view: View, template: Obj) -> list[Key]:
-    return [
-        key_of(group)
-        for group in view.in_namespace(POD_GROUPS, namespace_of(template))
-        if any(
-            entry.get("resourceClaimTemplateName") == name_of(template)
-            for entry in entries(group, "spec", "resourceClaims")
-        )
-    ]
+    return users_of_template(view, POD_GROUPS, template)
 
 
 CONTROLLER = Controller(
