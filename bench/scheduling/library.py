@@ -30,7 +30,6 @@ from measuring import Figure, main
 
 from mizzen.base.objects import Key
 from mizzen.compose.shell import GC_THRESHOLDS
-from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core import render
 from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
 from mizzen.scheduler.core.cluster.pools import raw_slices
@@ -54,6 +53,7 @@ from mizzen.scheduler.core.types import (
 )
 from mizzen.scheduler.core.units import Unit
 from mizzen.scheduler.core.victims import find_victims
+from mizzen.scheduler.device_selectors import CelSelectors
 
 NOW_NS = 1_789_000_000 * 10**9
 CHIPS = 4

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mizzen.scheduler.cel.cost import LIMIT
+from mizzen.cel.cost import LIMIT
 from support.selector_cases import PLAIN, our_answer, random_questions, written_questions
 
 RANDOM = 4000

@@ -20,11 +20,11 @@ from mizzen.base.resources import (
     Resource,
 )
 from mizzen.kinds.patches import merge_patch
-from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import Plan
+from mizzen.scheduler.device_selectors import CelSelectors
 
 NOW_NS = 1_800_000_000_000_000_000
 CREATED = "2027-01-15T07:00:00Z"  # well before NOW_NS: nothing is young

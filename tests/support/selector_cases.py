@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mizzen.scheduler.cel.cost import LIMIT
-from mizzen.scheduler.cel.device import cut, variable
-from mizzen.scheduler.cel.program import compile_expression
-from mizzen.scheduler.cel.tree import CompileError
-from mizzen.scheduler.cel.values import Err
+from mizzen.cel.cost import LIMIT
+from mizzen.cel.program import compile_expression
+from mizzen.cel.tree import CompileError
+from mizzen.cel.values import Err
 from mizzen.scheduler.core.dra.model import Device
 from mizzen.scheduler.core.dra.slices import Shapes, read_slice
+from mizzen.scheduler.device_values import cut, variable
 
 D = "gpu.example.com"
 PLAIN: dict[str, Any] = {

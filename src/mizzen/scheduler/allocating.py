@@ -11,10 +11,10 @@ import uuid
 from collections.abc import Iterable, Iterator
 
 from mizzen.base.objects import Obj
-from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.dra.case import BadCase, answer, read_case
 from mizzen.scheduler.core.dra.features import Features
 from mizzen.scheduler.core.dra.model import Selectors
+from mizzen.scheduler.device_selectors import CelSelectors
 
 
 class Allocator:

@@ -20,12 +20,12 @@ from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.scheduler.assumed import Assumed, assume_written
 from mizzen.scheduler.carry_out import CarryOut
-from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import Plan
+from mizzen.scheduler.device_selectors import CelSelectors
 from mizzen.scheduler.handed_over import HandedOver, Source
 from mizzen.scheduler.optional_kinds import OptionalKinds
 

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core import victims
 from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
 from mizzen.scheduler.core.cluster.state import Cluster
@@ -23,6 +22,7 @@ from mizzen.scheduler.core.placing.attempt import ANYTHING, Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import PodShape, PodSpecView
 from mizzen.scheduler.core.units import Unit
+from mizzen.scheduler.device_selectors import CelSelectors
 from oracle.victims import Cost, Entry, Running, cheapest, cost, levels
 from support.scheduler_world import World, node, pod, pod_group
 

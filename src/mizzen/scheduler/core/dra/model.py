@@ -258,7 +258,7 @@ class SelectorError(AllocationError):
 
 
 class Selectors(Protocol):
-    """Evaluates CEL device selectors; implemented by `mizzen.scheduler.cel`."""
+    """Evaluates CEL device selectors; implemented by `mizzen.cel`."""
 
     def matches(self, expression: str, device: Device) -> bool:
         """Whether the device satisfies it. Errors: SelectorError."""

@@ -10,11 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.resources import NODES, POD_GROUPS, PODS, PRIORITY_CLASSES, Resource
-from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.cluster.objects import Feed
 from mizzen.scheduler.core.conventions.gangs import Surroundings, gangs
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.conventions.watched import JOB_SETS, LEADER_WORKER_SETS, TOPOLOGIES
+from mizzen.scheduler.device_selectors import CelSelectors
 from support.scheduler_world import World, node, pod, pod_group
 
 POD_NAMES = st.sampled_from([f"p{index}" for index in range(5)])

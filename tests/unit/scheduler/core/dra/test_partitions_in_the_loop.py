@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mizzen.base import quantity
 from mizzen.base.objects import Obj
-from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.dra.case import answer, read_case
+from mizzen.scheduler.device_selectors import CelSelectors
 from support.scheduler_world import World, claim, device_class, exactly, node, pod, resource_slice
 
 GPU, FABRIC, LINK = "gpu.dev", "fabric.dev", "link.dev"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mizzen.scheduler.cel import lexer, macros
-from mizzen.scheduler.cel.lexer import Token
-from mizzen.scheduler.cel.tree import (
+from mizzen.cel import lexer, macros
+from mizzen.cel.lexer import Token
+from mizzen.cel.tree import (
     Call,
     CompileError,
     Entry,

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from math import isnan
 from typing import Protocol
 
-from mizzen.scheduler.cel import values
-from mizzen.scheduler.cel.cost import Run
-from mizzen.scheduler.cel.values import NOTHING, Err, Map, Optional, UInt
+from mizzen.cel import values
+from mizzen.cel.cost import Run
+from mizzen.cel.values import NOTHING, Err, Map, Optional, UInt
 
 
 class Scope(Protocol):

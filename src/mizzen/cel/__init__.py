@@ -2,7 +2,7 @@
 
 Text becomes a tree (lexer, parser, macros), is typed (types, declarations, checker), becomes a
 program (planner, steps, attributes) that runs on values with a bill (cost) and the functions of
-library and the modules it names. `selectors` is what the scheduler sees of it.
+library and the modules it names.
 
 Written here because upstream decides by what an expression costs, and no runtime for Python
 counts that. Deliberately lacks: protocol buffer messages, `authorizer`, and estimates of the cost

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 
-from mizzen.scheduler.cel import cost, network
-from mizzen.scheduler.cel.values import (
+from mizzen.cel import cost, network
+from mizzen.cel.values import (
     INT_MAX,
     INT_MIN,
     NOTHING,

@@ -6,7 +6,7 @@ where it binds one implementation to all of them.
 
 from __future__ import annotations
 
-from mizzen.scheduler.cel import (
+from mizzen.cel import (
     arithmetic,
     clock,
     kubernetes,
@@ -15,9 +15,9 @@ from mizzen.scheduler.cel import (
     strings,
     types,
 )
-from mizzen.scheduler.cel.declarations import FUNCTIONS
-from mizzen.scheduler.cel.steps import Implementation
-from mizzen.scheduler.cel.values import Format, no_overload
+from mizzen.cel.declarations import FUNCTIONS
+from mizzen.cel.steps import Implementation
+from mizzen.cel.values import Format, no_overload
 
 # One implementation for all overloads: it looks at the values itself.
 SINGLETONS: dict[str, Implementation] = {

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from mizzen.scheduler.cel.tree import CompileError
-from mizzen.scheduler.cel.values import UInt
+from mizzen.cel.tree import CompileError
+from mizzen.cel.values import UInt
 
 _SHORT = (
     r"""\\(?:[abfnrtv"'\\?`]|[0-3][0-7][0-7]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})"""

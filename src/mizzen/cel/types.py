@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from mizzen.scheduler.cel import values
+from mizzen.cel import values
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mizzen.scheduler.cel import tree
-from mizzen.scheduler.cel.tree import Call, CompileError, ListNode, Literal, MapNode, Node
-from mizzen.scheduler.cel.types import Type
-from mizzen.scheduler.cel.values import Err
+from mizzen.cel import tree
+from mizzen.cel.tree import Call, CompileError, ListNode, Literal, MapNode, Node
+from mizzen.cel.types import Type
+from mizzen.cel.values import Err
 
 PRECISION = 6  # digits behind the point in %f and %e, unless said otherwise
 _CLAUSE = re.compile(r"%(?:(%)|(?:\.([0-9]+))?(.))", re.DOTALL)

@@ -10,13 +10,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mizzen.scheduler.cel import checker, parser, planner, reads
-from mizzen.scheduler.cel.attributes import Step
-from mizzen.scheduler.cel.cost import LIMIT, CostExceeded, Run
-from mizzen.scheduler.cel.reads import Reads
-from mizzen.scheduler.cel.steps import Panic, Root
-from mizzen.scheduler.cel.tree import CompileError
-from mizzen.scheduler.cel.values import Err, Optional, type_name
+from mizzen.cel import checker, parser, planner, reads
+from mizzen.cel.attributes import Step
+from mizzen.cel.cost import LIMIT, CostExceeded, Run
+from mizzen.cel.reads import Reads
+from mizzen.cel.steps import Panic, Root
+from mizzen.cel.tree import CompileError
+from mizzen.cel.values import Err, Optional, type_name
 
 EXPRESSION_BYTES_MAX = 10 * 1024  # resource.k8s.io/v1 CELSelectorExpressionMaxLength
 _FRAMES = 20_000  # of Python, for the deepest expression that the parser lets through

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
-from mizzen.scheduler.cel import values
-from mizzen.scheduler.cel.values import CIDR, IP, Format, Map, Optional
+from mizzen.cel import values
+from mizzen.cel.values import CIDR, IP, Format, Map, Optional
 
 LIMIT = 1_000_000  # resource.k8s.io/v1 CELSelectorExpressionMaxCost
 LIST_COST, MAP_COST = 10, 30  # making one

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mizzen.scheduler.cel.selectors import CelSelectors
 from mizzen.scheduler.core.dra.model import Attribute, Device, SelectorError
+from mizzen.scheduler.device_selectors import CelSelectors
 from support.devices import device
 
 D = "gpu.example.com"

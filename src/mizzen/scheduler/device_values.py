@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mizzen.scheduler.cel import kubernetes
-from mizzen.scheduler.cel.reads import Reads
-from mizzen.scheduler.cel.values import Err, Map, Quantity
+from mizzen.cel import kubernetes
+from mizzen.cel.reads import Reads
+from mizzen.cel.values import Err, Map, Quantity
 from mizzen.scheduler.core.dra.model import Attribute, Capacity, Device
 
 Cut = tuple[

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mizzen.scheduler.cel import types
-from mizzen.scheduler.cel.types import Type
+from mizzen.cel import types
+from mizzen.cel.types import Type
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mizzen.scheduler.cel import device as devices
-from mizzen.scheduler.cel.device import Cut
-from mizzen.scheduler.cel.program import Program, compile_expression
-from mizzen.scheduler.cel.tree import CompileError
-from mizzen.scheduler.cel.values import Err, Map
+from mizzen.cel.program import Program, compile_expression
+from mizzen.cel.tree import CompileError
+from mizzen.cel.values import Err, Map
+from mizzen.scheduler import device_values as devices
 from mizzen.scheduler.core.dra.model import Attribute, Device, DeviceShape, SelectorError
+from mizzen.scheduler.device_values import Cut
 
 REMEMBERED_MAX = 200_000  # answers kept; beyond, all are forgotten at once
 PROGRAMS_MAX = 4096  # likewise; a large one takes megabytes

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import cmp_to_key
 from itertools import pairwise
 
-from mizzen.scheduler.cel import arithmetic, values
-from mizzen.scheduler.cel.values import NOTHING, Duration, Err, Map, Optional, UInt, no_overload
+from mizzen.cel import arithmetic, values
+from mizzen.cel.values import NOTHING, Duration, Err, Map, Optional, UInt, no_overload
 
 INCLUDES_MAX = 64  # resource.k8s.io/v1 ResourceSliceMaxAttributeValuesPerDevice
 RANGE_MAX = 1_000_000  # longer ones cost more than any expression may

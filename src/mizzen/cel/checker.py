@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mizzen.scheduler.cel import formats, tree, types
-from mizzen.scheduler.cel.declarations import FUNCTIONS, Overload
-from mizzen.scheduler.cel.tree import (
+from mizzen.cel import formats, tree, types
+from mizzen.cel.declarations import FUNCTIONS, Overload
+from mizzen.cel.tree import (
     Call,
     CompileError,
     Fold,
@@ -23,8 +23,8 @@ from mizzen.scheduler.cel.tree import (
     Node,
     Select,
 )
-from mizzen.scheduler.cel.types import Type
-from mizzen.scheduler.cel.values import UInt
+from mizzen.cel.types import Type
+from mizzen.cel.values import UInt
 
 _TYPE_NAMES = {
     name: types.type_of(t)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from mizzen.scheduler.cel.tree import (
+from mizzen.cel.tree import (
     Call,
     CompileError,
     Fold,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from urllib.parse import unquote
 
-from mizzen.scheduler.cel.values import CIDR, IP, URL, Err, Map, no_overload
+from mizzen.cel.values import CIDR, IP, URL, Err, Map, no_overload
 
 _DIGITS = re.compile(r"[0-9]{1,3}\Z")
 

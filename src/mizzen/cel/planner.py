@@ -6,11 +6,11 @@ Source: google/cel-go interpreter/planner.go and decorators.go, v0.26.
 
 from __future__ import annotations
 
-from mizzen.scheduler.cel import library, regex, values
-from mizzen.scheduler.cel.attributes import Attribute, AttributeStep, Qualifier, Step, is_key
-from mizzen.scheduler.cel.checker import Checked
-from mizzen.scheduler.cel.cost import Run
-from mizzen.scheduler.cel.steps import (
+from mizzen.cel import library, regex, values
+from mizzen.cel.attributes import Attribute, AttributeStep, Qualifier, Step, is_key
+from mizzen.cel.checker import Checked
+from mizzen.cel.cost import Run
+from mizzen.cel.steps import (
     CallStep,
     Const,
     Equality,
@@ -22,7 +22,7 @@ from mizzen.scheduler.cel.steps import (
     OrElse,
     Root,
 )
-from mizzen.scheduler.cel.tree import (
+from mizzen.cel.tree import (
     Call,
     CompileError,
     Fold,
@@ -33,7 +33,7 @@ from mizzen.scheduler.cel.tree import (
     Node,
     Select,
 )
-from mizzen.scheduler.cel.values import Err, TypeValue, UInt
+from mizzen.cel.values import Err, TypeValue, UInt
 
 _CONVERSIONS = frozenset(
     ["bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"]

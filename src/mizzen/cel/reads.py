@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mizzen.scheduler.cel.tree import Call, Fold, Ident, Literal, Node, Select, children
+from mizzen.cel.tree import Call, Fold, Ident, Literal, Node, Select, children
 
 _Domain = tuple[str, str]  # "attributes" or "capacity", and the domain
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mizzen.scheduler.cel import cost, values
-from mizzen.scheduler.cel.attributes import Scope, Step
-from mizzen.scheduler.cel.cost import Run
-from mizzen.scheduler.cel.values import Err, Growing, Map, Optional, no_overload
+from mizzen.cel import cost, values
+from mizzen.cel.attributes import Scope, Step
+from mizzen.cel.cost import Run
+from mizzen.cel.values import Err, Growing, Map, Optional, no_overload
 
 Implementation = Callable[[list[object]], object]
 

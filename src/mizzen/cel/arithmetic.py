@@ -9,8 +9,8 @@ import math
 import re
 from collections.abc import Callable
 
-from mizzen.scheduler.cel import values
-from mizzen.scheduler.cel.values import (
+from mizzen.cel import values
+from mizzen.cel.values import (
     INT_MAX,
     INT_MIN,
     UINT_MAX,

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from mizzen.scheduler.cel import arithmetic
-from mizzen.scheduler.cel.values import INT_MAX, Duration, Err, Timestamp, no_overload
+from mizzen.cel import arithmetic
+from mizzen.cel.values import INT_MAX, Duration, Err, Timestamp, no_overload
 
 _SECOND = 10**9
 _RFC3339 = re.compile(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from mizzen.scheduler.cel import arithmetic, clock, formats, network, regex
-from mizzen.scheduler.cel.values import (
+from mizzen.cel import arithmetic, clock, formats, network, regex
+from mizzen.cel.values import (
     CIDR,
     IP,
     Duration,
