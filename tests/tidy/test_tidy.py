@@ -130,6 +130,19 @@ def test_time_and_chance_are_passed_in(trees: dict[str, ast.Module]) -> None:
     assert not faults, "\n".join(faults)
 
 
+def test_a_wait_with_a_deadline_can_be_cancelled(trees: dict[str, ast.Module]) -> None:
+    """Before Python 3.12 `asyncio.wait_for` swallows a cancellation that comes in the moment in
+    which its awaitable is done: a loop around it then never ends."""
+    faults = [
+        f"{name}:{node.lineno}: use `async with asyncio.timeout(...)`"
+        for name, tree in trees.items()
+        if name.startswith("src/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.wait_for"
+    ]
+    assert not faults, "\n".join(faults)
+
+
 def test_every_package_says_what_it_is_for() -> None:
     faults: list[str] = []
     for folder in sorted({path.parent for path in PACKAGE.rglob("*.py")}):

@@ -95,7 +95,8 @@ def _on_loaded(server: EngineServer, ended: asyncio.Future[None], error: LoadErr
 async def _drain(server: EngineServer, grace_s: float) -> None:
     """Lets requests finish; those that do not are told so."""
     try:
-        await asyncio.wait_for(server.wait_until_quiet(), grace_s)
+        async with asyncio.timeout(grace_s):
+            await server.wait_until_quiet()
     except TimeoutError:
         server.cancel_all()
         await server.wait_until_quiet()

@@ -164,7 +164,8 @@ class Agent:
         left = dict(self.running)
         self.shim.shutdown()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.shim.lost.wait(), 3.0)
+            async with asyncio.timeout(3.0):
+                await self.shim.lost.wait()
         for pid, ticks in left.values():
             if is_alive(pid, ticks):
                 kill_session(pid)

@@ -183,7 +183,8 @@ class Executor:
         self._checks[key] = future
         self._agent.shim.spawn({**request, "key": key, "argv": argv, "capture": CAPTURE_BYTES})
         try:
-            message = await asyncio.wait_for(future, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                message = await future
         except TimeoutError:
             self._agent.shim.signal(key, signal.SIGKILL)
             return False, f"command timed out after {timeout_s:g} s"

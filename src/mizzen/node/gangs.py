@@ -277,7 +277,8 @@ class Gangs:
                 close = close or core.is_watched_closely(job.gang, now)
             with contextlib.suppress(TimeoutError):
                 self._wake.clear()
-                await asyncio.wait_for(self._wake.wait(), CLOSE_LOOK_S if close else EASY_LOOK_S)
+                async with asyncio.timeout(CLOSE_LOOK_S if close else EASY_LOOK_S):
+                    await self._wake.wait()
 
     def _look(self, job: Job, now: int) -> None:
         live = {m.rank for m in job.gang.live}

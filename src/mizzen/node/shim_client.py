@@ -61,7 +61,8 @@ class Shim:
         self._listed = loop.create_future()
         self._send({"op": "list"})
         try:
-            return await asyncio.wait_for(self._listed, START_TIMEOUT_S)
+            async with asyncio.timeout(START_TIMEOUT_S):
+                return await self._listed
         except (TimeoutError, ConnectionError) as error:
             raise ShimFailed("the process shim did not say what it runs") from error
 
@@ -123,7 +124,8 @@ class Shim:
         self.lost = asyncio.Event()  # of this connection: a dying shim may still accept one
         self._reader_task = asyncio.create_task(self._read(reader, self.lost), name="shim")
         try:
-            await asyncio.wait_for(asyncio.shield(self._hello), 2.0)
+            async with asyncio.timeout(2.0):
+                await asyncio.shield(self._hello)
         except (TimeoutError, ConnectionError):
             self._reader_task.cancel()
             writer.close()

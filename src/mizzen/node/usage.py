@@ -177,7 +177,8 @@ class UsageRecorder:
             await self.write()
             with contextlib.suppress(TimeoutError):
                 self._wake.clear()
-                await asyncio.wait_for(self._wake.wait(), LOOK_S if busy else 1.0)
+                async with asyncio.timeout(LOOK_S if busy else 1.0):
+                    await self._wake.wait()
 
     def flush(self, now: int, stopped: int = 0) -> None:
         """Closes every open record at the latest moment that is known; `stopped`: for good."""
@@ -236,7 +237,8 @@ class UsageRecorder:
                 log.exited(now, is_clean=True, again=False)
         self.flush(now, stopped=now)
         with contextlib.suppress(TimeoutError, ApiError):
-            await asyncio.wait_for(self.write(), WRITE_LAST_S)
+            async with asyncio.timeout(WRITE_LAST_S):
+                await self.write()
 
     def _look(self, now: int) -> None:
         for uid in {log.owner.pod_uid for log in self._logs.values() if log.owner is not None}:
