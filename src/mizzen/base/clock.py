@@ -26,14 +26,14 @@ def rfc3339(ns: int) -> str:
 
 @lru_cache(maxsize=64)  # what happens together is stamped alike
 def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}Z"  # four digits of year, too
 
 
 def rfc3339_micro(ns: int) -> str:
     """metav1.MicroTime: microseconds, UTC."""
     seconds, rest = divmod(ns, 1_000_000_000)
-    base = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{base}.{rest // 1000:06d}Z"
+    base = datetime.fromtimestamp(seconds, UTC).isoformat()
+    return f"{base[:19]}.{rest // 1000:06d}Z"
 
 
 def parse_rfc3339(text: str) -> int:

@@ -21,6 +21,9 @@ from mizzen.base.objects import Obj
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\0"
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_UINT64_MAX = (1 << 64) - 1
+_HOLLOW_DEPTH_MAX = 16  # messages in fields that are not understood; kubectl's own have fewer
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799  # the years that RFC 3339 can name
 
 Scalar = Literal["string", "bool", "int", "required-int", "bytes", "time", "int-or-string"]
 
@@ -116,36 +119,43 @@ _MESSAGES: dict[tuple[str, str], dict[int, _Field]] = {
 _TYPE_META = _strings(apiVersion=1, kind=2)
 
 
+class _BrokenError(Exception):
+    """The bytes are no message of the kind they say they are."""
+
+
 def decode(body: bytes) -> Obj:
-    """The object in a protobuf body. Errors: UnsupportedMediaType, BadRequest."""
+    """The object in a protobuf body. Errors: UnsupportedMediaType, BadRequest.
+
+    Costs time and memory in proportion to the body, whatever it says.
+    """
     if not body.startswith(_MAGIC):
         raise BadRequest(f"the body says {MEDIA_TYPE} but does not begin with its mark")
     try:
-        envelope = {number: value for number, _, value in _fields(body[len(_MAGIC) :])}
-        head = _message(envelope.get(1, b""), _TYPE_META, "")
+        envelope = dict(_numbered(body[len(_MAGIC) :]))
+        head = _message(_octets(envelope.get(1, b""), "typeMeta"), _TYPE_META, "")
         api_version, kind = head.get("apiVersion", ""), head.get("kind", "")
         message = _MESSAGES.get((api_version, kind))
         if message is None:
             raise _unsupported(f"{api_version} {kind}")
-        raw = envelope.get(2, b"")
+        raw = _octets(envelope.get(2, b""), "raw")
         return {"apiVersion": api_version, "kind": kind, **_message(raw, message, kind)}
-    except (IndexError, UnicodeDecodeError, TypeError) as error:
+    except (_BrokenError, UnicodeDecodeError) as error:
         raise BadRequest(f"the protobuf body is broken: {error}") from error
 
 
-def _message(data: Any, message: dict[int, _Field], path: str) -> Obj:
+def _message(data: bytes, message: dict[int, _Field], path: str) -> Obj:
     obj: Obj = {}
-    for number, wire, value in _fields(data):
+    for number, value in _numbered(data):
         field = message.get(number)
         if field is None:
             # Go sends every plain field, set or not: only one with a value in it matters.
-            if value and not _is_hollow(wire, value):
+            if not _is_hollow(value):
                 raise _unsupported(f"field {number} of {path}")
             continue
         here = f"{path}.{field.name}"
         if field.map:
-            pair = {number: part for number, _, part in _fields(value)}
-            key = bytes(pair.get(1, b"")).decode()
+            pair = dict(_numbered(_octets(value, here)))
+            key = _octets(pair.get(1, b""), here).decode()
             obj.setdefault(field.name, {})[key] = _value(pair.get(2, b""), field, here)
         elif field.many:
             obj.setdefault(field.name, []).append(_value(value, field, here))
@@ -156,45 +166,69 @@ def _message(data: Any, message: dict[int, _Field], path: str) -> Obj:
     return obj
 
 
-def _is_hollow(wire: int, value: Any) -> bool:
-    """Whether a message holds nothing but zeros and empty messages."""
-    if wire != _BYTES:
+def _is_hollow(value: bytes | int, depth: int = 0) -> bool:
+    """Whether a value holds nothing but zeros and empty messages."""
+    if isinstance(value, int) or not value:
         return not value
+    if depth == _HOLLOW_DEPTH_MAX:
+        return False
     try:
-        return all(_is_hollow(inner, part) for _, inner, part in _fields(value))
-    except (IndexError, ValueError):
+        return all(_is_hollow(part, depth + 1) for _, part in _numbered(value))
+    except _BrokenError:
         return False
 
 
-def _value(value: Any, field: _Field, path: str) -> Any:
+def _value(value: bytes | int, field: _Field, path: str) -> Any:
     kind = field.type
-    if isinstance(kind, dict):
-        return _message(value, kind, path)
-    if kind == "string":
-        return bytes(value).decode()
-    if kind == "bytes":
-        return base64.b64encode(value).decode()
     if kind == "bool":
-        return bool(value)
+        return bool(_number(value, path))
+    if kind in ("int", "required-int"):
+        return _signed(_number(value, path))
+    octets = _octets(value, path)
+    if isinstance(kind, dict):
+        return _message(octets, kind, path)
+    if kind == "string":
+        return octets.decode()
+    if kind == "bytes":
+        return base64.b64encode(octets).decode()
+    parts = dict(_numbered(octets))
     if kind == "time":
-        seconds = next((part for number, _, part in _fields(value) if number == 1), None)
-        return None if seconds is None else rfc3339(_signed(seconds) * 1_000_000_000)
-    if kind == "int-or-string":
-        parts = {number: part for number, _, part in _fields(value)}
-        return bytes(parts.get(3, b"")).decode() if parts.get(1) else _signed(parts.get(2, 0))
-    return _signed(value)
+        return _moment(_signed(_number(parts[1], path)), path) if 1 in parts else None
+    if parts.get(1):  # int-or-string: the type, then the number, then the text
+        return _octets(parts.get(3, b""), path).decode()
+    return _signed(_number(parts.get(2, 0), path))
+
+
+def _moment(seconds: int, path: str) -> str:
+    if not _FIRST_S <= seconds <= _LAST_S:
+        raise _BrokenError(f"{path}: the moment {seconds} s is outside the years 1 to 9999")
+    return rfc3339(seconds * 1_000_000_000)
+
+
+def _octets(value: bytes | int, path: str) -> bytes:
+    # bytes(n) of a number would be n zeros: a few bytes of body must not ask for gigabytes.
+    if isinstance(value, int):
+        raise _BrokenError(f"{path} is a number on the wire, where bytes belong")
+    return value
+
+
+def _number(value: bytes | int, path: str) -> int:
+    if isinstance(value, bytes):
+        raise _BrokenError(f"{path} is bytes on the wire, where a number belongs")
+    return value
 
 
 def _signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
-    """(number, wire type, value) of each field. Errors: IndexError when it is cut short."""
-    at = 0
-    while at < len(data):
+def _numbered(data: bytes) -> Iterator[tuple[int, bytes | int]]:
+    """(field number, value) of each field. Errors: _BrokenError."""
+    at, end = 0, len(data)
+    value: bytes | int
+    while at < end:
         tag, at = _varint(data, at)
-        number, wire = tag >> 3, tag & 7
+        wire = tag & 7
         if wire == _VARINT:
             value, at = _varint(data, at)
         elif wire == _BYTES:
@@ -204,23 +238,19 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
             size = 8 if wire == _FIXED64 else 4
             value, at = int.from_bytes(data[at : at + size], "little"), at + size
         else:
-            raise IndexError(f"wire type {wire} is unknown")
-        if at > len(data):
-            raise IndexError("it is cut short")
-        yield number, wire, value
+            raise _BrokenError(f"wire type {wire} is unknown")
+        if at > end:
+            raise _BrokenError("it is cut short")
+        yield tag >> 3, value
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    result = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
+    result = 0
+    for shift, byte in zip(range(0, 70, 7), data[at : at + 10], strict=False):
         result |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return result, at
-        shift += 7
-        if shift > 63:
-            raise IndexError("a number is too long")
+            return result & _UINT64_MAX, at + shift // 7 + 1
+    raise _BrokenError("a number is cut short or too long")
 
 
 def _unsupported(what: str) -> UnsupportedMediaType:
