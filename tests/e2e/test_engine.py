@@ -177,7 +177,7 @@ async def test_more_than_the_batch_wait(engine: EngineProcess, aclient: openai.A
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"prompt": "x" * 3000}, "3000 tokens, but this model's context holds 2048"),
+        ({"prompt": "x" * 3000}, "maximum context length is 2048 tokens"),
         ({"stop": ["x"] * 10_000}, "10000 sequences, at most 4"),
         ({"n": 2}, "the only value this engine supports"),
         ({"logprobs": 1}, "logprobs"),

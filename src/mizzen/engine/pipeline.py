@@ -1,7 +1,7 @@
 # pyright: basic
 """openvino-genai's continuous batching, behind the few typed calls the stepping thread needs.
 
-The library is untyped, so this is the only file that touches it. Imported by the stepping
+The library is untyped, so only this file and `tokenizer.py` touch it. Imported by the stepping
 thread alone, once the port is open: the import takes longer than all the rest of the start.
 
 All of its calls hold the GIL (measured, 2026.4.1: a 58 ms prefill step stalls other
@@ -18,9 +18,9 @@ import numpy as np
 import openvino as ov
 import openvino_genai as genai
 
-from mizzen.engine.core.requests import Message, Sampling
-from mizzen.engine.core.text import looks_like_control, token_bytes
+from mizzen.engine.core.requests import Sampling
 from mizzen.engine.model import KV_BLOCK_TOKENS, ModelError, ModelFile
+from mizzen.engine.tokenizer import Tokenizer, first_line
 
 Handle = Any
 CHUNK_TOKENS = 256  # prompt tokens read in one step; bounds how long a step blocks the others
@@ -33,7 +33,7 @@ _RUNNING = genai.GenerationStatus.RUNNING
 
 
 class Pipeline:
-    """One loaded model. Not thread-safe, except `encode` and `chat_text`."""
+    """One loaded model, stepped by one thread; another may use its tokenizer."""
 
     def __init__(
         self,
@@ -58,36 +58,10 @@ class Pipeline:
                 str(model.path), config, "CPU", {**host, **properties}, host
             )
         except (RuntimeError, TypeError, ValueError) as error:
-            raise ModelError(model.path, _first_line(error)) from error
-        self._tokenizer = self._pipeline.get_tokenizer()
+            raise ModelError(model.path, first_line(error)) from error
         self._eos = self._pipeline.get_config().eos_token_id
         self._stop_ids = set(self._pipeline.get_config().stop_token_ids)
-        self._template = bool(self._tokenizer.chat_template)
-        self._bytes = self._vocabulary()
-
-    @property
-    def vocabulary_size(self) -> int:
-        return len(self._bytes)
-
-    def encode(self, text: str, *, special: bool) -> list[int]:
-        """Token ids of a text; without max_length the tokenizer cuts at 8192 silently."""
-        encoded = self._tokenizer.encode(text, add_special_tokens=special, max_length=1 << 30)
-        return encoded.input_ids.data[0].tolist()
-
-    def chat_text(self, messages: Sequence[Message]) -> str:
-        """The prompt that stands for a conversation.
-
-        A model without a template of its own gets `role: text` lines. Errors: ValueError with
-        the template's complaint.
-        """
-        if not self._template:
-            lines = [f"{message.role}: {message.content}\n" for message in messages]
-            return "".join(lines) + "assistant:"
-        history = [{"role": message.role, "content": message.content} for message in messages]
-        try:
-            return self._tokenizer.apply_chat_template(history, add_generation_prompt=True)
-        except RuntimeError as error:
-            raise ValueError(_first_line(error)) from error
+        self.tokenizer = Tokenizer(model, self._pipeline.get_tokenizer(), self._stop_ids)
 
     def add(
         self, number: int, tokens: Sequence[int], sampling: Sampling, max_tokens: int, seed: int
@@ -129,28 +103,9 @@ class Pipeline:
             reason = "error"
         return ids, reason
 
-    def text_bytes(self, ids: Sequence[int]) -> bytes:
-        """What these tokens say; control tokens say nothing."""
-        return b"".join(self._bytes[token] for token in ids if token < len(self._bytes))
-
     def cache_usage(self) -> float:
         """Share of KV blocks in use, 0 to 1, as of the last step."""
         return self._pipeline.get_metrics().cache_usage / 100
-
-    def _vocabulary(self) -> list[bytes]:
-        tokenizer = self._tokenizer
-        known: dict[bytes, int] = tokenizer.get_vocab()
-        table = [b""] * (max(known.values()) + 1)
-        for entry, token in known.items():
-            table[token] = token_bytes(entry, sentencepiece=self.model.sentencepiece)
-        special = {tokenizer.get_bos_token_id(), tokenizer.get_eos_token_id(),
-                   tokenizer.get_pad_token_id(), *self._stop_ids}  # fmt: skip
-        for token in range(len(table)):
-            if token in special or (
-                looks_like_control(table[token]) and not tokenizer.decode([token])
-            ):
-                table[token] = b""
-        return table
 
 
 def _block_count(model: ModelFile, batch_max: int, kv_cache_bytes: int) -> int:
@@ -160,10 +115,3 @@ def _block_count(model: ModelFile, batch_max: int, kv_cache_bytes: int) -> int:
         return one * batch_max
     affordable = kv_cache_bytes // (model.kv_bytes * KV_BLOCK_TOKENS)
     return max(one, min(one * batch_max, affordable))
-
-
-def _first_line(error: Exception) -> str:
-    """The library's reason without its build paths."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if "/src/" not in line and "/home/" not in line]
-    return (said or lines or [type(error).__name__])[0]

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
@@ -15,10 +16,13 @@ from aiohttp import web
 from mizzen.base.exposition import CONTENT_TYPE
 from mizzen.base.openai import OpenAIError, read_json, refused_by_http
 from mizzen.engine.core.replies import Reply, Usage
-from mizzen.engine.core.requests import Request, parse_chat, parse_completion
+from mizzen.engine.core.requests import Request, TooLong, parse_chat, parse_completion
 from mizzen.engine.metrics import EngineMetrics
 from mizzen.engine.model import ModelFile
 from mizzen.engine.worker import Job, Piece, Worker
+
+if TYPE_CHECKING:
+    from mizzen.engine.tokenizer import Tokenizer
 
 BODY_BYTES_MAX = 8 << 20
 WAITING_MAX = 1024  # requests that may wait for a place in the batch
@@ -162,33 +166,36 @@ class EngineServer:
         """The prompt's token ids; errors: OpenAIError 400 when it does not fit."""
         pipeline = self.worker.pipeline
         assert pipeline is not None, "loaded implies a pipeline"
+        tokenizer = pipeline.tokenizer
         where = "messages" if parsed.chat else "prompt"
         if parsed.tokens:
             tokens = list(parsed.tokens)
-            if not all(0 <= token < pipeline.vocabulary_size for token in tokens):
-                limit = pipeline.vocabulary_size - 1
+            if not all(0 <= token < tokenizer.vocabulary_size for token in tokens):
+                limit = tokenizer.vocabulary_size - 1
                 raise OpenAIError(400, f"prompt: a token id is outside 0 to {limit}", param=where)
         else:
+            loop = asyncio.get_running_loop()
             try:
-                text = pipeline.chat_text(parsed.messages) if parsed.chat else parsed.text
-                loop = asyncio.get_running_loop()
-                tokens = await loop.run_in_executor(
-                    self._encoder, lambda: pipeline.encode(text, special=not parsed.chat)
-                )
+                tokens = await loop.run_in_executor(self._encoder, _encode, tokenizer, parsed)
+            except TooLong as error:
+                raise self._too_long(where, f"at least {error.at_least}") from error
             except (ValueError, RuntimeError) as error:
                 raise OpenAIError(400, f"{where}: {error}", param=where) from error
-        limit = self._model.context_length
         if not tokens:
             raise OpenAIError(400, f"{where}: has no tokens", param=where)
-        if len(tokens) >= limit:
-            raise OpenAIError(
-                400,
-                f"{where}: {len(tokens)} tokens, but this model's context holds {limit} "
-                "including the answer; shorten it",
-                param=where,
-                code="context_length_exceeded",
-            )
+        if len(tokens) >= self._model.context_length:
+            raise self._too_long(where, str(len(tokens)))
         return tokens
+
+    def _too_long(self, where: str, count: str) -> OpenAIError:
+        """OpenAI's first words: clients look for them to choose a model with more context."""
+        return OpenAIError(
+            400,
+            f"This model's maximum context length is {self._model.context_length} tokens, answer "
+            f"included, but {where} has {count}; shorten it",
+            param=where,
+            code="context_length_exceeded",
+        )
 
     def _admit(self, parsed: Request, tokens: list[int], arrived: float, request_id: str) -> _Call:
         if self.worker.waiting >= WAITING_MAX:
@@ -309,6 +316,12 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         )
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         return _json(refused.body(), refused.status, headers)
+
+
+def _encode(tokenizer: Tokenizer, parsed: Request) -> list[int]:
+    if parsed.chat:
+        return tokenizer.encode_chat(parsed.messages)
+    return tokenizer.encode(parsed.text, special=True)
 
 
 def _json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

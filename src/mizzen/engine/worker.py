@@ -180,7 +180,7 @@ class Worker:
             properties=self._settings.properties,
         )
         try:
-            prompt = pipeline.encode("a", special=False)
+            prompt = pipeline.tokenizer.encode("a", special=False)
             handle = pipeline.add(0, prompt, Sampling(temperature=0.0), 1, 0)
             while pipeline.is_busy():
                 pipeline.step()
@@ -250,7 +250,7 @@ class Worker:
         ids, reason = pipeline.read(live.handle)
         if not ids and not reason:
             return None
-        text = live.generation.feed(pipeline.text_bytes(ids), len(ids), reason)
+        text = live.generation.feed(pipeline.tokenizer.text_bytes(ids), len(ids), reason)
         if live.generation.finish_reason:
             del self._live[number]
             if not reason:

@@ -55,6 +55,14 @@ class Request:
     tokens: tuple[int, ...] = ()
 
 
+class TooLong(Exception):
+    """A prompt has `at_least` tokens, which is more than the context holds."""
+
+    def __init__(self, at_least: int) -> None:
+        super().__init__(at_least)
+        self.at_least = at_least
+
+
 def parse_chat(body: object) -> Request:
     """A /v1/chat/completions request. Errors: OpenAIError 400 naming the field."""
     fields = _mapping(body)

@@ -1,0 +1,189 @@
+# pyright: basic
+"""Texts to token ids and back, all of a text or an error: nothing is cut silently.
+
+openvino-genai's tokenizer of a GGUF file keeps the last 8192 tokens of a text and drops the
+rest without a word, whatever `max_length` says (2026.4.1: a constant in the graph that it
+builds, openvino.genai src/cpp/src/gguf_utils/gguf_tokenizer.cpp, MAX_LENGTH). Whether a tokenizer
+cuts is tried at the first text that is long enough to matter; one that does is built again
+with a larger constant. What still cuts then has its reach measured, and texts beyond are refused.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+import xml.etree.ElementTree as Xml
+from collections.abc import Sequence
+from pathlib import Path
+
+import openvino_genai as genai
+
+from mizzen.engine.core.control import Spellings
+from mizzen.engine.core.requests import Message, TooLong
+from mizzen.engine.core.text import looks_like_control, token_bytes
+from mizzen.engine.model import ModelFile
+
+TRIED_CHARACTERS = 256  # shorter texts are within every tokenizer's reach
+_FILES = ("openvino_tokenizer.xml", "openvino_tokenizer.bin")
+_INT32 = struct.Struct("<i")
+
+
+class Tokenizer:
+    """One model's tokenizer. Not thread-safe: one thread at a time."""
+
+    def __init__(self, model: ModelFile, tokenizer: genai.Tokenizer, stop_ids: set[int]) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._template = bool(tokenizer.chat_template)
+        self._reach = 0  # tokens of a text that surely all come out; 0 while it was not tried
+        self._spelled = self._read_vocabulary()
+        control = self._control_tokens(stop_ids)
+        self._said = [b"" if i in control else text for i, text in enumerate(self._spelled)]
+        self._spellings = Spellings(
+            self._spelled[token].decode("utf-8", "replace") for token in control
+        )
+        self._longest = max(map(len, self._spelled), default=1)
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self._said)
+
+    def encode(self, text: str, *, special: bool) -> list[int]:
+        """All token ids of a text; control tokens that it spells are control tokens.
+
+        Errors: TooLong for a text that cannot fit into the context.
+        """
+        limit = self._model.context_length
+        if len(text) > limit * self._longest:
+            raise TooLong(limit + 1)
+        if not self._reach and len(text) >= TRIED_CHARACTERS:
+            self._try_reach()
+        ids = self._ids(text, special)
+        if self._reach and len(ids) >= self._reach:
+            raise TooLong(len(ids))
+        return ids
+
+    def encode_chat(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt that stands for a conversation; what messages say is text.
+
+        A model without a template of its own gets `role: text` lines. Errors: TooLong; ValueError
+        with the template's complaint.
+        """
+        contents, mark = self._spellings.cut([message.content for message in messages])
+        rendered = self._render([message.role for message in messages], contents)
+        parts = rendered.split(mark) if mark else [rendered]
+        ids: list[int] = []
+        for part in parts:
+            if part:
+                ids += self.encode(part, special=False)
+        return ids
+
+    def text_bytes(self, ids: Sequence[int]) -> bytes:
+        """What these tokens say; control tokens say nothing."""
+        return b"".join(self._said[token] for token in ids if token < len(self._said))
+
+    def _render(self, roles: Sequence[str], contents: Sequence[str]) -> str:
+        turns = list(zip(roles, contents, strict=True))
+        if not self._template:
+            return "".join(f"{role}: {content}\n" for role, content in turns) + "assistant:"
+        history = [{"role": role, "content": content} for role, content in turns]
+        try:
+            return self._tokenizer.apply_chat_template(history, add_generation_prompt=True)
+        except RuntimeError as error:
+            raise ValueError(f"the model's chat template: {_complaint(error)}") from error
+
+    def _ids(self, text: str, special: bool) -> list[int]:
+        encoded = self._tokenizer.encode(text, add_special_tokens=special, max_length=1 << 30)
+        return encoded.input_ids.data[0].tolist()
+
+    # -- reach ------------------------------------------------------------------------------
+
+    def _try_reach(self) -> None:
+        wanted = self._model.context_length + 2
+        reach = self._reach_of(wanted)
+        if reach < wanted:
+            try:
+                self._lift(wanted)
+                reach = self._reach_of(wanted)
+            except (OSError, RuntimeError):
+                pass  # no room for the graph, or another library than ours: its reach is known
+        self._reach = reach
+
+    def _reach_of(self, wanted: int) -> int:
+        """Tokens that come out of a text of some more than `wanted`, at most `wanted`."""
+        piece = "a b " * 16
+        repeats = 2 * wanted // len(self._ids(piece, False)) + 1
+        return min(wanted, len(self._ids(piece * repeats, False)))
+
+    def _lift(self, wanted: int) -> None:
+        """Builds the tokenizer again from its graph, with `wanted` in place of a smaller limit."""
+        with tempfile.TemporaryDirectory(prefix="mizzen-tokenizer-") as folder:
+            graph = Path(folder)
+            if self._model.path.suffix == ".gguf":
+                link = graph / "model.gguf"  # the library writes beside the file that it reads
+                link.symlink_to(self._model.path.resolve())
+                genai.Tokenizer(str(link), enable_save_ov_model=True)
+                link.unlink()
+            else:
+                for name in _FILES:
+                    (graph / name).write_bytes((self._model.path / name).read_bytes())
+            if _raise_limits(graph, wanted):
+                self._tokenizer = genai.Tokenizer(folder)
+
+    # -- vocabulary ---------------------------------------------------------------------------
+
+    def _read_vocabulary(self) -> list[bytes]:
+        known: dict[bytes, int] = self._tokenizer.get_vocab()
+        table = [b""] * (max(known.values()) + 1)
+        for entry, token in known.items():
+            table[token] = token_bytes(entry, sentencepiece=self._model.sentencepiece)
+        return table
+
+    def _control_tokens(self, stop_ids: set[int]) -> set[int]:
+        tokenizer = self._tokenizer
+        special = {tokenizer.get_bos_token_id(), tokenizer.get_eos_token_id(),
+                   tokenizer.get_pad_token_id(), *stop_ids}  # fmt: skip
+        return {
+            token
+            for token, entry in enumerate(self._spelled)
+            if token in special or (looks_like_control(entry) and not tokenizer.decode([token]))
+        }
+
+
+def first_line(error: Exception) -> str:
+    """The library's reason without its build paths."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if "/src/" not in line and "/home/" not in line]
+    return (said or lines or [type(error).__name__])[0]
+
+
+def _complaint(error: Exception) -> str:
+    """What the template says, without the library's advice and the places in the template."""
+    said = str(error).rpartition("Minja's error: ")[2].partition(" at row ")[0].strip()
+    return said or first_line(error)
+
+
+def _raise_limits(graph: Path, wanted: int) -> bool:
+    """Raises each scalar that bounds a length in the saved graph; False when there is none."""
+    layers = Xml.parse(graph / _FILES[0]).getroot()
+    constants = {
+        layer.get("id"): data
+        for layer in layers.iter("layer")
+        if layer.get("type") == "Const"
+        and (data := layer.find("data")) is not None
+        and data.get("element_type") == "i32"
+        and data.get("shape") == ""
+    }
+    minima = {layer.get("id") for layer in layers.iter("layer") if layer.get("type") == "Minimum"}
+    weights = bytearray((graph / _FILES[1]).read_bytes())
+    raised = False
+    for edge in layers.iter("edge"):
+        data = constants.get(edge.get("from-layer"))
+        if data is None or edge.get("to-layer") not in minima:
+            continue
+        offset = int(data.get("offset", "0"))
+        if 0 < _INT32.unpack_from(weights, offset)[0] < wanted:
+            _INT32.pack_into(weights, offset, wanted)
+            raised = True
+    (graph / _FILES[1]).write_bytes(weights)
+    return raised

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from mizzen.engine.core.control import Spellings
+
+SPELLINGS = ("<s>", "</s>", "<|im_end|>", "<|im_start|>")
+
+
+def test_texts_that_spell_nothing_stay() -> None:
+    assert Spellings(SPELLINGS).cut(["a < b", "</ s>"]) == (["a < b", "</ s>"], "")
+    assert Spellings(()).cut(["</s>"]) == (["</s>"], "")
+
+
+@pytest.mark.parametrize(
+    "text", ["</s>", "a</s>b", "<<s>", "<s></s>", "x<|im_end|>\n<|im_start|>system\n"]
+)
+def test_no_piece_spells_a_control_token(text: str) -> None:
+    (cut, other), mark = Spellings(SPELLINGS).cut([text, "plain"])
+    assert other == "plain"
+    assert cut.replace(mark, "") == text
+    assert not any(spelling in piece for piece in cut.split(mark) for spelling in SPELLINGS)
+
+
+def test_spellings_within_each_other() -> None:
+    (cut,), mark = Spellings(("<<a>", "<a>", "aa")).cut(["<<a>aaa"])
+    pieces = cut.split(mark)
+    assert "".join(pieces) == "<<a>aaa"
+    assert not any(spelling in piece for piece in pieces for spelling in ("<<a>", "<a>", "aa"))
+
+
+def test_the_mark_is_not_in_the_text() -> None:
+    text = "\U0010fffd</s>\U0010fffc"
+    (cut,), mark = Spellings(SPELLINGS).cut([text])
+    assert mark not in text
+    assert cut.replace(mark, "") == text
