@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help demo verify test test-kubernetes lint bench bench-scheduler docs accept clean
+.PHONY: help demo verify test test-fast test-kubernetes lint bench bench-scheduler docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -18,6 +18,9 @@ verify: demo  ## the demo, the same job undisturbed, and two independent checker
 
 test: .venv/.dev  ## all tests; ends with pytest's summary
 	$(BIN)/python -m pytest tests
+
+test-fast: .venv/.dev  ## unit and contract tests without the slow ones: less than a minute
+	$(BIN)/python -m pytest tests/unit tests/contract -m 'not slow'
 
 test-kubernetes: .venv/.dev  ## tests beside a real Kubernetes, which Go builds first (minutes, once)
 	$(BIN)/python tests/support/peers.py

@@ -39,8 +39,7 @@ def run_until_killed(
             seen += more
     finally:
         child.kill()
-    seen += child.stdout.read()
-    child.wait()
+        seen += child.communicate()[0]
     return [int(line) for line in seen.split(b"\n") if line]
 
 

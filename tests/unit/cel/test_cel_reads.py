@@ -8,6 +8,9 @@ from mizzen.scheduler.core.dra.model import Attribute, Device, SelectorError
 from mizzen.scheduler.device_selectors import CelSelectors
 from support.devices import device
 
+pytestmark = pytest.mark.slow
+
+
 D = "gpu.example.com"
 A = f'device.attributes["{D}"]'
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -99,10 +100,24 @@ def test_what_nobody_asked_for_ends_the_connection():
     assert parser.is_done and not parser.keeps_alive
 
 
-async def serving(handle):
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    return server, Client(Connection(f"http://127.0.0.1:{port}"), user_agent="test")
+@asynccontextmanager
+async def serving(handle, **connection):
+    """A client of a server whose connections are handled so, and closed at the end."""
+    writers = []
+
+    async def remember(reader, writer):
+        writers.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await handle(reader, writer)
+
+    server = await asyncio.start_server(remember, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        async with Client(Connection(url, **connection), user_agent="test") as client:
+            yield client
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
 
 
 async def test_a_get_whose_connection_was_stale_is_sent_again_a_post_is_not():
@@ -118,8 +133,7 @@ async def test_a_get_whose_connection_was_stale_is_sent_again_a_post_is_not():
                 writer.write(with_length(b"{}"))
         writer.close()
 
-    server, client = await serving(handle)
-    async with server, client:
+    async with serving(handle) as client:
         await client.get(PODS, "p", "default")
         await client.get(PODS, "p", "default")
         assert seen == [b"GET", b"GET", b"GET"]
@@ -142,8 +156,7 @@ async def test_a_stream_that_nobody_reads_is_held_up():
             sent += 1
         writer.close()
 
-    server, client = await serving(handle)
-    async with server, client:
+    async with serving(handle) as client:
         events = client.watch(PODS)
         await anext(events)
         while True:  # until nothing moves any more
@@ -167,10 +180,7 @@ async def test_a_renewed_token_is_the_one_sent(tmp_path, monkeypatch):
     monkeypatch.setattr(transport, "TOKEN_AGE_S_MAX", 0.0)
     token = tmp_path / "token"
     token.write_text("token1\n")
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    connection = Connection(f"http://127.0.0.1:{port}", token="token0", token_file=str(token))
-    async with server, Client(connection, user_agent="test") as client:
+    async with serving(handle, token="token0", token_file=str(token)) as client:
         await client.get(PODS, "p", "default")
         token.write_text("token2\n")
         await client.get(PODS, "p", "default")
@@ -190,8 +200,7 @@ async def test_each_wait_ends_at_its_own_time(monkeypatch, first_s):
             if asked == 1:
                 writer.write(with_length(b"{}"))
 
-    server, client = await serving(handle)
-    async with server, client:
+    async with serving(handle) as client:
         monkeypatch.setattr(transport, "REQUEST_TIMEOUT_S", first_s)
         await client.raw("POST", "/x")
         monkeypatch.setattr(transport, "REQUEST_TIMEOUT_S", 0.05)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
 import orjson
 import pytest
@@ -304,6 +305,6 @@ async def test_a_deleted_endpoint_lets_running_requests_finish(gateway: Gateway)
 
 async def test_a_body_above_the_limit(gateway: Gateway) -> None:
     path = gateway.url + "/v1/completions"
-    async with gateway.session.post(path, data=b" " * (9 << 20)) as response:
+    async with gateway.session.post(path, data=io.BytesIO(b" " * (9 << 20))) as response:
         assert response.status == 413
         assert "above 8388608 bytes" in (await response.json())["error"]["message"]

@@ -11,7 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mizzen.scheduler.allocating import Allocator
+
+pytestmark = pytest.mark.slow
+
 
 HERE = Path(__file__).parent
 CASES = int(os.environ.get("MIZZEN_ALLOCATE_FUZZ", "1500"))

@@ -10,6 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
 RECORDED = Path(__file__).parent / "cel_recorded.jsonl"
 RANDOM, SEED = 400, 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from mizzen.base.objects import Obj
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS, JOBS, PODS
 from mizzen.scheduler.core.conventions.watched import (
@@ -18,6 +20,9 @@ from support.custom_kinds import definition
 from support.waiting import until
 from unit.scheduler.conftest import Api
 from unit.scheduler.test_run import are_bound, pods_until, scheduling, set_stage
+
+pytestmark = pytest.mark.slow
+
 
 DEADLINE_S = 20.0
 

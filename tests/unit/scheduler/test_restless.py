@@ -20,6 +20,9 @@ from oracle.placing import count_on
 from support.cluster_state import state
 from support.restless_world import RestlessWorld, S
 
+pytestmark = pytest.mark.slow
+
+
 HISTORIES = int(os.environ.get("MIZZEN_RESTLESS", "120"))
 SEED = os.environ.get("MIZZEN_RESTLESS_SEED")
 STEPS, ROUNDS_MAX = 40, 40

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,9 @@ from mizzen.controllers.core import formation
 from mizzen.controllers.core.formation import Rank
 from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member, RankView
+
+pytestmark = pytest.mark.slow
+
 
 TICK = 10_000_000  # ns
 GRACE = 3_000  # ticks: 30 s, more than any history has, so nothing is saved by the end of a grace

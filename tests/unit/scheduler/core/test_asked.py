@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,9 @@ from mizzen.base.objects import Obj
 from mizzen.scheduler.core.claiming.extended import wishes_of
 from mizzen.scheduler.core.types import PodShape
 from mizzen.scheduler.core.views import node_selector, part, pod_view, requests_of, tolerations
+
+pytestmark = pytest.mark.slow
+
 
 TERM = {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a", "b"]}]}
 REQUIRED = {"nodeSelectorTerms": [TERM]}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,9 @@ from mizzen.scheduler.core.units import Unit
 from mizzen.scheduler.device_selectors import CelSelectors
 from oracle.victims import Cost, Entry, Running, cheapest, cost, levels
 from support.scheduler_world import World, node, pod, pod_group
+
+pytestmark = pytest.mark.slow
+
 
 NODES = ("n1", "n2", "n3")
 CORES = GIB = 4  # of each node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,9 @@ from support.scheduler_world import (
     pod_group,
     resource_slice,
 )
+
+pytestmark = pytest.mark.slow
+
 
 NODES = ("n1", "n2")
 DEVICES = 4

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,9 @@ from mizzen.scheduler.core.beside.intent import (
 )
 from mizzen.scheduler.core.beside.recovery import Existing, recover, stray_reservations
 from mizzen.scheduler.core.types import Decision
+
+pytestmark = pytest.mark.slow
+
 
 NOW_NS = 1_800_000_000_000_000_000
 

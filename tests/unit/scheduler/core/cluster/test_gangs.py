@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -16,6 +17,9 @@ from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.conventions.watched import JOB_SETS, LEADER_WORKER_SETS, TOPOLOGIES
 from mizzen.scheduler.device_selectors import CelSelectors
 from support.scheduler_world import World, node, pod, pod_group
+
+pytestmark = pytest.mark.slow
+
 
 POD_NAMES = st.sampled_from([f"p{index}" for index in range(5)])
 NODE_NAMES = st.sampled_from(["a", "b"])

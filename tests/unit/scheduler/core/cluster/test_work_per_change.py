@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
 from mizzen.scheduler.core.place import place
 from support.scheduler_world import NOW_NS, World, claim, halves, node, pod, resource_slice
+
+pytestmark = pytest.mark.slow
 
 
 def lines_run(act: Callable[[], object]) -> int:
@@ -21,11 +26,14 @@ def lines_run(act: Callable[[], object]) -> int:
         return trace
 
     before = sys.gettrace()
+    gc.collect()
+    gc.disable()  # finalizers of other tests' leftovers run lines, too
     sys.settrace(trace)
     try:
         act()
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 

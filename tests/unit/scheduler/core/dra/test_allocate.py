@@ -17,6 +17,9 @@ from mizzen.scheduler.core.dra.pools import NodePool, gather
 from oracle.allocation import TooMany, World
 from support.allocation_cases import CaseMaker
 
+pytestmark = pytest.mark.slow
+
+
 CASES = 1500
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,9 @@ from mizzen.base.objects import Obj
 from mizzen.scheduler.core.dra.case import answer, read_case
 from mizzen.scheduler.device_selectors import CelSelectors
 from support.scheduler_world import World, claim, device_class, exactly, node, pod, resource_slice
+
+pytestmark = pytest.mark.slow
+
 
 GPU, FABRIC, LINK = "gpu.dev", "fabric.dev", "link.dev"
 SLICES = 4  # of one GPU; a partition takes some that are neighbours

@@ -5,6 +5,7 @@ Changes are made to the objects and a fresh scheduler decides; see tests/oracle/
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.oracle import changes as oracle
@@ -31,6 +32,9 @@ from mizzen.scheduler.core.explaining.changes import (
     SmallerRequest,
     Wait,
 )
+
+pytestmark = pytest.mark.slow
+
 
 RACK = "topology.mizzen.dev/rack"
 BLOCK = "topology.mizzen.dev/block"

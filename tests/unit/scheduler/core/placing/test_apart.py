@@ -19,6 +19,9 @@ from support.scheduler_world import (
     resource_slice,
 )
 
+pytestmark = pytest.mark.slow
+
+
 RACK = "topology.mizzen.dev/rack"
 ALONE = {"mizzen.dev/topology-exclusive": RACK}
 JOBSET = "jobset.sigs.k8s.io"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,9 @@ from mizzen.scheduler.core.types import PodSpecView
 from oracle.placing import count_on, fits_on, totals
 from support.cluster_state import state
 from support.scheduler_world import World, claim, exactly, node, pod, resource_slice
+
+pytestmark = pytest.mark.slow
+
 
 ZONE, RACK = "topology.kubernetes.io/zone", "topology.mizzen.dev/rack"
 TAINT = {"key": "dedicated", "value": "infer", "effect": "NoSchedule"}

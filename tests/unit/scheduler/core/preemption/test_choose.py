@@ -15,6 +15,9 @@ from mizzen.scheduler.core.preemption.instance import Answer, Demand, Holder, In
 from oracle import preemption_milp as oracle
 from support.preemption_cases import cluster, scattered
 
+pytestmark = pytest.mark.slow
+
+
 SEEDS = int(os.environ.get("MIZZEN_SEEDS", "0"))
 GAP_MAX = 0.10
 
