@@ -16,6 +16,8 @@ from mizzen.cel.values import CIDR, IP, Format, Map, Optional
 
 LIMIT = 1_000_000  # resource.k8s.io/v1 CELSelectorExpressionMaxCost
 LIST_COST, MAP_COST = 10, 30  # making one
+BUILT_BYTES_MAX = 64 << 20  # that one evaluation builds or looks through, in all; see `bounds`
+STEP_BYTES = 16  # what a step that is free of charge counts as
 _PER_CHARACTER, _PER_REGEX_CHARACTER = 0.1, 0.25
 
 
@@ -29,17 +31,35 @@ class CostExceeded(Exception):
 class Run:
     """The bill of one evaluation."""
 
-    __slots__ = ("_places", "_stack", "cost", "limit")
+    __slots__ = ("_places", "_stack", "built", "cost", "limit")
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.cost = 0
         self.limit = limit
+        self.built = 0  # bytes, against BUILT_BYTES_MAX
         self._stack: list[tuple[int, object]] = []
         self._places: dict[int, list[int]] = {}  # step -> where its values stand, lowest first
+
+    def pay(self, cost: int) -> None:
+        """Before a call is made. Errors: CostExceeded."""
+        self.cost += cost
+        if self.cost > self.limit:
+            raise CostExceeded(f"actual cost limit {self.limit} exceeded")
+
+    def spend(self, built: int) -> None:
+        """Before so many bytes are built or looked through. Errors: CostExceeded."""
+        self.built += built
+        if self.built > BUILT_BYTES_MAX:
+            raise CostExceeded(
+                f"its values take more than the {BUILT_BYTES_MAX >> 20} MiB that one evaluation "
+                "may build; make smaller ones"
+            )
 
     def add(self, number: int, value: object, cost: int) -> None:
         """One step done. Errors: CostExceeded."""
         self.cost += cost
+        if not cost:
+            self.spend(STEP_BYTES)
         places = self._places.get(number)
         if places is None:
             places = self._places[number] = []
@@ -71,6 +91,9 @@ class Run:
         stack = self._stack
         while len(stack) > at:
             self._places[stack.pop()[0]].pop()
+
+
+AFTERWARDS = frozenset({"join", "slice", "lists.range", "reverse"})  # priced by their result
 
 
 def of_call(function: str, overload: str, args: list[object], result: object) -> int:

@@ -28,6 +28,8 @@ from mizzen.cel.values import (
     no_overload,
 )
 
+TEXT_MAX = 4096  # characters of a quantity or version; what was read is remembered
+
 # -- quantity -----------------------------------------------------------------------------------
 
 _QUANTITY = re.compile(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*(?:[+-]?[0-9]*))\Z")
@@ -38,9 +40,15 @@ _NANO = -9
 _DIGITS = 18  # of an int64
 
 
-@lru_cache(maxsize=4096)
 def parse_quantity(text: str) -> Quantity | Err:
     """The amount, in the form that upstream would hold."""
+    if len(text) > TEXT_MAX:
+        return Err(f"{text[:100]!r}… is longer than the {TEXT_MAX} characters that one may have")
+    return _parsed_quantity(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed_quantity(text: str) -> Quantity | Err:
     match = _QUANTITY.match(text)
     if not text or match is None:
         return Err(f"{text[:100]!r} is no quantity")
@@ -162,9 +170,15 @@ def _sum(left: Quantity, amount: int, other: Quantity) -> Quantity:
 _MARK = re.compile(r"[0-9A-Za-z-]+\Z")
 
 
-@lru_cache(maxsize=4096)
 def parse_semver(text: str) -> Semver | Err:
     """A semantic version, strictly."""
+    if len(text) > TEXT_MAX:
+        return Err(f"{text[:100]!r}… is longer than the {TEXT_MAX} characters that one may have")
+    return _parsed_semver(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed_semver(text: str) -> Semver | Err:
     bad = Err(f"{text[:100]!r} is not a semantic version such as 1.2.3")
     parts = text.split(".", 2)
     if len(parts) != 3:

@@ -35,6 +35,8 @@ class Program:
                 value = self.step.eval(Root(bill, {"device": device}))
         except (CostExceeded, Panic, RecursionError) as error:
             return Err(str(error)), bill.cost
+        except MemoryError:
+            return Err("there is too little memory to evaluate it"), bill.cost
         while isinstance(value, Optional) and value.present:
             value = value.value
         if isinstance(value, (bool, Err)):

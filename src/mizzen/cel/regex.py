@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 MEMORY_MAX = 8 << 20  # bytes of one automaton
-REMEMBERED_MAX = 128  # automata
+REMEMBERED_MAX = 32  # automata
 
 # What RE2 takes and Go does not is looked for outside quotations and classes.
 _PIECES = re.compile(

@@ -7,10 +7,10 @@ Source: google/cel-go interpreter/interpretable.go and decorators.go, v0.26.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mizzen.cel import cost, values
+from mizzen.cel import bounds, cost, values
 from mizzen.cel.attributes import Scope, Step
 from mizzen.cel.cost import Run
 from mizzen.cel.values import Err, Growing, Map, Optional, no_overload
@@ -82,6 +82,7 @@ class Equality:
         elif isinstance(right, Err):
             result = right
         else:
+            bounds.compared(scope.run, left, right)
             result = values.equal(left, right)
             if self.negated:
                 result = result is not True
@@ -109,6 +110,31 @@ class CallStep:
     strict: bool = True
 
     def compute(self, scope: Scope) -> object:
+        """Of constants: nobody looks at the bill."""
+        made, failed = self._arguments(scope)
+        return failed if failed is not None else self.implementation(made)
+
+    def eval(self, scope: Scope) -> object:
+        """Paid for before it is made, but where only the result tells the price."""
+        made, failed = self._arguments(scope)
+        run = scope.run
+        taken = run.take([arg.id for arg in self.args])
+        bound = bounds.BOUNDS.get(self.function) if failed is None else None
+        owed = bound(run, made) if bound is not None else 0
+        if taken is None or self.function in cost.AFTERWARDS:
+            price = 0
+        else:
+            price = cost.of_call(self.function, self.overload, taken, None)
+        run.pay(price)
+        run.spend(owed)
+        result = failed if failed is not None else self.implementation(made)
+        price = 0
+        if taken is not None and self.function in cost.AFTERWARDS:
+            price = cost.of_call(self.function, self.overload, taken, result)
+        run.add(self.id, result, price)
+        return result
+
+    def _arguments(self, scope: Scope) -> tuple[list[object], Err | None]:
         made: list[object] = []
         failed: Err | None = None
         for arg in self.args:
@@ -118,13 +144,7 @@ class CallStep:
                 failed = failed or value
                 if not self.eager:
                     break
-        return failed if failed is not None else self.implementation(made)
-
-    def eval(self, scope: Scope) -> object:
-        result = self.compute(scope)
-        numbers = [arg.id for arg in self.args]
-        charge(scope.run, self.id, self.function, self.overload, numbers, result)
-        return result
+        return made, failed
 
 
 @dataclass(slots=True)
@@ -179,6 +199,7 @@ class MakeList:
     optional: frozenset[int]
 
     def compute(self, scope: Scope) -> object:
+        scope.run.spend(bounds.POINTER * len(self.elements))
         made: list[object] = []
         for at, element in enumerate(self.elements):
             value = element.eval(scope)
@@ -206,6 +227,7 @@ class MakeMap:
     entries: list[tuple[Step, Step, bool]]
 
     def compute(self, scope: Scope) -> object:
+        scope.run.spend(bounds.ENTRY * len(self.entries))
         made: list[tuple[object, object]] = []
         for key_step, value_step, optional in self.entries:
             key = key_step.eval(scope)
@@ -273,12 +295,12 @@ class FoldStep:
             result.growing = False
         return result
 
-    def _entries(self, over: list[object] | Map) -> list[tuple[object, object]]:
+    def _entries(self, over: list[object] | Map) -> Iterable[tuple[object, object]]:
         if isinstance(over, Map):
             return over.items()
         if self.variable2:
-            return list(enumerate(over))
-        return [(each, None) for each in over]
+            return enumerate(over)
+        return ((each, None) for each in over)
 
 
 class _Loop:

@@ -137,6 +137,10 @@ class Map:
     def items(self) -> list[tuple[object, object]]:
         return list(self._entries.values())
 
+    def first(self) -> tuple[object, object]:
+        """One of the entries; there must be some."""
+        return next(iter(self._entries.values()))
+
     def contains(self, key: object) -> bool:
         return self._find(key) is not None
 

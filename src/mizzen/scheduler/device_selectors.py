@@ -5,6 +5,7 @@ Source: k8s.io/dynamic-resource-allocation/cel, v0.36.3.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from mizzen.cel.program import Program, compile_expression
@@ -15,8 +16,11 @@ from mizzen.scheduler.core.dra.model import Attribute, Device, DeviceShape, Sele
 from mizzen.scheduler.device_values import Cut
 
 REMEMBERED_MAX = 200_000  # answers kept; beyond, all are forgotten at once
-PROGRAMS_MAX = 4096  # likewise; a large one takes megabytes
-SHOWN_CHARS = 200  # of an expression in an error
+PROGRAMS_MAX = 4096  # likewise
+PROGRAMS_CHARS_MAX = 256 << 10  # of all their expressions; each takes about a KiB of memory
+SHOWN_CHARS = 200  # of an expression, and of what is wrong with it, in an error
+
+_log = logging.getLogger(__name__)
 
 _Own = tuple[tuple[str, Attribute], ...]
 
@@ -27,6 +31,7 @@ class CelSelectors:
     def __init__(self, lists: bool = False) -> None:
         self._lists = lists
         self._programs: dict[str, Program | CompileError] = {}
+        self._programs_chars = 0
         self._by_shape: dict[tuple[str, DeviceShape, _Own], bool | Err] = {}
         self._by_cut: dict[tuple[str, Cut], bool | Err] = {}
         self.evaluations = 0
@@ -75,16 +80,26 @@ class CelSelectors:
     def _program(self, expression: str) -> Program:
         found = self._programs.get(expression)
         if found is None:
-            if len(self._programs) >= PROGRAMS_MAX:
+            found = self._compiled(expression)
+            self._programs_chars += len(expression)
+            if len(self._programs) >= PROGRAMS_MAX or self._programs_chars > PROGRAMS_CHARS_MAX:
                 self._programs.clear()
-            try:
-                found = compile_expression(expression, self._lists)
-            except CompileError as error:
-                found = error
+                self._programs_chars = len(expression)
             self._programs[expression] = found
         if isinstance(found, CompileError):
-            raise SelectorError(f"CEL selector {_shown(expression)} does not compile: {found}")
+            raise SelectorError(
+                f"CEL selector {_shown(expression)} does not compile: {_cut(str(found))}"
+            )
         return found
+
+    def _compiled(self, expression: str) -> Program | CompileError:
+        try:
+            return compile_expression(expression, self._lists)
+        except CompileError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a bug ends one expression, not the others
+            _log.exception("selector %s", _shown(expression))
+            return CompileError(f"it cannot be read ({type(error).__name__})")
 
     def _own(self, program: Program, device: Device) -> _Own:
         """What only this device has and the answer may depend on."""
@@ -113,9 +128,17 @@ class CelSelectors:
 
     def _evaluate(self, program: Program, device: Map | Err) -> bool | Err:
         self.evaluations += 1
-        return device if isinstance(device, Err) else program.run(device)[0]
+        try:
+            answer = device if isinstance(device, Err) else program.run(device)[0]
+        except Exception as error:  # noqa: BLE001 - a bug ends one expression, not the others
+            _log.exception("a selector on %s", device)
+            answer = Err(f"it cannot be evaluated ({type(error).__name__})")
+        return Err(_cut(answer.reason)) if isinstance(answer, Err) else answer
 
 
 def _shown(expression: str) -> str:
-    short = expression if len(expression) <= SHOWN_CHARS else f"{expression[:SHOWN_CHARS]}…"
-    return repr(short)
+    return repr(_cut(expression))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"

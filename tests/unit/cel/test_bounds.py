@@ -1,0 +1,132 @@
+"""No expression builds or looks through more than it pays for, and what it pays with is bounded.
+
+Each of these is a few hundred bytes and would take gigabytes, or hours, were it only priced.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mizzen.cel.cost import BUILT_BYTES_MAX, LIMIT, CostExceeded, Run
+from mizzen.cel.program import compile_expression
+from mizzen.cel.values import Err
+from mizzen.scheduler.core.dra.model import SelectorError
+from mizzen.scheduler.device_selectors import SHOWN_CHARS, CelSelectors
+from support.selector_cases import PLAIN, as_device, our_answer
+
+ADDRESSES_MAX = 1 << 30  # bytes of address space that the whole interpreter gets
+LETTERS = '"' + "a" * 500 + '"'
+ITSELF = "[[1]]" + ".map(x, x + x)" * 40
+SHARED = "[[1]]" + ".map(x, [x, x])" * 40  # one list, reached 2^40 times
+SHARED_MAP = '[{"a": 1}]' + '.map(x, {"a": x, "b": x})' * 40
+LONG = f'{LETTERS}.replace("a", {LETTERS})'
+BOMBS = {
+    "replace": f"{LETTERS}" + f'.replace("a", {LETTERS})' * 3 + ".size() > 0",
+    "list + list": f"{ITSELF}.size() > 0",
+    "equal": f"cel.bind(l, {SHARED}, cel.bind(m, {SHARED}, l == m))",
+    "equal maps": f"cel.bind(l, {SHARED_MAP}, cel.bind(m, {SHARED_MAP}, l == m))",
+    "not equal": f"cel.bind(l, {SHARED}, cel.bind(m, {SHARED}, l != m))",
+    "in": f"cel.bind(l, {SHARED}, cel.bind(m, {SHARED}, l in [m, m]))",
+    "indexOf": f"cel.bind(l, {SHARED}, l.indexOf(l[0]) > 0)",
+    "distinct": f"cel.bind(l, {SHARED}, cel.bind(m, {SHARED}, [l, m].distinct().size() == 1))",
+    "format": f'cel.bind(l, {SHARED}, "%s".format([l]).size() > 0)',
+    "flatten": f"cel.bind(l, {SHARED}, l.flatten(50).size() > 0)",
+    "list literal": "lists.range(90000).map(x, [x" + ",1" * 4500 + "]).size() > 0",
+    "join": f"cel.bind(b, {LONG}, lists.range(2000).map(x, b).join(b).size() > 0)",
+    "format of texts": f'cel.bind(b, {LONG}, "%s".format([lists.range(2000).map(x, b)]) == "")',
+    "findAll": f'cel.bind(b, {LONG}, b.findAll("a(.*y)?").size() > 0)',
+}
+
+
+def test_bombs_are_refused_before_they_are_built() -> None:
+    """In an interpreter of its own that could not hold any of them."""
+    here = Path(__file__)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import runpy; runpy.run_path({str(here)!r}, run_name='bombs')"],
+        cwd=here.parents[3],
+        env={"PYTHONPATH": f"{here.parents[2]}:{here.parents[3] / 'src'}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES_MAX, ADDRESSES_MAX)),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    answers = json.loads(done.stdout)
+    assert {name for name, answer in answers.items() if answer["phase"] == "runtime"} == set(BOMBS)
+    assert all(answer["cost"] <= LIMIT + 100_000 for answer in answers.values())
+    assert all(len(expression) < 10_000 for expression in BOMBS.values())
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ('"a,b".split(",").size() == 2', True),
+        ('"%.3f" .format([1.5]) == "1.500"', True),
+        ("lists.range(1000).map(x, x + 1).size() == 1000", True),
+        ("[[1, 2], [3]].flatten() == [1, 2, 3]", True),
+        ("[[1], [2]] == [[1], [2]]", True),
+        ("[1] in [[1], [2]]", True),
+        ("lists.range(20000).transformMap(i, v, v).size() == 20000", True),
+    ],
+)
+def test_what_selectors_do_is_far_from_the_bounds(expression: str, expected: bool) -> None:
+    answer = our_answer({"expression": expression, "device": PLAIN, "features": []})
+    assert answer.get("result") is expected
+
+
+def test_the_bill_names_what_is_too_much() -> None:
+    with pytest.raises(CostExceeded, match=f"{BUILT_BYTES_MAX >> 20} MiB"):
+        Run().spend(BUILT_BYTES_MAX + 1)
+
+
+def test_too_little_memory_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = compile_expression("true", lists=False)
+
+    def starved(*_: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr(type(program.step), "eval", starved)
+    assert isinstance(program.run(None)[0], Err)
+
+
+def test_any_failure_is_that_selectors_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise ZeroDivisionError
+
+    selectors = CelSelectors()
+    monkeypatch.setattr("mizzen.scheduler.device_selectors.Program.run", broken)
+    with pytest.raises(SelectorError, match="ZeroDivisionError"):
+        selectors.matches("device.driver == 'x'", as_device(PLAIN))
+    monkeypatch.undo()
+    monkeypatch.setattr("mizzen.scheduler.device_selectors.compile_expression", broken)
+    with pytest.raises(SelectorError, match="ZeroDivisionError"):
+        selectors.matches("device.driver == 'y'", as_device(PLAIN))
+
+
+def test_an_error_shows_little_of_a_long_text() -> None:
+    text = "'" + "k" * 9000 + "'"
+    selectors = CelSelectors()
+    for expression in (f"device.attributes[{text}].x == 1", f"bool({text})", f"{text} =="):
+        with pytest.raises(SelectorError) as caught:
+            selectors.matches(expression, as_device(PLAIN))
+        assert len(str(caught.value)) < 3 * SHOWN_CHARS
+
+
+def test_programs_are_remembered_by_their_length() -> None:
+    selectors = CelSelectors()
+    for number in range(40):
+        text = "a" * 9000
+        selectors.problem(f"'{text}{number}' == device.driver")
+    assert selectors.statistics()["expressions"] < 30
+
+
+if __name__ == "bombs":
+    about: dict[str, Any] = {"device": PLAIN, "features": []}
+    print(json.dumps({name: our_answer({"expression": b, **about}) for name, b in BOMBS.items()}))
