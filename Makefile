@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+ATTACK_ARGS ?=
 
-.PHONY: help demo verify test test-fast test-kubernetes lint bench bench-scheduler docs accept clean
+.PHONY: help demo verify test test-fast test-kubernetes attack lint bench bench-scheduler docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -25,6 +26,9 @@ test-fast: .venv/.dev  ## unit and contract tests without the slow ones: less th
 test-kubernetes: .venv/.dev  ## tests beside a real Kubernetes, which Go builds first (minutes, once)
 	$(BIN)/python tests/support/peers.py
 	$(BIN)/python -m pytest tests/kubernetes
+
+attack: .venv/.dev  ## hostile bodies, sockets, files, pods, neighbours against an instance, ten minutes; ATTACK_ARGS="--seed 2"
+	$(BIN)/python tests/attack/run.py $(ATTACK_ARGS)
 
 lint: .venv/.dev  ## style, types, import rules, tidiness
 	$(BIN)/ruff check .
