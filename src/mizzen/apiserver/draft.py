@@ -90,10 +90,13 @@ class Draft:
             return None
         return entry.object
 
-    def commit(self, plan: str = "") -> asyncio.Future[list[Stored]] | None:
-        """Hands the writes to the store; None when there is nothing to write."""
+    def commit(self, plan: str = "", *, dry: bool = False) -> asyncio.Future[list[Stored]] | None:
+        """Hands the writes to the store; None when there is nothing to write, or it is `dry`."""
         writes = [self._write(key, entry) for key, entry in self._entries.items()]
         if not writes:
+            return None
+        if dry:
+            self._store.check(writes)
             return None
         return self._store.commit(writes, identity=self.identity, now_ns=self.now_ns, plan=plan)
 

@@ -11,6 +11,7 @@ import orjson
 from mizzen.apiserver.core import protobuf
 from mizzen.apiserver.core.routing import Target
 from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
+from mizzen.base.limits import OBJECT_DEPTH_MAX
 from mizzen.base.objects import Obj
 
 JSON = "application/json"
@@ -50,12 +51,20 @@ class Request:
 
 
 def parse_json(body: bytes) -> Any:
+    """The value, which can be written as JSON again. Errors: BadRequest."""
     if not body:
         raise BadRequest("the body of the request is empty; it must be JSON")
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
+        if body.count(b"{") + body.count(b"[") > OBJECT_DEPTH_MAX:
+            orjson.dumps(value)  # reads up to 1024 levels, writes up to 254
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body of the request is not valid JSON: {error}") from error
+    except TypeError as error:
+        raise BadRequest(
+            f"the body of the request is nested deeper than {OBJECT_DEPTH_MAX} levels"
+        ) from error
+    return value
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,12 +49,24 @@ async def commit(server: Server, request: Request) -> Response:
         except ApiError as error:
             raise _at(error, index) from error
     revision, stored = server.store.revision, list[Stored]()
-    if not is_dry_run(request.params):
-        done = draft.commit(plan_id)
-        if done is not None:
-            stored = await done
-            revision = stored[-1].revision
+    done = _commit(draft, plan_id, results, is_dry_run(request.params))
+    if done is not None:
+        stored = await done
+        revision = stored[-1].revision
     return Response(201, _answer(draft, body["spec"], plan_id, results, stored, revision))
+
+
+def _commit(
+    draft: Draft, plan_id: str, results: list[_Result], dry: bool
+) -> asyncio.Future[list[Stored]] | None:
+    """Errors: what the store cannot take, as the last operation's that wrote it."""
+    try:
+        return draft.commit(plan_id, dry=dry)
+    except ApiError as error:
+        for index, (key, _) in reversed(list(enumerate(results))):
+            if (key.resource, key.name) == (error.kind, error.name):
+                raise _at(error, index) from error
+        raise
 
 
 def _answer(

@@ -11,6 +11,7 @@ from mizzen.apiserver import operations, scale
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import patching, protobuf, routing
 from mizzen.apiserver.core.bodies import as_object, grace_seconds, text
+from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.core.stamping import DeleteOptions
@@ -91,6 +92,7 @@ async def delete(server: Server, served: Served, target: Target, request: Reques
     options = delete_options(request)
     draft = server.draft(request.identity)
     obj, gone = operations.delete(draft, served, target.namespace, target.name, options)
+    form_of(request.accept)
     await _commit(draft, _is_dry(request))
     if not gone:
         return show(server, served, orjson.dumps(obj), request)
@@ -184,9 +186,7 @@ def success(code: int = 200) -> Obj:
 
 
 async def _commit(draft: Draft, dry: bool) -> None:
-    if dry:
-        return
-    done = draft.commit()
+    done = draft.commit(dry=dry)
     if done is not None:
         await done
 
@@ -195,8 +195,8 @@ async def _finish(
     server: Server, served: Served, request: Request, draft: Draft, made: Obj, status: int
 ) -> Response:
     """Commits and answers with the object as written."""
-    dry = is_dry_run(request.params)
-    done = None if dry else draft.commit()
+    form_of(request.accept)  # an answer that cannot be given is refused before it is too late
+    done = draft.commit(dry=is_dry_run(request.params))
     # What was committed is answered in the very bytes that were stored.
     data = (await done)[0].data if done is not None else orjson.dumps(made)
     response = show(server, served, data, request, status)

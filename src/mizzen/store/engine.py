@@ -12,9 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 
-import orjson
-
 from mizzen.base.errors import AlreadyExists, Conflict, Expired, InsufficientStorage, NotFound
+from mizzen.store.encoding import encode
 from mizzen.store.log import Log
 from mizzen.store.state import State
 from mizzen.store.store import (
@@ -47,6 +46,13 @@ class _Transaction:
         self.records: list[Record] = []
         self.rests_on: set[_Transaction] = set()  # pending ones whose objects it changed again
         self.failed = False
+
+    def pending(self) -> dict[ObjectKey, tuple[Stored | None, _Transaction]]:
+        """What its objects are once it is on the disk."""
+        return {
+            event.key: (None if event.type == "DELETED" else event.stored, self)
+            for event in self.events
+        }
 
 
 class Engine:
@@ -131,14 +137,19 @@ class Engine:
         assert writes, "a transaction without writes"
         assert len({write.key for write in writes}) == len(writes), "one write per object"
         befores = [self._check(write) for write in writes]
-        transaction = _Transaction(asyncio.get_running_loop().create_future())
+        transaction = self._transaction(writes, befores, identity, max(self._time_ns, now_ns), plan)
+        # From here on nothing can fail: a write that is refused has left nothing behind.
         self._time_ns = max(self._time_ns, now_ns)
-        for write, before in zip(writes, befores, strict=True):
-            self._stage(transaction, write, before, identity, plan)
+        self._assigned += len(writes)
+        self._pending.update(transaction.pending())
         self._staged.append(transaction)
         if self._flusher is None:
             self._flusher = asyncio.get_running_loop().create_task(self._flush())
         return transaction.done
+
+    def check(self, writes: Sequence[Write]) -> None:
+        for write in writes:
+            encode(write, self._check(write))
 
     async def close(self) -> None:
         while self._flusher is not None:
@@ -167,40 +178,33 @@ class Engine:
             )
         return before
 
-    def _stage(
+    def _transaction(
         self,
-        transaction: _Transaction,
-        write: Write,
-        before: Stored | None,
+        writes: Sequence[Write],
+        befores: Sequence[Stored | None],
         identity: str,
+        time_ns: int,
         plan: str,
-    ) -> None:
-        self._assigned += 1
-        write.object["metadata"]["resourceVersion"] = str(self._assigned)
-        # orjson's own buffer is several times the text; the copy has its exact size.
-        data = bytes(memoryview(orjson.dumps(write.object)))
-        stored = Stored(write.key, self._assigned, data)
-        kind: EventType = "DELETED"
-        if isinstance(write, Put):
-            kind = "MODIFIED" if before else "ADDED"
-        transaction.events.append(Event(kind, stored, before))
-        transaction.records.append(
-            Record(
-                self._assigned,
-                self._time_ns,
-                identity,
-                write.verb,
-                write.key,
-                plan,
-                kind,
-                before.revision if before else 0,
-                data,
+    ) -> _Transaction:
+        """The writes with their revisions, as bytes. Errors: Invalid, TooLarge."""
+        transaction = _Transaction(asyncio.get_running_loop().create_future())
+        revision = self._assigned
+        for write, before in zip(writes, befores, strict=True):
+            revision += 1
+            write.object["metadata"]["resourceVersion"] = str(revision)
+            data = encode(write, before)
+            kind: EventType = "DELETED"
+            if isinstance(write, Put):
+                kind = "MODIFIED" if before else "ADDED"
+            old = before.revision if before else 0
+            transaction.events.append(Event(kind, Stored(write.key, revision, data), before))
+            transaction.records.append(
+                Record(revision, time_ns, identity, write.verb, write.key, plan, kind, old, data)
             )
-        )
-        waiting = self._pending.get(write.key)
-        if waiting is not None:
-            transaction.rests_on.add(waiting[1])
-        self._pending[write.key] = (None if kind == "DELETED" else stored, transaction)
+            waiting = self._pending.get(write.key)
+            if waiting is not None:
+                transaction.rests_on.add(waiting[1])
+        return transaction
 
     async def _flush(self) -> None:
         """Commits groups until nothing is staged."""

@@ -203,9 +203,14 @@ class Store(Protocol):
         """All of the writes or none. The future is done once they are on disk and visible.
 
         Each write gets its own revision, in order. Errors: Conflict, AlreadyExists or NotFound
-        at once when a precondition fails (pending writes count); InsufficientStorage through
-        the future.
+        at once when a precondition fails (pending writes count), Invalid or TooLarge when an
+        object cannot be stored; InsufficientStorage through the future. A refused commit leaves
+        nothing behind.
         """
+        ...
+
+    def check(self, writes: Sequence[Write]) -> None:
+        """Raises what `commit` would raise at once, and commits nothing."""
         ...
 
     def watch(self, resource: str, namespace: str = "", *, since: int) -> Subscription:

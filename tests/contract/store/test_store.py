@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from mizzen.base.errors import AlreadyExists, Conflict, Expired, NotFound
-from mizzen.store import watchers
+from mizzen.base.errors import AlreadyExists, Conflict, Expired, Invalid, NotFound, TooLarge
+from mizzen.base.limits import OBJECT_BYTES_MAX
+from mizzen.store import encoding, watchers
 from mizzen.store.engine import Engine
 from mizzen.store.local import LocalStore
 from mizzen.store.memory import MemoryStore
@@ -31,9 +33,15 @@ def key(name: str, namespace: str = "ns", resource: str = "pods") -> ObjectKey:
 
 
 def put(
-    name: str, value: int = 0, *, namespace: str = "ns", expect: int | None = None, uid: str = ""
+    name: str,
+    value: int = 0,
+    *,
+    namespace: str = "ns",
+    expect: int | None = None,
+    uid: str = "",
+    pad: int = 0,
 ) -> Put:
-    obj = {"metadata": {"name": name, "uid": f"uid-{name}"}, "value": value}
+    obj = {"metadata": {"name": name, "uid": f"uid-{name}"}, "value": value, "pad": "x" * pad}
     return Put(key(name, namespace), obj, "update", expect, uid)
 
 
@@ -90,6 +98,40 @@ async def test_a_transaction_with_a_failed_precondition_writes_nothing(store: En
     assert store.peek(key("b")) is None
     await commit(store, put("a", 5, uid="uid-a"))
     assert store.revision == 2
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+async def test_a_transaction_that_cannot_be_stored_leaves_nothing(
+    store: Engine, place: int
+) -> None:
+    """What fails late (no JSON, nested too deeply, too large) undoes what came before it."""
+    await commit(store, put("kept"))
+    nested: Any = 1
+    for _ in range(300):
+        nested = {"a": nested}
+    for bad in (nested, {1, 2}, "x" * (OBJECT_BYTES_MAX + 1)):
+        failing = Put(key("bad"), {"metadata": {"name": "bad"}, "value": bad}, "create")
+        writes: list[Put | Remove] = [put("new"), remove("kept")]
+        writes.insert(place, failing)
+        with pytest.raises((Invalid, TooLarge), match="bad"):
+            commit(store, *writes)
+        with pytest.raises((Invalid, TooLarge), match="bad"):
+            store.check(writes)
+        assert [store.peek(key(name)) is not None for name in ("new", "kept", "bad")] == [
+            False, True, False,
+        ]  # fmt: skip
+    await commit(store, put("new", expect=0), put("kept", expect=1))
+    assert [r.revision for r in store.history(0, 10)] == [1, 2, 3]
+
+
+async def test_what_is_too_large_already_may_shrink_or_go(store: Engine) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "OBJECT_BYTES_MAX", 2 * OBJECT_BYTES_MAX)
+        await commit(store, put("a", 0, pad=OBJECT_BYTES_MAX + 1000))
+    await commit(store, put("a", 0, pad=OBJECT_BYTES_MAX + 900))
+    with pytest.raises(TooLarge):
+        commit(store, put("a", 0, pad=OBJECT_BYTES_MAX + 1000))
+    await commit(store, remove("a"))
 
 
 async def test_watch_from_now_and_from_history(store: Engine) -> None:

@@ -1,0 +1,75 @@
+"""An API server without HTTP: the real handlers over a real store, in the test's own process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mizzen.apiserver.app import App
+from mizzen.apiserver.bootstrap import make_namespaces
+from mizzen.apiserver.catalog import Catalog
+from mizzen.apiserver.http import Request, Response, refusal
+from mizzen.apiserver.server import ApiServerConfig, Server
+from mizzen.base.errors import ApiError
+from mizzen.kinds.registry import builtin_kinds
+from mizzen.store.store import Store
+
+NS = 1_000_000_000
+EPOCH_NS = 1_800_000_000 * NS
+_TOKEN = "test"
+DEFAULT = "/api/v1/namespaces/default"
+PLANS = "/apis/mizzen.dev/v1alpha1/plans"
+
+
+class Clock:
+    """Stands still until told otherwise."""
+
+    def __init__(self) -> None:
+        self.ns = EPOCH_NS
+
+    def now_ns(self) -> int:
+        return self.ns
+
+    monotonic_ns = now_ns
+
+
+class Api:
+    """Requests as `admin`, answered by the handlers."""
+
+    def __init__(self, store: Store) -> None:
+        self.clock = Clock()
+        self.store = store
+        config = ApiServerConfig("", 0, Path(), Path(), {_TOKEN: "admin"}, Path())
+        self.server = Server(config, store, Catalog(builtin_kinds()), self.clock)
+        self.app = App(self.server)
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
+    ) -> tuple[int, Any]:
+        """(HTTP status, the answer)."""
+        path, _, query = path.partition("?")
+        params = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
+        data = body if isinstance(body, bytes) else b"" if body is None else _json(body)
+        headers = {"authorization": f"Bearer {_TOKEN}", "content-type": content_type}
+        try:
+            made = await self.app.answer(Request(method, path, params, headers, data))
+        except ApiError as error:
+            made = refusal(error)
+        assert isinstance(made, Response), "streams are not for this helper"
+        return made.status, json.loads(made.body)
+
+    async def plan(self, *operations: dict[str, Any], query: str = "") -> tuple[int, Any]:
+        body = {"kind": "Plan", "spec": {"operations": list(operations)}}
+        return await self.call("POST", PLANS + query, body)
+
+
+async def an_api(store: Store) -> Api:
+    """With the namespaces every instance has."""
+    api = Api(store)
+    await make_namespaces(api.server)
+    return api
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
