@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import orjson
+
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.kinds.combined import problems
@@ -106,7 +108,9 @@ def _record(schema: Schema) -> Decoder:
         name: (_later(child), child.nullable) for name, child in schema.fields.items()
     }
     defaults = [
-        (name, child.default) for name, child in schema.fields.items() if child.default is not None
+        (name, child.default, len(name) + len(orjson.dumps(child.default)))
+        for name, child in schema.fields.items()
+        if child.default is not None
     ]
     needed = [name for name, child in schema.fields.items() if child.required]
     is_open = schema.open
@@ -131,8 +135,8 @@ def _record(schema: Schema) -> Decoder:
                     report.unknown.append(Unknown(render((path, name)), name, known))
             elif part is not None or entry[1]:
                 result[name] = entry[0](part, (path, name), report)
-        for name, default in defaults:
-            if name not in result:
+        for name, default, size_bytes in defaults:
+            if name not in result and report.may_default(size_bytes):
                 result[name] = fields[name][0](fresh(default), (path, name), report)
         for name in needed:
             if name not in result:

@@ -11,13 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from mizzen.base.errors import BadRequest, Invalid
+import orjson
+
+from mizzen.base.errors import BadRequest, Invalid, TooLarge
+from mizzen.base.limits import OBJECT_BYTES_MAX, OBJECT_DEPTH_MAX
 from mizzen.base.objects import Obj
 from mizzen.kinds.strategic import strategic_merge_patch
 
 __all__ = ["json_patch", "merge_patch", "strategic_merge_patch"]
 
 OPERATIONS_MAX = 10_000  # upstream's limit for JSON patches
+COPIED_BYTES_MAX = OBJECT_BYTES_MAX  # by all copies of one patch: upstream's limit too
+_INDEX_DIGITS_MAX = 9
+_SHOWN_MAX = 200  # characters of a path in messages
 _MISSING: Any = object()
 
 
@@ -38,24 +44,27 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 # -- RFC 6902 -----------------------------------------------------------------------
 def json_patch(target: Any, operations: Any) -> Any:
-    """The target after all operations, in order.
+    """The target after all operations, in order; what that costs is linear in target and patch.
 
     Errors: BadRequest when the patch itself is malformed; Invalid when it does not apply (a path
-    that is not there, a failed test), naming the operation.
+    that is not there, a failed test), naming the operation; TooLarge when its copies together are.
     """
     if not isinstance(operations, list):
         raise BadRequest("a JSON patch must be an array of operations")
     steps = cast("list[Any]", operations)
     if len(steps) > OPERATIONS_MAX:
-        raise BadRequest(f"a JSON patch may have at most {OPERATIONS_MAX} operations")
+        raise TooLarge(
+            f"a JSON patch may have at most {OPERATIONS_MAX} operations, this one has {len(steps)}"
+        )
+    document = _Document(target)
     for index, step in enumerate(steps):
         try:
-            target = _apply(target, step)
+            _apply(document, step)
         except _DoesNotApplyError as error:
             raise Invalid(f"the JSON patch does not apply: operation {index}: {error}") from error
         except _MalformedError as error:
             raise BadRequest(f"the JSON patch is malformed: operation {index}: {error}") from error
-    return target
+    return document.root
 
 
 class _DoesNotApplyError(Exception):
@@ -66,7 +75,90 @@ class _MalformedError(Exception):
     pass
 
 
-def _apply(target: Any, step: Any) -> Any:
+class _Document:
+    """What is being patched. Each object and list is copied before its first change, once."""
+
+    def __init__(self, root: Any) -> None:
+        self.root = root
+        self._own: dict[int, Any] = {}  # by id; kept here, so that ids stay theirs
+        self._copied_bytes = 0
+
+    def get(self, path: list[str]) -> Any:
+        node = self.root
+        for depth, part in enumerate(path):
+            node = _child(node, part)
+            if node is _MISSING:
+                raise _DoesNotApplyError(f"{_text(path[: depth + 1])} does not exist")
+        return node
+
+    def add(self, path: list[str], value: Any) -> None:
+        if not path:
+            self.root = value
+            return
+        node, part = self._parent(path), path[-1]
+        if isinstance(node, dict):
+            node[part] = value
+        elif isinstance(node, list):
+            items = cast("list[Any]", node)
+            index = len(items) if part == "-" else _index(part, len(items))
+            if index is None:
+                raise _DoesNotApplyError(f"{_text(path)} is outside the list of {len(items)}")
+            items.insert(index, value)
+        else:
+            raise _DoesNotApplyError(f"{_text(path[:-1])} is neither an object nor a list")
+
+    def replace(self, path: list[str], value: Any) -> None:
+        self.get(path)
+        if path:
+            node, part = self._parent(path), path[-1]
+            node[part if isinstance(node, dict) else int(part)] = value
+        else:
+            self.root = value
+
+    def remove(self, path: list[str]) -> None:
+        if not path:
+            raise _DoesNotApplyError("the whole document cannot be removed")
+        self.get(path)
+        node, part = self._parent(path), path[-1]
+        del node[part if isinstance(node, dict) else int(part)]
+
+    def copy(self, path: list[str]) -> Any:
+        """A copy of its own of what is there. Errors: TooLarge."""
+        try:
+            text = orjson.dumps(self.get(path))
+        except TypeError as error:  # what orjson raises for what is nested too deeply
+            raise _DoesNotApplyError(f"{_text(path)} cannot be copied: {error}") from error
+        self._copied_bytes += len(text)
+        if self._copied_bytes > COPIED_BYTES_MAX:
+            raise TooLarge(
+                f"the JSON patch is too large: its copies add {self._copied_bytes} bytes, "
+                f"{COPIED_BYTES_MAX} are allowed"
+            )
+        return orjson.loads(text)
+
+    def _parent(self, path: list[str]) -> Any:
+        """The container that the last part of the path is in, ready to be changed."""
+        if len(path) > OBJECT_DEPTH_MAX:
+            raise _DoesNotApplyError(f"the path has more than {OBJECT_DEPTH_MAX} parts")
+        node = self.root = self._owned(self.root)
+        for depth, part in enumerate(path[:-1]):
+            child = _child(node, part)
+            if child is _MISSING:
+                raise _DoesNotApplyError(f"{_text(path[: depth + 1])} does not exist")
+            child = self._owned(child)
+            node[part if isinstance(node, dict) else int(part)] = child
+            node = child
+        return node
+
+    def _owned(self, node: Any) -> Any:
+        if id(node) in self._own or not isinstance(node, dict | list):
+            return node
+        mine = cast("Any", node).copy()
+        self._own[id(mine)] = mine
+        return mine
+
+
+def _apply(document: _Document, step: Any) -> None:
     if not isinstance(step, dict):
         raise _MalformedError("it must be an object")
     operation = cast("Obj", step)
@@ -77,26 +169,26 @@ def _apply(target: Any, step: Any) -> Any:
             raise _MalformedError(f'"{op}" needs a "value"')
         value = operation["value"]
         if op == "add":
-            return _add(target, path, value)
-        found = _get(target, path)
-        if op == "test":
-            if not _same(found, value):
-                raise _DoesNotApplyError(f"testing value {_text(path)} failed")
-            return target
-        return _replace(target, path, value)
-    if op == "remove":
-        return _remove(target, path)
-    if op in ("move", "copy"):
+            document.add(path, value)
+        elif op == "replace":
+            document.replace(path, value)
+        elif not _same(document.get(path), value):
+            raise _DoesNotApplyError(f"testing value {_text(path)} failed")
+    elif op == "remove":
+        document.remove(path)
+    elif op == "copy":
+        document.add(path, document.copy(_pointer(operation, "from")))
+    elif op == "move":
         source = _pointer(operation, "from")
-        value = _get(target, source)
-        if op == "copy":
-            return _add(target, path, value)
+        value = document.get(source)
         if path[: len(source)] == source and path != source:
             raise _DoesNotApplyError("a value cannot be moved into itself")
-        return _add(_remove(target, source), path, value)
-    raise _MalformedError(
-        f'unknown op {op!r}; it must be "add", "remove", "replace", "move", "copy" or "test"'
-    )
+        document.remove(source)
+        document.add(path, value)
+    else:
+        raise _MalformedError(
+            f'unknown op {op!r}; it must be "add", "remove", "replace", "move", "copy" or "test"'
+        )
 
 
 def _pointer(operation: Obj, name: str) -> list[str]:
@@ -110,16 +202,10 @@ def _pointer(operation: Obj, name: str) -> list[str]:
 
 
 def _text(path: list[str]) -> str:
-    return "/" + "/".join(path) if path else "the whole document"
-
-
-def _get(target: Any, path: list[str]) -> Any:
-    node = target
-    for depth, part in enumerate(path):
-        node = _child(node, part)
-        if node is _MISSING:
-            raise _DoesNotApplyError(f"{_text(path[: depth + 1])} does not exist")
-    return node
+    text = "/" + "/".join(path)
+    if len(text) > _SHOWN_MAX:
+        text = text[:_SHOWN_MAX] + "..."
+    return text if path else "the whole document"
 
 
 def _child(node: Any, part: str) -> Any:
@@ -136,67 +222,9 @@ def _index(part: str, last: int) -> int | None:
     """A list index within 0..last; no signs and no leading zeros (RFC 6901)."""
     if not (part.isascii() and part.isdigit()) or (part[0] == "0" and part != "0"):
         return None
+    if len(part) > _INDEX_DIGITS_MAX:
+        return None
     return int(part) if int(part) <= last else None
-
-
-def _add(target: Any, path: list[str], value: Any) -> Any:
-    if not path:
-        return value
-
-    def insert(node: Any, part: str) -> Any:
-        if isinstance(node, dict):
-            return {**cast("Obj", node), part: value}
-        if isinstance(node, list):
-            items = cast("list[Any]", node)
-            index = len(items) if part == "-" else _index(part, len(items))
-            if index is None:
-                raise _DoesNotApplyError(f"{_text(path)} is outside the list of {len(items)}")
-            return [*items[:index], value, *items[index:]]
-        raise _DoesNotApplyError(f"{_text(path[:-1])} is neither an object nor a list")
-
-    return _edit(target, path, 0, insert)
-
-
-def _replace(target: Any, path: list[str], value: Any) -> Any:
-    if not path:
-        return value
-
-    def put(node: Any, part: str) -> Any:
-        if isinstance(node, dict):
-            return {**cast("Obj", node), part: value}
-        items = cast("list[Any]", node)
-        return [*items[: int(part)], value, *items[int(part) + 1 :]]
-
-    return _edit(target, path, 0, put)
-
-
-def _remove(target: Any, path: list[str]) -> Any:
-    if not path:
-        raise _DoesNotApplyError("the whole document cannot be removed")
-    _get(target, path)
-
-    def drop(node: Any, part: str) -> Any:
-        if isinstance(node, dict):
-            return {name: value for name, value in cast("Obj", node).items() if name != part}
-        items = cast("list[Any]", node)
-        return [*items[: int(part)], *items[int(part) + 1 :]]
-
-    return _edit(target, path, 0, drop)
-
-
-def _edit(node: Any, path: list[str], depth: int, change: Any) -> Any:
-    """A copy of the tree along the path, with `change` applied to the last container."""
-    part = path[depth]
-    if depth == len(path) - 1:
-        return change(node, part)
-    child = _child(node, part)
-    if child is _MISSING:
-        raise _DoesNotApplyError(f"{_text(path[: depth + 1])} does not exist")
-    edited = _edit(child, path, depth + 1, change)
-    if isinstance(node, dict):
-        return {**cast("Obj", node), part: edited}
-    items = cast("list[Any]", node)
-    return [*items[: int(part)], edited, *items[int(part) + 1 :]]
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from mizzen.base.errors import Cause
+from mizzen.base.limits import OBJECT_BYTES_MAX
 
 # (parent, segment): a str is a field, an int a list index, a 1-tuple a map key.
 Path = tuple["Path", "str | int | tuple[str]"] | None
 
+CAUSES_MAX = 100  # what is wrong beyond these is not told
 _NAMES = {
     str: "string", bool: "boolean", int: "integer", float: "number", dict: "object",
     list: "array", type(None): "null",
@@ -34,9 +36,24 @@ class Report:
 
     causes: list[Cause] = field(default_factory=list[Cause])
     unknown: list[Unknown] = field(default_factory=list["Unknown"])
+    defaulted_bytes: int = 0  # what defaults have added, as JSON
 
     def add(self, path: Path, message: str, reason: str = "FieldValueInvalid") -> None:
-        self.causes.append(Cause(render(path), message, reason))
+        if len(self.causes) < CAUSES_MAX:
+            self.causes.append(Cause(render(path), message, reason))
+
+    def may_default(self, size_bytes: int) -> bool:
+        """Whether a default of this size may still be inserted; it counts as if it was."""
+        before = self.defaulted_bytes
+        self.defaulted_bytes = after = before + size_bytes
+        if after <= OBJECT_BYTES_MAX:
+            return True
+        if before <= OBJECT_BYTES_MAX:
+            self.add(
+                None, f"Too long: with its defaults it has more than {OBJECT_BYTES_MAX} bytes",
+                "FieldValueTooLong",
+            )  # fmt: skip
+        return False
 
     def wrong(self, path: Path, value: Any, problem: str) -> None:
         self.add(path, f"Invalid value: {quoted(value)}: {problem}")

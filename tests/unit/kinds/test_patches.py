@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mizzen.base.errors import BadRequest, Invalid
+from mizzen.base.errors import BadRequest, Invalid, TooLarge
 from mizzen.kinds.patches import json_patch, merge_patch
 
 # RFC 7386, appendix A.
@@ -131,6 +131,35 @@ def test_a_json_patch_that_does_not_apply(patch: list[Any], message: str) -> Non
 def test_a_malformed_json_patch(patch: Any) -> None:
     with pytest.raises(BadRequest):
         json_patch({"a": 1}, patch)
+
+
+def test_copies_are_bounded_together() -> None:
+    bomb: list[Any] = [{"op": "add", "path": "/a", "value": "x" * 1000}]
+    bomb += [{"op": "copy", "from": "", "path": f"/{n}"} for n in range(40)]
+    with pytest.raises(TooLarge, match="copies add"):
+        json_patch({}, bomb)
+    few = [{"op": "copy", "from": "/a", "path": "/b"}, {"op": "add", "path": "/b/c", "value": 1}]
+    assert json_patch({"a": {"c": 0}}, few) == {"a": {"c": 0}, "b": {"c": 1}}
+
+
+def test_more_operations_than_allowed() -> None:
+    with pytest.raises(TooLarge, match="10000"):
+        json_patch({}, [{"op": "test", "path": "", "value": {}}] * 10_001)
+
+
+def test_a_list_is_copied_once_however_often_it_is_changed() -> None:
+    """Linear: a copy per operation would be a thousand million references."""
+    items = list(range(100_000))
+    steps = [{"op": "add", "path": "/l/-", "value": n} for n in range(10_000)]
+    before = {"l": items}
+    assert len(json_patch(before, steps)["l"]) == 110_000
+    assert len(items) == 100_000
+
+
+@pytest.mark.parametrize("index", ["9" * 5000, "²", "-1", "+1", "1.0"])
+def test_odd_indices_are_not_there(index: str) -> None:
+    with pytest.raises(Invalid, match="does not exist"):
+        json_patch({"l": [1, 2]}, [{"op": "remove", "path": f"/l/{index}"}])
 
 
 _leaf = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab/~", max_size=3)
