@@ -28,7 +28,7 @@ class MappedFile:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if os.fstat(descriptor).st_size < length:
-                os.posix_fallocate(descriptor, 0, length)  # not sparse: no SIGBUS on a full tmpfs
+                _allocate(descriptor, length, path)
             self._map = mmap.mmap(descriptor, length)
         finally:
             os.close(descriptor)
@@ -48,6 +48,17 @@ class MappedFile:
         self.view.release()
         with contextlib.suppress(BufferError):
             self._map.close()
+
+
+def _allocate(descriptor: int, length: int, path: Path) -> None:
+    """Room for the whole file, not sparse: no SIGBUS later on a full tmpfs."""
+    try:
+        os.posix_fallocate(descriptor, 0, length)
+    except OSError as error:
+        room = os.fstatvfs(descriptor)
+        free = room.f_bavail * room.f_frsize
+        text = f"{error.strerror}: {length} bytes are needed there and {free} are free"
+        raise OSError(error.errno, text, str(path)) from error
 
 
 class GangPage(MappedFile):

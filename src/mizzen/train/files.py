@@ -83,9 +83,12 @@ def map_buffers(path: Path, at: int, capacity: int, *, write: bool) -> memoryvie
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.ENOMEM, errno.EFBIG):
             raise
+        room = os.fstatvfs(descriptor)
+        free = room.f_bavail * room.f_frsize
         raise TrainError(
-            f"no room for {length / 2**20:.1f} MiB of staged state in {path.parent}:"
-            f" {error.strerror}; free some of it or use a smaller model"
+            f"no room for {length / 2**20:.1f} MiB of staged state in {path.parent}, where"
+            f" {free / 2**20:.1f} MiB are free: {error.strerror}; free some of it or use a smaller"
+            " model"
         ) from error
     finally:
         os.close(descriptor)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,34 @@ def test_a_step_staged_in_the_last_moment_is_recorded_once(
         assert file.ring.read(0)[0] == [*written, *added]
         assert file.look.steps_done == max(counted, staged)
     file.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_a_full_file_system_is_named_with_what_is_needed_and_free(tmp_path: Path) -> None:
+    program = """
+import sys
+import os
+import subprocess
+import sys
+from pathlib import Path
+from mizzen.node.segments import RankFile
+from mizzen.train import files
+folder = Path(sys.argv[1])
+try:
+    RankFile(folder / "rank-0")
+except OSError as error:
+    print(error)
+path = folder / "rank-1"
+path.write_bytes(b"")
+try:
+    files.map_buffers(path, 0, 1 << 20, write=True)
+except files.TrainError as error:
+    print(error)
+"""
+    script = 'mount -t tmpfs -o size=64k none "$1" && exec "$2" -c "$3" "$1"'
+    words = ["unshare", "-m", "sh", "-c", script, "sh", str(tmp_path), sys.executable, program]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    agent, worker = done.stdout.splitlines()
+    assert "135168 bytes are needed there and 65536 are free" in agent, done
+    assert str(tmp_path / "rank-0") in agent
+    assert "no room for 2.0 MiB of staged state" in worker and "MiB are free" in worker
