@@ -11,6 +11,7 @@ BROAD_EXCEPT: dict[str, str] = {
     "src/mizzen/cli/main.py": "a bug becomes one line for the user, its trace goes to a file",
     "src/mizzen/apiserver/asgi.py": "a bug in one request is a 500 for it alone, logged in full",
     "src/mizzen/scheduler/device_selectors.py": "a bug stops one selector, logged, not the others",
+    "src/mizzen/node/boundary.py": "a fault stops at its pod (or its loop), told on it, tried again",
     "src/mizzen/controllers/worker.py": "a bug stops one key, counted and logged, not the others",
 }
 

@@ -36,6 +36,7 @@ PROGRESS = "mizzen.dev/progress"  # agent -> controller: JSON {step, steps, metr
 CHECKPOINT_STEP = (
     "mizzen.dev/checkpoint-step"  # agent -> scheduler: the last step whose state is durable
 )
+FAILED_SYNC = "FailedSync"  # reason, as the kubelet's: the agent cannot go on with an object
 JOIN_READY = "mizzen.dev/JoinReady"  # pod condition: the worker waits to join a formation
 
 # -- gangs: what upstream's PodGroup lacks (annotations on a PodGroup or TrainJob) ------

@@ -22,6 +22,7 @@ from mizzen.base.resources import PODS
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.node.addresses import Addresses
+from mizzen.node.boundary import Boundary, describe
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.config import NodeConfig
 from mizzen.node.core import devices as claims_core
@@ -49,7 +50,7 @@ from mizzen.node.gangs import Gangs
 from mizzen.node.podfiles import PodFiles, prune, read_json, write_json
 from mizzen.node.processes import is_alive, kill_session, session_pids, set_affinity
 from mizzen.node.reporter import Reporter
-from mizzen.node.restore import restore
+from mizzen.node.restore import end_of, restore
 from mizzen.node.shim_client import Message, Shim
 from mizzen.node.slot import Slot, exited_of, run_key, split_key
 from mizzen.node.usage import UsageRecorder
@@ -80,6 +81,7 @@ class Agent:
         self.shim = Shim(config.state_dir, self._on_shim)
         self.events = EventRecorder(client, f"mizzen-node-{config.node_name}", clock)
         self.reporter = Reporter(client, self, self._complain)
+        self.boundary = Boundary(self.events, self.reporter.mark)
         self.gangs = Gangs(self)
         self.usage = UsageRecorder(self, client)
         self.executor = Executor(self, client, allocatable)
@@ -91,7 +93,8 @@ class Agent:
         self.stopping = False
 
     def statistics(self) -> Mapping[str, int]:
-        return {"pods": len(self.slots), **self.reporter.statistics()}
+        counts = {**self.boundary.statistics(), **self.reporter.statistics()}
+        return {"pods": len(self.slots), **counts}
 
     # -- life of the agent -----------------------------------------------------------
 
@@ -102,7 +105,8 @@ class Agent:
             if not (path.parent / "retired").exists():
                 found = read_json(path)
                 if found is not None and found.get("ip"):
-                    self._addresses.restore(path.parent.name, found["ip"])
+                    with contextlib.suppress(ValueError):  # a file that was damaged
+                        self._addresses.restore(path.parent.name, str(found["ip"]))
         await self._connect()
         self.cgroups.clean(keep={split_key(key)[0] for key in self.running})
 
@@ -186,6 +190,7 @@ class Agent:
     async def close(self) -> None:
         """Leaves everything running."""
         self.stopping = True
+        self.boundary.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -199,6 +204,22 @@ class Agent:
 
     def observe(self, kind: str, pod: Obj) -> None:
         """A pod of this node as the API has it (ADDED, MODIFIED) or had it (DELETED)."""
+        with self.boundary.around(pod, lambda: self._observe_again(pod)):
+            self._observe(kind, pod)
+
+    def _observe_again(self, pod: Obj) -> None:
+        """After a fault: the pod's newest state, and ends of processes that went unheard."""
+        slot = self.slots.get(uid_of(pod))
+        if slot is None:
+            self._observe("MODIFIED", pod)
+            return
+        for run in slot.state.containers:
+            key = run_key(slot.uid, run.name, run.number)
+            if run.phase == "running" and key not in self.running:
+                self._ended(slot, end_of(slot, run.name, run.number, self.clock.now_ns()))
+        self._observe("MODIFIED", slot.state.pod)
+
+    def _observe(self, kind: str, pod: Obj) -> None:
         uid, now = uid_of(pod), self.clock.now_ns()
         slot = self.slots.get(uid)
         if kind == "DELETED":
@@ -219,14 +240,23 @@ class Agent:
         phase = text(pod, "status", "phase")
         if phase in ("Succeeded", "Failed"):
             if is_terminating(pod):
-                self._later(self._delete_finished(uid, pod))
+                self._start(self._delete_finished(uid, pod))
             return None
-        ip = self._addresses.take(uid)
-        state = new_pod(pod, ip, now)
-        slot = self.slots[uid] = Slot(uid, state, files)
-        self.gangs.admit(slot)
+        slot = Slot(uid, new_pod(pod, self._addresses.take(uid), now), files)
+        self.slots[uid] = slot
+        try:
+            self._take_in(slot, now)
+        except Exception:
+            self.slots.pop(uid)  # whole or not at all: it is admitted again, its runs adopted then
+            raise
+        return slot
+
+    def _take_in(self, slot: Slot, now: int) -> None:
+        """Folders that cannot be made now are made, or their lack told, by `Executor.prepare`."""
+        with contextlib.suppress(OSError):
+            self.gangs.admit(slot)
         self.usage.name_owners(slot)
-        if files.root.exists():
+        if slot.files.root.exists():
             for event in restore(slot, self.running, now):
                 self.feed(slot, event)
                 if isinstance(event, Exited):
@@ -235,13 +265,9 @@ class Agent:
                     self.gangs.adopted(slot)
                     self.usage.adopted(slot)
             if slot.state.has_live:  # adopted: probes and hooks need the environment again
-                self._later(self.executor.prepare(slot))
-        else:
-            files.root.mkdir(mode=0o700, parents=True)
-        metadata = pod["metadata"]
-        record = {"namespace": metadata.get("namespace"), "name": metadata["name"], "ip": ip}
-        write_json(files.root / "pod.json", record)
-        return slot
+                self._later(slot, self.executor.prepare(slot))
+        with contextlib.suppress(OSError):
+            slot.make_folder()
 
     async def _delete_finished(self, uid: str, pod: Obj) -> None:
         with contextlib.suppress(ApiError):
@@ -261,7 +287,7 @@ class Agent:
             if not slot.state.prepared and not slot.state.has_live:
                 for run in slot.state.containers:
                     run.not_before = 0 if run.number == 0 else run.not_before
-                self.feed(slot, Tick(now))
+                self.wake(slot, now)
         self._move_shared()
 
     def _move_shared(self) -> None:
@@ -276,6 +302,11 @@ class Agent:
                 for pid in slot.pids:
                     set_affinity(self.cgroups.members(slot.uid) or session_pids(pid), cpus)
 
+    def wake(self, slot: Slot, now: int) -> None:
+        """Time has passed for the pod, or what it waited for has come."""
+        with self.boundary.around(slot.state.pod, lambda: self._observe_again(slot.state.pod)):
+            self.feed(slot, Tick(now))
+
     # -- the pure machine and its commands -------------------------------------------------
 
     def feed(self, slot: Slot, event: Event) -> None:
@@ -288,15 +319,20 @@ class Agent:
     def _carry_out(self, slot: Slot, command: Command) -> None:
         match command:
             case Prepare():
-                self._later(self.executor.prepare(slot))
+                self._later(slot, self.executor.prepare(slot))
             case Spawn():
-                self.executor.spawn(slot, command)
+                try:
+                    self.executor.spawn(slot, command)
+                except (OSError, ValueError) as error:
+                    key = run_key(slot.uid, command.container, command.number)
+                    failed = {"event": "failed", "key": key, "message": describe(error)}
+                    asyncio.get_running_loop().call_soon(self._on_shim, failed)
             case Signal():
                 self.executor.signal(slot, command)
             case RunPreStop():
-                self._later(self.executor.pre_stop(slot, command))
+                self._later(slot, self.executor.pre_stop(slot, command))
             case RunProbe():
-                self._later(self.executor.probe(slot, command))
+                self._later(slot, self.executor.probe(slot, command))
             case WakeAt():
                 self._wake_at(slot, command.at)
             case Remove():
@@ -308,7 +344,14 @@ class Agent:
                 kind = "Warning" if command.type == "Warning" else "Normal"
                 self.events.event(slot.state.pod, kind, command.reason, command.message)
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+    def _later(self, slot: Slot, work: Coroutine[Any, Any, None]) -> None:
+        async def bounded() -> None:
+            with self.boundary.around(slot.state.pod, lambda: self._observe_again(slot.state.pod)):
+                await work
+
+        self._start(bounded())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -323,7 +366,7 @@ class Agent:
         def ring() -> None:
             slot.timer = None
             if slot.uid in self.slots:
-                self.feed(slot, Tick(max(self.clock.now_ns(), at)))
+                self.wake(slot, max(self.clock.now_ns(), at))
 
         slot.timer_at = at
         slot.timer = asyncio.get_running_loop().call_later(delay, ring)
@@ -338,11 +381,17 @@ class Agent:
         slot = self.slots.get(uid)
         if message["event"] == "started":
             self.running[message["key"]] = (message["pid"], message["ticks"])
-            if slot is not None:
-                self.feed(slot, Started(name, number, message["pid"], message["started"]))
-            return
-        self.running.pop(message["key"], None)
-        if slot is None:
+        else:
+            self.running.pop(message["key"], None)
+        if slot is not None:
+            pod = slot.state.pod
+            with self.boundary.around(pod, lambda: self._observe_again(pod)):
+                self._hear(slot, name, number, message)
+
+    def _hear(self, slot: Slot, name: str, number: int, message: Message) -> None:
+        """What the shim says of a run of this pod."""
+        if message["event"] == "started":
+            self.feed(slot, Started(name, number, message["pid"], message["started"]))
             return
         if self.stopping:
             self.usage.ending(slot, int(message.get("cpu") or 0))
@@ -366,8 +415,10 @@ class Agent:
             "key": key, "pid": pid, "state": "exited", "code": 137, "signal": 9,
             "started": run.started_at or now, "finished": now, "lost": True,
         }  # fmt: skip
-        write_json(slot.files.record(name, number), record)
-        self._ended(slot, exited_of(slot, name, number, record))
+        with self.boundary.around(slot.state.pod, lambda: self._observe_again(slot.state.pod)):
+            with contextlib.suppress(OSError):  # a full disk: told all the same
+                write_json(slot.files.record(name, number), record)
+            self._ended(slot, exited_of(slot, name, number, record))
 
     def _ended(self, slot: Slot, event: Exited, cpu: int = 0) -> None:
         event = self.gangs.judge(slot, event)
@@ -387,6 +438,13 @@ class Agent:
         slot = self.slots.get(uid)
         if slot is None or self.stopping:
             return []
+        pod = slot.state.pod
+        with self.boundary.around(pod, lambda: self._observe_again(pod)):
+            slot.state.aside = self.boundary.message_of(uid)
+            return self._due(slot)
+        return []
+
+    def _due(self, slot: Slot) -> list[Operation]:
         operations: list[Operation] = []
         patch = patch_of(slot.state, HOST_IP, self.clock.now_ns())
         if patch is not None and not slot.state.vanished:
@@ -394,7 +452,7 @@ class Agent:
         if slot.removing and not slot.state.vanished:
             metadata = slot.state.pod["metadata"]
             operations.append(
-                Delete(PODS, metadata.get("namespace") or "", metadata["name"], 0, uid)
+                Delete(PODS, metadata.get("namespace") or "", metadata["name"], 0, slot.uid)
             )
         return operations
 
@@ -436,6 +494,7 @@ class Agent:
         if slot.timer is not None:
             slot.timer.cancel()
         self.slots.pop(slot.uid, None)
+        self.boundary.forget(slot.uid)
         self.usage.forget(slot)
         self.gangs.forget(slot)
         self.cgroups.remove(slot.uid)

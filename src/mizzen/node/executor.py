@@ -13,6 +13,7 @@ from mizzen.base.errors import ApiError
 from mizzen.base.objects import Obj, namespace_of
 from mizzen.base.reading import part
 from mizzen.client.client import Client
+from mizzen.node.boundary import describe
 from mizzen.node.cgroups import Limits
 from mizzen.node.checks import check
 from mizzen.node.core import devices as claims_core
@@ -61,19 +62,25 @@ class Executor:
         self._checks: dict[str, asyncio.Future[Message]] = {}
 
     async def prepare(self, slot: Slot) -> None:
-        pod = slot.state.pod
+        pod, reason, message = slot.state.pod, "", ""
         try:
+            slot.make_folder()
             slot.requests = await prepare(self._client, pod, self._context(slot), slot.files)
-            done = Prepared(self._agent.clock.now_ns())
         except Unresolved as error:
-            done = Prepared(self._agent.clock.now_ns(), error.reason, str(error))
+            reason, message = error.reason, str(error)
         except ApiError as error:
-            text = f"the API server does not answer: {error.message}"
-            done = Prepared(self._agent.clock.now_ns(), "CreateContainerConfigError", text)
-        except OSError as error:
-            done = Prepared(self._agent.clock.now_ns(), "CreateContainerError", str(error))
+            reason = "CreateContainerConfigError"
+            message = f"the API server does not answer: {error.message}"
+        except (OSError, ValueError) as error:
+            reason, message = "CreateContainerError", describe(error)
+        except Exception as error:  # a fault of ours, which the boundary tells, too
+            self._prepared(slot, "CreateContainerError", describe(error))
+            raise
+        self._prepared(slot, reason, message)
+
+    def _prepared(self, slot: Slot, reason: str, message: str) -> None:
         if slot.uid in self._agent.slots:
-            self._agent.feed(slot, done)
+            self._agent.feed(slot, Prepared(self._agent.clock.now_ns(), reason, message))
 
     def _context(self, slot: Slot) -> Context:
         """Where and with what the pod runs. Errors: Unresolved while claims are not allocated."""
@@ -115,7 +122,7 @@ class Executor:
 
     def spawn(self, slot: Slot, command: Spawn) -> None:
         name, number = command.container, command.number
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # the container may have made it a folder
             slot.files.termination_log(name).unlink()
         slot.files.forget_old_runs(name, number)
         self._agent.gangs.before_spawn(slot)
@@ -151,7 +158,10 @@ class Executor:
             what = f"probe-{command.kind}"
             ok, message = await self._exec(slot, run.name, run.number, what, argv, probe.timeout_s)
         else:
-            ok, message = await check(probe.spec, run.spec, slot.state.ip, probe.timeout_s)
+            try:
+                ok, message = await check(probe.spec, run.spec, slot.state.ip, probe.timeout_s)
+            except OverflowError as error:  # a port that no port can be
+                ok, message = False, str(error)
         if slot.uid in self._agent.slots:
             now = self._agent.clock.now_ns()
             self._agent.feed(

@@ -26,6 +26,7 @@ from mizzen.base.objects import (
     labels_of,
     namespace_of,
 )
+from mizzen.base.resources import TRAIN_JOBS
 from mizzen.node import durable
 from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member
@@ -162,12 +163,15 @@ class Gangs:
                 remove(folder)
         late, self._late = self._late, []
         for slot, event in late:
-            self.exited(slot, event)
+            with self._agent.boundary.around(slot.state.pod):
+                self.exited(slot, event)
 
     # -- processes -----------------------------------------------------------------------------
 
     def variables(self, slot: Slot) -> dict[str, str]:
         """The environment that makes a process a member."""
+        if slot.state.is_member and self._find(slot)[1] is None:
+            self.admit(slot)  # its folders could not be made when it came
         job, member = self._find(slot)
         if job is None or member is None:
             return {}
@@ -273,12 +277,22 @@ class Gangs:
             now = self._agent.clock.now_ns()
             close = False
             for job in list(self._jobs.values()):
-                self._look(job, now)
+                with self._agent.boundary.around(self._object_of(job)):
+                    self._look(job, now)
                 close = close or core.is_watched_closely(job.gang, now)
             with contextlib.suppress(TimeoutError):
                 self._wake.clear()
                 async with asyncio.timeout(CLOSE_LOOK_S if close else EASY_LOOK_S):
                     await self._wake.wait()
+
+    def _object_of(self, job: Job) -> Obj:
+        """Where people look for what is wrong with the job."""
+        known = self._train_jobs.get(job.key)
+        if known is not None:
+            return known
+        namespace, _, name = job.key.partition("/")
+        metadata = {"name": name, "namespace": namespace, "uid": job.owner_uid}
+        return {"apiVersion": TRAIN_JOBS.api_version, "kind": "TrainJob", "metadata": metadata}
 
     def _look(self, job: Job, now: int) -> None:
         live = {m.rank for m in job.gang.live}
@@ -410,7 +424,8 @@ class Gangs:
         gang.best_step = int(saved.get("best_step") or 0)
         job = self._jobs[key] = Job(key, owner["uid"], folder, page, gang)
         for path in folder.glob("rank-*"):
-            job.files[int(path.name[5:])] = RankFile(path)
+            if path.name[5:].isdecimal():  # workers may write there, too
+                job.files[int(path.name[5:])] = RankFile(path)
         gang.steps_done = max((f.look.steps_done for f in job.files.values()), default=0)
         self._configure(job)
         return job
@@ -434,7 +449,8 @@ class Gangs:
                 else:
                     shutil.rmtree(place, ignore_errors=True)
                     place.mkdir(mode=0o700, parents=True)
-            (place / OWNER).write_text(owner_uid)
+            if old != owner_uid:
+                (place / OWNER).write_text(owner_uid)
 
     def _save(self, job: Job) -> None:
         with contextlib.suppress(OSError):

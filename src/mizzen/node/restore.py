@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from mizzen.base.objects import Obj
@@ -37,11 +38,20 @@ def restore(slot: Slot, running: Mapping[str, tuple[int, int]], now: int) -> lis
     return events
 
 
+def end_of(slot: Slot, name: str, number: int, now: int) -> Exited:
+    """The end of a run that the shim does not hold any more, by its record."""
+    record = slot.files.runs(name).get(number)
+    if record is None:  # the disk took none
+        record = {"pid": 0, "ticks": 0, "started": now}
+    return _end(slot, name, number, record, now)
+
+
 def _end(slot: Slot, name: str, number: int, record: Obj, now: int) -> Exited:
     if record.get("state") != "exited":
         if is_alive(record["pid"], record["ticks"]):
             kill_session(record["pid"])
         end = {"state": "exited", "code": 137, "signal": 9, "finished": now, "lost": True}
         record = {**record, **end}
-        write_json(slot.files.record(name, number), record)
+        with contextlib.suppress(OSError):  # a full disk: told all the same
+            write_json(slot.files.record(name, number), record)
     return exited_of(slot, name, number, record)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from mizzen.base import names, quantity
 from mizzen.base.clock import Clock
@@ -15,6 +16,7 @@ from mizzen.client.client import Client
 from mizzen.client.informer import Informer
 from mizzen.node import folder
 from mizzen.node.agent import Agent
+from mizzen.node.boundary import keep_up
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.config import NodeConfig
 from mizzen.node.publish import Publisher, capacity, discover, raise_file_limit
@@ -68,17 +70,23 @@ async def _work(
     on_ready: Callable[[], None],
 ) -> None:
     def on_claim(kind: str, old: Obj | None, new: Obj) -> None:
-        agent.observe_claims()
+        with agent.boundary.around(new, agent.observe_claims):
+            agent.observe_claims()
 
     def on_pod(kind: str, old: Obj | None, new: Obj) -> None:
         agent.observe(kind, new)
 
     def on_job(kind: str, old: Obj | None, new: Obj) -> None:
-        agent.gangs.job_changed(kind, new)
+        with agent.boundary.around(new):
+            agent.gangs.job_changed(kind, new)
 
     async with asyncio.TaskGroup() as group:
+
+        def start(name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+            group.create_task(keep_up(name, loop), name=name)
+
         for informer in (claims, jobs, pods):
-            group.create_task(informer.run(), name=informer.resource.plural)
+            start(informer.resource.plural, informer.run)
         for informer in (claims, jobs, pods):
             await informer.wait_synced()
         await agent.usage.resume()
@@ -87,12 +95,12 @@ async def _work(
         claims.add_handler(on_claim)
         agent.settle()
         await _publish(publisher)
-        group.create_task(publisher.run(), name="publisher")
-        group.create_task(agent.reporter.run(), name="reporter")
-        group.create_task(agent.watch_shim(), name="shim")
-        group.create_task(agent.gangs.run(), name="gangs")
-        group.create_task(agent.usage.run(), name="usage")
-        group.create_task(folder.run(client, agent.config.node_name, agent.clock), name="folder")
+        group.create_task(agent.watch_shim(), name="shim")  # no pod can run without: it may end us
+        start("publisher", publisher.run)
+        start("reporter", agent.reporter.run)
+        start("gangs", agent.gangs.run)
+        start("usage", agent.usage.run)
+        start("folder", lambda: folder.run(client, agent.config.node_name, agent.clock))
         on_ready()
 
 

@@ -67,8 +67,17 @@ class Shim:
             raise ShimFailed("the process shim did not say what it runs") from error
 
     def spawn(self, request: Message) -> None:
-        """Starts one process; `started`, `failed` or `exited` follow as messages."""
-        self._send({"op": "spawn", **request})
+        """Starts one process; `started`, `failed` or `exited` follow as messages.
+
+        Errors: ValueError for a request above the bound, which would end the connection.
+        """
+        line = _line({"op": "spawn", **request})
+        if len(line) > LINE_BYTES_MAX:
+            raise ValueError(
+                f"command and environment take {len(line)} bytes, above the {LINE_BYTES_MAX} that "
+                "can be passed to a process here; pass data by files"
+            )
+        self._write(line)
 
     def signal(self, key: str, number: int) -> None:
         """Sends a signal to a run; SIGKILL reaches its whole process group."""
@@ -91,8 +100,11 @@ class Shim:
             self._child.poll()
 
     def _send(self, message: Message) -> None:
+        self._write(_line(message))
+
+    def _write(self, line: bytes) -> None:
         if self._writer is not None and not self.lost.is_set():
-            self._writer.write(json.dumps(message).encode() + b"\n")
+            self._writer.write(line)
 
     def _launch(self) -> None:
         script = Path(mizzen.node.shim.__file__).parent / "__main__.py"
@@ -157,3 +169,7 @@ class Shim:
                 self._listed.set_result(message["processes"])
         else:
             self._on_message(message)
+
+
+def _line(message: Message) -> bytes:
+    return json.dumps(message).encode() + b"\n"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mizzen.base.objects import Obj
 from mizzen.node.core.pod import PodState
 from mizzen.node.core.words import Exited
-from mizzen.node.podfiles import PodFiles
+from mizzen.node.podfiles import PodFiles, write_json
 
 INTERRUPTED = "InstanceDown"  # why a run ended that `mizzen down` stopped
 
@@ -26,6 +26,16 @@ class Slot:
     timer_at: int = 0
     removing: bool = False
     cgroup_made: bool = False
+
+    def make_folder(self) -> None:
+        """Errors: OSError. What the agent must still know of the pod after its own death."""
+        path = self.files.root / "pod.json"
+        if path.exists():
+            return
+        self.files.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        metadata = self.state.pod["metadata"]
+        record = {"namespace": metadata.get("namespace"), "name": metadata["name"]}
+        write_json(path, {**record, "ip": self.state.ip})
 
     @property
     def pids(self) -> list[int]:

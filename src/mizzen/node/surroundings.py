@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from mizzen.base.clock import Clock
     from mizzen.client.events import EventRecorder
+    from mizzen.node.boundary import Boundary
     from mizzen.node.cgroups import Cgroups
     from mizzen.node.config import NodeConfig
     from mizzen.node.core.devices import Allocated, Device
@@ -33,6 +34,7 @@ class Surroundings(Protocol):
     shim: Shim
     events: EventRecorder
     reporter: Reporter
+    boundary: Boundary
 
     def feed(self, slot: Slot, event: Event) -> None:
         """One event for one pod: decide, act, report."""

@@ -145,6 +145,31 @@ async def test_unknown_images_and_mounts_say_what_exists(world: World) -> None:
     await world.until("mount", lambda p: "MIZZEN_VOLUME_V" in str(p.get("status")))
 
 
+async def test_an_image_that_no_path_can_be_is_the_pods_reason(world: World) -> None:
+    await world.pod("nul", "true", container={"image": "/bin/sh\0"})
+    pod = await world.until("nul", lambda p: "reason" in str(p.get("status")))
+    waiting = (await world.until("nul", lambda p: state(p)["waiting"].get("message")))["status"]
+    assert "null byte" in waiting["containerStatuses"][0]["state"]["waiting"]["message"], pod
+
+
+async def test_a_container_whose_last_words_are_a_folder_starts_again(world: World) -> None:
+    program = "rm -f $MIZZEN_TERMINATION_LOG; mkdir -p $MIZZEN_TERMINATION_LOG; exit 1"
+    await world.pod("p", "sh", "-c", program, restartPolicy="Always")
+    await world.until("p", lambda p: "'restartCount': 2" in str(p.get("status")))
+
+
+async def test_a_folder_that_cannot_be_made_is_the_pods_reason(world: World) -> None:
+    pods = world.config.pods_dir
+    pods.rename(pods.with_name("aside"))
+    pods.write_text("a file where a folder should be")
+    await world.pod("p", "true")
+    pod = await world.until("p", lambda p: "CreateContainerError" in str(p.get("status")))
+    assert str(pods) in state(pod)["waiting"]["message"]
+    pods.unlink()
+    pods.with_name("aside").rename(pods)
+    await world.until("p", phase("Succeeded"))
+
+
 async def test_readiness_over_http(world: World) -> None:
     probe = {"readinessProbe": {"httpGet": {"port": 8080}}}
     program = "exec python -m http.server 8080 --bind $POD_IP"

@@ -153,6 +153,33 @@ def stage(path: Path, step: int) -> None:
     rank.close()
 
 
+async def test_a_file_where_a_jobs_folder_should_be_is_the_reason_of_its_pods(gang: Gang) -> None:
+    place = gang.config.checkpoints / "default"
+    place.parent.mkdir(parents=True)
+    place.write_text("a file")
+    await gang.make(1)
+    pod = await gang.until("job-0", lambda p: "CreateContainerError" in str(p.get("status")))
+    assert str(place) in state(pod)["waiting"]["message"]
+    await gang.pod("other", "true")
+    await gang.until("other", phase("Succeeded"))
+    place.unlink()
+    await gang.ready(0, 1)
+
+
+async def test_a_pod_that_cannot_be_handled_says_so_and_others_go_on(gang: Gang) -> None:
+    """Annotations are anybody's, and the agent reads this one as a number."""
+    await formed(gang, 1)
+    odd = {"metadata": {"annotations": {names.FORMATION_GENERATION: "not a number"}}}
+    await gang.client.patch(PODS, "job-0", odd, "default")
+    pod = await gang.until("job-0", lambda p: p["status"].get("reason") == "FailedSync")
+    assert "not a number" in pod["status"]["message"]
+    await gang.pod("other", "true")
+    await gang.until("other", phase("Succeeded"))
+    await gang.form(2, 1, 1)
+    await gang.until("job-0", lambda p: "reason" not in p["status"])
+    await gang.joined(0, 2)
+
+
 async def test_a_death_restarts_all_in_place(gang: Gang) -> None:
     pids = await formed(gang, 3)
     os.kill(pids[1], signal.SIGKILL)

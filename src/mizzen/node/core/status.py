@@ -38,6 +38,8 @@ def status_of(state: PodState, host_ip: str, now: int) -> Obj:
         status["initContainerStatuses"] = inits
     if state.verdict is not None:
         status["reason"], status["message"] = state.verdict[0], _cut(state.verdict[1])
+    elif state.aside:
+        status["reason"], status["message"] = names.FAILED_SYNC, _cut(state.aside)
     return status
 
 
