@@ -59,6 +59,10 @@ def nothing(obj: Obj) -> None:
     """The hook of kinds that have nothing to add."""
 
 
+def keep_nothing(new: Obj, old: Obj) -> None:
+    """The hook of kinds whose writers own every field outside of metadata and status."""
+
+
 def timeless(new: Obj, old: Obj | None, now: str) -> None:
     """The hook of kinds that hold no moment of their own."""
 
@@ -86,6 +90,7 @@ class Kind:
     validate: Validator = accept  # beyond the schema; types are right when it is called
     validate_status: Validator = accept
     on_create: Callable[[Obj], None] = nothing  # e.g. the first status, in place
+    on_update: Callable[[Obj, Obj], None] = keep_nothing  # (new, old): what the server keeps
     scale: ScalePaths | None = None
     generation: bool = True  # metadata.generation counts changes outside metadata and status
     name_rule: names.NameRule = names.dns_subdomain
@@ -122,6 +127,7 @@ class Kind:
 
         Defaults come first, or a manifest that leaves them out would count as a change.
         """
+        self.on_update(new, old)
         self.default(new)
         if self.has_status:
             new.pop("status", None)

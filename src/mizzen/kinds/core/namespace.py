@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import NAMESPACES
 from mizzen.kinds.columns import AGE, NAME, of
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import CONDITIONS, root
 from mizzen.kinds.names import dns_label
+from mizzen.kinds.reading import entries
 from mizzen.kinds.schema import STRINGS, choice, package
 
 v1 = package("io.k8s.api.core.v1")
@@ -22,9 +24,28 @@ def _on_create(new: Obj) -> None:
         finalizers.append(FINALIZER)
 
 
+def _on_update(new: Obj, old: Obj) -> None:
+    """Only emptying the namespace takes its finalizer off. Source: pkg/registry/core/namespace."""
+    new.pop("spec", None)
+    if "spec" in old:
+        new["spec"] = old["spec"]
+
+
 def _default(obj: Obj) -> None:
     if obj["metadata"].get("name"):
         obj["metadata"].setdefault("labels", {})[NAME_LABEL] = obj["metadata"]["name"]
+
+
+def _validate(new: Obj, old: Obj | None) -> list[Cause]:
+    """Nobody could ever take another finalizer off: there is no /finalize."""
+    if old is not None:
+        return []
+    message = f'Unsupported value: supported values: "{FINALIZER}", which the server sets by itself'
+    return [
+        Cause(f"spec.finalizers[{index}]", message, "FieldValueNotSupported")
+        for index, name in enumerate(entries(new, "spec.finalizers"))
+        if name != FINALIZER
+    ]
 
 
 KIND = Kind(
@@ -49,7 +70,9 @@ KIND = Kind(
         ),
     ),
     default=_default,
+    validate=_validate,
     on_create=_on_create,
+    on_update=_on_update,
     subresources=frozenset({"status"}),
     selectable_fields=("status.phase",),
     columns=(NAME, Column("Status", of("status.phase")), AGE),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mizzen.base import names
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
@@ -15,6 +17,8 @@ from mizzen.kinds.schema import INT32, INT64, MICRO_TIME, STR, STRING_MAP, packa
 
 v1alpha1 = package("dev.mizzen.v1alpha1")
 NAME_MAX = 50  # its pods are <name>-<index>, whose names must stay DNS labels
+_NAME = "spec.model.name"
+_MODEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9._:]{0,251}[A-Za-z0-9])?")
 
 SPEC = v1alpha1(
     "ModelEndpointSpec",
@@ -92,6 +96,13 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     path = spec["model"]["path"]
     if not path.startswith("/"):
         causes.append(invalid_value("spec.model.path", path, "must be an absolute path"))
+    name = spec["model"].get("name")
+    if name is not None and _MODEL_NAME.fullmatch(name) is None and name != get(old, _NAME):
+        message = (
+            "must be letters, digits, '-', '_', '.' and ':', and begin and end with a letter or "
+            "digit; '/' is what separates a namespace from an endpoint's name in requests"
+        )
+        causes.append(invalid_value(_NAME, name, message))
     replicas = spec["replicas"]
     if replicas["max"] < replicas["min"]:
         message = f"Invalid value: {replicas['max']}: must not be below min, {replicas['min']}"

@@ -41,6 +41,22 @@ def test_namespaces_start_active_with_their_finalizer_and_label() -> None:
     assert namespace["metadata"]["labels"] == {"kubernetes.io/metadata.name": "x"}
 
 
+def test_a_namespace_with_a_finalizer_that_nobody_can_take_off_is_refused() -> None:
+    assert fields("namespaces", {"spec": {"finalizers": ["kubernetes"]}}) == []
+    body = {"spec": {"finalizers": ["example.com/x"]}}
+    assert fields("namespaces", body) == ["spec.finalizers[0]"]
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"finalizers": []}, {"finalizers": ["example.com/x"]}])
+def test_no_writer_takes_the_finalizer_off_a_namespace(spec: dict[str, Any] | None) -> None:
+    kind = KINDS[("", "namespaces")]
+    old = complete("namespaces", {})
+    new = kind.decode({**{k: old[k] for k in ("apiVersion", "kind", "metadata")},
+                       **({} if spec is None else {"spec": spec})}).object  # fmt: skip
+    kind.prepare_update(new, old)
+    assert new["spec"] == {"finalizers": ["kubernetes"]}
+
+
 @pytest.mark.parametrize(
     ("spec", "causes"),
     [

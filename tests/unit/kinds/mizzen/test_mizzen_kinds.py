@@ -54,6 +54,21 @@ def test_checks(arguments: dict[str, Any], causes: list[str]) -> None:
     assert [c.field for c in ENDPOINT.check(_endpoint(**arguments), None)] == causes
 
 
+@pytest.mark.parametrize(
+    ("name", "is_fine"),
+    [
+        ("tiny", True), ("Qwen2.5-7B:q4", True), ("default/tiny", False), ("a b", False),
+        ("", False), (" tiny", False), ("x" * 254, False), ("t\u00efny", False), ("-a", False),
+    ],
+)  # fmt: skip
+def test_a_models_name_cannot_be_taken_for_another_endpoint(name: str, is_fine: bool) -> None:
+    body = {"model": {"path": "/m.gguf", "name": name}}
+    endpoint = _endpoint(model=body["model"])
+    causes = [c.field for c in ENDPOINT.check(endpoint, None)]
+    assert causes == ([] if is_fine else ["spec.model.name"])
+    assert ENDPOINT.check(endpoint, endpoint) == []  # what is stored already does not block
+
+
 def _record(*intervals: tuple[str, int, int], start: int = 0, end: int = 10) -> dict[str, Any]:
     body = {
         "apiVersion": "mizzen.dev/v1alpha1", "kind": "UsageRecord", "metadata": {"name": "r"},
