@@ -1,14 +1,18 @@
 """batch/v1 Job: pods until so many have succeeded.
 
 Source: kube-controller-manager `pkg/controller/job`, KEP-2307 (exact counting by finalizer),
-KEP-2214 (Indexed). Left out: podFailurePolicy, successPolicy, backoffLimitPerIndex.
+KEP-2214 (Indexed), KEP-3329, 3850, 3939, 3998 and 4368 (failure policy, limit per index,
+replacement, success policy, managedBy).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from mizzen.base.clock import parse_rfc3339, rfc3339
+from mizzen.base.indexes import Indexes
 from mizzen.base.objects import (
     Key,
     Obj,
@@ -18,12 +22,10 @@ from mizzen.base.objects import (
     name_of,
     namespace_of,
     uid_of,
-    with_condition,
 )
 from mizzen.base.operations import Delete, Patch
-from mizzen.base.reading import entries, field, part
+from mizzen.base.reading import entries
 from mizzen.base.resources import DEVICE_CLASSES, JOBS, PODS, RESOURCE_CLAIMS
-from mizzen.controllers.core import job_indexes
 from mizzen.controllers.core.actions import (
     Action,
     Controller,
@@ -33,35 +35,62 @@ from mizzen.controllers.core.actions import (
     owners,
 )
 from mizzen.controllers.core.extended_resources import classes_by_resource, drop_unused_claims
-from mizzen.controllers.core.job_pods import TRACKING, create_pod, index_of, is_indexed
-from mizzen.controllers.core.pods import is_active, is_finished, phase_of, terminations_of
+from mizzen.controllers.core.job_count import (
+    NS,
+    Tally,
+    backoff_s,
+    count,
+    end_ns,
+    has_ended,
+    index_backoff_s,
+    is_tracked,
+    to_be_replaced,
+)
+from mizzen.controllers.core.job_pods import (
+    TRACKING,
+    Failures,
+    completions_of,
+    create_pod,
+    has_limit_per_index,
+    index_of,
+    is_indexed,
+)
+from mizzen.controllers.core.job_policy import FAIL_JOB, match_failure, match_success
+from mizzen.controllers.core.job_status import (
+    TARGETS,
+    job_condition,
+    seconds_to_deadline,
+    suspension,
+    waiting,
+    write_status,
+)
+from mizzen.controllers.core.pods import failure_message, is_active, phase_of
 from mizzen.controllers.core.view import View
 
-NS = 1_000_000_000
 PODS_PER_RECONCILE_MAX = 100
-FIRST_BACKOFF_S, BACKOFF_S_MAX = 10.0, 360.0
+MANAGER = "kubernetes.io/job-controller"
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What has come of the job's pods, those counted by this reconcile included."""
+class Verdict(NamedTuple):
+    """How the job ends: condition (Complete or Failed), reason and message."""
 
-    active: list[Obj]
-    uncounted: list[Obj]  # finished or gone for good, to be counted now
-    succeeded: int
-    failed: int
-    done_indexes: frozenset[int]
+    kind: str
+    reason: str
+    text: str
 
-    def is_enough(self, job: Obj) -> bool:
-        completions = job["spec"].get("completions")
-        if completions is None:  # a work queue: one success ends it when all have stopped
-            return self.succeeded > 0 and not self.active
-        return self.succeeded >= int(completions)
+
+class Start(NamedTuple):
+    """Pods to be made now, by index, and how long others have to wait (0: none)."""
+
+    indexes: list[int]
+    wait_s: float = 0.0
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     """What the Job named by `key` needs now."""
     job = view.get(JOBS, key)
+    if job is not None and job["spec"].get("managedBy", MANAGER) != MANAGER:
+        return []
     if job is None or is_terminating(job):
         return _untrack(_pods_left_by(view, key, job))
     pods = view.owned(PODS, job)
@@ -69,50 +98,43 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     if is_over(job):
         return actions + _expire(job, now_ns) + _stop(pods) + _untrack(pods)
     tally = count(job, pods)
-    verdict = _verdict(job, tally, pods, now_ns)
+    verdict = _target(job) or _verdict(job, tally, pods, now_ns)
     if verdict is not None:
-        kind, reason, text = verdict
-        done = _condition(kind, True, reason, text, now_ns)
-        event = EmitEvent(job, "Normal" if kind == "Complete" else "Warning", reason, text)
-        status = _write_status(job, tally, pods, [done], now_ns)
-        return [*actions, *_stop(pods), *_untrack(tally.uncounted), *status, event]
-    actions += _keep_running(view, job, tally, now_ns)
-    conditions = _suspension(job, now_ns)
-    actions += _untrack(tally.uncounted)
-    return actions + _write_status(job, tally, pods, conditions, now_ns)
+        return actions + _end(job, tally, pods, verdict, now_ns)
+    return actions + _run(view, job, tally, pods, now_ns)
 
 
 def is_over(job: Obj) -> bool:
     return has_condition(job, "Complete") or has_condition(job, "Failed")
 
 
-def count(job: Obj, pods: list[Obj]) -> Tally:
-    """Adds the pods that ended since the last count; each has the finalizer until then.
+# -- how it ends --------------------------------------------------------------------
 
-    A pod that failed because somebody deleted it is no failure of the job.
-    """
-    uncounted = [pod for pod in pods if _is_tracked(pod) and _has_ended(pod)]
-    lost = [pod for pod in uncounted if phase_of(pod) == "Failed" and not is_terminating(pod)]
-    won = [pod for pod in uncounted if phase_of(pod) == "Succeeded"]
-    done = job_indexes.parse(str(field(job, "status", "completedIndexes") or ""))
-    status = part(job, "status")
-    succeeded = int(status.get("succeeded") or 0) + len(won)
-    if is_indexed(job):
-        done |= {index_of(pod) for pod in won}
-        succeeded = len(done)
-    return Tally(
-        active=[pod for pod in pods if is_active(pod)],
-        uncounted=uncounted,
-        succeeded=succeeded,
-        failed=int(status.get("failed") or 0) + len(lost),
-        done_indexes=frozenset(done),
+
+def _target(job: Obj) -> Verdict | None:
+    """The verdict that stands already, while the last pods end."""
+    for kind, target in TARGETS.items():
+        found = condition(job, target)
+        if found is not None and found["status"] == "True":
+            return Verdict(kind, str(found.get("reason")), str(found.get("message") or ""))
+    return None
+
+
+def _verdict(job: Obj, tally: Tally, pods: list[Obj], now_ns: int) -> Verdict | None:
+    """The verdict, when the job is over now; the order is upstream's."""
+    for pod in tally.uncounted:
+        match = match_failure(job, pod) if phase_of(pod) == "Failed" else None
+        if match is not None and match.action == FAIL_JOB:
+            return Verdict("Failed", "PodFailurePolicy", match.message)
+    return (
+        _exceeded(job, tally)
+        or _indexes_failed(job, tally)
+        or _succeeded(job, tally)
+        or _late(job, now_ns)
     )
 
 
-def _verdict(job: Obj, tally: Tally, pods: list[Obj], now_ns: int) -> tuple[str, str, str] | None:
-    """Condition, reason and message when the job is over now."""
-    if tally.is_enough(job):
-        return "Complete", "CompletionsReached", f"{tally.succeeded} pods succeeded"
+def _exceeded(job: Obj, tally: Tally) -> Verdict | None:
     limit = int(job["spec"].get("backoffLimit", 6))
     restarts = sum(
         int(container.get("restartCount") or 0)
@@ -121,68 +143,189 @@ def _verdict(job: Obj, tally: Tally, pods: list[Obj], now_ns: int) -> tuple[str,
     )
     if tally.failed > limit or (restarts > 0 and restarts + tally.failed > limit):
         text = f"{tally.failed + restarts} failures exceed spec.backoffLimit: {limit}"
-        return "Failed", "BackoffLimitExceeded", text
-    left_s = _seconds_to_deadline(job, now_ns)
-    if left_s is not None and left_s <= 0:
-        seconds = job["spec"]["activeDeadlineSeconds"]
-        text = f"the job ran longer than spec.activeDeadlineSeconds: {seconds}"
-        return "Failed", "DeadlineExceeded", text
+        return Verdict("Failed", "BackoffLimitExceeded", text)
     return None
 
 
-def _keep_running(view: View, job: Obj, tally: Tally, now_ns: int) -> list[Action]:
-    """As many active pods as parallelism and what is left to do allow."""
-    if job["spec"].get("suspend"):
-        return _stop(tally.active)
-    actions: list[Action] = []
-    left_s = _seconds_to_deadline(job, now_ns)
-    if left_s is not None:
-        actions.append(RequeueAfter(left_s))
-    wanted = _wanted_active(job, tally)
-    if len(tally.active) > wanted:
-        extra = sorted(tally.active, key=lambda pod: phase_of(pod) == "Running")
-        return actions + _stop(extra[: len(tally.active) - wanted])
-    missing = min(wanted - len(tally.active), PODS_PER_RECONCILE_MAX)
-    pods = view.owned(PODS, job)
-    wait_s = _backoff_s(tally, pods, now_ns)
-    if missing <= 0 or wait_s > 0:
-        return [*actions, RequeueAfter(wait_s)] if missing > 0 else actions
-    classes = classes_by_resource(view)
-    indexes = _free_indexes(job, tally)
-    known = [name_of(pod) for pod in pods]
-    for ordinal in range(missing):
-        index = indexes[ordinal] if is_indexed(job) else 0
-        seed = f"{tally.succeeded}/{tally.failed}/{known}/{ordinal}"
-        actions += create_pod(job, classes, index, seed, now_ns)
+def _indexes_failed(job: Obj, tally: Tally) -> Verdict | None:
+    failed, most = len(tally.failed_indexes), job["spec"].get("maxFailedIndexes")
+    if most is not None and failed > int(most):
+        text = f"{failed} failed indexes exceed spec.maxFailedIndexes: {most}"
+        return Verdict("Failed", "MaxFailedIndexesExceeded", text)
+    if failed and failed + len(tally.done) >= completions_of(job):
+        return Verdict("Failed", "FailedIndexes", f"failed indexes: {_short(tally)}")
+    return None
+
+
+def _short(tally: Tally) -> str:
+    text = str(tally.failed_indexes)
+    return text if len(text) <= 200 else f"{text[:200]}… ({len(tally.failed_indexes)} in all)"
+
+
+def _succeeded(job: Obj, tally: Tally) -> Verdict | None:
+    matched = match_success(job, tally.done)
+    if matched:
+        return Verdict("Complete", "SuccessPolicy", matched)
+    completions = job["spec"].get("completions")
+    if completions is None:  # a work queue: one success ends it when all have stopped
+        is_enough = tally.succeeded > 0 and not tally.active
+    else:
+        is_enough = tally.succeeded >= int(completions)
+    text = f"{tally.succeeded} pods succeeded"
+    return Verdict("Complete", "CompletionsReached", text) if is_enough else None
+
+
+def _late(job: Obj, now_ns: int) -> Verdict | None:
+    left_s = seconds_to_deadline(job, now_ns)
+    if left_s is None or left_s > 0:
+        return None
+    seconds = job["spec"]["activeDeadlineSeconds"]
+    text = f"the job ran longer than spec.activeDeadlineSeconds: {seconds}"
+    return Verdict("Failed", "DeadlineExceeded", text)
+
+
+def _end(job: Obj, tally: Tally, pods: list[Obj], verdict: Verdict, now_ns: int) -> list[Action]:
+    """Says how the job ends and stops its pods; it has ended once none of them runs any more."""
+    kind, reason, text = verdict
+    kinds = [TARGETS[kind]]
+    if all(has_ended(pod) for pod in pods):
+        kinds.append(kind)
+    conditions = [
+        job_condition(each, True, reason, text, now_ns)
+        for each in kinds
+        if not has_condition(job, each)
+    ]
+    conditions += waiting(job, "", "", now_ns)
+    actions = [*_stop(pods), *_untrack(tally.uncounted)]
+    actions += write_status(job, tally, pods, conditions, now_ns)
+    if kind in kinds:
+        type_ = "Normal" if kind == "Complete" else "Warning"
+        actions.append(EmitEvent(job, type_, reason, text))
     return actions
+
+
+def _expire(job: Obj, now_ns: int) -> list[Action]:
+    """Deletes a finished job when its ttl has passed."""
+    ttl = job["spec"].get("ttlSecondsAfterFinished")
+    if ttl is None:
+        return []
+    over = next(c for c in (condition(job, "Complete"), condition(job, "Failed")) if c)
+    left_s = int(ttl) - (now_ns - parse_rfc3339(over["lastTransitionTime"])) / NS
+    if left_s > 0:
+        return [RequeueAfter(left_s)]
+    return [Delete(JOBS, namespace_of(job), name_of(job), uid=uid_of(job))]
+
+
+# -- while it runs ------------------------------------------------------------------
+
+
+def _run(view: View, job: Obj, tally: Tally, pods: list[Obj], now_ns: int) -> list[Action]:
+    """As many active pods as parallelism and what is left to do allow."""
+    actions: list[Action] = []
+    start = Start([])
+    if job["spec"].get("suspend"):
+        actions += _stop(tally.active)
+    else:
+        left_s = seconds_to_deadline(job, now_ns)
+        actions += [] if left_s is None else [RequeueAfter(left_s)]
+        surplus = _surplus(job, tally)
+        actions += _stop(surplus)
+        if not surplus:
+            start = _start(job, tally, pods, now_ns)
+            actions += _create(view, job, tally, pods, start.indexes, now_ns)
+    if start.wait_s > 0:
+        actions.append(RequeueAfter(start.wait_s))
+    held = to_be_replaced(job, tally, set(start.indexes))
+    kept = {id(pod) for pod in held}
+    actions += _untrack([pod for pod in tally.uncounted if id(pod) not in kept])
+    conditions = suspension(job, now_ns) + _backing_off(job, pods, start, now_ns)
+    return actions + write_status(job, tally, pods, conditions, now_ns, held)
+
+
+def _surplus(job: Obj, tally: Tally) -> list[Obj]:
+    """Active pods beyond what is wanted, those that run last; first those of no index."""
+    stray: list[Obj] = []
+    rest: list[Obj] = []
+    most = completions_of(job)
+    for pod in tally.active:
+        fits = not is_indexed(job) or 0 <= index_of(pod) < most
+        (rest if fits else stray).append(pod)
+    extra = len(rest) - _wanted_active(job, tally)
+    rest.sort(key=lambda pod: phase_of(pod) == "Running")
+    return stray + rest[: max(extra, 0)]
 
 
 def _wanted_active(job: Obj, tally: Tally) -> int:
     parallelism = int(job["spec"].get("parallelism", 1))
-    completions = job["spec"].get("completions")
-    if completions is None:
+    if job["spec"].get("completions") is None:
         return len(tally.active) if tally.succeeded else parallelism
-    return min(parallelism, int(completions) - tally.succeeded)
+    left = completions_of(job) - tally.succeeded - len(tally.failed_indexes)
+    return min(parallelism, left)
 
 
-def _free_indexes(job: Obj, tally: Tally) -> list[int]:
-    taken = tally.done_indexes | {index_of(pod) for pod in tally.active}
-    return [i for i in range(int(job["spec"].get("completions") or 0)) if i not in taken]
+def _start(job: Obj, tally: Tally, pods: list[Obj], now_ns: int) -> Start:
+    """Which pods are made now; each index, or else the whole job, backs off after failures."""
+    in_the_way = tally.active
+    if job["spec"].get("podReplacementPolicy") == "Failed":  # not before the old one has ended
+        in_the_way = tally.active + tally.stopping
+    missing = min(_wanted_active(job, tally) - len(in_the_way), PODS_PER_RECONCILE_MAX)
+    if missing <= 0:
+        return Start([])
+    if not has_limit_per_index(job):
+        wait_s = backoff_s(pods, job, now_ns)
+        if wait_s > 0:
+            return Start([], wait_s)
+    if not is_indexed(job):
+        return Start([0] * missing)
+    taken = tally.done | tally.failed_indexes
+    busy = Indexes.of(index_of(pod) for pod in in_the_way)
+    free = (taken | busy).absent(completions_of(job))
+    if not has_limit_per_index(job):
+        return Start(list(islice(free, missing)))
+    return _start_by_index(job, tally, pods, free, missing, now_ns)
 
 
-def _backoff_s(tally: Tally, pods: list[Obj], now_ns: int) -> float:
-    """Seconds to wait after the latest failure, doubled with each."""
-    ends = [
-        parse_rfc3339(str(end["finishedAt"]))
-        for pod in pods
-        if phase_of(pod) == "Failed"
-        for end in terminations_of(pod)
-        if end.get("finishedAt")
-    ]
-    if not ends or not tally.failed:
-        return 0.0
-    wait_s = min(BACKOFF_S_MAX, FIRST_BACKOFF_S * 2.0 ** min(tally.failed - 1, 10))
-    return max(0.0, wait_s - (now_ns - max(ends)) / NS)
+def _start_by_index(
+    job: Obj, tally: Tally, pods: list[Obj], free: Iterator[int], missing: int, now_ns: int
+) -> Start:
+    by_index: dict[int, list[Obj]] = {}
+    for pod in pods:
+        by_index.setdefault(index_of(pod), []).append(pod)
+    found: list[int] = []
+    waits_s: list[float] = []
+    for index in free:  # only indexes that have pods wait, so this ends soon
+        failures = tally.failures.get(index, Failures())
+        wait_s = index_backoff_s(by_index.get(index, []), failures, job, now_ns)
+        if wait_s > 0:
+            waits_s.append(wait_s)
+        else:
+            found.append(index)
+        if len(found) == missing:
+            break
+    return Start(found, min(waits_s, default=0.0))
+
+
+def _create(
+    view: View, job: Obj, tally: Tally, pods: list[Obj], indexes: Sequence[int], now_ns: int
+) -> list[Action]:
+    classes = classes_by_resource(view) if indexes else {}
+    known = [name_of(pod) for pod in pods]
+    actions: list[Action] = []
+    for ordinal, index in enumerate(indexes):
+        seed = f"{tally.succeeded}/{tally.failed}/{known}/{ordinal}"
+        failures = tally.failures.get(index, Failures())
+        actions += create_pod(job, classes, index, failures, seed, now_ns)
+    return actions
+
+
+def _backing_off(job: Obj, pods: list[Obj], start: Start, now_ns: int) -> list[Obj]:
+    """What the job says while failures keep it from trying again."""
+    failed = [pod for pod in pods if phase_of(pod) == "Failed"]
+    if start.wait_s <= 0 or not failed:
+        return waiting(job, "", "", now_ns)
+    again = rfc3339(now_ns + round(start.wait_s * NS) + NS // 2)  # a whole second, but for noise
+    text = f"{failure_message(max(failed, key=end_ns))}; the next try is at {again}"
+    return waiting(job, "BackOff", text, now_ns)
 
 
 def _stop(pods: list[Obj]) -> list[Action]:
@@ -198,7 +341,7 @@ def _untrack(pods: list[Obj]) -> list[Action]:
     return [
         Patch(PODS, namespace_of(pod), name_of(pod), _without_tracking(pod), uid=uid_of(pod))
         for pod in pods
-        if _is_tracked(pod)
+        if is_tracked(pod)
     ]
 
 
@@ -207,97 +350,10 @@ def _without_tracking(pod: Obj) -> Obj:
     return {"metadata": {"finalizers": kept or None}}
 
 
-def _has_ended(pod: Obj) -> bool:
-    """Finished, or deleted for good and only held by our finalizer."""
-    is_last_call = is_terminating(pod) and not pod["metadata"].get("deletionGracePeriodSeconds")
-    return is_finished(pod) or is_last_call
-
-
-def _is_tracked(pod: Obj) -> bool:
-    return TRACKING in (pod["metadata"].get("finalizers") or ())
-
-
 def _pods_left_by(view: View, key: Key, job: Obj | None) -> list[Obj]:
     if job is not None:
         return view.owned(PODS, job)
     return [pod for pod in view.in_namespace(PODS, key.namespace) if key in _job_of(view, pod)]
-
-
-def _expire(job: Obj, now_ns: int) -> list[Action]:
-    """Deletes a finished job when its ttl has passed."""
-    ttl = job["spec"].get("ttlSecondsAfterFinished")
-    if ttl is None:
-        return []
-    over = next(c for c in (condition(job, "Complete"), condition(job, "Failed")) if c)
-    left_s = int(ttl) - (now_ns - parse_rfc3339(over["lastTransitionTime"])) / NS
-    if left_s > 0:
-        return [RequeueAfter(left_s)]
-    return [Delete(JOBS, namespace_of(job), name_of(job), uid=uid_of(job))]
-
-
-# -- status -----------------------------------------------------------------------
-
-
-def _seconds_to_deadline(job: Obj, now_ns: int) -> float | None:
-    seconds, began = job["spec"].get("activeDeadlineSeconds"), field(job, "status", "startTime")
-    if seconds is None or job["spec"].get("suspend"):
-        return None
-    return float(seconds) - ((now_ns - parse_rfc3339(str(began))) / NS if began else 0.0)
-
-
-def _suspension(job: Obj, now_ns: int) -> list[Obj]:
-    is_suspended = bool(job["spec"].get("suspend"))
-    if is_suspended == has_condition(job, "Suspended"):
-        return []
-    reason, text = (
-        ("JobSuspended", "Job suspended") if is_suspended else ("JobResumed", "Job resumed")
-    )
-    return [_condition("Suspended", is_suspended, reason, text, now_ns)]
-
-
-def _write_status(
-    job: Obj, tally: Tally, pods: list[Obj], conditions: list[Obj], now_ns: int
-) -> list[Action]:
-    is_over_now = any(c["type"] in ("Complete", "Failed") for c in conditions)
-    wanted: Obj = {
-        "active": 0 if is_over_now or job["spec"].get("suspend") else len(tally.active),
-        "ready": sum(has_condition(pod, "Ready") for pod in tally.active),
-        "terminating": sum(is_terminating(pod) and not is_finished(pod) for pod in pods),
-        "succeeded": tally.succeeded,
-        "failed": tally.failed,
-    }
-    if is_indexed(job) and tally.done_indexes:
-        wanted["completedIndexes"] = job_indexes.render(tally.done_indexes)
-    status = part(job, "status")
-    if job["spec"].get("suspend"):
-        wanted["startTime"] = None
-    elif not status.get("startTime"):
-        wanted["startTime"] = rfc3339(now_ns)
-    merged = entries(job, "status", "conditions")
-    for new in conditions:
-        merged = with_condition(merged, new)
-        if new["type"] == "Complete":
-            wanted["completionTime"] = rfc3339(now_ns)
-    if conditions:
-        wanted["conditions"] = merged
-    defaults = {"active": 0, "ready": 0, "terminating": 0, "succeeded": 0, "failed": 0}
-    if all(status.get(name, defaults.get(name)) == value for name, value in wanted.items()):
-        return []
-    version = str(job["metadata"].get("resourceVersion") or "")
-    change: Obj = {"status": wanted}
-    namespace, name = namespace_of(job), name_of(job)
-    return [Patch(JOBS, namespace, name, change, "status", version, uid_of(job))]
-
-
-def _condition(kind: str, status: bool, reason: str, text: str, now_ns: int) -> Obj:
-    return {
-        "type": kind,
-        "status": "True" if status else "False",
-        "reason": reason,
-        "message": text,
-        "lastProbeTime": rfc3339(now_ns),
-        "lastTransitionTime": rfc3339(now_ns),
-    }
 
 
 _job_of = owners(JOBS)

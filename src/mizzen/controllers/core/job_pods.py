@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
 from mizzen.base.names import COMPLETION_INDEX, JOB_NAME
 from mizzen.base.objects import (
@@ -19,6 +20,9 @@ from mizzen.controllers.core.extended_resources import DeviceWish, take_wishes, 
 
 # A finished pod keeps this until it is counted, so that deleting it cannot lose its result.
 TRACKING = "batch.kubernetes.io/job-tracking"
+# How often its index has failed before this pod, by backoffLimitPerIndex or only so.
+FAILURE_COUNT = "batch.kubernetes.io/job-index-failure-count"
+IGNORED_FAILURE_COUNT = "batch.kubernetes.io/job-index-ignored-failure-count"
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 
 
@@ -26,12 +30,37 @@ def is_indexed(job: Obj) -> bool:
     return job["spec"].get("completionMode") == "Indexed"
 
 
+def has_limit_per_index(job: Obj) -> bool:
+    return is_indexed(job) and job["spec"].get("backoffLimitPerIndex") is not None
+
+
+def completions_of(job: Obj) -> int:
+    return int(job["spec"].get("completions") or 0)
+
+
 def index_of(pod: Obj) -> int:
-    return int(annotations_of(pod).get(COMPLETION_INDEX) or 0)
+    """The pod's completion index, -1 where the annotation is no number."""
+    return _number(pod, COMPLETION_INDEX, -1)
+
+
+def failures_before(pod: Obj) -> Failures:
+    return Failures(_number(pod, FAILURE_COUNT, 0), _number(pod, IGNORED_FAILURE_COUNT, 0))
+
+
+def _number(pod: Obj, annotation: str, otherwise: int) -> int:
+    text = annotations_of(pod).get(annotation) or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else otherwise
+
+
+class Failures(NamedTuple):
+    """How often an index has failed: as its limit counts, and without counting."""
+
+    counted: int = 0
+    ignored: int = 0
 
 
 def create_pod(
-    job: Obj, classes: dict[str, str], index: int, seed: str, now_ns: int
+    job: Obj, classes: dict[str, str], index: int, failures: Failures, seed: str, now_ns: int
 ) -> list[Action]:
     """The operations that make one pod; `seed` is where the job stands and which of its new pods
     this is. The name follows from it: an attempt that got no answer, repeated before the caches
@@ -52,6 +81,10 @@ def create_pod(
     if is_indexed(job):
         labels[COMPLETION_INDEX] = annotations[COMPLETION_INDEX] = str(index)
         spec.setdefault("hostname", stem[:63])
+    if has_limit_per_index(job):
+        annotations[FAILURE_COUNT] = str(failures.counted)
+        if failures.ignored:
+            annotations[IGNORED_FAILURE_COUNT] = str(failures.ignored)
     pod: Obj = {
         "metadata": {
             "name": f"{stem}-{suffix}",

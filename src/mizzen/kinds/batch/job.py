@@ -6,12 +6,12 @@ from mizzen.base.clock import parse_rfc3339
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import JOBS
+from mizzen.kinds.batch.job_rules import check_job_name, check_job_spec, check_job_update
 from mizzen.kinds.batch.job_spec import JOB_SPEC
 from mizzen.kinds.columns import AGE, NAME, NONE, human_duration
 from mizzen.kinds.core.pod_rules import default_pod_spec, validate_template
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
-from mizzen.kinds.metadata import immutable
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import INT32, STR, STRINGS, TIME, array, choice, package
 
@@ -87,19 +87,10 @@ def _default(job: Obj) -> None:
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec = new["spec"]
     causes = validate_template(spec["template"], "spec.template", ("OnFailure", "Never"))
-    if spec["completionMode"] == "Indexed" and "completions" not in spec:
-        message = "Required value: when completion mode is Indexed"
-        causes.append(Cause("spec.completions", message, "FieldValueRequired"))
-    name = new["metadata"].get("name") or ""
-    if old is None and len(name) > 63:
-        message = f'Invalid value: "{name}": must be no more than 63 characters'
-        causes.append(Cause("metadata.name", message))
-    causes += immutable(new, old, "spec.selector", "spec.completionMode", "spec.managedBy")
-    if old is not None and not old["spec"].get("suspend"):
-        causes += immutable(new, old, "spec.template")
-    if old is not None and spec["completionMode"] == "NonIndexed":
-        causes += immutable(new, old, "spec.completions")
-    return causes
+    causes += check_job_spec(spec, "spec")
+    if old is None or spec.get("completions") != old["spec"].get("completions"):
+        causes += check_job_name(new["metadata"].get("name") or "", spec)
+    return causes if old is None else causes + check_job_update(new, old)
 
 
 def _status(job: Obj, now_ns: int) -> str:
@@ -112,7 +103,7 @@ def _status(job: Obj, now_ns: int) -> str:
         return "Terminating"
     if "Suspended" in true:
         return "Suspended"
-    return "FailureTarget" if "FailureTarget" in true else "Running"
+    return next((w for w in ("FailureTarget", "SuccessCriteriaMet") if w in true), "Running")
 
 
 def _completions(job: Obj, now_ns: int) -> str:

@@ -5,42 +5,12 @@ from mizzen.base.operations import Create
 from mizzen.base.resources import JOBS, PODS
 from mizzen.controllers.core.job import CONTROLLER
 from support.controlled import SECOND, Cluster
+from support.jobs import active, end, over, start, status, stopped
 
 
 @pytest.fixture
 def cluster():
     return Cluster(CONTROLLER)
-
-
-def start(cluster, **spec):
-    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c"}]}}
-    metadata = {"name": "j", "namespace": "default"}
-    defaults = {"completions": 1, "parallelism": 1, "backoffLimit": 6}
-    cluster.add(JOBS, {"metadata": metadata, "spec": {"template": template, **defaults, **spec}})
-    cluster.settle("j")
-
-
-def active(cluster):
-    return [
-        pod["metadata"]["name"]
-        for pod in cluster.all(PODS)
-        if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
-        and not pod["metadata"].get("deletionTimestamp")
-    ]
-
-
-def end(cluster, name, phase="Succeeded"):
-    cluster.change(PODS, name, {"spec": {"nodeName": "n"}, "status": {"phase": phase}})
-    cluster.settle("j")
-
-
-def status(cluster):
-    return cluster.get(JOBS, "j")["status"]
-
-
-def over(cluster, kind="Complete"):
-    found = [c for c in status(cluster).get("conditions", []) if c["type"] == kind]
-    return found[0]["reason"] if found and found[0]["status"] == "True" else None
 
 
 def test_one_pod_to_completion(cluster):
@@ -118,6 +88,8 @@ def test_deadline(cluster):
     start(cluster, activeDeadlineSeconds=10)
     cluster.now += 11 * SECOND
     cluster.settle("j")
+    assert over(cluster, "FailureTarget") == "DeadlineExceeded" and not over(cluster, "Failed")
+    stopped(cluster)
     assert over(cluster, "Failed") == "DeadlineExceeded"
 
 
@@ -142,7 +114,9 @@ def test_restarts_in_place_count(cluster):
     running = {"phase": "Running", "containerStatuses": [{"restartCount": 3}]}
     cluster.change(PODS, active(cluster)[0], {"spec": {"nodeName": "n"}, "status": running})
     cluster.settle("j")
+    stopped(cluster)
     assert over(cluster, "Failed") == "BackoffLimitExceeded"
+    assert status(cluster)["failed"] == 1  # the pod that was ended with its job
 
 
 def test_an_attempt_repeated_on_the_same_state_makes_the_same_pods(cluster):

@@ -1,0 +1,207 @@
+"""What has come of a Job's pods: who runs, who succeeded, who failed, and how long to wait.
+
+A pod that ended keeps a finalizer until it is counted, so that nobody's deletion can lose its
+result. With backoffLimitPerIndex the failures of an index are written on its pods: its last
+failed pod stays uncounted (`to_be_replaced`) until the next one carries them on.
+Source: kube-controller-manager `pkg/controller/job`, KEP-2307, KEP-3850, KEP-3939.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+
+from mizzen.base.clock import parse_rfc3339
+from mizzen.base.indexes import Indexes
+from mizzen.base.objects import Obj, condition, has_condition, is_terminating
+from mizzen.base.reading import entries, part, text
+from mizzen.controllers.core.job_pods import (
+    TRACKING,
+    Failures,
+    completions_of,
+    failures_before,
+    has_limit_per_index,
+    index_of,
+    is_indexed,
+)
+from mizzen.controllers.core.job_policy import FAIL_INDEX, IGNORE, match_failure
+from mizzen.controllers.core.pods import is_active, is_finished, phase_of
+
+NS = 1_000_000_000
+FIRST_BACKOFF_S, BACKOFF_S_MAX = 10.0, 360.0
+_DOUBLINGS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What has come of the job's pods, those counted by this reconcile included."""
+
+    active: list[Obj]
+    stopping: list[Obj]  # asked to end, and not ended yet
+    uncounted: list[Obj]  # ended, and not counted before
+    lost: list[Obj]  # of the uncounted: failures of the job
+    succeeded: int
+    failed: int
+    done: Indexes
+    failed_indexes: Indexes
+    failures: dict[int, Failures]  # by index, where backoffLimitPerIndex counts them
+
+
+def count(job: Obj, pods: list[Obj]) -> Tally:
+    """Adds the pods that ended since the last count; each has the finalizer until then."""
+    status = part(job, "status")
+    uncounted = [pod for pod in pods if is_tracked(pod) and has_ended(pod)]
+    won = [pod for pod in uncounted if phase_of(pod) == "Succeeded"]
+    lost = [pod for pod in uncounted if _is_failure(job, pod)]
+    succeeded = int(status.get("succeeded") or 0) + len(won)
+    done = failed_indexes = Indexes()
+    failures: dict[int, Failures] = {}
+    if is_indexed(job):
+        now_done = Indexes.of(index_of(pod) for pod in won if index_of(pod) >= 0)
+        done = (_stored(status, "completedIndexes") | now_done).below(completions_of(job))
+        succeeded = len(done)
+    if has_limit_per_index(job):
+        failures = _failures(job, pods)
+        now_failed = Indexes.of(
+            index_of(pod) for pod in lost if index_of(pod) >= 0 and _fails_index(job, pod)
+        )
+        known = _stored(status, "failedIndexes") | now_failed
+        failed_indexes = known.below(completions_of(job)) - done
+    return Tally(
+        active=[pod for pod in pods if is_active(pod)],
+        stopping=[pod for pod in pods if is_terminating(pod) and not has_ended(pod)],
+        uncounted=uncounted,
+        lost=lost,
+        succeeded=succeeded,
+        failed=int(status.get("failed") or 0) + len(lost),
+        done=done,
+        failed_indexes=failed_indexes,
+        failures=failures,
+    )
+
+
+def to_be_replaced(job: Obj, tally: Tally, replaced: Container[int]) -> list[Obj]:
+    """Ended pods that stay uncounted: their index is tried again, and not by a pod yet.
+
+    `replaced` are the indexes that get a pod by this very reconcile.
+    """
+    if not has_limit_per_index(job):
+        return []
+    settled = tally.done | tally.failed_indexes
+    running = {index_of(pod) for pod in tally.active}
+    return [
+        pod
+        for pod in tally.uncounted
+        if 0 <= (index := index_of(pod)) < completions_of(job)
+        and index not in settled
+        and index not in running
+        and index not in replaced
+    ]
+
+
+def is_tracked(pod: Obj) -> bool:
+    return TRACKING in (pod["metadata"].get("finalizers") or ())
+
+
+def has_ended(pod: Obj) -> bool:
+    """Finished, or deleted for good and only held by our finalizer."""
+    is_last_call = is_terminating(pod) and not pod["metadata"].get("deletionGracePeriodSeconds")
+    return is_finished(pod) or is_last_call
+
+
+def _is_failure(job: Obj, pod: Obj) -> bool:
+    """Whether an ended pod counts as a failure of the job.
+
+    A pod that failed because somebody deleted it does not, unless a rule says so. Of a job that
+    is failing, whatever had to be ended counts.
+    """
+    if has_condition(job, "FailureTarget"):
+        return phase_of(pod) != "Succeeded"
+    if phase_of(pod) != "Failed":
+        return False
+    match = match_failure(job, pod)
+    return match.action != IGNORE if match is not None else not _ended_by_deletion(pod)
+
+
+def _ended_by_deletion(pod: Obj) -> bool:
+    """Whether a failed pod was asked to go first; one that failed before keeps its failure."""
+    if not is_terminating(pod):
+        return False
+    metadata = pod["metadata"]
+    grace_ns = int(metadata.get("deletionGracePeriodSeconds") or 0) * NS
+    return not 0 < end_ns(pod) < parse_rfc3339(metadata["deletionTimestamp"]) - grace_ns
+
+
+# -- indexes ------------------------------------------------------------------------
+
+
+def _stored(status: Obj, field: str) -> Indexes:
+    """The indexes in the status; what somebody wrote there that is none counts as none."""
+    try:
+        return Indexes.parse(text(status, field))
+    except ValueError:
+        return Indexes()
+
+
+def _failures(job: Obj, pods: list[Obj]) -> dict[int, Failures]:
+    """What the next pod of each index is to carry: its pods' highest counts."""
+    found: dict[int, Failures] = {}
+    for pod in pods:
+        counted, ignored = failures_before(pod)
+        if has_ended(pod) and phase_of(pod) != "Succeeded":
+            counts = _is_failure(job, pod)
+            counted, ignored = counted + counts, ignored + (not counts)
+        known = found.get(index_of(pod), Failures())
+        found[index_of(pod)] = Failures(max(known.counted, counted), max(known.ignored, ignored))
+    return found
+
+
+def _fails_index(job: Obj, pod: Obj) -> bool:
+    match = match_failure(job, pod)
+    if match is not None and match.action == FAIL_INDEX:
+        return True
+    return failures_before(pod).counted >= int(job["spec"]["backoffLimitPerIndex"])
+
+
+# -- back-off -----------------------------------------------------------------------
+
+
+def backoff_s(pods: list[Obj], job: Obj, now_ns: int) -> float:
+    """Seconds to wait after the latest failure, doubled with each since the last success.
+
+    Of pods that are no longer there nothing is known, as upstream knows nothing after a restart.
+    """
+    last_success = max((end_ns(p) for p in pods if phase_of(p) == "Succeeded"), default=0)
+    failures = [end_ns(p) for p in pods if _holds_back(job, p) and end_ns(p) > last_success]
+    return _wait_s(len(failures), max(failures, default=0), now_ns)
+
+
+def index_backoff_s(pods: list[Obj], failures: Failures, job: Obj, now_ns: int) -> float:
+    """As `backoff_s` for the pods of one index, whose failures are counted on them."""
+    ends = [end_ns(pod) for pod in pods if _holds_back(job, pod)]
+    return _wait_s(failures.counted + failures.ignored, max(ends, default=0), now_ns)
+
+
+def _holds_back(job: Obj, pod: Obj) -> bool:
+    is_own = not _ended_by_deletion(pod) or match_failure(job, pod) is not None
+    return phase_of(pod) == "Failed" and is_own
+
+
+def _wait_s(failures: int, last_ns: int, now_ns: int) -> float:
+    if not failures or not last_ns:
+        return 0.0
+    wait_s = min(BACKOFF_S_MAX, FIRST_BACKOFF_S * 2.0 ** min(failures - 1, _DOUBLINGS_MAX))
+    return max(0.0, wait_s - (now_ns - last_ns) / NS)
+
+
+def end_ns(pod: Obj) -> int:
+    """When a finished pod ended: its last container, else when it ceased to be ready; 0: unknown."""
+    ends = [
+        parse_rfc3339(finished)
+        for container in entries(pod, "status", "containerStatuses")
+        if (finished := text(container, "state", "terminated", "finishedAt"))
+    ]
+    ready = condition(pod, "Ready") or {}
+    if not ends and ready.get("lastTransitionTime"):
+        return parse_rfc3339(str(ready["lastTransitionTime"]))
+    return max(ends, default=0)

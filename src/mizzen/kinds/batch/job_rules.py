@@ -1,0 +1,254 @@
+"""Checks of JobSpecs that a schema cannot say.
+
+Source: pkg/apis/batch/validation/validation.go, Kubernetes 1.36.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mizzen.base.errors import Cause
+from mizzen.base.indexes import Indexes
+from mizzen.base.objects import Obj
+from mizzen.kinds.metadata import immutable
+from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value, qualified_name
+from mizzen.kinds.reading import entries, part
+
+PARALLELISM_MAX = 100_000  # of Indexed jobs
+COMPLETIONS_SOFT_MAX = 100_000  # beyond, failed indexes are bounded too
+PARALLELISM_BEYOND_MAX = 10_000
+FAILED_INDEXES_BEYOND_MAX = 10_000
+INDEXES_BYTES_MAX = 64 * 1024
+# What may change in the template of a suspended job: where its pods go, not what they are.
+_STEERING = ("nodeSelector", "affinity", "tolerations", "schedulingGates")
+
+
+def check_job_spec(spec: Obj, path: str) -> list[Cause]:
+    """Causes to refuse what a job says beside its template."""
+    is_indexed = spec.get("completionMode") == "Indexed"
+    causes = _check_indexed(spec, path) if is_indexed else _check_plain(spec, path)
+    causes += _check_limit_per_index(spec, path, is_indexed=is_indexed)
+    if "podFailurePolicy" in spec:
+        causes += _check_failure_policy(spec, f"{path}.podFailurePolicy")
+        if part(spec, "template.spec").get("restartPolicy") != "Never":
+            message = "Invalid value: only 'Never' is supported when podFailurePolicy is specified"
+            causes.append(Cause(f"{path}.template.spec.restartPolicy", message))
+        if spec.get("podReplacementPolicy") != "Failed":
+            message = 'Unsupported value: with podFailurePolicy only "Failed" is supported'
+            causes.append(Cause(f"{path}.podReplacementPolicy", message, "FieldValueNotSupported"))
+    for index, rule in enumerate(entries(spec, "successPolicy.rules")):
+        causes += _check_success_rule(rule, spec, f"{path}.successPolicy.rules[{index}]")
+    manager = spec.get("managedBy")
+    if manager is not None and not _is_domain_path(manager):
+        message = 'must be a domain-prefixed path (such as "acme.io/foo")'
+        causes.append(invalid_value(f"{path}.managedBy", manager, message))
+    return causes
+
+
+def check_job_name(name: str, spec: Obj) -> list[Cause]:
+    """The names that will be made of this one must be possible, too."""
+    if len(name) > 63:
+        message = "must be no more than 63 characters: its pods carry it as a label"
+        return [invalid_value("metadata.name", name, message)]
+    last = int(spec.get("completions") or 0) - 1
+    if spec.get("completionMode") == "Indexed" and last >= 0:
+        hostname = f"{name}-{last}"
+        if dns_label(hostname):
+            message = (
+                f'will not be able to create pods: their host name "{hostname}" is no DNS label '
+                "(at most 63 lower case letters, digits and '-')"
+            )
+            return [invalid_value("metadata.name", name, message)]
+    return []
+
+
+def _check_indexed(spec: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    if "completions" not in spec:
+        message = "Required value: when completion mode is Indexed"
+        causes.append(Cause(f"{path}.completions", message, "FieldValueRequired"))
+    if int(spec.get("parallelism") or 0) > PARALLELISM_MAX:
+        message = (
+            f"Invalid value: {spec['parallelism']}: must be less than or equal to "
+            f"{PARALLELISM_MAX} when completion mode is Indexed"
+        )
+        causes.append(Cause(f"{path}.parallelism", message))
+    return causes
+
+
+def _check_plain(spec: Obj, path: str) -> list[Cause]:
+    return [
+        Cause(f"{path}.{name}", "Invalid value: requires indexed completion mode")
+        for name in ("backoffLimitPerIndex", "successPolicy")
+        if name in spec
+    ]
+
+
+def _check_limit_per_index(spec: Obj, path: str, *, is_indexed: bool) -> list[Cause]:
+    causes: list[Cause] = []
+    most, completions = spec.get("maxFailedIndexes"), spec.get("completions")
+    at = f"{path}.maxFailedIndexes"
+    if most is not None and "backoffLimitPerIndex" not in spec:
+        message = "Required value: when maxFailedIndexes is specified"
+        causes.append(Cause(f"{path}.backoffLimitPerIndex", message, "FieldValueRequired"))
+    if most is not None and completions is not None and most > completions:
+        message = f"Invalid value: {most}: must be less than or equal to completions"
+        causes.append(Cause(at, message))
+    if not is_indexed or "backoffLimitPerIndex" not in spec:
+        return causes
+    if completions is None or completions <= COMPLETIONS_SOFT_MAX:
+        return causes
+    if most is None:
+        message = (
+            f"Required value: must be specified when completions is above {COMPLETIONS_SOFT_MAX}"
+        )
+        causes.append(Cause(at, message, "FieldValueRequired"))
+    for name, value, limit in (
+        ("parallelism", spec.get("parallelism"), PARALLELISM_BEYOND_MAX),
+        ("maxFailedIndexes", most, FAILED_INDEXES_BEYOND_MAX),
+    ):
+        if value is not None and value > limit:
+            message = (
+                f"Invalid value: {value}: must be less than or equal to {limit} when completions "
+                f"are above {COMPLETIONS_SOFT_MAX} and used with backoff limit per index"
+            )
+            causes.append(Cause(f"{path}.{name}", message))
+    return causes
+
+
+# -- podFailurePolicy ---------------------------------------------------------------
+
+
+def _check_failure_policy(spec: Obj, path: str) -> list[Cause]:
+    pod = part(spec, "template.spec")
+    names = {
+        c.get("name") for field in ("containers", "initContainers") for c in entries(pod, field)
+    }
+    causes: list[Cause] = []
+    for index, rule in enumerate(entries(spec, "podFailurePolicy.rules")):
+        at = f"{path}.rules[{index}]"
+        if rule["action"] == "FailIndex" and "backoffLimitPerIndex" not in spec:
+            message = 'Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set'
+            causes.append(Cause(f"{at}.action", message))
+        exits, conditions = rule.get("onExitCodes"), entries(rule, "onPodConditions")
+        if exits is not None:
+            causes += _check_exit_codes(exits, f"{at}.onExitCodes", names)
+        for place, pattern in enumerate(conditions):
+            problem = qualified_name(pattern["type"])
+            if problem:
+                here = f"{at}.onPodConditions[{place}].type"
+                causes.append(invalid_value(here, pattern["type"], problem))
+        if exits is not None and conditions:
+            message = (
+                "Invalid value: specifying both OnExitCodes and OnPodConditions is not supported"
+            )
+            causes.append(Cause(at, message))
+        elif exits is None and not conditions:
+            message = "Invalid value: specifying one of OnExitCodes and OnPodConditions is required"
+            causes.append(Cause(at, message))
+    return causes
+
+
+def _check_exit_codes(exits: Obj, path: str, names: set[Any]) -> list[Cause]:
+    causes: list[Cause] = []
+    name, values = exits.get("containerName"), entries(exits, "values")
+    if name is not None and name not in names:
+        message = "must be one of the container or initContainer names in the pod template"
+        causes.append(invalid_value(f"{path}.containerName", name, message))
+    for index, value in enumerate(values):
+        at = f"{path}.values[{index}]"
+        if exits["operator"] == "In" and value == 0:
+            causes.append(Cause(at, "Invalid value: 0: must not be 0 for the In operator"))
+        if value in values[:index]:
+            causes.append(Cause(at, f"Duplicate value: {value}", "FieldValueDuplicate"))
+    if values != sorted(values):
+        causes.append(Cause(f"{path}.values", f"Invalid value: {values}: must be ordered"))
+    return causes
+
+
+# -- successPolicy ------------------------------------------------------------------
+
+
+def _check_success_rule(rule: Obj, spec: Obj, path: str) -> list[Cause]:
+    count, listed = rule.get("succeededCount"), rule.get("succeededIndexes")
+    completions = int(spec.get("completions") or 0)
+    if count is None and listed is None:
+        message = (
+            "Required value: at least one of succeededCount or succeededIndexes must be specified"
+        )
+        return [Cause(path, message, "FieldValueRequired")]
+    most, among = completions, "the number of specified completions"
+    if listed is not None:
+        at = f"{path}.succeededIndexes"
+        if len(listed) > INDEXES_BYTES_MAX:
+            message = f"Too long: may not be more than {INDEXES_BYTES_MAX} bytes"
+            return [Cause(at, message, "FieldValueTooLong")]
+        try:
+            indexes = Indexes.parse(listed)
+        except ValueError as error:
+            return [invalid_value(at, listed[:100], str(error))]
+        if len(indexes.below(completions)) < len(indexes):
+            message = f"indexes must be below spec.completions, {completions}"
+            return [invalid_value(at, listed[:100], message)]
+        most = len(indexes)
+        among = "the number of indexes in the specified succeededIndexes field"
+    if count is not None and not 0 <= count <= most:
+        message = f"Invalid value: {count}: must be from 0 to {most} ({among})"
+        return [Cause(f"{path}.succeededCount", message)]
+    return []
+
+
+def _is_domain_path(text: str) -> bool:
+    domain, slash, path = text.partition("/")
+    return bool(slash and path) and not dns_subdomain(domain) and path.isprintable()
+
+
+# -- updates ------------------------------------------------------------------------
+
+
+def check_job_update(new: Obj, old: Obj) -> list[Cause]:
+    """What may not change once the job exists."""
+    fixed = (
+        "selector", "completionMode", "managedBy", "podFailurePolicy", "successPolicy",
+        "backoffLimitPerIndex",
+    )  # fmt: skip
+    causes = immutable(new, old, *(f"spec.{name}" for name in fixed))
+    return causes + _check_completions(new, old) + _check_template(new, old)
+
+
+def _check_completions(new: Obj, old: Obj) -> list[Cause]:
+    spec = new["spec"]
+    if spec["completionMode"] == "NonIndexed":
+        return immutable(new, old, "spec.completions")
+    wanted = spec.get("completions")
+    if wanted == old["spec"].get("completions") or wanted == spec.get("parallelism"):
+        return []
+    message = f"Invalid value: {wanted}: can only be modified in tandem with spec.parallelism"
+    return [Cause("spec.completions", message)]
+
+
+def _check_template(new: Obj, old: Obj) -> list[Cause]:
+    """Fixed; while the job is suspended and has no pods, it may still be steered and resized.
+
+    Source: KEP-2926 and MutablePodResourcesForSuspendedJobs.
+    """
+    if not old["spec"].get("suspend") or part(old, "status").get("active"):
+        return immutable(new, old, "spec.template")
+    before, after = (_fixed_part(job["spec"]["template"]) for job in (old, new))
+    changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
+    if not changed:
+        return []
+    message = (
+        f"Forbidden: of a suspended job's template only labels, annotations, "
+        f"{', '.join(_STEERING)} and the containers' resources may change; "
+        f"changed: {', '.join(changed)}"
+    )
+    return [Cause("spec.template", message, "FieldValueForbidden")]
+
+
+def _fixed_part(template: Obj) -> Obj:
+    fixed: Obj = {k: v for k, v in part(template, "spec").items() if k not in _STEERING}
+    for field in ("containers", "initContainers"):
+        if field in fixed:
+            fixed[field] = [{**container, "resources": {}} for container in fixed[field]]
+    return fixed
