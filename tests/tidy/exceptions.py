@@ -10,6 +10,7 @@ LONG_FUNCTIONS: dict[str, tuple[int, str]] = {}
 BROAD_EXCEPT: dict[str, str] = {
     "src/mizzen/cli/main.py": "a bug becomes one line for the user, its trace goes to a file",
     "src/mizzen/apiserver/asgi.py": "a bug in one request is a 500 for it alone, logged in full",
+    "src/mizzen/scheduler/core/place.py": "a bug stops one unit, told on its pods and logged",
     "src/mizzen/scheduler/device_selectors.py": "a bug stops one selector, logged, not the others",
     "src/mizzen/node/boundary.py": "a fault stops at its pod (or its loop), told on it, tried again",
     "src/mizzen/controllers/worker.py": "a bug stops one key, counted and logged, not the others",

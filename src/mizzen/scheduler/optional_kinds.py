@@ -14,8 +14,9 @@ from mizzen.base.errors import ApiError, Forbidden, Unauthorized
 from mizzen.base.objects import Key, Obj, has_condition
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS, JOBS, Resource
 from mizzen.client.client import Client
-from mizzen.client.informer import Informer
+from mizzen.client.informer import Handler, Informer
 from mizzen.scheduler.core.conventions.watched import OPTIONAL
+from mizzen.scheduler.core.waking import matters
 
 _NO_NAME = "probe"  # an object of any name, there or not, tells whether reading is allowed
 _log = logging.getLogger(__name__)
@@ -96,13 +97,16 @@ class OptionalKinds:
         if not await self._may_read(resource):
             return
         informer = Informer(self._client, resource)
-        informer.add_handler(self._noticed)
+        informer.add_handler(self._noticed(resource))
         self._informers[resource] = informer
         self._tasks[resource] = group.create_task(informer.run())
 
-    def _noticed(self, event: str, old: Obj | None, new: Obj) -> None:
-        if old is None or event == "DELETED" or old.get("spec") != new.get("spec"):
-            self._changed()
+    def _noticed(self, resource: Resource) -> Handler:
+        def handle(event: str, old: Obj | None, new: Obj) -> None:
+            if matters(resource, event, old, new):
+                self._changed()
+
+        return handle
 
     def _defined(self, event: str, _: Obj | None, definition: Obj) -> None:
         name: str = definition["metadata"]["name"]

@@ -12,19 +12,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from mizzen.base.clock import Clock, rfc3339
-from mizzen.base.objects import Key, Obj, annotations_of, key_of
+from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
-from mizzen.base.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS, Resource
+from mizzen.base.resources import PODS, RESOURCE_CLAIMS, Resource
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.scheduler.assumed import Assumed, assume_written
 from mizzen.scheduler.carry_out import CarryOut
 from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
-from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import Plan
+from mizzen.scheduler.core.waking import matters
 from mizzen.scheduler.device_selectors import CelSelectors
 from mizzen.scheduler.handed_over import HandedOver, Source
 from mizzen.scheduler.optional_kinds import OptionalKinds
@@ -71,8 +71,8 @@ class Scheduler:
         self._untold: dict[tuple[Resource, Key], None] = {}  # objects that have changed
         self._told_others: dict[tuple[Resource, Key], Obj] = {}
         self._others_changed = False
-        events = EventRecorder(client, COMPONENT, clock)
-        self._writer = CarryOut(client, clock, events, self._written)
+        self._events = EventRecorder(client, COMPONENT, clock)
+        self._writer = CarryOut(client, clock, self._events, self._written)
         self._unreadable: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
@@ -139,6 +139,9 @@ class Scheduler:
         plan = place(self._room, self._clock.now_ns())
         self._counts["plans"] += 1
         self._counts["plan_us"] += (self._clock.monotonic_ns() - began_ns) // 1000
+        for subject, error in plan.failures:
+            self._counts["failures"] += 1
+            _log.error("no decision about %s", subject, exc_info=error)
         return plan
 
     # -- what changed ------------------------------------------------------------------------
@@ -151,15 +154,25 @@ class Scheduler:
                 self._feed.delete(resource, key)
             elif not self._feed.knows(resource, key, obj):
                 self._feed.upsert(resource, obj)
+            if self._feed.unreadable or self._unreadable:
+                self._pass_over(resource, key, obj)
         self._untold.clear()
         if self._others_changed:
             self._others_changed = False
             self._tell_others()
-        unreadable = self._feed.unreadable
-        for what, problem in unreadable.items():
-            if what not in self._unreadable:
-                _log.warning("%s is passed over: %s", what, problem)
-        self._unreadable = dict(unreadable)
+
+    def _pass_over(self, resource: Resource, key: Key, obj: Obj | None) -> None:
+        """An object that cannot be read is told so once."""
+        what = f'{resource.kind} "{key}"'
+        problem = self._feed.unreadable.get(what, "")
+        if not problem or obj is None:
+            self._unreadable.pop(what, None)
+        elif self._unreadable.get(what) != problem:
+            self._unreadable[what] = problem
+            _log.warning("%s is passed over: %s", what, problem)
+            about = {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
+            text = f"{what} is passed over by the scheduler, which cannot read it: {problem}"
+            self._events.event(about, "Warning", "Unreadable", text)
 
     def _tell_others(self) -> None:
         now = {
@@ -186,7 +199,7 @@ class Scheduler:
             self._untold[resource, key] = None
             if event == "DELETED":
                 cache.forget(key)
-            if not self._wake.is_set() and (old is None or _matters(old, new)):
+            if not self._wake.is_set() and matters(resource, event, old, new):
                 self._wake.set()
 
         return handle
@@ -205,27 +218,3 @@ def _key(operation: Bind | Delete | Patch) -> Key:
 
 def _telling_order(changed: tuple[Resource, Key]) -> int:
     return WATCHED.index(changed[0])
-
-
-def _matters(old: Obj, new: Obj) -> bool:
-    """Whether a change can change a decision: progress notes and readiness of pods cannot, nor
-    what a PodGroup's status says."""
-    if old is new:
-        return True
-    if new.get("kind") == POD_GROUPS.kind:
-        return old["spec"] != new["spec"] or annotations_of(old) != annotations_of(new)
-    return new.get("kind") != PODS.kind or _placing_part(old) != _placing_part(new)
-
-
-def _placing_part(pod: Obj) -> tuple[object, ...]:
-    status: Obj = pod.get("status") or {}
-    metadata: Obj = pod["metadata"]
-    return (
-        metadata.get("uid"),
-        membership(pod),
-        metadata.get("deletionTimestamp"),
-        pod["spec"].get("nodeName"),
-        pod["spec"].get("schedulingGates"),
-        status.get("phase"),
-        status.get("resourceClaimStatuses"),
-    )

@@ -82,6 +82,14 @@ def are_bound(*names: str) -> Any:
     return lambda pods: all(n in pods and pods[n]["spec"].get("nodeName") for n in names)
 
 
+def are_told(*names: str, saying: str = "") -> Any:
+    def holds(pods: dict[str, Obj]) -> bool:
+        told = [(pods[n].get("status") or {}).get("conditions") if n in pods else () for n in names]
+        return all(t and saying in t[0].get("message", "") for t in told)
+
+    return holds
+
+
 async def devices(admin: Client) -> list[str]:
     claims, _ = await admin.list(RESOURCE_CLAIMS, "default")
     return [
@@ -158,3 +166,40 @@ async def test_a_second_scheduler_and_a_restart_never_allocate_twice(api: Api) -
         assert again.statistics().get("bound", 0) == 0
     taken = await devices(api.admin)
     assert len(taken) == len(set(taken)) == 4
+
+
+async def test_a_pod_that_vanishes_makes_room(api: Api) -> None:
+    """Deleted by force: it never ends, it is gone. The gang that waits, and a pod, hear of it."""
+    admin = api.admin
+    await set_stage(admin)
+    async with scheduling(api.scheduler):
+        await add(admin, (PODS, pod("a", cpu="1500m")))
+        await pods_until(admin, are_bound("a"))
+        members = [(PODS, pod(f"g-{n}", cpu="900m", gang="g", rank=n)) for n in range(2)]
+        await add(admin, (POD_GROUPS, pod_group("g", 2)), *members)
+        await pods_until(admin, are_told("g-0", "g-1"))
+        await admin.delete(PODS, "a", "default", grace_period_s=0)
+        await pods_until(admin, are_bound("g-0", "g-1"))
+
+
+async def test_a_toleration_given_to_a_pod_that_waits_is_looked_at(api: Api) -> None:
+    admin = api.admin
+    await set_stage(admin)
+    taint = {"key": "k", "value": "v", "effect": "NoSchedule"}
+    await admin.patch(NODES, "n1", {"spec": {"taints": [taint]}})
+    async with scheduling(api.scheduler):
+        await add(admin, (PODS, pod("a")))
+        await pods_until(admin, are_told("a"))
+        await admin.patch(PODS, "a", {"spec": {"tolerations": [{"operator": "Exists"}]}}, "default")
+        await pods_until(admin, are_bound("a"))
+
+
+async def test_a_group_deleted_while_its_members_wait_is_told(api: Api) -> None:
+    admin = api.admin
+    await set_stage(admin)
+    async with scheduling(api.scheduler):
+        group = (POD_GROUPS, pod_group("g", 4))
+        await add(admin, group, *((PODS, pod(f"g-{n}", gang="g", rank=n)) for n in range(3)))
+        await pods_until(admin, are_told("g-0", saying="3 of the 4"))
+        await admin.delete(POD_GROUPS, "g", "default")
+        await pods_until(admin, are_told("g-0", saying="does not exist"))

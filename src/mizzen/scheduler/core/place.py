@@ -57,7 +57,7 @@ def place(room: Room, now_ns: int) -> Plan:
     room.rollback(mark)
     cluster.leaving = leaving
     cluster.arrived = []
-    return Plan(tuple(decisions), planner.recheck_after_s)
+    return Plan(tuple(decisions), planner.recheck_after_s, tuple(planner.failures))
 
 
 def admitted(waiting: Sequence[Unit]) -> Sequence[Unit]:
@@ -79,9 +79,23 @@ class _Planner:
     hopeless: dict[Hope, Unschedulable] = field(default_factory=dict[Hope, Unschedulable])
     written: set[Key] = field(default_factory=set[Key])  # claims that decisions so far write
     promised: set[Key] = field(default_factory=set[Key])  # allocated once somebody has left
+    failures: list[tuple[str, Exception]] = field(default_factory=list[tuple[str, Exception]])
 
     def decide(self, unit: Unit) -> list[Decision]:
-        """The unit's decisions; its PodGroup, if it has one, learns of them in the same write."""
+        """The unit's decisions; one that breaks the scheduler is told so, and the others go on."""
+        mark, arrived = self.room.mark(), len(self.cluster.arrived)
+        leaving = dict(self.cluster.leaving)
+        try:
+            return self._decide_and_tell(unit)
+        except Exception as error:  # noqa: BLE001 - a bug stops one unit, reported, not the others
+            self.room.rollback(mark)
+            self.cluster.leaving = leaving
+            del self.cluster.arrived[arrived:]
+            self.failures.append((unit.subject, error))
+            return self._refuse(unit.pods, explain.broken(unit.subject, error))
+
+    def _decide_and_tell(self, unit: Unit) -> list[Decision]:
+        """Its PodGroup, if it has one, learns of the decisions in the same write."""
         decisions = self._decide(unit)
         group = self.cluster.pod_groups.get(unit.gang) if unit.gang is not None else None
         if group is None:

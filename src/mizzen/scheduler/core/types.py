@@ -233,7 +233,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A proposal. `recheck_after_s` asks for another look even if nothing happens; 0 = no need."""
+    """A proposal. `recheck_after_s` asks for another look even if nothing happens; 0 = no need.
+
+    `failures` are units that no decision could be made about, each with the error it met.
+    """
 
     decisions: tuple[Decision, ...]
     recheck_after_s: float = 0.0
+    failures: tuple[tuple[str, Exception], ...] = ()

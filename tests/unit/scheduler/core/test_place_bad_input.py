@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mizzen.scheduler.core.placing.attempt import Placer
 from support.scheduler_world import (
     CREATED,
     DRIVER,
@@ -89,3 +90,30 @@ def test_a_priority_beyond_reading_hurts_one_class_alone(value: Any) -> None:
     world.add(pod("a", priorityClassName="sound", created=CREATED))
     world.run()
     assert world.bound() == {"a": []}
+
+
+def test_what_breaks_the_scheduler_is_set_aside_and_the_rest_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    world.add(pod_group("poison", 2))
+    world.add_pods(["bad-0", "bad-1"], gang="poison", priority=9)
+    world.add_pods(["fine"])
+    place = Placer.place
+
+    def breaks(placer: Placer, pods: Any, *more: Any) -> Any:
+        done = place(placer, pods, *more)
+        if pods[0].gang is not None:
+            raise ZeroDivisionError("a bug")
+        return done
+
+    monkeypatch.setattr(Placer, "place", breaks)
+    plan = world.run()
+    assert [subject for subject, _ in plan.failures] == ['gang "default/poison"']
+    assert list(world.bound()) == ["fine"]
+    for name in ("bad-0", "bad-1"):
+        assert "ZeroDivisionError: a bug" in world.condition(name)["message"]
+    assert not world.run().decisions  # told once
+    monkeypatch.undo()
+    world.run()
+    assert sorted(world.bound()) == ["bad-0", "bad-1", "fine"]

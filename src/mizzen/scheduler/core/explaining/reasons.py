@@ -140,6 +140,15 @@ def refused(subject: str, why: Refused, nodes: int) -> Unschedulable:
     return Unschedulable(subject, nodes, (Reason(why.word, nodes, why.sentence),))
 
 
+def broken(subject: str, error: Exception) -> Unschedulable:
+    """The scheduler itself failed on it."""
+    text = (
+        f"the scheduler failed on it ({type(error).__name__}: a bug, its trace is in the "
+        "scheduler's log); the others are placed, and it is tried again with every change"
+    )
+    return Unschedulable(subject, 0, (Reason("SchedulerError", 0, text),))
+
+
 def rank_gap(subject: str) -> Unschedulable:
     """A member behind one that has no place: ranks stay contiguous."""
     return waiting(
