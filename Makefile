@@ -4,8 +4,9 @@ BIN := .venv/bin
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 ATTACK_ARGS ?=
+SOAK_ARGS ?=
 
-.PHONY: help demo verify test test-fast test-kubernetes attack lint bench bench-scheduler docs accept clean
+.PHONY: help demo verify test test-fast test-kubernetes attack soak lint bench bench-scheduler docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -29,6 +30,9 @@ test-kubernetes: .venv/.dev  ## tests beside a real Kubernetes, which Go builds 
 
 attack: .venv/.dev  ## hostile bodies, sockets, files, pods, neighbours against an instance, ten minutes; ATTACK_ARGS="--seed 2"
 	$(BIN)/python tests/attack/run.py $(ATTACK_ARGS)
+
+soak: .venv/.dev  ## half an hour of churn, kills, full disks, little memory; then what must hold; SOAK_ARGS="--minutes 5"
+	$(BIN)/python tests/soak/run.py $(SOAK_ARGS)
 
 lint: .venv/.dev  ## style, types, import rules, tidiness
 	$(BIN)/ruff check .

@@ -29,6 +29,18 @@ class Instance:
         assert done.returncode == 0, (words, done.stdout, done.stderr)
         return done.stdout
 
+    def kubectl(self, *words: str, given: str | None = None) -> str:
+        config = ("--kubeconfig", str(self.home / "config" / "kubeconfig"))
+        done = subprocess.run(
+            ["kubectl", *config, *words],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+        )
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done.stdout
+
     def status(self) -> dict[str, Any]:
         return json.loads(self.run("status", "-o", "json").stdout)
 

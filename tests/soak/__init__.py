@@ -1,0 +1,1 @@
+"""`make soak`: half an hour of churn, kills, full disks and little memory, then what must hold."""
