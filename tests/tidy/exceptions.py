@@ -14,6 +14,8 @@ BROAD_EXCEPT: dict[str, str] = {
     "src/mizzen/scheduler/device_selectors.py": "a bug stops one selector, logged, not the others",
     "src/mizzen/node/boundary.py": "a fault stops at its pod (or its loop), told on it, tried again",
     "src/mizzen/controllers/worker.py": "a bug stops one key, counted and logged, not the others",
+    "src/mizzen/node/shim_client.py": "the news of one run does not cut the agent off from all",
+    "src/mizzen/node/shim/server.py": "all pods hang on this loop: one event's fault is its own",
 }
 
 # path prefix -> reason; everything else takes a Clock

@@ -14,6 +14,7 @@ import os
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class Shim:
     def __init__(self, state_dir: Path, on_message: Callable[[Message], None]) -> None:
         self.pid = 0
         self.ticks = 0
+        self.faults = 0
         self._state_dir = state_dir
         self._on_message = on_message
         self._writer: asyncio.StreamWriter | None = None
@@ -57,8 +59,11 @@ class Shim:
                     log = self._state_dir / "shim.log"
                     raise ShimFailed(f"the process shim does not answer; see {log}")
                 await asyncio.sleep(0.01)
-        loop = asyncio.get_running_loop()
-        self._listed = loop.create_future()
+        return await self.runs()
+
+    async def runs(self) -> list[Message]:
+        """The runs that the shim holds, {key, pid, ticks, started}. Errors: ShimFailed."""
+        self._listed = asyncio.get_running_loop().create_future()
         self._send({"op": "list"})
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
@@ -77,7 +82,7 @@ class Shim:
                 f"command and environment take {len(line)} bytes, above the {LINE_BYTES_MAX} that "
                 "can be passed to a process here; pass data by files"
             )
-        self._write(line)
+        self.write(line)
 
     def signal(self, key: str, number: int) -> None:
         """Sends a signal to a run; SIGKILL reaches its whole process group."""
@@ -100,9 +105,10 @@ class Shim:
             self._child.poll()
 
     def _send(self, message: Message) -> None:
-        self._write(_line(message))
+        self.write(_line(message))
 
-    def _write(self, line: bytes) -> None:
+    def write(self, line: bytes) -> None:
+        """One request as it goes to the shim, its line's end included."""
         if self._writer is not None and not self.lost.is_set():
             self._writer.write(line)
 
@@ -110,7 +116,7 @@ class Shim:
         script = Path(mizzen.node.shim.__file__).parent / "__main__.py"
         with open(self._state_dir / "shim.log", "ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(script), "shim.sock"],
+                [sys.executable, "-I", "-S", "-X", "utf8", str(script), "shim.sock"],
                 cwd=self._state_dir,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -168,7 +174,15 @@ class Shim:
             if self._listed is not None and not self._listed.done():
                 self._listed.set_result(message["processes"])
         else:
+            self._tell(message)
+
+    def _tell(self, message: Message) -> None:
+        try:
             self._on_message(message)
+        except Exception:  # noqa: BLE001 - what one run says does not cut the agent off from all
+            self.faults += 1
+            print(f"mizzen node: a fault of ours, at {message}:", file=sys.stderr, flush=True)
+            traceback.print_exc()
 
 
 def _line(message: Message) -> bytes:

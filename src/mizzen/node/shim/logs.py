@@ -10,6 +10,8 @@ import os
 import time
 from typing import Any
 
+from mizzen.host.private import open_file
+
 ROTATE_BYTES = 10 * 2**20
 KEPT_FILES = 3
 LINE_BYTES_MAX = (
@@ -38,8 +40,7 @@ class LogFile:
 
     def _open(self) -> None:
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._fd = os.open(self._path, flags, 0o600)
+            self._fd = open_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             self._bytes = os.fstat(self._fd).st_size
         except OSError:
             self._fd = -1

@@ -1,59 +1,45 @@
 """The shim's loop: JSON lines over a Unix socket in, processes and their ends out.
 
-Requests (one JSON object a line): `spawn`, `signal`, `list`, `forget`, `shutdown`. Messages back:
-`hello`, `started`, `failed`, `exited`, `processes`. One agent is connected at a time; a new
-connection replaces the old one, and `list` tells it everything that lives.
+Requests (one JSON object a line): `spawn`, `signal`, `list`, `shutdown`. Messages back: `hello`,
+`started`, `failed`, `exited`, `processes`. One agent is connected at a time; a new connection
+replaces the old one, and `list` tells it everything that lives.
 
 Every run has a record `<dir>/<name>.run.json`, replaced atomically when it starts and ends:
 what happened is on disk before anybody is told.
+
+All pods of the node hang on this loop, so nothing that one request or one child does ends it: a
+fault is logged, and the message, the descriptor or the child it came from is set aside.
 """
 
 from __future__ import annotations
 
-import array
 import contextlib
-import fcntl
 import json
 import os
 import selectors
 import signal
 import socket
-import termios
+import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from mizzen.node.shim.logs import Capture, LogFile, Sink
-from mizzen.node.shim.spawn import STDERR, STDOUT, Spawned, spawn, start_ticks
+from mizzen.node.shim.children import adopt_orphans, own_children, start_ticks
+from mizzen.node.shim.logs import Capture, LogFile, Message, Sink
+from mizzen.node.shim.runs import Run, kill_group
+from mizzen.node.shim.spawn import spawn
 
 READ_BYTES = 64 * 1024
+REQUEST_READ_BYTES = 2**20
+DRAIN_BYTES_MAX = 2**20  # of what a run leaves in a pipe; its size is at most this (pipe(7))
 LINGER_S = 1.0  # how long output of orphaned grandchildren is still copied after the end
+LAST_WAIT_S = 2.0  # for the ends of what was killed at the shutdown
 REQUEST_BYTES_MAX = 16 * 2**20
+OUTBOX_BYTES_MAX = 16 * 2**20  # an agent that does not read that much reads no more
+FAULTS_LOGGED_MAX = 1000
 
-Message = dict[str, Any]
-
-
-class Process:
-    """One running child and where its output goes."""
-
-    def __init__(self, request: Message, child: Spawned, sink: Sink) -> None:
-        self.key: str = request["key"]
-        self.record_path: str = request.get("record") or ""
-        self.child = child
-        self.sink = sink
-        self.ticks = start_ticks(child.pid)
-        self.started_ns = time.time_ns()
-        self.failure = b""
-        self.open_fds = {child.stdout_fd: STDOUT, child.stderr_fd: STDERR}
-        self.ended_at = 0.0  # monotonic; set when reaped
-
-    def describe(self) -> Message:
-        return {
-            "key": self.key,
-            "pid": self.child.pid,
-            "ticks": self.ticks,
-            "started": self.started_ns,
-        }
+Handler = Callable[[int], object]  # takes the mask of what is ready
 
 
 class Server:
@@ -61,54 +47,85 @@ class Server:
 
     def __init__(self, socket_path: str) -> None:
         self._selector = selectors.DefaultSelector()
-        self._processes: dict[str, Process] = {}
-        self._lingering: list[Process] = []
+        self._runs: dict[str, Run] = {}
+        self._lingering: list[Run] = []
         self._agent: socket.socket | None = None
         self._inbox = b""
         self._outbox = b""
+        self._is_skipping = False  # the rest of a request that is too long
         self._stopping = False
+        self._faults = 0
+        adopt_orphans()
         self._listener = _listen(socket_path)
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        wake_r, wake_w = os.pipe()
-        os.set_blocking(wake_r, False)
+        self._watch(self._listener.fileno(), self._accept)
+        self._wake_fd, wake_w = os.pipe()
+        os.set_blocking(self._wake_fd, False)
         os.set_blocking(wake_w, False)
         signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _nothing)
-        self._selector.register(wake_r, selectors.EVENT_READ, self._reap)
+        self._watch(self._wake_fd, self._reap)
 
     def run(self) -> None:
-        while not (self._stopping and not self._processes):
-            for key, mask in self._selector.select(0.2 if self._lingering else None):
-                key.data(key.fileobj, mask) if key.data == self._talk else key.data(key.fileobj)
-            self._end_lingering()
+        while not (self._stopping and not self._runs):
+            self._turn()
+        self._end_strays()
+
+    def _turn(self) -> None:
+        """Waits for what comes next and handles it."""
+        for key, mask in self._selector.select(0.2 if self._lingering else None):
+            # A handler before this one may have closed the descriptor, and another may have been
+            # opened under its number since: what was ready is not there any more.
+            if self._selector.get_map().get(key.fd) is key:
+                self._guarded(partial(key.data, mask), f"descriptor {key.fd}")
+        self._end_lingering()
+
+    def _guarded(self, work: Callable[[], object], what: str) -> str:
+        """Does the work; its fault, "" for none, is logged and nobody else's."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - a poison boundary
+            self._faults += 1
+            if self._faults <= FAULTS_LOGGED_MAX:
+                with contextlib.suppress(OSError, ValueError):
+                    print(f"mizzen shim: {what}: {error!r}", file=sys.stderr, flush=True)
+            return repr(error)
+        return ""
+
+    def _watch(self, fd: int, handler: Handler, mask: int = selectors.EVENT_READ) -> None:
+        self._selector.register(fd, mask, handler)
 
     # -- the agent ----------------------------------------------------------------
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, mask: int) -> None:
         try:
-            agent, _ = listener.accept()
-        except OSError:
+            agent, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # no descriptor is left; whoever waits there goes on waiting
+            time.sleep(0.01)
             return
         self._drop_agent()
         agent.setblocking(False)
         self._agent = agent
         self._inbox = self._outbox = b""
-        self._selector.register(agent, selectors.EVENT_READ, self._talk)
+        self._is_skipping = False
+        self._watch(agent.fileno(), self._talk)
         self._send({"event": "hello", "pid": os.getpid(), "ticks": start_ticks(os.getpid())})
 
     def _drop_agent(self) -> None:
         if self._agent is not None:
-            self._selector.unregister(self._agent)
-            self._agent.close()
-            self._agent = None
+            agent, self._agent = self._agent, None
+            self._selector.unregister(agent.fileno())
+            agent.close()
 
-    def _talk(self, agent: socket.socket, mask: int) -> None:
+    def _talk(self, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
             self._flush()
-        if not mask & selectors.EVENT_READ or self._agent is not agent:
+        agent = self._agent
+        if not mask & selectors.EVENT_READ or agent is None:
             return
         try:
-            data = agent.recv(READ_BYTES)
+            data = agent.recv(REQUEST_READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -116,27 +133,42 @@ class Server:
         if not data:
             self._drop_agent()
             return
-        self._inbox += data
-        *lines, self._inbox = self._inbox.split(b"\n")
-        if len(self._inbox) > REQUEST_BYTES_MAX:
-            self._drop_agent()
-            return
+        *lines, self._inbox = (self._inbox + data).split(b"\n")
+        if lines and self._is_skipping:
+            del lines[0]
+            self._is_skipping = False
+        if len(self._inbox) > REQUEST_BYTES_MAX or self._is_skipping:
+            self._inbox, self._is_skipping = b"", True
         for line in lines:
-            self._handle(json.loads(line))
+            self._handle(line)
 
-    def _handle(self, request: Message) -> None:
+    def _handle(self, line: bytes) -> None:
+        request: Message = {}
+
+        def work() -> None:
+            request.update(json.loads(line))
+            self._obey(request)
+
+        fault = self._guarded(work, f"request {line[:200]!r}")
+        if fault and request.get("op") == "spawn":
+            message = f"the process shim cannot start it: {fault}"
+            self._send({"event": "failed", "key": request.get("key"), "message": message})
+
+    def _obey(self, request: Message) -> None:
         op = request.get("op")
         if op == "spawn":
             self._spawn(request)
         elif op == "signal":
-            self._signal(request)
+            run = self._runs.get(request["key"])
+            if run is not None:
+                run.signal(int(request["signal"]))
         elif op == "list":
-            running = [p.describe() for p in self._processes.values() if not p.ended_at]
+            running = [run.describe() for run in self._runs.values()]
             self._send({"event": "processes", "id": request.get("id"), "processes": running})
         elif op == "shutdown":
             self._stopping = True
-            for process in self._processes.values():
-                self._signal({"key": process.key, "signal": signal.SIGKILL})
+            for run in self._runs.values():
+                run.signal(signal.SIGKILL)
 
     def _send(self, message: Message) -> None:
         if self._agent is not None:
@@ -155,14 +187,18 @@ class Server:
         except OSError:
             self._drop_agent()
             return
+        if len(self._outbox) > OUTBOX_BYTES_MAX:
+            self._drop_agent()  # what it missed is in the records and in `list`
+            return
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outbox else 0)
-        self._selector.modify(agent, wanted, self._talk)
+        if self._selector.get_key(agent.fileno()).events != wanted:
+            self._selector.modify(agent.fileno(), wanted, self._talk)
 
     # -- processes ------------------------------------------------------------------
 
     def _spawn(self, request: Message) -> None:
         key = request["key"]
-        if key in self._processes:
+        if key in self._runs:
             self._send({"event": "failed", "key": key, "message": "already running"})
             return
         sink: Sink = (
@@ -174,145 +210,121 @@ class Server:
             sink.close()
             self._send({"event": "failed", "key": key, "message": f"cannot fork: {error.strerror}"})
             return
-        process = Process(request, child, sink)
-        self._processes[key] = process
-        _record(process, {**process.describe(), "state": "running"})
-        self._selector.register(child.error_fd, selectors.EVENT_READ, partial(self._exec, process))
-        for fd in process.open_fds:
-            self._selector.register(fd, selectors.EVENT_READ, partial(self._copy, process))
+        run = self._runs[key] = Run(request, child, sink)
+        run.record({**run.describe(), "state": "running"})
+        self._watch(run.error_fd, partial(self._exec, run))
+        for fd in run.open_fds:
+            self._watch(fd, partial(self._copy, run, fd))
 
-    def _exec(self, process: Process, fd: int) -> None:
+    def _exec(self, run: Run, mask: int = 0) -> None:
         """EOF on the error pipe: the program runs."""
         try:
-            data = os.read(fd, 4096)
+            data = os.read(run.error_fd, READ_BYTES)
         except BlockingIOError:
             return
-        process.failure += data
+        run.failure += data
         if data:
             return
-        self._selector.unregister(fd)
-        os.close(fd)
-        process.child.error_fd = -1
-        if not process.failure and not process.ended_at:
-            self._send({"event": "started", **process.describe()})
+        self._close_error(run)
+        if not run.failure and not run.ended_at:
+            self._send({"event": "started", **run.describe()})
 
-    def _copy(self, process: Process, fd: int) -> None:
+    def _close_error(self, run: Run) -> None:
+        if run.error_fd >= 0:
+            self._selector.unregister(run.error_fd)
+            os.close(run.error_fd)
+            run.error_fd = -1
+
+    def _copy(self, run: Run, fd: int, mask: int = 0) -> int:
+        """Copies what is there; returns how many bytes, 0 when there is nothing, now or any more."""
         try:
             data = os.read(fd, READ_BYTES)
         except BlockingIOError:
-            return
+            return 0
         except OSError:
             data = b""
         if data:
-            process.sink.feed(process.open_fds[fd], data)
-            return
-        self._close(process, fd)
-
-    def _close(self, process: Process, fd: int) -> None:
-        self._selector.unregister(fd)
-        os.close(fd)
-        del process.open_fds[fd]
-
-    def _signal(self, request: Message) -> None:
-        process = self._processes.get(request["key"])
-        if process is None or process.ended_at:
-            return
-        number = int(request["signal"])
-        if number == signal.SIGKILL:
-            _kill_group(process.child.pid, number)
-        with contextlib.suppress(ProcessLookupError):  # just forked, it leads no group yet
-            os.kill(process.child.pid, number)
-
-    def _reap(self, fd: int) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(fd, 4096)
-        by_pid = {p.child.pid: p for p in self._processes.values() if not p.ended_at}
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            process = by_pid.get(pid)
-            if process is not None:
-                self._finish(process, status, usage)
-
-    def _finish(self, process: Process, status: int, usage: Any) -> None:
-        """The leader ended: so does its group; then its last output, its record, the message."""
-        process.ended_at = time.monotonic()
-        _kill_group(process.child.pid, signal.SIGKILL)
-        if process.child.error_fd >= 0:
-            self._exec(process, process.child.error_fd)
-        for fd in list(process.open_fds):
-            while fd in process.open_fds and _readable(fd):
-                self._copy(process, fd)
-        code = os.waitstatus_to_exitcode(status)
-        message: Message = {
-            **process.describe(),
-            "state": "exited",
-            "code": code if code >= 0 else 128 - code,
-            "signal": -code if code < 0 else 0,
-            "finished": time.time_ns(),
-            "cpu": int((usage.ru_utime + usage.ru_stime) * 1e9),
-            "maxrss": usage.ru_maxrss * 1024,
-            "failure": process.failure.decode(errors="replace"),
-        }
-        if isinstance(process.sink, Capture):
-            message["output"] = process.sink.text.decode(errors="replace")
-        _record(process, message)
-        if process.open_fds:
-            self._lingering.append(process)
+            feed = partial(run.sink.feed, run.open_fds[fd], data)
+            self._guarded(feed, f"output of {run.key}")
         else:
-            process.sink.close()
-        del self._processes[process.key]
+            self._close(run, fd)
+        return len(data)
+
+    def _close(self, run: Run, fd: int) -> None:
+        if run.open_fds.pop(fd, None) is not None:
+            self._selector.unregister(fd)
+            os.close(fd)
+
+    def _reap(self, mask: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_fd, 4096)
+        by_pid = {run.pid: run for run in self._runs.values()}
+        ended: list[tuple[int, int, Any]] = []
+        with contextlib.suppress(ChildProcessError):  # no child is left
+            while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                kill_group(found.si_pid, signal.SIGKILL)  # while the number is still its own
+                ended.append(os.wait4(found.si_pid, 0))
+        if ended:
+            self._kill_strays()
+        for pid, status, usage in ended:
+            run = by_pid.get(pid)
+            if run is not None:
+                self._guarded(partial(self._finish, run, status, usage), f"end of {run.key}")
+
+    def _finish(self, run: Run, status: int, usage: Any) -> None:
+        """The first process ended, and all of its own with it: last output, record, message."""
+        run.ended_at = time.monotonic()
+        del self._runs[run.key]
+        if run.error_fd >= 0:
+            self._guarded(partial(self._exec, run), f"start of {run.key}")
+            self._close_error(run)
+        for fd in list(run.open_fds):
+            left = DRAIN_BYTES_MAX
+            while left > 0 and (copied := self._copy(run, fd)):
+                left -= copied
+        message = run.end(status, usage)
+        self._lingering.append(run)
+        self._end_lingering()  # what was written without a line's end is in the log before we tell
+        run.record(message)
         self._send({"event": "exited", **message})
 
     def _end_lingering(self) -> None:
         now = time.monotonic()
-        for process in list(self._lingering):
-            if not process.open_fds or now - process.ended_at > LINGER_S:
-                for fd in list(process.open_fds):
-                    self._close(process, fd)
-                process.sink.close()
-                self._lingering.remove(process)
+        for run in list(self._lingering):
+            if not run.open_fds or now - run.ended_at > LINGER_S:
+                self._lingering.remove(run)
+                for fd in list(run.open_fds):
+                    self._close(run, fd)
+                self._guarded(run.sink.close, f"log of {run.key}")
+
+    def _kill_strays(self) -> bool:
+        """Kills what ended runs left behind; whether there was anything (`children.py`).
+
+        Their own children become ours by that, and the next reap finds them.
+        """
+        known = {run.pid for run in self._runs.values()} | {os.getpid()}
+        strays = [pid for pid in own_children() if pid not in known]
+        for pid in strays:
+            kill_group(pid, signal.SIGKILL)  # if it leads one
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(strays)
+
+    def _end_strays(self) -> None:
+        """At the end: until no child is left, and not for longer than `LAST_WAIT_S`."""
+        deadline = time.monotonic() + LAST_WAIT_S
+        while self._kill_strays() and time.monotonic() < deadline:
+            self._guarded(partial(self._reap, 0), "the last children")
+            time.sleep(0.001)
 
 
 def _nothing(number: int, frame: object) -> None:
     """A handler there must be, or the kernel wakes nobody."""
 
 
-def _readable(fd: int) -> int:
-    """Bytes waiting in a pipe (FIONREAD), so that the end of a run never blocks or spins."""
-    count = array.array("i", [0])
-    try:
-        fcntl.ioctl(fd, termios.FIONREAD, count)
-    except OSError:
-        return 0
-    return count[0]
-
-
-def _kill_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
-
-
-def _record(process: Process, content: Message) -> None:
-    """Replaces the record whole; a full disk leaves the old one, the agent still hears of it."""
-    if not process.record_path:
-        return
-    temporary = process.record_path + ".tmp"
-    try:
-        with open(temporary, "w") as file:
-            json.dump(content, file)
-        os.replace(temporary, process.record_path)
-    except OSError:
-        pass
-
-
 def _listen(path: str) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    if os.path.exists(path):
+    if os.path.lexists(path):
         os.unlink(path)
     mask = os.umask(0o177)
     try:

@@ -12,6 +12,8 @@ import resource
 import signal
 from typing import Any
 
+from mizzen.node.shim.children import adopt_orphans
+
 STDOUT, STDERR = b"stdout", b"stderr"
 
 
@@ -31,15 +33,16 @@ def spawn(request: dict[str, Any]) -> Spawned:
     `request`: argv, env, cwd, cpus (list), nice, rlimits {name: [soft, hard]}, cgroups (paths of
     cgroup.procs files), oom_score_adj.
     """
-    error_r, error_w = os.pipe()
-    out_r, out_w = os.pipe()
-    err_r, err_w = os.pipe()
+    made: list[int] = []
     try:
+        for _ in range(3):
+            made += os.pipe()
         pid = os.fork()
     except OSError:
-        for fd in (error_r, error_w, out_r, out_w, err_r, err_w):
+        for fd in made:
             os.close(fd)
         raise
+    error_r, error_w, out_r, out_w, err_r, err_w = made
     if pid == 0:
         _child(request, error_w, out_w, err_w)
     for fd in (error_w, out_w, err_w):
@@ -49,20 +52,11 @@ def spawn(request: dict[str, Any]) -> Spawned:
     return Spawned(pid, error_r, out_r, err_r)
 
 
-def start_ticks(pid: int) -> int:
-    """When the process started, in clock ticks since boot: with the pid it names one process
-    for good. 0 when there is no such process. Source: proc(5), /proc/pid/stat field 22."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rsplit(b")", 1)[1].split()[19])
-    except (OSError, IndexError, ValueError):
-        return 0
-
-
 def _child(request: dict[str, Any], error_fd: int, out_fd: int, err_fd: int) -> None:
     step = "start"
     try:
         os.setsid()
+        adopt_orphans()
         signal.set_wakeup_fd(-1)
         for number in (
             signal.SIGCHLD,
@@ -83,9 +77,9 @@ def _child(request: dict[str, Any], error_fd: int, out_fd: int, err_fd: int) -> 
         step = f"run {request['argv'][0]!r}"
         os.execvpe(request["argv"][0], request["argv"], request["env"])
     except OSError as error:
-        os.write(error_fd, f"cannot {step}: {error.strerror}".encode())
-    except ValueError as error:  # e.g. a NUL byte in an argument
-        os.write(error_fd, f"cannot {step}: {error}".encode())
+        os.write(error_fd, f"cannot {step}: {error.strerror}".encode(errors="replace"))
+    except (ValueError, TypeError, LookupError) as error:  # a NUL byte in an argument, say
+        os.write(error_fd, f"cannot {step}: {error!r}".encode(errors="replace"))
     finally:
         os._exit(127)
 

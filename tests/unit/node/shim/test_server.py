@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -170,3 +171,122 @@ async def test_a_flood_of_output_is_whole(bench: Bench, kib: int) -> None:
 
 async def test_the_socket_is_the_owners_alone(bench: Bench) -> None:
     assert (bench.folder / "shim.sock").stat().st_mode & 0o777 == 0o600
+
+
+async def test_many_runs_that_end_at_once_leave_the_shim_and_the_others_alive(bench: Bench) -> None:
+    """One turn of the loop holds the news of an end and of pipes that the end closes."""
+    bench.spawn("long/c/0", "sleep", "60")
+    for round_number in range(4):
+        keys = [f"short{n}/c/{round_number}" for n in range(40)]
+        for key in keys:
+            bench.spawn(key, "true")
+        assert {(await bench.end_of(key))["code"] for key in keys} == {0}
+    assert (bench.folder / "shim.log").read_text() == ""
+    assert [entry["key"] for entry in await bench.shim.runs()] == ["long/c/0"]
+
+
+async def test_a_reused_descriptor_is_not_taken_for_the_one_before(bench: Bench) -> None:
+    """Probes beside ends: what is closed and opened again within a turn has other bytes in it."""
+    for number in range(60):
+        bench.spawn(f"u{number}/c/0", "sh", "-c", f"echo {number}; echo {number} >&2")
+        bench.spawn(f"u{number}/c/0/probe", "echo", str(number), capture=100, record="")
+    for number in range(60):
+        assert (await bench.end_of(f"u{number}/c/0"))["code"] == 0
+        assert (await bench.end_of(f"u{number}/c/0/probe"))["output"] == f"{number}\n"
+        texts = [line.split(" ", 3)[3] for line in bench.log(f"u{number}/c/0")]
+        assert texts == [str(number)] * 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"no json", b"[1]", b"null", b'{"op":"spawn"}', b'{"op":"signal"}', b'{"op":"spawn","key":[]}',
+        b'{"op":"signal","key":"long/c/0","signal":"x"}', b'{"op":"signal","key":"long/c/0","signal":99}',
+        b'{"op":"spawn","key":"k","log":"a\\u0000b","argv":["true"],"env":{},"cwd":"/"}',
+        b"[" * 100_000, b"\xff\xfe", b"x" * (17 * 2**20),
+    ],
+)  # fmt: skip
+async def test_no_request_ends_the_shim(bench: Bench, line: bytes) -> None:
+    bench.spawn("long/c/0", "sleep", "60")
+    await bench.heard(lambda m: m["event"] == "started")
+    bench.shim.write(line + b"\n")
+    bench.spawn("after/c/0", "true")
+    assert (await bench.end_of("after/c/0"))["code"] == 0
+    assert [entry["key"] for entry in await bench.shim.runs()] == ["long/c/0"]
+
+
+async def test_a_request_without_what_it_needs_fails_alone(bench: Bench) -> None:
+    bench.shim.spawn({"key": "u/c/0", "argv": ["true"], "env": {}})
+    failed = await bench.heard(lambda m: m["event"] == "failed")
+    assert failed["key"] == "u/c/0" and "KeyError" in failed["message"]
+    bench.shim.spawn({"key": "u/d/0", "argv": ["true"], "env": {}, "log": str(bench.folder / "l")})
+    assert "cannot start: KeyError('cwd')" in (await bench.end_of("u/d/0"))["failure"]
+
+
+@pytest.mark.parametrize("how", ["setsid", "double fork", "clean environment", "deep"])
+async def test_what_a_run_leaves_behind_ends_with_it(bench: Bench, how: str) -> None:
+    os.mkfifo(bench.folder / "up")
+    (bench.folder / "daemon").write_text("echo $$; echo > up; exec sleep 60")
+    (bench.folder / "deep").write_text("setsid sh daemon & sleep 60")
+    program = {
+        "setsid": "setsid sh daemon & ",
+        "double fork": "(setsid sh daemon &); ",
+        "clean environment": "(setsid env -i sh daemon &); ",
+        "deep": "(setsid sh deep &); ",
+    }[how] + "read x < up"  # ends once its daemon runs
+    bench.spawn("long/c/0", "sh", "-c", "(setsid sleep 60 &); exec sleep 60")
+    bench.spawn("u/c/0", "sh", "-c", program)
+    await bench.end_of("u/c/0")
+    left = [int(line.rsplit(" ", 1)[1]) for line in bench.log("u/c/0")]
+    assert left
+    await until(lambda: not any(start_ticks(pid) for pid in left), f"{left} ended")
+    assert [entry["key"] for entry in await bench.shim.runs()] == ["long/c/0"]
+    started = await bench.heard(lambda m: (m["event"], m["key"]) == ("started", "long/c/0"))
+    await until(lambda: live_children(started["pid"]), "a daemon of a run that goes on lives")
+
+
+def live_children(pid: int) -> list[int]:
+    found: list[int] = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent, *_ = path.read_text().rsplit(")", 1)[1].split()
+            if state != "Z" and int(parent) == pid:
+                found.append(int(path.parent.name))
+    return found
+
+
+async def test_a_flood_that_outlives_its_run_does_not_hold_the_shim(bench: Bench) -> None:
+    os.mkfifo(bench.folder / "up")
+    bench.spawn("u/c/0", "sh", "-c", "(setsid sh -c 'echo > up; exec yes' &) ; read x < up")
+    assert (await bench.end_of("u/c/0"))["code"] == 0
+    bench.spawn("u/d/0", "true")
+    assert (await bench.end_of("u/d/0"))["code"] == 0
+
+
+async def test_a_shutdown_leaves_nothing(bench: Bench) -> None:
+    program = "(setsid sh -c 'echo $$; exec sleep 60' &); exec sleep 60"
+    bench.spawn("u/c/0", "sh", "-c", program)
+    log = bench.folder / "u_c_0.log"
+    await until(lambda: log.exists() and log.read_bytes(), "the daemon runs")
+    daemon = int(bench.log("u/c/0")[0].rsplit(" ", 1)[1])
+    bench.shim.shutdown()
+    await asyncio.wait_for(bench.shim.lost.wait(), DEADLINE_S)
+    assert not start_ticks(daemon)
+
+
+@pytest.mark.parametrize("name", ["u_c_0.log", "u_c_0.run.json", "u_c_0.run.json.tmp"])
+@pytest.mark.parametrize("what", ["pipe", "link", "folder"])
+async def test_what_lies_where_a_file_should_be_blocks_nobody(
+    bench: Bench, name: str, what: str
+) -> None:
+    place, victim = bench.folder / name, bench.folder / "victim"
+    victim.write_text("mine")
+    if what == "pipe":
+        os.mkfifo(place)
+    elif what == "link":
+        place.symlink_to(victim)
+    else:
+        place.mkdir()
+    bench.spawn("u/c/0", "sh", "-c", "echo words; exit 3")
+    assert (await bench.end_of("u/c/0"))["code"] == 3
+    assert victim.read_text() == "mine"

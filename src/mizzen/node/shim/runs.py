@@ -1,0 +1,74 @@
+"""One running child: where its output goes, and its record on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from typing import Any
+
+from mizzen.host.private import replace
+from mizzen.node.shim.children import start_ticks
+from mizzen.node.shim.logs import Capture, Message, Sink
+from mizzen.node.shim.spawn import STDERR, STDOUT, Spawned
+
+
+class Run:
+    """A child from its fork until its last output is copied."""
+
+    def __init__(self, request: Message, child: Spawned, sink: Sink) -> None:
+        self.key: str = request["key"]
+        self.pid = child.pid
+        self.error_fd = child.error_fd  # -1 once it is closed: the program runs, or does not
+        self.open_fds = {child.stdout_fd: STDOUT, child.stderr_fd: STDERR}
+        self.ended_at = 0.0  # monotonic; set when reaped
+        self.failure = b""
+        self.sink = sink
+        self._record_path: str = request.get("record") or ""
+        self._ticks = start_ticks(child.pid)
+        self._started_ns = time.time_ns()
+
+    def describe(self) -> Message:
+        return {
+            "key": self.key,
+            "pid": self.pid,
+            "ticks": self._ticks,
+            "started": self._started_ns,
+        }
+
+    def signal(self, number: int) -> None:
+        """SIGKILL reaches the whole process group; others the first process."""
+        if number == signal.SIGKILL:
+            kill_group(self.pid, number)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # leads no group yet
+            os.kill(self.pid, number)
+
+    def end(self, status: int, usage: Any) -> Message:
+        """How it ended; call when its output so far is copied."""
+        code = os.waitstatus_to_exitcode(status)
+        message: Message = {
+            **self.describe(),
+            "state": "exited",
+            "code": code if code >= 0 else 128 - code,
+            "signal": -code if code < 0 else 0,
+            "finished": time.time_ns(),
+            "cpu": int((usage.ru_utime + usage.ru_stime) * 1e9),
+            "maxrss": usage.ru_maxrss * 1024,
+            "failure": self.failure.decode(errors="replace"),
+        }
+        if isinstance(self.sink, Capture):
+            message["output"] = self.sink.text.decode(errors="replace")
+        return message
+
+    def record(self, content: Message) -> None:
+        """Replaces the record; a full disk leaves the old one, the agent still hears of it."""
+        if self._record_path:
+            with contextlib.suppress(OSError):
+                replace(self._record_path, json.dumps(content).encode())
+
+
+def kill_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

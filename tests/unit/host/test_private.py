@@ -1,0 +1,145 @@
+"""Folders of our own and files among others' files: every trap that may lie in their place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mizzen.host import private
+
+STRANGER = 12345
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077, 0o177, 0o777])
+def test_folders_are_the_owners_alone_under_any_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        private.make_folder(tmp_path / "a" / "b")
+    finally:
+        os.umask(before)
+    assert [mode(tmp_path / "a"), mode(tmp_path / "a" / "b")] == [0o700, 0o700]
+
+
+def test_a_folder_of_ours_that_others_may_enter_is_closed(tmp_path: Path, no_umask: None) -> None:
+    (tmp_path / "a").mkdir(mode=0o777)
+    private.make_folder(tmp_path / "a")
+    assert mode(tmp_path / "a") == 0o700
+
+
+@pytest.mark.parametrize("what", ["link", "file", "dangling"])
+def test_what_is_no_folder_is_refused_by_name(tmp_path: Path, what: str) -> None:
+    (tmp_path / "home").mkdir(mode=0o755)
+    place = tmp_path / "place"
+    if what == "file":
+        place.touch()
+    else:
+        place.symlink_to(tmp_path / ("home" if what == "link" else "nowhere"))
+    with pytest.raises(private.NotOurs, match="a link or a file lies where a folder should be"):
+        private.make_folder(place)
+    assert mode(tmp_path / "home") == 0o755
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to make folders of another user")
+def test_a_strangers_folder_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir(mode=0o777)
+    os.chown(place, STRANGER, STRANGER)
+    with pytest.raises(private.NotOurs, match=r"belongs to user 12345, not to \d+; move it away"):
+        private.make_folder(place)
+
+
+def test_a_folder_among_strangers_keeps_its_name_while_it_is_ours(tmp_path: Path) -> None:
+    shared, record = tmp_path / "shared", tmp_path / "record"
+    shared.mkdir(mode=0o777)
+    first = private.unguessable_folder(record, shared, "mizzen-0-")
+    assert first.parent == shared and mode(first) == 0o700
+    assert private.unguessable_folder(record, shared, "mizzen-0-") == first
+    first.rmdir()  # a reboot
+    assert private.unguessable_folder(record, shared, "mizzen-0-") == first
+    assert first.is_dir()
+    assert private.unguessable_folder(record, shared, "mizzen-1-") != first, "a copied record"
+
+
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_whoever_takes_the_name_meanwhile_gets_nothing(tmp_path: Path, what: str) -> None:
+    shared, record = tmp_path / "shared", tmp_path / "record"
+    shared.mkdir()
+    first = private.unguessable_folder(record, shared, "mizzen-0-")
+    first.rmdir()
+    first.symlink_to(tmp_path) if what == "link" else first.touch()
+    second = private.unguessable_folder(record, shared, "mizzen-0-")
+    assert second != first and second.is_dir() and not second.is_symlink()
+    assert private.unguessable_folder(record, shared, "mizzen-0-") == second
+
+
+def test_links_are_no_folders(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "file").touch()
+    assert private.real_folders(tmp_path) == [tmp_path / "real"]
+    assert private.real_folders(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("what", ["pipe", "link", "folder", "device", "nothing"])
+def test_only_regular_files_are_opened_and_nobody_waits(tmp_path: Path, what: str) -> None:
+    place = tmp_path / "place"
+    if what == "pipe":
+        os.mkfifo(place)
+    elif what == "link":
+        (tmp_path / "secret").write_text("secret")
+        place.symlink_to(tmp_path / "secret")
+    elif what == "folder":
+        place.mkdir()
+    elif what == "device":
+        place = Path("/dev/zero")
+    with pytest.raises(OSError):
+        private.read_end(place, 10)
+    if what in ("pipe", "link", "device"):
+        with pytest.raises(OSError):
+            private.open_file(place, os.O_WRONLY | os.O_CREAT)
+
+
+def test_the_end_of_a_large_file_is_read_alone(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x" * 1000 + b"end")
+    assert private.read_end(tmp_path / "f", 5) == b"xxend"
+    assert private.read_end(tmp_path / "f", 2000) == b"x" * 1000 + b"end"
+
+
+def test_no_link_on_the_way_to_a_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "a" / "b")
+    os.close(private.open_folder(tmp_path, "a", "b"))
+    with pytest.raises(OSError):
+        private.open_folder(tmp_path, "a", "link")
+
+
+@pytest.mark.parametrize("what", ["pipe", "link", "file"])
+def test_a_file_is_replaced_whole_whatever_lies_at_the_temporary_name(
+    tmp_path: Path, what: str
+) -> None:
+    victim, place = tmp_path / "victim", tmp_path / "f.tmp"
+    victim.write_text("mine")
+    if what == "pipe":
+        os.mkfifo(place)
+    elif what == "link":
+        place.symlink_to(victim)
+    else:
+        place.write_text("of a writer that was killed")
+    private.replace(tmp_path / "f", b"new")
+    assert (tmp_path / "f").read_bytes() == b"new" and mode(tmp_path / "f") == 0o600
+    assert victim.read_text() == "mine" and not place.exists()
