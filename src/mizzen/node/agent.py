@@ -391,7 +391,8 @@ class Agent:
     def _hear(self, slot: Slot, name: str, number: int, message: Message) -> None:
         """What the shim says of a run of this pod."""
         if message["event"] == "started":
-            self.feed(slot, Started(name, number, message["pid"], message["started"]))
+            begun: int = message["started"]
+            self.feed(slot, Started(name, number, message["pid"], begun, self.clock.now_ns()))
             return
         if self.stopping:
             self.usage.ending(slot, int(message.get("cpu") or 0))
@@ -400,7 +401,7 @@ class Agent:
         if message["event"] == "failed":
             message = {"code": 128, "started": now, "finished": now, "failure": message["message"]}
         cpu = int(message.get("cpu") or 0)
-        self._ended(slot, exited_of(slot, name, number, message), cpu)
+        self._ended(slot, exited_of(slot, name, number, message, now), cpu)
 
     def _on_lost_run(self, key: str, pid: int) -> None:
         """A run whose shim died: killed with it."""
@@ -418,7 +419,7 @@ class Agent:
         with self.boundary.around(slot.state.pod, lambda: self._observe_again(slot.state.pod)):
             with contextlib.suppress(OSError):  # a full disk: told all the same
                 write_json(slot.files.record(name, number), record)
-            self._ended(slot, exited_of(slot, name, number, record))
+            self._ended(slot, exited_of(slot, name, number, record, now))
 
     def _ended(self, slot: Slot, event: Exited, cpu: int = 0) -> None:
         event = self.gangs.judge(slot, event)

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mizzen.base import names, segment
@@ -244,9 +244,7 @@ class Gangs:
         text = core.is_premature(job.gang, member)
         if not text or member.is_terminating:
             return event
-        return Exited(
-            event.container, event.number, 1, 0, event.started, event.at, "LeftFormation", text
-        )
+        return replace(event, code=1, signal=0, reason="LeftFormation", message=text)
 
     def exited(self, slot: Slot, event: Exited) -> None:
         """The pod machine has seen the end; now the gang does."""

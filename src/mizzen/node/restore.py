@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Mapping
 
 from mizzen.base.objects import Obj
+from mizzen.node.core.pod import STABLE_NS
 from mizzen.node.core.words import Event, Exited, Started
 from mizzen.node.podfiles import write_json
 from mizzen.node.processes import is_alive, kill_session
-from mizzen.node.slot import Slot, exited_of, run_key
+from mizzen.node.slot import INTERRUPTED, Slot, exited_of, run_key
 
 
 def restore(slot: Slot, running: Mapping[str, tuple[int, int]], now: int) -> list[Event]:
@@ -20,7 +21,7 @@ def restore(slot: Slot, running: Mapping[str, tuple[int, int]], now: int) -> lis
     """
     events: list[Event] = []
     for run in slot.state.containers:
-        records = slot.files.runs(run.name)
+        records = {n: _sound(r, now) for n, r in slot.files.runs(run.name).items()}
         if not records:
             continue
         run.number = max(records)
@@ -32,18 +33,41 @@ def restore(slot: Slot, running: Mapping[str, tuple[int, int]], now: int) -> lis
         key = run_key(slot.uid, run.name, run.number)
         slot.state.prepared = True
         if key in running:
-            events.append(Started(run.name, run.number, record["pid"], record["started"]))
+            event = Started(run.name, run.number, record["pid"], record["started"])
         else:
-            events.append(_end(slot, run.name, run.number, record, now))
+            event = _end(slot, run.name, run.number, record, now)
+        if not isinstance(event, Exited) or event.reason != INTERRUPTED:
+            run.failures = _failures_before(records, run.number)
+        events.append(event)
     return events
 
 
 def end_of(slot: Slot, name: str, number: int, now: int) -> Exited:
     """The end of a run that the shim does not hold any more, by its record."""
-    record = slot.files.runs(name).get(number)
-    if record is None:  # the disk took none
-        record = {"pid": 0, "ticks": 0, "started": now}
-    return _end(slot, name, number, record, now)
+    record = slot.files.runs(name).get(number)  # none where the disk was full
+    return _end(slot, name, number, _sound(record or {}, now), now)
+
+
+def _sound(record: Obj, now: int) -> Obj:
+    """The record with whole numbers where they belong, whatever became of its file."""
+    kept: Obj = {k: v for k, v in record.items() if not isinstance(v, int) or v >= 0}
+    for key, default in (("pid", 0), ("ticks", 0), ("code", 137), ("started", now)):
+        if not isinstance(kept.get(key), int):
+            kept[key] = default
+    if not isinstance(kept.get("finished"), int):
+        kept.pop("state", None)
+    return kept
+
+
+def _failures_before(records: Mapping[int, Obj], newest: int) -> int:
+    """How many runs in a row were short before this one: the pause after it goes on growing."""
+    number = newest - 1
+    while number in records:
+        record = records[number]
+        if record["started"] + STABLE_NS <= (record.get("finished") or record["started"]):
+            return newest - 1 - number
+        number -= 1
+    return newest  # older records are dropped in a crash loop
 
 
 def _end(slot: Slot, name: str, number: int, record: Obj, now: int) -> Exited:
@@ -54,4 +78,5 @@ def _end(slot: Slot, name: str, number: int, record: Obj, now: int) -> Exited:
         record = {**record, **end}
         with contextlib.suppress(OSError):  # a full disk: told all the same
             write_json(slot.files.record(name, number), record)
-    return exited_of(slot, name, number, record)
+    is_odd = record["finished"] > now  # the clock went back since
+    return exited_of(slot, name, number, record, now if is_odd else 0)

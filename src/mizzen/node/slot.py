@@ -58,15 +58,15 @@ def split_key(key: str) -> tuple[str, str, int, str]:
     return uid, container, int(number), rest[0] if rest else ""
 
 
-def exited_of(slot: Slot, name: str, number: int, record: Obj) -> Exited:
-    """The machine's event for the end of a run, with its last words."""
+def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -> Exited:
+    """The machine's event for the end of a run, with its last words; `heard`: just now."""
     run = slot.state.container(name)
     failure = str(record.get("failure") or "")
     reason = ""
     message = slot.files.last_words(name, number, record["code"] != 0)
     if failure:
         reason, message = "StartError", failure
-    elif 0 < slot.files.interrupted_at <= record["finished"]:
+    elif record["started"] < slot.files.interrupted_at <= record["finished"]:
         reason, message = INTERRUPTED, "the instance went down while it ran"
     elif record.get("lost"):
         reason, message = "ContainerStatusUnknown", "the process ended while no shim watched it"
@@ -81,4 +81,5 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj) -> Exited:
         record["finished"],
         reason,
         message,
+        heard,
     )

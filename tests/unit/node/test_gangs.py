@@ -75,7 +75,7 @@ class Gang(World):
 
     async def form(self, generation: int, size: int, told: int) -> None:
         notes = {names.FORMATION_GENERATION: str(generation), names.FORMATION_SIZE: str(size)}
-        for rank in range(told):
+        for rank in reversed(range(told)):  # who is to leave is gone as soon as anybody knows
             patch = {"metadata": {"annotations": notes}}
             await self.client.patch(PODS, f"job-{rank}", patch, "default")
 

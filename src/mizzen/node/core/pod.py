@@ -134,7 +134,8 @@ def new_pod(pod: Obj, ip: str, at: int) -> PodState:
 
 def step(state: PodState, event: Event) -> list[Command]:
     """Takes one event and says what to do. Changes `state` and nothing else."""
-    return _take(state, event) + _advance(state, event.at)
+    heard = event.heard if isinstance(event, Exited | Started) else 0
+    return _take(state, event) + _advance(state, heard or event.at)
 
 
 def is_finished(state: PodState) -> bool:
@@ -222,7 +223,7 @@ def _take_started(state: PodState, event: Started) -> None:
     if run is None or run.phase == "exited":
         return
     run.phase, run.pid, run.started_at = "running", event.pid, event.at
-    run.probes = probing.probes_of(run.spec, event.at)
+    run.probes = probing.probes_of(run.spec, event.heard or event.at)
 
 
 def _take_exited(state: PodState, event: Exited) -> None:
@@ -236,7 +237,8 @@ def _take_exited(state: PodState, event: Exited) -> None:
     if event.at - event.started >= STABLE_NS:
         run.failures = 0
     delay = min(SECOND << min(run.failures, 10), BACKOFF_MAX_NS)
-    run.not_before = event.at + (delay if event.code or run.failures else SECOND)
+    begin = event.heard or event.at
+    run.not_before = begin + (delay if event.code or run.failures else SECOND)
     run.failures += 1
 
 

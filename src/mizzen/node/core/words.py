@@ -43,11 +43,16 @@ class Started:
     number: int
     pid: int
     at: int
+    heard: int = 0  # by the agent's clock, where it heard at once; `at` is the wall's
 
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A run ended, or never began (`reason` then is StartError and `started` is `at`)."""
+    """A run ended, or never began (`reason` then is StartError and `started` is `at`).
+
+    `heard` is the moment by the agent's clock, which never goes back, where it heard at once:
+    pauses count from there. The others are the wall's, for people.
+    """
 
     container: str
     number: int
@@ -57,6 +62,7 @@ class Exited:
     at: int
     reason: str = ""
     message: str = ""
+    heard: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,15 @@ def test_never_means_failed_at_the_first_error_with_its_last_words() -> None:
     assert (terminated["exitCode"], terminated["message"]) == (3, "the last words")
 
 
+def test_the_pause_counts_from_when_the_end_was_heard_whatever_the_wall_says() -> None:
+    """The shim stamps with the wall clock, which somebody may set back."""
+    state = running(restartPolicy="Always")
+    hour = 3600 * S
+    commands = step(state, Exited("main", 0, 1, 0, T0 - hour, T0 - hour + S, heard=T0 + S))
+    assert [c for c in commands if isinstance(c, WakeAt)] == [WakeAt(T0 + 2 * S)]
+    assert not any(isinstance(c, Prepare) for c in commands)
+
+
 def test_restarts_wait_twice_as_long_each_time() -> None:
     state = running(restartPolicy="OnFailure")
     pauses: list[int] = []

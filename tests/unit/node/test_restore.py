@@ -1,0 +1,93 @@
+"""What runs became while no agent looked, by the records that they left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mizzen.base.objects import Obj
+from mizzen.node.core.pod import new_pod
+from mizzen.node.core.words import Exited
+from mizzen.node.podfiles import PodFiles, write_json
+from mizzen.node.restore import restore
+from mizzen.node.slot import INTERRUPTED, Slot
+
+S = 1_000_000_000
+NOW = 1_700_000_000 * S
+
+
+def slot_in(folder: Path) -> Slot:
+    container = {"name": "main", "image": "mizzen.dev/python"}
+    pod: Obj = {
+        "metadata": {"name": "p", "namespace": "default", "uid": "u"},
+        "spec": {"containers": [container]},
+    }
+    return Slot("u", new_pod(pod, "127.99.0.2", NOW), PodFiles(folder, "u"))
+
+
+def ran(slot: Slot, number: int, started: int, finished: int, code: int = 3) -> None:
+    record: dict[str, Any] = {
+        "pid": 0, "ticks": 0, "state": "exited", "code": code, "signal": 0,
+        "started": started, "finished": finished,
+    }  # fmt: skip
+    write_json(slot.files.record("main", number), record)
+
+
+def test_a_run_that_was_interrupted_says_so_and_its_failures_do_not_count(tmp_path: Path) -> None:
+    slot = slot_in(tmp_path)
+    ran(slot, 0, NOW - 20 * S, NOW - 19 * S)
+    ran(slot, 1, NOW - 9 * S, NOW - 4 * S)
+    slot.files.interrupt(NOW - 5 * S)
+    (event,) = restore(slot, {}, NOW)
+    assert isinstance(event, Exited) and event.reason == INTERRUPTED
+    assert slot.state.containers[0].failures == 0
+
+
+def test_a_run_begun_after_the_instance_came_up_again_fails_by_itself(tmp_path: Path) -> None:
+    slot = slot_in(tmp_path)
+    ran(slot, 0, NOW - 9 * S, NOW - 5 * S)
+    slot.files.interrupt(NOW - 6 * S)
+    ran(slot, 1, NOW - 3 * S, NOW - 2 * S)
+    (event,) = restore(slot, {}, NOW)
+    assert isinstance(event, Exited) and event.reason == "" and event.code == 3
+    last = slot.state.containers[0].last
+    assert last is not None and last.reason == INTERRUPTED
+
+
+def test_a_crash_loop_goes_on_where_it_was(tmp_path: Path) -> None:
+    slot = slot_in(tmp_path)
+    for number in range(5):
+        ran(slot, number, NOW - (20 - number) * S, NOW - (19 - number) * S)
+    restore(slot, {}, NOW)
+    assert slot.state.containers[0].failures == 4
+
+
+def test_a_run_that_lasted_clears_what_came_before(tmp_path: Path) -> None:
+    slot = slot_in(tmp_path)
+    for number, length in enumerate((1, 90, 1, 1)):
+        ran(slot, number, NOW - 200 * S, NOW - (200 - length) * S)
+    restore(slot, {}, NOW)
+    assert slot.state.containers[0].failures == 1
+
+
+def test_an_end_in_the_future_is_heard_now(tmp_path: Path) -> None:
+    """The clock was set back while no agent ran: the pause is no hour long."""
+    slot = slot_in(tmp_path)
+    ran(slot, 0, NOW + 3600 * S, NOW + 3601 * S)
+    (event,) = restore(slot, {}, NOW)
+    assert isinstance(event, Exited) and event.heard == NOW
+
+
+def test_records_that_were_damaged_count_as_lost(tmp_path: Path) -> None:
+    odd: list[Obj] = [
+        {},
+        {"pid": "1", "ticks": None, "state": "exited"},
+        {"pid": -1, "ticks": 5, "state": "running", "started": "x"},
+        {"pid": 1, "ticks": 0, "state": "exited", "code": [], "started": -5, "finished": {}},
+    ]
+    for content in odd:
+        slot = slot_in(tmp_path)
+        write_json(slot.files.record("main", 0), content)
+        (event,) = restore(slot, {}, NOW)
+        assert isinstance(event, Exited)
+        assert (event.code, event.reason) == (137, "ContainerStatusUnknown"), content
