@@ -26,7 +26,10 @@ def metrics(server: Server) -> Response:
     page.add("mizzen_store_failures_total", "counter", "Transactions refused by a full disk.",
              store["failures"])  # fmt: skip
     page.add("mizzen_store_watchers", "gauge", "Open watches.", store["watchers"])
-    page.add("mizzen_store_watchers_cut_total", "counter", "Watches cut as too slow.",
-             store["watchers_cut"])  # fmt: skip
+    page.add("mizzen_store_watchers_lagged_total", "counter",
+             "Times that a watch lagged and went on from the history.",
+             store["watchers_lagged"])  # fmt: skip
+    page.add("mizzen_store_watchers_queued_bytes", "gauge", "Events that wait for watches.",
+             store["watchers_queued_bytes"])  # fmt: skip
     page.add("mizzen_store_revision", "gauge", "Newest revision.", store["revision"])
     return Response(200, page.render().encode(), CONTENT_TYPE)

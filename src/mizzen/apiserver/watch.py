@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -22,7 +22,8 @@ from mizzen.store.store import Event, Stored, Subscription
 
 BOOKMARK_S = 30.0
 _TIMEOUT_S = 1800.0  # of watches that name none; spread over twice that
-_INITIAL = 256  # objects of a streaming list that are sent at a time
+_INITIAL_BYTES = 256 << 10  # of a streaming list that are sent at a time
+_CACHED_LINES_MAX = 8  # forms of one event that are kept for the next watcher
 
 
 @dataclass(slots=True)
@@ -39,9 +40,14 @@ class _Watch:
 
     def line(self, event: Event) -> bytes:
         """The event as a line, empty where it does not concern this class of watchers."""
-        found = event.cache.get(self.shape)
+        cache = event.cache
+        if cache is None:  # an old event: whoever lags must not keep more of it than its bytes
+            return self._encode(event)
+        found = cache.get(self.shape)
         if found is None:
-            found = event.cache[self.shape] = self._encode(event)
+            found = self._encode(event)
+            if len(cache) < _CACHED_LINES_MAX:
+                cache[self.shape] = found
         return found
 
     def _encode(self, event: Event) -> bytes:
@@ -164,8 +170,8 @@ async def _stream(
     try:
         # Headers leave with the first chunk, even an empty one: clients wait for them.
         yield b""
-        for first in range(0, len(existing), _INITIAL):
-            yield b"".join(map(setup.added, existing[first : first + _INITIAL]))
+        for part in _parts(existing):
+            yield b"".join(map(setup.added, part))
         existing = []
         if mark_end:
             yield setup.bookmark(start, initial_end=True)
@@ -178,14 +184,27 @@ async def _stream(
                 # never overtake an event.
                 batch = subscription.take_nowait()
                 if not batch and setup.bookmarks:
-                    yield setup.bookmark(server.store.revision)
+                    yield setup.bookmark(subscription.position)
             lines = [line for line in map(setup.line, batch) if line]
             if lines:
                 server.watch_events[counted] += len(lines)
                 yield b"".join(lines)
-        if setup.bookmarks and not subscription.take_nowait():
-            yield setup.bookmark(server.store.revision)
+        if setup.bookmarks:
+            yield setup.bookmark(subscription.position)
     except Expired as error:
         yield _Watch.wrap("ERROR", orjson.dumps(error.to_status()))
     finally:
         subscription.close()
+
+
+def _parts(existing: list[Stored]) -> Iterator[list[Stored]]:
+    part: list[Stored] = []
+    size = 0
+    for stored in existing:
+        part.append(stored)
+        size += len(stored.data)
+        if size >= _INITIAL_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

@@ -17,6 +17,8 @@ from mizzen.store.encoding import encode
 from mizzen.store.log import Log
 from mizzen.store.state import State
 from mizzen.store.store import (
+    BATCH_BYTES_MAX,
+    HISTORY_BATCH_BYTES_MAX,
     Counters,
     Event,
     EventType,
@@ -31,7 +33,7 @@ from mizzen.store.store import (
 )
 from mizzen.store.watchers import Watchers
 
-_REPLAY_EVENTS = 1024  # read from history at a time
+_REPLAY_EVENTS = 1024  # read from history at a time, or BATCH_BYTES_MAX of them
 _GROUP_WRITES = 2048  # most writes that share one durable commit
 
 
@@ -103,8 +105,11 @@ class Engine:
         return self._state.resources()
 
     def history(self, since: int, limit: int) -> list[Record]:
+        return self._read(since, limit, HISTORY_BATCH_BYTES_MAX)
+
+    def _read(self, since: int, limit: int, bytes_max: int) -> list[Record]:
         self._check_age(since)
-        records = self._log.read(since, limit)
+        records = self._log.read(since, limit, bytes_max)
         newest = self._state.revision  # the log may be ahead of what may be seen
         while records and records[-1].revision > newest:
             records.pop()
@@ -112,8 +117,7 @@ class Engine:
 
     def watch(self, resource: str, namespace: str = "", *, since: int) -> Subscription:
         self._check_age(since)
-        replay = self._replay if since < self._state.revision else None
-        return self._watchers.add(resource, namespace, since, replay)
+        return self._watchers.add(self, resource, namespace, since)
 
     def statistics(self) -> Mapping[str, int]:
         counters = self._counters
@@ -125,8 +129,7 @@ class Engine:
             "writes": counters.writes,
             "commit_ns": counters.commit_ns,
             "failures": counters.failures,
-            "watchers": len(self._watchers),
-            "watchers_cut": self._watchers.cut,
+            **self._watchers.statistics(),
         }
 
     # -- writing ----------------------------------------------------------------
@@ -302,16 +305,17 @@ class Engine:
                 f"revision {self.oldest}"
             )
 
-    def _replay(self, since: int) -> list[Event]:
-        """The next visible events after `since`; empty once the watcher has caught up."""
-        if since >= self._state.recent_since:
-            return [event for event in self._state.recent if event.revision > since]
-        return [self._event(record) for record in self.history(since, _REPLAY_EVENTS)]
+    def replay(self, since: int) -> list[Event]:
+        """The next visible events after `since`, for watchers that lag."""
+        if since < self._state.recent_since:
+            records = self._read(since, _REPLAY_EVENTS, BATCH_BYTES_MAX)
+            return [self._event(record) for record in records]
+        return self._state.after(since, BATCH_BYTES_MAX)
 
     def _event(self, record: Record) -> Event:
-        previous: Stored | None = None
-        if record.previous:
+        def previous() -> Stored | None:
             older = self._log.find(record.previous)
-            if older is not None:
-                previous = Stored(older.key, older.revision, older.data)
-        return Event(record.type, Stored(record.key, record.revision, record.data), previous)
+            return None if older is None else Stored(older.key, older.revision, older.data)
+
+        stored = Stored(record.key, record.revision, record.data)
+        return Event(record.type, stored, previous if record.previous else None)

@@ -12,6 +12,7 @@ import lmdb
 
 MAP_BYTES = 16 << 30  # address space, not disk or memory; the file grows as it is written
 _CHUNK = 512
+_CHUNK_BYTES = 1 << 20
 # LMDB reports a write cut short by a full disk as EIO. In each of these cases the transaction
 # was dropped before its root was written; a root that fails is a panic, which is not among them.
 _NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
@@ -56,24 +57,38 @@ class LmdbFile:
         with self._env.begin() as transaction:
             return transaction.stat(self._tables[table])["entries"]
 
-    def scan(self, table: str, start: bytes, limit: int) -> Iterator[tuple[bytes, bytes]]:
-        """Entries from `start` on, `limit` of them (0: all), in short read transactions."""
-        left = limit
+    def scan(
+        self, table: str, start: bytes, limit: int = 0, bytes_max: int = 0
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Entries from `start` on, in short read transactions: `limit` of them, `bytes_max` of
+        values but at least one (0: all)."""
+        count = size = 0
         while True:
-            want = min(left, _CHUNK) if limit else _CHUNK
-            chunk: list[tuple[bytes, bytes]] = []
-            with self._env.begin(db=self._tables[table]) as transaction:
-                cursor = transaction.cursor()
-                if cursor.set_range(start):
-                    for entry in cursor:
-                        chunk.append(entry)
-                        if len(chunk) == want:
-                            break
-            yield from chunk
-            left -= len(chunk)
-            if len(chunk) < want or (limit and left <= 0):
+            chunk, more = self._chunk(table, start)
+            for entry in chunk:
+                size += len(entry[1])
+                if bytes_max and count and size > bytes_max:
+                    return
+                yield entry
+                count += 1
+                if count == limit:
+                    return
+            if not more:
                 return
             start = chunk[-1][0] + b"\0"
+
+    def _chunk(self, table: str, start: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
+        chunk: list[tuple[bytes, bytes]] = []
+        size = 0
+        with self._env.begin(db=self._tables[table]) as transaction:
+            cursor = transaction.cursor()
+            if cursor.set_range(start):
+                for entry in cursor:
+                    chunk.append(entry)
+                    size += len(entry[1])
+                    if len(chunk) == _CHUNK or size >= _CHUNK_BYTES:
+                        return chunk, True
+        return chunk, False
 
     def write(
         self,

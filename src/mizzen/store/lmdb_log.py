@@ -78,9 +78,9 @@ class LmdbLog:
                 refused.update(record.key for record in records)
         return kept
 
-    def read(self, since: int, limit: int) -> list[Record]:
-        start = _REVISION.pack(since + 1)
-        return [_record(key, value) for key, value in self._file.scan("history", start, limit)]
+    def read(self, since: int, limit: int, bytes_max: int) -> list[Record]:
+        found = self._file.scan("history", _REVISION.pack(since + 1), limit, bytes_max)
+        return [_record(key, value) for key, value in found]
 
     def find(self, revision: int) -> Record | None:
         value = self._file.get("history", _REVISION.pack(revision))
@@ -101,7 +101,7 @@ class LmdbLog:
             )
 
     def _objects(self) -> Iterator[Stored]:
-        for _, value in self._file.scan("objects", b"", 0):
+        for _, value in self._file.scan("objects", b""):
             revision, length = _HEAD.unpack_from(value)
             at = _HEAD.size + length
             resource, namespace, name = value[_HEAD.size : at].decode().split("\0")

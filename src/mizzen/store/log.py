@@ -28,8 +28,8 @@ class Log(Protocol):
         """
         ...
 
-    def read(self, since: int, limit: int) -> list[Record]:
-        """Up to `limit` records after `since`, oldest first."""
+    def read(self, since: int, limit: int, bytes_max: int) -> list[Record]:
+        """Records after `since`, oldest first: up to `limit` and `bytes_max`, but at least one."""
         ...
 
     def find(self, revision: int) -> Record | None: ...
@@ -40,9 +40,10 @@ class Log(Protocol):
 class MemoryLog:
     """A log that forgets when the process ends: for tests and simulations."""
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, keep: int, keep_bytes: int) -> None:
         self._records: deque[Record] = deque()
-        self._keep = keep
+        self._keep, self._keep_bytes = keep, keep_bytes
+        self._bytes = 0
         self._oldest = 0
 
     @property
@@ -55,14 +56,22 @@ class MemoryLog:
     def append(self, transactions: Sequence[Sequence[Record]]) -> list[bool]:
         for records in transactions:
             self._records.extend(records)
-        while len(self._records) > self._keep:
-            self._oldest = self._records.popleft().revision
+            self._bytes += sum(len(record.data) for record in records)
+        while len(self._records) > self._keep or self._bytes > self._keep_bytes:
+            oldest = self._records.popleft()
+            self._bytes -= len(oldest.data)
+            self._oldest = oldest.revision
         return [True] * len(transactions)
 
-    def read(self, since: int, limit: int) -> list[Record]:
+    def read(self, since: int, limit: int, bytes_max: int) -> list[Record]:
         start = self._index_after(since)
-        end = min(start + limit, len(self._records))
-        return [self._records[index] for index in range(start, end)]
+        found: list[Record] = []
+        for index in range(start, min(start + limit, len(self._records))):
+            bytes_max -= len(self._records[index].data)
+            if found and bytes_max < 0:
+                break
+            found.append(self._records[index])
+        return found
 
     def find(self, revision: int) -> Record | None:
         index = self._index_after(revision - 1)

@@ -7,7 +7,15 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from mizzen.base.errors import Expired
-from mizzen.store.store import RECENT_EVENTS, Event, ObjectKey, Page, Stored
+from mizzen.store.store import (
+    RECENT_BYTES_MAX,
+    RECENT_EVENTS,
+    Event,
+    ObjectKey,
+    Page,
+    Stored,
+    weight,
+)
 
 _Place = tuple[str, str]  # namespace, name
 
@@ -43,7 +51,8 @@ class State:
 
     def __init__(self, revision: int = 0) -> None:
         self.revision = revision
-        self.recent: deque[Event] = deque(maxlen=RECENT_EVENTS)
+        self.recent: deque[Event] = deque()
+        self._recent_bytes = 0
         self.recent_since = revision  # `recent` holds every event after this revision
         self._tables: dict[str, _Table] = {}
 
@@ -72,10 +81,25 @@ class State:
             table.remove((event.key.namespace, event.key.name))
         else:
             table.put(event.stored)
-        if len(self.recent) == RECENT_EVENTS:
-            self.recent_since = self.recent[0].revision
         self.recent.append(event)
+        self._recent_bytes += weight(event)
+        while len(self.recent) > RECENT_EVENTS or self._recent_bytes > RECENT_BYTES_MAX:
+            oldest = self.recent.popleft()
+            self._recent_bytes -= weight(oldest)
+            self.recent_since = oldest.revision
         self.revision = event.revision
+
+    def after(self, since: int, bytes_max: int) -> list[Event]:
+        """The recent events after `since`, in order: so many bytes of them, or one."""
+        found: list[Event] = []
+        left = bytes_max
+        for event in self.recent:
+            if event.revision > since:
+                left -= weight(event)
+                if found and left < 0:
+                    break
+                found.append(event)
+        return found
 
     def page(
         self, resource: str, namespace: str, after: _Place | None, limit: int, revision: int

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 import orjson
@@ -14,8 +14,12 @@ from mizzen.base.objects import Obj
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 HISTORY_REVISIONS = 200_000  # revisions kept for watches, `why` and replays
+HISTORY_BYTES_MAX = 1 << 30  # that they may have together; the oldest go first
 RECENT_EVENTS = 4096  # newest events kept decoded in memory; older ones are read from history
-QUEUE_EVENTS = 8192  # events a watcher may lag behind before it is cut
+RECENT_BYTES_MAX = 64 << 20  # the same, in bytes
+BATCH_BYTES_MAX = 256 << 10  # of events handed over at a time, unless a single one has more
+HISTORY_BATCH_BYTES_MAX = 4 << 20  # of history read at a time
+_EVENT_BYTES = 500  # what an event weighs beside the objects it holds
 
 
 class ObjectKey(NamedTuple):
@@ -46,17 +50,30 @@ class Event:
 
     `stored` is the object after the write (for DELETED: its last form, with the revision of
     the deletion); `previous` the one before, None also when history no longer has it.
-    `cache` is the watchers' own: what they made of this event, by class of watcher.
+    `cache` is the watchers' own: what they made of this event, by class of watcher; None once it
+    is not to be kept any more. `queues` counts those that hold it.
     """
 
-    __slots__ = ("_object", "cache", "previous", "stored", "type")
+    __slots__ = ("_object", "_previous", "cache", "queues", "stored", "type")
 
-    def __init__(self, type: EventType, stored: Stored, previous: Stored | None) -> None:
+    def __init__(
+        self,
+        type: EventType,
+        stored: Stored,
+        previous: Stored | Callable[[], Stored | None] | None,
+    ) -> None:
         self.type: EventType = type
         self.stored = stored
-        self.previous = previous
-        self.cache: dict[Any, Any] = {}
+        self.cache: dict[Any, Any] | None = None
+        self.queues = 0
+        self._previous = previous
         self._object: Obj | None = None
+
+    @property
+    def previous(self) -> Stored | None:
+        if callable(self._previous):
+            self._previous = self._previous()
+        return self._previous
 
     @property
     def revision(self) -> int:
@@ -68,9 +85,22 @@ class Event:
 
     def object(self) -> Obj:
         """The parsed object, shared by all watchers: never change it."""
-        if self._object is None:
-            self._object = self.stored.object()
-        return self._object
+        if self._object is not None:
+            return self._object
+        obj = self.stored.object()
+        if self.cache is not None:
+            self._object = obj
+        return obj
+
+    def cool(self) -> None:
+        """Keeps the bytes alone, which are a tenth of all else."""
+        self.cache = self._object = None
+
+
+def weight(event: Event) -> int:
+    """The bytes that an event holds in memory, its caches aside."""
+    previous = event.previous
+    return len(event.stored.data) + (len(previous.data) if previous else 0) + _EVENT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +165,25 @@ class Counters:
     writes: int = 0
     commit_ns: int = 0
     failures: int = 0
-    watchers_cut: int = 0
-    extra: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class Subscription(Protocol):
     """A watcher's place in the stream of events."""
 
+    @property
+    def position(self) -> int:
+        """Every event up to this revision was handed over, or does not concern this watcher."""
+        ...
+
     async def next_batch(self) -> list[Event]:
-        """All events since the last call, at least one. Errors: Expired once cut as too slow."""
+        """Events since the last call, at least one, as many as there are or BATCH_BYTES_MAX.
+
+        Errors: Expired once it lags behind what history has.
+        """
         ...
 
     def take_nowait(self) -> list[Event]:
-        """What has come meanwhile, perhaps nothing."""
+        """What is at hand, perhaps nothing; `position` says whether there is more."""
         ...
 
     def close(self) -> None: ...
@@ -221,7 +257,8 @@ class Store(Protocol):
         ...
 
     def history(self, since: int, limit: int) -> list[Record]:
-        """Up to `limit` records after `since`, oldest first. Errors: Expired."""
+        """Records after `since`, oldest first: `limit` or HISTORY_BATCH_BYTES_MAX of them, at
+        least one if there is one. Errors: Expired."""
         ...
 
     def statistics(self) -> Mapping[str, int]: ...

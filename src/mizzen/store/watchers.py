@@ -1,33 +1,60 @@
-"""Watchers: bounded queues of events, cut when they lag, never silently short."""
+"""Watchers: short queues of events in memory; whoever lags goes on from the history.
+
+So what watchers hold is bounded in bytes, for each and for all, and none of them is cut while
+history has what it did not see yet.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Iterable
+from typing import Protocol
 
-from mizzen.base.errors import Expired
-from mizzen.store.store import QUEUE_EVENTS, Event
+from mizzen.store.store import BATCH_BYTES_MAX, Event, weight
+
+QUEUE_EVENTS = 8192  # that one watcher may lag behind before it goes on from the history
+QUEUE_BYTES_MAX = 8 << 20  # the same, in bytes
+QUEUES_BYTES_MAX = 128 << 20  # in the queues of all watchers; an event in several counts once
+WARM_BYTES_MAX = 16 << 20  # the newest events, which keep what was made of them for all watchers
+
+
+class Source(Protocol):
+    """Where a watcher that lags reads from."""
+
+    @property
+    def revision(self) -> int: ...
+
+    def replay(self, since: int) -> list[Event]:
+        """The next events after `since`, about BATCH_BYTES_MAX; empty when there are none yet.
+
+        Errors: Expired when history no longer has them.
+        """
+        ...
 
 
 class Watcher:
-    """One subscription. `replay` yields the batches before the live ones."""
+    """One subscription."""
 
     def __init__(
-        self,
-        resource: str,
-        namespace: str,
-        since: int,
-        on_close: Callable[[Watcher], None],
-        replay: Callable[[int], list[Event]] | None,
+        self, watchers: Watchers, source: Source, resource: str, namespace: str, since: int
     ) -> None:
         self.resource = resource
         self.namespace = namespace
-        self.is_cut = False
+        self._watchers = watchers
+        self._source = source
         self._since = since  # every event up to here was handed over or does not concern us
-        self._replay = replay  # None once live
+        self._lags = since < source.revision  # then it reads from the source, without a queue
         self._queue: list[Event] = []
+        self._queued_bytes = 0
         self._wake: asyncio.Future[None] | None = None
-        self._on_close = on_close
+
+    @property
+    def position(self) -> int:
+        """Every event that concerns this watcher, up to this revision, was handed over."""
+        if self._lags:
+            return self._since
+        return self._queue[0].revision - 1 if self._queue else self._source.revision
 
     def wants(self, event: Event) -> bool:
         key = event.key
@@ -36,36 +63,48 @@ class Watcher:
         )
 
     def offer(self, event: Event) -> bool:
-        """Queues a live event; False once the watcher is too slow and was cut."""
-        if self.is_cut:
-            return False
-        if len(self._queue) >= QUEUE_EVENTS:
-            self.is_cut = True
-            self._queue.clear()
-        else:
-            self._queue.append(event)
+        """Takes a live event; False where that makes this watcher lag."""
+        is_new_lag = False
+        if not self._lags:
+            if not self._queue:
+                self._since = event.revision - 1
+            size = weight(event)
+            if (
+                len(self._queue) >= QUEUE_EVENTS
+                or self._queued_bytes + size > QUEUE_BYTES_MAX
+                or not self._watchers.hold(event, size)
+            ):
+                is_new_lag = self._lags = True
+                self._release(self._queue)
+                self._queue, self._queued_bytes = [], 0
+            else:
+                self._queue.append(event)
+                self._queued_bytes += size
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
-        return not self.is_cut
+        return not is_new_lag
 
     def take_nowait(self) -> list[Event]:
-        while self._replay is not None:
-            batch = self._replay(self._since)
-            if not batch:
-                self._replay = None
-                break
-            self._since = batch[-1].revision
-            wanted = [event for event in batch if self.wants(event)]
-            if wanted:
-                return wanted
-        if self.is_cut:
-            raise Expired(
-                f"this watch lagged {QUEUE_EVENTS} events behind and was cut; "
-                "list again, or watch from the last resourceVersion seen"
-            )
+        """Errors: Expired when it lags behind what history still has."""
+        if self._lags:
+            batch = self._source.replay(self._since)
+            if batch:
+                self._since = batch[-1].revision
+                return [event for event in batch if self.wants(event)]
+            self._lags = False
         batch, self._queue = self._queue, []
-        if batch and batch[0].revision <= self._since:  # replay had reached the live ones
-            batch = [event for event in batch if event.revision > self._since]
+        if self._queued_bytes > BATCH_BYTES_MAX:
+            end, size = 0, 0
+            while end < len(batch) and (not end or size + weight(batch[end]) <= BATCH_BYTES_MAX):
+                size += weight(batch[end])
+                end += 1
+            batch, self._queue = batch[:end], batch[end:]
+            self._queued_bytes -= size
+            if self._queue:
+                self._since = batch[-1].revision
+        else:
+            self._queued_bytes = 0
+        self._release(batch)
         return batch
 
     async def next_batch(self) -> list[Event]:
@@ -73,11 +112,20 @@ class Watcher:
             batch = self.take_nowait()
             if batch:
                 return batch
+            if self._lags:
+                await asyncio.sleep(0)  # a long history must not hold up the loop
+                continue
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
 
     def close(self) -> None:
-        self._on_close(self)
+        self._release(self._queue)
+        self._queue = []
+        self._watchers.drop(self)
+
+    def _release(self, events: list[Event]) -> None:
+        for event in events:
+            self._watchers.let_go(event)
 
 
 class Watchers:
@@ -85,36 +133,60 @@ class Watchers:
 
     def __init__(self) -> None:
         self._by_resource: dict[str, set[Watcher]] = {}
-        self.cut = 0
+        self._queued_bytes = 0
+        self._warm: deque[Event] = deque()
+        self._warm_bytes = 0
+        self.lagged = 0
 
     def __len__(self) -> int:
         return sum(map(len, self._by_resource.values()))
 
-    def add(
-        self,
-        resource: str,
-        namespace: str,
-        since: int,
-        replay: Callable[[int], list[Event]] | None,
-    ) -> Watcher:
-        watcher = Watcher(resource, namespace, since, self._drop, replay)
+    def add(self, source: Source, resource: str, namespace: str, since: int) -> Watcher:
+        watcher = Watcher(self, source, resource, namespace, since)
         self._by_resource.setdefault(resource, set()).add(watcher)
         return watcher
 
     def notify(self, events: Iterable[Event]) -> None:
         for event in events:
+            self._warm_up(event)
             for name in (event.key.resource, ""):
-                watchers = self._by_resource.get(name)
-                if not watchers:
-                    continue
-                slow = [w for w in watchers if w.wants(event) and not w.offer(event)]
-                for watcher in slow:
-                    self.cut += 1
-                    watchers.discard(watcher)
+                for watcher in self._by_resource.get(name, ()):
+                    if watcher.wants(event) and not watcher.offer(event):
+                        self.lagged += 1
 
-    def _drop(self, watcher: Watcher) -> None:
+    def hold(self, event: Event, size: int) -> bool:
+        """Whether one more queue may hold the event."""
+        if not event.queues:
+            if self._queued_bytes + size > QUEUES_BYTES_MAX:
+                return False
+            self._queued_bytes += size
+        event.queues += 1
+        return True
+
+    def let_go(self, event: Event) -> None:
+        event.queues -= 1
+        if not event.queues:
+            self._queued_bytes -= weight(event)
+
+    def drop(self, watcher: Watcher) -> None:
         watchers = self._by_resource.get(watcher.resource)
         if watchers is not None:
             watchers.discard(watcher)
             if not watchers:
                 del self._by_resource[watcher.resource]
+
+    def statistics(self) -> dict[str, int]:
+        return {
+            "watchers": len(self),
+            "watchers_lagged": self.lagged,
+            "watchers_queued_bytes": self._queued_bytes,
+        }
+
+    def _warm_up(self, event: Event) -> None:
+        event.cache = {}
+        self._warm.append(event)
+        self._warm_bytes += weight(event)
+        while self._warm_bytes > WARM_BYTES_MAX:
+            oldest = self._warm.popleft()
+            self._warm_bytes -= weight(oldest)
+            oldest.cool()

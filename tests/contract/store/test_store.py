@@ -12,11 +12,19 @@ import pytest_asyncio
 
 from mizzen.base.errors import AlreadyExists, Conflict, Expired, Invalid, NotFound, TooLarge
 from mizzen.base.limits import OBJECT_BYTES_MAX
-from mizzen.store import encoding, watchers
+from mizzen.store import encoding, state, watchers
 from mizzen.store.engine import Engine
 from mizzen.store.local import LocalStore
 from mizzen.store.memory import MemoryStore
-from mizzen.store.store import Event, ObjectKey, Put, Remove, Stored
+from mizzen.store.store import (
+    BATCH_BYTES_MAX,
+    Event,
+    ObjectKey,
+    Put,
+    Remove,
+    Stored,
+    Subscription,
+)
 
 Make = Callable[[int], Engine]
 
@@ -53,6 +61,14 @@ def commit(
     store: Engine, *writes: Put | Remove, now_ns: int = 1, plan: str = ""
 ) -> asyncio.Future[list[Stored]]:
     return store.commit(writes, identity="me", now_ns=now_ns, plan=plan)
+
+
+async def everything(watch: Subscription) -> list[Event]:
+    """What a watcher is given until there is nothing more."""
+    found: list[Event] = []
+    while batch := watch.take_nowait():
+        found += batch
+    return found
 
 
 def told(events: list[Event]) -> list[tuple[str, str, int]]:
@@ -161,17 +177,79 @@ async def test_replay_and_live_events_meet_without_gap_or_repeat(store: Engine) 
     assert [revision for _, _, revision in got] == [3, 4, 5, 6]
 
 
-async def test_a_slow_watcher_is_cut_and_told(
+@pytest.mark.parametrize("limit", ["QUEUE_EVENTS", "QUEUE_BYTES_MAX", "QUEUES_BYTES_MAX"])
+async def test_a_slow_watcher_goes_on_from_the_history(
+    store: Engine, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(watchers, limit, 3 if limit == "QUEUE_EVENTS" else 3000)
+    slow, quick = store.watch("pods", since=0), store.watch("pods", since=0)
+    for n in range(10):
+        await commit(store, put(f"p{n}"))
+        assert len(quick.take_nowait()) == 1
+    statistics = store.statistics()
+    assert statistics["watchers_lagged"] >= 1 and slow.position < store.revision
+    assert statistics["watchers_queued_bytes"] == 0
+    got = list(await everything(slow))
+    assert [revision for _, _, revision in told(got)] == list(range(1, 11))
+    await commit(store, put("p0", 1))
+    assert told(await slow.next_batch()) == [("MODIFIED", "p0", 11)]
+    assert slow.position == quick.take_nowait()[0].revision == 11
+
+
+async def test_a_watcher_that_lags_behind_the_history_is_told(
     store: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchers, "QUEUE_EVENTS", 3)
-    slow, quick = store.watch("pods", since=0), store.watch("pods", since=0)
-    for n in range(4):
-        await commit(store, put(f"p{n}"))
-        assert len(quick.take_nowait()) == 1
-    with pytest.raises(Expired, match="lagged"):
+    monkeypatch.setattr(state, "RECENT_EVENTS", 10)
+    slow, rare = store.watch("pods", since=0), store.watch("nodes", since=0)
+    for n in range(3000):
+        commit(store, put("p", n))
+        if n % 500 == 0:
+            await commit(store, put("p", n))
+    await commit(store, put("p"))
+    assert store.oldest > 100
+    with pytest.raises(Expired, match="too old"):
         slow.take_nowait()
-    assert store.statistics()["watchers_cut"] == 1
+    assert rare.take_nowait() == [] and rare.position == store.revision
+
+
+async def test_events_come_in_batches_of_bounded_size(store: Engine) -> None:
+    live = store.watch("pods", since=0)
+    for n in range(40):
+        await commit(store, put(f"p{n}", pad=50_000))
+    late = store.watch("pods", since=1)
+    for watcher, first in ((live, 1), (late, 2)):
+        seen = 0
+        while batch := watcher.take_nowait():
+            assert sum(len(event.stored.data) for event in batch) <= BATCH_BYTES_MAX
+            assert watcher.position == batch[-1].revision
+            seen += len(batch)
+        assert seen == 41 - first and watcher.position == store.revision
+
+
+async def test_what_was_made_of_old_events_is_let_go(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchers, "WARM_BYTES_MAX", 20_000)
+    live = store.watch("pods", since=0)
+    for n in range(10):
+        await commit(store, put(f"p{n}", pad=5_000))
+    events = live.take_nowait()
+    assert [event.cache is None for event in events] == [True] * 7 + [False] * 3
+    assert events[9].object() is events[9].object()
+    assert events[0].object() is not events[0].object()
+
+
+async def test_the_newest_events_are_kept_by_bytes(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "RECENT_BYTES_MAX", 30_000)
+    for n in range(10):
+        await commit(store, put(f"p{n}", pad=5_000))
+    with pytest.raises(Expired):
+        store.list("pods", revision=3)
+    assert len(store.list("pods", revision=9).items) == 9
+    assert len(await everything(store.watch("pods", since=2))) == 8  # the rest is on disk
 
 
 async def test_pages_show_one_revision_while_objects_change(store: Engine) -> None:

@@ -19,6 +19,7 @@ from support.api_handlers import DEFAULT, PLANS, Api, an_api
 from support.custom_kinds import definition
 
 THINGS = Resource("example.com", "v1", "things", "Thing", namespaced=True)
+DEFAULT_NAMESPACE = {"apiVersion": "v1", "metadata": {"name": "default"}}
 NAMES = ("a", "b", "c", "kept")
 MAPS = {"apiVersion": "v1", "resource": "configmaps", "namespace": "default"}
 _DEEP = b'{"a":' * 300 + b"1" + b"}" * 300
@@ -94,7 +95,7 @@ _bad = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.lists(_good, max_size=4), _bad, st.lists(_good, max_size=2))
 def test_a_refused_plan_leaves_nothing_in_memory_or_on_disk(
     first: list[Any], bad: Any, rest: list[Any]
