@@ -36,6 +36,7 @@ from mizzen.node.podfiles import read_json, write_json
 from mizzen.node.segments import GangPage, RankFile, remove
 from mizzen.node.slot import INTERRUPTED, Slot
 from mizzen.node.surroundings import Surroundings
+from mizzen.node.watched_time import WatchedTime
 
 CLOSE_LOOK_S, EASY_LOOK_S = 0.015, 0.2
 PROGRESS_NS = 1_000_000_000
@@ -69,6 +70,7 @@ class Gangs:
         self._train_jobs: dict[str, Obj] = {}
         self._late: list[tuple[Slot, Exited]] = []  # ends found at adoption
         self._wake = asyncio.Event()
+        self._time = WatchedTime(agent.clock)
         self.writer = durable.DurableWriter()
 
     def statistics(self) -> Mapping[str, int]:
@@ -118,7 +120,7 @@ class Gangs:
             return
         member.is_terminating = is_terminating(slot.state.pod) or slot.state.vanished
         member.is_finished = is_finished(slot.state)
-        now = self._agent.clock.now_ns()
+        now = self._time.now_ns()
         self._carry_out(job, core.told(job.gang, formation_of(slot.state.pod), now))
         self._wake.set()
 
@@ -208,7 +210,7 @@ class Gangs:
             if slot.uid in self._single:
                 self._single[slot.uid].prepare(0)
             return
-        awaits, commands = core.spawned(job.gang, slot.uid, self._agent.clock.now_ns())
+        awaits, commands = core.spawned(job.gang, slot.uid, self._time.now_ns())
         job.files[member.rank].prepare(awaits)
         slot.state.annotations[names.AWAITS_GENERATION] = str(awaits)
         slot.state.join_ready = False
@@ -221,7 +223,7 @@ class Gangs:
         _, member = self._find(slot)
         if member is not None:
             member.is_live = True
-            member.started_at = self._agent.clock.now_ns()
+            member.started_at = self._time.now_ns()
             member.is_ready = bool(slot.state.join_ready)
             member.was_offered = True  # for all that is known
             self._wake.set()
@@ -256,7 +258,7 @@ class Gangs:
         for rank, other in job.gang.members.items():
             if other.is_live or other is member:
                 other.view = job.files[rank].look  # with the steps since the last look
-        now = self._agent.clock.now_ns()
+        now = self._time.now_ns()
         message = event.message
         counts = event.reason != INTERRUPTED
         if event.reason != "StartError" and counts:
@@ -272,7 +274,7 @@ class Gangs:
     async def run(self) -> None:
         """Looks at the rank files until cancelled."""
         while True:
-            now = self._agent.clock.now_ns()
+            now = self._time.now_ns()
             close = False
             for job in list(self._jobs.values()):
                 with self._agent.boundary.around(self._object_of(job)):
@@ -340,7 +342,8 @@ class Gangs:
                 case core.Kill():
                     self._agent.feed(slot, KillNow(now, command.reason))
                 case core.Restart():
-                    restart = GangRestart(now, command.not_before, command.awaits)
+                    pause = command.not_before - self._time.now_ns()
+                    restart = GangRestart(now, now + max(pause, 0), command.awaits)
                     self._agent.feed(slot, restart)
                 case core.Fail():
                     self._agent.feed(slot, GangFailed(now, command.reason, command.message))
@@ -416,7 +419,7 @@ class Gangs:
         page = GangPage(folder / "gang")
         control = page.control
         gang = Gang(control.generation, control.size, control.flags)
-        gang.control_at = gang.progress_at = self._agent.clock.now_ns()
+        gang.control_at = gang.progress_at = self._time.now_ns()
         saved = read_json(folder / "agent.json") or {}
         gang.failures = int(saved.get("failures") or 0)
         gang.best_step = int(saved.get("best_step") or 0)
@@ -463,7 +466,7 @@ class Gangs:
 
     def _copy_last(self, job: Job) -> None:
         job.durable_at = 0
-        self._copy_if_due(job, self._agent.clock.now_ns())
+        self._copy_if_due(job, self._time.now_ns())
 
     def _close_files(self, job: Job) -> None:
         """In the writer's thread, after the copies that still read them."""
