@@ -17,6 +17,7 @@ from mizzen.cli import exits, verb
 from mizzen.cli.context import Context
 from mizzen.cli.exits import CliError
 from mizzen.cli.output import FORMATS, one_line
+from mizzen.host.inherited import keep_own_rights, open_standard_files
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,6 +30,9 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code (see `exits`)."""
+    if argv is None:
+        open_standard_files()
+        keep_own_rights()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(words)

@@ -8,16 +8,27 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import sys
 from pathlib import Path
+
+# Started as a file by an interpreter that heeds no PYTHONPATH (see start.py). Behind all else, so
+# that nothing there takes the place of a module of Python's or ours: Mizzen's own root, if it is
+# not installed, and what the user's PYTHONPATH names, if something is installed nowhere else.
+if not __package__:
+    _found = [str(Path(__file__).parents[2]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    sys.path += [entry for entry in _found if os.path.isabs(entry) and entry not in sys.path]
 
 from mizzen.base.errors import BadRequest
 from mizzen.host.home import Home
+from mizzen.host.inherited import keep_own_rights, open_standard_files
 from mizzen.host.process import die_with_parent, prefer_over_workloads, set_title
 
 ROLES = ("apiserver", "controllers", "scheduler", "node", "gateway")
 
 
 def main() -> None:
+    open_standard_files()
+    keep_own_rights()
     parser = argparse.ArgumentParser(prog="python -m mizzen.compose", description=__doc__)
     parser.add_argument("role", choices=[*ROLES, "supervisor"])
     parser.add_argument("--home", metavar="DIR", help="the instance (default: XDG folders)")
