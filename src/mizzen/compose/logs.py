@@ -16,7 +16,7 @@ class RotatingLog:
     """
 
     def __init__(self, path: Path, *, bytes_max: int = _BYTES_MAX, kept: int = _KEPT) -> None:
-        self._path = path
+        self.path = path
         self._bytes_max = bytes_max
         self._kept = kept
         self._file = -1
@@ -41,16 +41,14 @@ class RotatingLog:
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._file = os.open(self._path, flags, 0o600)
+        self._file = os.open(self.path, flags, 0o600)
         self._size = os.fstat(self._file).st_size
 
     def _rotate(self) -> None:
         self.close()
         for index in range(self._kept, 0, -1):
-            older = self._path.with_name(f"{self._path.name}.{index}")
-            newer = (
-                self._path.with_name(f"{self._path.name}.{index - 1}") if index > 1 else self._path
-            )
+            older = self.path.with_name(f"{self.path.name}.{index}")
+            newer = self.path.with_name(f"{self.path.name}.{index - 1}") if index > 1 else self.path
             if newer.exists():
                 newer.replace(older)
         self._open()

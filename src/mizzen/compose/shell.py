@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -11,6 +12,9 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import uvloop
+
+from mizzen.compose.pulse import BEAT, BEAT_S
+from mizzen.host.inherited import raise_file_limit
 
 OnReady = Callable[[], None]
 
@@ -31,6 +35,7 @@ def run_role(main: Callable[[OnReady], Awaitable[None]], ready_fd: int | None) -
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     gc.set_threshold(*GC_THRESHOLDS)
+    raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_stopped(main, ready_fd))
 
@@ -47,6 +52,13 @@ async def _until_stopped(main: Callable[[OnReady], Awaitable[None]], ready_fd: i
             raise
 
 
+def _beat(loop: asyncio.AbstractEventLoop, ready_fd: int) -> None:
+    """Tells the supervisor that this loop turns, from now on until the process ends."""
+    with contextlib.suppress(BlockingIOError, BrokenPipeError):
+        os.write(ready_fd, BEAT)
+    loop.call_later(BEAT_S, _beat, loop, ready_fd)
+
+
 def _say_ready(ready_fd: int | None) -> None:
     # What was made while starting lives as long as the process: no need to trace it again.
     gc.collect()
@@ -55,4 +67,5 @@ def _say_ready(ready_fd: int | None) -> None:
         print("ready", flush=True)
         return
     os.write(ready_fd, b"ready\n")
-    os.close(ready_fd)
+    os.set_blocking(ready_fd, False)
+    _beat(asyncio.get_running_loop(), ready_fd)

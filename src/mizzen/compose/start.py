@@ -8,6 +8,7 @@ import os
 import select
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -21,6 +22,7 @@ from mizzen.host.home import Home
 from mizzen.host.pki import server_url
 
 _READY_WITHIN_S = 60.0
+_MAIN = Path(__file__).with_name("__main__.py")
 
 
 class AlreadyRunning(Exception):
@@ -123,18 +125,26 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
     os.set_inheritable(lock, False)
 
     def report(event: str, message: str) -> None:
-        if ready_fd is not None:
-            os.write(ready_fd, message_line(event, message))
-        if banner and event == "ready":
-            print(ready_text(home, settings, (clock.monotonic_ns() - started) / 1e9, True))
-        elif banner:
-            print(f"mizzen: {message}", file=sys.stderr)
-        sys.stdout.flush()
+        with contextlib.suppress(OSError, ValueError):  # nobody listens any more
+            if ready_fd is not None:
+                os.write(ready_fd, message_line(event, message))
+            if banner and event == "ready":
+                print(ready_text(home, settings, (clock.monotonic_ns() - started) / 1e9, True))
+            elif banner:
+                print(f"mizzen: {message}", file=sys.stderr)
+            sys.stdout.flush()
 
     if ready_fd is not None:
         os.set_inheritable(ready_fd, False)
     roles = addresses(settings)
-    code = Supervisor(home, clock, roles, lambda role: _command(home, role), report).run()
+
+    def end_pods() -> str:
+        from mizzen.node.ending import end_pods  # needed at the end only
+
+        return end_pods(home.node, clock)
+
+    command = partial(_command, home)
+    code = Supervisor(home, clock, roles, command, report, end_pods).run()
     # Staged state of unfinished jobs stays for the next start; an empty folder need not.
     with contextlib.suppress(OSError):
         home.shm.rmdir()
@@ -156,4 +166,7 @@ def addresses(settings: Settings) -> list[tuple[str, str]]:
 
 def _command(home: Home, role: str) -> list[str]:
     assert Path(sys.executable).is_absolute(), "python knows where it lives"
-    return [sys.executable, "-P", "-m", "mizzen.compose", role, *home.arguments()]
+    # -E: whatever PYTHONPATH and its kin hold, Mizzen imports its own; -P: nor from the folder it
+    # is started in. What is found in PYTHONPATH alone is still found, behind all else (__main__).
+    flags = ["-E", "-P", "-u", "-X", "utf8"]
+    return [sys.executable, *flags, str(_MAIN), role, *home.arguments()]

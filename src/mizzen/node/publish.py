@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import platform
-import resource
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -261,9 +260,3 @@ def _read(path: str) -> str:
         return Path(path).read_text().strip()
     except OSError:
         return ""
-
-
-def raise_file_limit() -> None:
-    """Two memory maps and a pidfd per worker, pipes per pod: as many files as we may have."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -19,7 +19,7 @@ from mizzen.node.agent import Agent
 from mizzen.node.boundary import keep_up
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.config import NodeConfig
-from mizzen.node.publish import Publisher, capacity, discover, raise_file_limit
+from mizzen.node.publish import Publisher, capacity, discover
 
 PUBLISH_AGAIN_S = 0.5
 __all__ = ["NodeConfig", "run"]
@@ -33,7 +33,6 @@ async def run(
     `on_ready` is called once the node is published and its pods are known. A killed agent
     leaves its pods running and adopts them when it is back.
     """
-    raise_file_limit()
     config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.shm.mkdir(mode=0o700, parents=True, exist_ok=True)
     cgroups = Cgroups.detect(hashlib.sha256(str(config.state_dir).encode()).hexdigest()[:8])

@@ -11,9 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from mizzen.compose.state import InstanceState, running_instance, take_lock
+from mizzen.compose.state import (
+    InstanceState,
+    ended_uncleanly,
+    running_instance,
+    take_lock,
+    take_stopped,
+    write_state,
+)
 from mizzen.host.home import Home
-from mizzen.host.process import ProcessId, wait_until_gone
+from mizzen.host.process import ProcessId, identify, wait_until_gone
 
 _ROLE = """
 import os, signal, sys
@@ -27,17 +34,41 @@ signal.sigwait({signal.SIGTERM})
 print(name, "stops", flush=True)
 open("order", "a").write(name + " ")
 """
+# Beats until it is told to block: as a role does whose loop is held up by a call.
+_BEATING = """
+import os, pathlib, signal, sys, time
+name, ready = sys.argv[1], int(sys.argv[sys.argv.index("--ready-fd") + 1])
+from mizzen.host.process import die_with_parent
+die_with_parent(int(sys.argv[sys.argv.index("--parent") + 1]))
+os.write(ready, b"ready\\n.")
+blocked = pathlib.Path(name + ".blocks")
+while not blocked.exists():
+    os.write(ready, b".")
+    time.sleep(0.05)
+if blocked.read_text() == "once":
+    blocked.unlink()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("blocks", flush=True)
+time.sleep(600)
+"""
 _SUPERVISE = """
 import os, sys
+from mizzen.compose import pulse, supervisor
+# So short that a test need not wait; what they are is in test_pulse.
+pulse.BETWEEN_LOOKS_S, supervisor.SILENT_S_MAX, supervisor.STOPPING_SILENT_S_MAX = 0.2, 1.5, 0.5
+supervisor.LOOK_S = pulse.LOOK_S = 0.2
+from mizzen.compose.state import take_lock
 from mizzen.compose.supervisor import Supervisor
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 program = sys.argv[2]
 home = Home.locate(sys.argv[1], {})
+lock = take_lock(home)
 roles = [("apiserver", "https://here"), ("node", ""), ("gateway", "")]
 report = lambda event, message: print(event, message, flush=True)
 command = lambda role: [sys.executable, "-c", program, role]
-raise SystemExit(Supervisor(home, RealClock(), roles, command, report).run())
+end_pods = lambda: "the pods were ended"
+raise SystemExit(Supervisor(home, RealClock(), roles, command, report, end_pods).run())
 """
 
 
@@ -73,7 +104,7 @@ def _until(home: Home, condition: Callable[[InstanceState], bool]) -> InstanceSt
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         state = running_instance(home)
-        if state is not None and condition(state):
+        if state is not None and state.roles and condition(state):
             return state
         time.sleep(0.02)
     raise AssertionError(f"not in 20 s; last: {running_instance(home)}")
@@ -103,7 +134,7 @@ def test_a_role_that_never_starts_ends_the_first_start_with_its_last_words(
     start: Callable[[str], subprocess.Popen[str]],
 ) -> None:
     process = start("raise SystemExit('no such luck')")
-    assert "does not start: no such luck" in _said(process)
+    assert "does not start: exit code 1: no such luck" in _said(process)
     assert process.wait(20) == 1
 
 
@@ -118,6 +149,107 @@ def test_roles_die_with_a_killed_supervisor(
         assert wait_until_gone(ProcessId(role.pid, role.start), 10)
     assert running_instance(home) is None
     assert json.loads((home.run / "supervisor.json").read_text())["pid"] == process.pid
+
+
+def test_a_role_that_hangs_is_killed_and_started_again_with_the_reason(
+    home: Home, start: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    process = start(_BEATING)
+    assert _said(process) == "ready \n"
+    before = _until(home, lambda s: all(r.ready for r in s.roles))
+    (home.state / "node.blocks").write_text("once")
+    silent = _until(home, lambda s: s.roles[1].condition == "NotResponding")
+    assert silent.roles[0].condition == "Running"
+    after = _until(home, lambda s: s.roles[1].restarts == 1 and s.roles[1].ready)
+    assert "did not answer for" in after.roles[1].reason and "killed" in after.roles[1].reason
+    assert after.roles[0].pid == before.roles[0].pid
+    os.kill(after.roles[2].pid, signal.SIGSTOP)
+    stopped = _until(home, lambda s: s.roles[2].restarts == 1 and s.roles[2].ready)
+    assert "did not answer for" in stopped.roles[2].reason
+
+
+def test_a_pause_of_everything_ends_nobody(
+    home: Home, start: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    process = start(_BEATING)
+    assert _said(process) == "ready \n"
+    state = _until(home, lambda s: all(r.ready for r in s.roles))
+    pids = [process.pid, *(role.pid for role in state.roles)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(2.0)  # longer than a role may be silent
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(1.0)
+    state = _until(home, lambda s: all(r.ready for r in s.roles))
+    assert [role.restarts for role in state.roles] == [0, 0, 0]
+
+
+def test_what_does_not_answer_is_killed_when_the_instance_stops_and_named(
+    home: Home, start: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    process = start(_BEATING)
+    assert _said(process) == "ready \n"
+    _until(home, lambda s: all(r.ready for r in s.roles))
+    (home.state / "node.blocks").write_text("for ever")
+    _until(home, lambda s: (home.logs / "node.log").exists())
+    began = time.monotonic()
+    process.terminate()
+    assert process.wait(20) == 0
+    assert time.monotonic() - began < 10
+    node, pods = take_stopped(home)
+    assert node.startswith("node did not answer for") and node.endswith("and was killed")
+    assert pods == "the pods were ended"
+    assert take_stopped(home) == []
+
+
+@pytest.mark.parametrize(
+    "record", [b"", b"{", b"[]", b"\xff", b'{"pid": -1}', b'{"pid": "1", "roles": 3}', None]
+)
+def test_a_damaged_record_hides_no_instance(
+    home: Home, start: Callable[[str], subprocess.Popen[str]], record: bytes | None
+) -> None:
+    assert running_instance(home) is None
+    lock = take_lock(home)
+    assert lock is not None
+    path = home.run / "supervisor.json"
+    if record is not None:
+        path.write_bytes(record)
+    found = running_instance(home)
+    assert found is not None and found.pid == os.getpid() and found.roles == ()
+    os.close(lock)
+    assert running_instance(home) is None
+    assert ended_uncleanly(home) == path.exists()
+
+
+def test_a_stranger_with_the_recorded_pid_is_not_the_supervisor(home: Home) -> None:
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        known = identify(stranger.pid)
+        assert known is not None
+        write_state(home, InstanceState(known.pid, known.start, 0, ()))
+        assert running_instance(home) is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_full_disk_and_a_closed_terminal_take_no_supervisor_down(
+    home: Home, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", _SUPERVISE, str(home.root), _ROLE]
+    reader, writer = os.pipe()
+    with (
+        open("/dev/full", "wb") as full,
+        subprocess.Popen(command, stdout=writer, stderr=full) as process,
+    ):
+        os.close(writer)
+        state = _until(home, lambda s: all(r.ready for r in s.roles))
+        os.close(reader)
+        os.kill(state.roles[2].pid, signal.SIGKILL)
+        _until(home, lambda s: s.roles[2].restarts == 1 and s.roles[2].ready)
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 def test_only_one_supervisor_holds_the_lock(home: Home) -> None:

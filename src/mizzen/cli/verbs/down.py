@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from mizzen.compose.state import InstanceState
 
 
+_HEEDS_WITHIN_S = 5.0
+_POLL_S = 0.02
+
+
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=float, default=75.0, metavar="S", help="seconds to wait (75)"
@@ -21,7 +26,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(context: Context) -> int:
-    from mizzen.compose.state import ended_uncleanly, running_instance
+    from mizzen.compose.state import ended_uncleanly, running_instance, take_stopped
     from mizzen.host.process import send, wait_until_gone
 
     home = context.home
@@ -31,15 +36,59 @@ def run(context: Context) -> int:
     if state is None:
         say(f"mizzen is not running (home {home.root})")
         return 0
+    take_stopped(home)  # what an earlier stop has left
     send(state.process, signal.SIGTERM)
+    if not _heeds(context, state):
+        state = _end_supervisor(context, state)
     if not wait_until_gone(state.process, context.args.timeout):
         raise CliError(
             f"mizzen (pid {state.pid}) still stops its workloads after {context.args.timeout:.0f} s; "
             "run `mizzen down` again to go on waiting",
             TIMED_OUT,
         )
+    forced = take_stopped(home)
+    for line in forced:
+        say(f"mizzen: {line}")
+    if any("SIGKILL" in line for line in forced):
+        raise CliError("mizzen is stopped but for the processes named above")
     say("mizzen is stopped; `mizzen up` continues with all that was there")
     return 0
+
+
+def _heeds(context: Context, state: InstanceState) -> bool:
+    """Whether the supervisor has begun to stop: it says so, or the first roles are gone.
+
+    A full disk keeps it from saying so, hence the second.
+    """
+    from mizzen.compose.state import running_instance
+    from mizzen.host.process import ProcessId
+
+    roles = [ProcessId(role.pid, role.start) for role in state.roles if role.pid]
+    deadline = time.monotonic() + _HEEDS_WITHIN_S
+    while time.monotonic() < deadline:
+        now = running_instance(context.home)
+        if now is None or now.is_stopping or not all(role.alive for role in roles):
+            return True
+        time.sleep(_POLL_S)
+    return False
+
+
+def _end_supervisor(context: Context, state: InstanceState) -> InstanceState:
+    """It is frozen: its roles die with it, and another one stops what they have left."""
+    from mizzen.host.process import send, wait_until_gone
+
+    say(f"mizzen: the supervisor (pid {state.pid}) does not answer and is killed")
+    send(state.process, signal.SIGKILL)
+    if not wait_until_gone(state.process, _HEEDS_WITHIN_S):
+        raise CliError(
+            f"the supervisor (pid {state.pid}) does not even end by SIGKILL: it waits for the "
+            "kernel; see `ps -o stat,wchan -p PID`"
+        )
+    successor = _take_over(context)
+    if successor is None:
+        raise CliError("what the killed supervisor left running could not be taken over")
+    send(successor.process, signal.SIGTERM)
+    return successor
 
 
 def _take_over(context: Context) -> InstanceState | None:

@@ -17,6 +17,7 @@ _COLUMNS = [
     ("ADDRESS", "address"),
     ("RESTARTS", "restarts"),
     ("AGE", "age"),
+    ("DETAIL", "detail"),
 ]
 
 
@@ -25,19 +26,16 @@ def run(context: Context) -> int:
 
     state = context.running()
     now_ns = time.time_ns()
-    rows = [_row("supervisor", state.pid, "", 0, state.started_ns, True, now_ns)]
+    condition = "Stopping" if state.is_stopping else "Running"
+    rows = [_row("supervisor", state.pid, condition, state.started_ns, now_ns)]
+    if not state.roles:
+        rows[0]["detail"] = "its record is damaged or not written: `mizzen down`, `mizzen up`"
     for role in state.roles:
-        rows.append(
-            _row(
-                role.role,
-                role.pid,
-                role.address,
-                role.restarts,
-                role.started_ns,
-                role.ready,
-                now_ns,
-            )
-        )
+        row = _row(role.role, role.pid, role.condition, role.started_ns, now_ns)
+        detail = f"last end: {role.reason}" if role.reason else ""
+        if role.silent_s:
+            detail = f"has not answered for {role.silent_s} s"
+        rows.append(row | _extra(role.address, role.restarts, detail))
     for row in rows:
         row["memoryBytes"] = resident_bytes(row["pid"]) if row["pid"] else 0
         row["memory"] = mebibytes(row["memoryBytes"])
@@ -53,18 +51,13 @@ def run(context: Context) -> int:
     return 0 if all(row["state"] == "Running" for row in rows) else 1
 
 
-def _row(
-    role: str, pid: int, address: str, restarts: int, started_ns: int, ready: bool, now_ns: int
-) -> dict[str, Any]:
-    state = "Running" if ready else ("Starting" if pid else "Restarting")
-    return {
-        "role": role,
-        "state": state,
-        "pid": pid,
-        "address": address,
-        "restarts": restarts,
-        "age": age((now_ns - started_ns) / 1e9),
-    }
+def _row(role: str, pid: int, state: str, started_ns: int, now_ns: int) -> dict[str, Any]:
+    since = age((now_ns - started_ns) / 1e9) if started_ns else "-"
+    return {"role": role, "state": state, "pid": pid, "age": since} | _extra("", 0, "")
+
+
+def _extra(address: str, restarts: int, detail: str) -> dict[str, Any]:
+    return {"address": address, "restarts": restarts, "detail": detail}
 
 
 VERB = Verb(

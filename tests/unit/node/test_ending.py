@@ -1,0 +1,147 @@
+"""Pods end without an agent: a real shim is told, or killed where it does not answer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mizzen.host.clock import RealClock
+from mizzen.node import ending
+from mizzen.node.podfiles import PodFiles
+from mizzen.node.processes import is_alive
+from mizzen.node.shim_client import Shim
+from support.waiting import until
+
+
+class Moment(RealClock):
+    """The real clock, but for the time of day."""
+
+    def now_ns(self) -> int:
+        return NOW
+
+
+NOW = 1_700_000_000_000_000_000
+CLOCK = Moment()
+UID = "uid-of-pod"
+
+
+class Runs:
+    """A shim that was left with runs, and what is known of its processes."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir
+        self.started: dict[str, dict[str, Any]] = {}
+        self.shim = Shim(state_dir, self._heard)
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message["event"] == "started":
+            self.started[message["key"]] = message
+
+    async def start(self, *programs: list[str]) -> None:
+        await self.shim.connect()
+        files = PodFiles(self.state_dir / "pods", UID)
+        for number, argv in enumerate(programs):
+            self.shim.spawn(
+                {
+                    "key": f"{UID}/main/{number}",
+                    "argv": argv,
+                    "env": {"PATH": os.environ["PATH"]},
+                    "cwd": str(self.state_dir),
+                    "log": str(files.log("main", number)),
+                    "record": str(files.record("main", number)),
+                }
+            )
+        await until(lambda: len(self.started) == len(programs), "all runs started")
+        await self.shim.close()
+
+    def is_alive(self, number: int) -> bool:
+        run = self.started[f"{UID}/main/{number}"]
+        return is_alive(run["pid"], run["ticks"])
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    runs = Runs(tmp_path)
+    yield runs
+    for run in runs.started.values():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run["pid"], signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(runs.shim.pid, signal.SIGKILL)
+
+
+def _within(seconds: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_where_no_shim_is_there_is_nothing_to_end(tmp_path: Path) -> None:
+    assert ending.end_pods(tmp_path, CLOCK) == ""
+    assert ending.end_pods(tmp_path / "missing", CLOCK) == ""
+
+
+async def test_pods_get_sigterm_first_and_are_marked_as_interrupted(
+    runs: Runs, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    polite = f"trap 'echo bye > {said}; exit 0' TERM; while :; do sleep 0.05; done"
+    await runs.start(["/bin/sh", "-c", polite], ["/bin/sleep", "1000"])
+    assert ending.end_pods(tmp_path, CLOCK) == (
+        "no agent was there: the shim ended 2 processes of pods"
+    )
+    assert said.read_text() == "bye\n"
+    assert not runs.is_alive(0) and not runs.is_alive(1)
+    assert PodFiles(tmp_path / "pods", UID).interrupted_at == NOW
+    assert ending.end_pods(tmp_path, CLOCK) == ""
+
+
+async def test_what_ignores_sigterm_is_killed(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "GRACE_S", 0.2)
+    await runs.start(["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"])
+    ending.end_pods(tmp_path, CLOCK)
+    assert _within(5, lambda: not runs.is_alive(0))
+
+
+async def test_a_frozen_shim_is_killed_and_its_pods_by_their_records(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "ANSWER_S_MAX", 0.3)
+    await runs.start(["/bin/sleep", "1000"])
+    os.kill(runs.shim.pid, signal.SIGSTOP)
+    assert "did not answer and was killed" in ending.end_pods(tmp_path, CLOCK)
+    assert _within(5, lambda: not runs.is_alive(0))
+    assert not is_alive(runs.shim.pid, runs.shim.ticks)
+    assert PodFiles(tmp_path / "pods", UID).interrupted_at == NOW
+
+
+def test_a_record_that_names_a_stranger_or_nobody_ends_no_one(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        for number, record in enumerate(
+            (
+                f'{{"pid": {stranger.pid}, "ticks": 1}}',
+                '{"pid": 0, "ticks": 0}',
+                '{"pid": -1, "ticks": 5}',
+                '{"pid": 1, "ticks": 1}',
+                '{"pid": 2147483648, "ticks": 1}',
+                '{"pid": "1"}',
+                "[]",
+                "",
+            )
+        ):
+            path = PodFiles(tmp_path / "pods", UID).record("main", number)
+            path.write_text(record)
+        ending.end_recorded(tmp_path / "pods", NOW)
+        assert stranger.poll() is None
+        stranger.kill()
