@@ -82,8 +82,8 @@ class ApiServer:
         )  # fmt: skip
 
 
-def start(root: Path, port: int = 0) -> ApiServer:
-    """Starts the process and waits until it answers."""
+def start(root: Path, port: int = 0, *, files: int = 0) -> ApiServer:
+    """Starts the process and waits until it answers; `files` limits its descriptors."""
     home = Home.locate(str(root), {})
     home.make()
     port = port or free_port()
@@ -91,6 +91,8 @@ def start(root: Path, port: int = 0) -> ApiServer:
     keys = pki.ensure(home, RealClock(), listen="127.0.0.1", port=port)
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "mizzen.compose", "apiserver", "--home", str(root)]
+    if files:
+        command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
     process = subprocess.Popen([*command, "--ready-fd", str(writer)], pass_fds=(writer,))
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
@@ -99,8 +101,8 @@ def start(root: Path, port: int = 0) -> ApiServer:
 
 
 @contextlib.contextmanager
-def running(root: Path) -> Iterator[ApiServer]:
-    server = start(root)
+def running(root: Path, *, files: int = 0) -> Iterator[ApiServer]:
+    server = start(root, files=files)
     try:
         yield server
     finally:

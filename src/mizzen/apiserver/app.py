@@ -40,19 +40,23 @@ class App:
         self._discovery = Discovery(server.catalog)
         self._tokens = {token.encode(): name for token, name in server.config.tokens.items()}
 
+    def authenticate(self, request: Request) -> None:
+        """Sets the identity, from the head alone. Errors: Unauthorized."""
+        if request.path not in _HEALTH:
+            request.identity = self._identity(request)
+
     async def answer(self, request: Request) -> Response | Stream:
-        """Errors: ApiError, to be answered as its Status."""
+        """Of an authenticated request. Errors: ApiError, to be answered as its Status."""
         path = request.path
         if path in _HEALTH:
             return Response(200, b"ok", TEXT)
-        request.identity = self._authenticate(request)
         if path.startswith(("/api/", "/apis/")):
             target = request.target = routing.parse_path(path)
             if target is not None and target.plural:
                 return await self._resource(target, request)
         return self._other(path, request)
 
-    def _authenticate(self, request: Request) -> str:
+    def _identity(self, request: Request) -> str:
         """The identity behind the bearer token, compared in constant time."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         given = token.strip().encode()

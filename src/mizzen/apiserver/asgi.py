@@ -8,28 +8,29 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mizzen.apiserver.app import App, broken
+from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.core import routing
 from mizzen.apiserver.http import Request, Response, Stream, refusal
+from mizzen.apiserver.intake import Intake, Receive, discard
 from mizzen.apiserver.server import Server
-from mizzen.base.errors import ApiError, TooLarge, Unavailable
+from mizzen.base.errors import ApiError, Unavailable
 
-BODY_BYTES_MAX = 3 << 20  # as upstream
-# Read to its end although refused: a client that still sends would not see the answer.
-_DISCARDED_BYTES_MAX = 64 << 20
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 _END_S = 1.0  # that open streams get when the server stops
 _log = logging.getLogger(__name__)
 
 Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Bridge:
     """An ASGI application."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, connections: Connections) -> None:
         self._server = server
+        self._connections = connections
         self._app = App(server)
+        self._intake = Intake()
         self._streams: set[asyncio.Task[Any]] = set()
 
     async def end_streams(self) -> None:
@@ -47,14 +48,12 @@ class Bridge:
         result: Response | Stream
         try:
             request = _head(scope)
-            request.body = await _body(receive)
+            await self._take_in(request, scope, receive)
             if self._server.closing.is_set():
                 raise Unavailable("the API server is stopping", retry_after_s=1)
             result = await self._app.answer(request)
         except ApiError as error:
             result = refusal(error)
-        except _Gone:
-            return
         except Exception as error:  # noqa: BLE001 - the supervisor loop of requests
             _log.exception("%s %s failed", scope["method"], scope["path"])
             result = refusal(broken(error))
@@ -66,6 +65,20 @@ class Bridge:
             await task
         else:
             await _send(result, send, head_only=scope["method"] == "HEAD")
+
+    async def _take_in(self, request: Request, scope: Scope, receive: Receive) -> None:
+        """Finds out who asks, then reads the body: nobody's is read before that."""
+        try:
+            self._app.authenticate(request)
+            if request.identity:
+                self._connections.introduce(scope["client"])
+            if request.identity and request.method in _WITH_BODY:
+                identity = request.identity
+                request.body = await self._intake.body(receive, request.headers, identity)
+        except ApiError:
+            if request.method in _WITH_BODY and "expect" not in request.headers:
+                await discard(receive, is_stranger=not request.identity)
+            raise
 
     def _count(self, scope: Scope, request: Request | None, status: int) -> None:
         target = request.target if request else None
@@ -105,10 +118,6 @@ async def _pump(stream: Stream, send: Send) -> None:
             await close()
 
 
-class _Gone(Exception):
-    """The client left before its request was complete."""
-
-
 def _head(scope: Scope) -> Request:
     headers = {
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
@@ -117,36 +126,6 @@ def _head(scope: Scope) -> Request:
     raw: bytes | None = scope.get("raw_path")
     path = raw.decode("latin-1") if raw else scope["path"]
     return Request(scope["method"], path, params, headers, b"")
-
-
-async def _body(receive: Receive) -> bytes:
-    """The whole body. Errors: TooLarge."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _Gone
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(body) > BODY_BYTES_MAX:
-            raise _too_large()
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        body = message.get("body", b"")
-        size += len(body)
-        if size <= BODY_BYTES_MAX:
-            parts.append(body)
-        elif size > _DISCARDED_BYTES_MAX:
-            break
-    if size > BODY_BYTES_MAX:
-        raise _too_large()
-    return b"".join(parts)
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(f"Request entity too large: limit is {BODY_BYTES_MAX} bytes")
 
 
 async def _gone(receive: Receive) -> None:

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server as Embedded
 
-_BACKLOG = 1024
-# Requests in flight, watches included; beyond it connections wait in the backlog.
-_IN_FLIGHT = 16384
+from mizzen.apiserver import connections
+
+_HEAD_MS_MAX = 30_000  # also how long a connection of HTTP/1.1 may be idle
+# What a connection may hold of heads and bodies that nobody has read yet.
+_BUFFER_BYTES_MAX = 64 << 10
+_PING_MS = 30_000  # dead peers of HTTP/2 are found by it
 _STOP_S = 2.0
 _START_TRIES = 2500
 _START_TRY_S = 0.002
@@ -33,8 +37,17 @@ class HttpServer:
             interface=Interfaces.ASGINL,
             ssl_cert=cert_file,
             ssl_key=key_file,
-            backlog=_BACKLOG,
-            backpressure=_IN_FLIGHT,
+            backlog=connections.backlog(),
+            backpressure=connections.connections_max(),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=_HEAD_MS_MAX, max_buffer_size=_BUFFER_BYTES_MAX
+            ),
+            http2_settings=HTTP2Settings(
+                initial_connection_window_size=2 * _BUFFER_BYTES_MAX,
+                initial_stream_window_size=_BUFFER_BYTES_MAX,
+                keep_alive_interval=_PING_MS,
+                max_headers_size=_BUFFER_BYTES_MAX,
+            ),
             log_enabled=False,
         )
 

@@ -9,6 +9,7 @@ from mizzen.apiserver.asgi import Bridge
 from mizzen.apiserver.bootstrap import make_namespaces
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.collector import Collector
+from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.custom import CustomKinds
 from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.granian_server import HttpServer
@@ -31,13 +32,19 @@ async def serve(
     await make_namespaces(server)
     custom = CustomKinds(server)
     await custom.load()
-    bridge = Bridge(server)
+    connections = Connections(config.port)
+    bridge = Bridge(server, connections)
     http = HttpServer(bridge, config.host, config.port, config.cert_file, config.key_file)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(custom.run())
             group.create_task(Collector(server).run())
             group.create_task(EventExpiry(server).run())
-            group.create_task(http.serve(on_ready, bridge.end_streams))
+
+            def on_listening() -> None:
+                group.create_task(connections.guard())
+                on_ready()
+
+            group.create_task(http.serve(on_listening, bridge.end_streams))
     finally:
         server.closing.set()

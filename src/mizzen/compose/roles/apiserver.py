@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mizzen.apiserver.connections import limit_files
 from mizzen.apiserver.run import ApiServerConfig, serve
 from mizzen.compose.settings import load
 from mizzen.compose.shell import OnReady
@@ -12,6 +13,7 @@ from mizzen.store.local import LocalStore
 
 
 async def main(home: Home, on_ready: OnReady) -> None:
+    limit_files()
     settings = load(home)
     keys = pki.load(home)
     config = ApiServerConfig(

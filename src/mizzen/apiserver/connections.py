@@ -1,0 +1,228 @@
+"""Who is connected: file descriptors never run out for good, whoever connects and says nothing.
+
+The HTTP server accepts in native threads and knows no difference between its clients. Where
+descriptors or connections get scarce, those that have not shown a token are shut down, the
+clients that have keep theirs. While accepting fails for want of descriptors the server looks after
+no handshake either, so that it would never free one: some are kept back to let it go on, while
+nobody else comes in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import logging
+import os
+import resource
+import socket
+from collections.abc import Generator, Iterator
+
+CONNECTIONS_MAX = 8192
+BACKLOG_MAX = 1024  # connections that wait to be accepted
+_OTHER_FILES = 1024  # the store, logs that are followed
+_FILES_MAX = CONNECTIONS_MAX + _OTHER_FILES
+_KNOWN_MAX = 4 * CONNECTIONS_MAX  # addresses; some of them have left
+_KEPT_BACK_MAX = 2 * BACKLOG_MAX
+_LOOK_S = 1.0
+_STRANGER_S = 1.0  # what a stranger has for its handshake and its head where it is tight
+_RELIEF_S = 1.5  # the HTTP server accepts again a second after it could not
+_TIGHT_PERCENT = 75
+_EXHAUSTED_LOOKS_MAX = 12  # then only a new process helps
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
+_log = logging.getLogger(__name__)
+
+Address = tuple[str, int]
+
+
+def limit_files() -> None:
+    """Gives the process as many descriptors as it may want, and keeps some back."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = _FILES_MAX if hard == resource.RLIM_INFINITY else min(_FILES_MAX, hard - hard // 4)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def backlog() -> int:
+    """How many connections may wait: fewer than descriptors are kept back."""
+    return max(8, min(BACKLOG_MAX, _kept_back() // 2))
+
+
+def connections_max() -> int:
+    """How many connections there may be, other descriptors considered."""
+    soft = _soft_limit()
+    return max(16, min(CONNECTIONS_MAX, soft - min(_OTHER_FILES, 32 + soft // 6)))
+
+
+class Connections:
+    """Those of the server that listens on one port of this process."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._known: set[Address] = set()
+        self._strangers: dict[Address, float] = {}  # when they were first seen
+        self._shut = 0
+
+    def statistics(self) -> dict[str, int]:
+        return {"known": len(self._known), "strangers": len(self._strangers), "shut": self._shut}
+
+    def introduce(self, client: tuple[str, int | str]) -> None:
+        """This client has shown a token. The HTTP server names ports in digits."""
+        host, port = client
+        self._known.add((host, int(port)))
+
+    async def guard(self) -> None:
+        """Runs until cancelled, once the server listens. Errors: OSError when descriptors cannot
+        be won back."""
+        loop = asyncio.get_running_loop()
+        exhausted = 0
+        for fd in _listeners(self._port):
+            with _borrowed(fd) as listener:
+                listener.listen(backlog())  # Granian takes no less than 128
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            files = _open_files()
+            exhausted = exhausted + 1 if files is None else 0
+            if files is None:
+                if exhausted > _EXHAUSTED_LOOKS_MAX:
+                    raise _no_files_left()
+                with _more_files(), _nobody_comes(self._port):
+                    self._look(loop.time(), patience_s=0.0)
+                    await asyncio.sleep(_RELIEF_S)
+            elif files * 100 > _TIGHT_PERCENT * min(_soft_limit(), CONNECTIONS_MAX):
+                self._look(loop.time())
+            else:
+                self._strangers.clear()
+                if len(self._known) > _KNOWN_MAX:
+                    self._known.intersection_update(peer for _, peer in _peers(self._port))
+
+    def _look(self, now: float, patience_s: float = _STRANGER_S) -> None:
+        """Shuts down strangers that have had their time. Their descriptors stay the server's."""
+        peers = list(_peers(self._port))
+        there = {peer for _, peer in peers}
+        self._known &= there
+        strangers = there - self._known
+        self._strangers = {peer: self._strangers.get(peer, now) for peer in strangers}
+        overdue = {peer for peer, since in self._strangers.items() if since <= now - patience_s}
+        late = [fd for fd, peer in peers if peer in overdue]
+        for fd in late:
+            with _borrowed(fd) as connection, contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        if late:
+            self._shut += len(late)
+            _log.warning(
+                "%d connections of %d were shut down: they showed no token, and file "
+                "descriptors are scarce (limit %d)", len(late), len(peers), _soft_limit(),
+            )  # fmt: skip
+
+
+def _soft_limit() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _FILES_MAX if soft == resource.RLIM_INFINITY else soft
+
+
+def _kept_back() -> int:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in (soft, hard):
+        return _KEPT_BACK_MAX
+    return min(_KEPT_BACK_MAX, hard - soft)
+
+
+@contextlib.contextmanager
+def _more_files() -> Generator[None]:
+    """Hands out what was kept back, for a while."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft + _kept_back(), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _open_files() -> int | None:
+    """How many descriptors are open; None when there is none left to count with."""
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError as error:
+        if error.errno == errno.EMFILE:
+            return None
+        raise
+
+
+def _peers(port: int) -> Iterator[tuple[int, Address]]:
+    """The connections that this process has accepted on a port, by descriptor."""
+    for fd in range(_soft_limit() + _kept_back()):
+        try:
+            with _borrowed(fd) as connection:
+                if connection.getsockname()[1] == port:
+                    host, peer_port = connection.getpeername()[:2]
+                    yield fd, (host, peer_port)
+        except (OSError, IndexError):
+            continue  # no socket, not of the internet, or the one that listens
+
+
+@contextlib.contextmanager
+def _nobody_comes(port: int) -> Generator[None]:
+    """Whoever connects to a port meanwhile waits, and tries again by itself a second later."""
+    listeners = list(_listeners(port))
+    for fd in listeners:
+        with _borrowed(fd) as listener, contextlib.suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _drop_all())
+    try:
+        yield
+    finally:
+        for fd in listeners:
+            with _borrowed(fd) as listener, contextlib.suppress(OSError):
+                listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
+
+def _listeners(port: int) -> Iterator[int]:
+    for fd in range(_soft_limit()):
+        try:
+            with _borrowed(fd) as listener:
+                is_listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                if is_listening and listener.getsockname()[1] == port:
+                    yield fd
+        except (OSError, IndexError):
+            continue
+
+
+class _Instruction(ctypes.Structure):
+    """struct sock_filter of linux/filter.h."""
+
+    _fields_ = (
+        ("code", ctypes.c_uint16), ("jt", ctypes.c_uint8), ("jf", ctypes.c_uint8),
+        ("k", ctypes.c_uint32),
+    )  # fmt: skip
+
+
+class _Program(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = (("len", ctypes.c_uint16), ("filter", ctypes.POINTER(_Instruction)))
+
+
+_RETURN_NOTHING = _Instruction(code=0x06, k=0)  # BPF_RET | BPF_K: keep 0 bytes of the packet
+
+
+def _drop_all() -> bytes:
+    return bytes(_Program(1, ctypes.pointer(_RETURN_NOTHING)))
+
+
+@contextlib.contextmanager
+def _borrowed(fd: int) -> Generator[socket.socket]:
+    """A socket over a descriptor that others own and close. Errors: OSError for no socket."""
+    connection = socket.socket(fileno=fd)
+    try:
+        yield connection
+    finally:
+        connection.detach()
+
+
+def _no_files_left() -> OSError:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return OSError(
+        errno.EMFILE,
+        f"all {soft} file descriptors stay in use: start again, with a higher limit than {hard} "
+        "(ulimit -Hn)",
+    )
