@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import mizzen
@@ -147,12 +146,16 @@ def _fail(message: str, code: int) -> int:
 
 
 def _report_bug(error: Exception) -> int:
-    trace = Path(os.environ.get("TMPDIR") or "/tmp") / f"mizzen-error-{os.getpid()}.txt"
-    trace.write_text("".join(traceback.format_exception(error)))
-    return _fail(
-        f"internal error: {type(error).__name__}: {error} (a bug; details in {trace})",
-        exits.FAILED,
-    )
+    import tempfile  # takes time to import, and bugs are rare
+
+    said = f"internal error: {type(error).__name__}: {error} (a bug"
+    try:  # a file of a new name, the owner's alone: others may write to the folder, too
+        handle, trace = tempfile.mkstemp(prefix="mizzen-error-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError as refused:
+        return _fail(f"{said}; its details cannot be written: {refused})", exits.FAILED)
+    return _fail(f"{said}; details in {trace})", exits.FAILED)
 
 
 if __name__ == "__main__":
