@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mizzen.host import private
+
+_SHM = Path("/dev/shm")
 _FIRST_POD_NETWORK = 64
 _LAST_POD_NETWORK = 254
 
@@ -40,10 +43,14 @@ class Home:
         return ["--home", str(self.root)] if self.config == self.root / "config" else []
 
     def make(self) -> None:
-        """Creates the folders, for the owner's eyes only: they hold tokens and keys."""
+        """Creates the folders, for the owner's eyes only: they hold tokens and keys.
+
+        A link to one of them is the user's own choice of a place; what it leads to is checked.
+        Errors: private.NotOurs where one of them is somebody else's; OSError.
+        """
         folders = (self.config, self.state, self.pki, self.logs, self.run, self.node)
         for folder in (*folders, self.store, self.checkpoints, self.outputs):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.make_folder(folder.resolve())
 
     @property
     def settings(self) -> Path:
@@ -97,8 +104,24 @@ class Home:
 
     @property
     def shm(self) -> Path:
-        """Shared memory of this instance; named after user and state so that two never meet."""
-        return Path("/dev/shm") / f"mizzen-{os.getuid()}-{self.instance}"
+        """Shared memory of this instance, as `make_shm` made it; before that no folder at all.
+
+        /dev/shm is every user's, so the name cannot be guessed: a link in `run` keeps it.
+        """
+        try:
+            return self._shm_record.readlink()
+        except OSError:
+            return self._shm_record
+
+    def make_shm(self) -> Path:
+        """Makes the folder `shm` where it is missing or not ours. Errors: OSError."""
+        base = _SHM if os.access(_SHM, os.W_OK | os.X_OK) else self.run
+        prefix = f"mizzen-{os.getuid()}-{self.instance}-"
+        return private.unguessable_folder(self._shm_record, base, prefix)
+
+    @property
+    def _shm_record(self) -> Path:
+        return self.run / "shm"
 
     @property
     def pod_network(self) -> int:

@@ -143,3 +143,22 @@ def replace(path: str | Path, data: bytes) -> None:
     finally:
         os.close(handle)
     os.replace(temporary, path)
+
+
+def remove_tree(root: Path, *names: str) -> None:
+    """Removes the folder under `root` by these names with all that is in it.
+
+    Follows no link, on the way or below; a link or a file in its place goes alone. What cannot be
+    removed stays, and what is not there is fine.
+    """
+    import shutil  # large; the shim, which imports this module, removes no folders
+
+    with contextlib.suppress(OSError):
+        handle = open_folder(root, *names[:-1])
+        try:
+            if stat.S_ISDIR(os.stat(names[-1], dir_fd=handle, follow_symlinks=False).st_mode):
+                shutil.rmtree(names[-1], ignore_errors=True, dir_fd=handle)
+            else:
+                os.unlink(names[-1], dir_fd=handle)
+        finally:
+            os.close(handle)

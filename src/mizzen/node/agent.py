@@ -100,7 +100,6 @@ class Agent:
 
     async def start(self) -> None:
         """Connects to the shim and learns what runs; call before the first pod is observed."""
-        self.config.pods_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in self.config.pods_dir.glob("*/pod.json"):
             if not (path.parent / "retired").exists():
                 found = read_json(path)

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from mizzen.base.objects import (
     namespace_of,
 )
 from mizzen.base.resources import TRAIN_JOBS
+from mizzen.host import private
 from mizzen.node import durable
 from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member
@@ -88,13 +88,13 @@ class Gangs:
             file.close()
         for key, train_job in self._train_jobs.items():
             if has_condition(train_job, "Complete"):  # its last state is durable by now
-                remove(self._agent.config.shm / key)
+                remove(self._agent.config.shm, key)
         self._jobs.clear()
         self._single.clear()
 
     def remove_pod_files(self) -> None:
         """After the last process ended and its records were read: files of pods outside gangs."""
-        shutil.rmtree(self._agent.config.shm / PODS_FOLDER, ignore_errors=True)
+        private.remove_tree(self._agent.config.shm, PODS_FOLDER)
 
     # -- pods come, change, go ---------------------------------------------------------------
 
@@ -129,7 +129,7 @@ class Gangs:
         single = self._single.pop(slot.uid, None)
         if single is not None:
             single.close()
-            shutil.rmtree(single.path.parent, ignore_errors=True)
+            private.remove_tree(self._agent.config.shm, PODS_FOLDER, slot.uid)
         job, member = self._find(slot)
         if job is None or member is None:
             return
@@ -145,7 +145,7 @@ class Gangs:
         if kind == "DELETED":
             self._train_jobs.pop(key, None)
             if key not in self._jobs:
-                remove(self._agent.config.shm / key)
+                remove(self._agent.config.shm, key)
             return
         self._train_jobs[key] = train_job
         job = self._jobs.get(key)
@@ -156,13 +156,13 @@ class Gangs:
         """After the first lists: segments of jobs that went while no agent ran are removed, and
         the ends of processes found at adoption are judged, now that all members are known."""
         shm = self._agent.config.shm
-        for folder in shm.glob("*/*"):
-            key = f"{folder.parent.name}/{folder.name}"
-            if folder.parent.name == PODS_FOLDER:
-                if folder.name not in self._agent.slots:
-                    remove(folder)
-            elif key not in self._train_jobs and key not in self._jobs:
-                remove(folder)
+        kept = {f"{PODS_FOLDER}/{uid}" for uid in self._agent.slots}
+        kept |= self._train_jobs.keys() | self._jobs.keys()
+        for space in private.real_folders(shm):
+            for folder in private.real_folders(space):
+                key = f"{space.name}/{folder.name}"
+                if key not in kept:
+                    remove(shm, key)
         late, self._late = self._late, []
         for slot, event in late:
             with self._agent.boundary.around(slot.state.pod):
@@ -448,7 +448,7 @@ class Gangs:
                 if is_durable:
                     _put_aside(place, place.with_name(f"{place.name}.{old[:8]}"))
                 else:
-                    shutil.rmtree(place, ignore_errors=True)
+                    remove(self._agent.config.shm, key)
                     place.mkdir(mode=0o700, parents=True)
             if old != owner_uid:
                 (place / OWNER).write_text(owner_uid)
@@ -474,7 +474,7 @@ class Gangs:
         for file in job.files.values():
             file.close()
         if job.key not in self._train_jobs:
-            remove(job.folder)
+            remove(self._agent.config.shm, job.key)
 
 
 def rank_of(pod: Obj) -> int | None:

@@ -14,6 +14,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS, TRAIN_JOBS
 from mizzen.client.client import Client
 from mizzen.client.informer import Informer
+from mizzen.host import private
 from mizzen.node import folder
 from mizzen.node.agent import Agent
 from mizzen.node.boundary import keep_up
@@ -33,8 +34,8 @@ async def run(
     `on_ready` is called once the node is published and its pods are known. A killed agent
     leaves its pods running and adopts them when it is back.
     """
-    config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    config.shm.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in (config.state_dir, config.pods_dir, config.shm):
+        private.make_folder(place)
     cgroups = Cgroups.detect(hashlib.sha256(str(config.state_dir).encode()).hexdigest()[:8])
     devices = discover(config, cgroups.mode)
     agent = Agent(client, config, clock, cgroups, devices, capacity())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import shutil
 import struct
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from mizzen.base import segment
 from mizzen.base.names import JAX_COORDINATOR_PORT
 from mizzen.base.ring import Interval, Ring
+from mizzen.host import private
 from mizzen.node.core.gang import RankView
 
 _STEPS = (segment.Line.USEFUL_STEP, segment.Line.REDONE_STEP)
@@ -131,8 +131,8 @@ class RankFile(MappedFile):
         super().close()
 
 
-def remove(folder: Path) -> None:
-    """Removes a folder of segments; workers that still map them keep their pages."""
-    shutil.rmtree(folder, ignore_errors=True)
+def remove(shm: Path, key: str) -> None:
+    """Removes a job's segments (`key`: namespace/name); workers that map them keep their pages."""
+    private.remove_tree(shm, *key.split("/"))
     with contextlib.suppress(OSError):
-        folder.parent.rmdir()  # the namespace's, when it was the last
+        (shm / key).parent.rmdir()  # the namespace's, when it was the last

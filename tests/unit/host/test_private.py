@@ -143,3 +143,21 @@ def test_a_file_is_replaced_whole_whatever_lies_at_the_temporary_name(
     private.replace(tmp_path / "f", b"new")
     assert (tmp_path / "f").read_bytes() == b"new" and mode(tmp_path / "f") == 0o600
     assert victim.read_text() == "mine" and not place.exists()
+
+
+def test_a_tree_is_removed_and_what_its_links_lead_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "victim" / "docs").mkdir(parents=True)
+    (tmp_path / "root" / "a" / "deep").mkdir(parents=True)
+    (tmp_path / "root" / "a" / "link").symlink_to(tmp_path / "victim")
+    (tmp_path / "root" / "space").symlink_to(tmp_path / "victim")
+    private.remove_tree(tmp_path / "root", "a")
+    private.remove_tree(tmp_path / "root", "space", "docs")
+    assert not (tmp_path / "root" / "a").exists() and (tmp_path / "victim" / "docs").is_dir()
+    private.remove_tree(tmp_path / "root", "space")
+    assert (
+        not (tmp_path / "root" / "space").is_symlink() and (tmp_path / "victim" / "docs").is_dir()
+    )
+    os.mkfifo(tmp_path / "root" / "pipe")
+    private.remove_tree(tmp_path / "root", "pipe")
+    private.remove_tree(tmp_path / "root", "nowhere")
+    assert list((tmp_path / "root").iterdir()) == []

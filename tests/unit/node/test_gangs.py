@@ -202,6 +202,22 @@ async def test_who_leaves_is_gone_long_before_its_grace(gang: Gang) -> None:
         assert start_ticks(pids[rank])
 
 
+async def test_what_is_swept_is_ours_and_no_link_is_followed(tmp_path: Path) -> None:
+    """Whoever can write there, a pod for instance, leads the agent to nobody's files."""
+    victim, shm = tmp_path / "victim", tmp_path / "shm"
+    for folder in ("victim/docs", "shm/gone/job", "shm/.pods/uid", "shm/default"):
+        (tmp_path / folder).mkdir(parents=True)
+    (shm / "space").symlink_to(victim)
+    (shm / "default" / "job").symlink_to(victim)
+    (shm / "gone" / "job" / "link").symlink_to(victim)
+    async with api_server(tmp_path / "home") as client:
+        gang = Gang(client, tmp_path)
+        await gang.start()
+        await gang.stop()
+    assert (victim / "docs").is_dir()
+    assert not (shm / "gone").exists() and not (shm / ".pods").exists()
+
+
 async def test_a_job_that_is_deleted_stops_and_its_segments_go(gang: Gang) -> None:
     pids = await formed(gang, 2)
     for rank in range(2):

@@ -17,7 +17,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
     config = node.NodeConfig(
         node_name=socket.gethostname().lower(),
         state_dir=home.node,
-        shm=home.shm,
+        shm=home.make_shm(),
         checkpoints=home.checkpoints,
         outputs=home.outputs,
         pod_network=home.pod_network,
