@@ -18,14 +18,21 @@ from mizzen.base.reading import part
 from mizzen.base.resources import CONFIG_MAPS, SECRETS
 from mizzen.client.client import Client
 from mizzen.node.core.devices import Placement
-from mizzen.node.core.environment import Sources, Unresolved, data_of, environment, needed
+from mizzen.node.core.environment import (
+    Sources,
+    Unresolved,
+    check_size,
+    data_of,
+    environment,
+    needed,
+)
 from mizzen.node.core.images import Found, resolve
 from mizzen.node.podfiles import PodFiles
 
 _PASSED_ON = (
     "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
 )  # fmt: skip
-_HOST_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)+")
+_HOST_NAME = re.compile(r"[-.a-z0-9]+")  # or more than one; what ends in one way only is linear
 WORKLOAD_NICE = 10
 OOM_SCORE_ADJ = 500  # workloads die before Mizzen does
 
@@ -95,15 +102,16 @@ def _request(
         "POD_UID": uid_of(pod),
         "POD_IP": context.ip,
         "NODE_NAME": context.node_name,
-        "MIZZEN_TERMINATION_LOG": str(files.termination_log(container["name"])),
     }
-    base |= volumes
-    variables = environment(pod, container, base, sources)
-    variables |= context.extra
+    given = {"MIZZEN_TERMINATION_LOG": str(files.termination_log(container["name"])), **volumes}
+    declared = environment(pod, container, {**given, **context.extra}, sources)
+    variables = {**base, **given, **declared, **context.extra}
     variables = {k: replace_hosts(v, context.hosts) for k, v in variables.items()}
     _require_coordinator(pod, variables)
-    program = resolve(container, variables, sys.executable, look)
+    known = {k: v for k, v in variables.items() if k not in base or k in declared}
+    program = resolve(container, known, sys.executable, look)
     variables.setdefault("PATH", f"{program.bin_dir}:/usr/local/bin:/usr/bin:/bin")
+    check_size(program.argv, variables, container["name"])
     work_dir = container.get("workingDir") or str(files.container_dir(container["name"]))
     if not os.path.isdir(work_dir):
         raise Unresolved(
@@ -135,9 +143,10 @@ def replace_hosts(text: str, hosts: Mapping[str, str]) -> str:
         return text
 
     def address(match: re.Match[str]) -> str:
-        name = match.group(0)
-        labels = name.split(".")
-        return hosts.get(".".join(labels[:2]), name)
+        run = match.group(0)
+        name = run.strip("-.")
+        found = hosts.get(".".join(name.split(".", 2)[:2]))
+        return run if found is None else run.replace(name, found, 1)
 
     return _HOST_NAME.sub(address, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import signal
@@ -14,7 +15,15 @@ import pytest_asyncio
 
 from mizzen.base.errors import NotFound
 from mizzen.base.objects import Obj
-from mizzen.base.resources import CONFIG_MAPS, LEASES, NODES, PODS, RESOURCE_SLICES, USAGE_RECORDS
+from mizzen.base.resources import (
+    CONFIG_MAPS,
+    LEASES,
+    NODES,
+    PODS,
+    RESOURCE_SLICES,
+    SECRETS,
+    USAGE_RECORDS,
+)
 from mizzen.client.client import Client
 from mizzen.host.clock import RealClock
 from mizzen.node.processes import start_ticks
@@ -149,7 +158,7 @@ async def test_an_image_that_no_path_can_be_is_the_pods_reason(world: World) -> 
     await world.pod("nul", "true", container={"image": "/bin/sh\0"})
     pod = await world.until("nul", lambda p: "reason" in str(p.get("status")))
     waiting = (await world.until("nul", lambda p: state(p)["waiting"].get("message")))["status"]
-    assert "null byte" in waiting["containerStatuses"][0]["state"]["waiting"]["message"], pod
+    assert "NUL byte" in waiting["containerStatuses"][0]["state"]["waiting"]["message"], pod
 
 
 async def test_a_container_whose_last_words_are_a_folder_starts_again(world: World) -> None:
@@ -231,3 +240,23 @@ async def test_free_devices_are_accounted(world: World) -> None:
 
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+async def test_a_bomb_in_the_environment_is_its_pods_reason_and_bytes_arrive(world: World) -> None:
+    await world.pod("other", "sleep", "60")
+    env = [{"name": "A0", "value": "x" * 100}]
+    env += [{"name": f"A{i + 1}", "value": f"$(A{i})$(A{i})"} for i in range(40)]
+    await world.pod("bomb", "true", container={"env": env})
+    pod = await world.until("bomb", lambda p: "CreateContainerConfigError" in str(p.get("status")))
+    assert 'variable "A11"' in state(pod)["waiting"]["message"]
+    raw = b"\xff\xd8\xff\xe0"
+    secret = {"metadata": {"name": "s", "namespace": "default"}}
+    data = {"data": {"k": base64.b64encode(raw).decode()}}
+    await world.client.create(SECRETS, {**secret, **data})
+    ref = {"secretKeyRef": {"name": "s", "key": "k"}}
+    program = "import os; print(os.environb[b'CERT'].hex(), os.environ['POD'])"
+    held = [{"name": "CERT", "valueFrom": ref}, {"name": "POD", "value": "$(POD_IP)$(HOME)"}]
+    await world.pod("bytes", "python", "-c", program, container={"env": held})
+    await world.until("bytes", phase("Succeeded"))
+    assert await world.log("bytes") == [f"{raw.hex()} $(POD_IP)$(HOME)"]
+    assert phase("Running")(await world.client.get(PODS, "other", "default"))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -16,6 +17,9 @@ from mizzen.base import quantity
 from mizzen.base.objects import Obj, annotations_of, labels_of
 from mizzen.base.reading import entries, part
 
+STRING_BYTES_MAX = 128 * 1024  # MAX_ARG_STRLEN of Linux, its end included
+TOTAL_BYTES_MAX = 2 * 1024 * 1024  # a quarter of the usual stack, as execve(2) has it
+POINTER_BYTES = 8
 _REFERENCE = re.compile(r"\$\$|\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 _KEYED = re.compile(r"^metadata\.(labels|annotations)\['([^']+)'\]$")
 
@@ -62,46 +66,118 @@ def _named(reference: Obj | None) -> set[str]:
 
 
 def environment(
-    pod: Obj, container: Obj, base: Mapping[str, str], sources: Sources
+    pod: Obj, container: Obj, given: Mapping[str, str], sources: Sources
 ) -> dict[str, str]:
-    """`base` overlaid with envFrom, then env, in order. Errors: Unresolved."""
-    result = dict(base)
+    """What the container declares: envFrom, then env, in order. Errors: Unresolved.
+
+    A value may refer to what was declared before it and to what is `given` here; everything else
+    stays as it is written. Values are texts whose bytes are those of their source, be they UTF-8
+    or not ("surrogateescape").
+    """
+    result: dict[str, str] = {}
+    total = 0
+    known = ChainMap(result, dict(given))
+    where = f'of container "{container["name"]}"'
     for source in container.get("envFrom") or ():
         prefix = source.get("prefix") or ""
-        for key, value in _all_of(source, sources).items():
-            result[prefix + key] = value
+        origin, found = _all_of(source, sources)
+        for key, value in found.items():
+            name = prefix + key
+            result[name] = _checked(name, value, f'variable "{name}" {where}, from {origin}')
     for variable in container.get("env") or ():
-        name = variable["name"]
+        name: str = variable["name"]
+        what = f'variable "{name}" {where}'
         if variable.get("valueFrom"):
             value = _value_from(pod, container, variable["valueFrom"], sources)
-            if value is not None:
-                result[name] = value
+            what += f", from {_origin(variable['valueFrom'])}"
         else:
-            result[name] = expand(variable.get("value") or "", result)
+            value = expand(variable.get("value") or "", known, what)
+        if value is not None:
+            result[name] = _checked(name, value, what)
+            total += len(value)
+        if (
+            total > TOTAL_BYTES_MAX
+        ):  # before all of them are made: each may be a copy of a large one
+            raise Unresolved(
+                f"the environment {where} takes more than the {TOTAL_BYTES_MAX} bytes that Linux "
+                f'passes to a program (variable "{name}" is one too many)'
+            )
     return result
 
 
-def expand(text: str, variables: Mapping[str, str]) -> str:
-    """`$(NAME)` by its value, unknown ones left as they are, `$$` as `$`."""
+def expand(text: str, variables: Mapping[str, str], what: str) -> str:
+    """`$(NAME)` by its value, unknown ones left as they are, `$$` as `$`.
 
-    def replace(match: re.Match[str]) -> str:
-        if match.group(1) is None:
-            return "$"
-        return variables.get(match.group(1), match.group(0))
+    Errors: Unresolved as soon as `what` is longer than a program can be given.
+    """
+    parts: list[str] = []
+    length = at = 0
+    for match in _REFERENCE.finditer(text):
+        name = match.group(1)
+        value = "$" if name is None else variables.get(name, match.group(0))
+        parts += text[at : match.start()], value
+        at = match.end()
+        length += len(parts[-1]) + len(parts[-2])
+        if length > STRING_BYTES_MAX:
+            raise Unresolved(
+                f"{what} grows beyond {STRING_BYTES_MAX} bytes while its references are replaced "
+                f"(at $({name})); Linux passes no longer text to a program"
+            )
+    return "".join([*parts, text[at:]])
 
-    return _REFERENCE.sub(replace, text)
+
+def check_size(argv: Sequence[str], variables: Mapping[str, str], container: str) -> None:
+    """Errors: Unresolved where a program cannot be given all this, with what is too much."""
+    for index, word in enumerate(argv):
+        _checked("", word, f'word {index} of the command of container "{container}"')
+    sizes = {k: _bytes(k) + _bytes(v) + 2 + POINTER_BYTES for k, v in variables.items()}
+    total = sum(sizes.values()) + sum(_bytes(word) + 1 + POINTER_BYTES for word in argv)
+    if total > TOTAL_BYTES_MAX:
+        largest = ", ".join(sorted(sizes, key=lambda name: -sizes[name])[:3])
+        raise Unresolved(
+            f'command and environment of container "{container}" take {total} bytes, above the '
+            f"{TOTAL_BYTES_MAX} that Linux passes to a program (largest variables: {largest}); "
+            "mount large values as a volume"
+        )
+
+
+def _checked(name: str, value: str, what: str) -> str:
+    """The value, if a process can be given it."""
+    if "\0" in value or "\0" in name:
+        raise Unresolved(
+            f"{what} holds a NUL byte, which ends a text in Linux; mount it as a volume"
+        )
+    if "=" in name:
+        raise Unresolved(f'{what} has a name with "=", which no variable of Linux can have')
+    length = _bytes(name) + _bytes(value) + 2  # NAME=VALUE and its end
+    if length > STRING_BYTES_MAX:
+        raise Unresolved(
+            f"{what} takes {length} bytes, above the {STRING_BYTES_MAX} that Linux passes to a "
+            "program in one text; mount it as a volume"
+        )
+    return value
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="surrogateescape"))
 
 
 def data_of(obj: Obj) -> dict[str, bytes]:
-    """The entries of a ConfigMap or Secret as bytes."""
-    if obj.get("kind") == "Secret":
-        return {k: base64.b64decode(v) for k, v in part(obj, "data").items()}
-    result = {k: v.encode() for k, v in part(obj, "data").items()}
-    result |= {k: base64.b64decode(v) for k, v in part(obj, "binaryData").items()}
+    """The entries of a ConfigMap or Secret as bytes, as volumes show them."""
+    result = _texts_of(obj)
+    if obj.get("kind") != "Secret":
+        result |= {k: base64.b64decode(v) for k, v in part(obj, "binaryData").items()}
     return result
 
 
-def _all_of(source: Obj, sources: Sources) -> dict[str, str]:
+def _texts_of(obj: Obj) -> dict[str, bytes]:
+    """The entries that may become variables: not a ConfigMap's `binaryData`, as upstream."""
+    if obj.get("kind") == "Secret":
+        return {k: base64.b64decode(v) for k, v in part(obj, "data").items()}
+    return {k: v.encode() for k, v in part(obj, "data").items()}
+
+
+def _all_of(source: Obj, sources: Sources) -> tuple[str, dict[str, str]]:
     for field_name, kind, pool in (
         ("configMapRef", "ConfigMap", sources.config_maps),
         ("secretRef", "Secret", sources.secrets),
@@ -111,9 +187,19 @@ def _all_of(source: Obj, sources: Sources) -> dict[str, str]:
             found = pool.get(reference["name"])
             if found is None and not reference.get("optional"):
                 raise Unresolved(f'{kind} "{reference["name"]}" does not exist')
-            entries = data_of(found) if found is not None else {}
-            return {k: v.decode(errors="replace") for k, v in entries.items()}
-    return {}
+            entries = _texts_of(found) if found is not None else {}
+            texts = {k: v.decode(errors="surrogateescape") for k, v in entries.items()}
+            return f'{kind} "{reference["name"]}"', texts
+    return "", {}
+
+
+def _origin(value_from: Obj) -> str:
+    """Where a value comes from, for people."""
+    for field_name, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
+        reference: Obj | None = value_from.get(field_name)
+        if reference:
+            return f'key {reference["key"]!r} of {kind} "{reference["name"]}"'
+    return "the pod itself"
 
 
 def _value_from(pod: Obj, container: Obj, origin: Obj, sources: Sources) -> str | None:
@@ -132,9 +218,9 @@ def _value_from(pod: Obj, container: Obj, origin: Obj, sources: Sources) -> str 
 
 def _entry(kind: str, reference: Obj, pool: Mapping[str, Obj | None]) -> str | None:
     found = pool.get(reference["name"])
-    entries = data_of(found) if found is not None else {}
+    entries = _texts_of(found) if found is not None else {}
     if reference["key"] in entries:
-        return entries[reference["key"]].decode(errors="replace")
+        return entries[reference["key"]].decode(errors="surrogateescape")
     if reference.get("optional"):
         return None
     if found is None:

@@ -32,12 +32,20 @@ def resolve(
 ) -> Program:
     """The program of a container. Errors: Unresolved with what exists in its message.
 
-    `python`: the interpreter Mizzen runs on; `look` says what is at an absolute path.
+    `variables`: what command and args may refer to. `python`: the interpreter Mizzen runs on.
+    `look` says what is at an absolute path.
     """
     image: str = container.get("image") or ""
     entry = _entry(image, python, look)
-    command = [expand(part, variables) for part in container.get("command") or ()]
-    args = [expand(part, variables) for part in container.get("args") or ()]
+    where = f'of container "{container["name"]}"'
+    command = [
+        expand(word, variables, f"command[{index}] {where}")
+        for index, word in enumerate(container.get("command") or ())
+    ]
+    args = [
+        expand(word, variables, f"args[{index}] {where}")
+        for index, word in enumerate(container.get("args") or ())
+    ]
     argv = (command or list(entry)) + args
     bin_dir = entry[0].rpartition("/")[0]
     return Program(tuple(argv), bin_dir)
@@ -55,6 +63,8 @@ def _entry(image: str, python: str, look: Callable[[str], Found]) -> tuple[str, 
     )
     if not image:
         raise Unresolved(f"the container names no image: {have}", "InvalidImageName")
+    if "\0" in image:
+        raise Unresolved(f"image {image!r} holds a NUL byte: {have}", "InvalidImageName")
     if not image.startswith("/"):
         raise Unresolved(
             f'image "{image}" is not here and is never pulled: {have}', "ErrImageNeverPull"
