@@ -53,7 +53,9 @@ class Api:
         data = body if isinstance(body, bytes) else b"" if body is None else _json(body)
         headers = {"authorization": f"Bearer {_TOKEN}", "content-type": content_type}
         try:
-            made = await self.app.answer(Request(method, path, params, headers, data))
+            request = Request(method, path, params, headers, data)
+            self.app.authenticate(request)
+            made = await self.app.answer(request)
         except ApiError as error:
             made = refusal(error)
         assert isinstance(made, Response), "streams are not for this helper"
