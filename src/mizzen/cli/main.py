@@ -17,6 +17,7 @@ from mizzen.cli.context import Context
 from mizzen.cli.exits import CliError
 from mizzen.cli.output import FORMATS, one_line
 from mizzen.host.inherited import keep_own_rights, open_standard_files
+from mizzen.host.records import Damaged
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except CliError as error:
         return _fail(str(error), error.code)
+    except Damaged as error:
+        return _fail(str(error), exits.FAILED)
     except ApiError as error:
         return _fail(error.message, exits.code_of(error))
     except KeyboardInterrupt:

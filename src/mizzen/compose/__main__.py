@@ -19,9 +19,11 @@ if not __package__:
     sys.path += [entry for entry in _found if os.path.isabs(entry) and entry not in sys.path]
 
 from mizzen.base.errors import BadRequest
+from mizzen.compose.settings import BadSettings
 from mizzen.host.home import Home
-from mizzen.host.inherited import keep_own_rights, open_standard_files
+from mizzen.host.inherited import TooFewFiles, keep_own_rights, open_standard_files
 from mizzen.host.process import die_with_parent, prefer_over_workloads, set_title
+from mizzen.host.records import Damaged
 
 ROLES = ("apiserver", "controllers", "scheduler", "node", "gateway")
 
@@ -44,7 +46,8 @@ def main() -> None:
     args = parser.parse_args()
     try:
         _become(args)
-    except BadRequest as error:  # a kubeconfig that is missing or means nothing
+    except (BadRequest, Damaged, BadSettings, TooFewFiles) as error:
+        # A kubeconfig, a record or a limit of this machine that means nothing can be done.
         raise SystemExit(f"mizzen: {error}") from error
 
 

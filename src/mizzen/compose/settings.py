@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
 
+from mizzen.host import records
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
 from mizzen.host.ports import API_PORT, GATEWAY_PORT, PortTaken, choose
+
+SIMULATED_DEVICES_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,46 +36,102 @@ class Wishes:
 
 
 class BadSettings(Exception):
-    """The remembered settings cannot be read; the message says what to do."""
+    """What was asked for, or is remembered, makes no sense; the message says what to do."""
+
+
+_ADVICE = "delete the file to use the defaults"
 
 
 def load(home: Home) -> Settings:
-    """The remembered settings, or the defaults before the first start."""
+    """The remembered settings, or the defaults before the first start. Errors: BadSettings."""
     try:
-        text = home.settings.read_text()
+        return _parse(home.settings)
     except FileNotFoundError:
         return Settings()
+
+
+def current(home: Home) -> Settings:
+    """What the start that is under way, or has succeeded last, was given. Errors: BadSettings."""
     try:
-        known = json.loads(text)
-        return Settings(
-            listen=str(known["listen"]),
-            port=int(known["port"]),
-            gateway_port=int(known["gateway_port"]),
-            simulated_devices=int(known["simulated_devices"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadSettings(
-            f"settings {home.settings} cannot be read ({error}); delete the file to use defaults"
-        ) from error
+        return _parse(_trial(home))
+    except FileNotFoundError:
+        return load(home)
 
 
 def save(home: Home, settings: Settings) -> None:
-    write_atomically(home.settings, (json.dumps(asdict(settings), indent=2) + "\n").encode())
+    write_atomically(home.settings, _encode(settings))
+
+
+def try_out(home: Home, settings: Settings) -> None:
+    """For the processes of this start alone, until it has worked and they are remembered."""
+    write_atomically(_trial(home), _encode(settings))
+
+
+def remember(home: Home) -> None:
+    """What was tried out has worked. Errors: BadSettings, OSError."""
+    settings = current(home)
+    if not home.settings.exists() or settings != load(home):
+        save(home, settings)
+
+
+def _trial(home: Home) -> Path:
+    return home.run / "settings.json"
+
+
+def _encode(settings: Settings) -> bytes:
+    return (json.dumps(asdict(settings), indent=2) + "\n").encode()
+
+
+def _parse(path: Path) -> Settings:
+    try:
+        known = records.read(path, _ADVICE)
+        if not isinstance(known, dict):
+            raise ValueError("it is no object")
+        fields = cast("dict[str, Any]", known)
+        return Settings(
+            listen=_address(fields["listen"]),
+            port=_whole(fields, "port", 1, 65535),
+            gateway_port=_whole(fields, "gateway_port", 1, 65535),
+            simulated_devices=_whole(fields, "simulated_devices", 0, SIMULATED_DEVICES_MAX),
+        )
+    except records.Damaged as error:
+        raise BadSettings(str(error)) from error
+    except KeyError as error:
+        raise BadSettings(str(records.damaged(path, f"{error} is missing", _ADVICE))) from error
+    except ValueError as error:
+        raise BadSettings(str(records.damaged(path, str(error), _ADVICE))) from error
+
+
+def _whole(fields: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    value = fields[name]
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{name} is {value!r}, not a number from {least} to {most}")
+    return value
+
+
+def _address(value: Any) -> str:
+    """Errors: ValueError for what is no IP address: a name may mean several, or none tomorrow."""
+    try:
+        return str(ipaddress.ip_address(str(value)))
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not an IP address to listen on: choose 127.0.0.1 (this machine alone), "
+            "one of this machine's, or 0.0.0.0 (all of them)"
+        ) from None
 
 
 def settle(remembered: Settings, wishes: Wishes) -> Settings:
     """The settings for this start, with ports that are free now.
 
-    Errors: PortTaken when a port was asked for by number and is in use.
+    Errors: PortTaken when a port was asked for by number and is in use; BadSettings.
     """
-    listen = wishes.listen or remembered.listen
+    try:
+        listen = remembered.listen if wishes.listen is None else _address(wishes.listen)
+    except ValueError as error:
+        raise BadSettings(f"--listen: {error}") from error
     simulated = wishes.simulated_devices
-    port = choose(listen, wishes.port or remembered.port, explicit=wishes.port is not None)
-    gateway = choose(
-        listen,
-        wishes.gateway_port or remembered.gateway_port,
-        explicit=wishes.gateway_port is not None,
-    )
+    port = _free(listen, wishes.port, remembered.port)
+    gateway = _free(listen, wishes.gateway_port, remembered.gateway_port)
     if gateway == port:
         raise PortTaken(f"port {port} cannot serve both the API and the gateway; choose another")
     return replace(
@@ -78,3 +141,13 @@ def settle(remembered: Settings, wishes: Wishes) -> Settings:
         gateway_port=gateway,
         simulated_devices=remembered.simulated_devices if simulated is None else simulated,
     )
+
+
+def _free(listen: str, wished: int | None, remembered: int) -> int:
+    try:
+        return choose(listen, wished or remembered, explicit=wished is not None)
+    except OSError as error:
+        raise BadSettings(
+            f"cannot listen on {listen}, port {wished or remembered}: {error.strerror}; choose "
+            "another with --listen ADDRESS or --port, --gateway-port"
+        ) from error

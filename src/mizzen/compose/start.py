@@ -36,7 +36,7 @@ class DoesNotStart(Exception):
 def prepare(home: Home, wishes: Wishes, clock: Clock) -> tuple[Settings, int]:
     """Folders, ports, keys and kubeconfigs; returns the settings and the held lock.
 
-    Errors: AlreadyRunning, ports.PortTaken, settings.BadSettings, OSError.
+    Errors: AlreadyRunning, ports.PortTaken, settings.BadSettings, records.Damaged, OSError.
     """
     from mizzen.host import pki
 
@@ -46,7 +46,7 @@ def prepare(home: Home, wishes: Wishes, clock: Clock) -> tuple[Settings, int]:
         raise AlreadyRunning(str(home.root))
     remembered = settings_module.load(home)
     settings = settings_module.settle(remembered, wishes)
-    settings_module.save(home, settings)
+    settings_module.try_out(home, settings)
     pki.ensure(home, clock, listen=settings.listen, port=settings.port)
     return settings, lock
 
@@ -116,7 +116,7 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
 
     clock = RealClock()
     started = clock.monotonic_ns()
-    settings = settings_module.load(home)
+    settings = settings_module.current(home)
     if lock is None:
         lock = take_lock(home)
         if lock is None:
@@ -125,6 +125,10 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
     os.set_inheritable(lock, False)
 
     def report(event: str, message: str) -> None:
+        if event == "ready":
+            # A full disk, say: the next start chooses again.
+            with contextlib.suppress(OSError, settings_module.BadSettings):
+                settings_module.remember(home)
         with contextlib.suppress(OSError, ValueError):  # nobody listens any more
             if ready_fd is not None:
                 os.write(ready_fd, message_line(event, message))

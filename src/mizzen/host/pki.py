@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import ipaddress
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from mizzen.base.clock import Clock
 from mizzen.base.names import ADMIN, IDENTITY_PREFIX
+from mizzen.host import records
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
 
@@ -30,6 +33,8 @@ COMPONENTS = ("controllers", "scheduler", "node", "gateway")
 _CA_DAYS = 3650
 _SERVER_DAYS = 397  # what clients accept at most of a server certificate
 _RENEW_DAYS = 30
+_BACKDATED = timedelta(hours=1)  # so that a clock that is set back a little ends nothing
+_SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")  # RFC 6750, 2.1
 _ALWAYS_NAMED = ("localhost", "127.0.0.1", "::1")
 
 
@@ -47,7 +52,9 @@ def ensure(home: Home, clock: Clock, *, listen: str, port: int) -> Pki:
     """Makes what is missing or due, and writes the kubeconfigs for this address.
 
     Each file is replaced atomically; interrupted at any point, the next call completes it.
-    Errors: OSError when the folders cannot be written.
+    Certificates that are not valid at this moment (the clock was wrong when they were made) or
+    that cannot be read are made anew. Errors: OSError when the folders cannot be written,
+    records.Damaged where tokens cannot be read.
     """
     now = datetime.fromtimestamp(clock.now_ns() / 1e9, UTC)
     paths = Pki(
@@ -55,12 +62,13 @@ def ensure(home: Home, clock: Clock, *, listen: str, port: int) -> Pki:
     )
     _ensure_certificates(paths, home.pki / "ca.key", (*_ALWAYS_NAMED, listen), now)
     _api_keys(home.api_keys)
+    load_api_keys(home)
     authority = paths.ca_file.read_bytes()
     server = server_url(listen, port)
     for identity, token in paths.tokens.items():
         where = home.kubeconfig if identity == ADMIN else component_kubeconfig(home, identity)
         text = kubeconfig(server, authority, identity, token)
-        if not where.exists() or where.read_text() != text:
+        if not where.exists() or where.read_bytes() != text.encode():
             write_atomically(where, text.encode(), mode=0o600)
     return paths
 
@@ -76,13 +84,18 @@ def component_kubeconfig(home: Home, identity: str) -> Path:
 
 
 def load(home: Home) -> Pki:
-    """What `ensure` made. Errors: FileNotFoundError before the first start."""
-    tokens = json.loads(home.tokens.read_text())
+    """What `ensure` made. Errors: FileNotFoundError before the first start, records.Damaged."""
+    tokens = _read_tokens(home.tokens)
     return Pki(home.pki / "ca.crt", home.pki / "server.crt", home.pki / "server.key", tokens)
 
 
 def load_api_keys(home: Home) -> list[str]:
-    keys: list[str] = json.loads(home.api_keys.read_text())
+    """Errors: FileNotFoundError before the first start, records.Damaged."""
+    advice = "restore the file, or delete it and `mizzen up` makes a new key"
+    found: Any = records.read(home.api_keys, advice)
+    keys = cast("list[Any]", found if isinstance(found, list) else [])
+    if not keys or not all(_is_secret(key) for key in keys):
+        raise records.damaged(home.api_keys, "it is no list of keys", advice)
     return keys
 
 
@@ -115,7 +128,7 @@ def kubeconfig(server: str, authority: bytes, identity: str, token: str) -> str:
 def _tokens(path: Path) -> dict[str, str]:
     known: dict[str, str] = {}
     with contextlib.suppress(FileNotFoundError):
-        known = json.loads(path.read_text())
+        known = _read_tokens(path)
     wanted = [ADMIN, *(IDENTITY_PREFIX + name for name in COMPONENTS)]
     tokens = {name: known.get(name) or secrets.token_urlsafe(32) for name in wanted}
     if tokens != known:
@@ -123,8 +136,28 @@ def _tokens(path: Path) -> dict[str, str]:
     return tokens
 
 
+def _read_tokens(path: Path) -> dict[str, str]:
+    """Errors: FileNotFoundError, records.Damaged: new tokens would lock out whoever has the old."""
+    advice = "restore the file, or delete it and `mizzen up` makes new tokens and kubeconfigs"
+    found: Any = records.read(path, advice)
+    if not isinstance(found, dict):
+        raise records.damaged(path, "it is no object of names and tokens", advice)
+    tokens = cast("dict[str, Any]", found)
+    for name, token in tokens.items():
+        if not _is_secret(token):
+            raise records.damaged(path, f"the token of {name!r} is none", advice)
+    if len(set(tokens.values())) < len(tokens):
+        raise records.damaged(path, "one token stands for two identities", advice)
+    return tokens
+
+
+def _is_secret(value: Any) -> bool:
+    """Whether it can be sent as a bearer token, and is not easily guessed."""
+    return isinstance(value, str) and _SECRET.fullmatch(value) is not None
+
+
 def _api_keys(path: Path) -> None:
-    if not path.exists():
+    if not path.exists():  # a damaged one is left: whoever has a key may restore it
         keys = [f"mz-{secrets.token_urlsafe(24)}"]
         write_atomically(path, json.dumps(keys).encode(), mode=0o600)
 
@@ -132,17 +165,43 @@ def _api_keys(path: Path) -> None:
 def _ensure_certificates(paths: Pki, ca_key: Path, names: Sequence[str], now: datetime) -> None:
     # Loading the cryptography package takes tens of milliseconds: leave it out of a plain restart.
     stamp = paths.cert_file.with_suffix(".json")
-    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
-        made = json.loads(stamp.read_text())
-        fresh = made["renew"] > now.timestamp() and set(names) <= set(made["names"])
-        if fresh and all(p.exists() for p in (paths.ca_file, paths.cert_file, paths.key_file)):
+    files = (paths.ca_file, paths.cert_file, paths.key_file)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        made = json.loads(stamp.read_bytes())
+        is_due = not made["from"] <= now.timestamp() < made["renew"]
+        is_whole = made["sum"] == _sum(files)
+        if is_whole and not is_due and set(names) <= set(made["names"]):
             return
-    if not (ca_key.exists() and paths.ca_file.exists()):
+    if not _is_usable(ca_key, paths.ca_file, now):
         _make_authority(ca_key, paths.ca_file, now)
     _make_server(paths, ca_key, names, now)
-    renew = now + timedelta(days=_SERVER_DAYS - _RENEW_DAYS)
-    record = {"names": sorted(set(names)), "renew": int(renew.timestamp())}
+    record = {
+        "names": sorted(set(names)),
+        "from": int((now - _BACKDATED).timestamp()),
+        "renew": int((now + timedelta(days=_SERVER_DAYS - _RENEW_DAYS)).timestamp()),
+        "sum": _sum(files),
+    }
     write_atomically(stamp, json.dumps(record).encode())
+
+
+def _sum(files: Sequence[Path]) -> str:
+    """Tells whether the files are those that were made, all of one making."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _is_usable(key_file: Path, cert_file: Path, now: datetime) -> bool:
+    """Whether the authority can be read, is one pair, and is valid for as long as a server's."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+        certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
+    except (OSError, ValueError, TypeError):
+        return False
+    last = now + timedelta(days=_SERVER_DAYS)
+    is_valid = certificate.not_valid_before_utc <= now and last < certificate.not_valid_after_utc
+    return is_valid and certificate.public_key() == key.public_key()
 
 
 def _make_authority(key_file: Path, cert_file: Path, now: datetime) -> None:
@@ -215,7 +274,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_before(now - _BACKDATED)
         .not_valid_after(now + timedelta(days=days))
     )
 

@@ -36,3 +36,63 @@ def test_one_port_cannot_serve_both() -> None:
         free = int(server.getsockname()[1])
     with pytest.raises(PortTaken, match="both"):
         settings.settle(Settings(), Wishes(port=free, gateway_port=free))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home.locate(str(tmp_path), {})
+    home.make()
+    return home
+
+
+def test_settings_are_remembered_only_once_they_have_worked(home: Home) -> None:
+    settings.save(home, Settings(port=7001))
+    settings.try_out(home, Settings(port=7002))
+    assert settings.load(home).port == 7001
+    assert settings.current(home).port == 7002
+    settings.remember(home)
+    assert settings.load(home).port == 7002
+
+
+_FORM = '{"listen": %s, "port": %s, "gateway_port": 7, "simulated_devices": %s}'
+_NO_SETTINGS = {
+    "empty": b"",
+    "a list": b"[]",
+    "not UTF-8": b"\xff\xfe",
+    "nothing in it": b"{}",
+    "too deep": b"[" * 100_000,
+} | {
+    str(values): (_FORM % values).encode()
+    for values in (
+        ('"localhost"', 7443, 0),
+        ('"127.0.0.1"', 0, 0),
+        ('"127.0.0.1"', 65536, 0),
+        ('"127.0.0.1"', "true", 0),
+        ('"127.0.0.1"', '"7443"', 0),
+        ('"127.0.0.1"', 7443, -1),
+        ('"127.0.0.1"', 7443, "1e999"),
+        (2130706433, 7443, 0),
+    )
+}
+
+
+@pytest.mark.parametrize("content", _NO_SETTINGS.values(), ids=_NO_SETTINGS)
+def test_damaged_settings_are_one_clear_sentence(home: Home, content: bytes) -> None:
+    home.settings.write_bytes(content)
+    with pytest.raises(
+        settings.BadSettings, match=r"instance\.json cannot be read: .*; delete the"
+    ):
+        settings.load(home)
+
+
+@pytest.mark.parametrize(
+    "listen", ["localhost", "", "example.com", "127.0.0.1:80", "1.2.3", "\x1b"]
+)
+def test_what_is_no_address_is_refused(listen: str) -> None:
+    with pytest.raises(settings.BadSettings, match="not an IP address to listen on: choose"):
+        settings.settle(Settings(), Wishes(listen=listen))
+
+
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(settings.BadSettings, match=r"cannot listen on 192\.0\.2\.1, port \d+: .*;"):
+        settings.settle(Settings(), Wishes(listen="192.0.2.1"))

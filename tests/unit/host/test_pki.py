@@ -1,3 +1,4 @@
+import base64
 import json
 import ssl
 from pathlib import Path
@@ -7,6 +8,7 @@ from cryptography import x509
 
 from mizzen.host import pki
 from mizzen.host.home import Home
+from mizzen.host.records import Damaged
 
 _DAY_NS = 86_400 * 10**9
 
@@ -83,3 +85,70 @@ def test_a_new_address_is_added_to_the_certificate(home: Home) -> None:
 def test_wildcard_addresses_are_reached_over_loopback() -> None:
     assert pki.server_url("0.0.0.0", 7443) == "https://127.0.0.1:7443"
     assert pki.server_url("::1", 7443) == "https://[::1]:7443"
+
+
+def _is_valid_at(path: Path, now_ns: int) -> bool:
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    now_s = now_ns / 1e9
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return begins.timestamp() <= now_s < ends.timestamp()
+
+
+@pytest.mark.parametrize("days", [-2, -1000, 3650, 20000])
+def test_what_is_not_valid_now_is_made_anew(home: Home, days: int) -> None:
+    """The clock was wrong at the first start, or years have gone by."""
+    clock = FixedClock()
+    pki.ensure(home, clock, listen="127.0.0.1", port=7443)
+    clock.now += days * _DAY_NS
+    made = pki.ensure(home, clock, listen="127.0.0.1", port=7443)
+    assert _is_valid_at(made.cert_file, clock.now) and _is_valid_at(made.ca_file, clock.now)
+    assert base64.b64encode(made.ca_file.read_bytes()).decode() in home.kubeconfig.read_text()
+
+
+@pytest.mark.parametrize("name", ["server.crt", "server.key", "ca.crt", "ca.key", "server.json"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\n", b"[]"])
+def test_a_damaged_certificate_or_key_is_made_anew(home: Home, name: str, content: bytes) -> None:
+    pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    (home.pki / name).write_bytes(content)
+    if name == "ca.key":  # nobody needs it but for a new certificate
+        (home.pki / "server.crt").unlink()
+    made = pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(made.cert_file, made.key_file)
+    authority = x509.load_pem_x509_certificate(made.ca_file.read_bytes())
+    leaf = x509.load_pem_x509_certificate(made.cert_file.read_bytes())
+    leaf.verify_directly_issued_by(authority)
+
+
+_NO_TOKENS = {
+    "empty": b"",
+    "cut off": b"{",
+    "not UTF-8": b"\xff\xfe",
+    "a list": b"[]",
+    "a number": b'{"admin": 5}',
+    "an empty one": b'{"admin": ""}',
+    "too deep": b"[" * 100_000,
+    "two lines": b'{"admin": "line\\nbreak-0123456789"}',
+    "one for two": b'{"a": "0123456789abcdef", "b": "0123456789abcdef"}',
+}
+
+
+@pytest.mark.parametrize("content", _NO_TOKENS.values(), ids=_NO_TOKENS)
+def test_damaged_tokens_are_named_and_never_replaced_in_silence(home: Home, content: bytes) -> None:
+    pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    home.tokens.write_bytes(content)
+    for call in (
+        lambda: pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443),
+        lambda: pki.load(home),
+    ):
+        with pytest.raises(Damaged, match=r"tokens\.json cannot be read: .*; restore the file"):
+            call()
+    assert home.tokens.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"[5]", b"\xff", b'["short"]'])
+def test_damaged_api_keys_are_named(home: Home, content: bytes) -> None:
+    pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    home.api_keys.write_bytes(content)
+    with pytest.raises(Damaged, match=r"api-keys\.json cannot be read"):
+        pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)

@@ -94,16 +94,20 @@ def _end_supervisor(context: Context, state: InstanceState) -> InstanceState:
 def _take_over(context: Context) -> InstanceState | None:
     """Its supervisor was killed, its workloads may still run: only an agent can end them well."""
     from mizzen.compose import start
-    from mizzen.compose.settings import Wishes
+    from mizzen.compose.settings import BadSettings, Wishes
     from mizzen.compose.state import running_instance
     from mizzen.host.clock import RealClock
+    from mizzen.host.ports import PortTaken
+    from mizzen.host.records import Damaged
 
     say("mizzen was killed before: starting it once more to stop what it left running")
     home = context.home
     try:
         _, lock = start.prepare(home, Wishes(), RealClock())
         start.start_detached(home, lock)
-    except (start.AlreadyRunning, start.DoesNotStart) as error:
+    except start.AlreadyRunning:
+        raise CliError(f"another process starts mizzen just now (home {home.root})") from None
+    except (start.DoesNotStart, PortTaken, BadSettings, Damaged) as error:
         raise CliError(str(error)) from error
     return running_instance(home)
 

@@ -33,19 +33,22 @@ def run(context: Context) -> int:
     from mizzen.compose.banner import ready_text
     from mizzen.compose.settings import BadSettings, Wishes
     from mizzen.host.clock import RealClock
+    from mizzen.host.inherited import TooFewFiles, raise_file_limit
     from mizzen.host.ports import PortTaken
+    from mizzen.host.records import Damaged
 
     began = time.monotonic()
     args, home = context.args, context.home
     wishes = Wishes(args.listen, args.port, args.gateway_port, args.simulated_devices)
     try:
+        raise_file_limit()
         settings, lock = start.prepare(home, wishes, RealClock())
     except start.AlreadyRunning:
         raise CliError(
             f"mizzen already runs (home {home.root}): see `mizzen status`, or stop it with "
             "`mizzen down`"
         ) from None
-    except (PortTaken, BadSettings) as error:
+    except (PortTaken, BadSettings, Damaged, TooFewFiles) as error:
         raise CliError(str(error)) from error
     if not args.detach:
         start.become_supervisor(home, lock)

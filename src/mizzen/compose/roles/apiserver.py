@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mizzen.apiserver.connections import limit_files
 from mizzen.apiserver.run import ApiServerConfig, serve
-from mizzen.compose.settings import load
+from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
 from mizzen.host import pki
 from mizzen.host.clock import RealClock
@@ -14,7 +14,7 @@ from mizzen.store.local import LocalStore
 
 async def main(home: Home, on_ready: OnReady) -> None:
     limit_files()
-    settings = load(home)
+    settings = current(home)
     keys = pki.load(home)
     config = ApiServerConfig(
         host=settings.listen,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mizzen.compose.connect import client_of, wait_until_listening
-from mizzen.compose.settings import load
+from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
 from mizzen.gateway import run as gateway
 from mizzen.host.clock import RealClock
@@ -12,7 +12,7 @@ from mizzen.host.pki import load_api_keys
 
 
 async def main(home: Home, on_ready: OnReady) -> None:
-    settings = load(home)
+    settings = current(home)
     config = gateway.GatewayConfig(
         host=settings.listen,
         port=settings.gateway_port,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from mizzen.compose.connect import client_of, wait_until_listening
-from mizzen.compose.settings import load
+from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
@@ -13,7 +13,7 @@ from mizzen.node import run as node
 
 
 async def main(home: Home, on_ready: OnReady) -> None:
-    settings = load(home)
+    settings = current(home)
     config = node.NodeConfig(
         node_name=socket.gethostname().lower(),
         state_dir=home.node,

@@ -1,0 +1,34 @@
+"""Small JSON files of ours that somebody may have edited, cut off or filled with something else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RECORD_BYTES_MAX = 1 << 20
+
+
+class Damaged(Exception):
+    """The file does not hold what it should; the message names it, the reason and what to do."""
+
+
+def read(path: Path, advice: str) -> Any:
+    """What the file holds. `advice`: what to do where that is nothing that can be read.
+
+    Errors: FileNotFoundError, OSError, Damaged.
+    """
+    with path.open("rb") as file:
+        data = file.read(RECORD_BYTES_MAX + 1)
+    if len(data) > RECORD_BYTES_MAX:
+        raise damaged(path, f"it is larger than {RECORD_BYTES_MAX} bytes", advice)
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise damaged(path, "it is nested too deeply", advice) from None
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise damaged(path, f"it is no JSON: {error}", advice) from error
+
+
+def damaged(path: Path, why: str, advice: str) -> Damaged:
+    return Damaged(f"{path} cannot be read: {why}; {advice}")
