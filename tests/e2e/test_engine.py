@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -41,15 +44,26 @@ def engine(model: Path) -> Iterator[EngineProcess]:
 
 
 @pytest.fixture
-def client(engine: EngineProcess) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{engine.url}/v1", api_key="none", max_retries=0, timeout=60)
+def short_dir() -> Iterator[Path]:
+    """A folder whose sockets' paths are short enough."""
+    with tempfile.TemporaryDirectory(prefix="mizzen-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
-def aclient(engine: EngineProcess) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(
+def client(engine: EngineProcess) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(
         base_url=f"{engine.url}/v1", api_key="none", max_retries=0, timeout=60
-    )
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def aclient(engine: EngineProcess) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(
+        base_url=f"{engine.url}/v1", api_key="none", max_retries=0, timeout=60
+    ) as client:
+        yield client
 
 
 def complete(client: openai.OpenAI, **fields: Any) -> Any:
@@ -196,7 +210,7 @@ async def test_bad_bodies_and_paths(engine: EngineProcess) -> None:
     other = {"model": "other", "prompt": "x"}
     async with aiohttp.ClientSession() as http:
         broken = await (await http.post(path, data=b'{"model":')).json()
-        large = await http.post(path, data=b" " * (9 << 20))
+        large = await http.post(path, data=io.BytesIO(b" " * (9 << 20)))
         assert "above" in (await large.json())["error"]["message"]
         missing = await (await http.get(f"{engine.url}/nothing")).json()
         unknown = await (await http.post(path, json=other)).json()
@@ -219,9 +233,11 @@ def test_idle_costs_nothing(engine: EngineProcess) -> None:
 
 def test_sigterm_finishes_what_runs_and_the_ledger_touches(model: Path, tmp_path: Path) -> None:
     rank_file = tmp_path / "rank"
-    with engine_process(model, "--max-batch-size", "2", rank_file=rank_file) as process:
+    with (
+        engine_process(model, "--max-batch-size", "2", rank_file=rank_file) as process,
+        openai.OpenAI(base_url=f"{process.url}/v1", api_key="none", max_retries=0) as client,
+    ):
         process.wait_until_healthy()
-        client = openai.OpenAI(base_url=f"{process.url}/v1", api_key="none", max_retries=0)
         stream = complete(client, max_tokens=600, stream=True, extra_body=LONG)
         next(iter(stream))
         process.process.send_signal(signal.SIGTERM)
@@ -245,9 +261,11 @@ def intervals(rank_file: Path) -> list[Interval]:
 
 def test_busy_is_no_longer_than_the_request(model: Path, tmp_path: Path) -> None:
     rank_file = tmp_path / "rank"
-    with engine_process(model, rank_file=rank_file) as process:
+    with (
+        engine_process(model, rank_file=rank_file) as process,
+        openai.OpenAI(base_url=f"{process.url}/v1", api_key="none", max_retries=0) as client,
+    ):
         process.wait_until_healthy()
-        client = openai.OpenAI(base_url=f"{process.url}/v1", api_key="none", max_retries=0)
         began = time.monotonic_ns()
         complete(client, max_tokens=50, extra_body=LONG)
         deadline = time.monotonic() + 10
@@ -293,3 +311,49 @@ def test_a_model_that_cannot_be_loaded(model: Path, tmp_path: Path, damage: str)
     assert done.returncode == 1
     assert done.stderr.startswith(f'model "{path}" cannot be loaded: ')
     assert len(done.stderr.splitlines()) == 1
+
+
+async def test_with_a_socket_prompts_come_that_way_only(model: Path, short_dir: Path) -> None:
+    socket = short_dir / "tiny.sock"
+    prompt = {"model": "tiny", "prompt": "a", "max_tokens": 2, **LONG}
+    with engine_process(model, socket=socket) as engine:
+        engine.wait_until_healthy()
+        assert "vllm:num_requests_running" in engine.get("/metrics")
+        async with aiohttp.ClientSession() as session:
+            for path in ("/v1/completions", "/v1/chat/completions", "/v1/models"):
+                async with session.post(engine.url + path, json=prompt) as answer:
+                    assert answer.status == 403, path
+                    assert "its gateway only" in (await answer.json())["error"]["message"]
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session,
+            session.post("http://replica/v1/completions", json=prompt) as answer,
+        ):
+            assert answer.status == 200
+            assert (await answer.json())["usage"]["completion_tokens"] == 2
+
+
+async def test_with_a_socket_a_stranger_on_its_address_is_no_hindrance(
+    engine: EngineProcess, model: Path, short_dir: Path
+) -> None:
+    socket = short_dir / "tiny.sock"
+    port = int(engine.url.rpartition(":")[2])
+    with engine_process(model, port=port, socket=socket) as second:
+        assert second.process.stderr is not None
+        assert "metrics are not to be had there" in second.process.stderr.readline()
+        assert second.process.stderr.readline() == "ready\n"
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session,
+            session.get("http://replica/health") as answer,
+        ):
+            assert answer.status == 200
+
+
+def test_one_core_is_enough(model: Path) -> None:
+    """As in a replica that holds one core: a library that cannot run on it must not be let try."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        with engine_process(model) as process:
+            process.wait_until_healthy()
+    finally:
+        os.sched_setaffinity(0, before)

@@ -6,6 +6,7 @@ interval and does nothing else.
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import threading
@@ -168,6 +169,10 @@ class Worker:
         # openvino imports its model converter when it is there (60 ms of CPU, measured); None
         # here makes that import fail, which openvino/__init__.py allows for.
         sys.modules.setdefault("openvino.tools.ovc", None)  # pyright: ignore[reportArgumentType]
+        if self._settings.threads == 1:
+            # With one thread openvino 2026.4.1 divides by zero where the CPU has AMX (tried: every
+            # size of model ends in SIGFPE); with the instructions below AMX it does not.
+            os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
         try:
             from mizzen.engine.pipeline import Pipeline
         except ImportError as error:
