@@ -27,7 +27,9 @@ from measuring import Figure, cpu_us, main
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from mizzen.base.names import ENGINE_PORT
+from mizzen.base.objects import uid_of
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
+from mizzen.base.serving import socket_name
 from mizzen.client.client import Client
 from mizzen.compose import settings
 from mizzen.host.pki import load_api_keys
@@ -39,11 +41,11 @@ WARM_UP = 30
 TOKENS = 64  # of a streamed answer
 
 
-def serve_fake() -> None:
+def serve_fake(socket: Path) -> None:
     """The engine's process: runs until it is terminated."""
 
     async def serve() -> None:
-        async with FakeEngine("fake", host=ADDRESS, port=ENGINE_PORT):
+        async with FakeEngine("fake", host=ADDRESS, port=ENGINE_PORT, socket=socket):
             await asyncio.Event().wait()
 
     asyncio.run(serve())
@@ -52,7 +54,10 @@ def serve_fake() -> None:
 @contextmanager
 def processes(home: Path) -> Iterator[tuple[ApiServer, subprocess.Popen[bytes]]]:
     """API server, gateway and engine."""
-    engine = multiprocessing.get_context("spawn").Process(target=serve_fake, daemon=True)
+    socket = home / "engine.sock"
+    engine = multiprocessing.get_context("spawn").Process(
+        target=serve_fake, args=(socket,), daemon=True
+    )
     engine.start()
     with running(home) as server:
         command = [sys.executable, "-m", "mizzen.compose", "gateway", "--home", str(home)]
@@ -78,7 +83,11 @@ async def announce(server: ApiServer) -> None:
             "metadata": {"name": "tiny-0", "labels": labels},
             "spec": {"containers": containers},
         }
-        await client.create(PODS, body)
+        pod = await client.create(PODS, body)
+        server.home.serving.mkdir(mode=0o700, exist_ok=True)
+        (server.home.serving / socket_name(uid_of(pod))).symlink_to(
+            server.home.root / "engine.sock"
+        )
         ready = [{"type": "Ready", "status": "True"}]
         status = {"phase": "Running", "podIP": ADDRESS, "conditions": ready}
         await client.patch(PODS, "tiny-0", {"status": status}, "default", subresource="status")

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,8 +22,9 @@ import openai
 import pytest
 
 from mizzen.base.names import ENGINE_PORT
-from mizzen.base.objects import Obj
+from mizzen.base.objects import Obj, uid_of
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
+from mizzen.base.serving import socket_name
 from mizzen.client.client import Client
 from mizzen.compose.settings import Settings, Wishes, save, settle
 from mizzen.host import pki
@@ -44,13 +46,9 @@ class Cluster:
     key: str
     model: Path
     roles: dict[str, subprocess.Popen[str]]
+    sockets: list[Path]
+    openai: openai.AsyncOpenAI
     engines: dict[str, EngineProcess] = field(default_factory=dict)
-
-    @property
-    def openai(self) -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(
-            base_url=f"{self.url}/v1", api_key=self.key, max_retries=0, timeout=60
-        )
 
     async def demand(self, name: str = "tiny") -> Obj:
         endpoint = await self.client.get(MODEL_ENDPOINTS, name, "default")
@@ -73,7 +71,9 @@ class Cluster:
             },
             "spec": {"containers": [{"name": "engine", "image": "mizzen.dev/engine"}]},
         }
-        await self.client.create(PODS, pod)
+        made = await self.client.create(PODS, pod)
+        self.home.serving.mkdir(mode=0o700, exist_ok=True)
+        (self.home.serving / socket_name(uid_of(made))).symlink_to(self.sockets[index])
         status = {
             "phase": "Running",
             "podIP": address,
@@ -104,14 +104,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def replicas(model: Path) -> Iterator[list[EngineProcess]]:
+def sockets() -> Iterator[list[Path]]:
+    with tempfile.TemporaryDirectory(prefix="mizzen-") as folder:
+        yield [Path(folder) / f"{index}.sock" for index in range(2)]
+
+
+@pytest.fixture(scope="module")
+def replicas(model: Path, sockets: list[Path]) -> Iterator[list[EngineProcess]]:
     """Two engines, as two pods would run them."""
     with ExitStack() as stack:
         started = [
             stack.enter_context(
                 engine_process(
                     model, "--max-batch-size", str(BATCH), host=f"127.88.0.{index + 2}",
-                    port=ENGINE_PORT,
+                    port=ENGINE_PORT, socket=sockets[index],
                 )
             )
             for index in range(2)
@@ -122,7 +128,7 @@ def replicas(model: Path) -> Iterator[list[EngineProcess]]:
 
 
 @pytest.fixture
-async def cluster(tmp_path: Path, model: Path) -> AsyncIterator[Cluster]:
+async def cluster(tmp_path: Path, model: Path, sockets: list[Path]) -> AsyncIterator[Cluster]:
     home = Home.locate(str(tmp_path / "home"), os.environ)
     home.make()
     settings = settle(Settings(), Wishes())
@@ -131,9 +137,12 @@ async def cluster(tmp_path: Path, model: Path) -> AsyncIterator[Cluster]:
     roles = {role: start_role(home, role) for role in ("apiserver", "gateway")}
     client = Client.from_kubeconfig(home.kubeconfig, user_agent="test")
     url = f"http://127.0.0.1:{settings.gateway_port}"
+    key = pki.load_api_keys(home)[0]
+    asking = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=60)
     try:
-        yield Cluster(home, client, url, pki.load_api_keys(home)[0], model, roles)
+        yield Cluster(home, client, url, key, model, roles, sockets, asking)
     finally:
+        await asking.close()
         await client.close()
         for role in reversed(roles):
             stop(roles[role])

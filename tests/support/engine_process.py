@@ -58,10 +58,12 @@ def engine_process(
     rank_file: Path | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
+    socket: Path | None = None,
 ) -> Iterator[EngineProcess]:
     """Starts `python -m mizzen.engine` and ends it by SIGTERM, after a while by SIGKILL."""
     port = port or free_port()
-    env = {**os.environ, **({"MIZZEN_RANK_FILE": str(rank_file)} if rank_file else {})}
+    named = {"MIZZEN_RANK_FILE": rank_file, "MIZZEN_SERVING_SOCKET": socket}
+    env = {**os.environ, **{name: str(path) for name, path in named.items() if path}}
     command = [sys.executable, "-m", "mizzen.engine", "--model", str(model), "--name", "tiny"]
     command += ["--host", host, "--port", str(port), *arguments]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)

@@ -6,6 +6,7 @@ Every token waits for `gate`, so a test says when an answer goes on; nothing is 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,9 +16,12 @@ from aiohttp import web
 class FakeEngine:
     """`async with FakeEngine("one") as engine`; says its name once for each token asked for."""
 
-    def __init__(self, name: str, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, name: str, host: str = "127.0.0.1", port: int = 0, socket: Path | None = None
+    ) -> None:
+        """Listens at host and port, and at `socket` too, as a replica does for its gateway."""
         self.name = name
-        self._host, self._port = host, port
+        self._host, self._port, self._socket = host, port, socket
         self.gate = asyncio.Event()
         self.gate.set()
         self.bodies: list[dict[str, Any]] = []
@@ -36,6 +40,8 @@ class FakeEngine:
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
+        if self._socket is not None:
+            await web.UnixSite(self._runner, self._socket).start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
         return self

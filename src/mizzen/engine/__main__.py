@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mizzen.base.serving import SOCKET_VARIABLE
 from mizzen.engine.model import LoadError, find_model
 
 KV_CACHE_GIB = 2.0
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         properties[key] = value
     rank_file = os.environ.get("MIZZEN_RANK_FILE")
+    serving = os.environ.get(SOCKET_VARIABLE)
     try:
         model = find_model(options.model, options.context_length)
         # aiohttp reads all CA certificates at import (50 ms of CPU, measured), for TLS
@@ -42,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             properties=properties,
             grace_s=options.grace_seconds,
             rank_file=Path(rank_file) if rank_file else None,
+            socket=Path(serving) if serving else None,
         )
         return run_engine(config)
     except (LoadError, OSError) as error:

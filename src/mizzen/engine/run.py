@@ -18,9 +18,11 @@ from mizzen.engine.model import LoadError, ModelFile
 from mizzen.engine.server import EngineServer
 from mizzen.engine.worker import Piece, Settings, Worker
 from mizzen.host.clock import RealClock
+from mizzen.host.sockets import SocketFolder
 
 # A waiting thread asks for the GIL after this long (default 5 ms): the loop answers sooner.
 SWITCH_S = 0.0005
+BACKLOG = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,9 @@ class EngineConfig:
     properties: Mapping[str, str]
     grace_s: float
     rank_file: Path | None
+    socket: Path | None = (
+        None  # where the gateway asks; then host and port tell no more than health
+    )
 
 
 def run_engine(config: EngineConfig) -> int:
@@ -70,18 +75,42 @@ async def _serve(config: EngineConfig) -> int:
     )
     worker = Worker(config.model, settings, ledger, deliver, loaded)
     server.worker = worker
-    runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True)
-    await runner.setup()
+    runners: list[web.AppRunner] = []
     try:
-        await web.SockSite(runner, _listen(config.host, config.port)).start()
+        await _open_doors(config, server, runners)
         worker.start()
         await ended
         server.draining = True
         await _drain(server, config.grace_s)
         worker.close()
     finally:
-        await runner.cleanup()
+        for runner in runners:
+            await runner.cleanup()
     return 0
+
+
+async def _open_doors(
+    config: EngineConfig, server: EngineServer, runners: list[web.AppRunner]
+) -> None:
+    """Listens; appends what must be cleaned up. Errors: OSError that names the address."""
+    if config.socket is None:
+        await _open(runners, server.app(), _listen(config.host, config.port))
+        return
+    folder = SocketFolder(config.socket.parent)
+    await _open(runners, server.app(), folder.listen(config.socket.name, BACKLOG))
+    try:
+        await _open(runners, server.open_app(), _listen(config.host, config.port))
+    except OSError as error:  # its prompts do not come this way
+        print(f"{error}; metrics are not to be had there", file=sys.stderr, flush=True)
+
+
+async def _open(
+    runners: list[web.AppRunner], app: web.Application, listener: socket.socket
+) -> None:
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+    runners.append(runner)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
 
 
 def _on_loaded(server: EngineServer, ended: asyncio.Future[None], error: LoadError | None) -> None:
@@ -109,7 +138,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(1024)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise OSError(f"{host}:{port} cannot be listened on: {error.strerror}") from error

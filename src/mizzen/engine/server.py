@@ -79,6 +79,18 @@ class EngineServer:
         )
         return app
 
+    def open_app(self) -> web.Application:
+        """What anybody on the machine may ask: whether it is well, and its numbers."""
+        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[answer_errors])
+        app.add_routes(
+            [
+                web.get("/health", self._health),
+                web.get("/metrics", self._show_metrics),
+                web.route("*", "/{rest:.*}", _refuse_to_strangers),
+            ]
+        )
+        return app
+
     def deliver(self, pieces: list[Piece], done: Callable[[], None]) -> None:
         """Hands pieces to their calls; `done` comes after those had their turn in the loop."""
         for piece in pieces:
@@ -299,6 +311,12 @@ class EngineServer:
                 param="model",
                 code="model_not_found",
             )
+
+
+async def _refuse_to_strangers(_: web.Request) -> web.StreamResponse:
+    raise OpenAIError(
+        403, "a replica answers to its gateway only; ask the gateway, with an API key"
+    )
 
 
 @web.middleware

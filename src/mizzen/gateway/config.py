@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """Where to listen, and the API keys that open it; without keys everything is refused."""
+    """Where to listen, and the API keys that open it; without keys everything is refused.
 
+    `serving` is the folder of the replicas' sockets.
+    """
+
+    serving: Path
     host: str = "127.0.0.1"
     port: int = 8080
     api_keys: frozenset[str] = field(default_factory=frozenset[str])

@@ -27,6 +27,7 @@ class Directory:
         on_tip: Callable[[Tip], None],
         on_known: Callable[[Endpoint], None],
         on_gone: Callable[[Key], None],
+        on_left: Callable[[Address], None],
     ) -> None:
         self.pools: dict[Key, Pool] = {}
         self._addresses: dict[Key, dict[str, Address]] = {}
@@ -34,6 +35,7 @@ class Directory:
         self._on_tip = on_tip
         self._on_known = on_known
         self._on_gone = on_gone
+        self._on_left = on_left
 
     @property
     def endpoints(self) -> list[Endpoint]:
@@ -77,6 +79,9 @@ class Directory:
         pod = key_of(obj).name
         address = None if kind == "DELETED" else ready_address(obj)
         known = self._addresses.setdefault(key, {})
+        before = known.get(pod)
+        if before is not None and before != address:
+            self._on_left(before)
         if address is None:
             known.pop(pod, None)
             if not known:

@@ -18,12 +18,11 @@ import orjson
 from aiohttp import web
 
 from mizzen.base.openai import OpenAIError
+from mizzen.gateway.lines import Lines
 from mizzen.gateway.pool import Pool, Replica, Ticket
 
 log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 4  # replicas asked for one request
-CONNECT_S = 2.0
-SILENCE_S = 600.0  # an engine that says nothing for this long is taken for dead
 REPLICA_HEADER = "x-mizzen-replica"
 REQUEST_HEADER = "x-request-id"
 _BROKEN = (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError)
@@ -45,19 +44,11 @@ class Job:
 
 
 class Proxy:
-    """Holds the connections to all engines."""
+    """Asks replicas over their lines."""
 
-    def __init__(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, use_dns_cache=False),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
-            auto_decompress=False,
-        )
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
         self.retries = 0
-
-    async def close(self) -> None:
-        await self._session.close()
 
     async def forward(self, request: web.Request, pool: Pool, job: Job) -> web.StreamResponse:
         """The answer of some replica. Errors: OpenAIError."""
@@ -137,24 +128,25 @@ class Proxy:
         """Sends the request. On leaving early the connection is closed, which the engine takes
         as the client's leaving and frees the slot."""
         headers = {"Content-Type": "application/json", REQUEST_HEADER: job.ticket.id}
-        try:
-            upstream = await self._session.post(
-                replica.address.url + job.path, data=job.body, headers=headers
-            )
-        except _BROKEN as error:
-            raise _failure(replica, error) from error
-        try:
-            yield upstream
-        finally:
-            if upstream.content.is_eof():
-                upstream.release()
-            else:
-                upstream.close()
+        async with self._lines.to(replica.address.uid) as session:
+            try:
+                upstream = await session.post(
+                    "http://replica" + job.path, data=job.body, headers=headers
+                )
+            except _BROKEN as error:
+                raise _failure(replica, error) from error
+            try:
+                yield upstream
+            finally:
+                if upstream.content.is_eof():
+                    upstream.release()
+                else:
+                    upstream.close()
 
 
 def _failure(replica: Replica, error: Exception) -> ReplicaFailed:
     said = str(error) or type(error).__name__
-    return ReplicaFailed(f"{replica.address.pod} at {replica.address.url}: {said}")
+    return ReplicaFailed(f"{replica.address.pod}: {said}")
 
 
 def _stream_error(replica: Replica, said: str) -> bytes:

@@ -14,6 +14,7 @@ from mizzen.client.informer import Informer
 from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
+from mizzen.gateway.lines import Lines
 from mizzen.gateway.proxy import Proxy
 from mizzen.gateway.server import GatewayServer
 from mizzen.gateway.services import ServiceProxy
@@ -30,10 +31,15 @@ async def run(
     Errors: OSError when the address is taken.
     """
     demand = DemandWriter(client, clock, config.url)
+    lines = Lines(config.serving)
     directory = Directory(
-        clock, on_tip=demand.tell, on_known=demand.announce, on_gone=demand.forget
+        clock,
+        on_tip=demand.tell,
+        on_known=demand.announce,
+        on_gone=demand.forget,
+        on_left=lines.leave,
     )
-    proxy = Proxy()
+    proxy = Proxy(lines)
     endpoints = Informer(client, MODEL_ENDPOINTS)
     services = Informer(client, SERVICES)
     pods = Informer(client, PODS)
@@ -58,5 +64,5 @@ async def run(
     finally:
         await runner.cleanup()
         await demand.close()
-        await proxy.close()
+        await lines.close()
         await service_proxy.close()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mizzen.base.serving import SERVING_DIR
 from mizzen.host import private
 
 _SHM = Path("/dev/shm")
@@ -84,6 +85,11 @@ class Home:
     @property
     def node(self) -> Path:
         return self.state / "node"
+
+    @property
+    def serving(self) -> Path:
+        """The sockets on which replicas answer the gateway."""
+        return self.node / SERVING_DIR
 
     @property
     def run(self) -> Path:

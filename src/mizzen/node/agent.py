@@ -51,6 +51,7 @@ from mizzen.node.podfiles import PodFiles, prune, read_json, write_json
 from mizzen.node.processes import is_alive, kill_session, session_pids, set_affinity
 from mizzen.node.reporter import Reporter
 from mizzen.node.restore import end_of, restore
+from mizzen.node.serving import ServingSockets
 from mizzen.node.shim_client import Message, Shim
 from mizzen.node.slot import Slot, exited_of, run_key, split_key
 from mizzen.node.usage import UsageRecorder
@@ -84,6 +85,7 @@ class Agent:
         self.boundary = Boundary(self.events, self.reporter.mark)
         self.gangs = Gangs(self)
         self.usage = UsageRecorder(self, client)
+        self.serving = ServingSockets(config.serving_dir)
         self.executor = Executor(self, client, allocatable)
         self._client = client
         self._addresses = Addresses(config.pod_network)
@@ -113,6 +115,7 @@ class Agent:
         """After the first lists: what outlived its pod goes, what ended meanwhile is judged."""
         self.observe_claims()
         self.gangs.sweep()
+        self.serving.sweep(self.slots)
         self.usage.settle()
         for key, (pid, _) in list(self.running.items()):
             if split_key(key)[0] not in self.slots:  # its pod went while no agent ran
@@ -499,6 +502,7 @@ class Agent:
         self.gangs.forget(slot)
         self.cgroups.remove(slot.uid)
         self._addresses.release(slot.uid)
+        self.serving.remove(slot.uid)
         slot.files.retire()
         prune(self.config.pods_dir)
 

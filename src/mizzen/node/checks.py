@@ -11,15 +11,19 @@ from mizzen.base.objects import Obj
 HEADER_BYTES_MAX = 64 * 1024
 
 
-async def check(spec: Obj, container: Obj, ip: str, timeout_s: float) -> tuple[bool, str]:
+async def check(
+    spec: Obj, container: Obj, ip: str, timeout_s: float, unix: str = ""
+) -> tuple[bool, str]:
     """Whether an httpGet or tcpSocket probe succeeds, and the message if it does not.
+
+    `unix` is the socket that answers an httpGet in place of the port, if any does.
 
     Source: core/v1 Probe: HTTP status 200 to 399 is success.
     """
     try:
         async with asyncio.timeout(timeout_s):
             if spec.get("httpGet"):
-                return await _http(spec["httpGet"], container, ip)
+                return await _http(spec["httpGet"], container, ip, unix)
             if spec.get("tcpSocket"):
                 action = spec["tcpSocket"]
                 port = _port(action["port"], container)
@@ -33,7 +37,7 @@ async def check(spec: Obj, container: Obj, ip: str, timeout_s: float) -> tuple[b
     return False, f"a probe of type {sorted(spec)} is not supported; use httpGet, tcpSocket or exec"
 
 
-async def _http(action: Obj, container: Obj, ip: str) -> tuple[bool, str]:
+async def _http(action: Obj, container: Obj, ip: str, unix: str) -> tuple[bool, str]:
     host = action.get("host") or ip
     port = _port(action["port"], container)
     secure: ssl.SSLContext | None = None
@@ -41,7 +45,12 @@ async def _http(action: Obj, container: Obj, ip: str) -> tuple[bool, str]:
         secure = ssl.create_default_context()
         secure.check_hostname = False
         secure.verify_mode = ssl.CERT_NONE  # as the kubelet: probes do not verify
-    reader, writer = await asyncio.open_connection(host, port, ssl=secure, limit=HEADER_BYTES_MAX)
+    if unix:
+        reader, writer = await asyncio.open_unix_connection(unix, limit=HEADER_BYTES_MAX)
+    else:
+        reader, writer = await asyncio.open_connection(
+            host, port, ssl=secure, limit=HEADER_BYTES_MAX
+        )
     try:
         headers = {"Host": f"{host}:{port}", "User-Agent": "mizzen-probe", "Connection": "close"}
         headers |= {h["name"]: h["value"] for h in action.get("httpHeaders") or ()}

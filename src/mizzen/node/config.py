@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mizzen.base.serving import SERVING_DIR
+
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
@@ -22,3 +24,7 @@ class NodeConfig:
     @property
     def pods_dir(self) -> Path:
         return self.state_dir / "pods"
+
+    @property
+    def serving_dir(self) -> Path:
+        return self.state_dir / SERVING_DIR

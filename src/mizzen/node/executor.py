@@ -29,6 +29,7 @@ from mizzen.node.core.words import (
     Spawn,
 )  # fmt: skip
 from mizzen.node.processes import is_alive
+from mizzen.node.serving import ServingSockets
 from mizzen.node.shim_client import Message
 from mizzen.node.slot import Slot, run_key
 from mizzen.node.spawning import (
@@ -49,6 +50,7 @@ class Directed(Recorded, Protocol):
     """The agent as its hands need it: with the recorder of what devices are used for."""
 
     usage: UsageRecorder
+    serving: ServingSockets
     claims: Mapping[Any, Obj]  # every ResourceClaim that it watches
 
 
@@ -101,7 +103,7 @@ class Executor:
         limits = Limits(place.quota_milli or (None if held else cpu_limit(pod)), memory_limit(pod))
         joins = self._agent.cgroups.create(slot.uid, limits)
         slot.cgroup_made = True
-        extra = {**self._agent.gangs.variables(slot)}
+        extra = {**self._agent.gangs.variables(slot), **self._agent.serving.variables(pod)}
         if held:
             extra |= device_variables(place)
             extra["MIZZEN_RANK_FILE"] = str(self._agent.gangs.rank_file(slot).path)
@@ -158,8 +160,11 @@ class Executor:
             what = f"probe-{command.kind}"
             ok, message = await self._exec(slot, run.name, run.number, what, argv, probe.timeout_s)
         else:
+            unix = self._agent.serving.of_probe(slot.state.pod, probe.spec)
             try:
-                ok, message = await check(probe.spec, run.spec, slot.state.ip, probe.timeout_s)
+                ok, message = await check(
+                    probe.spec, run.spec, slot.state.ip, probe.timeout_s, unix
+                )
             except OverflowError as error:  # a port that no port can be
                 ok, message = False, str(error)
         if slot.uid in self._agent.slots:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -13,10 +15,12 @@ from aiohttp import web
 
 from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.operations import Operation, Patch
+from mizzen.base.serving import socket_name
 from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.core.endpoints import Address
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
+from mizzen.gateway.lines import Lines
 from mizzen.gateway.proxy import Proxy
 from mizzen.gateway.server import GatewayServer
 from mizzen.gateway.services import ServiceProxy
@@ -63,6 +67,8 @@ class Gateway:
     stack: AsyncExitStack
     services: ServiceProxy
     objects: dict[str, dict[Key, Obj]]  # plural -> what the informers hold
+    lines: Lines
+    serving: Path
     engines: dict[str, FakeEngine] = field(default_factory=dict)
 
     def knows(self, plural: str, obj: Obj) -> None:
@@ -75,10 +81,10 @@ class Gateway:
 
     async def replica(self, name: str, endpoint: str = "tiny") -> FakeEngine:
         """A ready replica with a running engine behind it."""
-        engine = await self.stack.enter_async_context(FakeEngine(name))
+        socket = self.serving / socket_name(f"uid-{name}")
+        engine = await self.stack.enter_async_context(FakeEngine(name, socket=socket))
         self.engines[name] = engine
-        pool = self.directory.find(endpoint)
-        pool.set_replica(name, Address(name, f"uid-{name}", engine.url))
+        self.directory.find(endpoint).set_replica(name, Address(name, f"uid-{name}"))
         return engine
 
     async def post(self, **body: Any) -> tuple[int, Any, Any]:
@@ -93,12 +99,19 @@ class Gateway:
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     client, clock = RecordingClient(), RealClock()
-    config = GatewayConfig(api_keys=frozenset({KEY}))
+    folder = tempfile.TemporaryDirectory(prefix="mizzen-")  # short: sockets lie in it
+    serving = Path(folder.name)
+    config = GatewayConfig(serving, api_keys=frozenset({KEY}))
     demand = DemandWriter(client, clock, config.url)  # type: ignore[arg-type]
+    lines = Lines(serving)
     directory = Directory(
-        clock, on_tip=demand.tell, on_known=demand.announce, on_gone=demand.forget
+        clock,
+        on_tip=demand.tell,
+        on_known=demand.announce,
+        on_gone=demand.forget,
+        on_left=lines.leave,
     )
-    proxy = Proxy()
+    proxy = Proxy(lines)
     objects: dict[str, dict[Key, Obj]] = {"services": {}, "pods": {}}
     services = ServiceProxy(objects["services"], objects["pods"])
     server = GatewayServer(config, clock, directory, demand, proxy, services)
@@ -108,8 +121,21 @@ async def gateway() -> AsyncIterator[Gateway]:
     url = "http://{}:{}".format(*runner.addresses[0][:2])
     headers = {"Authorization": f"Bearer {KEY}"}
     async with AsyncExitStack() as stack, aiohttp.ClientSession(headers=headers) as session:
-        yield Gateway(url, session, server, directory, demand, client, stack, services, objects)
+        yield Gateway(
+            url,
+            session,
+            server,
+            directory,
+            demand,
+            client,
+            stack,
+            services,
+            objects,
+            lines,
+            serving,
+        )
     await runner.cleanup()
     await demand.close()
-    await proxy.close()
+    await lines.close()
     await services.close()
+    folder.cleanup()

@@ -14,6 +14,7 @@ from mizzen.host.pki import load_api_keys
 async def main(home: Home, on_ready: OnReady) -> None:
     settings = current(home)
     config = gateway.GatewayConfig(
+        serving=home.serving,
         host=settings.listen,
         port=settings.gateway_port,
         api_keys=frozenset(load_api_keys(home)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mizzen.base.names import ENDPOINT, ENGINE_PORT
+from mizzen.base.names import ENDPOINT
 from mizzen.base.objects import (
     Key,
     condition,
@@ -41,11 +41,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a ready replica listens."""
+    """A ready replica: `uid` names its socket."""
 
     pod: str
     uid: str
-    url: str
 
 
 def read_endpoint(obj: Mapping[str, Any]) -> Endpoint:
@@ -90,14 +89,13 @@ def endpoint_of_pod(pod: Mapping[str, Any]) -> Key | None:
 
 
 def ready_address(pod: Mapping[str, Any]) -> Address | None:
-    """Where to send requests; None for a pod that should get no new ones."""
+    """Whom to send requests; None for a pod that should get no new ones."""
     status: Mapping[str, Any] = pod.get("status") or {}
-    address = status.get("podIP")
-    if is_terminating(pod) or not address or not has_condition(pod, "Ready"):
+    if is_terminating(pod) or not has_condition(pod, "Ready"):
         return None
     if status.get("phase") in ("Succeeded", "Failed"):
         return None
-    return Address(key_of(pod).name, uid_of(pod), f"http://{address}:{ENGINE_PORT}")
+    return Address(key_of(pod).name, uid_of(pod))
 
 
 def resolve(model: str, endpoints: Iterable[Endpoint]) -> Endpoint:

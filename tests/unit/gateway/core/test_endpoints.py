@@ -65,12 +65,12 @@ def test_reads_what_it_needs() -> None:
 def test_a_ready_pod_has_an_address() -> None:
     found = ready_address(pod())
     assert found is not None
-    assert found.url == "http://127.64.0.2:8000"
+    assert (found.pod, found.uid) == ("tiny-0", "u")
     assert endpoint_of_pod(pod()) == Key("default", "tiny")
 
 
 @pytest.mark.parametrize(
-    "status", [{"podIP": ""}, {"conditions": []}, {"phase": "Failed"}, {"phase": "Succeeded"}]
+    "status", [{"conditions": []}, {"phase": "Failed"}, {"phase": "Succeeded"}]
 )
 def test_a_pod_that_is_not_ready_has_none(status: dict[str, Any]) -> None:
     assert ready_address(pod(**status)) is None
