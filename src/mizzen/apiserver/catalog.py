@@ -45,6 +45,7 @@ class Catalog:
 
     def __init__(self, builtin: Mapping[Place, Kind]) -> None:
         self.generation = 0
+        self._kinds: dict[tuple[str, str], Served] | None = None  # by apiVersion and kind
         self._builtin = frozenset(builtin)
         self._served: dict[Place, tuple[Served, ...]] = {
             place: (Served(kind, is_builtin=True),) for place, kind in builtin.items()
@@ -67,12 +68,15 @@ class Catalog:
         return self.by_place((group, plural))
 
     def by_kind(self, api_version: str, kind: str) -> Served | None:
-        """By what ownerReferences say; any version of the group will do."""
-        group = api_version.partition("/")[0] if "/" in api_version else ""
-        for served in self.stored():
-            if served.resource.group == group and served.resource.kind == kind:
-                return served
-        return None
+        """By what ownerReferences say: the kind in the version it is stored in, if it is served in
+        the version they name."""
+        if self._kinds is None:
+            self._kinds = {
+                (served.resource.api_version, served.resource.kind): versions[0]
+                for versions in reversed(self._served.values())  # the first to have the name wins
+                for served in versions
+            }
+        return self._kinds.get((api_version, kind))
 
     def all(self) -> Iterable[Served]:
         """Every kind in every version."""
@@ -90,8 +94,12 @@ class Catalog:
         earlier form of it."""
         assert place not in self._builtin, "built-in kinds stay"
         self._served[place] = tuple(Served(kind, is_only=len(kinds) == 1) for kind in kinds)
-        self.generation += 1
+        self._changed()
 
     def remove(self, place: Place) -> None:
         if place not in self._builtin and self._served.pop(place, None) is not None:
-            self.generation += 1
+            self._changed()
+
+    def _changed(self) -> None:
+        self.generation += 1
+        self._kinds = None

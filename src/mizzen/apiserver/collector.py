@@ -1,4 +1,4 @@
-"""Carries out what `core/garbage.py` decides, and empties namespaces that are being deleted.
+"""Carries out what `core/garbage.py` decides.
 
 Driven by events alone: when nothing is deleted it does nothing.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from itertools import islice
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
@@ -15,8 +17,9 @@ from mizzen.apiserver.core.authorize import COLLECTOR
 from mizzen.apiserver.core.garbage import Collect, OwnerState
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.emptying import empty_namespace
 from mizzen.apiserver.server import Server
-from mizzen.base.errors import ApiError
+from mizzen.base.errors import ApiError, Expired
 from mizzen.base.objects import Obj, is_terminating
 from mizzen.store.store import Event, ObjectKey, Stored
 
@@ -41,14 +44,26 @@ class Collector:
 
     async def run(self) -> None:
         """Runs until cancelled."""
+        while True:
+            try:
+                await self._follow()
+            except Expired:
+                _log.warning("the collector lagged behind the history: it begins anew")
+
+    async def _follow(self) -> None:
+        self._dependents, self._owners, self._terminating, self._dirty = {}, {}, set(), {}
         subscription = self._store.watch("", since=self._store.revision)
         for resource in self._store.resources():
             for stored in self._store.list(resource).items:
                 self._learn(stored, deleted=False)
         try:
             while True:
-                await self._settle()
-                for event in await subscription.next_batch():
+                if self._dirty:
+                    await self._settle()
+                    events = subscription.take_nowait()
+                else:
+                    events = await subscription.next_batch()
+                for event in events:
                     self._notice(event)
         finally:
             subscription.close()
@@ -56,12 +71,12 @@ class Collector:
     def _notice(self, event: Event) -> None:
         deleted = event.type == "DELETED"
         if deleted:
-            uid = event.object()["metadata"]["uid"]
-            self._dirty.update(dict.fromkeys(self._dependents.get(uid, ())))
-            # Its owners may have waited for it.
-            owners = self._owners.get(event.key, ())
-            for owner in owners:
-                self._mark_owner(event.object(), owner)
+            obj = event.object()
+            self._dirty.update(dict.fromkeys(self._dependents.get(obj["metadata"]["uid"], ())))
+            for reference in garbage.owners_of(obj):  # they may have waited for it
+                owner = self._owner_key(obj, reference)
+                if owner is not None:
+                    self._dirty[owner] = None
             namespace = event.key.namespace
             if namespace in self._terminating:
                 self._dirty[ObjectKey(_NAMESPACES, "", namespace)] = None
@@ -74,11 +89,11 @@ class Collector:
         if not (is_owned or is_marked or key in self._owners or key.name in self._terminating):
             return
         obj = stored.object()
-        owners = () if deleted else tuple(o["uid"] for o in garbage.owners_of(obj))
+        owners = () if deleted else tuple({o["uid"]: None for o in garbage.owners_of(obj)})
         known = self._owners.pop(key, ())
-        for uid in known:
-            if uid not in owners:
-                self._forget(uid, key)
+        dropped = set(known).difference(owners)
+        for uid in dropped:
+            self._forget(uid, key)
         if owners:
             self._owners[key] = owners
         for uid in owners:
@@ -93,7 +108,7 @@ class Collector:
         if owners != known or is_terminating(obj):
             self._dirty[key] = None
         # References that were dropped may have been what an owner waited for.
-        for uid in set(known) - set(owners):
+        for uid in dropped:
             self._dirty.update(dict.fromkeys(self._dependents.get(uid, ())))
         if is_terminating(obj) and obj["metadata"].get("finalizers"):
             uid = obj["metadata"]["uid"]
@@ -106,36 +121,32 @@ class Collector:
             if not keys:
                 del self._dependents[uid]
 
-    def _mark_owner(self, obj: Obj, uid: str) -> None:
-        for reference in garbage.owners_of(obj):
-            if reference["uid"] == uid:
-                key = self._owner_key(obj, reference)
-                if key is not None:
-                    self._dirty[key] = None
-
     async def _settle(self) -> None:
-        """Looks at everything dirty; what the disk has no room for is tried again later."""
-        while self._dirty:
-            keys = list(self._dirty)[:_GROUP]
-            for key in keys:
-                del self._dirty[key]
-            waiting: list[asyncio.Future[list[Stored]]] = []
-            for key in keys:
-                draft = self._server.draft(COLLECTOR)
-                try:
-                    self._look(draft, key)
-                    done = draft.commit()
-                except ApiError as error:
-                    _log.warning("cannot collect %s: %s", "/".join(key), error)
-                    continue
+        """Looks at some of what is dirty; what the disk has no room for is tried again later."""
+        keys = list(islice(self._dirty, _GROUP))
+        for key in keys:
+            del self._dirty[key]
+        waiting: list[asyncio.Future[list[Stored]]] = []
+        for key in keys:
+            draft = self._server.draft(COLLECTOR)
+            try:
+                self._look(draft, key)
+                done = draft.commit()
+            except ApiError as error:
+                _log.warning("cannot collect %s: %s", "/".join(key), error)
+            except Exception:  # noqa: BLE001 - one object must not stop the rest
+                _log.exception("cannot collect %s: it is set aside", "/".join(key))
+            else:
                 if done is not None:
                     waiting.append(done)
-            results = await asyncio.gather(*waiting, return_exceptions=True)
-            failed = [result for result in results if isinstance(result, BaseException)]
-            if failed:
-                _log.warning("garbage stays for now: %s", failed[0])
-                self._dirty.update(dict.fromkeys(keys))
-                await asyncio.sleep(_RETRY_S)
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        failed = [result for result in results if isinstance(result, BaseException)]
+        if failed:
+            _log.warning("garbage stays for now: %s", failed[0])
+            self._dirty.update(dict.fromkeys(keys))
+            await asyncio.sleep(_RETRY_S)
+        else:
+            await asyncio.sleep(0)
 
     def _look(self, draft: Draft, key: ObjectKey) -> None:
         """Decides about one object and writes the decision into the draft."""
@@ -143,8 +154,9 @@ class Collector:
         obj = draft.read_key(key)
         if served is None or obj is None:
             return
+        owners = {owner["uid"]: owner for owner in garbage.owners_of(obj)}
         states: dict[str, OwnerState] = {
-            owner["uid"]: self._state(draft, obj, owner) for owner in garbage.owners_of(obj)
+            uid: self._state(draft, obj, owner) for uid, owner in owners.items()
         }
         decision = garbage.fate(obj, states)
         if isinstance(decision, Collect):
@@ -156,20 +168,15 @@ class Collector:
             return
         if is_terminating(obj):
             self._finish_owner(draft, served, key, obj)
-            if key.resource == _NAMESPACES:
-                self._empty_namespace(draft, key, obj)
+            if key.resource == _NAMESPACES and not empty_namespace(self._server, draft, obj):
+                self._dirty[key] = None
 
     def _finish_owner(self, draft: Draft, served: Served, key: ObjectKey, obj: Obj) -> None:
         uid = obj["metadata"]["uid"]
-        keys = self._dependents.get(uid, set())
-        dependents = [found for each in keys if (found := draft.read_key(each)) is not None]
-        if garbage.wants_orphans(obj):
-            for dependent in dependents:
-                orphan = garbage.without_owners(dependent, (uid,))
-                place = self._place(orphan)
-                if place is not None:
-                    draft.put(place, orphan, "update")
-            dependents = []
+        if garbage.wants_orphans(obj) and not self._let_go(draft, uid):
+            self._dirty[key] = None
+            return
+        dependents = (found for _, found in self._dependents_of(draft, uid))
         release = garbage.next_for_owner(obj, dependents)
         if release is None:
             return
@@ -179,31 +186,19 @@ class Collector:
         else:
             draft.put(key, new, "update")
 
-    def _empty_namespace(self, draft: Draft, key: ObjectKey, namespace: Obj) -> None:
-        """Deletes what is in it; once nothing is, takes the finalizer off, which removes it."""
-        left = 0
-        for served in list(self._server.catalog.stored()):
-            if not served.resource.namespaced:
-                continue
-            for stored in self._store.list(served.key, key.name).items:
-                obj = draft.read_key(stored.key)
-                if obj is None:
-                    continue
-                left += 1
-                if not is_terminating(obj):
-                    operations.delete(draft, served, key.name, stored.key.name, DeleteOptions())
-                    left -= not draft.exists(stored.key)
-        if left:
-            return
-        spec = dict(namespace.get("spec") or {})
-        spec["finalizers"] = [f for f in spec.get("finalizers") or () if f != "kubernetes"]
-        new = {**namespace, "spec": spec, "metadata": dict(namespace["metadata"])}
-        served_namespace = self._server.catalog.by_key(_NAMESPACES)
-        assert served_namespace is not None, "namespaces are built in"
-        if stamping.may_go(served_namespace.resource, new):
-            draft.remove(key, new)
-        elif new != namespace:
-            draft.put(key, new, "update")
+    def _dependents_of(self, draft: Draft, uid: str) -> Iterator[tuple[ObjectKey, Obj]]:
+        for key in self._dependents.get(uid, ()):
+            found = draft.read_key(key)
+            if found is not None and garbage.is_owned_by(found, uid):
+                yield key, found
+
+    def _let_go(self, draft: Draft, uid: str) -> bool:
+        """Makes some dependents forget their owner; whether none is left."""
+        for count, (key, dependent) in enumerate(self._dependents_of(draft, uid)):
+            if count == _GROUP:
+                return False
+            draft.put(key, garbage.without_owners(dependent, (uid,)), "update")
+        return True
 
     def _state(self, draft: Draft, obj: Obj, reference: Obj) -> OwnerState:
         key = self._owner_key(obj, reference)
@@ -215,17 +210,17 @@ class Collector:
         return "waiting" if garbage.is_waiting(owner) else "alive"
 
     def _owner_key(self, obj: Obj, reference: Obj) -> ObjectKey | None:
-        """Where the owner is: in the dependent's namespace, or cluster-scoped."""
+        """Where the owner is: in the dependent's namespace, or cluster-scoped.
+
+        None where that cannot be told: a kind that is not served in that version, or a namespaced
+        owner of what has no namespace. Source: upstream since 1.20 collects neither.
+        """
         served = self._server.catalog.by_kind(reference["apiVersion"], reference["kind"])
         if served is None:
             return None
-        namespace = obj["metadata"].get("namespace") or "" if served.resource.namespaced else ""
-        return ObjectKey(served.key, namespace, reference["name"])
-
-    def _place(self, obj: Obj) -> ObjectKey | None:
-        served = self._server.catalog.by_kind(obj["apiVersion"], obj["kind"])
-        if served is None:
+        namespace = obj["metadata"].get("namespace") or ""
+        if not served.resource.namespaced:
+            namespace = ""
+        elif not namespace:
             return None
-        return ObjectKey(
-            served.key, obj["metadata"].get("namespace") or "", obj["metadata"]["name"]
-        )
+        return ObjectKey(served.key, namespace, reference["name"])

@@ -6,16 +6,18 @@ import logging
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.bootstrap import IDENTITY
+from mizzen.apiserver.catalog import Place, Served
 from mizzen.apiserver.core import customs, garbage
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.server import Server
-from mizzen.base.errors import ApiError
+from mizzen.base.errors import ApiError, Expired
 from mizzen.base.objects import Obj, is_terminating
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mizzen.kinds.dynamic import kinds_from_crd
 from mizzen.store.store import Event, ObjectKey
 
+_DELETED_AT_ONCE = 500  # in one commit; others write between two of them
 _KEY = qualified(CUSTOM_RESOURCE_DEFINITIONS)
 _log = logging.getLogger(__name__)
 
@@ -26,18 +28,30 @@ class CustomKinds:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._since = server.store.revision
+        self._places: dict[ObjectKey, Place] = {}  # definitions -> what they define
         self._leaving: dict[str, ObjectKey] = {}  # resources being cleaned up -> definition
 
     async def load(self) -> None:
-        """Serves what was defined before this start."""
-        self._since = self._server.store.revision
-        for stored in self._server.store.list(_KEY).items:
-            await self._settle(stored.key)
+        """Serves what is defined now, and no longer what is not."""
+        store = self._server.store
+        self._since = store.revision
+        defined = [stored.key for stored in store.list(_KEY).items]
+        for key in self._places.keys() - set(defined):
+            self._remove(key)
+        for key in defined:
+            await self._settle(key)
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        server = self._server
-        events = server.store.watch("", since=self._since)
+        while True:
+            try:
+                await self._follow()
+            except Expired:
+                _log.warning("definitions lagged behind the history: they are read anew")
+                await self.load()
+
+    async def _follow(self) -> None:
+        events = self._server.store.watch("", since=self._since)
         try:
             while True:
                 for event in await events.next_batch():
@@ -52,12 +66,17 @@ class CustomKinds:
         if resource != _KEY:
             return
         if event.type == "DELETED":
-            self._server.catalog.remove(customs.place_of(event.object()))
-            gone = [each for each, key in self._leaving.items() if key == event.key]
-            for each in gone:
-                del self._leaving[each]
+            self._remove(event.key)
         else:
             await self._settle(event.key)
+
+    def _remove(self, key: ObjectKey) -> None:
+        place = self._places.pop(key, None)
+        if place is not None:
+            self._server.catalog.remove(place)
+        gone = [each for each, definition in self._leaving.items() if definition == key]
+        for each in gone:
+            del self._leaving[each]
 
     async def _settle(self, key: ObjectKey) -> None:
         stored = self._server.store.get(key)
@@ -73,12 +92,7 @@ class CustomKinds:
             _log.warning("CustomResourceDefinition %s: %s", key.name, error)
 
     async def _serve(self, key: ObjectKey, crd: Obj) -> None:
-        catalog = self._server.catalog
-        conflict = ""
-        if catalog.is_builtin(customs.place_of(crd)):
-            conflict = "a built-in kind has this name"
-        else:
-            catalog.add(customs.place_of(crd), kinds_from_crd(crd))
+        conflict = self._add(key, crd)
         draft = self._server.draft(IDENTITY)
         current = draft.read_key(key)
         if current is None:
@@ -90,24 +104,54 @@ class CustomKinds:
             if done is not None:
                 await done
 
+    def _add(self, key: ObjectKey, crd: Obj) -> str:
+        """Serves what it defines; why that cannot be, where it cannot."""
+        place = customs.place_of(crd)
+        if self._server.catalog.is_builtin(place):
+            return "a built-in kind has this name"
+        try:
+            kinds = kinds_from_crd(crd)
+        except Exception as error:  # noqa: BLE001 - one definition must not stop the others
+            _log.exception("CustomResourceDefinition %s cannot be served", key.name)
+            return f"its schema cannot be served: {error}"
+        self._server.catalog.add(place, kinds)
+        self._places[key] = place
+        return ""
+
     async def _clean_up(self, key: ObjectKey, crd: Obj) -> None:
         """Deletes the objects of a kind that goes; the last one's going lets the kind go."""
+        if key not in self._places:  # it was being deleted already when this server started
+            self._add(key, crd)
         served = self._server.catalog.by_place(customs.place_of(crd))
+        if served is not None and key in self._places:
+            # Before the first of them goes, so that the last one's going is not missed.
+            self._leaving[served.key] = key
+            if await self._delete_all(served):
+                return
         draft = self._server.draft(IDENTITY)
-        left = False
-        if served is not None and not self._server.catalog.is_builtin(customs.place_of(crd)):
-            for stored in self._server.store.list(served.key).items:
-                name, namespace = stored.key.name, stored.key.namespace
-                operations.delete(draft, served, namespace, name, DeleteOptions())
-                left = left or draft.exists(stored.key)
-            if left:
-                self._leaving[served.key] = key
-        if not left:
-            new = garbage.without_finalizer(crd, customs.CLEANUP)
-            if new["metadata"].get("finalizers"):
-                draft.put(key, new, "update")
-            else:
-                draft.remove(key, new)
+        current = draft.read_key(key)
+        if current is None:
+            return
+        new = garbage.without_finalizer(current, customs.CLEANUP)
+        if new["metadata"].get("finalizers"):
+            draft.put(key, new, "update")
+        else:
+            draft.remove(key, new)
         done = draft.commit()
         if done is not None:
             await done
+
+    async def _delete_all(self, served: Served) -> int:
+        """Deletes every object of a kind, some at a time; how many wait for their finalizers."""
+        left = 0
+        while not left and (items := self._server.store.list(served.key).items):
+            for first in range(0, len(items), _DELETED_AT_ONCE):
+                draft = self._server.draft(IDENTITY)
+                for key in (stored.key for stored in items[first : first + _DELETED_AT_ONCE]):
+                    if draft.exists(key):
+                        operations.delete(draft, served, key.namespace, key.name, DeleteOptions())
+                        left += draft.exists(key)
+                done = draft.commit()
+                if done is not None:
+                    await done
+        return left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ from mizzen.base.reading import part
 from mizzen.kinds import strict
 
 _POLICIES = ("", "Background", "Foreground", "Orphan")
+_DELETED_AT_ONCE = 500  # in one commit; others write between two of them
 _LEVELS = ("Strict", "Warn", "Ignore")
 
 
@@ -106,17 +108,22 @@ async def delete(server: Server, served: Served, target: Target, request: Reques
 async def delete_collection(
     server: Server, served: Served, target: Target, request: Request
 ) -> Response:
-    """Deletes what the selectors choose, each by itself; what vanishes meanwhile is no error."""
+    """Deletes what the selectors choose, some at a time; what vanishes meanwhile is no error."""
     options = delete_options(request)
     selection = Selection.parse(served.kind, request.params)
     page = server.store.list(served.key, target.namespace)
     chosen = [stored for stored in page.items if selection.matches_stored(stored)]
-    draft = server.draft(request.identity)
-    for stored in chosen:
-        namespace, name = stored.key.namespace, stored.key.name
-        if draft.read(served, namespace, name) is not None:
+    dry = _is_dry(request)
+    for first in range(0, len(chosen), _DELETED_AT_ONCE):
+        draft = server.draft(request.identity)
+        for stored in chosen[first : first + _DELETED_AT_ONCE]:
+            current = server.store.peek(stored.key)
+            if current is None or not selection.matches_stored(current):
+                continue  # others wrote between two commits
+            namespace, name = stored.key.namespace, stored.key.name
             operations.delete(draft, served, namespace, name, options)
-    await _commit(draft, _is_dry(request))
+        await _commit(draft, dry)
+        await asyncio.sleep(0)
     body = b"".join(
         (
             b'{"kind":"%sList","apiVersion":"%s","metadata":{"resourceVersion":"%d"},"items":['

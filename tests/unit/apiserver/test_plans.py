@@ -95,7 +95,7 @@ _bad = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.lists(_good, max_size=4), _bad, st.lists(_good, max_size=2))
 def test_a_refused_plan_leaves_nothing_in_memory_or_on_disk(
     first: list[Any], bad: Any, rest: list[Any]

@@ -7,7 +7,7 @@ the dependents forget it first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,15 +68,18 @@ def fate(obj: Obj, states: Mapping[str, OwnerState]) -> Collect | DropOwners | N
     return Collect("Background")
 
 
-def next_for_owner(owner: Obj, dependents: Sequence[Obj]) -> Release | None:
-    """The finalizer that a deleted owner may lose, once its dependents are dealt with."""
+def next_for_owner(owner: Obj, dependents: Iterable[Obj]) -> Release | None:
+    """The finalizer that a deleted owner may lose, once its dependents are dealt with.
+
+    Of the dependents it reads no more than it needs to know that one holds the owner.
+    """
     metadata = owner["metadata"]
     finalizers = metadata.get("finalizers") or ()
     if not metadata.get("deletionTimestamp"):
         return None
     uid = metadata["uid"]
-    if ORPHAN in finalizers and not dependents:
-        return Release(ORPHAN)
+    if ORPHAN in finalizers:
+        return Release(ORPHAN) if all(not is_owned_by(each, uid) for each in dependents) else None
     if FOREGROUND in finalizers and not any(_blocks(each, uid) for each in dependents):
         return Release(FOREGROUND)
     return None
@@ -109,6 +112,10 @@ def without_finalizer(obj: Obj, finalizer: str) -> Obj:
     else:
         metadata.pop("finalizers", None)
     return {**obj, "metadata": metadata}
+
+
+def is_owned_by(dependent: Obj, uid: str) -> bool:
+    return any(owner["uid"] == uid for owner in owners_of(dependent))
 
 
 def _blocks(dependent: Obj, uid: str) -> bool:

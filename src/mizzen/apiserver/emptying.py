@@ -1,0 +1,74 @@
+"""Deletes what is in namespaces that are being deleted, and tells what is left.
+
+Source: kubernetes pkg/controller/namespace/deletion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mizzen.apiserver import operations
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import emptying, stamping
+from mizzen.apiserver.core.emptying import Remaining
+from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.server import Server
+from mizzen.base.objects import Obj, is_terminating
+from mizzen.base.resources import NAMESPACES
+from mizzen.store.store import ObjectKey
+
+_DELETED_AT_ONCE = 500  # in one commit; others write between two of them
+_READ_AT_ONCE = 500  # of what waits for its finalizers: enough to say which
+_MARK = b'"deletionTimestamp"'
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one look at a namespace may still do."""
+
+    deletes: int = _DELETED_AT_ONCE
+    reads: int = _READ_AT_ONCE
+    remaining: Remaining = field(default_factory=Remaining)
+
+
+def empty_namespace(server: Server, draft: Draft, namespace: Obj) -> bool:
+    """Deletes some of what is in it; False where there is more. Once nothing is left it takes the
+    finalizer off, which removes the namespace; until then its conditions say what is."""
+    name = namespace["metadata"]["name"]
+    round = _Round()
+    for served in list(server.catalog.stored()):
+        if served.resource.namespaced and not _empty(server, draft, served, name, round):
+            return False
+    new = emptying.with_conditions(namespace, round.remaining, draft.now_ns)
+    if round.remaining.is_nothing:
+        new = emptying.finalized(new)
+    key = ObjectKey(NAMESPACES.plural, "", name)
+    if stamping.may_go(NAMESPACES, new):
+        draft.remove(key, new)
+    elif new != namespace:
+        draft.put(key, new, "update/status")
+    return True
+
+
+def _empty(server: Server, draft: Draft, served: Served, namespace: str, round: _Round) -> bool:
+    """One kind; False where this round may delete no more."""
+    for stored in server.store.list(served.key, namespace).items:
+        key = stored.key
+        if _MARK in stored.data and not round.reads:
+            round.remaining.add(served.resource, ())
+            continue
+        obj = draft.read_key(key)
+        if obj is None:
+            continue
+        if is_terminating(obj):
+            round.reads -= 1
+        else:
+            if not round.deletes:
+                return False
+            round.deletes -= 1
+            obj, gone = operations.delete(draft, served, namespace, key.name, DeleteOptions())
+            if gone:
+                continue
+        round.remaining.add(served.resource, obj["metadata"].get("finalizers") or ())
+    return True
