@@ -41,6 +41,7 @@ class Workload:
         self.instance = instance
         self.home = Home.locate(str(instance.home), {})
         self.acknowledged: list[str] = []
+        self.begun = 0  # writes that were sent, acknowledged or not
 
     def client(self) -> Client:
         return Client.from_kubeconfig(self.home.kubeconfig, user_agent="kills")
@@ -51,7 +52,7 @@ class Workload:
         async with self.client() as client:
             while True:
                 name = f"written-{number}"
-                number += 1
+                self.begun = number = number + 1
                 body = {"metadata": {"name": name, "namespace": "default"}, "data": {"n": name}}
                 with contextlib.suppress(ApiError):
                     await client.create(CONFIG_MAPS, body)
@@ -100,10 +101,12 @@ class Workload:
 
     async def goes_on(self, what: str) -> None:
         """Training makes steps, the endpoint answers and writes are acknowledged again."""
-        step, written = self.step(), len(self.acknowledged)
+        step, sent = self.step(), self.begun
         await until(lambda: self.step() >= step + 2, f"two more steps after {what}", PATIENCE_S)
+        # One that was sent after the deed: an earlier one may have been answered before it, and
+        # be noted down only now.
         await until(
-            lambda: len(self.acknowledged) > written,
+            lambda: _number(self.acknowledged) >= sent,
             f"an acknowledged write after {what}",
             PATIENCE_S,
         )
@@ -112,6 +115,10 @@ class Workload:
                 return
             await asyncio.sleep(1)
         raise AssertionError(f"the endpoint does not answer after {what}")
+
+
+def _number(acknowledged: list[str]) -> int:
+    return int(acknowledged[-1].removeprefix("written-")) if acknowledged else -1
 
 
 def train_job() -> dict[str, Any]:
