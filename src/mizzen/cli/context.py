@@ -9,12 +9,15 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mizzen.base.errors import Unavailable
 from mizzen.cli.exits import NOT_RUNNING, CliError
 
 if TYPE_CHECKING:
     from mizzen.client.client import Client
     from mizzen.compose.state import InstanceState
     from mizzen.host.home import Home
+
+_PATIENCE_S = 20.0  # a role that hangs is found, killed and up again by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +50,44 @@ class Context:
         return state
 
     def with_client(self, action: Callable[[Client], Coroutine[None, None, int]]) -> int:
-        """Runs `action` with a connection to the running instance as its user."""
+        """Runs `action` with a connection to the running instance as its user.
+
+        While its supervisor lives, an API server that is away is on its way back: it is waited
+        for. Errors: CliError that says what became of the instance.
+        """
         self.running()
         import asyncio
 
         from mizzen.client.client import Client
+        from mizzen.client.transport import Patience
+
+        patience = Patience(_PATIENCE_S, self._is_up)
 
         async def main() -> int:
             path = self.home.kubeconfig
-            async with Client.from_kubeconfig(path, user_agent="mizzen-cli") as client:
+            async with Client.from_kubeconfig(
+                path, user_agent="mizzen-cli", patience=patience
+            ) as client:
                 return await action(client)
 
-        return asyncio.run(main())
+        try:
+            return asyncio.run(main())
+        except Unavailable as error:
+            if not self._is_up():
+                raise CliError(
+                    "mizzen was stopped meanwhile; `mizzen up --detach` continues with all that "
+                    "was there",
+                    NOT_RUNNING,
+                ) from error
+            raise CliError(
+                f"{error.message}; `mizzen status` shows whether it is being restarted", NOT_RUNNING
+            ) from error
+
+    def _is_up(self) -> bool:
+        from mizzen.compose.state import running_instance
+
+        state = running_instance(self.home)
+        return state is not None and not state.is_stopping
 
 
 def say(text: str = "") -> None:

@@ -15,7 +15,7 @@ from mizzen.base.operations import Bind, Create, Operation, Patch, plan_body
 from mizzen.base.resources import PLANS, PODS, Resource
 from mizzen.client import kubeconfig
 from mizzen.client.kubeconfig import Connection
-from mizzen.client.transport import Transport
+from mizzen.client.transport import Patience, Transport
 from mizzen.client.watching import WatchEvent, decode, selector_parameters, watch_parameters
 
 PatchType = Literal["merge", "json", "strategic"]
@@ -35,8 +35,10 @@ class Client:
     is cancelled or unavailable may or may not have happened.
     """
 
-    def __init__(self, connection: Connection, *, user_agent: str) -> None:
-        self._transport = Transport(connection, user_agent)
+    def __init__(
+        self, connection: Connection, *, user_agent: str, patience: Patience | None = None
+    ) -> None:
+        self._transport = Transport(connection, user_agent, patience)
         self._has_plans: bool | None = None
         self._may_write: Callable[[], None] = lambda: None
 
@@ -45,8 +47,11 @@ class Client:
         self._may_write = check
 
     @staticmethod
-    def from_kubeconfig(path: Path, *, user_agent: str, context: str = "") -> Client:
-        return Client(kubeconfig.load(path, context=context), user_agent=user_agent)
+    def from_kubeconfig(
+        path: Path, *, user_agent: str, context: str = "", patience: Patience | None = None
+    ) -> Client:
+        connection = kubeconfig.load(path, context=context)
+        return Client(connection, user_agent=user_agent, patience=patience)
 
     @property
     def connection(self) -> Connection:

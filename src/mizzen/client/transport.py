@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -24,15 +25,31 @@ CONNECTIONS_MAX = 512
 KEEPALIVE_S = 300.0
 TOKEN_AGE_S_MAX = 60.0  # after which a token from a file is read again
 _BROKEN = (BrokenAnswerError, TimeoutError, OSError)
+_PAUSE_S = 0.1  # between two tries of somebody who waits
 _PLAIN = re.compile(r"[A-Za-z0-9/._~:@-]*")
 _PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For whom a person waits: a server that is away is waited for while it `may_come_back`.
+
+    Tried again is a request whose connection could not be made, and a GET that had no answer:
+    nothing that may have been written.
+    """
+
+    seconds: float
+    may_come_back: Callable[[], bool]
 
 
 class Transport:
     """A pool of keep-alive connections; made when they are needed, in the running loop."""
 
-    def __init__(self, connection: Connection, user_agent: str) -> None:
+    def __init__(
+        self, connection: Connection, user_agent: str, patience: Patience | None = None
+    ) -> None:
         self.connection = connection
+        self._patience = patience
         self.counts: Counter[str] = Counter()
         url = urlsplit(connection.server)
         self._host = url.hostname or ""
@@ -94,7 +111,7 @@ class Transport:
         async with self._room:
             connection = None
             try:
-                connection = await self._connect()
+                connection = await self._connect_patiently()
                 head = await connection.begin(request, STREAM_IDLE_S_MAX)
                 if head.status >= 300:
                     raise self._refused(head, await _rest(connection))
@@ -119,7 +136,9 @@ class Transport:
                 self._give_back(connection)
 
     async def _ask(self, method: str, path: str, request: bytes) -> tuple[Head, bytes]:
-        """A GET whose connection the server had just closed is sent again; nothing else is."""
+        """A GET whose connection the server had just closed is sent again; nothing else is, but
+        for `Patience`."""
+        waiting = self._wait()
         while True:
             connection, reused = self._take_idle(), True
             try:
@@ -129,6 +148,9 @@ class Transport:
             except _BROKEN as error:
                 was_stale = reused and connection is not None and not connection.has_answered
                 if was_stale and method == "GET" and not isinstance(error, TimeoutError):
+                    continue
+                is_unsent = connection is None or method == "GET"
+                if is_unsent and _may_pass(error) and await anext(waiting, False):
                     continue
                 raise self._unavailable(method, path, error) from error
             finally:
@@ -143,15 +165,38 @@ class Transport:
             self._drop(connection)
         return None
 
+    async def _connect_patiently(self) -> HttpConnection:
+        waiting = self._wait()
+        while True:
+            try:
+                return await self._connect()
+            except _BROKEN as error:
+                if not (_may_pass(error) and await anext(waiting, False)):
+                    raise
+
+    async def _wait(self) -> AsyncGenerator[bool, None]:
+        """True after each pause for as long as it makes sense to try again."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + (self._patience.seconds if self._patience else 0)
+        while self._patience and loop.time() < end_s and self._patience.may_come_back():
+            await asyncio.sleep(_PAUSE_S)
+            yield True
+
     async def _connect(self) -> HttpConnection:
         loop = asyncio.get_running_loop()
         if self._is_secure and self._ssl is None:
             self._ssl = self.connection.ssl_context()
         name = (self.connection.tls_server_name or self._host) if self._is_secure else None
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            _, connection = await loop.create_connection(
-                HttpConnection, self._host, self._port, ssl=self._ssl, server_hostname=name
-            )
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                _, connection = await loop.create_connection(
+                    HttpConnection, self._host, self._port, ssl=self._ssl, server_hostname=name
+                )
+        except TimeoutError:
+            raise TimeoutError(
+                f"no connection within {CONNECT_TIMEOUT_S:.0f} s: the server is there and does not "
+                "answer"
+            ) from None
         self._open.add(connection)
         return connection
 
@@ -218,6 +263,11 @@ class Transport:
         if not error.retry_after_s and after.isdigit():
             error.retry_after_s = int(after)
         return error
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether a server that starts again explains it; a certificate that is wrong stays wrong."""
+    return isinstance(error, BrokenAnswerError | ConnectionError | TimeoutError)
 
 
 async def _rest(connection: HttpConnection) -> bytes:
