@@ -24,7 +24,7 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from attack.stage import BYSTANDER, Attack, Stage
+from attack.stage import BYSTANDER, NAMESPACE, Attack, Stage
 from mizzen.host.home import Home
 from support.instance import Instance
 
@@ -156,7 +156,8 @@ class Campaign:
         with memory_group():
             stage.instance.ok("up", "--detach")
         with contextlib.suppress(AssertionError, OSError):
-            stage.delete(f"/api/v1/namespaces/default/pods/{BYSTANDER}")
+            for pod in stage.request("GET", f"{NAMESPACE}/pods").json["items"]:
+                stage.delete(f"{NAMESPACE}/pods/{pod['metadata']['name']}")
         stage.create_pod(BYSTANDER, ["/bin/sleep", "100000"])
         stage.until(lambda: stage.pod(BYSTANDER)["status"].get("phase") == "Running", BYSTANDER)
 
