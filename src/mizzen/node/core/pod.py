@@ -41,6 +41,7 @@ from mizzen.node.core.words import (
 )  # fmt: skip
 
 SECOND = 1_000_000_000
+DEADLINE_EXCEEDED = "DeadlineExceeded"
 BACKOFF_MAX_NS = 60 * SECOND
 STABLE_NS = 60 * SECOND  # a run that lasted this long clears the backoff
 PREPARE_AGAIN_NS = 100_000_000
@@ -277,9 +278,9 @@ def _take_gang_restart(state: PodState, event: GangRestart) -> None:
 
 
 def _advance(state: PodState, at: int) -> list[Command]:
+    commands = _expire(state, at)
     if state.is_stopping:
-        return _advance_stop(state, at)
-    commands: list[Command] = []
+        return commands + _advance_stop(state, at)
     for run in _runnable(state):
         by_gang = state.is_member and not run.init
         if run.phase == "exited" and not by_gang and _may_restart(state, run):
@@ -296,6 +297,22 @@ def _advance(state: PodState, at: int) -> list[Command]:
             run.pre_stop = ""
             commands.append(Signal(run.name, run.number, SIGTERM))
     return commands + _wake(state, at)
+
+
+def _expire(state: PodState, at: int) -> list[Command]:
+    """The pod fails once it has been on the node for its activeDeadlineSeconds."""
+    deadline = _deadline(state)
+    if deadline is None or at < deadline or state.is_stopping or is_finished(state):
+        return []
+    seconds = state.pod["spec"]["activeDeadlineSeconds"]
+    text = f"the pod was active for longer than spec.activeDeadlineSeconds: {seconds}"
+    state.verdict = (DEADLINE_EXCEEDED, text)
+    return [Tell("Warning", DEADLINE_EXCEEDED, text)]
+
+
+def _deadline(state: PodState) -> int | None:
+    seconds: int | None = state.pod["spec"].get("activeDeadlineSeconds")
+    return None if seconds is None else state.began_at + seconds * SECOND
 
 
 def _runnable(state: PodState) -> list[Container]:
@@ -360,6 +377,9 @@ def _probe(run: Container, at: int) -> list[Command]:
 
 def _wake(state: PodState, at: int) -> list[Command]:
     times: list[int] = []
+    deadline = _deadline(state)
+    if deadline is not None and not state.is_stopping and not is_finished(state):
+        times.append(deadline)
     for run in state.containers:
         if run.phase == "waiting" and run.not_before > at and not state.is_stopping:
             times.append(run.not_before)
@@ -409,7 +429,9 @@ def _stop(state: PodState, run: Container, at: int) -> list[Command]:
     A gang member gets no SIGTERM: JAX swallows it, and a member of the running formation
     leaves by the control word (`core/gang.py`); the grace period bounds that.
     """
-    grace = 0 if state.vanished or state.verdict is not None else grace_ns(state)
+    is_late = state.verdict is not None and state.verdict[0] == DEADLINE_EXCEEDED
+    at_once = state.vanished or (state.verdict is not None and not is_late)
+    grace = 0 if at_once else grace_ns(state)
     if is_terminating(state.pod):
         deadline = parse_rfc3339(state.pod["metadata"]["deletionTimestamp"])
         grace = min(grace, max(deadline + SECOND - at, 0))

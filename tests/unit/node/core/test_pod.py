@@ -240,3 +240,22 @@ def test_a_program_that_ends_well_and_must_run_always_says_so() -> None:
     waiting = status_of(state, "127.0.0.1", T0 + S)["containerStatuses"][0]["state"]["waiting"]
     assert waiting["reason"] == "CrashLoopBackOff"
     assert waiting["message"].endswith("(restartPolicy is Always)")
+
+
+def test_a_pod_fails_once_its_deadline_has_passed() -> None:
+    state = running(terminationGracePeriodSeconds=3)
+    state.pod["spec"]["activeDeadlineSeconds"] = 5
+    assert WakeAt(T0 + 5 * S) in step(state, Tick(T0 + S))
+    told, signal, wake = step(state, Tick(T0 + 5 * S))
+    assert isinstance(told, Tell) and told.reason == "DeadlineExceeded"
+    assert signal == Signal("main", 0, 15) and wake == WakeAt(T0 + 8 * S)
+    assert ended(state, 0, T0 + 6 * S) == [] and phase_of(state) == "Failed"
+    written = status_of(state, "10.0.0.1", T0 + 6 * S)
+    assert written["reason"] == "DeadlineExceeded"
+
+
+def test_a_pod_that_ended_in_time_keeps_its_end() -> None:
+    state = running(restartPolicy="Never")
+    state.pod["spec"]["activeDeadlineSeconds"] = 5
+    ended(state, 0, T0 + 4 * S)
+    assert step(state, Tick(T0 + 9 * S)) == [] and phase_of(state) == "Succeeded"
