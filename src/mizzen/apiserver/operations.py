@@ -6,7 +6,7 @@ synchronous: what they read cannot change before the draft is committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,13 @@ from mizzen.apiserver.core.bodies import text
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
-from mizzen.base.errors import BadRequest, invalid
+from mizzen.base.errors import BadRequest, Cause, invalid
 from mizzen.base.objects import Obj, with_condition
 from mizzen.base.resources import PODS, PRIORITY_CLASSES, RESOURCE_CLAIMS, RESOURCE_SLICES
 from mizzen.kinds import strict
 from mizzen.kinds.decoding import Decoded
+from mizzen.kinds.report import Unserved
+from mizzen.kinds.treatment import Refused, Warned
 from mizzen.store.store import ObjectKey
 
 _NAME_TRIES = 8
@@ -46,8 +48,9 @@ def create(
     stamping.place(obj, resource, namespace)
     _name(draft, served, obj, namespace)
     decoded = _decode(draft, served, obj, strictness)
-    if decoded.causes:
-        raise invalid(resource.kind, resource.group, text(obj["metadata"], "name"), decoded.causes)
+    causes = decoded.causes + _unserved(draft, decoded.unserved)
+    if causes:
+        raise invalid(resource.kind, resource.group, text(obj["metadata"], "name"), causes)
     new = decoded.object
     name = text(new["metadata"], "name")
     stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
@@ -220,8 +223,13 @@ def _replace(
     if uid and uid != old["metadata"]["uid"]:
         check_preconditions(served, old, uid, "")
     decoded = _decode(draft, served, obj, strictness, _kept(served, obj, old))
-    if decoded.causes:
-        raise invalid(resource.kind, resource.group, name, decoded.causes)
+    news = decoded.unserved
+    if news:  # what is stored already does not keep an object from being changed
+        before = kind.decode(old).unserved
+        news = [found for found in news if found not in before]
+    causes = decoded.causes + _unserved(draft, news)
+    if causes:
+        raise invalid(resource.kind, resource.group, name, causes)
     new = decoded.object
     if new["metadata"] is old["metadata"]:
         new["metadata"] = dict(old["metadata"])
@@ -287,6 +295,12 @@ def _decode(
                 raise error
         draft.warnings.extend(strict.problems(decoded.unknown, strictness.duplicates))
     return decoded
+
+
+def _unserved(draft: Draft, found: Sequence[Unserved]) -> list[Cause]:
+    """Causes for fields that are refused; whoever sets those that change nothing is told."""
+    draft.warnings.extend(each.warning for each in found if isinstance(each.treatment, Warned))
+    return [each.cause for each in found if isinstance(each.treatment, Refused)]
 
 
 def _name(draft: Draft, served: Served, obj: Obj, namespace: str) -> None:

@@ -17,8 +17,10 @@ from mizzen.base.objects import Obj
 from mizzen.kinds.combined import problems
 from mizzen.kinds.limits import limits_of
 from mizzen.kinds.quantities import canonical
-from mizzen.kinds.report import Path, Report, Unknown, quoted, render
+from mizzen.kinds.report import Path, Report, Unknown, Unserved, quoted, render
 from mizzen.kinds.schema import Schema
+from mizzen.kinds.served_fields import treatments
+from mizzen.kinds.treatment import Refused, Warned, asks_for_nothing
 
 Decoder = Callable[[Any, Path, "Report"], Any]
 
@@ -33,6 +35,7 @@ class Decoded:
     object: Obj
     causes: list[Cause]
     unknown: list[Unknown]
+    unserved: list[Unserved]
 
 
 def decode(schema: Schema, value: Obj, kept: frozenset[str] = frozenset()) -> Decoded:
@@ -47,7 +50,7 @@ def decode(schema: Schema, value: Obj, kept: frozenset[str] = frozenset()) -> De
     except RecursionError:
         report.add(None, "the object is nested too deeply")
         result = value
-    return Decoded(result, report.causes, report.unknown)
+    return Decoded(result, report.causes, report.unknown, report.unserved)
 
 
 def decoder_of(schema: Schema) -> Decoder:
@@ -107,6 +110,9 @@ def _record(schema: Schema) -> Decoder:
     fields: dict[str, tuple[Decoder, bool]] = {
         name: (_later(child), child.nullable) for name, child in schema.fields.items()
     }
+    for name, treatment in treatments(schema.served_as or schema.name).items():
+        if isinstance(treatment, Warned | Refused) and name in fields:
+            fields[name] = (_unserved(fields[name][0], treatment), fields[name][1])
     defaults = [
         (name, child.default, len(name) + len(orjson.dumps(child.default)))
         for name, child in schema.fields.items()
@@ -142,6 +148,18 @@ def _record(schema: Schema) -> Decoder:
             if name not in result:
                 report.add((path, name), "Required value", "FieldValueRequired")
         return result
+
+    return decode
+
+
+def _unserved(inner: Decoder, treatment: Warned | Refused) -> Decoder:
+    """Reports values that ask for what is not served; what is refused need not be right besides."""
+
+    def decode(value: Any, path: Path, report: Report) -> Any:
+        if asks_for_nothing(value, treatment.fine):
+            return inner(value, path, report)
+        report.unserved.append(Unserved(render(path), value, treatment))
+        return value if isinstance(treatment, Refused) else inner(value, path, report)
 
     return decode
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from mizzen.base.errors import Cause
 from mizzen.base.limits import OBJECT_BYTES_MAX
+from mizzen.kinds.treatment import Refused, Warned
 
 # (parent, segment): a str is a field, an int a list index, a 1-tuple a map key.
 Path = tuple["Path", "str | int | tuple[str]"] | None
@@ -36,6 +37,7 @@ class Report:
 
     causes: list[Cause] = field(default_factory=list[Cause])
     unknown: list[Unknown] = field(default_factory=list["Unknown"])
+    unserved: list[Unserved] = field(default_factory=list["Unserved"])
     defaulted_bytes: int = 0  # what defaults have added, as JSON
 
     def add(self, path: Path, message: str, reason: str = "FieldValueInvalid") -> None:
@@ -73,6 +75,24 @@ class Unknown:
     path: str
     name: str
     known: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """A field of an object that asks for what is not there."""
+
+    path: str
+    value: Any
+    treatment: Warned | Refused
+
+    @property
+    def cause(self) -> Cause:
+        message = f"Forbidden: {quoted(self.value)} is not served: {self.treatment.sentence}"
+        return Cause(self.path, message, "FieldValueForbidden")
+
+    @property
+    def warning(self) -> str:
+        return f"{self.path}: {quoted(self.value)} changes nothing: {self.treatment.sentence}"
 
 
 def quoted(value: Any) -> str:

@@ -20,7 +20,8 @@ Type = Literal["any", "object", "array", "string", "integer", "number", "boolean
 # Changes that alter what decodes; all others share the compiled decoder with the original.
 _SHAPE = frozenset(
     ("type", "fields", "values", "items", "format", "enum", "minimum", "maximum", "min_length",
-     "max_length", "min_items", "max_items", "pattern", "unique", "nullable", "open", "list_keys")
+     "max_length", "min_items", "max_items", "pattern", "unique", "nullable", "open", "list_keys",
+     "served_as")
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ class Schema:
     type: Type = "any"
     description: str = ""
     name: str = ""  # of the OpenAPI definition; "" = written in place
+    served_as: str = ""  # its name in `served_fields`, where that is not its own
     fields: Mapping[str, Schema] = field(default_factory=_no_fields)
     values: Schema | None = None  # of a map with arbitrary keys
     items: Schema | None = None
@@ -81,6 +83,20 @@ class Schema:
     def resolve(self) -> Schema:
         """The schema itself, or what a recursive reference stands for."""
         return self.target() if self.target else self
+
+
+def partial(schema: Schema) -> Schema:
+    """The schema of a patch: the same fields and types, of which none must be there."""
+    return replace(
+        schema,
+        fields={name: partial(child) for name, child in schema.fields.items()},
+        values=partial(schema.values) if schema.values is not None else None,
+        items=partial(schema.items) if schema.items is not None else None,
+        required=False,
+        default=None,
+        min_items=None,
+        cache={},
+    )
 
 
 STR = Schema("string")

@@ -31,7 +31,7 @@ REPLICATED_JOB = v1alpha2(
         "JobTemplateSpec",
         "The Job.",
         metadata=OBJECT_META("Labels and annotations of the Job."),
-        spec=JOB_SPEC("What it runs."),
+        spec=JOB_SPEC("What it runs.", served_as="jobset.v1alpha2.JobSpec"),
     )("The Job.", required=True),
     replicas=INT32("How many.", default=1, minimum=0),
     dependsOn=array(

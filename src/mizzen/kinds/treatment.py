@@ -1,0 +1,56 @@
+"""What becomes of a field that somebody sets: no accepted field is ignored without a word.
+
+`served_fields.TABLE` gives every field of every served kind one of these. The decoder refuses and
+warns by it; `tests/unit/kinds/test_served_fields.py` holds it against the schemas and against the
+code that reads the fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """Some component reads it: `readers` are packages of mizzen, one of which names the field.
+
+    Without readers it only holds other fields, each of which has its own line in the table.
+    """
+
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """It may stand there and changes nothing, because nothing else would happen without it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """It is stored, and whoever sets it is told what does not happen; `fine` values ask for nothing."""
+
+    sentence: str
+    fine: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It is refused with this sentence, but for `fine` values, which ask for nothing."""
+
+    sentence: str
+    fine: tuple[Any, ...] = ()
+
+
+Treatment = Acted | Accepted | Warned | Refused
+
+
+def asks_for_nothing(value: Any, fine: tuple[Any, ...]) -> bool:
+    """Whether a value says what would be so without it."""
+    if value is False:
+        return not any(known is True for known in fine)
+    if value is None or value in ("", [], {}):
+        return True
+    return any(type(value) is type(known) and value == known for known in fine)

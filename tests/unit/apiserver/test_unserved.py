@@ -1,0 +1,87 @@
+"""A field that asks for what is not served is refused, or its author is warned."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from mizzen.apiserver import operations
+from mizzen.store.memory import MemoryStore
+from mizzen.store.store import ObjectKey, Put
+from support.api_handlers import DEFAULT, Api, an_api
+
+PODS = f"{DEFAULT}/pods"
+MERGE = "application/merge-patch+json"
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    containers = [{"name": "c", "image": "mizzen.dev/python"}]
+    return {"metadata": {"name": "p"}, "spec": {"containers": containers, **spec}}
+
+
+def warnings(api: Api, body: dict[str, Any]) -> list[str]:
+    served = api.server.catalog.by_key("pods")
+    assert served is not None
+    draft = api.server.draft("admin")
+    operations.create(draft, served, "default", body)
+    return draft.warnings
+
+
+def test_what_is_refused_says_why_and_what_to_do() -> None:
+    async def run() -> None:
+        api = await an_api(MemoryStore())
+        status, answer = await api.call("POST", PODS, pod(runtimeClassName="gvisor"))
+        assert status == 422
+        (cause,) = answer["details"]["causes"]
+        assert cause["field"] == "spec.runtimeClassName"
+        assert cause["message"] == (
+            'Forbidden: "gvisor" is not served: there is one runtime: processes; leave it out'
+        )
+        neutral = pod(runtimeClassName="", hostUsers=True, securityContext={}, os={"name": "linux"})
+        assert (await api.call("POST", PODS, neutral))[0] == 201
+
+    asyncio.run(run())
+
+
+def test_templates_are_refused_as_their_pods_would_be() -> None:
+    async def run() -> None:
+        api = await an_api(MemoryStore())
+        spec = {**pod(hostAliases=[{"ip": "1.2.3.4"}])["spec"], "restartPolicy": "Never"}
+        job = {"metadata": {"name": "j"}, "spec": {"template": {"spec": spec}}}
+        status, answer = await api.call("POST", "/apis/batch/v1/namespaces/default/jobs", job)
+        assert status == 422
+        assert answer["details"]["causes"][0]["field"] == "spec.template.spec.hostAliases"
+
+    asyncio.run(run())
+
+
+def test_what_changes_nothing_is_warned_of() -> None:
+    async def run() -> None:
+        api = await an_api(MemoryStore())
+        (warning,) = warnings(api, pod(hostNetwork=True))
+        assert warning.startswith("spec.hostNetwork: true changes nothing: ")
+        assert warnings(api, pod(hostNetwork=False)) == []
+
+    asyncio.run(run())
+
+
+def test_what_was_stored_before_does_not_keep_an_object_from_being_changed() -> None:
+    async def run() -> None:
+        store = MemoryStore()
+        api = await an_api(store)
+        assert (await api.call("POST", PODS, pod()))[0] == 201
+        key = ObjectKey("pods", "default", "p")
+        stored = store.peek(key)
+        assert stored is not None
+        old = stored.object()
+        old["spec"] = {**old["spec"], "runtimeClassName": "gvisor"}  # by an earlier version
+        await store.commit([Put(key, old, "update", stored.revision)], identity="x", now_ns=1)
+        _, found = await api.call("GET", f"{PODS}/p")
+        found["metadata"]["labels"] = {"a": "b"}
+        assert (await api.call("PUT", f"{PODS}/p", found))[0] == 200
+        change = {"spec": {"hostAliases": [{"ip": "1.2.3.4"}]}}
+        status, answer = await api.call("PATCH", f"{PODS}/p", change, content_type=MERGE)
+        assert status == 422
+        assert [c["field"] for c in answer["details"]["causes"]] == ["spec.hostAliases"]
+
+    asyncio.run(run())
