@@ -3,7 +3,7 @@
 Source: Kubeflow Trainer v2 (trainer 8c0f505): the runtime's JobSet template has one
 replicatedJob `node` with a container `node`; the job's `trainer` overrides image, command,
 args, env, numNodes and resources; `runtimePatches` patch the template's pods.
-Left out: initializers, MPI, the other ML policies' environment.
+Initializers and the other ML policies are refused by the API server (`kinds/served_fields.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mizzen.base.reading import entries, part
 from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, Resource
 from mizzen.controllers.core.view import View
 
+HOSTNAME_LENGTH_MAX = 63  # of a DNS label
 NODE = "node"  # upstream's name of the replicated job and of its main container
 
 
@@ -63,12 +64,13 @@ def node_template(view: View, job: Obj) -> NodeTemplate:
     trainer: Obj = job["spec"].get("trainer") or {}
     _override_container(pod_spec, trainer, runtime)
     num_nodes = int(trainer.get("numNodes") or policy.get("numNodes") or 1)
+    _check_hostname(job, num_nodes)
     metadata: Obj = template.get("metadata") or {}
     return NodeTemplate(
         num_nodes=num_nodes,
         min_nodes=_min_nodes(job, num_nodes),
-        labels=metadata.get("labels") or {},
-        annotations=metadata.get("annotations") or {},
+        labels={**part(metadata, "labels"), **part(job, "spec", "labels")},
+        annotations={**part(metadata, "annotations"), **part(job, "spec", "annotations")},
         pod_spec=pod_spec,
         uses_jax="jax" in policy,
     )
@@ -171,6 +173,17 @@ def _override_container(pod_spec: Obj, trainer: Obj, runtime: Obj) -> None:
         )
     containers[index] = changed
     pod_spec["containers"] = containers
+
+
+def _check_hostname(job: Obj, num_nodes: int) -> None:
+    """The API server checks it where the job itself says how many workers there are."""
+    hostname = f"{name_of(job)}-{NODE}-0-{num_nodes - 1}"
+    if len(hostname) > HOSTNAME_LENGTH_MAX:
+        raise RuntimeTrouble(
+            "InvalidName",
+            f'metadata.name: a worker would be named "{hostname}", which is longer than '
+            f"{HOSTNAME_LENGTH_MAX} characters; make the job anew under a shorter name",
+        )
 
 
 def _min_nodes(job: Obj, num_nodes: int) -> int:

@@ -103,6 +103,7 @@ def is_over(job: Obj) -> bool:
 _MENDABLE = (
     "TrainingRuntimeNotSupported",
     "InvalidElasticity",
+    "InvalidName",
     "InvalidRuntimePatch",
     "MissingCommand",
 )

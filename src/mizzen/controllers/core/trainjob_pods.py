@@ -18,6 +18,7 @@ from mizzen.base.names import (
 )
 from mizzen.base.objects import Obj, annotations_of, name_of, namespace_of, owner_reference
 from mizzen.base.operations import Create, Patch
+from mizzen.base.reading import part
 from mizzen.base.resources import POD_GROUPS
 from mizzen.controllers.core.actions import Action
 from mizzen.controllers.core.extended_resources import DeviceWish, take_wishes, with_claim
@@ -67,8 +68,11 @@ def pod_group_actions(job: Obj, template: NodeTemplate, group: Obj | None) -> li
             "namespace": namespace_of(job),
             "ownerReferences": [owner_reference(job)],
         }
-        if asked:
-            metadata["annotations"] = asked
+        labels, annotations = part(job, "spec", "labels"), part(job, "spec", "annotations")
+        if labels:
+            metadata["labels"] = labels
+        if asked or annotations:
+            metadata["annotations"] = {**annotations, **asked}
         return [Create(POD_GROUPS, {"metadata": metadata, "spec": spec})]
     change: Obj = {}
     if group["spec"].get("schedulingPolicy") != wanted:

@@ -122,8 +122,9 @@ def _differs(before: Obj, new: Obj) -> bool:
 
 
 def _counts(job: Obj, pods: Sequence[Obj]) -> Obj:
+    """Pods by what they do. How many ended how in a job that is over stays, though they may go."""
     phases = [phase_of(pod) for pod in pods]
-    return {
+    counts: Obj = {
         "name": NODE,
         "ready": sum(has_condition(pod, "Ready") for pod in pods),
         "succeeded": phases.count("Succeeded"),
@@ -131,6 +132,13 @@ def _counts(job: Obj, pods: Sequence[Obj]) -> Obj:
         "active": sum(is_active(pod) for pod in pods),
         "suspended": 1 if job["spec"].get("suspend") else 0,
     }
+    if has_condition(job, "Complete") or has_condition(job, "Failed"):
+        known = entries(job, "status", "jobsStatus")
+        old: Obj = next((c for c in known if c["name"] == NODE), Obj())
+        for name in ("succeeded", "failed"):
+            counts[name] = max(counts[name], int(old.get(name) or 0))
+        counts["suspended"] = int(old.get("suspended") or 0)
+    return counts
 
 
 def _progress(pods: Sequence[Obj]) -> Obj | None:

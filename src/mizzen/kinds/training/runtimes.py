@@ -8,9 +8,8 @@ from __future__ import annotations
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, Resource
-from mizzen.kinds.batch.job import default_job_spec
 from mizzen.kinds.columns import AGE, NAME
-from mizzen.kinds.core.pod_rules import validate_pod_spec
+from mizzen.kinds.core.pod_rules import default_pod_spec, validate_pod_spec
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import OBJECT_META, root
 from mizzen.kinds.reading import entries, part
@@ -28,6 +27,7 @@ from mizzen.kinds.training.jobset import JOB_SET_SPEC
 
 PREFIX = "org.kubeflow.trainer.v1alpha1"
 v1alpha1 = package(PREFIX)
+NODE = "node"  # upstream's name of the replicated job that trains
 POLICIES = ("torch", "mpi", "flux", "jax", "xgboost")
 
 ML_POLICY = v1alpha1(
@@ -83,9 +83,7 @@ SPEC = v1alpha1(
 
 def _default(runtime: Obj) -> None:
     for job in entries(runtime, "spec.template.spec.replicatedJobs"):
-        spec = part(job, "template.spec")
-        if spec:
-            default_job_spec(spec)
+        default_pod_spec(part(job, "template.spec.template.spec"))
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -100,6 +98,13 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
         path = "spec.template.spec.replicatedJobs"
         causes.append(Cause(path, "Required value", "FieldValueRequired"))
     for index, job in enumerate(jobs):
+        if job["name"] != NODE:
+            at = f"spec.template.spec.replicatedJobs[{index}].name"
+            message = (
+                f'Unsupported value: "{job["name"]}": a runtime has one replicatedJob here, '
+                f'"{NODE}", the workers; initializers and launchers are not served'
+            )
+            causes.append(Cause(at, message, "FieldValueNotSupported"))
         path = f"spec.template.spec.replicatedJobs[{index}].template.spec.template.spec"
         pod = (part(job["template"], "spec.template")).get("spec")
         if pod is not None:

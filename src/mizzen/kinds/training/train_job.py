@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from mizzen.base import names
@@ -17,10 +19,16 @@ from mizzen.base.resources import TRAIN_JOBS
 from mizzen.kinds.columns import AGE, NAME
 from mizzen.kinds.core.containers import ENV_VAR, RESOURCE_REQUIREMENTS
 from mizzen.kinds.core.references import LOCAL_OBJECT_REFERENCE
+from mizzen.kinds.decoding import decode
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import CONDITIONS, OBJECT_META, root
 from mizzen.kinds.metadata import immutable
-from mizzen.kinds.names import dns_label_1035
+from mizzen.kinds.names import (
+    check_annotations,
+    check_labels,
+    dns_label_1035,
+    invalid_value,
+)
 from mizzen.kinds.reading import entries, get
 from mizzen.kinds.schema import (
     BOOL,
@@ -34,7 +42,11 @@ from mizzen.kinds.schema import (
     Schema,
     array,
     package,
+    partial,
 )
+from mizzen.kinds.strict import unknown_field
+from mizzen.kinds.training.jobset import REPLICATED_JOB
+from mizzen.kinds.treatment import Refused
 
 PREFIX = "org.kubeflow.trainer.v1alpha1"
 v1alpha1 = package(PREFIX)
@@ -42,6 +54,7 @@ CONTROLLER = "trainer.kubeflow.org/trainjob-controller"
 MANAGERS = (CONTROLLER, "kueue.x-k8s.io/multikueue")
 _COUNTS = {names.MIN_NODES: 1, names.MAX_NODES: 1, names.MAX_FAILURES: 0,
            names.PROGRESS_DEADLINE_S: 1}  # fmt: skip
+HOSTNAME_LENGTH_MAX = 63  # of a DNS label
 PREFIX_OURS = "mizzen.dev/"
 _TOPOLOGY = (
     names.TOPOLOGY_REQUIRED,
@@ -210,8 +223,56 @@ def _check_annotations(new: Obj, old: Obj | None) -> list[Cause]:
     return causes
 
 
+def _check_names(job: Obj) -> list[Cause]:
+    """Each worker's host name is made of the job's name, and must stay a DNS label."""
+    wish = int(get(job, "spec.trainer.numNodes") or 1)
+    most = annotations_of(job).get(names.MAX_NODES) or ""
+    last = max(wish, int(most) if most.isascii() and most.isdigit() and len(most) < 10 else 1) - 1
+    name = job["metadata"].get("name") or ""
+    hostname = f"{name}-node-0-{last}"
+    if len(hostname) <= HOSTNAME_LENGTH_MAX:
+        return []
+    short = HOSTNAME_LENGTH_MAX - (len(hostname) - len(name))
+    message = (
+        f'its workers would be named up to "{hostname}", which is longer than '
+        f"{HOSTNAME_LENGTH_MAX} characters: take a name of at most {short}"
+    )
+    return [invalid_value("metadata.name", name, message)]
+
+
+def _check_patches(job: Obj) -> list[Cause]:
+    """What runtimePatches say must be of the right type, known and served, as in a runtime."""
+    causes: list[Cause] = []
+    for index, entry in enumerate(entries(job, "spec.runtimePatches")):
+        at = f"spec.runtimePatches[{index}].trainingRuntimeSpec.template.spec.replicatedJobs"
+        jobs = entries(entry, "trainingRuntimeSpec.template.spec.replicatedJobs")
+        for place, patched in enumerate(jobs):
+            if "template" not in patched:
+                continue
+            found = decode(_job_template_patch(), patched["template"])
+            wrong = [*found.causes]
+            wrong += [u.cause for u in found.unserved if isinstance(u.treatment, Refused)]
+            wrong += [Cause(u.path, unknown_field(u)) for u in found.unknown]
+            causes += [
+                replace(cause, field=f"{at}[{place}].template.{cause.field}".rstrip("."))
+                for cause in wrong
+            ]
+    return causes
+
+
+@cache
+def _job_template_patch() -> Schema:
+    return partial(REPLICATED_JOB.fields["template"])
+
+
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     causes = _check_size(new) + _check_annotations(new, old)
+    if old is None or new["spec"].get("trainer") != old["spec"].get("trainer"):
+        causes += _check_names(new)
+    if old is None or new["spec"].get("runtimePatches") != old["spec"].get("runtimePatches"):
+        causes += _check_patches(new)
+    causes += check_labels(new["spec"].get("labels") or {}, "spec.labels")
+    causes += check_annotations(new["spec"].get("annotations") or {}, "spec.annotations")
     reference = new["spec"]["runtimeRef"]
     if reference["apiGroup"] != "trainer.kubeflow.org":
         message = f'Unsupported value: "{reference["apiGroup"]}": supported values: "trainer.kubeflow.org"'

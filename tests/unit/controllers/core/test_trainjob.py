@@ -435,3 +435,35 @@ def test_a_large_job_is_made_a_part_at_a_time(cluster):
     assert len([a for a in cluster.reconcile("t") if isinstance(a, Create)]) < 500
     cluster.settle("t")
     assert len(cluster.names(PODS)) == 450
+
+
+def test_what_became_of_a_jobs_pods_stays_known_when_they_go(cluster):
+    start(cluster, ranks=(0, 1), nodes=2, low=0)
+    for rank in (0, 1):
+        cluster.change(PODS, f"t-node-0-{rank}", {"status": {"phase": "Succeeded"}})
+    cluster.settle("t")
+    assert job_condition(cluster, "Complete")["status"] == "True"
+    for rank in (0, 1):
+        cluster.vanish(PODS, f"t-node-0-{rank}")
+    cluster.change(TRAIN_JOBS, "t", {"spec": {"suspend": True}})
+    cluster.settle("t")
+    (counts,) = cluster.get(TRAIN_JOBS, "t")["status"]["jobsStatus"]
+    assert (counts["succeeded"], counts["active"], counts["suspended"]) == (2, 0, 0)
+
+
+def test_a_jobs_labels_and_annotations_reach_all_that_is_made_for_it(cluster):
+    cluster.add(TRAIN_JOBS, job(labels={"team": "a"}, annotations={"note": "b"}))
+    cluster.settle("t")
+    for made in (cluster.get(POD_GROUPS, "t"), cluster.get(PODS, "t-node-0-0")):
+        assert made["metadata"]["labels"]["team"] == "a"
+        assert made["metadata"]["annotations"]["note"] == "b"
+
+
+def test_a_name_that_no_worker_can_be_derived_from_is_told(cluster):
+    """How many workers there are may be the runtime's to say."""
+    name = "a" * 55
+    cluster.add(TRAIN_JOBS, job(name=name, nodes=3))
+    cluster.settle(name)
+    failed = job_condition(cluster, "Failed", name)
+    assert failed["reason"] == "InvalidName" and f'"{name}-node-0-2"' in failed["message"]
+    assert cluster.names(PODS) == []

@@ -106,3 +106,78 @@ def test_a_misspelt_annotation_of_ours_is_refused_with_the_right_one() -> None:
     assert [c.field for c in causes] == ["metadata.annotations[mizzen.dev/min-nodse]"]
     assert 'did you mean "mizzen.dev/min-nodes"?' in causes[0].message
     assert JOB.check(wrong, wrong) == []  # one that is there already does not block other changes
+
+
+@pytest.mark.parametrize(
+    ("length", "nodes", "annotations", "is_fine"),
+    [
+        (54, 2, {}, True),
+        (55, 2, {}, False),
+        (54, 10, {}, True),
+        (54, 11, {}, False),
+        (53, 11, {}, True),
+        (54, 2, {MOST: "64"}, False),
+    ],
+)
+def test_a_name_that_no_worker_can_be_derived_from_is_refused(
+    length: int, nodes: int, annotations: dict[str, str], is_fine: bool
+) -> None:
+    job = _job(nodes, annotations)
+    job["metadata"]["name"] = "a" * length
+    causes = JOB.check(job, None)
+    assert [c.field for c in causes] == ([] if is_fine else ["metadata.name"])
+    assert is_fine or "take a name of at most 5" in causes[0].message
+
+
+def _patched(template: dict[str, Any]) -> list[tuple[str, str]]:
+    jobs = [{"name": "node", "template": template}]
+    entry = {"template": {"spec": {"replicatedJobs": jobs}}}
+    job = _job(runtimePatches=[{"manager": "m", "trainingRuntimeSpec": entry}])
+    at = "spec.runtimePatches[0].trainingRuntimeSpec.template.spec.replicatedJobs[0].template."
+    assert all(c.field.startswith(at) for c in JOB.check(job, None))
+    return [(c.field.removeprefix(at), c.message) for c in JOB.check(job, None)]
+
+
+def test_patches_of_the_runtime_are_checked_when_they_are_given() -> None:
+    container = {"name": "node", "env": [{"name": "A", "value": "1"}]}
+    pod = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    assert _patched(pod) == []
+    container["env"] = [{"name": "A", "value": True}]
+    (wrong,) = _patched(pod)
+    assert wrong[0] == "spec.template.spec.containers[0].env[0].value"
+    assert "must be of type string, not boolean" in wrong[1]
+    ((path, message),) = _patched({"spec": {"template": {"spec": {"nodeSelectr": {}}}}})
+    assert path == "spec.template.spec.nodeSelectr" and 'did you mean "nodeSelector"?' in message
+    ((path, message),) = _patched({"spec": {"template": {"spec": {"runtimeClassName": "gvisor"}}}})
+    assert path == "spec.template.spec.runtimeClassName" and "is not served" in message
+
+
+def test_what_a_runtime_asks_for_and_is_not_served() -> None:
+    def unserved(kind: Any, spec: dict[str, Any]) -> list[str]:
+        body = {
+            "apiVersion": f"{GROUP}/v1alpha1", "kind": kind.resource.kind,
+            "metadata": {"name": "x"}, "spec": spec,
+        }  # fmt: skip
+        return [u.cause.message for u in kind.decode(body).unserved]
+
+    torch = {"mlPolicy": {"torch": {"numProcPerNode": "auto"}}, "template": {}}
+    (message,) = unserved(RUNTIME, torch)
+    assert "the PyTorch runtime is not served" in message
+    job = {"runtimeRef": {"name": "r"}, "initializer": {"dataset": {"storageUri": "hf://x"}}}
+    (message,) = unserved(JOB, job)
+    assert "nothing is fetched before training" in message
+    assert unserved(JOB, {"runtimeRef": {"name": "r"}, "managedBy": "kueue.x-k8s.io/multikueue"})
+
+
+def test_a_runtime_has_workers_and_nothing_else() -> None:
+    pod = {"containers": [{"name": "node"}]}
+    replicated = [
+        {"name": name, "template": {"spec": {"template": {"spec": pod}}}}
+        for name in ("dataset-initializer", "node")
+    ]
+    body = {
+        "apiVersion": f"{GROUP}/v1alpha1", "kind": "ClusterTrainingRuntime",
+        "metadata": {"name": "r"}, "spec": {"template": {"spec": {"replicatedJobs": replicated}}},
+    }  # fmt: skip
+    causes = RUNTIME.check(RUNTIME.decode(body).object, None)
+    assert [c.field for c in causes] == ["spec.template.spec.replicatedJobs[0].name"]
