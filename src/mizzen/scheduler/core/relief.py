@@ -61,7 +61,9 @@ class _Relief:
         self.room, self.cluster = placer.room, placer.room.cluster
         self.pods = unit.pods[: unit.needed]
         self.ask = unit.asks(unit.beside)
-        self.is_plain = not any(pod.claims for pod in self.pods)
+        self.is_plain = not any(pod.claims for pod in self.pods) and all(
+            self.room.is_countable(pod, self.room.shape_of(pod)) for pod in self.pods
+        )
         self.far = () if self.is_plain else self._far()
 
     # -- one pod ---------------------------------------------------------------------------------

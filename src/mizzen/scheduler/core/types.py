@@ -24,6 +24,7 @@ from mizzen.scheduler.core.dra.model import (
     Toleration,
 )
 from mizzen.scheduler.core.explaining.changes import Change
+from mizzen.scheduler.core.neighbours.wishes import Neighbours
 from mizzen.scheduler.core.preemption.stake import UNSAID, Stake
 
 CPU = "cpu"
@@ -133,6 +134,8 @@ class PodSpecView:
     wishes: tuple[ContainerWish, ...] = ()  # extended resources, where no claim is made yet
     is_succeeded: bool = False
     job: str = ""  # uid of the batch/v1 Job that made it
+    labels: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    neighbours: Neighbours | None = None  # what it requires of pods near it; None: nothing
 
     @property
     def holds(self) -> bool:

@@ -28,6 +28,7 @@ from mizzen.base.resources import JOBS, TRAIN_JOBS
 from mizzen.scheduler.core.claiming.extended import CLAIM, ContainerWish, wishes_of
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
+from mizzen.scheduler.core.neighbours.wishes import neighbours_of
 from mizzen.scheduler.core.preemption.stake import stake_of
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
 
@@ -77,6 +78,8 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         wishes=() if status.get("extendedResourceClaimStatus") else wishes,
         is_succeeded=status.get("phase") == "Succeeded",
         job=_job(pod) if gang is not None else "",
+        labels=labels_of(pod),
+        neighbours=neighbours_of(spec, key.namespace, labels_of(pod)),
     )
 
 

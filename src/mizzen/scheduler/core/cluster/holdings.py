@@ -16,9 +16,11 @@ from mizzen.scheduler.core.cluster.nodes import Nodes
 from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Signature
 from mizzen.scheduler.core.dra.held import Held
 from mizzen.scheduler.core.dra.model import Allocation, DeviceId, DeviceResult
+from mizzen.scheduler.core.neighbours.index import PodIndex
 from mizzen.scheduler.core.types import Claim, PodShape, PodSpecView
 
 Amounts = tuple[tuple[int, int], ...]  # (resource index, amount)
+Charge = tuple[int, Amounts, PodSpecView]  # a pod's node and what it took
 
 AMOUNTS_MAX = 100_000  # shapes of pods whose amounts are remembered
 
@@ -42,7 +44,8 @@ class Holdings:
         self.pool_at: dict[tuple[str, str], int] = {}  # pools that do not bear their node's name
         self.elsewhere: dict[tuple[str, str], Held] = {}  # of pools that no known node has alone
         self.gang_cores: dict[tuple[Key, int], Counter[int]] = {}
-        self.charged: dict[str, tuple[int, Amounts]] = {}  # pod uid -> node and what it took
+        self.charged: dict[str, Charge] = {}  # by pod uid
+        self.index = PodIndex()
         self._amounts: dict[PodShape, tuple[Amounts, Amounts]] = {}
 
     # -- devices ----------------------------------------------------------------------------
@@ -237,32 +240,47 @@ class Holdings:
         """The pod takes its share of the node; its CPU only where it has no cores of its own."""
         amounts = self.amounts_of(pod.shape)[own_core]
         self._adjust(node, amounts, -1)
-        self.note_charge(pod.uid, node, amounts)
+        self.note_charge(pod, node, amounts)
 
-    def note_charge(self, uid: str, node: int, amounts: Amounts) -> None:
-        """Remembers what a pod took, for its refund."""
-        charged = self.charged
-        charged[uid] = (node, amounts)
+    def note_charge(self, pod: PodSpecView, node: int, amounts: Amounts) -> None:
+        """Remembers where a pod is and what it took, for its refund."""
+        self._enter((node, amounts, pod))
 
         def undo() -> None:
-            del charged[uid]
+            self._exit(pod.uid)
 
         self.nodes.log.append(undo)
 
     def refund(self, uid: str) -> bool:
         """The pod gives back what it took; whether it had taken anything."""
-        charged = self.charged
-        found = charged.pop(uid, None)
-        if found is None:
+        if uid not in self.charged:
             return False
-
-        def undo() -> None:
-            charged[uid] = found
-
-        self.nodes.log.append(undo)
+        found = self._exit(uid)
+        self.nodes.log.append(lambda: self._enter(found))
         if self.nodes.sigs[found[0]] is not None:
             self._adjust(found[0], found[1], 1)
         return True
+
+    def drop(self, uid: str) -> None:
+        """The pod's node is gone, with all that was taken there."""
+        if uid in self.charged:
+            self._exit(uid)
+
+    def placed(self) -> Iterable[tuple[int, PodSpecView]]:
+        """Everybody who is somewhere, with the number of the node."""
+        return ((node, pod) for node, _, pod in self.charged.values())
+
+    def _enter(self, charge: Charge) -> None:
+        node, _, pod = charge
+        self.charged[pod.uid] = charge
+        if self.index.selected or pod.neighbours is not None:
+            self.index.arrive(pod, node)
+
+    def _exit(self, uid: str) -> Charge:
+        found = self.charged.pop(uid)
+        if self.index.selected or found[2].neighbours is not None:
+            self.index.leave(found[2], found[0])
+        return found
 
     def amounts_of(self, shape: PodShape) -> tuple[Amounts, Amounts]:
         """What pods of this shape take: with their CPU, and without."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from mizzen.base.objects import Key, Obj, key_of, uid_of
+from mizzen.base.objects import Key, Obj, key_of, labels_of, uid_of
 from mizzen.base.reading import text
 from mizzen.base.resources import (
     DEVICE_CLASSES,
     DEVICE_TAINT_RULES,
+    NAMESPACES,
     NODES,
     POD_GROUPS,
     PODS,
@@ -43,6 +44,7 @@ from mizzen.scheduler.core.views import (
 
 WATCHED = (
     PRIORITY_CLASSES,
+    NAMESPACES,
     DEVICE_CLASSES,
     DEVICE_TAINT_RULES,
     NODES,
@@ -77,6 +79,7 @@ class Feed:
         self._rules: tuple[TaintRule, ...] = ()
         self._readers: dict[Resource, Callable[[Key, Obj], None]] = {
             PODS: self._pod,
+            NAMESPACES: self._namespace,
             NODES: self._node,
             RESOURCE_CLAIMS: self._claim,
             RESOURCE_SLICES: self._slice,
@@ -140,6 +143,8 @@ class Feed:
             self._drop_member(key)
         elif resource == NODES:
             self.gangs.delete_node(key.name)
+        elif resource == NAMESPACES:
+            cluster.set_namespace(key.name, None)
         elif resource == RESOURCE_CLAIMS:
             cluster.delete_claim(key)
             self._wish_again(key)
@@ -239,6 +244,9 @@ class Feed:
 
     def _node(self, key: Key, obj: Obj) -> None:
         self.gangs.set_node(node_view(obj))
+
+    def _namespace(self, key: Key, obj: Obj) -> None:
+        self.cluster.set_namespace(key.name, labels_of(obj))
 
     def _claim(self, key: Key, obj: Obj) -> None:
         self.cluster.set_claim(claim_view(obj))

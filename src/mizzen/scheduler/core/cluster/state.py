@@ -6,7 +6,7 @@ only once it is written, by the same deltas as everything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from mizzen.base.objects import Key, Obj
@@ -102,7 +102,7 @@ class Cluster:
             return
         held = self.holdings.held_on(number)
         for key in self._on_node.get(name, ()):
-            self.holdings.charged.pop(self.pods[key].uid, None)
+            self.holdings.drop(self.pods[key].uid)
         for chips in self.chips.values():
             if number < len(chips):
                 chips[number] = 0
@@ -198,6 +198,10 @@ class Cluster:
         if touched:
             self._relayout(touched)
 
+    def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """A namespace with its labels; None: it is gone."""
+        self.holdings.index.set_namespace(name, labels, self.holdings.placed)
+
     # -- claims ------------------------------------------------------------------------------
 
     def set_claim(self, claim: Claim) -> None:
@@ -276,6 +280,8 @@ class Cluster:
                 self.leaving[pod.key] = pod
         if wants_place:
             self.waiting[pod.key] = pod
+            if pod.neighbours is not None:
+                self.holdings.index.watch(pod.neighbours, self.holdings.placed)
         if old is None or old.uid != pod.uid or old.is_finished != pod.is_finished:
             self._refresh_users(pod)
             if old is not None:
@@ -304,7 +310,8 @@ class Cluster:
 
     def _forget_pod(self, pod: PodSpecView, *, keep_claims: bool = False) -> None:
         key = pod.key
-        self.waiting.pop(key, None)
+        if self.waiting.pop(key, None) is not None and pod.neighbours is not None:
+            self.holdings.index.unwatch(pod.neighbours)
         self.leaving.pop(key, None)
         self._alive.pop(pod.uid, None)
         if pod.holds:

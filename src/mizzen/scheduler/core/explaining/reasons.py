@@ -256,6 +256,18 @@ def _detail(group: Misfits, *, alone: bool) -> str:
                 f"no domain of {first.what} has room for all its members (want {best.want}, "
                 f"the best takes {best.have})"
             )
+        case "HostPortTaken":
+            return f"{_nodes(count)} {_have(count)} host port {first.what} in use"
+        case "TopologyLabelMissing":
+            return f"{_nodes(count)} {_lack(count)} label {first.what}, which its constraints name"
+        case "TopologySpread":
+            return f"{count} would break its spread over {first.what}"
+        case "PodAffinity":
+            return f"{count} not in one {first.what} with the pods that it must be near"
+        case "PodAntiAffinity":
+            return f"{count} in one {first.what} with pods that it must not be near"
+        case "PodAntiAffinityOfOthers":
+            return f"{count} in one {first.what} with pods that must not have it near"
         case "ClaimFull":
             return f"ResourceClaim {first.what} is shared by {first.have} pods, the most allowed"
         case _:
@@ -283,6 +295,10 @@ def _shortage(group: Sequence[Shortage], count: int, *, alone: bool) -> str:
 
 def _nodes(count: int) -> str:
     return f"{count} node" if count == 1 else f"{count} nodes"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _lack(count: int) -> str:

@@ -24,6 +24,17 @@ from mizzen.scheduler.core.units import Unit
 
 # Words of what keeps a pod off a node however empty that is.
 STATIC = frozenset({"TaintNotTolerated", "NodeSelectorMismatch", "NodeAffinityMismatch"})
+# Words of what other pods there keep it from.
+NEIGHBOURS = frozenset(
+    {
+        "HostPortTaken",
+        "TopologyLabelMissing",
+        "TopologySpread",
+        "PodAffinity",
+        "PodAntiAffinity",
+        "PodAntiAffinityOfOthers",
+    }
+)
 Misfits = Sequence[tuple[Misfit, int]]  # with how many nodes each
 
 
@@ -98,6 +109,8 @@ def lacking(misfits: Misfits, members: int = 1, placed: int = 0) -> Change | Non
         return Provide("ask for less or add a larger node")
     if any(m.word in STATIC for m, _ in misfits):
         return Provide("add a node that it accepts")
+    if any(m.word in NEIGHBOURS for m, _ in misfits):
+        return Provide("add a node that its affinity, spread and ports allow, or ask for less")
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mizzen.scheduler.core.cluster.signatures import Shape
@@ -15,6 +15,7 @@ from mizzen.scheduler.core.placing.single import place_counted
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
 ANYTHING = Ask()
+GATHERINGS_MAX = 32  # domains tried for a gang whose members must be near each other
 LIKED_MAX = 8  # nodes of a gang's latest members that are tried first for one more of them
 
 
@@ -51,6 +52,37 @@ class Placer:
         only: str,
         beside: Sequence[str],
         among: Sequence[int] = (),
+    ) -> Attempt:
+        found = self._in_order(pods, only, beside, among)
+        if found.fits or len(pods) == 1 or only:
+            return found
+        for some in self._gatherings(pods, among):
+            other = self._in_order(pods, only, beside, some)
+            if other.fits:
+                return other
+        return found
+
+    def _gatherings(
+        self, pods: Sequence[PodSpecView], among: Sequence[int]
+    ) -> Iterator[Sequence[int]]:
+        """Where pods that must be near each other may all be: the first is free to go anywhere, and
+        where it goes the others may find no room. Domains of what they share, the largest first."""
+        nodes = self.room.cluster.nodes
+        asked = dict.fromkeys(t.key for p in pods if p.neighbours for t in p.neighbours.near)
+        for key in asked:
+            grouped: dict[str, list[int]] = {}
+            for number in among or sorted(nodes.live(), key=nodes.names.__getitem__):
+                value = nodes.views[number].labels.get(key)
+                if value is not None:
+                    grouped.setdefault(value, []).append(number)
+            yield from sorted(grouped.values(), key=len, reverse=True)[:GATHERINGS_MAX]
+
+    def _in_order(
+        self,
+        pods: Sequence[PodSpecView],
+        only: str,
+        beside: Sequence[str],
+        among: Sequence[int],
     ) -> Attempt:
         mark = self.room.mark()
         placements: list[Placement] = []

@@ -38,6 +38,10 @@ def fit(room: Room, pod: PodSpecView, shape: Shape, node: int) -> Placement | Mi
     misfit = static_misfit(pod.shape, view) or cluster.signatures.amounts_misfit(shape, signature)
     if misfit is not None:
         return misfit
+    verdict = room.verdict(pod)
+    misfit = verdict.misfit(node, view) if verdict is not None else None
+    if misfit is not None:
+        return misfit
     found = _allocate(room, pod, shape, node)
     if isinstance(found, Misfit):
         return found

@@ -14,6 +14,7 @@ from mizzen.scheduler.core.dra.model import (
     NodeSelector,
 )
 from mizzen.scheduler.core.misfit import Misfit
+from mizzen.scheduler.core.neighbours.verdict import Verdict
 from mizzen.scheduler.core.placing.counts import Counts, Slices
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
@@ -29,6 +30,7 @@ class Room:
         self._counts: dict[tuple[int, Topology, Slices], Counts] = {}
         self._version = cluster.version
         self._may_share: dict[int, bool] = {}
+        self._verdict: tuple[PodSpecView, tuple[int, int], Verdict] | None = None  # the last one
 
     # -- undo -----------------------------------------------------------------------------
 
@@ -55,7 +57,9 @@ class Room:
 
     def is_countable(self, pod: PodSpecView, shape: Shape) -> bool:
         """Whether the pod fits equal nodes equally, so that counting says all."""
-        if shape.is_exact:
+        if shape.is_exact or pod.neighbours is not None:
+            return False
+        if self.cluster.holdings.index.repels(pod):
             return False
         if not pod.claims:
             return True
@@ -106,6 +110,18 @@ class Room:
             self._may_share[shape.number] = found
         return found
 
+    def verdict(self, pod: PodSpecView) -> Verdict | None:
+        """What neighbours say of the pod, as everything stands; None: nobody minds it anywhere."""
+        index, nodes = self.cluster.holdings.index, self.cluster.nodes
+        if pod.neighbours is None and not index.repelling:
+            return None
+        now = (index.version, nodes.position())
+        known = self._verdict
+        if known is None or known[0] is not pod or known[1] != now:
+            views = {number: nodes.views[number] for number in nodes.live()}
+            known = self._verdict = (pod, now, Verdict(index, views, pod))
+        return known[2]
+
     def _states(self, pod: PodSpecView) -> list[ClaimState]:
         return self.cluster.states_of(pod)
 
@@ -125,7 +141,7 @@ class Room:
                 self._use(cluster.claims[key], allocation, pod.uid)
         nodes.shift(node, outcome.next)
         amounts = holdings.amounts_of(pod.shape)[outcome.owns_cores]
-        holdings.note_charge(pod.uid, node, amounts)
+        holdings.note_charge(pod, node, amounts)
         if pod.gang is not None:
             for core, times in outcome.cores:
                 holdings.count_core(pod.gang, node, core, times)
