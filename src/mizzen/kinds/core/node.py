@@ -111,6 +111,18 @@ STATUS = v1(
 )  # fmt: skip
 
 
+def _stamp(new: Obj, old: Obj | None, now: str) -> None:
+    """A NoExecute taint says since when, unless its writer did; in place."""
+    known = {
+        (t.get("key"), t.get("value"), t.get("effect")): t.get("timeAdded")
+        for t in entries(old, "spec.taints")
+    }
+    for taint in entries(new, "spec.taints"):
+        if taint.get("effect") == "NoExecute":
+            mark = (taint.get("key"), taint.get("value"), taint.get("effect"))
+            taint.setdefault("timeAdded", known.get(mark) or now)
+
+
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     causes: list[Cause] = []
     seen: set[tuple[str, str]] = set()
@@ -169,6 +181,7 @@ KIND = Kind(
         spec=SPEC("How the node should be used.", default={}),
         status=STATUS("What the node has and how it is."),
     ),
+    stamp=_stamp,
     validate=_validate,
     subresources=frozenset({"status"}),
     selectable_fields=("spec.unschedulable",),

@@ -163,3 +163,15 @@ def test_pod_groups() -> None:
     ]
     less = {"spec": {"schedulingPolicy": {"gang": {"minCount": 1}}}}
     assert fields("podgroups", less, group, old=gang) == []
+
+
+def test_a_taint_that_ends_pods_says_since_when() -> None:
+    kind = KINDS[("", "nodes")]
+    ends = {"key": "k", "effect": "NoExecute"}
+    node = complete("nodes", {"spec": {"taints": [ends, {"key": "k", "effect": "NoSchedule"}]}})
+    kind.stamp(node, None, "2027-01-15T08:00:00Z")
+    first, second = node["spec"]["taints"]
+    assert first["timeAdded"] == "2027-01-15T08:00:00Z" and "timeAdded" not in second
+    again = complete("nodes", {"spec": {"taints": [ends, {**ends, "key": "new"}]}})
+    kind.stamp(again, node, "2027-01-15T09:00:00Z")
+    assert [t["timeAdded"][11:13] for t in again["spec"]["taints"]] == ["08", "09"]

@@ -1,0 +1,111 @@
+"""Ends pods on nodes with a NoExecute taint that they do not tolerate, or not any longer.
+
+Source: kube-controller-manager `pkg/controller/tainteviction`. The API server stamps when a taint
+was added (`kinds/core/node.py`), so that the time tolerated also passes while nobody runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mizzen.base.clock import parse_rfc3339, rfc3339
+from mizzen.base.names import DISRUPTION_TARGET
+from mizzen.base.objects import (
+    Key,
+    Obj,
+    key_of,
+    name_of,
+    namespace_of,
+    uid_of,
+    with_condition,
+)
+from mizzen.base.operations import Delete, Patch
+from mizzen.base.reading import entries, text
+from mizzen.base.resources import NODES, PODS
+from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.controllers.core.device_evictions import NO_EXECUTE, tolerates
+from mizzen.controllers.core.pods import is_active
+from mizzen.controllers.core.view import Index, View
+
+REASON = "DeletionByTaintManager"
+_NS = 1_000_000_000
+
+
+def _node_of(pod: Obj) -> Iterator[str]:
+    name = text(pod, "spec", "nodeName")
+    if name:
+        yield name
+
+
+ON_NODE = Index("pods by node", PODS, _node_of)
+
+
+def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
+    """Ends the pod named by `key` once a taint of its node does not bear with it any more."""
+    pod = view.get(PODS, key)
+    node_name = text(pod, "spec", "nodeName") if pod is not None else ""
+    if pod is None or not node_name or not is_active(pod):
+        return []
+    node = view.get(NODES, Key("", node_name))
+    due = [
+        (when_ns, taint)
+        for taint in (no_execute(node) if node is not None else ())
+        if (when_ns := _due_ns(taint, entries(pod, "spec", "tolerations"))) is not None
+    ]
+    if not due:
+        return []
+    when_ns, taint = min(due, key=lambda each: each[0])
+    if when_ns > now_ns:
+        return [RequeueAfter((when_ns - now_ns) / _NS)]
+    return _evict(pod, node_name, taint, now_ns)
+
+
+def no_execute(node: Obj) -> list[Obj]:
+    return [t for t in entries(node, "spec", "taints") if t.get("effect") == NO_EXECUTE]
+
+
+def _due_ns(taint: Obj, tolerations: list[Obj]) -> int | None:
+    """When the taint ends a pod with these tolerations; None: never."""
+    fitting = [t for t in tolerations if tolerates(t, taint)]
+    if not fitting:
+        return 0
+    patience_s = [
+        max(0, int(t["tolerationSeconds"]))
+        for t in fitting
+        if t.get("tolerationSeconds") is not None
+    ]
+    if not patience_s:
+        return None
+    added = taint.get("timeAdded")
+    return (parse_rfc3339(str(added)) if added else 0) + min(patience_s) * _NS
+
+
+def _evict(pod: Obj, node: str, taint: Obj, now_ns: int) -> list[Action]:
+    namespace, name, uid = namespace_of(pod), name_of(pod), uid_of(pod)
+    value = f"={taint['value']}" if taint.get("value") else ""
+    why = f'node "{node}" has the taint {taint.get("key")}{value}:{NO_EXECUTE}'
+    target: Obj = {
+        "type": DISRUPTION_TARGET,
+        "status": "True",
+        "reason": REASON,
+        "message": f"Taint manager: deleting due to NoExecute taint: {why}",
+        "lastTransitionTime": rfc3339(now_ns),
+    }
+    status: Obj = {"conditions": with_condition(entries(pod, "status", "conditions"), target)}
+    return [
+        Patch(PODS, namespace, name, {"status": status}, "status", uid=uid),
+        Delete(PODS, namespace, name, uid=uid),
+        EmitEvent(pod, "Normal", "TaintManagerEviction", f"Marking for deletion: {why}"),
+    ]
+
+
+def _pods_on(view: View, node: Obj) -> list[Key]:
+    """Nodes are written often, for their heartbeat; only tainted ones concern anybody."""
+    if not no_execute(node):
+        return []
+    return [key_of(pod) for pod in view.find(ON_NODE, name_of(node))]
+
+
+CONTROLLER = Controller(
+    name="taint-eviction", resource=PODS, reconcile=reconcile, watches=(Watch(NODES, _pods_on),)
+)
