@@ -37,6 +37,8 @@ CHECKPOINT_STEP = (
     "mizzen.dev/checkpoint-step"  # agent -> scheduler: the last step whose state is durable
 )
 FAILED_SYNC = "FailedSync"  # reason, as the kubelet's: the agent cannot go on with an object
+CHECKPOINT_FAILED = "CheckpointFailed"  # reason: staged state could not be made durable
+CHECKPOINTS_DURABLE = "mizzen.dev/CheckpointsDurable"  # pod condition, once one failed
 JOIN_READY = "mizzen.dev/JoinReady"  # pod condition: the worker waits to join a formation
 
 # -- gangs: what upstream's PodGroup lacks (annotations on a PodGroup or TrainJob) ------

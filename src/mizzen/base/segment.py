@@ -27,7 +27,7 @@ A rank file is never cut short or replaced while its job lives: other ranks rest
 
 Durable checkpoints: the agent copies LENGTH bytes of a complete buffer (checking its step word
 before and after) to `<MIZZEN_CHECKPOINTS>/step-<steps done>/state`, then writes `manifest.json`
-beside it last: {"step": steps done, "bytes": n, "checksum": the rank file's word}. The folder
+beside it last (base/checkpoint_manifest.py). The folder
 `programs` there belongs to the workers (compiled programs); the agent leaves it alone.
 The checksum is the workers' own (mizzen/train/state.py); the agent passes the word on. LENGTH is a
 multiple of 64. "step" of a buffer = completed steps that its state contains, so its word is that + 1.
@@ -75,6 +75,7 @@ RANK_OFFSET_LENGTH0 = 112  # worker: bytes used in buffer 0, header included
 RANK_OFFSET_LENGTH1 = 120
 RANK_OFFSET_RING_NEXT = 128  # worker: number of intervals ever written; slot = n % RING_SLOTS
 RANK_OFFSET_DURABLE = 136  # agent: step + 1 of the newest durable checkpoint, 0 = none
+RANK_OFFSET_NOT_DURABLE = 152  # agent: errno of the durable copy that failed last, 0 = none
 RANK_OFFSET_HEARTBEAT = 144  # worker: CLOCK_REALTIME ns of its latest sign of life
 
 # -- ring of intervals, right after the header ---------------------------------------

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mizzen.base import names, segment
@@ -27,11 +27,12 @@ from mizzen.base.objects import (
 )
 from mizzen.base.resources import TRAIN_JOBS
 from mizzen.host import private
-from mizzen.node import durable
+from mizzen.node.checkpoints import Checkpoints
 from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member
 from mizzen.node.core.pod import formation_of, is_finished
 from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow, Tick
+from mizzen.node.job import Job, claim, owner_of
 from mizzen.node.podfiles import read_json, write_json
 from mizzen.node.segments import GangPage, RankFile, remove
 from mizzen.node.slot import INTERRUPTED, Slot
@@ -40,24 +41,7 @@ from mizzen.node.watched_time import WatchedTime
 
 CLOSE_LOOK_S, EASY_LOOK_S = 0.015, 0.2
 PROGRESS_NS = 1_000_000_000
-OWNER = "owner"  # file in a job's folders: the uid of the TrainJob whose they are
 PODS_FOLDER = ".pods"  # no namespace begins with a dot
-
-
-@dataclass(slots=True)
-class Job:
-    """One TrainJob's gang with its open files."""
-
-    key: str  # namespace/name
-    owner_uid: str
-    folder: Path
-    page: GangPage
-    gang: Gang
-    files: dict[int, RankFile] = field(default_factory=dict[int, RankFile])
-    progress_at: int = 0
-    durable_at: int = 0
-    durable_word: int = 0
-    finished_copied: bool = False
 
 
 class Gangs:
@@ -71,23 +55,24 @@ class Gangs:
         self._late: list[tuple[Slot, Exited]] = []  # ends found at adoption
         self._wake = asyncio.Event()
         self._time = WatchedTime(agent.clock)
-        self.writer = durable.DurableWriter()
+        self.checkpoints = Checkpoints(agent, self._object_of)
 
     def statistics(self) -> Mapping[str, int]:
-        return {"gangs": len(self._jobs), **self.writer.statistics()}
+        return {"gangs": len(self._jobs), **self.checkpoints.statistics()}
 
     def close(self) -> None:
         for job in self._jobs.values():
-            self._copy_last(job)
-        self.writer.close()
+            self.checkpoints.look(job, self._time.now_ns(), is_last=True)
+        self.checkpoints.writer.close()
         for job in self._jobs.values():
+            job.is_closed = True
             job.page.close()
             for file in job.files.values():
                 file.close()
         for file in self._single.values():
             file.close()
         for key, train_job in self._train_jobs.items():
-            if has_condition(train_job, "Complete"):  # its last state is durable by now
+            if has_condition(train_job, "Complete") and not self.checkpoints.is_unsaved(key):
                 remove(self._agent.config.shm, key)
         self._jobs.clear()
         self._single.clear()
@@ -302,7 +287,7 @@ class Gangs:
         if commands:
             self._carry_out(job, commands)
             self._save(job)
-        self._copy_if_due(job, now)
+        self.checkpoints.look(job, now)
         lead = job.gang.members.get(0)
         if lead is not None and 0 in live and now - job.progress_at >= PROGRESS_NS:
             self._report_progress(job, lead, now)
@@ -360,41 +345,6 @@ class Gangs:
         slot = self._agent.slots.get(lead.uid) if lead is not None else None
         return slot.state.ip if slot is not None else ""
 
-    # -- durable copies ---------------------------------------------------------------------------------
-
-    def _copy_if_due(self, job: Job, now: int) -> None:
-        finished = any(f.look.state == segment.RankState.FINISHED for f in job.files.values())
-        final = finished and not job.finished_copied
-        asked = bool(job.page.control.flags & segment.FLAG_CHECKPOINT)
-        interval = int(self._agent.config.durable_interval_s * 1e9)
-        if not (final or asked or now - job.durable_at >= interval):
-            return
-        job.durable_at = now
-        job.finished_copied = job.finished_copied or final
-        words = {f"rank-{rank}": file.get for rank, file in job.files.items()}
-        staged = durable.newest(job.folder, words)
-        if staged is None or staged.word <= job.durable_word:
-            return
-        target = self._agent.config.checkpoints / job.key
-        loop = asyncio.get_running_loop()
-
-        def work() -> None:
-            # What is newest by now: a request that waited stands for all that came after it.
-            newest = durable.newest(job.folder, words)
-            if newest is None or _owner_of(target) != job.owner_uid:
-                return
-            if durable.copy(newest, target, words[newest.path.name]):
-                durable.retain(target)
-                loop.call_soon_threadsafe(self._copied, job, newest.word)
-
-        self.writer.submit(job.key, work)
-
-    def _copied(self, job: Job, word: int) -> None:
-        job.durable_word = max(job.durable_word, word)
-        if job.key in self._jobs:
-            for file in job.files.values():
-                file.set(segment.RANK_OFFSET_DURABLE, word)
-
     # -- jobs ----------------------------------------------------------------------------------------------
 
     def _find(self, slot: Slot) -> tuple[Job | None, Member | None]:
@@ -411,7 +361,7 @@ class Gangs:
         if job is not None and job.owner_uid == owner["uid"]:
             return job
         folder = self._agent.config.shm / key
-        if is_terminating(slot.state.pod) and _owner_of(folder) not in ("", owner["uid"]):
+        if is_terminating(slot.state.pod) and owner_of(folder) not in ("", owner["uid"]):
             return None  # of a job whose name another has by now: it only has to end
         if job is not None:
             self._drop(job)
@@ -443,7 +393,7 @@ class Gangs:
         checkpoints = self._agent.config.checkpoints / key
         for place, is_durable in ((folder, False), (checkpoints, True)):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            old = _owner_of(place)
+            old = owner_of(place)
             if old and old != owner_uid:
                 if is_durable:
                     _put_aside(place, place.with_name(f"{place.name}.{old[:8]}"))
@@ -451,7 +401,7 @@ class Gangs:
                     remove(self._agent.config.shm, key)
                     place.mkdir(mode=0o700, parents=True)
             if old != owner_uid:
-                (place / OWNER).write_text(owner_uid)
+                claim(place, owner_uid)
 
     def _save(self, job: Job) -> None:
         with contextlib.suppress(OSError):
@@ -460,16 +410,13 @@ class Gangs:
 
     def _drop(self, job: Job) -> None:
         """No pod of the job is left here; its segments stay while the TrainJob does."""
-        self._copy_last(job)
+        self.checkpoints.look(job, self._time.now_ns(), is_last=True)
         self._jobs.pop(job.key, None)
-        self.writer.submit(f"{job.key} (end)", lambda: self._close_files(job))
-
-    def _copy_last(self, job: Job) -> None:
-        job.durable_at = 0
-        self._copy_if_due(job, self._time.now_ns())
+        self.checkpoints.writer.submit(f"{job.key} (end)", lambda: self._close_files(job))
 
     def _close_files(self, job: Job) -> None:
         """In the writer's thread, after the copies that still read them."""
+        job.is_closed = True
         job.page.close()
         for file in job.files.values():
             file.close()
@@ -486,13 +433,6 @@ def rank_of(pod: Obj) -> int | None:
 
 def _whole(text: str | None, default: int) -> int:
     return max(int(text), 1) if text and text.isdecimal() else default
-
-
-def _owner_of(place: Path) -> str:
-    try:
-        return (place / OWNER).read_text()
-    except FileNotFoundError:
-        return ""
 
 
 def _put_aside(place: Path, aside: Path) -> None:

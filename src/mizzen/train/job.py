@@ -69,6 +69,7 @@ class Job:
         self._template: tuple[Any, form.Layout] | None = None
         self._generation = 0
         self._pause = Line.STARTING
+        self._not_durable = 0  # errno of the last durable copy that failed, as it was told
         self.words.set(segment.RANK_OFFSET_STEPS_TOTAL, steps)
         self._enter(RankState.STARTING)
         atexit.register(self.activity.end, Line.FINISHING)
@@ -141,6 +142,20 @@ class Job:
     def checkpoint_asked(self) -> bool:
         control = segment.unpack_control(self.gang.get(segment.GANG_OFFSET_CONTROL))
         return bool(control.flags & segment.FLAG_CHECKPOINT)
+
+    def say_durability(self) -> None:
+        """In the log, once for each change: that staged state cannot be made durable, and why."""
+        code = self.words.get(segment.RANK_OFFSET_NOT_DURABLE)
+        if code == self._not_durable:
+            return
+        self._not_durable = code
+        text = "staged state is made durable again"
+        if code:
+            text = (
+                f"staged state is not made durable in {self.environment.checkpoints}:"
+                f" {os.strerror(code)}; it is lost with this machine's memory"
+            )
+        print(f"mizzen.train: {text}", file=sys.stderr, flush=True)
 
     def _next_formation(self) -> Formation | None:
         """Waits for the formation to join; None when this rank is to leave."""

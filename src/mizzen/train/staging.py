@@ -6,9 +6,10 @@ other buffer keeps the state before, so a worker killed at any instant leaves on
 
 from __future__ import annotations
 
-import json
 import mmap
-from collections.abc import Iterator, Mapping
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mizzen.base import checkpoint_manifest as manifest
 from mizzen.base import segment
 from mizzen.train import state as form
 from mizzen.train.errors import TrainError
@@ -35,6 +37,10 @@ class Found:
     layout: form.Layout
     arrays: Mapping[str, NDArray[Any]]
     where: str
+
+
+class Damaged(Exception):
+    """Bytes that should be a state and are not whole; the message says whose and why."""
 
 
 class Stage:
@@ -81,19 +87,34 @@ def newest(segments: Path, own: Path, checkpoints: Path) -> Found | None:
         (word - 1, 1 if path == own else 2, partial(_read_staged, path, which, word))
         for word, path, which in _staged(segments, own)
     ]
-    candidates += [(s, 3, partial(_read_durable, folder)) for s, folder in _durable(checkpoints)]
-    for _, _, read in sorted(candidates, key=lambda entry: (-entry[0], entry[1])):
-        if (found := read()) is not None:
+    durable = [(s, 3, partial(_read_durable, folder)) for s, folder in _durable(checkpoints)]
+    for _, _, read in sorted([*candidates, *durable], key=lambda entry: (-entry[0], entry[1])):
+        if (found := _said(read)) is not None:
             return found
+    if durable:
+        raise TrainError(
+            f"all {len(durable)} durable checkpoints in {checkpoints} are damaged (each is named"
+            " above): put a copy that is whole in their place, or delete them to begin anew at"
+            " step 0"
+        )
     return None
 
 
 def newest_durable(checkpoints: Path) -> Found | None:
-    """The newest durable state that is whole; one cut short is passed over for an older one."""
+    """The newest durable state that is whole; a damaged one is passed over for an older one."""
     for _, folder in sorted(_durable(checkpoints), reverse=True):
-        if (found := _read_durable(folder)) is not None:
+        if (found := _said(partial(_read_durable, folder))) is not None:
             return found
     return None
+
+
+def _said(read: Callable[[], Found | None]) -> Found | None:
+    """What `read` finds; a damaged state is named in the log and passed over."""
+    try:
+        return read()
+    except Damaged as error:
+        print(f"mizzen.train: passed over, it is damaged: {error}", file=sys.stderr, flush=True)
+        return None
 
 
 def steps_ever_done(segments: Path) -> int:
@@ -125,34 +146,41 @@ def _read_staged(path: Path, which: int, word: int) -> Found | None:
         return None
     view = map_buffers(path, words.get(segment.RANK_OFFSET_BUFFERS_AT), capacity, write=False)
     buffer = np.frombuffer(view, np.uint8)[which * capacity :][:length]
-    found = _decode(buffer, words.get(_CHECKSUM[which]), str(path))
-    return found if found is not None and words.get(_STEP[which]) == word else None
+    try:
+        found = _decode(buffer, words.get(_CHECKSUM[which]), str(path))
+    except Damaged:
+        if words.get(_STEP[which]) == word:
+            raise
+        return None  # it was being written over
+    return found if words.get(_STEP[which]) == word else None
 
 
 def _durable(checkpoints: Path) -> Iterator[tuple[int, Path]]:
-    for manifest in checkpoints.glob("step-*/manifest.json"):
-        number = manifest.parent.name.removeprefix("step-")
-        if number.isdecimal():
-            yield int(number), manifest.parent
+    for path in checkpoints.glob("step-*/manifest.json"):
+        step = manifest.step_of(path.parent.name)
+        if step is not None:
+            yield step, path.parent
 
 
-def _read_durable(folder: Path) -> Found | None:
+def _read_durable(folder: Path) -> Found:
     try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+        wanted = manifest.parse((folder / "manifest.json").read_bytes())
         buffer = np.fromfile(folder / "state", np.uint8)
-    except (OSError, ValueError):
-        return None
-    if buffer.size != manifest.get("bytes"):
-        return None
-    return _decode(buffer, int(manifest.get("checksum", -1)), str(folder))
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{folder}: {error}") from error
+    if buffer.size != wanted.bytes:
+        raise Damaged(f"{folder}: it has {buffer.size} bytes, not {wanted.bytes}")
+    if wanted.crc32 is not None and zlib.crc32(buffer.data) != wanted.crc32:
+        raise Damaged(f"{folder}: its bytes do not match their checksum")
+    return _decode(buffer, wanted.checksum, str(folder))
 
 
-def _decode(buffer: form.Bytes, checksum: int, where: str) -> Found | None:
-    """The state in these bytes, or None when they are not whole: an older one is used then."""
+def _decode(buffer: form.Bytes, checksum: int, where: str) -> Found:
+    """The state in these bytes. Errors: Damaged when they are not whole."""
     if buffer.size == 0 or buffer.size % form.ALIGNMENT or form.checksum(buffer) != checksum:
-        return None
+        raise Damaged(f"{where}: its bytes do not match their checksum")
     try:
         layout, step, _ = form.Layout.parse(buffer)
-    except (ValueError, KeyError, TypeError):
-        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{where}: {error}") from error
     return Found(step, layout, form.read(buffer, layout), where)

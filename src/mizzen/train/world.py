@@ -56,6 +56,8 @@ class Training(Protocol):
 
     def checkpoint_asked(self) -> bool: ...
 
+    def say_durability(self) -> None: ...
+
 
 class World:
     """Ranks 0..size-1 from one change of size to the next.
@@ -152,6 +154,7 @@ class World:
         words.set(segment.RANK_OFFSET_STEP_NS, now - began)
         words.set(segment.RANK_OFFSET_HEARTBEAT, now)
         words.set(segment.RANK_OFFSET_STEPS_DONE, max(self.done, self._ever_done))
+        job.say_durability()
 
     def _check_batch(self, global_batch: int) -> None:
         sizes = range(1, self._job.environment.size_max + 1)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
+import pytest
+
 from mizzen.base import segment
+from mizzen.base.checkpoint_manifest import Manifest
 from mizzen.node import durable
 from mizzen.node.segments import RankFile
 
@@ -44,7 +51,8 @@ def test_a_copy_is_whole_with_its_manifest(tmp_path: Path) -> None:
     folder = tmp_path / "out" / "step-7"
     assert (folder / "state").read_bytes() == b"state" * 100
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest == {"step": 7, "bytes": 500, "checksum": 99}
+    crc32 = zlib.crc32(b"state" * 100)
+    assert manifest == {"step": 7, "bytes": 500, "checksum": 99, "crc32": crc32}
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["step-7"]
 
 
@@ -65,16 +73,107 @@ def test_a_buffer_written_over_meanwhile_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def made(target: Path, step: int, data: bytes = b"state") -> Path:
+    """A durable copy as the agent leaves it."""
+    folder = target / f"step-{step}"
+    folder.mkdir(parents=True)
+    (folder / "state").write_bytes(data)
+    manifest = Manifest(step, len(data), 99, zlib.crc32(data))
+    (folder / "manifest.json").write_bytes(manifest.to_json())
+    return folder
+
+
+def left(target: Path) -> list[str]:
+    return sorted(p.name for p in target.iterdir())
+
+
 def test_three_are_kept(tmp_path: Path) -> None:
     for step in (2, 10, 9, 30, 4):
-        folder = tmp_path / f"step-{step}"
-        folder.mkdir()
-        (folder / "manifest.json").write_text("{}")
+        made(tmp_path, step)
     (tmp_path / "programs").mkdir()
-    durable.retain(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "programs",
-        "step-10",
-        "step-30",
-        "step-9",
-    ]
+    whole, damaged = durable.examine(tmp_path)
+    assert damaged == {}
+    durable.retain(tmp_path, whole)
+    assert left(tmp_path) == ["programs", "step-10", "step-30", "step-9"]
+    assert whole == {9, 10, 30}
+
+
+def test_what_is_damaged_is_named_and_displaces_nothing_that_is_whole(tmp_path: Path) -> None:
+    made(tmp_path, 10)
+    flipped = made(tmp_path, 93) / "state"
+    flipped.write_bytes(b"stete")
+    (made(tmp_path, 94) / "manifest.json").write_text("[]")
+    (made(tmp_path, 95) / "manifest.json").write_text('{"step": 95, "bytes": null}')
+    (made(tmp_path, 96) / "state").write_bytes(b"")
+    (made(tmp_path, 97) / "state").unlink()
+    (made(tmp_path, 98) / "manifest.json").write_text("[" * 4000)
+    link = made(tmp_path, 99) / "state"
+    link.unlink()
+    link.symlink_to("/dev/zero")
+    os.mkfifo(made(tmp_path, 100) / "pipe")
+    pipe = tmp_path / "step-100" / "manifest.json"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    (tmp_path / "step-odd").mkdir()
+    (tmp_path / "step-odd" / "manifest.json").write_text("{}")
+    (tmp_path / ".step-5.tmp").mkdir()
+    whole, damaged = durable.examine(tmp_path)
+    assert whole == {10} and sorted(damaged) == [93, 94, 95, 96, 97, 98, 99, 100]
+    assert damaged[93] == "its bytes do not match their checksum"
+    assert damaged[94] == "its manifest is no object but list"
+    assert damaged[96] == "it has 0 bytes, not 5"
+    assert not (tmp_path / ".step-5.tmp").exists()
+    for step in (11, 12):
+        made(tmp_path, step)
+        whole.add(step)
+        durable.retain(tmp_path, whole)
+    assert left(tmp_path) == ["step-10", "step-11", "step-12", "step-odd"]
+
+
+def test_while_too_few_are_whole_the_damaged_ones_stay(tmp_path: Path) -> None:
+    (made(tmp_path, 93) / "state").write_bytes(b"stete")
+    made(tmp_path, 10)
+    durable.retain(tmp_path, {10})
+    assert left(tmp_path) == ["step-10", "step-93"]
+
+
+def test_room_is_made_by_what_is_missed_least_and_never_by_the_last(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        made(tmp_path, step)
+    (made(tmp_path, 9) / "state").write_bytes(b"stete")
+    whole = {1, 2, 3}
+    for rest in (["step-1", "step-2", "step-3"], ["step-2", "step-3"], ["step-3"]):
+        assert durable.make_room(tmp_path, whole) and left(tmp_path) == rest
+    assert not durable.make_room(tmp_path, whole) and left(tmp_path) == ["step-3"]
+    assert not durable.make_room(tmp_path, set()), "nothing is removed where nothing is whole"
+
+
+FULL = """
+import sys
+from pathlib import Path
+from mizzen.node import durable
+from unit.node.test_durable import made, stage
+from mizzen.node.segments import RankFile
+file, target, whole = RankFile(Path(sys.argv[1]) / "rank-0"), Path(sys.argv[2]), set()
+for step in range(1, 6):
+    stage(file, step % 2, step, bytes([step]) * 4096)
+    made_room = durable.keep(durable.newest(file.path.parent, {"rank-0": file.get}), target, file.get, whole)
+    print(made_room, sorted(whole), *sorted(p.name for p in target.iterdir()))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_on_a_full_disk_the_newest_state_takes_the_place_of_the_oldest(tmp_path: Path) -> None:
+    """Room for two copies, of a page for the state and one for the manifest each."""
+    target, shared = tmp_path / "full", tmp_path / "shm"
+    target.mkdir()
+    shared.mkdir()
+    script = 'mount -t tmpfs -o size=20k none "$1" && exec "$2" -c "$3" "$4" "$1"'
+    words = ["sh", "-c", script, "sh", str(target), sys.executable, FULL, str(shared)]
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        ["unshare", "-m", *words],
+        capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    last = done.stdout.splitlines()[-1:]
+    assert last == ["True [4, 5] step-4 step-5"], done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest_asyncio
 
 from mizzen.base import names, segment
 from mizzen.base.objects import Obj, annotations_of, has_condition
-from mizzen.base.resources import PODS, TRAIN_JOBS
+from mizzen.base.resources import EVENTS, PODS, TRAIN_JOBS
 from mizzen.node.processes import start_ticks
 from mizzen.node.segments import GangPage, RankFile
 from support.api_in_process import api_server
@@ -139,6 +140,47 @@ async def test_what_is_durable_is_reported_beside_what_is_done(tmp_path: Path) -
     notes = annotations_of(pod)
     assert notes[names.CHECKPOINT_STEP] == "1"
     assert int(notes[names.STEP]) >= 1
+
+
+async def test_what_cannot_be_made_durable_is_told_until_it_can(tmp_path: Path) -> None:
+    def condition(pod: Obj) -> Obj:
+        found = (c for c in pod["status"]["conditions"] if c["type"] == names.CHECKPOINTS_DURABLE)
+        return next(found, {})
+
+    async with api_server(tmp_path / "home") as client:
+        gang = Gang(client, tmp_path)
+        gang.config = replace(gang.config, durable_interval_s=0.1)
+        await gang.start()
+        try:
+            await formed(gang, 1)
+            place = gang.config.checkpoints / "default" / "job"
+            (place / "owner").unlink()
+            (place / "owner").mkdir()  # in the way of the file that says whose the folder is
+            late = place / "step-9"
+            late.mkdir()
+            (late / "manifest.json").write_text("[]")
+            segments = gang.config.shm / "default" / "job"
+            stage(segments / "rank-0", 1)
+            pod = await gang.until("job-0", lambda p: condition(p).get("status") == "False")
+            assert "the state after step 1 is not durable" in condition(pod)["message"]
+            file = RankFile(segments / "rank-0")
+            assert file.get(segment.RANK_OFFSET_NOT_DURABLE)
+            (place / "owner").rmdir()
+            await gang.until("job-0", lambda p: condition(p).get("status") == "True")
+            assert not file.get(segment.RANK_OFFSET_NOT_DURABLE)
+            file.close()
+            assert (place / "owner").read_text() == gang.owner["metadata"]["uid"]
+            assert (place / "step-1").exists() and late.exists()
+            about: dict[str, Obj] = {}
+            async with asyncio.timeout(10):
+                while not {"CheckpointDamaged", names.CHECKPOINT_FAILED} <= about.keys():
+                    told, _ = await client.list(EVENTS, "default")
+                    ours = (e for e in told if e["involvedObject"]["kind"] == "TrainJob")
+                    about = {e["reason"]: e for e in ours}
+        finally:
+            await gang.stop()
+    assert "step-9: its manifest is no object" in about["CheckpointDamaged"]["message"]
+    assert "is not durable" in about[names.CHECKPOINT_FAILED]["message"]
 
 
 def stage(path: Path, step: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mizzen.base import segment
+from mizzen.base.checkpoint_manifest import Manifest
 from mizzen.train import state
 from mizzen.train.errors import TrainError
 from mizzen.train.files import create_rank, open_rank
@@ -79,15 +80,18 @@ def test_stages_reuse_their_buffers_after_a_restart(folder: Path) -> None:
     assert look(folder) == (3, 3.0, "rank-0")
 
 
-def durable(folder: Path, step: int, *, cut: int = 0) -> None:
+def durable(folder: Path, step: int, *, cut: int = 0, flip: int = 0, old: bool = False) -> None:
     place = folder / "checkpoints" / f"step-{step}"
     place.mkdir(parents=True)
     layout = state.Layout.of(arrays(step))
     buffer = np.zeros(layout.length, np.uint8)
     total = state.write(buffer, layout, arrays(step), step, seed=1)
+    crc32 = None if old else zlib.crc32(buffer.data)
+    manifest = Manifest(step, int(buffer.size), total, crc32)
+    (place / "manifest.json").write_bytes(manifest.to_json())
+    if flip:
+        buffer[flip] ^= 1
     (place / "state").write_bytes(buffer.tobytes()[: buffer.size - cut])
-    manifest = {"step": step, "bytes": int(buffer.size), "checksum": total}
-    (place / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_durable_state_is_used_when_shared_memory_is_gone(folder: Path) -> None:
@@ -100,6 +104,38 @@ def test_a_durable_state_cut_short_gives_way_to_an_older_one(folder: Path) -> No
     durable(folder, 10)
     durable(folder, 20, cut=64)
     assert look(folder) == (10, 10.0, "step-10")
+
+
+def test_every_byte_of_a_durable_state_counts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    durable(folder, 10)
+    durable(folder, 20, flip=4096 + 700)  # in a page that the samples of the checksum leave out
+    assert look(folder) == (10, 10.0, "step-10")
+    said = capsys.readouterr().err
+    assert "step-20: its bytes do not match their checksum" in said and "passed over" in said
+
+
+def test_manifests_from_before_are_read(folder: Path) -> None:
+    durable(folder, 10, old=True)
+    assert look(folder) == (10, 10.0, "step-10")
+
+
+def test_odd_manifests_are_passed_over(folder: Path) -> None:
+    durable(folder, 10)
+    for step, text in ((20, "[]"), (21, '{"checksum": null}'), (22, ""), (23, "[" * 4000)):
+        durable(folder, step)
+        (folder / "checkpoints" / f"step-{step}" / "manifest.json").write_text(text)
+    assert look(folder) == (10, 10.0, "step-10")
+
+
+def test_training_does_not_begin_anew_where_all_that_is_durable_is_damaged(folder: Path) -> None:
+    durable(folder, 10, flip=700)
+    durable(folder, 20, cut=64)
+    with pytest.raises(TrainError, match=r"all 2 durable checkpoints in .* are damaged"):
+        look(folder)
+    stage(folder, 0, 5)
+    assert look(folder) == (5, 5.0, "rank-0")
 
 
 def test_staged_wins_over_older_durable_and_loses_to_newer(folder: Path) -> None:

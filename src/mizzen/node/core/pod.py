@@ -97,6 +97,7 @@ class PodState:
     vanished: bool = False
     removed: bool = False
     join_ready: bool | None = None  # None: not a member, no condition
+    durable_problem: str | None = None  # None: no durable checkpoint failed yet
     annotations: dict[str, str] = field(default_factory=dict[str, str])  # that we want on the pod
 
     @property

@@ -148,6 +148,9 @@ def _conditions(state: PodState, phase: str, now: int) -> list[Obj]:
     ]
     if state.join_ready is not None:
         found.append((names.JOIN_READY, state.join_ready, "NotWaiting", ""))
+    if state.durable_problem is not None:
+        text = _cut(state.durable_problem)
+        found.append((names.CHECKPOINTS_DURABLE, not text, names.CHECKPOINT_FAILED, text))
     conditions: list[Obj] = entries(state.pod, "status", "conditions")
     for kind, is_true, reason, message in found:
         entry: Obj = {"type": kind, "status": "True" if is_true else "False"}

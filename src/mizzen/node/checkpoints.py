@@ -1,0 +1,138 @@
+"""When staged state is made durable, and who is told what became of it.
+
+The copies are `durable.py`'s, in a thread of their own. A copy that fails, and an earlier one
+that turns out damaged, is told to people: an Event on the TrainJob, a condition on the pod of rank
+0, a word in the rank files that makes the workers say it in their logs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import Callable, Mapping
+
+from mizzen.base import names, segment
+from mizzen.base.objects import Obj
+from mizzen.node import durable
+from mizzen.node.core.words import Tick
+from mizzen.node.job import Job, claim, owner_of
+from mizzen.node.surroundings import Surroundings
+
+
+class Checkpoints:
+    """Durable copies for all gangs of the node; `object_of`: where people look for a job."""
+
+    def __init__(self, agent: Surroundings, object_of: Callable[[Job], Obj]) -> None:
+        self._agent = agent
+        self._object_of = object_of
+        self._unsaved: set[str] = set()  # jobs whose newest staged state is not copied yet
+        self.writer = durable.DurableWriter()
+
+    def statistics(self) -> Mapping[str, int]:
+        return {"unsaved": len(self._unsaved), **self.writer.statistics()}
+
+    def is_unsaved(self, key: str) -> bool:
+        """Whether the job's newest state exists in shared memory alone."""
+        return key in self._unsaved
+
+    def look(self, job: Job, now: int, is_last: bool = False) -> None:
+        """Has the newest staged state copied, where that is due."""
+        finished = any(f.look.state == segment.RankState.FINISHED for f in job.files.values())
+        final = finished and not job.finished_copied
+        asked = bool(job.page.control.flags & segment.FLAG_CHECKPOINT)
+        interval = int(self._agent.config.durable_interval_s * 1e9)
+        if not (is_last or final or asked or now - job.durable_at >= interval):
+            return
+        job.durable_at = now
+        job.finished_copied = job.finished_copied or final
+        words = {f"rank-{rank}": file.get for rank, file in job.files.items()}
+        staged = durable.newest(job.folder, words)
+        if staged is not None and staged.word > job.durable_word:
+            loop = asyncio.get_running_loop()
+            self._unsaved.add(job.key)
+            self.writer.submit(job.key, lambda: self._copy(loop, job, words))
+
+    # -- in the writer's thread ----------------------------------------------------------------
+
+    def _copy(
+        self, loop: asyncio.AbstractEventLoop, job: Job, words: Mapping[str, durable.Words]
+    ) -> None:
+        # What is newest by now: a request that waited stands for all that came after it.
+        newest = durable.newest(job.folder, words)
+        if newest is None:
+            return
+
+        def tell(done: Callable[[], None]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to tell
+                loop.call_soon_threadsafe(done)
+
+        try:
+            whole = self._whole(job, tell)
+            if whole is None:
+                return  # the folder is another job's by now
+            if newest.step not in whole:
+                target = self._agent.config.checkpoints / job.key
+                if not durable.keep(newest, target, words[newest.path.name], whole):
+                    return
+        except OSError as error:
+            fault = error
+            tell(lambda: self._failed(job, newest.step, fault))
+        else:
+            self._unsaved.discard(job.key)
+            tell(lambda: self._copied(job, newest.word))
+
+    def _whole(self, job: Job, tell: Callable[[Callable[[], None]], None]) -> set[int] | None:
+        """The steps of the copies that are whole; each is read once in an agent's life."""
+        target = self._agent.config.checkpoints / job.key
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = owner_of(target)
+        if owner not in ("", job.owner_uid):
+            return None
+        if not owner:
+            claim(target, job.owner_uid)  # somebody removed the file that says whose it is
+        if job.whole is None:
+            job.whole, damaged = durable.examine(target)
+            if damaged:
+                tell(lambda: self._damaged(job, damaged))
+        return job.whole
+
+    # -- in the agent's loop ------------------------------------------------------------------------
+
+    def _copied(self, job: Job, word: int) -> None:
+        job.durable_word = max(job.durable_word, word)
+        self._mark(job, segment.RANK_OFFSET_DURABLE, word)
+        self._mark(job, segment.RANK_OFFSET_NOT_DURABLE, 0)
+        self._report(job, "")
+
+    def _failed(self, job: Job, step: int, error: OSError) -> None:
+        have = f"step {job.durable_word - 1}" if job.durable_word else "none of this run"
+        text = f"the state after step {step} is not durable: {error}; the newest that is: {have}"
+        print(f"mizzen node: {job.key}: {text}", flush=True)
+        self._agent.events.event(self._object_of(job), "Warning", names.CHECKPOINT_FAILED, text)
+        self._mark(job, segment.RANK_OFFSET_NOT_DURABLE, error.errno or errno.EIO)
+        self._report(job, text)
+
+    def _damaged(self, job: Job, damaged: Mapping[int, str]) -> None:
+        folder = self._agent.config.checkpoints / job.key
+        told = "; ".join(f"step-{step}: {why}" for step, why in sorted(damaged.items()))
+        text = f"durable checkpoints in {folder} are damaged and not used: {told}"
+        print(f"mizzen node: {job.key}: {text}", flush=True)
+        self._agent.events.event(self._object_of(job), "Warning", "CheckpointDamaged", text)
+
+    def _mark(self, job: Job, offset: int, word: int) -> None:
+        if not job.is_closed:
+            for file in job.files.values():
+                file.set(offset, word)
+
+    def _report(self, job: Job, problem: str) -> None:
+        """On the pod of rank 0: the newest durable step, and what keeps later ones from it."""
+        lead = job.gang.members.get(0)
+        slot = self._agent.slots.get(lead.uid) if lead is not None else None
+        if slot is None:
+            return
+        if job.durable_word:
+            slot.state.annotations[names.CHECKPOINT_STEP] = str(job.durable_word - 1)
+        if problem or slot.state.durable_problem:
+            slot.state.durable_problem = problem
+        self._agent.feed(slot, Tick(self._agent.clock.now_ns()))
