@@ -1,32 +1,31 @@
-"""Logs of pods, read from the agent's files.
+"""Logs of pods, read from the agent's files (`logfiles.py`).
 
-The agent writes `<pod uid>/<container>/<restart>.log` (rotated: `.log.1`, older `.log.2`) in CRI
-form, `2026-01-01T00:00:00.123456789Z stdout F text`, P instead of F where the line goes on.
+Whoever follows a container is shown its restarts, too, each run after the one before, until the
+pod is gone or the container will not run again. Files are read in threads: a slow disk or ten
+long logs at once keep no other request waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals, routing
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import TEXT, Request, Stream
+from mizzen.apiserver.logfiles import Folder, Part
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj, annotations_of
-from mizzen.base.reading import part
+from mizzen.base.reading import entries, part
 from mizzen.store.store import ObjectKey
 
 _FOLLOW_S = 0.2  # between looks at a file that is followed
-_CHUNK_BYTES = 64 << 10
+_LOST = b"mizzen: lines are missing here: they were rotated away before they could be sent\n"
+_NEXT_RUN = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +49,15 @@ async def log(server: Server, served: Served, target: Target, request: Request) 
     container = _container(pod, params.get("container", ""))
     previous = routing.is_true(params.get("previous"))
     wish = _wish(params, server.clock.now_ns())
-    folder = server.config.pod_logs / pod["metadata"]["uid"] / container
-    files = _files(folder, previous=previous)
-    if not files:
+    folder = Folder(server.config.pod_logs, pod["metadata"]["uid"], container)
+    runs = await asyncio.to_thread(folder.runs)
+    if len(runs) <= previous:
         which = "previous terminated container" if previous else "container"
         reason = "not found" if previous else "is waiting to start: it has written no log yet"
         raise BadRequest(f'{which} "{container}" in pod "{target.name}" {reason}')
-    return Stream(
-        _Reader(server, stored.key, pod["metadata"]["uid"], folder, files, wish).chunks(), TEXT
-    )
+    follow = wish.follow and not previous
+    reader = _Reader(server, stored.key, pod["metadata"]["uid"], container, folder, wish)
+    return Stream(reader.chunks(runs[-1 - previous], follow), TEXT)
 
 
 def _container(pod: Obj, asked: str) -> str:
@@ -99,117 +98,97 @@ def _wish(params: Mapping[str, str], now_ns: int) -> _Wish:
     )
 
 
-def _files(folder: Path, *, previous: bool) -> list[Path]:
-    """The files of the newest run of the container (or the one before), oldest part first."""
-    runs = sorted((int(p.stem) for p in folder.glob("*.log") if p.stem.isdigit()), reverse=True)
-    index = 1 if previous else 0
-    if len(runs) <= index:
-        return []
-    base = folder / f"{runs[index]}.log"
-    rotated = sorted(
-        (p for p in folder.glob(f"{base.name}.*") if p.suffix[1:].isdigit()),
-        key=lambda p: int(p.suffix[1:]),
-        reverse=True,
-    )
-    return [*rotated, base]
-
-
 class _Reader:
-    """Reads one log from its oldest wanted line on, and follows it through rotations."""
+    """Reads one log from its oldest wanted line on, and follows it."""
 
     def __init__(
-        self, server: Server, key: ObjectKey, uid: str, folder: Path, files: list[Path], wish: _Wish
+        self, server: Server, key: ObjectKey, uid: str, container: str, folder: Folder, wish: _Wish
     ) -> None:
         self._server = server
         self._key = key
         self._uid = uid
+        self._container = container
         self._folder = folder
-        self._files = files
         self._wish = wish
         self._left = wish.limit_bytes
+        self._is_within_line = False
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self, run: int, follow: bool) -> AsyncIterator[bytes]:
         yield b""
-        # The newest file stays open: after a rotation its rest is read from the same handle.
-        with self._files[-1].open("rb") as newest:
-            lines = self._formatted(self._past(newest))
-            if self._wish.tail is not None:
-                lines = iter(_last(lines, self._wish.tail))
-            for chunk in _grouped(lines):
-                yield self._cut(chunk)
-                if self._left == 0:
-                    return
-            if not self._wish.follow:
-                return
-            async for chunk in self._follow(newest):
-                yield self._cut(chunk)
-                if self._left == 0:
-                    return
-
-    def _past(self, newest: Any) -> Iterator[bytes]:
-        for path in self._files[:-1]:
-            try:
-                with path.open("rb") as file:
-                    yield from file
-            except FileNotFoundError:  # rotated away meanwhile
-                continue
-        yield from _whole_lines(newest)
-
-    async def _follow(self, newest: Any) -> AsyncIterator[bytes]:
-        path = self._files[-1]
-        file, mine = newest, None
+        parts = await asyncio.to_thread(self._open, run)
         try:
-            while True:
-                ended = self._has_ended()
-                chunk = b"".join(self._formatted(_whole_lines(file)))
+            async for data in self._lines(run, parts, follow):
+                chunk = self._cut(b"".join(self._formatted(data)))
                 if chunk:
                     yield chunk
-                    continue
-                following = self._next(path, file)
-                if following is not None:
-                    chunk = b"".join(self._formatted(_whole_lines(file)))
-                    if mine is not None:
-                        mine.close()
-                    path, file = following
-                    mine = file
-                    if chunk:
-                        yield chunk
-                elif ended:
+                if self._left == 0:
                     return
-                else:
-                    await asyncio.sleep(_FOLLOW_S)
         finally:
-            if mine is not None:
-                mine.close()
+            for opened in parts:
+                opened.close()
 
-    def _next(self, path: Path, file: Any) -> tuple[Path, Any] | None:
-        """The file that goes on after this one: the same path anew. A restart ends the log."""
-        try:
-            opened = path.open("rb")
-        except FileNotFoundError:
-            return None
-        if _same_file(opened, file):
-            opened.close()
-            return None
-        return path, opened
+    def _open(self, run: int) -> list[Part]:
+        """The run's parts, each at its first line that is wanted."""
+        parts = self._folder.open(run)
+        lacking = self._wish.tail
+        if lacking is not None:
+            for opened in reversed(parts):
+                lacking = opened.seek_last(lacking)
+        return parts
+
+    async def _lines(self, run: int, parts: list[Part], follow: bool) -> AsyncIterator[bytes]:
+        """Whole lines as they are in the files; `parts` is kept as what is open."""
+        while parts:
+            has_ended = self._has_ended()  # before the reading: all is written by then
+            data = await asyncio.to_thread(parts[0].read)
+            if data:
+                yield data
+            elif len(parts) > 1:
+                parts.pop(0).close()
+            elif not follow:
+                return
+            else:
+                following = await asyncio.to_thread(self._folder.after, run, parts[0])
+                if following is None:
+                    if has_ended:
+                        return
+                    await asyncio.sleep(_FOLLOW_S)
+                    continue
+                while data := await asyncio.to_thread(parts[0].read):
+                    yield data  # written before the rotation, after the reading
+                parts.pop(0).close()
+                before, (run, younger, lost) = run, following
+                parts.append(younger)
+                if lost or run != before:
+                    yield _LOST if lost else _NEXT_RUN
 
     def _has_ended(self) -> bool:
-        """Whether nothing will be written any more: pod gone or finished, or a newer run."""
+        """Whether nothing will be written any more: the pod is gone or finished, or the container
+        has ended and is not started again."""
         stored = self._server.store.get(self._key)
         if stored is None:
             return True
         pod = stored.object()
-        if pod["metadata"]["uid"] != self._uid:
+        status: Obj = part(pod, "status")
+        if pod["metadata"]["uid"] != self._uid or status.get("phase") in ("Succeeded", "Failed"):
             return True
-        if part(pod, "status").get("phase") in ("Succeeded", "Failed"):
-            return True
-        newest = _files(self._folder, previous=False)
-        return bool(newest) and newest[-1] != self._files[-1]
+        for key in ("containerStatuses", "initContainerStatuses"):
+            for entry in entries(status, key):
+                ended = part(entry, "state", "terminated")
+                if entry.get("name") == self._container and ended:
+                    return not _runs_again(pod, key == "initContainerStatuses", ended)
+        return False
 
-    def _formatted(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+    def _formatted(self, data: bytes) -> Iterator[bytes]:
         wish = self._wish
-        for line in lines:
-            parts = line.rstrip(b"\n").split(b" ", 3)
+        if data in (_LOST, _NEXT_RUN):
+            if self._is_within_line:
+                yield b"\n"
+            self._is_within_line = False
+            yield data
+            return
+        for line in data.split(b"\n"):
+            parts = line.split(b" ", 3)
             if len(parts) < 3:
                 continue
             moment, _, tag = parts[:3]
@@ -218,6 +197,7 @@ class _Reader:
             text = parts[3] if len(parts) == 4 else b""
             if wish.timestamps:
                 text = moment + b" " + text
+            self._is_within_line = tag == b"P"
             yield text if tag == b"P" else text + b"\n"
 
     def _cut(self, chunk: bytes) -> bytes:
@@ -228,21 +208,12 @@ class _Reader:
         return chunk
 
 
-def _whole_lines(file: Any) -> Iterator[bytes]:
-    """Lines up to the end; a last one without its end is left for later."""
-    while True:
-        at = file.tell()
-        line = file.readline()
-        if not line.endswith(b"\n"):
-            file.seek(at)
-            return
-        yield line
-
-
-def _same_file(one: Any, other: Any) -> bool:
-
-    a, b = os.fstat(one.fileno()), os.fstat(other.fileno())
-    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
+def _runs_again(pod: Obj, is_init: bool, ended: Obj) -> bool:
+    """Whether the agent starts the container anew after this end."""
+    policy = pod["spec"].get("restartPolicy") or "Always"
+    if pod["metadata"].get("deletionTimestamp") or policy == "Never":
+        return False
+    return bool(ended.get("exitCode")) or (policy == "Always" and not is_init)
 
 
 def _time_of(moment: bytes) -> int:
@@ -250,22 +221,3 @@ def _time_of(moment: bytes) -> int:
         return parse_rfc3339(moment[:26].decode().rstrip("Z") + "Z")
     except ValueError:
         return 0
-
-
-def _last(lines: Iterable[bytes], count: int) -> list[bytes]:
-
-    kept: deque[bytes] = deque(lines, maxlen=count) if count else deque()
-    return list(kept)
-
-
-def _grouped(lines: Iterable[bytes]) -> Iterator[bytes]:
-    parts: list[bytes] = []
-    size = 0
-    for line in lines:
-        parts.append(line)
-        size += len(line)
-        if size >= _CHUNK_BYTES:
-            yield b"".join(parts)
-            parts, size = [], 0
-    if parts:
-        yield b"".join(parts)

@@ -13,7 +13,7 @@ from mizzen.base.reading import entries, part
 from mizzen.base.resources import PODS, TRAIN_JOBS, Resource
 from mizzen.cli.context import say
 from mizzen.cli.exits import FAILED, OK
-from mizzen.cli.output import one_line
+from mizzen.cli.output import one_line, write_bytes
 
 if TYPE_CHECKING:
     from mizzen.client.client import Client
@@ -67,7 +67,9 @@ async def print_pod(
     ignored = (NotFound, BadRequest) if prefix else ()
     with contextlib.suppress(*ignored):
         async for line in client.logs(name, namespace, follow=follow, tail=tail):
-            print(prefix + line, flush=follow)
+            if prefix and not line.endswith(b"\n"):
+                line += b"\n"  # the next line is another pod's
+            write_bytes(prefix.encode() + line, flush=follow)
 
 
 async def _pods_of(client: Client, obj: Obj) -> list[Obj]:

@@ -24,6 +24,14 @@ def emit(form: str, data: Sequence[Row], columns: Sequence[tuple[str, str]], nam
         print(document(form, list(data)))
 
 
+def write_bytes(data: bytes, flush: bool = False) -> None:
+    """Puts bytes on standard output as they are, in whatever encoding their program speaks."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    if flush:
+        sys.stdout.buffer.flush()
+
+
 def document(form: str, value: Any) -> str:
     """JSON or YAML text of any plain value."""
     if form == "json":

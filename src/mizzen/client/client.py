@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -15,7 +16,7 @@ from mizzen.base.operations import Bind, Create, Operation, Patch, plan_body
 from mizzen.base.resources import PLANS, PODS, Resource
 from mizzen.client import kubeconfig
 from mizzen.client.kubeconfig import Connection
-from mizzen.client.transport import Patience, Transport
+from mizzen.client.transport import STREAM_IDLE_S_MAX, Patience, Transport
 from mizzen.client.watching import WatchEvent, decode, selector_parameters, watch_parameters
 
 PatchType = Literal["merge", "json", "strategic"]
@@ -132,8 +133,10 @@ class Client:
         previous: bool = False,
         timestamps: bool = False,
         since_s: int | None = None,
-    ) -> AsyncGenerator[str, None]:
-        """Lines of a container's log; with `follow` until the container is done."""
+    ) -> AsyncGenerator[bytes, None]:
+        """Lines of a container's log as its program wrote them, newlines included; a last line
+        without one has none here. With `follow` until the container will not run again.
+        """
         params: dict[str, str] = {"follow": "true"} if follow else {}
         if container:
             params["container"] = container
@@ -146,9 +149,20 @@ class Client:
         if since_s is not None:
             params["sinceSeconds"] = str(since_s)
         path = PODS.path(namespace or self.namespace, name, "log")
-        async with contextlib.aclosing(self.lines(path, params=params)) as lines:
-            async for line in lines:
-                yield line.decode(errors="replace")
+        idle_s = math.inf if follow else STREAM_IDLE_S_MAX  # a program may say nothing for days
+        pieces = self._transport.pieces(
+            path, params=params, headers={"Accept": "*/*"}, idle_s=idle_s
+        )
+        rest: list[bytes] = []
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                *lines, last = piece.split(b"\n")
+                for line in lines:
+                    yield b"".join((*rest, line, b"\n"))
+                    rest.clear()
+                rest.append(last)
+        if any(rest):
+            yield b"".join(rest)
 
     def lines(
         self, path: str, *, params: Mapping[str, str] | None = None

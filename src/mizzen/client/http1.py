@@ -206,7 +206,7 @@ class HttpConnection(asyncio.Protocol):
         if self._problem:
             raise BrokenAnswerError(self._problem)
         self._due_s, self._timeout_s = self._loop.time() + timeout_s, timeout_s
-        if self._timer is None or self._timer.when() > self._due_s:
+        if self._due_s < math.inf and (self._timer is None or self._timer.when() > self._due_s):
             self._time_again()
         self._is_ready = is_ready
         try:

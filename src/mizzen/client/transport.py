@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -105,6 +106,36 @@ class Transport:
         Errors: as `request`; a stream that breaks off raises Unavailable, one that the server
         ends in order just ends.
         """
+        kept: list[bytes] = []
+        size = 0
+        async with contextlib.aclosing(self.pieces(path, params=params, headers=headers)) as pieces:
+            async for piece in pieces:
+                first, *rest = piece.split(b"\n")
+                kept.append(first)
+                size += len(first)
+                if size > LINE_BYTES_MAX:
+                    error = BrokenAnswerError(f"a line exceeds {LINE_BYTES_MAX} bytes")
+                    raise self._unavailable("GET", path, error) from error
+                for part in rest:
+                    line = b"".join(kept) if len(kept) > 1 else kept[0]
+                    if line:
+                        yield line
+                    kept, size = [part], len(part)
+        if any(kept):
+            yield b"".join(kept)
+
+    async def pieces(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        idle_s: float = STREAM_IDLE_S_MAX,
+    ) -> AsyncGenerator[bytes, None]:
+        """The bytes of a streamed answer as they come; `idle_s`: how long it may be silent.
+
+        Errors: as `lines`.
+        """
         self.counts["streams"] += 1
         sent = {"Accept": "application/json", **(headers or {})}
         request = self._encode("GET", path, params, sent, None)
@@ -115,21 +146,8 @@ class Transport:
                 head = await connection.begin(request, STREAM_IDLE_S_MAX)
                 if head.status >= 300:
                     raise self._refused(head, await _rest(connection))
-                kept: list[bytes] = []
-                size = 0
-                while piece := await connection.next_piece(STREAM_IDLE_S_MAX):
-                    first, *rest = piece.split(b"\n")
-                    kept.append(first)
-                    size += len(first)
-                    if size > LINE_BYTES_MAX:
-                        raise BrokenAnswerError(f"a line exceeds {LINE_BYTES_MAX} bytes")
-                    for part in rest:
-                        line = b"".join(kept) if len(kept) > 1 else kept[0]
-                        if line:
-                            yield line
-                        kept, size = [part], len(part)
-                if any(kept):
-                    yield b"".join(kept)
+                while piece := await connection.next_piece(idle_s):
+                    yield piece
             except _BROKEN as error:
                 raise self._unavailable("GET", path, error) from error
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 
 FIRST, LAST = 2, 255 * 256 - 2
 
@@ -36,10 +37,13 @@ class Addresses:
         return self._text(self._held[uid])
 
     def restore(self, uid: str, address: str) -> None:
-        """Notes an address handed out by an earlier agent."""
-        parts = address.split(".")
-        if len(parts) == 4 and parts[1] == str(self._network):
-            number = int(parts[2]) * 256 + int(parts[3])
+        """Notes an address handed out by an earlier agent; any other text is passed over."""
+        try:
+            whole = int(IPv4Address(address))
+        except ValueError:
+            return
+        number = whole & 0xFFFF
+        if whole >> 16 == 127 << 8 | self._network and FIRST <= number <= LAST:
             self._held[uid] = number
             self._next = max(self._next, number + 1)
 

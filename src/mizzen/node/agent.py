@@ -47,7 +47,7 @@ from mizzen.node.core.words import (
 )  # fmt: skip
 from mizzen.node.executor import HOST_IP, Executor
 from mizzen.node.gangs import Gangs
-from mizzen.node.podfiles import PodFiles, prune, read_json, write_json
+from mizzen.node.podfiles import PodFiles, prune, records_of, write_json
 from mizzen.node.processes import is_alive, kill_session, session_pids, set_affinity
 from mizzen.node.reporter import Reporter
 from mizzen.node.restore import end_of, restore
@@ -102,12 +102,8 @@ class Agent:
 
     async def start(self) -> None:
         """Connects to the shim and learns what runs; call before the first pod is observed."""
-        for path in self.config.pods_dir.glob("*/pod.json"):
-            if not (path.parent / "retired").exists():
-                found = read_json(path)
-                if found is not None and found.get("ip"):
-                    with contextlib.suppress(ValueError):  # a file that was damaged
-                        self._addresses.restore(path.parent.name, str(found["ip"]))
+        for uid, record in records_of(self.config.pods_dir):
+            self._addresses.restore(uid, str(record.get("ip")))
         await self._connect()
         self.cgroups.clean(keep={split_key(key)[0] for key in self.running})
 

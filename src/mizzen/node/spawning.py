@@ -17,6 +17,7 @@ from mizzen.base.objects import Obj, namespace_of, uid_of
 from mizzen.base.reading import part
 from mizzen.base.resources import CONFIG_MAPS, SECRETS
 from mizzen.client.client import Client
+from mizzen.host import private
 from mizzen.node.core.devices import Placement
 from mizzen.node.core.environment import (
     Sources,
@@ -112,7 +113,7 @@ def _request(
     program = resolve(container, known, sys.executable, look)
     variables.setdefault("PATH", f"{program.bin_dir}:/usr/local/bin:/usr/bin:/bin")
     check_size(program.argv, variables, container["name"])
-    work_dir = container.get("workingDir") or str(files.container_dir(container["name"]))
+    work_dir = container.get("workingDir") or str(files.work_dir(container["name"]))
     if not os.path.isdir(work_dir):
         raise Unresolved(
             f"workingDir {work_dir!r} of container {container['name']!r} is not a folder here",
@@ -203,8 +204,7 @@ def _volumes(pod: Obj, sources: Sources, files: PodFiles) -> dict[str, str]:
                 raise Unresolved(f'volume "{name}": {path} does not exist here', "FailedMount")
             result[volume_variable(name)] = path
             continue
-        folder = files.root / "volumes" / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = files.volume(name)
         result[volume_variable(name)] = str(folder)
         if "emptyDir" in volume:
             continue
@@ -244,8 +244,10 @@ def _fill(volume: Obj, folder: Path, sources: Sources) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             target.unlink()
-        target.write_bytes(entries[item["key"]])
-        target.chmod(0o400 if kind == "Secret" else 0o444)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(private.open_file(target, flags), "wb") as file:
+            file.write(entries[item["key"]])
+            os.fchmod(file.fileno(), 0o400 if kind == "Secret" else 0o444)
 
 
 def memory_limit(pod: Obj) -> int | None:

@@ -127,5 +127,5 @@ async def test_logs_are_lines_of_any_length(server):
     long = "y" * 300_000
     server.answers = [answer(None, lines=["a", long])]
     lines = [line async for line in server.client.logs("a", "x", tail=5, follow=True)]
-    assert [line.strip('"') for line in lines] == ["a", long]
+    assert [line.decode().strip('"\n') for line in lines] == ["a", long]
     assert server.seen[0].query == {"follow": "true", "tailLines": "5"}

@@ -260,3 +260,12 @@ async def test_a_bomb_in_the_environment_is_its_pods_reason_and_bytes_arrive(wor
     await world.until("bytes", phase("Succeeded"))
     assert await world.log("bytes") == [f"{raw.hex()} $(POD_IP)$(HOME)"]
     assert phase("Running")(await world.client.get(PODS, "other", "default"))
+
+
+async def test_a_programs_folder_holds_nothing_of_ours(world: World) -> None:
+    """What it leaves there is not taken for a log, and a pipe for its last words holds nobody."""
+    program = 'ls -A; echo hi; touch 100.log; rm -f 0.log; mkfifo "$MIZZEN_TERMINATION_LOG"; exit 3'
+    await world.pod("p", "sh", "-c", program)
+    pod = await world.until("p", phase("Failed"))
+    assert state(pod)["terminated"]["message"] == "hi"
+    assert await world.log("p") == ["hi"]

@@ -64,9 +64,9 @@ class LogFile:
         self._write(out)
 
     def close(self) -> None:
-        """Writes what lacks a newline and closes."""
+        """Writes what lacks a newline, tagged P as containerd does, and closes."""
         for stream, rest in list(self._partial.items()):
-            self._write([stamp(time.time_ns()) + b" " + stream + b" F " + rest + b"\n"])
+            self._write([stamp(time.time_ns()) + b" " + stream + b" P " + rest + b"\n"])
         self._partial.clear()
         if self._fd >= 0:
             os.close(self._fd)

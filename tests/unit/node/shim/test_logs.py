@@ -20,7 +20,7 @@ def test_lines_come_whole_however_they_were_fed(tmp_path: Path) -> None:
     assert [line.split(b" ", 1)[1] for line in lines] == [
         b"stdout F ab",
         b"stdout F c",
-        b"stdout F d",
+        b"stdout P d",
     ]
 
 

@@ -78,7 +78,7 @@ async def test_output_exit_code_and_record(bench: Bench) -> None:
     end = await bench.end_of("u/c/0")
     assert (end["code"], end["signal"]) == (7, 0) and end["started"] <= end["finished"]
     texts = {line.split(" ", 1)[1] for line in bench.log("u/c/0")}
-    assert texts == {"stdout F out", "stderr F err", "stdout F half"}
+    assert texts == {"stdout F out", "stderr F err", "stdout P half"}
     record = json.loads((bench.folder / "u_c_0.run.json").read_text())
     assert record["state"] == "exited" and record["code"] == 7
 

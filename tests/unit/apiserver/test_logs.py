@@ -1,0 +1,148 @@
+"""Logs through the API: followed over rotations and restarts, byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from mizzen.base.resources import PODS
+from mizzen.client.client import Client
+from mizzen.node.shim.logs import LogFile
+from support.api_in_process import api_server
+from support.waiting import until
+
+
+class World:
+    """A pod with a log that the test writes."""
+
+    def __init__(self, client: Client, pods: Path) -> None:
+        self.client = client
+        self._pods = pods
+
+    async def start(self, **spec: Any) -> None:
+        container = {"name": "main", "image": "mizzen.dev/python"}
+        spec = {"containers": [container], **spec}
+        pod = await self.client.create(
+            PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec}
+        )
+        self.place = self._pods / pod["metadata"]["uid"] / "main"
+        self.place.mkdir(parents=True)
+        self.begin(0)
+
+    def begin(self, run: int, rotate_bytes: int = 10_000) -> None:
+        self._file = LogFile(str(self.place / f"{run}.log"), rotate_bytes)
+
+    def write(self, text: bytes) -> None:
+        self._file.feed(b"stdout", text)
+
+    def end(self) -> None:
+        self._file.close()
+
+    async def status(self, **state: Any) -> None:
+        entry = {
+            "name": "main",
+            "ready": False,
+            "restartCount": 0,
+            "image": "i",
+            "imageID": "",
+            **state,
+        }
+        patch = {"status": {"containerStatuses": [entry]}}
+        await self.client.patch(PODS, "p", patch, "default", subresource="status")
+
+    async def phase(self, phase: str) -> None:
+        await self.client.patch(
+            PODS, "p", {"status": {"phase": phase}}, "default", subresource="status"
+        )
+
+    async def read(self, **wish: Any) -> bytes:
+        return b"".join([line async for line in self.client.logs("p", "default", **wish)])
+
+    async def follow(self) -> asyncio.Task[bytes]:
+        """A follower that has read something."""
+        found: list[bytes] = []
+
+        async def work() -> bytes:
+            async for line in self.client.logs("p", "default", follow=True):
+                found.append(line)
+            return b"".join(found)
+
+        task = asyncio.create_task(work())
+        await until(lambda: found, "the follower reads")
+        return task
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with api_server(tmp_path) as client:
+        yield World(client, tmp_path / "state" / "node" / "pods")
+
+
+async def test_bytes_stay_bytes(world: World) -> None:
+    """Blank lines, bytes that are no UTF-8, separators of other alphabets, a last line without end."""
+    await world.start()
+    world.begin(0, rotate_bytes=2**20)
+    text = (
+        b"\n\na\r\nb\x0bc\x85d\xe2\x80\xa8e\x00f\xff\n  two  spaces \n" + b"x" * 40_000 + b"\nhalf"
+    )
+    world.write(text)
+    world.end()
+    assert await world.read() == text
+    assert await world.read(tail=1) == b"half"
+
+
+async def test_a_follower_sees_every_line_of_every_run(world: World) -> None:
+    await world.start()
+    wanted = b"begin\n"
+    world.write(wanted)
+    reading = await world.follow()
+    for run in range(3):
+        if run:
+            world.begin(run)
+        for number in range(300):  # some 15 kB: one rotation
+            line = b"run %d line %d\n" % (run, number)
+            wanted += line
+            world.write(line)
+        world.end()
+    await world.phase("Succeeded")
+    async with asyncio.timeout(10):
+        assert await reading == wanted
+
+
+async def test_a_follower_stops_when_the_container_will_not_run_again(world: World) -> None:
+    await world.start(restartPolicy="OnFailure")
+    world.write(b"one\n")
+    reading = await world.follow()
+    terminated = {"startedAt": None, "finishedAt": None, "reason": "Error"}
+    await world.status(state={"terminated": {"exitCode": 3, **terminated}})
+    world.begin(1)
+    world.write(b"two\n")
+    await world.status(state={"terminated": {"exitCode": 0, **terminated}})
+    async with asyncio.timeout(10):
+        assert await reading == b"one\ntwo\n"
+
+
+async def test_each_run_begins_on_a_line_of_its_own(world: World) -> None:
+    await world.start()
+    world.write(b"one\nhalf")
+    reading = await world.follow()
+    world.end()
+    world.begin(1)
+    world.write(b"two\n")
+    await world.phase("Failed")
+    async with asyncio.timeout(10):
+        assert await reading == b"one\nhalf\ntwo\n"
+
+
+async def test_the_run_before_is_served_and_not_followed(world: World) -> None:
+    await world.start()
+    world.write(b"why it fell\n")
+    world.begin(1)
+    world.write(b"again\n")
+    async with asyncio.timeout(10):
+        assert await world.read(previous=True, follow=True) == b"why it fell\n"
+        assert await world.read() == b"again\n"
