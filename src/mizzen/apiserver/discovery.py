@@ -67,7 +67,7 @@ class Discovery:
         return Response(200, body, _OPENAPI_V2)
 
     def _make(self, path: str, version: str) -> Response:
-        parts = path.strip("/").split("/")
+        parts = path.removeprefix("/").split("/")
         if version:
             return self._aggregated(core=path == "/api", version=version)
         if path == "/api":
@@ -80,7 +80,9 @@ class Discovery:
             return self._openapi(parts[2:])
         if parts[0] == "apis" and len(parts) == 2 and parts[1] in self._groups():
             return answer(200, {"kind": "APIGroup", "apiVersion": "v1", **self._group(parts[1])})
-        group, found = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[-1])
+        if len(parts) != (2 if parts[0] == "api" else 3):
+            raise unserved()
+        group, found = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
         served = self._served(group, found)
         if found not in self._versions(group):
             raise unserved()

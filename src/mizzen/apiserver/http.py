@@ -11,7 +11,7 @@ import orjson
 from mizzen.apiserver.core import protobuf
 from mizzen.apiserver.core.routing import Target
 from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
-from mizzen.base.limits import OBJECT_DEPTH_MAX
+from mizzen.base.limits import OBJECT_DEPTH_MAX, with_room
 from mizzen.base.objects import Obj
 
 JSON = "application/json"
@@ -57,7 +57,7 @@ def parse_json(body: bytes) -> Any:
     try:
         value = orjson.loads(body)
         if body.count(b"{") + body.count(b"[") > OBJECT_DEPTH_MAX:
-            orjson.dumps(value)  # reads up to 1024 levels, writes up to 254
+            orjson.dumps(with_room(value))  # it reads deeper than it writes
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body of the request is not valid JSON: {error}") from error
     except TypeError as error:

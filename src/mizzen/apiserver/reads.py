@@ -121,10 +121,7 @@ def _position(server: Server, params: Mapping[str, str]) -> tuple[int, tuple[str
 
 def check_not_future(server: Server, params: Mapping[str, str]) -> int:
     """The requested resourceVersion, 0 for none. Errors: BadRequest, Timeout (too large)."""
-    text = params.get("resourceVersion") or "0"
-    if not text.isascii() or not text.isdigit():
-        raise BadRequest(f"resourceVersion: Invalid value: {text}: it must be an integer")
-    revision = int(text)
+    revision = routing.number(params, "resourceVersion") or 0
     if revision > server.store.revision:
         raise refusals.future_revision(revision, server.store.revision)
     return revision

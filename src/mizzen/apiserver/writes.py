@@ -10,8 +10,8 @@ import orjson
 
 from mizzen.apiserver import operations, scale
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import patching, protobuf, routing
-from mizzen.apiserver.core.bodies import as_object, grace_seconds, text
+from mizzen.apiserver.core import patching, protobuf, routing, warnings
+from mizzen.apiserver.core.bodies import GRACE_S_MAX, as_object, grace_seconds, text
 from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
@@ -170,7 +170,7 @@ def delete_options(request: Request) -> DeleteOptions:
     options = as_object(body, "the body of a delete must be DeleteOptions")
     grace_s = grace_seconds(options.get("gracePeriodSeconds"))
     if grace_s is None:
-        grace_s = routing.number(params, "gracePeriodSeconds")
+        grace_s = routing.number(params, "gracePeriodSeconds", most=GRACE_S_MAX)
     policy = options.get("propagationPolicy") or params.get("propagationPolicy") or ""
     if policy not in _POLICIES:
         raise BadRequest(
@@ -217,8 +217,5 @@ async def _finish_scale(served: Served, request: Request, draft: Draft, made: Ob
 
 def _with_warnings(response: Response, draft: Draft) -> Response:
     if draft.warnings:
-        quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in draft.warnings)
-        response.headers = [
-            ("warning", f'299 - "{text}"'.encode("ascii", "replace").decode()) for text in quoted
-        ]
+        response.headers = warnings.headers(draft.warnings)
     return response

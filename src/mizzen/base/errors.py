@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from mizzen.base.objects import Obj
 
+CAUSES_MAX = 100  # that one refusal tells
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -158,7 +160,10 @@ _BY_CODE = {cls.code: cls for cls in reversed(_CLASSES)}
 
 
 def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Invalid:
-    """A 422 that says which object and every field that is wrong."""
+    """A 422 that says which object and every field that is wrong, up to a number of them."""
+    if len(causes) > CAUSES_MAX:
+        more = f"and {len(causes) - CAUSES_MAX} more"
+        causes = [*causes[:CAUSES_MAX], Cause("", more)]
     listed = ", ".join(f"{c.field}: {c.message}" if c.field else c.message for c in causes)
     if len(causes) > 1:
         listed = f"[{listed}]"

@@ -1,4 +1,18 @@
 """How large one object may be, whichever way it came to be so."""
 
+from __future__ import annotations
+
+from typing import Any
+
 OBJECT_BYTES_MAX = 3 << 20  # as JSON: upstream's limit of a request's body, and of etcd's with it
-OBJECT_DEPTH_MAX = 254  # objects and lists within each other: as deep as orjson writes
+# Objects and lists within each other. orjson writes 254: what shows objects has the rest.
+OBJECT_DEPTH_MAX = 240
+ROOM = 254 - OBJECT_DEPTH_MAX
+
+
+def with_room(value: Any) -> Any:
+    """The value within as many lists as may be put around an object: orjson writes it exactly if
+    the value is not nested too deeply, and between `ROOM` brackets stands the value's own text."""
+    for _ in range(ROOM):
+        value = [value]
+    return value

@@ -1,89 +1,120 @@
 """allOf, anyOf, oneOf and not of users' schemas: restrictions on values, as predicates.
 
 Inside a combination a schema adds no structure (see `structural.py`), so whether a value satisfies
-it is a yes or no.
+it is a yes or no. Schemas are compiled once: what a value costs is linear in it.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from mizzen.base.objects import Obj
+from mizzen.cel.regex import RegexError, compiled
+from mizzen.kinds.formats import FORMATS
 from mizzen.kinds.reading import entries, part
+from mizzen.kinds.values import one_of
 
+Predicate = Callable[[Any], bool]
 _IS: dict[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,), "integer": (int,),
     "number": (int, float),
 }  # fmt: skip
 
 
-def _is(kind: str, value: Any) -> bool:
-    return type(value) in _IS[kind]
-
-
-def problems(combined: Obj, value: Any) -> list[str]:
+def problems_of(combined: Mapping[str, Any]) -> Callable[[Any], list[str]]:
     """What the combinations of one schema say against a value, in upstream's words."""
-    found: list[str] = []
-    if not all(satisfies(child, value) for child in entries(combined, "allOf")):
-        found.append("must validate all the schemas (allOf)")
-    choices = combined.get("anyOf")
-    if choices and not any(satisfies(child, value) for child in choices):
-        found.append("must validate at least one schema (anyOf)")
-    single = combined.get("oneOf")
-    if single and sum(satisfies(child, value) for child in single) != 1:
-        found.append("must validate one and only one schema (oneOf)")
-    if combined.get("not") and satisfies(combined["not"], value):
-        found.append("must not validate the schema (not)")
-    return found
+    every = [predicate(child) for child in combined.get("allOf") or ()]
+    some = [predicate(child) for child in combined.get("anyOf") or ()]
+    single = [predicate(child) for child in combined.get("oneOf") or ()]
+    negated = predicate(combined["not"]) if combined.get("not") else None
+
+    def problems(value: Any) -> list[str]:
+        found: list[str] = []
+        if not all(holds(value) for holds in every):
+            found.append("must validate all the schemas (allOf)")
+        if some and not any(holds(value) for holds in some):
+            found.append("must validate at least one schema (anyOf)")
+        if single and sum(holds(value) for holds in single) != 1:
+            found.append("must validate one and only one schema (oneOf)")
+        if negated is not None and negated(value):
+            found.append("must not validate the schema (not)")
+        return found
+
+    return problems
 
 
-def satisfies(schema: Obj, value: Any) -> bool:
+def predicate(schema: Any) -> Predicate:
     """Whether a value meets a schema that restricts values only."""
-    kind = schema.get("type")
-    if kind and not _is(kind, value):
-        return False
-    if schema.get("enum") and value not in schema["enum"]:
-        return False
-    if isinstance(value, str) and not _string(schema, value):
-        return False
-    if _is("number", value) and not _number(schema, value):
-        return False
-    if isinstance(value, list) and not _list(schema, cast("list[Any]", value)):
-        return False
-    if isinstance(value, dict) and not _object(schema, cast("Obj", value)):
-        return False
-    return not problems(schema, value)
+    checks: list[tuple[tuple[type, ...], Predicate]] = []
+    if schema.get("enum"):
+        checks.append(((), one_of(schema["enum"])))
+    checks += [((str,), check) for check in _string(schema)]
+    checks += [((int, float), check) for check in _number(schema)]
+    checks += [((list,), check) for check in _list(schema)]
+    checks += [((dict,), check) for check in _object(schema)]
+    kinds = _IS[schema["type"]] if schema.get("type") else ()
+    problems = problems_of(schema)
+
+    def holds(value: Any) -> bool:
+        found = cast("type[Any]", type(value))
+        if kinds and found not in kinds:
+            return False
+        if not all(check(value) for types, check in checks if not types or found in types):
+            return False
+        return not problems(value)
+
+    return holds
 
 
-def _string(schema: Obj, value: str) -> bool:
-    if len(value) < (schema.get("minLength") or 0):
-        return False
-    if schema.get("maxLength") is not None and len(value) > schema["maxLength"]:
-        return False
-    return not schema.get("pattern") or re.search(schema["pattern"], value) is not None
+def _string(schema: Any) -> list[Predicate]:
+    checks: list[Predicate] = []
+    least, most = schema.get("minLength") or 0, schema.get("maxLength")
+    if least or most is not None:
+        checks.append(lambda value: least <= len(value) and (most is None or len(value) <= most))
+    if schema.get("format") in FORMATS:
+        checks.append(FORMATS[schema["format"]])
+    pattern = schema.get("pattern")
+    if pattern:
+        checks.append(lambda value: _matches(pattern, value))
+    return checks
 
 
-def _number(schema: Obj, value: Any) -> bool:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if low is not None and (value < low or (schema.get("exclusiveMinimum") and value == low)):
+def _matches(pattern: str, value: str) -> bool:
+    try:
+        return compiled(pattern).matches(value)
+    except RegexError:  # of a definition that was stored before patterns were checked
         return False
-    if high is not None and (value > high or (schema.get("exclusiveMaximum") and value == high)):
-        return False
-    return not schema.get("multipleOf") or value % schema["multipleOf"] == 0
 
 
-def _list(schema: Obj, value: list[Any]) -> bool:
-    if len(value) < (schema.get("minItems") or 0):
-        return False
-    if schema.get("maxItems") is not None and len(value) > schema["maxItems"]:
-        return False
-    items = schema.get("items")
-    return items is None or all(satisfies(items, item) for item in value)
+def _number(schema: Any) -> list[Predicate]:
+    checks: list[Predicate] = []
+    low, high, unit = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
+    if low is not None:
+        above = bool(schema.get("exclusiveMinimum"))
+        checks.append(lambda value: value > low or (value == low and not above))
+    if high is not None:
+        below = bool(schema.get("exclusiveMaximum"))
+        checks.append(lambda value: value < high or (value == high and not below))
+    if unit:
+        checks.append(lambda value: value % unit == 0)
+    return checks
 
 
-def _object(schema: Obj, value: Obj) -> bool:
-    if any(name not in value for name in entries(schema, "required")):
-        return False
-    fields: Obj = part(schema, "properties")
-    return all(satisfies(fields[name], part) for name, part in value.items() if name in fields)
+def _list(schema: Any) -> list[Predicate]:
+    least, most = schema.get("minItems") or 0, schema.get("maxItems")
+    checks: list[Predicate] = [
+        lambda value: least <= len(value) and (most is None or len(value) <= most)
+    ]
+    if schema.get("items") is not None:
+        holds = predicate(schema["items"])
+        checks.append(lambda value: all(holds(item) for item in value))
+    return checks
+
+
+def _object(schema: Any) -> list[Predicate]:
+    needed = entries(schema, "required")
+    fields = {name: predicate(child) for name, child in part(schema, "properties").items()}
+    return [
+        lambda value: all(name in value for name in needed),
+        lambda value: all(fields[name](each) for name, each in value.items() if name in fields),
+    ]

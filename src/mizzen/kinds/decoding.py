@@ -14,11 +14,12 @@ import orjson
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
-from mizzen.kinds.combined import problems
+from mizzen.kinds import times
+from mizzen.kinds.combined import problems_of
 from mizzen.kinds.limits import limits_of
 from mizzen.kinds.quantities import canonical
 from mizzen.kinds.report import Path, Report, Unknown, Unserved, quoted, render
-from mizzen.kinds.schema import Schema
+from mizzen.kinds.schema import MICRO_TIME, TIME, Schema
 from mizzen.kinds.served_fields import treatments
 from mizzen.kinds.treatment import Refused, Warned, asks_for_nothing
 
@@ -77,9 +78,11 @@ def _keeping(schema: Schema, kept: frozenset[str]) -> Decoder:
 
 
 def _combining(inner: Decoder, combined: Mapping[str, Any]) -> Decoder:
+    problems = problems_of(combined)
+
     def decode(value: Any, path: Path, report: Report) -> Any:
         result = inner(value, path, report)
-        for problem in problems(dict(combined), result):
+        for problem in problems(result):
             report.wrong(path, result, problem)
         return result
 
@@ -138,7 +141,7 @@ def _record(schema: Schema) -> Decoder:
                 elif values is not None:
                     result[name] = values(part, (path, (name,)), report)
                 else:
-                    report.unknown.append(Unknown(render((path, name)), name, known))
+                    report.unknown.append(Unknown(path, name, known))
             elif part is not None or entry[1]:
                 result[name] = entry[0](part, (path, name), report)
         for name, default, size_bytes in defaults:
@@ -248,9 +251,11 @@ def _check_unique(items: list[Any], keys: tuple[str, ...], path: Path, report: R
 
 
 def _scalar(schema: Schema) -> Decoder:
-    limits = limits_of(schema)
     if schema.format == "quantity":
         return _quantity
+    if schema.name in _MOMENTS:
+        return _moment(micro=_MOMENTS[schema.name])
+    limits = limits_of(schema)
     kind = schema.type
     allowed: tuple[type, ...] = {
         "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
@@ -269,6 +274,25 @@ def _scalar(schema: Schema) -> Decoder:
         if limits is not None:
             limits(value, path, report)
         return value
+
+    return decode
+
+
+_MOMENTS = {TIME.name: False, MICRO_TIME.name: True}
+
+
+def _moment(*, micro: bool) -> Decoder:
+    """In the form that upstream writes back: typed clients read no other."""
+
+    def decode(value: Any, path: Path, report: Report) -> Any:
+        if type(value) is not str:
+            report.wrong_type(path, value, "string")
+            return value
+        try:
+            return times.canonical(value, micro=micro)
+        except ValueError:
+            report.wrong(path, value, f'must be a time such as "{times.EXAMPLE}"')
+            return value
 
     return decode
 

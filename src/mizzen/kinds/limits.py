@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Callable
 from typing import Any
 
+from mizzen.cel.regex import RegexError, compiled
+from mizzen.kinds.formats import FORMATS
 from mizzen.kinds.report import Path, Report, quoted
 from mizzen.kinds.schema import Schema
+from mizzen.kinds.times import EXAMPLE
+from mizzen.kinds.values import one_of
 
 Check = Callable[[Any, Path, Report], None]
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_LISTED_MAX = 20  # values of an enum that a message names
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
 
@@ -34,10 +35,8 @@ def limits_of(schema: Schema) -> Check | None:
         checks.append(_length(schema.min_length or 0, schema.max_length))
     if schema.pattern:
         checks.append(_matches(schema.pattern))
-    if schema.format in ("date-time", "micro-time"):
-        checks.append(_is_time)
-    if schema.format == "byte":
-        checks.append(_is_base64)
+    if schema.type == "string" and schema.format in FORMATS:
+        checks.append(_has_format(schema.format))
     if not checks:
         return None
     if len(checks) == 1:
@@ -51,9 +50,13 @@ def limits_of(schema: Schema) -> Check | None:
 
 
 def _one_of(allowed: tuple[Any, ...]) -> Check:
+    is_allowed = one_of(allowed)
+    listed = ", ".join(quoted(each) for each in allowed[:_LISTED_MAX])
+    if len(allowed) > _LISTED_MAX:
+        listed += f" and {len(allowed) - _LISTED_MAX} more"
+
     def check(value: Any, path: Path, report: Report) -> None:
-        if value not in allowed:
-            listed = ", ".join(quoted(a) for a in allowed)
+        if not is_allowed(value):
             report.add(
                 path, f"Unsupported value: {quoted(value)}: supported values: {listed}",
                 "FieldValueNotSupported",
@@ -99,22 +102,33 @@ def _length(least: int, most: int | None) -> Check:
 
 
 def _matches(pattern: str) -> Check:
-    compiled = re.compile(pattern)
-
     def check(value: Any, path: Path, report: Report) -> None:
-        if isinstance(value, str) and compiled.search(value) is None:
-            report.wrong(path, value, f"must match '{pattern}'")
+        if not isinstance(value, str):
+            return
+        try:
+            # Not kept here: so many automata stay in memory, however many definitions there are.
+            if not compiled(pattern).matches(value):
+                report.wrong(path, value, f"must match '{pattern}'")
+        except RegexError as error:  # of a definition that was stored before patterns were checked
+            report.wrong(path, value, f"the pattern of its definition cannot be read: {error}")
 
     return check
 
 
-def _is_time(value: Any, path: Path, report: Report) -> None:
-    if _TIME.fullmatch(value) is None:
-        report.wrong(path, value, 'must be a time such as "2026-01-31T12:00:00Z"')
+def _has_format(name: str) -> Check:
+    is_valid = FORMATS[name]
+    what = _EXAMPLES.get(name, f"of the format {name}")
+
+    def check(value: Any, path: Path, report: Report) -> None:
+        if not is_valid(value):
+            report.wrong(path, value, f"must be {what}")
+
+    return check
 
 
-def _is_base64(value: Any, path: Path, report: Report) -> None:
-    try:
-        base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        report.wrong(path, value, "must be base64; put plain text into stringData where there is")
+_EXAMPLES = {
+    "byte": "base64; put plain text into stringData where there is",
+    "date": 'a date such as "2026-01-31"',
+    "date-time": f'a time such as "{EXAMPLE}"',
+    "duration": 'a duration such as "1h30m"',
+}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mizzen.base.errors import Cause
+from mizzen.kinds.report import quoted
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -137,7 +138,7 @@ def port_name(name: str) -> str:
 
 
 def invalid_value(path: str, value: str, problem: str) -> Cause:
-    return Cause(path, f'Invalid value: "{value}": {problem}')
+    return Cause(path, f"Invalid value: {quoted(value)}: {problem}")
 
 
 def check_labels(labels: Mapping[str, Any], path: str) -> list[Cause]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from mizzen.base.errors import Cause
+from mizzen.base.errors import CAUSES_MAX, Cause
 from mizzen.base.limits import OBJECT_BYTES_MAX
 from mizzen.kinds.treatment import Refused, Warned
 
 # (parent, segment): a str is a field, an int a list index, a 1-tuple a map key.
 Path = tuple["Path", "str | int | tuple[str]"] | None
 
-CAUSES_MAX = 100  # what is wrong beyond these is not told
+_SEGMENT_LENGTH_MAX = 256  # of a path as it is shown
+
 _NAMES = {
     str: "string", bool: "boolean", int: "integer", float: "number", dict: "object",
     list: "array", type(None): "null",
 }  # fmt: skip
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _SEGMENT_LENGTH_MAX else f"{name[:_SEGMENT_LENGTH_MAX]}..."
 
 
 def render(path: Path) -> str:
@@ -25,9 +30,10 @@ def render(path: Path) -> str:
     while path is not None:
         path, segment = path
         if isinstance(segment, str):
-            parts.append(segment if path is None else f".{segment}")
+            name = _cut(segment)
+            parts.append(name if path is None else f".{name}")
         else:
-            parts.append(f"[{segment[0] if isinstance(segment, tuple) else segment}]")
+            parts.append(f"[{_cut(segment[0]) if isinstance(segment, tuple) else segment}]")
     return "".join(reversed(parts))
 
 
@@ -72,9 +78,13 @@ class Report:
 class Unknown:
     """A field that the schema lacks, and the names it has at that place."""
 
-    path: str
+    parent: Path
     name: str
     known: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        return render((self.parent, self.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,22 @@ Source: apimachinery `util/strategicpatch/patch.go`; docs "Update API Objects in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Hashable, Mapping
 from typing import Any, cast
 
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.kinds.reading import entries
+from mizzen.kinds.report import quoted
 from mizzen.kinds.schema import Schema
+from mizzen.kinds.values import mark_of, one_of
 
 _PATCH = "$patch"
 _RETAIN = "$retainKeys"
 _DELETE = "$deleteFromPrimitiveList/"
 _ORDER = "$setElementOrder/"
+_GONE: Any = object()
 
 
 def strategic_merge_patch(schema: Schema, obj: Obj, patch: Any) -> Obj:
@@ -54,8 +58,9 @@ def _merge_object(schema: Schema | None, target: Any, patch: Obj) -> Obj:
     for name, value in patch.items():
         if name.startswith(_DELETE):
             field = name[len(_DELETE) :]
-            gone = _list_of(value, name)
-            result[field] = [v for v in entries(result, field) if v not in gone]
+            is_gone = one_of(_list_of(value, name))
+            if field in result:
+                result[field] = [v for v in entries(result, field) if not is_gone(v)]
         elif not name.startswith("$"):
             _merge_field(_child(schema, name), result, name, value)
     for name, value in patch.items():
@@ -63,18 +68,14 @@ def _merge_object(schema: Schema | None, target: Any, patch: Obj) -> Obj:
             field = name[len(_ORDER) :]
             child = _child(schema, field)
             sent = patch.get(field)
-            result[field] = _ordered(child, result.get(field), value, sent, target, field)
-            if not result[field] and field not in patch and not _has(target, field):
-                del result[field]
+            ordered = _ordered(child, result.get(field), value, sent, target, field)
+            if ordered or field in result:
+                result[field] = ordered
         elif (
             name.startswith("$") and name not in (_PATCH, _RETAIN) and not name.startswith(_DELETE)
         ):
             raise BadRequest(f"unknown directive {name!r} in a strategic merge patch")
     return result
-
-
-def _has(target: Any, field: str) -> bool:
-    return isinstance(target, dict) and field in target
 
 
 def _check_retained(patch: Obj, keep: list[Any]) -> None:
@@ -105,8 +106,9 @@ def _merge_field(schema: Schema | None, result: Obj, name: str, value: Any) -> N
     elif isinstance(value, list):
         items = cast("list[Any]", value)
         if schema is None or not schema.merge or not isinstance(result.get(name), list):
-            items = _as_new(schema, items, name)
-            result[name] = items
+            fresh = _as_new(schema, items, name)
+            if fresh or not items:  # what holds nothing but deletions makes nothing
+                result[name] = fresh
         else:
             result[name] = _merge_list(schema, cast("list[Any]", result[name]), items, name)
     else:
@@ -142,36 +144,42 @@ def _merge_list(schema: Schema, target: list[Any], patch: list[Any], name: str) 
     if any(_is_replace(item) for item in patch):
         return [_clean(item) for item in patch if not _is_replace(item)]
     if not schema.merge_key:
-        return target + [item for item in _unique(patch) if item not in target]
+        there = {mark_of(item) for item in target}
+        added = {mark_of(item): item for item in reversed(patch)}
+        return target + [added[m] for m in dict.fromkeys(map(mark_of, patch)) if m not in there]
+    return _merge_keyed(schema, target, patch, name)
+
+
+def _merge_keyed(schema: Schema, target: list[Any], patch: list[Any], name: str) -> list[Any]:
+    """A list merged by key. Keys that occur twice in it stay twice: the first is merged with."""
     key = schema.merge_key
-    result = list(target)
+    result: list[Any] = list(target)
+    places: dict[Hashable, list[int]] = {}
+    for index, item in enumerate(result):
+        places.setdefault(mark_of(_key_of(item, key)), []).append(index)
     for item in patch:
         if not isinstance(item, dict):
             raise BadRequest(f"items of {name} must be objects, since they merge by {key!r}")
         entry = cast("Obj", item)
-        mark = entry.get(key)
-        if mark is None:
+        if entry.get(key) is None:
             raise BadRequest(f"an item of {name} lacks its merge key {key!r}")
-        directive = entry.get(_PATCH)
-        found = next((i for i, old in enumerate(result) if _key_of(old, key) == mark), None)
-        if directive == "delete":
-            result = [old for old in result if _key_of(old, key) != mark]
-        elif found is None:
-            result.append(_merge_object(schema.items, {}, entry))
+        mark = mark_of(entry[key])
+        if entry.get(_PATCH) == "delete":
+            for index in places.pop(mark, ()):
+                result[index] = _GONE
+        elif mark in places:
+            index = places[mark][0]
+            result[index] = _merge_object(schema.items, result[index], entry)
         else:
-            result[found] = _merge_object(schema.items, result[found], entry)
-    return result
-
-
-def _unique(items: list[Any]) -> list[Any]:
-    seen: list[Any] = []
-    for item in items:
-        if item not in seen:
-            seen.append(item)
-    return seen
+            places[mark] = [len(result)]
+            result.append(_merge_object(schema.items, {}, entry))
+    return [item for item in result if item is not _GONE]
 
 
 def _key_of(item: Any, key: str) -> Any:
+    """What an item is known by: its key, or itself where there is none."""
+    if not key:
+        return item
     return cast("Mapping[str, Any]", item).get(key) if isinstance(item, dict) else item
 
 
@@ -184,42 +192,49 @@ def _ordered(
     before them in the old list, as upstream's `mergeSortedSlice` does.
     """
     key = schema.merge_key if schema is not None else ""
-    wanted = [_key_of(item, key) if key else item for item in _list_of(order, _ORDER + field)]
     have: list[Any] = list(cast("list[Any]", items)) if isinstance(items, list) else []
-    marks = [_key_of(item, key) if key else item for item in have]
+    marks = _marks(have, key)
+    wanted: dict[Hashable, deque[int]] = {}  # a key may be there more than once
+    for index, mark in enumerate(_marks(_list_of(order, _ORDER + field), key)):
+        wanted.setdefault(mark, deque()).append(index)
     if isinstance(sent, list):
         for item in cast("list[Any]", sent):
-            mark = _key_of(item, key) if key else item
             gone = isinstance(item, dict) and _PATCH in item
-            if mark not in wanted and not gone:
+            if not gone and mark_of(_key_of(item, key)) not in wanted:
+                shown = quoted(_key_of(item, key))
                 raise BadRequest(
-                    f"{_ORDER}{field} must name every item of {field}; it lacks {mark!r}"
+                    f"{_ORDER}{field} must name every item of {field}; it lacks {shown}"
                 )
-    rank = {repr(mark): index for index, mark in enumerate(wanted)}
-    named = sorted((i for i in range(len(have)) if repr(marks[i]) in rank),
-                   key=lambda i: rank[repr(marks[i])])  # fmt: skip
-    others = [i for i in range(len(have)) if repr(marks[i]) not in rank]
-    old_marks = _old_order(before, field, key)
-    return [have[i] for i in _interleave(named, others, marks, old_marks)]
-
-
-def _old_order(before: Any, field: str, key: str) -> dict[str, int]:
+    rank: dict[int, int] = {}
+    for index, mark in enumerate(marks):
+        if mark in wanted:
+            ranks = wanted[mark]
+            rank[index] = ranks.popleft() if len(ranks) > 1 else ranks[0]
+    named = sorted(rank, key=lambda index: rank[index])
+    others = [index for index in range(len(have)) if index not in rank]
     old = cast("Obj", before).get(field) if isinstance(before, dict) else None
-    entries = cast("list[Any]", old) if isinstance(old, list) else []
-    return {repr(_key_of(e, key) if key else e): index for index, e in enumerate(entries)}
+    old_marks = _marks(cast("list[Any]", old), key) if isinstance(old, list) else []
+    old_order = {mark: index for index, mark in enumerate(old_marks)}
+    return [have[i] for i in _interleave(named, others, marks, old_order)]
+
+
+def _marks(items: list[Any], key: str) -> list[Hashable]:
+    return [mark_of(_key_of(item, key)) for item in items]
 
 
 def _interleave(
-    named: list[int], others: list[int], marks: list[Any], old: dict[str, int]
+    named: list[int], others: list[int], marks: list[Hashable], old: Mapping[Hashable, int]
 ) -> list[int]:
     """Merges both sequences: an item of `others` goes before a named one it stood before."""
     result: list[int] = []
-    last = len(old)
-    while named and others:
-        ours = old.get(repr(marks[named[0]]), last)
-        theirs = old.get(repr(marks[others[0]]), last)
-        result.append(others.pop(0) if theirs < ours else named.pop(0))
-    return result + named + others
+    last, at = len(old), 0
+    for index in named:
+        place = old.get(marks[index], last)
+        while at < len(others) and old.get(marks[others[at]], last) < place:
+            result.append(others[at])
+            at += 1
+        result.append(index)
+    return result + others[at:]
 
 
 def _list_of(value: Any, name: str) -> list[Any]:

@@ -14,9 +14,10 @@ from typing import Any, cast
 import orjson
 
 from mizzen.base.errors import BadRequest
-from mizzen.kinds.report import Unknown
+from mizzen.kinds.report import Path, Unknown, render
 
-_STRING_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
+_STRING_KEY = re.compile(rb'"([^"]*)"\s*:')
+PROBLEMS_MAX = 50  # that are told; what follows is counted
 
 
 def unknown_field(field: Unknown) -> str:
@@ -39,15 +40,15 @@ def duplicate_fields(body: bytes | str) -> list[str]:
     raw = body.encode() if isinstance(body, str) else body
     if orjson.dumps(orjson.loads(raw)) == raw.strip():
         return []
-    keys = _STRING_KEY.findall(raw)
-    if len(set(keys)) == len(keys) and not any(b"\\" in key for key in keys):
+    # Escaped quotes would have the search begin again at each of them.
+    keys = _STRING_KEY.findall(raw) if b"\\" not in raw else None
+    if keys is not None and len(set(keys)) == len(keys):
         return []
-    found: list[str] = []
-    try:
-        _walk(json.loads(raw, object_pairs_hook=_Pairs), "", found)
-    except RecursionError:
-        return ["the body is nested too deeply to look for duplicate fields"]
-    return found
+    found: dict[str, None] = {}
+    # Numbers are no concern here: Python refuses to read some that JSON allows.
+    parsed = json.loads(raw, object_pairs_hook=_Pairs, parse_int=len, parse_float=len)
+    _walk(parsed, None, found)
+    return list(found)
 
 
 class _Pairs:
@@ -57,25 +58,31 @@ class _Pairs:
         self.pairs = pairs
 
 
-def _walk(node: Any, path: str, found: list[str]) -> None:
+def _walk(node: Any, path: Path, found: dict[str, None]) -> None:
     if isinstance(node, list):
         for index, item in enumerate(cast("list[Any]", node)):
-            _walk(item, f"{path}[{index}]", found)
+            if isinstance(item, list | _Pairs):
+                _walk(item, (path, index), found)
     if not isinstance(node, _Pairs):
         return
     seen: set[str] = set()
     for key, value in node.pairs:
-        here = f"{path}.{key}" if path else key
-        message = f'duplicate field "{here}"'
-        if key in seen and message not in found:
-            found.append(message)
+        if key in seen and len(found) <= PROBLEMS_MAX:
+            found[f'duplicate field "{render((path, key))}"'] = None
         seen.add(key)
-        _walk(value, here, found)
+        if isinstance(value, list | _Pairs):
+            _walk(value, (path, key), found)
 
 
 def problems(unknown: Sequence[Unknown], duplicates: Sequence[str]) -> list[str]:
-    """All strictness messages: the `Warning` headers of fieldValidation=Warn."""
-    return [*duplicates, *(unknown_field(field) for field in unknown)]
+    """The strictness messages: the `Warning` headers of fieldValidation=Warn.
+
+    Only so many, since the search for what was meant takes its time.
+    """
+    told = [*duplicates[:PROBLEMS_MAX]]
+    told += (unknown_field(field) for field in unknown[: PROBLEMS_MAX - len(told)])
+    more = len(duplicates) + len(unknown) - len(told)
+    return [*told, f"and {more} more unknown or duplicate fields"] if more else told
 
 
 def strict_error(

@@ -9,11 +9,12 @@ Source: apiextensions `schema/structural.go`, KEP-1693 structural schemas.
 
 from __future__ import annotations
 
-import re
 from typing import Any, cast
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
+from mizzen.cel.regex import RegexError, compiled
+from mizzen.kinds.names import invalid_value
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import Schema
 
@@ -25,6 +26,7 @@ _VALUE_ONLY = (  # what a schema inside a combination must not say
     "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource",
 )  # fmt: skip
 DEPTH_MAX = 64
+_REASON_LENGTH_MAX = 120
 
 
 # -- the check ------------------------------------------------------------------------
@@ -110,10 +112,10 @@ def _check_node(node: Obj, path: str, causes: list[Cause]) -> None:
         causes.append(Cause(at, message, "FieldValueRequired"))
     if node.get("pattern"):
         try:
-            re.compile(node["pattern"])
-        except re.error as error:
-            message = f'Invalid value: "{node["pattern"]}": must be a valid regular expression: '
-            causes.append(Cause(f"{path}.pattern", f"{message}{error}"))
+            compiled(node["pattern"])
+        except RegexError as error:
+            problem = f"must be a valid regular expression (RE2): {str(error)[:_REASON_LENGTH_MAX]}"
+            causes.append(invalid_value(f"{path}.pattern", node["pattern"], problem))
 
 
 def _check_combined(child: Any, path: str, causes: list[Cause], parent: Obj, depth: int) -> None:

@@ -65,14 +65,14 @@ def test_broken_bodies_are_4xx(
 
 def test_connections_that_say_nothing_do_not_shut_the_server(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
-        api = stack.enter_context(running(tmp_path, files=128))
+        api = stack.enter_context(running(tmp_path, files=256))
         known = stack.enter_context(connected(api))
         lines = ("GET /version HTTP/1.1", "Host: a", f"Authorization: Bearer {api.tokens['admin']}")
         request = "\r\n".join((*lines, "", "")).encode()
         known.sendall(request)
         assert b" 200 " in known.recv(4096)
         address = ("127.0.0.1", int(api.url.rpartition(":")[2]))
-        for _ in range(150):
+        for _ in range(300):
             idle = stack.enter_context(socket.socket())
             idle.setblocking(False)
             idle.connect_ex(address)

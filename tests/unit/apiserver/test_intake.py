@@ -94,7 +94,13 @@ def test_a_slow_body_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         asyncio.run(Intake().body(never, {}, "admin"))
 
 
-def test_half_read_bodies_are_bounded_by_who_sends_them_and_in_all() -> None:
+def test_half_read_bodies_are_bounded_by_who_sends_them_and_in_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size, of_one, in_all = 1000, 20_000, 70_000
+    monkeypatch.setattr(intake, "HALF_READ_BYTES_OF_ONE_MAX", of_one)
+    monkeypatch.setattr(intake, "HALF_READ_BYTES_MAX", in_all)
+
     async def run() -> None:
         reader = Intake()
         goes_on = asyncio.Event()
@@ -108,7 +114,7 @@ def test_half_read_bodies_are_bounded_by_who_sends_them_and_in_all() -> None:
                     await goes_on.wait()
                     return {"type": "http.request", "body": b"", "more_body": False}
                 told = True
-                return {"type": "http.request", "body": b"x" * BODY_BYTES_MAX, "more_body": True}
+                return {"type": "http.request", "body": b"x" * size, "more_body": True}
 
             return receive
 
@@ -124,15 +130,15 @@ def test_half_read_bodies_are_bounded_by_who_sends_them_and_in_all() -> None:
             return [task for task in tasks if not task.done()], len(done)
 
         tasks, refused = await fill("gateway")
-        assert len(tasks) == intake.HALF_READ_BYTES_OF_ONE_MAX // BODY_BYTES_MAX
+        assert len(tasks) == of_one // size
         for name in ("node", "scheduler", "controllers", "admin"):
             more, refused = await fill(name)
             tasks += more
-        assert refused > 30 - intake.HALF_READ_BYTES_OF_ONE_MAX // BODY_BYTES_MAX
-        assert len(tasks) == intake.HALF_READ_BYTES_MAX // BODY_BYTES_MAX
+        assert refused > 30 - of_one // size
+        assert len(tasks) == in_all // size
         goes_on.set()
         bodies = await asyncio.gather(*tasks)
-        assert all(len(body) == BODY_BYTES_MAX for body in bodies)
-        assert len(await reader.body(half(), {}, "gateway")) == BODY_BYTES_MAX
+        assert all(len(body) == size for body in bodies)
+        assert len(await reader.body(half(), {}, "gateway")) == size
 
     asyncio.run(run())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest_asyncio
 
-from mizzen.base.limits import OBJECT_BYTES_MAX
+from mizzen.base.limits import OBJECT_BYTES_MAX, OBJECT_DEPTH_MAX
 from mizzen.base.resources import Resource
 from mizzen.kinds.dynamic import kinds_from_crd
 from mizzen.store.memory import MemoryStore
@@ -103,11 +103,11 @@ async def test_defaults_of_a_definition_count(api: Api) -> None:
 
 
 async def test_nesting_ends_at_a_limit_with_a_sentence(api: Api) -> None:
-    for depth in (250, 253, 254, 300, 1000):
+    for depth in (230, OBJECT_DEPTH_MAX - 1, OBJECT_DEPTH_MAX, 254, 300, 1000):
         spec = b'{"a":' * depth + b"1" + b"}" * depth
         body = b'{"metadata":{"name":"d%d"},"spec":%s}' % (depth, spec)
         status, answer = await api.call("POST", PATH, body)
-        assert (status == 201) == (depth < 254), answer
+        assert (status == 201) == (depth < OBJECT_DEPTH_MAX), answer
         assert status == 201 or (status // 100 == 4 and "nested" in answer["message"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
 import pytest
@@ -170,3 +171,55 @@ def test_the_patch_of_a_difference_gives_the_target(
 ) -> None:
     result = strategic_merge_patch(POD, _pod(containers=old), _patch_for(old, new))
     assert result["spec"]["containers"] == new
+
+
+def test_deleting_what_is_not_there_makes_nothing() -> None:
+    job = builtin_kinds()[("batch", "jobs")].schema
+    spec = {"template": {"spec": {"containers": [{"name": "main", "image": "i"}]}}}
+    gone = [{"name": "main", "env": [{"$patch": "delete", "name": "GONE"}]}]
+    obj = {"spec": spec}
+    patched = strategic_merge_patch(
+        job, obj, {"spec": {"template": {"spec": {"containers": gone}}}}
+    )
+    assert patched == obj
+    config = builtin_kinds()[("", "configmaps")].schema
+    bare: dict[str, Any] = {"metadata": {"name": "c"}}
+    for patch in (
+        {"labels": {"$patch": "delete"}},
+        {"$deleteFromPrimitiveList/finalizers": ["x"]},
+        {"$setElementOrder/finalizers": ["x"]},
+    ):
+        assert strategic_merge_patch(config, bare, {"metadata": patch}) == bare
+
+
+def test_keys_that_occur_twice_stay_and_keep_their_order() -> None:
+    env = [
+        {"name": "MODE", "value": "first"},
+        {"name": "KEEP"},
+        {"name": "MODE", "value": "second"},
+    ]
+    pod = builtin_kinds()[("", "pods")].schema
+    obj = {"spec": {"containers": [{"name": "c", "env": env}]}}
+    order = [{"name": "MODE"}, {"name": "KEEP"}, {"name": "MODE"}]
+    patch = {"name": "c", "$setElementOrder/env": order, "env": [{"name": "KEEP", "value": "k"}]}
+    patched = strategic_merge_patch(pod, obj, {"spec": {"containers": [patch]}})
+    expected = [env[0], {"name": "KEEP", "value": "k"}, env[2]]
+    assert patched["spec"]["containers"][0]["env"] == expected
+
+
+def test_long_lists_take_time_linear_in_them() -> None:
+    config = builtin_kinds()[("", "configmaps")].schema
+    have, more = [f"a.io/{n}" for n in range(100_000)], [f"b.io/{n}" for n in range(10_000)]
+    owners = [{"uid": f"u{n}", "name": "x"} for n in range(20_000)]
+    obj = {"metadata": {"finalizers": have, "ownerReferences": owners}}
+    begun = time.process_time()
+    for patch in (
+        {"finalizers": more},
+        {"finalizers": more, "$setElementOrder/finalizers": more},
+        {"$deleteFromPrimitiveList/finalizers": have[::2]},
+        {"ownerReferences": [{"uid": f"u{n}", "controller": True} for n in range(0, 40_000, 2)]},
+        {"ownerReferences": [{"uid": f"u{n}", "$patch": "delete"} for n in range(20_000)]},
+        {"$setElementOrder/ownerReferences": [{"uid": f"u{n}"} for n in reversed(range(20_000))]},
+    ):
+        strategic_merge_patch(config, obj, {"metadata": patch})
+    assert time.process_time() - begun < 5

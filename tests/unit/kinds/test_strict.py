@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from mizzen.kinds.registry import builtin_kinds
@@ -42,3 +44,27 @@ def test_far_fields_get_no_suggestion_and_right_bodies_no_error() -> None:
 def test_duplicate_fields(body: str, found: list[str]) -> None:
     assert duplicate_fields(body) == found
     assert duplicate_fields(body.encode()) == found
+
+
+def test_escaped_quotes_cost_what_they_weigh() -> None:
+    body = b'{ "a":"' + b'\\"' * 500_000 + b'"}'
+    begun = time.process_time()
+    assert duplicate_fields(body) == []
+    assert time.process_time() - begun < 2
+
+
+def test_numbers_that_python_will_not_read_are_no_concern() -> None:
+    assert duplicate_fields(b'{ "a": 0.%s, "a": 1}' % (b"1" * 5000)) == ['duplicate field "a"']
+
+
+def test_many_and_long_ones_are_told_in_part() -> None:
+    prefix = "p" * 100_000
+    inner = ", ".join(f'"k{n}": 1, "k{n}": 1' for n in range(20_000))
+    begun = time.process_time()
+    found = duplicate_fields(f'{{ "{prefix}": {{{inner}}}}}')
+    assert 0 < len(found) < 100 and all(len(text) < 400 for text in found)
+    unknown = CONFIG_MAP.decode({"metadata": {f"lables{n}": 1 for n in range(20_000)}}).unknown
+    error = strict_error("ConfigMap", "v1", unknown, found)
+    assert error is not None and error.message.endswith("more unknown or duplicate fields")
+    assert len(error.message) < 50_000
+    assert time.process_time() - begun < 2

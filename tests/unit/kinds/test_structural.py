@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
-from mizzen.kinds.combined import satisfies
+from mizzen.kinds.combined import predicate
 from mizzen.kinds.decoding import decode
 from mizzen.kinds.structural import check_structural, translate
 
@@ -132,6 +133,47 @@ def test_values(schema: dict[str, Any], good: Any, bad: Any) -> None:
 
 def test_predicates_look_inside() -> None:
     schema = {"properties": {"a": {"items": {"minimum": 1}, "minItems": 1}}}
-    assert satisfies(schema, {"a": [1, 2]})
-    assert not satisfies(schema, {"a": [0]})
-    assert not satisfies(schema, {"a": []})
+    assert predicate(schema)({"a": [1, 2]})
+    assert not predicate(schema)({"a": [0]})
+    assert not predicate(schema)({"a": []})
+
+
+HOSTILE = "^(a+)+$"
+
+
+def test_patterns_take_time_linear_in_the_text() -> None:
+    schema = translate(_root(type="string", pattern=HOSTILE))
+    begun = time.process_time()
+    assert decode(schema, {"spec": "a" * 40 + "!"}).causes
+    assert not decode(schema, {"spec": "a" * 10_000}).causes
+    assert not predicate({"pattern": HOSTILE})("a" * 40 + "!")
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize("pattern", ["(" * 500, "(?=a)", "[", "a{9999}"])
+def test_patterns_that_re2_does_not_take_are_refused(pattern: str) -> None:
+    (cause,) = check_structural(_root(type="string", pattern=pattern), "s")
+    assert cause.field == "s.properties[spec].pattern" and len(cause.message) < 400
+    # One that was stored before they were refused fails what it is asked about, and no more.
+    assert decode(translate(_root(type="string", pattern=pattern)), {"spec": "x"}).causes
+    assert not predicate({"pattern": pattern})("x")
+
+
+def test_an_enum_costs_the_same_however_long_it_is() -> None:
+    enum = [f"v{n}" for n in range(20_000)]
+    wanted = _root(type="array", items={"type": "string", "enum": enum})
+    begun = time.process_time()
+    assert not decode(translate(wanted), {"spec": ["v19999"] * 100_000}).causes
+    decoded = decode(translate(wanted), {"spec": ["x"] * 100_000})
+    assert 0 < len(decoded.causes) <= 100
+    assert all(len(cause.message) < 400 for cause in decoded.causes)
+    assert time.process_time() - begun < 2
+
+
+def test_formats_are_enforced_in_combinations_too() -> None:
+    schema = translate(_root(type="string", anyOf=[{"format": "ipv4"}, {"format": "ipv6"}]))
+    assert not decode(schema, {"spec": "::1"}).causes
+    assert decode(schema, {"spec": "localhost"}).causes
+    assert decode(
+        translate(_root(type="string", format="date-time")), {"spec": "2026-02-30"}
+    ).causes

@@ -6,6 +6,9 @@ from typing import Any, cast
 
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
+from mizzen.kinds.report import quoted
+
+GRACE_S_MAX = (1 << 31) - 1  # 68 years
 
 
 def as_object(value: Any, problem: str) -> Obj:
@@ -32,6 +35,10 @@ def grace_seconds(value: Any) -> int | None:
     """gracePeriodSeconds. Errors: BadRequest."""
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadRequest(f"gracePeriodSeconds: Invalid value: {value}: must be 0 or more")
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= GRACE_S_MAX:
+        raise BadRequest(
+            f"gracePeriodSeconds: Invalid value: {quoted(value)}: must be a number of seconds from "
+            f"0 to {GRACE_S_MAX}"
+        )
     return value

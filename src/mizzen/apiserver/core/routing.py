@@ -11,6 +11,8 @@ from mizzen.base.errors import BadRequest
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 _TRUE = ("true", "1")
+INT64_MAX = (1 << 63) - 1
+_DIGITS_MAX = len(str(INT64_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,16 @@ def is_true(text: str | None) -> bool:
     return text is not None and text.lower() in _TRUE
 
 
-def number(params: Mapping[str, str], name: str, *, least: int = 0) -> int | None:
-    """An integer parameter, None when absent. Errors: BadRequest naming it."""
+def number(
+    params: Mapping[str, str], name: str, *, least: int = 0, most: int = INT64_MAX
+) -> int | None:
+    """A whole number, None when absent. Errors: BadRequest naming it."""
     text = params.get(name)
     if not text:
         return None
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if value < least:
-        raise BadRequest(f"{name}={text} is not an integer of at least {least}")
-    return value
+    # The digits are counted first: reading thousands of them takes its time, or fails.
+    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+    if not is_number or not least <= int(text) <= most:
+        shown = text if len(text) <= 2 * _DIGITS_MAX else f"{text[:_DIGITS_MAX]}..."
+        raise BadRequest(f"{name}={shown} is not an integer from {least} to {most}")
+    return int(text)

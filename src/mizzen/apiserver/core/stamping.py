@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mizzen.apiserver.core.bodies import as_object
+from mizzen.apiserver.core.bodies import GRACE_S_MAX, as_object
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
@@ -20,6 +20,7 @@ _KEPT = (
     "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace",
     "resourceVersion",  # absent in an object that the same plan creates
 )  # fmt: skip
+_LEFT_OUT = ("labels", "annotations", "finalizers", "ownerReferences")
 _POD_GRACE_S = 30
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
@@ -62,8 +63,16 @@ def place(obj: Obj, resource: Resource, namespace: str) -> None:
 def stamp_create(metadata: Obj, now_ns: int, uid: str) -> None:
     for name in _SERVERS_OWN:
         metadata.pop(name, None)
+    _drop_empty(metadata)
     metadata["uid"] = uid
     metadata["creationTimestamp"] = rfc3339(now_ns)
+
+
+def _drop_empty(metadata: Obj) -> None:
+    """Upstream leaves out what holds nothing, so that the last label's going is its absence."""
+    for name in _LEFT_OUT:
+        if name in metadata and not metadata[name]:
+            del metadata[name]
 
 
 def stamp_update(new: Obj, old: Obj) -> None:
@@ -71,6 +80,7 @@ def stamp_update(new: Obj, old: Obj) -> None:
     metadata, before = new["metadata"], old["metadata"]
     metadata.pop("managedFields", None)
     metadata.pop("selfLink", None)
+    _drop_empty(metadata)
     for name in _KEPT:
         if name in before:
             if name not in ("uid", "namespace") or name not in metadata:
@@ -103,7 +113,8 @@ def grace_of(resource: Resource, obj: Obj, options: DeleteOptions) -> int:
         return 0
     if options.grace_s is not None:
         return max(0, options.grace_s)
-    return part(obj, "spec").get("terminationGracePeriodSeconds", _POD_GRACE_S)
+    grace_s: int = part(obj, "spec").get("terminationGracePeriodSeconds", _POD_GRACE_S)
+    return min(grace_s, GRACE_S_MAX)
 
 
 def mark_deleted(resource: Resource, old: Obj, options: DeleteOptions, now_ns: int) -> Obj:

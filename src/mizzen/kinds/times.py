@@ -1,0 +1,52 @@
+"""Moments as Kubernetes writes them: RFC 3339 in UTC, in whole seconds (Time) or with six digits
+(MicroTime).
+
+Source: apimachinery meta/v1 `time.go`, `micro_time.go`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+EXAMPLE = "2026-01-31T12:00:00Z"
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
+)
+
+
+@lru_cache(maxsize=1024)  # the same few come with every status
+def canonical(text: str, *, micro: bool = False) -> str:
+    """The text that clients of every language read. Errors: ValueError when it is no moment."""
+    moment, fraction = _parse(text)
+    written = moment.isoformat()[:19]
+    return f"{written}.{fraction[:6]:0<6}Z" if micro else f"{written}Z"
+
+
+def is_moment(text: str) -> bool:
+    """Whether the text is a moment that some calendar has."""
+    try:
+        canonical(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse(text: str) -> tuple[datetime, str]:
+    """The second in UTC, and the digits after its point."""
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not of the form {EXAMPLE}")
+    whole, fraction, sign, hours, minutes = match.groups()
+    moment = datetime.fromisoformat(whole.upper()).replace(tzinfo=UTC)
+    if sign:
+        if int(hours) > 23 or int(minutes) > 59:
+            raise ValueError(f"{text!r} has an offset of more than a day")
+        offset = timedelta(hours=int(hours), minutes=int(minutes))
+        try:
+            moment = moment - offset if sign == "+" else moment + offset
+        except OverflowError as error:
+            raise ValueError(f"{text!r} is outside the years 1 to 9999") from error
+    return moment, fraction or ""

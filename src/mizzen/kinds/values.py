@@ -1,0 +1,23 @@
+"""JSON values as members of sets: true is not 1, while 1 equals 1.0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+import orjson
+
+
+def mark_of(value: Any) -> Hashable:
+    """Equal for equal values of JSON, and only for them."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        return (list, orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+    return (bool, value) if isinstance(value, bool) else (None, value)
+
+
+def one_of(allowed: Iterable[Any]) -> Callable[[Any], bool]:
+    """Whether a value is among these, in the same time however many they are."""
+    marks = frozenset(map(mark_of, allowed))
+    return lambda value: mark_of(value) in marks
