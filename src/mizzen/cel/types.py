@@ -6,6 +6,7 @@ Source: google/cel-go checker/types.go and common/types/types.go, v0.26.
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from dataclasses import dataclass
 from functools import cache
 
@@ -117,22 +118,25 @@ class Substitutions(dict[str, Type]):
             if t.name in self:
                 return self.apply(self[t.name], to_dyn)
             return DYN if to_dyn else t
-        if t.params:
+        if t.params and (self or to_dyn):
             return Type(t.kind, t.name, tuple(self.apply(p, to_dyn) for p in t.params))
         return t
 
     def assign(self, froms: tuple[Type, ...], tos: tuple[Type, ...]) -> bool:
         """Whether every left type can stand for its right one; remembers what that takes."""
-        trial = Substitutions(self)
+        trial: _Trial = ChainMap({}, self)
         if len(froms) != len(tos) or not all(
             _assignable(trial, a, b) for a, b in zip(froms, tos, strict=True)
         ):
             return False
-        self.update(trial)
+        self.update(trial.maps[0])
         return True
 
 
-def _assignable(m: Substitutions, a: Type, b: Type) -> bool:
+_Trial = ChainMap[str, Type]  # what would be added comes first: what is known is not copied
+
+
+def _assignable(m: _Trial, a: Type, b: Type) -> bool:
     if b.kind == "param":
         valid, known = _substitute(m, a, b)
         if valid or known:
@@ -152,7 +156,7 @@ def _assignable(m: Substitutions, a: Type, b: Type) -> bool:
     return all(_assignable(m, x, y) for x, y in zip(a.params, b.params, strict=True))
 
 
-def _substitute(m: Substitutions, t: Type, free: Type) -> tuple[bool, bool]:
+def _substitute(m: _Trial, t: Type, free: Type) -> tuple[bool, bool]:
     """Whether `free` can stand for t, and whether it stood for something before."""
     if t == free:
         return True, True
@@ -172,7 +176,7 @@ def _substitute(m: Substitutions, t: Type, free: Type) -> tuple[bool, bool]:
     return False, False
 
 
-def _absent(m: Substitutions, free: Type, within: Type) -> bool:
+def _absent(m: _Trial, free: Type, within: Type) -> bool:
     if free == within:
         return False
     if within.kind == "param":

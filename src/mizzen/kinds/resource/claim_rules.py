@@ -1,7 +1,6 @@
 """Checks of what claims ask for, beyond their schema.
 
-Source: pkg/apis/resource/validation/validation.go, Kubernetes 1.36. CEL expressions are compiled
-by whoever evaluates them, not here.
+Source: pkg/apis/resource/validation/validation.go, Kubernetes 1.36.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from mizzen.kinds.resource.rules import (
     duplicate,
     required,
 )
+from mizzen.kinds.resource.selectors import Selectors
 
 
 def default_claim_spec(spec: Obj) -> None:
@@ -49,8 +49,9 @@ def check_claim_spec(spec: Obj, path: str) -> list[Cause]:
     causes: list[Cause] = []
     names = request_names(spec)
     seen: set[str] = set()
+    selectors = Selectors()
     for index, request in enumerate(entries(devices, "requests")):
-        causes += _check_request(request, f"{at}.requests[{index}]", seen)
+        causes += _check_request(request, f"{at}.requests[{index}]", seen, selectors)
     for index, constraint in enumerate(entries(devices, "constraints")):
         causes += _check_constraint(constraint, f"{at}.constraints[{index}]", names)
     for index, config in enumerate(entries(devices, "config")):
@@ -60,20 +61,20 @@ def check_claim_spec(spec: Obj, path: str) -> list[Cause]:
     return causes
 
 
-def _check_request(request: Obj, path: str, seen: set[str]) -> list[Cause]:
+def _check_request(request: Obj, path: str, seen: set[str], selectors: Selectors) -> list[Cause]:
     causes = _check_new_name(request["name"], f"{path}.name", seen)
     exactly, alternatives = request.get("exactly"), request.get("firstAvailable")
     if exactly is not None and alternatives:
         message = "Invalid value: exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set"
         causes.append(Cause(path, message))
     elif exactly is not None:
-        causes += _check_want(exactly, f"{path}.exactly")
+        causes += _check_want(exactly, f"{path}.exactly", selectors)
     elif alternatives:
         within: set[str] = set()
         for index, alternative in enumerate(alternatives):
             here = f"{path}.firstAvailable[{index}]"
             causes += _check_new_name(alternative["name"], f"{here}.name", within)
-            causes += _check_want(alternative, here)
+            causes += _check_want(alternative, here, selectors)
     else:
         causes.append(required(path, "exactly one of `exactly` or `firstAvailable` is required"))
     return causes
@@ -87,7 +88,7 @@ def _check_new_name(name: str, path: str, seen: set[str]) -> list[Cause]:
     return causes
 
 
-def _check_want(want: Obj, path: str) -> list[Cause]:
+def _check_want(want: Obj, path: str, selectors: Selectors) -> list[Cause]:
     class_path = f"{path}.deviceClassName"
     causes = check_name(want.get("deviceClassName"), class_path, dns_subdomain)
     if want.get("allocationMode") == "All" and "count" in want:
@@ -95,7 +96,7 @@ def _check_want(want: Obj, path: str) -> list[Cause]:
             f"Invalid value: {want['count']}: must not be specified when allocationMode is 'All'"
         )
         causes.append(Cause(f"{path}.count", message))
-    causes += check_selectors(entries(want, "selectors"), f"{path}.selectors")
+    causes += selectors.check(entries(want, "selectors"), f"{path}.selectors")
     for index, toleration in enumerate(entries(want, "tolerations")):
         causes += check_toleration(toleration, f"{path}.tolerations[{index}]")
     for name, value in part(want, "capacity.requests").items():
@@ -103,18 +104,6 @@ def _check_want(want: Obj, path: str) -> list[Cause]:
         causes += check_qualified(name, here)
         if parse(value) < 0:
             causes.append(invalid_value(here, value, "must be greater than or equal to 0"))
-    return causes
-
-
-def check_selectors(selectors: list[Obj], path: str) -> list[Cause]:
-    """Every selector is a CEL expression that is not empty."""
-    causes: list[Cause] = []
-    for index, selector in enumerate(selectors):
-        cel = selector.get("cel")
-        if cel is None:
-            causes.append(required(f"{path}[{index}].cel"))
-        elif not cel["expression"].strip():
-            causes.append(required(f"{path}[{index}].cel.expression"))
     return causes
 
 

@@ -10,9 +10,9 @@ from mizzen.kinds.kind import Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.names import invalid_value, qualified_name
 from mizzen.kinds.reading import entries
-from mizzen.kinds.resource.claim_rules import check_selectors
 from mizzen.kinds.resource.devices import CONFIGS_MAX, OPAQUE, SELECTORS
 from mizzen.kinds.resource.rules import check_opaque
+from mizzen.kinds.resource.selectors import Selectors, expressions_of
 from mizzen.kinds.schema import STR, array, package
 
 v1 = package("io.k8s.api.resource.v1")
@@ -20,7 +20,8 @@ v1 = package("io.k8s.api.resource.v1")
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec = new["spec"]
-    causes = check_selectors(entries(spec, "selectors"), "spec.selectors")
+    known = expressions_of(entries(old, "spec.selectors"))
+    causes = Selectors(known).check(entries(spec, "selectors"), "spec.selectors")
     stored = old is not None and old["spec"].get("config") == spec.get("config")
     for index, config in enumerate(entries(spec, "config")):
         causes += check_opaque(config, f"spec.config[{index}]", stored=stored)
