@@ -13,7 +13,8 @@ Formations. The control word carries the wanted (generation, size). Rank 0 alone
 each step boundary. Finding a new generation after step s it stores `leave` = (generation, s + 1)
 and computes one more step; every other rank reads `leave` at its own boundaries. No rank can
 finish step s + 1 before rank 0 entered its collective, hence all see `leave` in time and
-all stop after the same step. A formation of one leaves at once. Rank 0 may also look just before
+all stop after the same step, and OWN_STEPS of two ranks of a formation differ by one at most:
+where they do not, the ranks compute apart and one's state is not the other's. A formation of one leaves at once. Rank 0 may also look just before
 it enters a collective of step s and then store (generation, s): nobody can finish s without it.
 
 Which formation follows is rank 0's word alone, `formed`: while others only look at the control
@@ -76,6 +77,7 @@ RANK_OFFSET_LENGTH1 = 120
 RANK_OFFSET_RING_NEXT = 128  # worker: number of intervals ever written; slot = n % RING_SLOTS
 RANK_OFFSET_DURABLE = 136  # agent: step + 1 of the newest durable checkpoint, 0 = none
 RANK_OFFSET_NOT_DURABLE = 152  # agent: errno of the durable copy that failed last, 0 = none
+RANK_OFFSET_OWN_STEPS = 160  # worker: steps it completed itself in the formation it is in
 RANK_OFFSET_HEARTBEAT = 144  # worker: CLOCK_REALTIME ns of its latest sign of life
 
 # -- ring of intervals, right after the header ---------------------------------------

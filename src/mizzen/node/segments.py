@@ -94,6 +94,7 @@ class RankFile(MappedFile):
         """Before a process starts on it: it is in no formation and has done nothing yet."""
         self.set(segment.RANK_OFFSET_STATE, segment.RankState.NONE)
         self.set(segment.RANK_OFFSET_GENERATION, 0)
+        self.set(segment.RANK_OFFSET_OWN_STEPS, 0)
         self.set(segment.RANK_OFFSET_AWAITS, awaits)
 
     def settle(self, at: int) -> None:
@@ -116,6 +117,7 @@ class RankFile(MappedFile):
             self.get(segment.RANK_OFFSET_GENERATION),
             self.get(segment.RANK_OFFSET_STEPS_DONE),
             self.get(segment.RANK_OFFSET_STEPS_TOTAL),
+            self.get(segment.RANK_OFFSET_OWN_STEPS),
         )
 
     @property

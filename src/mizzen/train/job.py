@@ -98,6 +98,7 @@ class Job:
         while (formation := self._next_formation()) is not None:
             self.framework.connect(formation)
             self._generation = formation.generation
+            self.words.set(segment.RANK_OFFSET_OWN_STEPS, 0)
             self.words.set(segment.RANK_OFFSET_GENERATION, formation.generation)
             self._enter(RankState.JOINED)
             world = World(self, formation)

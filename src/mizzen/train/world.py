@@ -73,6 +73,7 @@ class World:
         self.done = 0
         self.leaving = False
         self._restored = False
+        self._is_summed = formation.size == 1  # in the step that is being computed
         self._ever_done = steps_ever_done(job.environment.segments)
         self._rows: list[list[object]] = []
 
@@ -127,6 +128,7 @@ class World:
         """
         if self.rank == 0 and self.size > 1:
             self._announce_leave(self.done)
+        self._is_summed = True
         return self._job.framework.sum(tree, self.done)
 
     def mean(self, tree: Any) -> Any:
@@ -137,6 +139,12 @@ class World:
         """Completes one step: logs its rows, stages the state, reports, looks whether to leave."""
         job, words = self._job, self._job.words
         number = self.done
+        if not self._is_summed:
+            raise TrainError(
+                f"step {number} was completed without world.mean or world.sum, so each of the"
+                f" {self.size} ranks would train a state of its own: call one of them in each step"
+            )
+        self._is_summed = self.size == 1
         value = float("nan") if loss is None else float(loss)
         self._log(number, value)
         self.leaving = self._must_leave(number)
@@ -154,6 +162,7 @@ class World:
         words.set(segment.RANK_OFFSET_STEP_NS, now - began)
         words.set(segment.RANK_OFFSET_HEARTBEAT, now)
         words.set(segment.RANK_OFFSET_STEPS_DONE, max(self.done, self._ever_done))
+        words.set(segment.RANK_OFFSET_OWN_STEPS, words.get(segment.RANK_OFFSET_OWN_STEPS) + 1)
         job.say_durability()
 
     def _check_batch(self, global_batch: int) -> None:

@@ -163,6 +163,32 @@ def test_three_ranks_finish_together(tmp_path: Path) -> None:
         assert bench.word(rank, segment.RANK_OFFSET_STATE) == RankState.FINISHED
         assert bench.word(rank, segment.RANK_OFFSET_STEPS_DONE) == 10
         assert bench.word(rank, segment.RANK_OFFSET_GENERATION) == 1
+        assert bench.word(rank, segment.RANK_OFFSET_OWN_STEPS) == 10
+
+
+def test_a_step_in_which_the_ranks_did_not_meet_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, steps=10, size_max=2)
+    refused: list[str] = []
+
+    def run(rank: int) -> None:
+        for world in bench.job(rank).worlds():
+            state = world.restore(lambda: {"w": np.zeros(4)})
+            for _ in world.data(DATA, 6):
+                try:
+                    world.step(state, loss=0.0)
+                except TrainError as error:
+                    refused.append(str(error))
+                    return
+
+    bench.control(1, 2)
+    for rank in range(2):
+        create_rank(tmp_path / f"rank-{rank}", 1)
+    threads = [threading.Thread(target=run, args=(rank,), daemon=True) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert len(refused) == 2 and "without world.mean or world.sum" in refused[0]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip

@@ -17,6 +17,7 @@ from mizzen.base.segment import FLAG_STOP, RankState
 SECOND = 1_000_000_000
 BACKOFF_MAX_S = 60
 SILENT_NS = 30 * SECOND  # a worker that has not attached by then is not looked at closely any more
+SKEW_STEPS_MAX = 1  # between ranks of a formation, which meet in each step
 ENDED = (RankState.LEFT, RankState.FINISHED)
 
 
@@ -28,6 +29,7 @@ class RankView:
     generation: int = 0
     steps_done: int = 0
     steps_total: int = 0
+    own_steps: int = 0
 
 
 @dataclass(slots=True)
@@ -49,12 +51,13 @@ class Member:
 
 @dataclass(slots=True)
 class Round:
-    """Ranks that go down together; `give_up` has the reason when they do not come back."""
+    """Ranks that go down together; `give_up` has the message when they do not come back."""
 
     ranks: set[int]
     awaits: int
     not_before: int
     give_up: str = ""
+    reason: str = "TooManyFailures"
 
 
 @dataclass(slots=True)
@@ -328,17 +331,37 @@ def _stop_or_go(gang: Gang) -> list[Command]:
 def _close_round(gang: Gang, finished: Round) -> list[Command]:
     gang.round = None
     commands: list[Command] = []
+    if not finished.give_up and (apart := _apart(gang, finished.ranks)):
+        finished.give_up, finished.reason = apart, "RanksOutOfStep"
+        finished.ranks |= {m.rank for m in gang.members.values() if not m.is_live}
     for rank in sorted(finished.ranks):
         member = gang.members.get(rank)
         if member is None or member.is_terminating or member.is_finished:
             continue
         if finished.give_up:
             member.is_finished = True
-            commands.append(Fail(member.uid, "TooManyFailures", finished.give_up))
+            commands.append(Fail(member.uid, finished.reason, finished.give_up))
         else:
             member.awaits = max(member.awaits, finished.awaits)
             commands.append(Restart(member.uid, member.awaits, finished.not_before))
     return commands
+
+
+def _apart(gang: Gang, ranks: set[int]) -> str:
+    """Why these ranks cannot go on from the newest state of their formation; "" when they can."""
+    fallen = {gang.members[r].view.generation for r in ranks if r in gang.members}
+    for generation in sorted(fallen - {0}):
+        same = [m for m in gang.members.values() if m.view.generation == generation]
+        first = max(same, key=lambda m: m.view.own_steps)
+        last = min(same, key=lambda m: m.view.own_steps)
+        if first.view.own_steps - last.view.own_steps > SKEW_STEPS_MAX:
+            return (
+                f"rank {first.rank} completed {first.view.own_steps} steps of formation "
+                f"{generation} and rank {last.rank} {last.view.own_steps}: the ranks do not compute "
+                "in step, so neither has the other's state; every rank is to call world.mean or "
+                "world.sum equally often in each step"
+            )
+    return ""
 
 
 def _watch(gang: Gang, at: int) -> list[Command]:

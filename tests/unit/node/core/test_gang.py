@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mizzen.base.segment import FLAG_STOP, RankState
 from mizzen.node.core import gang as core
-from mizzen.node.core.gang import Gang, Kill, Member, RankView, Ready, Restart, SetControl
+from mizzen.node.core.gang import Fail, Gang, Kill, Member, RankView, Ready, Restart, SetControl
 
 S = 1_000_000_000
 
@@ -191,3 +191,28 @@ def test_looks_closely_only_while_something_is_awaited() -> None:
     assert not core.is_watched_closely(gang, 10)
     core.told(gang, (2, 1), 11)
     assert core.is_watched_closely(gang, 12)
+
+
+def test_ranks_that_ran_apart_do_not_go_on_from_each_others_state() -> None:
+    """Rank 1 did all steps by itself and ended well, while rank 0 waited for it in its first."""
+    gang = gang_of(2)
+    views = {
+        0: RankView(RankState.JOINED, 1, 0, 12, own_steps=0),
+        1: RankView(RankState.FINISHED, 1, 12, 12, own_steps=12),
+    }
+    core.looked(gang, views, 10)
+    assert core.exited(gang, "u1", 0, "", 11) == []
+    commands = core.exited(gang, "u0", 137, "hung", 400)
+    assert [(c.uid, c.reason) for c in commands if isinstance(c, Fail)] == [
+        ("u0", "RanksOutOfStep")
+    ]
+    assert "rank 1 completed 12 steps of formation 1 and rank 0 0" in str(commands)
+
+
+def test_a_step_apart_is_a_death_in_the_middle_of_one() -> None:
+    gang = gang_of(2)
+    views = {r: RankView(RankState.JOINED, 1, 7 + r, 12, own_steps=2 + r) for r in range(2)}
+    core.looked(gang, views, 10)
+    core.exited(gang, "u0", 137, "boom", 11)
+    commands = core.exited(gang, "u1", 137, "", 12)
+    assert commands == [Restart("u0", 2, 11), Restart("u1", 2, 11)]
