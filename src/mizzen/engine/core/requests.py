@@ -17,6 +17,24 @@ STOP_COUNT_MAX = 4  # OpenAI: "Up to 4 sequences"
 STOP_BYTES_MAX = 1024
 MESSAGES_MAX = 4096
 COMPLETION_TOKENS_DEFAULT = 16  # OpenAI's default for /v1/completions; chat fills the context
+# Fields that other engines know, with the values that change nothing.
+_CHANGES_THE_ANSWER: Mapping[str, tuple[object, ...]] = {
+    "logit_bias": ({},),
+    "min_p": (0,),
+    "min_tokens": (0,),
+    "repetition_penalty": (1,),
+    "length_penalty": (1,),
+    "use_beam_search": (False,),
+    "stop_token_ids": ([],),
+    "prompt_logprobs": (),
+    "structured_outputs": (),
+    "guided_json": (),
+    "guided_regex": (),
+    "guided_choice": (),
+    "guided_grammar": (),
+    "grammar": (),
+    "json_schema": (),
+}
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -67,8 +85,16 @@ def parse_chat(body: object) -> Request:
     """A /v1/chat/completions request. Errors: OpenAIError 400 naming the field."""
     fields = _mapping(body)
     _refuse_unsupported(fields)
-    if fields.get("tools") or fields.get("functions"):
-        _refuse("tools", "tool calls are not supported by this engine; leave tools out")
+    if _flag(fields, "logprobs"):
+        _refuse("logprobs", "are not supported by this engine; leave logprobs out")
+    if fields.get("top_logprobs"):
+        _refuse("top_logprobs", "are not supported by this engine; leave top_logprobs out")
+    for name in ("tools", "functions"):
+        if fields.get(name):
+            _refuse(name, f"tool calls are not supported by this engine; leave {name} out")
+    for name in ("tool_choice", "function_call"):
+        if fields.get(name) not in (None, "none", "auto"):
+            _refuse(name, "tool calls are not supported by this engine; leave it out")
     messages = fields.get("messages")
     if not isinstance(messages, list) or not messages:
         _refuse("messages", "must be a list of at least one message")
@@ -92,6 +118,8 @@ def parse_completion(body: object) -> Request:
     """A /v1/completions request. Errors: OpenAIError 400 naming the field."""
     fields = _mapping(body)
     _refuse_unsupported(fields)
+    if fields.get("logprobs") is not None:  # 0 asks for those of the chosen tokens
+        _refuse("logprobs", "are not supported by this engine; leave logprobs out")
     if _flag(fields, "echo"):
         _refuse("echo", "is not supported by this engine; leave it out")
     if fields.get("suffix"):
@@ -113,17 +141,22 @@ def parse_completion(body: object) -> Request:
 
 
 def _prompt(value: object) -> tuple[str, tuple[int, ...]]:
-    """The one prompt, as text or as token ids."""
+    """The one prompt, as text or as token ids, alone or in a list of one."""
     if isinstance(value, list):
         entries = cast(list[object], value)
-        if entries and all(isinstance(entry, int) for entry in entries):
-            return "", tuple(cast(list[int], entries))
-        if len(entries) != 1:
+        if len(entries) > 1 and not _are_tokens(entries):
             _refuse("prompt", f"a list of {len(entries)} prompts; send one prompt a request")
-        return _prompt(entries[0])
+        if len(entries) == 1 and not _are_tokens(entries):
+            value = entries[0]
+    if isinstance(value, list) and _are_tokens(entries := cast(list[object], value)):
+        return "", tuple(cast(list[int], entries))
     if not isinstance(value, str) or not value:
         _refuse("prompt", "must be a text of at least one character, or a list of token ids")
     return value, ()
+
+
+def _are_tokens(entries: list[object]) -> bool:
+    return bool(entries) and all(type(entry) is int for entry in entries)  # true is no token id
 
 
 def _message(entry: object, index: int) -> Message:
@@ -133,7 +166,16 @@ def _message(entry: object, index: int) -> Message:
     fields = cast(dict[str, object], entry)
     role = fields.get("role")
     if role not in _ROLES:
-        _refuse(f"{where}.role", f"{role!r} is not one of {', '.join(_ROLES)}")
+        _refuse(f"{where}.role", f"{_shown(role)} is not one of {', '.join(_ROLES)}")
+    for name in ("tool_calls", "function_call"):
+        if fields.get(name):
+            _refuse(
+                f"{where}.{name}",
+                "this engine cannot show tool calls to its model; leave the turn out, or say it in "
+                "content",
+            )
+    if fields.get("refusal"):
+        _refuse(f"{where}.refusal", "this engine shows its model content only; say it there")
     content = fields.get("content")
     if content is None and role == "assistant":
         content = ""
@@ -186,14 +228,13 @@ def _refuse_unsupported(fields: Mapping[str, object]) -> None:
     n = _integer(fields, "n", 1)
     if n is not None and n > 1:
         _refuse("n", f"{n} is above 1, the only value this engine supports; send {n} requests")
-    if fields.get("logprobs") or fields.get("top_logprobs"):
-        _refuse("logprobs", "are not supported by this engine; leave logprobs out")
-    if fields.get("logit_bias"):
-        _refuse("logit_bias", "is not supported by this engine; leave it out")
+    for name, harmless in _CHANGES_THE_ANSWER.items():
+        if fields.get(name) not in (None, *harmless):
+            _refuse(name, "is not supported by this engine; leave it out")
     form = fields.get("response_format")
     kind = cast(dict[str, object], form).get("type") if isinstance(form, dict) else form
     if kind not in (None, "text"):
-        _refuse("response_format", f'{kind!r} is not supported by this engine, only "text"')
+        _refuse("response_format", f'{_shown(kind)} is not supported by this engine, only "text"')
 
 
 def _include_usage(fields: Mapping[str, object]) -> bool:

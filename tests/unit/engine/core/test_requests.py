@@ -24,11 +24,29 @@ def test_what_it_does_not_know_is_ignored() -> None:
     parse_completion({**PLAIN, "n": 1, "logprobs": None, "best_of": 1, "echo": False})
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"logprobs": False, "top_logprobs": 0}, {"logit_bias": {}}, {"tools": []}, {"min_p": 0.0},
+     {"tool_choice": "none"}, {"response_format": {"type": "text"}}, {"repetition_penalty": 1.0}],
+)  # fmt: skip
+def test_what_changes_nothing_is_taken(change: dict[str, Any]) -> None:
+    parse_chat({**CHAT, **change})
+
+
+def test_a_turn_as_clients_write_it_back() -> None:
+    empty = {"refusal": None, "tool_calls": None, "function_call": None, "annotations": []}
+    turn = {"role": "assistant", "content": "yes", **empty}
+    asked = parse_chat({**CHAT, "messages": [{"role": "user", "content": "a"}, turn]})
+    assert asked.messages[1] == Message("assistant", "yes")
+
+
 def test_content_parts_and_token_prompts() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     chat = parse_chat({**CHAT, "messages": [{"role": "user", "content": parts}]})
     assert chat.messages[0].content == "ab"
     assert parse_completion({**PLAIN, "prompt": [1, 2]}).tokens == (1, 2)
+    assert parse_completion({**PLAIN, "prompt": [[1, 2]]}).tokens == (1, 2)
+    assert parse_completion({**PLAIN, "prompt": [7]}).tokens == (7,)
     assert parse_completion({**PLAIN, "prompt": ["one"]}).text == "one"
 
 
@@ -41,7 +59,19 @@ def test_the_newer_limit_wins() -> None:
     ("change", "param", "says"),
     [
         ({"n": 2}, "n", "send 2 requests"),
+        ({"n": 0}, "n", "0 is below 1"),
         ({"logprobs": True}, "logprobs", "not supported"),
+        ({"top_logprobs": 3}, "top_logprobs", "not supported"),
+        ({"logit_bias": {"1": 2}}, "logit_bias", "not supported"),
+        ({"min_p": 0.1}, "min_p", "not supported"),
+        ({"guided_regex": "a"}, "guided_regex", "not supported"),
+        ({"tool_choice": "required"}, "tool_choice", "not supported"),
+        ({"functions": [{}]}, "functions", "not supported"),
+        (
+            {"messages": [{"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}]},
+            "messages[0].tool_calls",
+            "cannot show tool calls",
+        ),
         ({"stop": [str(i) for i in range(10_000)]}, "stop", "10000 sequences, at most 4"),
         ({"stop": [""]}, "stop", "none of them empty"),
         ({"stop": ["x" * 2000]}, "stop", "2000 bytes, at most 1024"),
@@ -77,7 +107,9 @@ def test_refusals_name_field_and_reason(change: dict[str, Any], param: str, says
 @pytest.mark.parametrize(
     "change",
     [{"prompt": ["a", "b"]}, {"prompt": ""}, {"prompt": 7}, {"echo": True}, {"suffix": "x"},
-     {"best_of": 3}],
+     {"best_of": 3}, {"logprobs": 0}, {"logprobs": 5}, {"prompt": []}, {"prompt": [""]},
+     {"prompt": [[]]}, {"prompt": [True, False]}, {"prompt": [[1], [2]]}, {"prompt": {"a": 1}},
+     {"prompt": [[[1]]]}, {"prompt": [1, "a"]}, {"prompt": [1.5]}],
 )  # fmt: skip
 def test_completion_refusals(change: dict[str, Any]) -> None:
     with pytest.raises(OpenAIError) as caught:
