@@ -82,3 +82,13 @@ def read_json(raw: bytes) -> object:
         raise OpenAIError(
             400, f"the request body is not valid JSON: {error}", code="invalid_json"
         ) from error
+
+
+def write_json(value: object) -> bytes:
+    """What `read_json` read, as bytes again. Errors: OpenAIError 400 for what is too deep."""
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:  # orjson reads 1024 levels and writes 254
+        raise OpenAIError(
+            400, "the request body is nested more than 254 levels deep", code="invalid_json"
+        ) from error

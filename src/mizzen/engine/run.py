@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -18,11 +19,13 @@ from mizzen.engine.model import LoadError, ModelFile
 from mizzen.engine.server import EngineServer
 from mizzen.engine.worker import Piece, Settings, Worker
 from mizzen.host.clock import RealClock
+from mizzen.host.door import BACKLOG, Door, listen
+from mizzen.host.inherited import TooFewFiles, raise_file_limit
 from mizzen.host.sockets import SocketFolder
 
 # A waiting thread asks for the GIL after this long (default 5 ms): the loop answers sooner.
 SWITCH_S = 0.0005
-BACKLOG = 1024
+STRANGERS_MAX = 64  # connections for health and metrics, which anybody on the machine may open
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class EngineConfig:
 def run_engine(config: EngineConfig) -> int:
     """Serves until SIGTERM or SIGINT; the exit code. Errors: LoadError, OSError."""
     sys.setswitchinterval(SWITCH_S)
+    with contextlib.suppress(TooFewFiles):
+        raise_file_limit()
     return asyncio.run(_serve(config))
 
 
@@ -75,42 +80,41 @@ async def _serve(config: EngineConfig) -> int:
     )
     worker = Worker(config.model, settings, ledger, deliver, loaded)
     server.worker = worker
-    runners: list[web.AppRunner] = []
+    doors: list[Door] = []
     try:
-        await _open_doors(config, server, runners)
+        await _open_doors(config, server, doors)
         worker.start()
         await ended
         server.draining = True
         await _drain(server, config.grace_s)
         worker.close()
     finally:
-        for runner in runners:
-            await runner.cleanup()
+        for door in doors:
+            await door.close()
     return 0
 
 
-async def _open_doors(
-    config: EngineConfig, server: EngineServer, runners: list[web.AppRunner]
-) -> None:
-    """Listens; appends what must be cleaned up. Errors: OSError that names the address."""
+async def _open_doors(config: EngineConfig, server: EngineServer, doors: list[Door]) -> None:
+    """Listens; appends what must be closed. Errors: OSError that names the address."""
     if config.socket is None:
-        await _open(runners, server.app(), _listen(config.host, config.port))
+        await _open(doors, Door(), server.app(), listen(config.host, config.port))
         return
     folder = SocketFolder(config.socket.parent)
-    await _open(runners, server.app(), folder.listen(config.socket.name, BACKLOG))
+    await _open(doors, Door(), server.app(), folder.listen(config.socket.name, BACKLOG))
     try:
-        await _open(runners, server.open_app(), _listen(config.host, config.port))
+        listener = listen(config.host, config.port)
     except OSError as error:  # its prompts do not come this way
         print(f"{error}; metrics are not to be had there", file=sys.stderr, flush=True)
+        return
+    await _open(doors, Door(STRANGERS_MAX), server.open_app(), listener)
 
 
 async def _open(
-    runners: list[web.AppRunner], app: web.Application, listener: socket.socket
+    doors: list[Door], door: Door, app: web.Application, listener: socket.socket
 ) -> None:
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-    runners.append(runner)
-    await runner.setup()
-    await web.SockSite(runner, listener).start()
+    doors.append(door)
+    door.guard(app)
+    await door.open(app, listener)
 
 
 def _on_loaded(server: EngineServer, ended: asyncio.Future[None], error: LoadError | None) -> None:
@@ -129,17 +133,3 @@ async def _drain(server: EngineServer, grace_s: float) -> None:
     except TimeoutError:
         server.cancel_all()
         await server.wait_until_quiet()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket; errors: OSError that names the address."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise OSError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
-    return listener

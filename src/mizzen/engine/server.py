@@ -20,6 +20,7 @@ from mizzen.engine.core.requests import Request, TooLong, parse_chat, parse_comp
 from mizzen.engine.metrics import EngineMetrics
 from mizzen.engine.model import ModelFile
 from mizzen.engine.worker import Job, Piece, Worker
+from mizzen.host.bodies import Bodies
 
 if TYPE_CHECKING:
     from mizzen.engine.tokenizer import Tokenizer
@@ -52,6 +53,7 @@ class EngineServer:
         self._name = name
         self._model = model
         self._metrics = EngineMetrics(name)
+        self._bodies = Bodies(BODY_BYTES_MAX)
         self._calls: dict[int, _Call] = {}
         self._by_id: dict[str, _Call] = {}
         self._next = 1  # 0 was the warm-up
@@ -158,7 +160,7 @@ class EngineServer:
 
     async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
         arrived = time.monotonic()
-        body = read_json(await request.read())
+        body = read_json(await self._bodies.read(request))
         if self.draining:
             raise OpenAIError(503, "the engine is shutting down", code="shutting_down")
         if not self.loaded:

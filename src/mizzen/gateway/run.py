@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from aiohttp import web
-
 from mizzen.base.clock import Clock
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS, SERVICES
 from mizzen.client.client import Client
@@ -16,8 +14,9 @@ from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.lines import Lines
 from mizzen.gateway.proxy import Proxy
-from mizzen.gateway.server import GatewayServer
+from mizzen.gateway.server import GatewayServer, is_of_a_model
 from mizzen.gateway.services import ServiceProxy
+from mizzen.host.door import Door, listen
 
 __all__ = ["GatewayConfig", "run"]
 CLOSE_S = 1.0  # streams that still run when the gateway ends
@@ -49,20 +48,18 @@ async def run(
     pods.add_handler(directory.on_pod)
     for informer in (services, pods):
         informer.add_handler(service_proxy.on_change)
-    runner = web.AppRunner(
-        server.app(), access_log=None, handler_cancellation=True, shutdown_timeout=CLOSE_S
-    )
-    await runner.setup()
+    app, door = server.app(), Door()
+    door.guard(app, flows=is_of_a_model)
     try:
         async with asyncio.TaskGroup() as tasks:
             for informer in (endpoints, services, pods):
                 tasks.create_task(informer.run(), name=informer.resource.plural)
             for informer in (endpoints, services, pods):
                 await informer.wait_synced()
-            await web.TCPSite(runner, config.host, config.port).start()
+            await door.open(app, listen(config.host, config.port), shutdown_s=CLOSE_S)
             on_ready()
     finally:
-        await runner.cleanup()
+        await door.close()
         await demand.close()
         await lines.close()
         await service_proxy.close()

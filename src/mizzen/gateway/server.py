@@ -13,7 +13,7 @@ from aiohttp import web
 from mizzen.base.clock import Clock, parse_rfc3339
 from mizzen.base.exposition import CONTENT_TYPE
 from mizzen.base.objects import Obj
-from mizzen.base.openai import OpenAIError, read_json, refused_by_http
+from mizzen.base.openai import OpenAIError, read_json, refused_by_http, write_json
 from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.core.endpoints import Endpoint, model_ids
 from mizzen.gateway.core.keys import check_key
@@ -25,9 +25,12 @@ from mizzen.gateway.metrics import GatewayMetrics
 from mizzen.gateway.pool import Pool, Ticket
 from mizzen.gateway.proxy import REQUEST_HEADER, Job, Proxy
 from mizzen.gateway.services import ServiceProxy
+from mizzen.host.bodies import Bodies
 
 BODY_BYTES_MAX = 8 << 20
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z")
+# Who has no key keeps no connection; the rest of a body that is not wanted is not waited for.
+_ENDS_THE_CONNECTION = (401, 408, 413)
 _OPEN_PATHS = ("/health", "/metrics")  # tell no secrets; probes and scrapers carry no key
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,6 +54,7 @@ class GatewayServer:
         self._proxy = proxy
         self._services = services
         self._metrics = GatewayMetrics()
+        self._bodies = Bodies(BODY_BYTES_MAX)
 
     def app(self) -> web.Application:
         app = web.Application(
@@ -110,7 +114,7 @@ class GatewayServer:
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         arrived_ns, began_ns = self._clock.now_ns(), self._clock.monotonic_ns()
-        body = await _read_object(request)
+        body = _object(await self._bodies.read(request))
         pool = self._find(body)
         given = request.headers.get(REQUEST_HEADER, "")
         ticket = Ticket(
@@ -126,7 +130,7 @@ class GatewayServer:
 
         job = Job(
             path=request.path,
-            body=orjson.dumps({**body, "model": pool.endpoint.served}),
+            body=write_json({**body, "model": pool.endpoint.served}),
             ticket=ticket,
             streams=body.get("stream") is True,
             on_first_byte=on_first_byte,
@@ -155,6 +159,11 @@ class GatewayServer:
         return self._directory.find(model)
 
 
+def is_of_a_model(request: web.Request) -> bool:
+    """Whether its answer flows by itself: what a Service's pods say may pause for ever."""
+    return not request.path.startswith(PREFIX)
+
+
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every refusal in OpenAI's form, those of aiohttp included."""
@@ -166,7 +175,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             headers["WWW-Authenticate"] = "Bearer"
         if error.request_id:
             headers[REQUEST_HEADER] = error.request_id
-        return _json(error.body(), error.status, headers)
+        response = _json(error.body(), error.status, headers)
+        if error.status in _ENDS_THE_CONNECTION:
+            response.force_close()
+        return response
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -177,8 +189,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return _json(refused.body(), refused.status, headers)
 
 
-async def _read_object(request: web.Request) -> dict[str, Any]:
-    body = read_json(await request.read())
+def _object(raw: bytes) -> dict[str, Any]:
+    body = read_json(raw)
     if not isinstance(body, dict):
         raise OpenAIError(400, "the request body must be a JSON object", code="invalid_json")
     return cast(dict[str, Any], body)
@@ -188,7 +200,7 @@ def _prompt_bytes(body: Mapping[str, Any]) -> bytes:
     """What the engine will read, in a form whose equal beginnings have equal bytes."""
     prompt = body.get("messages") or body.get("prompt") or ""
     return (
-        prompt.encode("utf-8", "surrogatepass") if isinstance(prompt, str) else orjson.dumps(prompt)
+        prompt.encode("utf-8", "surrogatepass") if isinstance(prompt, str) else write_json(prompt)
     )
 
 

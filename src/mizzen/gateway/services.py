@@ -6,8 +6,9 @@ it yet. Once a request is on its way it is never repeated, for it may have had i
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 import aiohttp
 from aiohttp import web
@@ -21,6 +22,7 @@ from mizzen.gateway.core.services import Backend, Route, in_turn, parse, resolve
 
 ATTEMPTS_MAX = 3  # pods tried for one request
 CONNECT_S = 2.0
+BODY_SILENCE_S = 60.0  # a client that sends nothing of its body for this long
 SILENCE_S = 600.0  # a pod that says nothing for this long is taken for dead
 _OWN_WORDS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # the client says these
 
@@ -86,6 +88,9 @@ class ServiceProxy:
                 reason = f"{backend.pod} at {backend.url}: {str(error) or type(error).__name__}"
                 break
             try:
+                if upstream.status == 101:  # nobody asked: an upgrade is refused above
+                    reason = f"{backend.pod} at {backend.url} switches protocols unasked"
+                    break
                 return await self._relay(request, route, backend, upstream)
             finally:
                 if upstream.content.is_eof():
@@ -117,7 +122,7 @@ class ServiceProxy:
             request.method,
             URL(backend.url + route.path + (f"?{query}" if query else ""), encoded=True),
             headers=CIMultiDict(headers),
-            data=request.content if request.body_exists else None,
+            data=_body(request) if request.body_exists else None,
             allow_redirects=False,
             skip_auto_headers=_OWN_WORDS,
         )
@@ -145,3 +150,13 @@ class ServiceProxy:
             return response
         await response.write_eof()
         return response
+
+
+async def _body(request: web.Request) -> AsyncGenerator[bytes, None]:
+    """The client's body as it comes; a client that stops in the middle of it is given up."""
+    while True:
+        async with asyncio.timeout(BODY_SILENCE_S):
+            chunk = await request.content.readany()
+        if not chunk:
+            return
+        yield chunk

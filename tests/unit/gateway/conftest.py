@@ -11,7 +11,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.operations import Operation, Patch
@@ -22,9 +21,10 @@ from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.lines import Lines
 from mizzen.gateway.proxy import Proxy
-from mizzen.gateway.server import GatewayServer
+from mizzen.gateway.server import GatewayServer, is_of_a_model
 from mizzen.gateway.services import ServiceProxy
 from mizzen.host.clock import RealClock
+from mizzen.host.door import Door, listen
 from support.fake_engine import FakeEngine
 
 KEY = "secret-key"
@@ -69,6 +69,7 @@ class Gateway:
     objects: dict[str, dict[Key, Obj]]  # plural -> what the informers hold
     lines: Lines
     serving: Path
+    door: Door
     engines: dict[str, FakeEngine] = field(default_factory=dict)
 
     def knows(self, plural: str, obj: Obj) -> None:
@@ -115,10 +116,10 @@ async def gateway() -> AsyncIterator[Gateway]:
     objects: dict[str, dict[Key, Obj]] = {"services": {}, "pods": {}}
     services = ServiceProxy(objects["services"], objects["pods"])
     server = GatewayServer(config, clock, directory, demand, proxy, services)
-    runner = web.AppRunner(server.app(), handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = "http://{}:{}".format(*runner.addresses[0][:2])
+    app, door, listener = server.app(), Door(), listen("127.0.0.1", 0)
+    door.guard(app, flows=is_of_a_model)
+    await door.open(app, listener, shutdown_s=0.1)
+    url = "http://{}:{}".format(*listener.getsockname()[:2])
     headers = {"Authorization": f"Bearer {KEY}"}
     async with AsyncExitStack() as stack, aiohttp.ClientSession(headers=headers) as session:
         yield Gateway(
@@ -133,8 +134,9 @@ async def gateway() -> AsyncIterator[Gateway]:
             objects,
             lines,
             serving,
+            door,
         )
-    await runner.cleanup()
+    await door.close()
     await demand.close()
     await lines.close()
     await services.close()

@@ -162,6 +162,22 @@ async def test_half_an_answer_does_not_look_whole(gateway: Gateway) -> None:
             await response.read()
 
 
+async def test_a_pod_that_switches_protocols_unasked_is_refused(gateway: Gateway) -> None:
+    async def switch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+        writer.write(head + b"raw bytes")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(switch, "127.71.0.1", 0) as server:
+        gateway.knows("pods", pod("web-0", "127.71.0.1"))
+        gateway.knows("services", service(server.sockets[0].getsockname()[1]))
+        async with gateway.session.get(gateway.url + "/services/default/web/") as response:
+            assert response.status == 502
+            assert "switches protocols" in (await response.json())["error"]["message"]
+
+
 async def test_refusals_are_json_and_say_what_to_do(gateway: Gateway) -> None:
     async def refused(path: str, **headers: str) -> tuple[int, str, str | None]:
         async with gateway.session.get(gateway.url + path, headers=headers) as response:

@@ -22,7 +22,7 @@ def check_key(authorization: str, keys: Iterable[str]) -> None:
         )  # fmt: skip
     if scheme.lower() != "bearer":
         raise OpenAIError(
-            401, f"authorization scheme {scheme[:20]!r} is not Bearer", code="invalid_api_key"
+            401, "the Authorization header is not of the form Bearer KEY", code="invalid_api_key"
         )
     offered = given.strip().encode("utf-8", "surrogateescape")
     matches = [hmac.compare_digest(offered, key.encode()) for key in keys]

@@ -1,0 +1,61 @@
+"""Request bodies, bounded in bytes and time: for each, and for all that are being read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from mizzen.base.openai import OpenAIError
+
+ALL_BYTES_MAX = 256 << 20  # of all bodies that are not whole yet
+BODY_S = 60.0  # for one whole body
+
+
+class Bodies:
+    """Reads whole bodies for one server."""
+
+    def __init__(self, bytes_max: int, all_bytes_max: int = ALL_BYTES_MAX) -> None:
+        self._bytes_max = bytes_max
+        self._all_bytes_max = all_bytes_max
+        self._held = 0
+
+    def statistics(self) -> Mapping[str, int]:
+        return {"body_bytes": self._held}
+
+    async def read(self, request: web.Request, body_s: float = BODY_S) -> bytes:
+        """The body, decoded. Errors: OpenAIError 400, 408, 413, 503."""
+        declared = request.content_length or 0
+        if declared > self._bytes_max:
+            raise self._too_large()
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(body_s):
+                while chunk := await request.content.readany():
+                    size += len(chunk)
+                    self._held += len(chunk)
+                    chunks.append(chunk)
+                    if size > self._bytes_max:
+                        raise self._too_large()
+                    if self._held > self._all_bytes_max:
+                        raise OpenAIError(
+                            503, "too many large requests are being read; try again",
+                            code="overloaded", retry_after_s=1,
+                        )  # fmt: skip
+        except TimeoutError as error:
+            raise OpenAIError(
+                408, f"the request's body did not arrive whole within {body_s:g} s"
+            ) from error
+        except (web.RequestPayloadError, HttpProcessingError) as error:
+            encoding = request.headers.get("Content-Encoding", "")
+            what = f"not in its Content-Encoding {encoding[:20]!r}" if encoding else "cut short"
+            raise OpenAIError(400, f"the request's body is {what}") from error
+        finally:
+            self._held -= size
+        return b"".join(chunks)
+
+    def _too_large(self) -> OpenAIError:
+        return OpenAIError(413, f"the request body is above {self._bytes_max} bytes")

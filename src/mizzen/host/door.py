@@ -1,0 +1,270 @@
+"""An HTTP door for clients that nobody knows yet: aiohttp's server with bounds.
+
+Whoever connects and says nothing is let go after `SILENT_S`, and at once where connections are all
+in use: the one that has been idle longest makes room. A client that ends its half of a connection
+and waits for its answer (curl, netcat, `shutdown(SHUT_WR)`) gets it; one that is gone is noticed.
+What is no HTTP is refused in OpenAI's form; of what it said nothing reaches a log, for it may hold
+a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import socket
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+
+import orjson
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from mizzen.base.openai import OpenAIError
+
+SILENT_S = 20.0  # for a request's head, and between two requests
+UNREAD_S = 120.0  # a client that reads nothing of its answer for this long is gone
+LINGER_S = 2.0  # for the rest of a body that nobody wants
+CONNECTIONS_MAX = 16_384
+BACKLOG = 1024
+# A client that has left answers what it is sent with a reset. Sent while an answer is not there
+# yet; clients pass over it (RFC 9110, 15.2).
+_ARE_YOU_THERE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_ASK_AFTER_S = (0.02, 0.2, 2.0)  # the last one again and again
+_log = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Door:
+    """Listens for one application that it guards."""
+
+    def __init__(self, connections_max: int = CONNECTIONS_MAX) -> None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # A request needs a second descriptor, its connection to who answers it.
+        self._max = max(16, min(connections_max, soft // 2 - 32))
+        self._all: OrderedDict[Connection, None] = OrderedDict()  # idle ones, longest idle first
+        self._busy: set[Connection] = set()
+        self._evicted = 0
+        self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+
+    def statistics(self) -> Mapping[str, int]:
+        return {
+            "connections": len(self._all) + len(self._busy),
+            "busy": len(self._busy),
+            "evicted": self._evicted,
+        }
+
+    def guard(
+        self, app: web.Application, flows: Callable[[web.Request], bool] = lambda _: True
+    ) -> None:
+        """Has the application tell which connections have a request under way.
+
+        `flows`: whether an answer that has begun goes on by itself, so that writing it shows soon
+        enough whether the client is there; else a client that ends its half is taken for gone.
+        """
+        app.middlewares.insert(0, _attend)
+
+        async def began(request: web.Request, _: web.StreamResponse) -> None:
+            connection = request.protocol
+            if isinstance(connection, Connection):
+                connection.answer(flows(request))
+
+        app.on_response_prepare.append(began)
+
+    async def open(
+        self, app: web.Application, listener: socket.socket, *, shutdown_s: float = 1.0
+    ) -> None:
+        """Serves `app` at a listening socket until `close`."""
+        runner = self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=shutdown_s
+        )
+        await runner.setup()
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+
+        def connection() -> Connection:
+            assert runner.server is not None, "set up above"
+            return Connection(self, runner.server, loop)
+
+        self._server = await loop.create_server(connection, sock=listener, backlog=BACKLOG)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # -- called by connections ----------------------------------------------------------
+
+    def came(self, connection: Connection) -> None:
+        if len(self._all) + len(self._busy) >= self._max:
+            self._evicted += 1
+            # When all are at work, whoever comes last is the one who has to come again.
+            leaver = next(iter(self._all)) if self._all else connection
+            self.left(leaver)
+            leaver.force_close()
+            if leaver is connection:
+                return
+        self._all[connection] = None
+
+    def works(self, connection: Connection) -> None:
+        self._all.pop(connection, None)
+        self._busy.add(connection)
+
+    def rests(self, connection: Connection) -> None:
+        if connection in self._busy:
+            self._busy.discard(connection)
+            self._all[connection] = None
+
+    def left(self, connection: Connection) -> None:
+        self._all.pop(connection, None)
+        self._busy.discard(connection)
+
+
+class Connection(web.RequestHandler):
+    """One client's connection."""
+
+    __slots__ = (
+        "_answering",
+        "_asked",
+        "_door",
+        "_ended",
+        "_heard",
+        "_loop_",
+        "_stays",
+        "_timer",
+        "_unread",
+    )
+
+    def __init__(self, door: Door, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            server,  # pyright: ignore[reportArgumentType]
+            loop=loop,
+            access_log=None,  # pyright: ignore[reportArgumentType]
+            keepalive_timeout=SILENT_S,
+            lingering_time=LINGER_S,
+        )
+        self._door = door
+        self._loop_ = loop
+        self._heard = False  # something of a request that was not dealt with yet
+        self._answering = False
+        self._stays = True
+        self._ended = False
+        self._asked = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._door.came(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._door.left(self)
+        for timer in (self._timer, self._unread):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        super().data_received(data)
+
+    def begin(self) -> None:
+        """A request is under way."""
+        self._answering = False
+        self._door.works(self)
+
+    def answer(self, flows: bool) -> None:
+        """The answer's head is about to be sent."""
+        self._answering = True
+        self._stays = flows
+
+    def end(self) -> None:
+        """The request was dealt with."""
+        self._heard = False
+        self._door.rests(self)
+        if self._ended:
+            self.close()  # once the answer is out; nothing can follow
+
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The client sends no more; True keeps the other half open while it has a request."""
+        transport = self.transport
+        if not self._heard or transport is None or (self._answering and not self._stays):
+            return False
+        self._ended = True
+        self._ask()
+        return True
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self._loop_.call_later(UNREAD_S, self._abort)
+
+    def resume_writing(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What the server itself refuses, and bugs, in OpenAI's form."""
+        if status >= 500:
+            _log.error("a bug: %s %s", request.method, request.path, exc_info=exc)
+            error = OpenAIError(status, "the server met a bug of its own; its log has the details")
+        else:
+            kind = type(exc).__name__
+            _log.info("request from %s refused: %s", request.remote, kind)
+            error = OpenAIError(status, f"this is not a request of HTTP/1.1 ({kind})")
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun: it cannot become an error")
+        response = web.Response(
+            body=orjson.dumps(error.body()), status=status, content_type="application/json"
+        )
+        response.force_close()
+        return response
+
+    def _ask(self) -> None:
+        if not self._heard or self._answering or self.transport is None:
+            return
+        self.transport.write(_ARE_YOU_THERE)
+        after_s = _ASK_AFTER_S[min(self._asked, len(_ASK_AFTER_S) - 1)]
+        self._asked += 1
+        self._timer = self._loop_.call_later(after_s, self._ask)
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Errors: OSError that names the address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise OSError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
+    return listener
+
+
+@web.middleware
+async def _attend(request: web.Request, handler: Handler) -> web.StreamResponse:
+    connection = request.protocol
+    if not isinstance(connection, Connection):
+        return await handler(request)
+    connection.begin()
+    try:
+        return await handler(request)
+    finally:
+        connection.end()

@@ -1,0 +1,181 @@
+"""The door on real sockets: who keeps a connection, who gets an answer, what reaches the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import orjson
+import pytest
+from aiohttp import web
+
+from mizzen.base.openai import OpenAIError
+from mizzen.host.bodies import Bodies
+from mizzen.host.door import Door, listen
+from support.waiting import until
+
+MAX = 16
+KEY = "mz-secret"
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass
+class Served:
+    """A door with one path that answers once `gate` is open, and one that reads bodies."""
+
+    door: Door = field(default_factory=lambda: Door(MAX))
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: int = 0
+    left: int = 0
+    body_s: float = 5.0
+    bodies: Bodies = field(default_factory=lambda: Bodies(1000, 1500))
+    port: int = 0
+    lines: list[Line] = field(default_factory=list[Line])
+
+    async def slow(self, _: web.Request) -> web.Response:
+        self.begun += 1
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.left += 1
+            raise
+        return web.Response(text="here you are")
+
+    async def body(self, request: web.Request) -> web.Response:
+        try:
+            return web.Response(body=await self.bodies.read(request, self.body_s))
+        except OpenAIError as error:
+            return web.Response(status=error.status, text=error.message)
+
+    async def connect(self) -> Line:
+        line = await asyncio.open_connection("127.0.0.1", self.port)
+        self.lines.append(line)
+        return line
+
+    async def ask(self, path: str = "/slow") -> Line:
+        line = await self.connect()
+        line[1].write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        return line
+
+    async def post(self, head: str, body: bytes) -> str:
+        reader, writer = await self.connect()
+        writer.write(f"POST /body HTTP/1.1\r\nHost: a\r\n{head}\r\n".encode() + body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        return answer.split(b" ", 2)[1].decode()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    served = Served()
+    app = web.Application()
+    app.add_routes([web.get("/slow", served.slow), web.post("/body", served.body)])
+    served.door.guard(app)
+    listener = listen("127.0.0.1", 0)
+    served.port = listener.getsockname()[1]
+    await served.door.open(app, listener, shutdown_s=0.1)
+    yield served
+    for _, writer in served.lines:
+        writer.close()
+    await served.door.close()
+
+
+async def test_silent_connections_make_room_for_whoever_asks(served: Served) -> None:
+    served.gate.set()
+    for _ in range(4 * MAX):
+        await served.connect()
+    reader, _ = await served.ask()
+    assert b"200 OK" in await reader.readuntil(b"\r\n")
+    assert served.door.statistics()["connections"] <= MAX
+    assert served.door.statistics()["evicted"] >= 3 * MAX
+
+
+async def test_connections_at_work_are_not_cut_for_newcomers(served: Served) -> None:
+    asked = [await served.ask() for _ in range(MAX)]
+    await until(lambda: served.begun == MAX, "all requests are under way")
+    late, _ = await served.ask()
+    assert await late.read() == b""
+    served.gate.set()
+    for reader, _ in asked:
+        assert b"200 OK" in await reader.readuntil(b"\r\n")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_client_that_ends_its_half_gets_its_answer(served: Served, at_once: bool) -> None:
+    reader, writer = await served.ask()
+    if not at_once:
+        await until(lambda: served.begun == 1, "the request is under way")
+    writer.write_eof()
+    await until(lambda: served.begun == 1, "the request is under way")
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    served.gate.set()
+    answer = await reader.read()
+    assert answer.endswith(b"here you are")
+    assert b"HTTP/1.1 200 OK" in answer
+
+
+async def test_a_client_that_left_is_noticed(served: Served) -> None:
+    _, writer = await served.ask()
+    await until(lambda: served.begun == 1, "the request is under way")
+    writer.close()
+    await until(lambda: served.left == 1, "the handler is cancelled")
+    await until(lambda: served.door.statistics()["connections"] == 0, "nothing is kept of it")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"GET / HTTP/1.1\nAuthorization: Bearer {KEY}\n\n",
+        f"GET / HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\n folded: x\r\n\r\n",
+        f"GET / HTTP/1.1\r\nAuthorization Bearer {KEY}\r\n\r\n",
+        f"GET / HTTP/1.1\r\nAuthorization: Bearer {KEY}\x00\r\n\r\n",
+        f"GET /?{KEY} HTTP/9.9\r\n\r\n",
+        f"GET / HTTP/1.1\r\nAuthorization: {KEY * 1000}\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_in_openais_form_and_not_logged(
+    served: Served, raw: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    reader, writer = await served.connect()
+    writer.write(raw.encode("latin-1"))
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    assert b" 400 " in head.splitlines()[0]
+    assert b"application/json" in head
+    assert orjson.loads(body)["error"]["type"] == "invalid_request_error"
+    assert KEY.encode() not in body
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        ("Content-Length: 3\r\n", b"abc", "200"),
+        ("Content-Length: 1001\r\n", b"", "413"),
+        ("Transfer-Encoding: chunked\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n0\r\n\r\n", "413"),
+        ("Content-Encoding: deflate\r\nContent-Length: 3\r\n", b"abc", "400"),
+        ("Content-Encoding: gzip\r\nContent-Length: 3\r\n", b"abc", "400"),
+        ("Transfer-Encoding: chunked\r\n", b"zz\r\nabc\r\n", "400"),
+    ],
+)
+async def test_bodies(served: Served, head: str, body: bytes, status: str) -> None:
+    assert await served.post(head, body) == status
+    assert served.bodies.statistics() == {"body_bytes": 0}
+
+
+async def test_a_body_that_does_not_come_is_given_up(served: Served) -> None:
+    served.body_s = 0.05
+    assert await served.post("Content-Length: 10\r\n", b"abc") == "408"
+
+
+async def test_all_bodies_together_are_bounded(served: Served) -> None:
+    _, writer = await served.connect()
+    writer.write(b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + b"x" * 900)
+    await until(lambda: served.bodies.statistics()["body_bytes"] == 900, "the first one is held")
+    assert await served.post("Content-Length: 800\r\n", b"x" * 700) == "503"
+    writer.write(b"x" * 100)
+    await until(lambda: served.bodies.statistics()["body_bytes"] == 0, "nothing is held")
+    assert await served.post("Content-Length: 800\r\n", b"x" * 800) == "200"
