@@ -389,7 +389,7 @@ class Gangs:
 
     def _disown(self, key: str, owner_uid: str, folder: Path) -> None:
         """What a former job of the same name left is not this job's: staged state is removed,
-        durable checkpoints are put aside as `<name>.<8 of the old uid>`."""
+        durable checkpoints and outputs are put aside as `<name>.<8 of the old uid>`."""
         checkpoints = self._agent.config.checkpoints / key
         for place, is_durable in ((folder, False), (checkpoints, True)):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -402,6 +402,19 @@ class Gangs:
                     place.mkdir(mode=0o700, parents=True)
             if old != owner_uid:
                 claim(place, owner_uid)
+        self._disown_output(key, owner_uid)
+
+    def _disown_output(self, key: str, owner_uid: str) -> None:
+        """The same for what a former job made; whose it is lies beside it, not among its files."""
+        place = self._agent.config.outputs / key
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark = f".{place.name}.owner"
+        old = owner_of(place.parent, mark)
+        if old and old != owner_uid:
+            with contextlib.suppress(FileNotFoundError):  # it made nothing
+                os.replace(place, place.with_name(f"{place.name}.{old[:8]}"))
+        if old != owner_uid:
+            claim(place.parent, owner_uid, mark)
 
     def _save(self, job: Job) -> None:
         with contextlib.suppress(OSError):

@@ -31,17 +31,17 @@ class Job:
     is_closed: bool = False
 
 
-def owner_of(place: Path) -> str:
+def owner_of(place: Path, mark: str = OWNER) -> str:
     """The uid of the TrainJob whose folder this is, "" while nobody's. Errors: OSError.
 
     Programs may write there, too: only a plain file is read, and never waited for.
     """
     try:
-        return read_end(place / OWNER, OWNER_BYTES_MAX).decode(errors="replace")
+        return read_end(place / mark, OWNER_BYTES_MAX).decode(errors="replace")
     except FileNotFoundError:
         return ""
 
 
-def claim(place: Path, uid: str) -> None:
+def claim(place: Path, uid: str, mark: str = OWNER) -> None:
     """The folder is this TrainJob's from here on. Errors: OSError."""
-    replace(place / OWNER, uid.encode())
+    replace(place / mark, uid.encode())

@@ -111,6 +111,8 @@ def _request(
     _require_coordinator(pod, variables)
     known = {k: v for k, v in variables.items() if k not in base or k in declared}
     program = resolve(container, known, sys.executable, look)
+    if is_own_python(container):
+        variables |= _own_packages(variables, files)
     variables.setdefault("PATH", f"{program.bin_dir}:/usr/local/bin:/usr/bin:/bin")
     check_size(program.argv, variables, container["name"])
     work_dir = container.get("workingDir") or str(files.work_dir(container["name"]))
@@ -129,6 +131,19 @@ def _request(
         "cgroups": list(context.cgroups),
         "oom_score_adj": OOM_SCORE_ADJ,
     }
+
+
+def is_own_python(container: Obj) -> bool:
+    """Whether the container runs on the interpreter that Mizzen itself runs on."""
+    return (container.get("image") or "").removesuffix(":latest") == names.IMAGE_PYTHON
+
+
+def _own_packages(variables: Mapping[str, str], files: PodFiles) -> dict[str, str]:
+    """What pip installs in the pod goes into a folder of the pod, which goes with it: otherwise it
+    would change the environment that the control plane runs on."""
+    folder = str(files.root / "volumes" / ".packages")  # no volume's name begins with a dot
+    paths = [folder, *filter(None, [variables.get("PYTHONPATH")])]
+    return {"PIP_TARGET": folder, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def look(path: str) -> Found:

@@ -269,3 +269,13 @@ async def test_a_programs_folder_holds_nothing_of_ours(world: World) -> None:
     pod = await world.until("p", phase("Failed"))
     assert state(pod)["terminated"]["message"] == "hi"
     assert await world.log("p") == ["hi"]
+
+
+async def test_what_a_pod_installs_stays_in_the_pod(world: World) -> None:
+    """pip installs into $PIP_TARGET, and refuses --user beside it; Python finds it there."""
+    place = "mkdir -p $PIP_TARGET; echo 'answer = 42' > $PIP_TARGET/tiny_thing.py"
+    program = "import tiny_thing; print('at', tiny_thing.__file__)"
+    await world.pod("p", "sh", "-c", f'{place}; python -c "{program}"')
+    await world.until("p", phase("Succeeded"))
+    (said,) = await world.log("p")
+    assert said.startswith(f"at {world.config.pods_dir}")

@@ -311,6 +311,8 @@ async def test_a_job_made_anew_under_the_name_starts_from_nothing(gang: Gang) ->
     place = gang.config.checkpoints / "default" / "job"
     for kept in ("step-5", "programs"):
         (place / kept).mkdir()
+    output = gang.config.outputs / "default" / "job"
+    (output / "model").write_text("the first job's")
     await gang.client.delete(TRAIN_JOBS, "job", "default")
     await gang.until_gone("job-0")
     await gang.make(1)
@@ -318,6 +320,8 @@ async def test_a_job_made_anew_under_the_name_starts_from_nothing(gang: Gang) ->
     assert (place / "owner").read_text() == gang.owner["metadata"]["uid"] != first
     assert not (place / "step-5").exists() and (place / "programs").exists()
     assert place.with_name(f"job.{first[:8]}").joinpath("step-5").exists()
+    assert list(output.iterdir()) == []
+    assert output.with_name(f"job.{first[:8]}").joinpath("model").exists()
     file = RankFile(gang.config.shm / "default" / "job" / "rank-0")
     assert file.look.generation == 0
     file.close()
