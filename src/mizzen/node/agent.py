@@ -47,8 +47,8 @@ from mizzen.node.core.words import (
 )  # fmt: skip
 from mizzen.node.executor import HOST_IP, Executor
 from mizzen.node.gangs import Gangs
-from mizzen.node.podfiles import PodFiles, prune, records_of, write_json
-from mizzen.node.processes import is_alive, kill_session, session_pids, set_affinity
+from mizzen.node.podfiles import PodFiles, prune, records_of
+from mizzen.node.processes import is_alive, kill_run, set_affinity, tree_pids
 from mizzen.node.reporter import Reporter
 from mizzen.node.restore import end_of, restore
 from mizzen.node.serving import ServingSockets
@@ -113,30 +113,36 @@ class Agent:
         self.gangs.sweep()
         self.serving.sweep(self.slots)
         self.usage.settle()
-        for key, (pid, _) in list(self.running.items()):
-            if split_key(key)[0] not in self.slots:  # its pod went while no agent ran
-                kill_session(pid)
+        for key in list(self.running):
+            uid = split_key(key)[0]
+            if uid not in self.slots:  # its pod went while no agent ran
+                self.shim.signal(key, signal.SIGKILL)
+                self.cgroups.remove(uid)
 
     async def watch_shim(self) -> None:
-        """When the shim dies its runs are killed, and a new shim takes over."""
+        """A shim that hung up is asked again; when it died its runs are killed, and a new shim
+        takes over. What ended meanwhile is read from the records."""
         while True:
             await self.shim.lost.wait()
             if self.stopping:
                 return
-            self._complain("the process shim died: its pods' processes are killed and restarted")
-            orphans = dict(self.running)
-            for pid, ticks in orphans.values():
-                if is_alive(pid, ticks):
-                    kill_session(pid)
+            before, runs = (self.shim.pid, self.shim.ticks), list(self.running.values())
+            is_dead = not is_alive(*before)
+            if is_dead:
+                self._complain("the process shim died: its pods' processes are killed")
+                for pid, ticks in runs:
+                    kill_run(pid, ticks)
             await self.shim.close()
             await self._connect()
-            for key, (pid, _) in orphans.items():
-                self._on_lost_run(key, pid)
+            if not is_dead and (self.shim.pid, self.shim.ticks) != before:
+                for pid, ticks in runs:  # it was about to die
+                    kill_run(pid, ticks)
             for slot in list(self.slots.values()):
                 for run in slot.state.containers:
-                    key = run_key(slot.uid, run.name, run.number)
-                    if run.is_live and key not in self.running:
-                        self._on_lost_run(key, run.pid)
+                    if run.is_live and run_key(slot.uid, run.name, run.number) not in self.running:
+                        with self.boundary.around(slot.state.pod):
+                            end = end_of(slot, run.name, run.number, self.clock.now_ns())
+                            self._ended(slot, end)
 
     async def _connect(self) -> None:
         self.running = {}
@@ -169,8 +175,7 @@ class Agent:
             async with asyncio.timeout(3.0):
                 await self.shim.lost.wait()
         for pid, ticks in left.values():
-            if is_alive(pid, ticks):
-                kill_session(pid)
+            kill_run(pid, ticks)
         await self.usage.stop()
         await self.close()
         self.cgroups.close()
@@ -298,7 +303,7 @@ class Agent:
             held = claims_core.held_by(slot.state.pod, self.allocated)
             if not any(d.driver == names.CPU_DRIVER for d in held):
                 for pid in slot.pids:
-                    set_affinity(self.cgroups.members(slot.uid) or session_pids(pid), cpus)
+                    set_affinity(self.cgroups.members(slot.uid) or tree_pids(pid), cpus)
 
     def wake(self, slot: Slot, now: int) -> None:
         """Time has passed for the pod, or what it waited for has come."""
@@ -400,24 +405,6 @@ class Agent:
             message = {"code": 128, "started": now, "finished": now, "failure": message["message"]}
         cpu = int(message.get("cpu") or 0)
         self._ended(slot, exited_of(slot, name, number, message, now), cpu)
-
-    def _on_lost_run(self, key: str, pid: int) -> None:
-        """A run whose shim died: killed with it."""
-        uid, name, number, _ = split_key(key)
-        slot = self.slots.get(uid)
-        self.running.pop(key, None)
-        run = slot.state.container(name) if slot is not None else None
-        if slot is None or run is None or run.number != number:
-            return
-        now = self.clock.now_ns()
-        record: Message = {
-            "key": key, "pid": pid, "state": "exited", "code": 137, "signal": 9,
-            "started": run.started_at or now, "finished": now, "lost": True,
-        }  # fmt: skip
-        with self.boundary.around(slot.state.pod, lambda: self._observe_again(slot.state.pod)):
-            with contextlib.suppress(OSError):  # a full disk: told all the same
-                write_json(slot.files.record(name, number), record)
-            self._ended(slot, exited_of(slot, name, number, record, now))
 
     def _ended(self, slot: Slot, event: Exited, cpu: int = 0) -> None:
         event = self.gangs.judge(slot, event)

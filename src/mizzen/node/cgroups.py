@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mizzen.node.processes import session_cpu_ns
+from mizzen.node.processes import tree_cpu_ns
 
 Mode = Literal["cgroup-v1", "cgroup-v2", "best-effort"]
 PERIOD_US = 20_000  # short, so that a half core is many small slices and not 50 ms on, 50 ms off
@@ -74,7 +74,7 @@ class Cgroups:
                 return int(text.split("usage_usec", 1)[1].split()[0]) * 1000
         except (OSError, ValueError, IndexError):
             pass
-        return sum(session_cpu_ns(pid) for pid in pids)
+        return sum(tree_cpu_ns(pid) for pid in pids)
 
     def members(self, uid: str) -> list[int]:
         """Pids in the pod's group, [] without groups."""

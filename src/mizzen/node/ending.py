@@ -16,7 +16,7 @@ from typing import Any
 
 from mizzen.base.clock import Clock
 from mizzen.node.podfiles import PodFiles, read_json
-from mizzen.node.processes import is_alive, kill_session, start_ticks
+from mizzen.node.processes import is_alive, kill_run, start_ticks
 from mizzen.node.slot import split_key
 
 GRACE_S = 5.0  # from SIGTERM to SIGKILL: what a pod itself wants only an agent knows
@@ -127,8 +127,7 @@ class _Shim:
 def end_recorded(pods_dir: Path, now_ns: int) -> None:
     """SIGKILL to every run that its record names and that lives: same pid, same start."""
     for path in pods_dir.glob("*/*/*.run.json"):
-        record = read_json(path) or {}
+        record, uid = read_json(path) or {}, path.parts[-3]
         pid, ticks = record.get("pid"), record.get("ticks")
-        if isinstance(pid, int) and isinstance(ticks, int) and pid > 1 and is_alive(pid, ticks):
-            PodFiles(pods_dir, path.parts[-3]).interrupt(now_ns)
-            kill_session(pid)
+        if isinstance(pid, int) and isinstance(ticks, int) and kill_run(pid, ticks, uid):
+            PodFiles(pods_dir, uid).interrupt(now_ns)

@@ -9,7 +9,7 @@ from mizzen.base.objects import Obj
 from mizzen.node.core.pod import STABLE_NS
 from mizzen.node.core.words import Event, Exited, Started
 from mizzen.node.podfiles import write_json
-from mizzen.node.processes import is_alive, kill_session
+from mizzen.node.processes import kill_run
 from mizzen.node.slot import INTERRUPTED, Slot, exited_of, run_key
 
 
@@ -72,8 +72,7 @@ def _failures_before(records: Mapping[int, Obj], newest: int) -> int:
 
 def _end(slot: Slot, name: str, number: int, record: Obj, now: int) -> Exited:
     if record.get("state") != "exited":
-        if is_alive(record["pid"], record["ticks"]):
-            kill_session(record["pid"])
+        kill_run(record["pid"], record["ticks"], slot.uid)
         end = {"state": "exited", "code": 137, "signal": 9, "finished": now, "lost": True}
         record = {**record, **end}
         with contextlib.suppress(OSError):  # a full disk: told all the same

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ from mizzen.client.client import Client
 from mizzen.host.clock import RealClock
 from mizzen.node.processes import start_ticks
 from mizzen.node.run import NodeConfig, run
+from mizzen.node.shim_client import Shim
 from support.api_in_process import api_server
+from support.waiting import until
 
 DEADLINE_S = 10.0
 
@@ -209,6 +212,43 @@ async def test_a_dead_shim_takes_its_pods_along_and_they_come_back(world: World)
     assert not start_ticks(pid)
 
 
+async def test_a_shim_that_hangs_up_keeps_its_pods(world: World) -> None:
+    await world.pod("p", "sleep", "60")
+    pod = await world.until("p", phase("Running"))
+    pid = pid_of(pod)
+    await world.pod("other", "sleep", "60")
+    other = await world.until("other", phase("Running"))
+    with socket.socket(socket.AF_UNIX) as other_agent:  # one connection replaces the other
+        other_agent.connect(str(world.config.state_dir / "shim.sock"))
+        other_agent.recv(1)
+    os.kill(pid_of(other), signal.SIGTERM)
+    pod = await world.until("other", phase("Failed"))
+    assert state(pod)["terminated"]["exitCode"] == 128 + signal.SIGTERM
+    assert start_ticks(pid)
+    await world.client.delete(PODS, "p", "default")
+    await world.until_gone("p")
+
+
+async def test_a_run_whose_pod_went_unseen_ends_with_all_it_started(tmp_path: Path) -> None:
+    async with api_server(tmp_path / "home") as client:
+        world = World(client, tmp_path)
+        world.config.state_dir.mkdir()
+        pids: list[int] = []
+        shim = Shim(world.config.state_dir, lambda message: pids.append(message.get("pid", 0)))
+        await shim.connect()
+        program = "(setsid sh -c 'echo $$ > daemon; exec sleep 60' &); exec sleep 60"
+        request = {"argv": ["sh", "-c", program], "env": {"PATH": os.environ["PATH"]}}
+        log = {"log": str(tmp_path / "log"), "cwd": str(tmp_path)}
+        shim.spawn({"key": "gone/main/0", **request, **log})
+        place = tmp_path / "daemon"
+        await until(lambda: pids and place.exists() and place.read_text(), "it runs")
+        daemon = int(place.read_text())
+        await shim.close()
+        await world.start()
+        await until(lambda: not start_ticks(pids[0]) and not start_ticks(daemon), "both ended")
+        await world.stop()
+
+
 async def test_going_down_ends_processes_and_up_again_judges_them(world: World) -> None:
     await world.pod("never", "sleep", "60")
     await world.pod("always", "sleep", "60", restartPolicy="Always")
@@ -236,6 +276,11 @@ async def test_free_devices_are_accounted(world: World) -> None:
                 if event.type == "ADDED":
                     break
     assert [i["line"] for i in event.object["spec"]["intervals"]] == ["free"]
+
+
+def pid_of(pod: Obj) -> int:
+    status: Any = pod["status"]["containerStatuses"][0]
+    return int(status["containerID"].removeprefix("process://"))
 
 
 def parent_of(pid: int) -> int:

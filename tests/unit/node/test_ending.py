@@ -53,7 +53,7 @@ class Runs:
                 {
                     "key": f"{UID}/main/{number}",
                     "argv": argv,
-                    "env": {"PATH": os.environ["PATH"]},
+                    "env": {"PATH": os.environ["PATH"], "POD_UID": UID},
                     "cwd": str(self.state_dir),
                     "log": str(files.log("main", number)),
                     "record": str(files.record("main", number)),
@@ -93,9 +93,10 @@ def test_where_no_shim_is_there_is_nothing_to_end(tmp_path: Path) -> None:
 async def test_pods_get_sigterm_first_and_are_marked_as_interrupted(
     runs: Runs, tmp_path: Path
 ) -> None:
-    said = tmp_path / "said"
-    polite = f"trap 'echo bye > {said}; exit 0' TERM; while :; do sleep 0.05; done"
+    said, ready = tmp_path / "said", tmp_path / "ready"
+    polite = f"trap 'echo bye > {said}; exit 0' TERM; echo > {ready}; while :; do sleep 0.05; done"
     await runs.start(["/bin/sh", "-c", polite], ["/bin/sleep", "1000"])
+    await until(ready.exists, "it takes the signal")
     assert ending.end_pods(tmp_path, CLOCK) == (
         "no agent was there: the shim ended 2 processes of pods"
     )
