@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from mizzen.base.errors import Unavailable
 from mizzen.cli.exits import NOT_RUNNING, CliError
+from mizzen.cli.output import visible
 
 if TYPE_CHECKING:
     from mizzen.client.client import Client
     from mizzen.compose.state import InstanceState
     from mizzen.host.home import Home
-
 _PATIENCE_S = 20.0  # a role that hangs is found, killed and up again by then
 
 
@@ -92,4 +92,4 @@ class Context:
 
 def say(text: str = "") -> None:
     """A line of progress: for people, on standard error, so that data stays alone."""
-    print(text, file=sys.stderr, flush=True)
+    print("\n".join(visible(line) for line in text.split("\n")), file=sys.stderr, flush=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import os
 import sys
+
+# What PYTHONPATH names stands behind Python's own modules and ours: a json.py there is no json.
+sys.path.sort(key=os.environ.get("PYTHONPATH", "").split(os.pathsep).__contains__)
+
+import argparse
+import difflib
 import traceback
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import mizzen
@@ -16,7 +21,8 @@ from mizzen.cli import exits, verb
 from mizzen.cli.context import Context
 from mizzen.cli.exits import CliError
 from mizzen.cli.output import FORMATS, one_line
-from mizzen.host.inherited import keep_own_rights, open_standard_files
+from mizzen.host.home import BadHome
+from mizzen.host.inherited import keep_own_rights, open_standard_files, print_anything
 from mizzen.host.records import Damaged
 
 
@@ -32,15 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code (see `exits`)."""
     if argv is None:
         open_standard_files()
+        _speak_utf8()
         keep_own_rights()
+        print_anything()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        _check_utf8(words)
         code = _run(words)
         sys.stdout.flush()
         return code
     except CliError as error:
         return _fail(str(error), error.code)
-    except Damaged as error:
+    except (BadHome, Damaged) as error:
         return _fail(str(error), exits.FAILED)
     except ApiError as error:
         return _fail(error.message, exits.code_of(error))
@@ -52,10 +61,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return exits.OK
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", exits.FAILED)
+        return _fail(_told(error), exits.FAILED)
     except Exception as error:  # noqa: BLE001 - a bug: users get one line, the trace goes to a file
         return _report_bug(error)
+
+
+def _speak_utf8() -> None:
+    """Begins anew in Python's UTF-8 mode where the locale makes file names something else."""
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
+def _check_utf8(words: Sequence[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise CliError(
+                f"argument {os.fsencode(word)!r} is not UTF-8: the API cannot hold it; rename it",
+                exits.USAGE,
+            ) from None
 
 
 def build_parser(chosen: Iterable[str]) -> Parser:
@@ -146,6 +171,30 @@ def _fail(message: str, code: int) -> int:
     said = message if message.startswith("mizzen ") else f"mizzen: {message}"
     print(one_line(said), file=sys.stderr)
     return code
+
+
+def _told(error: OSError) -> str:
+    """The file, what is wrong and, where its owner is the reason, who that is."""
+    where = f"{error.filename}: " if error.filename else ""
+    said = f"{where}{error.strerror or error}"
+    if isinstance(error, PermissionError) and isinstance(error.filename, str):
+        said += _owner(Path(error.filename))
+    return said
+
+
+def _owner(path: Path) -> str:
+    for place in (path, *path.parents):  # the nearest that we may look at
+        try:
+            uid = place.lstat().st_uid
+        except OSError:
+            continue
+        if uid == os.geteuid():
+            return ""
+        return (
+            f"; {place} belongs to user {uid} and you are {os.geteuid()}: give it back with "
+            f"`chown -R`, or choose another folder with --home"
+        )
+    return ""
 
 
 def _report_bug(error: Exception) -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 FORMATS = ("table", "json", "yaml", "name")
 Row = Mapping[str, Any]
+_STEERING = ("Cc", "Cs")
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -19,7 +22,7 @@ def emit(form: str, data: Sequence[Row], columns: Sequence[tuple[str, str]], nam
         print(table([heading for heading, _ in columns], cells(data, columns)))
     elif form == "name":
         for row in data:
-            print(row[name])
+            print(visible(str(row[name])))
     else:
         print(document(form, list(data)))
 
@@ -72,7 +75,7 @@ def _cell(value: Any) -> str:
     if value is None or value == "":
         return "-"
     if isinstance(value, list):
-        return ", ".join(str(item) for item in cast("list[Any]", value))
+        return ", ".join(one_line(str(item)) for item in cast("list[Any]", value))
     return one_line(str(value))
 
 
@@ -80,5 +83,16 @@ def one_line(text: str) -> str:
     """A message with a traceback in it, as its beginning and the error it ends with."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) < 2:
-        return text.rstrip()
-    return f"{lines[0].removesuffix(_TRACEBACK).rstrip(' :')}: {lines[-1]}"
+        return visible(text.strip())
+    return visible(f"{lines[0].removesuffix(_TRACEBACK).rstrip(' :')}: {lines[-1]}")
+
+
+def visible(text: str) -> str:
+    """Text of others as it may stand on a terminal: what would steer it is shown, not obeyed.
+
+    Control characters (a pod's message may hold ESC sequences that hide or forge lines) and those
+    that turn the direction of writing round; halves of characters, which cannot be printed.
+    """
+    return "".join(
+        repr(c)[1:-1] if unicodedata.category(c) in _STEERING or c in _TURNING else c for c in text
+    )

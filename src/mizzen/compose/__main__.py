@@ -20,8 +20,13 @@ if not __package__:
 
 from mizzen.base.errors import BadRequest
 from mizzen.compose.settings import BadSettings
-from mizzen.host.home import Home
-from mizzen.host.inherited import TooFewFiles, keep_own_rights, open_standard_files
+from mizzen.host.home import BadHome, Home
+from mizzen.host.inherited import (
+    TooFewFiles,
+    keep_own_rights,
+    open_standard_files,
+    print_anything,
+)
 from mizzen.host.process import die_with_parent, prefer_over_workloads, set_title
 from mizzen.host.records import Damaged
 
@@ -31,6 +36,7 @@ ROLES = ("apiserver", "controllers", "scheduler", "node", "gateway")
 def main() -> None:
     open_standard_files()
     keep_own_rights()
+    print_anything()
     parser = argparse.ArgumentParser(prog="python -m mizzen.compose", description=__doc__)
     parser.add_argument("role", choices=[*ROLES, "supervisor"])
     parser.add_argument("--home", metavar="DIR", help="the instance (default: XDG folders)")
@@ -46,7 +52,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         _become(args)
-    except (BadRequest, Damaged, BadSettings, TooFewFiles) as error:
+    except (BadHome, BadRequest, Damaged, BadSettings, TooFewFiles) as error:
         # A kubeconfig, a record or a limit of this machine that means nothing can be done.
         raise SystemExit(f"mizzen: {error}") from error
 

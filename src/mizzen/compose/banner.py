@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from mizzen.compose.settings import Settings
 from mizzen.host.home import Home
 from mizzen.host.pki import server_url
@@ -11,13 +13,16 @@ def ready_text(home: Home, settings: Settings, seconds: float, foreground: bool)
     """Addresses, the kubeconfig and what to type next."""
     api = server_url(settings.listen, settings.port)
     gateway = server_url(settings.listen, settings.gateway_port).replace("https://", "http://")
+    path = shlex.quote(str(home.kubeconfig))
+    # $KUBECONFIG is a list that is split at colons.
+    kubectl = f"kubectl --kubeconfig {path}" if ":" in path else f"export KUBECONFIG={path}"
     stop = "Ctrl-C stops it." if foreground else "`mizzen down` stops it."
     return "\n".join(
         (
             f"Mizzen is ready after {seconds:.1f} s. {stop}",
             f"  Kubernetes API  {api}",
             f"  OpenAI API      {gateway}/v1",
-            f"  kubectl         export KUBECONFIG={home.kubeconfig}",
+            f"  kubectl         {kubectl}",
             "Next: `mizzen train SCRIPT`, `mizzen serve MODEL`, `mizzen ps`, `mizzen status`",
         )
     )

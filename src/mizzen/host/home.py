@@ -16,6 +16,10 @@ _FIRST_POD_NETWORK = 64
 _LAST_POD_NETWORK = 254
 
 
+class BadHome(Exception):
+    """The path of an instance is unknown or of no use; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """All the places of one instance; nothing here creates them but `make`."""
@@ -29,12 +33,20 @@ class Home:
         """The instance that is meant: `--home`, else $MIZZEN_HOME, else the XDG folders.
 
         Relative XDG folders count as unset (XDG Base Directory Specification 0.8).
+        Errors: BadHome.
         """
         chosen = home or env.get("MIZZEN_HOME") or ""
-        if chosen:
-            root = Path(chosen).expanduser().absolute()
-            return cls(root, root / "config", root / "state")
-        user = Path(env.get("HOME") or Path.home())
+        try:
+            if chosen:
+                root = Path(chosen).expanduser().absolute()
+                return cls(_written(root), root / "config", root / "state")
+            user = _written(Path(env.get("HOME") or Path.home()))
+        except FileNotFoundError:
+            raise BadHome(f"home {chosen!r} begins at the present folder, which is gone") from None
+        except (RuntimeError, KeyError) as error:  # a user without a home folder
+            raise BadHome(
+                f"no home folder is known ({error}): choose one with --home or $MIZZEN_HOME"
+            ) from None
         config = _xdg(env, "XDG_CONFIG_HOME", user / ".config") / "mizzen"
         state = _xdg(env, "XDG_STATE_HOME", user / ".local" / "state") / "mizzen"
         return cls(state, config, state)
@@ -137,6 +149,17 @@ class Home:
 
     def _digest(self) -> str:
         return hashlib.sha256(os.fsencode(self.state)).hexdigest()
+
+
+def _written(path: Path) -> Path:
+    """Errors: BadHome for a path that no JSON can hold: programs are told where their files are."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BadHome(
+            f"home {os.fsencode(path)!r} is not UTF-8: choose another with --home or $MIZZEN_HOME"
+        ) from None
+    return path
 
 
 def _xdg(env: Mapping[str, str], name: str, default: Path) -> Path:

@@ -3,6 +3,7 @@ umask, its limit of open files."""
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import sys
@@ -33,6 +34,13 @@ def open_standard_files() -> None:
     sys.stdin = sys.stdin or open(0)  # noqa: SIM115
     sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
+
+
+def print_anything() -> None:
+    """What the locale has no character for is printed escaped, and ends nobody."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def keep_own_rights() -> None:

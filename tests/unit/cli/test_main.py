@@ -1,33 +1,99 @@
-"""What a bug of the command line leaves on the machine."""
+"""The command in surroundings that nobody tested it in: locales, paths, closed files, strangers."""
 
 from __future__ import annotations
 
-import re
-import tempfile
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from mizzen.cli import main
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+STRANGER = 12345
 
 
-def test_details_of_a_bug_go_to_a_new_file_of_the_owner(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nobody can lay a link in its place: no name is used twice, and none can be guessed."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    codes = [main._report_bug(ValueError("odd")) for _ in range(2)]  # pyright: ignore[reportPrivateUsage]
-    assert codes == [1, 1]
-    said = re.findall(r"internal error: ValueError: .*details in (\S+)\)", capsys.readouterr().err)
-    assert len(set(said)) == 2
-    for trace in map(Path, said):
-        assert trace.parent == tmp_path and trace.stat().st_mode & 0o777 == 0o600
-        assert "ValueError" in trace.read_text()
+def mizzen(*words: str | bytes, shell: str = "", **env: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs the command as a shell does that says `shell` behind it."""
+    kept = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    return subprocess.run(
+        ["bash", "-c", f'exec "$0" -m mizzen.cli "$@" {shell}', sys.executable, *words],
+        env=kept | env,
+        capture_output=True,
+        timeout=60,
+        cwd="/",
+    )
 
 
-def test_a_bug_is_told_where_no_file_can_be_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    main._report_bug(ValueError("odd"))  # pyright: ignore[reportPrivateUsage]
-    assert "ValueError: odd (a bug; its details cannot be written" in capsys.readouterr().err
+def one_line(done: subprocess.CompletedProcess[bytes], code: int) -> str:
+    """What it said: a single line, no trace, and this exit code."""
+    said = done.stderr.decode()
+    assert done.returncode == code, said
+    assert said.startswith("mizzen") and said.count("\n") == 1 and "Traceback" not in said, said
+    return said
+
+
+@pytest.mark.parametrize("env", [{}, C_LOCALE, {"LANG": "xx"}])
+def test_names_are_utf8_in_every_locale(tmp_path: Path, env: dict[str, str]) -> None:
+    script = tmp_path / "tra in ü.py"
+    script.touch()
+    home = str(tmp_path / "mïz zen 'q\"%s$x#y")
+    done = mizzen("--home", home, "train", str(script), **env)
+    assert f"home {home}" in one_line(done, 3)
+    gone = mizzen("train", str(tmp_path / "fehlt ü.py"), **env)
+    assert "fehlt ü.py does not exist" in one_line(gone, 4)
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    word = os.fsencode(tmp_path) + b"/a\xff.py"
+    assert "is not UTF-8" in one_line(mizzen("train", word), 2)
+    assert "is not UTF-8" in one_line(mizzen("status", MIZZEN_HOME="/tmp/a\udcff"), 1)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_what_belongs_to_another_user_is_named_with_its_owner(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    os.chown(tmp_path / "state", STRANGER, STRANGER)
+    said = one_line(
+        raising(f"PermissionError(13, 'Permission denied', {str(tmp_path)!r} + '/state/x')"), 1
+    )
+    assert (
+        f"{tmp_path}/state/x: Permission denied; {tmp_path}/state belongs to user {STRANGER}"
+        in said
+    )
+    assert "belongs to" not in one_line(raising(f"PermissionError(13, 'no', {str(tmp_path)!r})"), 1)
+
+
+def test_nothing_is_imported_from_the_users_pythonpath(tmp_path: Path) -> None:
+    for name in ("json", "argparse", "asyncio", "orjson"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    home = ("--home", str(tmp_path / "h"))
+    done = mizzen(*home, "status", "-o", "json", PYTHONPATH=str(tmp_path))
+    assert "is not running" in one_line(done, 3)
+
+
+@pytest.mark.parametrize("shell", [">&-", "<&- >&- 2>&-", "| head -0"])
+def test_closed_standard_files_are_no_reason_for_a_trace(tmp_path: Path, shell: str) -> None:
+    done = mizzen("version", shell=shell)
+    assert done.returncode == 0 and done.stderr == b""
+
+
+def raising(error: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+    """A command that ends in this error."""
+    program = (
+        "import sys, mizzen.cli.main as m\n"
+        "def run(words): raise " + error + "\n"
+        "m._run = run; sys.exit(m.main(['ps']))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PATH": os.environ["PATH"]} | env,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def test_an_internal_error_leaves_its_trace_to_the_owner_alone(tmp_path: Path) -> None:
+    assert "ZeroDivisionError" in one_line(raising("ZeroDivisionError", TMPDIR=str(tmp_path)), 1)
+    (trace,) = tmp_path.iterdir()
+    assert trace.stat().st_mode & 0o777 == 0o600 and "Traceback" in trace.read_text()

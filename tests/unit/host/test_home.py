@@ -1,9 +1,11 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from mizzen.host.home import Home
+from mizzen.host.home import BadHome, Home
 from mizzen.host.private import NotOurs
 
 
@@ -87,3 +89,22 @@ def test_a_place_that_the_user_chose_by_a_link_is_taken(tmp_path: Path) -> None:
     (tmp_path / "h").symlink_to(tmp_path / "large")
     Home.locate(str(tmp_path / "h"), {}).make()
     assert (tmp_path / "large" / "state" / "store").is_dir()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become somebody else")
+def test_a_user_whom_the_machine_does_not_know_is_told_to_choose_a_home() -> None:
+    program = (
+        "import os, pwd; from mizzen.host.home import *; del os.environ['HOME']; os.setuid(12345)\n"
+        "try: Home.locate(None, {})\n"
+        "except BadHome as error: print(error)\n"
+        "print(Home.locate('/h', {}).root)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    said, root = done.stdout.splitlines()
+    assert "choose one with --home or $MIZZEN_HOME" in said and root == "/h"
+
+
+@pytest.mark.parametrize("env", [{"MIZZEN_HOME": "/tmp/a\udcff"}, {"HOME": "/tmp/a\udcff"}])
+def test_a_path_that_is_no_text_is_refused(env: dict[str, str]) -> None:
+    with pytest.raises(BadHome, match="is not UTF-8: choose another"):
+        Home.locate(None, env)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mizzen.cli.context import Context
+import os
+import sys
+
+from mizzen.cli.context import Context, say
 from mizzen.cli.exits import NOT_FOUND, CliError
 from mizzen.cli.verb import Verb, nothing_to_configure
 
@@ -13,7 +16,13 @@ def run(context: Context) -> int:
         raise CliError(
             f"no kubeconfig at {path} yet: the first `mizzen up --detach` makes it", NOT_FOUND
         )
-    print(path)
+    if ":" in str(path):
+        say(
+            "mizzen: $KUBECONFIG is a list that is split at ':', and this path has one: use "
+            "`kubectl --kubeconfig`, or another folder with --home"
+        )
+    # The very bytes, whatever the locale can spell: the path is for another program.
+    sys.stdout.buffer.write(os.fsencode(path) + b"\n")
     return 0
 
 

@@ -76,7 +76,7 @@ async def _wish(context: Context, client: Client, script: Path, env: dict[str, s
         name=args.name or name_from(script.stem),
         namespace=context.namespace,
         script=str(script),
-        directory=str(Path.cwd()),
+        directory=_directory(),
         arguments=args.rest,
         workers=workers,
         runtime=args.runtime,
@@ -85,6 +85,17 @@ async def _wish(context: Context, client: Client, script: Path, env: dict[str, s
         max_workers=args.max_workers,
         env=env,
     )
+
+
+def _directory() -> str:
+    try:
+        here = str(Path.cwd())
+        here.encode()
+    except FileNotFoundError:
+        raise CliError("the present folder is gone: change into one that is there") from None
+    except UnicodeEncodeError:
+        raise CliError("the path of the present folder is not UTF-8: start in another") from None
+    return here
 
 
 async def _extended_resource(client: Client, device_class: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mizzen.cli.context import Context
-from mizzen.cli.output import document, one_line
+from mizzen.cli.output import document, one_line, visible
 from mizzen.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ def _print(name: str, told: Explanation, *, everything: bool) -> None:
     for link in links:
         # Ledger and events are compared by people: local time with milliseconds.
         moment = datetime.fromtimestamp(link.time_ns / 1e9).strftime("%H:%M:%S.%f")[:-3]
-        by = f"  [{link.by}]" if link.by else ""
-        print(f"  {moment}  {link.subject}  {one_line(link.what)}{by}")
+        by = f"  [{visible(link.by)}]" if link.by else ""
+        print(f"  {moment}  {visible(link.subject)}  {one_line(link.what)}{by}")
     for reason in told.waiting:
-        print(f"it waits: {reason}")
+        print(f"it waits: {one_line(reason)}")
     for change in told.change:
-        print(f"what would change it: {change}")
+        print(f"what would change it: {one_line(change)}")
     for unplaced in told.unplaced:
         _print_unplaced(unplaced)
 
