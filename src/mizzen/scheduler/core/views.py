@@ -50,7 +50,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
     member = membership(pod)
     gang = member.gang if member.refused is None else None
     priority, policy = _priority(spec, priorities)
-    shape, wishes = _asked(spec)
+    shape, wishes, is_choosy = _asked(spec)
     return PodSpecView(
         key=key,
         uid=uid_of(pod),
@@ -79,7 +79,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         is_succeeded=status.get("phase") == "Succeeded",
         job=_job(pod) if gang is not None else "",
         labels=labels_of(pod),
-        neighbours=neighbours_of(spec, key.namespace, labels_of(pod)),
+        neighbours=neighbours_of(spec, key.namespace, labels_of(pod)) if is_choosy else None,
     )
 
 
@@ -140,18 +140,18 @@ def _priority(spec: Obj, priorities: PriorityClasses) -> tuple[int, str]:
     return value, policy
 
 
-def _asked(spec: Obj) -> tuple[PodShape, tuple[ContainerWish, ...]]:
-    """What a pod asks of its node. Many pods ask the same: it is read once from the fields that
+def _asked(spec: Obj) -> _Asked:
+    """What a pod asks of its node, and whether it asks anything of its neighbours. Many pods ask the same: it is read once from the fields that
     count, without those that differ from pod to pod."""
     try:
         cut = orjson.dumps(_cut(spec))
     except TypeError:  # it holds what JSON cannot
-        return _shape(spec), wishes_of(spec)
+        return _shape(spec), wishes_of(spec), True
     return _asked_by(cut)
 
 
 def _cut(spec: Obj) -> Obj:
-    """As much of a pod's spec as `_shape` and `wishes_of` look at."""
+    """As much of a pod's spec as `_shape`, `wishes_of` and `neighbours_of` look at."""
     cut = {field: spec[field] for field in _ASKING if field in spec}
     for field in ("initContainers", "containers"):
         if field in spec:
@@ -162,14 +162,22 @@ def _cut(spec: Obj) -> Obj:
     return cut
 
 
-_ASKING = ("affinity", "nodeSelector", "overhead", "resources", "tolerations")
-_ASKING_OF_CONTAINER = frozenset({"name", "resources", "restartPolicy"})
+_ASKING = (
+    "affinity",
+    "nodeSelector",
+    "overhead",
+    "resources",
+    "tolerations",
+    "topologySpreadConstraints",
+)
+_ASKING_OF_CONTAINER = frozenset({"name", "ports", "resources", "restartPolicy"})
+_Asked = tuple[PodShape, tuple[ContainerWish, ...], bool]
 
 
 @lru_cache(ASKED_KEPT)
-def _asked_by(cut: bytes) -> tuple[PodShape, tuple[ContainerWish, ...]]:
+def _asked_by(cut: bytes) -> _Asked:
     spec: Obj = orjson.loads(cut)
-    return _shape(spec), wishes_of(spec)
+    return _shape(spec), wishes_of(spec), neighbours_of(spec, "", {}) is not None
 
 
 def _shape(spec: Obj) -> PodShape:

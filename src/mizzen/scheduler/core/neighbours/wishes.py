@@ -110,8 +110,6 @@ class Neighbours:
 
 def neighbours_of(spec: Obj, namespace: str, labels: Mapping[str, str]) -> Neighbours | None:
     """What a pod requires of its neighbours; None: nothing. Errors: ValueError for a selector."""
-    if not _may_ask(spec):
-        return None
     affinity: Obj = spec.get("affinity") or {}
     near = tuple(_terms(affinity.get("podAffinity"), namespace, labels))
     apart = tuple(_terms(affinity.get("podAntiAffinity"), namespace, labels))
@@ -120,14 +118,6 @@ def neighbours_of(spec: Obj, namespace: str, labels: Mapping[str, str]) -> Neigh
     if not (near or apart or spread or ports):
         return None
     return Neighbours(near, apart, spread, ports)
-
-
-def _may_ask(spec: Obj) -> bool:
-    """Most pods are told apart at a glance."""
-    if spec.get("affinity") or spec.get("topologySpreadConstraints"):
-        return True
-    containers = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
-    return any(container.get("ports") for container in containers)
 
 
 def _terms(affinity: Obj | None, namespace: str, labels: Mapping[str, str]) -> Iterator[Term]:
