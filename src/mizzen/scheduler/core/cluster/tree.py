@@ -28,14 +28,15 @@ WELL_KNOWN = (
 )
 
 ROOT = 0
+ABSENT = "\0"  # in a path: no such label; the empty value is a value like any other
 
 
 class Tree:
     """Domains of the label levels; domain 0 is everything. Nodes only ever join.
 
     A node that is gone keeps its number and counts nothing. `parents[0]` is -1.
-    A domain whose last label value is "" holds nodes that lack the level's label: it passes amounts
-    on to its parent, and is no domain that anyone may ask for.
+    A domain whose last value is ABSENT holds nodes that lack the level's label: it passes amounts on
+    to its parent, and is no domain that anyone may ask for.
     """
 
     def __init__(self, topology: Topology) -> None:
@@ -52,7 +53,7 @@ class Tree:
     def add(self, labels: Mapping[str, str]) -> None:
         """The next node, with these labels."""
         get = labels.get
-        path = tuple([get(level, "") for level in self.levels])
+        path = tuple([get(level, ABSENT) for level in self.levels])
         leaf = self._ids.get(path)
         if leaf is None:
             leaf = self._domain(path)
@@ -60,7 +61,7 @@ class Tree:
         self.leaf_of.append(leaf)
 
     def path_of(self, labels: Mapping[str, str]) -> tuple[str, ...]:
-        return tuple([labels.get(level, "") for level in self.levels])
+        return tuple([labels.get(level, ABSENT) for level in self.levels])
 
     def depth(self, key: str) -> int | None:
         """The level of a label key, 0 being the outermost; that of nodes is len(levels)."""
@@ -73,7 +74,7 @@ class Tree:
         domain = self.leaf_of[node]
         for _ in range(len(self.levels) - 1 - level):
             domain = self.parents[domain]
-        return domain if self.paths[domain][level] else -1
+        return domain if self.paths[domain][level] != ABSENT else -1
 
     def nodes_in(self, domain: int) -> list[int]:
         """All nodes of a domain, in topology order."""
@@ -89,10 +90,11 @@ class Tree:
         found: list[int] = []
         for child in self.children[domain]:
             found += self.under(child, level)
-        return [d for d in found if self.paths[d][-1]]
+        return [d for d in found if self.paths[d][-1] != ABSENT]
 
     def name(self, domain: int) -> str:
-        return "/".join(value for value in self.paths[domain] if value) or "the cluster"
+        values = [value or '""' for value in self.paths[domain] if value != ABSENT]
+        return "/".join(values) or "the cluster"
 
     def _domain(self, path: tuple[str, ...]) -> int:
         found = self._ids.get(path)
@@ -105,6 +107,6 @@ class Tree:
         self.children.append([])
         self.nodes.append([])
         self.children[parent].append(number)
-        if path[-1]:
+        if path[-1] != ABSENT:
             self.by_level[len(path) - 1].append(number)
         return number

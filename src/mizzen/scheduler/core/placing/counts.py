@@ -5,7 +5,7 @@ from __future__ import annotations
 from mizzen.scheduler.core.cluster.buckets import Buckets
 from mizzen.scheduler.core.cluster.nodes import Nodes
 from mizzen.scheduler.core.cluster.signatures import Shape, Signature
-from mizzen.scheduler.core.cluster.tree import Tree
+from mizzen.scheduler.core.cluster.tree import ABSENT, Tree
 
 SCAN_MAX = 64  # children that are looked at one by one; more of them are kept in buckets
 
@@ -19,7 +19,8 @@ class Counts:
     """One shape on one tree. Units: pods, in whole slices at the slices' levels and above.
 
     At the level of a slice (and above, up to the next outer slice) a domain counts only pods in
-    whole slices; within it every pod counts. `sync` must be called before asking.
+    whole slices; within it every pod counts. Nodes that lack the label of a slice's level count
+    nothing: they are in no domain of it. `sync` must be called before asking.
     """
 
     def __init__(self, nodes: Nodes, tree: Tree, shape: Shape, slices: Slices = ()) -> None:
@@ -31,8 +32,10 @@ class Counts:
         self._depth = len(tree.levels)
         self._step = [1] * (self._depth + 1)  # by depth of a domain; the last is the nodes'
         self._node_step = 1
+        self._sliced: list[int] = []  # levels that nodes must have the labels of
         for level, size in slices:
             if level < self._depth:
+                self._sliced.append(level)
                 self._step[level + 1] = size
             else:
                 self._node_step = size
@@ -72,6 +75,10 @@ class Counts:
         self._node_most = max(self._node_most, *known.values())
         self.per_node = per_node = [known[signature] for signature in self._nodes.sigs]
         tree = self.tree
+        if self._sliced:
+            for node in range(len(per_node)):
+                if self._is_outside(node):
+                    per_node[node] = 0
         totals = [0] * len(tree.paths)
         for domain in range(len(totals) - 1, -1, -1):  # children come after their parents
             nodes = tree.nodes[domain]
@@ -95,6 +102,8 @@ class Counts:
         if signature is not None:
             new = self._nodes.signatures.count(self.shape, signature)
             new -= new % self._node_step
+        if self._sliced and self._is_outside(node):
+            new = 0
         old = self.per_node[node]
         if new == old:
             return
@@ -109,6 +118,10 @@ class Counts:
         if self._depth in self._levels:
             self._levels[self._depth].moved(node, old, new)
         self._update(domain, new - old)
+
+    def _is_outside(self, node: int) -> bool:
+        path = self.tree.paths[self.tree.leaf_of[node]]
+        return any(path[level] == ABSENT for level in self._sliced)
 
     def _update(self, domain: int, delta: int) -> None:
         """Counts a leaf and all above it anew, as far as anything changes."""
@@ -131,7 +144,7 @@ class Counts:
                 return
             totals[domain] = after
             level = self._levels.get(depth - 1)
-            if level is not None and tree.paths[domain][-1]:
+            if level is not None and tree.paths[domain][-1] != ABSENT:
                 level.moved(domain, before, after)
             delta = after - before
             domain = tree.parents[domain]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mizzen.scheduler.core.cluster.signatures import Shape
-from mizzen.scheduler.core.cluster.tree import ROOT, Tree
+from mizzen.scheduler.core.cluster.tree import ABSENT, ROOT, Tree
 from mizzen.scheduler.core.conventions.gang import Subgroup
 from mizzen.scheduler.core.conventions.topology import Topology, TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
@@ -79,7 +79,7 @@ class _Task:
         """Whether the domain (a node, if negative) is in one that these members may be in."""
         tree, required = self.tree, self.required
         path = tree.paths[domain if domain >= 0 else tree.leaf_of[-1 - domain]]
-        if 0 <= required < len(path) and not path[required]:
+        if 0 <= required < len(path) and path[required] == ABSENT:
             return False
         level = tree.depth(self.wish.exclusive) if self.held else None
         return level is None or not apart.is_held(tree, domain, level, self.held)
@@ -141,7 +141,7 @@ def _task(
         grouped.setdefault(shape.number, (shape, []))[1].append(index)
     groups = tuple((shape, tuple(indices)) for shape, indices in grouped.values())
     slices: Slices = ()
-    if len(groups) == 1:
+    if len(groups) == 1 and not _has_rest(members, wish):
         slices = tuple((level_of(tree, s.required), s.size) for s in wish.slices)
     cluster, gang = room.cluster, pods[members[0]].gang
     return _Task(
@@ -263,7 +263,7 @@ def _fill(task: _Task, domain: int, placements: dict[int, Placement]) -> bool:
             room.rollback(mark)
             return False
         else:
-            fill = _in_runs(task, counts.fill(domain, len(indices)))
+            fill = counts.fill(domain, len(indices))
         if not _put(task, shape, indices, fill, placements):
             room.rollback(mark)
             return False
@@ -290,24 +290,6 @@ def _put(
     return True
 
 
-def _in_runs(task: _Task, fill: Fill) -> Fill:
-    """With slices, the domain that takes a run that is not whole comes last."""
-    if not task.slices:
-        return fill
-    level, size = task.slices[0]
-    tree = task.tree
-
-    def domain_of(node: int) -> int:
-        return -1 - node if level >= len(tree.levels) else tree.domain_of(node, level)
-
-    domains: dict[int, int] = {}
-    for node, count in fill:
-        domain = domain_of(node)
-        domains[domain] = domains.get(domain, 0) + count
-    broken = {d for d, count in domains.items() if count % size}
-    return sorted(fill, key=lambda e: domain_of(e[0]) in broken) if broken else fill
-
-
 # -- parts and runs with wishes of their own ----------------------------------------------------
 
 
@@ -327,7 +309,8 @@ def _chunks(task: _Task, ask: Ask) -> list[Chunk] | None:
             found += _runs(task, tuple(indices), wish, name)
         return found
     own_slices = task.wish.exclusive not in ("", task.wish.required)
-    if task.wish.slices and (len(task.groups) > 1 or own_slices):
+    is_mixed = len(task.groups) > 1 or _has_rest(task.members, task.wish)
+    if task.wish.slices and (is_mixed or own_slices):
         whole = TopologyRequest(
             subgroup_size=task.wish.subgroup_size,
             subgroup_required=task.wish.subgroup_required,
@@ -338,10 +321,17 @@ def _chunks(task: _Task, ask: Ask) -> list[Chunk] | None:
     return None
 
 
+def _has_rest(members: Sequence[int], wish: TopologyRequest) -> bool:
+    """Whether the last slice is not whole: counts of whole ones do not describe it."""
+    return bool(wish.slices) and len(members) % wish.slices[0].size > 0
+
+
 def _runs(task: _Task, indices: Indices, wish: TopologyRequest, part: str) -> list[Chunk]:
-    """A part; or its slices one by one, where several shapes share them or each is to be alone."""
+    """A part; or its slices one by one, where several shapes share them, the last one is not whole,
+    or each is to be alone."""
     own_slices = wish.exclusive not in ("", wish.required)
     is_uniform = len({task.shapes[i].number for i in indices}) == 1
+    is_uniform = is_uniform and not _has_rest(indices, wish)
     if not wish.slices or (is_uniform and not own_slices):
         return [(indices, wish, part)]
     outer, rest = wish.slices[0], wish.slices[1:]

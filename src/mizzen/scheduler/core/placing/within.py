@@ -2,7 +2,7 @@
 
 The whole gang goes into one domain of the level it requires, a subgroup into one of its own inside
 that; members that run already fix theirs, and domains that others hold alone are left out. Runs of
-ranks (slices) are not cut here.
+ranks (slices) go into domains of theirs, one run after the other.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.tree import Tree
-from mizzen.scheduler.core.conventions.topology import TopologyRequest
+from mizzen.scheduler.core.conventions.topology import Slice, TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import apart
 from mizzen.scheduler.core.placing.answer import Attempt
-from mizzen.scheduler.core.placing.ask import NOTHING, Ask
+from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import PodSpecView
@@ -29,7 +29,7 @@ def place(
 ) -> Attempt:
     """Puts all pods into the room, or leaves it as it was. `only`: a node that all must go to."""
     cluster = room.cluster
-    if not ask.wish.required and not any(p.topology and p.topology.required for p in ask.parts):
+    if not any(wish.required or wish.slices for wish in (ask.wish, *_wishes(ask))):
         name = cluster.nodes.names[only] if only >= 0 else ""
         return one_by_one(pods, name, ask.beside, ())
     topology = ask.tree or cluster.nodes.topology_for(ask.keys, cluster.topologies.values())
@@ -63,7 +63,26 @@ def _parts(pods: Sequence[PodSpecView], ask: Ask) -> list[Part]:
     for pod in pods:
         name = pod.membership.subgroup
         found.setdefault(name if ask.part_of(name) else "", []).append(pod)
-    return [(name, members, ask.part_of(name) or NOTHING) for name, members in found.items()]
+    rest = _sliced(ask.wish.slices)  # its level is seen to already
+    return [(name, members, ask.part_of(name) or rest) for name, members in found.items()]
+
+
+def _wishes(ask: Ask) -> Iterator[TopologyRequest]:
+    return (part.topology for part in ask.parts if part.topology is not None)
+
+
+def _sliced(slices: Sequence[Slice], required: str = "", exclusive: str = "") -> TopologyRequest:
+    """All in one domain of `required`, and inside that in these runs."""
+    if not slices:
+        return TopologyRequest(required=required, exclusive=exclusive)
+    outer, inner = slices[0], tuple(slices[1:])
+    return TopologyRequest(
+        required=required,
+        exclusive=exclusive,
+        subgroup_size=outer.size,
+        subgroup_required=outer.required,
+        inner=inner,
+    )
 
 
 def _part(
@@ -75,14 +94,22 @@ def _part(
     nodes: Sequence[int],
     ask: Ask,
     one_by_one: OneByOne,
+    *,
+    is_run: bool = False,
 ) -> Attempt:
     """The members of one subgroup in one domain of what it requires, among these nodes."""
-    if not wish.required:
+
+    def inside_of(nodes: Sequence[int]) -> Attempt:
+        if wish.slices:
+            return _runs(room, tree, members, wish, name, nodes, ask, one_by_one)
         return one_by_one(members, "", ask.beside, nodes)
-    around = apart.nodes_of_part(room.cluster, members[0].gang, name)
+
+    if not wish.required:
+        return inside_of(nodes)
+    around = () if is_run else apart.nodes_of_part(room.cluster, members[0].gang, name)
     best = Attempt(pod=members[0])
     for inside in _domains(room, tree, wish, (members[0].gang, name), around, nodes):
-        found = one_by_one(members, "", ask.beside, inside)
+        found = inside_of(inside)
         if found.fits:
             return found
         if not best.misfits or found.before > best.before:
@@ -91,6 +118,32 @@ def _part(
         return best
     why = Misfit("DomainHeld" if wish.exclusive else "DomainTooSmall", wish.required)
     return Attempt(pod=members[0], misfits=((why, len(room.cluster.nodes)),))
+
+
+def _runs(
+    room: Room,
+    tree: Tree,
+    members: list[PodSpecView],
+    wish: TopologyRequest,
+    name: str,
+    nodes: Sequence[int],
+    ask: Ask,
+    one_by_one: OneByOne,
+) -> Attempt:
+    """Runs of members in order of rank, each in one domain; all of them, or the room as it was."""
+    outer = wish.slices[0]
+    alone = wish.exclusive if wish.exclusive != wish.required else ""
+    inner = _sliced(wish.slices[1:], outer.required, alone)
+    mark = room.mark()
+    found = Attempt()
+    for start in range(0, len(members), outer.size):
+        run = members[start : start + outer.size]
+        placed = _part(room, tree, run, inner, name, nodes, ask, one_by_one, is_run=True)
+        found = _joined(found, placed)
+        if not found.fits:
+            room.rollback(mark)
+            break
+    return found
 
 
 def _domains(
