@@ -12,12 +12,22 @@ from typing import Any, Literal
 
 Operator = Literal["in", "notin", "exists", "absent", "gt", "lt"]
 
+LABEL_VALUE_LENGTH_MAX = 63
 _TOKEN = re.compile(r"\s*(==|=|!=|!|,|\(|\)|>|<|[^\s=!,()<>]+)")
 _KEY = re.compile(
     r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]"
 )
 _VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 _FIELD_ESCAPES = re.compile(r"\\([\\,=])")
+
+
+def int64(text: str) -> int | None:
+    """The number that Gt and Lt see in a label, None where Go's ParseInt sees none."""
+    if len(text) > LABEL_VALUE_LENGTH_MAX or _INTEGER.fullmatch(text) is None:
+        return None
+    number = int(text)
+    return number if -(2**63) <= number < 2**63 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +48,8 @@ class Requirement:
             return value is not None
         if self.operator == "absent":
             return value is None
-        try:
-            have, bound = int(value or ""), int(next(iter(self.values)))
-        except ValueError:
+        have, bound = int64(value or ""), int64(next(iter(self.values)))
+        if have is None or bound is None:
             return False
         return have > bound if self.operator == "gt" else have < bound
 
@@ -185,7 +194,7 @@ def _requirement(tokens: list[str], position: int, text: str) -> tuple[Requireme
         raise _unparsable(text, f"'{value}' is not a label's value")
     operators: dict[str, Operator] = {"!=": "notin", ">": "gt", "<": "lt"}
     operator = operators.get(following, "in")
-    if operator in ("gt", "lt") and not value.lstrip("-").isdigit():
+    if operator in ("gt", "lt") and int64(value) is None:
         raise _unparsable(
             text, f"for 'Gt', 'Lt' operators, the value must be an integer: '{value}'"
         )

@@ -52,6 +52,11 @@ _SELECTOR = {
     "meta.v1.LabelSelector": _by("scheduler controllers base", "matchLabels matchExpressions"),
     "meta.v1.LabelSelectorRequirement": _by("scheduler base", "key operator values"),
 }
+_NO_WISHES = "what must hold decides where a pod goes; preferences are not weighed"
+_AFFINITY: _Fields = {
+    **_by("scheduler", "requiredDuringSchedulingIgnoredDuringExecution"),
+    **_warned("preferredDuringSchedulingIgnoredDuringExecution", _NO_WISHES),
+}
 _PODS: Mapping[str, _Fields] = {
     "core.v1.Pod": _by("node", "spec"),
     "core.v1.PodTemplateSpec": _by("controllers", "metadata spec"),
@@ -195,35 +200,21 @@ _PODS: Mapping[str, _Fields] = {
     "core.v1.PodSchedulingGroup": _by("scheduler", "podGroupName"),
     # -- where pods go
     "core.v1.Affinity": _by("scheduler", "nodeAffinity podAffinity podAntiAffinity"),
-    "core.v1.NodeAffinity": _by(
-        "scheduler",
-        "requiredDuringSchedulingIgnoredDuringExecution "
-        "preferredDuringSchedulingIgnoredDuringExecution",
-    ),
+    "core.v1.NodeAffinity": _AFFINITY,
     "core.v1.NodeSelector": _by("scheduler", "nodeSelectorTerms"),
     "core.v1.NodeSelectorTerm": _by("scheduler", "matchExpressions matchFields"),
     "core.v1.NodeSelectorRequirement": _by("scheduler", "key operator values"),
-    "core.v1.PreferredSchedulingTerm": _by("scheduler", "weight preference"),
-    "core.v1.PodAffinity": _by(
-        "scheduler",
-        "requiredDuringSchedulingIgnoredDuringExecution "
-        "preferredDuringSchedulingIgnoredDuringExecution",
-    ),
-    "core.v1.PodAntiAffinity": _by(
-        "scheduler",
-        "requiredDuringSchedulingIgnoredDuringExecution "
-        "preferredDuringSchedulingIgnoredDuringExecution",
-    ),
+    "core.v1.PodAffinity": _AFFINITY,
+    "core.v1.PodAntiAffinity": _AFFINITY,
     "core.v1.PodAffinityTerm": _by(
         "scheduler",
         "labelSelector namespaces namespaceSelector topologyKey matchLabelKeys mismatchLabelKeys",
     ),
-    "core.v1.WeightedPodAffinityTerm": _by("scheduler", "weight podAffinityTerm"),
-    "core.v1.TopologySpreadConstraint": _by(
-        "scheduler",
-        "maxSkew topologyKey whenUnsatisfiable labelSelector matchLabelKeys minDomains "
-        "nodeAffinityPolicy nodeTaintsPolicy",
-    ),
+    "core.v1.TopologySpreadConstraint": {
+        **_by("scheduler", "maxSkew topologyKey labelSelector matchLabelKeys minDomains"),
+        **_by("scheduler", "nodeAffinityPolicy nodeTaintsPolicy"),
+        **_warned("whenUnsatisfiable", _NO_WISHES, "DoNotSchedule"),
+    },
     "core.v1.Toleration": _by(
         "scheduler controllers", "key operator value effect tolerationSeconds"
     ),

@@ -6,7 +6,14 @@ from mizzen.base.clock import parse_rfc3339
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import JOBS
-from mizzen.kinds.batch.job_rules import check_job_name, check_job_spec, check_job_update
+from mizzen.kinds.batch.job_rules import (
+    CONTROLLER_UID,
+    check_job_name,
+    check_job_spec,
+    check_job_update,
+    check_selector,
+    generated_selector,
+)
 from mizzen.kinds.batch.job_spec import JOB_SPEC
 from mizzen.kinds.columns import AGE, NAME, NONE, human_duration
 from mizzen.kinds.core.pod_rules import default_pod_spec, validate_template
@@ -72,13 +79,10 @@ def _default(job: Obj) -> None:
     name, uid = job["metadata"].get("name") or "", job["metadata"].get("uid") or ""
     labels: dict[str, str] = {"batch.kubernetes.io/job-name": name, "job-name": name}
     if uid:
-        labels |= {"batch.kubernetes.io/controller-uid": uid, "controller-uid": uid}
-        selector = {"batch.kubernetes.io/controller-uid": uid}
-    else:
-        selector = {"batch.kubernetes.io/job-name": name}
+        labels |= {CONTROLLER_UID: uid, "controller-uid": uid}
     if not name or len(name) > 63:
         return
-    spec["selector"] = {"matchLabels": selector}
+    spec["selector"] = generated_selector(job)
     template: Obj = spec.setdefault("template", {})
     metadata: Obj = template.setdefault("metadata", {})
     metadata["labels"] = {**part(metadata, "labels"), **labels}
@@ -88,6 +92,8 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec = new["spec"]
     causes = validate_template(spec["template"], "spec.template", ("OnFailure", "Never"))
     causes += check_job_spec(spec, "spec")
+    if old is None:
+        causes += check_selector(new)
     if old is None or spec.get("completions") != old["spec"].get("completions"):
         causes += check_job_name(new["metadata"].get("name") or "", spec)
     return causes if old is None else causes + check_job_update(new, old)

@@ -10,6 +10,8 @@ from typing import Any
 from mizzen.base.errors import Cause
 from mizzen.base.indexes import Indexes
 from mizzen.base.objects import Obj
+from mizzen.base.selectors import from_object
+from mizzen.kinds.core.placement_rules import check_label_selector
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value, qualified_name
 from mizzen.kinds.reading import entries, part
@@ -19,6 +21,7 @@ COMPLETIONS_SOFT_MAX = 100_000  # beyond, failed indexes are bounded too
 PARALLELISM_BEYOND_MAX = 10_000
 FAILED_INDEXES_BEYOND_MAX = 10_000
 INDEXES_BYTES_MAX = 64 * 1024
+CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 # What may change in the template of a suspended job: where its pods go, not what they are.
 _STEERING = ("nodeSelector", "affinity", "tolerations", "schedulingGates")
 
@@ -42,6 +45,34 @@ def check_job_spec(spec: Obj, path: str) -> list[Cause]:
     if manager is not None and not _is_domain_path(manager):
         message = 'must be a domain-prefixed path (such as "acme.io/foo")'
         causes.append(invalid_value(f"{path}.managedBy", manager, message))
+    return causes
+
+
+def generated_selector(job: Obj) -> Obj:
+    """The selector that a Job has unless it brings its own: its UID, or else its name."""
+    metadata = job["metadata"]
+    if metadata.get("uid"):
+        return {"matchLabels": {CONTROLLER_UID: metadata["uid"]}}
+    return {"matchLabels": {"batch.kubernetes.io/job-name": metadata.get("name") or ""}}
+
+
+def check_selector(job: Obj) -> list[Cause]:
+    """A selector of the user's own must be declared so, and select the job's pods."""
+    spec, path = job["spec"], "spec.selector"
+    selector = part(spec, "selector")
+    if not spec.get("manualSelector"):
+        if "selector" not in spec or selector == generated_selector(job):
+            return []
+        message = "Invalid value: {...}: `selector` not auto-generated; leave it out"
+        return [Cause(path, message)]
+    if not selector:
+        return [Cause(path, "Required value", "FieldValueRequired")]
+    causes = check_label_selector(selector, path)
+    labels = part(spec, "template.metadata.labels")
+    wanted = from_object(selector) if not causes else None
+    if wanted is not None and not wanted.matches(labels):
+        message = "Invalid value: {...}: `selector` does not match template `labels`"
+        causes.append(Cause("spec.template.metadata.labels", message))
     return causes
 
 

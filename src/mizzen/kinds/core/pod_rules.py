@@ -11,8 +11,15 @@ from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
 from mizzen.kinds.core.container_rules import check_container, check_name
+from mizzen.kinds.core.placement_rules import check_placement
 from mizzen.kinds.core.volumes import SOURCES
-from mizzen.kinds.names import check_labels, dns_label, dns_subdomain, invalid_value
+from mizzen.kinds.names import (
+    check_labels,
+    dns_label,
+    dns_subdomain,
+    invalid_value,
+    qualified_name,
+)
 from mizzen.kinds.reading import entries, part
 
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
@@ -118,8 +125,9 @@ def validate_pod_spec(spec: Obj, path: str) -> list[Cause]:
             seen.add(container["name"])
             causes += check_container(container, at, volumes, claims)
     causes += check_labels(part(spec, "nodeSelector"), f"{path}.nodeSelector")
-    causes += _check_tolerations(entries(spec, "tolerations"), f"{path}.tolerations")
-    return causes
+    causes += check_placement(spec, path)
+    causes += _check_gates(entries(spec, "schedulingGates"), f"{path}.schedulingGates")
+    return causes + _check_host_ports(spec, path)
 
 
 def _check_names(spec: Obj, path: str) -> list[Cause]:
@@ -183,23 +191,37 @@ def _check_claims(claims: list[Obj], path: str, causes: list[Cause]) -> set[str]
     return found
 
 
-def _check_tolerations(tolerations: list[Obj], path: str) -> list[Cause]:
+def _check_gates(gates: list[Obj], path: str) -> list[Cause]:
     causes: list[Cause] = []
-    for index, toleration in enumerate(tolerations):
-        at = f"{path}[{index}]"
-        operator = toleration.get("operator") or "Equal"
-        if not toleration.get("key") and operator != "Exists":
-            message = (
-                f'Invalid value: "{operator}": operator must be Exists when `key` is empty, which '
-                'means "match all values and all keys"'
-            )
-            causes.append(Cause(f"{at}.operator", message))
-        if operator == "Exists" and toleration.get("value"):
-            message = "value must be empty when `operator` is 'Exists'"
-            causes.append(invalid_value(f"{at}.operator", toleration["value"], message))
-        if "tolerationSeconds" in toleration and toleration.get("effect") != "NoExecute":
-            message = "effect must be 'NoExecute' when `tolerationSeconds` is set"
-            causes.append(invalid_value(f"{at}.effect", toleration.get("effect") or "", message))
+    seen: set[str] = set()
+    for index, gate in enumerate(gates):
+        at, name = f"{path}[{index}]", gate["name"]
+        if qualified_name(name):
+            causes.append(invalid_value(at, name, qualified_name(name)))
+        if name in seen:
+            causes.append(Cause(at, f'Duplicate value: "{name}"', "FieldValueDuplicate"))
+        seen.add(name)
+    return causes
+
+
+def _check_host_ports(spec: Obj, path: str) -> list[Cause]:
+    """A pod cannot take one port of its node twice."""
+    causes: list[Cause] = []
+    seen: set[tuple[str, str, int]] = set()
+    for index, container in enumerate(entries(spec, "containers")):
+        for place, port in enumerate(entries(container, "ports")):
+            number = port.get("hostPort")
+            if not number:
+                continue
+            at = f"{path}.containers[{index}].ports[{place}]"
+            if spec.get("hostNetwork") and number != port["containerPort"]:
+                message = "must match `containerPort` when `hostNetwork` is true"
+                causes.append(Cause(f"{at}.hostPort", f"Invalid value: {number}: {message}"))
+            mark = (port.get("protocol") or "TCP", port.get("hostIP") or "", number)
+            if mark in seen:
+                message = f'Duplicate value: "{mark[0]}/{mark[1]}/{number}"'
+                causes.append(Cause(f"{at}.hostPort", message, "FieldValueDuplicate"))
+            seen.add(mark)
     return causes
 
 
@@ -211,6 +233,9 @@ def _validate_update(new: Obj, old: Obj) -> list[Cause]:
     if missing:
         message = "Forbidden: existing toleration can not be modified except its tolerationSeconds"
         causes.append(Cause("spec.tolerations", message, "FieldValueForbidden"))
+    if any(new.get(name) != old.get(name) for name in ("tolerations", "affinity", "nodeSelector")):
+        causes += check_placement(new, "spec")
+        causes += check_labels(part(new, "nodeSelector"), "spec.nodeSelector")
     gates = {gate["name"] for gate in entries(old, "schedulingGates")}
     for index, gate in enumerate(entries(new, "schedulingGates")):
         if gate["name"] not in gates:

@@ -13,12 +13,12 @@ from typing import Any
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
+from mizzen.kinds.core.placement_rules import check_node_selector
 from mizzen.kinds.names import dns_label, invalid_value
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.resource.rules import (
     check_binding,
     check_name,
-    check_node_selector,
     check_qualified,
     check_taint,
     check_unique,

@@ -10,6 +10,7 @@ import ipaddress
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
+from mizzen.kinds.core.placement_rules import check_node_selector
 from mizzen.kinds.names import invalid_value
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.resource.claim_rules import check_references, request_names
@@ -17,7 +18,6 @@ from mizzen.kinds.resource.rules import (
     check_binding,
     check_driver,
     check_name,
-    check_node_selector,
     check_opaque,
     check_pool,
     check_qualified,

@@ -193,38 +193,3 @@ def check_binding(owner: Obj, path: str) -> list[Cause]:
             message = f"Invalid value: null: {this} are required to use {that}"
             causes.append(Cause(f"{path}.{this}", message))
     return causes
-
-
-def check_node_selector(selector: Obj, path: str) -> list[Cause]:
-    """Terms must be there, and each condition must suit its operator.
-
-    Source: pkg/apis/core/validation ValidateNodeSelector.
-    """
-    terms: list[Obj] = selector.get("nodeSelectorTerms") or []
-    at = f"{path}.nodeSelectorTerms"
-    causes = [] if terms else [required(at, "must have at least one node selector term")]
-    for index, term in enumerate(terms):
-        for field in ("matchExpressions", "matchFields"):
-            for place, condition in enumerate(term.get(field) or ()):
-                here = f"{at}[{index}].{field}[{place}]"
-                causes += _check_condition(condition, here, is_field=field == "matchFields")
-    return causes
-
-
-def _check_condition(condition: Obj, path: str, *, is_field: bool) -> list[Cause]:
-    operator = condition.get("operator")
-    values: list[str] = condition.get("values") or []
-    causes: list[Cause] = []
-    if operator in ("In", "NotIn") and not values:
-        message = "must be specified when `operator` is 'In' or 'NotIn'"
-        causes.append(required(f"{path}.values", message))
-    if operator in ("Exists", "DoesNotExist") and values:
-        message = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-        causes.append(forbidden(f"{path}.values", message))
-    if operator in ("Gt", "Lt") and len(values) != 1:
-        message = "must be specified single value when `operator` is 'Lt' or 'Gt'"
-        causes.append(required(f"{path}.values", message))
-    if is_field:
-        known = condition.get("key") == "metadata.name"
-        return causes if known else [*causes, invalid_value(f"{path}.key", str(condition.get("key")), "not a valid field selector key")]  # fmt: skip
-    return causes + check_label_key(condition.get("key"), f"{path}.key")

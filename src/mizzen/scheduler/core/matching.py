@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from mizzen.base.selectors import int64
 from mizzen.scheduler.core.dra.model import (
     NodeRequirement,
     NodeScope,
@@ -57,9 +58,8 @@ def _compares(part: NodeRequirement, value: str | None) -> bool:
     """Both sides must be integers, else the requirement is not met."""
     if value is None or len(part.values) != 1:
         return False
-    try:
-        seen, bound = int(value), int(part.values[0])
-    except ValueError:
+    seen, bound = int64(value), int64(part.values[0])
+    if seen is None or bound is None:
         return False
     return seen > bound if part.operator == "Gt" else seen < bound
 

@@ -108,6 +108,25 @@ def test_a_failure_policy_asks_for_pods_that_do_not_restart_in_place() -> None:
 
 
 @pytest.mark.parametrize(
+    ("spec", "labels", "field"),
+    [
+        ({"selector": {"matchLabels": {"a": "b"}}}, {}, "spec.selector"),
+        ({"manualSelector": True}, {}, "spec.selector"),
+        (
+            {"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}},
+            {},
+            "spec.template.metadata.labels",
+        ),
+        ({"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}}, {"a": "b"}, ""),
+    ],
+)
+def test_a_selector_of_ones_own(spec: dict[str, Any], labels: dict[str, str], field: str) -> None:
+    job = _job(**spec)
+    job["spec"]["template"].setdefault("metadata", {})["labels"] = labels
+    assert [c.field for c in JOB.check(job, None)] == ([field] if field else [])
+
+
+@pytest.mark.parametrize(
     ("name", "spec", "is_fine"),
     [
         ("a" * 63, {}, True),

@@ -147,6 +147,43 @@ def test_slices(spec: dict[str, Any], causes: list[str]) -> None:
     assert [c.field for c in SLICE.check(_make(SLICE, spec), None)] == causes
 
 
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("device.driver ==", "syntax error"),
+        ("1", "must evaluate to bool"),
+        ("device.foo == 1", "undefined field 'foo'"),
+        ("device.driver.startsWith(1)", "no matching overload"),
+        ("(" * 400 + "true" + ")" * 400, "recursion limit"),
+        ('device.attributes["a.b"].model == "x"', ""),
+    ],
+)
+def test_selectors_that_can_never_match_are_refused_when_they_are_written(
+    expression: str, says: str
+) -> None:
+    selectors = [{"cel": {"expression": expression}}]
+    request = {"name": "r", "exactly": {"deviceClassName": "c", "selectors": selectors}}
+    for causes, at in (
+        (CLASS.check(_make(CLASS, {"selectors": selectors}), None), "spec.selectors"),
+        (
+            CLAIM.check(_claim(requests=[request]), None),
+            "spec.devices.requests[0].exactly.selectors",
+        ),
+    ):
+        if not says:
+            assert causes == []
+            continue
+        (cause,) = causes
+        assert cause.field == f"{at}[0].cel.expression"
+        assert "compilation failed: " in cause.message and says in cause.message
+
+
+def test_a_selector_that_is_stored_does_not_keep_its_class_from_being_changed() -> None:
+    bad = {"selectors": [{"cel": {"expression": "1"}}]}
+    old = _make(CLASS, bad)
+    assert CLASS.check(_make(CLASS, {**bad, "extendedResourceName": "a.b/c"}), old) == []
+
+
 def test_device_classes() -> None:
     good = {
         "selectors": [{"cel": {"expression": "true"}}],

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Protocol
 
+from mizzen.base.selectors import int64
 from mizzen.scheduler.core.dra.model import (
     AllocationError,
     NodeRequirement,
@@ -18,8 +19,6 @@ from mizzen.scheduler.core.dra.model import (
     NodeSelector,
 )
 
-_INT64 = range(-(2**63), 2**63)
-_INTEGER = re.compile(r"[+-]?[0-9]+\Z")
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\Z")
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
@@ -75,17 +74,11 @@ def _label_matches(requirement: NodeRequirement, value: str | None) -> bool:
         case "DoesNotExist":
             return value is None
         case _:
-            seen = None if value is None else _int64(value)
-            bound = _int64(requirement.values[0])
+            seen = None if value is None else int64(value)
+            bound = int64(requirement.values[0])
             if seen is None or bound is None:
                 return False
             return seen > bound if requirement.operator == "Gt" else seen < bound
-
-
-def _int64(text: str) -> int | None:
-    if not _INTEGER.match(text) or int(text) not in _INT64:
-        return None
-    return int(text)
 
 
 # -- validity ---------------------------------------------------------------------------
@@ -117,7 +110,7 @@ def _problem(requirement: NodeRequirement) -> str:
             if count:
                 return "takes no values"
         case "Gt" | "Lt":
-            if count != 1 or _int64(requirement.values[0]) is None:
+            if count != 1 or int64(requirement.values[0]) is None:
                 return "needs exactly one integer"
         case _:
             return "is no operator; there are In, NotIn, Exists, DoesNotExist, Gt, Lt"
