@@ -50,6 +50,17 @@ class Cgroups:
         name = f"mizzen-{instance}"
         return _detect_v1(name) or _detect_v2(name) or cls("best-effort", {})
 
+    @property
+    def controllers(self) -> set[str]:
+        """Of "cpu", "cpuacct", "memory" and "pids" those whose limits and counts hold here."""
+        v2 = self._roots.get("")
+        if v2 is None:
+            return set(self._roots)
+        try:
+            return set((v2 / "cgroup.subtree_control").read_text().split())
+        except OSError:
+            return set()
+
     def create(self, uid: str, limits: Limits) -> list[str]:
         """Makes a pod's groups; returns the files a process writes "0" to, to join them."""
         joins: list[str] = []
@@ -126,8 +137,13 @@ class Cgroups:
                 (group / "cpu.cfs_quota_us").write_text(str(quota))
         if controller in ("", "memory") and limits.memory_bytes is not None:
             name = "memory.max" if v2 else "memory.limit_in_bytes"
-            with contextlib.suppress(OSError):
-                (group / name).write_text(str(limits.memory_bytes))
+            swap = "memory.swap.max" if v2 else "memory.memsw.limit_in_bytes"
+            for file, value in (
+                (name, limits.memory_bytes),
+                (swap, 0 if v2 else limits.memory_bytes),
+            ):
+                with contextlib.suppress(OSError):  # no swap beyond the limit, where it is counted
+                    (group / file).write_text(str(value))
         if controller in ("", "pids") and limits.pids is not None:
             with contextlib.suppress(OSError):
                 (group / "pids.max").write_text(str(limits.pids))

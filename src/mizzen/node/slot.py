@@ -10,7 +10,9 @@ from mizzen.base.objects import Obj
 from mizzen.node.core.pod import PodState
 from mizzen.node.core.words import Exited
 from mizzen.node.podfiles import PodFiles, write_json
+from mizzen.node.spawning import memory_limit
 
+OOM_KILLED = "OOMKilled"  # upstream's word
 INTERRUPTED = "InstanceDown"  # why a run ended that `mizzen down` stopped
 
 
@@ -58,6 +60,12 @@ def split_key(key: str) -> tuple[str, str, int, str]:
     return uid, container, int(number), rest[0] if rest else ""
 
 
+def _out_of_memory(slot: Slot) -> str:
+    limit = memory_limit(slot.state.pod)
+    allowed = f"{limit / 2**20:g} MiB" if limit else "what its group may use"
+    return f"out of memory: the kernel killed a process of the pod at its limit of {allowed}"
+
+
 def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -> Exited:
     """The machine's event for the end of a run, with its last words; `heard`: just now."""
     run = slot.state.container(name)
@@ -70,6 +78,8 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -
         reason, message = INTERRUPTED, "the instance went down while it ran"
     elif record.get("lost"):
         reason, message = "ContainerStatusUnknown", "the process ended while no shim watched it"
+    elif record.get("oom") and record["code"]:
+        reason, message = OOM_KILLED, f"{_out_of_memory(slot)}\n{message}".strip()
     elif run is not None and run.kill_reason:
         message = f"{run.kill_reason}\n{message}".strip()
     return Exited(

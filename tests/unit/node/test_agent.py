@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from mizzen.base.errors import NotFound
@@ -27,6 +28,7 @@ from mizzen.base.resources import (
 )
 from mizzen.client.client import Client
 from mizzen.host.clock import RealClock
+from mizzen.node.cgroups import Cgroups
 from mizzen.node.processes import start_ticks
 from mizzen.node.run import NodeConfig, run
 from mizzen.node.shim_client import Shim
@@ -324,3 +326,29 @@ async def test_what_a_pod_installs_stays_in_the_pod(world: World) -> None:
     await world.until("p", phase("Succeeded"))
     (said,) = await world.log("p")
     assert said.startswith(f"at {world.config.pods_dir}")
+
+
+async def test_who_was_killed_for_its_memory_says_so(world: World) -> None:
+    cgroups = Cgroups.detect(f"probe-{os.getpid()}")
+    has_limits = "memory" in cgroups.controllers
+    cgroups.close()
+    if not has_limits:
+        pytest.skip("no control group may limit memory here")
+    limits = {"resources": {"limits": {"memory": "64Mi"}}}
+    program = "print('loading', flush=True); x = bytearray(300 << 20)"
+    await world.pod("p", "python", "-c", program, container=limits)
+    pod = await world.until("p", phase("Failed"))
+    ended = state(pod)["terminated"]
+    assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
+    assert ended["message"].startswith("out of memory: the kernel killed a process of the pod at")
+    assert "its limit of 64 MiB\nloading" in ended["message"]
+    child = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', sys.argv[1]]) != 0)"
+    await world.pod("parent", "python", "-c", child, program, container=limits)
+    pod = await world.until("parent", phase("Failed"))
+    assert (state(pod)["terminated"]["reason"], state(pod)["terminated"]["exitCode"]) == (
+        "OOMKilled",
+        1,
+    )
+    await world.pod("fine", "python", "-c", "raise SystemExit(1)", container=limits)
+    pod = await world.until("fine", phase("Failed"))
+    assert state(pod)["terminated"]["reason"] == "Error"

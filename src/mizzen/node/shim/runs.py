@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from mizzen.host.private import replace
@@ -27,6 +28,8 @@ class Run:
         self.failure = b""
         self.sink = sink
         self._record_path: str = request.get("record") or ""
+        self._cgroups: list[str] = request.get("cgroups") or []
+        self._oom_kills = oom_kills(self._cgroups)
         self._ticks = start_ticks(child.pid)
         self._started_ns = time.time_ns()
 
@@ -57,6 +60,7 @@ class Run:
             "cpu": int((usage.ru_utime + usage.ru_stime) * 1e9),
             "maxrss": usage.ru_maxrss * 1024,
             "failure": self.failure.decode(errors="replace"),
+            "oom": oom_kills(self._cgroups) > self._oom_kills,
         }
         if isinstance(self.sink, Capture):
             message["output"] = self.sink.text.decode(errors="replace")
@@ -67,6 +71,22 @@ class Run:
         if self._record_path:
             with contextlib.suppress(OSError):
                 replace(self._record_path, json.dumps(content).encode())
+
+
+def oom_kills(cgroups: Sequence[str]) -> int:
+    """How many processes of these control groups the kernel has killed at their memory limit.
+
+    `cgroups`: paths of the groups' cgroup.procs. Source: memory.events of v2, and since Linux 4.13
+    memory.oom_control of v1.
+    """
+    for folder in map(os.path.dirname, cgroups):
+        for name in ("memory.events", "memory.oom_control"):
+            try:
+                with open(os.path.join(folder, name), "rb") as file:
+                    return int(file.read().split(b"oom_kill ", 1)[1].split()[0])
+            except (OSError, ValueError, IndexError):
+                continue
+    return 0
 
 
 def kill_group(pid: int, number: int) -> None:
