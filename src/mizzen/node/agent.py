@@ -15,7 +15,14 @@ from typing import Any
 from mizzen.base import names
 from mizzen.base.clock import Clock
 from mizzen.base.errors import ApiError
-from mizzen.base.objects import Obj, is_terminating, namespace_of, revision_of, uid_of
+from mizzen.base.objects import (
+    Obj,
+    has_condition,
+    is_terminating,
+    namespace_of,
+    revision_of,
+    uid_of,
+)
 from mizzen.base.operations import Delete, Operation
 from mizzen.base.reading import text
 from mizzen.base.resources import PODS
@@ -269,6 +276,7 @@ class Agent:
                     self.usage.adopted(slot)
             if slot.state.has_live:  # adopted: probes and hooks need the environment again
                 self._later(slot, self.executor.prepare(slot))
+        slot.is_admitted = slot.state.prepared or has_condition(slot.state.pod, "PodScheduled")
         with contextlib.suppress(OSError):
             slot.make_folder()
 

@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mizzen.base.errors import ApiError
-from mizzen.base.objects import Obj, namespace_of
+from mizzen.base.objects import Obj, has_condition, namespace_of
 from mizzen.base.reading import part
+from mizzen.base.resources import NODES
 from mizzen.client.client import Client
 from mizzen.node.boundary import describe
 from mizzen.node.cgroups import Limits
 from mizzen.node.checks import check
+from mizzen.node.core import admission
 from mizzen.node.core import devices as claims_core
 from mizzen.node.core.environment import Unresolved
-from mizzen.node.core.pod import SIGKILL
+from mizzen.node.core.pod import SIGKILL, is_finished
 from mizzen.node.core.words import (
     Prepared,
     PreStopDone,
@@ -66,6 +68,9 @@ class Executor:
     async def prepare(self, slot: Slot) -> None:
         pod, reason, message = slot.state.pod, "", ""
         try:
+            if (refused := await self._refusal(slot)) is not None:
+                self._prepared(slot, *refused, fatal=True)
+                return
             slot.make_folder()
             slot.requests = await prepare(self._client, pod, self._context(slot), slot.files)
         except Unresolved as error:
@@ -80,9 +85,24 @@ class Executor:
             raise
         self._prepared(slot, reason, message)
 
-    def _prepared(self, slot: Slot, reason: str, message: str) -> None:
+    async def _refusal(self, slot: Slot) -> tuple[str, str] | None:
+        """Why the pod cannot run here, where nobody has asked yet. Errors: ApiError."""
+        if slot.is_admitted:
+            return None
+        node = await self._client.get(NODES, self._agent.config.node_name)
+        others = [
+            s.state.pod
+            for s in self._agent.slots.values()
+            if s.is_admitted and s is not slot and not (s.state.vanished or is_finished(s.state))
+        ]
+        refused = admission.refusal(slot.state.pod, node, others)
+        slot.is_admitted = refused is None
+        return refused
+
+    def _prepared(self, slot: Slot, reason: str, message: str, fatal: bool = False) -> None:
         if slot.uid in self._agent.slots:
-            self._agent.feed(slot, Prepared(self._agent.clock.now_ns(), reason, message))
+            now = self._agent.clock.now_ns()
+            self._agent.feed(slot, Prepared(now, reason, message, fatal))
 
     def _context(self, slot: Slot) -> Context:
         """Where and with what the pod runs. Errors: Unresolved while claims are not allocated."""
@@ -97,6 +117,9 @@ class Executor:
                 f"no driver on this node prepares device {strange}; claim devices that it has"
                 if strange
                 else "waits for the allocation of its device claims"
+                if has_condition(pod, "PodScheduled")
+                else "its device claims are not allocated, and nobody allocates them for a pod that "
+                "names its node itself; leave spec.nodeName out"
             )
             raise Unresolved(why, "WaitingForDevices")
         place = claims_core.placement(held, self._agent.devices, self._agent.allocated)

@@ -28,6 +28,7 @@ class Slot:
     timer_at: int = 0
     removing: bool = False
     cgroup_made: bool = False
+    is_admitted: bool = False  # it takes room here: the scheduler placed it, or `core/admission.py`
 
     def make_folder(self) -> None:
         """Errors: OSError. What the agent must still know of the pod after its own death."""

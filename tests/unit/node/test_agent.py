@@ -352,3 +352,18 @@ async def test_who_was_killed_for_its_memory_says_so(world: World) -> None:
     await world.pod("fine", "python", "-c", "raise SystemExit(1)", container=limits)
     pod = await world.until("fine", phase("Failed"))
     assert state(pod)["terminated"]["reason"] == "Error"
+
+
+async def test_who_names_its_node_and_does_not_fit_there_fails_with_the_reason(
+    world: World,
+) -> None:
+    big = {"resources": {"requests": {"cpu": "100"}}}
+    await world.pod("big", "sleep", "60", container=big)
+    pod = await world.until("big", phase("Failed"))
+    assert pod["status"]["reason"] == "OutOfcpu" and "100000 milli-CPU" in pod["status"]["message"]
+    await world.pod("elsewhere", "sleep", "60", nodeSelector={"no": "where"})
+    pod = await world.until("elsewhere", phase("Failed"))
+    assert pod["status"]["reason"] == "NodeAffinity"
+    small = {"resources": {"requests": {"cpu": "10m"}}}
+    await world.pod("small", "true", container=small)
+    await world.until("small", phase("Succeeded"))

@@ -23,6 +23,7 @@ from mizzen.base.objects import (
     labels_of,
     uid_of,
 )
+from mizzen.base.pod_requests import amounts, requests_of
 from mizzen.base.reading import text
 from mizzen.base.resources import JOBS, TRAIN_JOBS
 from mizzen.scheduler.core.claiming.extended import CLAIM, ContainerWish, wishes_of
@@ -193,56 +194,6 @@ def _shape(spec: Obj) -> PodShape:
     )
 
 
-def requests_of(spec: Obj) -> dict[str, int]:
-    """What a pod takes from its node, the pod itself (`pods`: 1) included.
-
-    The larger of all containers (with sidecars) together and any init container with the sidecars
-    before it, plus overhead; a limit stands in for a missing request.
-    Source: k8s.io/component-helpers resource.PodRequests, v1.36.
-    """
-    total: dict[str, int] = {}
-    for container in spec.get("containers") or ():
-        _add(total, container_requests(container))
-    sidecars: dict[str, int] = {}
-    peak: dict[str, int] = {}
-    for container in spec.get("initContainers") or ():
-        needs = container_requests(container)
-        if container.get("restartPolicy") == "Always":
-            _add(sidecars, needs)
-            needs = dict(sidecars)
-        else:
-            _add(needs, sidecars)
-        _raise_to(peak, needs)
-    _add(total, sidecars)
-    _raise_to(total, peak)
-    total.update(container_requests(spec))  # pod-level resources prevail
-    _add(total, _amounts(part(spec, "overhead")))
-    total[PODS] = 1
-    return {name: amount for name, amount in total.items() if amount}
-
-
-def container_requests(container: Mapping[str, Any]) -> dict[str, int]:
-    resources = part(container, "resources")
-    return _amounts({**part(resources, "limits"), **part(resources, "requests")})
-
-
-def _amounts(quantities: Mapping[str, Any]) -> dict[str, int]:
-    return {
-        name: quantity.to_milli(text) if name == CPU else quantity.to_int(text)
-        for name, text in quantities.items()
-    }
-
-
-def _add(into: dict[str, int], more: Mapping[str, int]) -> None:
-    for name, amount in more.items():
-        into[name] = into.get(name, 0) + amount
-
-
-def _raise_to(into: dict[str, int], least: Mapping[str, int]) -> None:
-    for name, amount in least.items():
-        into[name] = max(into.get(name, 0), amount)
-
-
 def _claims(pod: Obj) -> tuple[PodClaim, ...]:
     """Source: k8s.io/dynamic-resource-allocation/resourceclaim.Name, v1.36."""
     statuses: list[Obj] = part(pod, "status").get("resourceClaimStatuses") or []
@@ -330,7 +281,7 @@ def node_view(node: Obj) -> NodeView:
     """A node; one without a Ready condition counts as ready, one with Ready other than True not."""
     status, spec = part(node, "status"), part(node, "spec")
     capacity = part(status, "capacity")
-    allocatable = _amounts(status.get("allocatable") or capacity)
+    allocatable = amounts(status.get("allocatable") or capacity)
     allocatable.setdefault(MEMORY, 0)
     allocatable.setdefault(PODS, 110)
     ready = condition(node, "Ready")
