@@ -25,10 +25,11 @@ from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.client.queue import WorkQueue
-from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter
+from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.core.view import View
 
 log = logging.getLogger("mizzen.controllers")
+MESSAGE_CHARS_MAX = 1000
 WORKERS = 4  # keys of one controller in flight at once; a key is never worked on twice
 
 
@@ -73,19 +74,32 @@ class Worker:
             if watch.resource != resource:
                 continue
             for obj in (new,) if old is None or old is new else (old, new):
-                for key in watch.keys(self._view, obj):
+                for key in self._concerned(watch, obj):
                     self._queue.add(key)
+
+    def _concerned(self, watch: Watch, obj: Obj) -> Sequence[Key]:
+        """The keys that an object concerns; one that nobody can make sense of concerns none."""
+        try:
+            return list(watch.keys(self._view, obj))
+        except Exception:
+            # It would end the informer, and with it every controller, at each start anew.
+            self._counts["bugs"] += 1
+            name, kind = self.controller.name, watch.resource.kind
+            log.exception("%s: %s %s is left out of account", name, kind, key_of(obj))
+            return []
 
     async def _work(self) -> None:
         while True:
             key = await self._queue.get()
             try:
                 await self._reconcile(key)
-            except Exception:
+            except Exception as error:
                 # A bug stops this key for a while, not the controller.
                 self._counts["bugs"] += 1
                 log.exception("%s %s: reconcile failed", self.controller.name, key)
                 self._queue.retry(key)
+                text = f"Mizzen failed on it: {type(error).__name__}: {error}"[:MESSAGE_CHARS_MAX]
+                await self._tell(key, "InternalError", f"{text}; it is tried again later")
             finally:
                 self._queue.done(key)
 
@@ -105,7 +119,7 @@ class Worker:
             wait = max(self._queue.retry(key), float(error.retry_after_s))
             log.warning("%s %s: again in %.1f s: %s", self.controller.name, key, wait, error)
         except ApiError as error:
-            self._refused(key, error)
+            await self._refused(key, error)
         except Retry as wish:
             self._queue.add_after(key, wish.after_s)
         except Terminal as error:
@@ -129,13 +143,29 @@ class Worker:
             elif isinstance(action, EmitEvent):
                 self._recorder.event(action.object, action.type, action.reason, action.message)
 
-    def _refused(self, key: Key, error: ApiError) -> None:
+    async def _refused(self, key: Key, error: ApiError) -> None:
         self._counts["refused"] += 1
         wait = self._queue.retry(key)
         log.warning("%s %s: refused, again in %.1f s: %s", self.controller.name, key, wait, error)
+        await self._tell(key, f"Failed{error.reason}", error.message)
+
+    async def _tell(self, key: Key, reason: str, message: str) -> None:
+        """Says on the object itself why nothing comes of it: an Event, and its own condition."""
         obj = self._view.get(self.controller.resource, key)
-        if obj is not None:
-            self._recorder.event(obj, "Warning", f"Failed{error.reason}", error.message)
+        if obj is None:
+            return
+        self._recorder.event(obj, "Warning", reason, message)
+        if self.controller.told is None:
+            return
+        try:
+            writes = self.controller.told(obj, reason, message, self._clock.now_ns())
+            if writes:
+                await self._commit(writes)
+        except Exception:
+            # Whatever is odd about the object may be odd here, too; the Event stands.
+            log.warning(
+                "%s %s: its condition is not written", self.controller.name, key, exc_info=True
+            )
 
 
 def _resource_of(operation: Operation) -> Resource:

@@ -7,7 +7,7 @@ from mizzen.base.errors import Retry
 from mizzen.base.objects import key_of, name_of
 from mizzen.base.operations import Create, Patch
 from mizzen.base.resources import CONFIG_MAPS, EVENTS, PODS
-from mizzen.controllers.core.actions import Controller, EmitEvent, RequeueAfter
+from mizzen.controllers.core.actions import Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.run import run_controllers
 from mizzen.host.clock import RealClock
 from support.api_in_process import api_server
@@ -19,8 +19,8 @@ def config_map(name, **data):
 
 
 @contextlib.asynccontextmanager
-async def controlled(client, reconcile):
-    controller = Controller("test", CONFIG_MAPS, reconcile, reads=(PODS,))
+async def controlled(client, reconcile, **more):
+    controller = Controller("test", CONFIG_MAPS, reconcile, reads=(PODS,), **more)
     ready = asyncio.Event()
     task = asyncio.create_task(run_controllers(client, RealClock(), ready.set, [controller]))
     await asyncio.wait_for(ready.wait(), 10)
@@ -72,6 +72,57 @@ async def test_a_bug_stops_one_key_and_no_other(tmp_path):
         return []
 
     async with api_server(tmp_path) as client, controlled(client, reconcile):
+        await client.create(CONFIG_MAPS, config_map("bad"))
+        await client.create(CONFIG_MAPS, config_map("good"))
+        await until(lambda: good, "the other key")
+
+
+async def test_why_nothing_comes_of_an_object_is_written_on_it(tmp_path):
+    """By the controller's own hook: for a refused plan as for a fault of ours."""
+    written = []
+
+    def reconcile(view, key, now_ns):
+        if key.name == "odd":
+            raise TypeError("unhashable type: 'dict'")
+        if key.name == "bad":
+            return [Create(PODS, {"metadata": {"name": "Not A Name", "namespace": "default"}})]
+        return []
+
+    def told(obj, reason, message, now_ns):
+        if name_of(obj) == "odd" and not written:
+            written.append(obj)
+            raise ValueError("odd here, too")  # it must not stop anything
+        change = {"data": {"reason": reason, "message": message}}
+        return [Patch(CONFIG_MAPS, "default", name_of(obj), change)]
+
+    async def reason_of(client, name):
+        found = (await client.get(CONFIG_MAPS, name, "default")).get("data") or {}
+        return found.get("reason")
+
+    async with api_server(tmp_path) as client, controlled(client, reconcile, told=told):
+        for name in ("odd", "bad"):
+            await client.create(CONFIG_MAPS, config_map(name))
+        for name, reason in (("odd", "InternalError"), ("bad", "FailedInvalid")):
+            for _ in range(1000):
+                if await reason_of(client, name) == reason:
+                    break
+                await asyncio.sleep(0.01)
+            assert await reason_of(client, name) == reason
+
+
+async def test_an_object_that_nobody_can_make_sense_of_ends_no_controller(tmp_path):
+    good = []
+
+    def reconcile(view, key, now_ns):
+        if key.name == "good":
+            good.append(key)
+        return []
+
+    def keys(view, obj):
+        raise KeyError("spec")
+
+    watches = (Watch(CONFIG_MAPS, keys),)
+    async with api_server(tmp_path) as client, controlled(client, reconcile, watches=watches):
         await client.create(CONFIG_MAPS, config_map("bad"))
         await client.create(CONFIG_MAPS, config_map("good"))
         await until(lambda: good, "the other key")

@@ -57,7 +57,8 @@ def owners(owner: Resource) -> Callable[[View, Obj], list[Key]]:
 class Controller:
     """One controller: what it is about, what else it must hear of, and how it decides.
 
-    `reads` are resources that it looks at but that never make a key due.
+    `reads` are resources that it looks at but that never make a key due. `told(obj, reason,
+    message, now_ns)` writes on the object why it is stuck: its plan was refused, or a fault of ours.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Controller:
     reconcile: Callable[[View, Key, int], list[Action]]
     watches: tuple[Watch, ...] = ()
     reads: tuple[Resource, ...] = ()
+    told: Callable[[Obj, str, str, int], list[Operation]] | None = None
 
     @property
     def resources(self) -> tuple[Resource, ...]:

@@ -61,6 +61,7 @@ from mizzen.controllers.core.job_status import (
     job_condition,
     seconds_to_deadline,
     suspension,
+    told,
     waiting,
     write_status,
 )
@@ -363,4 +364,5 @@ CONTROLLER = Controller(
     reconcile=reconcile,
     watches=(Watch(PODS, _job_of), Watch(RESOURCE_CLAIMS, _job_of)),
     reads=(DEVICE_CLASSES,),
+    told=told,
 )

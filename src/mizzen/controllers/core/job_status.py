@@ -19,7 +19,7 @@ from mizzen.base.objects import (
     uid_of,
     with_condition,
 )
-from mizzen.base.operations import Patch
+from mizzen.base.operations import Operation, Patch
 from mizzen.base.reading import entries, field, part
 from mizzen.base.resources import JOBS
 from mizzen.controllers.core.actions import Action
@@ -27,6 +27,7 @@ from mizzen.controllers.core.job_count import NS, Tally
 from mizzen.controllers.core.job_pods import has_limit_per_index, is_indexed
 from mizzen.controllers.core.pods import is_finished
 
+MESSAGE_CHARS_MAX = 4096
 TARGETS = {"Failed": "FailureTarget", "Complete": "SuccessCriteriaMet"}
 _ZERO = {"active": 0, "ready": 0, "terminating": 0, "succeeded": 0, "failed": 0}
 
@@ -105,6 +106,17 @@ def waiting(job: Obj, reason: str, text: str, now_ns: int) -> list[Obj]:
     new = job_condition(WAITING, True, reason, text, now_ns)
     keys = ("status", "reason", "message")
     return [] if before is not None and all(before.get(k) == new[k] for k in keys) else [new]
+
+
+def told(job: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
+    """Says in the job's conditions why no pods are made; it ends with the first that are."""
+    conditions = entries(job, "status", "conditions")
+    for new in waiting(job, reason, text[:MESSAGE_CHARS_MAX], now_ns):
+        change: Obj = {"status": {"conditions": with_condition(conditions, new)}}
+        version = str(job["metadata"].get("resourceVersion") or "")
+        name, uid = name_of(job), uid_of(job)
+        return [Patch(JOBS, namespace_of(job), name, change, "status", version, uid)]
+    return []
 
 
 def seconds_to_deadline(job: Obj, now_ns: int) -> float | None:

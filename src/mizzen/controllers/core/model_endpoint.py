@@ -18,7 +18,7 @@ from mizzen.base.objects import (
     uid_of,
     with_condition,
 )
-from mizzen.base.operations import Delete, Patch
+from mizzen.base.operations import Delete, Operation, Patch
 from mizzen.base.reading import entries, field, part
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import (
@@ -39,6 +39,7 @@ from mizzen.controllers.core.pods import is_active, is_finished, phase_of, termi
 from mizzen.controllers.core.view import View
 
 NS = 1_000_000_000
+REPLICAS_PER_PLAN = 100
 # A replica that failed for good is replaced, but not in a tight loop.
 REPLACE_AFTER_S = 10.0
 # The engine's one line about a model that it cannot load, and when that is for lack of one.
@@ -89,7 +90,7 @@ def _add(view: View, endpoint: Obj, count: int, cause: str, now_ns: int) -> list
     """New replicas at the lowest names that are free, terminating ones being still taken."""
     actions: list[Action] = []
     index, made = 0, 0
-    while made < count:
+    while made < min(count, REPLICAS_PER_PLAN):  # their pods' appearance brings the next turn
         name = Key(namespace_of(endpoint), f"{name_of(endpoint)}-{index}")
         if view.get(PODS, name) is None:
             actions += create_replica(endpoint, index, cause, now_ns)
@@ -176,6 +177,27 @@ def _write_status(endpoint: Obj, pods: list[Obj], now_ns: int) -> list[Action]:
     return [write, *_tell(endpoint, before, new)]
 
 
+def told(endpoint: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
+    """Says in condition Ready why no replicas are made; the next that are made end it."""
+    if part(endpoint, "status").get("readyReplicas"):
+        return []  # it answers; that no more are made is told as an Event
+    new: Obj = {
+        "type": "Ready",
+        "status": "False",
+        "reason": reason,
+        "message": text,
+        "observedGeneration": endpoint["metadata"].get("generation") or 0,
+        "lastTransitionTime": rfc3339(now_ns),
+    }
+    before = condition(endpoint, "Ready")
+    if before is not None and all(before.get(k) == new[k] for k in ("reason", "message")):
+        return []
+    conditions = with_condition(entries(endpoint, "status", "conditions"), new)
+    change: Obj = {"status": {"conditions": conditions}}
+    namespace, name = namespace_of(endpoint), name_of(endpoint)
+    return [Patch(MODEL_ENDPOINTS, namespace, name, change, "status", uid=uid_of(endpoint))]
+
+
 def _tell(endpoint: Obj, before: Obj | None, new: Obj) -> list[Action]:
     """An Event for each new trouble that only the user can mend."""
     if new["reason"] in _QUIET or (before and before.get("message") == new["message"]):
@@ -253,4 +275,5 @@ CONTROLLER = Controller(
     resource=MODEL_ENDPOINTS,
     reconcile=reconcile,
     watches=(Watch(PODS, owners(MODEL_ENDPOINTS)), Watch(RESOURCE_CLAIMS, owners(MODEL_ENDPOINTS))),
+    told=told,
 )

@@ -94,8 +94,8 @@ def _arguments(endpoint: Obj) -> list[str]:
     engine = part(endpoint, "spec", "engine")
     model = part(endpoint, "spec", "model")
     arguments = [
-        *("--model", str(model.get("path") or "")),
-        *("--name", str(model.get("name") or name_of(endpoint))),
+        *("--model", _literally(str(model.get("path") or ""))),
+        *("--name", _literally(str(model.get("name") or name_of(endpoint)))),
         *("--host", "$(POD_IP)"),
         *("--port", str(ENGINE_PORT)),
         *("--max-batch-size", str(engine.get("maxBatchSize") or 16)),
@@ -103,5 +103,10 @@ def _arguments(endpoint: Obj) -> list[str]:
     if engine.get("contextLength"):
         arguments += ["--context-length", str(engine["contextLength"])]
     for name, value in sorted(part(engine, "args").items()):
-        arguments += ["--property", f"{name}={value}"]
+        arguments += ["--property", _literally(f"{name}={value}")]
     return arguments
+
+
+def _literally(text: str) -> str:
+    """The argument that arrives as this text: `$(NAME)` in a path is no variable."""
+    return text.replace("$", "$$")

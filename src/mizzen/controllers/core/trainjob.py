@@ -7,6 +7,7 @@ controller says which ranks run together (`formation`). See ARCHITECTURE.md, "El
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.names import (
@@ -65,6 +66,7 @@ from mizzen.controllers.core.trainjob_status import (
     NS,
     job_condition,
     no_longer_waiting,
+    told,
     waiting_condition,
     write_status,
 )
@@ -153,8 +155,8 @@ def _keep_ranks(
         return actions
     present = {rank.rank for rank in ranks}
     classes = classes_by_resource(view)
-    missing = [rank for rank in range(template.num_nodes) if rank not in present]
-    for rank in missing[:RANKS_PER_PLAN]:  # their pods' appearance brings the next turn
+    missing = (rank for rank in range(template.num_nodes) if rank not in present)
+    for rank in islice(missing, RANKS_PER_PLAN):  # their pods' appearance brings the next turn
         taken = view.get(PODS, Key(namespace_of(job), pod_name(job, rank)))
         if taken is not None and not is_owned_by(taken, job):
             text = f"pod {name_of(taken)} exists already and belongs to something else; delete it"
@@ -290,4 +292,5 @@ CONTROLLER = Controller(
         Watch(TRAINING_RUNTIMES, _jobs_of_runtime),
     ),
     reads=(DEVICE_CLASSES,),
+    told=told,
 )

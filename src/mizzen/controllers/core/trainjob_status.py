@@ -21,7 +21,7 @@ from mizzen.base.objects import (
     uid_of,
     with_condition,
 )
-from mizzen.base.operations import Patch
+from mizzen.base.operations import Operation, Patch
 from mizzen.base.reading import entries, part
 from mizzen.base.resources import TRAIN_JOBS
 from mizzen.controllers.core.actions import Action, RequeueAfter
@@ -31,6 +31,7 @@ from mizzen.controllers.core.training_runtime import NODE
 NS = 1_000_000_000
 # lastUpdatedTime holds whole seconds: two apart are at least one second apart.
 PROGRESS_SECONDS_MIN = 2
+NOT_MADE = "CannotBeMade"  # reason of WAITING: the API server refuses what the job asks for
 MESSAGE_CHARS_MAX = 4096
 
 
@@ -92,11 +93,29 @@ def waiting_condition(job: Obj, pods: Sequence[Obj], min_nodes: int, now_ns: int
     reason, text = ("", "") if enough else _trouble(pods)
     before = condition(job, WAITING)
     if not reason:
-        if before is None or before["status"] == "False" or not enough:
+        if before is None or before["status"] == "False":
             return None
+        if not enough:  # that nothing could be made is over once something is
+            is_over = before["reason"] == NOT_MADE and pods
+            return job_condition(WAITING, False, "Made", "", now_ns) if is_over else None
         return job_condition(WAITING, False, "Running", "enough workers run", now_ns)
     new = job_condition(WAITING, True, reason, text, now_ns)
     return new if before is None or _differs(before, new) else None
+
+
+def told(job: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
+    """Says in the job's conditions why nothing is made for it."""
+    if any(counts.get("ready") for counts in entries(job, "status", "jobsStatus")):
+        return []  # it runs; that no more are made is told as an Event
+    new = job_condition(WAITING, True, NOT_MADE, f"{reason}: {text}", now_ns)
+    before = condition(job, WAITING)
+    if before is not None and not _differs(before, new):
+        return []
+    merged = with_condition(entries(job, "status", "conditions"), new)
+    change: Obj = {"status": {"conditions": merged}}
+    version = str(job["metadata"].get("resourceVersion") or "")
+    name, uid = name_of(job), uid_of(job)
+    return [Patch(TRAIN_JOBS, namespace_of(job), name, change, "status", version, uid)]
 
 
 def no_longer_waiting(job: Obj, why: str, now_ns: int) -> list[Obj]:

@@ -17,6 +17,7 @@ from mizzen.kinds.schema import INT32, INT64, MICRO_TIME, STR, STRING_MAP, packa
 
 v1alpha1 = package("dev.mizzen.v1alpha1")
 NAME_MAX = 50  # its pods are <name>-<index>, whose names must stay DNS labels
+REPLICAS_MAX = 10_000
 _NAME = "spec.model.name"
 _MODEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9._:]{0,251}[A-Za-z0-9])?")
 
@@ -32,8 +33,13 @@ SPEC = v1alpha1(
     replicas=v1alpha1(
         "ReplicaRange",
         "How far to scale.",
-        min=INT32("At least so many; 0 lets the endpoint sleep.", default=1, minimum=0),
-        max=INT32("At most so many; min by default.", minimum=1),
+        min=INT32(
+            "At least so many; 0 lets the endpoint sleep.",
+            default=1,
+            minimum=0,
+            maximum=REPLICAS_MAX,
+        ),
+        max=INT32("At most so many; min by default.", minimum=1, maximum=REPLICAS_MAX),
     )("How far to scale.", default={}),
     scaling=v1alpha1(
         "Scaling",

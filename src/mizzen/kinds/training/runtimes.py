@@ -8,6 +8,7 @@ from __future__ import annotations
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, Resource
+from mizzen.kinds.batch.job_rules import PARALLELISM_MAX
 from mizzen.kinds.columns import AGE, NAME
 from mizzen.kinds.core.pod_rules import default_pod_spec, validate_pod_spec
 from mizzen.kinds.kind import Column, Kind
@@ -33,7 +34,9 @@ POLICIES = ("torch", "mpi", "flux", "jax", "xgboost")
 ML_POLICY = v1alpha1(
     "MLPolicy",
     "How the workers find each other; at most one framework.",
-    numNodes=INT32("Workers, unless the TrainJob says otherwise.", minimum=1),
+    numNodes=INT32(
+        "Workers, unless the TrainJob says otherwise.", minimum=1, maximum=PARALLELISM_MAX
+    ),
     torch=v1alpha1(
         "TorchMLPolicySource",
         "torchrun: sets PET_*.",

@@ -16,6 +16,7 @@ from mizzen.base import names
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj, annotations_of
 from mizzen.base.resources import TRAIN_JOBS
+from mizzen.kinds.batch.job_rules import PARALLELISM_MAX
 from mizzen.kinds.columns import AGE, NAME
 from mizzen.kinds.core.containers import ENV_VAR, RESOURCE_REQUIREMENTS
 from mizzen.kinds.core.references import LOCAL_OBJECT_REFERENCE
@@ -54,6 +55,7 @@ CONTROLLER = "trainer.kubeflow.org/trainjob-controller"
 MANAGERS = (CONTROLLER, "kueue.x-k8s.io/multikueue")
 _COUNTS = {names.MIN_NODES: 1, names.MAX_NODES: 1, names.MAX_FAILURES: 0,
            names.PROGRESS_DEADLINE_S: 1}  # fmt: skip
+NODES_MAX = PARALLELISM_MAX  # upstream makes them the pods of one Indexed Job
 HOSTNAME_LENGTH_MAX = 63  # of a DNS label
 PREFIX_OURS = "mizzen.dev/"
 _TOPOLOGY = (
@@ -82,7 +84,7 @@ TRAINER = v1alpha1(
     command=STRINGS("Replaces the entry point."),
     args=STRINGS("Arguments of the command."),
     env=array(ENV_VAR, keys=("name",))("Environment variables."),
-    numNodes=INT32("Workers wanted.", minimum=1),
+    numNodes=INT32("Workers wanted.", minimum=1, maximum=NODES_MAX),
     resourcesPerNode=RESOURCE_REQUIREMENTS("What each worker needs."),
     numProcPerNode=INT32("Processes in each worker.", minimum=1),
 )

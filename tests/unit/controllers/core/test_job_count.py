@@ -7,6 +7,7 @@ import pytest
 from mizzen.base.clock import rfc3339
 from mizzen.base.names import WAITING
 from mizzen.base.objects import condition
+from mizzen.base.operations import Patch
 from mizzen.base.resources import JOBS, PODS
 from mizzen.controllers.core.job import CONTROLLER
 from support.controlled import SECOND, Cluster
@@ -49,3 +50,18 @@ def test_a_job_that_backs_off_says_so_and_for_how_long(cluster: Cluster) -> None
     cluster.now += 6 * SECOND
     cluster.settle("j")
     assert over(cluster, WAITING) is None and active(cluster)
+
+
+def test_a_job_whose_pods_are_refused_says_so_until_they_are_made(cluster: Cluster) -> None:
+    start(cluster, suspend=True)
+    job = cluster.get(JOBS, "j")
+    assert CONTROLLER.told is not None
+    (write,) = CONTROLLER.told(job, "FailedForbidden", "no PriorityClass p", cluster.now)
+    assert isinstance(write, Patch)
+    cluster.change(JOBS, "j", write.patch)
+    assert over(cluster, WAITING) == "FailedForbidden"
+    job = cluster.get(JOBS, "j")
+    assert CONTROLLER.told(job, "FailedForbidden", "no PriorityClass p", cluster.now) == []
+    cluster.change(JOBS, "j", {"spec": {"suspend": False}})
+    cluster.settle("j")
+    assert active(cluster) and over(cluster, WAITING) is None

@@ -216,3 +216,26 @@ def test_a_changed_spec_rolls_ready_replicas_one_by_one(cluster):
     make_ready(cluster, "m-2")
     actions = cluster.reconcile("m")
     assert len([a for a in actions if isinstance(a, Delete)]) == 1
+
+
+def test_what_looks_like_a_variable_in_a_path_is_none(cluster):
+    cluster.add(MODEL_ENDPOINTS, endpoint(model={"path": "/m/$(POD_IP).gguf"}))
+    cluster.settle("m")
+    arguments = cluster.get(PODS, "m-0")["spec"]["containers"][0]["args"]
+    assert arguments[:2] == ["--model", "/m/$$(POD_IP).gguf"]
+
+
+def test_a_thousand_million_replicas_cost_no_more_than_a_plan(cluster):
+    cluster.add(MODEL_ENDPOINTS, endpoint(low=10**9, high=10**9))
+    made = [a for a in cluster.reconcile("m") if isinstance(a, Create) and a.resource == PODS]
+    assert len(made) == 100
+
+
+def test_an_endpoint_whose_replicas_are_refused_says_so_until_they_are_made(cluster):
+    cluster.add(MODEL_ENDPOINTS, endpoint())
+    me = cluster.get(MODEL_ENDPOINTS, "m")
+    (write,) = CONTROLLER.told(me, "FailedForbidden", "no PriorityClass p", cluster.now)
+    cluster.change(MODEL_ENDPOINTS, "m", write.patch)
+    assert ready(cluster)["reason"] == "FailedForbidden"
+    cluster.settle("m")
+    assert ready(cluster)["reason"] == "Starting"

@@ -467,3 +467,19 @@ def test_a_name_that_no_worker_can_be_derived_from_is_told(cluster):
     failed = job_condition(cluster, "Failed", name)
     assert failed["reason"] == "InvalidName" and f'"{name}-node-0-2"' in failed["message"]
     assert cluster.names(PODS) == []
+
+
+def test_a_job_that_cannot_be_made_says_so_until_it_is(cluster):
+    cluster.add(TRAIN_JOBS, job(nodes=2, low=0))
+    (write,) = CONTROLLER.told(cluster.get(TRAIN_JOBS, "t"), "FailedInvalid", "bad", cluster.now)
+    cluster.change(TRAIN_JOBS, "t", write.patch)
+    assert job_condition(cluster, WAITING)["message"] == "FailedInvalid: bad"
+    assert CONTROLLER.told(cluster.get(TRAIN_JOBS, "t"), "FailedInvalid", "bad", cluster.now) == []
+    cluster.settle("t")
+    assert job_condition(cluster, WAITING)["status"] == "False"
+
+
+def test_a_thousand_million_workers_cost_no_more_than_a_plan(cluster):
+    cluster.add(TRAIN_JOBS, job(nodes=10**9, low=0))
+    made = [a for a in cluster.reconcile("t") if isinstance(a, Create) and a.resource == PODS]
+    assert len(made) == 200
