@@ -167,6 +167,75 @@ def test_no_workers_are_no_training(
     assert "is a folder" in instance.run("train", str(tmp_path)).stderr
 
 
+def test_a_runtime_that_is_not_there_is_told_at_once(instance: Instance, tmp_path: Path) -> None:
+    script = tmp_path / "any.py"
+    script.touch()
+    done = instance.run("train", str(script), "--runtime", "nope")
+    assert done.returncode == 4
+    assert "--runtime 'nope' does not exist; there are: jax-distributed" in done.stderr
+    assert kubectl(instance, "get", "trainjob", "any").returncode == 1
+
+
+def test_what_is_not_served_is_refused_or_warned_of(instance: Instance) -> None:
+    run = ("run", "asks", "--image=mizzen.dev/python", "--restart=Never", "--overrides")
+    asks = json.dumps({"spec": {"runtimeClassName": "gvisor"}})
+    done = kubectl(instance, *run, asks, "--command", "--", "true")
+    assert done.returncode == 1 and "there is one runtime: processes" in done.stderr
+    asks = json.dumps({"spec": {"hostNetwork": True}})
+    done = kubectl(instance, *run, asks, "--command", "--", "true")
+    assert done.returncode == 0 and "Warning: spec.hostNetwork: true changes nothing" in done.stderr
+
+
+BATCH = """
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: {name}}}
+spec:
+  backoffLimit: {limit}
+  template:
+    spec:
+      restartPolicy: Never
+      priorityClassName: {priority}
+      containers:
+      - {{name: c, image: mizzen.dev/python, command: [python, -c, "import sys; sys.exit({code})"]}}
+{policy}
+"""
+FAIL_ON_42 = """
+  podFailurePolicy:
+    rules:
+    - {action: FailJob, onExitCodes: {operator: In, values: [42]}}
+"""
+
+
+def _batch(instance: Instance, name: str, **more: Any) -> None:
+    words = {"limit": 6, "priority": '""', "code": 0, "policy": "", **more}
+    done = kubectl(instance, "apply", "-f", "-", body=BATCH.format(name=name, **words))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_job_that_waits_to_try_again_says_so(instance: Instance) -> None:
+    _batch(instance, "again", code=3)
+    said = instance.until(lambda: conditions(instance, "job", "again").get("mizzen.dev/Waiting"))
+    assert said["reason"] == "BackOff" and "exit code 3" in said["message"]
+    assert "the next try is at" in instance.ok("ps")
+    kubectl(instance, "delete", "job", "again")
+
+
+def test_a_job_fails_at_once_where_its_policy_says_so(instance: Instance) -> None:
+    _batch(instance, "hopeless", code=42, policy=FAIL_ON_42)
+    failed = instance.until(lambda: conditions(instance, "job", "hopeless").get("Failed"))
+    assert failed["reason"] == "PodFailurePolicy"
+    assert "exit code 42 matching FailJob rule at index 0" in failed["message"]
+
+
+def test_a_job_whose_pods_are_refused_says_so(instance: Instance) -> None:
+    _batch(instance, "refused", priority="nobody-knows-it")
+    said = instance.until(lambda: conditions(instance, "job", "refused").get("mizzen.dev/Waiting"))
+    assert "no PriorityClass with name nobody-knows-it was found" in said["message"]
+    assert said["message"] in instance.ok("ps")
+    kubectl(instance, "delete", "job", "refused")
+
+
 def test_what_down_interrupts_says_so_and_its_time_has_its_line(instance: Instance) -> None:
     run = ("run", "bare", "--image=mizzen.dev/python", "--restart=Never", "--command", "--")
     assert kubectl(instance, *run, "sleep", "1000").returncode == 0

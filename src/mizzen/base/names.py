@@ -22,7 +22,8 @@ MAX_NODES = "mizzen.dev/max-nodes"  # largest world size; numNodes, the wish, mu
 MAX_FAILURES = "mizzen.dev/max-failures-without-progress"  # default 3
 PROGRESS_DEADLINE_S = "mizzen.dev/progress-deadline-seconds"  # default 300
 
-WAITING = "mizzen.dev/Waiting"  # TrainJob condition: too few workers run, and why
+WAITING = "mizzen.dev/Waiting"  # condition of TrainJobs and Jobs: too few pods run, and why
+SCHEDULING_GATED = "SchedulingGated"  # reason of a pod's PodScheduled
 
 # -- TrainJob pods: how controller and agent agree on a formation ----------------
 # A formation is one generation of the gang: which ranks, 0..size-1, run together.

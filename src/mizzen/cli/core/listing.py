@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mizzen.base.clock import parse_rfc3339
-from mizzen.base.names import WAITING
+from mizzen.base.names import SCHEDULING_GATED, WAITING
 from mizzen.base.objects import (
     Obj,
     condition,
@@ -74,6 +74,8 @@ def pod_status(pod: Mapping[str, Any]) -> str:
             return waiting
     if text(pod, "status", "phase") == "Failed" and text(pod, "status", "reason"):
         return text(pod, "status", "reason")
+    if text(condition(pod, "PodScheduled") or {}, "reason") == SCHEDULING_GATED:
+        return SCHEDULING_GATED
     return text(pod, "status", "phase") or "Pending"
 
 
@@ -147,7 +149,10 @@ def _job(job: Obj) -> tuple[str, str]:
     for kind in ("Complete", "Failed", "Suspended"):
         if has_condition(job, kind):
             return kind, done
-    return ("Running" if number(job, "status", "active") else "Pending"), done
+    if number(job, "status", "active"):
+        return "Running", done
+    waiting = condition(job, WAITING) if has_condition(job, WAITING) else None
+    return "Pending", f"{done}: {text(waiting, 'message')}" if waiting else done
 
 
 def _row(kind: str, obj: Obj, status: str, detail: str, devices: Sequence[str]) -> Row:

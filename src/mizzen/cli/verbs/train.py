@@ -72,6 +72,7 @@ async def _wish(context: Context, client: Client, script: Path, env: dict[str, s
             "choose 1 <= min <= workers <= max",
             USAGE,
         )
+    await _require_runtime(client, args.runtime)
     return Training(
         name=args.name or name_from(script.stem),
         namespace=context.namespace,
@@ -96,6 +97,17 @@ def _directory() -> str:
     except UnicodeEncodeError:
         raise CliError("the path of the present folder is not UTF-8: start in another") from None
     return here
+
+
+async def _require_runtime(client: Client, name: str) -> None:
+    """A job without its runtime would fail at once, and nobody might be watching."""
+    from mizzen.base.objects import name_of
+    from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES
+
+    known = {name_of(found) for found in (await client.list(CLUSTER_TRAINING_RUNTIMES))[0]}
+    if name not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise CliError(f"--runtime {name!r} does not exist; there are: {there}", NOT_FOUND)
 
 
 async def _extended_resource(client: Client, device_class: str) -> str:

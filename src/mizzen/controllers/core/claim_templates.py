@@ -68,10 +68,11 @@ def make_claims(
 def _from_template(owner: Obj, name: str, template: Obj) -> Obj:
     """One name for each owner and entry, so that a repeated attempt cannot make a second one."""
     suffix = hashlib.sha256(f"{uid_of(owner)}/{name}".encode()).hexdigest()[:5]
+    stem = name_of(owner)[:180].rstrip("-.")  # cut anywhere, it must still be a name
     metadata = part(template, "spec", "metadata")
     return {
         "metadata": {
-            "name": f"{name_of(owner)[:180]}-{name[:60]}-{suffix}",
+            "name": f"{stem}-{name[:60]}-{suffix}",
             "namespace": namespace_of(owner),
             "labels": metadata.get("labels") or {},
             "annotations": {**(metadata.get("annotations") or {}), CLAIM_NAME_ANNOTATION: name},

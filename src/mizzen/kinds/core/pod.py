@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mizzen.base.names import SCHEDULING_GATED
 from mizzen.base.objects import Obj
 from mizzen.base.resources import PODS
 from mizzen.kinds.columns import AGE, NAME, NONE, of
@@ -16,11 +17,28 @@ from mizzen.kinds.core.pod_spec import POD_SPEC
 from mizzen.kinds.core.pod_status import POD_STATUS
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
-from mizzen.kinds.reading import part
+from mizzen.kinds.reading import entries, part
 
 
 def _on_create(new: Obj) -> None:
-    new["status"] = {"phase": "Pending", "qosClass": quality_of_service(part(new, "spec"))}
+    status: Obj = {"phase": "Pending", "qosClass": quality_of_service(part(new, "spec"))}
+    if part(new, "spec").get("schedulingGates"):
+        status["conditions"] = [
+            {
+                "type": "PodScheduled",
+                "status": "False",
+                "reason": SCHEDULING_GATED,
+                "message": "Scheduling is blocked due to non-empty scheduling gates",
+            }
+        ]
+    new["status"] = status
+
+
+def _stamp(new: Obj, old: Obj | None, now: str) -> None:
+    """A gated pod says since when it waits; in place."""
+    if old is None:
+        for condition in entries(new, "status.conditions"):
+            condition.setdefault("lastTransitionTime", now)
 
 
 KIND = Kind(
@@ -38,6 +56,7 @@ KIND = Kind(
     validate=validate_pod,
     validate_status=validate_pod_status,
     on_create=_on_create,
+    stamp=_stamp,
     subresources=frozenset({"status", "binding", "log"}),
     selectable_fields=(
         "spec.nodeName",

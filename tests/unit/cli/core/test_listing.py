@@ -48,3 +48,15 @@ def test_what_waits_says_why() -> None:
         ("Failed", "exit code 143: the instance went down while it ran"),
         ("FailedMount", 'Secret "s" does not exist'),
     ]
+
+
+def test_a_gated_pod_and_a_job_that_backs_off_say_so() -> None:
+    message = "Scheduling is blocked due to non-empty scheduling gates"
+    gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
+    pod = _object("pod", status={"phase": "Pending", "conditions": [{**gated, "message": message}]})
+    waiting = {"type": "mizzen.dev/Waiting", "status": "True", "message": "next try at noon"}
+    job = _object("job", spec={"completions": 2}, status={"conditions": [waiting], "succeeded": 1})
+    assert [(r["status"], r["detail"]) for r in rows([], [], [job], [pod], [])] == [
+        ("Pending", "1/2: next try at noon"),
+        ("SchedulingGated", message),
+    ]

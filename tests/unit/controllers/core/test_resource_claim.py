@@ -3,6 +3,7 @@ import pytest
 from mizzen.base.names import CLAIM_NAME_ANNOTATION
 from mizzen.base.resources import PODS, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
 from mizzen.controllers.core.resource_claim import CONTROLLER
+from mizzen.kinds.names import dns_subdomain
 from support.controlled import Cluster
 
 SPEC = {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "x"}}]}}
@@ -56,3 +57,15 @@ def test_claims_of_a_finished_pod_are_deleted(cluster):
     cluster.change(PODS, "p", {"status": {"phase": "Succeeded"}})
     cluster.settle("p")
     assert cluster.names(RESOURCE_CLAIMS) == []
+
+
+@pytest.mark.parametrize("name", ["a" * 179 + "." + "b" * 20, "a" * 178 + "-." + "b" * 20, "p"])
+def test_a_claim_of_a_long_name_still_has_a_name(name):
+    cluster = Cluster(CONTROLLER)
+    entry = {"name": "gpu", "resourceClaimTemplateName": "t"}
+    metadata = {"name": name, "namespace": "default"}
+    cluster.add(PODS, {"metadata": metadata, "spec": {"resourceClaims": [entry], "nodeName": "n"}})
+    add_template(cluster)
+    cluster.settle(name)
+    (claim,) = cluster.all(RESOURCE_CLAIMS)
+    assert dns_subdomain(claim["metadata"]["name"]) == ""

@@ -162,6 +162,18 @@ def test_an_ended_pod_stays_ended() -> None:
     assert [c.field for c in POD.check_status(new, old)] == ["status.phase"]
 
 
+def test_a_gated_pod_says_so_from_the_start() -> None:
+    pod = _pod(schedulingGates=[{"name": "g"}])
+    POD.stamp(pod, None, "2027-01-15T08:00:00Z")
+    (condition,) = pod["status"]["conditions"]
+    assert (condition["type"], condition["status"], condition["reason"]) == (
+        "PodScheduled", "False", "SchedulingGated",
+    )  # fmt: skip
+    assert condition["lastTransitionTime"] == "2027-01-15T08:00:00Z"
+    assert status_word(pod, 0) == "SchedulingGated"
+    assert "conditions" not in _pod()["status"]
+
+
 def _with_status(**status: Any) -> dict[str, Any]:
     return {**_pod(), "status": status}
 
