@@ -53,6 +53,8 @@ GANG_OFFSET_COORDINATOR_PORT = 32
 GANG_OFFSET_FORMED = 40  # rank 0 writes: pack_control of the formation that assembles or runs
 
 PORT_SPREAD = 16
+GENERATION_MAX = 2**24 - 1  # as `leave` holds it
+STEPS_MAX = 2**40 - 1
 
 FLAG_CHECKPOINT = 1  # make the next staged state durable now
 FLAG_STOP = 2  # finish the step, stage, leave; the whole job stops

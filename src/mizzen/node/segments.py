@@ -20,32 +20,48 @@ _AFTER_A_STEP = 2  # intervals written from a step's record to its count: the re
 
 
 class MappedFile:
-    """A file of 64-bit words, made when it is missing or was cut short, mode 0600."""
+    """A file of 64-bit words, made when it is missing or was cut short, mode 0600.
+
+    Programs may write there, and cut it short (`: > $MIZZEN_RANK_FILE`): a touch of what is no
+    longer there would end the agent by SIGBUS, so its length is looked at before each.
+    Errors: OSError, also where no plain file lies.
+    """
 
     def __init__(self, path: Path, magic: int, length: int) -> None:
         self.path = path
+        self._magic, self._length = magic, length
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = private.open_file(path, os.O_RDWR | os.O_CREAT)
         try:
-            if os.fstat(descriptor).st_size < length:
-                _allocate(descriptor, length, path)
-            self._map = mmap.mmap(descriptor, length)
-        finally:
-            os.close(descriptor)
+            if os.fstat(self._fd).st_size < length:
+                _allocate(self._fd, length, path)
+            self._map = mmap.mmap(self._fd, length)
+        except OSError:
+            os.close(self._fd)
+            raise
         self.view = memoryview(self._map)
         self._words = self.view.cast("Q")
         if self.get(0) != magic:
             self.set(0, magic)
 
     def get(self, offset: int) -> int:
+        self.mend()
         return self._words[offset >> 3]
 
     def set(self, offset: int, value: int) -> None:
+        self.mend()
         self._words[offset >> 3] = value
+
+    def mend(self) -> None:
+        """Gives the file its length back where somebody cut it; what was there is zero then."""
+        if os.fstat(self._fd).st_size < self._length:
+            _allocate(self._fd, self._length, self.path)
+            self._words[0] = self._magic
 
     def close(self) -> None:
         self._words.release()
         self.view.release()
+        os.close(self._fd)
         with contextlib.suppress(BufferError):
             self._map.close()
 
@@ -88,7 +104,12 @@ class RankFile(MappedFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, segment.RANK_MAGIC, segment.BUFFERS_OFFSET)
-        self.ring = Ring(self.view)
+        self._ring = Ring(self.view)
+
+    @property
+    def ring(self) -> Ring:
+        self.mend()
+        return self._ring
 
     def prepare(self, awaits: int) -> None:
         """Before a process starts on it: it is in no formation and has done nothing yet."""
@@ -105,19 +126,23 @@ class RankFile(MappedFile):
         if done <= self.get(segment.RANK_OFFSET_STEPS_DONE) or not self.ring.count:
             return
         latest, _, _ = self.ring.read(max(self.ring.count - _AFTER_A_STEP, 0))
+        if not latest:
+            return  # a worker's words are what it likes
         began = latest[-1].end
         if all(i.line not in _STEPS or i.step != done - 1 for i in latest) and began < at:
-            self.ring.append(Interval(began, at, 0, segment.Line.USEFUL_STEP, done - 1))
+            with contextlib.suppress(ValueError):  # numbers that no worker of ours writes
+                self.ring.append(Interval(began, at, 0, segment.Line.USEFUL_STEP, done - 1))
         self.set(segment.RANK_OFFSET_STEPS_DONE, done)
 
     @property
     def look(self) -> RankView:
+        """The words as far as they can be true: a program may write any."""
         return RankView(
             self.get(segment.RANK_OFFSET_STATE),
-            self.get(segment.RANK_OFFSET_GENERATION),
-            self.get(segment.RANK_OFFSET_STEPS_DONE),
-            self.get(segment.RANK_OFFSET_STEPS_TOTAL),
-            self.get(segment.RANK_OFFSET_OWN_STEPS),
+            min(self.get(segment.RANK_OFFSET_GENERATION), segment.GENERATION_MAX),
+            min(self.get(segment.RANK_OFFSET_STEPS_DONE), segment.STEPS_MAX),
+            min(self.get(segment.RANK_OFFSET_STEPS_TOTAL), segment.STEPS_MAX),
+            min(self.get(segment.RANK_OFFSET_OWN_STEPS), segment.STEPS_MAX),
         )
 
     @property
@@ -129,7 +154,7 @@ class RankFile(MappedFile):
         return self.get(segment.RANK_OFFSET_STEP_NS) / 1e9
 
     def close(self) -> None:
-        self.ring.release()
+        self._ring.release()
         super().close()
 
 

@@ -258,8 +258,9 @@ class UsageRecorder:
         self._read[slot.uid] = following
         self._counts["lost"] += lost
         if intervals:
+            now = self._agent.clock.now_ns()
             for log in self._of(slot.uid):
-                log.heard(intervals)
+                log.heard(intervals, now)
 
     def _sample(self, uid: str, at: int) -> None:
         slot = self._agent.slots.get(uid)

@@ -12,7 +12,7 @@ import pytest
 from mizzen.base import segment
 from mizzen.base.ring import Interval
 from mizzen.base.segment import Line
-from mizzen.node.segments import RankFile
+from mizzen.node.segments import GangPage, RankFile
 
 STEP = [Interval(0, 10, 1, Line.STARTING), Interval(10, 20, 1, Line.USEFUL_STEP, 6)]
 STALL = Interval(20, 22, 1, Line.CHECKPOINT_STALL, 6)
@@ -78,3 +78,32 @@ except files.TrainError as error:
     assert "135168 bytes are needed there and 65536 are free" in agent, done
     assert str(tmp_path / "rank-0") in agent
     assert "no room for 2.0 MiB of staged state" in worker and "MiB are free" in worker
+
+
+def test_a_file_that_was_cut_short_is_mended_where_a_touch_would_end_the_agent(
+    tmp_path: Path,
+) -> None:
+    file, page = RankFile(tmp_path / "rank-0"), GangPage(tmp_path / "gang")
+    file.set(segment.RANK_OFFSET_STEPS_DONE, 7)
+    for path in (file.path, page.path):
+        path.write_bytes(b"")
+    assert file.look.steps_done == 0 and file.get(0) == segment.RANK_MAGIC
+    file.path.write_bytes(b"")
+    assert file.ring.read(0) == ([], 0, 0)
+    assert page.control == segment.Control(0, 0)
+    page.path.write_bytes(b"short")
+    page.set_control(segment.Control(3, 2), "127.0.0.1")
+    assert page.control == segment.Control(3, 2)
+    file.set(segment.RANK_OFFSET_BUFFER0, 9)
+    file.set(segment.RANK_OFFSET_RING_NEXT, 2**64 - 1)
+    file.settle(10)
+    file.close()
+    page.close()
+
+
+def test_no_pipe_or_link_is_a_rank_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rank-0")
+    (tmp_path / "rank-1").symlink_to("/dev/zero")
+    for rank in (0, 1):
+        with pytest.raises(OSError, match=r"rank-|symbolic"):
+            RankFile(tmp_path / f"rank-{rank}")

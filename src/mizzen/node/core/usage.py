@@ -15,6 +15,7 @@ from mizzen.base.ledger import RECORDED, STEP_LINES, DeviceId, Interval, Owner, 
 from mizzen.base.objects import Obj
 from mizzen.base.ring import Interval as RingInterval
 
+CPUS_MAX = 4096  # that one process can have used at once
 SILENT_NS = 10_000_000_000  # a process that has not reported by then is `running`, not `starting`
 
 
@@ -55,14 +56,15 @@ class DeviceLog:
         self.spawned_at, self.killed_at = at, 0
         self.filler = "starting"
 
-    def heard(self, intervals: Sequence[RingInterval]) -> None:
-        """What the worker recorded since. Ends before the cursor are known already."""
+    def heard(self, intervals: Sequence[RingInterval], now: int) -> None:
+        """What the worker recorded since. Ends before the cursor are known already; what ends
+        before it begins, or after now, is no record: any program may write there."""
         for entry in intervals:
             line = RECORDED.get(entry.line, "unknown")
-            if entry.end <= self.cursor:
+            if entry.end <= self.cursor or not entry.start < entry.end <= now:
                 continue
             start = entry.start
-            cpu = entry.cpu // self.share
+            cpu = min(entry.cpu, (entry.end - start) * CPUS_MAX) // self.share
             if start < self.cursor:  # it began to speak after its silence was written down
                 cpu = cpu * (entry.end - self.cursor) // (entry.end - start)
                 start = self.cursor

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mizzen.base.ledger import DeviceId, Owner, check, totals
 from mizzen.base.ring import Interval as RingInterval
 from mizzen.base.segment import Line
-from mizzen.node.core.usage import CpuSamples, DeviceLog, resumed
+from mizzen.node.core.usage import CPUS_MAX, CpuSamples, DeviceLog, resumed
 
 DEVICE = DeviceId("n", "cpu.mizzen.dev", "core-0")
 OWNER = Owner("p", "u", "Pod/p", "default", "default/c")
@@ -21,21 +21,43 @@ def lines(record: Any) -> list[tuple[str, int, int]]:
     return [(i["line"], i["start"], i["end"]) for i in record["spec"]["intervals"]]
 
 
+def hear(log: DeviceLog, intervals: list[RingInterval]) -> None:
+    log.heard(intervals, now=10**18)
+
+
+def test_what_cannot_be_is_no_record() -> None:
+    """Any program may write into its rank file."""
+    log = DeviceLog(DEVICE, 0, 0)
+    log.take(OWNER, 100, 0)
+    log.spawned(110, is_reporter=True)
+    far = 2**64 - 1
+    odd = [(far, far), (150, far), (300, 200), (200, 200), (0, 0), (far, 120), (120, 9000)]
+    log.heard([RingInterval(a, b, far, Line.USEFUL_STEP, far >> 8) for a, b in odd], now=8000)
+    log.heard([RingInterval(120, 150, far, 77, 3)], now=8000)
+    record = log.flush(0)
+    assert lines(record) == [("starting", 100, 120), ("unknown", 120, 150)]
+    assert record is not None and record["spec"]["intervals"][-1]["cpu"] == 30 * CPUS_MAX
+
+
 def test_a_workers_life() -> None:
     log = DeviceLog(DEVICE, 0, 0)
     assert lines(log.take(OWNER, 100, 0)) == [("free", 0, 100)]
     log.spawned(110, is_reporter=True)
     log.advance(500)
     assert lines(log.flush(0)) == [("starting", 100, 110)]
-    log.heard(
-        [RingInterval(120, 200, 30, Line.STARTING), RingInterval(200, 260, 50, Line.USEFUL_STEP, 7)]
+    hear(
+        log,
+        [
+            RingInterval(120, 200, 30, Line.STARTING),
+            RingInterval(200, 260, 50, Line.USEFUL_STEP, 7),
+        ],
     )
     log.advance(900)
     assert lines(log.flush(80)) == [("starting", 110, 200), ("usefulStep", 200, 260)]
     log.killed(300)
     log.exited(310, is_clean=False, again=True)
     log.spawned(320, is_reporter=True)
-    log.heard([RingInterval(330, 400, 1, Line.STARTING)])
+    hear(log, [RingInterval(330, 400, 1, Line.STARTING)])
     log.killed(410)
     log.exited(412, is_clean=True, again=False)
     record = log.take(None, 450, 90)
@@ -56,7 +78,7 @@ def test_a_silent_process_is_running() -> None:
     assert log.cursor == 20
     log.advance(11 * S)
     assert lines(log.flush(0)) == [("starting", 10, 20), ("running", 20, 11 * S)]
-    log.heard([RingInterval(10 * S, 12 * S, 100, Line.SERVING_BUSY)])
+    hear(log, [RingInterval(10 * S, 12 * S, 100, Line.SERVING_BUSY)])
     assert lines(log.flush(0)) == [("servingBusy", 11 * S, 12 * S)]
 
 
@@ -64,12 +86,16 @@ def test_resumes_without_a_gap() -> None:
     log = DeviceLog(DEVICE, 0, 0)
     log.take(OWNER, 10, 0)
     log.spawned(20, is_reporter=True)
-    log.heard([RingInterval(25, 50, 5, Line.USEFUL_STEP, 1)])
+    hear(log, [RingInterval(25, 50, 5, Line.USEFUL_STEP, 1)])
     record = log.flush(5)
     assert record is not None
     again = resumed(DEVICE, record, 500)
-    again.heard(
-        [RingInterval(25, 50, 5, Line.USEFUL_STEP, 1), RingInterval(50, 90, 5, Line.USEFUL_STEP, 2)]
+    hear(
+        again,
+        [
+            RingInterval(25, 50, 5, Line.USEFUL_STEP, 1),
+            RingInterval(50, 90, 5, Line.USEFUL_STEP, 2),
+        ],
     )
     assert lines(again.flush(10)) == [("usefulStep", 50, 90)]
 
@@ -105,10 +131,11 @@ def test_any_sequence_of_marks_sums_to_the_time(marks: list[tuple[str, int]]) ->
             case "exit" | "again" if log.is_live:
                 log.exited(now, bool(pause % 2), kind == "again")
             case "hear" if log.is_live:
-                log.heard(
+                hear(
+                    log,
                     [RingInterval(before + 1, now, pause // 3, Line.USEFUL_STEP, 1)]
                     if now > before + 1
-                    else []
+                    else [],
                 )
             case "advance":
                 log.advance(now)
@@ -128,7 +155,7 @@ def test_the_time_while_the_instance_was_down_is_its_own_line() -> None:
     records: list[Any] = []
     for log in (held, free):
         if log.owner is not None:
-            log.heard([RingInterval(10, 40, 5, Line.USEFUL_STEP, 1)])
+            hear(log, [RingInterval(10, 40, 5, Line.USEFUL_STEP, 1)])
             log.exited(50, is_clean=True, again=False)
         log.advance(50)
         last = log.flush(0)
