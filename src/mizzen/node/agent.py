@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Container, Coroutine, Mapping, Sequence
 from typing import Any
 
 from mizzen.base import names
@@ -114,8 +114,13 @@ class Agent:
         await self._connect()
         self.cgroups.clean(keep={split_key(key)[0] for key in self.running})
 
-    def settle(self) -> None:
-        """After the first lists: what outlived its pod goes, what ended meanwhile is judged."""
+    def settle(self, known: Container[str]) -> None:
+        """After the first lists, `known` being the uids of all pods of this node: what outlived
+        its pod goes, what ended meanwhile is judged."""
+        gone = [uid for uid, _ in records_of(self.config.pods_dir) if uid not in known]
+        for uid in gone:
+            self._addresses.release(uid)
+        self._retire(gone)
         self.observe_claims()
         self.gangs.sweep()
         self.serving.sweep(self.slots)
@@ -235,6 +240,9 @@ class Agent:
         if kind == "DELETED":
             if slot is not None:
                 self._vanish(slot, now)
+            else:  # it ended before this agent began
+                self._addresses.release(uid)
+                self._retire([uid])
             return
         if slot is None:
             slot = self._admit(uid, pod, now)
@@ -494,8 +502,17 @@ class Agent:
         self.cgroups.remove(slot.uid)
         self._addresses.release(slot.uid)
         self.serving.remove(slot.uid)
-        slot.files.retire()
-        prune(self.config.pods_dir)
+        self._retire([slot.uid])
+
+    def _retire(self, uids: Sequence[str]) -> None:
+        """Removes what pods that are gone leave on the disk, in a thread: it may be much."""
+
+        def remove() -> None:
+            for uid in uids:
+                PodFiles(self.config.pods_dir, uid).retire()
+            prune(self.config.pods_dir)
+
+        self._start(asyncio.to_thread(remove))
 
     def _complain(self, message: str) -> None:
         print(f"mizzen node: {message}", flush=True)

@@ -10,7 +10,7 @@ from typing import Any
 from mizzen.base import names, quantity
 from mizzen.base.clock import Clock
 from mizzen.base.errors import ApiError
-from mizzen.base.objects import Obj
+from mizzen.base.objects import Obj, uid_of
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS, TRAIN_JOBS
 from mizzen.client.client import Client
 from mizzen.client.informer import Informer
@@ -93,7 +93,7 @@ async def _work(
         jobs.add_handler(on_job)
         pods.add_handler(on_pod)  # after the sync: peers' addresses are known together
         claims.add_handler(on_claim)
-        agent.settle()
+        agent.settle({uid_of(pod) for pod in pods.objects.values()})
         await _publish(publisher)
         group.create_task(agent.watch_shim(), name="shim")  # no pod can run without: it may end us
         start("publisher", publisher.run)

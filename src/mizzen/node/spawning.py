@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -58,6 +59,11 @@ async def prepare(client: Client, pod: Obj, context: Context, files: PodFiles) -
     Errors: Unresolved, with the waiting reason; ApiError when the API does not answer.
     """
     sources = await _sources(client, pod, context)
+    # In a thread: a path that a pod names may lie on a file system that does not answer.
+    return await asyncio.to_thread(_requests, pod, context, sources, files)
+
+
+def _requests(pod: Obj, context: Context, sources: Sources, files: PodFiles) -> dict[str, Obj]:
     volumes = _volumes(pod, sources, files)
     requests: dict[str, Obj] = {}
     for container in [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]:
@@ -141,7 +147,7 @@ def is_own_python(container: Obj) -> bool:
 def _own_packages(variables: Mapping[str, str], files: PodFiles) -> dict[str, str]:
     """What pip installs in the pod goes into a folder of the pod, which goes with it: otherwise it
     would change the environment that the control plane runs on."""
-    folder = str(files.root / "volumes" / ".packages")  # no volume's name begins with a dot
+    folder = str(files.root / "pod.volumes" / ".packages")  # no volume's name begins with a dot
     paths = [folder, *filter(None, [variables.get("PYTHONPATH")])]
     return {"PIP_TARGET": folder, "PYTHONPATH": os.pathsep.join(paths)}
 

@@ -75,12 +75,12 @@ class UsageRecorder:
             if spec["node"] == node and (key not in last or last[key]["spec"]["end"] < spec["end"]):
                 last[key] = entry
         saved = read_json(self._agent.config.state_dir / "ledger.json") or {}
-        stopped_at = int(saved.get("stopped") or 0)
+        stopped_at, _ = _pair([saved.get("stopped"), 0])
         now = self._agent.clock.now_ns()
         for device in self._agent.devices:
             key = f"{device.driver}/{device.name}"
             log = resumed(DeviceId(node, device.driver, device.name), last.get(key), now)
-            begin, kernel_cpu = saved.get(key) or (0, 0)
+            begin, kernel_cpu = _pair(saved.get(key))
             log.kernel_cpu = kernel_cpu if begin == log.begin else 0
             if stopped_at:
                 log.paused(stopped_at, now)
@@ -306,6 +306,15 @@ class UsageRecorder:
             for log in self._of(slot.uid):
                 assert log.owner is not None
                 log.owner = replace(log.owner, workload=f"{owner['kind']}/{owner['name']}")
+
+
+def _pair(found: object) -> tuple[int, int]:
+    """Two whole numbers, zeros where the file has something else."""
+    match found:
+        case [int(first), int(second)]:
+            return first, second
+        case _:
+            return 0, 0
 
 
 def is_reporter(slot: Slot) -> bool:

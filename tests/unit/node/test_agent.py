@@ -367,3 +367,23 @@ async def test_who_names_its_node_and_does_not_fit_there_fails_with_the_reason(
     small = {"resources": {"requests": {"cpu": "10m"}}}
     await world.pod("small", "true", container=small)
     await world.until("small", phase("Succeeded"))
+
+
+async def test_what_pods_that_are_gone_left_is_removed_also_by_the_next_agent(
+    world: World,
+) -> None:
+    def marked(uid: str) -> bool:
+        return (world.config.pods_dir / uid / "pod.retired").exists()
+
+    uids: list[str] = []
+    for name in ("first", "second"):
+        await world.pod(name, "true", volumes=[{"name": "v", "emptyDir": {}}])
+        uids.append((await world.until(name, phase("Succeeded")))["metadata"]["uid"])
+    await world.stop()
+    await world.client.delete(PODS, "first", "default", grace_period_s=0)
+    await world.start()
+    await until(lambda: marked(uids[0]), "the folder of a pod that went meanwhile is retired")
+    assert not marked(uids[1]), "its logs can be asked for"
+    await world.client.delete(PODS, "second", "default", grace_period_s=0)
+    await until(lambda: marked(uids[1]), "the folder of a pod that ended before is retired")
+    assert not any((world.config.pods_dir / uid / "pod.volumes").exists() for uid in uids)
