@@ -133,7 +133,7 @@ class Scheduler:
     def _plan(self) -> Plan:
         began_ns = self._clock.monotonic_ns()
         self._tell()
-        if not self._feed.cluster.waiting:
+        if not self._feed.cluster.waiting and not self._feed.cluster.deserted:
             return Plan(())
         self._feed.settle()
         plan = place(self._room, self._clock.now_ns())

@@ -284,7 +284,25 @@ def _pending(family: Iterable[Obj], condition: str) -> list[tuple[str, str, str]
             if text(entry, "type") == condition and text(entry, "status") == "False":
                 reason, _, change = text(entry, "message").rpartition("; ")
                 found.append((_subject(obj), reason or change, change if reason else ""))
+        if condition == "PodScheduled" and _is_unheard(obj):
+            found.append((_subject(obj), *_silence(text(obj, "spec", "schedulerName"))))
     return found
+
+
+def _silence(scheduler: str) -> tuple[str, str]:
+    if scheduler in ("", "default-scheduler", "mizzen"):
+        return "the scheduler has said nothing of it yet", "`mizzen status` says whether it runs"
+    text = f'scheduler "{scheduler}", which is not Mizzen\'s, has said nothing of it yet'
+    return text, "start that scheduler, or leave spec.schedulerName out"
+
+
+def _is_unheard(obj: Obj) -> bool:
+    """A pod without a node of which no scheduler has said anything."""
+    heard = any(
+        text(entry, "type") == "PodScheduled" for entry in entries(obj, "status", "conditions")
+    )
+    is_over = is_terminating(obj) or text(obj, "status", "phase") not in ("", "Pending")
+    return obj.get("kind") == "Pod" and not (heard or is_over or text(obj, "spec", "nodeName"))
 
 
 def _unplaced(family: Iterable[Obj]) -> tuple[Unplaced, ...]:

@@ -54,6 +54,7 @@ def place(room: Room, now_ns: int) -> Plan:
     mark, leaving = room.mark(), dict(cluster.leaving)
     planner = _Planner(cluster, room, Placer(room), now_ns)
     decisions = [d for unit in admitted(units(cluster)) for d in planner.decide(unit)]
+    decisions += planner.deserted()
     room.rollback(mark)
     cluster.leaving = leaving
     cluster.arrived = []
@@ -111,12 +112,23 @@ class _Planner:
                 ]
         return decisions
 
+    def deserted(self) -> list[Decision]:
+        """Groups that say they have places, and of which no member is left."""
+        found: list[Decision] = []
+        for key in self.cluster.deserted:
+            group = self.cluster.pod_groups.get(key)
+            if group is not None:
+                text = "none of its members is left"
+                told = pod_group_status.unscheduled(group, text, self.now_ns, reason="NoMembers")
+                found += [Decision(f'gang "{key}"', (told,))] if told is not None else []
+        return found
+
     def _told(self, unit: Unit, group: PodGroupState, decision: Decision) -> Operation | None:
         """What the PodGroup's status says after this decision, if that is news."""
         why = decision.unschedulable
-        if decision.placements and unit.needed:
+        if decision.placements:
             count = unit.staying + len(decision.placements)
-            text = f"{count} members have places, of at least {unit.expected} needed"
+            text = f"{count} members have got places, of at least {unit.expected} needed"
             return pod_group_status.scheduled(group, text, self.now_ns)
         if why is not None and why.subject.startswith(unit.subject):
             return pod_group_status.unscheduled(group, explain.message(why), self.now_ns)
@@ -165,7 +177,7 @@ class _Planner:
             resource, owner = owner_of(unit.gang) or (POD_GROUPS, unit.gang)
             return explain.owner_missing(unit, resource.kind, owner)
         if unit.lacks_members:
-            return explain.lacks_members(unit)
+            return explain.lacks_members(unit, self._held_back(unit))
         first = unit.pods[: unit.ready]
         for index, pod in enumerate(first if unit.needed else ()):
             # A gang that starts waits a moment for the claims of its extra members as well:
@@ -174,6 +186,14 @@ class _Planner:
             if missing is not None and (index < unit.needed or self._is_young(pod)):
                 return missing
         return None
+
+    def _held_back(self, unit: Unit) -> list[PodSpecView]:
+        members = self.cluster.members.get(unit.gang, {}) if unit.gang is not None else {}
+        return [
+            pod
+            for pod in members.values()
+            if pod.held_back and not (pod.node or pod.is_finished or pod.is_terminating)
+        ]
 
     def _refused(self, unit: Unit) -> Refused | None:
         """Why what the unit asks for cannot be meant."""
@@ -229,7 +249,7 @@ class _Planner:
         if future is not None:
             return self._await(unit, future, ())
         if all(pod.may_preempt for pod in pods):
-            eviction = find_victims(self.placer, unit, unit.priority, self.now_ns)
+            eviction = find_victims(self.placer, unit, unit.preempting, self.now_ns)
             if eviction is not None:
                 self.hopeless.clear()
                 self.cluster.leaving |= {pod.key: pod for pod in eviction.victims}
@@ -344,8 +364,10 @@ class _Planner:
         words = {m.word for m, _ in attempt.misfits}
         is_domain = "DomainTooSmall" in words and "DomainHeld" not in words
         domains = scattered(self.room, unit, pods) if is_domain else None
-        is_short = any(m.shortage is not None for m, _ in attempt.misfits)
-        free = free_devices(self.room, pods[0]) if is_short and len(cluster.nodes) > 1 else 0
+        short = next((m.shortage for m, _ in attempt.misfits if m.shortage is not None), None)
+        free = 0
+        if short is not None and len(cluster.nodes) > 1:
+            free = free_devices(self.room, attempt.pod or pods[0], short.sub)
         subject = unit.subject
         if attempt.before:
             subject = f"{subject} beyond {attempt.before} of its {len(pods)} members"

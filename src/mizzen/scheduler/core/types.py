@@ -133,6 +133,7 @@ class PodSpecView:
     about: Obj = field(default_factory=dict[str, Any], hash=False)  # what Events refer to
     wishes: tuple[ContainerWish, ...] = ()  # extended resources, where no claim is made yet
     is_succeeded: bool = False
+    held_back: str = ""  # by what, of a pod that is not ours to place yet
     job: str = ""  # uid of the batch/v1 Job that made it
     labels: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     neighbours: Neighbours | None = None  # what it requires of pods near it; None: nothing

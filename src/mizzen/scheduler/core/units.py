@@ -54,6 +54,11 @@ class Unit:
         return max(pod.priority for pod in self.pods)
 
     @property
+    def preempting(self) -> int:
+        """Who is less important than each of them may be evicted for them."""
+        return min(pod.priority for pod in self.pods[: self.needed] or self.pods)
+
+    @property
     def lacks_members(self) -> bool:
         return self.ready < self.needed or (self.needed > 0 and bool(self.short_of))
 

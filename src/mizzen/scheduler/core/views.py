@@ -36,6 +36,7 @@ from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, P
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
 _FINISHED = frozenset({"Succeeded", "Failed"})
 PriorityClasses = Mapping[str, tuple[int, bool, str]]  # name -> value, globalDefault, policy
+GATES_SHOWN = 3
 ASKED_KEPT = 1024  # different things that pods ask of a node
 
 
@@ -78,6 +79,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         about=_about(pod),
         wishes=() if status.get("extendedResourceClaimStatus") else wishes,
         is_succeeded=status.get("phase") == "Succeeded",
+        held_back=_held_back(spec),
         job=_job(pod) if gang is not None else "",
         labels=labels_of(pod),
         neighbours=neighbours_of(spec, key.namespace, labels_of(pod)) if is_choosy else None,
@@ -129,6 +131,15 @@ def wants_placing(pod: Obj) -> bool:
         and part(pod, "status").get("phase") not in _FINISHED
         and (spec.get("schedulerName") or "") in SCHEDULER_NAMES
     )
+
+
+def _held_back(spec: Obj) -> str:
+    """By what a pod is kept from being placed here, "" if by nothing."""
+    gates: list[Obj] = spec.get("schedulingGates") or []
+    if gates:
+        return f"scheduling gate {', '.join(gate['name'] for gate in gates[:GATES_SHOWN])}"
+    scheduler = spec.get("schedulerName") or ""
+    return "" if scheduler in SCHEDULER_NAMES else f"schedulerName {scheduler}"
 
 
 def _priority(spec: Obj, priorities: PriorityClasses) -> tuple[int, str]:

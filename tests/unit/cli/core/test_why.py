@@ -148,3 +148,13 @@ def test_what_waits_is_named_once_though_it_is_asked_for_and_listed() -> None:
         ("podgroup/llama: 0/1 nodes fit",),
         ("label the nodes",),
     )
+
+
+def test_a_pod_that_no_scheduler_has_heard_of_says_so() -> None:
+    for scheduler, told in (("default-scheduler", "the scheduler has said"), ("other", '"other"')):
+        pod = _object("Pod", "p", spec={"schedulerName": scheduler}, status={"phase": "Pending"})
+        found = explain(pod, [pod], [], [])
+        assert told in found.waiting[0] and found.change
+    gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "x"}
+    pod = _object("Pod", "p", spec={}, status={"phase": "Pending", "conditions": [gated]})
+    assert explain(pod, [pod], [], []).waiting == ("pod/p: x",)

@@ -29,7 +29,7 @@ from mizzen.scheduler.core.claiming.taint_rules import TaintRule, read_rules, ta
 from mizzen.scheduler.core.claiming.unmade import with_unmade_claim
 from mizzen.scheduler.core.cluster.gangs import OTHERS, Gangs
 from mizzen.scheduler.core.cluster.state import Cluster
-from mizzen.scheduler.core.conventions.pod_group_status import state
+from mizzen.scheduler.core.conventions.pod_group_status import says_scheduled, state
 from mizzen.scheduler.core.dra.claim_spec import read_class
 from mizzen.scheduler.core.dra.model import Selectors
 from mizzen.scheduler.core.types import PodSpecView
@@ -160,6 +160,7 @@ class Feed:
                 self._reclass()
         elif resource == POD_GROUPS:
             cluster.pod_groups.pop(key, None)
+            cluster.deserted.discard(key)
             self._shared.pop(key, None)
             self.gangs.delete_owner(POD_GROUPS, key)
         elif resource in OTHERS:
@@ -284,7 +285,11 @@ class Feed:
             self._pod(key, obj)
 
     def _group(self, key: Key, obj: Obj) -> None:
-        self.cluster.pod_groups[key] = state(obj)
+        told = self.cluster.pod_groups[key] = state(obj)
+        if says_scheduled(told) and key not in self.cluster.members:
+            self.cluster.deserted.add(key)
+        else:
+            self.cluster.deserted.discard(key)
         self.gangs.set_owner(POD_GROUPS, key, obj)
         before, shared = self._shared.pop(key, None), group_claims(obj)
         if shared is not None:

@@ -17,7 +17,7 @@ from mizzen.scheduler.core.cluster.pools import Pools
 from mizzen.scheduler.core.cluster.shapes import Shapes
 from mizzen.scheduler.core.cluster.signatures import Signatures
 from mizzen.scheduler.core.conventions.gang import Gang
-from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
+from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState, says_scheduled
 from mizzen.scheduler.core.conventions.topology import Topology
 from mizzen.scheduler.core.dra.model import (
     Allocation,
@@ -51,6 +51,7 @@ class Cluster:
         self.exclusive: dict[Key, Gang] = {}  # those that want domains for themselves
         self.pod_groups: dict[Key, PodGroupState] = {}
         self.members: dict[Key, dict[Key, PodSpecView]] = {}  # by gang
+        self.deserted: set[Key] = set()  # gangs said to have places, none of whose members is left
         self.topologies: dict[str, Topology] = {}
         self.leaving: dict[Key, PodSpecView] = {}  # terminating pods and a plan's victims
         self.arrived: list[Placement] = []  # placed or promised a place by a plan
@@ -273,6 +274,7 @@ class Cluster:
             self._alive[pod.uid] = pod.key
         if pod.gang is not None:
             self.members.setdefault(pod.gang, {})[pod.key] = pod
+            self.deserted.discard(pod.gang)
         if pod.holds:
             self._on_node.setdefault(pod.node, set()).add(pod.key)
             self._charge(pod)
@@ -330,6 +332,9 @@ class Cluster:
             del listed[key]
             if not listed:
                 del self.members[pod.gang]
+                group = self.pod_groups.get(pod.gang)
+                if group is not None and says_scheduled(group):
+                    self.deserted.add(pod.gang)
 
     def _refresh_users(self, pod: PodSpecView) -> None:
         """The pod came to life or died: claims reserved for it have one user more or fewer."""

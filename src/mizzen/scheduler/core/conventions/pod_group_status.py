@@ -56,6 +56,11 @@ def unscheduled(
     return _write(group, "False", reason, message, now_ns)
 
 
+def says_scheduled(group: PodGroupState) -> bool:
+    """Whether its status says that it has its places."""
+    return _known(group).get("status") == "True"
+
+
 def _write(
     group: PodGroupState, status: str, reason: str, message: str, now_ns: int
 ) -> Patch | None:
@@ -69,8 +74,6 @@ def _write(
     }
     if all(known.get(name) == value for name, value in wanted.items()):
         return None
-    if known.get("status") == status == "True":
-        return None  # it says so already, about an earlier minimum
     since = known.get("lastTransitionTime") if known.get("status") == status else None
     wanted["lastTransitionTime"] = since or rfc3339(now_ns)
     conditions = with_condition(group.conditions, wanted)

@@ -8,7 +8,7 @@ exhaustive search in tests/oracle/allocation.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mizzen.scheduler.core.dra.constraints import Tracker, tracker
@@ -47,6 +47,7 @@ class Shortage:
     in_use: int
     of_class: int
     problem: str = ""
+    sub: SubRequest | None = field(default=None, compare=False)  # which of the claim's wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ def shortage(board: Board) -> Shortage | Refusal:
                 len(matching) - len(fitting),
                 len(in_class),
                 _problems(board),
+                wish.sub,
             )
         free.append((wish, fitting))
     return Refusal(*obstacle(board, free))

@@ -16,6 +16,7 @@ from mizzen.base import quantity
 from mizzen.base.objects import Key
 
 NAMES_MAX = 3  # objects named in one sentence
+SHOWN_CHARS = 200  # of a selector
 Size = tuple[int, ...]
 
 
@@ -91,7 +92,8 @@ class DropDeviceSelector:
 
     @property
     def sentence(self) -> str:
-        return f"without the selector {self.expression} of request {self.request} in {self.claim}"
+        shown = shortened(self.expression)
+        return f"without the selector {shown} of request {self.request} in {self.claim}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +322,10 @@ Change = Wait | Leave | Relax | RaiseQuota | FewerMembers | FewerDevices | Small
 def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Smallest first; equal ones by what they say."""
     return tuple(sorted(changes, key=lambda c: (c.size, c.sentence)))
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
 
 
 def named(keys: Sequence[Key]) -> str:

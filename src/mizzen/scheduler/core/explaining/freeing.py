@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mizzen.base.objects import Key
+from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.explaining.changes import Leave
 from mizzen.scheduler.core.explaining.trial import Trial
 from mizzen.scheduler.core.placing.gangs import level_of
@@ -46,7 +47,8 @@ def smallest_leave(trial: Trial) -> Leave | None:
     for name, nodes in _places(trial):
         holders = _holders(trial, nodes)
         only = nodes[0] if is_single and len(nodes) == 1 else ""
-        levels = _fewest(trial, holders, only, best.devices if best is not None else None)
+        below = (best.devices, len(best.pods)) if best is not None else None
+        levels = _fewest(trial, holders, only, below)
         if levels is None:
             continue
         found = _leave(trial, holders, levels, name)
@@ -166,6 +168,13 @@ def _holders(trial: Trial, nodes: Sequence[str]) -> list[Steps]:
     return found
 
 
+def devices_of(cluster: Cluster, pod: PodSpecView) -> int:
+    """Devices that it holds, by claims or, of device plugins, by amounts."""
+    held = sum(len(a.results) for a in cluster.allocations_of(pod)) if pod.claims else 0
+    counted = [n for name, n in pod.shape.requests if "/" in name and "hugepages" not in name]
+    return held or sum(counted)
+
+
 def _members(trial: Trial, gang: Key) -> list[PodSpecView]:
     cluster = trial.placer.room.cluster
     arrived = {p.pod.key for p in cluster.arrived}
@@ -186,17 +195,18 @@ def _parting(members: list[PodSpecView], least: int, is_whole: bool) -> list[lis
 def _steps(trial: Trial, parts: Iterable[Sequence[PodSpecView]]) -> Steps:
     listed = tuple(tuple(part) for part in parts if part)
     cluster = trial.placer.room.cluster
-    devices = tuple(
-        sum(len(a.results) for pod in part for a in cluster.allocations_of(pod)) for part in listed
-    )
+    devices = tuple(sum(devices_of(cluster, pod) for pod in part) for part in listed)
     return Steps(max(p.priority for part in listed for p in part), listed, devices)
 
 
 # -- how few ---------------------------------------------------------------------------------------
 
 
-def _fewest(trial: Trial, holders: Sequence[Steps], only: str, below: int | None) -> Levels | None:
-    """The steps that free the fewest devices (less than `below`) and are enough, if any are."""
+def _fewest(
+    trial: Trial, holders: Sequence[Steps], only: str, below: tuple[int, int] | None
+) -> Levels | None:
+    """The steps that free the fewest devices, of equals the fewest pods, and are enough, if any are:
+    fewer than `below`, devices and pods."""
     everything = tuple(len(h.steps) for h in holders)
     if not holders or not _is_enough(trial, holders, everything, only):
         return None
@@ -206,7 +216,7 @@ def _fewest(trial: Trial, holders: Sequence[Steps], only: str, below: int | None
     tries = 0
     while queue and tries < SETS_MAX:
         freed, count, _, levels = heapq.heappop(queue)
-        if below is not None and freed >= below and count:
+        if below is not None and (freed, count) >= below and count:
             return None
         if count:
             tries += 1
@@ -264,6 +274,6 @@ def _leave(trial: Trial, holders: Sequence[Steps], levels: Levels, domain: str) 
     placed = {p.pod.key: p.node for p in cluster.arrived}
     nodes = dict.fromkeys(pod.node or placed.get(pod.key, "") for pod in leaving)
     highest = max(holder.priority for holder, taken in zip(holders, levels, strict=True) if taken)
-    may = all(pod.may_preempt for pod in trial.pods) and highest >= unit.priority
+    may = all(pod.may_preempt for pod in trial.pods) and highest >= unit.preempting
     keys = tuple(pod.key for pod in leaving)
-    return Leave(keys, devices, tuple(nodes), domain, highest if may else None, unit.priority)
+    return Leave(keys, devices, tuple(nodes), domain, highest if may else None, unit.preempting)

@@ -117,17 +117,23 @@ def waiting(subject: str, word: str, detail: str) -> Unschedulable:
     return Unschedulable(subject, 0, (Reason(word, 0, detail),), is_transient=True)
 
 
-def lacks_members(unit: Unit) -> Unschedulable:
+def lacks_members(unit: Unit, held_back: Sequence[PodSpecView] = ()) -> Unschedulable:
+    """`held_back`: members that are there, and that something keeps from being placed."""
     if unit.short_of and unit.ready >= unit.needed:
         text = f'subgroup "{unit.short_of}" has fewer members than it needs to start with'
         return waiting(unit.subject, "GangIncomplete", f"{text}; create the others")
     have = unit.staying + unit.ready
-    return waiting(
-        unit.subject,
-        "GangIncomplete",
-        f"{have} of the {unit.expected} members it needs (minCount) are there to be placed; "
-        "it starts when the others exist with contiguous ranks from 0",
-    )
+    text = f"{have} of the {unit.expected} members it needs (minCount) are there to be placed"
+    if held_back:
+        who = named([pod.key for pod in held_back])
+        by = ", ".join(dict.fromkeys(pod.held_back for pod in held_back))
+        verb = "is" if len(held_back) == 1 else "are"
+        then = f"it starts when {who}, which {verb} held back by {by}, may be placed"
+    elif unit.ready < len(unit.pods):
+        then = "it starts when the others exist with contiguous ranks from 0"
+    else:
+        then = "it starts when the others exist"
+    return waiting(unit.subject, "GangIncomplete", f"{text}; {then}")
 
 
 def owner_missing(unit: Unit, kind: str, owner: Key) -> Unschedulable:
@@ -218,7 +224,7 @@ def awaits_leaving(unit: Unit, leaving: Sequence[PodSpecView]) -> str:
 
 def preempted(unit: Unit, cause: str) -> str:
     """The sentence on a victim: who took its place, and why that one came."""
-    text = f"Preempted by {unit.subject.replace(chr(34), '')} (priority {unit.priority})"
+    text = f"Preempted by {unit.subject.replace(chr(34), '')} (priority {unit.preempting})"
     return f"{text}: {cause}" if cause else text
 
 
@@ -246,6 +252,9 @@ def _detail(group: Misfits, *, alone: bool) -> str:
             return f"{count} not ready"
         case "ClaimElsewhere":
             return f"ResourceClaim {first.what} is allocated where {_nodes(count)} cannot reach it"
+        case "ClaimShared":
+            where = f"where {_nodes(count)} cannot reach it"
+            return f"ResourceClaim {first.what}, which others share, would get its devices {where}"
         case "ClaimPromised":
             return f"the devices of ResourceClaim {first.what} are promised to a more important pod"
         case "DomainHeld":

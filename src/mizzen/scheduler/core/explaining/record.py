@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any, cast
 
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.core.explaining.changes import Change, Constraint, Relax
+from mizzen.scheduler.core.explaining.changes import Change, Constraint, Relax, shortened
 from mizzen.scheduler.core.types import Reason, Unschedulable
 
 BYTES_MAX = 4096
@@ -65,6 +65,8 @@ def _fields(value: Change | Constraint) -> Obj:
 def _plain(content: Any) -> Any:
     if isinstance(content, Key):
         return str(content)
+    if isinstance(content, str):
+        return shortened(content)
     if isinstance(content, tuple):
         return [_plain(item) for item in cast("Sequence[Any]", content)[:LISTED_MAX]]
     return content

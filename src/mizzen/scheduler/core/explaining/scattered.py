@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.signatures import Shape, Signature
 from mizzen.scheduler.core.cluster.tree import ROOT
-from mizzen.scheduler.core.dra.model import AllocationError
+from mizzen.scheduler.core.dra.model import AllocationError, SubRequest
 from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, PodSpecView
@@ -93,21 +93,22 @@ def scattered(room: Room, unit: Unit, pods: Sequence[PodSpecView]) -> Scattered 
     )
 
 
-def free_devices(room: Room, pod: PodSpecView) -> int:
-    """Free devices that would match the pod's first wish, on all nodes that admit it."""
-    return _Free(room, room.shape_of(pod)).everywhere()
+def free_devices(room: Room, pod: PodSpecView, wish: SubRequest | None) -> int:
+    """Free devices that would match one of the pod's wishes, on all nodes that admit the pod."""
+    return _Free(room, room.shape_of(pod), wish).everywhere()
 
 
 class _Free:
-    """Free devices that match the first request of a shape, or free amounts of a counted one."""
+    """Free devices that match a wish, the first of the shape if none is said, or free amounts."""
 
-    def __init__(self, room: Room, shape: Shape) -> None:
+    def __init__(self, room: Room, shape: Shape, wish: SubRequest | None = None) -> None:
         self._room = room
         self._shape = shape
         self._masks: dict[int, int] = {}
         self._known: dict[int, int] = {}
         claims = [c for c in shape.claims if not isinstance(c, Extended)]
-        self._sub = claims[0].requests[0].alternatives[0] if claims and claims[0].requests else None
+        first = claims[0].requests[0].alternatives[0] if claims and claims[0].requests else None
+        self._sub = wish or first
         counted = [d for d in shape.demand if d[1] not in (MEMORY, PODS, CPU) and "/" in d[1]]
         self._counted = counted[0] if counted and self._sub is None else None
         self.what = "devices" if self._sub is not None else ""

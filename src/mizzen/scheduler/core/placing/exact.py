@@ -86,7 +86,8 @@ def _allocate(
         if allocation is None:
             keys.append(entry.claim)
         elif allocation.selector is not None and not selects(allocation.selector, view):
-            return Misfit("ClaimElsewhere", str(entry.claim))
+            is_made = state.claim.allocation is not None
+            return Misfit("ClaimElsewhere" if is_made else "ClaimShared", str(entry.claim))
         elif not state.users and any(
             cluster.holdings.times_held(r.id) > 1 for r in allocation.results
         ):

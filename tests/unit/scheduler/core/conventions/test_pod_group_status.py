@@ -50,6 +50,9 @@ def test_a_new_message_is_no_transition() -> None:
     obj = applied(obj, status.scheduled(status.state(obj), "all", LATER_NS))
     assert condition(obj)["status"] == "True"
     assert condition(obj)["lastTransitionTime"] == "2027-01-15T08:00:05Z"
+    obj = applied(obj, status.scheduled(status.state(obj), "others", LATER_NS + 10**9))
+    assert condition(obj)["message"] == "others"
+    assert condition(obj)["lastTransitionTime"] == "2027-01-15T08:00:05Z"
     assert status.scheduled(status.state(obj), "others", LATER_NS) is None
 
 
@@ -71,7 +74,7 @@ def test_a_gang_that_starts_is_told_in_the_same_plan() -> None:
     assert len(decision.placements) == 2
     found = condition(world.get("PodGroup", "g"))
     assert (found["status"], found["reason"]) == ("True", "Scheduled")
-    assert "2 members have places" in found["message"]
+    assert "2 members have got places, of at least 2" in found["message"]
 
 
 def test_a_gang_without_room_is_told_why() -> None:
@@ -104,3 +107,26 @@ def test_members_that_come_later_do_not_take_it_back() -> None:
     world.run()
     assert condition(world.get("PodGroup", "g"))["status"] == "True"
     assert world.condition("g-4")["status"] == "False"
+
+
+def test_a_gang_that_grows_and_goes_is_told_with_true_numbers() -> None:
+    world = World()
+    world.add(pod_group("g", 2))
+    world.add_pods(["g-0", "g-1"], gang="g")
+    world.run()
+    world.add_pods(["g-2", "g-3"], gang="g", first_rank=2)
+    world.run()
+    assert (
+        "4 members have got places, of at least 2"
+        in condition(world.get("PodGroup", "g"))["message"]
+    )
+    assert not world.run().decisions
+    for rank in range(4):
+        world.end(f"g-{rank}")
+    world.run()
+    found = condition(world.get("PodGroup", "g"))
+    assert (found["status"], found["reason"]) == ("False", "NoMembers")
+    assert not world.run().decisions
+    world.add_pods(["g-9"], gang="g", first_rank=0)
+    world.run()
+    assert "1 of the 2 members" in condition(world.get("PodGroup", "g"))["message"]
