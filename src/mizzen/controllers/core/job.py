@@ -36,6 +36,7 @@ from mizzen.controllers.core.actions import (
 )
 from mizzen.controllers.core.extended_resources import classes_by_resource, drop_unused_claims
 from mizzen.controllers.core.job_count import (
+    COUNTED_PER_PLAN,
     NS,
     Tally,
     backoff_s,
@@ -69,6 +70,7 @@ from mizzen.controllers.core.pods import failure_message, is_active, phase_of
 from mizzen.controllers.core.view import View
 
 PODS_PER_RECONCILE_MAX = 100
+STOPPED_PER_PLAN = 300  # their leaving brings the next turn
 MANAGER = "kubernetes.io/job-controller"
 
 
@@ -189,7 +191,7 @@ def _end(job: Obj, tally: Tally, pods: list[Obj], verdict: Verdict, now_ns: int)
     """Says how the job ends and stops its pods; it has ended once none of them runs any more."""
     kind, reason, text = verdict
     kinds = [TARGETS[kind]]
-    if all(has_ended(pod) for pod in pods):
+    if all(has_ended(pod) for pod in pods) and not tally.is_partial:
         kinds.append(kind)
     conditions = [
         job_condition(each, True, reason, text, now_ns)
@@ -231,7 +233,7 @@ def _run(view: View, job: Obj, tally: Tally, pods: list[Obj], now_ns: int) -> li
         actions += [] if left_s is None else [RequeueAfter(left_s)]
         surplus = _surplus(job, tally)
         actions += _stop(surplus)
-        if not surplus:
+        if not surplus and not tally.is_partial:
             start = _start(job, tally, pods, now_ns)
             actions += _create(view, job, tally, pods, start.indexes, now_ns)
     if start.wait_s > 0:
@@ -330,19 +332,19 @@ def _backing_off(job: Obj, pods: list[Obj], start: Start, now_ns: int) -> list[O
 
 
 def _stop(pods: list[Obj]) -> list[Action]:
+    running = (pod for pod in pods if is_active(pod))
     return [
         Delete(PODS, namespace_of(pod), name_of(pod), uid=uid_of(pod))
-        for pod in pods
-        if is_active(pod)
+        for pod in islice(running, STOPPED_PER_PLAN)
     ]
 
 
 def _untrack(pods: list[Obj]) -> list[Action]:
     """Takes the finalizer off; what it protected is counted in the same plan or moot."""
+    tracked = (pod for pod in pods if is_tracked(pod))
     return [
         Patch(PODS, namespace_of(pod), name_of(pod), _without_tracking(pod), uid=uid_of(pod))
-        for pod in pods
-        if is_tracked(pod)
+        for pod in islice(tracked, COUNTED_PER_PLAN)
     ]
 
 

@@ -30,6 +30,7 @@ from mizzen.controllers.core.pods import is_active, is_finished, phase_of
 NS = 1_000_000_000
 FIRST_BACKOFF_S, BACKOFF_S_MAX = 10.0, 360.0
 _DOUBLINGS_MAX = 10
+COUNTED_PER_PLAN = 300  # a plan has a bound; what is beyond follows in the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,14 @@ class Tally:
     done: Indexes
     failed_indexes: Indexes
     failures: dict[int, Failures]  # by index, where backoffLimitPerIndex counts them
+    is_partial: bool  # more have ended than are counted now
 
 
 def count(job: Obj, pods: list[Obj]) -> Tally:
     """Adds the pods that ended since the last count; each has the finalizer until then."""
     status = part(job, "status")
-    uncounted = [pod for pod in pods if is_tracked(pod) and has_ended(pod)]
+    ended = [pod for pod in pods if is_tracked(pod) and has_ended(pod)]
+    uncounted = _next_to_count(ended, pods)
     won = [pod for pod in uncounted if phase_of(pod) == "Succeeded"]
     lost = [pod for pod in uncounted if _is_failure(job, pod)]
     succeeded = int(status.get("succeeded") or 0) + len(won)
@@ -77,11 +80,23 @@ def count(job: Obj, pods: list[Obj]) -> Tally:
         done=done,
         failed_indexes=failed_indexes,
         failures=failures,
+        is_partial=len(uncounted) < len(ended),
     )
 
 
+def _next_to_count(ended: list[Obj], pods: list[Obj]) -> list[Obj]:
+    """As many as a plan holds; those that may have to wait for their successor come last."""
+    if len(ended) <= COUNTED_PER_PLAN:
+        return ended
+    running = {index_of(pod) for pod in pods if is_active(pod)}
+    ended = sorted(
+        ended, key=lambda pod: (phase_of(pod) != "Succeeded", index_of(pod) not in running)
+    )
+    return ended[:COUNTED_PER_PLAN]
+
+
 def to_be_replaced(job: Obj, tally: Tally, replaced: Container[int]) -> list[Obj]:
-    """Ended pods that stay uncounted: their index is tried again, and not by a pod yet.
+    """Ended pods that stay uncounted: their index has failed and is tried again, not yet by a pod.
 
     `replaced` are the indexes that get a pod by this very reconcile.
     """
@@ -96,6 +111,7 @@ def to_be_replaced(job: Obj, tally: Tally, replaced: Container[int]) -> list[Obj
         and index not in settled
         and index not in running
         and index not in replaced
+        and tally.failures.get(index) != Failures()
     ]
 
 
@@ -148,9 +164,11 @@ def _failures(job: Obj, pods: list[Obj]) -> dict[int, Failures]:
     found: dict[int, Failures] = {}
     for pod in pods:
         counted, ignored = failures_before(pod)
-        if has_ended(pod) and phase_of(pod) != "Succeeded":
+        if phase_of(pod) == "Failed":
             counts = _is_failure(job, pod)
-            counted, ignored = counted + counts, ignored + (not counts)
+            match = match_failure(job, pod)
+            counted += counts
+            ignored += match is not None and match.action == IGNORE
         known = found.get(index_of(pod), Failures())
         found[index_of(pod)] = Failures(max(known.counted, counted), max(known.ignored, ignored))
     return found

@@ -140,7 +140,10 @@ def _is_evicted(pod: Obj) -> bool:
 
 
 def _delete(pods: list[Obj]) -> list[Action]:
-    return [Delete(PODS, namespace_of(pod), name_of(pod), uid=uid_of(pod)) for pod in pods]
+    return [
+        Delete(PODS, namespace_of(pod), name_of(pod), uid=uid_of(pod))
+        for pod in pods[:REPLICAS_PER_PLAN]
+    ]
 
 
 def _index(pod: Obj) -> int:

@@ -14,6 +14,8 @@ from mizzen.controllers.core.view import View
 
 FINISHED_MAX = 1000  # upstream's 12500 is for clusters; one machine needs fewer to look back on
 NODE_LAG_S = 5.0
+REMOVED_PER_PLAN = 500
+NEXT_PLAN_S = 0.1
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
@@ -41,7 +43,9 @@ def _trim_finished(view: View, pod: Obj) -> list[Action]:
         other for other in pods.values() if is_finished(other) and not is_terminating(other)
     ]
     finished.sort(key=lambda other: str(other["metadata"].get("creationTimestamp") or ""))
-    return [_remove(other) for other in finished[: max(0, len(finished) - FINISHED_MAX)]]
+    extra = finished[: max(0, len(finished) - FINISHED_MAX)]
+    more = [RequeueAfter(NEXT_PLAN_S)] if len(extra) > REMOVED_PER_PLAN else []
+    return [*(_remove(other) for other in extra[:REMOVED_PER_PLAN]), *more]
 
 
 def _remove(pod: Obj) -> Delete:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mizzen.base.clock import rfc3339
@@ -9,9 +11,10 @@ from mizzen.base.names import WAITING
 from mizzen.base.objects import condition
 from mizzen.base.operations import Patch
 from mizzen.base.resources import JOBS, PODS
+from mizzen.controllers.core.actions import EmitEvent, RequeueAfter
 from mizzen.controllers.core.job import CONTROLLER
 from support.controlled import SECOND, Cluster
-from support.jobs import active, end, fail, over, start
+from support.jobs import active, end, fail, over, start, status
 
 
 @pytest.fixture
@@ -65,3 +68,49 @@ def test_a_job_whose_pods_are_refused_says_so_until_they_are_made(cluster: Clust
     cluster.change(JOBS, "j", {"spec": {"suspend": False}})
     cluster.settle("j")
     assert active(cluster) and over(cluster, WAITING) is None
+
+
+def writes(actions: list[Any]) -> int:
+    return sum(not isinstance(a, RequeueAfter | EmitEvent) for a in actions)
+
+
+def finish_all(cluster: Cluster, phase: str) -> None:
+    ended = {"terminated": {"exitCode": int(phase == "Failed"), "finishedAt": rfc3339(cluster.now)}}
+    status = {"phase": phase, "containerStatuses": [{"name": "c", "state": ended}]}
+    for name in active(cluster):
+        cluster.change(PODS, name, {"spec": {"nodeName": "n"}, "status": status})
+
+
+@pytest.mark.parametrize("mode", ["Indexed", "NonIndexed"])
+def test_many_pods_that_end_together_are_counted_a_plan_at_a_time(
+    cluster: Cluster, mode: str
+) -> None:
+    start(cluster, parallelism=500, completions=501, completionMode=mode)
+    assert len(active(cluster)) == 500
+    finish_all(cluster, "Succeeded")
+    for _ in range(20):
+        if writes(cluster.reconcile("j")) == 0:
+            break
+        assert writes(cluster.reconcile("j")) < 1000
+    assert status(cluster)["succeeded"] == 500
+    assert len(cluster.all(PODS)) == 501, "no index is tried again for want of a count"
+    end(cluster, active(cluster)[0])
+    assert over(cluster) == "CompletionsReached"
+
+
+def test_a_large_job_that_fails_is_ended_a_plan_at_a_time(cluster: Cluster) -> None:
+    start(cluster, parallelism=500, completions=500, backoffLimit=0)
+    fail(cluster, active(cluster)[0])
+    assert over(cluster, "FailureTarget") == "BackoffLimitExceeded"
+    for _ in range(20):
+        actions = cluster.reconcile("j")
+        assert writes(actions) < 1000
+        for pod in cluster.all(PODS):  # none is bound, so they go at once
+            if pod["metadata"].get("deletionGracePeriodSeconds"):
+                gone = {"metadata": {"deletionGracePeriodSeconds": 0}}
+                cluster.change(PODS, pod["metadata"]["name"], gone)
+        if over(cluster, "Failed"):
+            break
+    assert over(cluster, "Failed") and status(cluster)["failed"] == 500
+    cluster.settle("j")
+    assert not any(pod["metadata"].get("finalizers") for pod in cluster.all(PODS))
