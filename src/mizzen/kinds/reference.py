@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 
 from mizzen.base.registry import collect
@@ -9,6 +10,8 @@ from mizzen.kinds.kind import Kind
 from mizzen.kinds.openapi import Action
 from mizzen.kinds.registry import builtin_kinds
 from mizzen.kinds.schema import Schema
+from mizzen.kinds.served_fields import TABLE
+from mizzen.kinds.treatment import Refused, Warned
 
 _OURS = "mizzen.dev"
 _COMMON = ("apiVersion", "kind", "metadata")
@@ -23,6 +26,11 @@ def text() -> str:
         "says the same of a running instance. [api.md](api.md) says how all of them behave.",
         "## What is served",
         _served(kinds),
+        "## Fields that ask for what is not there",
+        "Every other field of every kind is acted upon, or changes nothing that could be missed "
+        "(`kinds/served_fields.py` says which, and why). These are refused with 422, or stored with "
+        "a `Warning`; a value that asks for nothing, such as `false` or an empty list, is fine.",
+        _unserved(),
     ]
     for kind in kinds:
         if kind.resource.group == _OURS:
@@ -42,6 +50,28 @@ def _served(kinds: Iterable[Kind]) -> str:
         scope = "yes" if resource.namespaced else "no"
         lines.append(f"| {resource.api_version} | {resource.kind} | {names} | {scope} | {below} |")
     return "\n".join(lines)
+
+
+def _unserved() -> str:
+    """Fields of one type with one sentence share a line."""
+    said: dict[tuple[str, str, str], list[str]] = {}
+    for name, fields in sorted(TABLE.items()):
+        for field, treatment in fields.items():
+            if isinstance(treatment, Refused | Warned):
+                verdict = "refused" if isinstance(treatment, Refused) else "warned of"
+                shown = f"`{field}`"
+                if treatment.fine:
+                    values = ", ".join(_shown(value) for value in treatment.fine)
+                    shown += f" (other than {values})"
+                said.setdefault((name, verdict, treatment.sentence), []).append(shown)
+    lines = ["| type | fields | | why, and what to do |", "|-|-|-|-|"]
+    for (name, verdict, sentence), fields in said.items():
+        lines.append(f"| {name} | {', '.join(fields)} | {verdict} | {sentence} |")
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    return f"`{json.dumps(value)}`" if not isinstance(value, str) else f"`{value}`"
 
 
 def _section(kind: str, api_version: str, schema: Schema) -> str:
