@@ -27,7 +27,7 @@ from mizzen.scheduler.core.explaining.record import record
 from mizzen.scheduler.core.explaining.scattered import free_devices, scattered
 from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.room import PACKING_STEPS_MAX, Room
 from mizzen.scheduler.core.types import (
     Decision,
     Note,
@@ -84,6 +84,7 @@ class _Planner:
 
     def decide(self, unit: Unit) -> list[Decision]:
         """The unit's decisions; one that breaks the scheduler is told so, and the others go on."""
+        self.room.packing_steps = PACKING_STEPS_MAX
         mark, arrived = self.room.mark(), len(self.cluster.arrived)
         leaving = dict(self.cluster.leaving)
         try:

@@ -230,6 +230,7 @@ class FewerMembers:
     """The gang starts with `most` members instead of `want`.
 
     Where even all devices `there`, in use or free, are fewer than the `needed` ones, both are said.
+    `add` is what would serve as well.
     """
 
     kind: ClassVar[str] = "FewerMembers"
@@ -238,6 +239,7 @@ class FewerMembers:
     want: int
     needed: int = 0
     there: int = 0
+    add: str = "devices"
 
     @property
     def size(self) -> Size:
@@ -248,9 +250,9 @@ class FewerMembers:
         if self.there < self.needed:
             return (
                 f"its {self.want} members need {self.needed} of them together and there are "
-                f"{self.there}: ask for at most {self.most} members, or add devices"
+                f"{self.there}: ask for at most {self.most} members, or add {self.add}"
             )
-        return f"ask for at most {self.most} members (it wants {self.want}), or add devices"
+        return f"ask for at most {self.most} members (it wants {self.want}), or add {self.add}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ def _members(trial: Trial) -> FewerMembers | None:
     if gang is None or unit.needed < 2 or any(part.min_count for part in gang.subgroups):
         return None
     found = most(unit.needed, lambda n: trial.fits(Edit(members=n)))
-    return FewerMembers(unit.staying + found, unit.expected) if found else None
+    add = "devices" if any(pod.claims for pod in trial.pods) else "nodes"
+    return FewerMembers(unit.staying + found, unit.expected, add=add) if found else None
 
 
 def _devices(trial: Trial) -> Iterator[FewerDevices]:

@@ -12,7 +12,7 @@ from mizzen.scheduler.core.placing.answer import Attempt
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.room import Misfits, Room
 from mizzen.scheduler.core.placing.single import place_counted
-from mizzen.scheduler.core.types import Placement, PodSpecView
+from mizzen.scheduler.core.types import CPU, MEMORY, Placement, PodSpecView
 
 ANYTHING = Ask()
 GATHERINGS_MAX = 32  # domains tried for a gang whose members must be near each other
@@ -56,6 +56,12 @@ class Placer:
         found = self._in_order(pods, only, beside, among)
         if found.fits or len(pods) == 1 or only:
             return found
+        by_size = sorted(pods, key=_size, reverse=True)
+        if by_size != list(pods):  # the small ones may have broken the place of a large one
+            other = self._in_order(by_size, only, beside, among)
+            if other.fits:
+                places = {placement.pod.key: placement for placement in other.placements}
+                return Attempt(tuple([places[pod.key] for pod in pods]))
         for some in self._gatherings(pods, among):
             other = self._in_order(pods, only, beside, some)
             if other.fits:
@@ -142,3 +148,10 @@ class Placer:
                 return found
             grouped[found] = grouped.get(found, 0) + 1
         return tuple(grouped.items())
+
+
+def _size(pod: PodSpecView) -> tuple[int, ...]:
+    """What makes a pod hard to place: devices, then CPU, then memory."""
+    asked = dict(pod.shape.requests)
+    counted = sum(n for name, n in asked.items() if "/" in name)
+    return len(pod.claims) + counted, asked.get(CPU, 0), asked.get(MEMORY, 0)

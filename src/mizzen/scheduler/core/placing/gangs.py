@@ -19,6 +19,7 @@ from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import apart
 from mizzen.scheduler.core.placing.ask import NOTHING, Ask
 from mizzen.scheduler.core.placing.counts import Counts, Fill, Slices
+from mizzen.scheduler.core.placing.packing import pack
 from mizzen.scheduler.core.placing.room import Misfits, Room
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
@@ -247,8 +248,21 @@ def _roomy(task: _Task, domains: Iterable[int]) -> list[int]:
 def _fill(task: _Task, domain: int, placements: dict[int, Placement]) -> bool:
     """Puts all members into one domain, or leaves the room as it was.
 
-    Of several shapes, the one with the least room to choose from goes first.
+    Of several shapes, the one with the least room to choose from goes first; where that fails they
+    are packed one by one.
     """
+    if _fill_by_shape(task, domain, placements):
+        return True
+    if len(task.groups) == 1:
+        return False
+    nodes = [-1 - domain] if domain < 0 else task.tree.nodes_in(domain)
+    listed = [(i, task.pods[i], shape) for shape, indices in task.groups for i in indices]
+    packed = pack(task.room, listed, nodes)
+    placements.update(packed)
+    return bool(packed)
+
+
+def _fill_by_shape(task: _Task, domain: int, placements: dict[int, Placement]) -> bool:
     room = task.room
     order = task.groups
     if len(order) > 1:

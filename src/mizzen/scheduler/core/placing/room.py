@@ -18,6 +18,7 @@ from mizzen.scheduler.core.neighbours.verdict import Verdict
 from mizzen.scheduler.core.placing.counts import Counts, Slices
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
+PACKING_STEPS_MAX = 20_000  # of all packing for one unit, its victims and its explanation
 COUNTS_MAX = 48  # shapes whose counts are kept current; each takes about 10 bytes per node
 Misfits = tuple[tuple[Misfit, int], ...]  # with how many nodes each
 
@@ -29,6 +30,7 @@ class Room:
         self.cluster = cluster
         self._counts: dict[tuple[int, Topology, Slices], Counts] = {}
         self._version = cluster.version
+        self.packing_steps = PACKING_STEPS_MAX
         self._may_share: dict[int, bool] = {}
         self._verdict: tuple[PodSpecView, tuple[int, int], Verdict] | None = None  # the last one
 

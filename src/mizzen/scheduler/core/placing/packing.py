@@ -1,0 +1,117 @@
+"""Members of several sizes packed into a few nodes exactly, where filling them size by size failed.
+
+A search: the member that fewest nodes take goes first, onto the fullest node that takes it; nodes
+that are equal are tried once, and what is left of them, once found to be too little, is remembered.
+Bounded by steps, those of all searches about one unit together (`Room.packing_steps`), so that a
+gang of many sizes on many nodes may still be said not to fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Shape
+from mizzen.scheduler.core.misfit import Misfit
+from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.types import Placement, PodSpecView
+
+MEMBERS_MAX = 32
+NODES_MAX = 64
+STEPS_MAX = 2_000  # members put somewhere in one search
+Member = tuple[int, PodSpecView, Shape]  # with its place among the unit's pods
+
+
+def pack(room: Room, members: Sequence[Member], nodes: Sequence[int]) -> dict[int, Placement]:
+    """Places for all of them, by their places among the pods, put into the room; {}: none found,
+    and the room is as it was."""
+    if len(members) > MEMBERS_MAX or len(nodes) > NODES_MAX:
+        return {}
+    table, sigs = room.cluster.signatures, room.cluster.nodes.sigs
+    if _is_too_much(room, members, nodes):
+        return {}
+
+    def room_for(shape: Shape) -> int:
+        return sum(table.count(shape, s) for n in nodes if (s := sigs[n]) is not None)
+
+    choice = {shape.number: room_for(shape) for _, _, shape in members}
+    order = sorted(members, key=lambda m: (choice[m[2].number], m[2].number, m[0]))
+    search = _Search(room, order, nodes, left=min(STEPS_MAX, room.packing_steps))
+    allowed = search.left
+    fits = search.place(0)
+    room.packing_steps -= allowed - search.left
+    return search.found if fits else {}
+
+
+def _is_too_much(room: Room, members: Sequence[Member], nodes: Sequence[int]) -> bool:
+    """Whether all the nodes together have too little of something that is counted."""
+    sigs = room.cluster.nodes.sigs
+    wanted: dict[int, int] = {}
+    for _, _, shape in members:
+        if shape.claims or shape.covered:
+            continue  # devices may serve what it asks for by name
+        wanted[CPU_INDEX] = wanted.get(CPU_INDEX, 0) + shape.cpu
+        for index, _, amount in shape.demand:
+            wanted[index] = wanted.get(index, 0) + amount
+    there = [s.free for n in nodes if (s := sigs[n]) is not None]
+    return any(
+        amount > sum(max(0, free[index]) for free in there if index < len(free))
+        for index, amount in wanted.items()
+    )
+
+
+@dataclass(slots=True)
+class _Search:
+    room: Room
+    order: Sequence[Member]
+    nodes: Sequence[int]
+    left: int
+    found: dict[int, Placement] = field(default_factory=dict[int, Placement])
+    hopeless: set[tuple[int, tuple[int, ...]]] = field(
+        default_factory=set[tuple[int, tuple[int, ...]]]
+    )
+
+    def place(self, at: int) -> bool:
+        """Whether all members from this one on have got places."""
+        if at == len(self.order):
+            return True
+        known = (at, self._state())
+        if known in self.hopeless:
+            return False
+        index, pod, shape = self.order[at]
+        for node in self._candidates(shape):
+            if self.left <= 0:
+                return False
+            self.left -= 1
+            mark = self.room.mark()
+            if self._put(index, pod, shape, node) and self.place(at + 1):
+                return True
+            self.room.rollback(mark)
+        self.hopeless.add(known)
+        return False
+
+    def _put(self, index: int, pod: PodSpecView, shape: Shape, node: int) -> bool:
+        cluster = self.room.cluster
+        signature = cluster.nodes.sigs[node]
+        assert signature is not None
+        crowd = cluster.holdings.crowd(pod.gang, node) if signature.layout.has_cores else ()
+        outcome = cluster.signatures.outcome(shape, signature, crowd)
+        if isinstance(outcome, Misfit):
+            return False
+        self.found[index] = self.room.put_outcome(pod, node, outcome)
+        return True
+
+    def _candidates(self, shape: Shape) -> Iterator[int]:
+        """Nodes that take one more, one of each kind, the fullest first."""
+        table, sigs = self.room.cluster.signatures, self.room.cluster.nodes.sigs
+        kinds: dict[int, tuple[int, int]] = {}
+        for node in self.nodes:
+            signature = sigs[node]
+            if signature is not None and id(signature) not in kinds:
+                kinds[id(signature)] = (table.count(shape, signature), node)
+        return iter([node for count, node in sorted(kinds.values()) if count])
+
+    def _state(self) -> tuple[int, ...]:
+        """What the nodes are like, whichever is which."""
+        sigs = self.room.cluster.nodes.sigs
+        return tuple(sorted(id(sigs[node]) for node in self.nodes))
