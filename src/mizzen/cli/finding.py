@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from mizzen.base.errors import NotFound
@@ -15,19 +16,29 @@ if TYPE_CHECKING:
 
 
 async def find(client: Client, text: str, namespace: str) -> tuple[Resource, Obj]:
-    """The object called KIND/NAME, or the first workload with this bare name.
+    """The object called KIND/NAME, or the one workload or pod with this bare name.
 
-    Errors: CliError for an unknown kind or name.
+    Errors: CliError for an unknown kind or name, and for a name that several have.
     """
     try:
         resource, name = nouns.parse(text)
     except nouns.UnknownNoun as error:
         raise CliError(str(error), USAGE) from error
-    for candidate in (resource,) if resource else nouns.WORKLOADS:
-        try:
-            return candidate, await client.get(candidate, name, namespace)
-        except NotFound:
-            continue
+    candidates = (resource,) if resource else nouns.WORKLOADS
+    answers = await asyncio.gather(*(_get(client, kind, name, namespace) for kind in candidates))
+    found = [(kind, obj) for kind, obj in zip(candidates, answers, strict=True) if obj]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = " and ".join(nouns.shown(kind, name) for kind, _ in found)
+        raise CliError(f"{name!r} may be {several}: say which", USAGE)
     where = f" in namespace {namespace}" if resource is None or resource.namespaced else ""
     what = nouns.shown(resource, name) if resource else f"{name!r} is no workload's or pod's name;"
     raise CliError(f"{what} not found{where}; `mizzen ps` lists what there is", NOT_FOUND)
+
+
+async def _get(client: Client, resource: Resource, name: str, namespace: str) -> Obj | None:
+    try:
+        return await client.get(resource, name, namespace)
+    except NotFound:
+        return None

@@ -4,28 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mizzen.base.errors import BadRequest, NotFound
-from mizzen.base.names import JOBSET_NAME
-from mizzen.base.objects import Obj, condition, has_condition, is_owned_by, name_of, namespace_of
+from mizzen.base.names import JOBSET_NAME, WAITING
+from mizzen.base.objects import (
+    Obj,
+    condition,
+    has_condition,
+    is_owned_by,
+    name_of,
+    namespace_of,
+    uid_of,
+)
 from mizzen.base.reading import entries, part
-from mizzen.base.resources import PODS, TRAIN_JOBS, Resource
+from mizzen.base.resources import JOBS, MODEL_ENDPOINTS, PODS, TRAIN_JOBS, Resource
 from mizzen.cli.context import say
-from mizzen.cli.exits import FAILED, OK
+from mizzen.cli.exits import FAILED, NOT_FOUND, OK, CliError
 from mizzen.cli.output import one_line, write_bytes
 
 if TYPE_CHECKING:
     from mizzen.client.client import Client
 
+WITH_LOGS = (TRAIN_JOBS, MODEL_ENDPOINTS, JOBS)
 _POLL_S = 0.3
 _DONE = ("Complete", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What of each log is wanted."""
+
+    follow: bool = False
+    tail: int | None = None
+    previous: bool = False
 
 
 async def follow_train_job(client: Client, namespace: str, name: str) -> int:
     """All ranks' lines until the job is done; FAILED when it failed, and why on stderr."""
     job = await client.get(TRAIN_JOBS, name, namespace)
-    await print_workload(client, TRAIN_JOBS, job, follow=True, tail=None)
+    await print_workload(client, TRAIN_JOBS, job, Wish(follow=True))
     job = await client.get(TRAIN_JOBS, name, namespace)
     if has_condition(job, "Failed"):
         entry = condition(job, "Failed") or {}
@@ -36,40 +55,88 @@ async def follow_train_job(client: Client, namespace: str, name: str) -> int:
     return OK
 
 
-async def print_workload(
-    client: Client, resource: Resource, obj: Obj, follow: bool, tail: int | None
-) -> None:
-    """Each pod's lines behind its name; with `follow` also those of pods that come later."""
-    namespace = namespace_of(obj)
-    tasks: dict[str, asyncio.Task[None]] = {}
+async def print_workload(client: Client, resource: Resource, obj: Obj, wish: Wish) -> int:
+    """Each pod's lines behind its name; with `follow` also those of pods that come later, and what
+    is waited for while there are none. NOT_FOUND where there was nothing to print.
+
+    Errors: CliError when it is deleted meanwhile.
+    """
+    shown = f"{resource.kind.lower()}/{name_of(obj)}"
+    tasks: dict[str, asyncio.Task[bool]] = {}
+    said = ""
     try:
         while True:
-            for pod in await _pods_of(client, obj):
-                uid, name = pod["metadata"]["uid"], name_of(pod)
-                if uid not in tasks and _has_started(pod):
-                    prefix = f"[{name.removeprefix(name_of(obj) + '-')}] "
-                    tasks[uid] = asyncio.create_task(
-                        print_pod(client, namespace, name, prefix, follow, tail)
-                    )
-            if not follow or await _is_done(client, resource, obj):
+            pods = await _pods_of(client, obj)
+            _begin(client, obj, pods, tasks, wish)
+            if not wish.follow:
                 break
+            now = await _now(client, resource, obj)
+            if now is None:
+                raise CliError(f"{shown} was deleted meanwhile", NOT_FOUND)
+            if any(has_condition(now, kind) for kind in _DONE):
+                # Those that came and went since they were listed.
+                _begin(client, obj, await _pods_of(client, obj), tasks, wish)
+                break
+            waits = "" if any(not task.done() for task in tasks.values()) else _waits(now, pods)
+            if waits and waits != said:
+                said = waits
+                say(f"{shown} waits: {waits}")
             await asyncio.sleep(_POLL_S)
-        await asyncio.gather(*tasks.values())
+        printed = await asyncio.gather(*tasks.values())
     finally:
         for task in tasks.values():
             task.cancel()
+    if not any(printed):
+        what = "no run before the last" if wish.previous else "no log"
+        say(f"mizzen: {shown} has {what}; `mizzen why {shown}` tells what became of it")
+        return NOT_FOUND
+    return OK
 
 
-async def print_pod(
-    client: Client, namespace: str, name: str, prefix: str, follow: bool, tail: int | None
+def _begin(
+    client: Client,
+    obj: Obj,
+    pods: list[Obj],
+    tasks: dict[str, asyncio.Task[bool]],
+    wish: Wish,
 ) -> None:
-    """A pod's log; silent when the pod has none (yet or any more) and is one of several."""
+    """Starts printing each pod that has started and is not printed yet."""
+    for pod in pods:
+        uid, name = pod["metadata"]["uid"], name_of(pod)
+        if uid not in tasks and _has_started(pod):
+            prefix = f"[{name.removeprefix(name_of(obj) + '-')}] "
+            tasks[uid] = asyncio.create_task(
+                print_pod(client, namespace_of(obj), name, prefix, wish)
+            )
+
+
+async def print_pod(client: Client, namespace: str, name: str, prefix: str, wish: Wish) -> bool:
+    """A pod's log, and whether it has one; silent about one of several that has none (any more)."""
     ignored = (NotFound, BadRequest) if prefix else ()
     with contextlib.suppress(*ignored):
-        async for line in client.logs(name, namespace, follow=follow, tail=tail):
+        lines = client.logs(
+            name, namespace, follow=wish.follow, tail=wish.tail, previous=wish.previous
+        )
+        async for line in lines:
             if prefix and not line.endswith(b"\n"):
                 line += b"\n"  # the next line is another pod's
-            write_bytes(prefix.encode() + line, flush=follow)
+            write_bytes(prefix.encode() + line, flush=wish.follow)
+        return True
+    return False
+
+
+def _waits(obj: Obj, pods: list[Obj]) -> str:
+    """Why nothing is written: the object's own word, or that of a pod without a place."""
+    if has_condition(obj, "Suspended"):
+        return "it is suspended"
+    for holder, kind, status in (
+        (obj, WAITING, "True"),
+        *((p, "PodScheduled", "False") for p in pods),
+    ):
+        entry = condition(holder, kind) or {}
+        if entry.get("status") == status:
+            return one_line(str(entry.get("message") or entry.get("reason")))
+    return ""
 
 
 async def _pods_of(client: Client, obj: Obj) -> list[Obj]:
@@ -83,9 +150,10 @@ def _has_started(pod: Obj) -> bool:
     return any(part(s, "state").keys() & {"running", "terminated"} for s in statuses)
 
 
-async def _is_done(client: Client, resource: Resource, obj: Obj) -> bool:
+async def _now(client: Client, resource: Resource, obj: Obj) -> Obj | None:
+    """The object as it is by now; None when it is gone or another one has its name."""
     try:
         now = await client.get(resource, name_of(obj), namespace_of(obj))
     except NotFound:
-        return True
-    return any(has_condition(now, kind) for kind in _DONE)
+        return None
+    return now if uid_of(now) == uid_of(obj) else None

@@ -125,7 +125,7 @@ def _add_verb(words: argparse._SubParsersAction[Parser], entry: verb.Verb) -> No
         parser.usage = (
             parser.format_usage().removeprefix("usage: ").rstrip() + f" [-- {entry.rest}]"
         )
-    parser.set_defaults(entry=entry)
+    parser.set_defaults(entry=entry, parser=parser)
 
 
 def _run(words: list[str]) -> int:
@@ -137,7 +137,9 @@ def _run(words: list[str]) -> int:
         raise CliError(f"unknown command {typed!r}; {hint}", exits.USAGE)
     parser = build_parser(known if typed is None else [typed])
     words, rest = _split_rest(words)
-    args = parser.parse_args(words)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        getattr(args, "parser", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.verb is None:
         parser.print_help()
         return exits.USAGE if words else exits.OK

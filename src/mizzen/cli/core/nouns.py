@@ -64,4 +64,6 @@ def shown(resource: Resource, name: str) -> str:
 
 def _hint(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word.lower(), list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return "; known are " + ", ".join(sorted(r.kind.lower() for r in _ALIASES))

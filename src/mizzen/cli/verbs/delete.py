@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "object", metavar="KIND/NAME", help="what to delete; bare names of workloads too"
+        "objects",
+        metavar="KIND/NAME",
+        nargs="+",
+        help="what to delete; bare names of workloads too",
     )
 
 
@@ -26,17 +29,19 @@ async def _delete(context: Context, client: Client) -> int:
     from mizzen.cli.core.nouns import shown
     from mizzen.cli.finding import find
 
-    resource, obj = await find(client, context.args.object, context.namespace)
-    name = obj["metadata"]["name"]
-    await client.delete(resource, name, context.namespace, propagation="Background")
-    print(f"{shown(resource, name)} deleted")
+    # All are found before the first is deleted: a slip of the pen deletes nothing.
+    found = [await find(client, text, context.namespace) for text in context.args.objects]
+    for resource, obj in found:
+        name, uid = obj["metadata"]["name"], obj["metadata"]["uid"]
+        await client.delete(resource, name, context.namespace, propagation="Background", uid=uid)
+        print(f"{shown(resource, name)} deleted")
     return 0
 
 
 VERB = Verb(
     name="delete",
-    summary="delete an object and all that belongs to it",
-    example="mizzen delete trainjob/first-light",
+    summary="delete objects and all that belongs to them",
+    example="mizzen delete trainjob/first-light\nmizzen delete first-light pod/probe",
     configure=configure,
     run=run,
     namespaced=True,

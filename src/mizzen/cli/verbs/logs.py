@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from mizzen.cli.context import Context
+from mizzen.cli.exits import USAGE, CliError
 from mizzen.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ def configure(parser: ArgumentParser) -> None:
         "object", metavar="[KIND/]NAME", help="a pod, TrainJob, Job or ModelEndpoint"
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on until it is done")
-    parser.add_argument("--tail", type=int, metavar="LINES", help="only the last lines of each pod")
+    parser.add_argument(
+        "--tail", type=_count, metavar="LINES", help="only the last lines of each pod"
+    )
+    parser.add_argument(
+        "-p", "--previous", action="store_true", help="of the run before the last restart"
+    )
 
 
 def run(context: Context) -> int:
@@ -30,13 +36,24 @@ async def _show(context: Context, client: Client) -> int:
     from mizzen.cli.finding import find
 
     args = context.args
+    if args.follow and args.previous:
+        raise CliError("--previous has ended: there is nothing to --follow", USAGE)
     resource, obj = await find(client, args.object, context.namespace)
+    wish = following.Wish(args.follow, args.tail, args.previous)
     if resource == PODS:
-        name = obj["metadata"]["name"]
-        await following.print_pod(client, context.namespace, name, "", args.follow, args.tail)
-    else:
-        await following.print_workload(client, resource, obj, args.follow, args.tail)
-    return 0
+        await following.print_pod(client, context.namespace, obj["metadata"]["name"], "", wish)
+        return 0
+    if resource not in following.WITH_LOGS:
+        raise CliError(
+            f"a {resource.kind} has no log: name a pod, TrainJob, Job or ModelEndpoint", USAGE
+        )
+    return await following.print_workload(client, resource, obj, wish)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not a number of lines from 0 on")
+    return int(text)
 
 
 VERB = Verb(

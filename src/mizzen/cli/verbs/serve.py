@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mizzen.cli.context import Context, say
-from mizzen.cli.exits import FAILED, NOT_FOUND, TIMED_OUT, USAGE, CliError
+from mizzen.cli.exits import FAILED, NOT_FOUND, REFUSED, TIMED_OUT, USAGE, CliError
 from mizzen.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -87,10 +87,18 @@ def _wish(context: Context, model: Path, most: int) -> Serving:
 
 
 async def _serve(context: Context, client: Client, wish: Serving) -> int:
+    from mizzen.base.errors import AlreadyExists
     from mizzen.base.resources import MODEL_ENDPOINTS
     from mizzen.cli.core.workloads import model_endpoint
 
-    await client.create(MODEL_ENDPOINTS, model_endpoint(wish))
+    try:
+        await client.create(MODEL_ENDPOINTS, model_endpoint(wish))
+    except AlreadyExists as error:
+        raise CliError(
+            f"{error.message}: `mizzen delete modelendpoint/{wish.name}` first, or choose another "
+            "--name",
+            REFUSED,
+        ) from error
     print(f"modelendpoint/{wish.name} created")
     if wish.min_replicas > 0 and not context.args.no_wait:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mizzen.cli.context import Context, say
-from mizzen.cli.exits import NOT_FOUND, USAGE, CliError
+from mizzen.cli.exits import NOT_FOUND, REFUSED, USAGE, CliError
 from mizzen.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -37,17 +37,25 @@ def run(context: Context) -> int:
     if not script.is_file():
         wrong = "is a folder" if script.is_dir() else "does not exist"
         raise CliError(f"training script {script} {wrong}; give the path of a file", NOT_FOUND)
+    _check_language(script)
     env = _environment(context.args.env)
     return context.with_client(lambda client: _create(context, client, script, env))
 
 
 async def _create(context: Context, client: Client, script: Path, env: dict[str, str]) -> int:
+    from mizzen.base.errors import AlreadyExists
     from mizzen.base.resources import TRAIN_JOBS
     from mizzen.cli.core.workloads import train_job
     from mizzen.cli.following import follow_train_job
 
     wish = await _wish(context, client, script, env)
-    await client.create(TRAIN_JOBS, train_job(wish))
+    try:
+        await client.create(TRAIN_JOBS, train_job(wish))
+    except AlreadyExists as error:
+        raise CliError(
+            f"{error.message}: `mizzen delete trainjob/{wish.name}` first, or choose another --name",
+            REFUSED,
+        ) from error
     print(f"trainjob/{wish.name} created")
     if context.args.follow:
         try:
@@ -122,6 +130,17 @@ async def _extended_resource(client: Client, device_class: str) -> str:
             "and claim its devices with a ResourceClaimTemplate"
         )
     return name
+
+
+def _check_language(script: Path) -> None:
+    with script.open("rb") as file:
+        first = file.readline(200)
+    if first.startswith(b"#!") and b"python" not in first:
+        raise CliError(
+            f"training script {script} is a program for {first[2:].decode(errors='replace').strip()}"
+            ", and Python will run it; give a Python program that starts it",
+            USAGE,
+        )
 
 
 def _environment(pairs: list[str]) -> dict[str, str]:
