@@ -38,6 +38,7 @@ _PHASE_SECONDS = {"node": 40.0}  # pods get their grace period (30 s by default)
 _PHASE_SECONDS_DEFAULT = 10.0
 _KILLED_WITHIN_S = 5.0  # what survives SIGKILL for longer waits for a device of the machine
 _DEATHS_BEFORE_GIVING_UP = 3  # of a role that was never ready, during the first start
+_TOLD_FROM_S = 2.0  # a pause that people notice
 _READ_BYTES = 65536
 
 
@@ -261,6 +262,8 @@ class Supervisor:
         role.delay_s = next_delay_s(role.delay_s, (now - role.started_at) / 1e9)
         role.due_at = now + int(role.delay_s * 1e9)
         role.restarts += 1
+        if role.delay_s >= _TOLD_FROM_S:
+            role.reason += f"; again and again: the next start is {role.delay_s:.0f} s after it"
 
     def _stop_all(self) -> None:
         """In order, each phase in bounded time; what does not answer is killed at once."""

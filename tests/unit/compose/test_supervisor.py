@@ -168,6 +168,21 @@ def test_a_role_that_hangs_is_killed_and_started_again_with_the_reason(
     assert "did not answer for" in stopped.roles[2].reason
 
 
+def test_a_role_that_dies_again_and_again_waits_longer_and_says_why(
+    home: Home, start: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    dies = 'if sys.argv[1] == "node" and pathlib.Path("dies").exists(): sys.exit("no memory")'
+    process = start(_BEATING.replace("os.write(ready", f"{dies}\nos.write(ready", 1))
+    assert _said(process) == "ready \n"
+    state = _until(home, lambda s: all(r.ready for r in s.roles))
+    (home.state / "dies").touch()
+    os.kill(state.roles[1].pid, signal.SIGKILL)
+    state = _until(home, lambda s: "again and again" in s.roles[1].reason)
+    assert state.roles[1].condition == "Restarting"
+    assert state.roles[1].reason.startswith("exit code 1: no memory")
+    assert state.roles[1].restarts == 6, "0.1 s, doubled until people notice"
+
+
 def test_a_pause_of_everything_ends_nobody(
     home: Home, start: Callable[[str], subprocess.Popen[str]]
 ) -> None:
