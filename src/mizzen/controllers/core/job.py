@@ -213,7 +213,10 @@ def _expire(job: Obj, now_ns: int) -> list[Action]:
     if ttl is None:
         return []
     over = next(c for c in (condition(job, "Complete"), condition(job, "Failed")) if c)
-    left_s = int(ttl) - (now_ns - parse_rfc3339(over["lastTransitionTime"])) / NS
+    since = over.get("lastTransitionTime")
+    if not since:  # somebody else wrote that it is over, and not since when
+        return []
+    left_s = int(ttl) - (now_ns - parse_rfc3339(str(since))) / NS
     if left_s > 0:
         return [RequeueAfter(left_s)]
     return [Delete(JOBS, namespace_of(job), name_of(job), uid=uid_of(job))]

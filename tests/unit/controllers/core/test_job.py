@@ -102,6 +102,14 @@ def test_ttl(cluster):
     assert cluster.names(JOBS) == []
 
 
+def test_an_end_without_a_moment_expires_nothing(cluster):
+    start(cluster, ttlSecondsAfterFinished=5)
+    ended = {"conditions": [{"type": "Failed", "status": "True"}]}
+    cluster.change(JOBS, "j", {"status": ended})
+    cluster.settle("j")
+    assert cluster.names(JOBS) == ["j"]
+
+
 def test_a_deleted_job_lets_its_pods_go(cluster):
     start(cluster)
     cluster.vanish(JOBS, "j")
