@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mizzen.engine.tokenizer import Tokenizer
 
 BODY_BYTES_MAX = 8 << 20
+STUCK_S = 120.0  # requests run and no step is completed: the process is to be begun anew
 WAITING_MAX = 1024  # requests that may wait for a place in the batch
 _SSE = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -56,6 +57,7 @@ class EngineServer:
         self._bodies = Bodies(BODY_BYTES_MAX)
         self._calls: dict[int, _Call] = {}
         self._by_id: dict[str, _Call] = {}
+        self._seen_steps, self._seen_s = -1, 0.0
         self._next = 1  # 0 was the warm-up
         self._created = int(time.time())
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
@@ -70,6 +72,7 @@ class EngineServer:
         app.add_routes(
             [
                 web.get("/health", self._health),
+                web.get("/livez", self._livez),
                 web.get("/metrics", self._show_metrics),
                 web.get("/v1/models", self._models),
                 web.get("/v1/models/{name:.+}", self._show_model),
@@ -87,6 +90,7 @@ class EngineServer:
         app.add_routes(
             [
                 web.get("/health", self._health),
+                web.get("/livez", self._livez),
                 web.get("/metrics", self._show_metrics),
                 web.route("*", "/{rest:.*}", _refuse_to_strangers),
             ]
@@ -117,6 +121,20 @@ class EngineServer:
         if not self.loaded:
             raise OpenAIError(503, "the model is still loading", code="loading", retry_after_s=1)
         return web.Response(text="ok\n")
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        """Whether it makes sense to wait for this process; a model that loads is waited for."""
+        stuck_s = self.stuck_s(time.monotonic())
+        if stuck_s > STUCK_S:
+            raise OpenAIError(503, f"the engine has completed no step for {stuck_s:.0f} s")
+        return web.Response(text="ok\n")
+
+    def stuck_s(self, now_s: float) -> float:
+        """For how long requests run without a step, as far as the calls of this show."""
+        steps = self.worker.steps
+        if not self.worker.running or steps != self._seen_steps:
+            self._seen_steps, self._seen_s = steps, now_s
+        return now_s - self._seen_s
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
         text = self._metrics.page(self.worker)

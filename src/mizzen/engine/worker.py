@@ -129,6 +129,11 @@ class Worker:
         return len(self._waiting) + len(self._inbox)
 
     @property
+    def steps(self) -> int:
+        """How many were completed."""
+        return self._steps
+
+    @property
     def cache_usage(self) -> float:
         return self._cache_usage if self._live else 0.0
 

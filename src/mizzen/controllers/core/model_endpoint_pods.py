@@ -22,6 +22,7 @@ from mizzen.controllers.core.actions import Action
 from mizzen.controllers.core.extended_resources import CLAIM, DeviceWish, with_claim
 
 TEMPLATE_HASH = "mizzen.dev/template-hash"  # label: which version of the spec a replica runs
+START_S = 3600  # a model that is not loaded by then is begun anew
 GRACE_S = 20  # a stopping engine finishes its running streams within this
 
 
@@ -78,10 +79,23 @@ def _pod_spec(endpoint: Obj) -> Obj:
                 ],
                 "ports": [{"name": "http", "containerPort": ENGINE_PORT}],
                 "resources": {"claims": [{"name": CLAIM}]},
+                "startupProbe": {
+                    "httpGet": ready,
+                    "periodSeconds": 1,
+                    "timeoutSeconds": 5,
+                    "failureThreshold": START_S,
+                },
                 "readinessProbe": {
                     "httpGet": ready,
                     "periodSeconds": 1,
                     "timeoutSeconds": 5,
+                    "failureThreshold": 3,
+                },
+                # A large model on few cores may hold up everything else for some seconds a step.
+                "livenessProbe": {
+                    "httpGet": {"path": "/livez", "port": ENGINE_PORT},
+                    "periodSeconds": 5,
+                    "timeoutSeconds": 20,
                     "failureThreshold": 3,
                 },
             }

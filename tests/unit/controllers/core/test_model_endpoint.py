@@ -91,6 +91,16 @@ def test_the_engines_command_line(cluster):
     ]
 
 
+def test_a_replica_that_hangs_is_killed_one_that_loads_is_waited_for(cluster):
+    start(cluster)
+    container = cluster.get(PODS, "m-0")["spec"]["containers"][0]
+    startup, liveness = container["startupProbe"], container["livenessProbe"]
+    assert startup["httpGet"]["path"] == container["readinessProbe"]["httpGet"]["path"] == "/health"
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= 3600
+    assert liveness["httpGet"] == {"path": "/livez", "port": 8000}
+    assert liveness["timeoutSeconds"] * liveness["failureThreshold"] <= 90
+
+
 def test_scale_down_takes_the_highest_ready_index(cluster):
     start(cluster, 3)
     demand(cluster, 2)
