@@ -213,6 +213,7 @@ class Agent:
             if slot.timer is not None:
                 slot.timer.cancel()
         self.gangs.close()
+        self._addresses.close()
         await self.shim.close()
 
     # -- what the API says ---------------------------------------------------------------
