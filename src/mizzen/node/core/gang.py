@@ -73,7 +73,8 @@ class Gang:
     deadline_ns: int = 300 * SECOND
     members: dict[int, Member] = field(default_factory=dict[int, Member])
     failures: int = 0  # in a row without a new step
-    best_step: int = 0  # steps done at the last failure
+    best_step: int = 0  # common steps at the last failure
+    common_step: int = 0  # steps done when every rank had completed one in its formation
     steps_done: int = 0
     progress_at: int = 0
     round: Round | None = None
@@ -184,6 +185,7 @@ def looked(gang: Gang, views: Mapping[int, RankView], at: int) -> list[Command]:
         if member.is_live and view.state == RankState.AWAITING and not member.is_ready:
             member.is_ready = True
             commands.append(Ready(member.uid))
+    _note_common(gang)
     return commands + _advance(gang, at) + _watch(gang, at)
 
 
@@ -248,9 +250,10 @@ def _fail(gang: Gang, culprit: Member, message: str, at: int, counts: bool = Tru
     """A death: kills those who hang with it and opens a round, or adds to the open one."""
     fallen = {culprit.rank} | {m.rank for m in _hanging_with(gang, culprit)}
     newest = max([gang.generation, *(gang.members[r].view.generation for r in fallen)])
-    if gang.steps_done > gang.best_step:
+    _note_common(gang)
+    if gang.common_step > gang.best_step:
         gang.failures = 0
-    gang.best_step = gang.steps_done
+    gang.best_step = max(gang.best_step, gang.common_step)
     gang.failures += counts
     pause_s = 0 if gang.failures <= 1 else min(2 ** (gang.failures - 2), BACKOFF_MAX_S)
     if gang.round is None:
@@ -345,6 +348,15 @@ def _close_round(gang: Gang, finished: Round) -> list[Command]:
             member.awaits = max(member.awaits, finished.awaits)
             commands.append(Restart(member.uid, member.awaits, finished.not_before))
     return commands
+
+
+def _note_common(gang: Gang) -> None:
+    """Steps count as progress once every rank has completed one in its formation: a rank that
+    gets on by one step in each of its lives, while another gets nowhere, brings the job nowhere."""
+    newest = max((m.view.generation for m in gang.members.values()), default=0)
+    same = [m for m in gang.members.values() if newest and m.view.generation == newest]
+    if same and all(m.view.own_steps for m in same):
+        gang.common_step = max(gang.common_step, gang.steps_done)
 
 
 def _apart(gang: Gang, ranks: set[int]) -> str:

@@ -147,7 +147,7 @@ class World:
         if worker is None:
             return
         member = self.gang.members[number]
-        member.view = RankView(worker.state, worker.generation, self.steps, STEPS)
+        member.view = RankView(worker.state, worker.generation, self.steps, STEPS, 1)
         if code == 0 and not member.is_terminating and core.is_premature(self.gang, member):
             code = 1
         rank = self.ranks[number]
@@ -162,7 +162,7 @@ class World:
 
     def view(self, number: int) -> RankView:
         worker = self.workers[number]
-        return RankView(worker.state, worker.generation, self.steps, STEPS)
+        return RankView(worker.state, worker.generation, self.steps, STEPS, 1)
 
     def looks(self) -> None:
         self.gang.formed = self.formed.generation

@@ -23,7 +23,7 @@ def gang_of(size: int) -> Gang:
 
 
 def joined(size: int, generation: int, steps: int) -> dict[int, RankView]:
-    return {r: RankView(RankState.JOINED, generation, steps, 100) for r in range(size)}
+    return {r: RankView(RankState.JOINED, generation, steps, 100, own_steps=1) for r in range(size)}
 
 
 def test_a_death_kills_those_that_hang_and_all_restart_together() -> None:
@@ -216,3 +216,21 @@ def test_a_step_apart_is_a_death_in_the_middle_of_one() -> None:
     core.exited(gang, "u0", 137, "boom", 11)
     commands = core.exited(gang, "u1", 137, "", 12)
     assert commands == [Restart("u0", 2, 11), Restart("u1", 2, 11)]
+
+
+def test_a_rank_that_gets_nowhere_in_any_of_its_lives_fails_the_job() -> None:
+    """Rank 1 gets on by a step in each formation, and rank 0, which waits for it, by none."""
+    gang = gang_of(2)
+    commands: list[core.Command] = []
+    for life in range(1, 4):
+        views = {
+            0: RankView(RankState.JOINED, life, 5, 100, own_steps=0),
+            1: RankView(RankState.JOINED, life, 5 + life, 100, own_steps=1),
+        }
+        core.looked(gang, views, 100 * life)
+        core.exited(gang, "u0", 137, "hung", 100 * life + 1)
+        commands = core.exited(gang, "u1", 137, "", 100 * life + 2)
+        for rank in range(2):
+            core.spawned(gang, f"u{rank}", 100 * life + 3)
+        core.told(gang, (life + 1, 2), 100 * life + 4)
+    assert [c.reason for c in commands if isinstance(c, Fail)] == ["TooManyFailures"] * 2
