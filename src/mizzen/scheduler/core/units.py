@@ -38,6 +38,7 @@ class Unit:
     tree: Topology | None = None
     parts: tuple[Subgroup, ...] = ()  # subgroups that ask something of the topology themselves
     part: str = ""  # the subgroup that it is, in a gang that starts in parts
+    is_extra: bool = False  # a member beyond the minimum, which never preempts
 
     def asks(self, beside: Sequence[str]) -> Ask:
         """What its members want of the topology, those that run `beside` on nodes included."""
@@ -46,7 +47,14 @@ class Unit:
     def alone(self, pod: PodSpecView) -> Unit:
         """One of its pods, placed for itself where its gang may be."""
         return Unit(
-            f'Pod "{pod.key}"', (pod,), 1, 1, gang=self.gang, wish=self.wish, tree=self.tree
+            f'Pod "{pod.key}"',
+            (pod,),
+            1,
+            1,
+            gang=self.gang,
+            wish=self.wish,
+            tree=self.tree,
+            is_extra=True,
         )
 
     @property

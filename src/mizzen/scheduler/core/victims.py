@@ -22,6 +22,7 @@ from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.units import Unit, by_rank
 
 SMALL_NODES = 64  # beyond: `reclaim` and `relief`, which search where it is cheapest
+HOLDERS_MAX = 64  # tried one by one, and nodes
 ELSEWHERE = -1  # the number of a node that is of no use to whoever asks
 
 
@@ -71,8 +72,42 @@ def find_victims(placer: Placer, unit: Unit, below: int, now_ns: int) -> Evictio
         attempt = tried(answer.domain, answer.levels)
         assert attempt.fits, "a set found to be enough stays enough"
         eviction = Eviction(tuple(_leaving(found, answer.levels)), attempt)
+    if any(map(room.minds_neighbours, pods)):
+        eviction = _by_neighbours(placer, unit, found, eviction)
     room.rollback(mark)
     return eviction
+
+
+def _by_neighbours(
+    placer: Placer, unit: Unit, found: Sequence[Found], eviction: Eviction | None
+) -> Eviction | None:
+    """Fewer victims for pods that mind their neighbours. For them more victims may help less, where
+    they want others near or evenly spread; and who leaves one node may make room on another.
+
+    Tried: each holder alone, then all of one node, without those of them who may stay after all.
+    """
+    known = {pod.key for pod in eviction.victims} if eviction is not None else None
+    sets = [[victims] for _, victims in found[:HOLDERS_MAX]]
+    by_node: dict[str, list[list[PodSpecView]]] = {}
+    for _, victims in found:
+        for name in dict.fromkeys(pod.node for pod in victims):
+            by_node.setdefault(name, []).append(victims)
+    for some in (*sets, *list(by_node.values())[:HOLDERS_MAX]):
+        keys = {pod.key for victims in some for pod in victims}
+        if known is not None and not keys < known:
+            continue
+        if _without(placer, unit, _flat(some), "").fits:
+            kept = list(some)
+            for victims in reversed(some):  # the most important may stay first
+                fewer = [other for other in kept if other is not victims]
+                if fewer and _without(placer, unit, _flat(fewer), "").fits:
+                    kept = fewer
+            return Eviction(tuple(_flat(kept)), _without(placer, unit, _flat(kept), ""))
+    return eviction
+
+
+def _flat(some: Sequence[Sequence[PodSpecView]]) -> list[PodSpecView]:
+    return [pod for victims in some for pod in victims]
 
 
 def _nodes_for(room: Room, pods: Sequence[PodSpecView]) -> list[str]:

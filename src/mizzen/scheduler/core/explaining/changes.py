@@ -161,7 +161,8 @@ class Wait:
 class Leave:
     """These pods leave, which frees `devices` on `nodes`, all in `domain` ("": of no level).
 
-    `above`: a priority above it would evict them (None: it may not preempt); `priority`: what it has.
+    `above`: a priority above it would evict them (None: it may not preempt, or has such a one);
+    `priority`: what it has.
     """
 
     kind: ClassVar[str] = "Leave"
@@ -172,6 +173,7 @@ class Leave:
     domain: str = ""
     above: int | None = None
     priority: int = 0
+    may_preempt: bool = False
 
     @property
     def size(self) -> Size:
@@ -184,7 +186,7 @@ class Leave:
         if self.devices:
             text = f"{text} ({self.devices} device{'s'[: self.devices != 1]} {where})"
         if self.above is None:
-            return f"{text}, which it may not preempt"
+            return text if self.may_preempt else f"{text}, which it may not preempt"
         return f"{text}, or with a priority above {self.above} (it has {self.priority})"
 
 

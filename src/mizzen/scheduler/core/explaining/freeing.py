@@ -47,6 +47,8 @@ def smallest_leave(trial: Trial) -> Leave | None:
     for name, nodes in _places(trial):
         holders = _holders(trial, nodes)
         only = nodes[0] if is_single and len(nodes) == 1 else ""
+        if trial.is_small and any(map(trial.placer.room.minds_neighbours, trial.pods)):
+            only = ""  # who leaves one node may make room on another
         below = (best.devices, len(best.pods)) if best is not None else None
         levels = _fewest(trial, holders, only, below)
         if levels is None:
@@ -274,6 +276,7 @@ def _leave(trial: Trial, holders: Sequence[Steps], levels: Levels, domain: str) 
     placed = {p.pod.key: p.node for p in cluster.arrived}
     nodes = dict.fromkeys(pod.node or placed.get(pod.key, "") for pod in leaving)
     highest = max(holder.priority for holder, taken in zip(holders, levels, strict=True) if taken)
-    may = all(pod.may_preempt for pod in trial.pods) and highest >= unit.preempting
+    may = all(pod.may_preempt for pod in trial.pods) and not unit.is_extra
+    above = highest if may and highest >= unit.preempting else None
     keys = tuple(pod.key for pod in leaving)
-    return Leave(keys, devices, tuple(nodes), domain, highest if may else None, unit.preempting)
+    return Leave(keys, devices, tuple(nodes), domain, above, unit.preempting, may)

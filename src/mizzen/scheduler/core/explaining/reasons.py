@@ -260,6 +260,9 @@ def _detail(group: Misfits, *, alone: bool) -> str:
         case "DomainHeld":
             them = "1 is" if first.want == 1 else f"{first.want} are"
             return f"of the domains of {first.what} with enough room {them} held alone by others"
+        case "OtherDomain":
+            level = f" of {first.what}" if first.what else ""
+            return f"{count} in other domains{level}, where no more of them fit"
         case "DomainTooSmall":
             return (
                 f"no domain of {first.what} has room for all its members (want {best.want}, "

@@ -59,9 +59,7 @@ class Room:
 
     def is_countable(self, pod: PodSpecView, shape: Shape) -> bool:
         """Whether the pod fits equal nodes equally, so that counting says all."""
-        if shape.is_exact or pod.neighbours is not None:
-            return False
-        if self.cluster.holdings.index.repels(pod):
+        if shape.is_exact or self.minds_neighbours(pod):
             return False
         if not pod.claims:
             return True
@@ -72,6 +70,10 @@ class Room:
             if state.allocation is not None or self.cluster.is_shared(entry.claim):
                 return False
         return not self._wants_shared(shape)
+
+    def minds_neighbours(self, pod: PodSpecView) -> bool:
+        """Whether other pods have a say in where it goes."""
+        return pod.neighbours is not None or self.cluster.holdings.index.repels(pod)
 
     def counts(self, shape: Shape, topology: Topology, slices: Slices = ()) -> Counts:
         """How many pods of the shape each domain takes, now."""

@@ -8,6 +8,7 @@ ranks (slices) go into domains of theirs, one run after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.tree import Tree
@@ -54,8 +55,12 @@ def place(
             best = found
     if not best.misfits:
         why = Misfit("DomainHeld" if wish.exclusive else "DomainTooSmall", wish.required)
-        best = Attempt(pod=pods[0], misfits=((why, len(cluster.nodes)),))
-    return best
+        return Attempt(pod=pods[0], misfits=((why, len(cluster.nodes)),))
+    rest = len(cluster.nodes) - sum(count for _, count in best.misfits)
+    if rest <= 0:
+        return best
+    key = wish.required or next((w.required for w in _wishes(ask) if w.required), "")
+    return replace(best, misfits=(*best.misfits, (Misfit("OtherDomain", key), rest)))
 
 
 def _parts(pods: Sequence[PodSpecView], ask: Ask) -> list[Part]:
