@@ -154,18 +154,15 @@ class Worker:
         obj = self._view.get(self.controller.resource, key)
         if obj is None:
             return
-        self._recorder.event(obj, "Warning", reason, message)
-        if self.controller.told is None:
-            return
         try:
-            writes = self.controller.told(obj, reason, message, self._clock.now_ns())
+            self._recorder.event(obj, "Warning", reason, message)
+            told = self.controller.told
+            writes = told(obj, reason, message, self._clock.now_ns()) if told is not None else []
             if writes:
                 await self._commit(writes)
         except Exception:
-            # Whatever is odd about the object may be odd here, too; the Event stands.
-            log.warning(
-                "%s %s: its condition is not written", self.controller.name, key, exc_info=True
-            )
+            # Whatever is odd about the object may be odd here, too.
+            log.warning("%s %s: this is not told on it", self.controller.name, key, exc_info=True)
 
 
 def _resource_of(operation: Operation) -> Resource:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -272,24 +272,26 @@ def _fill(volume: Obj, folder: Path, sources: Sources) -> None:
 
 
 def memory_limit(pod: Obj) -> int | None:
-    """Bytes all containers together may use; None when one of them has no limit."""
-    total = 0
-    for container in pod["spec"]["containers"]:
-        text: str | None = part(container, "resources", "limits").get("memory")
-        if text is None:
-            return None
-        total += quantity.to_int(text)
-    return total
+    """Bytes the whole pod may use; None when nothing limits all of it."""
+    return _limit(pod, "memory", quantity.to_int)
 
 
 def cpu_limit(pod: Obj) -> int | None:
-    """Milli-CPU all containers together may use; None when one of them has no limit."""
+    """Milli-CPU the whole pod may use; None when nothing limits all of it."""
+    return _limit(pod, "cpu", quantity.to_milli)
+
+
+def _limit(pod: Obj, resource: str, amount: Callable[[str], int]) -> int | None:
+    """The pod's own limit, else the sum of its containers', unless one of them has none."""
+    own: str | None = part(pod, "spec", "resources", "limits").get(resource)
+    if own is not None:
+        return amount(own)
     total = 0
     for container in pod["spec"]["containers"]:
-        text: str | None = part(container, "resources", "limits").get("cpu")
+        text: str | None = part(container, "resources", "limits").get(resource)
         if text is None:
             return None
-        total += quantity.to_milli(text)
+        total += amount(text)
     return total
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mizzen.base.clock import parse_rfc3339
-from mizzen.base.names import SCHEDULING_GATED, WAITING
+from mizzen.base.names import JOB_CONTROLLER, SCHEDULING_GATED, WAITING
 from mizzen.base.objects import (
     Obj,
     condition,
@@ -151,6 +151,9 @@ def _job(job: Obj) -> tuple[str, str]:
             return kind, done
     if number(job, "status", "active"):
         return "Running", done
+    manager = text(job, "spec", "managedBy")
+    if manager not in ("", JOB_CONTROLLER):
+        return "Pending", f"{done}, run by {manager}"
     waiting = condition(job, WAITING) if has_condition(job, WAITING) else None
     return "Pending", f"{done}: {text(waiting, 'message')}" if waiting else done
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from mizzen.base.clock import parse_rfc3339, rfc3339
 from mizzen.base.indexes import Indexes
+from mizzen.base.names import JOB_CONTROLLER
 from mizzen.base.objects import (
     Key,
     Obj,
@@ -71,7 +72,6 @@ from mizzen.controllers.core.view import View
 
 PODS_PER_RECONCILE_MAX = 100
 STOPPED_PER_PLAN = 300  # their leaving brings the next turn
-MANAGER = "kubernetes.io/job-controller"
 
 
 class Verdict(NamedTuple):
@@ -92,7 +92,7 @@ class Start(NamedTuple):
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     """What the Job named by `key` needs now."""
     job = view.get(JOBS, key)
-    if job is not None and job["spec"].get("managedBy", MANAGER) != MANAGER:
+    if job is not None and job["spec"].get("managedBy", JOB_CONTROLLER) != JOB_CONTROLLER:
         return []
     if job is None or is_terminating(job):
         return _untrack(_pods_left_by(view, key, job))

@@ -56,7 +56,9 @@ def test_a_gated_pod_and_a_job_that_backs_off_say_so() -> None:
     pod = _object("pod", status={"phase": "Pending", "conditions": [{**gated, "message": message}]})
     waiting = {"type": "mizzen.dev/Waiting", "status": "True", "message": "next try at noon"}
     job = _object("job", spec={"completions": 2}, status={"conditions": [waiting], "succeeded": 1})
-    assert [(r["status"], r["detail"]) for r in rows([], [], [job], [pod], [])] == [
+    other = _object("other", spec={"managedBy": "example.com/mine"})
+    assert [(r["status"], r["detail"]) for r in rows([], [], [job, other], [pod], [])] == [
         ("Pending", "1/2: next try at noon"),
+        ("Pending", "0/1, run by example.com/mine"),
         ("SchedulingGated", message),
     ]
