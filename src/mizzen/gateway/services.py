@@ -19,6 +19,7 @@ from mizzen.base.objects import Key, Obj
 from mizzen.base.openai import OpenAIError
 from mizzen.gateway.core import forwarding
 from mizzen.gateway.core.services import Backend, Route, in_turn, parse, resolve
+from mizzen.host.listeners import stranger_at
 
 ATTEMPTS_MAX = 3  # pods tried for one request
 CONNECT_S = 2.0
@@ -79,6 +80,10 @@ class ServiceProxy:
     async def _forward(self, request: web.Request, route: Route) -> web.StreamResponse:
         reason = ""
         for backend in self._backends(route)[:ATTEMPTS_MAX]:
+            url = URL(backend.url)
+            if stranger := stranger_at(url.host or "", url.port or 0):
+                reason = f"{backend.pod}: {stranger}"
+                continue
             try:
                 upstream = await self._send(request, route, backend)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -7,9 +7,10 @@ number of sockets.
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
@@ -45,6 +46,21 @@ def listener_at(address: str, port: int) -> Listener | None:
     for found in _ask(_REQUEST, asked):
         return found
     return None
+
+
+def stranger_at(address: str, port: int, is_ours: Callable[[int], bool] = lambda _: False) -> str:
+    """What is wrong with connecting there: "" unless another user would answer.
+
+    `is_ours` says whether the socket of an inode is held by a process of ours that runs as
+    another user. A kernel that does not say who listens makes nobody a stranger.
+    """
+    try:
+        found = listener_at(address, port)
+    except OSError:
+        return ""
+    if found is None or found.uid == os.geteuid() or is_ours(found.inode):
+        return ""
+    return f"{address}:{port} is listened on by user {found.uid}, a stranger"
 
 
 def listened_on() -> frozenset[str]:

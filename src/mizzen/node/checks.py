@@ -4,40 +4,59 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
+from collections.abc import Callable, Iterable
 
 from mizzen.base.objects import Obj
+from mizzen.host.listeners import stranger_at
 
 HEADER_BYTES_MAX = 64 * 1024
 
 
+class Stranger(Exception):
+    """Another user of the machine answers at the pod's address."""
+
+
 async def check(
-    spec: Obj, container: Obj, ip: str, timeout_s: float, unix: str = ""
+    spec: Obj,
+    container: Obj,
+    ip: str,
+    timeout_s: float,
+    unix: str = "",
+    pids: Callable[[], Iterable[int]] = list,
 ) -> tuple[bool, str]:
     """Whether an httpGet or tcpSocket probe succeeds, and the message if it does not.
 
-    `unix` is the socket that answers an httpGet in place of the port, if any does.
+    `unix` is the socket that answers an httpGet in place of the port, if any does. `pids` are the
+    pod's processes: what listens at its address as another user than ours must be one of them.
 
     Source: core/v1 Probe: HTTP status 200 to 399 is success.
     """
     try:
         async with asyncio.timeout(timeout_s):
             if spec.get("httpGet"):
-                return await _http(spec["httpGet"], container, ip, unix)
+                return await _http(spec["httpGet"], container, ip, unix, pids)
             if spec.get("tcpSocket"):
                 action = spec["tcpSocket"]
                 port = _port(action["port"], container)
                 _, writer = await asyncio.open_connection(action.get("host") or ip, port)
                 writer.close()
+                if not action.get("host"):
+                    _refuse_stranger(ip, port, pids)
                 return True, ""
     except TimeoutError:
         return False, f"no answer within {timeout_s:g} s"
+    except Stranger as error:
+        return False, str(error)
     except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         return False, str(error) or type(error).__name__
     return False, f"a probe of type {sorted(spec)} is not supported; use httpGet, tcpSocket or exec"
 
 
-async def _http(action: Obj, container: Obj, ip: str, unix: str) -> tuple[bool, str]:
+async def _http(
+    action: Obj, container: Obj, ip: str, unix: str, pids: Callable[[], Iterable[int]]
+) -> tuple[bool, str]:
     host = action.get("host") or ip
     port = _port(action["port"], container)
     secure: ssl.SSLContext | None = None
@@ -52,6 +71,8 @@ async def _http(action: Obj, container: Obj, ip: str, unix: str) -> tuple[bool, 
             host, port, ssl=secure, limit=HEADER_BYTES_MAX
         )
     try:
+        if not unix and not action.get("host"):
+            _refuse_stranger(ip, port, pids)
         headers = {"Host": f"{host}:{port}", "User-Agent": "mizzen-probe", "Connection": "close"}
         headers |= {h["name"]: h["value"] for h in action.get("httpHeaders") or ()}
         lines = [
@@ -67,6 +88,21 @@ async def _http(action: Obj, container: Obj, ip: str, unix: str) -> tuple[bool, 
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+def _refuse_stranger(ip: str, port: int, pids: Callable[[], Iterable[int]]) -> None:
+    why = stranger_at(ip, port, lambda inode: any(_holds(pid, inode) for pid in pids()))
+    if why:
+        raise Stranger(why)
+
+
+def _holds(pid: int, inode: int) -> bool:
+    """Whether a process has the socket of this inode open."""
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            return any(os.readlink(entry.path) == f"socket:[{inode}]" for entry in entries)
+    except OSError:
+        return False  # gone, or not ours to look at
 
 
 def _port(port: int | str, container: Obj) -> int:

@@ -186,8 +186,9 @@ class Executor:
             unix = self._agent.serving.of_probe(slot.state.pod, probe.spec)
             try:
                 ok, message = await check(
-                    probe.spec, run.spec, slot.state.ip, probe.timeout_s, unix
-                )
+                    probe.spec, run.spec, slot.state.ip, probe.timeout_s, unix,
+                    lambda: self._agent.cgroups.members(slot.uid) or slot.pids,
+                )  # fmt: skip
             except OverflowError as error:  # a port that no port can be
                 ok, message = False, str(error)
         if slot.uid in self._agent.slots:

@@ -34,6 +34,7 @@ _HEARTBEAT_S = 30  # the agent sees deaths by pidfd; this only frees ranks that 
 _CONNECT_S = 120
 _SHUTDOWN_S = 15
 _POLL_S = 0.005
+_LISTEN = "0A"  # TCP_LISTEN
 
 
 class Jax:
@@ -158,20 +159,44 @@ class _Link:
 
 
 def _wait_until_listening(formation: Formation) -> None:
-    """Until rank 0's service accepts: gRPC would wait a whole second after a first refusal."""
+    """Until rank 0's service accepts: gRPC would wait a whole second after a first refusal.
+
+    Whoever else listens there first is not talked to: gradients would go where he says.
+    """
     target = (formation.coordinator_ip, formation.coordinator_port)
     deadline = time.monotonic() + _CONNECT_S
     while True:
         try:
             socket.create_connection(target, timeout=1).close()
-            return
+            owner = _listeners_user(*target)
+            if owner in (os.geteuid(), None):
+                return
+            why = f"user {owner} listens there"
         except OSError as error:
-            if time.monotonic() > deadline:
-                raise TrainError(
-                    f"rank 0 did not open its coordinator at {target[0]}:{target[1]} within"
-                    f" {_CONNECT_S} s ({error.strerror or error})"
-                ) from error
+            why = str(error.strerror or error)
+        if time.monotonic() > deadline:
+            raise TrainError(
+                f"rank 0 did not open its coordinator at {target[0]}:{target[1]} within"
+                f" {_CONNECT_S} s ({why})"
+            )
         time.sleep(_POLL_S)
+
+
+def _listeners_user(address: str, port: int) -> int | None:
+    """The user who listens at an IPv4 address; None where the kernel does not say (proc(5))."""
+    packed = socket.inet_aton(address)[::-1].hex().upper()
+    mapped = "0000000000000000FFFF0000"  # gRPC listens at ::ffff:ADDRESS
+    # One's own address goes before all addresses.
+    places = (("tcp", packed), ("tcp6", mapped + packed), ("tcp", "0" * 8), ("tcp6", "0" * 32))
+    for table, place in places:
+        try:
+            with open(f"/proc/net/{table}") as lines:
+                for fields in map(str.split, lines):
+                    if fields[1] == f"{place}:{port:04X}" and fields[3] == _LISTEN:
+                        return int(fields[7])
+        except OSError:
+            continue
+    return None
 
 
 def _name(path: Any) -> str:

@@ -200,7 +200,7 @@ async def test_holds_requests_until_a_replica_is_ready(gateway: Gateway) -> None
 async def test_gives_up_waiting(gateway: Gateway) -> None:
     gateway.endpoint(queue={"maxLength": 4, "timeoutSeconds": 0})
     status, body, headers = await gateway.post()
-    assert (status, body["error"]["code"]) == (503, "no_replica_ready")
+    assert (status, body["error"]["code"]) == (429, "no_replica_ready")
     assert int(headers["Retry-After"]) >= 1
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from mizzen.base.objects import Obj
 from support.ports import free_port
+from support.stranger import needs_root, stranger_at_work
 from support.waiting import until
 
 from .conftest import KEY, Gateway
@@ -176,6 +177,23 @@ async def test_a_pod_that_switches_protocols_unasked_is_refused(gateway: Gateway
         async with gateway.session.get(gateway.url + "/services/default/web/") as response:
             assert response.status == 502
             assert "switches protocols" in (await response.json())["error"]["message"]
+
+
+@needs_root
+async def test_another_user_at_a_pods_address_is_told_nothing(gateway: Gateway) -> None:
+    program = """
+import socket
+become()
+listener = socket.create_server(("127.71.0.9", 0))
+print(listener.getsockname()[1], flush=True)
+print(listener.accept()[0].recv(100), flush=True)
+"""
+    with stranger_at_work(program) as port:
+        gateway.knows("pods", pod("web-0", "127.71.0.9"))
+        gateway.knows("services", service(int(port)))
+        async with gateway.session.get(gateway.url + "/services/default/web/secret") as response:
+            assert response.status == 502
+            assert "user 12345, a stranger" in (await response.json())["error"]["message"]
 
 
 async def test_refusals_are_json_and_say_what_to_do(gateway: Gateway) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +15,11 @@ import pytest
 
 pytest.importorskip("jax")
 
+from mizzen.train import jax as jax_adapter
+from mizzen.train.errors import TrainError
+from mizzen.train.framework import Formation
 from mizzen.train.programs import Programs
+from support.stranger import needs_root, stranger_at_work
 
 RANK = """
 import sys
@@ -52,6 +58,33 @@ def test_two_ranks_sum_and_form_again() -> None:
         assert process.returncode == 0, errors
         lines = [line for line in output.splitlines() if not line.startswith("[Gloo]")]
         assert lines == ["3.0 10.0 1.5 (2, 3) float32"] * 2
+
+
+@needs_root
+def test_a_rank_talks_to_no_coordinator_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = """
+import signal, socket
+become()
+listener = socket.create_server(("127.205.0.30", 0))
+print(listener.getsockname()[1], flush=True)
+signal.pause()
+"""
+    monkeypatch.setattr(jax_adapter, "_CONNECT_S", 0.05)
+    with stranger_at_work(program) as port:
+        formation = Formation(1, 2, 1, "127.205.0.30", int(port))
+        with pytest.raises(TrainError, match="user 12345 listens there"):
+            jax_adapter._wait_until_listening(formation)  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("address", ["127.205.0.31", "::ffff:127.205.0.31", "0.0.0.0", "::"])
+def test_the_user_of_a_listener_is_known_however_it_listens(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.bind((address, 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        user = jax_adapter._listeners_user("127.205.0.31", port)  # pyright: ignore[reportPrivateUsage]
+        assert user == os.geteuid()
 
 
 def double(x: Any) -> Any:

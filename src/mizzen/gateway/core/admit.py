@@ -28,7 +28,7 @@ def queue_full(model: str, queued: int, bound: int, after_s: int) -> OpenAIError
 
 
 def waited_too_long(model: str, waited_s: int, ready: int, why: str, after_s: int) -> OpenAIError:
-    """429 when replicas were busy all the time, 503 when none was ready."""
+    """429, with what was in the way: `ready` replicas were busy all the time, or none was ready."""
     if ready:
         return OpenAIError(
             429,
@@ -39,7 +39,7 @@ def waited_too_long(model: str, waited_s: int, ready: int, why: str, after_s: in
         )
     reason = f": {why}" if why else ""
     return OpenAIError(
-        503,
+        429,
         f'model "{model}": no replica became ready within {waited_s} s{reason}',
         code="no_replica_ready",
         retry_after_s=after_s,
