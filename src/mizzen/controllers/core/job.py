@@ -7,6 +7,7 @@ replacement, success policy, managedBy).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -315,7 +316,7 @@ def _create(
     view: View, job: Obj, tally: Tally, pods: list[Obj], indexes: Sequence[int], now_ns: int
 ) -> list[Action]:
     classes = classes_by_resource(view) if indexes else {}
-    known = [name_of(pod) for pod in pods]
+    known = hashlib.sha256("/".join(name_of(pod) for pod in pods).encode()).hexdigest()
     actions: list[Action] = []
     for ordinal, index in enumerate(indexes):
         seed = f"{tally.succeeded}/{tally.failed}/{known}/{ordinal}"

@@ -189,8 +189,11 @@ def backoff_s(pods: list[Obj], job: Obj, now_ns: int) -> float:
 
     Of pods that are no longer there nothing is known, as upstream knows nothing after a restart.
     """
+    failures = [end_ns(pod) for pod in pods if _holds_back(job, pod)]
+    if not failures:  # as with most jobs: then nobody need ask when the others ended
+        return 0.0
     last_success = max((end_ns(p) for p in pods if phase_of(p) == "Succeeded"), default=0)
-    failures = [end_ns(p) for p in pods if _holds_back(job, p) and end_ns(p) > last_success]
+    failures = [end for end in failures if end > last_success]
     return _wait_s(len(failures), max(failures, default=0), now_ns)
 
 
