@@ -88,6 +88,7 @@ class _Link:
         address = f"{formation.coordinator_ip}:{formation.coordinator_port}"
         self._service = None
         if formation.rank == 0:
+            _require_free(formation)
             self._service = _jax.get_distributed_runtime_service(
                 address,
                 formation.size,
@@ -156,6 +157,21 @@ class _Link:
         mine = jax.device_put(self._mine, self._device)
         rows = jax.make_array_from_single_device_arrays(shape, self._split, [mine])
         return np.asarray(program(rows).addressable_data(0))
+
+
+def _require_free(formation: Formation) -> None:
+    """Errors: TrainError where another process listens in rank 0's place; the service would end
+    this process by a signal, without a word."""
+    target = (formation.coordinator_ip, formation.coordinator_port)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ended connections may linger
+        try:
+            probe.bind(target)
+        except OSError as error:
+            raise TrainError(
+                f"rank 0 cannot open its coordinator at {target[0]}:{target[1]}: {error.strerror};"
+                " end the process that listens there"
+            ) from error
 
 
 def _wait_until_listening(formation: Formation) -> None:

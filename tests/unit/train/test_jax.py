@@ -60,6 +60,14 @@ def test_two_ranks_sum_and_form_again() -> None:
         assert lines == ["3.0 10.0 1.5 (2, 3) float32"] * 2
 
 
+def test_a_coordinators_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        formation = Formation(1, 2, 0, "127.0.0.1", port)
+        with pytest.raises(TrainError, match=rf"127\.0\.0\.1:{port}: Address already in use"):
+            jax_adapter._Link(formation, "127.0.0.1")  # pyright: ignore[reportPrivateUsage]
+
+
 @needs_root
 def test_a_rank_talks_to_no_coordinator_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
     program = """
