@@ -16,6 +16,7 @@ BROAD_EXCEPT: dict[str, str] = {
     "src/mizzen/node/boundary.py": "a fault stops at its pod (or its loop), told on it, tried again",
     "src/mizzen/apiserver/collector.py": "one object that breaks it is set aside, the rest goes on",
     "src/mizzen/apiserver/custom.py": "a definition that breaks it is not served, the others are",
+    "src/mizzen/store/engine.py": "a log that breaks is told to all who wait for it, who write on",
     "src/mizzen/controllers/worker.py": "a bug stops one key, counted and logged, not the others",
     "src/mizzen/node/shim_client.py": "the news of one run does not cut the agent off from all",
     "src/mizzen/node/shim/server.py": "all pods hang on this loop: one event's fault is its own",

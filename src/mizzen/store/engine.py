@@ -40,14 +40,14 @@ _GROUP_WRITES = 2048  # most writes that share one durable commit
 class _Transaction:
     """Writes that stand or fall together, on their way to the disk."""
 
-    __slots__ = ("done", "events", "failed", "records", "rests_on")
+    __slots__ = ("done", "events", "full", "records", "rests_on")
 
     def __init__(self, done: asyncio.Future[list[Stored]]) -> None:
         self.done = done
         self.events: list[Event] = []
         self.records: list[Record] = []
         self.rests_on: set[_Transaction] = set()  # pending ones whose objects it changed again
-        self.failed = False
+        self.full = ""  # what had no room for it
 
     def pending(self) -> dict[ObjectKey, tuple[Stored | None, _Transaction]]:
         """What its objects are once it is on the disk."""
@@ -219,14 +219,14 @@ class Engine:
                 group.append(self._staged.pop(0))
                 size += len(group[-1].records)
             try:
-                stored = await self._persist([t.records for t in group])
-            except OSError as error:
+                outcome = await self._persist([t.records for t in group])
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
                 self._give_up(group + self._staged, error)
                 break
-            self._settle(group, stored)
+            self._settle(group, outcome)
         self._flusher = None
 
-    async def _persist(self, transactions: list[list[Record]]) -> list[bool]:
+    async def _persist(self, transactions: list[list[Record]]) -> list[str]:
         began = time.perf_counter_ns()
         if self._executor is None:
             stored = self._log.append(transactions)
@@ -237,23 +237,23 @@ class Engine:
         self._counters.commit_ns += time.perf_counter_ns() - began
         return stored
 
-    def _settle(self, group: list[_Transaction], stored: list[bool]) -> None:
+    def _settle(self, group: list[_Transaction], outcome: list[str]) -> None:
         """Memory, then watchers, then callers. Invariant: the log kept no transaction that
         rests on one it refused (`Log.append` stops a group at the first refusal)."""
-        for transaction, kept in zip(group, stored, strict=True):
-            transaction.failed = not kept
+        for transaction, full in zip(group, outcome, strict=True):
+            transaction.full = full
         for transaction in group:
-            if not transaction.failed:
+            if not transaction.full:
                 for event in transaction.events:
                     self._state.apply(event)
                 self._counters.transactions += 1
                 self._counters.writes += len(transaction.events)
             self._forget(transaction)
         for transaction in group:
-            if not transaction.failed:
+            if not transaction.full:
                 self._watchers.notify(transaction.events)
         for transaction in group:
-            if transaction.failed:
+            if transaction.full:
                 self._refuse(transaction)
             elif not transaction.done.done():
                 transaction.done.set_result([event.stored for event in transaction.events])
@@ -263,8 +263,8 @@ class Engine:
         """Staged transactions that rest on a refused one can never hold."""
         kept: list[_Transaction] = []
         for transaction in self._staged:
-            if any(other.failed for other in transaction.rests_on):
-                transaction.failed = True
+            if full := next((other.full for other in transaction.rests_on if other.full), ""):
+                transaction.full = full
                 self._forget(transaction)
                 self._refuse(transaction)
             else:
@@ -282,16 +282,15 @@ class Engine:
         if not transaction.done.done():
             transaction.done.set_exception(
                 InsufficientStorage(
-                    "the disk of the store is full: nothing of this request was written; "
+                    f"{transaction.full} is full: nothing of this request was written; "
                     "free some space and try again"
                 )
             )
 
-    def _give_up(self, group: list[_Transaction], error: OSError) -> None:
-        """The log broke. What was in flight has an unknown fate; the process must restart."""
+    def _give_up(self, group: list[_Transaction], error: Exception) -> None:
+        """The log broke: its own errors are answers. What was in flight has an unknown fate."""
         self._staged = []
         for transaction in group:
-            transaction.failed = True
             self._forget(transaction)
             if not transaction.done.done():
                 transaction.done.set_exception(error)

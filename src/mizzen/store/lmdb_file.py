@@ -5,57 +5,107 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lmdb
 
 MAP_BYTES = 16 << 30  # address space, not disk or memory; the file grows as it is written
+MAP_BYTES_MAX = 1 << 40  # that the map may grow to
+RESERVE_BYTES = 8 << 20  # that the file is longer than what is in it: half of it for deletions
 _CHUNK = 512
 _CHUNK_BYTES = 1 << 20
+_LOCK_BYTES = 8192  # of LMDB's lock file, for 126 readers
 # LMDB reports a write cut short by a full disk as EIO. In each of these cases the transaction
 # was dropped before its root was written; a root that fails is a panic, which is not among them.
 _NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 
 
 class NoRoom(Exception):
-    """The disk (or the map) is full; the transaction was dropped whole."""
+    """Something is full, the message says what; the transaction was dropped whole."""
 
 
 class LmdbFile:
     """Named tables of sorted keys; table "" is the unnamed main one.
 
     New keys of a table in `growing` lie behind all others of it. Told so, LMDB fills pages where
-    it would leave halves free: half the pages to write.
+    it would leave halves free: half the pages to write. One thread writes, others may read.
     """
 
     def __init__(
-        self, path: Path, tables: Sequence[str], growing: frozenset[str] = frozenset()
+        self,
+        path: Path,
+        tables: Sequence[str],
+        growing: frozenset[str] = frozenset(),
+        *,
+        map_bytes: int = MAP_BYTES,
+        sync: bool = True,
     ) -> None:
+        self._path, self._names, self._growing, self._sync = path, tables, growing, sync
+        self._reading = threading.Lock()  # against the map's being moved under a reader
+        self._map_bytes = map_bytes
+        self._open()
+
+    def _open(self) -> None:
+        _allocate_lock(self._path / "lock.mdb")
+        data = self._path / "data.mdb"
+        size = data.stat().st_size if data.exists() else 0
+        while self._map_bytes < 2 * size:
+            self._map_bytes *= 2
         self._env = lmdb.open(
-            str(path), map_size=MAP_BYTES, max_dbs=len(tables), readahead=False, mode=0o600
-        )
-        named = {name: self._env.open_db(name.encode()) for name in tables}
+            str(self._path), map_size=self._map_bytes, max_dbs=len(self._names), readahead=False,
+            mode=0o600, sync=self._sync,
+        )  # fmt: skip
+        named = {name: self._env.open_db(name.encode()) for name in self._names}
         self._tables = {"": None, **named}
-        self._growing = growing
+        self._page_bytes = self._env.stat()["psize"]
+        self._data = os.open(data, os.O_RDWR | os.O_CLOEXEC)
+
+    def reopen(self) -> None:
+        """After a write whose fate is unknown: LMDB refuses all others until then."""
+        with self._reading:
+            self.close()
+            self._open()
+
+    # -- reading ----------------------------------------------------------------
 
     def get(self, table: str, key: bytes) -> bytes | None:
-        with self._env.begin(db=self._tables[table]) as transaction:
+        with self._reading, self._env.begin(db=self._tables[table]) as transaction:
             return transaction.get(key)
 
     def first(self, table: str) -> tuple[bytes, bytes] | None:
-        with self._env.begin(db=self._tables[table]) as transaction:
+        with self._reading, self._env.begin(db=self._tables[table]) as transaction:
             cursor = transaction.cursor()
             return (cursor.key(), cursor.value()) if cursor.first() else None
 
     def last(self, table: str) -> tuple[bytes, bytes] | None:
-        with self._env.begin(db=self._tables[table]) as transaction:
+        with self._reading, self._env.begin(db=self._tables[table]) as transaction:
             cursor = transaction.cursor()
             return (cursor.key(), cursor.value()) if cursor.last() else None
 
-    def count(self, table: str) -> int:
-        with self._env.begin() as transaction:
-            return transaction.stat(self._tables[table])["entries"]
+    def heads(
+        self, table: str, keys: Sequence[bytes], head_bytes: int
+    ) -> list[tuple[int, bytes] | None]:
+        """Of each value its length and its first bytes; None where there is none."""
+        with self._reading, self._env.begin(db=self._tables[table], buffers=True) as transaction:
+            found = (transaction.get(key) for key in keys)
+            return [None if v is None else (len(v), bytes(v[:head_bytes])) for v in found]
+
+    def first_heads(
+        self, table: str, limit: int, bytes_wanted: int, head_bytes: int
+    ) -> list[tuple[bytes, int, bytes]]:
+        """The first keys with the length and first bytes of their values: up to `limit`, and until
+        they have `bytes_wanted` together."""
+        found: list[tuple[bytes, int, bytes]] = []
+        size = 0
+        with self._reading, self._env.begin(db=self._tables[table], buffers=True) as transaction:
+            for key, value in transaction.cursor():
+                if len(found) == limit or size >= bytes_wanted:
+                    break
+                found.append((bytes(key), len(value), bytes(value[:head_bytes])))
+                size += len(key) + len(value)
+        return found
 
     def scan(
         self, table: str, start: bytes, limit: int = 0, bytes_max: int = 0
@@ -80,7 +130,7 @@ class LmdbFile:
     def _chunk(self, table: str, start: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
         chunk: list[tuple[bytes, bytes]] = []
         size = 0
-        with self._env.begin(db=self._tables[table]) as transaction:
+        with self._reading, self._env.begin(db=self._tables[table]) as transaction:
             cursor = transaction.cursor()
             if cursor.set_range(start):
                 for entry in cursor:
@@ -90,29 +140,75 @@ class LmdbFile:
                         return chunk, True
         return chunk, False
 
+    # -- writing ----------------------------------------------------------------
+
+    def reserve(self) -> int:
+        """Makes the file longer than its contents, so that a full disk does not stop deletions;
+        how many bytes it is longer now."""
+        used = (self._env.info()["last_pgno"] + 1) * self._page_bytes
+        size = os.fstat(self._data).st_size
+        if size - used < RESERVE_BYTES:
+            try:
+                os.posix_fallocate(self._data, size, used + 2 * RESERVE_BYTES - size)
+            except OSError:
+                return max(0, size - used)
+            size = used + 2 * RESERVE_BYTES
+        return size - used
+
     def write(
+        self,
+        puts: Sequence[tuple[str, bytes, bytes | None]],
+        deletes: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """One transaction, on disk when this returns; a put of None deletes.
+
+        Errors: NoRoom; OSError where it is not known whether it is on the disk, and `reopen` tells.
+        """
+        while True:
+            try:
+                self._write(puts, deletes)
+                return
+            except lmdb.MapFullError as error:
+                if self._map_bytes >= MAP_BYTES_MAX:
+                    raise NoRoom(f"the map of the store ({self._map_bytes} bytes)") from error
+                with self._reading:
+                    self._map_bytes *= 2
+                    self._env.set_mapsize(self._map_bytes)
+            except lmdb.DiskError as error:
+                raise NoRoom("the disk of the store") from error
+            except lmdb.Error as error:
+                if any(text in str(error) for text in _NO_ROOM):
+                    raise NoRoom("the disk of the store") from error
+                raise OSError(errno.EIO, f"the store cannot be written: {error}") from error
+
+    def _write(
         self,
         puts: Sequence[tuple[str, bytes, bytes | None]],
         deletes: Sequence[tuple[str, bytes]],
     ) -> None:
-        """One transaction, on disk when this returns; a put of None deletes. Errors: NoRoom."""
-        try:
-            with self._env.begin(write=True) as transaction:
-                for table, key, value in puts:
-                    if value is None:
-                        transaction.delete(key, db=self._tables[table])
-                    else:
-                        grows = table in self._growing
-                        put = transaction.put(key, value, append=grows, db=self._tables[table])
-                        assert put, f"{table} has a key behind {key!r}"
-                for table, key in deletes:
+        with self._env.begin(write=True) as transaction:
+            for table, key, value in puts:
+                if value is None:
                     transaction.delete(key, db=self._tables[table])
-        except (lmdb.MapFullError, lmdb.DiskError) as error:
-            raise NoRoom(str(error)) from error
-        except lmdb.Error as error:
-            if any(text in str(error) for text in _NO_ROOM):
-                raise NoRoom(str(error)) from error
-            raise OSError(errno.EIO, f"the store cannot be written: {error}") from error
+                else:
+                    grows = table in self._growing
+                    put = transaction.put(key, value, append=grows, db=self._tables[table])
+                    assert put, f"{table} has a key behind {key!r}"
+            for table, key in deletes:
+                transaction.delete(key, db=self._tables[table])
 
     def close(self) -> None:
+        if not self._sync:
+            self._env.sync(True)
         self._env.close()
+        os.close(self._data)
+
+
+def _allocate_lock(path: Path) -> None:
+    """LMDB maps this file and writes to it: on a full disk a page that it does not have yet would
+    be a SIGBUS. Errors: OSError."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(file, 0, _LOCK_BYTES)
+    finally:
+        os.close(file)

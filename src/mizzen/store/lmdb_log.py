@@ -1,7 +1,10 @@
 """The log on LMDB: two tables, changed together in one durable transaction.
 
-    objects   place -> revision, key, JSON
-    history   revision (8 bytes, big endian) -> who, when, what, JSON
+    objects   place -> checksum, revision, key, JSON
+    history   revision (8 bytes, big endian) -> checksum, who, when, what, JSON
+
+The main table beside them has the format and the totals: how many entries each table has, their
+bytes and the sum of their checksums. All of it is verified before the store is opened.
 
 LMDB writes the changed pages, calls fdatasync, then writes one 4 KiB meta page through an
 O_DSYNC descriptor: a crash at any moment leaves the old root or the new one. A disk without
@@ -12,172 +15,203 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
-import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import orjson
+from mizzen.host.records import Damaged
+from mizzen.store import building, values
+from mizzen.store.inspection import DATA, FORMAT, OLD_FORMAT, Contents, damaged, inspect
+from mizzen.store.lmdb_file import RESERVE_BYTES, LmdbFile, NoRoom
+from mizzen.store.pages import Broken
+from mizzen.store.store import ObjectKey, Record, Stored
+from mizzen.store.values import CHECKSUM, REVISION, Totals
 
-from mizzen.store.lmdb_file import LmdbFile, NoRoom
-from mizzen.store.store import EventType, ObjectKey, Record, Stored
-
-FORMAT = 1
-_REVISION = struct.Struct(">Q")
-_HEAD = struct.Struct(">QI")  # revision, bytes of the JSON head that follows
-_LENGTH = struct.Struct(">I")
-_KEY_BYTES = 500  # LMDB allows 511
 _PRUNE_BATCH = 1000
-_TYPES: dict[str, EventType] = {"A": "ADDED", "M": "MODIFIED", "D": "DELETED"}
+_PRUNED_AT_ONCE = 4 * _PRUNE_BATCH
+_PRUNE_BYTES_FROM = 65 / 64  # of what is kept: then a batch is due
+_KEPT_WHEN_FULL = 1000  # revisions that are not given up to make room
+_DELETE = "delete"
 
 
 class LmdbLog:
     """`Log` in a folder. One writer, by an advisory lock on the file `writer`."""
 
-    def __init__(self, path: Path, keep: int) -> None:
+    def __init__(self, path: Path, keep: int, keep_bytes: int) -> None:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = os.open(path / "writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path, self._keep, self._keep_bytes = path, keep, keep_bytes
+        self._lock = lock_for_writing(path)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            found = self._verified()
+            self._file = LmdbFile(path, building.TABLES, building.GROWING)
+        except BaseException:
             os.close(self._lock)
-            raise BlockingIOError(
-                errno.EWOULDBLOCK, f"the store {path} is in use by another process"
-            ) from error
-        self._file = LmdbFile(path, ("objects", "history"), growing=frozenset({"history"}))
-        self._keep = keep
-        self._check_format(path)
-        first = self._file.first("history")
-        newest = self._file.last("history")
-        self._newest = _REVISION.unpack(newest[0])[0] if newest else 0
-        self._oldest = _REVISION.unpack(first[0])[0] - 1 if first else self._newest
-        self._time_ns = _record(*newest).time_ns if newest else 0
-        self._count = self._file.count("history")
+            raise
+        self._totals = found.totals
+        self._oldest = found.oldest
+        self._objects: list[Stored] = found.objects
+        if self._file.get("", b"format") is None:
+            totals = ("", b"totals", self._totals.pack())
+            self._file.write([("", b"format", str(FORMAT).encode()), totals])
+        # From now on an empty file is not a new store.
+        os.pwrite(self._lock, b"format %d\n" % FORMAT, 0)
+        self._file.reserve()
 
     @property
     def oldest(self) -> int:
         return self._oldest
 
     def load(self) -> tuple[int, int, Iterable[Stored]]:
-        return self._newest, self._time_ns, self._objects()
+        objects, self._objects = self._objects, []
+        return self._totals.newest, self._totals.time_ns, objects
 
-    def append(self, transactions: Sequence[Sequence[Record]]) -> list[bool]:
+    def append(self, transactions: Sequence[Sequence[Record]]) -> list[str]:
         """One durable commit for all of them. If that finds no room, one commit each: the
         first that fits not is refused, and so is all behind it that might rest on it."""
-        if self._write([record for records in transactions for record in records]):
-            return [True] * len(transactions)
-        kept: list[bool] = []
-        refused: set[ObjectKey] = set()
+        if not self._write([record for records in transactions for record in records]):
+            return [""] * len(transactions)
+        outcome: list[str] = []
+        refused: dict[ObjectKey, str] = {}
         for records in transactions:
-            rests = any(record.key in refused for record in records)
-            if not rests and self._write(records):
-                kept.append(True)
-            else:
-                kept.append(False)
-                refused.update(record.key for record in records)
-        return kept
+            why = next((refused[r.key] for r in records if r.key in refused), "")
+            why = why or self._write(records)
+            outcome.append(why)
+            if why:
+                refused.update((record.key, why) for record in records)
+        return outcome
 
     def read(self, since: int, limit: int, bytes_max: int) -> list[Record]:
-        found = self._file.scan("history", _REVISION.pack(since + 1), limit, bytes_max)
-        return [_record(key, value) for key, value in found]
+        found = self._file.scan("history", REVISION.pack(since + 1), limit, bytes_max)
+        return [self._record(at, value) for at, value in found]
 
     def find(self, revision: int) -> Record | None:
-        value = self._file.get("history", _REVISION.pack(revision))
-        return None if value is None else _record(_REVISION.pack(revision), value)
+        at = REVISION.pack(revision)
+        value = self._file.get("history", at)
+        return None if value is None else self._record(at, value)
 
     def close(self) -> None:
         self._file.close()
         os.close(self._lock)
 
-    def _check_format(self, path: Path) -> None:
-        found = self._file.get("", b"format")
-        if found is None:
-            self._file.write([("", b"format", str(FORMAT).encode())], [])
-        elif found != str(FORMAT).encode():
-            raise OSError(
-                errno.EINVAL,
-                f"the store {path} has format {found.decode()}, this version reads {FORMAT}",
-            )
+    # -- opening ----------------------------------------------------------------
 
-    def _objects(self) -> Iterator[Stored]:
-        for _, value in self._file.scan("objects", b""):
-            revision, length = _HEAD.unpack_from(value)
-            at = _HEAD.size + length
-            resource, namespace, name = value[_HEAD.size : at].decode().split("\0")
-            yield Stored(ObjectKey(resource, namespace, name), revision, value[at:])
+    def _verified(self) -> Contents:
+        """What is in the folder, in the present format. Errors: Damaged, OSError."""
+        data = self._path / DATA
+        size = data.stat().st_size if data.exists() else 0
+        if not size:
+            if os.fstat(self._lock).st_size:
+                what = "is empty" if data.exists() else "is missing"
+                raise Damaged(
+                    f"the store {data} {what}, and there was one: put it back from a copy, or "
+                    f"remove the folder {self._path} to begin with nothing"
+                )
+            return Contents()
+        building.remove_leftovers(self._path)
+        found = inspect(self._path)
+        if found.format == OLD_FORMAT:
+            try:
+                building.migrate(self._path, found, self._keep_bytes)
+            except NoRoom as error:
+                raise Damaged(
+                    f"the store {data} must be written anew, with checksums: there is no room, "
+                    f"{error} is full; free some space"
+                ) from error
+            found = inspect(self._path)
+        return found
 
-    def _write(self, records: Sequence[Record]) -> bool:
-        """One LMDB transaction; False when there was no room for it."""
-        puts: dict[tuple[str, bytes], bytes | None] = {}
-        for record in records:
-            place = _place(record.key)
-            if record.type == "DELETED":
-                puts[("objects", place)] = None
-            else:
-                full = "\0".join(record.key).encode()
-                head = _HEAD.pack(record.revision, len(full))
-                puts[("objects", place)] = head + full + record.data
-            puts[("history", _REVISION.pack(record.revision))] = _encode(record)
-        old = self._prunable(len(records))
+    def _record(self, at: bytes, value: bytes) -> Record:
         try:
-            self._file.write(
-                [(table, key, value) for (table, key), value in puts.items()],
-                [("history", key) for key in old],
-            )
-        except NoRoom:
-            return False
-        self._count += len(records) - len(old)
+            return values.read_record(at, value)
+        except (Broken, ValueError) as error:
+            raise damaged(self._path, str(error)) from error
+
+    # -- writing ----------------------------------------------------------------
+
+    def _write(self, records: Sequence[Record]) -> str:
+        """One LMDB transaction; what was full where there was no room for it."""
+        is_deletion = all(r.type == "DELETED" or r.verb == _DELETE for r in records)
+        reserve = self._file.reserve()
+        is_short = reserve < RESERVE_BYTES
+        wanted = 2 * sum(len(record.data) for record in records)
+        if is_short and not is_deletion and reserve - wanted < RESERVE_BYTES // 2:
+            return "the disk of the store"
+        puts, totals = self._puts(records)
+        old = self._prunable(totals, is_short)
+        for at, size, head in old:
+            totals.history.subtract(len(at), size, CHECKSUM.unpack(head)[0])
+        put_list = [(table, key, value) for (table, key), value in puts.items()]
+        put_list.append(("", b"totals", totals.pack()))
+        try:
+            self._file.write(put_list, [("history", at) for at, _, _ in old])
+        except NoRoom as error:
+            return str(error)
+        except OSError as error:
+            if not self._is_on_disk(totals):
+                return f"{error.strerror or error}: the disk of the store"
+        self._totals = totals
         if old:
-            self._oldest = _REVISION.unpack(old[-1])[0]
-        if records:
-            self._newest = records[-1].revision
-        return True
+            self._oldest = REVISION.unpack(old[-1][0])[0]
+        return ""
 
-    def _prunable(self, more: int) -> list[bytes]:
-        """The keys of a batch of the oldest records, once there is a whole batch too many."""
-        if self._count + more < self._keep + _PRUNE_BATCH:
-            return []
-        many = self._count + more - self._keep
-        return [key for key, _ in self._file.scan("history", b"", min(many, 4 * _PRUNE_BATCH))]
+    def _puts(
+        self, records: Sequence[Record]
+    ) -> tuple[dict[tuple[str, bytes], bytes | None], Totals]:
+        """What to write, and the totals once it is."""
+        totals = self._totals.copy()
+        history: dict[tuple[str, bytes], bytes | None] = {}
+        objects: dict[bytes, bytes | None] = {}
+        for record in records:
+            checksum = values.data_checksum(record.data)
+            at = values.place(record.key)
+            objects[at] = None
+            if record.type != "DELETED":
+                objects[at] = values.object_value(
+                    record.key, record.revision, record.data, checksum
+                )
+            value = values.record_value(record, checksum)
+            at = REVISION.pack(record.revision)
+            totals.history.add(len(at), len(value), CHECKSUM.unpack_from(value)[0])
+            history["history", at] = value
+        before = self._file.heads("objects", list(objects), CHECKSUM.size)
+        for (at, value), old in zip(objects.items(), before, strict=True):
+            if old is not None:
+                totals.objects.subtract(len(at), old[0], CHECKSUM.unpack(old[1])[0])
+            if value is not None:
+                totals.objects.add(len(at), len(value), CHECKSUM.unpack_from(value)[0])
+        totals.newest, totals.time_ns = records[-1].revision, records[-1].time_ns
+        return {**{("objects", at): value for at, value in objects.items()}, **history}, totals
+
+    def _prunable(self, totals: Totals, is_short: bool) -> list[tuple[bytes, int, bytes]]:
+        """A batch of the oldest records, once there is a whole batch or a byte too many; on a full
+        disk an eighth of them, whose pages are written again."""
+        count, size = totals.history.entries, totals.history.size_bytes
+        many = count - self._keep if count >= self._keep + _PRUNE_BATCH else 0
+        if is_short and count > _KEPT_WHEN_FULL:
+            many = max(many, min(count // 8, count - _KEPT_WHEN_FULL))
+        large = size - self._keep_bytes if size > self._keep_bytes * _PRUNE_BYTES_FROM else 0
+        by_count = self._oldest_records(min(many, _PRUNED_AT_ONCE), size) if many else []
+        by_bytes = self._oldest_records(_PRUNED_AT_ONCE, large) if large else []
+        return max(by_count, by_bytes, key=len)
+
+    def _oldest_records(self, limit: int, size_bytes: int) -> list[tuple[bytes, int, bytes]]:
+        return self._file.first_heads("history", limit, size_bytes, CHECKSUM.size)
+
+    def _is_on_disk(self, totals: Totals) -> bool:
+        """Whether a write of unknown fate happened, as the file says. Errors: OSError, Damaged."""
+        self._file.reopen()
+        written = self._file.get("", b"totals")
+        return written == totals.pack()
 
 
-def _place(key: ObjectKey) -> bytes:
-    text = "\0".join(key).encode()
-    if len(text) <= _KEY_BYTES:
-        return text
-    return text[: _KEY_BYTES - 65] + b"\0" + hashlib.sha256(text).hexdigest().encode()
-
-
-def _encode(record: Record) -> bytes:
-    head = orjson.dumps(
-        [
-            record.time_ns,
-            record.identity,
-            record.verb,
-            *record.key,
-            record.plan,
-            record.type[0],
-            record.previous,
-        ]
-    )
-    return _LENGTH.pack(len(head)) + head + record.data
-
-
-def _record(key: bytes, value: bytes) -> Record:
-    (length,) = _LENGTH.unpack_from(value)
-    at = _LENGTH.size + length
-    time_ns, identity, verb, resource, namespace, name, plan, kind, previous = orjson.loads(
-        value[_LENGTH.size : at]
-    )
-    return Record(
-        _REVISION.unpack(key)[0],
-        time_ns,
-        identity,
-        verb,
-        ObjectKey(resource, namespace, name),
-        plan,
-        _TYPES[kind],
-        previous,
-        value[at:],
-    )
+def lock_for_writing(path: Path) -> int:
+    """The held lock of the one writer. Errors: BlockingIOError."""
+    lock = os.open(path / "writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise BlockingIOError(
+            errno.EWOULDBLOCK, f"the store {path} is in use by another process"
+        ) from error
+    return lock

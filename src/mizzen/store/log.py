@@ -21,11 +21,9 @@ class Log(Protocol):
         """(newest revision, its time in ns, all objects)."""
         ...
 
-    def append(self, transactions: Sequence[Sequence[Record]]) -> list[bool]:
-        """Makes each transaction durable or not, whole; says which. May block.
-
-        A False means there was no room for it; everything else raises.
-        """
+    def append(self, transactions: Sequence[Sequence[Record]]) -> list[str]:
+        """Makes each transaction durable or not, whole; says of each what was full, "" where it
+        is durable. May block. Errors: OSError where it is not known what is."""
         ...
 
     def read(self, since: int, limit: int, bytes_max: int) -> list[Record]:
@@ -53,7 +51,7 @@ class MemoryLog:
     def load(self) -> tuple[int, int, Iterable[Stored]]:
         return 0, 0, ()
 
-    def append(self, transactions: Sequence[Sequence[Record]]) -> list[bool]:
+    def append(self, transactions: Sequence[Sequence[Record]]) -> list[str]:
         for records in transactions:
             self._records.extend(records)
             self._bytes += sum(len(record.data) for record in records)
@@ -61,7 +59,7 @@ class MemoryLog:
             oldest = self._records.popleft()
             self._bytes -= len(oldest.data)
             self._oldest = oldest.revision
-        return [True] * len(transactions)
+        return [""] * len(transactions)
 
     def read(self, since: int, limit: int, bytes_max: int) -> list[Record]:
         start = self._index_after(since)

@@ -54,3 +54,87 @@ def test_only_the_write_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(look())
+
+
+# A tmpfs of its own, filled to the last byte.
+ON_A_SMALL_DISK = """
+import asyncio, json, os, sys
+from pathlib import Path
+from mizzen.base.errors import InsufficientStorage
+from mizzen.store.local import LocalStore
+from mizzen.store.store import ObjectKey, Put, Remove
+
+DISK = Path(sys.argv[1])
+
+def key(name): return ObjectKey("r", "", name)
+
+def fill():
+    with open(DISK / "filler", "wb") as filler:
+        size = 1 << 20
+        while size:
+            try:
+                os.posix_fallocate(filler.fileno(), filler.seek(0, 2), size)
+            except OSError:
+                size //= 2
+
+async def main():
+    store = LocalStore(DISK / "store")
+    said = {}
+
+    def put(name, size, verb="create"):
+        obj = {"metadata": {"name": name}, "pad": "x" * size}
+        return store.commit([Put(key(name), obj, verb)], identity="i", now_ns=1)
+
+    async def outcome(future):
+        try:
+            await future
+            return ""
+        except InsufficientStorage as error:
+            return str(error)
+
+    for n in range(400):
+        await put(f"n{n}", 10_000)
+    fill()
+    # What is there is read, and small writes go on for a while.
+    said["read"] = len(store.list("r").items), len(store.history(0, 1000))
+    said["small"] = await outcome(put("small", 10))
+    # Then there is a refusal that names the disk; it takes nothing of what deletions need.
+    for n in range(1000):
+        said["refused"] = await outcome(put(f"more{n}", 100_000))
+        if said["refused"]:
+            break
+    for n in range(50):
+        assert await outcome(put(f"late{n}", 200_000))
+    deletions = [outcome(store.commit([Remove(key(f"n{n}"), store.get(key(f"n{n}")).object())],
+                                      identity="i", now_ns=1)) for n in range(0, 400)]
+    said["deleted"] = [await each for each in deletions].count("")
+    before = store.revision
+    await store.close()
+    store = LocalStore(DISK / "store")  # still full: it starts nevertheless
+    said["again"] = store.revision == before
+    (DISK / "filler").unlink()
+    said["after"] = await outcome(put("after", 1_000_000))
+    await store.close()
+    print(json.dumps(said))
+
+asyncio.run(main())
+"""
+
+
+def test_on_a_full_disk_deletions_work_and_all_else_goes_on_once_there_is_room(
+    tmp_path: Path,
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = 'mount -t tmpfs -o size=48m none "$1" && exec "$2" -c "$3" "$1"'
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", mount, "sh", str(disk), sys.executable, ON_A_SMALL_DISK],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    refused = "the disk of the store is full: nothing of this request was written"
+    assert said.pop("refused").startswith(refused)
+    assert said == {"read": [400, 400], "small": "", "deleted": 400, "again": True, "after": ""}

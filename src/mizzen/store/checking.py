@@ -1,0 +1,67 @@
+"""A store that nobody has open, looked at as a whole, and saved from where it is damaged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mizzen.store import building
+from mizzen.store.building import Saved
+from mizzen.store.inspection import DATA, damaged, inspect
+from mizzen.store.lmdb_file import NoRoom
+from mizzen.store.lmdb_log import lock_for_writing
+from mizzen.store.pages import Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a whole store holds; history has the revisions after `oldest` up to `newest`."""
+
+    path: Path
+    format: int
+    objects: int
+    records: int
+    oldest: int
+    newest: int
+
+
+def check(folder: Path) -> Found:
+    """Reads everything and changes nothing.
+
+    Errors: Damaged; FileNotFoundError; BlockingIOError while a process has it open.
+    """
+    with _closed(folder):
+        found = inspect(folder)
+    totals = found.totals
+    return Found(
+        folder / DATA, found.format, len(found.objects), totals.history.entries, found.oldest,
+        totals.newest,
+    )  # fmt: skip
+
+
+def salvage(folder: Path, to: Path) -> Saved:
+    """A new store in the new folder `to`, of all that can be read and has its checksum.
+
+    Errors: FileExistsError; Damaged where nothing can be read; and as `check`.
+    """
+    with _closed(folder):
+        try:
+            return building.salvage(folder, to)
+        except NoRoom as error:
+            raise OSError(f"{to} could not be written: {error} is full") from error
+        except Broken as error:
+            raise damaged(folder, f"{error}; nothing of it can be saved") from error
+
+
+@contextmanager
+def _closed(folder: Path) -> Generator[None]:
+    if not (folder / DATA).exists():
+        raise FileNotFoundError(f"there is no store in {folder}")
+    lock = lock_for_writing(folder)
+    try:
+        yield
+    finally:
+        os.close(lock)

@@ -1,0 +1,111 @@
+"""A whole store is read, and believed only if everything in it fits: pages, checksums, sums."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mizzen.host.records import Damaged
+from mizzen.store import values
+from mizzen.store.pages import Broken, PageFile, Tree
+from mizzen.store.store import Record, Stored
+from mizzen.store.values import CHECKSUM, REVISION, Sums, Totals
+
+DATA = "data.mdb"
+FORMAT = 2
+OLD_FORMAT = 1  # without checksums; read once, and written anew
+_WRONG = (Broken, ValueError, LookupError, struct.error)
+
+
+@dataclass(slots=True)
+class Contents:
+    """What is in a store. `oldest`: history holds every record after this revision."""
+
+    format: int = FORMAT
+    totals: Totals = field(default_factory=Totals)
+    oldest: int = 0
+    objects: list[Stored] = field(default_factory=list[Stored])
+
+
+def inspect(path: Path) -> Contents:
+    """Everything but the records, all of it verified. Errors: Damaged, OSError."""
+    try:
+        file = PageFile(path / DATA)
+        try:
+            return _read(file)
+        finally:
+            file.close()
+    except _WRONG as error:
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, why: str) -> Damaged:
+    return Damaged(
+        f"the store {path / DATA} is damaged: {why}; nothing of it is served. `mizzen check` looks "
+        "at it again, `mizzen check --salvage FOLDER` saves what can be read"
+    )
+
+
+def _read(file: PageFile) -> Contents:
+    trees, beside = file.tables()
+    found = Contents(format=format_of(beside))
+    objects, history = (table(trees, name) for name in ("objects", "history"))
+    if found.format == OLD_FORMAT:
+        _read_old(file, objects, history, found)
+        return found
+    found.totals = told = Totals.unpack(beside.get(b"totals", b""))
+    sums = Sums()
+    for at, value in file.entries(objects):
+        found.objects.append(values.read_object(at, value))
+        sums.add(len(at), len(value), CHECKSUM.unpack_from(value)[0])
+    _compare("objects", sums, told.objects)
+    newest = max((stored.revision for stored in found.objects), default=0)
+    sums = Sums()
+    found.oldest = told.newest
+    for at, value in file.entries(history):
+        values.check_record(at, value)
+        if not sums.entries:
+            found.oldest = REVISION.unpack(at)[0] - 1
+        sums.add(len(at), len(value), CHECKSUM.unpack_from(value)[0])
+        newest = max(newest, REVISION.unpack(at)[0])
+    _compare("records of the history", sums, told.history)
+    if newest > told.newest:
+        raise Broken(f"it holds revision {newest}, its newest is said to be {told.newest}")
+    file.check_free()
+    return found
+
+
+def _read_old(file: PageFile, objects: Tree, history: Tree, found: Contents) -> None:
+    for _, value in file.entries(objects):
+        found.objects.append(values.read_old_object(value))
+        found.totals.objects.add(0, len(value), 0)
+    record: Record | None = None
+    for at, value in file.entries(history):
+        record = values.read_old_record(at, value)
+        found.totals.history.add(0, len(value), 0)
+    if record is not None:
+        found.totals.newest, found.totals.time_ns = record.revision, record.time_ns
+    file.check_free()
+
+
+def format_of(beside: dict[bytes, bytes]) -> int:
+    text = beside.get(b"format", b"")
+    if text not in (b"1", b"2"):
+        shown = text.decode(errors="replace")
+        raise Broken(f"it has format {shown!r}, this version reads {OLD_FORMAT} and {FORMAT}")
+    return int(text)
+
+
+def table(trees: dict[bytes, Tree], name: str) -> Tree:
+    tree = trees.get(name.encode())
+    if tree is None:
+        raise Broken(f"the table {name} is missing")
+    return tree
+
+
+def _compare(what: str, found: Sums, told: Sums) -> None:
+    if found.entries != told.entries:
+        raise Broken(f"{told.entries} {what} should be there, {found.entries} are")
+    if found != told:
+        raise Broken(f"the {what} are not those that were written: {found} against {told}")
