@@ -42,14 +42,18 @@ from mizzen.controllers.core.job_count import (
     NS,
     Tally,
     backoff_s,
+    carries_on,
     count,
     end_ns,
     has_ended,
     index_backoff_s,
+    is_held,
     is_tracked,
-    to_be_replaced,
 )
 from mizzen.controllers.core.job_pods import (
+    FAILURE_COUNT,
+    HELD,
+    IGNORED_FAILURE_COUNT,
     TRACKING,
     Failures,
     completions_of,
@@ -242,11 +246,30 @@ def _run(view: View, job: Obj, tally: Tally, pods: list[Obj], now_ns: int) -> li
             actions += _create(view, job, tally, pods, start.indexes, now_ns)
     if start.wait_s > 0:
         actions.append(RequeueAfter(start.wait_s))
-    held = to_be_replaced(job, tally, set(start.indexes))
-    kept = {id(pod) for pod in held}
-    actions += _untrack([pod for pod in tally.uncounted if id(pod) not in kept])
+    actions += _settle(job, tally, pods, set(start.indexes))
     conditions = suspension(job, now_ns) + _backing_off(job, pods, start, now_ns)
-    return actions + write_status(job, tally, pods, conditions, now_ns, held)
+    return actions + write_status(job, tally, pods, conditions, now_ns)
+
+
+def _settle(job: Obj, tally: Tally, pods: list[Obj], made: set[int]) -> list[Action]:
+    """Lets go of pods that are counted, but for those whose failures are still to be carried on."""
+    waits = {id(pod) for pod in tally.uncounted if carries_on(job, tally, made, pod)}
+    held = [_hold(pod, tally) for pod in tally.uncounted if id(pod) in waits]
+    free = [pod for pod in tally.uncounted if id(pod) not in waits]
+    free += [pod for pod in pods if is_held(pod) and not carries_on(job, tally, made, pod)]
+    return [*held, *_untrack(free)]
+
+
+def _hold(pod: Obj, tally: Tally) -> Patch:
+    """Counted, its own failure is written on it, too."""
+    failures = tally.failures[index_of(pod)]
+    annotations = {
+        FAILURE_COUNT: str(failures.counted),
+        IGNORED_FAILURE_COUNT: str(failures.ignored),
+    }
+    finalizers = [name for name in pod["metadata"]["finalizers"] if name != TRACKING]
+    change: Obj = {"metadata": {"annotations": annotations, "finalizers": [*finalizers, HELD]}}
+    return Patch(PODS, namespace_of(pod), name_of(pod), change, uid=uid_of(pod))
 
 
 def _surplus(job: Obj, tally: Tally) -> list[Obj]:
@@ -345,7 +368,7 @@ def _stop(pods: list[Obj]) -> list[Action]:
 
 def _untrack(pods: list[Obj]) -> list[Action]:
     """Takes the finalizer off; what it protected is counted in the same plan or moot."""
-    tracked = (pod for pod in pods if is_tracked(pod))
+    tracked = (pod for pod in pods if is_tracked(pod) or is_held(pod))
     return [
         Patch(PODS, namespace_of(pod), name_of(pod), _without_tracking(pod), uid=uid_of(pod))
         for pod in islice(tracked, COUNTED_PER_PLAN)
@@ -353,7 +376,7 @@ def _untrack(pods: list[Obj]) -> list[Action]:
 
 
 def _without_tracking(pod: Obj) -> Obj:
-    kept = [name for name in pod["metadata"]["finalizers"] if name != TRACKING]
+    kept = [name for name in pod["metadata"]["finalizers"] if name not in (TRACKING, HELD)]
     return {"metadata": {"finalizers": kept or None}}
 
 

@@ -1,8 +1,8 @@
 """What has come of a Job's pods: who runs, who succeeded, who failed, and how long to wait.
 
 A pod that ended keeps a finalizer until it is counted, so that nobody's deletion can lose its
-result. With backoffLimitPerIndex the failures of an index are written on its pods: its last
-failed pod stays uncounted (`to_be_replaced`) until the next one carries them on.
+result. With backoffLimitPerIndex the failures of an index are written on its pods: its last one
+is held by another finalizer until the next carries them on.
 Source: kube-controller-manager `pkg/controller/job`, KEP-2307, KEP-3850, KEP-3939.
 """
 
@@ -16,6 +16,7 @@ from mizzen.base.indexes import Indexes
 from mizzen.base.objects import Obj, condition, has_condition, is_terminating
 from mizzen.base.reading import entries, part, text
 from mizzen.controllers.core.job_pods import (
+    HELD,
     TRACKING,
     Failures,
     completions_of,
@@ -46,6 +47,7 @@ class Tally:
     done: Indexes
     failed_indexes: Indexes
     failures: dict[int, Failures]  # by index, where backoffLimitPerIndex counts them
+    running: frozenset[int]  # indexes of the active pods
     is_partial: bool  # more have ended than are counted now
 
 
@@ -70,8 +72,9 @@ def count(job: Obj, pods: list[Obj]) -> Tally:
         )
         known = _stored(status, "failedIndexes") | now_failed
         failed_indexes = known.below(completions_of(job)) - done
+    active = [pod for pod in pods if is_active(pod)]
     return Tally(
-        active=[pod for pod in pods if is_active(pod)],
+        active=active,
         stopping=[pod for pod in pods if is_terminating(pod) and not has_ended(pod)],
         uncounted=uncounted,
         lost=lost,
@@ -80,6 +83,7 @@ def count(job: Obj, pods: list[Obj]) -> Tally:
         done=done,
         failed_indexes=failed_indexes,
         failures=failures,
+        running=frozenset(index_of(pod) for pod in active),
         is_partial=len(uncounted) < len(ended),
     )
 
@@ -95,28 +99,31 @@ def _next_to_count(ended: list[Obj], pods: list[Obj]) -> list[Obj]:
     return ended[:COUNTED_PER_PLAN]
 
 
-def to_be_replaced(job: Obj, tally: Tally, replaced: Container[int]) -> list[Obj]:
-    """Ended pods that stay uncounted: their index has failed and is tried again, not yet by a pod.
+def carries_on(job: Obj, tally: Tally, made: Container[int], pod: Obj) -> bool:
+    """Whether an ended pod must stay: its index has failed and is tried again, by no pod yet.
 
-    `replaced` are the indexes that get a pod by this very reconcile.
+    `made` are the indexes that get a pod by this very reconcile.
     """
-    if not has_limit_per_index(job):
-        return []
-    settled = tally.done | tally.failed_indexes
-    running = {index_of(pod) for pod in tally.active}
-    return [
-        pod
-        for pod in tally.uncounted
-        if 0 <= (index := index_of(pod)) < completions_of(job)
-        and index not in settled
-        and index not in running
-        and index not in replaced
-        and tally.failures.get(index) != Failures()
-    ]
+    index = index_of(pod)
+    return (
+        has_limit_per_index(job)
+        and tally.failures.get(index, Failures()) != Failures()
+        and 0 <= index < completions_of(job)
+        and index not in tally.done
+        and index not in tally.failed_indexes
+        and index not in tally.running
+        and index not in made
+    )
 
 
 def is_tracked(pod: Obj) -> bool:
+    """Whether it is still to be counted."""
     return TRACKING in (pod["metadata"].get("finalizers") or ())
+
+
+def is_held(pod: Obj) -> bool:
+    """Whether it is counted, and stays for the sake of what is written on it."""
+    return HELD in (pod["metadata"].get("finalizers") or ())
 
 
 def has_ended(pod: Obj) -> bool:
@@ -136,16 +143,7 @@ def _is_failure(job: Obj, pod: Obj) -> bool:
     if phase_of(pod) != "Failed":
         return False
     match = match_failure(job, pod)
-    return match.action != IGNORE if match is not None else not _ended_by_deletion(pod)
-
-
-def _ended_by_deletion(pod: Obj) -> bool:
-    """Whether a failed pod was asked to go first; one that failed before keeps its failure."""
-    if not is_terminating(pod):
-        return False
-    metadata = pod["metadata"]
-    grace_ns = int(metadata.get("deletionGracePeriodSeconds") or 0) * NS
-    return not 0 < end_ns(pod) < parse_rfc3339(metadata["deletionTimestamp"]) - grace_ns
+    return match.action != IGNORE if match is not None else not is_terminating(pod)
 
 
 # -- indexes ------------------------------------------------------------------------
@@ -164,7 +162,7 @@ def _failures(job: Obj, pods: list[Obj]) -> dict[int, Failures]:
     found: dict[int, Failures] = {}
     for pod in pods:
         counted, ignored = failures_before(pod)
-        if phase_of(pod) == "Failed":
+        if phase_of(pod) == "Failed" and is_tracked(pod):
             counts = _is_failure(job, pod)
             match = match_failure(job, pod)
             counted += counts
@@ -204,7 +202,7 @@ def index_backoff_s(pods: list[Obj], failures: Failures, job: Obj, now_ns: int) 
 
 
 def _holds_back(job: Obj, pod: Obj) -> bool:
-    is_own = not _ended_by_deletion(pod) or match_failure(job, pod) is not None
+    is_own = not is_terminating(pod) or match_failure(job, pod) is not None
     return phase_of(pod) == "Failed" and is_own
 
 

@@ -20,7 +20,9 @@ from mizzen.controllers.core.extended_resources import DeviceWish, take_wishes, 
 
 # A finished pod keeps this until it is counted, so that deleting it cannot lose its result.
 TRACKING = "batch.kubernetes.io/job-tracking"
-# How often its index has failed before this pod, by backoffLimitPerIndex or only so.
+# With it a counted pod stays until the next one of its index carries on what is written on it.
+HELD = "mizzen.dev/job-index-failures"
+# How often its index has failed before this pod (with it, once it is held).
 FAILURE_COUNT = "batch.kubernetes.io/job-index-failure-count"
 IGNORED_FAILURE_COUNT = "batch.kubernetes.io/job-index-ignored-failure-count"
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"

@@ -38,19 +38,17 @@ def write_status(
     pods: list[Obj],
     conditions: Sequence[Obj],
     now_ns: int,
-    held: Sequence[Obj] = (),
 ) -> list[Action]:
-    """The status write that is due, if any. Failures of `held` pods are counted another time."""
+    """The status write that is due, if any."""
     added = {c["type"] for c in conditions if c["status"] == "True"}
     is_ending = bool(added & {*TARGETS, *TARGETS.values()})
     is_suspended = bool(job["spec"].get("suspend"))
-    lost = {id(pod) for pod in tally.lost}
     wanted: Obj = {
         "active": 0 if is_ending or is_suspended else len(tally.active),
         "ready": sum(has_condition(pod, "Ready") for pod in tally.active),
         "terminating": sum(is_terminating(pod) and not is_finished(pod) for pod in pods),
         "succeeded": tally.succeeded,
-        "failed": tally.failed - sum(id(pod) in lost for pod in held),
+        "failed": tally.failed,
     }
     if is_indexed(job) and tally.done:
         wanted["completedIndexes"] = str(tally.done)
