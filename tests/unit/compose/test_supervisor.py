@@ -254,17 +254,20 @@ def test_a_full_disk_and_a_closed_terminal_take_no_supervisor_down(
 ) -> None:
     command = [sys.executable, "-c", _SUPERVISE, str(home.root), _ROLE]
     reader, writer = os.pipe()
-    with (
-        open("/dev/full", "wb") as full,
-        subprocess.Popen(command, stdout=writer, stderr=full) as process,
-    ):
+    with open("/dev/full", "wb") as full:
+        process = subprocess.Popen(command, stdout=writer, stderr=full)
+    try:
         os.close(writer)
+        with os.fdopen(reader) as terminal:
+            assert terminal.readline() == "ready \n"
         state = _until(home, lambda s: all(r.ready for r in s.roles))
-        os.close(reader)
         os.kill(state.roles[2].pid, signal.SIGKILL)
         _until(home, lambda s: s.roles[2].restarts == 1 and s.roles[2].ready)
         process.terminate()
         assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_only_one_supervisor_holds_the_lock(home: Home) -> None:
