@@ -30,6 +30,7 @@ from mizzen.controllers.core.view import View
 
 log = logging.getLogger("mizzen.controllers")
 MESSAGE_CHARS_MAX = 1000
+OVERTAKEN_TOLD_S = 2.0  # what has to wait so long to be tried again was overtaken many times
 WORKERS = 4  # keys of one controller in flight at once; a key is never worked on twice
 
 
@@ -113,7 +114,9 @@ class Worker:
         except (Conflict, AlreadyExists, NotFound) as error:
             self._counts["overtaken"] += 1
             log.debug("%s %s: overtaken: %s", self.controller.name, key, error)
-            self._queue.retry(key)
+            if self._queue.retry(key) >= OVERTAKEN_TOLD_S:
+                # Again and again: this is no race, such as a name that somebody else has.
+                await self._tell(key, f"Failed{error.reason}", error.message)
         except (Unavailable, TooManyRequests) as error:
             self._counts["unavailable"] += 1
             wait = max(self._queue.retry(key), float(error.retry_after_s))

@@ -110,6 +110,24 @@ async def test_why_nothing_comes_of_an_object_is_written_on_it(tmp_path):
             assert await reason_of(client, name) == reason
 
 
+async def test_a_name_that_somebody_else_has_is_told_and_not_only_tried_again(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("mizzen.controllers.worker.OVERTAKEN_TOLD_S", 0.01)
+
+    def reconcile(view, key, now_ns):
+        return [Create(CONFIG_MAPS, config_map("taken"))] if key.name == "wants" else []
+
+    async with api_server(tmp_path) as client:
+        await client.create(CONFIG_MAPS, config_map("taken"))
+        async with controlled(client, reconcile):
+            await client.create(CONFIG_MAPS, config_map("wants"))
+            event = await first_event(client)
+            assert event["reason"] == "FailedAlreadyExists"
+            assert event["involvedObject"]["name"] == "wants"
+            assert '"taken" already exists' in event["message"]
+
+
 async def test_an_object_that_nobody_can_make_sense_of_ends_no_controller(tmp_path):
     good = []
 
