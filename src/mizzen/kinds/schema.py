@@ -106,6 +106,7 @@ INT64 = Schema("integer", format="int64")
 NUMBER = Schema("number", format="double")
 ANY = Schema("any")
 OPEN = Schema("object", open=True)
+EMPTY = Schema("object")  # being there says all; any field in it is unknown
 TIME = Schema(
     "string", name="io.k8s.apimachinery.pkg.apis.meta.v1.Time", format="date-time",
     description="A moment in RFC 3339, whole seconds.",

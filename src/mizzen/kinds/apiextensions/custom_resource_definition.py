@@ -17,6 +17,7 @@ from mizzen.kinds.names import dns_label_1035, dns_subdomain, invalid_value
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import (
     BOOL,
+    EMPTY,
     INT32,
     INT64,
     OPEN,
@@ -54,7 +55,7 @@ VERSION = v1(
     subresources=v1(
         "CustomResourceSubresources",
         "Subresources.",
-        status=OPEN("Whether status is written on its own."),
+        status=EMPTY("Whether status is written on its own."),
         scale=v1(
             "CustomResourceSubresourceScale",
             "Where the replica counts are.",

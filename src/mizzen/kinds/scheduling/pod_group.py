@@ -11,7 +11,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import CONDITIONS, root
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.reading import entries
-from mizzen.kinds.schema import INT32, OPEN, STR, array, choice, package
+from mizzen.kinds.schema import EMPTY, INT32, STR, array, choice, package
 
 v1alpha2 = package("io.k8s.api.scheduling.v1alpha2")
 
@@ -32,7 +32,7 @@ SPEC = v1alpha2(
     schedulingPolicy=v1alpha2(
         "PodGroupSchedulingPolicy",
         "One of basic, gang.",
-        basic=OPEN(
+        basic=EMPTY(
             "Each pod on its own.", name="io.k8s.api.scheduling.v1alpha2.BasicSchedulingPolicy"
         ),
         gang=v1alpha2(

@@ -16,6 +16,7 @@ from mizzen.kinds.meta import OBJECT_META, root
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import (
     BOOL,
+    EMPTY,
     INT32,
     OPEN,
     STR,
@@ -58,8 +59,8 @@ ML_POLICY = v1alpha1(
         runLauncherAsNode=BOOL(),
     ),
     flux=v1alpha1("FluxMLPolicySource", "Flux.", numProcPerNode=INT32("Processes in each worker.")),
-    jax=OPEN("JAX: sets JAX_*.", name=f"{PREFIX}.JAXMLPolicySource"),
-    xgboost=OPEN("XGBoost: sets DMLC_*.", name=f"{PREFIX}.XGBoostMLPolicySource"),
+    jax=EMPTY("JAX: sets JAX_*.", name=f"{PREFIX}.JAXMLPolicySource"),
+    xgboost=EMPTY("XGBoost: sets DMLC_*.", name=f"{PREFIX}.XGBoostMLPolicySource"),
 )
 SPEC = v1alpha1(
     "TrainingRuntimeSpec",
