@@ -18,6 +18,8 @@ from mizzen.scheduler.device_values import Cut
 REMEMBERED_MAX = 200_000  # answers kept; beyond, all are forgotten at once
 PROGRAMS_MAX = 4096  # likewise
 PROGRAMS_CHARS_MAX = 256 << 10  # of all their expressions; each takes about a KiB of memory
+SPENT_MAX = 1_000_000  # of cost, which is seconds: as much as one evaluation may
+DEAR = 10_000  # of cost on average; selectors of devices cost tens or hundreds
 SHOWN_CHARS = 200  # of an expression, and of what is wrong with it, in an error
 
 _log = logging.getLogger(__name__)
@@ -26,10 +28,16 @@ _Own = tuple[tuple[str, Attribute], ...]
 
 
 class CelSelectors:
-    """`Selectors` for the core; attributes may be `lists` (gate DRAListTypeAttributes)."""
+    """`Selectors` for the core; attributes may be `lists` (gate DRAListTypeAttributes).
 
-    def __init__(self, lists: bool = False) -> None:
+    With `is_patient` False an expression that has cost SPENT_MAX, and is dear each time, is not
+    evaluated any more: whoever waits for the scheduler does not wait for that.
+    """
+
+    def __init__(self, lists: bool = False, *, is_patient: bool = True) -> None:
         self._lists = lists
+        self._is_patient = is_patient
+        self._spent: dict[str, tuple[int, int]] = {}  # evaluations, and what they cost, if dear
         self._programs: dict[str, Program | CompileError] = {}
         self._programs_chars = 0
         self._by_shape: dict[tuple[str, DeviceShape, _Own], bool | Err] = {}
@@ -122,17 +130,28 @@ class CelSelectors:
             if len(self._by_cut) >= REMEMBERED_MAX:
                 self._by_cut.clear()
             answer = self._by_cut[key] = self._evaluate(
-                program, devices.variable(seen, self._lists)
+                expression, program, devices.variable(seen, self._lists)
             )
         return answer
 
-    def _evaluate(self, program: Program, device: Map | Err) -> bool | Err:
+    def _evaluate(self, expression: str, program: Program, device: Map | Err) -> bool | Err:
         self.evaluations += 1
+        times, spent = self._spent.get(expression, (0, 0))
+        if spent > SPENT_MAX and spent > DEAR * times and not self._is_patient:
+            return Err(f"it is too dear: {times} devices cost {spent} in all; write a cheaper one")
+        cost = 0
         try:
-            answer = device if isinstance(device, Err) else program.run(device)[0]
+            if isinstance(device, Err):
+                answer = device
+            else:
+                answer, cost = program.run(device)
         except Exception as error:  # noqa: BLE001 - a bug ends one expression, not the others
             _log.exception("a selector on %s", device)
             answer = Err(f"it cannot be evaluated ({type(error).__name__})")
+        if cost > DEAR or times:
+            if len(self._spent) >= PROGRAMS_MAX:
+                self._spent.clear()
+            self._spent[expression] = times + 1, spent + cost
         return Err(_cut(answer.reason)) if isinstance(answer, Err) else answer
 
 

@@ -66,7 +66,7 @@ class Scheduler:
             resource: Assumed(informer.objects, lambda informer=informer: informer.revision)
             for resource, informer in self._informers.items()
         }
-        self._feed = Feed(CelSelectors())
+        self._feed = Feed(CelSelectors(is_patient=False))
         self._room = Room(self._feed.cluster)
         self._untold: dict[tuple[Resource, Key], None] = {}  # objects that have changed
         self._told_others: dict[tuple[Resource, Key], Obj] = {}

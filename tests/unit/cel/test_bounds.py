@@ -45,6 +45,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_before_they_are_built() -> None:
     """In an interpreter of its own that could not hold any of them."""
     here = Path(__file__)
@@ -117,6 +118,23 @@ def test_an_error_shows_little_of_a_long_text() -> None:
         with pytest.raises(SelectorError) as caught:
             selectors.matches(expression, as_device(PLAIN))
         assert len(str(caught.value)) < 3 * SHOWN_CHARS
+
+
+@pytest.mark.slow
+def test_a_dear_selector_is_not_evaluated_for_ever() -> None:
+    """Each device differs, and each costs seconds: after the first few nobody waits for it."""
+    dear = "lists.range(60000).all(x, x >= 0) && device.attributes['gpu.example.com'].index >= 0"
+    cheap = "device.attributes['gpu.example.com'].index >= 0"
+    selectors = CelSelectors(is_patient=False)
+    told: list[str] = []
+    for number in range(12):
+        device = as_device({**PLAIN, "attributes": {"index": {"int": number}}})
+        assert selectors.matches(cheap, device)
+        try:
+            selectors.matches(dear, device)
+        except SelectorError as error:
+            told.append(str(error))
+    assert 0 < len(told) < 12 and all("too dear" in text for text in told)
 
 
 def test_programs_are_remembered_by_their_length() -> None:

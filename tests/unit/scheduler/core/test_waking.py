@@ -16,6 +16,8 @@ from mizzen.scheduler.core.waking import matters
 from support.restless_world import RestlessWorld, S
 from support.scheduler_world import CREATED, World, node, pod, pod_group
 
+pytestmark = pytest.mark.slow
+
 WORLDS, CHANGES = 24, 12
 Objects = dict[tuple[Resource, Key], Obj]
 

@@ -150,19 +150,22 @@ class Nodes:
         self._statics.clear()
         for number, signature in enumerate(self.sigs):
             if signature is not None:
-                static = self._static(self.views[number])
-                self._set(
-                    number,
-                    self.signatures.of(
-                        static,
-                        signature.layout,
-                        signature.free,
-                        signature.held,
-                        signature.over,
-                        signature.shares,
-                    ),
-                )
-        self.log.clear()
+                self._set(number, self._told_apart(number, signature))
+        # A plan may be under way: what it undoes is told apart as well.
+        for at, entry in enumerate(self.log):
+            if not callable(entry):
+                self.log[at] = (entry[0], self._told_apart(*entry))
+
+    def _told_apart(self, number: int, signature: Signature) -> Signature:
+        """The signature with the node's static part as it is now."""
+        return self.signatures.of(
+            self._static(self.views[number]),
+            signature.layout,
+            signature.free,
+            signature.held,
+            signature.over,
+            signature.shares,
+        )
 
     # -- questions ----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mizzen.scheduler.core.cluster import holdings, shapes
+from support.cluster_state import state
 from support.scheduler_world import World, node, pod
 
 
@@ -23,3 +24,15 @@ def test_shapes_beyond_the_limit_are_forgotten_and_pods_still_find_places(
     signatures = [s for s in world.known().cluster.nodes.sigs if s is not None]
     free = sum(signature.free[0] for signature in signatures)
     assert free == 4000 - sum(10 + number for number in range(40))
+
+
+def test_a_label_asked_for_first_in_the_midst_of_a_plan_leaves_nothing_behind() -> None:
+    """The plan's places before it are undone as well: nothing is charged twice once they are taken."""
+    world = World(nodes=[node("n1", cpu="8", labels={"zone": "a"})], slices=[])
+    world.add(pod("first", cpu="1"), pod("second", cpu="1", nodeSelector={"zone": "a"}))
+    before = state(world.known().cluster)
+    world.plan()
+    assert state(world.known().cluster) == before
+    world.run()
+    fresh = World(world.nodes, [], world.classes, world.objects)
+    assert state(world.known().cluster) == state(fresh.known().cluster)

@@ -16,6 +16,8 @@ from oracle.neighbours import allowed
 from support.neighbour_cases import HOST, ZONE, namespace, random_pod, random_world
 from support.scheduler_world import CREATED, World, node, pod, pod_group
 
+pytestmark = pytest.mark.slow
+
 WORLDS = 400
 
 
@@ -76,11 +78,31 @@ def test_whatever_is_bound_was_allowed_and_who_waits_has_no_place(start: int) ->
             world.add(random_pod(f"w{number}", rng))
             if there(world) and rng.random() < 0.3:
                 del world.objects["Pod", rng.choice(there(world))["metadata"]["name"]]
+            churn(world, rng)
             while any(allowed_by_all(world, seed)):
                 pass  # who is bound may be whom another one wants to be near
             waits = [o for (k, _), o in world.objects.items() if k == "Pod"]
             waits = [o for o in waits if not o["spec"].get("nodeName")]
             assert not any(expected(world, o) for o in waits), seed
+
+
+def churn(world: World, rng: random.Random) -> None:
+    """A node changes its labels, or goes with its pods still named to it, or comes back."""
+    at = rng.randrange(len(world.nodes))
+    if rng.random() < 0.25:
+        other = copy.deepcopy(world.nodes[at])
+        other["metadata"]["labels"][ZONE] = rng.choice("abc")
+        world.nodes[at] = other
+    elif rng.random() < 0.2 and len(world.nodes) > 1:
+        gone = world.nodes.pop(at)
+        if rng.random() < 0.5:
+            world.known()
+            world.nodes.append(gone)
+    for obj in [o for (k, _), o in world.objects.items() if k == "Pod"]:
+        if rng.random() < 0.05:
+            changed = copy.deepcopy(obj)
+            changed["metadata"]["labels"]["app"] = rng.choice("pq")
+            world.objects["Pod", obj["metadata"]["name"]] = changed
 
 
 def allowed_by_all(world: World, seed: int) -> list[bool]:
