@@ -477,10 +477,10 @@ class Agent:
         if slot is not None:
             self._vanish(slot, self.clock.now_ns())
 
-    def refused(self, uid: str, error: ApiError) -> None:
+    def refused(self, uid: str, message: str) -> None:
         slot = self.slots.get(uid)
         if slot is not None:
-            self._complain(f"the API refuses the status of pod {slot.name}: {error.message}")
+            self._complain(f"the API refuses the status of pod {slot.name}: {message}")
 
     # -- the end of a pod --------------------------------------------------------------------------
 

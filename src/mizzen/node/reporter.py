@@ -11,7 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from mizzen.base.errors import ApiError, Conflict, NotFound, TooManyRequests, Unavailable
+from mizzen.base.errors import (
+    ApiError,
+    Conflict,
+    NotFound,
+    Timeout,
+    TooManyRequests,
+    Unavailable,
+)
 from mizzen.base.objects import Obj
 from mizzen.base.operations import Operation
 from mizzen.base.reading import part
@@ -20,6 +27,7 @@ from mizzen.client.client import Client
 
 GATHER_S = 0.002  # what happens together is written together
 RETRY_FIRST_S, RETRY_MAX_S = 0.1, 5.0
+REFUSED_AGAIN_S = 10.0
 PLAN_PODS_MAX = 200
 
 
@@ -30,7 +38,7 @@ class Source(Protocol):
     def identity(self, uid: str) -> tuple[str, str] | None: ...
     def took(self, uid: str, pod: Obj) -> None: ...
     def vanished(self, uid: str) -> None: ...
-    def refused(self, uid: str, error: ApiError) -> None: ...
+    def refused(self, uid: str, message: str) -> None: ...
 
 
 class Reporter:
@@ -68,7 +76,7 @@ class Reporter:
             try:
                 await self._write(batch)
                 pause = RETRY_FIRST_S
-            except (Unavailable, TooManyRequests) as error:
+            except ApiError as error:
                 self._counts["unavailable"] += 1
                 self._on_error(f"the API takes no status: {error.message}")
                 for uid in batch:
@@ -83,10 +91,10 @@ class Reporter:
         self._counts["writes"] += 1
         try:
             results = await self._client.commit([o for ops in due.values() for o in ops])
-        except (Unavailable, TooManyRequests):
-            raise
-        except ApiError:
-            self._counts["refused"] += 1
+        except (ApiError, TypeError, ValueError) as error:
+            if isinstance(error, ApiError) and _is_outage(error):
+                raise
+            self._counts["refused"] += 1  # one of them, perhaps for text that JSON cannot hold
             for uid in due:
                 await self._write_alone(uid)
             return
@@ -118,9 +126,21 @@ class Reporter:
             self._source.vanished(uid)
         except Conflict:
             self.mark(uid)
-        except (Unavailable, TooManyRequests):
-            self.mark(uid)
-            raise
         except ApiError as error:
-            self._counts["rejected"] += 1
-            self._source.refused(uid, error)
+            if _is_outage(error):
+                self.mark(uid)
+                raise
+            self._refused(uid, error.message)
+        except (TypeError, ValueError) as error:
+            self._refused(uid, str(error))
+
+    def _refused(self, uid: str, message: str) -> None:
+        """What the API does not take of this pod now it may take later; others do not wait."""
+        self._counts["rejected"] += 1
+        self._source.refused(uid, message)
+        asyncio.get_running_loop().call_later(REFUSED_AGAIN_S, self.mark, uid)
+
+
+def _is_outage(error: ApiError) -> bool:
+    """Whether the API takes nothing of anybody now: it is away, busy, or its disk is full."""
+    return isinstance(error, Unavailable | TooManyRequests | Timeout)
