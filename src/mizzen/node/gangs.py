@@ -24,6 +24,7 @@ from mizzen.base.objects import (
     key_of,
     labels_of,
     namespace_of,
+    uid_of,
 )
 from mizzen.base.resources import TRAIN_JOBS
 from mizzen.host import private
@@ -34,7 +35,7 @@ from mizzen.node.core.pod import formation_of, is_finished
 from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow, Tick
 from mizzen.node.job import Job, claim, owner_of
 from mizzen.node.podfiles import read_json, write_json
-from mizzen.node.segments import GangPage, RankFile, remove
+from mizzen.node.segments import GangPage, RankFile, remove, set_aside
 from mizzen.node.slot import INTERRUPTED, Slot
 from mizzen.node.surroundings import Surroundings
 from mizzen.node.watched_time import WatchedTime
@@ -130,7 +131,7 @@ class Gangs:
         if kind == "DELETED":
             self._train_jobs.pop(key, None)
             if key not in self._jobs:
-                remove(self._agent.config.shm, key)
+                self._discard(key, uid_of(train_job))
             return
         self._train_jobs[key] = train_job
         job = self._jobs.get(key)
@@ -273,7 +274,7 @@ class Gangs:
     def _object_of(self, job: Job) -> Obj:
         """Where people look for what is wrong with the job."""
         known = self._train_jobs.get(job.key)
-        if known is not None:
+        if known is not None and uid_of(known) == job.owner_uid:
             return known
         namespace, _, name = job.key.partition("/")
         metadata = {"name": name, "namespace": namespace, "uid": job.owner_uid}
@@ -398,8 +399,9 @@ class Gangs:
                 if is_durable:
                     _put_aside(place, place.with_name(f"{place.name}.{old[:8]}"))
                 else:
-                    remove(self._agent.config.shm, key)
-                    place.mkdir(mode=0o700, parents=True)
+                    aside = set_aside(self._agent.config.shm, key, old)
+                    self._remove_later(aside)
+                    place.mkdir(mode=0o700, parents=True, exist_ok=True)
             if old != owner_uid:
                 claim(place, owner_uid)
         self._disown_output(key, owner_uid)
@@ -425,7 +427,14 @@ class Gangs:
         """No pod of the job is left here; its segments stay while the TrainJob does."""
         self.checkpoints.look(job, self._time.now_ns(), is_last=True)
         self._jobs.pop(job.key, None)
-        self.checkpoints.writer.submit(f"{job.key} (end)", lambda: self._close_files(job))
+        loop = asyncio.get_running_loop()
+
+        def close() -> None:
+            self._close_files(job)
+            with contextlib.suppress(RuntimeError):  # the loop has ended: the next agent sweeps
+                loop.call_soon_threadsafe(self._closed, job)
+
+        self.checkpoints.writer.submit(f"{job.key} (end of {job.owner_uid})", close)
 
     def _close_files(self, job: Job) -> None:
         """In the writer's thread, after the copies that still read them."""
@@ -433,8 +442,20 @@ class Gangs:
         job.page.close()
         for file in job.files.values():
             file.close()
-        if job.key not in self._train_jobs:
-            remove(self._agent.config.shm, job.key)
+
+    def _closed(self, job: Job) -> None:
+        if job.key not in self._train_jobs and job.key not in self._jobs:
+            self._discard(job.key, job.owner_uid)
+
+    def _discard(self, key: str, uid: str) -> None:
+        """The segments of a job that is gone; what lies there by now of another job stays."""
+        shm = self._agent.config.shm
+        with contextlib.suppress(OSError):
+            if owner_of(shm / key) == uid:
+                self._remove_later(set_aside(shm, key, uid))
+
+    def _remove_later(self, aside: str) -> None:
+        self.checkpoints.writer.submit(aside, lambda: remove(self._agent.config.shm, aside))
 
 
 def rank_of(pod: Obj) -> int | None:

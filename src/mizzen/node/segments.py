@@ -163,3 +163,12 @@ def remove(shm: Path, key: str) -> None:
     private.remove_tree(shm, *key.split("/"))
     with contextlib.suppress(OSError):
         (shm / key).parent.rmdir()  # the namespace's, when it was the last
+
+
+def set_aside(shm: Path, key: str, uid: str) -> str:
+    """The key under which the segments wait for `remove`, which may take long: from here on the
+    name is free for another job. `uid`: whose they are. Errors: OSError."""
+    folder = shm / key
+    aside = folder.with_name(f".{folder.name}.{uid}")  # no job's name begins with a dot
+    os.rename(folder, aside)
+    return f"{aside.parent.name}/{aside.name}"
