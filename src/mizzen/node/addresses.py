@@ -11,6 +11,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 
 from mizzen.host.listeners import listened_on
 
@@ -59,10 +60,13 @@ class Addresses:
         return self._text(self._held[uid])
 
     def restore(self, uid: str, address: str) -> None:
-        """Notes an address handed out by an earlier agent."""
-        parts = address.split(".")
-        if len(parts) == 4 and parts[1] == str(self._network):
-            number = int(parts[2]) * 256 + int(parts[3])
+        """Notes an address handed out by an earlier agent; any other text is passed over."""
+        try:
+            whole = int(IPv4Address(address))
+        except ValueError:
+            return
+        number = whole & 0xFFFF
+        if whole >> 16 == 127 << 8 | self._network and FIRST <= number <= LAST:
             self._held[uid] = number
             self._next = max(self._next, number + 1)
             self._claim(uid, address)  # its pod runs there, whoever claimed it while we were away

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from mizzen.node.podfiles import (
     records_of,
     write_json,
 )
+
+NETWORK = 42  # below the networks of instances
 
 
 @pytest.fixture
@@ -106,15 +109,17 @@ def test_a_pod_that_is_gone_keeps_its_logs_and_nothing_else(
 
 @pytest.mark.parametrize(
     "address",
-    ["127.70.0.1", "127.70.255.255", "127.70.300.5", "10.70.0.5", "127.70.1.²", "None", ""],
+    ["127.42.0.1", "127.42.255.255", "127.42.300.5", "10.42.0.5", "127.42.1.²", "None", ""],
 )
 def test_an_address_that_was_never_handed_out_is_not_restored(address: str) -> None:
-    addresses = Addresses(70)
-    addresses.restore("uid", address)
-    assert addresses.statistics() == {"held": 0} and addresses.take("x") == "127.70.0.2"
+    with contextlib.closing(Addresses(NETWORK)) as addresses:
+        addresses.restore("uid", address)
+        assert addresses.statistics()["held"] == 0
+        assert addresses.take("x") == f"127.{NETWORK}.0.2"
 
 
 def test_a_restored_address_is_its_pods() -> None:
-    addresses = Addresses(70)
-    addresses.restore("uid", "127.70.3.7")
-    assert addresses.take("uid") == "127.70.3.7" and addresses.take("other") == "127.70.3.8"
+    with contextlib.closing(Addresses(NETWORK)) as addresses:
+        addresses.restore("uid", f"127.{NETWORK}.3.7")
+        assert addresses.take("uid") == f"127.{NETWORK}.3.7"
+        assert addresses.take("other") == f"127.{NETWORK}.3.8"
