@@ -130,11 +130,9 @@ class LmdbLog:
 
     def _write(self, records: Sequence[Record]) -> str:
         """One LMDB transaction; what was full where there was no room for it."""
-        is_deletion = all(r.type == "DELETED" or r.verb == _DELETE for r in records)
         reserve = self._file.reserve()
         is_short = reserve < RESERVE_BYTES
-        wanted = 2 * sum(len(record.data) for record in records)
-        if is_short and not is_deletion and reserve - wanted < RESERVE_BYTES // 2:
+        if is_short and not _may_use(records, reserve):
             return "the disk of the store"
         puts, totals = self._puts(records)
         old = self._prunable(totals, is_short)
@@ -202,6 +200,14 @@ class LmdbLog:
         self._file.reopen()
         written = self._file.get("", b"totals")
         return written == totals.pack()
+
+
+def _may_use(records: Sequence[Record], reserve_bytes: int) -> bool:
+    """Half of the reserve is for deletions alone."""
+    if all(record.type == "DELETED" or record.verb == _DELETE for record in records):
+        return True
+    wanted = 2 * sum(len(record.data) for record in records)
+    return reserve_bytes - wanted >= RESERVE_BYTES // 2
 
 
 def lock_for_writing(path: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from mizzen.base.errors import Expired
 from mizzen.store.store import (
@@ -14,7 +15,6 @@ from mizzen.store.store import (
     ObjectKey,
     Page,
     Stored,
-    weight,
 )
 
 _Place = tuple[str, str]  # namespace, name
@@ -44,6 +44,10 @@ class _Table:
             return self.order
         low = bisect_left(self.order, (namespace, ""))
         return self.order[low : bisect_left(self.order, (namespace + "\0", ""))]
+
+
+def _revision(event: Event) -> int:
+    return event.stored.revision
 
 
 class State:
@@ -82,23 +86,22 @@ class State:
         else:
             table.put(event.stored)
         self.recent.append(event)
-        self._recent_bytes += weight(event)
+        self._recent_bytes += event.size
         while len(self.recent) > RECENT_EVENTS or self._recent_bytes > RECENT_BYTES_MAX:
             oldest = self.recent.popleft()
-            self._recent_bytes -= weight(oldest)
+            self._recent_bytes -= oldest.size
             self.recent_since = oldest.revision
         self.revision = event.revision
 
     def after(self, since: int, bytes_max: int) -> list[Event]:
         """The recent events after `since`, in order: so many bytes of them, or one."""
         found: list[Event] = []
-        left = bytes_max
-        for event in self.recent:
-            if event.revision > since:
-                left -= weight(event)
-                if found and left < 0:
-                    break
-                found.append(event)
+        start = bisect_right(self.recent, since, key=_revision)
+        for event in islice(self.recent, start, None):
+            bytes_max -= event.size
+            if found and bytes_max < 0:
+                break
+            found.append(event)
         return found
 
     def page(

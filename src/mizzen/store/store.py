@@ -51,10 +51,11 @@ class Event:
     `stored` is the object after the write (for DELETED: its last form, with the revision of
     the deletion); `previous` the one before, None also when history no longer has it.
     `cache` is the watchers' own: what they made of this event, by class of watcher; None once it
-    is not to be kept any more. `queues` counts those that hold it.
+    is not to be kept any more. `queues` counts those that hold it, `size` is what it holds in
+    memory itself, in bytes.
     """
 
-    __slots__ = ("_object", "_previous", "cache", "queues", "stored", "type")
+    __slots__ = ("_object", "_previous", "cache", "queues", "size", "stored", "type")
 
     def __init__(
         self,
@@ -66,6 +67,9 @@ class Event:
         self.stored = stored
         self.cache: dict[Any, Any] | None = None
         self.queues = 0
+        self.size = len(stored.data) + _EVENT_BYTES
+        if isinstance(previous, Stored):
+            self.size += len(previous.data)
         self._previous = previous
         self._object: Obj | None = None
 
@@ -95,12 +99,6 @@ class Event:
     def cool(self) -> None:
         """Keeps the bytes alone, which are a tenth of all else."""
         self.cache = self._object = None
-
-
-def weight(event: Event) -> int:
-    """The bytes that an event holds in memory, its caches aside."""
-    previous = event.previous
-    return len(event.stored.data) + (len(previous.data) if previous else 0) + _EVENT_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from mizzen.store.store import BATCH_BYTES_MAX, Event, weight
+from mizzen.store.store import BATCH_BYTES_MAX, Event
 
 QUEUE_EVENTS = 8192  # that one watcher may lag behind before it goes on from the history
 QUEUE_BYTES_MAX = 8 << 20  # the same, in bytes
@@ -62,27 +62,25 @@ class Watcher:
             not self.namespace or key.namespace == self.namespace
         )
 
-    def offer(self, event: Event) -> bool:
-        """Takes a live event; False where that makes this watcher lag."""
-        is_new_lag = False
+    def offer(self, event: Event, may_queue: bool) -> bool:
+        """Takes a live event; whether it holds it now. One that does not comes later, from the
+        source."""
         if not self._lags:
-            if not self._queue:
+            queue = self._queue
+            size = self._queued_bytes + event.size
+            if not queue:
                 self._since = event.revision - 1
-            size = weight(event)
-            if (
-                len(self._queue) >= QUEUE_EVENTS
-                or self._queued_bytes + size > QUEUE_BYTES_MAX
-                or not self._watchers.hold(event, size)
-            ):
-                is_new_lag = self._lags = True
-                self._release(self._queue)
-                self._queue, self._queued_bytes = [], 0
+            if may_queue and len(queue) < QUEUE_EVENTS and size <= QUEUE_BYTES_MAX:
+                queue.append(event)
+                self._queued_bytes = size
             else:
-                self._queue.append(event)
-                self._queued_bytes += size
+                self._lags = True
+                self._watchers.lagged += 1
+                self._watchers.let_go(queue)
+                self._queue, self._queued_bytes = [], 0
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
-        return not is_new_lag
+        return not self._lags
 
     def take_nowait(self) -> list[Event]:
         """Errors: Expired when it lags behind what history still has."""
@@ -95,8 +93,8 @@ class Watcher:
         batch, self._queue = self._queue, []
         if self._queued_bytes > BATCH_BYTES_MAX:
             end, size = 0, 0
-            while end < len(batch) and (not end or size + weight(batch[end]) <= BATCH_BYTES_MAX):
-                size += weight(batch[end])
+            while end < len(batch) and (not end or size + batch[end].size <= BATCH_BYTES_MAX):
+                size += batch[end].size
                 end += 1
             batch, self._queue = batch[:end], batch[end:]
             self._queued_bytes -= size
@@ -104,7 +102,7 @@ class Watcher:
                 self._since = batch[-1].revision
         else:
             self._queued_bytes = 0
-        self._release(batch)
+        self._watchers.let_go(batch)
         return batch
 
     async def next_batch(self) -> list[Event]:
@@ -119,13 +117,9 @@ class Watcher:
             await self._wake
 
     def close(self) -> None:
-        self._release(self._queue)
+        self._watchers.let_go(self._queue)
         self._queue = []
         self._watchers.drop(self)
-
-    def _release(self, events: list[Event]) -> None:
-        for event in events:
-            self._watchers.let_go(event)
 
 
 class Watchers:
@@ -149,24 +143,22 @@ class Watchers:
     def notify(self, events: Iterable[Event]) -> None:
         for event in events:
             self._warm_up(event)
+            may_queue = self._queued_bytes + event.size <= QUEUES_BYTES_MAX
+            holders = 0
             for name in (event.key.resource, ""):
                 for watcher in self._by_resource.get(name, ()):
-                    if watcher.wants(event) and not watcher.offer(event):
-                        self.lagged += 1
+                    if watcher.wants(event):
+                        holders += watcher.offer(event, may_queue)
+            if holders:
+                event.queues = holders
+                self._queued_bytes += event.size
 
-    def hold(self, event: Event, size: int) -> bool:
-        """Whether one more queue may hold the event."""
-        if not event.queues:
-            if self._queued_bytes + size > QUEUES_BYTES_MAX:
-                return False
-            self._queued_bytes += size
-        event.queues += 1
-        return True
-
-    def let_go(self, event: Event) -> None:
-        event.queues -= 1
-        if not event.queues:
-            self._queued_bytes -= weight(event)
+    def let_go(self, events: Iterable[Event]) -> None:
+        """One queue less holds each of them."""
+        for event in events:
+            event.queues -= 1
+            if not event.queues:
+                self._queued_bytes -= event.size
 
     def drop(self, watcher: Watcher) -> None:
         watchers = self._by_resource.get(watcher.resource)
@@ -185,8 +177,8 @@ class Watchers:
     def _warm_up(self, event: Event) -> None:
         event.cache = {}
         self._warm.append(event)
-        self._warm_bytes += weight(event)
+        self._warm_bytes += event.size
         while self._warm_bytes > WARM_BYTES_MAX:
             oldest = self._warm.popleft()
-            self._warm_bytes -= weight(oldest)
+            self._warm_bytes -= oldest.size
             oldest.cool()
