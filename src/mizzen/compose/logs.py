@@ -7,6 +7,7 @@ from pathlib import Path
 
 _BYTES_MAX = 8 * 2**20
 _KEPT = 3
+_END_BYTES = 8192  # of what was written last, kept for `last_line`
 
 
 class RotatingLog:
@@ -21,9 +22,11 @@ class RotatingLog:
         self._kept = kept
         self._file = -1
         self._size = 0
+        self._end = b""
         self.lost_bytes = 0
 
     def write(self, data: bytes) -> None:
+        self._end = (self._end + data)[-_END_BYTES:]
         try:
             if self._file < 0:
                 self._open()
@@ -33,6 +36,19 @@ class RotatingLog:
             self._size += len(data)
         except OSError:
             self.lost_bytes += len(data)
+
+    def begin(self) -> None:
+        """Another process writes from here on: `last_line` is its own."""
+        self._end = b""
+
+    @property
+    def last_line(self) -> str:
+        """The last line that says something, also where the disk had no room for it: what a user
+        should see of a process that died."""
+        lines = self._end.decode(errors="replace").splitlines()
+        # Tracebacks of task groups are framed with | and end with a rule.
+        said = (line.strip(" |+-\t") for line in reversed(lines))
+        return next((line for line in said if line), "")
 
     def close(self) -> None:
         if self._file >= 0:
@@ -52,17 +68,3 @@ class RotatingLog:
             if newer.exists():
                 newer.replace(older)
         self._open()
-
-
-def last_line(path: Path) -> str:
-    """The last line that says something: what a user should see of a process that died."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 8192))
-            lines = file.read().decode(errors="replace").splitlines()
-    except FileNotFoundError:
-        return ""
-    # Tracebacks of task groups are framed with | and end with a rule.
-    said = (line.strip(" |+-\t") for line in reversed(lines))
-    return next((line for line in said if line), "")

@@ -36,8 +36,8 @@ class RoleState:
 
     @property
     def condition(self) -> str:
-        """Running, NotResponding, Starting or Restarting."""
-        if not self.pid:
+        """Running, NotResponding, Starting or Restarting, as far as the record and the kernel know."""
+        if not self.pid or not ProcessId(self.pid, self.start).alive:
             return "Restarting"
         if self.silent_s:
             return "NotResponding"
@@ -60,8 +60,15 @@ class InstanceState:
 
 
 def write_state(home: Home, state: InstanceState) -> None:
+    """Errors: OSError; a full disk alone is none, once there is a record."""
     data = json.dumps(asdict(state)).encode()
-    write_atomically(_record(home), data, mode=0o600, durable=False)
+    try:
+        write_atomically(_record(home), data, mode=0o600, durable=False)
+    except OSError:
+        # In the room that the old one has. Whoever reads in this moment looks again.
+        with _record(home).open("r+b", buffering=0) as file:
+            file.write(data)
+            file.truncate()
 
 
 def running_instance(home: Home) -> InstanceState | None:
@@ -71,7 +78,7 @@ def running_instance(home: Home) -> InstanceState | None:
     the instance, which it alone holds: a stranger that has its pid by now does not. Where the
     record is damaged the holder is looked for among all processes, and its roles are unknown.
     """
-    state = _read(home)
+    state = _read(home) or _read(home)  # it may have been in the middle of being written
     if state is not None and state.process.alive and _holds_lock(home, state.pid):
         return state
     if not _is_locked(home):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from mizzen.base.clock import Clock, rfc3339_micro
 from mizzen.compose.backoff import next_delay_s
-from mizzen.compose.logs import RotatingLog, last_line
+from mizzen.compose.logs import RotatingLog
 from mizzen.compose.pulse import (
     BEAT,
     BUSY_S_MAX,
@@ -70,6 +70,7 @@ class Supervisor:
         ]
         self._started_ns = clock.now_ns()
         self._announced = False
+        self._is_written = True
         self._stopping = False
         self._forced: list[str] = []  # what had to be done by force while stopping
         self._failure = ""
@@ -170,6 +171,7 @@ class Supervisor:
             abandon.pop_all()
         role.pid = process.pid
         role.pulse, role.silent_s = Pulse(process.pid), 0
+        role.log.begin()
         role.due_at = None
         role.pipes = {ready_reader, output_reader}
         self._watch(role.pid_handle, lambda: self._on_exit(role))
@@ -209,7 +211,9 @@ class Supervisor:
                 self._kill(role, f"did not answer for {silent_s:.0f} s")
             was, role.silent_s = role.silent_s, int(silent_s) if silent_s > SILENT_S_MAX else 0
             if was != role.silent_s:
-                self._write_state()
+                self._is_written = False
+        if not self._is_written:
+            self._write_state()
 
     def _kill(self, role: Role, verdict: str) -> None:
         role.verdict = f"{verdict} and was killed"
@@ -235,7 +239,7 @@ class Supervisor:
         code = os.waitstatus_to_exitcode(status)
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         self._note(f"{role.name} (pid {role.pid}) ended: {how}")
-        words = last_line(role.log.path) if code > 0 else ""
+        words = role.log.last_line if code > 0 else ""
         role.reason = role.verdict or how + (f": {words}" if words else "")
         role.verdict = ""
         role.pid, role.pid_handle, role.ready, role.silent_s = 0, -1, False, 0
@@ -322,9 +326,11 @@ class Supervisor:
         assert me is not None, "the running process has an identity"
         roles = tuple(role.state() for role in self._roles)
         state = InstanceState(me.pid, me.start, self._started_ns, roles, self._stopping)
-        # A full disk must not stop the instance: `status` shows older numbers until there is room.
-        with contextlib.suppress(OSError):
+        try:
             write_state(self._home, state)
+            self._is_written = True
+        except OSError:  # it must not stop the instance: it is tried again at each look
+            self._is_written = False
 
 
 def message_line(event: str, message: str) -> bytes:

@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from mizzen.compose.logs import RotatingLog, last_line
+import pytest
+
+from mizzen.compose.logs import RotatingLog
 
 
 def test_old_parts_move_up_and_the_oldest_goes(tmp_path: Path) -> None:
@@ -20,10 +22,14 @@ def test_a_log_that_cannot_be_written_loses_lines_only(tmp_path: Path) -> None:
     assert log.lost_bytes == 5
 
 
-def test_last_line_is_the_last_that_says_something(tmp_path: Path) -> None:
-    path = tmp_path / "role.log"
-    path.write_text("first\n  ValueError: no\n\n")
-    assert last_line(path) == "ValueError: no"
-    path.write_text("  | OSError: no port\n  +---------\n")
-    assert last_line(path) == "OSError: no port"
-    assert last_line(tmp_path / "missing.log") == ""
+@pytest.mark.parametrize("folder", [".", "missing"])
+def test_last_line_is_the_last_that_says_something(tmp_path: Path, folder: str) -> None:
+    """Also where the disk has no room for it."""
+    log = RotatingLog(tmp_path / folder / "role.log")
+    assert log.last_line == ""
+    log.write(b"first\n  ValueError: no\n\n")
+    assert log.last_line == "ValueError: no"
+    log.write(b"  | OSError: no port\n  +---------\n")
+    assert log.last_line == "OSError: no port"
+    log.begin()
+    assert log.last_line == ""

@@ -1,5 +1,6 @@
 """The supervisor with real processes: tiny programs in the place of the roles."""
 
+import errno
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from mizzen.compose.state import (
     InstanceState,
+    RoleState,
     ended_uncleanly,
     running_instance,
     take_lock,
@@ -268,6 +270,28 @@ def test_a_full_disk_and_a_closed_terminal_take_no_supervisor_down(
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_record_is_renewed_where_it_lies_when_there_is_no_room(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = take_lock(home)
+    assert lock is not None
+    me = identify(os.getpid())
+    assert me is not None
+    role = RoleState("node", 5, 6, "", 7, 0, True, reason="a long word that goes")
+    write_state(home, InstanceState(me.pid, me.start, 0, (role,)))
+
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mizzen.compose.state.write_atomically", no_room)
+    write_state(
+        home, InstanceState(me.pid, me.start, 0, (RoleState("node", 8, 9, "", 7, 1, True),))
+    )
+    found = running_instance(home)
+    assert found is not None and found.roles[0].pid == 8 and found.roles[0].restarts == 1
+    os.close(lock)
 
 
 def test_only_one_supervisor_holds_the_lock(home: Home) -> None:
