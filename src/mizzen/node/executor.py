@@ -220,13 +220,15 @@ class Executor:
             return False, "no command"
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._checks[key] = future
-        self._agent.shim.spawn({**request, "key": key, "argv": argv, "capture": CAPTURE_BYTES})
         try:
+            self._agent.shim.spawn({**request, "key": key, "argv": argv, "capture": CAPTURE_BYTES})
             async with asyncio.timeout(timeout_s):
                 message = await future
         except TimeoutError:
             self._agent.shim.signal(key, signal.SIGKILL)
             return False, f"command timed out after {timeout_s:g} s"
+        except ValueError as error:  # longer than can be passed on
+            return False, str(error)
         finally:
             self._checks.pop(key, None)
         code = message.get("code", 1)
