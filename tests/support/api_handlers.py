@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from mizzen.apiserver.app import App
 from mizzen.apiserver.bootstrap import make_namespaces
 from mizzen.apiserver.catalog import Catalog
-from mizzen.apiserver.http import Request, Response, refusal
+from mizzen.apiserver.http import Request, Response, Stream, refusal
 from mizzen.apiserver.server import ApiServerConfig, Server
 from mizzen.base.errors import ApiError
 from mizzen.kinds.registry import builtin_kinds
@@ -60,6 +61,17 @@ class Api:
             made = refusal(error)
         assert isinstance(made, Response), "streams are not for this helper"
         return made.status, json.loads(made.body)
+
+    async def watch(self, path: str) -> AsyncIterator[bytes]:
+        """The chunks of a watch, from its start on."""
+        headers = {"authorization": f"Bearer {_TOKEN}"}
+        path, _, query = path.partition("?")
+        params = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
+        request = Request("GET", path, {"watch": "true", **params}, headers, b"")
+        self.app.authenticate(request)
+        made = await self.app.answer(request)
+        assert isinstance(made, Stream)
+        return made.chunks
 
     async def plan(self, *operations: dict[str, Any], query: str = "") -> tuple[int, Any]:
         body = {"kind": "Plan", "spec": {"operations": list(operations)}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
@@ -18,10 +19,11 @@ class Served:
 
     Versions of a kind share `key`, under which the store keeps their objects. The stored form
     names the version that wrote it; `is_only` says that there is no other, `is_builtin` that its
-    schema stays as it is.
+    schema stays as it is. `retired` is set once this version is served no longer; a later form of
+    it shares the event.
     """
 
-    __slots__ = ("is_builtin", "is_only", "key", "kind", "resource")
+    __slots__ = ("is_builtin", "is_only", "key", "kind", "resource", "retired")
 
     def __init__(self, kind: Kind, *, is_only: bool = True, is_builtin: bool = False) -> None:
         self.kind = kind
@@ -29,6 +31,7 @@ class Served:
         self.key = qualified(kind.resource)
         self.is_only = is_only
         self.is_builtin = is_builtin
+        self.retired = asyncio.Event()
 
     def view(self, data: bytes) -> bytes:
         """Stored JSON in this version (conversion strategy None: only apiVersion differs)."""
@@ -93,13 +96,26 @@ class Catalog:
         """Serves a kind from now on in these versions, the stored one first, in place of an
         earlier form of it."""
         assert place not in self._builtin, "built-in kinds stay"
-        self._served[place] = tuple(Served(kind, is_only=len(kinds) == 1) for kind in kinds)
+        made = tuple(Served(kind, is_only=len(kinds) == 1) for kind in kinds)
+        former = {served.resource.version: served for served in self._served.get(place, ())}
+        for served in made:
+            earlier = former.pop(served.resource.version, None)
+            if earlier is not None:
+                served.retired = earlier.retired
+        self._served[place] = made
+        _retire(former.values())
         self._changed()
 
     def remove(self, place: Place) -> None:
-        if place not in self._builtin and self._served.pop(place, None) is not None:
+        if place not in self._builtin and place in self._served:
+            _retire(self._served.pop(place))
             self._changed()
 
     def _changed(self) -> None:
         self.generation += 1
         self._kinds = None
+
+
+def _retire(gone: Iterable[Served]) -> None:
+    for served in gone:
+        served.retired.set()

@@ -167,6 +167,9 @@ async def _stream(
     deadline = loop.time() + timeout_s
     server = setup.server
     counted = setup.served.key
+    ending: asyncio.Task[None] | None = None
+    if not setup.served.is_builtin:
+        ending = loop.create_task(_end_with_kind(setup.served, subscription))
     try:
         # Headers leave with the first chunk, even an empty one: clients wait for them.
         yield b""
@@ -179,6 +182,8 @@ async def _stream(
             try:
                 async with asyncio.timeout(min(left_s, BOOKMARK_S)):
                     batch = await subscription.next_batch()
+                if not batch:
+                    return  # its kind is served no longer
             except TimeoutError:
                 # Something may have come in the very moment of the timeout: a bookmark must
                 # never overtake an event.
@@ -194,7 +199,14 @@ async def _stream(
     except Expired as error:
         yield _Watch.wrap("ERROR", orjson.dumps(error.to_status()))
     finally:
+        if ending is not None:
+            ending.cancel()
         subscription.close()
+
+
+async def _end_with_kind(served: Served, subscription: Subscription) -> None:
+    await served.retired.wait()
+    subscription.end()
 
 
 def _parts(existing: list[Stored]) -> Iterator[list[Stored]]:

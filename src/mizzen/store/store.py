@@ -176,8 +176,13 @@ class Subscription(Protocol):
     async def next_batch(self) -> list[Event]:
         """Events since the last call, at least one, as many as there are or BATCH_BYTES_MAX.
 
-        Errors: Expired once it lags behind what history has.
+        None at all once it has ended and everything before that was handed over. Errors: Expired
+        once it lags behind what history has.
         """
+        ...
+
+    def end(self) -> None:
+        """What comes from now on is nobody's business any more."""
         ...
 
     def take_nowait(self) -> list[Event]:

@@ -48,6 +48,7 @@ class Watcher:
         self._queue: list[Event] = []
         self._queued_bytes = 0
         self._wake: asyncio.Future[None] | None = None
+        self._has_ended = False
 
     @property
     def position(self) -> int:
@@ -113,8 +114,15 @@ class Watcher:
             if self._lags:
                 await asyncio.sleep(0)  # a long history must not hold up the loop
                 continue
+            if self._has_ended:
+                return []
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
+
+    def end(self) -> None:
+        self._has_ended = True
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
 
     def close(self) -> None:
         self._watchers.let_go(self._queue)

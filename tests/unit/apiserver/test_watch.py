@@ -1,0 +1,86 @@
+"""Watches of kinds that come and go while somebody watches."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
+
+from mizzen.apiserver.custom import CustomKinds
+from mizzen.base.resources import Resource
+from mizzen.store.memory import MemoryStore
+from support import waiting
+from support.api_handlers import Api, an_api
+from support.custom_kinds import definition
+
+THINGS = Resource("example.com", "v1", "things", "Thing", namespaced=True)
+PATH = "/apis/example.com/v1/namespaces/default/things"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CRD = f"{CRDS}/things.example.com"
+
+
+@pytest_asyncio.fixture
+async def api() -> AsyncIterator[Api]:
+    made = await an_api(MemoryStore())
+    custom = CustomKinds(made.server)
+    await custom.load()
+    task = asyncio.create_task(custom.run())
+    yield made
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def is_served(api: Api, path: str = PATH, code: int = 200) -> None:
+    for _ in range(1000):
+        if (await api.call("GET", path))[0] == code:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(f"{path} is not answered with {code}")
+
+
+async def told(chunks: AsyncIterator[bytes]) -> list[Any]:
+    """Everything until the watch ends."""
+    async with asyncio.timeout(10):
+        text = b"".join([chunk async for chunk in chunks])
+    return [json.loads(line) for line in text.splitlines()]
+
+
+async def test_a_watch_from_the_first_moment_of_a_kind_sees_its_first_object(api: Api) -> None:
+    for life in range(2):
+        assert (await api.call("POST", CRDS, definition(THINGS)))[0] == 201
+        await is_served(api)
+        chunks = await api.watch(PATH)
+        assert await anext(chunks) == b""
+        assert (await api.call("POST", PATH, {"metadata": {"name": "first"}}))[0] == 201
+        event = json.loads(await anext(chunks))
+        assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "first")
+        _, listed = await api.call("GET", PATH)
+        assert [item["metadata"]["name"] for item in listed["items"]] == ["first"], life
+        assert (await api.call("DELETE", CRD))[0] == 200
+        await is_served(api, code=404)
+        # Its objects' deletions are told, then it ends: nothing of the next life is.
+        assert [event["type"] for event in await told(chunks)] == ["DELETED"]
+
+
+async def test_a_watch_outlives_a_changed_schema_but_not_its_version(api: Api) -> None:
+    crd = definition(THINGS)
+    versions = crd["spec"]["versions"]
+    versions.append({**versions[0], "name": "v2", "storage": False})
+    assert (await api.call("POST", CRDS, crd))[0] == 201
+    newer = PATH.replace("v1", "v2")
+    await is_served(api, newer)
+    kept, ended = await api.watch(PATH), await api.watch(newer)
+    assert await anext(kept) == await anext(ended) == b""
+    versions[1]["served"] = False
+    patch = {"spec": {"versions": versions}}
+    kind = "application/merge-patch+json"
+    assert (await api.call("PATCH", CRD, patch, content_type=kind))[0] == 200
+    assert await told(ended) == []
+    assert (await api.call("POST", PATH, {"metadata": {"name": "a"}}))[0] == 201
+    assert json.loads(await anext(kept))["type"] == "ADDED"
+    assert api.store.statistics()["watchers"] == 2
+    await kept.aclose()  # type: ignore[attr-defined]
+    await waiting.until(lambda: api.store.statistics()["watchers"] == 1, "it is closed")
