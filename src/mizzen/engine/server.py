@@ -178,7 +178,12 @@ class EngineServer:
 
     async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
         arrived = time.monotonic()
-        body = read_json(await self._bodies.read(request))
+        async with self._bodies.of(request) as raw:
+            return await self._answer(request, read_json(raw), arrived, chat=chat)
+
+    async def _answer(
+        self, request: web.Request, body: object, arrived: float, *, chat: bool
+    ) -> web.StreamResponse:
         if self.draining:
             raise OpenAIError(503, "the engine is shutting down", code="shutting_down")
         if not self.loaded:

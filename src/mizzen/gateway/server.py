@@ -114,7 +114,12 @@ class GatewayServer:
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         arrived_ns, began_ns = self._clock.now_ns(), self._clock.monotonic_ns()
-        body = _object(await self._bodies.read(request))
+        async with self._bodies.of(request) as raw:
+            return await self._answer(request, _object(raw), arrived_ns, began_ns)
+
+    async def _answer(
+        self, request: web.Request, body: Mapping[str, Any], arrived_ns: int, began_ns: int
+    ) -> web.StreamResponse:
         pool = self._find(body)
         given = request.headers.get(REQUEST_HEADER, "")
         ticket = Ticket(

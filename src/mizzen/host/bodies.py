@@ -1,16 +1,17 @@
-"""Request bodies, bounded in bytes and time: for each, and for all that are being read."""
+"""Request bodies, bounded in bytes and time: for each, and for all that are held at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from mizzen.base.openai import OpenAIError
 
-ALL_BYTES_MAX = 256 << 20  # of all bodies that are not whole yet
+ALL_BYTES_MAX = 256 << 20  # of the bodies of all requests that are read, wait or run
 BODY_S = 60.0  # for one whole body
 
 
@@ -25,26 +26,31 @@ class Bodies:
     def statistics(self) -> Mapping[str, int]:
         return {"body_bytes": self._held}
 
-    async def read(self, request: web.Request, body_s: float = BODY_S) -> bytes:
-        """The body, decoded. Errors: OpenAIError 400, 408, 413, 503."""
-        declared = request.content_length or 0
-        if declared > self._bytes_max:
+    @asynccontextmanager
+    async def of(self, request: web.Request, body_s: float = BODY_S) -> AsyncGenerator[bytes, None]:
+        """The whole body, decoded; it counts until the request is dealt with.
+
+        Errors: OpenAIError 400, 408, 413, 503.
+        """
+        raw = await self._read(request, body_s)
+        try:
+            yield raw
+        finally:
+            self._held -= len(raw)
+
+    async def _read(self, request: web.Request, body_s: float) -> bytes:
+        if (request.content_length or 0) > self._bytes_max:
             raise self._too_large()
+        size, whole = 0, False
         chunks: list[bytes] = []
-        size = 0
         try:
             async with asyncio.timeout(body_s):
                 while chunk := await request.content.readany():
                     size += len(chunk)
                     self._held += len(chunk)
                     chunks.append(chunk)
-                    if size > self._bytes_max:
-                        raise self._too_large()
-                    if self._held > self._all_bytes_max:
-                        raise OpenAIError(
-                            503, "too many large requests are being read; try again",
-                            code="overloaded", retry_after_s=1,
-                        )  # fmt: skip
+                    self._check(size)
+            whole = True
         except TimeoutError as error:
             raise OpenAIError(
                 408, f"the request's body did not arrive whole within {body_s:g} s"
@@ -54,8 +60,18 @@ class Bodies:
             what = f"not in its Content-Encoding {encoding[:20]!r}" if encoding else "cut short"
             raise OpenAIError(400, f"the request's body is {what}") from error
         finally:
-            self._held -= size
+            if not whole:
+                self._held -= size
         return b"".join(chunks)
+
+    def _check(self, size: int) -> None:
+        if size > self._bytes_max:
+            raise self._too_large()
+        if self._held > self._all_bytes_max:
+            raise OpenAIError(
+                503, "too many large requests are under way; try again",
+                code="overloaded", retry_after_s=1,
+            )  # fmt: skip
 
     def _too_large(self) -> OpenAIError:
         return OpenAIError(413, f"the request body is above {self._bytes_max} bytes")

@@ -45,7 +45,8 @@ class Served:
 
     async def body(self, request: web.Request) -> web.Response:
         try:
-            return web.Response(body=await self.bodies.read(request, self.body_s))
+            async with self.bodies.of(request, self.body_s) as raw:
+                return web.Response(body=raw)
         except OpenAIError as error:
             return web.Response(status=error.status, text=error.message)
 
