@@ -29,8 +29,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from checkers import allocations
-from mizzen.base.resources import NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
+from checkers import allocations, history
+from mizzen.base.resources import CONFIG_MAPS, NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
 from mizzen.host.home import Home
 from soak.faults import Faults
 from soak.load import Load
@@ -172,7 +172,12 @@ class Soak:
             await load.check(client)
             listed = [(await client.list(r))[0] for r in (NODES, RESOURCE_SLICES, RESOURCE_CLAIMS)]
             pods = (await client.list(PODS))[0]
+            maps = [("configmaps", obj) for obj in (await client.list(CONFIG_MAPS))[0]]
+            lines = client.lines("/mizzen/v1/history")
+            records = [json.loads(line) async for line in lines if b'"configmaps"' in line]
         self._wrong += allocations.faults(*listed, pods)
+        written = [record for record in records if record["resource"] == "configmaps"]
+        self._wrong += history.faults(written, maps)
 
     def _judge_instance(self) -> None:
         checked = self._instance.run("cost", "--check")

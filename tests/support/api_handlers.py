@@ -64,10 +64,19 @@ class Api:
 
     async def watch(self, path: str) -> AsyncIterator[bytes]:
         """The chunks of a watch, from its start on."""
-        headers = {"authorization": f"Bearer {_TOKEN}"}
         path, _, query = path.partition("?")
+        return await self._stream(path, f"watch=true&{query}")
+
+    async def lines(self, path: str) -> list[Any]:
+        """The values of a stream of JSON lines that ends."""
+        path, _, query = path.partition("?")
+        chunks = [chunk async for chunk in await self._stream(path, query)]
+        return [json.loads(line) for line in b"".join(chunks).splitlines()]
+
+    async def _stream(self, path: str, query: str) -> AsyncIterator[bytes]:
+        headers = {"authorization": f"Bearer {_TOKEN}"}
         params = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
-        request = Request("GET", path, {"watch": "true", **params}, headers, b"")
+        request = Request("GET", path, params, headers, b"")
         self.app.authenticate(request)
         made = await self.app.answer(request)
         assert isinstance(made, Stream)
