@@ -187,7 +187,23 @@ class RestlessWorld(World):
             if ("ResourceClaim", name) not in self.objects:
                 self.add(self.new_claim(name, kind))
         self.hold_back(PODS, None, Key("default", name))
-        self.add(pod(name, claims=claims, cpu=cpu, **more))
+        made = pod(name, claims=claims, cpu=cpu, **more)
+        if "gang" not in more:
+            self.be_choosy(made)
+        self.add(made)
+
+    def be_choosy(self, made: Obj) -> None:
+        """Some pods go by labels of nodes, and some mind who else is there."""
+        if self.rng.random() < 0.1:
+            made["spec"]["nodeSelector"] = {self.rng.choice([ZONE, "disk", "rack"]): "x"}
+        if self.rng.random() < 0.1:
+            alone = {"topologyKey": ZONE, "labelSelector": {"matchLabels": {"loud": "yes"}}}
+            required = "requiredDuringSchedulingIgnoredDuringExecution"
+            made["spec"]["affinity"] = {"podAntiAffinity": {required: [alone]}}
+        if self.rng.random() < 0.2:
+            made["metadata"]["labels"]["loud"] = "yes"
+        if self.rng.random() < 0.1:
+            made["spec"]["containers"][0]["ports"] = [{"containerPort": 80, "hostPort": 80}]
 
     def new_claim(self, name: str, kind: str) -> Obj:
         rng = self.rng

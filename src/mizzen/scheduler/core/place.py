@@ -365,10 +365,10 @@ class _Planner:
         words = {m.word for m, _ in attempt.misfits}
         is_domain = "DomainTooSmall" in words and "DomainHeld" not in words
         domains = scattered(self.room, unit, pods) if is_domain else None
-        short = next((m.shortage for m, _ in attempt.misfits if m.shortage is not None), None)
+        short = [m.shortage for m, _ in attempt.misfits if m.shortage is not None]
         free = 0
-        if short is not None and len(cluster.nodes) > 1:
-            free = free_devices(self.room, attempt.pod or pods[0], short.sub)
+        if short and len(cluster.nodes) > 1:
+            free = free_devices(self.room, attempt.pod or pods[0], explain.most_free(short).sub)
         subject = unit.subject
         if attempt.before:
             subject = f"{subject} beyond {attempt.before} of its {len(pods)} members"

@@ -97,7 +97,7 @@ def _reason(
     detail = _detail(group, alone=alone)
     if first.shortage is not None:
         shortages = [m.shortage for m, _ in group if m.shortage]
-        best = max(shortages, key=lambda s: s.matching - s.in_use)
+        best = most_free(shortages)
         most = best.matching - best.in_use
         figures = [("deviceClass", best.device_class), ("want", best.want), ("mostFree", most)]
         if free >= best.want and not alone and most < best.want and best.matching >= best.want:
@@ -286,8 +286,15 @@ def _detail(group: Misfits, *, alone: bool) -> str:
             return first.what
 
 
+def most_free(group: Sequence[Shortage]) -> Shortage:
+    """The one whose figures are told of them all, whichever order the nodes are known in."""
+    return max(
+        group, key=lambda s: (s.matching - s.in_use, s.matching, s.sub.name if s.sub else "")
+    )
+
+
 def _shortage(group: Sequence[Shortage], count: int, *, alone: bool) -> str:
-    best = max(group, key=lambda s: s.matching - s.in_use)
+    best = most_free(group)
     free = best.matching - best.in_use
     if best.matching == 0 and best.of_class:
         return f"none of {best.of_class} devices of class {best.device_class} match the selectors"

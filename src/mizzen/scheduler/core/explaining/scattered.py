@@ -141,7 +141,7 @@ class _Free:
         return (mask & ~signature.held).bit_count()
 
     def _mask(self, signature: Signature) -> int:
-        """A bit for each device of the layout that class and selectors admit."""
+        """A bit for each device of the layout that class, selectors and taints admit."""
         terms, sub = self._room.cluster.terms, self._sub
         known = terms.classes.get(sub.device_class) if sub is not None else None
         if sub is None or known is None:
@@ -149,6 +149,8 @@ class _Free:
         mask = 0
         for index, device in enumerate(signature.layout.devices):
             try:
+                if device.shape.consumes or terms.matching.repels(device, sub):
+                    continue  # what it draws on may be used up, or nobody may have it
                 if terms.matching.matches(known, sub, device):
                     mask |= 1 << index
             except AllocationError:
