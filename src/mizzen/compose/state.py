@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from mizzen.host import private
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
 from mizzen.host.process import ProcessId, identify
@@ -66,7 +67,8 @@ def write_state(home: Home, state: InstanceState) -> None:
         write_atomically(_record(home), data, mode=0o600, durable=False)
     except OSError:
         # In the room that the old one has. Whoever reads in this moment looks again.
-        with _record(home).open("r+b", buffering=0) as file:
+        handle = private.open_file(_record(home), os.O_WRONLY)
+        with os.fdopen(handle, "wb", buffering=0) as file:
             file.write(data)
             file.truncate()
 
@@ -164,7 +166,7 @@ def _holds_lock(home: Home, pid: int) -> bool:
 def _read(home: Home) -> InstanceState | None:
     """What the record says; None where it is missing or damaged."""
     try:
-        with _record(home).open("rb") as file:
+        with os.fdopen(private.open_file(_record(home)), "rb") as file:
             known: Any = json.loads(file.read(_RECORD_BYTES_MAX))
         roles = tuple(_role(entry) for entry in known["roles"])
         return InstanceState(

@@ -68,7 +68,7 @@ def ensure(home: Home, clock: Clock, *, listen: str, port: int) -> Pki:
     for identity, token in paths.tokens.items():
         where = home.kubeconfig if identity == ADMIN else component_kubeconfig(home, identity)
         text = kubeconfig(server, authority, identity, token)
-        if not where.exists() or where.read_bytes() != text.encode():
+        if not where.is_file() or where.read_bytes() != text.encode():
             write_atomically(where, text.encode(), mode=0o600)
     return paths
 

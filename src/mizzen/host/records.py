@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,11 @@ def read(path: Path, advice: str) -> Any:
 
     Errors: FileNotFoundError, OSError, Damaged.
     """
-    with path.open("rb") as file:
+    # A link is the user's own choice of a place; a pipe would be waited for.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise damaged(path, "it is no regular file", advice)
         data = file.read(RECORD_BYTES_MAX + 1)
     if len(data) > RECORD_BYTES_MAX:
         raise damaged(path, f"it is larger than {RECORD_BYTES_MAX} bytes", advice)
