@@ -51,7 +51,7 @@ def place(room: Room, now_ns: int) -> Plan:
     The room is left as it was: what is decided enters it once it is written.
     """
     cluster = room.cluster
-    mark, leaving = room.mark(), dict(cluster.leaving)
+    mark, leaving = room.mark(), cluster.leaving
     planner = _Planner(cluster, room, Placer(room), now_ns)
     decisions = [d for unit in admitted(units(cluster)) for d in planner.decide(unit)]
     decisions += planner.deserted()
@@ -86,7 +86,7 @@ class _Planner:
         """The unit's decisions; one that breaks the scheduler is told so, and the others go on."""
         self.room.packing_steps = PACKING_STEPS_MAX
         mark, arrived = self.room.mark(), len(self.cluster.arrived)
-        leaving = dict(self.cluster.leaving)
+        leaving = self.cluster.leaving
         try:
             return self._decide_and_tell(unit)
         except Exception as error:  # noqa: BLE001 - a bug stops one unit, reported, not the others
@@ -253,7 +253,8 @@ class _Planner:
             eviction = find_victims(self.placer, unit, unit.preempting, self.now_ns)
             if eviction is not None:
                 self.hopeless.clear()
-                self.cluster.leaving |= {pod.key: pod for pod in eviction.victims}
+                leaving = {pod.key: pod for pod in eviction.victims}
+                self.cluster.leaving = {**self.cluster.leaving, **leaving}
                 return self._await(unit, eviction.attempt, eviction.victims)
         why = self._no_fit(unit, pods, attempt)
         like = self._like(unit)

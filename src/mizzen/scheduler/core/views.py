@@ -79,7 +79,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         about=_about(pod),
         wishes=() if status.get("extendedResourceClaimStatus") else wishes,
         is_succeeded=status.get("phase") == "Succeeded",
-        held_back=_held_back(spec),
+        held_back="" if spec.get("nodeName") else _held_back(spec),
         job=_job(pod) if gang is not None else "",
         labels=labels_of(pod),
         neighbours=neighbours_of(spec, key.namespace, labels_of(pod)) if is_choosy else None,
