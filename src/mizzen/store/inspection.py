@@ -20,9 +20,11 @@ _WRONG = (Broken, ValueError, LookupError, struct.error)
 
 @dataclass(slots=True)
 class Contents:
-    """What is in a store. `oldest`: history holds every record after this revision."""
+    """What is in a store. `oldest`: history holds every record after this revision. `is_unmade`: a
+    crash came before it was made."""
 
     format: int = FORMAT
+    is_unmade: bool = False
     totals: Totals = field(default_factory=Totals)
     oldest: int = 0
     objects: list[Stored] = field(default_factory=list[Stored])
@@ -49,6 +51,8 @@ def damaged(path: Path, why: str) -> Damaged:
 
 def _read(file: PageFile) -> Contents:
     trees, beside = file.tables()
+    if not beside and not any(tree.entries for tree in trees.values()):
+        return Contents(is_unmade=True)
     found = Contents(format=format_of(beside))
     objects, history = (table(trees, name) for name in ("objects", "history"))
     if found.format == OLD_FORMAT:

@@ -109,6 +109,8 @@ class LmdbLog:
             return Contents()
         building.remove_leftovers(self._path)
         found = inspect(self._path)
+        if found.is_unmade and os.fstat(self._lock).st_size:
+            raise damaged(self._path, "there is nothing in it, and there was")
         if found.format == OLD_FORMAT:
             try:
                 building.migrate(self._path, found, self._keep_bytes)

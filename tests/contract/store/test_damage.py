@@ -20,6 +20,7 @@ from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.host.records import Damaged
 from mizzen.store import building
+from mizzen.store.lmdb_file import LmdbFile
 from mizzen.store.local import LocalStore
 from mizzen.store.store import ObjectKey, Put, Remove
 from support import old_store
@@ -172,10 +173,25 @@ def test_an_empty_file_or_none_where_there_was_a_store(store: Path) -> None:
     assert contents(store)[1] == 0  # as the message says
 
 
-def test_a_creation_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tables", [None, [], ["objects"], ["objects", "history"]])
+def test_a_creation_that_was_cut_short_is_begun_again(
+    tmp_path: Path, tables: list[str] | None
+) -> None:
     (tmp_path / "writer").touch()
-    (tmp_path / "data.mdb").touch()
+    if tables is None:
+        (tmp_path / "data.mdb").touch()
+    else:
+        LmdbFile(tmp_path, tables).close()
     assert contents(tmp_path)[1] == 0
+    LmdbFile(tmp_path, ["objects", "history"]).close()
+    assert contents(tmp_path)[1] == 0
+
+
+def test_a_store_that_is_new_again_is_refused(store: Path) -> None:
+    (store / "data.mdb").unlink()
+    LmdbFile(store, ["objects"]).close()
+    with pytest.raises(Damaged, match="there is nothing in it, and there was"):
+        contents(store)
 
 
 def test_an_older_copy_of_one_page_is_found(whole: Path, store: Path) -> None:
