@@ -66,7 +66,8 @@ def admitted(waiting: Sequence[Unit]) -> Sequence[Unit]:
     return waiting
 
 
-Hope = tuple[int, int, bool]  # shape, priority, may preempt: what decides whether a pod fits
+# What decides whether a pod fits: shape, priority, may preempt, and what its neighbours look at.
+Hope = tuple[int, int, bool, tuple[object, ...]]
 
 
 @dataclass(slots=True)
@@ -268,9 +269,14 @@ class _Planner:
         if len(unit.pods) > 1 or unit.needed != 1 or pod.nominated_node or unit.wish:
             return None
         shape = self.room.shape_of(pod)
+        near: tuple[object, ...] = ()
         if not self.room.is_countable(pod, shape):
-            return None
-        return shape.number, unit.priority, pod.may_preempt
+            if shape.is_exact or pod.claims:
+                return None
+            # Whoever gets a place may be whom another one wants near.
+            labels = frozenset(pod.labels.items())
+            near = (pod.key.namespace, labels, pod.neighbours, len(self.cluster.arrived))
+        return shape.number, unit.priority, pod.may_preempt, near
 
     def _future(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt | None:
         """Places for all of them once everything that is leaving has left."""
