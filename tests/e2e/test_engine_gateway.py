@@ -86,7 +86,9 @@ def start_role(home: Home, role: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "mizzen.compose", role, "--home", str(home.root)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    if process.stdout.readline() != "ready\n":
+        stop(process)
+        raise AssertionError(f"the {role} did not start")
     return process
 
 
@@ -134,12 +136,14 @@ async def cluster(tmp_path: Path, model: Path, sockets: list[Path]) -> AsyncIter
     settings = settle(Settings(), Wishes())
     save(home, settings)
     pki.ensure(home, RealClock(), listen=settings.listen, port=settings.port)
-    roles = {role: start_role(home, role) for role in ("apiserver", "gateway")}
     client = Client.from_kubeconfig(home.kubeconfig, user_agent="test")
     url = f"http://127.0.0.1:{settings.gateway_port}"
     key = pki.load_api_keys(home)[0]
     asking = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=60)
+    roles: dict[str, subprocess.Popen[str]] = {}
     try:
+        for role in ("apiserver", "gateway"):
+            roles[role] = start_role(home, role)
         yield Cluster(home, client, url, key, model, roles, sockets, asking)
     finally:
         await asking.close()
