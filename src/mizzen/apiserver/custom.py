@@ -151,6 +151,8 @@ class CustomKinds:
                     if draft.exists(key):
                         operations.delete(draft, served, key.namespace, key.name, DeleteOptions())
                         left += draft.exists(key)
+                    else:
+                        left += 1  # on its way out by another's hand: its going will be told
                 done = draft.commit()
                 if done is not None:
                     await done
