@@ -62,13 +62,17 @@ def unguessable_folder(record: Path, base: Path, prefix: str) -> Path:
 
     Its name ends in chance and is kept in the link `record`, in a folder of ours; it is used
     again as long as it is ours. Somebody who made a folder of that name while ours was away (a
-    reboot empties shared memory) gets nowhere: another name is taken. Errors: OSError.
+    reboot empties shared memory) gets nowhere: another name is taken. What we left under other
+    names, when the folder of `record` was removed, goes then. Errors: OSError.
     """
     with contextlib.suppress(OSError):
         known = base / os.path.basename(os.readlink(record))
         if known.name.startswith(prefix):
             make_folder(known)
             return known
+    for left in real_folders(base):
+        if left.name.startswith(prefix) and os.lstat(left).st_uid == os.geteuid():
+            remove_tree(base, left.name)
     path = base / f"{prefix}{os.urandom(8).hex()}"
     os.mkdir(path, FOLDER_MODE)
     os.chmod(path, FOLDER_MODE)

@@ -75,6 +75,18 @@ def test_a_folder_among_strangers_keeps_its_name_while_it_is_ours(tmp_path: Path
     assert private.unguessable_folder(record, shared, "mizzen-1-") != first, "a copied record"
 
 
+def test_what_a_home_that_is_gone_left_goes_with_the_next(tmp_path: Path) -> None:
+    shared, record = tmp_path / "shared", tmp_path / "record"
+    shared.mkdir()
+    left = private.unguessable_folder(record, shared, "mizzen-0-a-")
+    (left / "staged").write_bytes(b"state")
+    other = private.unguessable_folder(tmp_path / "other", shared, "mizzen-0-b-")
+    (shared / "mizzen-0-a-link").symlink_to(tmp_path)
+    record.unlink()
+    assert private.unguessable_folder(record, shared, "mizzen-0-a-") != left
+    assert not left.exists() and other.is_dir() and tmp_path.is_dir()
+
+
 @pytest.mark.parametrize("what", ["link", "file"])
 def test_whoever_takes_the_name_meanwhile_gets_nothing(tmp_path: Path, what: str) -> None:
     shared, record = tmp_path / "shared", tmp_path / "record"
