@@ -32,7 +32,7 @@ def parse(text: str | int | float) -> Fraction:
 
 
 def _parse(text: str) -> Fraction:
-    match = _PATTERN.match(text)
+    match = _PATTERN.fullmatch(text)
     if match is None:
         raise ValueError(f'quantity {text!r} is not a number with a unit such as "500m" or "2Gi"')
     number, exponent, suffix = match.groups()

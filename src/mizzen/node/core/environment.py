@@ -234,7 +234,7 @@ def field_of(pod: Obj, path: str, facts: Mapping[str, str]) -> str:
     """The value of a downward API field path. Errors: Unresolved."""
     if path in facts:
         return facts[path]
-    keyed = _KEYED.match(path)
+    keyed = _KEYED.fullmatch(path)
     if keyed:
         pool = labels_of(pod) if keyed.group(1) == "labels" else annotations_of(pod)
         return pool.get(keyed.group(2)) or ""

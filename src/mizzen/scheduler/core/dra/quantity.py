@@ -92,7 +92,7 @@ def parse(text: object) -> Quantity:
 def _parse(text: str) -> Quantity:
     if text == "0":
         return Quantity(0, text="0")
-    match = _FULL.match(text)
+    match = _FULL.fullmatch(text)
     if not text or match is None:
         raise ValueError(f"quantity {text!r} is not a number with a unit such as 500m or 2Gi")
     sign, _, number, fraction, suffix = match.groups()
