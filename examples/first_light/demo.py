@@ -142,7 +142,9 @@ class Demo:
 
     async def _logs_kept(self) -> None:
         """Waits until the workers' logs, which end with their pods, are whole."""
-        await asyncio.wait(self._followed.values(), timeout=10)
+        kept, _ = await asyncio.wait(self._followed.values(), timeout=10)
+        for task in kept:
+            task.result()  # a log that could not be kept ends the demo, with the reason
 
     async def _train(self, client: Client) -> None:
         await client.create(TRAIN_JOBS, train_job(self.size))
@@ -230,11 +232,11 @@ class Demo:
         name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
         path = self._log_folder / f"{name}.{uid}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
+        with path.open("wb") as file:
             while True:
                 try:
                     async for line in client.logs(name, NAMESPACE, follow=True):
-                        file.write(line.rstrip("\n") + "\n")
+                        file.write(line.rstrip(b"\n") + b"\n")
                     return
                 except BadRequest:  # it has started, but written nothing yet
                     await asyncio.sleep(0.1)
