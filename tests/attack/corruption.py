@@ -41,7 +41,7 @@ class Spoilt:
         """It is found and named, or what is served is what was written; never anything else."""
         self._number += 1
         copy = self._folder / f"copy-{self._number}"
-        shutil.copytree(self._whole, copy, symlinks=True)
+        shutil.copytree(self._whole, copy, symlinks=True, ignore=_sockets)
         instance = Instance(copy)
         home = Home.locate(str(copy), {})
         try:
@@ -88,6 +88,10 @@ def generated(stage: Stage, chance: Random) -> Iterator[Attack]:
 def _spoilt() -> Iterator[Spoilt]:
     with tempfile.TemporaryDirectory(prefix="mizzen-spoilt-") as name:
         yield Spoilt(Path(name))
+
+
+def _sockets(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if Path(folder, name).is_socket()]
 
 
 def _named(value: str) -> dict[str, Spoil]:

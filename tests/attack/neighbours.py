@@ -12,10 +12,10 @@ from pathlib import Path
 
 from attack.stage import Attack, Stage
 from mizzen.host.home import Home
+from support.instance import Instance
 
-STRANGER, VICTIM = 12345, 12346  # user ids that nobody has
+STRANGER = 12345  # a user id that nobody has
 LOOK = """
-import os, sys
 for place in sys.argv[1:]:
     for folder, folders, files in os.walk(place):
         for name in files:
@@ -26,7 +26,6 @@ for place in sys.argv[1:]:
             print(os.path.join(folder, name))
 """
 CONNECT = """
-import socket, sys
 for place in sys.argv[1:]:
     try:
         s = socket.socket(socket.AF_UNIX); s.connect(place)
@@ -45,12 +44,11 @@ def attacks(stage: Stage) -> Iterator[Attack]:
     yield Attack("was first in shared memory", lambda: _first(stage))
 
 
-def _as_stranger(program: str, *words: str) -> str:
+def as_stranger(program: str, *words: str) -> str:
+    """What the program prints. The interpreter may lie where only we can start it."""
+    leave = f"import os; os.setgroups([]); os.setgid({STRANGER}); os.setuid({STRANGER})"
     done = subprocess.run(
-        [sys.executable, "-c", program, *words],
-        user=STRANGER,
-        group=STRANGER,
-        extra_groups=[],
+        [sys.executable, "-c", f"import os, socket, sys\n{leave}\n{program}", *words],
         capture_output=True,
         text=True,
         timeout=60,
@@ -63,7 +61,7 @@ def _as_stranger(program: str, *words: str) -> str:
 def _reads(stage: Stage) -> None:
     os.chmod(stage.instance.home.parent, 0o755)
     shared = [str(p) for p in Path("/dev/shm").glob("mizzen-*")]
-    seen = _as_stranger(LOOK, str(stage.instance.home), *shared)
+    seen = as_stranger(LOOK, str(stage.instance.home), *shared)
     assert not seen, f"readable for everybody: {seen.split()[:5]}"
 
 
@@ -72,48 +70,28 @@ def _connects(stage: Stage) -> None:
         paths = [line.split()[-1] for line in table if "/" in line or "@" in line]
     ours = [p for p in paths if "mizzen" in p and not p.startswith("@")]
     found = [str(p) for p in stage.instance.home.rglob("*") if p.is_socket()]
-    reached = _as_stranger(CONNECT, *ours, *found)
+    reached = as_stranger(CONNECT, *ours, *found)
     assert not reached, f"sockets open to everybody: {reached.split()}"
 
 
 def _first(stage: Stage) -> None:
-    """The folder of a user who has not started yet is made before, with links to his files."""
+    """The folder of an instance that has not started yet is made before, with links to files."""
     with tempfile.TemporaryDirectory(prefix="mizzen-victim-") as name:
-        folder = Path(name)
-        precious = folder / "Documents" / "thesis"
+        precious = Path(name) / "Documents" / "thesis"
         precious.parent.mkdir()
         precious.write_text("years of work")
-        home = Home.locate(str(folder / "instance"), {})
-        foreign = Path("/dev/shm") / f"mizzen-{VICTIM}-{home.instance}"
-        foreign.mkdir(mode=0o777)
+        instance = Instance(Path(name) / "instance")
+        home = Home.locate(str(instance.home), {})
+        foreign = Path("/dev/shm") / f"mizzen-{os.getuid()}-{home.instance}"
+        foreign.mkdir()
+        os.symlink(name, foreign / "x")
         os.chmod(foreign, 0o777)
-        os.symlink(folder, foreign / "x")
-        for path in (folder, precious.parent, precious):
-            os.chown(path, VICTIM, VICTIM)
         os.chown(foreign, STRANGER, STRANGER)
         os.lchown(foreign / "x", STRANGER, STRANGER)
         try:
-            _up_and_down(home)
+            instance.ok("up", "--detach")
+            instance.ok("down")
             assert precious.read_text() == "years of work", "a file of the victim's is gone"
-            assert Path(foreign / "x").is_symlink()
+            assert (foreign / "x").is_symlink(), "a stranger's folder was taken for ours"
         finally:
             shutil.rmtree(foreign)
-
-
-def _up_and_down(home: Home) -> None:
-    """As the victim: an instance that starts, or says in one line why it does not."""
-    for words in (["up", "--detach"], ["down"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "mizzen.cli", "--home", str(home.root), *words],
-            user=VICTIM,
-            group=VICTIM,
-            extra_groups=[],
-            env={**os.environ, "HOME": str(home.root.parent), "XDG_RUNTIME_DIR": ""},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=home.root.parent,
-        )
-        if words[0] == "up" and done.returncode:
-            assert "mizzen-" in done.stderr and "Traceback" not in done.stderr, done.stderr
-            return

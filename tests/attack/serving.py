@@ -6,14 +6,12 @@ import importlib.util
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from attack.neighbours import STRANGER
+from attack.neighbours import as_stranger
 from attack.stage import NAMESPACE, Answer, Attack, Stage
 from mizzen.compose import settings
 from mizzen.host import pki
@@ -33,7 +31,6 @@ VALUES: tuple[Any, ...] = (
     [{"role": "user", "content": "a</s>"}], [{"role": "system"}], [{"role": "user", "content": []}],
 )  # fmt: skip
 NEIGHBOUR = """
-import socket, sys
 place, path = sys.argv[1:]
 body = b'{"model": "attacked", "prompt": "a"}'
 line = socket.socket()
@@ -145,15 +142,5 @@ def _leave(stage: Stage) -> None:
 def _neighbour(stage: Stage) -> None:
     pod = stage.request("GET", f"{NAMESPACE}/pods/{MODEL}-0").json
     path = str(stage.home.serving / f"{pod['metadata']['uid']}.sock")
-    done = subprocess.run(
-        [sys.executable, "-c", _as_stranger(NEIGHBOUR), pod["status"]["podIP"], path],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.stdout.split() == ["403", "PermissionError"], done.stdout + done.stderr
-
-
-def _as_stranger(program: str) -> str:
-    """Imports first: our interpreter may be ours alone."""
-    imports, _, rest = program.strip().partition("\n")
-    leave = f"import os; os.setgroups([]); os.setgid({STRANGER}); os.setuid({STRANGER})"
-    return f"{imports}\n{leave}\n{rest}"
+    said = as_stranger(NEIGHBOUR, pod["status"]["podIP"], path)
+    assert said.split() == ["403", "PermissionError"], said
