@@ -196,9 +196,12 @@ class Agent:
             self.config.shm.rmdir()  # when no job's segments are in it
 
     def _grace_down_s(self, key: str) -> float:
-        """A rank has staged its state and JAX swallows SIGTERM: it is not waited for long."""
+        """A rank that trains has staged its state and JAX swallows SIGTERM: it is not waited for
+        long. A member's program that knows of no formations has what its pod allows."""
         slot = self.slots.get(split_key(key)[0])
-        if slot is None or slot.state.is_member:
+        if slot is not None:
+            self.gangs.refresh(slot)
+        if slot is None or slot.state.is_attached:
             return GRACE_DOWN_MEMBER_S
         return min(grace_ns(slot.state) / 1e9, GRACE_DOWN_MAX_S)
 
@@ -251,6 +254,7 @@ class Agent:
                 return
         elif revision_of(pod) < revision_of(slot.state.pod):
             return
+        self.gangs.refresh(slot)
         self.feed(slot, Observed(pod, now))
         self.gangs.observe(slot)
 
@@ -325,6 +329,7 @@ class Agent:
     def wake(self, slot: Slot, now: int) -> None:
         """Time has passed for the pod, or what it waited for has come."""
         with self.boundary.around(slot.state.pod, lambda: self._observe_again(slot.state.pod)):
+            self.gangs.refresh(slot)
             self.feed(slot, Tick(now))
 
     # -- the pure machine and its commands -------------------------------------------------

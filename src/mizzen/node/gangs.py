@@ -98,6 +98,14 @@ class Gangs:
             member.awaits = 0
         member.view = job.files[rank].look if member.awaits else core.RankView()
         job.gang.members[rank] = member
+        self.refresh(slot)
+
+    def refresh(self, slot: Slot) -> None:
+        """Tells the pod's machine whether the program has attached, by its file as it is now."""
+        job, member = self._find(slot)
+        if job is not None and member is not None:
+            view = job.files[member.rank].look if member.is_live else member.view
+            slot.state.is_attached = view.is_attached
 
     def observe(self, slot: Slot) -> None:
         """The pod changed: its formation, its deletion."""
@@ -199,7 +207,7 @@ class Gangs:
         awaits, commands = core.spawned(job.gang, slot.uid, self._time.now_ns())
         job.files[member.rank].prepare(awaits)
         slot.state.annotations[names.AWAITS_GENERATION] = str(awaits)
-        slot.state.join_ready = False
+        slot.state.join_ready = slot.state.is_attached = False
         job.finished_copied = False
         self._carry_out(job, commands)
         self._wake.set()

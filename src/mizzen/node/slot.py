@@ -14,6 +14,7 @@ from mizzen.node.spawning import memory_limit
 
 OOM_KILLED = "OOMKilled"  # upstream's word
 INTERRUPTED = "InstanceDown"  # why a run ended that `mizzen down` stopped
+TERMINATED = 143  # the exit code of a program that SIGTERM ended
 
 
 @dataclass(slots=True)
@@ -71,12 +72,14 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -
     """The machine's event for the end of a run, with its last words; `heard`: just now."""
     run = slot.state.container(name)
     failure = str(record.get("failure") or "")
-    reason = ""
+    reason, code = "", 128 if failure else record["code"]
     message = slot.files.last_words(name, number, record["code"] != 0)
     if failure:
         reason, message = "StartError", failure
     elif record["started"] < slot.files.interrupted_at <= record["finished"]:
         reason, message = INTERRUPTED, "the instance went down while it ran"
+        if not code and slot.state.is_member and not slot.state.is_attached:
+            code = TERMINATED  # it saved and left, as it was asked; its work may not be done
     elif record.get("lost"):
         reason, message = "ContainerStatusUnknown", "the process ended while no shim watched it"
     elif record.get("oom") and record["code"]:
@@ -86,7 +89,7 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -
     return Exited(
         name,
         number,
-        128 if failure else record["code"],
+        code,
         int(record.get("signal") or 0),
         record["started"],
         record["finished"],

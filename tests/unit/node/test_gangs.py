@@ -41,10 +41,25 @@ while True:
         rank.set(s.RANK_OFFSET_STEPS_DONE, rank.get(s.RANK_OFFSET_STEPS_DONE) + 1)
     time.sleep(0.005)
 """
+SAVER = """
+import os, signal, sys, time
+from pathlib import Path
+output = Path(os.environ["MIZZEN_OUTPUT"])
+def save(number, frame):
+    time.sleep(0.3)  # longer than the agent takes to look again
+    (output / "saved").touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+(output / "begun").touch()
+while True:
+    time.sleep(60)
+"""
 
 
 class Gang(World):
     """Plays the TrainJob controller for a job of three ranks."""
+
+    program = WORKER
 
     async def make(self, size: int) -> None:
         job = {
@@ -61,7 +76,7 @@ class Gang(World):
             "apiVersion": TRAIN_JOBS.api_version, "kind": "TrainJob", "name": "job",
             "uid": metadata["uid"], "controller": True,
         }  # fmt: skip
-        container = {"name": "node", "image": names.IMAGE_PYTHON, "args": ["-c", WORKER]}
+        container = {"name": "node", "image": names.IMAGE_PYTHON, "args": ["-c", self.program]}
         pod = {
             "metadata": {
                 "name": f"job-{rank}", "namespace": "default", "ownerReferences": [owner],
@@ -242,6 +257,34 @@ async def test_who_leaves_is_gone_long_before_its_grace(gang: Gang) -> None:
     for rank in range(2):
         await gang.joined(rank, 2)
         assert start_ticks(pids[rank])
+
+
+async def saving(gang: Gang) -> Path:
+    """A job of one plain script that saves when it is asked to end; the folder of its output."""
+    gang.program = SAVER
+    await gang.make(1)
+    output = gang.config.outputs / "default" / "job"
+    await until((output / "begun").exists, "the script runs")
+    return output
+
+
+async def test_a_plain_script_that_is_deleted_saves_first(gang: Gang) -> None:
+    output = await saving(gang)
+    pid = gang.pid(await gang.until("job-0", lambda p: "containerID" in str(p.get("status"))))
+    await gang.client.delete(PODS, "job-0", "default")
+    await gang.until_gone("job-0")
+    assert (output / "saved").exists() and not start_ticks(pid)
+
+
+async def test_a_plain_script_saves_when_the_instance_goes_down_and_runs_again(gang: Gang) -> None:
+    output = await saving(gang)
+    await gang.stop()
+    assert (output / "saved").exists()
+    (output / "begun").unlink()
+    await gang.start()
+    await until((output / "begun").exists, "the script runs again")
+    pod = await gang.until("job-0", lambda p: "running" in state(p))
+    assert pod["status"]["containerStatuses"][0]["restartCount"] == 1
 
 
 async def test_what_is_swept_is_ours_and_no_link_is_followed(tmp_path: Path) -> None:

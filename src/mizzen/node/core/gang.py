@@ -31,6 +31,12 @@ class RankView:
     steps_total: int = 0
     own_steps: int = 0
 
+    @property
+    def is_attached(self) -> bool:
+        """Whether the program takes part in formations: it leaves by their rules. Who does not,
+        or not yet, ends like the program of any pod, by SIGTERM and within its pod's grace."""
+        return self.state != RankState.NONE or self.generation > 0
+
 
 @dataclass(slots=True)
 class Member:
@@ -47,6 +53,11 @@ class Member:
     is_ready: bool = False
     is_killed: bool = False
     view: RankView = RankView()
+
+    @property
+    def has_grace(self) -> bool:
+        """Whether its pod ends it, not the gang."""
+        return self.is_terminating and not self.view.is_attached
 
 
 @dataclass(slots=True)
@@ -263,7 +274,8 @@ def _fail(gang: Gang, culprit: Member, message: str, at: int, counts: bool = Tru
         gang.round.not_before = max(gang.round.not_before, at + pause_s * SECOND)
     if counts and gang.failures >= gang.max_failures:
         gang.round.give_up = f"rank {culprit.rank} failed {gang.failures} times in a row without a new step: {message}"
-        gang.round.ranks |= {m.rank for m in gang.members.values() if not m.is_finished}
+        others = (m for m in gang.members.values() if not (m.is_finished or m.has_grace))
+        gang.round.ranks |= {m.rank for m in others}
     reason = f"rank {culprit.rank} of the gang died"
     return [c for r in sorted(gang.round.ranks) for c in _kill(gang.members[r], reason)]
 
@@ -281,8 +293,8 @@ def _hanging_with(gang: Gang, culprit: Member) -> Iterator[Member]:
     generation = culprit.view.generation
     others = [m for m in gang.live if m.rank != culprit.rank and m.view.state not in ENDED]
     same = [m for m in others if generation and m.view.generation == generation]
-    if culprit.view.state == RankState.NONE and not generation:
-        same = [m for m in others if m.view.state == RankState.NONE]  # a gang without mizzen.train
+    if not culprit.view.is_attached:
+        same = [m for m in others if not (m.view.is_attached or m.has_grace)]  # no mizzen.train
     yield from same
     is_current = gang.is_current(culprit) or gang.may_be_joining(culprit)
     if is_current or any(gang.is_current(m) for m in same):
@@ -302,7 +314,7 @@ def _advance(gang: Gang, at: int) -> list[Command]:
         leaving = member.is_terminating or member.rank >= gang.size > 0
         if member.view.state == RankState.LEFT and leaving:
             commands += _kill(member, "left its gang at a step boundary")
-        elif member.is_terminating and _never_joined(gang, member, at):
+        elif member.is_terminating and _never_joined(gang, member):
             commands += _kill(member, "deleted before it joined a formation")
     commands += _stop_or_go(gang)
     if gang.round is not None and not any(
@@ -312,10 +324,10 @@ def _advance(gang: Gang, at: int) -> list[Command]:
     return commands
 
 
-def _never_joined(gang: Gang, member: Member, at: int) -> bool:
-    """It waits for a formation that will not come; a program that knows of none is in no hurry."""
-    is_silent = member.view.state == RankState.NONE and at - member.started_at >= SILENT_NS
-    return not (member.view.generation or is_silent or gang.may_be_joining(member))
+def _never_joined(gang: Gang, member: Member) -> bool:
+    """It waits for a formation that will not come; a program that knows of none does not."""
+    is_waiting = member.view.is_attached and not member.view.generation
+    return is_waiting and not gang.may_be_joining(member)
 
 
 def _stop_or_go(gang: Gang) -> list[Command]:

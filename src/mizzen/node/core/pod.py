@@ -97,6 +97,7 @@ class PodState:
     vanished: bool = False
     removed: bool = False
     join_ready: bool | None = None  # None: not a member, no condition
+    is_attached: bool = False  # a member whose program takes part in formations, or is about to
     durable_problem: str | None = None  # None: no durable checkpoint failed yet
     annotations: dict[str, str] = field(default_factory=dict[str, str])  # that we want on the pod
 
@@ -427,8 +428,9 @@ def _advance_stop(state: PodState, at: int) -> list[Command]:
 def _stop(state: PodState, run: Container, at: int) -> list[Command]:
     """Asks a run to end; what it has not done by `stop_by` SIGKILL does.
 
-    A gang member gets no SIGTERM: JAX swallows it, and a member of the running formation
-    leaves by the control word (`core/gang.py`); the grace period bounds that.
+    A gang member that attached gets no SIGTERM: JAX swallows it, and a member of the running
+    formation leaves by the control word (`core/gang.py`); the grace period bounds that. A member's
+    program that knows of no formations is asked like that of any pod.
     """
     is_late = state.verdict is not None and state.verdict[0] == DEADLINE_EXCEEDED
     at_once = state.vanished or (state.verdict is not None and not is_late)
@@ -439,7 +441,7 @@ def _stop(state: PodState, run: Container, at: int) -> list[Command]:
     run.stop_by = at + grace
     if grace == 0:
         return _kill(run, at)
-    if state.is_member and not run.init:
+    if state.is_attached and not run.init:
         return []
     hook: Obj = part(run.spec, "lifecycle", "preStop")
     if hook.get("exec") and run.phase == "running":

@@ -66,6 +66,7 @@ def test_a_deleted_rank_that_never_joined_is_killed() -> None:
     gang = gang_of(2)
     gang.members[2] = Member(2, "u2")
     core.spawned(gang, "u2", 5)
+    core.looked(gang, {2: RankView(RankState.AWAITING)}, 6)
     gang.members[2].is_terminating = True
     assert [c.uid for c in core.told(gang, (1, 2), 6) if isinstance(c, Kill)] == ["u2"]
     assert core.exited(gang, "u2", 137, "", 7) == []
@@ -177,13 +178,41 @@ def test_who_dies_while_others_may_be_assembling_with_it_takes_them_along() -> N
     assert core.exited(gang, "u1", 137, "", 11) == [Restart("u0", 4, 9), Restart("u1", 4, 9)]
 
 
-def test_a_program_without_formations_keeps_its_grace() -> None:
+def plain(size: int) -> Gang:
+    """`size` ranks whose program knows of no formations."""
     gang = Gang()
-    gang.members[0] = Member(0, "u0")
-    core.spawned(gang, "u0", 0)
+    gang.members = {r: Member(r, f"u{r}") for r in range(size)}
+    for rank in range(size):
+        core.spawned(gang, f"u{rank}", 0)
+    return gang
+
+
+def test_a_program_without_formations_keeps_its_grace() -> None:
+    gang = plain(1)
     gang.members[0].is_terminating = True
-    commands = core.looked(gang, {0: RankView()}, 60 * S)
-    assert not any(isinstance(c, Kill) for c in commands)
+    for at in (1, 60 * S):
+        commands = [*core.told(gang, (0, 0), at), *core.looked(gang, {0: RankView()}, at)]
+        assert not any(isinstance(c, Kill) for c in commands)
+    assert core.exited(gang, "u0", 0, "", 61 * S) == []
+    assert not gang.members[0].is_finished
+
+
+def test_who_fails_takes_nobody_along_that_is_within_its_grace() -> None:
+    """Also when the gang is given up: the pod of who was asked to end sees to its end."""
+    gang = plain(3)
+    gang.members[2].is_terminating = True
+    commands = core.exited(gang, "u1", 1, "rank 2 does not answer", S)
+    assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0"]
+    commands = core.exited(gang, "u0", 137, "", S)
+    restarts = [c for c in commands if isinstance(c, Restart)]
+    assert restarts == [Restart("u0", 1, S), Restart("u1", 1, S)]
+    gang.max_failures = 2
+    core.spawned(gang, "u0", 2 * S)
+    core.spawned(gang, "u1", 2 * S)
+    core.exited(gang, "u1", 1, "again", 3 * S)
+    commands = core.exited(gang, "u0", 137, "", 3 * S)
+    assert [c.uid for c in commands if isinstance(c, Fail)] == ["u0", "u1"]
+    assert not gang.members[2].is_killed
 
 
 def test_looks_closely_only_while_something_is_awaited() -> None:

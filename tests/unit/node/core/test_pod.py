@@ -210,8 +210,17 @@ def test_a_gang_member_restarts_on_the_gangs_word_alone() -> None:
     assert patch.patch["metadata"]["annotations"] == {"mizzen.dev/awaits-generation": "2"}
 
 
-def test_a_gang_member_gets_no_sigterm_but_its_grace() -> None:
+def test_a_member_that_knows_no_formation_is_asked_like_any_pod() -> None:
+    """And who waits for its device has it at the end of the grace."""
     state = member()
+    commands = step(state, Observed(deleted(state, 5), T0))
+    assert commands == [Signal("main", 0, 15), WakeAt(T0 + 5 * S)]
+    assert step(state, Tick(T0 + 5 * S)) == [Signal("main", 0, 9)]
+
+
+def test_a_gang_member_that_attached_gets_no_sigterm_but_its_grace() -> None:
+    state = member()
+    state.is_attached = True
     assert step(state, Observed(deleted(state, 5), T0)) == [WakeAt(T0 + 5 * S)]
     assert step(state, KillNow(T0 + S, "left"))[0] == Signal("main", 0, 9)
 
