@@ -10,6 +10,7 @@ import orjson
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.base.objects import Obj
 from mizzen.kinds.kind import Kind
+from mizzen.store.store import Stored
 
 Place = tuple[str, str]  # group, plural
 
@@ -19,28 +20,46 @@ class Served:
 
     Versions of a kind share `key`, under which the store keeps their objects. The stored form
     names the version that wrote it; `is_only` says that there is no other, `is_builtin` that its
-    schema stays as it is. `retired` is set once this version is served no longer; a later form of
-    it shares the event.
+    schema stays as it is. Objects written before `complete_after` may lack defaults that the
+    schema has by now. `retired` is set once this version is served no longer; a later form of it
+    shares the event.
     """
 
-    __slots__ = ("is_builtin", "is_only", "key", "kind", "resource", "retired")
+    __slots__ = ("complete_after", "is_builtin", "is_only", "key", "kind", "resource", "retired")
 
-    def __init__(self, kind: Kind, *, is_only: bool = True, is_builtin: bool = False) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        is_only: bool = True,
+        is_builtin: bool = False,
+        complete_after: int = 0,
+    ) -> None:
         self.kind = kind
         self.resource = kind.resource
         self.key = qualified(kind.resource)
         self.is_only = is_only
         self.is_builtin = is_builtin
+        self.complete_after = complete_after if complete_after and kind.has_defaults else 0
         self.retired = asyncio.Event()
 
-    def view(self, data: bytes) -> bytes:
-        """Stored JSON in this version (conversion strategy None: only apiVersion differs)."""
-        return data if self.is_only else orjson.dumps(self.view_object(orjson.loads(data)))
+    def view(self, stored: Stored) -> bytes:
+        """The JSON in this version (conversion strategy None: apiVersion and defaults differ)."""
+        if self.is_only and stored.revision > self.complete_after:
+            return stored.data
+        return orjson.dumps(self.view_object(orjson.loads(stored.data)))
 
     def view_object(self, obj: Obj) -> Obj:
-        if self.is_only or obj["apiVersion"] == self.resource.api_version:
-            return obj
-        return {**obj, "apiVersion": self.resource.api_version}
+        if not self.is_only and obj["apiVersion"] != self.resource.api_version:
+            obj = {**obj, "apiVersion": self.resource.api_version}
+        if self.complete_after and _revision(obj) <= self.complete_after:
+            return self.kind.decode(obj).object
+        return obj
+
+
+def _revision(obj: Obj) -> int:
+    """Where it was last written; it has none yet within the plan that makes it."""
+    return int(obj["metadata"].get("resourceVersion") or 0)
 
 
 class Catalog:
@@ -92,11 +111,19 @@ class Catalog:
     def is_builtin(self, place: Place) -> bool:
         return place in self._builtin
 
-    def add(self, place: Place, kinds: Sequence[Kind]) -> None:
+    def add(
+        self,
+        place: Place,
+        kinds: Sequence[Kind],
+        *,
+        is_only: bool | None = None,
+        complete_after: int = 0,
+    ) -> None:
         """Serves a kind from now on in these versions, the stored one first, in place of an
-        earlier form of it."""
+        earlier form of it; watches of versions that are no longer served end."""
         assert place not in self._builtin, "built-in kinds stay"
-        made = tuple(Served(kind, is_only=len(kinds) == 1) for kind in kinds)
+        only = len(kinds) == 1 if is_only is None else is_only
+        made = tuple(Served(kind, is_only=only, complete_after=complete_after) for kind in kinds)
         former = {served.resource.version: served for served in self._served.get(place, ())}
         for served in made:
             earlier = former.pop(served.resource.version, None)

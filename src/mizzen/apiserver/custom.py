@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.bootstrap import IDENTITY
@@ -13,11 +14,13 @@ from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError, Expired
 from mizzen.base.objects import Obj, is_terminating
+from mizzen.base.reading import entries
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mizzen.kinds.dynamic import kinds_from_crd
 from mizzen.store.store import Event, ObjectKey
 
 _DELETED_AT_ONCE = 500  # in one commit; others write between two of them
+_NOTICED_WITHIN = 5000  # revisions that may be written before a definition's change is served
 _KEY = qualified(CUSTOM_RESOURCE_DEFINITIONS)
 _log = logging.getLogger(__name__)
 
@@ -29,6 +32,7 @@ class CustomKinds:
         self._server = server
         self._since = server.store.revision
         self._places: dict[ObjectKey, Place] = {}  # definitions -> what they define
+        self._specs: dict[ObjectKey, Obj] = {}  # of definitions as they are served
         self._leaving: dict[str, ObjectKey] = {}  # resources being cleaned up -> definition
 
     async def load(self) -> None:
@@ -71,6 +75,7 @@ class CustomKinds:
             await self._settle(event.key)
 
     def _remove(self, key: ObjectKey) -> None:
+        self._specs.pop(key, None)
         place = self._places.pop(key, None)
         if place is not None:
             self._server.catalog.remove(place)
@@ -93,11 +98,15 @@ class CustomKinds:
 
     async def _serve(self, key: ObjectKey, crd: Obj) -> None:
         conflict = self._add(key, crd)
+        await self._write(key, lambda crd, now_ns: customs.accepted(crd, conflict, now_ns))
+
+    async def _write(self, key: ObjectKey, change: Callable[[Obj, int], Obj]) -> None:
+        """Writes the definition with this change, if it is one."""
         draft = self._server.draft(IDENTITY)
         current = draft.read_key(key)
         if current is None:
             return
-        new = customs.accepted(current, conflict, draft.now_ns)
+        new = change(current, draft.now_ns)
         if new != current:
             draft.put(key, new, "update/status")
             done = draft.commit()
@@ -109,13 +118,20 @@ class CustomKinds:
         place = customs.place_of(crd)
         if self._server.catalog.is_builtin(place):
             return "a built-in kind has this name"
+        if self._specs.get(key) == crd["spec"]:
+            return ""  # its watches go on
         try:
             kinds = kinds_from_crd(crd)
         except Exception as error:  # noqa: BLE001 - one definition must not stop the others
             _log.exception("CustomResourceDefinition %s cannot be served", key.name)
             return f"its schema cannot be served: {error}"
-        self._server.catalog.add(place, kinds)
-        self._places[key] = place
+        names = {version["name"] for version in crd["spec"]["versions"]}
+        names.update(entries(crd, "status", "storedVersions"))
+        since = int(crd["metadata"]["resourceVersion"])
+        self._server.catalog.add(
+            place, kinds, is_only=len(names) == 1, complete_after=since + _NOTICED_WITHIN
+        )
+        self._places[key], self._specs[key] = place, crd["spec"]
         return ""
 
     async def _clean_up(self, key: ObjectKey, crd: Obj) -> None:
@@ -126,6 +142,7 @@ class CustomKinds:
         if served is not None and key in self._places:
             # Before the first of them goes, so that the last one's going is not missed.
             self._leaving[served.key] = key
+            await self._write(key, customs.terminating)
             if await self._delete_all(served):
                 return
         draft = self._server.draft(IDENTITY)

@@ -11,14 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import admission, refusals, stamping
+from mizzen.apiserver.core import admission, customs, refusals, stamping
 from mizzen.apiserver.core.bodies import text
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, Cause, invalid
 from mizzen.base.objects import Obj, with_condition
-from mizzen.base.resources import PODS, PRIORITY_CLASSES, RESOURCE_CLAIMS, RESOURCE_SLICES
+from mizzen.base.resources import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    PODS,
+    PRIORITY_CLASSES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+)
 from mizzen.kinds import strict
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.report import Unserved
@@ -26,6 +32,7 @@ from mizzen.kinds.treatment import Refused, Warned
 from mizzen.store.store import ObjectKey
 
 _NAME_TRIES = 8
+_DEFINITIONS = refusals.qualified(CUSTOM_RESOURCE_DEFINITIONS)
 _PRIORITY_CLASSES = refusals.qualified(PRIORITY_CLASSES)
 
 
@@ -57,6 +64,9 @@ def create(
     kind.prepare_create(new)
     kind.default(new)
     kind.stamp(new, None, rfc3339(draft.now_ns))
+    if not served.is_builtin:
+        definition = draft.read_key(ObjectKey(_DEFINITIONS, "", customs.key_of(resource)))
+        admission.check_definition(resource, name, definition)
     if resource.namespaced:
         found = draft.read_key(ObjectKey("namespaces", "", namespace))
         admission.check_namespace(resource, name, namespace, found)

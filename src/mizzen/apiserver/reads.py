@@ -26,7 +26,7 @@ def get(server: Server, served: Served, target: Target, request: Request) -> Res
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
         raise refusals.not_found(served.resource, target.name)
-    return show(server, served, served.view(stored.data), request)
+    return show(server, served, served.view(stored), request)
 
 
 def show(
@@ -56,7 +56,7 @@ def list_objects(server: Server, served: Served, target: Target, request: Reques
             meta["remainingItemCount"] = page.remaining
     body = rendering.many(
         served.kind,
-        [served.view(s.data) for s in items],
+        [served.view(stored) for stored in items],
         meta,
         form,
         include,

@@ -81,7 +81,7 @@ class _Watch:
 
     def _object(self, stored: Stored, parsed: Callable[[], Obj]) -> bytes:
         if not self.form.shape:
-            return self.served.view(stored.data)
+            return self.served.view(stored)
         obj, now_ns = self.served.view_object(parsed()), self.server.clock.now_ns()
         kind = self.served.kind
         if self.form.shape == "Table":

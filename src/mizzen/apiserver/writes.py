@@ -132,7 +132,7 @@ async def delete_collection(
                 served.resource.api_version.encode(),
                 server.store.revision,
             ),
-            b",".join(served.view(stored.data) for stored in chosen),
+            b",".join(served.view(stored) for stored in chosen),
             b"]}",
         )
     )

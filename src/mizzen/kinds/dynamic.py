@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds.columns import AGE, NAME, since
@@ -22,6 +24,7 @@ from mizzen.kinds.structural import translate
 
 ESTABLISHED = "Established"
 NAMES_ACCEPTED = "NamesAccepted"
+TERMINATING = "Terminating"
 
 
 def kinds_from_crd(crd: Obj) -> list[Kind]:
@@ -115,7 +118,7 @@ def _cell(read: Callable[[Any], list[Any]], kind: str) -> Callable[[Obj, int], C
 
 
 def _text(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return orjson.dumps(value).decode()
 
 
 def conditions(now: str, conflict: str = "") -> list[Obj]:
@@ -139,6 +142,17 @@ def conditions(now: str, conflict: str = "") -> list[Obj]:
             else "not all names are accepted",
         },
     ]
+
+
+def terminating_condition(now: str) -> Obj:
+    """The condition of a definition that is being deleted."""
+    return {
+        "type": TERMINATING,
+        "status": "True",
+        "lastTransitionTime": now,
+        "reason": "InstanceDeletionInProgress",
+        "message": "CustomResource deletion is in progress",
+    }
 
 
 def served_status(crd: Obj, now: str, conflict: str = "") -> Obj:

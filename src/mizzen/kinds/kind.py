@@ -28,7 +28,7 @@ from mizzen.kinds import names
 from mizzen.kinds.decoding import Decoded, decode
 from mizzen.kinds.metadata import check_metadata
 from mizzen.kinds.reading import get
-from mizzen.kinds.schema import Schema, at
+from mizzen.kinds.schema import Schema, at, has_defaults
 
 Cell = str | int | float | bool | None
 Validator = Callable[[Obj, Obj | None], list[Cause]]
@@ -101,6 +101,12 @@ class Kind:
     @property
     def singular_name(self) -> str:
         return self.singular or self.resource.kind.lower()
+
+    @property
+    def has_defaults(self) -> bool:
+        """Whether its schema inserts anything outside the metadata."""
+        fields = self.schema.fields.items()
+        return any(has_defaults(child) for name, child in fields if name != "metadata")
 
     @property
     def has_status(self) -> bool:

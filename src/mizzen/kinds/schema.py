@@ -159,6 +159,14 @@ def choice(*allowed: str, default: str | None = None) -> Schema:
     return Schema("string", enum=allowed, default=default)
 
 
+def has_defaults(schema: Schema) -> bool:
+    """Whether decoding inserts anything anywhere; recursive types count as if they did."""
+    if schema.default is not None or schema.target is not None:
+        return True
+    parts = (*schema.fields.values(), schema.values, schema.items)
+    return any(has_defaults(part) for part in parts if part is not None)
+
+
 def lazy(name: str, target: Callable[[], Schema]) -> Schema:
     """A reference to a schema that is not finished yet, for recursive types."""
     return Schema("object", name=name, target=target)

@@ -14,8 +14,11 @@ from typing import Any, cast
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.cel.regex import RegexError, compiled
+from mizzen.kinds.decoding import decoder_of
+from mizzen.kinds.meta import OBJECT_META
 from mizzen.kinds.names import invalid_value
 from mizzen.kinds.reading import entries, part
+from mizzen.kinds.report import Report
 from mizzen.kinds.schema import Schema
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean")
@@ -27,6 +30,7 @@ _VALUE_ONLY = (  # what a schema inside a combination must not say
 )  # fmt: skip
 DEPTH_MAX = 64
 _REASON_LENGTH_MAX = 120
+_DEFAULT_CAUSES_MAX = 10
 
 
 # -- the check ------------------------------------------------------------------------
@@ -44,7 +48,28 @@ def check_structural(schema: Obj, path: str) -> list[Cause]:
         at = f"{path}.properties[metadata]"
         causes.append(Cause(at, message, "FieldValueForbidden"))
     _check(schema, path, causes, 0)
+    if not causes:  # a default can be tried only against a schema that is right
+        _check_defaults(schema, path, causes)
     return causes
+
+
+def _check_defaults(node: Obj, path: str, causes: list[Cause]) -> None:
+    """Every default must be a value that its own schema takes whole."""
+    if node.get("default") is not None:
+        report = Report()
+        decoder_of(translate(node))(node["default"], None, report)
+        at = f"{path}.default"
+        for cause in report.causes[:_DEFAULT_CAUSES_MAX]:
+            where = f"{at}.{cause.field}" if cause.field else at
+            causes.append(Cause(where, cause.message, cause.reason))
+        if report.unknown:
+            message = f"Invalid value: must not have unknown fields: {report.unknown[0].path}"
+            causes.append(Cause(at, message))
+    for name, child in part(node, "properties").items():
+        _check_defaults(child, f"{path}.properties[{name}]", causes)
+    for name in ("items", "additionalProperties"):
+        if isinstance(node.get(name), dict):
+            _check_defaults(node[name], f"{path}.{name}", causes)
 
 
 def _check(schema: Any, path: str, causes: list[Cause], depth: int) -> None:
@@ -137,16 +162,20 @@ def _check_combined(child: Any, path: str, causes: list[Cause], parent: Obj, dep
 
 
 # -- the translation ------------------------------------------------------------------
-def translate(node: Obj, *, needed: bool = False) -> Schema:
-    """Our schema for a structural JSON schema; it must have passed the check."""
+def translate(node: Obj, *, needed: bool = False, is_open: bool = False) -> Schema:
+    """Our schema for a structural JSON schema; it must have passed the check.
+
+    `is_open`: what it does not know is kept, as the list says that these are the items of.
+    """
     kind = node.get("type") or ""
+    is_open = is_open or bool(node.get("x-kubernetes-preserve-unknown-fields"))
     common: Obj = {
         "description": node.get("description") or "",
         "default": node.get("default"),
         "nullable": bool(node.get("nullable")),
         "required": needed,
         "enum": tuple(entries(node, "enum")),
-        "open": bool(node.get("x-kubernetes-preserve-unknown-fields")),
+        "open": is_open,
         "combined": {w: node[w] for w in (*_COMBINATIONS, "not") if node.get(w)},
     }
     if node.get("x-kubernetes-int-or-string"):
@@ -159,7 +188,7 @@ def translate(node: Obj, *, needed: bool = False) -> Schema:
         keys = tuple(node.get("x-kubernetes-list-map-keys") or ())
         return Schema(
             "array",
-            items=translate(node["items"]),
+            items=translate(node["items"], is_open=is_open),
             min_items=node.get("minItems"),
             max_items=node.get("maxItems"),
             unique=list_type in ("set", "map") or bool(node.get("uniqueItems")),
@@ -197,7 +226,7 @@ def _object(node: Obj, common: Obj) -> Schema:
         common = {**common, "embedded": True}
         for name in ("apiVersion", "kind"):
             fields[name] = Schema("string", required=True)
-        fields.setdefault("metadata", Schema("object", open=True))
+        fields["metadata"] = OBJECT_META("Its own name, labels and history.")
     return Schema(
         "object",
         fields=fields,

@@ -42,6 +42,13 @@ def check_namespace(resource: Resource, name: str, namespace: str, found: Obj | 
         )
 
 
+def check_definition(resource: Resource, name: str, definition: Obj | None) -> None:
+    """Refuses to create an object of a kind whose definition is being deleted."""
+    if definition is not None and definition["metadata"].get("deletionTimestamp"):
+        reason = "create not allowed while custom resource definition is terminating"
+        raise forbidden(resource, name, reason)
+
+
 def check_delete(resource: Resource, name: str) -> None:
     """Refuses to delete the namespaces that must always be there."""
     if resource == NAMESPACES and name in PERMANENT_NAMESPACES:

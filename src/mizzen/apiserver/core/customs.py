@@ -7,6 +7,7 @@ from typing import Any
 from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Obj, with_condition
 from mizzen.base.reading import part
+from mizzen.base.resources import Resource
 from mizzen.kinds import dynamic
 
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
@@ -26,8 +27,24 @@ def accepted(crd: Obj, conflict: str, now_ns: int) -> Obj:
     if CLEANUP not in finalizers:
         metadata["finalizers"] = [*finalizers, CLEANUP]
     status = dynamic.served_status(crd, rfc3339(now_ns), conflict)
-    conditions: list[Any] = part(crd, "status").get("conditions") or []
-    for condition in status["conditions"]:
-        conditions = with_condition(conditions, condition)
-    merged = {**part(crd, "status"), **status, "conditions": conditions}
+    merged = {**part(crd, "status"), **status, "conditions": _merged(crd, status["conditions"])}
     return {**crd, "metadata": metadata, "status": merged}
+
+
+def terminating(crd: Obj, now_ns: int) -> Obj:
+    """The definition while the objects of its kind are deleted."""
+    condition = dynamic.terminating_condition(rfc3339(now_ns))
+    conditions = _merged(crd, [condition])
+    return {**crd, "status": {**part(crd, "status"), "conditions": conditions}}
+
+
+def _merged(crd: Obj, changed: list[Obj]) -> list[Any]:
+    conditions: list[Any] = part(crd, "status").get("conditions") or []
+    for condition in changed:
+        conditions = with_condition(conditions, condition)
+    return conditions
+
+
+def key_of(resource: Resource) -> str:
+    """The name of the definition of a kind."""
+    return f"{resource.plural}.{resource.group}"
