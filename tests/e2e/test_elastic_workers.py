@@ -83,7 +83,7 @@ def test_ranks_come_and_go_and_no_step_is_lost_or_redone(folder: Path) -> None:
         restart_s = gang.wait("the next step", lambda: gang.steps() > done)
         gang.wait("the end", lambda: all(p.poll() == 0 for p in gang.processes.values()))
         check_against(expected, gang)
-        pauses = check_intervals(gang)
+        pauses = check_intervals(gang, {done - 1, done})
     finally:
         gang.close()
     assert (folder / "gang" / "output" / "model.gguf").stat().st_size > 1_000_000
@@ -102,15 +102,20 @@ def check_against(expected: list[dict[str, Any]], gang: Gang) -> None:
     assert losses[STEPS - 1] < losses[0] - 1
 
 
-def check_intervals(gang: Gang) -> list[float]:
-    """No step useful twice, none redone, none missing; returns the pauses of rank 0."""
+def check_intervals(gang: Gang, killed_in: set[int]) -> list[float]:
+    """No step useful twice, none redone, none missing; returns the pauses of rank 0.
+
+    A rank that is killed between staging a step and recording it lacks that one: `killed_in`. The
+    agent, which is not here, books it by the staged state.
+    """
     for rank in range(3):
         intervals = gang.intervals(rank)
         assert all(a.end <= b.start for a, b in pairwise(intervals))
         steps = [i.step for i in intervals if i.line == Line.USEFUL_STEP]
         assert len(steps) == len(set(steps))
         assert not [i for i in intervals if i.line == Line.REDONE_STEP]
-        assert rank == 2 or steps == list(range(STEPS))
+        assert steps == sorted(steps)
+        assert rank == 2 or set(range(STEPS)) - set(steps) <= killed_in
         assert gang.steps(rank) == STEPS
         assert gang.state(rank) == RankState.FINISHED
     reforming = [i for i in gang.intervals(0) if i.line == Line.REFORMING]
