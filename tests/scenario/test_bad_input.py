@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -127,9 +128,17 @@ def test_a_program_that_does_not_use_the_library_completes(
     assert "hello" in done.stdout
 
 
-def heed_ctrl_c() -> None:
-    """What runs in the background of a shell is born deaf to Ctrl-C, and so are its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@contextlib.contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """What runs in the background of a shell is born deaf to Ctrl-C, and so are its children.
+
+    A signal that has a handler gets its default back in a new program; one ignored stays ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_ends_the_watching_and_says_that_the_training_goes_on(
@@ -140,7 +149,9 @@ def test_ctrl_c_ends_the_watching_and_says_that_the_training_goes_on(
     words = ["--home", str(instance.home), "train", str(script), "--follow"]
     command = [sys.executable, "-m", "mizzen.cli", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, preexec_fn=heed_ctrl_c, **pipes) as watching:
+    with heeding_ctrl_c():
+        watching = subprocess.Popen(command, text=True, **pipes)
+    with watching:
         assert watching.stdout is not None
         while "begun" not in watching.stdout.readline():
             pass

@@ -49,14 +49,14 @@ BOMBS = {
 def test_bombs_are_refused_before_they_are_built() -> None:
     """In an interpreter of its own that could not hold any of them."""
     here = Path(__file__)
+    program = f"import runpy; runpy.run_path({str(here)!r}, run_name='bombs')"
     done = subprocess.run(
-        [sys.executable, "-c", f"import runpy; runpy.run_path({str(here)!r}, run_name='bombs')"],
+        [sys.executable, "-c", program],
         cwd=here.parents[3],
         env={"PYTHONPATH": f"{here.parents[2]}:{here.parents[3] / 'src'}"},
         capture_output=True,
         text=True,
         timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES_MAX, ADDRESSES_MAX)),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     answers = json.loads(done.stdout)
@@ -146,5 +146,6 @@ def test_programs_are_remembered_by_their_length() -> None:
 
 
 if __name__ == "bombs":
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES_MAX, ADDRESSES_MAX))
     about: dict[str, Any] = {"device": PLAIN, "features": []}
     print(json.dumps({name: our_answer({"expression": b, **about}) for name, b in BOMBS.items()}))
