@@ -45,6 +45,10 @@ def test_who_asks_must_be_known_and_allowed(api: ApiServer) -> None:
     assert code == 403
     assert 'User "system:mizzen:gateway" cannot list resource "secrets"' in status["message"]
     assert api.call("GET", "/api/v1/pods", identity="system:mizzen:gateway")[0] == 200
+    log = "/api/v1/namespaces/default/pods/any/log"
+    code, status = api.call("GET", log, identity="system:mizzen:gateway")
+    assert code == 403 and 'cannot get resource "pods/log"' in status["message"]
+    assert api.call("GET", log)[0] == 404
     assert api.call("GET", "/healthz", identity="") == (200, "ok")
 
 

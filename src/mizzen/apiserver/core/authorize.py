@@ -1,8 +1,9 @@
 """Who may do what: one plain table, least privilege.
 
 A rule is "verbs resources": verbs out of get list watch create update patch delete
-deletecollection, or "read" for the first three; resources as `plural[.group][/subresource]`.
-`admin` may do everything. Discovery, OpenAPI, version and health are open to all identities.
+deletecollection, or "read" for the first three; resources as `plural[.group][/subresource]`. A
+subresource has a rule of its own, to be read as to be written: whoever may read a pod may not read
+its log. "*" is every resource and no subresource. `admin` may do everything. Discovery, OpenAPI, version and health are open to all identities.
 """
 
 from __future__ import annotations
@@ -98,14 +99,14 @@ _ALLOWED = {identity: _compile(rules) for identity, rules in RULES.items()}
 
 
 def is_allowed(identity: str, verb: str, resource: str, subresource: str = "") -> bool:
-    """`resource` as in the rules; a subresource needs a rule of its own, but reading does not."""
+    """`resource` as in the rules."""
     if identity == ADMIN:
         return True
     allowed = _ALLOWED.get(identity)
     if allowed is None:
         return False
-    if subresource and verb not in _READ:
-        resource = f"{resource}/{subresource}"
+    if subresource:
+        return (verb, f"{resource}/{subresource}") in allowed
     return (verb, resource) in allowed or (verb, "*") in allowed
 
 
