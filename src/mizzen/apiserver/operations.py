@@ -74,6 +74,7 @@ def create(
     causes = kind.check(new, None)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
+    draft.warnings.extend(kind.warn(new))
     if resource == PODS:
         _set_priority(draft, new)
     key = ObjectKey(served.key, namespace if resource.namespaced else "", name)

@@ -63,6 +63,11 @@ def keep_nothing(new: Obj, old: Obj) -> None:
     """The hook of kinds whose writers own every field outside of metadata and status."""
 
 
+def warn_of_nothing(obj: Obj) -> list[str]:
+    """The hook of kinds in which nothing is allowed that is rarely meant."""
+    return []
+
+
 def timeless(new: Obj, old: Obj | None, now: str) -> None:
     """The hook of kinds that hold no moment of their own."""
 
@@ -89,6 +94,7 @@ class Kind:
     stamp: Callable[[Obj, Obj | None, str], None] = timeless  # moments, in place; now is RFC 3339
     validate: Validator = accept  # beyond the schema; types are right when it is called
     validate_status: Validator = accept
+    warn: Callable[[Obj], list[str]] = warn_of_nothing  # creators: of what is allowed, rarely meant
     on_create: Callable[[Obj], None] = nothing  # e.g. the first status, in place
     on_update: Callable[[Obj, Obj], None] = keep_nothing  # (new, old): what the server keeps
     scale: ScalePaths | None = None

@@ -192,12 +192,13 @@ def _apply(document: _Document, step: Any) -> None:
 
 
 def _pointer(operation: Obj, name: str) -> list[str]:
-    """The parts of an RFC 6901 pointer."""
+    """The parts of an RFC 6901 pointer. Errors: _MalformedError, _DoesNotApplyError."""
     text = operation.get(name)
     if not isinstance(text, str):
         raise _MalformedError(f'"{name}" must be a string')
     if text and not text.startswith("/"):
-        raise _MalformedError(f'"{name}" must start with "/", not {text!r}')
+        # As upstream, whose clients tell a path that leads nowhere from a patch that is none.
+        raise _DoesNotApplyError(f'"{name}" must start with "/", not {text[:_SHOWN_MAX]!r}')
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
 

@@ -32,7 +32,7 @@ def parse_path(path: str) -> Target | None:
     parts = [unquote(part) for part in path.strip("/").split("/")]
     if parts[0] == "api":
         group, rest = "", parts[1:]
-    elif parts[0] == "apis" and len(parts) >= 3:
+    elif parts[0] == "apis" and len(parts) >= 3 and parts[1]:
         group, rest = parts[1], parts[2:]
     else:
         return None

@@ -17,6 +17,7 @@ from mizzen.kinds.batch.job_rules import (
 from mizzen.kinds.batch.job_spec import JOB_SPEC
 from mizzen.kinds.columns import AGE, NAME, NONE, human_duration
 from mizzen.kinds.core.pod_rules import default_pod_spec, validate_template
+from mizzen.kinds.core.pod_warnings import warn_of_template
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.reading import entries, part
@@ -154,6 +155,7 @@ KIND = Kind(
     ),
     default=_default,
     validate=_validate,
+    warn=warn_of_template,
     subresources=frozenset({"status"}),
     selectable_fields=("status.successful",),
     field_aliases={"status.successful": "status.succeeded"},

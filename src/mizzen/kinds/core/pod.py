@@ -15,6 +15,7 @@ from mizzen.kinds.core.pod_rules import (
 )
 from mizzen.kinds.core.pod_spec import POD_SPEC
 from mizzen.kinds.core.pod_status import POD_STATUS
+from mizzen.kinds.core.pod_warnings import warn_of_pod
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.reading import entries, part
@@ -55,6 +56,7 @@ KIND = Kind(
     default=default_pod,
     validate=validate_pod,
     validate_status=validate_pod_status,
+    warn=warn_of_pod,
     on_create=_on_create,
     stamp=_stamp,
     subresources=frozenset({"status", "binding", "log"}),

@@ -22,7 +22,9 @@ def test_paths(path: str, target: Target) -> None:
     assert parse_path(path) == target
 
 
-@pytest.mark.parametrize("path", ["/", "/apis", "/apis/g.io", "/api", "/api/v1//pods", "/other"])
+@pytest.mark.parametrize(
+    "path", ["/", "/apis", "/apis/g.io", "/api", "/api/v1//pods", "/apis//v1/pods", "/other"]
+)
 def test_paths_of_another_form(path: str) -> None:
     assert parse_path(path) is None
 
