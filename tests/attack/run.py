@@ -34,6 +34,7 @@ MEMORY_BYTES_MAX = 5 << 30
 MEMORY_GROUPS = Path("/sys/fs/cgroup/memory")  # cgroup v1; elsewhere it runs without a group
 PEAK_BYTES_MAX = 1 << 30  # of one process
 REPORTED_CHARS = 400
+REPORTED_LINES = 20  # of what the supervisor wrote during a strike that did not hold
 
 
 def main() -> int:
@@ -133,6 +134,7 @@ class Campaign:
 
     def _strike(self, family: str, attack: Attack) -> None:
         before = self._stage.facts()
+        noted = len(self._stage.supervisor_log())
         self._tried[family] += 1
         try:
             attack.strike()
@@ -141,6 +143,8 @@ class Campaign:
             said = " ".join(f"{type(error).__name__}: {error}".split())[:REPORTED_CHARS]
             self._failed.append(f"{family}: {attack.name}: {said}")
             print(f"NOT HELD  {self._failed[-1]}", flush=True)
+            for line in self._stage.supervisor_log()[noted:][:REPORTED_LINES]:
+                print(f"          {line}", flush=True)
             self._recover()
         else:
             self._held[family] += 1

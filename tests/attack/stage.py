@@ -170,6 +170,13 @@ class Stage:
                 peak = int(words["VmHWM"].split()[0]) * 1024
                 self.peak_bytes[role] = max(peak, self.peak_bytes.get(role, 0))
 
+    def supervisor_log(self) -> list[str]:
+        """Why processes ended, in the supervisor's words; empty before it wrote any."""
+        with contextlib.suppress(FileNotFoundError):
+            log = self.home.logs / "supervisor.log"
+            return log.read_text(errors="replace").splitlines()
+        return []
+
     def shim_pid(self) -> int:
         """The process that starts the pods, found among the instance's own; 0 if there is none."""
         for pid in self.instance.processes():

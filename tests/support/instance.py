@@ -63,7 +63,7 @@ class Instance:
             try:
                 words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
                 folder = (entry / "cwd").readlink()
-            except (FileNotFoundError, PermissionError, ProcessLookupError):
+            except OSError:  # gone, not ours to read, or in a folder too deep to have a name
                 continue
             if os.fsencode(self.home) in words or folder.is_relative_to(self.home):
                 found.append(int(entry.name))
