@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mizzen.base.clock import rfc3339
-from mizzen.base.names import DISRUPTION_TARGET
-from mizzen.base.objects import Key, Obj, key_of, name_of, namespace_of, uid_of, with_condition
-from mizzen.base.operations import Delete, Patch
-from mizzen.base.reading import entries
+from mizzen.base.objects import Key, Obj, key_of, namespace_of
 from mizzen.base.resources import DEVICE_TAINT_RULES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
-from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.controllers.core.actions import Action, Controller, RequeueAfter, Watch
 from mizzen.controllers.core.device_evictions import (
     EVICTING,
     Eviction,
@@ -23,9 +19,8 @@ from mizzen.controllers.core.device_evictions import (
     results_of,
     selects,
 )
+from mizzen.controllers.core.pods import evict_by_taint
 from mizzen.controllers.core.view import View
-
-REASON = "DeletionByDeviceTaintManager"
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
@@ -39,28 +34,19 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
         return []
     if eviction.due_ns > now_ns:
         return [RequeueAfter((eviction.due_ns - now_ns) / 1e9)]
-    return [action for pod in pods for action in _evict(pod, claim, eviction, now_ns)]
+    why = _why(claim, eviction)
+    return [
+        action
+        for pod in pods
+        for action in evict_by_taint(pod, "Device Taint manager", why, now_ns)
+    ]
 
 
-def _evict(pod: Obj, claim: Obj, eviction: Eviction, now_ns: int) -> list[Action]:
-    namespace, name, uid = namespace_of(pod), name_of(pod), uid_of(pod)
-    message = (
+def _why(claim: Obj, eviction: Eviction) -> str:
+    return (
         f'a device of ResourceClaim "{key_of(claim)}" has a NoExecute taint that the claim does '
         f"not tolerate: {eviction.reason}"
     )
-    target: Obj = {
-        "type": DISRUPTION_TARGET,
-        "status": "True",
-        "reason": REASON,
-        "message": f"Device Taint manager: deleting due to NoExecute taint: {message}",
-        "lastTransitionTime": rfc3339(now_ns),
-    }
-    status: Obj = {"conditions": with_condition(entries(pod, "status", "conditions"), target)}
-    return [
-        Patch(PODS, namespace, name, {"status": status}, "status", uid=uid),
-        Delete(PODS, namespace, name, uid=uid),
-        EmitEvent(pod, "Normal", "DeviceTaintManagerEviction", f"Marking for deletion: {message}"),
-    ]
 
 
 def _claims_of_slice(view: View, item: Obj) -> list[Key]:

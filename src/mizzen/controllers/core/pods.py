@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mizzen.base.clock import rfc3339
 from mizzen.base.names import DISRUPTION_TARGET
-from mizzen.base.objects import Obj, has_condition, is_terminating, name_of
+from mizzen.base.objects import (
+    Obj,
+    has_condition,
+    is_terminating,
+    name_of,
+    namespace_of,
+    uid_of,
+    with_condition,
+)
+from mizzen.base.operations import Delete, Patch
+from mizzen.base.reading import entries
+from mizzen.base.resources import PODS
+from mizzen.controllers.core.actions import Action, EmitEvent
 
 
 def status_of(obj: Obj) -> Obj:
@@ -53,3 +66,25 @@ def failure_message(pod: Obj) -> str:
             ": \n"
         )
     return f"pod {name_of(pod)} failed: {said or 'no reason given'}"
+
+
+def evict_by_taint(pod: Obj, manager: str, why: str, now_ns: int) -> list[Action]:
+    """Marks the pod as disrupted, deletes it and tells of it, all together.
+
+    `manager` ("Taint manager" | "Device Taint manager") is in the condition's and Event's reasons.
+    """
+    namespace, name, uid = namespace_of(pod), name_of(pod), uid_of(pod)
+    word = manager.title().replace(" ", "")
+    target: Obj = {
+        "type": DISRUPTION_TARGET,
+        "status": "True",
+        "reason": f"DeletionBy{word}",
+        "message": f"{manager}: deleting due to NoExecute taint: {why}",
+        "lastTransitionTime": rfc3339(now_ns),
+    }
+    status: Obj = {"conditions": with_condition(entries(pod, "status", "conditions"), target)}
+    return [
+        Patch(PODS, namespace, name, {"status": status}, "status", uid=uid),
+        Delete(PODS, namespace, name, uid=uid),
+        EmitEvent(pod, "Normal", f"{word}Eviction", f"Marking for deletion: {why}"),
+    ]

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mizzen.base.clock import parse_rfc3339, rfc3339
-from mizzen.base.names import DISRUPTION_TARGET
-from mizzen.base.objects import (
-    Key,
-    Obj,
-    key_of,
-    name_of,
-    namespace_of,
-    uid_of,
-    with_condition,
-)
-from mizzen.base.operations import Delete, Patch
+from mizzen.base.clock import parse_rfc3339
+from mizzen.base.objects import Key, Obj, key_of, name_of
 from mizzen.base.reading import entries, text
 from mizzen.base.resources import NODES, PODS
-from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.controllers.core.actions import Action, Controller, RequeueAfter, Watch
 from mizzen.controllers.core.device_evictions import NO_EXECUTE, tolerates
-from mizzen.controllers.core.pods import is_active
+from mizzen.controllers.core.pods import evict_by_taint, is_active
 from mizzen.controllers.core.view import Index, View
 
-REASON = "DeletionByTaintManager"
 _NS = 1_000_000_000
 
 
@@ -57,7 +46,7 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     when_ns, taint = min(due, key=lambda each: each[0])
     if when_ns > now_ns:
         return [RequeueAfter((when_ns - now_ns) / _NS)]
-    return _evict(pod, node_name, taint, now_ns)
+    return evict_by_taint(pod, "Taint manager", _why(node_name, taint), now_ns)
 
 
 def no_execute(node: Obj) -> list[Obj]:
@@ -80,23 +69,9 @@ def _due_ns(taint: Obj, tolerations: list[Obj]) -> int | None:
     return (parse_rfc3339(str(added)) if added else 0) + min(patience_s) * _NS
 
 
-def _evict(pod: Obj, node: str, taint: Obj, now_ns: int) -> list[Action]:
-    namespace, name, uid = namespace_of(pod), name_of(pod), uid_of(pod)
+def _why(node: str, taint: Obj) -> str:
     value = f"={taint['value']}" if taint.get("value") else ""
-    why = f'node "{node}" has the taint {taint.get("key")}{value}:{NO_EXECUTE}'
-    target: Obj = {
-        "type": DISRUPTION_TARGET,
-        "status": "True",
-        "reason": REASON,
-        "message": f"Taint manager: deleting due to NoExecute taint: {why}",
-        "lastTransitionTime": rfc3339(now_ns),
-    }
-    status: Obj = {"conditions": with_condition(entries(pod, "status", "conditions"), target)}
-    return [
-        Patch(PODS, namespace, name, {"status": status}, "status", uid=uid),
-        Delete(PODS, namespace, name, uid=uid),
-        EmitEvent(pod, "Normal", "TaintManagerEviction", f"Marking for deletion: {why}"),
-    ]
+    return f'node "{node}" has the taint {taint.get("key")}{value}:{NO_EXECUTE}'
 
 
 def _pods_on(view: View, node: Obj) -> list[Key]:
