@@ -53,6 +53,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
     gang = member.gang if member.refused is None else None
     priority, policy = _priority(spec, priorities)
     shape, wishes, is_choosy = _asked(spec)
+    labels = labels_of(pod)
     return PodSpecView(
         key=key,
         uid=uid_of(pod),
@@ -81,8 +82,8 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         is_succeeded=status.get("phase") == "Succeeded",
         held_back="" if spec.get("nodeName") else _held_back(spec),
         job=_job(pod) if gang is not None else "",
-        labels=labels_of(pod),
-        neighbours=neighbours_of(spec, key.namespace, labels_of(pod)) if is_choosy else None,
+        labels=labels,
+        neighbours=neighbours_of(spec, key.namespace, labels) if is_choosy else None,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 
 from mizzen.base import names
 from mizzen.base.objects import Key
@@ -244,19 +245,18 @@ class Holdings:
 
     def note_charge(self, pod: PodSpecView, node: int, amounts: Amounts) -> None:
         """Remembers where a pod is and what it took, for its refund."""
-        self._enter((node, amounts, pod))
-
-        def undo() -> None:
-            self._exit(pod.uid)
-
-        self.nodes.log.append(undo)
+        index = self.index
+        self.charged[pod.uid] = (node, amounts, pod)
+        if index.selected or pod.neighbours is not None:
+            index.arrive(pod, node)
+        self.nodes.log.append(partial(self._exit, pod.uid))
 
     def refund(self, uid: str) -> bool:
         """The pod gives back what it took; whether it had taken anything."""
         if uid not in self.charged:
             return False
         found = self._exit(uid)
-        self.nodes.log.append(lambda: self._enter(found))
+        self.nodes.log.append(partial(self._enter, found))
         if self.nodes.sigs[found[0]] is not None:
             self._adjust(found[0], found[1], 1)
         return True

@@ -14,7 +14,7 @@ JOURNAL_MAX = 1 << 20  # entries kept; who fell further behind counts anew
 
 # amounts, CPU, which are there, all as a vector, its width
 _Make = tuple[Mapping[str, int], int, tuple[tuple[str, bool], ...], tuple[int, ...], int]
-Undo = Callable[[], None] | tuple[int, Signature]
+Undo = Callable[[], object] | tuple[int, Signature]
 
 
 class Nodes:

@@ -97,7 +97,7 @@ class PodIndex:
 
     def repels(self, pod: PodSpecView) -> bool:
         """Whether somebody who is somewhere must not have the pod near."""
-        return bool(self.repelling) and any(self.minds(term, pod) for term in self.repelling)
+        return any(self.minds(term, pod) for term in self.repelling)
 
     def minds(self, term: Term, pod: PodSpecView) -> bool:
         return term.pods.matches(pod.key.namespace, pod.labels, self.namespaces)

@@ -76,9 +76,10 @@ class Counts:
         self.per_node = per_node = [known[signature] for signature in self._nodes.sigs]
         tree = self.tree
         if self._sliced:
-            for node in range(len(per_node)):
-                if self._is_outside(node):
-                    per_node[node] = 0
+            for domain, nodes in enumerate(tree.nodes):
+                if nodes and self._is_outside(domain):
+                    for node in nodes:
+                        per_node[node] = 0
         totals = [0] * len(tree.paths)
         for domain in range(len(totals) - 1, -1, -1):  # children come after their parents
             nodes = tree.nodes[domain]
@@ -102,7 +103,7 @@ class Counts:
         if signature is not None:
             new = self._nodes.signatures.count(self.shape, signature)
             new -= new % self._node_step
-        if self._sliced and self._is_outside(node):
+        if self._sliced and self._is_outside(self.tree.leaf_of[node]):
             new = 0
         old = self.per_node[node]
         if new == old:
@@ -119,9 +120,9 @@ class Counts:
             self._levels[self._depth].moved(node, old, new)
         self._update(domain, new - old)
 
-    def _is_outside(self, node: int) -> bool:
-        path = self.tree.paths[self.tree.leaf_of[node]]
-        return any(path[level] == ABSENT for level in self._sliced)
+    def _is_outside(self, leaf: int) -> bool:
+        path = self.tree.paths[leaf]
+        return ABSENT in path and any(path[level] == ABSENT for level in self._sliced)
 
     def _update(self, domain: int, delta: int) -> None:
         """Counts a leaf and all above it anew, as far as anything changes."""

@@ -73,7 +73,8 @@ class Room:
 
     def minds_neighbours(self, pod: PodSpecView) -> bool:
         """Whether other pods have a say in where it goes."""
-        return pod.neighbours is not None or self.cluster.holdings.index.repels(pod)
+        index = self.cluster.holdings.index
+        return pod.neighbours is not None or (bool(index.repelling) and index.repels(pod))
 
     def counts(self, shape: Shape, topology: Topology, slices: Slices = ()) -> Counts:
         """How many pods of the shape each domain takes, now."""
