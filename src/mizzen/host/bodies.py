@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
@@ -41,24 +42,29 @@ class Bodies:
     async def _read(self, request: web.Request, body_s: float) -> bytes:
         if (request.content_length or 0) > self._bytes_max:
             raise self._too_large()
-        size, whole = 0, False
+        coding = request.headers.get("Content-Encoding", "").strip().lower()
+        plain = _Inflater(coding) if coding not in ("", "identity") else None
+        sent, size, whole = 0, 0, False
         chunks: list[bytes] = []
         try:
             async with asyncio.timeout(body_s):
                 while chunk := await request.content.readany():
+                    sent += len(chunk)
+                    if plain:
+                        chunk = plain.feed(chunk, self._bytes_max + 1 - size)
                     size += len(chunk)
                     self._held += len(chunk)
                     chunks.append(chunk)
-                    self._check(size)
+                    self._check(max(sent, size))
+            if plain:
+                plain.finish()
             whole = True
         except TimeoutError as error:
             raise OpenAIError(
                 408, f"the request's body did not arrive whole within {body_s:g} s"
             ) from error
         except (web.RequestPayloadError, HttpProcessingError) as error:
-            encoding = request.headers.get("Content-Encoding", "")
-            what = f"not in its Content-Encoding {encoding[:20]!r}" if encoding else "cut short"
-            raise OpenAIError(400, f"the request's body is {what}") from error
+            raise OpenAIError(400, "the request's body is cut short") from error
         finally:
             if not whole:
                 self._held -= size
@@ -75,3 +81,41 @@ class Bodies:
 
     def _too_large(self) -> OpenAIError:
         return OpenAIError(413, f"the request body is above {self._bytes_max} bytes")
+
+
+class _Inflater:
+    """Undoes a body's Content-Encoding piece by piece. Errors: OpenAIError 400, 415."""
+
+    def __init__(self, coding: str) -> None:
+        if coding not in ("gzip", "x-gzip", "deflate"):
+            raise OpenAIError(
+                415, f"Content-Encoding {coding[:20]!r} is not read here, only gzip and deflate"
+            )
+        self._coding = coding
+        self._begin()
+
+    def feed(self, data: bytes, bytes_max: int) -> bytes:
+        """What `data` says, at most `bytes_max` bytes of it."""
+        out = b""
+        try:
+            while data and len(out) < bytes_max:
+                if self._stream.eof:  # a gzip file may be several, one after another
+                    self._begin()
+                out += self._stream.decompress(data, bytes_max - len(out))
+                data = self._stream.unused_data
+        except zlib.error as error:
+            raise self._unlike() from error
+        return out
+
+    def finish(self) -> None:
+        """The body has ended. Errors: OpenAIError 400 where what it says has not."""
+        if not self._stream.eof:
+            raise self._unlike()
+
+    def _begin(self) -> None:
+        self._stream = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # gzip or zlib, by its head
+
+    def _unlike(self) -> OpenAIError:
+        return OpenAIError(
+            400, f"the request's body is not in its Content-Encoding {self._coding!r}"
+        )

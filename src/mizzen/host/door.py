@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.web_request import BaseRequest
 
 from mizzen.base.openai import OpenAIError
@@ -28,7 +28,7 @@ LINGER_S = 2.0  # for the rest of a body that nobody wants
 CONNECTIONS_MAX = 16_384
 BACKLOG = 1024
 # A client that has left answers what it is sent with a reset. Sent while an answer is not there
-# yet; clients pass over it (RFC 9110, 15.2).
+# yet; clients pass over it, but those of HTTP/1.0 do not know it (RFC 9110, 15.2).
 _ARE_YOU_THERE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ASK_AFTER_S = (0.02, 0.2, 2.0)  # the last one again and again
 _log = logging.getLogger(__name__)
@@ -127,7 +127,9 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_answering",
+        "_askable",
         "_asked",
+        "_begun",
         "_door",
         "_ended",
         "_heard",
@@ -144,10 +146,14 @@ class Connection(web.RequestHandler):
             access_log=None,  # pyright: ignore[reportArgumentType]
             keepalive_timeout=SILENT_S,
             lingering_time=LINGER_S,
+            # Bytes stay what they are: what is passed on has the length and coding that it says.
+            auto_decompress=False,
         )
         self._door = door
         self._loop_ = loop
-        self._heard = False  # something of a request that was not dealt with yet
+        self._heard = False  # a request that was not dealt with yet
+        self._begun = False  # it is being dealt with
+        self._askable = False
         self._answering = False
         self._stays = True
         self._ended = False
@@ -167,13 +173,17 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._heard = True
         super().data_received(data)
+        self._heard = self._heard or bool(self._messages)
 
-    def begin(self) -> None:
+    def begin(self, request: BaseRequest) -> None:
         """A request is under way."""
+        self._begun = True
+        self._askable = request.version >= HttpVersion11
         self._answering = False
         self._door.works(self)
+        if self._ended:
+            self._ask()
 
     def answer(self, flows: bool) -> None:
         """The answer's head is about to be sent."""
@@ -182,9 +192,10 @@ class Connection(web.RequestHandler):
 
     def end(self) -> None:
         """The request was dealt with."""
-        self._heard = False
+        self._begun = False
+        self._heard = bool(self._messages)  # several may have been sent at once
         self._door.rests(self)
-        if self._ended:
+        if self._ended and not self._heard:
             self.close()  # once the answer is out; nothing can follow
 
     def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -215,7 +226,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """What the server itself refuses, and bugs, in OpenAI's form."""
         if status >= 500:
-            _log.error("a bug: %s %s", request.method, request.path, exc_info=exc)
+            _log.error("a bug: %s %s", request.method, request.raw_path, exc_info=exc)
             error = OpenAIError(status, "the server met a bug of its own; its log has the details")
         else:
             kind = type(exc).__name__
@@ -229,8 +240,15 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
+    def log_exception(self, *args: object, **kw: object) -> None:
+        """A body that is not what its head said is its sender's fault, who was told."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
+
     def _ask(self) -> None:
-        if not self._heard or self._answering or self.transport is None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._begun or not self._askable or self._answering or self.transport is None:
             return
         self.transport.write(_ARE_YOU_THERE)
         after_s = _ASK_AFTER_S[min(self._asked, len(_ASK_AFTER_S) - 1)]
@@ -263,7 +281,7 @@ async def _attend(request: web.Request, handler: Handler) -> web.StreamResponse:
     connection = request.protocol
     if not isinstance(connection, Connection):
         return await handler(request)
-    connection.begin()
+    connection.begin(request)
     try:
         return await handler(request)
     finally:

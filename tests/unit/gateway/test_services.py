@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -33,13 +34,20 @@ def service(port: int, **spec: object) -> Obj:
     return {"metadata": {"namespace": "default", "name": "web"}, "spec": full}
 
 
-async def serve(gateway: Gateway, handler: Handler, *addresses: str) -> None:
+async def serve(
+    gateway: Gateway, handler: Handler, *addresses: str, auto_decompress: bool = True
+) -> None:
     """One pod at each address, all with `handler`, behind the Service default/web."""
     port = free_port()
     for number, address in enumerate(addresses or ("127.71.0.1",)):
         app = web.Application()
         app.router.add_route("*", "/{rest:.*}", handler)
-        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        runner = web.AppRunner(
+            app,
+            handler_cancellation=True,
+            shutdown_timeout=0.1,
+            auto_decompress=auto_decompress,
+        )
         await runner.setup()
         gateway.stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, address, port).start()
@@ -70,6 +78,29 @@ async def test_passes_method_path_query_body_and_status(gateway: Gateway) -> Non
     assert seen["headers"]["X-Asked"] == "1"
     assert seen["headers"]["X-Forwarded-Prefix"] == "/services/default/web:80"
     assert KEY not in str(seen["headers"])
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "of my own"])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_in_any_coding_arrives_as_it_was_sent(
+    gateway: Gateway, coding: str, chunked: bool
+) -> None:
+    sent = gzip.compress(b"words" * 1000)
+
+    async def weigh(request: web.Request) -> web.Response:
+        raw = await request.read()
+        return web.json_response([request.headers["Content-Encoding"], raw.hex()])
+
+    async def pieces():  # type: ignore[no-untyped-def]
+        yield sent
+
+    await serve(gateway, weigh, auto_decompress=False)
+    async with gateway.session.post(
+        gateway.url + "/services/default/web/",
+        data=pieces() if chunked else sent,
+        headers={"Content-Encoding": coding},
+    ) as response:
+        assert await response.json() == [coding, sent.hex()]
 
 
 async def test_takes_pods_by_turns(gateway: Gateway) -> None:

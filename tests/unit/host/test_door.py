@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -116,6 +118,45 @@ async def test_a_client_that_ends_its_half_gets_its_answer(served: Served, at_on
     assert b"HTTP/1.1 200 OK" in answer
 
 
+async def test_all_that_was_sent_at_once_is_answered_though_the_client_sends_no_more(
+    served: Served,
+) -> None:
+    served.gate.set()
+    reader, writer = await served.connect()
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" * 40)
+    writer.write_eof()
+    assert (await reader.read()).count(b"here you are") == 40
+
+
+async def test_a_client_that_left_is_noticed_at_the_second_of_its_requests(served: Served) -> None:
+    reader, writer = await served.connect()
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+    writer.write_eof()
+    await until(lambda: served.begun == 1, "the first request is under way")
+    served.gate.set()
+    await reader.readuntil(b"here you are")
+    served.gate.clear()
+    await until(lambda: served.begun == 2 or served.left, "the second one is under way")
+    writer.close()
+    await until(lambda: served.door.statistics()["connections"] == 0, "nothing is kept of it")
+
+
+async def test_clients_of_http_1_0_are_sent_their_answer_alone(served: Served) -> None:
+    reader, writer = await served.connect()
+    writer.write(b"GET /slow HTTP/1.0\r\n\r\n")
+    writer.write_eof()
+    await until(lambda: served.begun == 1, "the request is under way")
+    served.gate.set()
+    assert (await reader.read()).startswith(b"HTTP/1.0 200 OK")
+
+
+async def test_half_a_head_and_no_more_is_given_up(served: Served) -> None:
+    reader, writer = await served.connect()
+    writer.write(b"GET /slow HTTP/1.1\r\nHost:")
+    writer.write_eof()
+    assert await reader.read() == b""
+
+
 async def test_a_client_that_left_is_noticed(served: Served) -> None:
     _, writer = await served.ask()
     await until(lambda: served.begun == 1, "the request is under way")
@@ -154,17 +195,36 @@ async def test_what_is_no_http_is_refused_in_openais_form_and_not_logged(
 @pytest.mark.parametrize(
     ("head", "body", "status"),
     [
-        ("Content-Length: 3\r\n", b"abc", "200"),
-        ("Content-Length: 1001\r\n", b"", "413"),
+        ("", b"abc", "200"),
+        ("Content-Length: 1001\r\n", None, "413"),
         ("Transfer-Encoding: chunked\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n0\r\n\r\n", "413"),
-        ("Content-Encoding: deflate\r\nContent-Length: 3\r\n", b"abc", "400"),
-        ("Content-Encoding: gzip\r\nContent-Length: 3\r\n", b"abc", "400"),
         ("Transfer-Encoding: chunked\r\n", b"zz\r\nabc\r\n", "400"),
+        ("Content-Encoding: gzip\r\n", gzip.compress(b"abc"), "200"),
+        ("Content-Encoding: GZIP\r\n", gzip.compress(b"a") + gzip.compress(b"bc"), "200"),
+        ("Content-Encoding: deflate\r\n", zlib.compress(b"abc"), "200"),
+        ("Content-Encoding: gzip\r\n", gzip.compress(b"x" * 1000), "200"),
+        ("Content-Encoding: gzip\r\n", gzip.compress(b"x" * 1001), "413"),
+        ("Content-Encoding: gzip\r\n", gzip.compress(b"x" * 10_000_000)[:900], "413"),
+        ("Content-Encoding: deflate\r\n", b"abc", "400"),
+        ("Content-Encoding: gzip\r\n", b"abc", "400"),
+        ("Content-Encoding: gzip\r\n", gzip.compress(b"abc")[:-1], "400"),
+        ("Content-Encoding: gzip\r\n", gzip.compress(b"abc") + b"abc", "400"),
+        ("Content-Encoding: br\r\n", b"abc", "415"),
+        ("Content-Encoding: gzip, gzip\r\n", b"abc", "415"),
     ],
 )
-async def test_bodies(served: Served, head: str, body: bytes, status: str) -> None:
-    assert await served.post(head, body) == status
+async def test_bodies(
+    served: Served,
+    head: str,
+    body: bytes | None,
+    status: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if body is not None and "chunked" not in head:
+        head += f"Content-Length: {len(body)}\r\n"
+    assert await served.post(head, body or b"") == status
     assert served.bodies.statistics() == {"body_bytes": 0}
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_body_that_does_not_come_is_given_up(served: Served) -> None:
