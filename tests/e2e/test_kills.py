@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,15 +24,17 @@ from mizzen.base.errors import ApiError
 from mizzen.base.resources import CONFIG_MAPS, MODEL_ENDPOINTS, PODS, TRAIN_JOBS, USAGE_RECORDS
 from mizzen.client.client import Client
 from mizzen.compose.settings import load
+from mizzen.compose.state import RoleState, running_instance
 from mizzen.host.home import Home
 from mizzen.host.pki import load_api_keys
 from support.instance import Instance
 from support.tiny_gguf import write_tiny_gguf
 from support.waiting import until
 
-TRAIN = Path(__file__).parents[2] / "examples" / "first_light" / "train.py"
-STEPS = 500
+TRAIN = Path(__file__).parents[1] / "support" / "patient_training.py"
+STEPS = 1000  # more than are done before the job is told to end
 PATIENCE_S = 90
+POLL_S = 0.1
 ROLES = ("gateway", "scheduler", "controllers", "node", "apiserver")
 
 
@@ -40,8 +44,11 @@ class Workload:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.home = Home.locate(str(instance.home), {})
+        self.told_to_end = instance.home.parent / "end"  # training lasts until there is this file
         self.acknowledged: list[str] = []
         self.begun = 0  # writes that were sent, acknowledged or not
+        self.is_complete = False  # the job
+        self.killed: dict[str, int] = {}  # roles and their pids, until they are back
 
     def client(self) -> Client:
         return Client.from_kubeconfig(self.home.kubeconfig, user_agent="kills")
@@ -61,7 +68,7 @@ class Workload:
 
     async def submit(self, model: Path) -> None:
         async with self.client() as client:
-            await client.create(TRAIN_JOBS, train_job())
+            await client.create(TRAIN_JOBS, train_job(STEPS, self.told_to_end))
             await client.create(MODEL_ENDPOINTS, endpoint(model))
 
     async def job(self) -> dict[str, Any]:
@@ -100,8 +107,28 @@ class Workload:
         except (aiohttp.ClientError, TimeoutError):
             return False
 
+    def role(self, name: str) -> RoleState:
+        state = running_instance(self.home)
+        assert state is not None, "the supervisor is gone"
+        return next(role for role in state.roles if role.role == name)
+
+    def kill_role(self, name: str) -> None:
+        self.killed[name] = self.role(name).pid
+        kill(self.killed[name])
+
+    async def roles_return(self) -> None:
+        """Waits until the supervisor has every role running again that was killed."""
+        for name, pid in self.killed.items():
+            await until(
+                lambda name=name, pid=pid: (role := self.role(name)).ready and role.pid != pid,
+                f"the {name} is back",
+                PATIENCE_S,
+            )
+        self.killed.clear()
+
     async def goes_on(self, what: str) -> None:
-        """Training makes steps, the endpoint answers and writes are acknowledged again."""
+        """What was killed is back, training makes steps, the endpoint answers and writes are acknowledged again."""
+        await self.roles_return()
         step, sent = self.step(), self.begun
         await until(lambda: self.step() >= step + 2, f"two more steps after {what}", PATIENCE_S)
         # One that was sent after the deed: an earlier one may have been answered before it, and
@@ -111,18 +138,17 @@ class Workload:
             f"an acknowledged write after {what}",
             PATIENCE_S,
         )
-        for _ in range(PATIENCE_S):
-            if await self.answers():
-                return
-            await asyncio.sleep(1)
-        raise AssertionError(f"the endpoint does not answer after {what}")
+        end = time.monotonic() + PATIENCE_S
+        while not await self.answers():
+            assert time.monotonic() < end, f"the endpoint does not answer after {what}"
+            await asyncio.sleep(POLL_S)
 
 
 def _number(acknowledged: list[str]) -> int:
     return int(acknowledged[-1].removeprefix("written-")) if acknowledged else -1
 
 
-def train_job() -> dict[str, Any]:
+def train_job(steps: int, told_to_end: Path) -> dict[str, Any]:
     return {
         "metadata": {
             "name": "kills",
@@ -137,7 +163,7 @@ def train_job() -> dict[str, Any]:
             "trainer": {
                 "numNodes": 2,
                 "command": ["python", str(TRAIN)],
-                "args": ["--steps", str(STEPS)],
+                "args": [str(steps), str(told_to_end)],
                 "resourcesPerNode": {"limits": {"mizzen.dev/cpu-core": "1"}},
             },
         },
@@ -182,15 +208,16 @@ async def workload(tmp_path: Path) -> AsyncIterator[Workload]:
         await asyncio.gather(writer, return_exceptions=True)
         instance.run("down")
     assert instance.processes() == []
-    # The job was complete and the endpoint has no process: neither keeps shared memory.
-    assert not workload.home.shm.exists(), list(workload.home.shm.rglob("*"))
+    if workload.is_complete:  # and the endpoint has no process: neither keeps shared memory
+        assert not workload.home.shm.exists(), list(workload.home.shm.rglob("*"))
+    shutil.rmtree(workload.home.shm, ignore_errors=True)
 
 
 async def test_nothing_is_lost_whatever_is_killed(workload: Workload) -> None:
     instance = workload.instance
     await workload.goes_on("the start")
     for role in ROLES:
-        kill(instance.process(role)["pid"])
+        workload.kill_role(role)
         await workload.goes_on(f"kill -9 of the {role}")
     kill(container_pid(await workload.pod("kills-node-0-1")))
     await workload.goes_on("kill -9 of a worker")
@@ -212,12 +239,15 @@ async def test_nothing_is_lost_whatever_is_killed(workload: Workload) -> None:
 
 
 async def complete(workload: Workload) -> None:
-    for _ in range(6 * PATIENCE_S):  # a busy machine trains at a fraction of its speed
+    workload.told_to_end.touch()
+    end = time.monotonic() + 2 * PATIENCE_S
+    while True:
         conditions = (await workload.job()).get("status", {}).get("conditions", [])
         if any(c["type"] == "Complete" and c["status"] == "True" for c in conditions):
+            workload.is_complete = True
             return
-        await asyncio.sleep(1)
-    raise AssertionError(f"the job did not complete: {json.dumps(conditions)}")
+        assert time.monotonic() < end, f"the job did not complete: {json.dumps(conditions)}"
+        await asyncio.sleep(POLL_S)
 
 
 async def check(workload: Workload) -> None:
