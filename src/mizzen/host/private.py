@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Generator
 from pathlib import Path
 
 FOLDER_MODE = 0o700
@@ -153,16 +154,67 @@ def remove_tree(root: Path, *names: str) -> None:
     """Removes the folder under `root` by these names with all that is in it.
 
     Follows no link, on the way or below; a link or a file in its place goes alone. What cannot be
-    removed stays, and what is not there is fine.
+    removed stays, and what is not there is fine. However deep it is, two descriptors are open.
     """
-    import shutil  # large; the shim, which imports this module, removes no folders
-
     with contextlib.suppress(OSError):
-        handle = open_folder(root, *names[:-1])
+        above = open_folder(root, *names[:-1])
         try:
-            if stat.S_ISDIR(os.stat(names[-1], dir_fd=handle, follow_symlinks=False).st_mode):
-                shutil.rmtree(names[-1], ignore_errors=True, dir_fd=handle)
+            if stat.S_ISDIR(os.stat(names[-1], dir_fd=above, follow_symlinks=False).st_mode):
+                _remove_folder(above, names[-1])
             else:
-                os.unlink(names[-1], dir_fd=handle)
+                os.unlink(names[-1], dir_fd=above)
+        finally:
+            os.close(above)
+
+
+def _remove_folder(above: int, name: str) -> None:
+    """Folders that lie deeper are moved up into the first one, so that none is ever deep."""
+    _regain(above, name)
+    with _entered(above, name) as top:
+        moved = os.urandom(8).hex()  # no name that a program has given
+        folders = _remove_files(top)
+        for number, inner in enumerate(folders):  # it grows
+            with contextlib.suppress(OSError):
+                with _entered(top, inner) as handle:
+                    for below in _remove_files(handle):
+                        place = f"{moved}-{number}-{len(folders)}"
+                        with contextlib.suppress(OSError):
+                            os.rename(below, place, src_dir_fd=handle, dst_dir_fd=top)
+                            folders.append(place)
+                os.rmdir(inner, dir_fd=top)
+    os.rmdir(name, dir_fd=above)
+
+
+@contextlib.contextmanager
+def _entered(above: int, name: str) -> Generator[int]:
+    handle = os.open(name, _FOLDER, dir_fd=above)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _regain(above: int, name: str) -> None:
+    """Gives the owner of a folder the rights back that a program took: none can go without them."""
+    with contextlib.suppress(OSError):
+        handle = os.open(
+            name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above
+        )
+        try:
+            os.chmod(f"/proc/self/fd/{handle}", FOLDER_MODE)
         finally:
             os.close(handle)
+
+
+def _remove_files(folder: int) -> list[str]:
+    """Removes what is no folder; the names of the folders."""
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _regain(folder, entry.name)
+                folders.append(entry.name)
+            else:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.name, dir_fd=folder)
+    return folders

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import mizzen
 from mizzen.host import private
 
+SOURCES = Path(mizzen.__file__).parent.parent
 STRANGER = 12345
 
 
@@ -173,3 +178,47 @@ def test_a_tree_is_removed_and_what_its_links_lead_to_stays(tmp_path: Path) -> N
     private.remove_tree(tmp_path / "root", "pipe")
     private.remove_tree(tmp_path / "root", "nowhere")
     assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_removing_a_tree_takes_any_depth_and_any_mode(tmp_path: Path) -> None:
+    """As deep as no path and no stack reaches; with files, links out and folders without rights."""
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "kept").touch()
+    (tmp_path / "root" / "work").mkdir(parents=True)
+    script = (
+        "import os\n"
+        "for n in range(3000):\n"
+        "    os.mkdir('d'); open('f', 'w').close(); os.symlink(os.environ['VICTIM'], 'l')\n"
+        "    n % 500 or (os.mkdir('shut'), os.mkdir('shut/in'), os.chmod('shut', 0))\n"
+        "    os.chdir('d')\n"
+    )
+    environment = {**os.environ, "VICTIM": str(tmp_path / "victim")}
+    command = [sys.executable, "-c", script]
+    subprocess.run(command, cwd=tmp_path / "root" / "work", env=environment, check=True)
+    private.remove_tree(tmp_path / "root", "work")
+    assert list((tmp_path / "root").iterdir()) == []
+    assert (tmp_path / "victim" / "kept").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_removing_a_tree_gives_its_owner_the_rights_back(tmp_path: Path) -> None:
+    """As Go's module cache and many a build leave their folders: nobody may write there."""
+    root = Path(tempfile.mkdtemp(dir="/tmp"))
+    try:
+        (root / "work" / "cache" / "in").mkdir(parents=True)
+        (root / "work" / "cache" / "in" / "f").touch()
+        for path in (root, root / "work", root / "work" / "cache", root / "work" / "cache" / "in"):
+            os.chown(path, STRANGER, STRANGER)
+            path.chmod(0o700)
+        (root / "work" / "cache" / "in").chmod(0o500)
+        (root / "work" / "cache").chmod(0)
+        script = (
+            "import sys; from pathlib import Path; from mizzen.host import private; "
+            "private.remove_tree(Path(sys.argv[1]), 'work')"
+        )
+        as_them = ["setpriv", "--reuid", str(STRANGER), "--regid", str(STRANGER), "--clear-groups"]
+        command = [*as_them, sys.executable, "-c", script, str(root)]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(SOURCES)})
+        assert list(root.iterdir()) == []
+    finally:
+        subprocess.run(["rm", "-rf", str(root)], check=True)
