@@ -14,6 +14,7 @@ from mizzen.apiserver.run import ApiServerConfig, serve
 from mizzen.base.names import ADMIN
 from mizzen.client.client import Client
 from mizzen.client.kubeconfig import Connection
+from mizzen.client.transport import Patience
 from mizzen.host import pki
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
@@ -33,27 +34,49 @@ async def api_server(folder: Path) -> AsyncIterator[Client]:
 @contextlib.asynccontextmanager
 async def api_clients(folder: Path, *identities: str) -> AsyncIterator[tuple[Client, ...]]:
     """A client of each identity to a server that lives as long as the block."""
-    home = Home.locate(str(folder), {})
-    home.make()
-    port = free_port()
-    files = pki.ensure(home, RealClock(), listen="127.0.0.1", port=port)
-    tokens = {token: identity for identity, token in files.tokens.items()}
-    config = ApiServerConfig(
-        "127.0.0.1", port, files.cert_file, files.key_file, tokens, home.node / "pods"
-    )
-    ready = asyncio.Event()
-    task = asyncio.create_task(serve(config, MemoryStore(), RealClock(), ready.set))
-    url, authority = f"https://127.0.0.1:{port}", files.ca_file.read_text()
+    server = ApiInProcess(folder)
+    await server.start()
     try:
-        await asyncio.wait_for(ready.wait(), START_S)
         async with contextlib.AsyncExitStack() as stack:
-            clients: list[Client] = []
-            for identity in identities:
-                token = files.tokens[identity]
-                connection = Connection(url, certificate_authority=authority, token=token)
-                client = Client(connection, user_agent="test")
-                clients.append(await stack.enter_async_context(client))
+            clients = [
+                await stack.enter_async_context(server.client(identity)) for identity in identities
+            ]
             yield tuple(clients)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await server.stop()
+
+
+class ApiInProcess:
+    """A server that can be stopped and started again over the same store and port."""
+
+    def __init__(self, folder: Path) -> None:
+        home = Home.locate(str(folder), {})
+        home.make()
+        port = free_port()
+        self._files = pki.ensure(home, RealClock(), listen="127.0.0.1", port=port)
+        tokens = {token: identity for identity, token in self._files.tokens.items()}
+        files = self._files
+        self._config = ApiServerConfig(
+            "127.0.0.1", port, files.cert_file, files.key_file, tokens, home.node / "pods"
+        )
+        self._store = MemoryStore()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        ready = asyncio.Event()
+        serving = serve(self._config, self._store, RealClock(), ready.set)
+        self._task = asyncio.create_task(serving)
+        await asyncio.wait_for(ready.wait(), START_S)
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def client(self, identity: str, patience: Patience | None = None) -> Client:
+        connection = Connection(
+            f"https://127.0.0.1:{self._config.port}",
+            certificate_authority=self._files.ca_file.read_text(),
+            token=self._files.tokens[identity],
+        )
+        return Client(connection, user_agent="test", patience=patience)

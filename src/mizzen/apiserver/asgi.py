@@ -59,7 +59,7 @@ class Bridge:
             result = refusal(broken(error))
         self._count(scope, request, result.status)
         if isinstance(result, Stream):
-            task = asyncio.create_task(self._stream(result, receive, send))
+            task = asyncio.create_task(self._stream(result, scope["client"], receive, send))
             self._streams.add(task)
             task.add_done_callback(self._streams.discard)
             await task
@@ -88,8 +88,14 @@ class Bridge:
             verb = "WATCH"
         self._server.requests[(verb, resource, status)] += 1
 
-    async def _stream(self, stream: Stream, receive: Receive, send: Send) -> None:
-        """Sends chunks until they end, the client leaves or the server stops."""
+    async def _stream(
+        self, stream: Stream, client: tuple[str, int | str], receive: Receive, send: Send
+    ) -> None:
+        """Sends chunks until they end, the client leaves or the server stops.
+
+        The HTTP server would end an answer that is cut short as if it were whole: its connection
+        is shut down.
+        """
         await send(_start(stream.status, stream.content_type, stream.headers))
         pump = asyncio.ensure_future(_pump(stream, send))
         gone = asyncio.ensure_future(_gone(receive))
@@ -97,13 +103,16 @@ class Bridge:
         ends: tuple[asyncio.Future[Any], ...] = (pump, gone, closing)
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            has_left = gone.done()
+            has_left, is_sent = gone.done(), pump.done()
         finally:
             for task in ends:
                 task.cancel()
             await asyncio.wait(ends)
-        if not pump.cancelled() and pump.exception() is not None:
+        is_broken = not pump.cancelled() and pump.exception() is not None
+        if is_broken:
             _log.error("a stream broke", exc_info=pump.exception())
+        if is_broken or (stream.is_whole_at_end and not is_sent):
+            self._connections.cut(client)
         if not has_left:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 

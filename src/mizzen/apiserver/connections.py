@@ -17,7 +17,7 @@ import logging
 import os
 import resource
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 CONNECTIONS_MAX = 8192
 BACKLOG_MAX = 1024  # connections that wait to be accepted
@@ -71,6 +71,11 @@ class Connections:
         host, port = client
         self._known.add((host, int(port)))
 
+    def cut(self, client: tuple[str, int | str]) -> None:
+        """Shuts this client's connection down, whatever is under way on it."""
+        wanted = (client[0], int(client[1]))
+        _shut_down([fd for fd, peer in _peers(self._port) if peer == wanted])
+
     async def guard(self) -> None:
         """Runs until cancelled, once the server listens. Errors: OSError when descriptors cannot
         be won back."""
@@ -105,15 +110,19 @@ class Connections:
         self._strangers = {peer: self._strangers.get(peer, now) for peer in strangers}
         overdue = {peer for peer, since in self._strangers.items() if since <= now - patience_s}
         late = [fd for fd, peer in peers if peer in overdue]
-        for fd in late:
-            with _borrowed(fd) as connection, contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        _shut_down(late)
         if late:
             self._shut += len(late)
             _log.warning(
                 "%d connections of %d were shut down: they showed no token, and file "
                 "descriptors are scarce (limit %d)", len(late), len(peers), _soft_limit(),
             )  # fmt: skip
+
+
+def _shut_down(fds: Iterable[int]) -> None:
+    for fd in fds:
+        with _borrowed(fd) as connection, contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def _soft_limit() -> int:

@@ -85,6 +85,7 @@ class Stream:
     content_type: str = JSON
     status: int = 200
     headers: Sequence[tuple[str, str]] = field(default=())
+    is_whole_at_end: bool = False  # what is not sent to its end breaks off, for all to see
 
 
 def answer(status: int, obj: Obj, content_type: str = JSON) -> Response:

@@ -57,6 +57,18 @@ class Part:
             return 0
         return wanted - 1
 
+    def seek_line(self, beginning: bytes) -> bool:
+        """Goes to the line that begins so; whether there is one."""
+        mark, at, before = b"\n" + beginning, 0, b"\n"
+        while data := os.pread(self._handle, CHUNK_BYTES, at):
+            found = (before + data).find(mark)
+            if found >= 0:
+                self._at = at - len(before) + found + 1
+                return True
+            at += len(data)
+            before = (before + data)[-len(mark) + 1 :]
+        return False
+
     def close(self) -> None:
         os.close(self._handle)
 
@@ -86,6 +98,19 @@ class Folder:
             else:
                 parts.append(part)
         return parts[::-1]
+
+    def from_line(self, beginning: bytes) -> tuple[int, list[Part]] | None:
+        """What there is from the line on that begins so, as (run, its parts); None: it is gone."""
+        for run in reversed(self.runs()):
+            parts = self.open(run)
+            for at in reversed(range(len(parts))):
+                if parts[at].seek_line(beginning):
+                    for part in parts[:at]:
+                        part.close()
+                    return run, parts[at:]
+            for part in parts:
+                part.close()
+        return None
 
     def after(self, run: int, part: Part) -> tuple[int, Part, bool] | None:
         """What follows a part that is read: (run, part, whether lines between them are lost).

@@ -1,13 +1,15 @@
 """Logs of pods, read from the agent's files (`logfiles.py`).
 
 Whoever follows a container is shown its restarts, too, each run after the one before, until the
-pod is gone or the container will not run again. Files are read in threads: a slow disk or ten
-long logs at once keep no other request waiting.
+pod is gone or the container will not run again; whoever was cut off goes on by `resumeAt`, the
+time of a line as `timestamps` shows it: from that line on, whichever run it is of. Files are read
+in threads: a slow disk or ten long logs at once keep no other request waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -26,6 +28,7 @@ from mizzen.store.store import ObjectKey
 _FOLLOW_S = 0.2  # between looks at a file that is followed
 _LOST = b"mizzen: lines are missing here: they were rotated away before they could be sent\n"
 _NEXT_RUN = b""
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class _Wish:
     tail: int | None
     since_ns: int
     limit_bytes: int | None
+    resume_at: bytes
 
 
 async def log(server: Server, served: Served, target: Target, request: Request) -> Stream:
@@ -51,13 +55,14 @@ async def log(server: Server, served: Served, target: Target, request: Request) 
     wish = _wish(params, server.clock.now_ns())
     folder = Folder(server.config.pod_logs, pod["metadata"]["uid"], container)
     runs = await asyncio.to_thread(folder.runs)
-    if len(runs) <= previous:
+    if len(runs) <= previous and not wish.resume_at:
         which = "previous terminated container" if previous else "container"
         reason = "not found" if previous else "is waiting to start: it has written no log yet"
         raise BadRequest(f'{which} "{container}" in pod "{target.name}" {reason}')
     follow = wish.follow and not previous
     reader = _Reader(server, stored.key, pod["metadata"]["uid"], container, folder, wish)
-    return Stream(reader.chunks(runs[-1 - previous], follow), TEXT)
+    run = runs[-1 - previous] if runs else 0
+    return Stream(reader.chunks(run, follow), TEXT, is_whole_at_end=True)
 
 
 def _container(pod: Obj, asked: str) -> str:
@@ -95,7 +100,14 @@ def _wish(params: Mapping[str, str], now_ns: int) -> _Wish:
         tail=routing.number(params, "tailLines"),
         since_ns=since_ns,
         limit_bytes=routing.number(params, "limitBytes", least=1),
+        resume_at=_resume_at(params.get("resumeAt", "")),
     )
+
+
+def _resume_at(text: str) -> bytes:
+    if text and not _TIME.fullmatch(text):
+        raise BadRequest(f"resumeAt: {text!r} is not the time of a line, as timestamps shows it")
+    return text.encode()
 
 
 class _Reader:
@@ -115,7 +127,9 @@ class _Reader:
 
     async def chunks(self, run: int, follow: bool) -> AsyncIterator[bytes]:
         yield b""
-        parts = await asyncio.to_thread(self._open, run)
+        run, parts, is_lost = await asyncio.to_thread(self._open, run)
+        if is_lost:
+            yield _LOST
         try:
             async for data in self._lines(run, parts, follow):
                 chunk = self._cut(b"".join(self._formatted(data)))
@@ -127,14 +141,21 @@ class _Reader:
             for opened in parts:
                 opened.close()
 
-    def _open(self, run: int) -> list[Part]:
-        """The run's parts, each at its first line that is wanted."""
+    def _open(self, run: int) -> tuple[int, list[Part], bool]:
+        """The run's parts, each at its first line that is wanted, and whether those before it are
+        lost; another run where the line to resume at is in one."""
+        if self._wish.resume_at:
+            found = self._folder.from_line(self._wish.resume_at + b" ")
+            if found is not None:
+                return *found, False
+            run = next(iter(self._folder.runs()), 0)
+            return run, self._folder.open(run), True
         parts = self._folder.open(run)
         lacking = self._wish.tail
         if lacking is not None:
             for opened in reversed(parts):
                 lacking = opened.seek_last(lacking)
-        return parts
+        return run, parts, False
 
     async def _lines(self, run: int, parts: list[Part], follow: bool) -> AsyncIterator[bytes]:
         """Whole lines as they are in the files; `parts` is kept as what is open."""
@@ -195,7 +216,7 @@ class _Reader:
             if wish.since_ns and _time_of(moment) < wish.since_ns:
                 continue
             text = parts[3] if len(parts) == 4 else b""
-            if wish.timestamps:
+            if wish.timestamps and not self._is_within_line:
                 text = moment + b" " + text
             self._is_within_line = tag == b"P"
             yield text if tag == b"P" else text + b"\n"

@@ -105,18 +105,21 @@ def _begin(
         uid, name = pod["metadata"]["uid"], name_of(pod)
         if uid not in tasks and _has_started(pod):
             prefix = f"[{name.removeprefix(name_of(obj) + '-')}] "
-            tasks[uid] = asyncio.create_task(
-                print_pod(client, namespace_of(obj), name, prefix, wish)
-            )
+            tasks[uid] = asyncio.create_task(print_pod(client, pod, prefix, wish))
 
 
-async def print_pod(client: Client, namespace: str, name: str, prefix: str, wish: Wish) -> bool:
+async def print_pod(client: Client, pod: Obj, prefix: str, wish: Wish) -> bool:
     """A pod's log, and whether it has one; silent about one of several that has none (any more)."""
+    from mizzen.client.following import followed
+
     ignored = (NotFound, BadRequest) if prefix else ()
     with contextlib.suppress(*ignored):
-        lines = client.logs(
-            name, namespace, follow=wish.follow, tail=wish.tail, previous=wish.previous
-        )
+        if wish.follow:
+            lines = followed(client, pod, tail=wish.tail)
+        else:
+            lines = client.logs(
+                name_of(pod), namespace_of(pod), tail=wish.tail, previous=wish.previous
+            )
         async for line in lines:
             if prefix and not line.endswith(b"\n"):
                 line += b"\n"  # the next line is another pod's

@@ -63,6 +63,10 @@ class Client:
         """The namespace of the kubeconfig's context, "default" if it names none."""
         return self._transport.connection.namespace
 
+    def waits(self) -> AsyncGenerator[bool, None]:
+        """True after each pause for as long as a server that is away may be waited for."""
+        return self._transport.waits()
+
     async def close(self) -> None:
         await self._transport.close()
 
@@ -133,9 +137,11 @@ class Client:
         previous: bool = False,
         timestamps: bool = False,
         since_s: int | None = None,
+        resume_at: str = "",
     ) -> AsyncGenerator[bytes, None]:
         """Lines of a container's log as its program wrote them, newlines included; a last line
-        without one has none here. With `follow` until the container will not run again.
+        without one has none here. With `follow` until the container will not run again; `resume_at`
+        (the time of a line) begins at that line (`client/following.py` does that).
         """
         params: dict[str, str] = {"follow": "true"} if follow else {}
         if container:
@@ -148,6 +154,8 @@ class Client:
             params["timestamps"] = "true"
         if since_s is not None:
             params["sinceSeconds"] = str(since_s)
+        if resume_at:
+            params["resumeAt"] = resume_at
         path = PODS.path(namespace or self.namespace, name, "log")
         idle_s = math.inf if follow else STREAM_IDLE_S_MAX  # a program may say nothing for days
         pieces = self._transport.pieces(

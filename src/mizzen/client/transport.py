@@ -156,7 +156,7 @@ class Transport:
     async def _ask(self, method: str, path: str, request: bytes) -> tuple[Head, bytes]:
         """A GET whose connection the server had just closed is sent again; nothing else is, but
         for `Patience`."""
-        waiting = self._wait()
+        waiting = self.waits()
         while True:
             connection, reused = self._take_idle(), True
             try:
@@ -184,7 +184,7 @@ class Transport:
         return None
 
     async def _connect_patiently(self) -> HttpConnection:
-        waiting = self._wait()
+        waiting = self.waits()
         while True:
             try:
                 return await self._connect()
@@ -192,7 +192,7 @@ class Transport:
                 if not (_may_pass(error) and await anext(waiting, False)):
                     raise
 
-    async def _wait(self) -> AsyncGenerator[bool, None]:
+    async def waits(self) -> AsyncGenerator[bool, None]:
         """True after each pause for as long as it makes sense to try again."""
         loop = asyncio.get_running_loop()
         end_s = loop.time() + (self._patience.seconds if self._patience else 0)

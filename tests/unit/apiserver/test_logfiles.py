@@ -145,3 +145,25 @@ def test_a_container_whose_folder_is_a_link_has_no_log(tmp_path: Path) -> None:
     (tmp_path / "pods" / "uid" / "main").symlink_to(tmp_path / "elsewhere" / "uid" / "main")
     assert Folder(tmp_path / "pods", "uid", "main").runs() == []
     assert Folder(tmp_path / "nowhere", "uid", "main").runs() == []
+
+
+def test_a_line_is_found_again_wherever_it_lies(tmp_path: Path) -> None:
+    """At a file's beginning, over the border of what is read at once, in an older part or run."""
+    writer = Writer(tmp_path, rotate_bytes=3 * CHUNK_BYTES)
+    writer.write(*range(20_000))  # some 900 kB: one rotation
+    writer.begin(1)
+    writer.write(*range(20_000, 20_010))
+    lines = b"".join(
+        (writer.place / name).read_bytes() for name in ("0.log.1", "0.log", "1.log")
+    ).splitlines()
+    assert texts(lines[0]) == [0] and len(lines) == 20_010
+    at_border = lines[CHUNK_BYTES // (len(lines[0]) + 4) :][:2000]
+    for line in (lines[0], *at_border[::97], *lines[-13:]):
+        number = int(line.split(b" ", 3)[3])
+        found = writer.folder.from_line(line.split(b" ", 1)[0] + b" ")
+        assert found is not None
+        run, parts = found
+        assert texts(parts[0].read())[0] == number and run == (number >= 20_000)
+        for part in parts:
+            part.close()
+    assert writer.folder.from_line(b"2026-01-01T00:00:00.000000000Z ") is None

@@ -41,7 +41,7 @@ async def _show(context: Context, client: Client) -> int:
     resource, obj = await find(client, args.object, context.namespace)
     wish = following.Wish(args.follow, args.tail, args.previous)
     if resource == PODS:
-        await following.print_pod(client, context.namespace, obj["metadata"]["name"], "", wish)
+        await following.print_pod(client, obj, "", wish)
         return 0
     if resource not in following.WITH_LOGS:
         raise CliError(
