@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,35 @@ def test_a_killed_supervisor_is_followed_by_an_ordinary_up(tmp_path: Path) -> No
     instance.ok("up", "--detach")
     os.kill(instance.process("supervisor")["pid"], signal.SIGKILL)
     instance.ok("down")
+    assert instance.processes() == []
+
+
+def test_an_instance_whose_store_is_gone_stops_and_does_not_begin_anew_by_itself(
+    tmp_path: Path,
+) -> None:
+    instance = Instance(tmp_path / "gone")
+    instance.ok("up", "--detach")
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [
+        {"name": "c", "image": "/bin/sleep", "command": ["/bin/sleep", "600"]}]}}  # fmt: skip
+    instance.kubectl("create", "-f", "-", given=json.dumps(pod))
+    phase = ("get", "pod", "p", "-o", "jsonpath={.status.phase}")
+    assert instance.until(lambda: instance.kubectl(*phase) == "Running")
+    os.kill(instance.process("supervisor")["pid"], signal.SIGKILL)
+    shutil.rmtree(instance.home / "state" / "store")
+    stopped = instance.run("down")
+    assert stopped.returncode == 0 and "is missing, and there was one" in stopped.stderr
+    assert instance.processes() == []
+    started = instance.run("up", "--detach")
+    assert started.returncode == 1 and "begin with nothing by `mizzen up --new-store`" in (
+        started.stderr
+    )
+    assert instance.run("check").returncode == 1
+    instance.ok("up", "--detach", "--new-store")
+    assert instance.kubectl("get", "pods") == ""
+    assert instance.run("up", "--detach", "--new-store").returncode == 1
+    instance.ok("down")
+    again = instance.run("up", "--detach", "--new-store")
+    assert again.returncode == 1 and "is there: look at it with `mizzen check`" in again.stderr
     assert instance.processes() == []
 
 

@@ -59,7 +59,7 @@ def forget(journal: Path, keep: Callable[[], bool]) -> int:
     loose: dict[str, list[Record]] = {}
     for record in records(journal):
         if record.kind == SYNC:
-            loose[record.path] = []
+            loose.pop(record.path, None)  # a folder's sync leaves nothing of it here either
         elif record.kind in (WRITE, TRUNCATE):
             loose.setdefault(record.path, []).append(record)
     return sum(_forget_file(Path(path), found, keep) for path, found in loose.items())

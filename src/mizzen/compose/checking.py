@@ -22,7 +22,7 @@ class Verdict:
 
 def check(home: Home) -> Verdict:
     """Errors: records.Damaged, BlockingIOError while it runs, FileNotFoundError."""
-    found = checking.check(home.store)
+    found = checking.check(home.store, home.store_mark)
     lines = [
         f"{found.path} is whole: {found.objects} objects, {found.records} records of history "
         f"(revisions {found.oldest + 1} to {found.newest})"
@@ -32,9 +32,17 @@ def check(home: Home) -> Verdict:
     return Verdict(lines)
 
 
+def begin_anew(home: Home) -> None:
+    """The next start makes a new store in the place of one that is gone.
+
+    Errors: FileExistsError where it is not gone.
+    """
+    checking.begin_anew(home.store, home.store_mark)
+
+
 def salvage(home: Home, folder: Path) -> Verdict:
     """Errors: as `check`; FileExistsError where the folder is there already."""
-    saved = checking.salvage(home.store, folder)
+    saved = checking.salvage(home.store, folder, home.store_mark)
     lines = [f"not saved: {problem}" for problem in saved.problems[:_PROBLEMS_SHOWN]]
     if len(saved.problems) > _PROBLEMS_SHOWN:
         lines.append(f"not saved: {len(saved.problems) - _PROBLEMS_SHOWN} more")

@@ -142,17 +142,19 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
         os.set_inheritable(ready_fd, False)
     roles = addresses(settings)
 
-    def end_pods() -> str:
-        from mizzen.node.ending import end_pods  # needed at the end only
-
-        return end_pods(home.node, clock)
-
     command = partial(_command, home)
-    code = Supervisor(home, clock, roles, command, report, end_pods).run()
+    code = Supervisor(home, clock, roles, command, report, partial(end_pods, home)).run()
     # Staged state of unfinished jobs stays for the next start; an empty folder need not.
     with contextlib.suppress(OSError):
         home.shm.rmdir()
     return code
+
+
+def end_pods(home: Home) -> str:
+    """Ends the pods that no agent is there to end; what was done, "" where there were none."""
+    from mizzen.node import ending  # needed at the end only
+
+    return ending.end_pods(home.node, RealClock())
 
 
 def addresses(settings: Settings) -> list[tuple[str, str]]:

@@ -91,6 +91,11 @@ class Home:
         return self.state / "store"
 
     @property
+    def store_mark(self) -> Path:
+        """Lies here, outside of its folder, once there has been a store."""
+        return self.state / "store.begun"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

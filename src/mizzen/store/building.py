@@ -53,7 +53,7 @@ def migrate(path: Path, contents: Contents, keep_bytes: int) -> None:
 
     build(path / _NEXT, contents.objects, records(), contents.totals.newest)
     os.replace(path / _NEXT / DATA, path / DATA)
-    _sync_folder(path)
+    sync_folder(path)
     remove_leftovers(path)
 
 
@@ -129,7 +129,7 @@ def build(path: Path, objects: Iterable[Stored], records: Iterable[Record], newe
         file.write(puts)
     finally:
         file.close()
-    _sync_folder(path)
+    sync_folder(path)
 
 
 def _entries(
@@ -153,7 +153,7 @@ def _old_object(_at: bytes, value: bytes) -> Stored:
     return values.read_old_object(value)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

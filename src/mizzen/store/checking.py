@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mizzen.store import building
 from mizzen.store.building import Saved
-from mizzen.store.inspection import DATA, damaged, inspect
+from mizzen.store.inspection import DATA, WRITER, damaged, gone, inspect, was_begun
 from mizzen.store.lmdb_file import NoRoom
 from mizzen.store.lmdb_log import lock_for_writing
 from mizzen.store.pages import Broken
@@ -28,12 +28,13 @@ class Found:
     newest: int
 
 
-def check(folder: Path) -> Found:
+def check(folder: Path, mark: Path | None = None) -> Found:
     """Reads everything and changes nothing.
 
-    Errors: Damaged; FileNotFoundError; BlockingIOError while a process has it open.
+    `mark`: as of `LocalStore`. Errors: Damaged, also where there was a store and is none;
+    FileNotFoundError; BlockingIOError while a process has it open.
     """
-    with _closed(folder):
+    with _closed(folder, mark):
         found = inspect(folder)
     totals = found.totals
     return Found(
@@ -42,12 +43,24 @@ def check(folder: Path) -> Found:
     )  # fmt: skip
 
 
-def salvage(folder: Path, to: Path) -> Saved:
+def begin_anew(folder: Path, mark: Path) -> None:
+    """Forgets that there was a store whose data is gone. Errors: FileExistsError while it is not."""
+    data = folder / DATA
+    if data.exists() and data.stat().st_size:
+        raise FileExistsError(
+            f"the store {data} is there: look at it with `mizzen check`; to begin with nothing all "
+            f"the same, move it away first: mv {folder} {folder}.old"
+        )
+    for path in (folder / WRITER, mark):
+        path.unlink(missing_ok=True)
+
+
+def salvage(folder: Path, to: Path, mark: Path | None = None) -> Saved:
     """A new store in the new folder `to`, of all that can be read and has its checksum.
 
     Errors: FileExistsError; Damaged where nothing can be read; and as `check`.
     """
-    with _closed(folder):
+    with _closed(folder, mark):
         try:
             return building.salvage(folder, to)
         except NoRoom as error:
@@ -57,8 +70,11 @@ def salvage(folder: Path, to: Path) -> Saved:
 
 
 @contextmanager
-def _closed(folder: Path) -> Generator[None]:
-    if not (folder / DATA).exists():
+def _closed(folder: Path, mark: Path | None) -> Generator[None]:
+    data = folder / DATA
+    if not data.exists() or not data.stat().st_size:
+        if was_begun(folder, mark):
+            raise gone(folder)
         raise FileNotFoundError(f"there is no store in {folder}")
     lock = lock_for_writing(folder)
     try:

@@ -13,6 +13,7 @@ from mizzen.store.store import Record, Stored
 from mizzen.store.values import CHECKSUM, REVISION, Sums, Totals
 
 DATA = "data.mdb"
+WRITER = "writer"  # locked by the one process that writes; not empty once the store was made
 FORMAT = 2
 OLD_FORMAT = 1  # without checksums; read once, and written anew
 _WRONG = (Broken, ValueError, LookupError, struct.error)
@@ -46,6 +47,22 @@ def damaged(path: Path, why: str) -> Damaged:
     return Damaged(
         f"the store {path / DATA} is damaged: {why}; nothing of it is served. `mizzen check` looks "
         "at it again, `mizzen check --salvage FOLDER` saves what can be read"
+    )
+
+
+def was_begun(path: Path, mark: Path | None) -> bool:
+    """Whether a store was ever made in this folder, whatever lies there now."""
+    writer = path / WRITER
+    return (writer.exists() and writer.stat().st_size > 0) or (mark is not None and mark.exists())
+
+
+def gone(path: Path) -> Damaged:
+    """Of a store that was begun and has no data."""
+    data = path / DATA
+    what = "is empty" if data.exists() else "is missing"
+    return Damaged(
+        f"the store {data} {what}, and there was one: put it back from a copy, or begin with "
+        "nothing by `mizzen up --new-store`"
     )
 
 

@@ -26,6 +26,10 @@ class NoRoom(Exception):
     """Something is full, the message says what; the transaction was dropped whole."""
 
 
+class Removed(Exception):
+    """Somebody removed the file from its folder: what is written to it now goes with its process."""
+
+
 class LmdbFile:
     """Named tables of sorted keys; table "" is the unnamed main one.
 
@@ -144,9 +148,12 @@ class LmdbFile:
 
     def reserve(self) -> int:
         """Makes the file longer than its contents, so that a full disk does not stop deletions;
-        how many bytes it is longer now."""
+        how many bytes it is longer now. Errors: Removed."""
         used = (self._env.info()["last_pgno"] + 1) * self._page_bytes
-        size = os.fstat(self._data).st_size
+        found = os.fstat(self._data)
+        if not found.st_nlink:
+            raise Removed
+        size = found.st_size
         if size - used < RESERVE_BYTES:
             try:
                 os.posix_fallocate(self._data, size, used + 2 * RESERVE_BYTES - size)

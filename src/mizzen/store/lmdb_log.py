@@ -13,16 +13,29 @@ room fails the transaction and leaves the old root. Other processes may read the
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mizzen.base.errors import Unavailable
+from mizzen.host.files import write_atomically
 from mizzen.host.records import Damaged
 from mizzen.store import building, values
-from mizzen.store.inspection import DATA, FORMAT, OLD_FORMAT, Contents, damaged, inspect
-from mizzen.store.lmdb_file import RESERVE_BYTES, LmdbFile, NoRoom
+from mizzen.store.inspection import (
+    DATA,
+    FORMAT,
+    OLD_FORMAT,
+    WRITER,
+    Contents,
+    damaged,
+    gone,
+    inspect,
+    was_begun,
+)
+from mizzen.store.lmdb_file import RESERVE_BYTES, LmdbFile, NoRoom, Removed
 from mizzen.store.pages import Broken
 from mizzen.store.store import ObjectKey, Record, Stored
 from mizzen.store.values import CHECKSUM, REVISION, Totals
@@ -35,14 +48,17 @@ _DELETE = "delete"
 
 
 class LmdbLog:
-    """`Log` in a folder. One writer, by an advisory lock on the file `writer`."""
+    """`Log` in a folder. One writer, by an advisory lock on the file `writer`.
 
-    def __init__(self, path: Path, keep: int, keep_bytes: int) -> None:
+    Once it was made, that file is not empty, and `mark` is there, which does not go with the folder.
+    """
+
+    def __init__(self, path: Path, keep: int, keep_bytes: int, mark: Path | None = None) -> None:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path, self._keep, self._keep_bytes = path, keep, keep_bytes
         self._lock = lock_for_writing(path)
         try:
-            found = self._verified()
+            found = self._verified(was_begun(path, mark))
             self._file = LmdbFile(path, building.TABLES, building.GROWING)
         except BaseException:
             os.close(self._lock)
@@ -53,8 +69,12 @@ class LmdbLog:
         if self._file.get("", b"format") is None:
             totals = ("", b"totals", self._totals.pack())
             self._file.write([("", b"format", str(FORMAT).encode()), totals])
-        # From now on an empty file is not a new store.
+            building.sync_folder(path)
+        # From now on an empty file is not a new store, nor is an empty folder.
         os.pwrite(self._lock, b"format %d\n" % FORMAT, 0)
+        if mark is not None and not mark.exists():
+            with contextlib.suppress(OSError):  # on a full disk: the next start makes it
+                write_atomically(mark, f"there is a store in {path}\n".encode(), mode=0o600)
         self._file.reserve()
 
     @property
@@ -95,21 +115,17 @@ class LmdbLog:
 
     # -- opening ----------------------------------------------------------------
 
-    def _verified(self) -> Contents:
+    def _verified(self, was_begun: bool) -> Contents:
         """What is in the folder, in the present format. Errors: Damaged, OSError."""
         data = self._path / DATA
         size = data.stat().st_size if data.exists() else 0
         if not size:
-            if os.fstat(self._lock).st_size:
-                what = "is empty" if data.exists() else "is missing"
-                raise Damaged(
-                    f"the store {data} {what}, and there was one: put it back from a copy, or "
-                    f"remove the folder {self._path} to begin with nothing"
-                )
+            if was_begun:
+                raise gone(self._path)
             return Contents()
         building.remove_leftovers(self._path)
         found = inspect(self._path)
-        if found.is_unmade and os.fstat(self._lock).st_size:
+        if found.is_unmade and was_begun:
             raise damaged(self._path, "there is nothing in it, and there was")
         if found.format == OLD_FORMAT:
             try:
@@ -131,8 +147,18 @@ class LmdbLog:
     # -- writing ----------------------------------------------------------------
 
     def _write(self, records: Sequence[Record]) -> str:
-        """One LMDB transaction; what was full where there was no room for it."""
-        reserve = self._file.reserve()
+        """One LMDB transaction; what was full where there was no room for it.
+
+        Errors: Unavailable once the file was removed.
+        """
+        try:
+            reserve = self._file.reserve()
+        except Removed as error:
+            raise Unavailable(
+                f"the store {self._path / DATA} was removed while the API server runs: nothing of "
+                "this request was written. Objects can still be read: save what you need, then "
+                "`mizzen down`, and put the store back from a copy"
+            ) from error
         is_short = reserve < RESERVE_BYTES
         if is_short and not _may_use(records, reserve):
             return "the disk of the store"
@@ -214,7 +240,7 @@ def _may_use(records: Sequence[Record], reserve_bytes: int) -> bool:
 
 def lock_for_writing(path: Path) -> int:
     """The held lock of the one writer. Errors: BlockingIOError."""
-    lock = os.open(path / "writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(path / WRITER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

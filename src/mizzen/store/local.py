@@ -13,17 +13,20 @@ from mizzen.store.store import HISTORY_BYTES_MAX, HISTORY_REVISIONS
 class LocalStore(Engine):
     """`Store` on LMDB in the folder `path`, written by this process alone.
 
-    Errors: BlockingIOError when another process has it open for writing; records.Damaged.
+    `mark`: a file outside of the folder that says, once it is there, that there was a store.
+    Errors: BlockingIOError when another process has it open for writing; records.Damaged, also
+    where there was a store and is none.
     """
 
     def __init__(
         self,
         path: Path,
         *,
+        mark: Path | None = None,
         keep: int = HISTORY_REVISIONS,
         keep_bytes: int = HISTORY_BYTES_MAX,
     ) -> None:
-        log = LmdbLog(path, keep, keep_bytes)
+        log = LmdbLog(path, keep, keep_bytes, mark)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mizzen-store")
         super().__init__(log, self._thread)
 

@@ -19,7 +19,7 @@ from mizzen.host import pki
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.host.records import Damaged
-from mizzen.store import building
+from mizzen.store import building, checking
 from mizzen.store.lmdb_file import LmdbFile
 from mizzen.store.local import LocalStore
 from mizzen.store.store import ObjectKey, Put, Remove
@@ -169,8 +169,45 @@ def test_an_empty_file_or_none_where_there_was_a_store(store: Path) -> None:
     with pytest.raises(Damaged, match="is missing, and there was one"):
         contents(store)
     assert not (store / "data.mdb").exists()
+
+
+def test_a_store_whose_whole_folder_is_gone(tmp_path: Path) -> None:
+    """What says that there was one does not go with the folder."""
+    folder, mark = tmp_path / "store", tmp_path / "store.begun"
+    asyncio.run(LocalStore(folder, mark=mark).close())
+    assert mark.stat().st_mode & 0o777 == 0o600
+    shutil.copytree(folder, tmp_path / "copy")
+    with pytest.raises(FileExistsError, match=r"is there: .* move it away first"):
+        checking.begin_anew(folder, mark)
+    for _ in range(2):  # the first attempt makes the folder again
+        shutil.rmtree(folder)
+        with pytest.raises(Damaged, match=r"is missing, and there was one.*up --new-store"):
+            LocalStore(folder, mark=mark)
+        with pytest.raises(Damaged, match="is missing, and there was one"):
+            checking.check(folder, mark)
+        with pytest.raises(Damaged, match="is missing, and there was one"):
+            checking.salvage(folder, tmp_path / "saved", mark)
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "copy", folder)  # put back
+    asyncio.run(LocalStore(folder, mark=mark).close())
+    shutil.rmtree(folder)
+    checking.begin_anew(folder, mark)
+    asyncio.run(LocalStore(folder, mark=mark).close())
+    assert checking.check(folder, mark).objects == 0
+
+
+def test_what_was_saved_takes_the_place_of_a_store(store: Path, tmp_path: Path) -> None:
+    """And between both moves nothing begins anew."""
+    mark = tmp_path / "store.begun"
+    asyncio.run(LocalStore(store, mark=mark).close())
+    expected = contents(store)[0]
+    checking.salvage(store, tmp_path / "saved", mark)
+    store.rename(tmp_path / "store.damaged")
+    with pytest.raises(Damaged, match="there was one"):
+        LocalStore(store, mark=mark)
     shutil.rmtree(store)
-    assert contents(store)[1] == 0  # as the message says
+    (tmp_path / "saved").rename(store)
+    assert contents(store)[0] == expected
 
 
 @pytest.mark.parametrize("tables", [None, [], ["objects"], ["objects", "history"]])
@@ -178,10 +215,13 @@ def test_a_creation_that_was_cut_short_is_begun_again(
     tmp_path: Path, tables: list[str] | None
 ) -> None:
     (tmp_path / "writer").touch()
+    mark = tmp_path.with_suffix(".begun")
     if tables is None:
         (tmp_path / "data.mdb").touch()
     else:
         LmdbFile(tmp_path, tables).close()
+    asyncio.run(LocalStore(tmp_path, mark=mark).close())
+    assert mark.exists()
     assert contents(tmp_path)[1] == 0
     LmdbFile(tmp_path, ["objects", "history"]).close()
     assert contents(tmp_path)[1] == 0

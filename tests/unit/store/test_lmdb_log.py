@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from mizzen.base.errors import Unavailable
 from mizzen.store import lmdb_file
 from mizzen.store.inspection import inspect
 from mizzen.store.lmdb_file import LmdbFile, NoRoom
@@ -83,6 +85,19 @@ def test_the_fate_of_a_write_that_broke_is_looked_up(
     assert revisions == ([1, 2, 3] if on_disk else [1, 3])
     log.close()
     assert inspect(tmp_path).totals.newest == 3
+
+
+async def test_nothing_is_acknowledged_by_a_store_that_was_removed(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    key = ObjectKey("configmaps", "ns", "a")
+    await store.commit([Put(key, {"metadata": {"name": "a"}}, "create")], identity="i", now_ns=1)
+    shutil.rmtree(tmp_path / "store")
+    with pytest.raises(Unavailable, match="was removed while the API server runs"):
+        await store.commit([Put(key, {"metadata": {"name": "a"}, "b": 1}, "update")],
+                           identity="i", now_ns=2)  # fmt: skip
+    found = store.get(key)
+    assert found is not None and found.revision == 1
+    await store.close()
 
 
 async def test_a_log_that_breaks_is_told_to_all_who_wait(tmp_path: Path) -> None:

@@ -40,6 +40,9 @@ def run(context: Context) -> int:
     send(state.process, signal.SIGTERM)
     if not _heeds(context, state):
         state = _end_supervisor(context, state)
+        if state is None:
+            say("mizzen is stopped")
+            return 0
     if not wait_until_gone(state.process, context.args.timeout):
         raise CliError(
             f"mizzen (pid {state.pid}) still stops its workloads after {context.args.timeout:.0f} s; "
@@ -73,8 +76,11 @@ def _heeds(context: Context, state: InstanceState) -> bool:
     return False
 
 
-def _end_supervisor(context: Context, state: InstanceState) -> InstanceState:
-    """It is frozen: its roles die with it, and another one stops what they have left."""
+def _end_supervisor(context: Context, state: InstanceState) -> InstanceState | None:
+    """It is frozen: its roles die with it, and another one stops what they have left.
+
+    None where that could not be started, and nothing runs any more.
+    """
     from mizzen.host.process import send, wait_until_gone
 
     say(f"mizzen: the supervisor (pid {state.pid}) does not answer and is killed")
@@ -85,19 +91,22 @@ def _end_supervisor(context: Context, state: InstanceState) -> InstanceState:
             "kernel; see `ps -o stat,wchan -p PID`"
         )
     successor = _take_over(context)
-    if successor is None:
-        raise CliError("what the killed supervisor left running could not be taken over")
-    send(successor.process, signal.SIGTERM)
+    if successor is not None:
+        send(successor.process, signal.SIGTERM)
     return successor
 
 
 def _take_over(context: Context) -> InstanceState | None:
-    """Its supervisor was killed, its workloads may still run: only an agent can end them well."""
+    """Its supervisor was killed, its workloads may still run: only an agent can end them well.
+
+    Where it cannot be started they are ended without.
+    """
     from mizzen.compose import start
     from mizzen.compose.settings import BadSettings, Wishes
     from mizzen.compose.state import running_instance
     from mizzen.host.clock import RealClock
     from mizzen.host.ports import PortTaken
+    from mizzen.host.process import send, wait_until_gone
     from mizzen.host.records import Damaged
 
     say("mizzen was killed before: starting it once more to stop what it left running")
@@ -107,7 +116,16 @@ def _take_over(context: Context) -> InstanceState | None:
         start.start_detached(home, lock)
     except start.AlreadyRunning:
         raise CliError(f"another process starts mizzen just now (home {home.root})") from None
-    except (start.DoesNotStart, PortTaken, BadSettings, Damaged) as error:
+    except start.DoesNotStart as error:  # a store that is gone or damaged, say
+        say(f"mizzen: {error}")
+        state = running_instance(home)
+        if state is not None:  # it has given up, or goes on trying
+            send(state.process, signal.SIGTERM)
+            if not wait_until_gone(state.process, context.args.timeout):
+                return state
+        if said := start.end_pods(home):
+            say(f"mizzen: {said}")
+    except (PortTaken, BadSettings, Damaged) as error:
         raise CliError(str(error)) from error
     return running_instance(home)
 

@@ -24,12 +24,17 @@ def configure(parser: ArgumentParser) -> None:
         "--gateway-port", type=_port, help="port of the OpenAI API (default: 7480 or a free one)"
     )
     parser.add_argument(
+        "--new-store",
+        action="store_true",
+        help="begin with nothing where the store of this instance is gone",
+    )
+    parser.add_argument(
         "--simulated-devices", type=_count, metavar="N", help="pretend to have N accelerators"
     )
 
 
 def run(context: Context) -> int:
-    from mizzen.compose import start
+    from mizzen.compose import checking, start
     from mizzen.compose.banner import ready_text
     from mizzen.compose.settings import BadSettings, Wishes
     from mizzen.host.clock import RealClock
@@ -43,12 +48,14 @@ def run(context: Context) -> int:
     try:
         raise_file_limit()
         settings, lock = start.prepare(home, wishes, RealClock())
+        if args.new_store:
+            checking.begin_anew(home)
     except start.AlreadyRunning:
         raise CliError(
             f"mizzen already runs (home {home.root}): see `mizzen status`, or stop it with "
             "`mizzen down`"
         ) from None
-    except (PortTaken, BadSettings, Damaged, TooFewFiles) as error:
+    except (PortTaken, BadSettings, Damaged, TooFewFiles, FileExistsError) as error:
         raise CliError(str(error)) from error
     if not args.detach:
         start.become_supervisor(home, lock)

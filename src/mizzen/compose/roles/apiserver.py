@@ -24,7 +24,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         tokens={token: identity for identity, token in keys.tokens.items()},
         pod_logs=home.node / "pods",
     )
-    store = LocalStore(home.store)
+    store = LocalStore(home.store, mark=home.store_mark)
     try:
         await serve(config, store, RealClock(), on_ready)
     finally:
