@@ -20,7 +20,7 @@ class Served:
 
     Versions of a kind share `key`, under which the store keeps their objects. The stored form
     names the version that wrote it; `is_only` says that there is no other, `is_builtin` that its
-    schema stays as it is. Objects written before `complete_after` may lack defaults that the
+    schema stays as it is. Objects written up to `complete_after` may lack defaults that the
     schema has by now. `retired` is set once this version is served no longer; a later form of it
     shares the event.
     """

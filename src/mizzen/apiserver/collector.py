@@ -164,7 +164,8 @@ class Collector:
             operations.delete(draft, served, key.namespace, key.name, options)
             return
         if decision is not None:
-            draft.put(key, garbage.without_owners(obj, decision.uids), "update")
+            new = garbage.without_owners(served.view_object(obj), decision.uids)
+            draft.put(key, new, "update")
             return
         if is_terminating(obj):
             self._finish_owner(draft, served, key, obj)
@@ -180,7 +181,7 @@ class Collector:
         release = garbage.next_for_owner(obj, dependents)
         if release is None:
             return
-        new = garbage.without_finalizer(obj, release.finalizer)
+        new = garbage.without_finalizer(served.view_object(obj), release.finalizer)
         if stamping.may_go(served.resource, new):
             draft.remove(key, new)
         else:
@@ -197,7 +198,9 @@ class Collector:
         for count, (key, dependent) in enumerate(self._dependents_of(draft, uid)):
             if count == _GROUP:
                 return False
-            draft.put(key, garbage.without_owners(dependent, (uid,)), "update")
+            served = self._server.catalog.by_key(key.resource)
+            whole = dependent if served is None else served.view_object(dependent)
+            draft.put(key, garbage.without_owners(whole, (uid,)), "update")
         return True
 
     def _state(self, draft: Draft, obj: Obj, reference: Obj) -> OwnerState:

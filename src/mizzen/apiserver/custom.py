@@ -14,13 +14,12 @@ from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError, Expired
 from mizzen.base.objects import Obj, is_terminating
-from mizzen.base.reading import entries
+from mizzen.base.reading import entries, part
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mizzen.kinds.dynamic import kinds_from_crd
 from mizzen.store.store import Event, ObjectKey
 
 _DELETED_AT_ONCE = 500  # in one commit; others write between two of them
-_NOTICED_WITHIN = 5000  # revisions that may be written before a definition's change is served
 _KEY = qualified(CUSTOM_RESOURCE_DEFINITIONS)
 _log = logging.getLogger(__name__)
 
@@ -127,9 +126,15 @@ class CustomKinds:
             return f"its schema cannot be served: {error}"
         names = {version["name"] for version in crd["spec"]["versions"]}
         names.update(entries(crd, "status", "storedVersions"))
-        since = int(crd["metadata"]["resourceVersion"])
+        # A write is decoded and gets its revision in one tick: with an earlier schema none has a
+        # higher one than was given out by now. An earlier server's may have, unless it has said,
+        # in a write of its own, that it serves this one.
+        is_told = part(crd, "status").get("observedGeneration") == crd["metadata"].get("generation")
+        complete_after = (
+            int(crd["metadata"]["resourceVersion"]) if is_told else self._server.store.assigned
+        )
         self._server.catalog.add(
-            place, kinds, is_only=len(names) == 1, complete_after=since + _NOTICED_WITHIN
+            place, kinds, is_only=len(names) == 1, complete_after=complete_after
         )
         self._places[key], self._specs[key] = place, crd["spec"]
         return ""

@@ -117,6 +117,8 @@ async def delete_collection(
     dry = _is_dry(request)
     for first in range(0, len(chosen), _DELETED_AT_ONCE):
         draft = server.draft(request.identity)
+        # Its schema may have changed while others wrote.
+        served = server.catalog.find(target.group, target.version, target.plural) or served
         for stored in chosen[first : first + _DELETED_AT_ONCE]:
             current = server.store.peek(stored.key)
             if current is None or not selection.matches_stored(current):

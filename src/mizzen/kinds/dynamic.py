@@ -159,7 +159,9 @@ def served_status(crd: Obj, now: str, conflict: str = "") -> Obj:
     """The status of a definition, as the API server writes it when it starts to serve it."""
     stored = [v["name"] for v in crd["spec"]["versions"] if v["storage"]]
     before = entries(crd, "status.storedVersions")
+    told = {} if conflict else {"observedGeneration": crd["metadata"].get("generation")}
     return {
+        **told,
         "acceptedNames": dict(crd["spec"]["names"]),
         "conditions": conditions(now, conflict),
         "storedVersions": list(dict.fromkeys([*before, *stored])),

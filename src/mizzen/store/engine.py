@@ -80,6 +80,10 @@ class Engine:
         return self._state.revision
 
     @property
+    def assigned(self) -> int:
+        return self._assigned
+
+    @property
     def oldest(self) -> int:
         return self._log.oldest
 

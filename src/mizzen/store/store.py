@@ -204,6 +204,11 @@ class Store(Protocol):
         ...
 
     @property
+    def assigned(self) -> int:
+        """The newest revision that a write has, be it visible yet or still on its way."""
+        ...
+
+    @property
     def oldest(self) -> int:
         """Watches and history may start after this revision, or later."""
         ...

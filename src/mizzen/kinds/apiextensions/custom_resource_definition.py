@@ -153,12 +153,19 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
             "true in spec.versions[*].schema instead"
         )
         causes.append(Cause("spec.preserveUnknownFields", message))
-    causes += _check_versions(spec["versions"])
+    causes += _check_versions(spec["versions"], _schemas(old))
     return causes + immutable(new, old, "spec.group", "spec.scope", "spec.names.kind",
                               "spec.names.plural")  # fmt: skip
 
 
-def _check_versions(versions: list[Any]) -> list[Cause]:
+def _schemas(definition: Obj | None) -> dict[str, Any]:
+    """The schema of each version."""
+    versions = entries(definition, "spec.versions")
+    return {v["name"]: part(v, "schema").get("openAPIV3Schema") for v in versions}
+
+
+def _check_versions(versions: list[Any], before: dict[str, Any]) -> list[Cause]:
+    """`before`: schemas that are stored; as they are they do not keep the rest from changing."""
     causes: list[Cause] = []
     seen: set[str] = set()
     for index, version in enumerate(versions):
@@ -176,7 +183,7 @@ def _check_versions(versions: list[Any]) -> list[Cause]:
             message = "Required value: schemas are required"
             at = f"{path}.schema.openAPIV3Schema"
             causes.append(Cause(at, message, "FieldValueRequired"))
-        else:
+        elif schema != before.get(name):
             causes += check_structural(schema, f"{path}.schema.openAPIV3Schema")
         causes += _check_columns(entries(version, "additionalPrinterColumns"), path)
     if sum(bool(version["storage"]) for version in versions) != 1:
