@@ -21,7 +21,8 @@ from mizzen.client.informer import Informer
 from mizzen.scheduler.assumed import Assumed, assume_written
 from mizzen.scheduler.carry_out import CarryOut
 from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
-from mizzen.scheduler.core.place import place
+from mizzen.scheduler.core.dra.model import SelectorsBusy
+from mizzen.scheduler.core.place import BUSY_S, place
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.core.waking import matters
@@ -66,9 +67,11 @@ class Scheduler:
             resource: Assumed(informer.objects, lambda informer=informer: informer.revision)
             for resource, informer in self._informers.items()
         }
-        self._feed = Feed(CelSelectors(is_patient=False))
+        self._selectors = CelSelectors(is_patient=False)
+        self._feed = Feed(self._selectors)
         self._room = Room(self._feed.cluster)
         self._untold: dict[tuple[Resource, Key], None] = {}  # objects that have changed
+        self._postponed: dict[tuple[Resource, Key], None] = {}  # of these, who has to wait
         self._told_others: dict[tuple[Resource, Key], Obj] = {}
         self._others_changed = False
         self._events = EventRecorder(client, COMPONENT, clock)
@@ -109,6 +112,8 @@ class Scheduler:
             await self._settle()
             plan = self._plan()
             again_s = max(plan.recheck_after_s, await self._writer.carry_out(plan))
+            if self._postponed:
+                again_s = min(again_s or BUSY_S, BUSY_S)
 
     async def _wait_until_woken(self, at_most_s: float) -> None:
         """Returns when something changed, or after `at_most_s` (0: only when something changed)."""
@@ -132,9 +137,11 @@ class Scheduler:
 
     def _plan(self) -> Plan:
         began_ns = self._clock.monotonic_ns()
+        self._selectors.begin_turn()
         self._tell()
         if not self._feed.cluster.waiting and not self._feed.cluster.deserted:
             return Plan(())
+        self._selectors.begin_turn()  # what is new does not keep what is known from being placed
         self._feed.settle()
         plan = place(self._room, self._clock.now_ns())
         self._counts["plans"] += 1
@@ -147,16 +154,23 @@ class Scheduler:
     # -- what changed ------------------------------------------------------------------------
 
     def _tell(self) -> None:
-        """The feed hears of every object that changed since the last time, as it is by now."""
+        """The feed hears of every object that changed since the last time, as it is by now; those
+        whose selectors have to wait are told of the next time."""
+        self._postponed.clear()
         for resource, key in sorted(self._untold, key=_telling_order):
             obj = self._caches[resource].get(key)
-            if obj is None:
-                self._feed.delete(resource, key)
-            elif not self._feed.knows(resource, key, obj):
-                self._feed.upsert(resource, obj)
+            try:
+                if obj is None:
+                    self._feed.delete(resource, key)
+                elif not self._feed.knows(resource, key, obj):
+                    self._feed.upsert(resource, obj)
+            except SelectorsBusy:
+                self._postponed[resource, key] = None
+                continue
             if self._feed.unreadable or self._unreadable:
                 self._pass_over(resource, key, obj)
         self._untold.clear()
+        self._untold.update(self._postponed)
         if self._others_changed:
             self._others_changed = False
             self._tell_others()

@@ -23,7 +23,7 @@ from mizzen.base.resources import (
 from mizzen.client.client import Client
 from mizzen.host.clock import RealClock
 from mizzen.scheduler.run import Scheduler
-from support.scheduler_world import claim, device_class, halves, node, pod, pod_group
+from support.scheduler_world import CORE, claim, device_class, exactly, halves, node, pod, pod_group
 from unit.scheduler.conftest import Api
 
 DEADLINE_S = 20.0
@@ -100,6 +100,19 @@ async def devices(admin: Client) -> list[str]:
         .get("devices", {})
         .get("results", ())
     ]
+
+
+async def test_claims_whose_selectors_have_to_wait_are_told_of_later(api: Api) -> None:
+    admin = api.admin
+    await set_stage(admin)
+    names = [f"long-{number}" for number in range(4)]
+    asked = [exactly("r", CORE, 1, f"device.driver != '{name}{'x' * 9000}'") for name in names]
+    claims = [(RESOURCE_CLAIMS, claim(n, r)) for n, r in zip(names, asked, strict=True)]
+    await add(admin, *claims, *((PODS, pod(n, claims=(n,), priority=None)) for n in names))
+    async with scheduling(api.scheduler) as scheduler:
+        await pods_until(admin, are_bound(*names))
+        assert scheduler.statistics()["rechecks"] > 0
+    assert len(set(await devices(admin))) == 4
 
 
 async def test_binds_explains_and_preempts_through_the_api(api: Api) -> None:

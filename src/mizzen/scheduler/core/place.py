@@ -21,6 +21,7 @@ from mizzen.scheduler.core.conventions import pod_group_status
 from mizzen.scheduler.core.conventions.gang import Refused
 from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
 from mizzen.scheduler.core.conventions.watched import owner_of
+from mizzen.scheduler.core.dra.model import SelectorsBusy
 from mizzen.scheduler.core.explaining import reasons as explain
 from mizzen.scheduler.core.explaining.changes import Change
 from mizzen.scheduler.core.explaining.record import record
@@ -41,6 +42,7 @@ from mizzen.scheduler.core.victims import SMALL_NODES, find_victims
 
 TRANSIENT_S = 1.0  # what is missing for less is not written on the object
 COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for another look at once
+BUSY_S = 0.1  # after which selectors that have to wait get another turn
 CHANGES_MAX = 16  # units per plan for which the change that would help is worked out
 CHANGES_MAX_LARGE = 2  # in a large cluster
 
@@ -94,6 +96,9 @@ class _Planner:
             self.room.rollback(mark)
             self.cluster.leaving = leaving
             del self.cluster.arrived[arrived:]
+            if isinstance(error, SelectorsBusy):
+                self._recheck(BUSY_S)
+                return self._refuse(unit.pods, explain.selectors_busy(unit.subject))
             self.failures.append((unit.subject, error))
             return self._refuse(unit.pods, explain.broken(unit.subject, error))
 
@@ -214,6 +219,8 @@ class _Planner:
                 continue
             state = self.cluster.claims.get(entry.claim)
             claim = state.claim if state is not None else None
+            if entry.claim in self.cluster.unread:
+                return explain.selectors_busy(subject)
             if claim is None or claim.is_terminating:
                 return explain.missing_claim(subject, entry.claim)
             if entry.claim in self.promised:

@@ -31,7 +31,7 @@ from mizzen.scheduler.core.cluster.gangs import OTHERS, Gangs
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.pod_group_status import says_scheduled, state
 from mizzen.scheduler.core.dra.claim_spec import read_class
-from mizzen.scheduler.core.dra.model import Selectors
+from mizzen.scheduler.core.dra.model import Selectors, SelectorsBusy
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.views import (
     PriorityClasses,
@@ -90,7 +90,10 @@ class Feed:
         }
 
     def upsert(self, resource: Resource, obj: Obj) -> None:
-        """An object that is new or has changed."""
+        """An object that is new or has changed.
+
+        Errors: SelectorsBusy, for which it is to be told again later.
+        """
         key = key_of(obj)
         what = f'{resource.kind} "{key}"'
         try:
@@ -98,6 +101,10 @@ class Feed:
                 self.gangs.set_owner(resource, key, obj)
             else:
                 self._readers[resource](key, obj)
+        except SelectorsBusy:
+            if resource == RESOURCE_CLAIMS:
+                self.cluster.unread.add(key)
+            raise
         except UNREADABLE as error:
             self.unreadable[what] = repr(error)
             self._forget(resource, key)
@@ -112,6 +119,8 @@ class Feed:
             known = self.cluster.pods.get(key)
         elif resource == RESOURCE_CLAIMS:
             state = self.cluster.claims.get(key)
+            if key in self.cluster.unread:
+                return False
             known = state.claim if state is not None else None
         else:
             return False
@@ -147,6 +156,7 @@ class Feed:
             cluster.set_namespace(key.name, None)
         elif resource == RESOURCE_CLAIMS:
             cluster.delete_claim(key)
+            cluster.unread.discard(key)
             self._wish_again(key)
         elif resource == RESOURCE_SLICES:
             cluster.delete_slice(key.name)
@@ -251,6 +261,7 @@ class Feed:
 
     def _claim(self, key: Key, obj: Obj) -> None:
         self.cluster.set_claim(claim_view(obj))
+        self.cluster.unread.discard(key)
 
     def _slice(self, key: Key, obj: Obj) -> None:
         told = tainted(obj, self._rules) if self._rules else obj

@@ -51,6 +51,7 @@ class Cluster:
         self.exclusive: dict[Key, Gang] = {}  # those that want domains for themselves
         self.pod_groups: dict[Key, PodGroupState] = {}
         self.members: dict[Key, dict[Key, PodSpecView]] = {}  # by gang
+        self.unread: set[Key] = set()  # claims whose selectors could not be looked at yet
         self.deserted: set[Key] = set()  # gangs said to have places, none of whose members is left
         self.topologies: dict[str, Topology] = {}
         self.leaving: dict[Key, PodSpecView] = {}  # terminating pods and a plan's victims
@@ -121,9 +122,9 @@ class Cluster:
 
     def set_class(self, item: DeviceClass) -> None:
         if self.terms.classes.get(item.name) != item:
+            self._read(item.selectors)
             self.terms.classes[item.name] = item
             self._reterm()
-            self._read(item.selectors)
 
     def delete_class(self, name: str) -> None:
         if self.terms.classes.pop(name, None) is not None:
@@ -206,17 +207,21 @@ class Cluster:
     # -- claims ------------------------------------------------------------------------------
 
     def set_claim(self, claim: Claim) -> None:
-        """A claim that is new or has changed."""
+        """A claim that is new or has changed.
+
+        Errors: SelectorsBusy; what it holds is known then, and what it asks for is not.
+        """
         key = claim.key
         old = self.claims.get(key)
-        if old is None or old.claim.request is not claim.request:
-            self._note_request(claim.request)
+        is_news = old is None or old.claim.request is not claim.request
         if old is not None and old.allocation == claim.allocation:
             old.claim, old.users = claim, self._live_users(claim)
         else:
             self._reallocate(key, ClaimState(claim, self._live_users(claim)))
         self._note_idle(key)
         self._settled()
+        if is_news:
+            self._note_request(claim.request)
 
     def delete_claim(self, key: Key) -> None:
         if key in self.claims:

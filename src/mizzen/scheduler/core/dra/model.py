@@ -257,15 +257,22 @@ class SelectorError(AllocationError):
     """A CEL expression that does not compile, fails on a device, or yields no bool."""
 
 
+class SelectorsBusy(Exception):
+    """Selectors have cost as much as they may in one turn: whoever asks has to ask again later."""
+
+
 class Selectors(Protocol):
     """Evaluates CEL device selectors; implemented by `mizzen.cel`."""
 
     def matches(self, expression: str, device: Device) -> bool:
-        """Whether the device satisfies it. Errors: SelectorError."""
+        """Whether the device satisfies it. Errors: SelectorError, SelectorsBusy."""
         ...
 
     def reads(self, expression: str) -> frozenset[str] | None:
-        """Qualified names of the attributes and capacities that decide the answer; None: all."""
+        """Qualified names of the attributes and capacities that decide the answer; None: all.
+
+        Errors: SelectorsBusy.
+        """
         ...
 
 

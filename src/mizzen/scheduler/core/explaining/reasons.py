@@ -170,6 +170,15 @@ def beyond_maximum(subject: str, maximum: int) -> Unschedulable:
     return waiting(subject, "MaxCountReached", text)
 
 
+def selectors_busy(subject: str) -> Unschedulable:
+    return waiting(
+        subject,
+        "SelectorsBusy",
+        "its device selectors wait for their turn: those of all claims may take the scheduler "
+        "about half a second at a time; shorter and cheaper ones are through sooner",
+    )
+
+
 def missing_claim(subject: str, claim: Key) -> Unschedulable:
     return waiting(
         subject,
