@@ -135,7 +135,7 @@ class Agent:
         """A shim that hung up is asked again; when it died its runs are killed, and a new shim
         takes over. What ended meanwhile is read from the records."""
         while True:
-            await self.shim.lost.wait()
+            await self.shim.watch()
             if self.stopping:
                 return
             before, runs = (self.shim.pid, self.shim.ticks), list(self.running.values())

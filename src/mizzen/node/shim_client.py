@@ -1,8 +1,9 @@
 """The agent's end of the shim: starts it, finds it again, notices its death.
 
 A shim outlives its agent; `connect` finds a living one by its socket and learns which runs
-it holds. When the shim dies, its pods' processes are orphans without output: `on_lost` is
-called, the agent kills them and connects anew, which starts another shim.
+it holds. When the shim dies, its pods' processes are orphans without output: `lost` is set, the
+agent kills them and connects anew, which starts another shim. One that is stopped is continued, and
+one that stays silent is killed: none is left behind with processes that nobody reaches.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import traceback
@@ -20,10 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import mizzen.node.shim
+from mizzen.node.processes import is_alive, start_ticks
 
 Message = dict[str, Any]
 START_TIMEOUT_S = 10.0
+PULSE_S = 5.0  # between two questions whether it is still there
+ANSWER_S_MAX = 10.0  # then it is told to go on, should somebody have stopped it
+SILENT_S_MAX = 60.0  # then it is killed, and all that it runs: nobody could reach that any more
 LINE_BYTES_MAX = 16 * 2**20
+
+
+_CREDENTIALS = struct.Struct("3i")  # struct ucred, unix(7)
 
 
 class ShimFailed(Exception):
@@ -49,6 +59,7 @@ class Shim:
     async def connect(self) -> list[Message]:
         """Connects, starting a shim if none answers; the runs it holds, {key, pid, ticks, started}.
 
+        One that is there but does not answer is waited for, and killed after SILENT_S_MAX.
         Errors: ShimFailed.
         """
         if not await self._open():
@@ -61,15 +72,37 @@ class Shim:
                 await asyncio.sleep(0.01)
         return await self.runs()
 
-    async def runs(self) -> list[Message]:
+    async def runs(self, within_s: float = START_TIMEOUT_S) -> list[Message]:
         """The runs that the shim holds, {key, pid, ticks, started}. Errors: ShimFailed."""
         self._listed = asyncio.get_running_loop().create_future()
         self._send({"op": "list"})
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
+            async with asyncio.timeout(within_s):
                 return await self._listed
         except (TimeoutError, ConnectionError) as error:
             raise ShimFailed("the process shim did not say what it runs") from error
+
+    async def watch(self) -> None:
+        """Returns once the shim is lost; asks it now and then, so that a frozen one is, too."""
+        while not self.lost.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PULSE_S):
+                    await self.lost.wait()
+                    return
+            for patience_s in (ANSWER_S_MAX, SILENT_S_MAX):
+                if self.lost.is_set() or await self._answers(patience_s):
+                    break
+                _signal(self.pid, self.ticks, signal.SIGCONT)
+            else:
+                _signal(self.pid, self.ticks, signal.SIGKILL)
+                await self.lost.wait()
+
+    async def _answers(self, within_s: float) -> bool:
+        try:
+            await self.runs(within_s)
+        except ShimFailed:
+            return False
+        return True
 
     def spawn(self, request: Message) -> None:
         """Starts one process; `started`, `failed` or `exited` follow as messages.
@@ -125,31 +158,37 @@ class Shim:
             )
 
     async def _open(self) -> bool:
-        """Connects to the socket through /proc/self/fd: its own path may exceed 107 bytes."""
-        folder = os.open(self._state_dir, os.O_PATH | os.O_DIRECTORY)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.connect(f"/proc/self/fd/{folder}/shim.sock")
-        except OSError:
-            sock.close()
+        """Whether a shim is connected that has said hello."""
+        sock = await asyncio.to_thread(_connected, self._state_dir)
+        if sock is None:
             return False
-        finally:
-            os.close(folder)
+        pid: int = _CREDENTIALS.unpack(
+            sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        )[0]
+        ticks = start_ticks(pid)
         sock.setblocking(False)
         reader, writer = await asyncio.open_unix_connection(sock=sock, limit=LINE_BYTES_MAX)
         self._writer = writer
         self._hello = asyncio.get_running_loop().create_future()
         self.lost = asyncio.Event()  # of this connection: a dying shim may still accept one
         self._reader_task = asyncio.create_task(self._read(reader, self.lost), name="shim")
-        try:
-            async with asyncio.timeout(2.0):
-                await asyncio.shield(self._hello)
-        except (TimeoutError, ConnectionError):
-            self._reader_task.cancel()
-            writer.close()
-            self._writer = None
-            return False
-        return True
+        if await self._greets(pid, ticks):
+            return True
+        self._reader_task.cancel()
+        writer.close()
+        self._writer = None
+        return False
+
+    async def _greets(self, pid: int, ticks: int) -> bool:
+        assert self._hello is not None
+        for patience_s in (ANSWER_S_MAX, SILENT_S_MAX):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await asyncio.wait([self._hello])
+                    return self._hello.exception() is None  # else it was about to end
+            _signal(pid, ticks, signal.SIGCONT)
+        _signal(pid, ticks, signal.SIGKILL)
+        return False
 
     async def _read(self, reader: asyncio.StreamReader, lost: asyncio.Event) -> None:
         try:
@@ -183,6 +222,31 @@ class Shim:
             self.faults += 1
             print(f"mizzen node: a fault of ours, at {message}:", file=sys.stderr, flush=True)
             traceback.print_exc()
+
+
+def _connected(state_dir: Path) -> socket.socket | None:
+    """A connection to the shim of this folder; None where none is there.
+
+    Through /proc/self/fd: the socket's own path may exceed 107 bytes. A shim that takes no
+    connection has those of agents waiting that came before.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(SILENT_S_MAX)
+    folder = os.open(state_dir, os.O_PATH | os.O_DIRECTORY)
+    try:
+        sock.connect(f"/proc/self/fd/{folder}/shim.sock")
+    except OSError:
+        sock.close()
+        return None
+    finally:
+        os.close(folder)
+    return sock
+
+
+def _signal(pid: int, ticks: int, number: int) -> None:
+    if pid > 1 and is_alive(pid, ticks):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
 
 
 def _line(message: Message) -> bytes:

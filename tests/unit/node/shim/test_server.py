@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from mizzen.node import shim_client
 from mizzen.node.processes import is_alive, start_ticks
 from mizzen.node.shim_client import Shim
 from support.waiting import until
@@ -158,6 +159,49 @@ async def test_the_death_of_the_shim_is_noticed(bench: Bench) -> None:
     await asyncio.wait_for(bench.shim.lost.wait(), DEADLINE_S)
     assert is_alive(started["pid"], started["ticks"])
     os.kill(started["pid"], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+async def test_a_stopped_shim_is_continued(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    """By the agent that it serves and by one that comes; its runs go on."""
+    monkeypatch.setattr(shim_client, "PULSE_S", 0.05)
+    monkeypatch.setattr(shim_client, "ANSWER_S_MAX", 0.2)
+    bench.spawn("u/c/0", "sleep", "60")
+    started = await bench.heard(lambda m: m["event"] == "started")
+    os.kill(bench.shim.pid, signal.SIGSTOP)
+    if is_new:
+        await bench.shim.close()
+        (run,) = await bench.shim.connect()
+        assert run["pid"] == started["pid"]
+    else:
+        watching = asyncio.create_task(bench.shim.watch())
+        bench.spawn("u/c/1", "true")
+        assert (await bench.end_of("u/c/1"))["code"] == 0
+        watching.cancel()
+    assert not bench.shim.lost.is_set() and is_alive(started["pid"], started["ticks"])
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+async def test_a_shim_that_stays_silent_is_killed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    """A new agent leaves none behind that still holds processes, and starts another."""
+    monkeypatch.setattr(shim_client, "PULSE_S", 0.05)
+    monkeypatch.setattr(shim_client, "ANSWER_S_MAX", 0.1)
+    monkeypatch.setattr(shim_client, "SILENT_S_MAX", 0.3)
+    monkeypatch.setattr(signal, "SIGCONT", signal.SIGWINCH)  # which does not help it
+    pid, ticks = bench.shim.pid, bench.shim.ticks
+    os.kill(pid, signal.SIGSTOP)
+    async with asyncio.timeout(DEADLINE_S):
+        if is_new:
+            await bench.shim.close()
+            await bench.shim.connect()
+            assert bench.shim.pid != pid
+        else:
+            await bench.shim.watch()
+    assert not is_alive(pid, ticks)
 
 
 @pytest.mark.parametrize("kib", [64, 1024])
