@@ -27,7 +27,7 @@ from measuring import Figure, cpu_us, main
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from mizzen.base.names import ENGINE_PORT
-from mizzen.base.objects import uid_of
+from mizzen.base.objects import owner_reference, uid_of
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.base.serving import socket_name
 from mizzen.client.client import Client
@@ -76,11 +76,10 @@ async def announce(server: ApiServer) -> None:
     """One ModelEndpoint, and the engine as its ready replica."""
     async with Client.from_kubeconfig(server.home.kubeconfig, user_agent="bench") as client:
         spec = {"model": {"path": "/model.gguf"}, "engine": {"maxBatchSize": 64}}
-        await client.create(MODEL_ENDPOINTS, {"metadata": {"name": "tiny"}, "spec": spec})
-        labels = {"mizzen.dev/endpoint": "tiny"}
+        made = await client.create(MODEL_ENDPOINTS, {"metadata": {"name": "tiny"}, "spec": spec})
         containers = [{"name": "engine", "image": "mizzen.dev/engine"}]
         body = {
-            "metadata": {"name": "tiny-0", "labels": labels},
+            "metadata": {"name": "tiny-0", "ownerReferences": [owner_reference(made)]},
             "spec": {"containers": containers},
         }
         pod = await client.create(PODS, body)

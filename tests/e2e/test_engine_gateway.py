@@ -22,7 +22,7 @@ import openai
 import pytest
 
 from mizzen.base.names import ENGINE_PORT
-from mizzen.base.objects import Obj, uid_of
+from mizzen.base.objects import Obj, owner_reference, uid_of
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.base.serving import socket_name
 from mizzen.client.client import Client
@@ -63,11 +63,12 @@ class Cluster:
 
     async def add_pod(self, index: int, address: str) -> None:
         name = f"tiny-{index}"
+        endpoint = await self.client.get(MODEL_ENDPOINTS, "tiny", "default")
         pod: Obj = {
             "metadata": {
                 "name": name,
                 "namespace": "default",
-                "labels": {"mizzen.dev/endpoint": "tiny"},
+                "ownerReferences": [owner_reference(endpoint)],
             },
             "spec": {"containers": [{"name": "engine", "image": "mizzen.dev/engine"}]},
         }

@@ -11,6 +11,7 @@ import orjson
 
 from mizzen.base.objects import Obj
 
+SHOWN_CHARACTERS_MAX = 200  # of what a client sent, in an error about it
 INVALID_REQUEST = "invalid_request_error"
 SERVER_ERROR = "server_error"
 _TYPES = {
@@ -67,11 +68,18 @@ def refused_by_http(
 ) -> OpenAIError:
     """What the HTTP library refused before any handler saw it, in OpenAI's form."""
     message = {
-        404: f"{path}: there is no such path",
-        405: f"{path}: {method} is not allowed",
+        404: f"{shown(path)}: there is no such path",
+        405: f"{shown(path)}: {method} is not allowed",
         413: f"the request body is above {body_bytes_max} bytes",
     }.get(status, reason)
     return OpenAIError(status, message)
+
+
+def shown(text: str) -> str:
+    """As much of a client's text as an error repeats."""
+    if len(text) <= SHOWN_CHARACTERS_MAX:
+        return text
+    return text[:SHOWN_CHARACTERS_MAX] + "..."
 
 
 def read_json(raw: bytes) -> object:

@@ -9,6 +9,7 @@ from mizzen.base.objects import Key, Obj, key_of
 from mizzen.gateway.core.endpoints import (
     Address,
     Endpoint,
+    Owner,
     endpoint_of_pod,
     read_endpoint,
     ready_address,
@@ -30,7 +31,7 @@ class Directory:
         on_left: Callable[[Address], None],
     ) -> None:
         self.pools: dict[Key, Pool] = {}
-        self._addresses: dict[Key, dict[str, Address]] = {}
+        self._addresses: dict[Owner, dict[str, Address]] = {}
         self._clock = clock
         self._on_tip = on_tip
         self._on_known = on_known
@@ -67,27 +68,32 @@ class Directory:
             pool.update(endpoint)
             return
         pool = self.pools[endpoint.key] = Pool(endpoint, self._clock, self._on_tip)
-        for pod, address in self._addresses.get(endpoint.key, {}).items():
+        owner = Owner(endpoint.key, endpoint.uid)
+        for pod, address in self._addresses.get(owner, {}).items():
             pool.set_replica(pod, address)
         pool.update(endpoint)  # a demand from before a restart may be too high by now
 
-    def on_pod(self, kind: str, _: Obj | None, obj: Obj) -> None:
-        """An informer's handler for pods; those without the endpoint label are passed over."""
-        key = endpoint_of_pod(obj)
-        if key is None:
-            return
+    def on_pod(self, kind: str, old: Obj | None, obj: Obj) -> None:
+        """An informer's handler for pods; those that no endpoint made are passed over."""
+        owner = endpoint_of_pod(obj)
+        before = endpoint_of_pod(old) if old else None
         pod = key_of(obj).name
-        address = None if kind == "DELETED" else ready_address(obj)
-        known = self._addresses.setdefault(key, {})
+        if before and before != owner:
+            self._place(before, pod, None)
+        if owner:
+            self._place(owner, pod, None if kind == "DELETED" else ready_address(obj))
+
+    def _place(self, owner: Owner, pod: str, address: Address | None) -> None:
+        known = self._addresses.setdefault(owner, {})
         before = known.get(pod)
         if before is not None and before != address:
             self._on_left(before)
         if address is None:
             known.pop(pod, None)
             if not known:
-                del self._addresses[key]
+                del self._addresses[owner]
         else:
             known[pod] = address
-        pool = self.pools.get(key)
-        if pool:
+        pool = self.pools.get(owner.key)
+        if pool and pool.endpoint.uid == owner.uid:
             pool.set_replica(pod, address)

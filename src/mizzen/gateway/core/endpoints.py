@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from mizzen.base.names import ENDPOINT
 from mizzen.base.objects import (
     Key,
     condition,
+    controller_of,
     has_condition,
     is_terminating,
     key_of,
-    labels_of,
+    namespace_of,
     uid_of,
 )
-from mizzen.base.openai import OpenAIError
+from mizzen.base.openai import OpenAIError, shown
+from mizzen.base.resources import MODEL_ENDPOINTS
 from mizzen.gateway.core.scale import Policy
 
 NS = 1_000_000_000
@@ -37,6 +38,13 @@ class Endpoint:
     demand: int | None  # what status.demand.replicas said last; None when it never said
     url: str  # what status.url says
     problem: str  # why it is not ready, in the controller's words
+
+
+class Owner(NamedTuple):
+    """One ModelEndpoint among all that ever have its name."""
+
+    key: Key
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +90,12 @@ def read_endpoint(obj: Mapping[str, Any]) -> Endpoint:
     )
 
 
-def endpoint_of_pod(pod: Mapping[str, Any]) -> Key | None:
-    """The endpoint a pod is a replica of, by its label."""
-    name = labels_of(pod).get(ENDPOINT)
-    return Key(key_of(pod).namespace, name) if name else None
+def endpoint_of_pod(pod: Mapping[str, Any]) -> Owner | None:
+    """The endpoint whose controller made a pod; its label may be a copy, and its name an heir's."""
+    made_by = controller_of(pod)
+    if made_by is None or made_by.get("kind") != MODEL_ENDPOINTS.kind:
+        return None
+    return Owner(Key(namespace_of(pod), made_by["name"]), str(made_by.get("uid") or ""))
 
 
 def ready_address(pod: Mapping[str, Any]) -> Address | None:
@@ -113,7 +123,7 @@ def resolve(model: str, endpoints: Iterable[Endpoint]) -> Endpoint:
         forms = ", ".join(sorted(str(e.key) for e in found))
         raise OpenAIError(
             400,
-            f'the model name "{model}" is ambiguous; say one of {forms}',
+            f'the model name "{shown(model)}" is ambiguous; say one of {forms}',
             param="model",
             code="ambiguous_model",
         )
@@ -122,7 +132,7 @@ def resolve(model: str, endpoints: Iterable[Endpoint]) -> Endpoint:
         listed = f"there are {', '.join(names[:8])}" if names else "no model is served yet"
         raise OpenAIError(
             404,
-            f'the model "{model}" does not exist; {listed}',
+            f'the model "{shown(model)}" does not exist; {listed}',
             param="model",
             code="model_not_found",
         )

@@ -28,7 +28,9 @@ def pod(**status: Any) -> Obj:
             "name": "tiny-0",
             "namespace": "default",
             "uid": "u",
-            "labels": {"mizzen.dev/endpoint": "tiny"},
+            "ownerReferences": [
+                {"kind": "ModelEndpoint", "name": "tiny", "uid": "e", "controller": True}
+            ],
         },
         "status": {
             "podIP": "127.64.0.2",
@@ -66,7 +68,16 @@ def test_a_ready_pod_has_an_address() -> None:
     found = ready_address(pod())
     assert found is not None
     assert (found.pod, found.uid) == ("tiny-0", "u")
-    assert endpoint_of_pod(pod()) == Key("default", "tiny")
+    assert endpoint_of_pod(pod()) == (Key("default", "tiny"), "e")
+
+
+def test_a_label_makes_no_replica() -> None:
+    copy = pod()
+    copy["metadata"] |= {"ownerReferences": [], "labels": {"mizzen.dev/endpoint": "tiny"}}
+    assert endpoint_of_pod(copy) is None
+    of_a_job = pod()
+    of_a_job["metadata"]["ownerReferences"][0]["kind"] = "Job"
+    assert endpoint_of_pod(of_a_job) is None
 
 
 @pytest.mark.parametrize(
