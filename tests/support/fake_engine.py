@@ -29,6 +29,7 @@ class FakeEngine:
         self.in_flight_max = 0
         self.abandoned = 0
         self.break_after: int | None = None  # tokens after which the connection breaks
+        self.last_words = b""  # what it still says then
         self.status = 200
         self.url = ""
         app = web.Application()
@@ -71,6 +72,8 @@ class FakeEngine:
         for number in range(count):
             await self.gate.wait()
             if number == self.break_after:
+                if self.last_words:
+                    await response.write(self.last_words)
                 assert request.transport is not None
                 request.transport.abort()
                 return response

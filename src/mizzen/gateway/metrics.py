@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
-from mizzen.base.exposition import Histogram, Page
-from mizzen.gateway.directory import Directory
+from mizzen.base.exposition import Page
+from mizzen.base.objects import Key
+from mizzen.gateway.pool import Pool
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_PREFIX = "mizzen_gateway_"
+_GAUGES = (
+    ("in_flight", "requests_in_flight", "Requests on replicas."),
+    ("queued", "requests_queued", "Requests waiting for a place."),
+    ("ready", "replicas_ready", "Replicas that get requests."),
+    ("wanted", "replicas_wanted", "Replicas the load asks for."),
+)
 
 
-class GatewayMetrics:
-    """Counters that only grow, and a page that shows them beside the pools' gauges."""
+def render(
+    pools: Mapping[Key, Pool],
+    services: Mapping[tuple[str, int], int],
+    counts: Mapping[str, int],
+) -> str:
+    """The page: endpoints there are, with their counts; no name that a client made up.
 
-    def __init__(self) -> None:
-        self._requests: Counter[tuple[str, int]] = Counter()
-        self._first_byte: dict[str, Histogram] = {}
-
-    def answered(self, endpoint: str, status: int) -> None:
-        self._requests[(endpoint, status)] += 1
-
-    def first_byte(self, endpoint: str, seconds: float) -> None:
-        self._first_byte.setdefault(endpoint, Histogram(_SECONDS)).observe(seconds)
-
-    def statistics(self) -> Mapping[str, int]:
-        return {"requests": sum(self._requests.values())}
-
-    def page(
-        self,
-        directory: Directory,
-        services: Mapping[tuple[str, int], int],
-        counts: Mapping[str, int],
-    ) -> str:
-        """The page; `services` counts requests by Service and status, `counts` the rest."""
-        page, prefix = Page(), "mizzen_gateway_"
-        for (endpoint, status), count in sorted(self._requests.items()):
-            labels = {"endpoint": endpoint, "code": str(status)}
-            page.add(f"{prefix}requests_total", "counter", "Requests answered.", count, labels)
-        for (service, status), count in sorted(services.items()):
-            name = f"{prefix}service_requests_total"
-            labels = {"service": service, "code": str(status)}
-            page.add(name, "counter", "Requests to Services answered.", count, labels)
-        gauges = (
-            ("in_flight", "requests_in_flight", "Requests on replicas."),
-            ("queued", "requests_queued", "Requests waiting for a place."),
-            ("ready", "replicas_ready", "Replicas that get requests."),
-            ("wanted", "replicas_wanted", "Replicas the load asks for."),
-        )
-        for field, name, text in gauges:
-            for key, pool in sorted(directory.pools.items()):
-                value = pool.statistics()[field]
-                page.add(prefix + name, "gauge", text, value, {"endpoint": str(key)})
-        for name, value in sorted(counts.items()):
-            page.add(f"{prefix}{name}_total", "counter", f"{name}.", value)
-        for endpoint, histogram in sorted(self._first_byte.items()):
+    `services` counts requests by Service and status, `counts` the rest.
+    """
+    page, known = Page(), sorted(pools.items())
+    for key, pool in known:
+        for status, count in sorted(pool.answers.items()):
+            labels = {"endpoint": str(key), "code": str(status)}
+            page.add(f"{_PREFIX}requests_total", "counter", "Requests answered.", count, labels)
+    for (service, status), count in sorted(services.items()):
+        name = f"{_PREFIX}service_requests_total"
+        labels = {"service": service, "code": str(status)}
+        page.add(name, "counter", "Requests to Services answered.", count, labels)
+    for field, name, text in _GAUGES:
+        for key, pool in known:
+            value = pool.statistics()[field]
+            page.add(_PREFIX + name, "gauge", text, value, {"endpoint": str(key)})
+    for name, value in sorted(counts.items()):
+        page.add(f"{_PREFIX}{name}_total", "counter", f"{name}.", value)
+    for key, pool in known:
+        if pool.first_byte.count:
             page.add_histogram(
-                f"{prefix}first_byte_seconds",
+                f"{_PREFIX}first_byte_seconds",
                 "Arrival to first byte of the answer.",
-                histogram,
-                {"endpoint": endpoint},
+                pool.first_byte,
+                {"endpoint": str(key)},
             )
-        return page.render()
+    return page.render()

@@ -6,11 +6,12 @@ All of it runs in the event loop; nothing here awaits except a request that wait
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mizzen.base.clock import Clock
+from mizzen.base.exposition import Histogram
 from mizzen.base.openai import OpenAIError
 from mizzen.gateway.core import admit, scale
 from mizzen.gateway.core.endpoints import Address, Endpoint
@@ -18,6 +19,7 @@ from mizzen.gateway.core.route import Candidate, PrefixIndex, choose
 
 SUSPECT_S = 0.5  # a replica that broke a connection gets no request for this long
 RECENT_MAX = 64  # finished requests that tell the pace of the queue
+_FIRST_BYTE_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Pool:
         self._timer: asyncio.TimerHandle | None = None
         self._finished: deque[int] = deque(maxlen=RECENT_MAX)
         self._closed = False
+        self.answers: Counter[int] = Counter()  # requests by HTTP status
+        self.first_byte = Histogram(_FIRST_BYTE_S)  # seconds from arrival
 
     @property
     def load(self) -> scale.Load:

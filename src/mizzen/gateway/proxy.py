@@ -23,13 +23,21 @@ from mizzen.gateway.pool import Pool, Replica, Ticket
 
 log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 4  # replicas asked for one request
+BREAKS_MAX = 2  # of those, what it was on when they broke: it may be what broke them
 REPLICA_HEADER = "x-mizzen-replica"
 REQUEST_HEADER = "x-request-id"
 _BROKEN = (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError)
 
 
 class ReplicaFailed(Exception):
-    """The replica gave no usable answer, and nothing was sent to the client yet."""
+    """The replica gave no usable answer, and nothing was sent to the client yet.
+
+    `broke`: it had the request, and did not refuse it.
+    """
+
+    def __init__(self, replica: Replica, said: str, *, broke: bool) -> None:
+        super().__init__(f"{replica.address.pod} {said}")
+        self.broke = broke
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +61,23 @@ class Proxy:
     async def forward(self, request: web.Request, pool: Pool, job: Job) -> web.StreamResponse:
         """The answer of some replica. Errors: OpenAIError."""
         failed: set[str] = set()
-        reason = ""
+        reason, breaks = "", 0
         for _ in range(ATTEMPTS_MAX):
             replica = await pool.acquire(job.ticket, frozenset(failed))
-            broke = False
+            is_suspect = False
             try:
                 return await self._ask(request, replica, job)
             except ReplicaFailed as error:
-                broke = True
+                is_suspect = True
+                breaks += error.broke
                 failed.add(replica.address.pod)
                 reason = str(error)
                 self.retries += 1
                 log.warning("request %s: %s", job.ticket.id, error)
             finally:
-                pool.release(replica, failed=broke)
+                pool.release(replica, failed=is_suspect)
+            if breaks >= BREAKS_MAX:
+                break
         raise OpenAIError(
             502,
             f'model "{pool.endpoint.served}": {len(failed)} replicas failed, the last: {reason}',
@@ -83,7 +94,10 @@ class Proxy:
             except _BROKEN as error:
                 raise _failure(replica, error) from error
             if upstream.status in (502, 503):
-                raise ReplicaFailed(f"{replica.address.pod} answered {upstream.status}")
+                raise ReplicaFailed(replica, f"answered {upstream.status}", broke=False)
+            streams = job.streams and upstream.status == 200
+            if streams and not first:
+                raise ReplicaFailed(replica, "ended its stream before it began", broke=True)
             job.on_first_byte()
             headers = {
                 "Content-Type": upstream.headers.get("Content-Type", "application/json"),
@@ -92,10 +106,8 @@ class Proxy:
             }
             if "Retry-After" in upstream.headers:
                 headers["Retry-After"] = upstream.headers["Retry-After"]
-            if not job.streams or upstream.status != 200:
+            if not streams:
                 return web.Response(body=first, status=upstream.status, headers=headers)
-            if not first:
-                raise ReplicaFailed(f"{replica.address.pod} ended its stream before it began")
             headers |= {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
             response = web.StreamResponse(headers=headers)
             await response.prepare(request)
@@ -109,17 +121,19 @@ class Proxy:
         first: bytes,
         replica: Replica,
     ) -> None:
-        """Passes chunks on as they come; a broken stream ends with an error event."""
-        await response.write(first)
-        while True:
+        """Passes whole events on as they come; a broken stream ends with an error event."""
+        held, chunk = b"", first
+        while chunk:
+            whole, held = _whole_events(held + chunk)
+            if whole:
+                await response.write(whole)
             try:
                 chunk = await upstream.content.readany()
             except _BROKEN as error:
                 await response.write(_stream_error(replica, str(error) or type(error).__name__))
                 return
-            if not chunk:
-                return
-            await response.write(chunk)
+        if held:
+            await response.write(held)
 
     @asynccontextmanager
     async def _open(
@@ -146,7 +160,14 @@ class Proxy:
 
 def _failure(replica: Replica, error: Exception) -> ReplicaFailed:
     said = str(error) or type(error).__name__
-    return ReplicaFailed(f"{replica.address.pod}: {said}")
+    reached = not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+    return ReplicaFailed(replica, f"failed: {said}", broke=reached)
+
+
+def _whole_events(data: bytes) -> tuple[bytes, bytes]:
+    """Server-sent events that ended, and the beginning of the next."""
+    end = data.rfind(b"\n\n") + 2
+    return (data[:end], data[end:]) if end > 1 else (b"", data)
 
 
 def _stream_error(replica: Replica, said: str) -> bytes:

@@ -21,7 +21,7 @@ from mizzen.gateway.core.route import prefix_hashes
 from mizzen.gateway.core.services import PREFIX
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
-from mizzen.gateway.metrics import GatewayMetrics
+from mizzen.gateway.metrics import render
 from mizzen.gateway.pool import Pool, Ticket
 from mizzen.gateway.proxy import REQUEST_HEADER, Job, Proxy
 from mizzen.gateway.services import ServiceProxy
@@ -31,7 +31,9 @@ BODY_BYTES_MAX = 8 << 20
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z")
 # Who has no key keeps no connection; the rest of a body that is not wanted is not waited for.
 _ENDS_THE_CONNECTION = (401, 408, 413)
-_OPEN_PATHS = ("/health", "/metrics")  # tell no secrets; probes and scrapers carry no key
+# They tell no secrets; probes and scrapers carry no key.
+_HEALTH_PATHS = ("/health", "/livez", "/readyz")  # it listens once it knows all there is
+_OPEN_PATHS = (*_HEALTH_PATHS, "/metrics")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -53,7 +55,6 @@ class GatewayServer:
         self._demand = demand
         self._proxy = proxy
         self._services = services
-        self._metrics = GatewayMetrics()
         self._bodies = Bodies(BODY_BYTES_MAX)
 
     def app(self) -> web.Application:
@@ -62,7 +63,7 @@ class GatewayServer:
         )
         app.add_routes(
             [
-                web.get("/health", self._health),
+                *(web.get(path, self._health) for path in _HEALTH_PATHS),
                 web.get("/metrics", self._show_metrics),
                 web.get("/v1/models", self._models),
                 web.get("/v1/models/{name:.+}", self._show_model),
@@ -76,7 +77,7 @@ class GatewayServer:
 
     def statistics(self) -> Mapping[str, int]:
         return {
-            **self._metrics.statistics(),
+            "requests": sum(pool.answers.total() for pool in self._directory.pools.values()),
             **self._directory.statistics(),
             **self._demand.statistics(),
             "retries": self._proxy.retries,
@@ -96,7 +97,7 @@ class GatewayServer:
         writes = self._demand.statistics()
         counts["demand_writes"] = writes.get("written", 0)
         counts["demand_writes_failed"] = writes.get("failed", 0)
-        text = self._metrics.page(self._directory, self._services.answered(), counts)
+        text = render(self._directory.pools, self._services.answered(), counts)
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _models(self, _: web.Request) -> web.Response:
@@ -127,11 +128,10 @@ class GatewayServer:
             arrived_ns,
             prefix_hashes(_prompt_bytes(body)),
         )
-        name = str(pool.endpoint.key)
 
         def on_first_byte() -> None:
             elapsed_ns = self._clock.monotonic_ns() - began_ns
-            self._metrics.first_byte(name, elapsed_ns / 1e9)
+            pool.first_byte.observe(elapsed_ns / 1e9)
 
         job = Job(
             path=request.path,
@@ -140,6 +140,7 @@ class GatewayServer:
             streams=body.get("stream") is True,
             on_first_byte=on_first_byte,
         )
+        del body  # as objects it may take many times its bytes, and the request may wait for long
         status = 499  # what nginx logs for a client that left; nobody reads it
         try:
             response = await self._proxy.forward(request, pool, job)
@@ -150,7 +151,7 @@ class GatewayServer:
             error.request_id = ticket.id
             raise
         finally:
-            self._metrics.answered(name, status)
+            pool.answers[status] += 1
 
     def _find(self, body: Mapping[str, Any]) -> Pool:
         model = body.get("model")

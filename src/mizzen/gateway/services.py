@@ -56,6 +56,9 @@ class ServiceProxy:
         self._resolved.clear()
         if kind == "DELETED":
             self._turns.clear()
+            known = {str(key) for key in self._services}
+            for mark in [mark for mark in self._answered if mark[0] not in known]:
+                del self._answered[mark]
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         """The answer of some pod. Errors: OpenAIError, before anything was sent to the client."""

@@ -73,12 +73,33 @@ async def test_health_and_metrics_need_no_key(gateway: Gateway) -> None:
     await gateway.replica("tiny-0")
     await gateway.post()
     gateway.session.headers.popall("Authorization")
-    async with gateway.session.get(gateway.url + "/health") as response:
-        assert response.status == 200
+    for path in ("/health", "/livez", "/readyz"):
+        async with gateway.session.get(gateway.url + path) as response:
+            assert response.status == 200
     async with gateway.session.get(gateway.url + "/metrics") as response:
         text = await response.text()
     assert 'mizzen_gateway_requests_total{endpoint="default/tiny",code="200"} 1' in text
     assert 'mizzen_gateway_replicas_ready{endpoint="default/tiny"} 1' in text
+
+
+async def test_numbers_are_of_endpoints_that_there_are(gateway: Gateway) -> None:
+    gateway.endpoint()
+    await gateway.replica("tiny-0")
+    await gateway.post()
+    for number in range(3):
+        assert (await gateway.post(model=f"made-up-{number}"))[0] == 404
+    gateway.directory.on_endpoint("DELETED", None, endpoint_object())
+    async with gateway.session.get(gateway.url + "/metrics") as response:
+        text = await response.text()
+    assert "tiny" not in text
+    assert "made-up" not in text
+
+
+async def test_an_error_repeats_little_of_what_was_sent(gateway: Gateway) -> None:
+    gateway.endpoint()
+    status, body, _ = await gateway.post(model="m" * 1_000_000)
+    assert status == 404
+    assert len(body["error"]["message"]) < 400
 
 
 async def test_models_in_both_forms(gateway: Gateway) -> None:
@@ -169,6 +190,31 @@ async def test_a_stream_that_breaks_says_so(gateway: Gateway) -> None:
     events = [line for line in raw.split(b"\n\n") if line]
     assert orjson.loads(events[-1][6:])["error"]["code"] == "replica_failed"
     assert b"[DONE]" not in raw
+
+
+async def test_a_stream_that_breaks_within_an_event_says_so_in_a_whole_one(
+    gateway: Gateway,
+) -> None:
+    gateway.endpoint()
+    engine = await gateway.replica("tiny-0")
+    engine.break_after, engine.last_words = 2, b'data: {"id": "cmpl-1", "cho'
+    status, raw, _ = await gateway.post(stream=True, max_tokens=5)
+    assert status == 200
+    events = [orjson.loads(line.removeprefix(b"data: ")) for line in raw.split(b"\n\n") if line]
+    assert len(events) == 3
+    assert events[-1]["error"]["code"] == "replica_failed"
+
+
+async def test_what_broke_two_replicas_is_not_shown_to_a_third(gateway: Gateway) -> None:
+    gateway.endpoint()
+    engines = [await gateway.replica(f"tiny-{number}") for number in range(4)]
+    for engine in engines:
+        engine.break_after = 0
+    for stream in (False, True):
+        before = sum(len(engine.bodies) for engine in engines)
+        status, body, _ = await gateway.post(stream=stream)
+        assert (status, body["error"]["code"]) == (502, "replica_failed")
+        assert sum(len(engine.bodies) for engine in engines) == before + 2
 
 
 async def test_all_replicas_fail(gateway: Gateway) -> None:
