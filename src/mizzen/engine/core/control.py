@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 _MARKS = range(0x10FFFD, 0x100000, -1)  # characters for private use: no text needs them
 
@@ -18,9 +19,11 @@ class Spellings:
     """The texts of a model's control tokens."""
 
     def __init__(self, spellings: Iterable[str]) -> None:
-        longest_first = sorted({text for text in spellings if len(text) > 1}, key=len, reverse=True)
+        rests: dict[str, list[str]] = {}
+        for text in sorted({text for text in spellings if len(text) > 1}):
+            rests.setdefault(text[0], []).append(text[1:])
         # A match may begin inside another, so only the first character is consumed.
-        ahead = "|".join(f"{re.escape(text[0])}(?={re.escape(text[1:])})" for text in longest_first)
+        ahead = "|".join(f"{re.escape(at)}(?={_any_of(rest)})" for at, rest in rests.items())
         self._begins = re.compile(ahead) if ahead else None
 
     def cut(self, texts: Sequence[str]) -> tuple[list[str], str]:
@@ -36,3 +39,17 @@ class Spellings:
         if not mark:
             raise ValueError("holds every private-use character beside a control token")
         return [begins.sub(lambda found: found[0] + mark, text) for text in texts], mark
+
+
+def _any_of(texts: Sequence[str]) -> str:
+    """A pattern of any of these sorted texts, as a tree of what their beginnings share.
+
+    Side by side, hundreds of tokens would all be tried at each `<` of a long text of them.
+    """
+    if "" in texts:
+        return ""  # the shortest has matched, and no more than that is asked
+    branches = [
+        re.escape(first) + _any_of([text[1:] for text in alike])
+        for first, alike in groupby(texts, key=lambda text: text[0])
+    ]
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
