@@ -14,7 +14,7 @@ import orjson
 from aiohttp import web
 
 from mizzen.base.exposition import CONTENT_TYPE
-from mizzen.base.openai import OpenAIError, read_json, refused_by_http
+from mizzen.base.openai import OpenAIError, read_json, refused_by_http, shown
 from mizzen.engine.core.replies import Reply, Usage
 from mizzen.engine.core.requests import Request, TooLong, parse_chat, parse_completion
 from mizzen.engine.metrics import EngineMetrics
@@ -72,6 +72,7 @@ class EngineServer:
         app.add_routes(
             [
                 web.get("/health", self._health),
+                web.get("/readyz", self._health),
                 web.get("/livez", self._livez),
                 web.get("/metrics", self._show_metrics),
                 web.get("/v1/models", self._models),
@@ -90,6 +91,7 @@ class EngineServer:
         app.add_routes(
             [
                 web.get("/health", self._health),
+                web.get("/readyz", self._health),
                 web.get("/livez", self._livez),
                 web.get("/metrics", self._show_metrics),
                 web.route("*", "/{rest:.*}", _refuse_to_strangers),
@@ -117,7 +119,7 @@ class EngineServer:
 
     async def _health(self, _: web.Request) -> web.Response:
         if self.draining:
-            raise OpenAIError(503, "the engine is shutting down", code="shutting_down")
+            raise _shutting_down()
         if not self.loaded:
             raise OpenAIError(503, "the model is still loading", code="loading", retry_after_s=1)
         return web.Response(text="ok\n")
@@ -179,16 +181,16 @@ class EngineServer:
     async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
         arrived = time.monotonic()
         async with self._bodies.of(request) as raw:
-            return await self._answer(request, read_json(raw), arrived, chat=chat)
+            parse = parse_chat if chat else parse_completion
+            return await self._answer(request, parse(read_json(raw)), arrived)
 
     async def _answer(
-        self, request: web.Request, body: object, arrived: float, *, chat: bool
+        self, request: web.Request, parsed: Request, arrived: float
     ) -> web.StreamResponse:
         if self.draining:
-            raise OpenAIError(503, "the engine is shutting down", code="shutting_down")
+            raise _shutting_down()
         if not self.loaded:
             raise OpenAIError(503, "the model is still loading", code="loading", retry_after_s=1)
-        parsed = parse_chat(body) if chat else parse_completion(body)
         self._check_model(parsed.model)
         tokens = await self._tokens(parsed)
         call = self._admit(parsed, tokens, arrived, request.headers.get("X-Request-Id", ""))
@@ -278,6 +280,8 @@ class EngineServer:
             self._metrics.tokens(piece.tokens)
             if piece.finish_reason in ("error", "cancelled"):
                 self._metrics.finished("abort", time.monotonic() - call.arrived)
+                if piece.finish_reason == "cancelled" and self.draining:
+                    raise _shutting_down()  # of which the gateway spares the client
                 if piece.finish_reason == "cancelled":
                     raise OpenAIError(499, "the request was cancelled", code="cancelled")
                 raise OpenAIError(500, "the engine could not go on with this request")
@@ -332,10 +336,14 @@ class EngineServer:
         if name != self._name:
             raise OpenAIError(
                 404,
-                f'the model "{name}" does not exist; this engine serves "{self._name}"',
+                f'the model "{shown(name)}" does not exist; this engine serves "{self._name}"',
                 param="model",
                 code="model_not_found",
             )
+
+
+def _shutting_down() -> OpenAIError:
+    return OpenAIError(503, "the engine is shutting down", code="shutting_down")
 
 
 async def _refuse_to_strangers(_: web.Request) -> web.StreamResponse:

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
 
 from mizzen.engine.model import ModelFile
 from mizzen.engine.server import STUCK_S, EngineServer
+from mizzen.engine.worker import Job
+from support.ports import free_port
+from support.waiting import until
 
 
 @dataclass
@@ -14,6 +24,44 @@ class Steps:
 
     running: int = 0
     steps: int = 0
+    waiting: int = 0
+    jobs: list[Job] = field(default_factory=list[Job])
+    pipeline: Any = field(
+        default_factory=lambda: SimpleNamespace(tokenizer=SimpleNamespace(vocabulary_size=100))
+    )
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def cancel(self, number: int) -> None:
+        pass
+
+
+@dataclass
+class Served:
+    server: EngineServer
+    worker: Steps
+    url: str
+    session: aiohttp.ClientSession
+
+    async def ask(self, **fields: Any) -> tuple[int, Any]:
+        body = {"model": "tiny", "prompt": [1], **fields}
+        async with self.session.post(self.url + "/v1/completions", json=body) as response:
+            return response.status, await response.json()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    server, worker = EngineServer("tiny", ModelFile(Path("/m"), 512, False, 0)), Steps()
+    server.worker = worker  # type: ignore[assignment]
+    server.loaded = True
+    runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    async with aiohttp.ClientSession() as session:
+        yield Served(server, worker, f"http://127.0.0.1:{port}", session)
+    await runner.cleanup()
 
 
 def test_an_engine_that_completes_no_step_is_stuck() -> None:
@@ -27,3 +75,31 @@ def test_an_engine_that_completes_no_step_is_stuck() -> None:
     assert server.stuck_s(9010.0 + STUCK_S + 1) > STUCK_S
     worker.steps += 1
     assert server.stuck_s(9500.0) == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_requests_that_an_ending_engine_cuts_are_for_another_to_answer(
+    served: Served, stream: bool
+) -> None:
+    asked = asyncio.create_task(served.ask(stream=stream))
+    await until(lambda: served.worker.jobs, "the request is in the batch")
+    served.server.draining = True
+    served.server.cancel_all()
+    status, body = await asked
+    assert (status, body["error"]["code"]) == (503, "shutting_down")
+
+
+async def test_ready_is_not_alive(served: Served) -> None:
+    async def status(path: str) -> int:
+        async with served.session.get(served.url + path) as response:
+            return response.status
+
+    assert [await status(path) for path in ("/readyz", "/health", "/livez")] == [200, 200, 200]
+    served.server.loaded = False
+    assert [await status(path) for path in ("/readyz", "/health", "/livez")] == [503, 503, 200]
+
+
+async def test_an_error_repeats_little_of_what_was_sent(served: Served) -> None:
+    status, body = await served.ask(model="m" * 1_000_000)
+    assert status == 404
+    assert len(body["error"]["message"]) < 400

@@ -17,23 +17,52 @@ STOP_COUNT_MAX = 4  # OpenAI: "Up to 4 sequences"
 STOP_BYTES_MAX = 1024
 MESSAGES_MAX = 4096
 COMPLETION_TOKENS_DEFAULT = 16  # OpenAI's default for /v1/completions; chat fills the context
-# Fields that other engines know, with the values that change nothing.
+GREEDY_BELOW = 1e-5  # temperatures that float32 cannot divide by; the likeliest token is all
+# Fields that this engine does not act upon, with the values that ask for nothing.
 _CHANGES_THE_ANSWER: Mapping[str, tuple[object, ...]] = {
+    # OpenAI's
+    "audio": (),
+    "best_of": (1,),
+    "echo": (False,),
+    "function_call": ("none", "auto"),
+    "functions": ([],),
     "logit_bias": ({},),
-    "min_p": (0,),
-    "min_tokens": (0,),
-    "repetition_penalty": (1,),
-    "length_penalty": (1,),
-    "use_beam_search": (False,),
-    "stop_token_ids": ([],),
-    "prompt_logprobs": (),
-    "structured_outputs": (),
-    "guided_json": (),
-    "guided_regex": (),
+    "modalities": (["text"],),
+    "reasoning_effort": ("none",),
+    "suffix": ("",),
+    "tool_choice": ("none", "auto"),
+    "tools": ([],),
+    "top_logprobs": (0,),
+    "verbosity": ("medium",),
+    "web_search_options": (),
+    # other engines'
+    "add_generation_prompt": (True,),
+    "allowed_token_ids": (),
+    "bad_words": ([],),
+    "chat_template": (),
+    "chat_template_kwargs": ({},),
+    "continue_final_message": (False,),
+    "documents": ([],),
+    "grammar": (),
     "guided_choice": (),
     "guided_grammar": (),
-    "grammar": (),
+    "guided_json": (),
+    "guided_regex": (),
+    "include_stop_str_in_output": (False,),
     "json_schema": (),
+    "length_penalty": (1,),
+    "min_p": (0,),
+    "min_tokens": (0,),
+    "prompt_embeds": (),
+    "prompt_logprobs": (),
+    "repetition_penalty": (1,),
+    "return_token_ids": (False,),
+    "skip_special_tokens": (True,),
+    "stop_token_ids": ([],),
+    "structured_outputs": (),
+    "truncate_prompt_tokens": (),
+    "typical_p": (1,),
+    "use_beam_search": (False,),
 }
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -87,27 +116,16 @@ def parse_chat(body: object) -> Request:
     _refuse_unsupported(fields)
     if _flag(fields, "logprobs"):
         _refuse("logprobs", "are not supported by this engine; leave logprobs out")
-    if fields.get("top_logprobs"):
-        _refuse("top_logprobs", "are not supported by this engine; leave top_logprobs out")
-    for name in ("tools", "functions"):
-        if fields.get(name):
-            _refuse(name, f"tool calls are not supported by this engine; leave {name} out")
-    for name in ("tool_choice", "function_call"):
-        if fields.get(name) not in (None, "none", "auto"):
-            _refuse(name, "tool calls are not supported by this engine; leave it out")
     messages = fields.get("messages")
     if not isinstance(messages, list) or not messages:
         _refuse("messages", "must be a list of at least one message")
     entries = cast(list[object], messages)
     if len(entries) > MESSAGES_MAX:
         _refuse("messages", f"{len(entries)} messages, at most {MESSAGES_MAX}")
-    limit = _integer(fields, "max_completion_tokens", 1)
-    if limit is None:
-        limit = _integer(fields, "max_tokens", 1)
     return Request(
         chat=True,
         model=_model(fields),
-        sampling=_sampling(fields, limit),
+        sampling=_sampling(fields, None),
         stream=_flag(fields, "stream"),
         include_usage=_include_usage(fields),
         messages=tuple(_message(entry, index) for index, entry in enumerate(entries)),
@@ -120,19 +138,11 @@ def parse_completion(body: object) -> Request:
     _refuse_unsupported(fields)
     if fields.get("logprobs") is not None:  # 0 asks for those of the chosen tokens
         _refuse("logprobs", "are not supported by this engine; leave logprobs out")
-    if _flag(fields, "echo"):
-        _refuse("echo", "is not supported by this engine; leave it out")
-    if fields.get("suffix"):
-        _refuse("suffix", "is not supported by this engine; leave it out")
-    best_of = _integer(fields, "best_of", 1)
-    if best_of is not None and best_of > 1:
-        _refuse("best_of", f"{best_of} is above 1, the only value this engine supports")
-    limit = _integer(fields, "max_tokens", 1)
     text, tokens = _prompt(fields.get("prompt"))
     return Request(
         chat=False,
         model=_model(fields),
-        sampling=_sampling(fields, COMPLETION_TOKENS_DEFAULT if limit is None else limit),
+        sampling=_sampling(fields, COMPLETION_TOKENS_DEFAULT),
         stream=_flag(fields, "stream"),
         include_usage=_include_usage(fields),
         text=text,
@@ -167,12 +177,12 @@ def _message(entry: object, index: int) -> Message:
     role = fields.get("role")
     if role not in _ROLES:
         _refuse(f"{where}.role", f"{_shown(role)} is not one of {', '.join(_ROLES)}")
-    for name in ("tool_calls", "function_call"):
+    for name in ("tool_calls", "function_call", "audio"):
         if fields.get(name):
             _refuse(
                 f"{where}.{name}",
-                "this engine cannot show tool calls to its model; leave the turn out, or say it in "
-                "content",
+                f"this engine cannot show {name.replace('_', ' ')} to its model; leave the turn "
+                "out, or say it in content",
             )
     if fields.get("refusal"):
         _refuse(f"{where}.refusal", "this engine shows its model content only; say it there")
@@ -194,10 +204,12 @@ def _part(part: object, where: str) -> str:
     return text
 
 
-def _sampling(fields: Mapping[str, object], max_tokens: int | None) -> Sampling:
+def _sampling(fields: Mapping[str, object], tokens_default: int | None) -> Sampling:
+    limits = [_integer(fields, name, 1) for name in ("max_completion_tokens", "max_tokens")]
+    temperature = _number(fields, "temperature", 0.0, 2.0, 1.0)
     return Sampling(
-        max_tokens=max_tokens,
-        temperature=_number(fields, "temperature", 0.0, 2.0, 1.0),
+        max_tokens=next((limit for limit in limits if limit is not None), tokens_default),
+        temperature=temperature if temperature >= GREEDY_BELOW else 0.0,
         top_p=_number(fields, "top_p", 0.0, 1.0, 1.0),
         top_k=max(0, _integer(fields, "top_k", -1) or 0),
         seed=_integer(fields, "seed", -(2**63)),
@@ -228,9 +240,15 @@ def _refuse_unsupported(fields: Mapping[str, object]) -> None:
     n = _integer(fields, "n", 1)
     if n is not None and n > 1:
         _refuse("n", f"{n} is above 1, the only value this engine supports; send {n} requests")
-    for name, harmless in _CHANGES_THE_ANSWER.items():
-        if fields.get(name) not in (None, *harmless):
-            _refuse(name, "is not supported by this engine; leave it out")
+    for name, value in fields.items():
+        harmless = _CHANGES_THE_ANSWER.get(name)
+        if value is None or harmless is None:
+            continue
+        # True is 1 to Python, not to a client.
+        asks = all(value != same or isinstance(value, bool) is not isinstance(same, bool)
+                   for same in harmless)  # fmt: skip
+        if asks:
+            _refuse(name, f"{_shown(value)} is not supported by this engine; leave {name} out")
     form = fields.get("response_format")
     kind = cast(dict[str, object], form).get("type") if isinstance(form, dict) else form
     if kind not in (None, "text"):

@@ -27,7 +27,9 @@ def test_what_it_does_not_know_is_ignored() -> None:
 @pytest.mark.parametrize(
     "change",
     [{"logprobs": False, "top_logprobs": 0}, {"logit_bias": {}}, {"tools": []}, {"min_p": 0.0},
-     {"tool_choice": "none"}, {"response_format": {"type": "text"}}, {"repetition_penalty": 1.0}],
+     {"tool_choice": "none"}, {"response_format": {"type": "text"}}, {"repetition_penalty": 1.0},
+     {"modalities": ["text"]}, {"best_of": 1}, {"echo": False}, {"suffix": ""}, {"audio": None},
+     {"prediction": {}}, {"metadata": {}}, {"parallel_tool_calls": True}],
 )  # fmt: skip
 def test_what_changes_nothing_is_taken(change: dict[str, Any]) -> None:
     parse_chat({**CHAT, **change})
@@ -51,8 +53,15 @@ def test_content_parts_and_token_prompts() -> None:
 
 
 def test_the_newer_limit_wins() -> None:
-    chat = parse_chat({**CHAT, "max_tokens": 5, "max_completion_tokens": 7})
-    assert chat.sampling.max_tokens == 7
+    limits = {"max_tokens": 5, "max_completion_tokens": 7}
+    assert parse_chat({**CHAT, **limits}).sampling.max_tokens == 7
+    assert parse_completion({**PLAIN, **limits}).sampling.max_tokens == 7
+
+
+def test_a_temperature_too_small_to_divide_by_is_none() -> None:
+    for temperature in (1e-320, 1e-45, 1e-38, -0.0):
+        assert parse_chat({**CHAT, "temperature": temperature}).sampling.temperature == 0.0
+    assert parse_chat({**CHAT, "temperature": 0.01}).sampling.temperature == 0.01
 
 
 @pytest.mark.parametrize(
@@ -67,6 +76,20 @@ def test_the_newer_limit_wins() -> None:
         ({"guided_regex": "a"}, "guided_regex", "not supported"),
         ({"tool_choice": "required"}, "tool_choice", "not supported"),
         ({"functions": [{}]}, "functions", "not supported"),
+        ({"modalities": ["text", "audio"]}, "modalities", "not supported"),
+        ({"reasoning_effort": "high"}, "reasoning_effort", "'high' is not supported"),
+        ({"web_search_options": {}}, "web_search_options", "not supported"),
+        ({"skip_special_tokens": False}, "skip_special_tokens", "not supported"),
+        ({"chat_template": "x"}, "chat_template", "not supported"),
+        ({"bad_words": ["a"]}, "bad_words", "not supported"),
+        ({"echo": True}, "echo", "not supported"),
+        ({"echo": 0}, "echo", "0 is not supported"),
+        ({"best_of": True}, "best_of", "True is not supported"),
+        (
+            {"messages": [{"role": "assistant", "audio": {"id": "x"}}]},
+            "messages[0].audio",
+            "cannot show audio",
+        ),
         (
             {"messages": [{"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}]},
             "messages[0].tool_calls",
@@ -107,7 +130,7 @@ def test_refusals_name_field_and_reason(change: dict[str, Any], param: str, says
 @pytest.mark.parametrize(
     "change",
     [{"prompt": ["a", "b"]}, {"prompt": ""}, {"prompt": 7}, {"echo": True}, {"suffix": "x"},
-     {"best_of": 3}, {"logprobs": 0}, {"logprobs": 5}, {"prompt": []}, {"prompt": [""]},
+     {"best_of": 3}, {"tools": [{}]}, {"top_logprobs": 2}, {"logprobs": 0}, {"logprobs": 5}, {"prompt": []}, {"prompt": [""]},
      {"prompt": [[]]}, {"prompt": [True, False]}, {"prompt": [[1], [2]]}, {"prompt": {"a": 1}},
      {"prompt": [[[1]]]}, {"prompt": [1, "a"]}, {"prompt": [1.5]}],
 )  # fmt: skip
