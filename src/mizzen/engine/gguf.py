@@ -19,7 +19,13 @@ _VERSIONS = (2, 3)
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?",
             10: "<Q", 11: "<q", 12: "<d"}  # fmt: skip
 _STRING, _ARRAY = 8, 9
-_ENTRIES_MAX = 1 << 24  # no real file has more keys, tensors or array elements
+# Far above what real files have: vocabularies of 262,144 words, some thousand tensors.
+_LENGTH_MAX = 1 << 24  # bytes of a text
+_ELEMENTS_MAX = 1 << 22  # of an array
+_ENTRIES_MAX = 1 << 17  # keys, and tensors
+_DIMENSIONS_MAX = 4  # ggml's GGML_MAX_DIMS
+_NESTING_MAX = 4  # arrays of arrays
+_ALIGNMENT_MAX = 1 << 20
 # ggml type -> (elements in a block, bytes of a block)
 _BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
            9: (32, 36), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176),
@@ -48,7 +54,7 @@ class GgufHeader:
     def number(self, key: str, default: int = 0) -> int:
         """An integer under the architecture's prefix, as in `llama.context_length`."""
         value = self.values.get(f"{self.architecture}.{key}", default)
-        return value if isinstance(value, int) else default
+        return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
 @dataclass(slots=True)
@@ -63,14 +69,14 @@ class _Cursor:
         self.at += packed.size
         return value
 
-    def count(self) -> int:
-        value = self.scalar("<Q")
-        if not isinstance(value, int) or value > _ENTRIES_MAX:
-            raise GgufError(f"its header is corrupt: a count of {value} at byte {self.at - 8}")
+    def count(self, most: int, form: str = "<Q") -> int:
+        value = int(self.scalar(form))
+        if value > most:
+            raise GgufError(f"its header is corrupt: a count of {value} before byte {self.at}")
         return value
 
     def text(self) -> str:
-        size = self.count()
+        size = self.count(_LENGTH_MAX)
         if self.at + size > len(self.data):
             raise GgufError(f"it is cut short: a text ends beyond its {len(self.data)} bytes")
         value = self.data[self.at : self.at + size]
@@ -100,7 +106,7 @@ def _read(cursor: _Cursor) -> GgufHeader:
     version = cursor.scalar("<I")
     if version not in _VERSIONS:
         raise GgufError(f"its GGUF version is {version}; versions 2 and 3 can be read")
-    tensors, entries = cursor.count(), cursor.count()
+    tensors, entries = cursor.count(_ENTRIES_MAX), cursor.count(_ENTRIES_MAX)
     values: dict[str, Value] = {}
     lengths: dict[str, int] = {}
     for _ in range(entries):
@@ -111,8 +117,15 @@ def _read(cursor: _Cursor) -> GgufHeader:
         else:
             values[key] = _value(cursor, kind)
     header = GgufHeader(values, lengths, tensors)
-    _check_tensors(cursor, tensors, int(header.values.get("general.alignment", 32)) or 32)
+    _check_tensors(cursor, tensors, _alignment(header))
     return header
+
+
+def _alignment(header: GgufHeader) -> int:
+    value = header.values.get("general.alignment", 32)
+    if not isinstance(value, int) or not 0 < value <= _ALIGNMENT_MAX:
+        raise GgufError(f"its header is corrupt: general.alignment is {value!r}")
+    return value
 
 
 def _value(cursor: _Cursor, kind: int) -> Value:
@@ -124,14 +137,16 @@ def _value(cursor: _Cursor, kind: int) -> Value:
     return cursor.scalar(form)
 
 
-def _skip_array(cursor: _Cursor) -> int:
-    kind, length = int(cursor.scalar("<I")), cursor.count()
+def _skip_array(cursor: _Cursor, depth: int = 1) -> int:
+    if depth > _NESTING_MAX:
+        raise GgufError(f"its header is corrupt: arrays within arrays at byte {cursor.at}")
+    kind, length = int(cursor.scalar("<I")), cursor.count(_ELEMENTS_MAX)
     if kind in (_STRING, _ARRAY):
         for _ in range(length):
             if kind == _STRING:
                 cursor.text()
             else:
-                _skip_array(cursor)
+                _skip_array(cursor, depth + 1)
     elif kind in _SCALARS:
         cursor.at += struct.calcsize(_SCALARS[kind]) * length
     else:
@@ -143,7 +158,7 @@ def _check_tensors(cursor: _Cursor, count: int, alignment: int) -> None:
     ends: list[tuple[int, str]] = []
     for _ in range(count):
         name = cursor.text()
-        dimensions = [cursor.scalar("<Q") for _ in range(int(cursor.scalar("<I")))]
+        dimensions = [cursor.scalar("<Q") for _ in range(cursor.count(_DIMENSIONS_MAX, "<I"))]
         kind, offset = int(cursor.scalar("<I")), int(cursor.scalar("<Q"))
         per_block, block_bytes = _BLOCKS.get(kind, (1, 0))
         elements = prod(int(dimension) for dimension in dimensions)

@@ -9,6 +9,7 @@ from pathlib import Path
 from mizzen.engine.gguf import GgufError, GgufHeader, read_header
 
 CONTEXT_DEFAULT = 2048  # tokens, for a folder that does not say
+CONTEXT_MAX = 1 << 30  # tokens; what says more is damaged
 KV_BLOCK_TOKENS = 32  # openvino's block size on CPU
 
 
@@ -34,12 +35,23 @@ class ModelError(LoadError):
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """`kv_bytes` is what one token takes in the KV cache at f32, 0 when unknown."""
+    """`kv_bytes` is what one token takes in the KV cache at f32, 0 when unknown.
+
+    `mark` is `mark_of` before anything was loaded from it.
+    """
 
     path: Path
     context_length: int
     sentencepiece: bool
     kv_bytes: int
+    mark: tuple[int, ...] = ()
+
+
+def mark_of(path: Path) -> tuple[int, ...]:
+    """What changes when a model, or a folder's tokenizer, is replaced. Errors: OSError."""
+    files = sorted(path.glob("openvino_tokenizer.*")) if path.is_dir() else [path]
+    stats = [file.stat() for file in files]
+    return tuple(n for s in stats for n in (s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns))
 
 
 def find_model(path: Path, context_length: int | None) -> ModelFile:
@@ -71,6 +83,7 @@ def _describe(path: Path, header: GgufHeader, context_length: int | None) -> Mod
         raise ModelError(path, "its header names no architecture (general.architecture)")
     if not header.tensors:
         raise ModelError(path, "it holds no tensors")
+    mark = mark_of(path)
     heads = header.number("attention.head_count", 1) or 1
     kv_heads = header.number("attention.head_count_kv", heads)
     head_size = header.number("attention.key_length", header.number("embedding_length") // heads)
@@ -79,6 +92,7 @@ def _describe(path: Path, header: GgufHeader, context_length: int | None) -> Mod
         context_length=_within(path, context_length, limit),
         sentencepiece=header.values.get("tokenizer.ggml.model") == "llama",
         kv_bytes=2 * header.number("block_count") * kv_heads * head_size * 4,
+        mark=mark,
     )
 
 
@@ -90,12 +104,14 @@ def _openvino_folder(path: Path, context_length: int | None) -> ModelFile:
     if config.exists():
         try:
             limit = int(json.loads(config.read_bytes()).get("max_position_embeddings") or limit)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ModelError(path, f"config.json is not readable: {error}") from error
-    return ModelFile(path, _within(path, context_length, limit), False, 0)
+    return ModelFile(path, _within(path, context_length, limit), False, 0, mark_of(path))
 
 
 def _within(path: Path, wanted: int | None, limit: int) -> int:
+    if not 0 < limit <= CONTEXT_MAX:
+        raise ModelError(path, f"it says that its context has {limit} tokens")
     if wanted is not None and wanted > limit:
         raise ModelError(path, f"--context-length {wanted} is above the model's {limit}")
     return wanted or limit

@@ -21,7 +21,7 @@ import openvino_genai as genai
 from mizzen.engine.core.control import Spellings
 from mizzen.engine.core.requests import Message, TooLong
 from mizzen.engine.core.text import looks_like_control, token_bytes
-from mizzen.engine.model import ModelFile
+from mizzen.engine.model import ModelFile, mark_of
 
 TRIED_CHARACTERS = 256  # shorter texts are within every tokenizer's reach
 _FILES = ("openvino_tokenizer.xml", "openvino_tokenizer.bin")
@@ -127,8 +127,10 @@ class Tokenizer:
             else:
                 for name in _FILES:
                     (graph / name).write_bytes((self._model.path / name).read_bytes())
-            if _raise_limits(graph, wanted):
-                self._tokenizer = genai.Tokenizer(folder)
+            lifted = genai.Tokenizer(folder) if _raise_limits(graph, wanted) else None
+        # Another model may lie there by now: its words are not those of the one that answers.
+        if lifted is not None and mark_of(self._model.path) == self._model.mark:
+            self._tokenizer = lifted
 
     # -- vocabulary ---------------------------------------------------------------------------
 

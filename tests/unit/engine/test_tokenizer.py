@@ -54,6 +54,14 @@ def test_the_graphs_files_are_gone(plain: Tokenizer, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_model_that_was_replaced_meanwhile_lends_no_words(tmp_path: Path) -> None:
+    found = tokenizer(tmp_path / "tiny.gguf")
+    write_tiny_gguf(tmp_path / "tiny.gguf", context=CONTEXT, seed=8)
+    assert found.encode("a" * 8000, special=False) == [ord("a")] * 8000
+    with pytest.raises(TooLong):
+        found.encode("a" * 9000, special=False)
+
+
 def test_a_tokenizer_that_cannot_be_lifted_refuses_what_it_would_cut(
     plain: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
