@@ -159,12 +159,13 @@ async def test_a_request_joins_the_batch_mid_flight(
 async def test_a_cancelled_stream_frees_its_slot(
     engine: EngineProcess, aclient: openai.AsyncOpenAI, way: str
 ) -> None:
+    generated = "vllm:generation_tokens_total"
+    before = await asyncio.to_thread(engine.metric, generated)
     stream = await aclient.completions.create(
         model="tiny", prompt="endless", max_tokens=2000, stream=True, extra_body=LONG
     )
     chunk = await anext(aiter(stream))
     assert await asyncio.to_thread(engine.metric, "vllm:num_requests_running") == 1
-    began = time.monotonic()
     if way == "disconnect":
         await stream.close()
     else:
@@ -172,7 +173,7 @@ async def test_a_cancelled_stream_frees_its_slot(
             answer = await http.delete(f"{engine.url}/v1/completions/{chunk.id}")
         assert answer.status == 200
     await until(lambda: engine.metric("vllm:num_requests_running") == 0, "the slot is free")
-    assert time.monotonic() - began < 0.2
+    assert await asyncio.to_thread(engine.metric, generated) - before < 2000
     await stream.close()
 
 

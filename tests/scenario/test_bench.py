@@ -17,6 +17,7 @@ SMALL = {
     "scheduling/library": ("--nodes", "1024", "--large", "0", "--slices", "16"),
     "scheduling/preemption": ("--small", "40", "--medium", "64", "--large", "640", "--rounds", "1"),
     "scheduler": ("--nodes", "4", "--pods", "16", "--rounds", "1"),
+    "spawning": ("--runs", "2"),
     "startup": ("--runs", "1"),
     "train_overhead": ("--steps", "3"),
     "train_staging": ("--rounds", "4"),

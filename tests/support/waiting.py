@@ -9,7 +9,7 @@ from collections.abc import Callable
 POLL_S = 0.005
 
 
-async def until(condition: Callable[[], object], what: str, deadline_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], what: str, deadline_s: float = 30.0) -> None:
     """Returns once `condition()` is true; fails with `what` after the deadline."""
     end = time.monotonic() + deadline_s
     while not condition():

@@ -227,13 +227,13 @@ async def test_orphans_of_many_are_let_go_in_turns(api: Api) -> None:
 async def test_twenty_thousand_owners_cost_linear_time(api: Api) -> None:
     mine = await make(api, f"{DEFAULT}/configmaps", "own")
     many = [owner(mine, uid=f"u{n}", name=f"o{n}") for n in range(20_000)]
-    begun = time.perf_counter()
+    begun = time.process_time()  # others on the machine do not count
     await make(api, f"{DEFAULT}/configmaps", "held", *many, owner(mine))
     await until(lambda: b'"u1"' not in api.store.list("configmaps", "default").items[0].data)
     await until(lambda: count(api, "configmaps", "default") == 2)
     assert (await api.call("DELETE", f"{DEFAULT}/configmaps/own"))[0] == 200
     await until(lambda: not count(api, "configmaps", "default"))
-    assert time.perf_counter() - begun < 10  # quadratic: a minute
+    assert time.process_time() - begun < 10  # quadratic: a minute
 
 
 async def test_one_object_that_breaks_the_collector_stops_nothing_else(

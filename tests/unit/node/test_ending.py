@@ -6,8 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ class Runs:
                     "record": str(files.record("main", number)),
                 }
             )
-        await until(lambda: len(self.started) == len(programs), "all runs started")
+        await until(lambda: len(self.started) == len(programs), "all runs started", 60)
         await self.shim.close()
 
     def is_alive(self, number: int) -> bool:
@@ -78,25 +77,21 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
         os.kill(runs.shim.pid, signal.SIGKILL)
 
 
-def _within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
-
-
 def test_where_no_shim_is_there_is_nothing_to_end(tmp_path: Path) -> None:
     assert ending.end_pods(tmp_path, CLOCK) == ""
     assert ending.end_pods(tmp_path / "missing", CLOCK) == ""
 
 
 async def test_pods_get_sigterm_first_and_are_marked_as_interrupted(
-    runs: Runs, tmp_path: Path
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said, ready = tmp_path / "said", tmp_path / "ready"
     polite = f"trap 'echo bye > {said}; exit 0' TERM; echo > {ready}; while :; do sleep 0.05; done"
+    # Nobody waits so long where the machine is not busy.
+    monkeypatch.setattr(ending, "GRACE_S", 60.0)
+    monkeypatch.setattr(ending, "ANSWER_S_MAX", 60.0)
     await runs.start(["/bin/sh", "-c", polite], ["/bin/sleep", "1000"])
-    await until(ready.exists, "it takes the signal")
+    await until(ready.exists, "it takes the signal", 60)
     assert ending.end_pods(tmp_path, CLOCK) == (
         "no agent was there: the shim ended 2 processes of pods"
     )
@@ -110,9 +105,15 @@ async def test_what_ignores_sigterm_is_killed(
     runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ending, "GRACE_S", 0.2)
-    await runs.start(["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"])
-    ending.end_pods(tmp_path, CLOCK)
-    assert _within(5, lambda: not runs.is_alive(0))
+    monkeypatch.setattr(ending, "ANSWER_S_MAX", 60.0)
+    ready = tmp_path / "ready"
+    stubborn = f"trap '' TERM; echo > {ready}; while :; do sleep 0.05; done"
+    await runs.start(["/bin/sh", "-c", stubborn])
+    await until(ready.exists, "it ignores the signal", 60)
+    assert ending.end_pods(tmp_path, CLOCK) == (
+        "no agent was there: the shim ended 1 processes of pods"
+    )
+    await until(lambda: not runs.is_alive(0), "it is killed", 60)
 
 
 async def test_a_frozen_shim_is_killed_and_its_pods_by_their_records(
@@ -122,8 +123,8 @@ async def test_a_frozen_shim_is_killed_and_its_pods_by_their_records(
     await runs.start(["/bin/sleep", "1000"])
     os.kill(runs.shim.pid, signal.SIGSTOP)
     assert "did not answer and was killed" in ending.end_pods(tmp_path, CLOCK)
-    assert _within(5, lambda: not runs.is_alive(0))
-    assert not is_alive(runs.shim.pid, runs.shim.ticks)
+    await until(lambda: not runs.is_alive(0), "its pod is killed", 60)
+    await until(lambda: not is_alive(runs.shim.pid, runs.shim.ticks), "the shim is gone", 60)
     assert PodFiles(tmp_path / "pods", UID).interrupted_at == NOW
 
 

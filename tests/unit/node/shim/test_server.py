@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from mizzen.node.processes import is_alive, start_ticks
 from mizzen.node.shim_client import Shim
 from support.waiting import until
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0  # of a busy machine, too
 
 
 class Bench:
@@ -90,15 +89,14 @@ async def test_a_program_that_is_not_there_says_so(bench: Bench) -> None:
     assert end["code"] == 127 and "cannot run 'no-such-program': No such file" in end["failure"]
 
 
-async def test_spawning_is_quick(bench: Bench) -> None:
-    took: list[float] = []
+async def test_a_start_waits_for_no_other_run(bench: Bench) -> None:
     for number in range(10):
-        key = f"u/c/{number}"
-        began = time.perf_counter()
-        bench.spawn(key, "sleep", "60")
-        await bench.heard(lambda m, key=key: m["event"] == "started" and m["key"] == key)
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.01, took
+        bench.spawn(f"u/c/{number}", "sleep", "600")
+    for number in range(10):
+        await bench.heard(lambda m, n=number: m["event"] == "started" and m["key"] == f"u/c/{n}")
+    started = [m for m in bench.said if m["event"] in ("started", "exited")]
+    assert [m["event"] for m in started] == ["started"] * 10
+    assert all(is_alive(m["pid"], m["ticks"]) for m in started)
 
 
 async def test_affinity_nice_and_session_hold_before_the_program_runs(bench: Bench) -> None:
