@@ -165,6 +165,7 @@ class Scheduler:
                 elif not self._feed.knows(resource, key, obj):
                     self._feed.upsert(resource, obj)
             except SelectorsBusy:
+                self._counts["postponed"] += 1
                 self._postponed[resource, key] = None
                 continue
             if self._feed.unreadable or self._unreadable:
