@@ -35,8 +35,8 @@ _PORTS = {"https": 443, "http": 80}
 class Patience:
     """For whom a person waits: a server that is away is waited for while it `may_come_back`.
 
-    Tried again is a request whose connection could not be made, and a GET that had no answer:
-    nothing that may have been written.
+    Tried again is a request whose connection could not be made or that was turned away with a word
+    when to come back, and a GET that had no answer: nothing that may have been written.
     """
 
     seconds: float
@@ -162,7 +162,9 @@ class Transport:
             try:
                 if connection is None:
                     connection, reused = await self._connect(), False
-                return await connection.ask(request, REQUEST_TIMEOUT_S)
+                head, data = await connection.ask(request, REQUEST_TIMEOUT_S)
+                if not (_is_about_to_stop(head) and await anext(waiting, False)):
+                    return head, data
             except _BROKEN as error:
                 was_stale = reused and connection is not None and not connection.has_answered
                 if was_stale and method == "GET" and not isinstance(error, TimeoutError):
@@ -286,6 +288,10 @@ class Transport:
 def _may_pass(error: BaseException) -> bool:
     """Whether a server that starts again explains it; a certificate that is wrong stays wrong."""
     return isinstance(error, BrokenAnswerError | ConnectionError | TimeoutError)
+
+
+def _is_about_to_stop(head: Head) -> bool:
+    return head.status == 503 and "retry-after" in head.headers
 
 
 async def _rest(connection: HttpConnection) -> bytes:

@@ -16,15 +16,17 @@ from support.ports import free_port
 
 POD = {"metadata": {"name": "a", "namespace": "x"}}
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+TURNED_AWAY = b"HTTP/1.1 503 \r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Server:
-    """Hangs up on the first `deaf` requests that reach it, answers the others."""
+    """Hangs up on the first `deaf` requests that reach it, or says `first`; answers the others."""
 
-    def __init__(self, deaf: int) -> None:
+    def __init__(self, deaf: int, first: bytes = b"") -> None:
         self.port = free_port()
         self.heard: list[bytes] = []
         self._deaf = deaf
+        self._first = first
 
     async def start(self) -> asyncio.Server:
         return await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -33,6 +35,9 @@ class Server:
         while head := await _head(reader):
             self.heard.append(head.split(b" ", 1)[0])
             if len(self.heard) <= self._deaf:
+                if self._first:
+                    writer.write(self._first)
+                    continue
                 break
             writer.write(ANSWER)
         writer.close()
@@ -92,6 +97,20 @@ async def test_a_read_is_repeated_and_a_write_never(begun: list[asyncio.Server])
         with pytest.raises(Unavailable):
             await patient.create(PODS, POD)
     assert server.heard == [b"POST"]
+
+
+async def test_who_is_turned_away_comes_back(begun: list[asyncio.Server]) -> None:
+    """By a server that is about to stop: it has done nothing, so a write is sent again, too."""
+    server = Server(deaf=2, first=TURNED_AWAY)
+    begun.append(await server.start())
+    async with client(server, Patience(20, lambda: True)) as patient:
+        assert await patient.create(PODS, POD) == {}
+    assert server.heard == [b"POST"] * 3
+    server = Server(deaf=1, first=TURNED_AWAY)
+    begun.append(await server.start())
+    async with client(server, None) as impatient:
+        with pytest.raises(Unavailable):
+            await impatient.create(PODS, POD)
 
 
 @pytest.mark.parametrize("patience", [None, Patience(20, lambda: False), Patience(0, lambda: True)])
