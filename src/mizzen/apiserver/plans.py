@@ -25,7 +25,9 @@ from mizzen.base.resources import PLANS
 from mizzen.kinds.patches import merge_patch
 from mizzen.store.store import ObjectKey, Stored
 
-OPERATIONS_MAX = 1000
+# Nobody else is served meanwhile: about 0.2 ms each. A gang is bound, and its formation is written,
+# in one plan, one operation for each of its pods (three where each has a claim of its own).
+OPERATIONS_MAX = 5000
 _HEAD = b'{"apiVersion":"%s","kind":"%s","metadata":' % (
     PLANS.api_version.encode(),
     PLANS.kind.encode(),

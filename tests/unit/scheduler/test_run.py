@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from mizzen.base.objects import Obj, has_condition
 from mizzen.base.operations import Create
 from mizzen.base.resources import (
@@ -113,6 +115,21 @@ async def test_claims_whose_selectors_have_to_wait_are_told_of_later(api: Api) -
         await pods_until(admin, are_bound(*names))
         assert scheduler.statistics()["postponed"] > 0
     assert len(set(await devices(admin))) == 4
+
+
+@pytest.mark.slow
+async def test_a_gang_of_more_than_a_thousand_is_bound_in_one_plan(api: Api) -> None:
+    admin = api.admin
+    count, nodes = 1100, [f"n{number}" for number in range(10)]
+    await add(admin, *((NODES, node(name)) for name in nodes), (POD_GROUPS, pod_group("g", count)))
+    for name in nodes:
+        await admin.patch(NODES, name, {"status": node()["status"]}, subresource="status")
+    pods = [pod(f"g-{rank}", gang="g", rank=rank, priority=None) for rank in range(count)]
+    for start in range(0, count, 100):
+        await add(admin, *((PODS, obj) for obj in pods[start : start + 100]))
+    async with scheduling(api.scheduler) as scheduler:
+        await pods_until(admin, are_bound(*(obj["metadata"]["name"] for obj in pods)))
+        assert not scheduler.statistics().get("refused")
 
 
 async def test_binds_explains_and_preempts_through_the_api(api: Api) -> None:

@@ -72,7 +72,7 @@ from mizzen.controllers.core.trainjob_status import (
 )
 from mizzen.controllers.core.view import View
 
-RANKS_PER_PLAN = 200  # made or deleted in one plan, which may have 1000 operations
+RANKS_PER_PLAN = 200  # made or deleted in one plan, in which others wait
 MANAGER = "trainer.kubeflow.org/trainjob-controller"
 
 
