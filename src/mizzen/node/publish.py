@@ -18,6 +18,7 @@ from mizzen.base.objects import Obj, has_condition
 from mizzen.base.registry import collect
 from mizzen.base.resources import LEASES, NAMESPACES, NODES, RESOURCE_SLICES
 from mizzen.client.client import Client
+from mizzen.node import pressure
 from mizzen.node.config import NodeConfig
 from mizzen.node.core.devices import Device, slices
 
@@ -100,9 +101,11 @@ class Publisher:
             await asyncio.sleep(1.0)
 
     async def _mend(self) -> None:
-        """Says Ready again where somebody took a silence (a suspended machine) for an end."""
+        """Says Ready again where somebody took a silence (a suspended machine) for an end, and
+        what the machine has come to be short of."""
         node = await self._client.get(NODES, self._config.node_name)
-        if not has_condition(node, "Ready"):
+        now = {p.kind: p.is_true for p in pressure.look(self._config.state_dir)} | {"Ready": True}
+        if any(has_condition(node, kind) != is_true for kind, is_true in now.items()):
             await self._publish_node()
 
     async def _republish(self) -> None:
@@ -128,17 +131,9 @@ class Publisher:
     def _status(self) -> Obj:
         now = rfc3339(self._clock.now_ns())
         self._written_milli = self._claimed_milli()
-        pressure = [
-            (
-                "MemoryPressure",
-                "KubeletHasSufficientMemory",
-                "the agent has sufficient memory available",
-            ),
-            ("DiskPressure", "KubeletHasNoDiskPressure", "the agent has no disk pressure"),
-            ("PIDPressure", "KubeletHasSufficientPID", "the agent has sufficient PID available"),
-        ]
         conditions = [
-            _condition(kind, "False", reason, text, now) for kind, reason, text in pressure
+            _condition(p.kind, str(p.is_true), p.reason, p.text, now)
+            for p in pressure.look(self._config.state_dir)
         ]
         text = f"the agent runs pods as processes; limits: {self._enforcement}"
         conditions.append(_condition("Ready", "True", "KubeletReady", text, now))
