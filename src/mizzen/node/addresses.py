@@ -35,8 +35,10 @@ class Addresses:
     def statistics(self) -> Mapping[str, int]:
         return {"held": len(self._held), "passed_over": self._passed_over}
 
-    def take(self, uid: str) -> str:
-        """The pod's address, a new one if it has none."""
+    def take(self, uid: str, had: str = "") -> str:
+        """The pod's address: the one it `had` where nothing else is known, else a new one."""
+        if uid not in self._held and had not in map(self._text, self._held.values()):
+            self.restore(uid, had)
         if uid not in self._held:
             used = set(self._held.values())
             strange = _listened_on()

@@ -265,7 +265,8 @@ class Agent:
             if is_terminating(pod):
                 self._start(self._delete_finished(uid, pod))
             return None
-        slot = Slot(uid, new_pod(pod, self._addresses.take(uid), now), files)
+        address = self._addresses.take(uid, text(pod, "status", "podIP"))
+        slot = Slot(uid, new_pod(pod, address, now), files)
         self.slots[uid] = slot
         try:
             self._take_in(slot, now)
@@ -279,16 +280,15 @@ class Agent:
         with contextlib.suppress(OSError):
             self.gangs.admit(slot)
         self.usage.name_owners(slot)
-        if slot.files.root.exists():
-            for event in restore(slot, self.running, now):
-                self.feed(slot, event)
-                if isinstance(event, Exited):
-                    self.gangs.ended_before(slot, event)
-                else:
-                    self.gangs.adopted(slot)
-                    self.usage.adopted(slot)
-            if slot.state.has_live:  # adopted: probes and hooks need the environment again
-                self._later(slot, self.executor.prepare(slot))
+        for event in restore(slot, self.running, now):
+            self.feed(slot, event)
+            if isinstance(event, Exited):
+                self.gangs.ended_before(slot, event)
+            else:
+                self.gangs.adopted(slot)
+                self.usage.adopted(slot)
+        if slot.state.has_live:  # adopted: probes and hooks need the environment again
+            self._later(slot, self.executor.prepare(slot))
         slot.is_admitted = slot.state.prepared or has_condition(slot.state.pod, "PodScheduled")
         with contextlib.suppress(OSError):
             slot.make_folder()

@@ -63,8 +63,18 @@ class PodFiles:
         self.root = pods_dir / uid
 
     def container_dir(self, container: str) -> Path:
-        path = self.root / container
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._folder(container)
+
+    def _folder(self, *names: str) -> Path:
+        """A real folder: a link that a program put in its place would lead out of the pod's.
+
+        Errors: OSError.
+        """
+        path = self.root
+        private.make_folder(path)
+        for name in names:
+            path = path / name
+            private.make_folder(path)
         return path
 
     def log(self, container: str, number: int) -> Path:
@@ -78,14 +88,10 @@ class PodFiles:
 
     def work_dir(self, container: str) -> Path:
         """Where the container's program starts; nothing of ours is in it."""
-        path = self.container_dir(container) / "work"
-        path.mkdir(mode=0o700, exist_ok=True)
-        return path
+        return self._folder(container, "work")
 
     def volume(self, name: str) -> Path:
-        path = self.root / "pod.volumes" / name
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return path
+        return self._folder("pod.volumes", name)
 
     def runs(self, container: str) -> dict[int, Obj]:
         """The records of a container's runs by number."""

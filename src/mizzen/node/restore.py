@@ -10,36 +10,53 @@ from mizzen.node.core.pod import STABLE_NS
 from mizzen.node.core.words import Event, Exited, Started
 from mizzen.node.podfiles import write_json
 from mizzen.node.processes import kill_run
-from mizzen.node.slot import INTERRUPTED, Slot, exited_of, run_key
+from mizzen.node.slot import INTERRUPTED, Slot, exited_of, split_key
+
+_TIME_NS_MAX = (1 << 63) - 1
+_MOST = {
+    "pid": 1 << 22, "ticks": _TIME_NS_MAX, "code": 255, "signal": 64, "started": _TIME_NS_MAX,
+    "finished": _TIME_NS_MAX, "cpu": _TIME_NS_MAX, "maxrss": _TIME_NS_MAX,
+}  # fmt: skip
 
 
 def restore(slot: Slot, running: Mapping[str, tuple[int, int]], now: int) -> list[Event]:
     """Sets each container to its latest run and returns the events since.
 
-    A run that was begun, has not ended by its record and is not held by the shim has lost
-    its shim: it is killed and counts as ended with code 137.
+    What the shim holds runs, whatever became of its record: the pod may have removed its folder, or
+    the disk was full. A run that was begun, has not ended by its record and is not held by the shim
+    has lost its shim: it is killed and counts as ended with code 137.
     """
     events: list[Event] = []
     for run in slot.state.containers:
+        live = _live(slot.uid, run.name, running)
         records = {n: _sound(r, now) for n, r in slot.files.runs(run.name).items()}
-        if not records:
+        if not records and not live:
             continue
-        run.number = max(records)
-        record = records[run.number]
+        run.number = max(live or records)
+        record = records.get(run.number) or _sound({}, now)
         before = records.get(run.number - 1)
         if before is not None and before.get("state") == "exited":
             run.last = exited_of(slot, run.name, run.number - 1, before)
         run.phase = "starting"
-        key = run_key(slot.uid, run.name, run.number)
         slot.state.prepared = True
-        if key in running:
-            event = Started(run.name, run.number, record["pid"], record["started"])
+        if live:
+            event = Started(run.name, run.number, live[run.number], record["started"])
         else:
             event = _end(slot, run.name, run.number, record, now)
         if not isinstance(event, Exited) or event.reason != INTERRUPTED:
             run.failures = _failures_before(records, run.number)
         events.append(event)
     return events
+
+
+def _live(uid: str, name: str, running: Mapping[str, tuple[int, int]]) -> dict[int, int]:
+    """Pid by number of a container's runs that the shim holds."""
+    found: dict[int, int] = {}
+    for key, (pid, _) in running.items():
+        whose, container, number, _ = split_key(key)
+        if (whose, container) == (uid, name):
+            found[number] = pid
+    return found
 
 
 def end_of(slot: Slot, name: str, number: int, now: int) -> Exited:
@@ -50,13 +67,16 @@ def end_of(slot: Slot, name: str, number: int, now: int) -> Exited:
 
 def _sound(record: Obj, now: int) -> Obj:
     """The record with whole numbers where they belong, whatever became of its file."""
-    kept: Obj = {k: v for k, v in record.items() if not isinstance(v, int) or v >= 0}
+    kept: Obj = {k: v for k, v in record.items() if k not in _MOST or _is_sound(v, _MOST[k])}
     for key, default in (("pid", 0), ("ticks", 0), ("code", 137), ("started", now)):
-        if not isinstance(kept.get(key), int):
-            kept[key] = default
-    if not isinstance(kept.get("finished"), int):
+        kept.setdefault(key, default)
+    if "finished" not in kept:
         kept.pop("state", None)
     return kept
+
+
+def _is_sound(value: object, most: int) -> bool:
+    return type(value) is int and 0 <= value <= most
 
 
 def _failures_before(records: Mapping[int, Obj], newest: int) -> int:

@@ -52,6 +52,16 @@ def test_the_next_agent_keeps_the_addresses_of_what_runs(
     again.close()
 
 
+def test_a_pod_whose_record_is_lost_keeps_the_address_of_its_status(
+    two_homes: tuple[Addresses, Addresses],
+) -> None:
+    one, _ = two_homes
+    assert one.take("a", f"127.{NETWORK}.0.9") == f"127.{NETWORK}.0.9"
+    assert one.take("b", f"127.{NETWORK}.0.9") != f"127.{NETWORK}.0.9"  # one is enough
+    assert one.take("a", f"127.{NETWORK}.0.7") == f"127.{NETWORK}.0.9"
+    assert one.take("c", "10.0.0.1").startswith(f"127.{NETWORK}.")
+
+
 def test_an_address_that_somebody_listens_on_is_passed_over(
     two_homes: tuple[Addresses, Addresses],
 ) -> None:

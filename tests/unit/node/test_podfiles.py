@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mizzen.host import private
 from mizzen.node.addresses import Addresses
 from mizzen.node.podfiles import (
     MESSAGE_BYTES_MAX,
@@ -123,3 +124,25 @@ def test_a_restored_address_is_its_pods() -> None:
         addresses.restore("uid", f"127.{NETWORK}.3.7")
         assert addresses.take("uid") == f"127.{NETWORK}.3.7"
         assert addresses.take("other") == f"127.{NETWORK}.3.8"
+
+
+@pytest.mark.parametrize("place", ["main", "main/work", "pod.volumes", "pod.volumes/v"])
+def test_a_link_in_place_of_a_folder_leads_nowhere(
+    files: PodFiles, tmp_path: Path, place: str
+) -> None:
+    """Logs, records and volumes would be written, and old ones removed, wherever it points to."""
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away" / "0.log").touch()
+    files.work_dir("main")
+    files.volume("v")
+    (files.root / place).rename(tmp_path / "before")
+    (files.root / place).symlink_to(tmp_path / "away")
+    with pytest.raises(private.NotOurs):
+        if place.startswith("main"):
+            files.work_dir("main")
+        else:
+            files.volume("v")
+    if place == "main":
+        with pytest.raises(private.NotOurs):
+            files.forget_old_runs("main", 3)
+    assert os.listdir(tmp_path / "away") == ["0.log"]

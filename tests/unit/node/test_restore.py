@@ -7,7 +7,7 @@ from typing import Any
 
 from mizzen.base.objects import Obj
 from mizzen.node.core.pod import new_pod
-from mizzen.node.core.words import Exited
+from mizzen.node.core.words import Exited, Started
 from mizzen.node.podfiles import PodFiles, write_json
 from mizzen.node.restore import restore
 from mizzen.node.slot import INTERRUPTED, Slot
@@ -84,6 +84,7 @@ def test_records_that_were_damaged_count_as_lost(tmp_path: Path) -> None:
         {"pid": "1", "ticks": None, "state": "exited"},
         {"pid": -1, "ticks": 5, "state": "running", "started": "x"},
         {"pid": 1, "ticks": 0, "state": "exited", "code": [], "started": -5, "finished": {}},
+        {"state": "exited", "code": 10**40, "started": True, "finished": 10**40},
     ]
     for content in odd:
         slot = slot_in(tmp_path)
@@ -91,3 +92,25 @@ def test_records_that_were_damaged_count_as_lost(tmp_path: Path) -> None:
         (event,) = restore(slot, {}, NOW)
         assert isinstance(event, Exited)
         assert (event.code, event.reason) == (137, "ContainerStatusUnknown"), content
+
+
+def test_what_the_shim_holds_runs_whatever_its_records_say(tmp_path: Path) -> None:
+    """None, because the pod removed its folder; older ones, the disk was full; forged ones."""
+    slot = slot_in(tmp_path)
+    (event,) = restore(slot, {"u/main/3": (77, 5), "other/main/4": (78, 5)}, NOW)
+    assert (event, slot.state.containers[0].number) == (Started("main", 3, 77, NOW), 3)
+    slot = slot_in(tmp_path)
+    ran(slot, 2, NOW - 9 * S, NOW - 5 * S)
+    ran(slot, 999_999_999, NOW - 9 * S, NOW - 5 * S)
+    (event,) = restore(slot, {"u/main/3": (77, 5)}, NOW)
+    assert (event, slot.state.containers[0].number) == (Started("main", 3, 77, NOW), 3)
+    last = slot.state.containers[0].last
+    assert last is not None and last.number == 2
+
+
+def test_a_live_run_has_the_pid_that_the_shim_says(tmp_path: Path) -> None:
+    slot = slot_in(tmp_path)
+    forged = {"pid": 1, "ticks": 1, "state": "exited", "code": 0, "started": 10**40, "finished": 1}
+    write_json(slot.files.record("main", 0), forged)
+    (event,) = restore(slot, {"u/main/0": (77, 5)}, NOW)
+    assert event == Started("main", 0, 77, NOW)
