@@ -49,6 +49,7 @@ from mizzen.controllers.core.job_count import (
     index_backoff_s,
     is_held,
     is_tracked,
+    untrack,
 )
 from mizzen.controllers.core.job_pods import (
     FAILURE_COUNT,
@@ -99,8 +100,10 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     job = view.get(JOBS, key)
     if job is not None and job["spec"].get("managedBy", JOB_CONTROLLER) != JOB_CONTROLLER:
         return []
-    if job is None or is_terminating(job):
-        return _untrack(_pods_left_by(view, key, job))
+    if job is None:
+        return []
+    if is_terminating(job):
+        return _untrack(view.owned(PODS, job))
     pods = view.owned(PODS, job)
     actions = drop_unused_claims(view, job, pods)
     if is_over(job):
@@ -369,21 +372,7 @@ def _stop(pods: list[Obj]) -> list[Action]:
 def _untrack(pods: list[Obj]) -> list[Action]:
     """Takes the finalizer off; what it protected is counted in the same plan or moot."""
     tracked = (pod for pod in pods if is_tracked(pod) or is_held(pod))
-    return [
-        Patch(PODS, namespace_of(pod), name_of(pod), _without_tracking(pod), uid=uid_of(pod))
-        for pod in islice(tracked, COUNTED_PER_PLAN)
-    ]
-
-
-def _without_tracking(pod: Obj) -> Obj:
-    kept = [name for name in pod["metadata"]["finalizers"] if name not in (TRACKING, HELD)]
-    return {"metadata": {"finalizers": kept or None}}
-
-
-def _pods_left_by(view: View, key: Key, job: Obj | None) -> list[Obj]:
-    if job is not None:
-        return view.owned(PODS, job)
-    return [pod for pod in view.in_namespace(PODS, key.namespace) if key in _job_of(view, pod)]
+    return [untrack(pod) for pod in islice(tracked, COUNTED_PER_PLAN)]
 
 
 _job_of = owners(JOBS)

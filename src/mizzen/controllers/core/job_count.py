@@ -13,8 +13,18 @@ from dataclasses import dataclass
 
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.indexes import Indexes
-from mizzen.base.objects import Obj, condition, has_condition, is_terminating
+from mizzen.base.objects import (
+    Obj,
+    condition,
+    has_condition,
+    is_terminating,
+    name_of,
+    namespace_of,
+    uid_of,
+)
+from mizzen.base.operations import Patch
 from mizzen.base.reading import entries, part, text
+from mizzen.base.resources import PODS
 from mizzen.controllers.core.job_pods import (
     HELD,
     TRACKING,
@@ -124,6 +134,13 @@ def is_tracked(pod: Obj) -> bool:
 def is_held(pod: Obj) -> bool:
     """Whether it is counted, and stays for the sake of what is written on it."""
     return HELD in (pod["metadata"].get("finalizers") or ())
+
+
+def untrack(pod: Obj) -> Patch:
+    """Takes both finalizers off."""
+    kept = [name for name in pod["metadata"]["finalizers"] if name not in (TRACKING, HELD)]
+    change: Obj = {"metadata": {"finalizers": kept or None}}
+    return Patch(PODS, namespace_of(pod), name_of(pod), change, uid=uid_of(pod))
 
 
 def has_ended(pod: Obj) -> bool:

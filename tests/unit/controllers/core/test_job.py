@@ -110,9 +110,9 @@ def test_an_end_without_a_moment_expires_nothing(cluster):
     assert cluster.names(JOBS) == ["j"]
 
 
-def test_a_deleted_job_lets_its_pods_go(cluster):
+def test_a_job_that_is_being_deleted_lets_its_pods_go(cluster):
     start(cluster)
-    cluster.vanish(JOBS, "j")
+    cluster.change(JOBS, "j", {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
     cluster.settle("j")
     assert "finalizers" not in cluster.all(PODS)[0]["metadata"]
 

@@ -1,0 +1,45 @@
+"""Lets go of pods that a Job tracked and that no Job counts any more.
+
+Their Job is gone, or another one has its name by now, or they were let go of as orphans, or somebody
+made them with its finalizers: nobody else would ever take these off.
+Source: kube-controller-manager `pkg/controller/job`, `syncOrphanPod`.
+"""
+
+from __future__ import annotations
+
+from mizzen.base.objects import Key, Obj, controller_of, key_of, namespace_of, uid_of
+from mizzen.base.resources import JOBS, PODS
+from mizzen.controllers.core.actions import Action, Controller, RequeueAfter, Watch
+from mizzen.controllers.core.job_count import is_held, is_tracked, untrack
+from mizzen.controllers.core.view import View
+
+JOB_LAG_S = 5.0
+
+
+def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
+    """Takes a Job's finalizers off the pod named by `key` where no Job will."""
+    pod = view.get(PODS, key)
+    if pod is None or not (is_tracked(pod) or is_held(pod)):
+        return []
+    owner = controller_of(pod)
+    if owner is not None and owner.get("kind") == JOBS.kind:
+        uid = str(owner.get("uid"))
+        job = view.get(JOBS, Key(namespace_of(pod), str(owner.get("name"))))
+        if job is not None and uid_of(job) == uid:
+            return []
+        if not view.is_gone(JOBS, uid, named_by=pod):
+            return [RequeueAfter(JOB_LAG_S)]
+    return [untrack(pod)]
+
+
+def _pods_of(view: View, job: Obj) -> list[Key]:
+    """Those of a Job that is there are its own controller's business."""
+    there = view.get(JOBS, key_of(job))
+    if there is not None and uid_of(there) == uid_of(job):
+        return []
+    return [key_of(pod) for pod in view.owned(PODS, job)]
+
+
+CONTROLLER = Controller(
+    name="job-orphans", resource=PODS, reconcile=reconcile, watches=(Watch(JOBS, _pods_of),)
+)
