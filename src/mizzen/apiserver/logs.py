@@ -21,6 +21,7 @@ from mizzen.apiserver.logfiles import Folder, Part
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.errors import BadRequest
+from mizzen.base.names import DEFAULT_CONTAINER
 from mizzen.base.objects import Obj, annotations_of
 from mizzen.base.reading import entries, part
 from mizzen.store.store import ObjectKey
@@ -73,7 +74,7 @@ def _container(pod: Obj, asked: str) -> str:
     if not asked:
         if len(names) == 1:
             return names[0]
-        default = annotations_of(pod).get("kubectl.kubernetes.io/default-container")
+        default = annotations_of(pod).get(DEFAULT_CONTAINER)
         if default is not None and default in names:
             return default
         raise BadRequest(

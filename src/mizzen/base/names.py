@@ -5,6 +5,7 @@ Upstream's names are taken as they are; ours live under `mizzen.dev/`.
 
 # -- upstream -----------------------------------------------------------------
 JOBSET_NAME = "jobset.sigs.k8s.io/jobset-name"
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"  # an annotation of pods
 REPLICATED_JOB_NAME = "jobset.sigs.k8s.io/replicatedjob-name"
 JOB_INDEX = "jobset.sigs.k8s.io/job-index"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"

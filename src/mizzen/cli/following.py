@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mizzen.base.errors import BadRequest, NotFound
-from mizzen.base.names import JOBSET_NAME, WAITING
+from mizzen.base.names import DEFAULT_CONTAINER, JOBSET_NAME, WAITING
 from mizzen.base.objects import (
     Obj,
+    annotations_of,
     condition,
     has_condition,
     is_owned_by,
@@ -39,6 +40,7 @@ class Wish:
     follow: bool = False
     tail: int | None = None
     previous: bool = False
+    container: str = ""
 
 
 async def follow_train_job(client: Client, namespace: str, name: str) -> int:
@@ -114,11 +116,16 @@ async def print_pod(client: Client, pod: Obj, prefix: str, wish: Wish) -> bool:
 
     ignored = (NotFound, BadRequest) if prefix else ()
     with contextlib.suppress(*ignored):
+        container = wish.container or _default_container(pod)
         if wish.follow:
-            lines = followed(client, pod, tail=wish.tail)
+            lines = followed(client, pod, container=container, tail=wish.tail)
         else:
             lines = client.logs(
-                name_of(pod), namespace_of(pod), tail=wish.tail, previous=wish.previous
+                name_of(pod),
+                namespace_of(pod),
+                container=container,
+                tail=wish.tail,
+                previous=wish.previous,
             )
         async for line in lines:
             if prefix and not line.endswith(b"\n"):
@@ -126,6 +133,18 @@ async def print_pod(client: Client, pod: Obj, prefix: str, wish: Wish) -> bool:
             write_bytes(prefix.encode() + line, flush=wish.follow)
         return True
     return False
+
+
+def _default_container(pod: Obj) -> str:
+    """The one that is meant where none is named, as kubectl has it; the others are told."""
+    known = [str(c["name"]) for c in entries(pod, "spec", "containers")]
+    if len(known) < 2:
+        return ""
+    marked = annotations_of(pod).get(DEFAULT_CONTAINER)
+    chosen = marked if marked in known else known[0]
+    others = ", ".join(name for name in known if name != chosen)
+    say(f"mizzen: pod/{name_of(pod)}: container {chosen}; see others ({others}) with --container")
+    return chosen
 
 
 def _waits(obj: Obj, pods: list[Obj]) -> str:

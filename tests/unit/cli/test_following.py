@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from mizzen.base.names import DEFAULT_CONTAINER
 from mizzen.base.objects import Obj
 from mizzen.base.resources import JOBS, PODS
 from mizzen.cli import following
 from mizzen.cli.exits import NOT_FOUND, OK, CliError
-from mizzen.cli.following import Wish, print_workload
+from mizzen.cli.following import Wish, print_pod, print_workload
 from mizzen.client.client import Client
 from mizzen.node.shim.logs import LogFile
 from support.api_in_process import api_server
@@ -96,7 +97,11 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 def said(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What goes to standard output and error, in order."""
     found: list[Any] = []
-    monkeypatch.setattr(following, "write_bytes", lambda data, flush: found.append(data))
+
+    def write_bytes(data: bytes, flush: bool) -> None:
+        found.append(data)
+
+    monkeypatch.setattr(following, "write_bytes", write_bytes)
     monkeypatch.setattr(following, "say", found.append)
     return found
 
@@ -157,3 +162,22 @@ async def test_the_run_before_the_last_restart_can_be_read(world: World, said: l
     write(place, 1, b"runs again\n")
     assert await print_workload(world.client, JOBS, world.job, Wish(previous=True)) == OK
     assert said == [b"[0] why it died\n"]
+
+
+@pytest.mark.parametrize(("marked", "chosen"), [(None, "main"), ("side", "side"), ("x", "main")])
+async def test_of_several_containers_one_is_shown_and_the_others_named(
+    world: World, said: list[Any], tmp_path: Path, marked: str | None, chosen: str
+) -> None:
+    both = [{"name": name, "image": "mizzen.dev/python"} for name in ("main", "side")]
+    notes = {DEFAULT_CONTAINER: marked} if marked else {}
+    metadata = {"name": "two", "namespace": "default", "annotations": notes}
+    pod = await world.client.create(PODS, {"metadata": metadata, "spec": {"containers": both}})
+    for name in ("main", "side"):
+        place = tmp_path / "state" / "node" / "pods" / pod["metadata"]["uid"] / name
+        place.mkdir(parents=True)
+        write(place, 0, name.encode() + b"\n")
+    assert await print_pod(world.client, pod, "", Wish())
+    assert said[-1] == chosen.encode() + b"\n" and "--container" in said[0]
+    said.clear()
+    assert await print_pod(world.client, pod, "", Wish(container="side"))
+    assert said == [b"side\n"]

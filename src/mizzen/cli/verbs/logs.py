@@ -17,6 +17,9 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "object", metavar="[KIND/]NAME", help="a pod, TrainJob, Job or ModelEndpoint"
     )
+    parser.add_argument(
+        "-c", "--container", default="", metavar="NAME", help="of a pod that has several"
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="go on until it is done")
     parser.add_argument(
         "--tail", type=_count, metavar="LINES", help="only the last lines of each pod"
@@ -39,7 +42,7 @@ async def _show(context: Context, client: Client) -> int:
     if args.follow and args.previous:
         raise CliError("--previous has ended: there is nothing to --follow", USAGE)
     resource, obj = await find(client, args.object, context.namespace)
-    wish = following.Wish(args.follow, args.tail, args.previous)
+    wish = following.Wish(args.follow, args.tail, args.previous, args.container)
     if resource == PODS:
         await following.print_pod(client, obj, "", wish)
         return 0

@@ -37,6 +37,7 @@ def run(context: Context) -> int:
     from mizzen.compose import checking, start
     from mizzen.compose.banner import ready_text
     from mizzen.compose.settings import BadSettings, Wishes
+    from mizzen.compose.state import running_instance
     from mizzen.host.clock import RealClock
     from mizzen.host.inherited import TooFewFiles, raise_file_limit
     from mizzen.host.ports import PortTaken
@@ -51,6 +52,12 @@ def run(context: Context) -> int:
         if args.new_store:
             checking.begin_anew(home)
     except start.AlreadyRunning:
+        state = running_instance(home)
+        if state is not None and state.is_stopping:
+            raise CliError(
+                f"mizzen is being stopped (home {home.root}): `mizzen down` returns once it is, "
+                "then `mizzen up` again"
+            ) from None
         raise CliError(
             f"mizzen already runs (home {home.root}): see `mizzen status`, or stop it with "
             "`mizzen down`"
