@@ -11,7 +11,7 @@ import pytest
 from mizzen.base.clock import rfc3339
 from mizzen.base.indexes import Indexes
 from mizzen.base.objects import Obj
-from mizzen.base.resources import PODS
+from mizzen.base.resources import JOBS, PODS
 from mizzen.controllers.core.job import CONTROLLER
 from mizzen.controllers.core.job_pods import index_of
 from support.controlled import SECOND, Cluster
@@ -59,6 +59,7 @@ class History:
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
         self.spec = a_spec(self.draw)
+        self.most = self.spec["parallelism"]  # pods at a time that were ever asked for
         self.cluster = Cluster(CONTROLLER)
         self.ends: dict[str, str] = {}  # pod -> how it ended: Succeeded, Failed, or Deleted
         self.index: dict[str, int] = {}
@@ -68,9 +69,35 @@ class History:
         return self.cluster.all(PODS)
 
     def unfinished(self) -> list[Obj]:
+        for pod in self.pods():
+            name = pod["metadata"]["name"]
+            is_new = not (pod.get("status") or pod["metadata"].get("deletionTimestamp"))
+            if name in self.ends and is_new:  # a name that was free again
+                self.ends[f"{name} {len(self.ends)}"] = self.ends.pop(name)
+                self.index[f"{name} {len(self.index)}"] = self.index.pop(name)
         return [pod for pod in self.pods() if pod["metadata"]["name"] not in self.ends]
 
+    def meddle(self) -> None:
+        """Users suspend and resume, change their minds, and delete by force."""
+        what, pods = self.draw.random(), self.unfinished()
+        if what < 0.1:
+            self.ask(suspend=not self.spec.get("suspend"))
+        elif what < 0.2:
+            self.ask(parallelism=self.draw.randint(0, 5))
+        elif what < 0.25 and pods:
+            pod = self.draw.choice(pods)
+            self.ends[pod["metadata"]["name"]] = "Deleted"
+            self.index[pod["metadata"]["name"]] = index_of(pod)
+            self._delete(pod, grace_s=0)
+
+    def ask(self, **spec: Any) -> None:
+        self.spec |= spec
+        self.most = max(self.most, self.spec["parallelism"])
+        self.cluster.change(JOBS, "j", {"spec": spec})
+        self.cluster.settle("j")
+
     def step(self) -> None:
+        self.meddle()
         self.cluster.now += self.draw.choice((1, 1, 15, 100, 500)) * SECOND
         pods = self.unfinished()
         if pods:
@@ -97,9 +124,9 @@ class History:
         else:
             self.cluster.vanish(PODS, pod["metadata"]["name"])
 
-    def _delete(self, pod: Obj) -> None:
-        when = rfc3339(self.cluster.now + 30 * SECOND)
-        mark = {"deletionTimestamp": when, "deletionGracePeriodSeconds": 30}
+    def _delete(self, pod: Obj, grace_s: int = 30) -> None:
+        when = rfc3339(self.cluster.now + grace_s * SECOND)
+        mark = {"deletionTimestamp": when, "deletionGracePeriodSeconds": grace_s}
         self.cluster.change(PODS, pod["metadata"]["name"], {"metadata": mark})
 
     def end(self, pod: Obj, phase: str) -> None:
@@ -116,9 +143,9 @@ class History:
     def check(self) -> None:
         said = status(self.cluster)
         running = [p for p in self.unfinished() if not p["metadata"].get("deletionTimestamp")]
-        assert len(running) <= self.spec["parallelism"]
+        assert len(running) <= (0 if self.spec.get("suspend") else self.spec["parallelism"])
         if self.spec.get("podReplacementPolicy") == "Failed" or "podFailurePolicy" in self.spec:
-            assert len(self.unfinished()) <= self.spec["parallelism"]
+            assert len(self.unfinished()) <= self.most
         counts = Counter(self.ends.values())
         if "completionMode" in self.spec:
             won = {self.index[n] for n, end in self.ends.items() if end == "Succeeded"}
@@ -144,7 +171,9 @@ class History:
         assert max(by_index.values(), default=0) <= self.spec["backoffLimitPerIndex"] + 1
 
     def finish(self) -> None:
-        """From now on every pod succeeds, or ends if it was told to; so the job must end, too."""
+        """From now on every pod succeeds, or ends if it was told to; so the job must end, too, and
+        nothing more is written about it."""
+        self.ask(suspend=False, parallelism=3)
         for _ in range(ROUNDS_MAX):
             if over(self.cluster) or over(self.cluster, "Failed"):
                 break
@@ -158,6 +187,10 @@ class History:
             self.end(pod, "Failed")
         self.cluster.settle("j")
         assert not any(pod["metadata"].get("finalizers") for pod in self.pods())
+        written = self.cluster.revision
+        self.cluster.now += 1000 * SECOND
+        self.cluster.reconcile("j")
+        assert self.cluster.revision == written
 
 
 @pytest.mark.parametrize("seed", range(150))

@@ -298,7 +298,14 @@ def _detail(group: Misfits, *, alone: bool) -> str:
 def most_free(group: Sequence[Shortage]) -> Shortage:
     """The one whose figures are told of them all, whichever order the nodes are known in."""
     return max(
-        group, key=lambda s: (s.matching - s.in_use, s.matching, s.sub.name if s.sub else "")
+        group,
+        key=lambda s: (
+            s.matching - s.in_use,
+            s.matching,
+            s.of_class,
+            s.sub.name if s.sub else "",
+            s.problem,
+        ),
     )
 
 

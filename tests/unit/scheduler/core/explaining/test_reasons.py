@@ -60,6 +60,14 @@ def test_selectors_that_match_nothing() -> None:
     assert said(misfit).endswith("none of 4 devices of class gpu match the selectors")
 
 
+def test_of_equal_shortages_the_same_one_is_told_in_whichever_order() -> None:
+    none, others = (
+        Misfit("InsufficientDevices", "gpu", shortage=Shortage("gpu", 1, 0, 0, of_class))
+        for of_class in (0, 4)
+    )
+    assert said(none, others) == said(others, none)
+
+
 @pytest.mark.parametrize(
     ("misfit", "change"),
     [
