@@ -14,6 +14,7 @@ from mizzen.apiserver.allocations import Allocations
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import Clock
+from mizzen.kinds.resource.selectors import ALLOWANCE
 from mizzen.store.store import Store
 
 # Upstream's alphabet of generated names: no vowels, so that no words appear.
@@ -53,6 +54,8 @@ class Server:
         self.allocations = Allocations(self.store)
 
     def draft(self, identity: str) -> Draft:
+        """For the writes of one request."""
+        ALLOWANCE.renew()
         return Draft(
             self.store,
             self.allocations,

@@ -66,22 +66,27 @@ class Checked:
         return self.types[self.root.id]
 
 
-def check(root: Node, lists: bool) -> Checked:
-    """The typed tree; attributes may be lists (DRAListTypeAttributes). Errors: CompileError."""
-    checker = _Checker(root, lists)
+def check(root: Node, lists: bool, steps: types.Steps | None = None) -> Checked:
+    """The typed tree; attributes may be lists (DRAListTypeAttributes).
+
+    `steps`: what comparing types may take. Errors: CompileError.
+    """
+    checker = _Checker(root, lists, steps or types.Steps())
     checker.check(root)
     done = checker.checked
-    for number, t in done.types.items():
-        done.types[number] = checker.free.apply(t, to_dyn=True)
-    _homogeneous(done)
+    made: dict[int, Type] = {}
+    given = dict(done.types)  # kept: `made` knows them by their ids
+    for number, t in given.items():
+        done.types[number] = checker.free.to_dyn(t, made)
+    _homogeneous(done, checker.free.steps)
     formats.check(done.root, done.types)
     return done
 
 
 class _Checker:
-    def __init__(self, root: Node, lists: bool) -> None:
+    def __init__(self, root: Node, lists: bool, steps: types.Steps) -> None:
         self.checked = Checked(root)
-        self.free = types.Substitutions()
+        self.free = types.Substitutions(steps)
         self._attribute = types.DYN if lists else types.ANY
         self._fresh = 0
         self._scopes: list[dict[str, Type]] = [{"device": types.DEVICE}]
@@ -169,7 +174,7 @@ class _Checker:
         return types.optional_of(result) if optional or was_optional else result
 
     def _struct_field(self, target: Type, name: str) -> Type:
-        if target == types.DEVICE:
+        if types.equal(target, types.DEVICE, self.free.steps):
             fields = {
                 "driver": types.STRING,
                 "attributes": types.map_of(
@@ -222,7 +227,8 @@ class _Checker:
         for overload in overloads:
             if overload.method != (node.target is not None):
                 continue
-            fresh = types.Substitutions({name: self._new() for name in overload.free})
+            names = {name: self._new() for name in overload.free}
+            fresh = types.Substitutions(self.free.steps, names)
             wanted = tuple(fresh.apply(t) for t in overload.args)
             if not self.free.assign(seen, wanted):
                 continue
@@ -230,7 +236,7 @@ class _Checker:
             made = self.free.apply(fresh.apply(overload.result))
             if result is None:
                 result = made
-            elif not types.is_dyn(result) and made != result:
+            elif not types.is_dyn(result) and not types.equal(made, result, self.free.steps):
                 result = types.DYN
         if result is None:
             raise self._no_overload(node, seen)
@@ -238,7 +244,7 @@ class _Checker:
         self.checked.overloads[node.id] = tuple(matching)
 
     def _no_overload(self, node: Call, seen: tuple[Type, ...]) -> CompileError:
-        text = ", ".join(str(self.free.apply(t, to_dyn=True)) for t in seen)
+        text = ", ".join(str(self.free.to_dyn(t, {})) for t in seen)
         return CompileError(f"found no matching overload for {node.function!r} applied to ({text})")
 
     def _join(self, previous: Type | None, current: Type) -> Type:
@@ -246,7 +252,7 @@ class _Checker:
             return current
         if not self._assignable(previous, current):
             return types.DYN  # refused below, unless `format` takes the literal
-        return types.most_general(previous, current)
+        return types.most_general(previous, current, self.free.steps)
 
     def _element(self, node: Node, optional: bool) -> Type:
         self.check(node)
@@ -325,7 +331,7 @@ def _outside_format(root: Node) -> list[Node]:
     return found
 
 
-def _homogeneous(checked: Checked) -> None:
+def _homogeneous(checked: Checked, steps: types.Steps) -> None:
     """Literals with elements of several types are refused even where dyn would allow them."""
     for node in _outside_format(checked.root):
         if isinstance(node, ListNode):
@@ -342,6 +348,6 @@ def _homogeneous(checked: Checked) -> None:
             for each, optional in group:
                 t = checked.types[each.id]
                 t = types.unwrapped(t)[0] if optional else t
-                if first is not None and t != first:
+                if first is not None and not types.equal(t, first, steps):
                     raise CompileError(f"expected type {first} but found {t} in a literal")
                 first = t

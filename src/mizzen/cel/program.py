@@ -16,6 +16,7 @@ from mizzen.cel.cost import LIMIT, CostExceeded, Run
 from mizzen.cel.reads import Reads
 from mizzen.cel.steps import Panic, Root
 from mizzen.cel.tree import CompileError
+from mizzen.cel.types import Steps
 from mizzen.cel.values import Err, Optional, type_name
 
 EXPRESSION_BYTES_MAX = 10 * 1024  # resource.k8s.io/v1 CELSelectorExpressionMaxLength
@@ -44,13 +45,16 @@ class Program:
         return Err(f"the result is a {type_name(value)}, it must be a bool"), bill.cost
 
 
-def compile_expression(expression: str, lists: bool) -> Program:
-    """The program of an expression; attributes may be `lists`. Errors: CompileError."""
+def compile_expression(expression: str, lists: bool, steps: Steps | None = None) -> Program:
+    """The program of an expression; attributes may be `lists`.
+
+    `steps`: what comparing its types may take. Errors: CompileError.
+    """
     if len(expression.encode("utf-8", "surrogatepass")) > EXPRESSION_BYTES_MAX:
         raise CompileError(f"it is longer than {EXPRESSION_BYTES_MAX} bytes; shorten it")
     try:
         with _room_to_nest():
-            checked = checker.check(parser.parse(expression), lists)
+            checked = checker.check(parser.parse(expression), lists, steps)
             result = checked.result
             if result.kind not in ("bool", "any") and not (lists and result.kind == "dyn"):
                 raise CompileError(f"it must evaluate to bool or the unknown type, not {result}")

@@ -7,20 +7,69 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from mizzen.cel import values
+from mizzen.cel.tree import CompileError
+
+STEPS_MAX = 200_000  # that comparing the types of one expression may take: about half a second
+_SHOWN_SIZE_MAX = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Type:
+    """`size`: how many types it is made of, as a tree: some are shared, map(A, A) doubles."""
+
     kind: str  # dyn, any, error, null, list, map, type, opaque, struct, param, or a scalar's name
     name: str
     params: tuple[Type, ...] = ()
+    size: int = field(init=False)
+    is_bound: bool = field(init=False)  # nothing in it is free
+
+    def __post_init__(self) -> None:
+        size, is_bound = 1, self.kind != "param"
+        for each in self.params:
+            size += each.size
+            is_bound = is_bound and each.is_bound
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "is_bound", is_bound)
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(map(str, self.params))})" if self.params else self.name
+        if not self.params:
+            return self.name
+        if self.size > _SHOWN_SIZE_MAX:
+            return f"{self.name}(...)"
+        return f"{self.name}({', '.join(map(str, self.params))})"
+
+
+class Steps:
+    """How much comparing and copying of types may still be done."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = STEPS_MAX) -> None:
+        self.left = left
+
+    def take(self, count: int = 1) -> None:
+        """Before it is done. Errors: TooManySteps."""
+        self.left -= count
+        if self.left < 0:
+            raise TooManySteps("its types are too large to be compared; nest fewer in each other")
+
+
+class TooManySteps(CompileError):
+    """The expression was not looked at to its end."""
+
+
+def equal(a: Type, b: Type, steps: Steps) -> bool:
+    """Whether two types are the same. Errors: TooManySteps."""
+    if a is b:
+        return True
+    steps.take()
+    if a.kind != b.kind or a.name != b.name or a.size != b.size or len(a.params) != len(b.params):
+        return False
+    return all(equal(x, y, steps) for x, y in zip(a.params, b.params, strict=True))
 
 
 def scalar(name: str) -> Type:
@@ -111,20 +160,42 @@ def unwrapped(t: Type) -> tuple[Type, bool]:
 
 
 class Substitutions(dict[str, Type]):
-    """What free types stand for, so far."""
+    """What free types stand for, so far. Its methods' errors: TooManySteps."""
 
-    def apply(self, t: Type, to_dyn: bool = False) -> Type:
+    def __init__(self, steps: Steps, known: dict[str, Type] | None = None) -> None:
+        super().__init__(known or {})
+        self.steps = steps
+
+    def apply(self, t: Type) -> Type:
+        if t.is_bound:
+            return t
+        self.steps.take()
         if t.kind == "param":
             if t.name in self:
-                return self.apply(self[t.name], to_dyn)
-            return DYN if to_dyn else t
-        if t.params and (self or to_dyn):
-            return Type(t.kind, t.name, tuple(self.apply(p, to_dyn) for p in t.params))
+                return self.apply(self[t.name])
+            return t
+        if t.params and self:
+            return Type(t.kind, t.name, tuple(self.apply(p) for p in t.params))
         return t
+
+    def to_dyn(self, t: Type, done: dict[int, Type]) -> Type:
+        """As `apply`, what is free being dyn. `done`: by id, what was made of the types of one
+        tree, which share their parts."""
+        if t.is_bound:
+            return t
+        made = done.get(id(t))
+        if made is None:
+            self.steps.take()
+            if t.kind == "param":
+                made = self.to_dyn(self[t.name], done) if t.name in self else DYN
+            else:
+                made = Type(t.kind, t.name, tuple(self.to_dyn(p, done) for p in t.params))
+            done[id(t)] = made
+        return made
 
     def assign(self, froms: tuple[Type, ...], tos: tuple[Type, ...]) -> bool:
         """Whether every left type can stand for its right one; remembers what that takes."""
-        trial: _Trial = ChainMap({}, self)
+        trial = _Trial(self)
         if len(froms) != len(tos) or not all(
             _assignable(trial, a, b) for a, b in zip(froms, tos, strict=True)
         ):
@@ -133,10 +204,18 @@ class Substitutions(dict[str, Type]):
         return True
 
 
-_Trial = ChainMap[str, Type]  # what would be added comes first: what is known is not copied
+class _Trial(ChainMap[str, Type]):
+    """What would be added comes first: what is known is not copied."""
+
+    def __init__(self, known: Substitutions) -> None:
+        super().__init__({}, known)
+        self.steps = known.steps
 
 
 def _assignable(m: _Trial, a: Type, b: Type) -> bool:
+    if a is b and a.is_bound:
+        return True
+    m.steps.take()
     if b.kind == "param":
         valid, known = _substitute(m, a, b)
         if valid or known:
@@ -158,15 +237,15 @@ def _assignable(m: _Trial, a: Type, b: Type) -> bool:
 
 def _substitute(m: _Trial, t: Type, free: Type) -> tuple[bool, bool]:
     """Whether `free` can stand for t, and whether it stood for something before."""
-    if t == free:
+    if equal(t, free, m.steps):
         return True, True
     known = m.get(free.name)
     if known is not None:
-        if t == known:
+        if equal(t, known, m.steps):
             return True, True
         if not _assignable(m, t, known):
             return False, True
-        general = most_general(t, known)
+        general = most_general(t, known, m.steps)
         if _absent(m, free, general):
             m[free.name] = general
         return True, True
@@ -177,18 +256,23 @@ def _substitute(m: _Trial, t: Type, free: Type) -> tuple[bool, bool]:
 
 
 def _absent(m: _Trial, free: Type, within: Type) -> bool:
-    if free == within:
+    if within.is_bound:
+        return True
+    m.steps.take()
+    if within.kind == "param" and within.name == free.name:
         return False
     if within.kind == "param":
         return within.name not in m or _absent(m, free, m[within.name])
     return all(_absent(m, free, p) for p in within.params)
 
 
-def most_general(a: Type, b: Type) -> Type:
-    return a if _less_specific(a, b) else b
+def most_general(a: Type, b: Type, steps: Steps) -> Type:
+    """Errors: TooManySteps."""
+    return a if _less_specific(a, b, steps) else b
 
 
-def _less_specific(a: Type, b: Type) -> bool:
+def _less_specific(a: Type, b: Type, steps: Steps) -> bool:
+    steps.take()
     if is_dyn(a) or a.kind == "param":
         return True
     if is_dyn(b) or b.kind == "param" or a.kind != b.kind:
@@ -199,9 +283,9 @@ def _less_specific(a: Type, b: Type) -> bool:
         return (
             a.name == b.name
             and len(a.params) == len(b.params)
-            and all(_less_specific(x, y) for x, y in zip(a.params, b.params, strict=True))
+            and all(_less_specific(x, y, steps) for x, y in zip(a.params, b.params, strict=True))
         )
-    return a == b
+    return equal(a, b, steps)
 
 
 def accepts(t: Type, value: object) -> bool:

@@ -16,6 +16,7 @@ import pytest
 
 from mizzen.cel.cost import BUILT_BYTES_MAX, LIMIT, CostExceeded, Run
 from mizzen.cel.program import compile_expression
+from mizzen.cel.tree import CompileError
 from mizzen.cel.values import Err
 from mizzen.scheduler.core.dra.model import SelectorError
 from mizzen.scheduler.device_selectors import SHOWN_CHARS, CelSelectors
@@ -150,3 +151,38 @@ if __name__ == "bombs":
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES_MAX, ADDRESSES_MAX))
     about: dict[str, Any] = {"device": PLAIN, "features": []}
     print(json.dumps({name: our_answer({"expression": b, **about}) for name, b in BOMBS.items()}))
+
+
+def nested(name: str, first: str, levels: int, body: str) -> str:
+    """Each variable is a map of the one before to itself, so that its type doubles."""
+    binds = [f"cel.bind({name}0, {first}, "]
+    for level in range(1, levels):
+        before = f"{name}{level - 1}"
+        binds.append(f"cel.bind({name}{level}, {{{before}: {before}}}, ")
+    return "".join(binds) + body + ")" * levels
+
+
+@pytest.mark.parametrize("first", ["1", "[]"])
+def test_types_that_double_are_cheap_where_they_are_shared_and_refused_else(first: str) -> None:
+    """With 90 levels a type is made of 2^90."""
+    text = nested("x", first, 90, "size(x89) == 0")
+    try:
+        compile_expression(text, lists=False)
+    except CompileError as error:
+        assert first == "[]" and "types are too large to be compared" in str(error)
+    else:
+        assert first == "1"
+    two = nested("x", first, 45, nested("y", first, 45, "x44 == y44"))
+    with pytest.raises(CompileError, match="types are too large to be compared"):
+        compile_expression(two, lists=False)
+
+
+def test_a_message_shows_no_type_that_is_too_large() -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_expression(nested("x", "1", 90, "x89.startsWith('a')"), lists=False)
+    assert len(str(caught.value)) < 300
+
+
+def test_what_nests_deeply_and_is_right_is_compiled() -> None:
+    lists = "[" * 240 + "]" * 240
+    compile_expression(" || ".join([f"{lists} == {lists}"] * 10), lists=False)

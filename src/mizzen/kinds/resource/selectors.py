@@ -5,19 +5,63 @@ Source: pkg/apis/resource/validation `validateCELSelector`, Kubernetes 1.36.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections import OrderedDict
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
-from mizzen.cel.program import compile_expression
+from mizzen.cel.program import EXPRESSION_BYTES_MAX, compile_expression
 from mizzen.cel.tree import CompileError
+from mizzen.cel.types import Steps, TooManySteps
 from mizzen.kinds.report import quoted
 from mizzen.kinds.resource.rules import required
 
-# Of one object. A claim may have thousands, and the worst take a third of a second each: what is
-# beyond is told by the scheduler, which compiles it when a pod needs it.
-COMPILED_MAX = 16
-_REMEMBERED = 256
+_REMEMBERED_MAX = 256
+
+
+class Allowance:
+    """What compiling the new selectors of one request may take, be it a plan of a thousand claims:
+    about a tenth of a second. What is beyond is told by the scheduler, which compiles it when a pod
+    needs it.
+    """
+
+    BYTES_MAX = (
+        EXPRESSION_BYTES_MAX  # of expressions: one of the longest, or dozens of the usual length
+    )
+    STEPS_MAX = 20_000  # of comparing types
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, str] = OrderedDict()  # expression -> what is wrong with it
+        self.renew()
+
+    def renew(self) -> None:
+        """Another request begins."""
+        self._bytes = self.BYTES_MAX
+        self._steps = Steps(self.STEPS_MAX)
+
+    def problem(self, expression: str) -> str:
+        """What is wrong with it; "" also where that was not looked at to the end."""
+        known = self._known.get(expression)
+        if known is not None:
+            self._known.move_to_end(expression)
+            return known
+        self._bytes -= min(len(expression), EXPRESSION_BYTES_MAX)  # longer ones are not read
+        if self._bytes < 0 or self._steps.left < 0:
+            return ""
+        try:
+            compile_expression(expression, lists=False, steps=self._steps)
+            found = ""
+        except TooManySteps:
+            return ""
+        except CompileError as error:
+            found = str(error)
+        self._known[expression] = found
+        if len(self._known) > _REMEMBERED_MAX:
+            self._known.popitem(last=False)
+        return found
+
+
+# One for the process: whoever serves requests renews it with each. Nobody else compiles so much.
+ALLOWANCE = Allowance()
 
 
 class Selectors:
@@ -45,7 +89,7 @@ class Selectors:
         return causes
 
     def _compile(self, expression: str, path: str) -> list[Cause]:
-        problem = _problem(expression) if len(self._seen) <= COMPILED_MAX else ""
+        problem = ALLOWANCE.problem(expression)
         if not problem:
             return []
         shown = quoted(expression)
@@ -54,12 +98,3 @@ class Selectors:
 
 def expressions_of(selectors: list[Obj]) -> frozenset[str]:
     return frozenset(s["cel"]["expression"] for s in selectors if s.get("cel"))
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _problem(expression: str) -> str:
-    try:
-        compile_expression(expression, lists=False)
-    except CompileError as error:
-        return str(error)
-    return ""
