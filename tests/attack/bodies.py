@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import struct
 from collections.abc import Iterator
@@ -143,6 +144,10 @@ def _gateway(stage: Stage) -> None:
         answer = stage.ask("/v1/chat/completions", body)
         assert 400 <= answer.status < 500, f"{str(body)[:60]}: {answer.said}"
         assert "error" in answer.json, answer.said
+    bomb = gzip.compress(b'{"model":"' + b"x" * 200_000_000)
+    for packed, status in ((bomb, 413), (bomb[:-9], 413), (b"\x1f\x8b\x08", 400)):
+        answer = stage.ask("/v1/completions", packed, headers={"Content-Encoding": "gzip"})
+        assert answer.status == status, answer.said
 
 
 _WORDS: list[Any] = [None, True, -1, 2**63, 2**64, 1e308, "", "\0", "x" * 5000, [], {}, [[]], "٣"]

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -22,7 +23,8 @@ LEAVERS = 64
 FIELDS = (
     "prompt", "max_tokens", "temperature", "top_p", "top_k", "n", "best_of", "seed", "stop",
     "stream", "stream_options", "logprobs", "logit_bias", "echo", "suffix", "user", "metadata",
-    "presence_penalty", "response_format", "tools", "messages", "ignore_eos",
+    "presence_penalty", "response_format", "tools", "messages", "ignore_eos", "modalities",
+    "reasoning_effort", "top_logprobs", "max_completion_tokens", "chat_template", "audio", "min_p",
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**31, 2**63 - 1, 2**63, 10**30, 0.5, -1e308, 1e-320, "", "0",
@@ -60,7 +62,11 @@ def attacks(stage: Stage) -> Iterator[Attack]:
     yield Attack("a prompt 900 lists deep", lambda: _judge(stage, stage.ask(_path(), deep)))
     yield Attack("a prompt of 7 MB", lambda: _ask(stage, {"prompt": "a" * 7_000_000}))
     yield Attack("5,000 messages", lambda: _ask(stage, {"messages": [_message()] * 5000}))
+    begun = [{"role": "user", "content": "<" * 4_000_000}]
+    yield Attack("4 MB of what control tokens begin with", lambda: _ask(stage, {"messages": begun}))
     yield Attack("clients that leave", lambda: _leave(stage))
+    yield Attack("a pod with a replica's label", lambda: _impostor(stage))
+    yield Attack("a model of arrays within arrays", lambda: _hostile_model(stage))
     if os.geteuid() == 0:
         yield Attack("a neighbour asks the replica", lambda: _neighbour(stage))
 
@@ -137,6 +143,44 @@ def _leave(stage: Stage) -> None:
 
     stage.until(quiet, "no request to be in flight", 10)
     _judge(stage, _normal(stage))
+
+
+def _impostor(stage: Stage) -> None:
+    """What carries a replica's label, without being one, gets no request."""
+    name = "impostor"
+    pod = {
+        "metadata": {"name": name, "labels": {"mizzen.dev/endpoint": MODEL}},
+        "spec": {
+            "containers": [
+                {"name": "c", "image": "mizzen.dev/python", "command": ["/bin/sleep", "100"]}
+            ]
+        },
+    }
+    made = stage.request("POST", f"{NAMESPACE}/pods", pod)
+    assert made.status == 201, made.said
+    stage.until(lambda: stage.pod(name)["status"].get("phase") == "Running", "the impostor")
+    for _ in range(10):
+        answer = _normal(stage)
+        assert answer.status in (200, 404), answer.said
+        assert ("x-mizzen-replica", name) not in answer.headers
+    stage.delete(f"{NAMESPACE}/pods/{name}")
+
+
+def _hostile_model(stage: Stage) -> None:
+    """A file that would break who reads it is named as the reason."""
+    path = Path(stage.home.root) / "hostile.gguf"
+    nested = struct.pack("<Q", 1) + b"a" + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 100_000
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + nested)
+    body = {"metadata": {"name": "hostile"}, "spec": {"model": {"path": str(path)}}}
+    made = stage.request("POST", ENDPOINTS, body)
+    assert made.status == 201, made.said
+
+    def told() -> bool:
+        status = stage.request("GET", f"{ENDPOINTS}/hostile").json.get("status") or {}
+        return any(c["reason"] == "InvalidModel" for c in status.get("conditions") or ())
+
+    stage.until(told, "InvalidModel", 60)
+    stage.delete(f"{ENDPOINTS}/hostile")
 
 
 def _neighbour(stage: Stage) -> None:

@@ -92,7 +92,15 @@ class Stage:
         )
         return _answer(connection, method, path, body, self._token(identity), content_type, headers)
 
-    def ask(self, path: str, body: Any = None, *, key: str | None = "", method: str = "") -> Answer:
+    def ask(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = "",
+        method: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """The gateway's answer; `key` None sends none, "" the instance's own."""
         known = settings.load(self.home)
         token = pki.load_api_keys(self.home)[0] if key == "" else key
@@ -100,7 +108,7 @@ class Stage:
             "127.0.0.1", known.gateway_port, timeout=ANSWER_S_MAX
         )
         verb = method or ("GET" if body is None else "POST")
-        return _answer(connection, verb, path, body, token, "application/json", None)
+        return _answer(connection, verb, path, body, token, "application/json", headers)
 
     def create_pod(self, name: str, command: list[str], **spec: Any) -> Answer:
         container = {"name": "c", "image": "mizzen.dev/python", "command": command}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -35,6 +36,7 @@ def pod(name: str, folder: Path) -> dict[str, Any]:
         "image": "mizzen.dev/python",
         "command": ["sh", "-c", f"cd {folder} && {_SERVE}"],
         "ports": [{"name": "http", "containerPort": 8000}],
+        "readinessProbe": {"httpGet": {"port": "http"}, "periodSeconds": 1},
     }
     metadata = {"name": name, "labels": {"app": "files"}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {
@@ -72,12 +74,20 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    instance = Instance(tmp_path / "home")
-    instance.ok("up", "--detach")
-    try:
-        yield Cluster(instance)
-    finally:
-        instance.run("down")
+    """An instance that was started where all is to go through a proxy, which nothing must."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.setblocking(False)
+        url = "http://127.0.0.1:{1}".format(*proxy.getsockname())
+        names = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
+        proxies = dict.fromkeys([*names, *map(str.upper, names)], url)
+        instance = Instance(tmp_path / "home", {**proxies, "no_proxy": "", "NO_PROXY": ""})
+        instance.ok("up", "--detach")
+        try:
+            yield Cluster(instance)
+        finally:
+            instance.run("down")
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
 
 
 def test_a_service_resolves_through_the_gateway(cluster: Cluster, tmp_path: Path) -> None:

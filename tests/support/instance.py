@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,16 @@ DEADLINE_S = 60
 class Instance:
     """One instance in a folder of its own, driven through the command line."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
+        """`environment` is what its commands have beside this process's variables."""
         self.home = home
+        self._environment = {**os.environ, **(environment or {})}
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "mizzen.cli", "--home", str(self.home), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=DEADLINE_S, env=self._environment
+        )
 
     def ok(self, *words: str) -> str:
         done = self.run(*words)

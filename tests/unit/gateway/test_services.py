@@ -103,6 +103,25 @@ async def test_a_body_in_any_coding_arrives_as_it_was_sent(
         assert await response.json() == [coding, sent.hex()]
 
 
+@pytest.mark.parametrize("exempt", [None, "::1"])
+async def test_proxy_variables_of_the_environment_are_not_for_pods(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, exempt: str | None
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):
+        for spelling in (name, name.upper()):
+            monkeypatch.setenv(spelling, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        if exempt:
+            monkeypatch.setenv(name, exempt)
+    await serve(gateway, echo)
+    async with gateway.session.get(gateway.url + "/services/default/web/") as response:
+        assert response.status == 201
+    gateway.endpoint()
+    await gateway.replica("tiny-0")
+    assert (await gateway.post())[0] == 200
+
+
 async def test_takes_pods_by_turns(gateway: Gateway) -> None:
     await serve(gateway, echo, "127.71.0.1", "127.71.0.2")
     seen: list[str] = []
