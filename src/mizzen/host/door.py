@@ -87,7 +87,11 @@ class Door:
             assert runner.server is not None, "set up above"
             return Connection(self, runner.server, loop)
 
-        self._server = await loop.create_server(connection, sock=listener, backlog=BACKLOG)
+        # asyncio accepts `backlog` of them at a time: a flood must not drive out whoever came with
+        # it before what they ask was read.
+        at_a_time = min(BACKLOG, self._max // 16)
+        self._server = await loop.create_server(connection, sock=listener, backlog=at_a_time)
+        listener.listen(BACKLOG)
 
     async def close(self) -> None:
         if self._server is not None:

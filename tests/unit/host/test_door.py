@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import logging
+import socket
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -92,6 +94,19 @@ async def test_silent_connections_make_room_for_whoever_asks(served: Served) -> 
     assert b"200 OK" in await reader.readuntil(b"\r\n")
     assert served.door.statistics()["connections"] <= MAX
     assert served.door.statistics()["evicted"] >= 3 * MAX
+
+
+async def test_a_flood_of_newcomers_does_not_drive_out_who_has_just_asked(served: Served) -> None:
+    served.gate.set()
+    address = ("127.0.0.1", served.port)
+    with contextlib.ExitStack() as flood:  # all there before the door looks
+        asker = flood.enter_context(socket.create_connection(address))
+        asker.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        for _ in range(20 * MAX):
+            flood.enter_context(socket.create_connection(address))
+        reader, writer = await asyncio.open_connection(sock=asker.dup())
+        served.lines.append((reader, writer))
+        assert b"200 OK" in await reader.readuntil(b"\r\n")
 
 
 async def test_connections_at_work_are_not_cut_for_newcomers(served: Served) -> None:
