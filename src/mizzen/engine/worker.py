@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 HAND_OVER_S = 0.05  # longest wait for the event loop between two steps
 LEDGER_S = 1.0  # longest interval before it is recorded
 SEED_MAX = 2**63 - 1
+FAILURES_MAX = 3  # steps that fail one after another: the process is to be begun anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Worker:
         self._live: dict[int, _Live] = {}
         self._handed = threading.Event()
         self._steps = 0
+        self._failures = 0  # since the last step that was completed
         self._cache_usage = 0.0
         self._random = random.Random()
         self._thread = threading.Thread(target=self._main, name="steps", daemon=True)
@@ -244,9 +246,15 @@ class Worker:
         except RuntimeError:
             # The library's state is unknown after this; end every answer rather than hang it.
             self._hand_over([Piece(number, "", 0, "error") for number in self._live])
+            for live in self._live.values():
+                live.handle.cancel()
             self._live.clear()
+            self._failures += 1
+            if self._failures >= FAILURES_MAX:
+                raise
             return
         self._steps += 1
+        self._failures = 0
         pieces = [
             piece
             for number, live in list(self._live.items())
