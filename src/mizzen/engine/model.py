@@ -30,7 +30,8 @@ class ModelError(LoadError):
     """The model cannot be loaded."""
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f'model "{path}" cannot be loaded: {why}')
+        named = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))  # one line
+        super().__init__(f'model "{named}" cannot be loaded: {why}')
 
 
 @dataclass(frozen=True, slots=True)

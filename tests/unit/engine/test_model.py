@@ -108,6 +108,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         (noise, "not a GGUF file"),
         (tmp_path / "absent.gguf", "no such file"),
         (tmp_path, "is not a GGUF file"),
+        (tmp_path / "a\nb", r'a\\nb" cannot be loaded: there is no such file'),
     ):
         with pytest.raises(ModelError, match=says):
             find_model(path, None)

@@ -18,6 +18,7 @@ from mizzen.kinds.schema import INT32, INT64, MICRO_TIME, STR, STRING_MAP, packa
 v1alpha1 = package("dev.mizzen.v1alpha1")
 NAME_MAX = 50  # its pods are <name>-<index>, whose names must stay DNS labels
 REPLICAS_MAX = 10_000
+PATH_BYTES_MAX = 4095  # Linux' PATH_MAX, without the NUL that ends one
 _NAME = "spec.model.name"
 _MODEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9._:]{0,251}[A-Za-z0-9])?")
 
@@ -102,6 +103,11 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     path = spec["model"]["path"]
     if not path.startswith("/"):
         causes.append(invalid_value("spec.model.path", path, "must be an absolute path"))
+    if path != get(old, "spec.model.path"):
+        size = len(path.encode())
+        if size > PATH_BYTES_MAX or "\0" in path:
+            message = f"must be a path of at most {PATH_BYTES_MAX} bytes, none of them NUL"
+            causes.append(invalid_value("spec.model.path", path, message))
     name = spec["model"].get("name")
     if name is not None and _MODEL_NAME.fullmatch(name) is None and name != get(old, _NAME):
         message = (

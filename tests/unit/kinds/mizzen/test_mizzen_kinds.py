@@ -44,6 +44,8 @@ def test_defaults() -> None:
     [
         ({}, []),
         ({"path": "m.gguf"}, ["spec.model.path"]),
+        ({"path": "/" + "x" * 4095}, ["spec.model.path"]),
+        ({"path": "/m\0"}, ["spec.model.path"]),
         ({"replicas": {"min": 2, "max": 1}}, ["spec.replicas.max"]),
         ({"replicas": {"min": 0, "max": 2}}, []),
         ({"name": "x" * 51}, ["metadata.name"]),
