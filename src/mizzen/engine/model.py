@@ -13,6 +13,12 @@ CONTEXT_MAX = 1 << 30  # tokens; what says more is damaged
 KV_BLOCK_TOKENS = 32  # openvino's block size on CPU
 
 
+# What openvino-genai raises: pybind11 makes these of C++'s exceptions.
+LIBRARY_ERRORS = (
+    RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError,
+)  # fmt: skip
+
+
 class LoadError(Exception):
     """The engine cannot start; the message is one line for the user."""
 

@@ -19,7 +19,7 @@ import openvino as ov
 import openvino_genai as genai
 
 from mizzen.engine.core.requests import Sampling
-from mizzen.engine.model import KV_BLOCK_TOKENS, ModelError, ModelFile
+from mizzen.engine.model import KV_BLOCK_TOKENS, LIBRARY_ERRORS, ModelError, ModelFile
 from mizzen.engine.tokenizer import Tokenizer, first_line
 
 Handle = Any
@@ -57,11 +57,14 @@ class Pipeline:
             self._pipeline = genai.ContinuousBatchingPipeline(
                 str(model.path), config, "CPU", {**host, **properties}, host
             )
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise ModelError(model.path, first_line(error)) from error
-        self._eos = self._pipeline.get_config().eos_token_id
-        self._stop_ids = set(self._pipeline.get_config().stop_token_ids)
-        self.tokenizer = Tokenizer(model, self._pipeline.get_tokenizer(), self._stop_ids)
+            self._eos = self._pipeline.get_config().eos_token_id
+            self._stop_ids = set(self._pipeline.get_config().stop_token_ids)
+            self.tokenizer = Tokenizer(model, self._pipeline.get_tokenizer(), self._stop_ids)
+        except LIBRARY_ERRORS as error:
+            said = first_line(error)
+            if isinstance(error, LookupError):
+                said = f"it lacks what the engine looks for in it ({said})"
+            raise ModelError(model.path, said) from error
 
     def add(
         self, number: int, tokens: Sequence[int], sampling: Sampling, max_tokens: int, seed: int

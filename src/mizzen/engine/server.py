@@ -18,7 +18,7 @@ from mizzen.base.openai import OpenAIError, read_json, refused_by_http, shown
 from mizzen.engine.core.replies import Reply, Usage
 from mizzen.engine.core.requests import Request, TooLong, parse_chat, parse_completion
 from mizzen.engine.metrics import EngineMetrics
-from mizzen.engine.model import ModelFile
+from mizzen.engine.model import LIBRARY_ERRORS, ModelFile
 from mizzen.engine.worker import Job, Piece, Worker
 from mizzen.host.bodies import Bodies
 
@@ -218,7 +218,7 @@ class EngineServer:
                 tokens = await loop.run_in_executor(self._encoder, _encode, tokenizer, parsed)
             except TooLong as error:
                 raise self._too_long(where, f"at least {error.at_least}") from error
-            except (ValueError, RuntimeError) as error:
+            except LIBRARY_ERRORS as error:
                 raise OpenAIError(400, f"{where}: {error}", param=where) from error
         if not tokens:
             raise OpenAIError(400, f"{where}: has no tokens", param=where)

@@ -21,7 +21,7 @@ import openvino_genai as genai
 from mizzen.engine.core.control import Spellings
 from mizzen.engine.core.requests import Message, TooLong
 from mizzen.engine.core.text import looks_like_control, token_bytes
-from mizzen.engine.model import ModelFile, mark_of
+from mizzen.engine.model import LIBRARY_ERRORS, ModelFile, mark_of
 
 TRIED_CHARACTERS = 256  # shorter texts are within every tokenizer's reach
 _FILES = ("openvino_tokenizer.xml", "openvino_tokenizer.bin")
@@ -89,7 +89,7 @@ class Tokenizer:
         history = [{"role": role, "content": content} for role, content in turns]
         try:
             return self._tokenizer.apply_chat_template(history, add_generation_prompt=True)
-        except RuntimeError as error:
+        except LIBRARY_ERRORS as error:
             raise ValueError(f"the model's chat template: {_complaint(error)}") from error
 
     def _ids(self, text: str, special: bool) -> list[int]:
@@ -105,7 +105,7 @@ class Tokenizer:
             try:
                 self._lift(wanted)
                 reach = self._reach_of(wanted)
-            except (OSError, RuntimeError):
+            except (OSError, *LIBRARY_ERRORS):
                 pass  # no room for the graph, or another library than ours: its reach is known
         self._reach = reach
 

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 from mizzen.engine.core.generation import Generation
 from mizzen.engine.core.requests import Sampling
 from mizzen.engine.ledger import ServingLedger
-from mizzen.engine.model import EngineMissing, LoadError, ModelError, ModelFile
+from mizzen.engine.model import (
+    LIBRARY_ERRORS,
+    EngineMissing,
+    LoadError,
+    ModelError,
+    ModelFile,
+)
 
 if TYPE_CHECKING:
     from mizzen.engine.pipeline import Handle, Pipeline
@@ -145,20 +151,20 @@ class Worker:
     # -- the thread ---------------------------------------------------------------------
 
     def _main(self) -> None:
+        # Of a bug the traceback goes to stderr, and the process must not live on as a server that
+        # accepts requests and never answers them.
+        end: LoadError | None = ModelError(self._model.path, "its stepping thread died")
         try:
             self.pipeline = pipeline = self._load()
-        except LoadError as error:
-            self._on_loaded(error)
-            return
-        self._ledger.loaded()
-        self._on_loaded(None)
-        try:
+            self._ledger.loaded()
+            self._on_loaded(None)
             self._serve(pipeline)
+            end = None
+        except LoadError as error:
+            end = error
         finally:
-            if not self._closing:
-                # A bug: the thread's traceback goes to stderr, and the process must not live on
-                # as a server that accepts requests and never answers them.
-                self._on_loaded(ModelError(self._model.path, "its stepping thread died"))
+            if end is not None and not self._closing:
+                self._on_loaded(end)
 
     def _serve(self, pipeline: Pipeline) -> None:
         while self._take():
@@ -197,7 +203,7 @@ class Worker:
             while pipeline.is_busy():
                 pipeline.step()
             pipeline.read(handle)
-        except RuntimeError as error:
+        except LIBRARY_ERRORS as error:
             raise ModelError(self._model.path, f"its first token failed: {error}") from error
         return pipeline
 
@@ -233,7 +239,7 @@ class Worker:
             seed = self._random.randrange(SEED_MAX) if seed is None else seed % SEED_MAX
             try:
                 handle = pipeline.add(job.number, job.tokens, job.sampling, job.max_tokens, seed)
-            except RuntimeError:
+            except LIBRARY_ERRORS:
                 refused.append(Piece(job.number, "", 0, "error"))
                 continue
             self._live[job.number] = _Live(handle, Generation(job.sampling))
@@ -243,7 +249,7 @@ class Worker:
     def _step(self, pipeline: Pipeline) -> None:
         try:
             pipeline.step()
-        except RuntimeError:
+        except LIBRARY_ERRORS:
             # The library's state is unknown after this; end every answer rather than hang it.
             self._hand_over([Piece(number, "", 0, "error") for number in self._live])
             for live in self._live.values():

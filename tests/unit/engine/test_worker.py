@@ -106,3 +106,19 @@ def test_an_engine_whose_steps_all_fail_is_begun_anew(at: At) -> None:
     error = at.loaded.get(timeout=DEADLINE_S)
     assert error is not None
     assert "thread died" in str(error)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("raised", [IndexError("unordered_map::at"), SystemError("a bug")])
+def test_whatever_ends_the_load_is_told(monkeypatch: pytest.MonkeyPatch, raised: Exception) -> None:
+    def load(_: Worker) -> Any:
+        raise raised
+
+    told: queue.Queue[LoadError | None] = queue.Queue()
+    monkeypatch.setattr(Worker, "_load", load)
+    ledger = ServingLedger(None, RealClock())
+    model = ModelFile(Path("/m.gguf"), 64, False, 0)
+    worker = Worker(model, Settings(4, 1, 1 << 20), ledger, lambda *_: None, told.put)
+    worker.start()
+    assert told.get(timeout=DEADLINE_S) is not None
+    worker.close()
