@@ -71,7 +71,8 @@ class Bridge:
         try:
             self._app.authenticate(request)
             if request.identity:
-                self._connections.introduce(scope["client"])
+                now = asyncio.get_running_loop().time()
+                self._connections.introduce(scope["client"], request.identity, now)
             if request.identity and request.method in _WITH_BODY:
                 identity = request.identity
                 request.body = await self._intake.body(receive, request.headers, identity)

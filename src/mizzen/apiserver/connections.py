@@ -2,7 +2,8 @@
 
 The HTTP server accepts in native threads and knows no difference between its clients. Where
 descriptors or connections get scarce, those that have not shown a token are shut down, the
-clients that have keep theirs. While accepting fails for want of descriptors the server looks after
+clients that have keep theirs. Users together may hold three quarters of all; the rest is for the
+instance's own roles, without which nothing is scheduled, run or told any more. While accepting fails for want of descriptors the server looks after
 no handshake either, so that it would never free one: some are kept back to let it go on, while
 nobody else comes in.
 """
@@ -19,6 +20,9 @@ import resource
 import socket
 from collections.abc import Generator, Iterable, Iterator
 
+from mizzen.base.errors import TooManyRequests
+from mizzen.base.names import IDENTITY_PREFIX
+
 CONNECTIONS_MAX = 8192
 BACKLOG_MAX = 1024  # connections that wait to be accepted
 _OTHER_FILES = 1024  # the store, logs that are followed
@@ -29,6 +33,7 @@ _LOOK_S = 1.0
 _STRANGER_S = 1.0  # what a stranger has for its handshake and its head where it is tight
 _RELIEF_S = 1.5  # the HTTP server accepts again a second after it could not
 _TIGHT_PERCENT = 75
+_USERS_PERCENT = 75
 _EXHAUSTED_LOOKS_MAX = 12  # then only a new process helps
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
 _log = logging.getLogger(__name__)
@@ -57,19 +62,48 @@ def connections_max() -> int:
 class Connections:
     """Those of the server that listens on one port of this process."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, most: int = 0) -> None:
+        """`most`: how many there may be; 0: as many as the process may have."""
         self._port = port
+        self._users_max = (most or connections_max()) * _USERS_PERCENT // 100
         self._known: set[Address] = set()
+        self._users: set[Address] = set()  # those of them that are no role's
+        self._counted_at = -_LOOK_S  # when all of `_users` were there
         self._strangers: dict[Address, float] = {}  # when they were first seen
         self._shut = 0
 
     def statistics(self) -> dict[str, int]:
-        return {"known": len(self._known), "strangers": len(self._strangers), "shut": self._shut}
+        return {
+            "known": len(self._known),
+            "users": len(self._users),
+            "strangers": len(self._strangers),
+            "shut": self._shut,
+        }
 
-    def introduce(self, client: tuple[str, int | str]) -> None:
-        """This client has shown a token. The HTTP server names ports in digits."""
+    def introduce(self, client: tuple[str, int | str], identity: str, now: float) -> None:
+        """This client has shown a token. The HTTP server names ports in digits.
+
+        Errors: TooManyRequests where users have all that is theirs; it stays a stranger then.
+        """
         host, port = client
-        self._known.add((host, int(port)))
+        address = (host, int(port))
+        if not identity.startswith(IDENTITY_PREFIX) and address not in self._users:
+            if len(self._users) >= self._users_max and now >= self._counted_at + _LOOK_S:
+                self._counted_at = now
+                self._keep(peer for _, peer in _peers(self._port))
+            if len(self._users) >= self._users_max:
+                raise TooManyRequests(
+                    f"users of this API server hold {len(self._users)} connections, of at most "
+                    f"{self._users_max}: close some, or share them",
+                    retry_after_s=1,
+                )
+            self._users.add(address)
+        self._known.add(address)
+
+    def _keep(self, there: Iterable[Address]) -> None:
+        """Forgets who has left."""
+        self._known.intersection_update(there)
+        self._users &= self._known
 
     def cut(self, client: tuple[str, int | str]) -> None:
         """Shuts this client's connection down, whatever is under way on it."""
@@ -99,13 +133,13 @@ class Connections:
             else:
                 self._strangers.clear()
                 if len(self._known) > _KNOWN_MAX:
-                    self._known.intersection_update(peer for _, peer in _peers(self._port))
+                    self._keep(peer for _, peer in _peers(self._port))
 
     def _look(self, now: float, patience_s: float = _STRANGER_S) -> None:
         """Shuts down strangers that have had their time. Their descriptors stay the server's."""
         peers = list(_peers(self._port))
         there = {peer for _, peer in peers}
-        self._known &= there
+        self._keep(there)
         strangers = there - self._known
         self._strangers = {peer: self._strangers.get(peer, now) for peer in strangers}
         overdue = {peer for peer, since in self._strangers.items() if since <= now - patience_s}
