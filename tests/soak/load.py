@@ -20,6 +20,7 @@ from mizzen.base.errors import AlreadyExists, ApiError, Conflict, NotFound
 from mizzen.base.objects import Obj
 from mizzen.base.resources import (
     CONFIG_MAPS,
+    EVENTS,
     JOBS,
     MODEL_ENDPOINTS,
     PODS,
@@ -36,6 +37,7 @@ NAMES = 200  # of ConfigMaps that come and go
 INTERRUPTED = (ApiError, aiohttp.ClientError, OSError, TimeoutError)
 PODS_PER_JOB = 6
 PAUSE_S = 0.05
+EVENTS_SHOWN = 12  # of what failed
 
 
 @dataclass
@@ -202,8 +204,19 @@ class Load:
             if "Failed" in held:
                 said = next(c for c in conditions if c["type"] == "Failed")
                 self.wrong.append(f"{name} failed: {said.get('reason')}: {said.get('message')}")
+                self.wrong += await self._warnings(client, name)
                 return
             await asyncio.sleep(0.2)
+
+    async def _warnings(self, client: Client, name: str) -> list[str]:
+        """How it came to it, in the words of the Events about it and its pods."""
+        found, _ = await client.list(EVENTS, "default")
+        about = [
+            f"  {e['lastTimestamp']} {e['involvedObject']['name']}: {e['reason']}: {e['message']}"
+            for e in found
+            if e["involvedObject"]["name"].startswith(name) and e["type"] == "Warning"
+        ]
+        return sorted(about)[-EVENTS_SHOWN:]
 
     async def _gone(self, client: Client, resource: Resource, name: str) -> None:
         while True:

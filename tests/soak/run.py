@@ -74,6 +74,16 @@ def file_system(folder: Path, mebibytes: int) -> Iterator[Path | None]:
         subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
+def own_bytes(pid: int | None) -> int:
+    """Memory that is this process's own, 0 if it is gone: not the pages of the store's file that it
+    has looked at, which the kernel takes back as it likes. Source: proc(5), RssAnon."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) << 10
+    return 0
+
+
 class Soak:
     def __init__(self, folder: Path, disk: Path | None, minutes: float, seed: int) -> None:
         self._instance = Instance(folder / "home")
@@ -147,11 +157,9 @@ class Soak:
             except (ValueError, subprocess.SubprocessError):
                 continue  # between two lives
             for process in status["processes"]:
-                if process["memoryBytes"]:
-                    self._memory[process["role"]].append(process["memoryBytes"])
-                    self._peak[process["role"]] = max(
-                        self._peak[process["role"]], process["memoryBytes"]
-                    )
+                if held := own_bytes(process["pid"]):
+                    self._memory[process["role"]].append(held)
+                    self._peak[process["role"]] = max(self._peak[process["role"]], held)
 
     def _judge_memory(self) -> None:
         for role, samples in self._memory.items():

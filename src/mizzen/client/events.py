@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from mizzen.base.clock import Clock, rfc3339
@@ -33,12 +34,15 @@ _SeriesKey = tuple[str, str, str, str]  # namespace, object's uid or "", type + 
 
 @dataclass(slots=True)
 class _Series:
-    """One stored Event and what must be added to it."""
+    """One stored Event and what must be added to it.
+
+    Thousands are remembered, for as long as their Events may repeat: those that wait for nothing
+    keep no body.
+    """
 
     body: Obj
     name: str = ""  # of the stored Event, "" before the first write
     count: int = 0
-    messages: set[str] = field(default_factory=set[str])
 
 
 _Batch = list[tuple[_SeriesKey, _Series]]
@@ -61,7 +65,7 @@ class EventRecorder:
         self._now_ns = clock.now_ns if clock is not None else time.time_ns
         self._series: OrderedDict[_SeriesKey, _Series] = OrderedDict()
         self._waiting: OrderedDict[_SeriesKey, _Series] = OrderedDict()
-        self._distinct: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
+        self._distinct: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
         self._writer: asyncio.Task[None] | None = None
         self._tokens = BURST
         self._tokens_at = time.monotonic()
@@ -79,11 +83,12 @@ class EventRecorder:
         namespace = str(reference.get("namespace") or "default")
         uid = str(reference["uid"])
         text = message[:MESSAGE_CHARS_MAX]
-        key: _SeriesKey = (namespace, uid, f"{type} {reason}", text)
-        if key not in self._series and self._is_flood(uid, f"{type} {reason}", text):
-            key = (namespace, uid, f"{type} {reason}", "")
+        kind = sys.intern(f"{type} {reason}")
+        key: _SeriesKey = (namespace, uid, kind, text)
+        if key not in self._series and self._is_flood(uid, kind, text):
+            key = (namespace, uid, kind, "")
         if key not in self._waiting and len(self._waiting) >= WAITING_MAX:
-            key = (namespace, "", f"{type} {reason}", "")
+            key = (namespace, "", kind, "")
             self._counts["summed_up"] += 1
         self._note(key, reference, type, reason, text)
         if self._writer is None or self._writer.done():
@@ -96,7 +101,7 @@ class EventRecorder:
 
     def _is_flood(self, uid: str, kind: str, text: str) -> bool:
         """Whether one object has had too many different messages of one reason."""
-        known = self._distinct.setdefault((uid, kind), set())
+        known = self._distinct.setdefault((uid, kind), ())
         self._distinct.move_to_end((uid, kind))
         if len(self._distinct) > SERIES_MAX:
             self._distinct.popitem(last=False)
@@ -104,16 +109,18 @@ class EventRecorder:
             return False
         if len(known) >= MESSAGES_PER_REASON_MAX:
             return True
-        known.add(text)
+        self._distinct[uid, kind] = (*known, text)
         return False
 
     def _note(self, key: _SeriesKey, reference: Obj, type: str, reason: str, text: str) -> None:
         now = rfc3339(self._now_ns())
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = _Series(self._body(reference, key[0], type, reason, now))
+            series = self._series[key] = _Series({})
             if len(self._series) > SERIES_MAX:
                 self._series.popitem(last=False)
+        if not series.body:
+            series.body = self._body(reference, key[0], type, reason, now)
         self._series.move_to_end(key)
         series.count += 1
         series.body["message"] = text if key[3] else f"(combined from similar events): {text}"
@@ -194,18 +201,24 @@ class EventRecorder:
                 self._counts["plans_refused"] += 1
             else:
                 self._counts["writes"] += len(batch)
-                for _, series in batch:
-                    series.name = name_of(series.body)
+                for key, series in batch:
+                    self._is_stored(key, series)
                 return
         for index, (key, series) in enumerate(batch):
             try:
                 await self._write_one(series)
+                self._is_stored(key, series)
             except (Unavailable, TooManyRequests):
                 del batch[:index]  # those are written
                 raise
             except ApiError:
                 self._counts["refused"] += 1
                 self._series.pop(key, None)
+
+    def _is_stored(self, key: _SeriesKey, series: _Series) -> None:
+        series.name = series.name or name_of(series.body)
+        if key not in self._waiting:  # it happened again meanwhile
+            series.body = {}
 
     def _operation(self, series: _Series) -> Operation:
         namespace = str(series.body["metadata"]["namespace"])
@@ -222,13 +235,12 @@ class EventRecorder:
                 await self._client.patch(EVENTS, series.name, _change(series), namespace)
             except NotFound:  # it expired; begin anew
                 series.name = ""
-                series.body["metadata"].pop("name")
+                series.body["metadata"].pop("name", None)
             else:
                 return
         self._give_name(series)
         with contextlib.suppress(AlreadyExists):
             await self._client.create(EVENTS, series.body)
-        series.name = name_of(series.body)
 
     def _give_name(self, series: _Series) -> None:
         """A name of our own, so that a write without an answer is not written twice."""

@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import tracemalloc
 from types import SimpleNamespace
 
 from mizzen.base.objects import name_of
@@ -12,6 +14,9 @@ POD = {
     "kind": "Pod",
     "metadata": {"name": "p", "namespace": "default", "uid": "u"},
 }
+
+
+MANY = 1000
 
 
 async def stored(client):
@@ -44,6 +49,27 @@ async def test_a_flood_of_messages_is_summed_up_and_counted(tmp_path):
         assert len(found) == events.MESSAGES_PER_REASON_MAX + 1
         assert sum(event["count"] for event in found) == 30
         assert sum("combined" in event["message"] for event in found) == 1
+
+
+async def test_what_is_remembered_of_a_written_event_is_small(tmp_path):
+    async with api_server(tmp_path) as client:
+        recorder = EventRecorder(client, "tester")
+        tracemalloc.start()
+        try:
+            for number in range(MANY):
+                about = {"name": f"short-{number}", "namespace": "default", "uid": f"{number:036}"}
+                recorder.event({**POD, "metadata": about}, "Normal", "Started", f"{number} started")
+            await recorder.flush()
+            gc.collect()
+            ours = [tracemalloc.Filter(True, events.__file__)]
+            held = tracemalloc.take_snapshot().filter_traces(ours).statistics("filename")
+        finally:
+            tracemalloc.stop()
+        assert sum(found.size for found in held) < MANY * 1024
+        assert len(await stored(client)) == MANY
+        recorder.event({**POD, "metadata": about}, "Normal", "Started", f"{number} started")
+        await recorder.flush()
+        assert sum(event["count"] == 2 for event in await stored(client)) == 1
 
 
 async def test_too_many_waiting_are_summed_up_by_reason(tmp_path):
