@@ -241,6 +241,8 @@ def _copy_bytes(source: Path, offset: int, length: int, target: Path) -> int:
     source_fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     target_fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
+        if offset + length > os.fstat(source_fd).st_size:  # the worker writes what it likes there
+            raise OSError(f"{source} ends before its state does")
         done = crc32 = 0
         while done < length:
             piece = os.pread(source_fd, min(CHUNK_BYTES, length - done), offset + done)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import zlib
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -71,6 +73,24 @@ def test_a_buffer_written_over_meanwhile_leaves_nothing(tmp_path: Path) -> None:
 
     assert not durable.copy(staged, tmp_path / "out", get)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_whatever_a_worker_writes_into_its_words_is_told_as_a_fault(tmp_path: Path) -> None:
+    file = RankFile(tmp_path / "rank-0")
+    stage(file, 0, 7, b"old")
+    staged = durable.newest(tmp_path, {"rank-0": file.get})
+    assert staged is not None
+    chance = Random(5)
+    for _ in range(200):
+        for word in (
+            segment.RANK_OFFSET_BUFFERS_AT,
+            segment.RANK_OFFSET_STATE_BYTES,
+            segment.RANK_OFFSET_LENGTH0,
+        ):
+            file.set(word, chance.choice([0, 1, 4096, 1 << 40, (1 << 63) - 1, (1 << 64) - 1]))
+        with contextlib.suppress(OSError):
+            durable.copy(staged, tmp_path / "out", file.get)
+        assert [p.name for p in (tmp_path / "out").iterdir()] in ([], ["step-7"])
 
 
 def made(target: Path, step: int, data: bytes = b"state") -> Path:
