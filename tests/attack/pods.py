@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +28,10 @@ def attacks(stage: Stage) -> Iterator[Attack]:
     yield Attack("image with a NUL", lambda: _told(stage, image="/bin/sh\0"))
     for name, script in _scripts().items():
         yield Attack(name, lambda script=script: _logs(stage, script))
+    yield Attack("folders deeper than any stack", lambda: _leaves_nothing(stage, _DEEP))
+    yield Attack("folders without rights", lambda: _leaves_nothing(stage, _SHUT))
+    yield Attack("a link in place of its folder", lambda: _leads_nowhere(stage))
+    yield Attack("the parent of all pods is stopped", lambda: _stopped(stage))
     yield Attack("descendants with sessions of their own", lambda: _descendants(stage))
     yield Attack("processes by the hundred", lambda: _logs(stage, _FORKS))
     yield Attack("50 MB of output without an end of line", lambda: _logs(stage, _FLOOD))
@@ -39,6 +45,10 @@ def generated(stage: Stage, chance: Random) -> Iterator[Attack]:
         yield Attack(f"generated {number}", lambda container=container: _told(stage, **container))
 
 
+_DEEP = "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')"
+_SHUT = (
+    "import os\nos.makedirs('a/b/c'); os.chmod('a/b/c', 0); os.chmod('a/b', 0); os.chmod('a', 0)"
+)
 _FORKS = "for i in $(seq 300); do sleep 3 & done; wait"
 _FLOOD = "head -c 50000000 /dev/zero | tr '\\0' x"
 
@@ -148,6 +158,46 @@ def _logs(stage: Stage, script: str) -> None:
     assert b"root:" not in answer.body, "a file that is not its log was shown"
     if "echo mine" in script:
         assert answer.body == b"mine\n", answer.said
+    stage.delete(f"{PODS}/{name}")
+
+
+def _folder(stage: Stage, name: str) -> Path:
+    return stage.home.node / "pods" / stage.pod(name)["metadata"]["uid"]
+
+
+def _leaves_nothing(stage: Stage, program: str) -> None:
+    """What the pod made goes with it."""
+    name = _pod(stage, ["python3", "-c", program])
+    stage.until(_ended(stage, name), f"pod {name} to end", TOLD_S)
+    work = _folder(stage, name) / "c" / "work"
+    assert work.is_dir(), work
+    stage.delete(f"{PODS}/{name}")
+    stage.until(lambda: not work.exists(), f"{work} to be gone", TOLD_S)
+
+
+def _leads_nowhere(stage: Stage) -> None:
+    """Nothing more is written where the pod's link points to once its next run is due."""
+    away = stage.home.state / f"away-{time.monotonic_ns():x}"
+    away.mkdir()
+    script = f"cd ../..; mv c before; ln -s {away} c; exit 1"
+    name = _name(stage)
+    made = stage.create_pod(name, ["/bin/sh", "-c", script], restartPolicy="OnFailure")
+    assert made.status == 201, made.said
+
+    def says() -> bool:
+        (container,) = stage.pod(name)["status"].get("containerStatuses") or [{"state": {}}]
+        return "a link or a file lies" in str(container["state"])
+
+    stage.until(says, f"a word on the link of pod {name}", TOLD_S)
+    assert not [path for path in away.iterdir() if path.suffix == ".log"], "a log was written there"
+    stage.delete(f"{PODS}/{name}")
+
+
+def _stopped(stage: Stage) -> None:
+    """It is told to go on by the agent, and pods start again."""
+    os.kill(stage.shim_pid(), signal.SIGSTOP)
+    name = _pod(stage, ["/bin/true"])
+    stage.until(_ended(stage, name), f"pod {name} to end", 60.0)
     stage.delete(f"{PODS}/{name}")
 
 
