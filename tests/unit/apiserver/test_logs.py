@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
+from mizzen.apiserver.logfiles import Part
+from mizzen.base.errors import BadRequest, Unavailable
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
 from mizzen.node.shim.logs import LogFile
@@ -146,3 +149,38 @@ async def test_the_run_before_is_served_and_not_followed(world: World) -> None:
     async with asyncio.timeout(10):
         assert await world.read(previous=True, follow=True) == b"why it fell\n"
         assert await world.read() == b"again\n"
+
+
+async def test_a_log_that_cannot_be_read_to_its_end_does_not_end_as_if_it_were_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection breaks off, so that whoever reads it knows; others are answered as before."""
+    await world.start()
+    world.write(b"one\n")
+    world.end()
+
+    def fail(part: Part) -> bytes:
+        raise OSError("Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Part, "read", fail)
+        with pytest.raises(Unavailable):
+            await world.read()
+    assert await world.read() == b"one\n"
+
+
+async def test_times_stand_at_the_beginning_of_lines_alone(world: World) -> None:
+    """Long ones are several parts in the file."""
+    await world.start()
+    world.begin(0, rotate_bytes=2**20)
+    world.write(b"x" * 40_000 + b"\nshort\n")
+    lines = (await world.read(timestamps=True)).splitlines()
+    assert [line.split(b" ", 1)[1] for line in lines] == [b"x" * 40_000, b"short"]
+    assert await world.read(resume_at=lines[1].split(b" ", 1)[0].decode()) == b"short\n"
+
+
+@pytest.mark.parametrize("text", ["0", "now", "2026-01-01T00:00:00Z", "x" * 30])
+async def test_only_the_time_of_a_line_is_resumed_at(world: World, text: str) -> None:
+    await world.start()
+    with pytest.raises(BadRequest, match="resumeAt"):
+        await world.read(resume_at=text)
