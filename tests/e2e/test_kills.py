@@ -27,6 +27,7 @@ from mizzen.compose.settings import load
 from mizzen.compose.state import RoleState, running_instance
 from mizzen.host.home import Home
 from mizzen.host.pki import load_api_keys
+from mizzen.host.ports import PortTaken, choose
 from support.instance import Instance
 from support.tiny_gguf import write_tiny_gguf
 from support.waiting import until
@@ -218,6 +219,9 @@ async def test_nothing_is_lost_whatever_is_killed(workload: Workload) -> None:
     await workload.goes_on("the start")
     for role in ROLES:
         workload.kill_role(role)
+        if role == "apiserver":  # its port stays its own while nobody listens there
+            with pytest.raises(PortTaken):
+                choose("127.0.0.1", load(workload.home).port, explicit=True)
         await workload.goes_on(f"kill -9 of the {role}")
     kill(container_pid(await workload.pod("kills-node-0-1")))
     await workload.goes_on("kill -9 of a worker")

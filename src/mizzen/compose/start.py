@@ -17,6 +17,7 @@ from mizzen.compose import settings as settings_module
 from mizzen.compose.banner import ready_text
 from mizzen.compose.settings import Settings, Wishes
 from mizzen.compose.state import running_instance, take_lock
+from mizzen.host import ports
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.host.pki import server_url
@@ -53,7 +54,8 @@ def prepare(home: Home, wishes: Wishes, clock: Clock) -> tuple[Settings, int]:
 
 def become_supervisor(home: Home, lock: int) -> NoReturn:
     """Replaces this process, so that what preparing needed takes no memory any more."""
-    os.set_inheritable(lock, True)
+    for held in (lock, *ports.claims()):
+        os.set_inheritable(held, True)
     sys.stdout.flush()
     os.execv(sys.executable, [*_command(home, "supervisor"), "--lock-fd", str(lock)])
 
@@ -78,7 +80,7 @@ def start_detached(home: Home, lock: int) -> None:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            pass_fds=(lock, writer),
+            pass_fds=(lock, writer, *ports.claims()),
             start_new_session=True,
             cwd=home.state,
         )

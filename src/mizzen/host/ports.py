@@ -9,6 +9,10 @@ from pathlib import Path
 API_PORT = 7443
 GATEWAY_PORT = 7480
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+_TRIES = 20
+# Between the choice and the first listener, and while a server is being started again, nobody
+# listens: a name of its own for each port (unix(7), abstract) says that it has its owner already.
+_claims: dict[tuple[str, int], socket.socket] = {}
 
 
 class PortTaken(Exception):
@@ -18,18 +22,43 @@ class PortTaken(Exception):
 def choose(host: str, preferred: int, *, explicit: bool) -> int:
     """A port that can be bound now: the preferred one, or (unless `explicit`) any free one.
 
+    No other instance is given it as long as this process lives, or one that inherits `claims`.
     Errors: PortTaken when an explicit port is taken; OSError when the address itself is wrong.
     """
-    if _is_free(host, preferred):
+    is_free = _is_free(host, preferred)
+    if is_free and _claim(host, preferred):
         return preferred
     if explicit:
-        holder = holder_of(preferred)
+        holder = "another instance of Mizzen" if is_free else holder_of(preferred)
         who = f" by {holder}" if holder else ""
         raise PortTaken(
             f"port {preferred} on {host} is in use{who}; choose another, or leave it out"
         )
-    with _bind(host, 0) as free:
-        return int(free.getsockname()[1])
+    for _ in range(_TRIES):
+        with _bind(host, 0) as free:
+            port = int(free.getsockname()[1])
+        if _claim(host, port):
+            return port
+    raise OSError(errno.EADDRINUSE, "no port is free")
+
+
+def claims() -> list[int]:
+    """The descriptors that hold the chosen ports, for whoever is to hold them further."""
+    return [claim.fileno() for claim in _claims.values()]
+
+
+def _claim(host: str, port: int) -> bool:
+    """Whether this process has the port for itself among all instances."""
+    if (host, port) in _claims:
+        return True
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0mizzen/{host}:{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims[host, port] = claim
+    return True
 
 
 def holder_of(port: int) -> str:

@@ -1,9 +1,12 @@
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from mizzen.host import ports
+from support.ports import free_port
 
 
 @pytest.fixture
@@ -21,6 +24,27 @@ def test_a_free_port_is_taken_as_it_is(taken: int) -> None:
 def test_an_explicit_port_in_use_names_who_holds_it(taken: int) -> None:
     with pytest.raises(ports.PortTaken, match=rf"port {taken} .* in use by .*pid \d+"):
         ports.choose("127.0.0.1", taken, explicit=True)
+
+
+@pytest.fixture
+def others() -> Iterator[int]:
+    """A port that another process has chosen and does not listen on."""
+    program = (
+        "from mizzen.host import ports\n"
+        f"print(ports.choose('127.0.0.1', {free_port()}, explicit=True), flush=True)\n"
+        "input()"
+    )
+    command = [sys.executable, "-c", program]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
+        yield int(other.stdout.readline())
+
+
+def test_what_another_instance_has_chosen_is_taken_before_it_listens(others: int) -> None:
+    assert ports.choose("127.0.0.1", others, explicit=False) != others
+    with pytest.raises(ports.PortTaken, match=f"port {others} .* by another instance of Mizzen"):
+        ports.choose("127.0.0.1", others, explicit=True)
 
 
 def test_a_wrong_address_is_an_error_of_its_own() -> None:
