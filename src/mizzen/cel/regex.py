@@ -37,6 +37,9 @@ class _Match(Protocol):
 
 
 class _Automaton(Protocol):
+    @property
+    def programsize(self) -> int: ...
+
     def search(self, text: bytes, pos: int) -> _Match | None: ...
 
 
@@ -46,6 +49,11 @@ class Regex:
     def __init__(self, pattern: str) -> None:
         """Errors: RegexError."""
         self._automaton = _automaton(pattern)
+
+    @property
+    def size(self) -> int:
+        """Of its program: looking at one byte may take so many steps."""
+        return self._automaton.programsize
 
     def matches(self, text: str) -> bool:
         """Whether any part of the text matches."""
@@ -100,6 +108,8 @@ def _automaton(pattern: str) -> _Automaton:
         made: _Automaton = re2.compile(_octets(pattern), options)
     except re2.error as error:
         raise RegexError(_text(error.args[0])) from error
+    finally:
+        re2.purge()  # it would keep 128 of its own, of 8 MiB each, beside ours
     for piece in _PIECES.finditer(pattern):
         if piece["byte"]:
             raise RegexError(r"invalid escape sequence: \C")

@@ -82,7 +82,7 @@ def _combining(inner: Decoder, combined: Mapping[str, Any]) -> Decoder:
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         result = inner(value, path, report)
-        for problem in problems(result):
+        for problem in problems(result, report):
             report.wrong(path, result, problem)
         return result
 

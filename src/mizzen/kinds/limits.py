@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mizzen.cel.regex import RegexError, compiled
+from mizzen.kinds import patterns
 from mizzen.kinds.formats import FORMATS
 from mizzen.kinds.report import Path, Report, quoted
 from mizzen.kinds.schema import Schema
@@ -103,14 +103,8 @@ def _length(least: int, most: int | None) -> Check:
 
 def _matches(pattern: str) -> Check:
     def check(value: Any, path: Path, report: Report) -> None:
-        if not isinstance(value, str):
-            return
-        try:
-            # Not kept here: so many automata stay in memory, however many definitions there are.
-            if not compiled(pattern).matches(value):
-                report.wrong(path, value, f"must match '{pattern}'")
-        except RegexError as error:  # of a definition that was stored before patterns were checked
-            report.wrong(path, value, f"the pattern of its definition cannot be read: {error}")
+        if isinstance(value, str):
+            patterns.wrong(pattern, value, path, report)
 
     return check
 

@@ -12,6 +12,10 @@ from mizzen.kinds.treatment import Refused, Warned
 # (parent, segment): a str is a field, an int a list index, a 1-tuple a map key.
 Path = tuple["Path", "str | int | tuple[str]"] | None
 
+# What checks of one object may take, in bytes of text times states of a pattern: a quarter of a
+# second at worst.
+CHECK_STEPS_MAX = 1 << 25
+PREDICATE_STEPS = 128  # what asking one schema of a combination counts as
 _SEGMENT_LENGTH_MAX = 256  # of a path as it is shown
 
 _NAMES = {
@@ -45,6 +49,7 @@ class Report:
     unknown: list[Unknown] = field(default_factory=list["Unknown"])
     unserved: list[Unserved] = field(default_factory=list["Unserved"])
     defaulted_bytes: int = 0  # what defaults have added, as JSON
+    checked_steps: int = 0  # against CHECK_STEPS_MAX
 
     def add(self, path: Path, message: str, reason: str = "FieldValueInvalid") -> None:
         if len(self.causes) < CAUSES_MAX:
@@ -61,6 +66,26 @@ class Report:
                 None, f"Too long: with its defaults it has more than {OBJECT_BYTES_MAX} bytes",
                 "FieldValueTooLong",
             )  # fmt: skip
+        return False
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no more checks are made."""
+        return self.checked_steps > CHECK_STEPS_MAX
+
+    def may_check(self, steps: int) -> bool:
+        """Whether a check that takes so many steps may still be made; it counts as if it was."""
+        before = self.checked_steps
+        self.checked_steps = after = before + steps
+        if after <= CHECK_STEPS_MAX:
+            return True
+        if before <= CHECK_STEPS_MAX:
+            self.add(
+                None,
+                f"Too long: matching it with the patterns and combinations of its schema takes more "
+                f"than {CHECK_STEPS_MAX} steps; make it smaller",
+                "FieldValueTooLong",
+            )
         return False
 
     def wrong(self, path: Path, value: Any, problem: str) -> None:

@@ -13,10 +13,9 @@ from typing import Any, cast
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
-from mizzen.cel.regex import RegexError, compiled
 from mizzen.kinds.decoding import decoder_of
 from mizzen.kinds.meta import OBJECT_META
-from mizzen.kinds.names import invalid_value
+from mizzen.kinds.patterns import check_patterns
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.report import Report
 from mizzen.kinds.schema import Schema
@@ -29,7 +28,6 @@ _VALUE_ONLY = (  # what a schema inside a combination must not say
     "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource",
 )  # fmt: skip
 DEPTH_MAX = 64
-_REASON_LENGTH_MAX = 120
 _DEFAULT_CAUSES_MAX = 10
 
 
@@ -48,6 +46,8 @@ def check_structural(schema: Obj, path: str) -> list[Cause]:
         at = f"{path}.properties[metadata]"
         causes.append(Cause(at, message, "FieldValueForbidden"))
     _check(schema, path, causes, 0)
+    if not causes:
+        causes += check_patterns(schema, path)
     if not causes:  # a default can be tried only against a schema that is right
         _check_defaults(schema, path, causes)
     return causes
@@ -135,12 +135,6 @@ def _check_node(node: Obj, path: str, causes: list[Cause]) -> None:
         message = "Required value: must not be empty if x-kubernetes-list-type is map"
         at = f"{path}.x-kubernetes-list-map-keys"
         causes.append(Cause(at, message, "FieldValueRequired"))
-    if node.get("pattern"):
-        try:
-            compiled(node["pattern"])
-        except RegexError as error:
-            problem = f"must be a valid regular expression (RE2): {str(error)[:_REASON_LENGTH_MAX]}"
-            causes.append(invalid_value(f"{path}.pattern", node["pattern"], problem))
 
 
 def _check_combined(child: Any, path: str, causes: list[Cause], parent: Obj, depth: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from mizzen.kinds.combined import predicate
 from mizzen.kinds.decoding import decode
+from mizzen.kinds.report import Report
 from mizzen.kinds.structural import check_structural, translate
 
 
@@ -133,9 +134,9 @@ def test_values(schema: dict[str, Any], good: Any, bad: Any) -> None:
 
 def test_predicates_look_inside() -> None:
     schema = {"properties": {"a": {"items": {"minimum": 1}, "minItems": 1}}}
-    assert predicate(schema)({"a": [1, 2]})
-    assert not predicate(schema)({"a": [0]})
-    assert not predicate(schema)({"a": []})
+    assert predicate(schema)({"a": [1, 2]}, Report())
+    assert not predicate(schema)({"a": [0]}, Report())
+    assert not predicate(schema)({"a": []}, Report())
 
 
 HOSTILE = "^(a+)+$"
@@ -146,7 +147,7 @@ def test_patterns_take_time_linear_in_the_text() -> None:
     begun = time.process_time()
     assert decode(schema, {"spec": "a" * 40 + "!"}).causes
     assert not decode(schema, {"spec": "a" * 10_000}).causes
-    assert not predicate({"pattern": HOSTILE})("a" * 40 + "!")
+    assert not predicate({"pattern": HOSTILE})("a" * 40 + "!", Report())
     assert time.process_time() - begun < 1
 
 
@@ -156,7 +157,7 @@ def test_patterns_that_re2_does_not_take_are_refused(pattern: str) -> None:
     assert cause.field == "s.properties[spec].pattern" and len(cause.message) < 400
     # One that was stored before they were refused fails what it is asked about, and no more.
     assert decode(translate(_root(type="string", pattern=pattern)), {"spec": "x"}).causes
-    assert not predicate({"pattern": pattern})("x")
+    assert not predicate({"pattern": pattern})("x", Report())
 
 
 def test_an_enum_costs_the_same_however_long_it_is() -> None:
