@@ -38,7 +38,7 @@ class Replica:
     address: Address
     in_flight: int = 0
     suspect: bool = False
-    served: int = 0
+    turn: int = 0
     prefixes: PrefixIndex = field(default_factory=PrefixIndex)
 
 
@@ -77,6 +77,7 @@ class Pool:
         self._timer: asyncio.TimerHandle | None = None
         self._finished: deque[int] = deque(maxlen=RECENT_MAX)
         self._closed = False
+        self._turn = 0  # requests that were given a place
         self.answers: Counter[int] = Counter()  # requests by HTTP status
         self.first_byte = Histogram(_FIRST_BYTE_S)  # seconds from arrival
 
@@ -207,7 +208,8 @@ class Pool:
             if waiter.place.done():  # its client left in this very moment
                 continue
             replica.in_flight += 1
-            replica.served += 1
+            self._turn += 1
+            replica.turn = self._turn
             self._in_flight += 1
             replica.prefixes.add(waiter.ticket.hashes)
             waiter.place.set_result(replica)
@@ -221,6 +223,7 @@ class Pool:
                 replica.in_flight,
                 self.endpoint.replica_capacity,
                 replica.prefixes.cached(waiter.ticket.hashes),
+                replica.turn,
             )
             for name, replica in (fresh or sound).items()
         )

@@ -162,6 +162,22 @@ async def test_a_client_that_leaves_the_queue(gateway: Gateway) -> None:
     await until(lambda: pool.load.queued == 0, "the queue is empty")
 
 
+@pytest.mark.parametrize("clients", [1, 2, 4])
+async def test_replicas_share_the_work_of_few_clients(gateway: Gateway, clients: int) -> None:
+    """Each client keeps its connection and asks again when it has its answer."""
+    gateway.endpoint()
+    engines = [await gateway.replica(f"tiny-{number}") for number in range(3)]
+
+    async def client() -> None:
+        for _ in range(12):
+            assert (await gateway.post())[0] == 200
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    work = [len(engine.bodies) for engine in engines]
+    assert sum(work) == 12 * clients
+    assert max(work) <= 2 * min(work)
+
+
 async def test_a_dead_replica_costs_nothing_before_the_first_byte(gateway: Gateway) -> None:
     gateway.endpoint()
     broken = await gateway.replica("tiny-0")

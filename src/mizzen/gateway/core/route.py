@@ -22,20 +22,27 @@ AFFINITY_REQUESTS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A ready replica; `cached` is the share of the prompt it has read before, 0 to 1."""
+    """A ready replica; `cached` is the share of the prompt it has read before, 0 to 1.
+
+    `turn` is the number of the last request it was given.
+    """
 
     name: str
     in_flight: int
     capacity: int
     cached: float = 0.0
+    turn: int = 0
 
 
 def choose(candidates: Iterable[Candidate]) -> Candidate | None:
-    """The best replica with a free place; None when all are full. Ties go to the lower name."""
+    """The best replica with a free place; None when all are full.
+
+    Ties go to the one that had none for longest: few clients use all replicas alike, too.
+    """
     free = [candidate for candidate in candidates if candidate.in_flight < candidate.capacity]
     if not free:
         return None
-    return min(free, key=lambda c: (c.in_flight - AFFINITY_REQUESTS * c.cached, c.name))
+    return min(free, key=lambda c: (c.in_flight - AFFINITY_REQUESTS * c.cached, c.turn, c.name))
 
 
 def prefix_hashes(prompt: bytes) -> tuple[int, ...]:
