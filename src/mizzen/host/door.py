@@ -15,6 +15,7 @@ import resource
 import socket
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
 
 import orjson
 from aiohttp import HttpVersion11, web
@@ -107,7 +108,7 @@ class Door:
             # When all are at work, whoever comes last is the one who has to come again.
             leaver = next(iter(self._all)) if self._all else connection
             self.left(leaver)
-            leaver.force_close()
+            leaver.drop()
             if leaver is connection:
                 return
         self._all[connection] = None
@@ -137,6 +138,7 @@ class Connection(web.RequestHandler):
         "_door",
         "_ended",
         "_heard",
+        "_line",
         "_loop_",
         "_stays",
         "_timer",
@@ -164,13 +166,19 @@ class Connection(web.RequestHandler):
         self._asked = 0
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
+        self._line: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        # Whatever waits for the client to read is watched, however little: a transport that is
+        # closed keeps its descriptor until all of it was read.
+        self._line = cast(asyncio.Transport, transport)
+        self._line.set_write_buffer_limits(0)
         self._door.came(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._door.left(self)
+        self._line = None
         for timer in (self._timer, self._unread):
             if timer is not None:
                 timer.cancel()
@@ -211,9 +219,15 @@ class Connection(web.RequestHandler):
         self._ask()
         return True
 
+    def drop(self) -> None:
+        """Ends the connection at once; what the client has not read is lost."""
+        self.force_close()
+        if self._line is not None:
+            self._line.abort()
+
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self._loop_.call_later(UNREAD_S, self._abort)
+        self._unread = self._loop_.call_later(UNREAD_S, self.drop)
 
     def resume_writing(self) -> None:
         if self._unread is not None:
@@ -258,10 +272,6 @@ class Connection(web.RequestHandler):
         after_s = _ASK_AFTER_S[min(self._asked, len(_ASK_AFTER_S) - 1)]
         self._asked += 1
         self._timer = self._loop_.call_later(after_s, self._ask)
-
-    def _abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import logging
+import os
 import socket
 import zlib
 from collections.abc import AsyncIterator
@@ -47,6 +48,10 @@ class Served:
             raise
         return web.Response(text="here you are")
 
+    async def large(self, _: web.Request) -> web.Response:
+        """More than the kernel takes over here, and less than what pauses a writer by default."""
+        return web.Response(body=b"x" * 60_000)
+
     async def body(self, request: web.Request) -> web.Response:
         try:
             async with self.bodies.of(request, self.body_s) as raw:
@@ -76,8 +81,10 @@ async def served() -> AsyncIterator[Served]:
     served = Served()
     app = web.Application()
     app.add_routes([web.get("/slow", served.slow), web.post("/body", served.body)])
+    app.add_routes([web.get("/large", served.large)])
     served.door.guard(app)
     listener = listen("127.0.0.1", 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     served.port = listener.getsockname()[1]
     await served.door.open(app, listener, shutdown_s=0.1)
     yield served
@@ -154,6 +161,40 @@ async def test_a_client_that_left_is_noticed_at_the_second_of_its_requests(serve
     await until(lambda: served.begun == 2 or served.left, "the second one is under way")
     writer.close()
     await until(lambda: served.door.statistics()["connections"] == 0, "nothing is kept of it")
+
+
+def unread_answer(served: Served, version: str) -> socket.socket:
+    """A client that asked for more than it ever reads."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", served.port))
+    client.sendall(f"GET /large HTTP/{version}\r\nHost: a\r\n\r\n".encode())
+    return client
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_who_reads_nothing_of_an_answer_is_let_go(
+    served: Served, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mizzen.host.door.UNREAD_S", 0.2)
+    before = len(os.listdir("/proc/self/fd"))
+    with unread_answer(served, version):
+        await until(lambda: served.door.statistics()["connections"] == 1, "it has asked")
+        await until(lambda: served.door.statistics()["connections"] == 0, "nothing is kept of it")
+        assert len(os.listdir("/proc/self/fd")) == before + 1  # ours
+
+
+async def test_room_is_made_at_once_though_answers_lie_unread(served: Served) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with contextlib.ExitStack() as unread:
+        for number in range(2 * MAX):
+            unread.enter_context(unread_answer(served, "1.1"))
+            await until(
+                lambda n=number: served.door.statistics()["evicted"] >= n + 1 - MAX, "it came in"
+            )
+        await until(
+            lambda: len(os.listdir("/proc/self/fd")) <= before + 3 * MAX, "the others are gone"
+        )
 
 
 async def test_clients_of_http_1_0_are_sent_their_answer_alone(served: Served) -> None:
