@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mizzen.base.objects import Obj
-from mizzen.node.core.pod import PodState
+from mizzen.node.core.pod import SIGKILL, Container, PodState
 from mizzen.node.core.words import Exited
 from mizzen.node.podfiles import PodFiles, write_json
 from mizzen.node.spawning import memory_limit
@@ -68,6 +68,17 @@ def _out_of_memory(slot: Slot) -> str:
     return f"out of memory: the kernel killed a process of the pod at its limit of {allowed}"
 
 
+def _is_ended_by_us(slot: Slot, run: Container | None) -> bool:
+    return slot.state.is_stopping or run is None or bool(run.killed_at)
+
+
+def _killed_by_others(record: Obj) -> str:
+    text = "killed by SIGKILL, which Mizzen did not send"
+    if record.get("oom_anywhere"):
+        text += "; the kernel killed processes of this machine for lack of memory while it ran"
+    return text
+
+
 def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -> Exited:
     """The machine's event for the end of a run, with its last words; `heard`: just now."""
     run = slot.state.container(name)
@@ -86,6 +97,8 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -
         reason, message = OOM_KILLED, f"{_out_of_memory(slot)}\n{message}".strip()
     elif run is not None and run.kill_reason:
         message = f"{run.kill_reason}\n{message}".strip()
+    elif heard and record.get("signal") == SIGKILL and not _is_ended_by_us(slot, run):
+        message = f"{_killed_by_others(record)}\n{message}".strip()
     return Exited(
         name,
         number,

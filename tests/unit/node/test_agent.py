@@ -328,6 +328,15 @@ async def test_what_a_pod_installs_stays_in_the_pod(world: World) -> None:
     assert said.startswith(f"at {world.config.pods_dir}")
 
 
+async def test_who_was_killed_by_others_says_so(world: World) -> None:
+    """The kernel kills for lack of memory also where no limit of the pod's own was met."""
+    await world.pod("p", "sh", "-c", "echo working; kill -9 $(exec sh -c 'echo $PPID')")
+    ended = state(await world.until("p", phase("Failed")))["terminated"]
+    assert (ended["reason"], ended["exitCode"]) == ("Error", 137)
+    first, *_, last = ended["message"].splitlines()
+    assert first.startswith("killed by SIGKILL, which Mizzen did not send") and last == "working"
+
+
 async def test_who_was_killed_for_its_memory_says_so(world: World) -> None:
     cgroups = Cgroups.detect(f"probe-{os.getpid()}")
     has_limits = "memory" in cgroups.controllers

@@ -30,6 +30,7 @@ class Run:
         self._record_path: str = request.get("record") or ""
         self._cgroups: list[str] = request.get("cgroups") or []
         self._oom_kills = oom_kills(self._cgroups)
+        self._oom_kills_anywhere = oom_kills_anywhere()
         self._ticks = start_ticks(child.pid)
         self._started_ns = time.time_ns()
 
@@ -61,6 +62,7 @@ class Run:
             "maxrss": usage.ru_maxrss * 1024,
             "failure": self.failure.decode(errors="replace"),
             "oom": oom_kills(self._cgroups) > self._oom_kills,
+            "oom_anywhere": oom_kills_anywhere() > self._oom_kills_anywhere,
         }
         if isinstance(self.sink, Capture):
             message["output"] = self.sink.text.decode(errors="replace")
@@ -87,6 +89,18 @@ def oom_kills(cgroups: Sequence[str]) -> int:
             except (OSError, ValueError, IndexError):
                 continue
     return 0
+
+
+def oom_kills_anywhere() -> int:
+    """How many processes of this machine the kernel has killed for lack of memory.
+
+    Source: /proc/vmstat since Linux 4.13; groups without a limit of their own count nothing in v1.
+    """
+    try:
+        with open("/proc/vmstat", "rb") as file:
+            return int(file.read().split(b"\noom_kill ", 1)[1].split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def kill_group(pid: int, number: int) -> None:
