@@ -57,8 +57,7 @@ async def update(server: Server, served: Served, target: Target, request: Reques
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
     draft = server.draft(request.identity)
-    body = parse_json(request.body)
-    apply = patching.applier(request.content_type, served.kind, body, is_builtin=served.is_builtin)
+    apply = patching.applier(request.content_type, served.kind, parse_json(request.body))
     if target.subresource == "scale":
         made = scale.update(draft, served, target, apply)
         return await _finish_scale(served, request, draft, made)

@@ -56,6 +56,7 @@ def _kind(spec: Obj, version: Obj) -> Kind:
             field["jsonPath"].lstrip(".") for field in entries(version, "selectableFields")
         ),
         scale=_scale(subresources.get("scale")),
+        merges_strategically=False,  # as upstream: a user's schema names no merge keys
     )
 
 

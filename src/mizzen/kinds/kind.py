@@ -55,6 +55,11 @@ class ScalePaths:
     selector: str = ""  # of a serialised label selector in status
 
 
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+
+
 def nothing(obj: Obj) -> None:
     """The hook of kinds that have nothing to add."""
 
@@ -98,6 +103,7 @@ class Kind:
     on_create: Callable[[Obj], None] = nothing  # e.g. the first status, in place
     on_update: Callable[[Obj, Obj], None] = keep_nothing  # (new, old): what the server keeps
     scale: ScalePaths | None = None
+    merges_strategically: bool = True  # strategic merge patch is served, and said to be
     generation: bool = True  # metadata.generation counts changes outside metadata and status
     name_rule: names.NameRule = names.dns_subdomain
     verbs: tuple[str, ...] = (
@@ -113,6 +119,12 @@ class Kind:
         """Whether its schema inserts anything outside the metadata."""
         fields = self.schema.fields.items()
         return any(has_defaults(child) for name, child in fields if name != "metadata")
+
+    @property
+    def patch_types(self) -> tuple[str, ...]:
+        """The media types of the patches that it takes."""
+        strategic = (STRATEGIC_PATCH,) if self.merges_strategically else ()
+        return (JSON_PATCH, MERGE_PATCH, *strategic)
 
     @property
     def has_status(self) -> bool:

@@ -20,11 +20,6 @@ from mizzen.kinds.meta import COMMON, DELETE_OPTIONS, LIST_META, STATUS
 from mizzen.kinds.schema import STR, Schema, array
 
 _JSON = "application/json"
-_PATCHES = (
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-)
 _PATCH_NAME = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
 _LIST_QUERY = (
     ("labelSelector", "string"), ("fieldSelector", "string"), ("limit", "integer"),
@@ -236,7 +231,11 @@ def _single(kind: Kind, reference: Obj, *, whole: bool = True) -> Obj:
     if "patch" in kind.verbs:
         patch = _operation(resource, "patch", reference, _WRITE_QUERY)
         content = {"schema": {"$ref": f"#/components/schemas/{_PATCH_NAME}"}}
-        patch["requestBody"] = {"required": True, "content": dict.fromkeys(_PATCHES, content)}
+        # kubectl apply chooses by this.
+        patch["requestBody"] = {
+            "required": True,
+            "content": dict.fromkeys(kind.patch_types, content),
+        }
         result["patch"] = patch
     if whole and "delete" in kind.verbs:
         options = {"$ref": f"#/components/schemas/{DELETE_OPTIONS.name}"}

@@ -172,6 +172,11 @@ def test_a_custom_kind_is_served_at_once(api: ApiServer, namespace: str) -> None
     api.kubectl("wait", "--for=condition=Established", crd, "--timeout=5s")
     api.kubectl(*n, "apply", "-f-", stdin=CRON_TAB)
     assert "* * *" in api.kubectl(*n, "get", "ct")
+    more = CRON_TAB.replace("* * *", "1 * *")
+    assert "1 * *" in api.kubectl_run(*n, "diff", "-f-", stdin=more).stdout
+    assert "configured" in api.kubectl(*n, "apply", "-f-", stdin=more)
+    assert "unchanged" in api.kubectl(*n, "apply", "-f-", stdin=more)
+    assert "not supported by" in api.kubectl_run(*n, "patch", "ct", "c1", "-p", "{}").stderr
     api.kubectl(*n, "scale", "ct/c1", "--replicas=5")
     other = ("get", "crontabs.v2.stable.example.com", "c1", "-o", "jsonpath={.apiVersion} {.spec}")
     assert api.kubectl(*n, *other).startswith("stable.example.com/v2 ")
