@@ -242,11 +242,11 @@ def test_sigterm_finishes_what_runs_and_the_ledger_touches(model: Path, tmp_path
         stream = complete(client, max_tokens=600, stream=True, extra_body=LONG)
         next(iter(stream))
         process.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while process.is_healthy():
             assert time.monotonic() < deadline
         assert list(stream)[-1].choices[0].finish_reason == "length"
-        assert process.process.wait(10) == 0
+        assert process.process.wait(60) == 0
     found = intervals(rank_file)
     lines = [interval.line for interval in found]
     assert lines[0] == Line.STARTING
@@ -269,7 +269,7 @@ def test_busy_is_no_longer_than_the_request(model: Path, tmp_path: Path) -> None
         process.wait_until_healthy()
         began = time.monotonic_ns()
         complete(client, max_tokens=50, extra_body=LONG)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while Line.SERVING_BUSY not in [i.line for i in intervals(rank_file)]:
             assert time.monotonic() < deadline
         took = time.monotonic_ns() - began  # the engine may note the end after its client has it

@@ -95,7 +95,7 @@ def start_role(home: Home, role: str) -> subprocess.Popen[str]:
 
 def stop(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGTERM)
-    process.wait(10)
+    process.wait(60)
     if process.stdout:
         process.stdout.close()
 

@@ -65,7 +65,7 @@ class Cluster:
         headers = {"Authorization": f"Bearer {self.key}"}
         request = urllib.request.Request(self.gateway + path, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:

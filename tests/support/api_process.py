@@ -56,7 +56,7 @@ class ApiServer:
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         context = ssl.create_default_context(cafile=str(self.home.pki / "ca.crt"))
         try:
-            return urllib.request.urlopen(request, timeout=10, context=context)
+            return urllib.request.urlopen(request, timeout=60, context=context)
         except urllib.error.HTTPError as error:
             return error
 
@@ -107,4 +107,4 @@ def running(root: Path, *, files: int = 0) -> Iterator[ApiServer]:
         yield server
     finally:
         server.process.terminate()
-        server.process.wait(10)
+        server.process.wait(60)

@@ -77,7 +77,7 @@ def version(name: str, spec: dict[str, Any], *, storage: bool = True) -> dict[st
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
 

@@ -123,10 +123,10 @@ def test_wait_and_watch_see_a_status_change(api: ApiServer, namespace: str) -> N
     path = f"/api/v1/namespaces/{namespace}/pods/p/status"
     merge = "application/merge-patch+json"
     assert api.call("PATCH", path, ready, content_type=merge)[0] == 200
-    wait = ("wait", "pod/p", "--for=condition=Ready", "--timeout=5s")
+    wait = ("wait", "pod/p", "--for=condition=Ready", "--timeout=25s")
     assert "condition met" in api.kubectl("-n", namespace, *wait)
     api.kubectl("-n", namespace, "delete", "pod", "p", "--wait=false")
-    api.kubectl("-n", namespace, "wait", "pod/p", "--for=delete", "--timeout=5s")
+    api.kubectl("-n", namespace, "wait", "pod/p", "--for=delete", "--timeout=25s")
 
 
 def test_logs(api: ApiServer, namespace: str) -> None:
@@ -169,7 +169,7 @@ def test_a_custom_kind_is_served_at_once(api: ApiServer, namespace: str) -> None
     n = ("-n", namespace)
     api.kubectl("apply", "-f-", stdin=CRD)
     crd = "crd/crontabs.stable.example.com"
-    api.kubectl("wait", "--for=condition=Established", crd, "--timeout=5s")
+    api.kubectl("wait", "--for=condition=Established", crd, "--timeout=25s")
     api.kubectl(*n, "apply", "-f-", stdin=CRON_TAB)
     assert "* * *" in api.kubectl(*n, "get", "ct")
     more = CRON_TAB.replace("* * *", "1 * *")
@@ -185,7 +185,7 @@ def test_a_custom_kind_is_served_at_once(api: ApiServer, namespace: str) -> None
     refused = api.kubectl_run(*n, "apply", "-f-", stdin=wrong)
     assert 'unknown field "spec.cronSpeck"' in refused.stderr
     assert "cronSpec" in api.kubectl("explain", "crontab.spec")
-    api.kubectl("delete", crd, "--timeout=5s")
+    api.kubectl("delete", crd, "--timeout=25s")
     gone = api.kubectl_run(*n, "get", "ct")
     assert gone.returncode == 1
 
@@ -222,7 +222,7 @@ def test_deleting_a_namespace_deletes_what_is_in_it(api: ApiServer, namespace: s
     n = ("-n", namespace)
     api.kubectl(*n, "create", "configmap", "c", "--from-literal=a=1")
     api.kubectl(*n, "apply", "-f-", stdin=POD.format(name="p"))
-    api.kubectl("delete", "namespace", namespace, "--timeout=5s")
+    api.kubectl("delete", "namespace", namespace, "--timeout=25s")
     assert api.call("GET", f"/api/v1/namespaces/{namespace}/configmaps/c")[0] == 404
     refused = api.kubectl_run(*n, "create", "configmap", "c")
     assert f'namespaces "{namespace}" not found' in refused.stderr

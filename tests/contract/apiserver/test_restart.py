@@ -21,7 +21,7 @@ def test_kill_9_and_start_again(tmp_path: Path) -> None:
         assert after["items"] == before["items"]
     finally:
         again.process.terminate()
-        assert again.process.wait(10) == 0
+        assert again.process.wait(60) == 0
 
 
 def test_open_watches_do_not_hold_up_the_end(tmp_path: Path) -> None:
@@ -55,4 +55,4 @@ def test_a_device_given_before_is_not_given_again(tmp_path: Path) -> None:
         assert give(again, "b") == 409
     finally:
         again.process.terminate()
-        assert again.process.wait(10) == 0
+        assert again.process.wait(60) == 0
