@@ -47,6 +47,7 @@ def list_objects(server: Server, served: Served, target: Target, request: Reques
     include = rendering.include_of(params)
     selection = Selection.parse(served.kind, params)
     limit = routing.number(params, "limit") or 0
+    routing.number(params, "timeoutSeconds")  # it never takes as long, but must be one
     revision, after = _position(server, params)
     items, page = _collect(server, served, target.namespace, selection, limit, revision, after)
     meta: Obj = {"resourceVersion": str(page.revision)}
@@ -134,8 +135,10 @@ def _encode_continue(revision: int, place: tuple[str, str]) -> str:
 def _decode_continue(server: Server, token: str) -> tuple[int, tuple[str, str]]:
     try:
         revision, namespace, name = orjson.loads(base64.urlsafe_b64decode(token))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # no JSON, or no list of three
         raise BadRequest("continue key is not valid: it is not one this server made") from error
-    if not isinstance(revision, int) or revision > server.store.revision:
+    if type(revision) is not int or not 0 < revision <= server.store.revision:
         raise BadRequest("continue key is not valid: its revision does not exist")
-    return revision, (str(namespace), str(name))
+    if not isinstance(namespace, str) or not isinstance(name, str):
+        raise BadRequest("continue key is not valid: it names no object")
+    return revision, (namespace, name)

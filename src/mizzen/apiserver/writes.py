@@ -159,10 +159,14 @@ def is_dry_run(params: Mapping[str, str]) -> bool:
 
 
 def _is_dry(request: Request) -> bool:
-    """A delete may say it in its body, too."""
-    if is_dry_run(request.params):
-        return True
-    return b'"dryRun"' in request.body and parse_json(request.body).get("dryRun") == ["All"]
+    """A delete may say it in its body, too. Errors: BadRequest: what is misspelt deletes nothing."""
+    is_dry = is_dry_run(request.params)
+    if b'"dryRun"' not in request.body:
+        return is_dry
+    said = parse_json(request.body).get("dryRun")
+    if said not in (None, [], ["All"]):
+        raise BadRequest('dryRun: Unsupported value: supported values: ["All"]')
+    return is_dry or said == ["All"]
 
 
 def delete_options(request: Request) -> DeleteOptions:
@@ -179,9 +183,21 @@ def delete_options(request: Request) -> DeleteOptions:
             f"propagationPolicy: Unsupported value: {policy}: "
             "supported values: Background, Foreground, Orphan"
         )
-    if options.get("orphanDependents") or routing.is_true(params.get("orphanDependents")):
-        policy = policy or "Orphan"
-    preconditions = part(options, "preconditions")
+    orphans = options.get("orphanDependents")
+    if orphans is None and "orphanDependents" in params:
+        orphans = routing.is_true(params["orphanDependents"])
+    if orphans is not None and not isinstance(orphans, bool):
+        raise BadRequest("orphanDependents: Invalid value: must be true or false")
+    if orphans is not None and policy:
+        raise BadRequest("orphanDependents and propagationPolicy cannot be both set")
+    if orphans:
+        policy = "Orphan"
+    preconditions = as_object(
+        options.get("preconditions") or {}, "preconditions: Invalid value: must be an object"
+    )
+    for name in ("uid", "resourceVersion"):
+        if not isinstance(preconditions.get(name) or "", str):
+            raise BadRequest(f"preconditions.{name}: Invalid value: must be a string")
     uid, revision = text(preconditions, "uid"), text(preconditions, "resourceVersion")
     return DeleteOptions(grace_s, uid, revision, policy)
 

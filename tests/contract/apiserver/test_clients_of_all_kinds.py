@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import threading
@@ -329,3 +330,36 @@ def test_what_is_nested_without_end_is_refused(api: ApiServer) -> None:
 def test_an_empty_part_of_a_path_names_nothing(api: ApiServer, path: str) -> None:
     status, answer = api.call("GET", path)
     assert (status, answer["kind"]) == (404, "Status")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dryRun": "All"}, {"dryRun": ["Foo"]}, {"dryRun": ["All", "Foo"]}, {"dryRun": 1},
+        {"preconditions": 5}, {"preconditions": {"uid": 5}}, {"preconditions": ["uid"]},
+        {"orphanDependents": "yes"}, {"orphanDependents": True, "propagationPolicy": "Foreground"},
+        {"propagationPolicy": "foreground"}, {"gracePeriodSeconds": "0"}, [],
+    ],
+)  # fmt: skip
+def test_a_deletion_that_asks_for_what_is_not_understood_deletes_nothing(
+    api: ApiServer, options: Any
+) -> None:
+    path = "/api/v1/namespaces/default/configmaps"
+    name = f"kept-{next(_numbers)}"
+    _, made = api.call("POST", path, {"metadata": {"name": name}})
+    status, answer = api.call("DELETE", f"{path}/{name}", options)
+    assert (status, answer["reason"]) == (400, "BadRequest")
+    assert api.call("DELETE", f"{path}?labelSelector=none=such", options)[0] == 400
+    assert api.call("DELETE", f"{path}/{name}", {"dryRun": ["All"]})[0] == 200
+    assert api.call("GET", f"{path}/{name}") == (200, made)
+
+
+@pytest.mark.parametrize(
+    "token", [[True, "default", "a"], [0, "a", "b"], [-5, "a", "b"], [1, None, None],
+              ["1", "a", "b"], [1, "a"], {"a": 1}, 5, [10**30, "a", "b"]]
+)  # fmt: skip
+def test_a_continue_token_of_another_make_is_refused(api: ApiServer, token: Any) -> None:
+    written = base64.urlsafe_b64encode(json.dumps(token).encode()).decode()
+    path = f"/api/v1/namespaces/default/configmaps?limit=2&continue={written}"
+    status, answer = api.call("GET", path)
+    assert status == 400 and "continue key is not valid" in answer["message"]
