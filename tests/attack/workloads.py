@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from attack.stage import Attack, Stage
+from attack.stage import NAMESPACE, Attack, Stage
 from mizzen.base.resources import (
     JOBS,
     MODEL_ENDPOINTS,
+    PLANS,
     POD_GROUPS,
     RESOURCE_CLAIMS,
     TRAIN_JOBS,
@@ -23,6 +24,7 @@ from mizzen.kinds.schema import Schema
 MERGE = "application/merge-patch+json"
 ANSWER_S_MAX = 20.0  # of one write, whatever has to be compiled for it
 MUTATIONS_MAX = 4
+TRACKING = "batch.kubernetes.io/job-tracking"
 DEPTH_MAX = 6
 INTEGERS = (0, 1, -1, 2, 7, 2**31 - 1, -(2**31), 2**31, 2**63 - 1, 2**63, 10**30)
 TEXTS = (
@@ -40,6 +42,8 @@ def attacks(stage: Stage) -> Iterator[Attack]:
     yield Attack("annotations that are no numbers", lambda: _odd_pods(stage))
     yield Attack("selectors that are slow to compile", lambda: _slow_selectors(stage))
     yield Attack("names that no pod can have", lambda: _long_names(stage))
+    yield Attack("pods that no Job counts, with its finalizers", lambda: _forged(stage))
+    yield Attack("a Job deleted and made again in one plan", lambda: _made_again(stage))
 
 
 def generated(stage: Stage, chance: Random) -> Iterator[Attack]:
@@ -71,6 +75,48 @@ def _path(resource: Resource, name: str = "") -> str:
     scope = "/namespaces/default" if resource.namespaced else ""
     path = f"/apis/{resource.group}/{resource.version}{scope}/{resource.plural}"
     return f"{path}/{name}" if name else path
+
+
+def _forged(stage: Stage) -> None:
+    """They go when they are told to, whoever they say they belong to."""
+    nobody = {"apiVersion": "batch/v1", "kind": "Job", "name": "x", "uid": "x", "controller": True}
+    for owners in ([], [nobody]):
+        name = f"forged-{time.monotonic_ns():x}"
+        container = {"name": "c", "image": "/bin/true", "command": ["/bin/true"]}
+        metadata = {"name": name, "finalizers": [TRACKING], "ownerReferences": owners}
+        pod = {"metadata": metadata, "spec": {"restartPolicy": "Never", "containers": [container]}}
+        created = stage.request("POST", f"{NAMESPACE}/pods", pod)
+        assert created.status == 201, created.said
+        stage.delete(f"{NAMESPACE}/pods/{name}")
+
+
+def _made_again(stage: Stage) -> None:
+    """The first one's pods go; the second has its own."""
+    job = _job()
+    name, path = job["metadata"]["name"], _path(JOBS, job["metadata"]["name"])
+    assert stage.request("POST", _path(JOBS), job).status == 201
+    stage.until(lambda: _status(stage, path).get("active"), f"pods of {path}")
+    (first,) = _pods_of(stage, name)
+    again = {**job, "apiVersion": JOBS.api_version, "kind": JOBS.kind}
+    again["metadata"] = {"name": name, "namespace": "default"}
+    operations = [
+        {"op": "delete", "apiVersion": JOBS.api_version, "resource": JOBS.plural,
+         "namespace": "default", "name": name},
+        {"op": "create", "resource": JOBS.plural, "object": again},
+    ]  # fmt: skip
+    plan = {"apiVersion": PLANS.api_version, "kind": PLANS.kind, "spec": {"operations": operations}}
+    written = stage.request("POST", _path(PLANS), plan)
+    assert written.status == 201, written.said
+    stage.until(
+        lambda: stage.request("GET", f"{NAMESPACE}/pods/{first}").status == 404, f"{first} to go"
+    )
+    stage.until(lambda: _status(stage, path).get("active"), f"pods of the second {path}")
+    stage.delete(path)
+
+
+def _pods_of(stage: Stage, job: str) -> list[str]:
+    listed = stage.request("GET", f"{NAMESPACE}/pods?labelSelector=job-name%3D{job}").json
+    return [pod["metadata"]["name"] for pod in listed["items"]]
 
 
 def _short_lived(stage: Stage, job: dict[str, Any]) -> None:
