@@ -12,7 +12,7 @@ _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 _TRIES = 20
 # Between the choice and the first listener, and while a server is being started again, nobody
 # listens: a name of its own for each port (unix(7), abstract) says that it has its owner already.
-_claims: dict[tuple[str, int], socket.socket] = {}
+_claims: dict[tuple[str, int], int] = {}  # descriptors
 
 
 class PortTaken(Exception):
@@ -44,7 +44,7 @@ def choose(host: str, preferred: int, *, explicit: bool) -> int:
 
 def claims() -> list[int]:
     """The descriptors that hold the chosen ports, for whoever is to hold them further."""
-    return [claim.fileno() for claim in _claims.values()]
+    return list(_claims.values())
 
 
 def _claim(host: str, port: int) -> bool:
@@ -57,7 +57,7 @@ def _claim(host: str, port: int) -> bool:
     except OSError:
         claim.close()
         return False
-    _claims[host, port] = claim
+    _claims[host, port] = claim.detach()
     return True
 
 
