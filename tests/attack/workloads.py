@@ -12,7 +12,6 @@ from attack.stage import NAMESPACE, Attack, Stage
 from mizzen.base.resources import (
     JOBS,
     MODEL_ENDPOINTS,
-    PLANS,
     POD_GROUPS,
     RESOURCE_CLAIMS,
     TRAIN_JOBS,
@@ -43,7 +42,7 @@ def attacks(stage: Stage) -> Iterator[Attack]:
     yield Attack("selectors that are slow to compile", lambda: _slow_selectors(stage))
     yield Attack("names that no pod can have", lambda: _long_names(stage))
     yield Attack("pods that no Job counts, with its finalizers", lambda: _forged(stage))
-    yield Attack("a Job deleted and made again in one plan", lambda: _made_again(stage))
+    yield Attack("a Job deleted and made again at once", lambda: _made_again(stage))
 
 
 def generated(stage: Stage, chance: Random) -> Iterator[Attack]:
@@ -97,16 +96,9 @@ def _made_again(stage: Stage) -> None:
     assert stage.request("POST", _path(JOBS), job).status == 201
     stage.until(lambda: _status(stage, path).get("active"), f"pods of {path}")
     (first,) = _pods_of(stage, name)
-    again = {**job, "apiVersion": JOBS.api_version, "kind": JOBS.kind}
-    again["metadata"] = {"name": name, "namespace": "default"}
-    operations = [
-        {"op": "delete", "apiVersion": JOBS.api_version, "resource": JOBS.plural,
-         "namespace": "default", "name": name},
-        {"op": "create", "resource": JOBS.plural, "object": again},
-    ]  # fmt: skip
-    plan = {"apiVersion": PLANS.api_version, "kind": PLANS.kind, "spec": {"operations": operations}}
-    written = stage.request("POST", _path(PLANS), plan)
-    assert written.status == 201, written.said
+    assert stage.request("DELETE", path).status == 200
+    again = stage.request("POST", _path(JOBS), job)
+    assert again.status == 201, again.said
     stage.until(
         lambda: stage.request("GET", f"{NAMESPACE}/pods/{first}").status == 404, f"{first} to go"
     )
