@@ -56,7 +56,7 @@ class Cluster:
 
     async def until_demand(self, replicas: int) -> Obj:
         found: Obj = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while found.get("replicas") != replicas:
                 found = await self.demand()
         return found
@@ -172,7 +172,7 @@ async def models(cluster: Cluster) -> list[str]:
 
 
 async def until_listed(cluster: Cluster) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while "tiny" not in await models(cluster):
             pass
 
