@@ -44,16 +44,21 @@ class AnswerParser:
         self.keeps_alive = False
         self._fields: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
-        self._parser = httptools.HttpResponseParser(self)
+        # It knows this object in turn: let go at the end, so that neither waits for the collector
+        # with the body of an answer in its hands.
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
         """Errors: BrokenAnswerError."""
+        if self._parser is None:  # nobody asked for what follows
+            self.keeps_alive = False
+            return
         if self.head is None:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            if self.is_done:  # nobody asked for what follows
+            if self.is_done:
                 self.keeps_alive = False
                 return
             raise BrokenAnswerError(f"the answer is no HTTP/1.1: {error}") from error
@@ -62,6 +67,7 @@ class AnswerParser:
 
     def end(self) -> None:
         """The connection has ended. Errors: BrokenAnswerError where the answer had not."""
+        self._parser = None
         if self.head is not None and _ends_with_connection(self.head.headers):
             self.is_done = True
         if not self.is_done:
@@ -78,6 +84,7 @@ class AnswerParser:
             self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
+        assert self._parser is not None, "it is the one that calls"
         status = self._parser.get_status_code()
         if status >= 200 and not self.is_done:
             self.head = Head(status, tuple(self._fields))
@@ -88,9 +95,11 @@ class AnswerParser:
             self.pieces.append(body)
 
     def on_message_complete(self) -> None:
-        if self.head is not None and not self.is_done:  # an early answer (1xx) is not the answer
-            self.is_done = True
-            self.keeps_alive = self._parser.should_keep_alive()
+        if self._parser is None or self.head is None:  # an early answer (1xx) is not the answer
+            return
+        self.is_done = True
+        self.keeps_alive = self._parser.should_keep_alive()
+        self._parser = None
 
 
 def _ends_with_connection(headers: dict[str, str]) -> bool:

@@ -160,6 +160,7 @@ class UsageRecorder:
         """The pod is gone and its files will be: what its devices wait for is their release."""
         self._read.pop(slot.uid, None)
         self._ended_cpu.pop(slot.uid, None)
+        self._last_state.pop(slot.uid, None)
 
     # -- work ---------------------------------------------------------------------------------------
 
@@ -264,8 +265,8 @@ class UsageRecorder:
 
     def _sample(self, uid: str, at: int) -> None:
         slot = self._agent.slots.get(uid)
-        if slot is None or not slot.cgroup_made:
-            return
+        if slot is None or not slot.cgroup_made or not self._of(uid):
+            return  # only what holds devices has intervals to be charged with it
         total = self._agent.cgroups.cpu_ns(uid, slot.pids)
         if self._agent.cgroups.mode == "best-effort":
             total += self._ended_cpu[uid]

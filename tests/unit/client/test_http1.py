@@ -1,7 +1,9 @@
 """Answers are read alike however they come in pieces, and nonsense is told apart from an answer."""
 
 import asyncio
+import gc
 import itertools
+import weakref
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -92,6 +94,22 @@ def test_an_answer_cut_short_is_none(body, at):
 def test_nonsense_is_refused(data):
     with pytest.raises(BrokenAnswerError):
         AnswerParser().feed(data)
+
+
+@pytest.mark.parametrize("answer", [with_length(b"{}"), with_length(b"{")[:-1]])
+def test_what_was_answered_waits_for_no_garbage_collector(answer):
+    gc.collect()
+    gc.disable()
+    try:
+        parser = AnswerParser()
+        parser.feed(answer)
+        with suppress(BrokenAnswerError):
+            parser.end()
+        gone = weakref.ref(parser)
+        del parser
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_what_nobody_asked_for_ends_the_connection():

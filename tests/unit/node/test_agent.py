@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ from mizzen.base.resources import (
 from mizzen.client.client import Client
 from mizzen.host.clock import RealClock
 from mizzen.node.cgroups import Cgroups
+from mizzen.node.core.usage import CpuSamples
 from mizzen.node.processes import start_ticks
 from mizzen.node.run import NodeConfig, run
 from mizzen.node.shim_client import Shim
@@ -396,3 +398,14 @@ async def test_what_pods_that_are_gone_left_is_removed_also_by_the_next_agent(
     await world.client.delete(PODS, "second", "default", grace_period_s=0)
     await until(lambda: marked(uids[1]), "the folder of a pod that ended before is retired")
     assert not any((world.config.pods_dir / uid / "pod.volumes").exists() for uid in uids)
+
+
+async def test_pods_without_devices_leave_nothing_in_the_books_of_devices(world: World) -> None:
+    def kept() -> int:
+        return sum(isinstance(o, CpuSamples) for o in gc.get_objects())
+
+    before = kept()
+    for number in range(3):
+        await world.pod(f"short-{number}", "true")
+        await world.until(f"short-{number}", phase("Succeeded"))
+    assert kept() == before
