@@ -58,6 +58,7 @@ class UsageRecorder:
         self._read: dict[str, int] = {}  # pod uid -> next interval in its ring
         self._unwritten: list[Obj] = []
         self._is_held = False  # the API does not take records now, and the log says so
+        self._begun: set[str] = set()  # devices whose present owner is in no record yet
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
 
@@ -107,8 +108,10 @@ class UsageRecorder:
             finished = log.take(new, at, self._total(old, at), share)
             if old is not None and not self._of(old.pod_uid):
                 self._cpu.pop(old.pod_uid, None)
+            self._begun.discard(key)
             if new is not None:
                 log.kernel_cpu = self._total(new, at)
+                self._begun.add(key)
             self._keep(finished)
         self._wake.set()
 
@@ -175,6 +178,8 @@ class UsageRecorder:
             if loop.time() - flushed >= (FLUSH_S if busy else FLUSH_IDLE_S):
                 flushed = loop.time()
                 self.flush(now)
+            elif self._begun:
+                self._tell_begun(now)
             await self.write()
             with contextlib.suppress(TimeoutError):
                 self._wake.clear()
@@ -183,12 +188,31 @@ class UsageRecorder:
 
     def flush(self, now: int, stopped: int = 0) -> None:
         """Closes every open record at the latest moment that is known; `stopped`: for good."""
-        for log in self._logs.values():
-            owner = log.owner
-            if owner and owner.pod_uid not in self._agent.slots and now - log.begin < NAMELESS_NS:
-                continue  # its pod is not known yet, nor is what it belongs to
-            log.advance(now)
-            self._keep(log.flush(self._total(log.owner, log.cursor)))
+        for key in self._logs:
+            self._flush(key, now)
+        self._save(stopped)
+
+    def _tell_begun(self, now: int) -> None:
+        """An owner's first record does not wait for its turn: an agent that follows a killed one
+        knows from the records alone who had a device since when, and asks its ring from there."""
+        told = [key for key in sorted(self._begun) if self._flush(key, now)]
+        if told:
+            self._save()
+
+    def _flush(self, key: str, now: int) -> bool:
+        """Whether there was something to write."""
+        log = self._logs[key]
+        owner = log.owner
+        if owner and owner.pod_uid not in self._agent.slots and now - log.begin < NAMELESS_NS:
+            return False  # its pod is not known yet, nor is what it belongs to
+        log.advance(now)
+        finished = log.flush(self._total(owner, log.cursor))
+        self._keep(finished)
+        if finished is not None:
+            self._begun.discard(key)
+        return finished is not None
+
+    def _save(self, stopped: int = 0) -> None:
         content: Obj = {key: [log.begin, log.kernel_cpu] for key, log in self._logs.items()}
         if stopped:
             content["stopped"] = stopped
