@@ -14,6 +14,7 @@ from pathlib import Path
 from mizzen.host import private
 
 CHUNK_BYTES = 256 << 10  # above what one line may have
+_LOOKS_MAX = 10  # a rotation is a few renames; whoever never stops is no shim
 _NAME = re.compile(r"([0-9]{1,9})\.log(?:\.([0-9]{1,3}))?")
 
 
@@ -86,10 +87,22 @@ class Folder:
     def open(self, run: int) -> list[Part]:
         """All that is there of a run's log, oldest part first; [] where it cannot be read.
 
-        The newest is opened first: a rotation meanwhile shows it again under its new name.
+        The newest is opened first: a rotation meanwhile shows it again under its new name. In the
+        midst of one a part may have neither name: then it is looked at again.
         """
+        names = self._names()
+        for _ in range(_LOOKS_MAX):
+            parts = self._opened(run, names)
+            before, names = names, self._names()
+            if names == before:
+                return parts
+            for part in parts:
+                part.close()
+        return self._opened(run, names)
+
+    def _opened(self, run: int, names: list[tuple[int, int]]) -> list[Part]:
         parts: list[Part] = []
-        for _, age in sorted(n for n in self._names() if n[0] == run):
+        for _, age in (name for name in names if name[0] == run):
             part = self._open(run, age)
             if part is None:
                 continue
@@ -132,7 +145,7 @@ class Folder:
         return (run, following[0], lost) if following else None
 
     def _names(self) -> list[tuple[int, int]]:
-        """(run, age) of every log file: age 0 is the newest part."""
+        """(run, age) of every log file, sorted: age 0 is the newest part."""
         try:
             handle = private.open_folder(*self._place)
         except OSError:
@@ -141,7 +154,7 @@ class Folder:
             found = [_NAME.fullmatch(name) for name in os.listdir(handle)]
         finally:
             os.close(handle)
-        return [(int(m[1]), int(m[2] or 0)) for m in found if m is not None]
+        return sorted((int(m[1]), int(m[2] or 0)) for m in found if m is not None)
 
     def _open(self, run: int, age: int) -> Part | None:
         name = f"{run}.log.{age}" if age else f"{run}.log"

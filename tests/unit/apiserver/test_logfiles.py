@@ -114,6 +114,29 @@ def test_what_was_rotated_away_unread_is_said_to_be_lost(writer: Writer) -> None
     assert lost and numbers[0] == 0 and numbers[-1] == 199
 
 
+def test_a_part_that_is_just_being_renamed_is_not_lost(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is listed when the older part has its new name already, and this one not yet."""
+    (writer.place / "0.log.1").write_bytes(b"2026-01-01T00:00:00.000000000Z stdout F 0\n")
+    writer.write(1)
+    *_, part = writer.folder.open(0)
+    listed = writer.folder._names
+
+    def amid() -> list[tuple[int, int]]:
+        monkeypatch.undo()
+        (writer.place / "0.log.1").rename(writer.place / "0.log.2")
+        found = listed()
+        (writer.place / "0.log").rename(writer.place / "0.log.1")
+        (writer.place / "0.log").touch()
+        return found
+
+    monkeypatch.setattr(writer.folder, "_names", amid)
+    following = writer.folder.after(0, part)
+    assert following is not None and not following[2]
+    assert everything(following[1]) == b""
+
+
 def test_nothing_follows_yet(writer: Writer) -> None:
     writer.write(0)
     (part,) = writer.folder.open(0)
