@@ -3,9 +3,9 @@
 The HTTP server accepts in native threads and knows no difference between its clients. Where
 descriptors or connections get scarce, those that have not shown a token are shut down, the
 clients that have keep theirs. Users together may hold three quarters of all; the rest is for the
-instance's own roles, without which nothing is scheduled, run or told any more. While accepting fails for want of descriptors the server looks after
-no handshake either, so that it would never free one: some are kept back to let it go on, while
-nobody else comes in.
+instance's own roles, without which nothing is scheduled, run or told any more. While accepting
+fails for want of descriptors the server looks after no handshake either, so that it would never
+free one: some are kept back to let it go on, while nobody else comes in.
 """
 
 from __future__ import annotations

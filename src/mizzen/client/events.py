@@ -202,12 +202,12 @@ class EventRecorder:
             else:
                 self._counts["writes"] += len(batch)
                 for key, series in batch:
-                    self._is_stored(key, series)
+                    self._note_stored(key, series)
                 return
         for index, (key, series) in enumerate(batch):
             try:
                 await self._write_one(series)
-                self._is_stored(key, series)
+                self._note_stored(key, series)
             except (Unavailable, TooManyRequests):
                 del batch[:index]  # those are written
                 raise
@@ -215,9 +215,9 @@ class EventRecorder:
                 self._counts["refused"] += 1
                 self._series.pop(key, None)
 
-    def _is_stored(self, key: _SeriesKey, series: _Series) -> None:
+    def _note_stored(self, key: _SeriesKey, series: _Series) -> None:
         series.name = series.name or name_of(series.body)
-        if key not in self._waiting:  # it happened again meanwhile
+        if key not in self._waiting:  # else it happened again meanwhile
             series.body = {}
 
     def _operation(self, series: _Series) -> Operation:

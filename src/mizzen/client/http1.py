@@ -84,9 +84,10 @@ class AnswerParser:
             self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        assert self._parser is not None, "it is the one that calls"
+        if self._parser is None:  # nobody asked for what follows
+            return
         status = self._parser.get_status_code()
-        if status >= 200 and not self.is_done:
+        if status >= 200:
             self.head = Head(status, tuple(self._fields))
         self._fields = []
 

@@ -58,10 +58,8 @@ def look(folder: Path) -> list[Pressure]:
 
 
 def _pressure(kind: str, is_true: bool, text: str) -> Pressure:
-    return Pressure(kind, True, _REASONS[kind], text) if is_true else _none(kind)
-
-
-def _none(kind: str) -> Pressure:
+    if is_true:
+        return Pressure(kind, True, _REASONS[kind], text)
     return Pressure(kind, False, *_WITHOUT[kind])
 
 

@@ -18,7 +18,7 @@ import struct
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +89,12 @@ class Shim:
                 async with asyncio.timeout(PULSE_S):
                     await self.lost.wait()
                     return
-            for patience_s in (ANSWER_S_MAX, SILENT_S_MAX):
-                if self.lost.is_set() or await self._answers(patience_s):
-                    break
-                _signal(self.pid, self.ticks, signal.SIGCONT)
-            else:
-                _signal(self.pid, self.ticks, signal.SIGKILL)
+            if not await _roused(self.pid, self.ticks, self._answers):
                 await self.lost.wait()
 
     async def _answers(self, within_s: float) -> bool:
+        if self.lost.is_set():
+            return True  # nothing is to be waited for
         try:
             await self.runs(within_s)
         except ShimFailed:
@@ -180,15 +177,15 @@ class Shim:
         return False
 
     async def _greets(self, pid: int, ticks: int) -> bool:
-        assert self._hello is not None
-        for patience_s in (ANSWER_S_MAX, SILENT_S_MAX):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
-                    await asyncio.wait([self._hello])
-                    return self._hello.exception() is None  # else it was about to end
-            _signal(pid, ticks, signal.SIGCONT)
-        _signal(pid, ticks, signal.SIGKILL)
-        return False
+        hello = self._hello
+        assert hello is not None
+
+        async def is_heard(within_s: float) -> bool:
+            await asyncio.wait([hello], timeout=within_s)
+            return hello.done()
+
+        # With an exception it was about to end.
+        return await _roused(pid, ticks, is_heard) and hello.exception() is None
 
     async def _read(self, reader: asyncio.StreamReader, lost: asyncio.Event) -> None:
         try:
@@ -241,6 +238,16 @@ def _connected(state_dir: Path) -> socket.socket | None:
     finally:
         os.close(folder)
     return sock
+
+
+async def _roused(pid: int, ticks: int, answers: Callable[[float], Awaitable[bool]]) -> bool:
+    """Whether it answers (`answers` within seconds), told to go on in between; else it is killed."""
+    for patience_s in (ANSWER_S_MAX, SILENT_S_MAX):
+        if await answers(patience_s):
+            return True
+        _signal(pid, ticks, signal.SIGCONT)
+    _signal(pid, ticks, signal.SIGKILL)
+    return False
 
 
 def _signal(pid: int, ticks: int, number: int) -> None:

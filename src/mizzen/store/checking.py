@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mizzen.store import building
 from mizzen.store.building import Saved
-from mizzen.store.inspection import DATA, WRITER, damaged, gone, inspect, was_begun
+from mizzen.store.inspection import DATA, WRITER, damaged, gone, has_data, inspect, was_begun
 from mizzen.store.lmdb_file import NoRoom
 from mizzen.store.lmdb_log import lock_for_writing
 from mizzen.store.pages import Broken
@@ -45,10 +45,9 @@ def check(folder: Path, mark: Path | None = None) -> Found:
 
 def begin_anew(folder: Path, mark: Path) -> None:
     """Forgets that there was a store whose data is gone. Errors: FileExistsError while it is not."""
-    data = folder / DATA
-    if data.exists() and data.stat().st_size:
+    if has_data(folder):
         raise FileExistsError(
-            f"the store {data} is there: look at it with `mizzen check`; to begin with nothing all "
+            f"the store {folder / DATA} is there: look at it with `mizzen check`; to begin with nothing all "
             f"the same, move it away first: mv {folder} {folder}.old"
         )
     for path in (folder / WRITER, mark):
@@ -71,8 +70,7 @@ def salvage(folder: Path, to: Path, mark: Path | None = None) -> Saved:
 
 @contextmanager
 def _closed(folder: Path, mark: Path | None) -> Generator[None]:
-    data = folder / DATA
-    if not data.exists() or not data.stat().st_size:
+    if not has_data(folder):
         if was_begun(folder, mark):
             raise gone(folder)
         raise FileNotFoundError(f"there is no store in {folder}")

@@ -50,6 +50,11 @@ def damaged(path: Path, why: str) -> Damaged:
     )
 
 
+def has_data(path: Path) -> bool:
+    data = path / DATA
+    return data.exists() and data.stat().st_size > 0
+
+
 def was_begun(path: Path, mark: Path | None) -> bool:
     """Whether a store was ever made in this folder, whatever lies there now."""
     writer = path / WRITER

@@ -32,6 +32,7 @@ from mizzen.store.inspection import (
     Contents,
     damaged,
     gone,
+    has_data,
     inspect,
     was_begun,
 )
@@ -117,9 +118,7 @@ class LmdbLog:
 
     def _verified(self, was_begun: bool) -> Contents:
         """What is in the folder, in the present format. Errors: Damaged, OSError."""
-        data = self._path / DATA
-        size = data.stat().st_size if data.exists() else 0
-        if not size:
+        if not has_data(self._path):
             if was_begun:
                 raise gone(self._path)
             return Contents()
@@ -132,7 +131,7 @@ class LmdbLog:
                 building.migrate(self._path, found, self._keep_bytes)
             except NoRoom as error:
                 raise Damaged(
-                    f"the store {data} must be written anew, with checksums: there is no room, "
+                    f"the store {self._path / DATA} must be written anew, with checksums: there is no room, "
                     f"{error} is full; free some space"
                 ) from error
             found = inspect(self._path)
