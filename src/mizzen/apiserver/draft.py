@@ -61,6 +61,11 @@ class Draft:
         entry = self._entries.get(key)
         return not entry.removed if entry else self._store.peek(key) is not None
 
+    def removes(self, key: ObjectKey) -> bool:
+        """Whether the object is in the store and this draft's writes take it away."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.removed
+
     def all(self, resource: str, namespace: str = "") -> list[Obj]:
         """Every object of a resource, as stored (the draft's own writes are not seen)."""
         return [stored.object() for stored in self._store.list(resource, namespace).items]
@@ -70,7 +75,8 @@ class Draft:
         if entry is None:
             self._entries[key] = _Entry(self._store.peek(key), obj, verb)
             return
-        entry.object, entry.removed = obj, False
+        assert not entry.removed, "an object that follows another by its name is a later write"
+        entry.object = obj
         if entry.before is not None:
             entry.verb = verb
 

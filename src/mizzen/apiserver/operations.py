@@ -80,6 +80,8 @@ def create(
     key = ObjectKey(served.key, namespace if resource.namespaced else "", name)
     if draft.exists(key):
         raise refusals.already_exists(resource, name)
+    if draft.removes(key):
+        raise refusals.deleted_by_the_same_plan(resource, name)
     if resource == RESOURCE_SLICES:
         draft.allocations.note_slice(key, new)
     draft.put(key, new, "create")

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Protocol
 
 from mizzen.base import names
@@ -19,6 +19,7 @@ from mizzen.base.errors import AlreadyExists, ApiError, Invalid, TooManyRequests
 from mizzen.base.ledger import DeviceId, Owner
 from mizzen.base.objects import Obj, controller_of, name_of
 from mizzen.base.operations import Create
+from mizzen.base.reading import part
 from mizzen.base.resources import USAGE_RECORDS
 from mizzen.base.segment import RankState
 from mizzen.client.client import Client
@@ -81,6 +82,7 @@ class UsageRecorder:
         for device in self._agent.devices:
             key = f"{device.driver}/{device.name}"
             log = resumed(DeviceId(node, device.driver, device.name), last.get(key), now)
+            self._keep(_taken_over(log, saved, key))
             begin, kernel_cpu = _pair(saved.get(key))
             log.kernel_cpu = kernel_cpu if begin == log.begin else 0
             if stopped_at:
@@ -113,6 +115,7 @@ class UsageRecorder:
                 log.kernel_cpu = self._total(new, at)
                 self._begun.add(key)
             self._keep(finished)
+        self._save()  # an agent that follows a killed one knows whose the devices are
         self._wake.set()
 
     def spawning(self, slot: Slot, at: int) -> None:
@@ -214,6 +217,9 @@ class UsageRecorder:
 
     def _save(self, stopped: int = 0) -> None:
         content: Obj = {key: [log.begin, log.kernel_cpu] for key, log in self._logs.items()}
+        content["owners"] = {
+            key: [log.since, log.owner and astuple(log.owner)] for key, log in self._logs.items()
+        }
         if stopped:
             content["stopped"] = stopped
         with contextlib.suppress(OSError):
@@ -340,6 +346,17 @@ def _pair(found: object) -> tuple[int, int]:
             return first, second
         case _:
             return 0, 0
+
+
+def _taken_over(log: DeviceLog, saved: Obj, key: str) -> Obj | None:
+    """Tells the log who had its device when `ledger.json` was written last."""
+    match part(saved, "owners").get(key):
+        case [int(since), None]:
+            return log.taken_over(None, since)
+        case [int(since), [str(), str(), str(), str(), str()] as owner]:
+            return log.taken_over(Owner(*owner), since)
+        case _:
+            return None
 
 
 def is_reporter(slot: Slot) -> bool:

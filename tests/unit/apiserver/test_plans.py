@@ -138,6 +138,26 @@ async def test_a_plan_names_the_operation_that_the_store_cannot_take(tmp_path: P
     await store.close()
 
 
+async def test_a_name_that_a_plan_frees_is_free_in_the_next_one(tmp_path: Path) -> None:
+    """In one transaction the two would be one write: an object that changed its uid."""
+    store = LocalStore(tmp_path)
+    api = await prepared(store)
+    before = state(store)
+    status, answer = await api.plan(delete("kept"), create("kept", "after"))
+    assert (status, answer["reason"]) == (409, "AlreadyExists"), answer
+    assert "in a plan of its own" in answer["message"]
+    assert answer["details"]["causes"][0]["field"] == "spec.operations[1]"
+    assert state(store) == before
+    # One that only the plan itself made was never there for anybody.
+    assert (await api.plan(create("a", "1"), delete("a"), create("a", "2")))[0] == 201
+    watched = store.watch("configmaps", since=store.revision)
+    assert (await api.plan(delete("kept")))[0] == 201
+    assert (await api.plan(create("kept", "after")))[0] == 201
+    seen = [event.type for event in watched.take_nowait()]
+    assert seen == ["DELETED", "ADDED"]
+    await store.close()
+
+
 async def test_what_cannot_be_written_back_is_refused_before_anything_is_written(
     tmp_path: Path,
 ) -> None:

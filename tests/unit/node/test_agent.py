@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import gc
+import json
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from mizzen.base.resources import (
     LEASES,
     NODES,
     PODS,
+    RESOURCE_CLAIMS,
     RESOURCE_SLICES,
     SECRETS,
     USAGE_RECORDS,
@@ -34,6 +36,7 @@ from mizzen.node.core.usage import CpuSamples
 from mizzen.node.processes import start_ticks
 from mizzen.node.run import NodeConfig, run
 from mizzen.node.shim_client import Shim
+from mizzen.node.usage import UsageRecorder
 from support.api_in_process import api_server
 from support.waiting import until
 
@@ -280,6 +283,47 @@ async def test_free_devices_are_accounted(world: World) -> None:
                 if event.type == "ADDED":
                     break
     assert [i["line"] for i in event.object["spec"]["intervals"]] == ["free"]
+
+
+async def test_who_got_a_device_is_known_to_the_next_agent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent is killed between an allocation and the owner's first record."""
+
+    async def held_back(_: UsageRecorder) -> None: ...
+
+    saved = world.config.state_dir / "ledger.json"
+    await until(saved.exists, "free devices are accounted")
+    with monkeypatch.context() as patch:
+        patch.setattr(UsageRecorder, "write", held_back)
+        device = (await world.client.list(RESOURCE_SLICES))[0][0]["spec"]
+        result = {
+            "driver": device["driver"],
+            "pool": "testnode",
+            "device": device["devices"][0]["name"],
+            "request": "r",
+        }
+        exactly = {"name": "r", "exactly": {"deviceClassName": device["driver"]}}
+        claim = {"metadata": {"name": "c", "namespace": "default"},
+                 "spec": {"devices": {"requests": [exactly]}}}  # fmt: skip
+        await world.client.create(RESOURCE_CLAIMS, claim)
+        status = {"status": {"allocation": {"devices": {"results": [result]}}}}
+        await world.client.patch(RESOURCE_CLAIMS, "c", status, "default", subresource="status")
+        await until(lambda: "default/c" in saved.read_text(), "the owner is in the file")
+        since = json.loads(saved.read_text())["owners"][f"{device['driver']}/{result['device']}"][0]
+        await world.stop()
+    await world.start()
+
+    ends: list[int] = []  # of the records before
+    async with asyncio.timeout(DEADLINE_S):
+        async with contextlib.aclosing(world.client.watch(USAGE_RECORDS)) as events:
+            async for event in events:
+                spec = event.object.get("spec") or {}
+                if spec.get("device") == result["device"]:
+                    if spec.get("claim") == "default/c":
+                        break
+                    ends.append(spec["end"])
+    assert (spec["start"], ends[-1]) == (since, since)
 
 
 def pid_of(pod: Obj) -> int:

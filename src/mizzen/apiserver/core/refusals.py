@@ -40,6 +40,15 @@ def already_exists(resource: Resource, name: str) -> AlreadyExists:
     )  # fmt: skip
 
 
+def deleted_by_the_same_plan(resource: Resource, name: str) -> AlreadyExists:
+    """One transaction writes an object once: watchers would see the two as one that changed."""
+    return AlreadyExists(
+        f'object is being deleted: {qualified(resource)} "{name}" already exists; '
+        "create the new one in a plan of its own, after this one",
+        group=resource.group, kind=resource.plural, name=name,
+    )  # fmt: skip
+
+
 def conflict(resource: Resource, name: str, reason: str = _MODIFIED) -> Conflict:
     return Conflict(
         f'Operation cannot be fulfilled on {qualified(resource)} "{name}": {reason}',

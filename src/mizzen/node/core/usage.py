@@ -27,6 +27,7 @@ class DeviceLog:
     begin: int
     cursor: int
     owner: Owner | None = None
+    since: int = 0  # when the owner, or nobody, got the device
     share: int = 1  # devices of the pod: CPU time is divided among them
     filler: str = "free"
     is_live: bool = False
@@ -43,7 +44,7 @@ class DeviceLog:
         """The device changes hands; the record of the former owner, if it has any length."""
         self._end(at, is_clean=False)
         finished = self.flush(kernel_cpu)
-        self.owner, self.share = owner, max(share, 1)
+        self.owner, self.since, self.share = owner, self.cursor, max(share, 1)
         self.filler = "starting" if owner is not None else "free"
         self.is_live = self.has_spoken = False
         self.killed_at = self.kernel_cpu = 0
@@ -90,6 +91,14 @@ class DeviceLog:
         self._fill(until)
         self.filler = "starting" if self.owner is not None else "free"
         self.has_spoken, self.killed_at, self.kernel_cpu = False, 0, 0
+
+    def taken_over(self, owner: Owner | None, since: int) -> Obj | None:
+        """The device had changed hands before the agent was away, and no record says so yet."""
+        if since < self.begin or (owner and owner.claim) == (self.owner and self.owner.claim):
+            return None
+        finished = self.take(owner, since, 0)
+        self.is_live, self.spawned_at = owner is not None, since
+        return finished
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -174,9 +183,10 @@ class CpuSamples:
 def resumed(device: DeviceId, last: Obj | None, now: int) -> DeviceLog:
     """The log of a device after the agent was away: it continues where the last record ended."""
     if last is None:
-        return DeviceLog(device, now, now)
+        return DeviceLog(device, now, now, since=now)
     spec: Obj = last["spec"]
-    log = DeviceLog(device, int(spec["end"]), int(spec["end"]))
+    end = int(spec["end"])
+    log = DeviceLog(device, end, end, since=end)
     if spec.get("podUID") or spec.get("claim"):
         log.owner = Owner(
             spec.get("pod") or "",

@@ -82,6 +82,26 @@ def test_a_silent_process_is_running() -> None:
     assert lines(log.flush(0)) == [("servingBusy", 11 * S, 12 * S)]
 
 
+def test_a_device_that_changed_hands_unrecorded_is_taken_over() -> None:
+    """The agent was killed before the new owner's first record was written."""
+    log = DeviceLog(DEVICE, 0, 0)
+    log.advance(100)
+    free = log.flush(0)
+    log.take(OWNER, 150, 0)
+    again = resumed(DEVICE, free, 500)
+    assert lines(again.taken_over(OWNER, log.since)) == [("free", 100, 150)]
+    assert (again.owner, again.begin) == (OWNER, 150)
+    hear(again, [RingInterval(160, 300, 5, Line.USEFUL_STEP, 1)])
+    written = again.flush(10)
+    assert lines(written) == [("starting", 150, 160), ("usefulStep", 160, 300)]
+    # Released, and that unrecorded too; then told once more what the records know by now.
+    third = resumed(DEVICE, written, 900)
+    assert third.taken_over(OWNER, 150) is None
+    assert lines(third.taken_over(None, 400)) == [("unknown", 300, 400)]
+    third.advance(900)
+    assert lines(third.flush(0)) == [("free", 400, 900)]
+
+
 def test_resumes_without_a_gap() -> None:
     log = DeviceLog(DEVICE, 0, 0)
     log.take(OWNER, 10, 0)
