@@ -31,9 +31,10 @@ from mizzen.client.events import EventRecorder
 from mizzen.node.addresses import Addresses
 from mizzen.node.boundary import Boundary, describe
 from mizzen.node.cgroups import Cgroups
+from mizzen.node.clock_steps import ClockSteps
 from mizzen.node.config import NodeConfig
 from mizzen.node.core import devices as claims_core
-from mizzen.node.core.pod import grace_ns, is_finished, new_pod, step
+from mizzen.node.core.pod import grace_ns, is_finished, new_pod, postpone, step
 from mizzen.node.core.status import patch_of
 from mizzen.node.core.words import (
     Command,
@@ -86,6 +87,7 @@ class Agent:
         self.cgroups = cgroups
         self.clock = clock
         self.config = config
+        self._clock_steps = ClockSteps(clock)
         self.shim = Shim(config.state_dir, self._on_shim)
         self.events = EventRecorder(client, f"mizzen-node-{config.node_name}", clock)
         self.reporter = Reporter(client, self, self._complain)
@@ -336,6 +338,9 @@ class Agent:
 
     def feed(self, slot: Slot, event: Event) -> None:
         """One event for one pod: decide, act, report."""
+        if by := self._clock_steps.forward_ns():
+            for each in self.slots.values():
+                postpone(each.state, by)
         for command in step(slot.state, event):
             self._carry_out(slot, command)
         if not slot.removing:

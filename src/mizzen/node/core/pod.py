@@ -346,6 +346,19 @@ def _renew(state: PodState, run: Container) -> None:
     run.stop_by, run.killed_at, run.pre_stop, run.kill_reason = 0, 0, "", ""
 
 
+def postpone(state: PodState, by: int) -> None:
+    """The wall clock was set forward by this much: nobody is late for time that did not pass.
+
+    Not activeDeadlineSeconds: it counts from status.startTime, which all can read.
+    """
+    for run in state.containers:
+        run.stop_by += by if run.stop_by else 0
+        run.not_before += by if run.not_before else 0
+        for probe in run.probes.values():
+            probe.begun_at += by
+            probe.next_at += by
+
+
 def backoff_text(run: Container, end: Exited) -> str:
     """Why a container waits for its next run: how the last one ended, its last words included.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mizzen.node.core.pod import PodState, new_pod, phase_of, step
+from mizzen.node.core.pod import PodState, new_pod, phase_of, postpone, step
 from mizzen.node.core.status import patch_of, status_of
 from mizzen.node.core.words import (
     Exited,
@@ -75,6 +75,28 @@ def test_the_pause_counts_from_when_the_end_was_heard_whatever_the_wall_says() -
     commands = step(state, Exited("main", 0, 1, 0, T0 - hour, T0 - hour + S, heard=T0 + S))
     assert [c for c in commands if isinstance(c, WakeAt)] == [WakeAt(T0 + 2 * S)]
     assert not any(isinstance(c, Prepare) for c in commands)
+
+
+def test_a_clock_set_forward_cuts_no_grace_pause_or_budget_short() -> None:
+    hour = 3600 * S
+    stopping = running(restartPolicy="Always")
+    step(stopping, Observed(deleted(stopping, 30), T0 + S))
+    waiting = running(restartPolicy="Always")
+    ended(waiting, 1, T0)
+    probe = {"exec": {"command": ["true"]}, "periodSeconds": 1, "failureThreshold": 10}
+    container = {"name": "main", "image": "mizzen.dev/python", "startupProbe": probe}
+    probed = running(containers=[container])
+    for state in (stopping, waiting, probed):
+        postpone(state, hour)
+    now = T0 + hour
+    signals = step(stopping, Tick(now + 29 * S)), step(stopping, Tick(now + 32 * S))
+    assert [[c.signal for c in s if isinstance(c, Signal)] for s in signals] == [[], [9]]
+    assert Prepare() not in step(waiting, Tick(now + S // 2))
+    assert Prepare() in step(waiting, Tick(now + 2 * S))
+    step(probed, ProbeDone("main", 0, "startup", False, "", now + 9 * S))
+    assert not probed.containers[0].stop_by
+    step(probed, ProbeDone("main", 0, "startup", False, "", now + 10 * S))
+    assert probed.containers[0].stop_by
 
 
 def test_restarts_wait_twice_as_long_each_time() -> None:
