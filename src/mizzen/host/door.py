@@ -1,7 +1,8 @@
 """An HTTP door for clients that nobody knows yet: aiohttp's server with bounds.
 
 Whoever connects and says nothing is let go after `SILENT_S`, and at once where connections are all
-in use: the one that has been idle longest makes room. A client that ends its half of a connection
+in use: the one that has been idle longest makes room. One address may have three quarters of them;
+beyond that it makes room for itself. A client that ends its half of a connection
 and waits for its answer (curl, netcat, `shutdown(SHUT_WR)`) gets it; one that is gone is noticed.
 What is no HTTP is refused in OpenAI's form; of what it said nothing reaches a log, for it may hold
 a key.
@@ -13,7 +14,7 @@ import asyncio
 import logging
 import resource
 import socket
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
@@ -43,7 +44,10 @@ class Door:
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         # A request needs a second descriptor, its connection to who answers it.
         self._max = max(16, min(connections_max, soft // 2 - 32))
+        self._max_each = self._max - self._max // 4
         self._all: OrderedDict[Connection, None] = OrderedDict()  # idle ones, longest idle first
+        self._idle_of: dict[str, OrderedDict[Connection, None]] = {}  # the same, by address
+        self._count_of: Counter[str] = Counter()  # by address, whether idle or at work
         self._busy: set[Connection] = set()
         self._evicted = 0
         self._runner: web.AppRunner | None = None
@@ -103,28 +107,58 @@ class Door:
     # -- called by connections ----------------------------------------------------------
 
     def came(self, connection: Connection) -> None:
-        if len(self._all) + len(self._busy) >= self._max:
-            self._evicted += 1
-            # When all are at work, whoever comes last is the one who has to come again.
-            leaver = next(iter(self._all)) if self._all else connection
+        address = connection.address
+        idle: OrderedDict[Connection, None] | None = None
+        if self._count_of[address] >= self._max_each:
+            idle = self._idle_of.get(address)
+        elif len(self._all) + len(self._busy) >= self._max:
+            idle = self._all
+        else:
+            self._enter(connection)
+            return
+        self._evicted += 1
+        # When all are at work, whoever comes last is the one who has to come again.
+        leaver = next(iter(idle)) if idle else connection
+        if leaver is not connection:
             self.left(leaver)
-            leaver.drop()
-            if leaver is connection:
-                return
-        self._all[connection] = None
+            self._enter(connection)
+        leaver.drop()
 
     def works(self, connection: Connection) -> None:
-        self._all.pop(connection, None)
-        self._busy.add(connection)
+        if connection in self._all:
+            self._drop_idle(connection)
+            self._busy.add(connection)
 
     def rests(self, connection: Connection) -> None:
         if connection in self._busy:
             self._busy.discard(connection)
-            self._all[connection] = None
+            self._add_idle(connection)
 
     def left(self, connection: Connection) -> None:
-        self._all.pop(connection, None)
-        self._busy.discard(connection)
+        if connection in self._all:
+            self._drop_idle(connection)
+        elif connection in self._busy:
+            self._busy.discard(connection)
+        else:
+            return  # it was never let in, or has left before
+        self._count_of[connection.address] -= 1
+        if not self._count_of[connection.address]:
+            del self._count_of[connection.address]
+
+    def _enter(self, connection: Connection) -> None:
+        self._count_of[connection.address] += 1
+        self._add_idle(connection)
+
+    def _add_idle(self, connection: Connection) -> None:
+        self._all[connection] = None
+        self._idle_of.setdefault(connection.address, OrderedDict())[connection] = None
+
+    def _drop_idle(self, connection: Connection) -> None:
+        del self._all[connection]
+        idle = self._idle_of[connection.address]
+        del idle[connection]
+        if not idle:
+            del self._idle_of[connection.address]
 
 
 class Connection(web.RequestHandler):
@@ -143,6 +177,7 @@ class Connection(web.RequestHandler):
         "_stays",
         "_timer",
         "_unread",
+        "address",
     )
 
     def __init__(self, door: Door, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
@@ -167,6 +202,7 @@ class Connection(web.RequestHandler):
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._line: asyncio.Transport | None = None
+        self.address = ""  # of the client; none where it came by a socket in a folder
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -174,6 +210,8 @@ class Connection(web.RequestHandler):
         # closed keeps its descriptor until all of it was read.
         self._line = cast(asyncio.Transport, transport)
         self._line.set_write_buffer_limits(0)
+        peer: object = transport.get_extra_info("peername")
+        self.address = str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else ""
         self._door.came(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:

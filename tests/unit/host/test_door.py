@@ -59,13 +59,13 @@ class Served:
         except OpenAIError as error:
             return web.Response(status=error.status, text=error.message)
 
-    async def connect(self) -> Line:
-        line = await asyncio.open_connection("127.0.0.1", self.port)
+    async def connect(self, source: str = "127.0.0.1") -> Line:
+        line = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0))
         self.lines.append(line)
         return line
 
-    async def ask(self, path: str = "/slow") -> Line:
-        line = await self.connect()
+    async def ask(self, path: str = "/slow", source: str = "127.0.0.1") -> Line:
+        line = await self.connect(source)
         line[1].write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         return line
 
@@ -116,8 +116,23 @@ async def test_a_flood_of_newcomers_does_not_drive_out_who_has_just_asked(served
         assert b"200 OK" in await reader.readuntil(b"\r\n")
 
 
+async def test_one_address_leaves_a_quarter_to_the_others(served: Served) -> None:
+    """However much one client asks: at work or idle, another one gets in."""
+    greedy = [await served.ask() for _ in range(2 * MAX)]
+    await until(lambda: served.begun == MAX - MAX // 4, "all that it may have are under way")
+    for _ in range(2 * MAX):
+        await served.connect()
+    reader, _ = await served.ask(source="127.0.0.2")
+    await until(lambda: served.begun == MAX - MAX // 4 + 1, "the other one is let in")
+    assert served.door.statistics()["busy"] == MAX - MAX // 4 + 1
+    served.gate.set()
+    assert b"200 OK" in await reader.readuntil(b"\r\n")
+    answers = [await reader.read() for reader, _ in greedy[:3]]
+    assert all(b"200 OK" in answer for answer in answers)
+
+
 async def test_connections_at_work_are_not_cut_for_newcomers(served: Served) -> None:
-    asked = [await served.ask() for _ in range(MAX)]
+    asked = [await served.ask(source=f"127.0.0.{1 + number % 2}") for number in range(MAX)]
     await until(lambda: served.begun == MAX, "all requests are under way")
     late, _ = await served.ask()
     assert await late.read() == b""
