@@ -24,7 +24,9 @@ _UNITS = (
     "millisecond", "s", "sec", "second", "m", "min", "minute", "h", "hr", "hour", "d", "day", "w",
     "wk", "week",
 )  # fmt: skip
-_WORDS = "|".join(sorted((f"{u}s?" for u in _UNITS), key=len, reverse=True))
+# Each word once: "ms" is also the plural of "m", and a pattern that has two ways to read it tries
+# them all, for every span of the text.
+_WORDS = "|".join(sorted({*_UNITS, *(f"{u}s" for u in _UNITS)}, key=len, reverse=True))
 _SPAN = rf"([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*({_WORDS})"
 
 
