@@ -11,15 +11,22 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 EXAMPLE = "2026-01-31T12:00:00Z"
+_LENGTH_MAX = 64  # characters; what was read is remembered
 _MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
 
 
-@lru_cache(maxsize=1024)  # the same few come with every status
 def canonical(text: str, *, micro: bool = False) -> str:
     """The text that clients of every language read. Errors: ValueError when it is no moment."""
+    if len(text) > _LENGTH_MAX:
+        raise ValueError(f"{text[:_LENGTH_MAX]!r}… is longer than the {_LENGTH_MAX} characters")
+    return _canonical(text, micro=micro)
+
+
+@lru_cache(maxsize=1024)  # the same few come with every status
+def _canonical(text: str, *, micro: bool) -> str:
     moment, fraction = _parse(text)
     written = moment.isoformat()[:19]
     return f"{written}.{fraction[:6]:0<6}Z" if micro else f"{written}Z"
