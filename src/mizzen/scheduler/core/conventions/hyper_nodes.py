@@ -7,15 +7,19 @@ laid over those it has. Source: volcano.sh/apis topology/v1alpha1.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from mizzen.base.objects import Obj, name_of
+from mizzen.cel.regex import RegexError, compiled
 from mizzen.scheduler.core.conventions.reading import entries, index, part, text_of
 from mizzen.scheduler.core.conventions.topology import Topology
 
 _PREFIX = "hypernode.volcano.sh"
 _PATTERN_MAX = 256  # characters of a regex: names of nodes need no more
+_AUTOMATON_MAX = 4096  # steps that looking at one character may take
+
+
+_Members = tuple[set[str], set[str]]  # names of HyperNodes and of nodes
 
 
 def tier_key(tier: int) -> str:
@@ -44,12 +48,14 @@ def labels(
 ) -> dict[str, dict[str, str]]:
     """For each node in a HyperNode, its values; `nodes` are the labels of nodes by name."""
     by_name = {name_of(item): item for item in hyper_nodes}
+    children: Mapping[str, Mapping[str, str]] = {name: {} for name in by_name}
+    inside = {name: _members(item, children, nodes) for name, item in by_name.items()}
     result: dict[str, dict[str, str]] = {}
     for name in sorted(by_name):
         spec = part(by_name[name], "spec")
         named = text_of(spec.get("tierName"))
         keys = [tier_key(_tier(spec)), *([tier_name_key(named)] if named else [])]
-        for node in _nodes_in(name, by_name, nodes, set()):
+        for node in _nodes_in(name, inside):
             for key in keys:  # of two at one tier the first in name order counts
                 result.setdefault(node, {}).setdefault(key, name)
     return result
@@ -60,28 +66,38 @@ def _tier(spec: Obj) -> int:
     return index(str(spec.get("tier") or 0))
 
 
-def _nodes_in(
-    name: str, by_name: Mapping[str, Obj], nodes: Mapping[str, Mapping[str, str]], seen: set[str]
-) -> set[str]:
-    """All nodes below; a HyperNode that contains itself ends there."""
-    if name in seen or name not in by_name:
-        return set()
-    seen.add(name)
-    result: set[str] = set()
-    for entry in entries(part(by_name[name], "spec"), "members"):
+def _members(
+    item: Obj,
+    hyper_nodes: Mapping[str, Mapping[str, str]],
+    nodes: Mapping[str, Mapping[str, str]],
+) -> _Members:
+    """The HyperNodes and the nodes right below."""
+    below, leaves = set[str](), set[str]()
+    for entry in entries(part(item, "spec"), "members"):
         selector = part(entry, "selector")
         if entry.get("type") == "HyperNode":
-            for child in _selected(selector, {key: {} for key in by_name}):
-                result |= _nodes_in(child, by_name, nodes, seen)
+            below |= _selected(selector, hyper_nodes)
         else:
-            result |= _selected(selector, nodes)
+            leaves |= _selected(selector, nodes)
+    return below, leaves
+
+
+def _nodes_in(name: str, inside: Mapping[str, _Members]) -> set[str]:
+    """All nodes below; a HyperNode that contains itself ends there."""
+    result: set[str] = set()
+    seen, left = {name}, [name]
+    while left:
+        below, leaves = inside[left.pop()]
+        result |= leaves
+        left += below - seen
+        seen |= below
     return result
 
 
 def _selected(selector: Obj, candidates: Mapping[str, Mapping[str, str]]) -> set[str]:
     exact = text_of(part(selector, "exactMatch").get("name"))
     if exact:
-        return {exact} & set(candidates)
+        return {exact} if exact in candidates else set()
     pattern = text_of(part(selector, "regexMatch").get("pattern"))
     if pattern:
         return _matching(pattern, candidates)
@@ -99,7 +115,9 @@ def _matching(pattern: str, candidates: Iterable[str]) -> set[str]:
     if len(pattern) > _PATTERN_MAX:
         return set()
     try:
-        compiled = re.compile(pattern)
-    except re.error:
+        automaton = compiled(pattern)
+    except RegexError:
         return set()
-    return {name for name in candidates if compiled.search(name)}
+    if automaton.size > _AUTOMATON_MAX:
+        return set()
+    return {name for name in candidates if automaton.matches(name)}

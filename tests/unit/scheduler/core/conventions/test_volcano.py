@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from mizzen.base.objects import Key, Obj
 from mizzen.scheduler.core.conventions import hyper_nodes, volcano
 from mizzen.scheduler.core.conventions.gang import Subgroup
@@ -153,3 +155,26 @@ def test_a_pattern_that_is_none_selects_nothing() -> None:
         spec: {tier: 1, members: [{type: Node, selector: {regexMatch: {pattern: "("}}}]}
     """)
     assert hyper_nodes.labels([bad], NODES) == {}
+
+
+def test_patterns_take_time_linear_in_names() -> None:
+    hostile = manifest("""
+        metadata: {name: s}
+        spec: {tier: 1, members: [{type: Node, selector: {regexMatch: {pattern: "([a-z0-9-]+)+!"}}}]}
+    """)
+    begun = time.process_time()
+    assert hyper_nodes.labels([hostile], {"a" * 60: {}}) == {}
+    assert time.process_time() - begun < 1
+
+
+def test_a_long_chain_of_hypernodes_is_followed_to_its_end() -> None:
+    def link(number: int) -> Obj:
+        below = {"type": "HyperNode", "selector": {"exactMatch": {"name": f"h{number + 1}"}}}
+        return {"metadata": {"name": f"h{number}"}, "spec": {"tier": 1, "members": [below]}}
+
+    leaf = {"type": "Node", "selector": {"exactMatch": {"name": "n0"}}}
+    last = {"metadata": {"name": "h1200"}, "spec": {"tier": 1, "members": [leaf]}}
+    begun = time.process_time()
+    found = hyper_nodes.labels([*map(link, range(1200)), last], NODES)
+    assert found == {"n0": {"hypernode.volcano.sh/tier-1": "h0"}}
+    assert time.process_time() - begun < 5
