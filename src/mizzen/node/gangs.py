@@ -33,10 +33,9 @@ from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member
 from mizzen.node.core.pod import formation_of, is_finished
 from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow, Tick
-from mizzen.node.job import Job, claim, owner_of
-from mizzen.node.podfiles import read_json, write_json
+from mizzen.node.job import Job, claim, load, owner_of, save
 from mizzen.node.segments import GangPage, RankFile, remove, set_aside
-from mizzen.node.slot import INTERRUPTED, Slot
+from mizzen.node.slot import DISRUPTIONS, Slot
 from mizzen.node.surroundings import Surroundings
 from mizzen.node.watched_time import WatchedTime
 
@@ -54,6 +53,7 @@ class Gangs:
         self._single: dict[str, RankFile] = {}  # pod uid -> file of a pod outside any gang
         self._train_jobs: dict[str, Obj] = {}
         self._late: list[tuple[Slot, Exited]] = []  # ends found at adoption
+        self._is_swept = False
         self._wake = asyncio.Event()
         self._time = WatchedTime(agent.clock)
         self.checkpoints = Checkpoints(agent, self._object_of)
@@ -157,6 +157,10 @@ class Gangs:
                 key = f"{space.name}/{folder.name}"
                 if key not in kept:
                     remove(shm, key)
+        self._is_swept = True
+        self._judge_late()
+
+    def _judge_late(self) -> None:
         late, self._late = self._late, []
         for slot, event in late:
             with self._agent.boundary.around(slot.state.pod):
@@ -205,6 +209,7 @@ class Gangs:
                 self._single[slot.uid].prepare(0)
             return
         awaits, commands = core.spawned(job.gang, slot.uid, self._time.now_ns())
+        member.run = _run_of(slot)
         job.files[member.rank].prepare(awaits)
         slot.state.annotations[names.AWAITS_GENERATION] = str(awaits)
         slot.state.join_ready = slot.state.is_attached = False
@@ -214,19 +219,24 @@ class Gangs:
 
     def adopted(self, slot: Slot) -> None:
         """The member's process runs since before this agent."""
-        _, member = self._find(slot)
-        if member is not None:
-            member.is_live = True
+        job, member = self._find(slot)
+        if job is not None and member is not None:
+            _recognise(job, member, slot)
             member.started_at = self._time.now_ns()
             member.is_ready = bool(slot.state.join_ready)
             member.was_offered = True  # for all that is known
             self._wake.set()
 
     def ended_before(self, slot: Slot, event: Exited) -> None:
-        """The member's process ended while no agent ran; judged in `sweep`."""
-        _, member = self._find(slot)
-        if member is not None:
-            self._late.append((slot, event))
+        """The member's process ended while no agent ran; judged in `sweep`, and until then it
+        counts as live: who died together falls in one round."""
+        job, member = self._find(slot)
+        if job is None or member is None:
+            return
+        _recognise(job, member, slot)
+        self._late.append((slot, event))
+        if self._is_swept:
+            self._judge_late()
 
     def judge(self, slot: Slot, event: Exited) -> Exited:
         """The end of a process as the pod machine shall see it.
@@ -254,13 +264,14 @@ class Gangs:
                 other.view = job.files[rank].look  # with the steps since the last look
         now = self._time.now_ns()
         message = event.message
-        counts = event.reason != INTERRUPTED
+        counts = event.reason not in DISRUPTIONS
         if event.reason != "StartError" and counts:
             message = f"exit code {event.code}: {message}".removesuffix(": ")
-        self._carry_out(job, core.exited(job.gang, slot.uid, event.code, message, now, counts))
+        commands = core.exited(job.gang, slot.uid, event.code, message, now, counts)
+        save(job)
+        self._carry_out(job, commands)
         if member.rank == 0:  # the last steps go with the news of the end
             self._report_progress(job, member, now)
-        self._save(job)
         self._wake.set()
 
     # -- looking -----------------------------------------------------------------------------------
@@ -294,8 +305,8 @@ class Gangs:
         views = {rank: job.files[rank].look for rank in live}
         commands = core.looked(job.gang, views, now)
         if commands:
+            save(job)
             self._carry_out(job, commands)
-            self._save(job)
         self.checkpoints.look(job, now)
         lead = job.gang.members.get(0)
         if lead is not None and 0 in live and now - job.progress_at >= PROGRESS_NS:
@@ -379,10 +390,8 @@ class Gangs:
         control = page.control
         gang = Gang(control.generation, control.size, control.flags)
         gang.control_at = gang.progress_at = self._time.now_ns()
-        saved = read_json(folder / "agent.json") or {}
-        gang.failures = int(saved.get("failures") or 0)
-        gang.best_step = int(saved.get("best_step") or 0)
         job = self._jobs[key] = Job(key, owner["uid"], folder, page, gang)
+        load(job)
         for path in folder.glob("rank-*"):
             if path.name[5:].isdecimal():  # workers may write there, too
                 job.files[int(path.name[5:])] = RankFile(path)
@@ -426,11 +435,6 @@ class Gangs:
         if old != owner_uid:
             claim(place.parent, owner_uid, mark)
 
-    def _save(self, job: Job) -> None:
-        with contextlib.suppress(OSError):
-            content = {"failures": job.gang.failures, "best_step": job.gang.best_step}
-            write_json(job.folder / "agent.json", content)
-
     def _drop(self, job: Job) -> None:
         """No pod of the job is left here; its segments stay while the TrainJob does."""
         self.checkpoints.look(job, self._time.now_ns(), is_last=True)
@@ -471,6 +475,17 @@ def rank_of(pod: Obj) -> int | None:
     text = annotations_of(pod).get(names.COMPLETION_INDEX)
     text = text or labels_of(pod).get(names.COMPLETION_INDEX) or ""
     return int(text) if text.isdecimal() else None
+
+
+def _run_of(slot: Slot) -> int:
+    """Which of the pod's lives it is: each run of each container is another."""
+    return sum(run.number for run in slot.state.containers if not run.init)
+
+
+def _recognise(job: Job, member: Member, slot: Slot) -> None:
+    """A process of a former agent's time, and whether it is of a failure that was counted."""
+    member.is_live, member.run = True, _run_of(slot)
+    member.was_counted = job.counted.get(slot.uid) == member.run
 
 
 def _whole(text: str | None, default: int) -> int:

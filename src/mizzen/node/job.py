@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
+from mizzen.base.objects import Obj
 from mizzen.host.private import read_end, replace
 from mizzen.node.core.gang import Gang
+from mizzen.node.podfiles import read_json, write_json
 from mizzen.node.segments import GangPage, RankFile
 
 OWNER = "owner"  # file in a job's folders: the uid of the TrainJob whose they are
 OWNER_BYTES_MAX = 256
+KNOWN = "agent.json"  # file in a job's segments: what the next agent is to know of the gang
 
 
 @dataclass(slots=True)
 class Job:
-    """`whole`: steps of the durable checkpoints that were verified, None before the first look."""
+    """`whole`: steps of the durable checkpoints that were verified, None before the first look;
+    `counted`: by uid of a pod the run that a former agent had counted among the failures."""
 
     key: str  # namespace/name
     owner_uid: str
@@ -28,7 +34,37 @@ class Job:
     durable_word: int = 0
     finished_copied: bool = False
     whole: set[int] | None = None
+    counted: dict[str, int] = field(default_factory=dict[str, int])
     is_closed: bool = False
+
+
+def save(job: Job) -> None:
+    """Before what was decided is done: who takes over in the midst of it judges nothing twice."""
+    gang = job.gang
+    content = {
+        "failures": gang.failures,
+        "best_step": gang.best_step,
+        "last_failure": gang.last_failure,
+        "counted": {m.uid: m.run for m in gang.members.values() if m.was_counted},
+    }
+    with contextlib.suppress(OSError):
+        write_json(job.folder / KNOWN, content)
+
+
+def load(job: Job) -> None:
+    """What the agent before knew. Workers may write there, too: what is no number is none."""
+    saved = read_json(job.folder / KNOWN) or {}
+    counted = saved.get("counted")
+    job.gang.failures, job.gang.best_step = map(
+        _number, (saved.get("failures"), saved.get("best_step"))
+    )
+    job.gang.last_failure = str(saved.get("last_failure") or "")
+    if isinstance(counted, dict):
+        job.counted = {uid: _number(run) for uid, run in cast("Obj", counted).items()}
+
+
+def _number(value: object) -> int:
+    return value if type(value) is int and value >= 0 else 0
 
 
 def owner_of(place: Path, mark: str = OWNER) -> str:

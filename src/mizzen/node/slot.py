@@ -14,6 +14,8 @@ from mizzen.node.spawning import memory_limit
 
 OOM_KILLED = "OOMKilled"  # upstream's word
 INTERRUPTED = "InstanceDown"  # why a run ended that `mizzen down` stopped
+LOST = "ContainerStatusUnknown"  # upstream's word: the shim died under the run
+DISRUPTIONS = frozenset({INTERRUPTED, LOST})  # of the whole instance: no failure of a program
 TERMINATED = 143  # the exit code of a program that SIGTERM ended
 
 
@@ -92,7 +94,7 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -
         if not code and slot.state.is_member and not slot.state.is_attached:
             code = TERMINATED  # it saved and left, as it was asked; its work may not be done
     elif record.get("lost"):
-        reason, message = "ContainerStatusUnknown", "the process ended while no shim watched it"
+        reason, message = LOST, "the process ended while no shim watched it"
     elif record.get("oom") and record["code"]:
         reason, message = OOM_KILLED, f"{_out_of_memory(slot)}\n{message}".strip()
     elif run is not None and run.kill_reason:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from mizzen.base import names, segment
 from mizzen.base.objects import Obj, annotations_of, has_condition
 from mizzen.base.resources import EVENTS, PODS, TRAIN_JOBS
+from mizzen.node.agent import Agent
 from mizzen.node.processes import start_ticks
 from mizzen.node.segments import GangPage, RankFile
 from support.api_in_process import api_server
 from support.waiting import until
-from unit.node.test_agent import World, phase, state
+from unit.node.test_agent import World, parent_of, phase, state
 
 BUFFERS_AT = 1 << 20
 WORKER = """
@@ -346,6 +349,79 @@ async def test_failures_without_progress_fail_the_pods(gang: Gang) -> None:
         )
     pod = await gang.until("job-0", phase("Failed"))
     assert pod["status"]["reason"] == "TooManyFailures"
+
+
+def failures(gang: Gang) -> int:
+    """How many the agent has counted, as the next one would find it."""
+    path = gang.config.shm / "default" / "job" / "agent.json"
+    return int(json.loads(path.read_text())["failures"])
+
+
+async def next_agent(gang: Gang) -> None:
+    """Another agent takes over from one that left everything running."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Agent, "stop", Agent.close)
+        await gang.stop()
+    await gang.start()
+
+
+async def test_a_death_is_one_failure_however_many_agents_find_it(gang: Gang) -> None:
+    """Who takes over before the gang is back finds the same records of ended runs again."""
+    pids = await formed(gang, 2)
+    pods = [await gang.client.get(PODS, f"job-{rank}", "default") for rank in range(2)]
+    works = [gang.config.pods_dir / p["metadata"]["uid"] / "node" / "work" for p in pods]
+    for work in works:
+        work.rmdir()
+        work.touch()  # nothing starts again for now
+    os.kill(pids[1], signal.SIGKILL)
+    for rank in range(2):
+        await gang.until(f"job-{rank}", lambda p: "CreateContainerError" in str(state(p)))
+    for _ in range(3):
+        await next_agent(gang)
+    for work in works:
+        work.unlink()
+    for rank in range(2):
+        await gang.ready(rank, 2)
+    assert failures(gang) == 1
+
+
+async def test_ranks_that_died_while_no_agent_looked_are_one_failure(gang: Gang) -> None:
+    pids = await formed(gang, 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Agent, "stop", Agent.close)
+        await gang.stop()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: not any(map(start_ticks, pids)), "all are dead")
+    await gang.start()
+    for rank in range(3):
+        await gang.ready(rank, 2)
+    assert failures(gang) == 1
+
+
+async def test_a_shim_that_dies_is_no_failure_of_what_it_ran(gang: Gang) -> None:
+    pids = await formed(gang, 2)
+    for death in range(1, 4):
+        os.kill(parent_of(pids[0]), signal.SIGKILL)
+
+        def again(pod: Obj, death: int = death) -> bool:
+            runs = pod["status"]["containerStatuses"][0]["restartCount"]
+            return phase("Failed")(pod) or (runs == death and "running" in state(pod))
+
+        pods = [await gang.until(f"job-{rank}", again) for rank in range(2)]
+        assert [phase("Failed")(pod) for pod in pods] == [False, False]
+        pids = [gang.pid(pod) for pod in pods]
+    assert failures(gang) == 0
+
+
+async def test_what_workers_write_over_the_agents_notes_hinders_no_takeover(gang: Gang) -> None:
+    pids = await formed(gang, 1)
+    path = gang.config.shm / "default" / "job" / "agent.json"
+    path.write_text('{"failures": [2], "best_step": -7, "counted": ["x"], "last_failure": {}}')
+    await next_agent(gang)
+    os.kill(pids[0], signal.SIGKILL)
+    await gang.ready(0, 2)
+    assert failures(gang) == 1
 
 
 async def test_a_job_made_anew_under_the_name_starts_from_nothing(gang: Gang) -> None:

@@ -5,6 +5,10 @@ commands. ARCHITECTURE.md, "Elastic gangs", and `base/segment.py` say the rules 
 
 A *round* is the restart of those that a death takes along: they are killed at once and, when
 all are dead, start together as members of a generation that does not exist yet.
+
+A *failure* is one such death by the program's own doing. What Mizzen or the machine brought about
+is none (Kubernetes: a disruption), and neither are the deaths of other processes that ran by then:
+they went down with it, or for the same reason, whoever finds them later.
 """
 
 from __future__ import annotations
@@ -52,6 +56,8 @@ class Member:
     was_offered: bool = False  # a control word included it since it was spawned
     is_ready: bool = False
     is_killed: bool = False
+    run: int = 0  # number of its newest process, by which a later agent knows it
+    was_counted: bool = False  # that process is of the time before the newest failure
     view: RankView = RankView()
 
     @property
@@ -84,6 +90,7 @@ class Gang:
     deadline_ns: int = 300 * SECOND
     members: dict[int, Member] = field(default_factory=dict[int, Member])
     failures: int = 0  # in a row without a new step
+    last_failure: str = ""  # whose it was and why
     best_step: int = 0  # common steps at the last failure
     common_step: int = 0  # steps done when every rank had completed one in its formation
     steps_done: int = 0
@@ -177,6 +184,7 @@ def spawned(gang: Gang, uid: str, at: int) -> tuple[int, list[Command]]:
     member.awaits = max(member.awaits, gang.generation + 1)
     member.is_live, member.started_at = True, at
     member.is_ready = member.is_killed = member.is_finished = member.was_offered = False
+    member.was_counted = False
     member.view = RankView()
     return member.awaits, _advance(gang, at)
 
@@ -203,7 +211,7 @@ def looked(gang: Gang, views: Mapping[int, RankView], at: int) -> list[Command]:
 def exited(
     gang: Gang, uid: str, code: int, message: str, at: int, counts: bool = True
 ) -> list[Command]:
-    """A member's process ended; `counts`: by its own fault, not because the instance went down."""
+    """A member's process ended; `counts`: by its own fault, as far as it is alone to judge."""
     member = gang.of(uid)
     if member is None or (not member.is_live and not code):
         return []
@@ -262,22 +270,36 @@ def _fail(gang: Gang, culprit: Member, message: str, at: int, counts: bool = Tru
     fallen = {culprit.rank} | {m.rank for m in _hanging_with(gang, culprit)}
     newest = max([gang.generation, *(gang.members[r].view.generation for r in fallen)])
     _note_common(gang)
-    if gang.common_step > gang.best_step:
-        gang.failures = 0
-    gang.best_step = max(gang.best_step, gang.common_step)
-    gang.failures += counts
+    _count(gang, culprit, message, counts)
     pause_s = 0 if gang.failures <= 1 else min(2 ** (gang.failures - 2), BACKOFF_MAX_S)
     if gang.round is None:
         gang.round = Round(fallen, newest + 1, at + pause_s * SECOND)
     else:
         gang.round.ranks |= fallen
         gang.round.not_before = max(gang.round.not_before, at + pause_s * SECOND)
-    if counts and gang.failures >= gang.max_failures:
-        gang.round.give_up = f"rank {culprit.rank} failed {gang.failures} times in a row without a new step: {message}"
+    if gang.failures >= gang.max_failures:
+        gang.round.give_up = (
+            f"the gang failed {gang.failures} times in a row without a new step, "
+            f"at last {gang.last_failure}"
+        )
         others = (m for m in gang.members.values() if not (m.is_finished or m.has_grace))
         gang.round.ranks |= {m.rank for m in others}
     reason = f"rank {culprit.rank} of the gang died"
     return [c for r in sorted(gang.round.ranks) for c in _kill(gang.members[r], reason)]
+
+
+def _count(gang: Gang, culprit: Member, message: str, counts: bool) -> None:
+    """The death as a failure, where it is one; a member that is deleted is ended by its pod."""
+    if gang.common_step > gang.best_step:
+        gang.best_step, gang.failures = gang.common_step, 0
+        for member in gang.members.values():
+            member.was_counted = False
+    if not counts or culprit.was_counted or culprit.is_terminating:
+        return
+    gang.failures += 1
+    gang.last_failure = f"rank {culprit.rank}: {message}"
+    for member in gang.members.values():
+        member.was_counted = True
 
 
 def _rejoin(gang: Gang, member: Member, at: int) -> list[Command]:

@@ -107,6 +107,40 @@ def test_going_down_is_nobodys_failure() -> None:
     assert gang.failures == 0
 
 
+def test_ranks_that_fail_in_the_same_attempt_are_one_failure() -> None:
+    """Three ranks that cannot read their data have tried once, not three times."""
+    gang = Gang()
+    gang.members = {r: Member(r, f"u{r}") for r in range(3)}
+    commands: list[core.Command] = []
+    for attempt in range(1, 4):
+        for rank in range(3):
+            core.spawned(gang, f"u{rank}", attempt * 10 * S)
+        core.looked(gang, {r: RankView(RankState.STARTING) for r in range(3)}, attempt * 10 * S)
+        for rank in range(3):
+            commands += core.exited(gang, f"u{rank}", 1, "no data", attempt * 10 * S + 1)
+        assert gang.failures == attempt
+    assert "failed 3 times" in str([c for c in commands if isinstance(c, Fail)])
+
+
+def test_a_deleted_member_that_its_pod_kills_is_nobodys_failure() -> None:
+    """However slowly it leaves: its grace is over in the midst of a step."""
+    gang = gang_of(2)
+    gang.members[1].is_terminating = True
+    core.told(gang, (2, 1), 6)
+    commands = core.exited(gang, "u1", 137, "its grace is over", 40 * S)
+    assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0"]
+    assert core.exited(gang, "u0", 137, "", 41 * S) == [Restart("u0", 3, 40 * S)]
+    assert gang.failures == 0
+
+
+def test_a_verdict_outlives_the_agent_that_found_it() -> None:
+    gang = gang_of(1)
+    gang.failures, gang.best_step, gang.last_failure = 3, 5, "rank 0: exit code 1"
+    gang.members[0].was_counted = True
+    (failed,) = core.exited(gang, "u0", 1, "", 10)
+    assert isinstance(failed, Fail) and "at last rank 0: exit code 1" in failed.message
+
+
 def test_a_step_between_clears_the_count() -> None:
     gang = gang_of(1)
     for steps in range(6, 16):
