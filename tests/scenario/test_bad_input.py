@@ -165,7 +165,7 @@ def test_ctrl_c_ends_the_watching_and_says_that_the_training_goes_on(
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [(("--workers", "0"), "choose 1 <= min"), (("--min-workers", "0"), "choose 1 <= min")],
+    [(("--workers", "0"), "from 1 to"), (("--min-workers", "2"), "choose min <= workers")],
 )
 def test_no_workers_are_no_training(
     instance: Instance, tmp_path: Path, words: tuple[str, str], told: str
@@ -185,6 +185,18 @@ def test_a_runtime_that_is_not_there_is_told_at_once(instance: Instance, tmp_pat
     assert done.returncode == 4
     assert "--runtime 'nope' does not exist; there are: jax-distributed" in done.stderr
     assert kubectl(instance, "get", "trainjob", "any").returncode == 1
+
+
+def test_a_device_class_that_is_not_there_is_told_at_once(
+    instance: Instance, tmp_path: Path
+) -> None:
+    model = tmp_path / "any.gguf"
+    model.touch()
+    for verb in ("train", "serve"):
+        done = instance.run(verb, str(model), "--device-class", "nope")
+        assert done.returncode == 4
+        assert "--device-class 'nope' does not exist; there are: cpu-core" in done.stderr
+    assert kubectl(instance, "get", "modelendpoint", "any").returncode == 1
 
 
 def test_what_is_not_served_is_refused_or_warned_of(instance: Instance) -> None:

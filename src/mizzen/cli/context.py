@@ -41,7 +41,9 @@ class Context:
         home = self.home
         state = running_instance(home)
         if state is None:
-            flag = f" --home {home.root}" if self.args.home else ""
+            import shlex
+
+            flag = f" --home {shlex.quote(str(home.root))}" if self.args.home else ""
             raise CliError(
                 f"mizzen is not running (home {home.root}): start it with "
                 f"`mizzen up --detach{flag}`",

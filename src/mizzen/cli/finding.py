@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mizzen.base.errors import NotFound
-from mizzen.base.objects import Obj
-from mizzen.base.resources import Resource
+from mizzen.base.objects import Obj, name_of
+from mizzen.base.resources import DEVICE_CLASSES, Resource
 from mizzen.cli.core import nouns
 from mizzen.cli.exits import NOT_FOUND, USAGE, CliError
 
@@ -35,6 +35,15 @@ async def find(client: Client, text: str, namespace: str) -> tuple[Resource, Obj
     where = f" in namespace {namespace}" if resource is None or resource.namespaced else ""
     what = nouns.shown(resource, name) if resource else f"{name!r} is no workload's or pod's name;"
     raise CliError(f"{what} not found{where}; `mizzen ps` lists what there is", NOT_FOUND)
+
+
+async def find_device_class(client: Client, name: str) -> Obj:
+    """Errors: CliError that says which there are: what asks for another would wait for ever."""
+    known = {name_of(found): found for found in (await client.list(DEVICE_CLASSES))[0]}
+    if name not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise CliError(f"--device-class {name!r} does not exist; there are: {there}", NOT_FOUND)
+    return known[name]
 
 
 async def _get(client: Client, resource: Resource, name: str, namespace: str) -> Obj | None:

@@ -10,6 +10,7 @@ sys.path.sort(key=os.environ.get("PYTHONPATH", "").split(os.pathsep).__contains_
 
 import argparse
 import difflib
+import errno
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -175,10 +176,19 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+_NEXT_STEPS = {
+    errno.ENOSPC: "free some space, or choose another folder with --home",
+    errno.EDQUOT: "free some space, or choose another folder with --home",
+    errno.EROFS: "choose another folder with --home",
+}
+
+
 def _told(error: OSError) -> str:
-    """The file, what is wrong and, where its owner is the reason, who that is."""
+    """The file, what is wrong and what to do; where its owner is the reason, who that is."""
     where = f"{error.filename}: " if error.filename else ""
     said = f"{where}{error.strerror or error}"
+    if where and error.errno in _NEXT_STEPS:
+        said += f"; {_NEXT_STEPS[error.errno]}"
     if isinstance(error, PermissionError) and isinstance(error.filename, str):
         said += _owner(Path(error.filename))
     return said

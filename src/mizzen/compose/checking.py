@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def salvage(home: Home, folder: Path) -> Verdict:
         f"saved in {folder}: {len(saved.objects)} objects{only}, {len(saved.records)} records of "
         "history"
     )
-    lines.append(
-        f"to go on with it: mv {home.store} {home.store}.damaged && mv {folder} {home.store}"
+    store, aside, new = (
+        shlex.quote(str(path)) for path in (home.store, f"{home.store}.damaged", folder)
     )
+    lines.append(f"to go on with it: mv {store} {aside} && mv {new} {store}")
     return Verdict(lines, not saved.problems)

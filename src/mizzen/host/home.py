@@ -35,6 +35,8 @@ class Home:
         Relative XDG folders count as unset (XDG Base Directory Specification 0.8).
         Errors: BadHome.
         """
+        if home == "":  # an unset variable of a script, say: no other instance is meant
+            raise BadHome("--home '' is no folder: name one, or leave --home out")
         chosen = home or env.get("MIZZEN_HOME") or ""
         try:
             if chosen:

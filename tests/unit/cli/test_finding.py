@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from mizzen.base.resources import JOBS, PODS
+from mizzen.base.resources import DEVICE_CLASSES, JOBS, PODS
 from mizzen.cli.exits import NOT_FOUND, USAGE, CliError
-from mizzen.cli.finding import find
+from mizzen.cli.finding import find, find_device_class
 from mizzen.client.client import Client
 from support.api_in_process import api_server
 
@@ -43,4 +43,15 @@ async def test_a_name_that_one_has_is_found_and_one_that_nobody_has_is_said_so(
     assert (await find(client, "single", "default"))[0] == PODS
     with pytest.raises(CliError, match="`mizzen ps` lists") as caught:
         await find(client, "nobody", "default")
+    assert caught.value.code == NOT_FOUND
+
+
+async def test_a_device_class_that_is_not_there_is_told_beside_those_that_are(
+    client: Client,
+) -> None:
+    spec = {"extendedResourceName": "example.com/fast"}
+    await client.create(DEVICE_CLASSES, {"metadata": {"name": "fast"}, "spec": spec})
+    assert (await find_device_class(client, "fast"))["spec"] == spec
+    with pytest.raises(CliError, match="'nope' does not exist; there are: fast") as caught:
+        await find_device_class(client, "nope")
     assert caught.value.code == NOT_FOUND

@@ -64,6 +64,14 @@ def test_what_belongs_to_another_user_is_named_with_its_owner(tmp_path: Path) ->
     assert "belongs to" not in one_line(raising(f"PermissionError(13, 'no', {str(tmp_path)!r})"), 1)
 
 
+def test_a_full_or_read_only_disk_is_told_with_what_to_do() -> None:
+    said = one_line(raising("OSError(28, 'No space left on device', '/h/x')"), 1)
+    assert "/h/x: No space left on device; free some space, or" in said
+    said = one_line(raising("OSError(30, 'Read-only file system', '/h')"), 1)
+    assert "/h: Read-only file system; choose another folder with --home" in said
+    assert "--home" not in one_line(raising("OSError(28, 'No space left on device')"), 1)
+
+
 def test_nothing_is_imported_from_the_users_pythonpath(tmp_path: Path) -> None:
     for name in ("json", "argparse", "asyncio", "orjson"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")

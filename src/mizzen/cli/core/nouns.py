@@ -47,6 +47,8 @@ def parse(text: str) -> tuple[Resource | None, str]:
     Errors: UnknownNoun.
     """
     word, slash, name = text.partition("/")
+    if not text:
+        raise UnknownNoun("'' is no name; say KIND/NAME, such as pod/my-name")
     if not slash:
         return None, text
     resource = _BY_WORD.get(word.lower().split(".", 1)[0])

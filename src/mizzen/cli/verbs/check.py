@@ -27,6 +27,8 @@ def run(context: Context) -> int:
     except Damaged as error:
         raise CliError(str(error), FAILED) from error
     except FileNotFoundError as error:
+        if error.filename:
+            raise
         raise CliError(f"{error} (home {home.root})", NOT_FOUND) from error
     except FileExistsError as error:
         raise CliError(f"{folder} is there already: name a folder that is not") from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mizzen.cli.context import Context, say
 from mizzen.cli.exits import TIMED_OUT, CliError
+from mizzen.cli.numbers import seconds
 from mizzen.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _POLL_S = 0.02
 
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--timeout", type=float, default=75.0, metavar="S", help="seconds to wait (75)"
+        "--timeout", type=seconds, default=75.0, metavar="S", help="seconds to wait (75)"
     )
 
 

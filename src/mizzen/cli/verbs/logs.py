@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from mizzen.cli.context import Context
 from mizzen.cli.exits import USAGE, CliError
+from mizzen.cli.numbers import whole
 from mizzen.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on until it is done")
     parser.add_argument(
-        "--tail", type=_count, metavar="LINES", help="only the last lines of each pod"
+        "--tail", type=whole(), metavar="LINES", help="only the last lines of each pod"
     )
     parser.add_argument(
         "-p", "--previous", action="store_true", help="of the run before the last restart"
@@ -51,12 +52,6 @@ async def _show(context: Context, client: Client) -> int:
             f"a {resource.kind} has no log: name a pod, TrainJob, Job or ModelEndpoint", USAGE
         )
     return await following.print_workload(client, resource, obj, wish)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is not a number of lines from 0 on")
-    return int(text)
 
 
 VERB = Verb(

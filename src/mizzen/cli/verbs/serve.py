@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mizzen.cli.context import Context, say
 from mizzen.cli.exits import FAILED, NOT_FOUND, REFUSED, TIMED_OUT, USAGE, CliError
+from mizzen.cli.numbers import seconds, whole
 from mizzen.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -24,12 +25,12 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("model", help="a .gguf file, or a folder with an OpenVINO model")
     parser.add_argument("--name", help="name of the endpoint and the model (default: the file's)")
     parser.add_argument(
-        "--min", type=int, default=1, metavar="N", help="least replicas (1; 0: to zero)"
+        "--min", type=whole(), default=1, metavar="N", help="least replicas (1; 0: to zero)"
     )
-    parser.add_argument("--max", type=int, default=None, metavar="N", help="most replicas (1)")
+    parser.add_argument("--max", type=whole(1), default=None, metavar="N", help="most replicas (1)")
     parser.add_argument(
         "--concurrency",
-        type=int,
+        type=whole(1),
         metavar="N",
         help="requests in flight that one replica should have",
     )
@@ -40,17 +41,19 @@ def configure(parser: ArgumentParser) -> None:
         help="of each replica (cpu-core.mizzen.dev)",
     )
     parser.add_argument(
-        "--devices", type=int, default=1, metavar="N", help="devices per replica (1)"
+        "--devices", type=whole(1), default=1, metavar="N", help="devices per replica (1)"
     )
-    parser.add_argument("--max-batch", type=int, metavar="N", help="sequences computed together")
+    parser.add_argument(
+        "--max-batch", type=whole(1), metavar="N", help="sequences computed together"
+    )
     parser.add_argument(
         "--context-length",
-        type=int,
+        type=whole(1),
         metavar="TOKENS",
         help="of a request and its answer (the model's)",
     )
     parser.add_argument("--precision", default="", metavar="TYPE", help="f32 for exact results")
-    parser.add_argument("--timeout", type=float, default=300.0, metavar="S", help="to wait (300)")
+    parser.add_argument("--timeout", type=seconds, default=300.0, metavar="S", help="to wait (300)")
     parser.add_argument("--no-wait", action="store_true", help="do not wait until it is ready")
 
 
@@ -60,10 +63,8 @@ def run(context: Context) -> int:
     if not model.exists():
         raise CliError(f"model {model} does not exist; give a .gguf file or a folder", NOT_FOUND)
     most = max(1, args.min) if args.max is None else args.max
-    if not 0 <= args.min <= most or most < 1:
-        raise CliError(
-            f"--min {args.min} --max {most} is not a range; choose 0 <= min <= max", USAGE
-        )
+    if args.min > most:
+        raise CliError(f"--min {args.min} --max {most} is not a range; choose min <= max", USAGE)
     return context.with_client(lambda client: _serve(context, client, _wish(context, model, most)))
 
 
@@ -72,7 +73,9 @@ def _wish(context: Context, model: Path, most: int) -> Serving:
 
     args = context.args
     return Serving(
-        name=args.name or name_from(model.stem if model.is_file() else model.name),
+        name=name_from(model.stem if model.is_file() else model.name)
+        if args.name is None
+        else args.name,
         namespace=context.namespace,
         model=str(model),
         min_replicas=args.min,
@@ -90,7 +93,9 @@ async def _serve(context: Context, client: Client, wish: Serving) -> int:
     from mizzen.base.errors import AlreadyExists
     from mizzen.base.resources import MODEL_ENDPOINTS
     from mizzen.cli.core.workloads import model_endpoint
+    from mizzen.cli.finding import find_device_class
 
+    await find_device_class(client, wish.device_class)
     try:
         await client.create(MODEL_ENDPOINTS, model_endpoint(wish))
     except AlreadyExists as error:

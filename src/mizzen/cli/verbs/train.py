@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mizzen.cli.context import Context, say
 from mizzen.cli.exits import NOT_FOUND, REFUSED, USAGE, CliError
+from mizzen.cli.numbers import whole
 from mizzen.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument("script", help="the training program (Python)")
     parser.add_argument("--name", help="name of the TrainJob (default: the script's)")
-    parser.add_argument("--workers", type=int, metavar="N", help="wished number of workers (1)")
-    parser.add_argument("--min-workers", type=int, metavar="N", help="may shrink to this many")
-    parser.add_argument("--max-workers", type=int, metavar="N", help="may grow to this many")
+    parser.add_argument(
+        "--workers", type=whole(1), metavar="N", help="wished number of workers (1)"
+    )
+    parser.add_argument("--min-workers", type=whole(1), metavar="N", help="may shrink to this many")
+    parser.add_argument("--max-workers", type=whole(1), metavar="N", help="may grow to this many")
     parser.add_argument(
         "--device-class", default="cpu-core.mizzen.dev", metavar="CLASS", help="one for each worker"
     )
@@ -35,7 +38,9 @@ def configure(parser: ArgumentParser) -> None:
 def run(context: Context) -> int:
     script = Path(context.args.script).expanduser().absolute()
     if not script.is_file():
-        wrong = "is a folder" if script.is_dir() else "does not exist"
+        wrong = "is no regular file" if script.exists() else "does not exist"
+        if script.is_dir():
+            wrong = "is a folder"
         raise CliError(f"training script {script} {wrong}; give the path of a file", NOT_FOUND)
     _check_language(script)
     env = _environment(context.args.env)
@@ -74,15 +79,15 @@ async def _wish(context: Context, client: Client, script: Path, env: dict[str, s
     workers = next((n for n in (args.workers, args.max_workers) if n is not None), 1)
     low = 1 if args.min_workers is None else args.min_workers
     high = workers if args.max_workers is None else args.max_workers
-    if not 1 <= low <= workers <= high:
+    if not low <= workers <= high:
         raise CliError(
             f"--min-workers {low}, --workers {workers}, --max-workers {high} are out of order; "
-            "choose 1 <= min <= workers <= max",
+            "choose min <= workers <= max",
             USAGE,
         )
     await _require_runtime(client, args.runtime)
     return Training(
-        name=args.name or name_from(script.stem),
+        name=name_from(script.stem) if args.name is None else args.name,
         namespace=context.namespace,
         script=str(script),
         directory=_directory(),
@@ -120,9 +125,9 @@ async def _require_runtime(client: Client, name: str) -> None:
 
 async def _extended_resource(client: Client, device_class: str) -> str:
     from mizzen.base.reading import text
-    from mizzen.base.resources import DEVICE_CLASSES
+    from mizzen.cli.finding import find_device_class
 
-    found = await client.get(DEVICE_CLASSES, device_class)
+    found = await find_device_class(client, device_class)
     name = text(found, "spec", "extendedResourceName")
     if not name:
         raise CliError(

@@ -7,7 +7,10 @@ from argparse import ArgumentParser, ArgumentTypeError
 
 from mizzen.cli.context import Context
 from mizzen.cli.exits import FAILED, CliError
+from mizzen.cli.numbers import whole
 from mizzen.cli.verb import Verb
+
+SIMULATED_MAX = 100_000
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -29,7 +32,10 @@ def configure(parser: ArgumentParser) -> None:
         help="begin with nothing where the store of this instance is gone",
     )
     parser.add_argument(
-        "--simulated-devices", type=_count, metavar="N", help="pretend to have N accelerators"
+        "--simulated-devices",
+        type=whole(0, SIMULATED_MAX),
+        metavar="N",
+        help="pretend to have N accelerators",
     )
 
 
@@ -77,12 +83,6 @@ def run(context: Context) -> int:
 def _port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         raise ArgumentTypeError(f"{text!r} is not a port; choose 1 to 65535")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) > 100_000:
-        raise ArgumentTypeError(f"{text!r} is not a number from 0 to 100000")
     return int(text)
 
 

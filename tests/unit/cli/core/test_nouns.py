@@ -21,7 +21,12 @@ def test_words_for_objects(text: str, resource: object, name: str) -> None:
 
 @pytest.mark.parametrize(
     "text,message",
-    [("trianjob/x", "did you mean 'trainjob'"), ("pod/", "not KIND/NAME"), ("a/b/c", "not known")],
+    [
+        ("trianjob/x", "did you mean 'trainjob'"),
+        ("pod/", "not KIND/NAME"),
+        ("a/b/c", "not known"),
+        ("", "no name"),
+    ],
 )
 def test_misspelt_words_are_told(text: str, message: str) -> None:
     with pytest.raises(nouns.UnknownNoun, match=message):
