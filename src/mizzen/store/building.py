@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +30,7 @@ class Saved:
 
     objects: dict[ObjectKey, Stored] = field(default_factory=dict[ObjectKey, Stored])
     records: list[Record] = field(default_factory=list[Record])
+    newest: int = 0  # the last revision ever given, as far as the totals still say: none is reused
     restored: int = 0  # objects that only the history still had
     problems: list[str] = field(default_factory=list[str])
 
@@ -51,6 +52,7 @@ def migrate(path: Path, contents: Contents, keep_bytes: int) -> None:
                 if left < 0:
                     yield values.read_old_record(at, value)
 
+    (path / _NEXT).mkdir(mode=0o700)
     build(path / _NEXT, contents.objects, records(), contents.totals.newest)
     os.replace(path / _NEXT / DATA, path / DATA)
     sync_folder(path)
@@ -64,13 +66,19 @@ def remove_leftovers(path: Path) -> None:
 def salvage(path: Path, folder: Path) -> Saved:
     """A new store in `folder` of all that has its checksum. Errors: OSError, NoRoom; Broken where
     there is nothing to begin with."""
-    saved = read_what_can_be(path)
-    found = sorted(saved.objects.values(), key=lambda stored: values.place(stored.key))
-    newest = max(
-        max((stored.revision for stored in found), default=0),
-        saved.records[-1].revision if saved.records else 0,
-    )
-    build(folder, found, saved.records, newest)
+    folder.mkdir(mode=0o700)
+    try:
+        saved = read_what_can_be(path)
+        found = sorted(saved.objects.values(), key=lambda stored: values.place(stored.key))
+        newest = max(
+            saved.newest,
+            max((stored.revision for stored in found), default=0),
+            saved.records[-1].revision if saved.records else 0,
+        )
+        build(folder, found, saved.records, newest)
+    except BaseException:  # half a store must not be taken for one
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return saved
 
 
@@ -80,6 +88,8 @@ def read_what_can_be(path: Path) -> Saved:
     with closing(PageFile(path / DATA, lambda error: saved.problems.append(str(error)))) as file:
         trees, beside = file.tables()
         is_old = format_of(beside) == OLD_FORMAT
+        with suppress(Broken):
+            saved.newest = Totals.unpack(beside.get(b"totals", b"")).newest
         read_object = _old_object if is_old else values.read_object
         read_record = values.read_old_record if is_old else values.read_record
         for at, value in file.entries(table(trees, "objects")):
@@ -112,7 +122,6 @@ def _try(read: Callable[[bytes, bytes], _T], at: bytes, value: bytes, saved: Sav
 
 def build(path: Path, objects: Iterable[Stored], records: Iterable[Record], newest: int) -> None:
     """A store file in an empty folder; objects in the order of their places, records of theirs."""
-    path.mkdir(mode=0o700)
     file = LmdbFile(path, TABLES, GROWING, sync=False)
     totals = Totals(newest=newest)
     puts: list[tuple[str, bytes, bytes | None]] = []

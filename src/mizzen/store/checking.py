@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from mizzen.store import building
 from mizzen.store.building import Saved
@@ -48,7 +49,7 @@ def begin_anew(folder: Path, mark: Path) -> None:
     if has_data(folder):
         raise FileExistsError(
             f"the store {folder / DATA} is there: look at it with `mizzen check`; to begin with nothing all "
-            f"the same, move it away first: mv {folder} {folder}.old"
+            f"the same, move it away first: mv {quote(str(folder))} {quote(f'{folder}.old')}"
         )
     for path in (folder / WRITER, mark):
         path.unlink(missing_ok=True)
@@ -59,6 +60,8 @@ def salvage(folder: Path, to: Path, mark: Path | None = None) -> Saved:
 
     Errors: FileExistsError; Damaged where nothing can be read; and as `check`.
     """
+    if not to.parent.is_dir():
+        raise FileNotFoundError(f"{to} cannot be made: {to.parent} is no folder; make it first")
     with _closed(folder, mark):
         try:
             return building.salvage(folder, to)

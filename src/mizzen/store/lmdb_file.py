@@ -208,7 +208,8 @@ class LmdbFile:
         if not self._sync:
             self._env.sync(True)
         self._env.close()
-        os.close(self._data)
+        data, self._data = self._data, -1  # its number is soon another file's
+        os.close(data)
 
 
 def _allocate_lock(path: Path) -> None:

@@ -301,6 +301,42 @@ def test_an_object_that_only_the_history_has_is_restored(
     assert [stored[0] for stored in contents(tmp_path / "saved")[0]] == [o[0] for o in objects]
 
 
+def test_no_revision_is_given_twice_though_the_newest_record_was_lost(
+    store: Path, tmp_path: Path
+) -> None:
+    """Else whoever saw the first of both would wait behind it."""
+    _, revision, history = contents(store)
+
+    def edit(data: bytearray) -> None:
+        text, at = history[-1].data, -1
+        while (at := data.find(text, at + 1)) >= 0:  # copies in free pages, too
+            data[at + 5] ^= 1
+
+    change(store, edit)
+    assert building.salvage(store, tmp_path / "saved").problems
+    _, saved, kept = contents(tmp_path / "saved")
+    assert (kept[-1].revision < revision, saved) == (True, revision)
+
+
+def test_what_cannot_be_saved_leaves_nothing_behind(store: Path, tmp_path: Path) -> None:
+    to = tmp_path / "saved"
+    to.mkdir()
+    (to / "mine").touch()
+    with pytest.raises(FileExistsError):
+        checking.salvage(store, to)
+    assert (to / "mine").exists()
+    with pytest.raises(FileNotFoundError, match="is no folder; make it first"):
+        checking.salvage(store, tmp_path / "no" / "saved")
+
+    def edit(data: bytearray) -> None:
+        data[: 2 * PAGE_BYTES] = bytes(2 * PAGE_BYTES)
+
+    change(store, edit)
+    with pytest.raises(Damaged, match="nothing of it can be saved"):
+        checking.salvage(store, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_store_of_the_old_format_is_written_anew(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     old_store.write(folder, [f"n{n}" for n in range(50)], 4)
