@@ -18,7 +18,7 @@ if not __package__:
     _found = [str(Path(__file__).parents[2]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     sys.path += [entry for entry in _found if os.path.isabs(entry) and entry not in sys.path]
 
-from mizzen.base.errors import BadRequest
+from mizzen.base.errors import BadRequest, InsufficientStorage
 from mizzen.compose.settings import BadSettings
 from mizzen.host.home import BadHome, Home
 from mizzen.host.inherited import (
@@ -52,7 +52,9 @@ def main() -> None:
     args = parser.parse_args()
     try:
         _become(args)
-    except (BadHome, BadRequest, Damaged, BadSettings, TooFewFiles) as error:
+    except (
+        BadHome, BadRequest, BadSettings, Damaged, InsufficientStorage, TooFewFiles
+    ) as error:  # fmt: skip
         # A kubeconfig, a record or a limit of this machine that means nothing can be done.
         raise SystemExit(f"mizzen: {error}") from error
 
