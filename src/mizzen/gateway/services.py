@@ -81,18 +81,20 @@ class ServiceProxy:
                 self._answered[(str(route.key), status)] += 1
 
     async def _forward(self, request: web.Request, route: Route) -> web.StreamResponse:
-        reason = ""
+        reason, upload = "", _Upload(request)
         for backend in self._backends(route)[:ATTEMPTS_MAX]:
             url = URL(backend.url)
             if stranger := stranger_at(url.host or "", url.port or 0):
                 reason = f"{backend.pod}: {stranger}"
                 continue
             try:
-                upstream = await self._send(request, route, backend)
+                upstream = await self._send(request, route, backend, upload)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 reason = f"{backend.pod} at {backend.url}: {error}"
                 continue
             except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
+                if upload.fault is not None:
+                    raise upload.fault from error
                 reason = f"{backend.pod} at {backend.url}: {str(error) or type(error).__name__}"
                 break
             try:
@@ -117,7 +119,7 @@ class ServiceProxy:
         return in_turn(found, self._turns[route.key])
 
     async def _send(
-        self, request: web.Request, route: Route, backend: Backend
+        self, request: web.Request, route: Route, backend: Backend, upload: _Upload
     ) -> aiohttp.ClientResponse:
         headers = forwarding.to_backend(
             request.headers.items(),
@@ -130,7 +132,7 @@ class ServiceProxy:
             request.method,
             URL(backend.url + route.path + (f"?{query}" if query else ""), encoded=True),
             headers=CIMultiDict(headers),
-            data=_body(request) if request.body_exists else None,
+            data=upload.pieces() if request.body_exists else None,
             allow_redirects=False,
             skip_auto_headers=_OWN_WORDS,
         )
@@ -160,11 +162,23 @@ class ServiceProxy:
         return response
 
 
-async def _body(request: web.Request) -> AsyncGenerator[bytes, None]:
-    """The client's body as it comes; a client that stops in the middle of it is given up."""
-    while True:
-        async with asyncio.timeout(BODY_SILENCE_S):
-            chunk = await request.content.readany()
-        if not chunk:
-            return
-        yield chunk
+class _Upload:
+    """The client's body as it comes; `fault` is what was wrong with it, which no pod is to blame
+    for."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._content = request.content
+        self.fault: OpenAIError | None = None
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        while chunk := await self._next():
+            yield chunk
+
+    async def _next(self) -> bytes:
+        try:
+            async with asyncio.timeout(BODY_SILENCE_S):
+                return await self._content.readany()
+        except TimeoutError:
+            said = f"the request's body did not go on for {BODY_SILENCE_S:g} s"
+            self.fault = OpenAIError(408, said)
+            raise

@@ -14,6 +14,7 @@ from mizzen.base.openai import OpenAIError
 
 ALL_BYTES_MAX = 256 << 20  # of the bodies of all requests that are read, wait or run
 BODY_S = 60.0  # for one whole body
+GZIP_MEMBERS_MAX = 1000  # of one body; each costs more than its twenty bytes
 
 
 class Bodies:
@@ -92,6 +93,7 @@ class _Inflater:
                 415, f"Content-Encoding {coding[:20]!r} is not read here, only gzip and deflate"
             )
         self._coding = coding
+        self._members = 0
         self._begin()
 
     def feed(self, data: bytes, bytes_max: int) -> bytes:
@@ -113,6 +115,11 @@ class _Inflater:
             raise self._unlike()
 
     def _begin(self) -> None:
+        self._members += 1
+        if self._members > GZIP_MEMBERS_MAX:
+            raise OpenAIError(
+                400, f"the request's body is more than {GZIP_MEMBERS_MAX} gzip files; send one"
+            )
         self._stream = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # gzip or zlib, by its head
 
     def _unlike(self) -> OpenAIError:

@@ -265,7 +265,7 @@ class Connection(web.RequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self._loop_.call_later(UNREAD_S, self.drop)
+        self._wait_for_reading()
 
     def resume_writing(self) -> None:
         if self._unread is not None:
@@ -300,6 +300,17 @@ class Connection(web.RequestHandler):
         """A body that is not what its head said is its sender's fault, who was told."""
         if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
             super().log_exception(*args, **kw)
+
+    def _wait_for_reading(self) -> None:
+        left = self._line.get_write_buffer_size() if self._line is not None else 0
+        self._unread = self._loop_.call_later(UNREAD_S, self._look_at_reading, left)
+
+    def _look_at_reading(self, before: int) -> None:
+        """Who reads slowly stays: the whole of an answer may take long."""
+        if self._line is not None and self._line.get_write_buffer_size() < before:
+            self._wait_for_reading()
+        else:
+            self.drop()
 
     def _ask(self) -> None:
         if self._timer is not None:

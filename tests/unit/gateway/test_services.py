@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from mizzen.base.objects import Obj
 from support.ports import free_port
@@ -196,6 +197,22 @@ async def test_a_client_that_leaves_is_told_to_the_pod(gateway: Gateway) -> None
     async with gateway.session.get(gateway.url + "/services/default/web/"):
         await asyncio.wait_for(began.wait(), 10)
     await until(gone.is_set, "the pod's handler is cancelled")
+
+
+async def test_a_client_that_stops_in_the_middle_of_its_body_is_told_so(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not the pod's fault."""
+    monkeypatch.setattr("mizzen.gateway.services.BODY_SILENCE_S", 0.1)
+    await serve(gateway, echo)
+    url = URL(gateway.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = f"POST /services/default/web/ HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\n"
+    writer.write(head.encode() + b"Content-Length: 10\r\n\r\nhalf")
+    answer = await asyncio.wait_for(reader.readuntil(b"}}"), 10)
+    writer.close()
+    assert answer.split(b" ", 2)[1] == b"408"
+    assert b"the request's body did not go on for 0.1 s" in answer
 
 
 async def test_half_an_answer_does_not_look_whole(gateway: Gateway) -> None:

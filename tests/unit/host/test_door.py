@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from mizzen.base.openai import OpenAIError
-from mizzen.host.bodies import Bodies
+from mizzen.host.bodies import GZIP_MEMBERS_MAX, Bodies
 from mizzen.host.door import Door, listen
 from support.waiting import until
 
@@ -199,6 +199,22 @@ async def test_who_reads_nothing_of_an_answer_is_let_go(
         assert len(os.listdir("/proc/self/fd")) == before + 1  # ours
 
 
+async def test_who_reads_slowly_gets_all_of_an_answer(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mizzen.host.door.UNREAD_S", 0.4)
+    with unread_answer(served, "1.1") as client:
+        client.setblocking(False)
+        loop, read = asyncio.get_running_loop(), 0
+        began_s = loop.time()
+        while chunk := await loop.sock_recv(client, 4096):
+            read += len(chunk)
+            if read > 60_000:
+                break
+            await asyncio.sleep(0.05)
+        assert read > 60_000 and loop.time() - began_s > 0.4
+
+
 async def test_room_is_made_at_once_though_answers_lie_unread(served: Served) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with contextlib.ExitStack() as unread:
@@ -311,3 +327,12 @@ async def test_all_bodies_together_are_bounded(served: Served) -> None:
     writer.write(b"x" * 100)
     await until(lambda: served.bodies.statistics()["body_bytes"] == 0, "nothing is held")
     assert await served.post("Content-Length: 800\r\n", b"x" * 800) == "200"
+
+
+async def test_a_body_of_thousands_of_gzip_files_is_refused(served: Served) -> None:
+    """What follows each is copied to begin the next: a square of their number."""
+    served.bodies = Bodies(1 << 20, 2 << 20)
+    for count, status in ((GZIP_MEMBERS_MAX, "200"), (GZIP_MEMBERS_MAX + 1, "400")):
+        many = gzip.compress(b"") * count
+        head = f"Content-Encoding: gzip\r\nContent-Length: {len(many)}\r\n"
+        assert await served.post(head, many) == status
