@@ -13,9 +13,10 @@ from typing import Any, cast
 from mizzen.cel.regex import RegexError
 from mizzen.kinds import patterns
 from mizzen.kinds.formats import FORMATS
+from mizzen.kinds.limits import is_multiple
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.report import PREDICATE_STEPS, Report
-from mizzen.kinds.values import one_of
+from mizzen.kinds.values import mark_of, one_of
 
 Predicate = Callable[[Any, Report], bool]
 _IS: dict[str, tuple[type, ...]] = {
@@ -57,7 +58,7 @@ def predicate(schema: Any) -> Predicate:
     checks += [((int, float), check) for check in _number(schema)]
     checks += [((list,), check) for check in _list(schema)]
     checks += [((dict,), check) for check in _object(schema)]
-    kinds = _IS[schema["type"]] if schema.get("type") else ()
+    kinds = _IS.get(schema.get("type") or "", ())
     problems = problems_of(schema)
 
     def holds(value: Any, report: Report) -> bool:
@@ -112,13 +113,15 @@ def _number(schema: Any) -> list[Predicate]:
         below = bool(schema.get("exclusiveMaximum"))
         checks.append(_plain(lambda value: value < high or (value == high and not below)))
     if unit:
-        checks.append(_plain(lambda value: value % unit == 0))
+        checks.append(_plain(lambda value: is_multiple(value, unit)))
     return checks
 
 
 def _list(schema: Any) -> list[Predicate]:
     least, most = schema.get("minItems") or 0, schema.get("maxItems")
     checks: list[Predicate] = [_plain(lambda value: _within(len(value), least, most))]
+    if schema.get("uniqueItems"):
+        checks.append(_plain(lambda value: len(set(map(mark_of, value))) == len(value)))
     if schema.get("items") is not None:
         holds = predicate(schema["items"])
         checks.append(lambda value, report: all(holds(item, report) for item in value))
@@ -128,7 +131,9 @@ def _list(schema: Any) -> list[Predicate]:
 def _object(schema: Any) -> list[Predicate]:
     needed = entries(schema, "required")
     fields = {name: predicate(child) for name, child in part(schema, "properties").items()}
+    least, most = schema.get("minProperties") or 0, schema.get("maxProperties")
     return [
+        _plain(lambda value: _within(len(value), least, most)),
         _plain(lambda value: all(name in value for name in needed)),
         lambda value, report: all(
             fields[name](each, report) for name, each in value.items() if name in fields

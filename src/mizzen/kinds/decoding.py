@@ -6,7 +6,7 @@ values costs tens of microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -19,9 +19,10 @@ from mizzen.kinds.combined import problems_of
 from mizzen.kinds.limits import limits_of
 from mizzen.kinds.quantities import canonical
 from mizzen.kinds.report import Path, Report, Unknown, Unserved, quoted, render
-from mizzen.kinds.schema import MICRO_TIME, TIME, Schema
+from mizzen.kinds.schema import MICRO_TIME, QUANTITY, TIME, Schema
 from mizzen.kinds.served_fields import treatments
 from mizzen.kinds.treatment import Refused, Warned, asks_for_nothing
+from mizzen.kinds.values import mark_of
 
 Decoder = Callable[[Any, Path, "Report"], Any]
 
@@ -59,6 +60,8 @@ def decoder_of(schema: Schema) -> Decoder:
     found = schema.cache.get("decoder")
     if found is None:
         found = _compile(schema)
+        if schema.type in ("any", "array", "object"):
+            found = _limited(found, schema)
         if schema.combined:
             found = _combining(found, schema.combined)
         if schema.nullable:
@@ -84,6 +87,26 @@ def _combining(inner: Decoder, combined: Mapping[str, Any]) -> Decoder:
         result = inner(value, path, report)
         for problem in problems(result, report):
             report.wrong(path, result, problem)
+        return result
+
+    return decode
+
+
+def _limited(inner: Decoder, schema: Schema) -> Decoder:
+    """What users' schemas say of a value that is no scalar, or may be anything."""
+    limits = limits_of(schema)
+    # Of other objects and of lists sizes are checked on the way.
+    is_sized = bool(schema.fields) and (schema.min_items, schema.max_items) != (None, None)
+    if limits is None and not is_sized:
+        return inner
+
+    def decode(value: Any, path: Path, report: Report) -> Any:
+        result = inner(value, path, report)
+        if limits is not None:
+            limits(result, path, report)
+        kind = cast("type[Any]", type(result))
+        if is_sized and kind is dict:
+            _check_size(len(result), schema.min_items, schema.max_items, path, report)
         return result
 
     return decode
@@ -237,21 +260,21 @@ def _check_size(count: int, least: int | None, most: int | None, path: Path, out
 
 
 def _check_unique(items: list[Any], keys: tuple[str, ...], path: Path, report: Report) -> None:
-    seen: set[str] = set()
+    seen: set[Hashable] = set()
     for index, item in enumerate(items):
         if keys and isinstance(item, dict):
             entry = cast("Obj", item)
             shown = "{" + ",".join(f'"{k}":{quoted(entry.get(k))}' for k in keys) + "}"
-            mark = repr([entry.get(k) for k in keys])
+            mark = mark_of([entry.get(k) for k in keys])
         else:
-            shown, mark = quoted(item), repr(item)
+            shown, mark = quoted(item), mark_of(item)
         if mark in seen:
             report.add((path, index), f"Duplicate value: {shown}", "FieldValueDuplicate")
         seen.add(mark)
 
 
 def _scalar(schema: Schema) -> Decoder:
-    if schema.format == "quantity":
+    if schema.name == QUANTITY.name:  # a user's own format of that name means nothing
         return _quantity
     if schema.name in _MOMENTS:
         return _moment(micro=_MOMENTS[schema.name])

@@ -1,7 +1,11 @@
-"""What the value of a scalar must satisfy beyond its type: ranges, lengths, patterns, formats."""
+"""What a value must satisfy beyond its type: ranges, lengths, patterns, formats, an enum.
+
+Each check is about values of its type, and lets others pass.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +23,11 @@ _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
 
 def limits_of(schema: Schema) -> Check | None:
-    """The check of a scalar's value, None when every value of the type is fine."""
+    """The check of a value, None when every value of the type is fine."""
     checks: list[Check] = []
     if schema.enum:
         checks.append(_one_of(schema.enum))
-    if schema.type in ("integer", "number", "int-or-string"):
+    if schema.type in ("integer", "number", "int-or-string", "any"):
         low, high = _RANGES.get(schema.format, (None, None))
         low = schema.minimum if schema.minimum is not None else low
         high = schema.maximum if schema.maximum is not None else high
@@ -35,7 +39,7 @@ def limits_of(schema: Schema) -> Check | None:
         checks.append(_length(schema.min_length or 0, schema.max_length))
     if schema.pattern:
         checks.append(_matches(schema.pattern))
-    if schema.type == "string" and schema.format in FORMATS:
+    if schema.type in ("string", "any") and schema.format in FORMATS:
         checks.append(_has_format(schema.format))
     if not checks:
         return None
@@ -69,7 +73,7 @@ def _between(
     low: float | None, high: float | None, above: bool = False, below: bool = False
 ) -> Check:
     def check(value: Any, path: Path, report: Report) -> None:
-        if isinstance(value, str):
+        if type(value) is not int and type(value) is not float:
             return
         if low is not None and (value < low or (above and value == low)):
             words = "greater than" if above else "greater than or equal to"
@@ -83,10 +87,21 @@ def _between(
 
 def _multiple(unit: float) -> Check:
     def check(value: Any, path: Path, report: Report) -> None:
-        if not isinstance(value, str) and value % unit:
+        if type(value) in (int, float) and not is_multiple(value, unit):
             report.wrong(path, value, f"must be a multiple of {unit}")
 
     return check
+
+
+def is_multiple(value: float, unit: float) -> bool:
+    """Whether a number is a multiple as people write them: 0.3 is one of 0.1.
+
+    Source: go-openapi `validate.MultipleOf`, which looks how far from a whole number the ratio is.
+    """
+    if isinstance(value, int) and isinstance(unit, int):
+        return value % unit == 0
+    ratio = value / unit
+    return math.isfinite(ratio) and math.isclose(ratio, round(ratio), rel_tol=1e-9, abs_tol=1e-9)
 
 
 def _length(least: int, most: int | None) -> Check:
@@ -114,7 +129,7 @@ def _has_format(name: str) -> Check:
     what = _EXAMPLES.get(name, f"of the format {name}")
 
     def check(value: Any, path: Path, report: Report) -> None:
-        if not is_valid(value):
+        if isinstance(value, str) and not is_valid(value):
             report.wrong(path, value, f"must be {what}")
 
     return check

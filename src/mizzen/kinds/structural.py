@@ -27,6 +27,8 @@ _VALUE_ONLY = (  # what a schema inside a combination must not say
     "type", "description", "default", "nullable", "additionalProperties", "title",
     "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource",
 )  # fmt: skip
+_INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
+_LIST_TYPES = ("atomic", "set", "map")
 DEPTH_MAX = 64
 _DEFAULT_CAUSES_MAX = 10
 
@@ -49,15 +51,15 @@ def check_structural(schema: Obj, path: str) -> list[Cause]:
     if not causes:
         causes += check_patterns(schema, path)
     if not causes:  # a default can be tried only against a schema that is right
-        _check_defaults(schema, path, causes)
+        _check_defaults(schema, translate(schema), path, causes)
     return causes
 
 
-def _check_defaults(node: Obj, path: str, causes: list[Cause]) -> None:
+def _check_defaults(node: Obj, translated: Schema, path: str, causes: list[Cause]) -> None:
     """Every default must be a value that its own schema takes whole."""
     if node.get("default") is not None:
         report = Report()
-        decoder_of(translate(node))(node["default"], None, report)
+        decoder_of(translated)(node["default"], None, report)
         at = f"{path}.default"
         for cause in report.causes[:_DEFAULT_CAUSES_MAX]:
             where = f"{at}.{cause.field}" if cause.field else at
@@ -66,10 +68,12 @@ def _check_defaults(node: Obj, path: str, causes: list[Cause]) -> None:
             message = f"Invalid value: must not have unknown fields: {report.unknown[0].path}"
             causes.append(Cause(at, message))
     for name, child in part(node, "properties").items():
-        _check_defaults(child, f"{path}.properties[{name}]", causes)
-    for name in ("items", "additionalProperties"):
+        # What stands beside a type that has no fields (a string's properties) is nobody's.
+        below = translated.fields.get(name) or translate(child)
+        _check_defaults(child, below, f"{path}.properties[{name}]", causes)
+    for name, below in (("items", translated.items), ("additionalProperties", translated.values)):
         if isinstance(node.get(name), dict):
-            _check_defaults(node[name], f"{path}.{name}", causes)
+            _check_defaults(node[name], below or translate(node[name]), f"{path}.{name}", causes)
 
 
 def _check(schema: Any, path: str, causes: list[Cause], depth: int) -> None:
@@ -131,7 +135,12 @@ def _check_node(node: Obj, path: str, causes: list[Cause]) -> None:
         )
         at = f"{path}.x-kubernetes-validations"
         causes.append(Cause(at, message, "FieldValueForbidden"))
-    if node.get("x-kubernetes-list-type") == "map" and not node.get("x-kubernetes-list-map-keys"):
+    list_type = node.get("x-kubernetes-list-type") or "atomic"
+    if list_type not in _LIST_TYPES:
+        allowed = ", ".join(f'"{t}"' for t in _LIST_TYPES)
+        message = f'Unsupported value: "{list_type}": supported values: {allowed}'
+        causes.append(Cause(f"{path}.x-kubernetes-list-type", message, "FieldValueNotSupported"))
+    if list_type == "map" and not node.get("x-kubernetes-list-map-keys"):
         message = "Required value: must not be empty if x-kubernetes-list-type is map"
         at = f"{path}.x-kubernetes-list-map-keys"
         causes.append(Cause(at, message, "FieldValueRequired"))
@@ -143,16 +152,28 @@ def _check_combined(child: Any, path: str, causes: list[Cause], parent: Obj, dep
         causes.append(Cause(path, "Invalid value: must be a schema"))
         return
     node = cast("Obj", child)
+    if depth > DEPTH_MAX:
+        causes.append(Cause(path, f"Invalid value: nested deeper than {DEPTH_MAX} levels"))
+        return
     int_or_string = bool(parent.get("x-kubernetes-int-or-string"))
     for word in _VALUE_ONLY:
         if word in node and not (word == "type" and int_or_string):
             message = "Forbidden: must be empty to be structural"
             causes.append(Cause(f"{path}.{word}", message, "FieldValueForbidden"))
     known = part(parent, "properties")
-    for name in part(node, "properties"):
+    for name, below in part(node, "properties").items():
+        at = f"{path}.properties[{name}]"
         if name not in known and depth == 1:
             message = f'Required value: because it is defined in {path}.properties["{name}"]'
-            causes.append(Cause(f"{path}.properties[{name}]", message, "FieldValueRequired"))
+            causes.append(Cause(at, message, "FieldValueRequired"))
+        _check_combined(below, at, causes, part(known, name), depth + 1)
+    if node.get("items") is not None:
+        _check_combined(node["items"], f"{path}.items", causes, part(parent, "items"), depth + 1)
+    for word in _COMBINATIONS:
+        for index, below in enumerate(entries(node, word)):
+            _check_combined(below, f"{path}.{word}[{index}]", causes, parent, depth + 1)
+    if node.get("not") is not None:
+        _check_combined(node["not"], f"{path}.not", causes, parent, depth + 1)
 
 
 # -- the translation ------------------------------------------------------------------
@@ -163,6 +184,7 @@ def translate(node: Obj, *, needed: bool = False, is_open: bool = False) -> Sche
     """
     kind = node.get("type") or ""
     is_open = is_open or bool(node.get("x-kubernetes-preserve-unknown-fields"))
+    combined = {w: node[w] for w in (*_COMBINATIONS, "not") if node.get(w)}
     common: Obj = {
         "description": node.get("description") or "",
         "default": node.get("default"),
@@ -170,11 +192,12 @@ def translate(node: Obj, *, needed: bool = False, is_open: bool = False) -> Sche
         "required": needed,
         "enum": tuple(entries(node, "enum")),
         "open": is_open,
-        "combined": {w: node[w] for w in (*_COMBINATIONS, "not") if node.get(w)},
+        "combined": combined,
     }
     if node.get("x-kubernetes-int-or-string"):
-        common["combined"] = {}  # its anyOf says the same
-        return Schema("int-or-string", **common)
+        if combined.get("anyOf") == _INT_OR_STRING:
+            del combined["anyOf"]  # it says the same
+        return Schema("int-or-string", **common, **_limits(node))
     if kind == "object":
         return _object(node, common)
     if kind == "array":
@@ -189,21 +212,21 @@ def translate(node: Obj, *, needed: bool = False, is_open: bool = False) -> Sche
             list_keys=keys,
             **common,
         )
-    if not kind:
-        return Schema("any", **common)
-    return Schema(
-        kind,
-        format=node.get("format") or "",
-        minimum=node.get("minimum"),
-        maximum=node.get("maximum"),
-        exclusive_minimum=bool(node.get("exclusiveMinimum")),
-        exclusive_maximum=bool(node.get("exclusiveMaximum")),
-        multiple_of=node.get("multipleOf"),
-        min_length=node.get("minLength"),
-        max_length=node.get("maxLength"),
-        pattern=node.get("pattern") or "",
-        **common,
-    )
+    return Schema(kind or "any", **common, **_limits(node))
+
+
+def _limits(node: Obj) -> Obj:
+    return {
+        "format": node.get("format") or "",
+        "minimum": node.get("minimum"),
+        "maximum": node.get("maximum"),
+        "exclusive_minimum": bool(node.get("exclusiveMinimum")),
+        "exclusive_maximum": bool(node.get("exclusiveMaximum")),
+        "multiple_of": node.get("multipleOf"),
+        "min_length": node.get("minLength"),
+        "max_length": node.get("maxLength"),
+        "pattern": node.get("pattern") or "",
+    }
 
 
 def _object(node: Obj, common: Obj) -> Schema:
@@ -221,6 +244,11 @@ def _object(node: Obj, common: Obj) -> Schema:
         for name in ("apiVersion", "kind"):
             fields[name] = Schema("string", required=True)
         fields["metadata"] = OBJECT_META("Its own name, labels and history.")
+    unnamed = sorted(needed - fields.keys())
+    if unnamed:  # required of a map, or of what the schema leaves open
+        combined: Obj = common["combined"]
+        every = [*entries(combined, "allOf"), {"required": unnamed}]
+        common = {**common, "combined": {**combined, "allOf": every}}
     return Schema(
         "object",
         fields=fields,

@@ -14,6 +14,7 @@ from mizzen.kinds.structural import check_structural, translate
 
 
 def _root(**spec: Any) -> dict[str, Any]:
+    spec = {name.rstrip("_"): value for name, value in spec.items()}
     return {"type": "object", "properties": {"spec": spec}}
 
 
@@ -40,6 +41,22 @@ def _root(**spec: Any) -> dict[str, Any]:
         (_root(type="integer", **{"x-kubernetes-int-or-string": True}), "s.properties[spec].type"),
         (_root(type="string", pattern="("), "s.properties[spec].pattern"),
         (_root(type="string", anyOf=[{"type": "string"}]), "s.properties[spec].anyOf[0].type"),
+        (
+            _root(
+                type="object",
+                properties={"a": {"type": "string"}},
+                anyOf=[{"properties": {"a": {"type": "foo"}}}],
+            ),
+            "s.properties[spec].anyOf[0].properties[a].type",
+        ),
+        (
+            _root(type="array", items={"type": "string"}, not_={"items": [1]}),
+            "s.properties[spec].not.items",
+        ),
+        (
+            _root(type="array", items={"type": "string"}, **{"x-kubernetes-list-type": "bag"}),
+            "s.properties[spec].x-kubernetes-list-type",
+        ),
         (
             _root(type="object", **{"x-kubernetes-validations": [{"rule": "true"}]}),
             "s.properties[spec].x-kubernetes-validations",
@@ -83,6 +100,17 @@ def _causes(schema: dict[str, Any], value: Any) -> list[str]:
     ]
 
 
+# As controller-gen writes them.
+QUANTITY = {
+    "anyOf": [{"type": "integer"}, {"type": "string"}],
+    "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|"
+    r"([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
+    "x-kubernetes-int-or-string": True,
+}
+OPEN = {"x-kubernetes-preserve-unknown-fields": True}
+AB = {"a": {"type": "string"}, "b": {"type": "string"}}
+
+
 @pytest.mark.parametrize(
     ("schema", "good", "bad"),
     [
@@ -116,6 +144,46 @@ def _causes(schema: dict[str, Any], value: Any) -> list[str]:
             {"a": "", "b": ""},
         ),
         ({"x-kubernetes-int-or-string": True}, "1", 1.5),
+        (QUANTITY, "100m", "many"),
+        (QUANTITY, 2, True),
+        ({"x-kubernetes-int-or-string": True, "maximum": 5}, 5, 6),
+        ({"type": "number", "multipleOf": 0.1}, 0.3, 0.35),
+        ({"type": "number", "multipleOf": 0.01}, 0.07, 0.075),
+        ({"type": "array", "items": {"type": "integer"}, "enum": [[1], [2]]}, [2], [1, 2]),
+        (
+            {"type": "object", "additionalProperties": {"type": "integer"}, "enum": [{"a": 1}]},
+            {"a": 1},
+            {"a": 2},
+        ),
+        ({**OPEN, "enum": ["a", 1]}, 1, "b"),
+        ({**OPEN, "pattern": "^a", "minimum": 3}, 3, 2),
+        ({**OPEN, "pattern": "^a", "minimum": 3}, "ab", "b"),
+        ({"type": "object", "properties": AB, "maxProperties": 1}, {"a": ""}, {"a": "", "b": ""}),
+        (
+            {"type": "object", "properties": AB, "anyOf": [{"minProperties": 2}]},
+            {"a": "", "b": ""},
+            {"a": ""},
+        ),
+        (
+            {"type": "object", "additionalProperties": {"type": "string"}, "required": ["z"]},
+            {"z": ""},
+            {"a": ""},
+        ),
+        (
+            {"type": "array", "items": {"type": "integer"}, "not": {"uniqueItems": True}},
+            [1, 1],
+            [1, 2],
+        ),
+        (
+            {
+                "type": "array",
+                "x-kubernetes-list-type": "set",
+                "items": {"type": "object", "additionalProperties": {"type": "integer"}},
+            },
+            [{"a": 1, "b": 2}, {"b": 1, "a": 2}],
+            [{"a": 1, "b": 2}, {"b": 2, "a": 1}],
+        ),
+        ({"type": "string", "format": "quantity"}, "no quantity", 1),
         (
             {
                 "x-kubernetes-embedded-resource": True,
@@ -169,6 +237,16 @@ def test_an_enum_costs_the_same_however_long_it_is() -> None:
     assert 0 < len(decoded.causes) <= 100
     assert all(len(cause.message) < 400 for cause in decoded.causes)
     assert time.process_time() - begun < 2
+
+
+def test_nested_defaults_are_tried_in_time_linear_in_the_schema() -> None:
+    fields = {f"f{n}": {"type": "string"} for n in range(3_000)}
+    node: dict[str, Any] = {"type": "object", "properties": fields, "default": {}}
+    for _ in range(60):
+        node = {"type": "object", "properties": {"a": node}, "default": {}}
+    begun = time.process_time()
+    assert check_structural(_root(**node), "s") == []
+    assert time.process_time() - begun < 1
 
 
 def test_formats_are_enforced_in_combinations_too() -> None:
