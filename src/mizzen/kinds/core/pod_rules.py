@@ -5,6 +5,7 @@ Source: pkg/apis/core/v1/defaults.go, pkg/apis/core/validation/validation.go.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from mizzen.base.errors import Cause
@@ -21,6 +22,7 @@ from mizzen.kinds.names import (
     qualified_name,
 )
 from mizzen.kinds.reading import entries, part
+from mizzen.kinds.values import mark_of
 
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _UPDATE_HELP = (
@@ -229,8 +231,8 @@ def _check_host_ports(spec: Obj, path: str) -> list[Cause]:
 def _validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Most of a pod cannot change once it exists."""
     causes = _check_deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
-    missing = [t for t in entries(old, "tolerations") if t not in entries(new, "tolerations")]
-    if missing:
+    kept = frozenset(map(_toleration, entries(new, "tolerations")))
+    if any(_toleration(each) not in kept for each in entries(old, "tolerations")):
         message = "Forbidden: existing toleration can not be modified except its tolerationSeconds"
         causes.append(Cause("spec.tolerations", message, "FieldValueForbidden"))
     if any(new.get(name) != old.get(name) for name in ("tolerations", "affinity", "nodeSelector")):
@@ -253,6 +255,11 @@ def _validate_update(new: Obj, old: Obj) -> list[Cause]:
         message = f"{_UPDATE_HELP}; changed: {', '.join(changed)}"
         causes.append(Cause("spec", message, "FieldValueForbidden"))
     return causes
+
+
+def _toleration(toleration: Obj) -> Hashable:
+    """What of a toleration cannot change: how long it holds may."""
+    return mark_of({k: v for k, v in toleration.items() if k != "tolerationSeconds"})
 
 
 def _check_deadline(new: int | None, old: int | None) -> list[Cause]:

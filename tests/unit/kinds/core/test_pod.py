@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
 import pytest
@@ -154,6 +155,24 @@ def test_most_of_a_pod_cannot_change(change: Any, refused: bool) -> None:
         assert causes[0].message.startswith(
             "Forbidden: pod updates may not change fields other than"
         )
+
+
+def test_how_long_a_toleration_holds_may_change_and_nothing_else_of_it() -> None:
+    def tolerating(**more: Any) -> dict[str, Any]:
+        toleration = {"key": "k", "operator": "Exists", "effect": "NoExecute", **more}
+        return _pod(tolerations=[toleration])
+
+    assert POD.check(tolerating(tolerationSeconds=5), tolerating()) == []
+    assert POD.check(tolerating(), tolerating(tolerationSeconds=5)) == []
+    (cause,) = POD.check(tolerating(key="other"), tolerating())
+    assert cause.field == "spec.tolerations"
+
+
+def test_many_tolerations_take_time_linear_in_them() -> None:
+    many = [{"key": f"k{n}", "operator": "Exists"} for n in range(30_000)]
+    begun = time.process_time()
+    assert POD.check(_pod(tolerations=copy.deepcopy(many)), _pod(tolerations=many)) == []
+    assert time.process_time() - begun < 5
 
 
 def test_an_ended_pod_stays_ended() -> None:
