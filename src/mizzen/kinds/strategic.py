@@ -14,7 +14,7 @@ Source: apimachinery `util/strategicpatch/patch.go`; docs "Update API Objects in
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, cast
 
 from mizzen.base.errors import BadRequest
@@ -52,9 +52,9 @@ def _merge_object(schema: Schema | None, target: Any, patch: Obj) -> Obj:
         raise BadRequest(f"invalid patch directive {directive!r}: use delete, replace or merge")
     result: Obj = dict(cast("Obj", target)) if isinstance(target, dict) else {}
     if _RETAIN in patch:
-        keep = _list_of(patch[_RETAIN], _RETAIN)
-        _check_retained(patch, keep)
-        result = {name: value for name, value in result.items() if name in keep}
+        is_kept = one_of(_list_of(patch[_RETAIN], _RETAIN))
+        _check_retained(patch, is_kept)
+        result = {name: value for name, value in result.items() if is_kept(name)}
     for name, value in patch.items():
         if name.startswith(_DELETE):
             field = name[len(_DELETE) :]
@@ -78,9 +78,9 @@ def _merge_object(schema: Schema | None, target: Any, patch: Obj) -> Obj:
     return result
 
 
-def _check_retained(patch: Obj, keep: list[Any]) -> None:
+def _check_retained(patch: Obj, is_kept: Callable[[Any], bool]) -> None:
     lost = [
-        n for n, v in patch.items() if not n.startswith("$") and v is not None and n not in keep
+        n for n, v in patch.items() if not n.startswith("$") and v is not None and not is_kept(n)
     ]
     if lost:
         raise BadRequest(f"$retainKeys must list every field of the patch; it lacks {lost}")

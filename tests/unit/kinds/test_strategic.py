@@ -222,4 +222,8 @@ def test_long_lists_take_time_linear_in_them() -> None:
         {"$setElementOrder/ownerReferences": [{"uid": f"u{n}"} for n in reversed(range(20_000))]},
     ):
         strategic_merge_patch(config, obj, {"metadata": patch})
+    keys = [f"k{n}" for n in range(50_000)]
+    data: dict[str, Any] = {**dict.fromkeys(keys, "v"), "$retainKeys": keys}
+    patched = strategic_merge_patch(config, {"data": {"old": "v"}}, {"data": data})
+    assert patched["data"].keys() == set(keys)
     assert time.process_time() - begun < 5
