@@ -238,8 +238,8 @@ def _replace(
     decoded = _decode(draft, served, obj, strictness, _kept(served, obj, old))
     news = decoded.unserved
     if news:  # what is stored already does not keep an object from being changed
-        before = kind.decode(old).unserved
-        news = [found for found in news if found not in before]
+        before = {found.path: found for found in kind.decode(old).unserved}
+        news = [found for found in news if found != before.get(found.path)]
     causes = decoded.causes + _unserved(draft, news)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
