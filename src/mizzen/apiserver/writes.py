@@ -161,9 +161,7 @@ def is_dry_run(params: Mapping[str, str]) -> bool:
 def _is_dry(request: Request) -> bool:
     """A delete may say it in its body, too. Errors: BadRequest: what is misspelt deletes nothing."""
     is_dry = is_dry_run(request.params)
-    if b'"dryRun"' not in request.body:
-        return is_dry
-    said = parse_json(request.body).get("dryRun")
+    said = _delete_body(request).get("dryRun")
     if said not in (None, [], ["All"]):
         raise BadRequest('dryRun: Unsupported value: supported values: ["All"]')
     return is_dry or said == ["All"]
@@ -172,8 +170,7 @@ def _is_dry(request: Request) -> bool:
 def delete_options(request: Request) -> DeleteOptions:
     """From query and body; the body wins. Errors: BadRequest."""
     params = request.params
-    body: Any = request.json() if request.body else {}
-    options = as_object(body, "the body of a delete must be DeleteOptions")
+    options = _delete_body(request)
     grace_s = grace_seconds(options.get("gracePeriodSeconds"))
     if grace_s is None:
         grace_s = routing.number(params, "gracePeriodSeconds", most=GRACE_S_MAX)
@@ -200,6 +197,11 @@ def delete_options(request: Request) -> DeleteOptions:
             raise BadRequest(f"preconditions.{name}: Invalid value: must be a string")
     uid, revision = text(preconditions, "uid"), text(preconditions, "resourceVersion")
     return DeleteOptions(grace_s, uid, revision, policy)
+
+
+def _delete_body(request: Request) -> Obj:
+    body: Any = request.json() if request.body else {}
+    return as_object(body, "the body of a delete must be DeleteOptions")
 
 
 def success(code: int = 200) -> Obj:

@@ -350,7 +350,8 @@ def test_a_deletion_that_asks_for_what_is_not_understood_deletes_nothing(
     status, answer = api.call("DELETE", f"{path}/{name}", options)
     assert (status, answer["reason"]) == (400, "BadRequest")
     assert api.call("DELETE", f"{path}?labelSelector=none=such", options)[0] == 400
-    assert api.call("DELETE", f"{path}/{name}", {"dryRun": ["All"]})[0] == 200
+    for said in ({"dryRun": ["All"]}, rb'{"dry\u0052un": ["All"]}'):
+        assert api.call("DELETE", f"{path}/{name}", said)[0] == 200
     assert api.call("GET", f"{path}/{name}") == (200, made)
 
 

@@ -10,7 +10,7 @@ from mizzen.base.errors import BadRequest
 
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
-_TRUE = ("true", "1")
+_FALSE = ("false", "0")
 INT64_MAX = (1 << 63) - 1
 _DIGITS_MAX = len(str(INT64_MAX))
 
@@ -71,12 +71,20 @@ def verb_of(method: str, target: Target, params: Mapping[str, str]) -> str:
 
 
 def parse_query(query: str) -> dict[str, str]:
-    """Parameters; where one is repeated the last counts."""
-    return dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    """Parameters; where one is repeated the first counts, as upstream.
+
+    Errors: BadRequest where that would make a write of what is said to be none.
+    """
+    params: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True) if query else ():
+        if params.setdefault(name, value) != value and name == "dryRun":
+            raise BadRequest(f"dryRun={params[name]} and dryRun={value} contradict each other")
+    return params
 
 
 def is_true(text: str | None) -> bool:
-    return text is not None and text.lower() in _TRUE
+    """Source: apimachinery `Convert_Slice_string_To_bool`: all but absence, "false" and "0"."""
+    return text is not None and text.lower() not in _FALSE
 
 
 def number(
