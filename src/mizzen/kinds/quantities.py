@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from mizzen.base.quantity import parse
 
+AMOUNT_MAX = Fraction((1 << 63) - 1)  # as upstream, which stores what is larger as this
 _BINARY = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
 _DECIMAL = (("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3), ("", 0), ("m", -3),
             ("u", -6), ("n", -9))  # fmt: skip
@@ -22,7 +23,7 @@ def canonical(text: str) -> str:
 
     Errors: ValueError when the text is not a quantity.
     """
-    value = parse(text)
+    value = max(-AMOUNT_MAX, min(AMOUNT_MAX, parse(text)))
     if value == 0:
         return "0"
     if text.endswith("i") and abs(value) >= 1024 and value.denominator == 1:
