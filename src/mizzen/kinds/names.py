@@ -154,6 +154,10 @@ def check_labels(labels: Mapping[str, Any], path: str) -> list[Cause]:
     return causes
 
 
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def check_annotations(annotations: Mapping[str, Any], path: str) -> list[Cause]:
     """Causes for a map of annotations whose types are already right."""
     causes: list[Cause] = []
@@ -162,7 +166,7 @@ def check_annotations(annotations: Mapping[str, Any], path: str) -> list[Cause]:
         problem = qualified_name(key.lower())
         if problem:
             causes.append(invalid_value(path, key, problem))
-        total += len(key) + len(value if isinstance(value, str) else "")
+        total += len(key) + (_bytes(value) if isinstance(value, str) else 0)
     if total > ANNOTATIONS_BYTES_MAX:
         causes.append(
             Cause(path, f"Too long: may not be more than {ANNOTATIONS_BYTES_MAX} bytes",

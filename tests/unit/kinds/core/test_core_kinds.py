@@ -175,3 +175,14 @@ def test_a_taint_that_ends_pods_says_since_when() -> None:
     again = complete("nodes", {"spec": {"taints": [ends, {**ends, "key": "new"}]}})
     kind.stamp(again, node, "2027-01-15T09:00:00Z")
     assert [t["timeAdded"][11:13] for t in again["spec"]["taints"]] == ["08", "09"]
+
+
+def test_annotations_are_bounded_by_their_bytes() -> None:
+    kind = builtin_kinds()[("", "configmaps")]
+
+    def annotated(text: str) -> list[str]:
+        obj = {"metadata": {"name": "c", "annotations": {"a": text}}}
+        return [cause.field for cause in kind.check(kind.decode(obj).object, None)]
+
+    assert annotated("e" * 200_000) == []
+    assert annotated("é" * 200_000) == ["metadata.annotations"]
