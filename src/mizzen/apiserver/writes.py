@@ -108,11 +108,16 @@ async def delete(server: Server, served: Served, target: Target, request: Reques
 async def delete_collection(
     server: Server, served: Served, target: Target, request: Request
 ) -> Response:
-    """Deletes what the selectors choose, some at a time; what vanishes meanwhile is no error."""
+    """Deletes what the selectors choose, `limit` of them where that is said, some at a time; what
+    vanishes meanwhile is no error."""
     options = delete_options(request)
     selection = Selection.parse(served.kind, request.params)
+    limit = routing.number(request.params, "limit") or 0
+    if request.params.get("continue"):
+        raise BadRequest("continue is not served here: repeat the deletion with the same limit")
     page = server.store.list(served.key, target.namespace)
     chosen = [stored for stored in page.items if selection.matches_stored(stored)]
+    chosen = chosen[: limit or None]
     dry = _is_dry(request)
     for first in range(0, len(chosen), _DELETED_AT_ONCE):
         draft = server.draft(request.identity)

@@ -259,6 +259,15 @@ def test_priority_classes_decide_priority(api: ApiServer, namespace: str) -> Non
     assert code == 403 and "no PriorityClass with name nope was found" in status["message"]
 
 
+def test_deletecollection_deletes_no_more_than_its_limit(api: ApiServer, namespace: str) -> None:
+    for name in ("a", "b", "c"):
+        api.call("POST", maps(namespace), config(name))
+    code, deleted = api.call("DELETE", maps(namespace) + "?limit=1")
+    assert (code, [each["metadata"]["name"] for each in deleted["items"]]) == (200, ["a"])
+    left = api.call("GET", maps(namespace))[1]["items"]
+    assert [each["metadata"]["name"] for each in left] == ["b", "c"]
+
+
 def test_deletecollection_follows_its_selector(api: ApiServer, namespace: str) -> None:
     for name, label in (("a", "x"), ("b", "x"), ("c", "y")):
         api.call("POST", maps(namespace), config(name, labels={"l": label}))
