@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import astuple, replace
 from typing import Protocol
 
@@ -147,11 +147,12 @@ class UsageRecorder:
         """A process ended: its last intervals and CPU time, before anything is cleaned up."""
         self._ended_cpu[slot.uid] += cpu
         now = self._agent.clock.now_ns()
-        file = self._file(slot)
-        if file is not None:
-            file.settle(now)
+        self._last_state[slot.uid] = RankState.NONE
+        with self._reported(slot) as file:
+            if file is not None:
+                file.settle(now)
+                self._last_state[slot.uid] = file.look.state
         self._hear(slot)
-        self._last_state[slot.uid] = file.look.state if file is not None else RankState.NONE
         self._sample(slot.uid, now)
 
     def exited(self, slot: Slot, at: int, again: bool) -> None:
@@ -282,16 +283,16 @@ class UsageRecorder:
                 self._sample(uid, now)
 
     def _hear(self, slot: Slot) -> None:
-        file = self._file(slot)
-        if file is None:
-            return
-        intervals, following, lost = file.ring.read(self._read.get(slot.uid, 0))
-        self._read[slot.uid] = following
-        self._counts["lost"] += lost
-        if intervals:
-            now = self._agent.clock.now_ns()
-            for log in self._of(slot.uid):
-                log.heard(intervals, now)
+        with self._reported(slot) as file:
+            if file is None:
+                return
+            intervals, following, lost = file.ring.read(self._read.get(slot.uid, 0))
+            self._read[slot.uid] = following
+            self._counts["lost"] += lost
+            if intervals:
+                now = self._agent.clock.now_ns()
+                for log in self._of(slot.uid):
+                    log.heard(intervals, now)
 
     def _sample(self, uid: str, at: int) -> None:
         slot = self._agent.slots.get(uid)
@@ -316,8 +317,22 @@ class UsageRecorder:
     def _of(self, uid: str) -> list[DeviceLog]:
         return [g for g in self._logs.values() if g.owner is not None and g.owner.pod_uid == uid]
 
-    def _file(self, slot: Slot) -> RankFile | None:
-        return self._agent.gangs.rank_file(slot) if self._of(slot.uid) else None
+    @contextlib.contextmanager
+    def _reported(self, slot: Slot) -> Generator[RankFile | None]:
+        """The file in which the pod's program reports, None for a pod without devices, or where
+        none can be had: shared memory is full, or the program put something else in its place.
+
+        What becomes of it in the block is counted: neither the pod nor the books of others wait.
+        """
+        file = None
+        try:
+            file = self._agent.gangs.rank_file(slot) if self._of(slot.uid) else None
+        except OSError:
+            self._counts["unreadable"] += 1
+        try:
+            yield file
+        except OSError:
+            self._counts["unreadable"] += 1
 
     def _owner(self, entry: Allocated) -> Owner:
         namespace = entry.claim.split("/", 1)[0]

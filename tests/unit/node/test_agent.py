@@ -31,6 +31,8 @@ from mizzen.base.resources import (
 )
 from mizzen.client.client import Client
 from mizzen.host.clock import RealClock
+from mizzen.node import usage
+from mizzen.node.agent import Agent
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.core.usage import CpuSamples
 from mizzen.node.processes import start_ticks
@@ -453,3 +455,42 @@ async def test_pods_without_devices_leave_nothing_in_the_books_of_devices(world:
         await world.pod(f"short-{number}", "true")
         await world.until(f"short-{number}", phase("Succeeded"))
     assert kept() == before
+
+
+@pytest.mark.parametrize("after", ["exit 1", "sleep 60"])
+async def test_where_a_rank_file_was_the_next_agent_finds_a_folder(
+    world: World, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    """It starts, and goes on with its books of all devices, and the pod can end."""
+    device = (await world.client.list(RESOURCE_SLICES))[0][0]["spec"]
+    exactly = {"name": "r", "exactly": {"deviceClassName": device["driver"]}}
+    claim = {"metadata": {"name": "c", "namespace": "default"},
+             "spec": {"devices": {"requests": [exactly]}}}  # fmt: skip
+    await world.client.create(RESOURCE_CLAIMS, claim)
+    command = f"rm -f $MIZZEN_RANK_FILE; mkdir -p $MIZZEN_RANK_FILE; echo made; {after}"
+    asks = {"resourceClaims": [{"name": "d", "resourceClaimName": "c"}]}
+    container = {"resources": {"claims": [{"name": "d"}]}}
+    await world.pod(
+        "p", "sh", "-c", command, restartPolicy="OnFailure", container=container, **asks
+    )
+    uid = (await world.client.get(PODS, "p", "default"))["metadata"]["uid"]
+    result = {"driver": device["driver"], "pool": "testnode",
+              "device": device["devices"][0]["name"], "request": "r"}  # fmt: skip
+    held = {"allocation": {"devices": {"results": [result]}},
+            "reservedFor": [{"resource": "pods", "name": "p", "uid": uid}]}  # fmt: skip
+    await world.client.patch(
+        RESOURCE_CLAIMS, "c", {"status": held}, "default", subresource="status"
+    )
+    log = world.config.pods_dir / uid / "main" / "0.log"
+    await until(lambda: log.exists() and "made" in log.read_text(), "the program has done it")
+    await world.until("p", lambda p: ("running" if "sleep" in after else "waiting") in state(p))
+    monkeypatch.setattr(usage, "FLUSH_S", 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Agent, "stop", Agent.close)
+        await world.stop()
+    await world.start()
+    saved = world.config.state_dir / "ledger.json"
+    before = saved.stat().st_mtime_ns
+    await until(lambda: saved.stat().st_mtime_ns > before, "the books go on")
+    await world.client.delete(PODS, "p", "default", grace_period_s=0)
+    await world.until_gone("p")
