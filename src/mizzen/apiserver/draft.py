@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import orjson
+
 from mizzen.apiserver.allocations import Allocations
 from mizzen.apiserver.catalog import Served
 from mizzen.base.objects import Obj
@@ -42,13 +44,26 @@ class Draft:
         self.new_id = new_id
         self.new_suffix = new_suffix
         self.warnings: list[str] = []
+        self.read_bytes = 0  # of objects read to be changed, as often as they were
         self.allocations = allocations
         self._store = store
         self._entries: dict[ObjectKey, _Entry] = {}
 
     def read(self, served: Served, namespace: str, name: str) -> Obj | None:
-        found = self.read_key(ObjectKey(served.key, namespace, name))
-        return None if found is None else served.view_object(found)
+        """The object that an operation is about to change."""
+        key = ObjectKey(served.key, namespace, name)
+        found = self.read_key(key)
+        if found is None:
+            return None
+        self.read_bytes += self._size(key)
+        return served.view_object(found)
+
+    def _size(self, key: ObjectKey) -> int:
+        entry = self._entries.get(key)
+        if entry is not None:  # changed more than once, which is rare
+            return len(orjson.dumps(entry.object))
+        stored = self._store.peek(key)
+        return 0 if stored is None else len(stored.data)
 
     def read_key(self, key: ObjectKey) -> Obj | None:
         entry = self._entries.get(key)

@@ -18,16 +18,20 @@ from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.writes import is_dry_run
-from mizzen.base.errors import ApiError, BadRequest, Cause, Forbidden
+from mizzen.base.errors import ApiError, BadRequest, Cause, Forbidden, TooLarge
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.base.resources import PLANS
+from mizzen.kinds.names import dns_subdomain
 from mizzen.kinds.patches import merge_patch
+from mizzen.kinds.report import quoted
 from mizzen.store.store import ObjectKey, Stored
 
 # Nobody else is served meanwhile: about 0.2 ms each. A gang is bound, and its formation is written,
 # in one plan, one operation for each of its pods (three where each has a claim of its own).
 OPERATIONS_MAX = 5000
+# Of objects that its operations change, as often as they do: those of 5000 pods have about 30 MiB.
+READ_BYTES_MAX = 64 << 20
 _HEAD = b'{"apiVersion":"%s","kind":"%s","metadata":' % (
     PLANS.api_version.encode(),
     PLANS.kind.encode(),
@@ -48,6 +52,7 @@ async def commit(server: Server, request: Request) -> Response:
     for index, entry in enumerate(entries):
         try:
             results.append(_carry_out(server, draft, entry))
+            _check_read(draft)
         except ApiError as error:
             raise _at(error, index) from error
     revision, stored = server.store.revision, list[Stored]()
@@ -56,6 +61,14 @@ async def commit(server: Server, request: Request) -> Response:
         stored = await done
         revision = stored[-1].revision
     return Response(201, _answer(draft, body["spec"], plan_id, results, stored, revision))
+
+
+def _check_read(draft: Draft) -> None:
+    if draft.read_bytes > READ_BYTES_MAX:
+        raise TooLarge(
+            f"the objects that this operation and those before it change have {draft.read_bytes} "
+            f"bytes, of at most {READ_BYTES_MAX} in one plan; split the plan"
+        )
 
 
 def _commit(
@@ -117,13 +130,22 @@ def _parse(body: Any) -> tuple[list[Obj], str]:
         as_object(entry, f"spec.operations[{index}]: an operation must be an object")
         for index, entry in enumerate(entries)
     ]
-    return operations, text(part(plan, "metadata"), "name")
+    name = text(part(plan, "metadata"), "name")
+    problem = dns_subdomain(name) if name else ""
+    if problem:  # the history has it with every write
+        raise BadRequest(f"metadata.name: Invalid value: {quoted(name)}: {problem}")
+    return operations, name
 
 
 def _carry_out(server: Server, draft: Draft, entry: Obj) -> _Result:
-    carry = _OPERATIONS.get(str(entry.get("op")))
+    op = str(entry.get("op"))
+    carry = _OPERATIONS.get(op)
     if carry is None:
         raise BadRequest(f"op {entry.get('op')!r} is unknown: use {', '.join(_OPERATIONS)}")
+    unknown = entry.keys() - _FIELDS[op]
+    if unknown:
+        name = min(unknown)
+        raise BadRequest(f"unknown field {quoted(name)}: {op} has {', '.join(sorted(_FIELDS[op]))}")
     return carry(server, draft, entry)
 
 
@@ -198,6 +220,15 @@ _OPERATIONS: Mapping[str, Callable[[Server, Draft, Obj], _Result]] = {
     "patch": _patch,
     "bind": _bind,
     "delete": _delete,
+}
+
+
+_TARGET = frozenset({"op", "apiVersion", "resource", "namespace", "name", "uid", "resourceVersion"})
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "create": frozenset({"op", "resource", "object"}),
+    "patch": _TARGET | {"patch", "subresource"},
+    "bind": _TARGET | {"nodeName"},
+    "delete": _TARGET | {"gracePeriodSeconds"},
 }
 
 

@@ -15,6 +15,7 @@ from mizzen.base.resources import Resource
 from mizzen.kinds.dynamic import kinds_from_crd
 from mizzen.store.engine import Engine
 from mizzen.store.local import LocalStore
+from mizzen.store.memory import MemoryStore
 from support.api_handlers import DEFAULT, PLANS, Api, an_api
 from support.custom_kinds import definition
 
@@ -173,3 +174,42 @@ async def test_what_cannot_be_written_back_is_refused_before_anything_is_written
     status, answer = await api.call("POST", PLANS, body)
     assert (status, store.revision) == (400, revision), answer
     await store.close()
+
+
+async def test_many_changes_of_a_large_object_are_bounded_by_its_bytes() -> None:
+    store = MemoryStore()
+    api = await an_api(store)
+    large = "x" * 1_000_000
+    assert (await api.plan(create("kept", large)))[0] == 201
+    before = state(store)
+    nothing = {"op": "patch", **MAPS, "name": "kept", "patch": {}}
+    status, answer = await api.plan(patch("kept", f"{large}!"), *[nothing] * 80)
+    assert (status, answer["reason"]) == (413, "RequestEntityTooLarge")
+    assert answer["details"]["causes"][0]["field"] == "spec.operations[67]"
+    assert state(store) == before
+    made = create("new", large)  # within one plan as well
+    again = {"op": "patch", **MAPS, "name": "new", "patch": {"data": {"w": "1"}}}
+    assert (await api.plan(made, *[again] * 80))[0] == 413
+    assert state(store) == before
+
+
+async def test_an_operation_with_a_field_that_it_has_not_does_nothing() -> None:
+    store = MemoryStore()
+    api = await an_api(store)
+    assert (await api.plan(create("kept")))[0] == 201
+    before = state(store)
+    for operation in (
+        {**delete("kept"), "resourceversion": "1"},
+        {**create("a"), "namespace": "elsewhere"},
+        {**patch("kept", "2"), "patches": {}},
+    ):
+        status, answer = await api.plan(operation)
+        assert status == 400 and "unknown field" in answer["message"]
+    assert state(store) == before
+
+
+async def test_the_name_of_a_plan_is_a_name() -> None:
+    api = await an_api(MemoryStore())
+    for name in ("x" * 254, "Not A Name"):
+        body = {"kind": "Plan", "metadata": {"name": name}, "spec": {"operations": [create("a")]}}
+        assert (await api.call("POST", PLANS, body))[0] == 400
