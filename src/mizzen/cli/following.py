@@ -169,7 +169,10 @@ async def _pods_of(client: Client, obj: Obj) -> list[Obj]:
 
 def _has_started(pod: Obj) -> bool:
     statuses = entries(pod, "status", "containerStatuses")
-    return any(part(s, "state").keys() & {"running", "terminated"} for s in statuses)
+    return any(
+        part(s, "state").keys() & {"running", "terminated"} or part(s, "lastState")
+        for s in statuses
+    )
 
 
 async def _now(client: Client, resource: Resource, obj: Obj) -> Obj | None:

@@ -164,6 +164,31 @@ async def test_the_run_before_the_last_restart_can_be_read(world: World, said: l
     assert said == [b"[0] why it died\n"]
 
 
+async def test_a_pod_that_waits_to_be_started_again_has_its_log(
+    world: World, said: list[Any]
+) -> None:
+    place = await world.pod("j-0")
+    write(place, 0, b"why it failed\n")
+    ended = {
+        "exitCode": 1,
+        "startedAt": "2026-01-01T00:00:00Z",
+        "finishedAt": "2026-01-01T00:00:00Z",
+    }
+    container = {
+        "name": "main",
+        "image": "i",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 1,
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": ended},
+    }
+    status = {"status": {"containerStatuses": [container]}}
+    await world.client.patch(PODS, "j-0", status, "default", subresource="status")
+    assert await print_workload(world.client, JOBS, world.job, Wish()) == OK
+    assert said == [b"[0] why it failed\n"]
+
+
 @pytest.mark.parametrize(("marked", "chosen"), [(None, "main"), ("side", "side"), ("x", "main")])
 async def test_of_several_containers_one_is_shown_and_the_others_named(
     world: World, said: list[Any], tmp_path: Path, marked: str | None, chosen: str
