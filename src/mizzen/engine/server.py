@@ -61,6 +61,7 @@ class EngineServer:
         self._next = 1  # 0 was the warm-up
         self._created = int(time.time())
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._encodes = asyncio.Lock()  # held while its thread has a text
         self._no_calls = asyncio.Event()
         self._no_calls.set()
         self.worker: Worker
@@ -213,9 +214,8 @@ class EngineServer:
                 limit = tokenizer.vocabulary_size - 1
                 raise OpenAIError(400, f"prompt: a token id is outside 0 to {limit}", param=where)
         else:
-            loop = asyncio.get_running_loop()
             try:
-                tokens = await loop.run_in_executor(self._encoder, _encode, tokenizer, parsed)
+                tokens = await self._encode(tokenizer, parsed)
             except TooLong as error:
                 raise self._too_long(where, f"at least {error.at_least}") from error
             except LIBRARY_ERRORS as error:
@@ -225,6 +225,14 @@ class EngineServer:
         if len(tokens) >= self._model.context_length:
             raise self._too_long(where, str(len(tokens)))
         return tokens
+
+    async def _encode(self, tokenizer: Tokenizer, parsed: Request) -> list[int]:
+        """Texts wait here for their turn, not in the thread's queue, which would keep those of
+        clients that have left."""
+        await self._encodes.acquire()
+        work = asyncio.get_running_loop().run_in_executor(self._encoder, _encode, tokenizer, parsed)
+        work.add_done_callback(lambda _: self._encodes.release())
+        return await asyncio.shield(work)
 
     def _too_long(self, where: str, count: str) -> OpenAIError:
         """OpenAI's first words: clients look for them to choose a model with more context."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +13,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from mizzen.engine.core.requests import Request
 from mizzen.engine.model import ModelFile
 from mizzen.engine.server import STUCK_S, EngineServer
 from mizzen.engine.worker import Job
+from mizzen.host.door import Door, listen
 from support.ports import free_port
 from support.waiting import until
 
@@ -87,6 +91,44 @@ async def test_requests_that_an_ending_engine_cuts_are_for_another_to_answer(
     served.server.cancel_all()
     status, body = await asked
     assert (status, body["error"]["code"]) == (503, "shutting_down")
+
+
+async def test_texts_whose_clients_left_are_not_kept_until_it_is_their_turn() -> None:
+    server, worker = EngineServer("tiny", ModelFile(Path("/m"), 512, False, 0)), Steps()
+    go_on, begun = threading.Event(), threading.Event()
+
+    def encode(text: str, *, special: bool) -> list[int]:
+        begun.set()
+        assert go_on.wait(30)
+        return [1]
+
+    worker.pipeline.tokenizer.encode = encode
+    server.worker = worker  # type: ignore[assignment]
+    server.loaded = True
+    door, listener = Door(), listen("127.0.0.1", 0)
+    app = server.app()
+    door.guard(app)
+    await door.open(app, listener, shutdown_s=0.1)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/completions"
+
+    def held() -> int:
+        return sum(isinstance(each, Request) for each in gc.get_objects())
+
+    async with aiohttp.ClientSession() as session:
+        asked = [
+            asyncio.create_task(session.post(url, json={"model": "tiny", "prompt": "text"}))
+            for _ in range(8)
+        ]
+        await until(lambda: begun.is_set() and held() == 8, "all are in, the first one is read")
+        for each in asked[1:]:
+            each.cancel()
+        try:
+            await until(lambda: held() == 1, "only the one that is read is kept")
+        finally:
+            go_on.set()
+        await until(lambda: worker.jobs, "it is answered")
+        asked[0].cancel()
+    await door.close()
 
 
 async def test_ready_is_not_alive(served: Served) -> None:
