@@ -28,6 +28,7 @@ _NUMBERED = 8  # flag of a tree: its keys are numbers of the machine
 _NO_PAGE = 0xFFFFFFFFFFFFFFFF
 _DEPTH_MAX = 32  # of LMDB's own cursors
 _FIRST_READ_BYTES = 512
+_PAGE_SIZES = tuple(1 << n for n in range(9, 17))
 
 Entry = tuple[bytes, bytes]
 
@@ -137,8 +138,9 @@ class PageFile:
         if not roots:
             raise Broken("neither of its roots can be read")
         first, second = roots[0][0], roots[-1][0]
-        if abs(first - second) > 1 or (
-            (first, second) != (0, 0) and max(first, second) & 1 != (second > first)
+        if len(roots) == 2 and (
+            abs(first - second) > 1
+            or ((first, second) != (0, 0) and max(first, second) & 1 != (second > first))
         ):
             self._tell(Broken(f"its roots, {first} and {second}, do not belong together"))
         return roots[0] if first > second else roots[-1]
@@ -162,13 +164,18 @@ class PageFile:
         return transaction, free, main, last
 
     def _page_size(self) -> int:
-        head = os.pread(self._file, _FIRST_READ_BYTES, 0)
-        if len(head) < _FIRST_READ_BYTES:
+        """As root 0 says; where it is none, root 1, which lies one page behind it."""
+        if self._size < _FIRST_READ_BYTES:
             raise Broken(f"it has {self._size} bytes")
-        size = _TREE.unpack_from(head, _PAGE.size + _META.size)[0]
-        if size not in (1 << n for n in range(9, 17)):
-            raise Broken("root 0 is none")
-        return size
+        for at in (0, *_PAGE_SIZES):
+            head = os.pread(self._file, _FIRST_READ_BYTES, at)
+            if len(head) < _FIRST_READ_BYTES:
+                break
+            (magic,) = struct.unpack_from("<I", head, _PAGE.size)
+            size = _TREE.unpack_from(head, _PAGE.size + _META.size)[0]
+            if magic == _MAGIC and size in _PAGE_SIZES and at in (0, size):
+                return size
+        raise Broken("neither of its roots can be read")
 
     # -- trees ------------------------------------------------------------------
 

@@ -301,6 +301,23 @@ def test_an_object_that_only_the_history_has_is_restored(
     assert [stored[0] for stored in contents(tmp_path / "saved")[0]] == [o[0] for o in objects]
 
 
+@pytest.mark.parametrize("root", [0, 1])
+def test_one_root_is_enough_to_save_nearly_all(store: Path, tmp_path: Path, root: int) -> None:
+    """The older one may lack the last transaction."""
+    objects, _, history = contents(store)
+
+    def edit(data: bytearray) -> None:
+        data[root * PAGE_BYTES : (root + 1) * PAGE_BYTES] = bytes(PAGE_BYTES)
+
+    change(store, edit)
+    with pytest.raises(Damaged):
+        checking.check(store)
+    saved = building.salvage(store, tmp_path / "saved")
+    found, _, kept = contents(tmp_path / "saved")
+    assert len(saved.problems) == 1 and f"root {root} is none" in saved.problems[0]
+    assert abs(len(found) - len(objects)) <= 1 and len(history) - len(kept) <= 1
+
+
 def test_no_revision_is_given_twice_though_the_newest_record_was_lost(
     store: Path, tmp_path: Path
 ) -> None:
