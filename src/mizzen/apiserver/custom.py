@@ -13,10 +13,12 @@ from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError, Expired
-from mizzen.base.objects import Obj, is_terminating
+from mizzen.base.objects import Obj, has_condition, is_terminating
 from mizzen.base.reading import entries, part
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
+from mizzen.kinds import dynamic
 from mizzen.kinds.dynamic import kinds_from_crd
+from mizzen.kinds.kind import Kind
 from mizzen.store.store import Event, ObjectKey
 
 _DELETED_AT_ONCE = 500  # in one commit; others write between two of them
@@ -38,7 +40,9 @@ class CustomKinds:
         """Serves what is defined now, and no longer what is not."""
         store = self._server.store
         self._since = store.revision
-        defined = [stored.key for stored in store.list(_KEY).items]
+        found = store.list(_KEY).items
+        # Who has its names keeps them.
+        defined = [s.key for s in sorted(found, key=lambda s: not _is_established(s.object()))]
         for key in self._places.keys() - set(defined):
             self._remove(key)
         for key in defined:
@@ -70,6 +74,9 @@ class CustomKinds:
             return
         if event.type == "DELETED":
             self._remove(event.key)
+            for stored in self._server.store.list(_KEY).items:  # who wanted its names
+                if stored.key not in self._places:
+                    await self._settle(stored.key)
         else:
             await self._settle(event.key)
 
@@ -119,6 +126,9 @@ class CustomKinds:
             return "a built-in kind has this name"
         if self._specs.get(key) == crd["spec"]:
             return ""  # its watches go on
+        taken = self._taken(place, crd)
+        if taken:
+            return taken
         try:
             kinds = kinds_from_crd(crd)
         except Exception as error:  # noqa: BLE001 - one definition must not stop the others
@@ -138,6 +148,21 @@ class CustomKinds:
         )
         self._places[key], self._specs[key] = place, crd["spec"]
         return ""
+
+    def _taken(self, place: Place, crd: Obj) -> str:
+        """Why its names cannot be had, "" if they can: owners are found by group and kind."""
+        words, group = crd["spec"]["names"], place[0]
+        others = [
+            served.kind
+            for served in self._server.catalog.all()
+            if served.resource.group == group and served.resource.plural != place[1]
+        ]
+        kinds = {name for each in others for name in _kinds_of(each.resource.kind)}
+        named = {name for each in others for name in _words_of(each)}
+        wanted = [words["plural"], words.get("singular"), *(words.get("shortNames") or ())]
+        mine = [*(n for n in (words["kind"], words.get("listKind")) if n in kinds),
+                *(n for n in wanted if n in named)]  # fmt: skip
+        return f'"{mine[0]}" is already in use' if mine else ""
 
     async def _clean_up(self, key: ObjectKey, crd: Obj) -> None:
         """Deletes the objects of a kind that goes; the last one's going lets the kind go."""
@@ -179,3 +204,15 @@ class CustomKinds:
                 if done is not None:
                     await done
         return left
+
+
+def _is_established(crd: Obj) -> bool:
+    return has_condition(crd, dynamic.ESTABLISHED)
+
+
+def _kinds_of(kind: str) -> tuple[str, str]:
+    return kind, f"{kind}List"
+
+
+def _words_of(kind: Kind) -> tuple[str, ...]:
+    return kind.resource.plural, kind.singular_name, *kind.short_names

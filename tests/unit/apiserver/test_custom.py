@@ -173,3 +173,51 @@ async def test_a_definition_stored_with_a_default_that_does_not_fit_can_be_mende
     await custom.load()
     made = await make(api, "new")
     assert made["n"] == 7
+
+
+async def test_two_definitions_cannot_have_one_kind() -> None:
+    store = MemoryStore()
+    api, custom = await serving(store)
+    await define(api, SCHEMA)
+    await custom.load()
+    second = definition(Resource("example.com", "v1", "others", "Thing", namespaced=True))
+    assert (await api.call("POST", CRD, second))[0] == 201
+    third = definition(Resource("example.com", "v1", "more", "More", namespaced=True))
+    third["spec"]["names"]["shortNames"] = ["thing"]
+    assert (await api.call("POST", CRD, third))[0] == 201
+
+    async def accepted(custom: CustomKinds) -> dict[str, str]:
+        await custom.load()
+        found: dict[str, str] = {}
+        for item in (await api.call("GET", CRD))[1]["items"]:
+            (names,) = [c for c in item["status"]["conditions"] if c["type"] == "NamesAccepted"]
+            found[item["spec"]["names"]["plural"]] = names["status"]
+        return found
+
+    expected = {"things": "True", "others": "False", "more": "False"}
+    assert await accepted(custom) == expected
+    assert (await api.call("GET", "/apis/example.com/v1/others"))[0] == 404
+    # A server that starts anew, which finds them in the order of their names, says the same.
+    api = await an_api(store)
+    assert await accepted(CustomKinds(api.server)) == expected
+
+
+async def test_a_name_that_is_given_up_goes_to_who_wants_it() -> None:
+    store = MemoryStore()
+    api, custom = await serving(store)
+    running = asyncio.create_task(custom.run())
+    try:
+        await define(api, SCHEMA)
+        second = definition(Resource("example.com", "v1", "others", "Thing", namespaced=True))
+
+        def is_served(plural: str) -> bool:
+            return api.server.catalog.find("example.com", "v1", plural) is not None
+
+        await waiting.until(lambda: is_served("things"), "things are served")
+        assert (await api.call("POST", CRD, second))[0] == 201
+        await api.call("DELETE", f"{CRD}/things.example.com")
+        await waiting.until(lambda: is_served("others"), "others are served")
+        assert not is_served("things")
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
