@@ -18,7 +18,10 @@ from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.kinds.metadata import get
 from mizzen.kinds.patches import merge_patch
+from mizzen.kinds.report import quoted
 from mizzen.store.store import ObjectKey
+
+REPLICAS_MAX = (1 << 31) - 1  # an int32
 
 
 def read(served: Served, obj: Obj) -> Obj:
@@ -49,10 +52,10 @@ def update(draft: Draft, served: Served, target: Target, change: Callable[[Obj],
         raise refusals.unserved()
     wanted = as_object(change(read(served, old)), "the body must be a Scale object")
     replicas = get(wanted, "spec.replicas")
-    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
-        cause = Cause(
-            "spec.replicas", f"Invalid value: {replicas}: must be an integer of at least 0"
-        )
+    is_number = isinstance(replicas, int) and not isinstance(replicas, bool)
+    if not is_number or not 0 <= replicas <= REPLICAS_MAX:
+        message = f"Invalid value: {quoted(replicas)}: must be an integer from 0 to {REPLICAS_MAX}"
+        cause = Cause("spec.replicas", message)
         raise invalid("Scale", "autoscaling", target.name, [cause])
     nested: Any = replicas
     for name in reversed(paths.spec_replicas.split(".")):

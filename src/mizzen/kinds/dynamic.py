@@ -66,10 +66,20 @@ def _schema(resource: Resource, written: Obj) -> Schema:
     fields = {
         "apiVersion": STR(enum=(resource.api_version,), required=True),
         "kind": STR(enum=(resource.kind,), required=True),
-        "metadata": OBJECT_META("Name, labels and history.", default={}),
+        "metadata": _metadata(part(written, "properties.metadata.properties")),
     }
     mine = {name: child for name, child in schema.fields.items() if name not in fields}
     return schema(fields={**fields, **mine}, name=definition_name(resource), required=False)
+
+
+def _metadata(written: Obj) -> Schema:
+    """Ours; the user's schema may restrict names, and nothing else."""
+    plain = OBJECT_META("Name, labels and history.", default={})
+    own = {n: translate(written[n]) for n in ("name", "generateName") if n in written}
+    if not own:
+        return plain
+    fields = {**plain.fields, **own}
+    return plain(fields=fields, name="", served_as=OBJECT_META.name)  # a type of its own
 
 
 def _scale(paths: Any) -> ScalePaths | None:

@@ -43,7 +43,7 @@ def check_structural(schema: Obj, path: str) -> list[Cause]:
         return causes
     metadata = part(schema, "properties.metadata")
     extra = metadata.keys() - {"type", "properties", "description"}
-    if extra:
+    if extra or part(metadata, "properties").keys() - {"name", "generateName"}:
         message = "Forbidden: must not specify anything other than name and generateName"
         at = f"{path}.properties[metadata]"
         causes.append(Cause(at, message, "FieldValueForbidden"))

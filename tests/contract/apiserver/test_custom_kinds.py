@@ -210,3 +210,55 @@ def test_cells_of_tables_are_json(api: ApiServer) -> None:
     kind.make("t", {"free": {"n": None, "yes": True, "list": ["a"]}})
     table = api.call("GET", kind.path, accept="application/json;as=Table;g=meta.k8s.io;v=v1")[1]
     assert table["rows"][0]["cells"][1:] == ['{"n":null,"yes":true,"list":["a"]}', None]
+
+
+def test_a_schema_may_restrict_names(api: ApiServer) -> None:
+    name = {"type": "string", "maxLength": 3, "pattern": "^a"}
+    metadata = {"type": "object", "properties": {"name": name}}
+    kind = Kind(api)
+    schema = kind.definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema["properties"]["metadata"] = metadata
+    kind.create()
+    assert kind.make("abc", {})[0] == 201
+    for wrong in ("b", "abcd"):
+        status, answer = kind.make(wrong, {})
+        assert status == 422, answer
+        assert [each["field"] for each in answer["details"]["causes"]] == ["metadata.name"]
+
+
+@pytest.mark.parametrize(
+    ("part", "field"),
+    [
+        ({"subresources": {"scale": {"specReplicasPath": ".spec.list[0].n",
+                                     "statusReplicasPath": ".status.n"}}},
+         "subresources.scale.specReplicasPath"),
+        ({"subresources": {"scale": {"specReplicasPath": ".spec.n", "statusReplicasPath": "."}}},
+         "subresources.scale.statusReplicasPath"),
+        ({"subresources": {"scale": {"specReplicasPath": ".status.n",
+                                     "statusReplicasPath": ".status.n"}}},
+         "subresources.scale.specReplicasPath"),
+        ({"selectableFields": [{"jsonPath": ".spec.x[*]"}]}, "selectableFields[0].jsonPath"),
+        ({"additionalPrinterColumns": [{"name": "x", "type": "text", "jsonPath": ".spec.x"}]},
+         "additionalPrinterColumns[0].type"),
+    ],
+)  # fmt: skip
+def test_paths_and_types_that_mean_nothing_are_refused(
+    api: ApiServer, part: dict[str, Any], field: str
+) -> None:
+    kind = Kind(api)
+    kind.definition["spec"]["versions"][0].update(part)
+    status, answer = api.call("POST", CRDS, kind.definition)
+    assert status == 422, answer
+    found = [each["field"] for each in answer["details"]["causes"]]
+    assert found == [f"spec.versions[0].{field}"]
+
+
+@pytest.mark.parametrize("replicas", [1 << 31, -1, True, "1", None])
+def test_a_scale_is_a_number_of_32_bits(api: ApiServer, replicas: Any) -> None:
+    kind = Kind(api)
+    scale = {"specReplicasPath": ".spec.free.n", "statusReplicasPath": ".status.n"}
+    kind.definition["spec"]["versions"][0]["subresources"] = {"scale": scale}
+    kind.create().make("t", {"free": {"n": 1}})
+    status, answer = api.call("PUT", f"{kind.path}/t/scale", {"spec": {"replicas": replicas}})
+    assert (status, answer["reason"]) == (422, "Invalid")
+    assert api.call("GET", f"{kind.path}/t/scale")[1]["spec"] == {"replicas": 1}

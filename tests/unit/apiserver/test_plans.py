@@ -198,11 +198,12 @@ async def test_an_operation_with_a_field_that_it_has_not_does_nothing() -> None:
     api = await an_api(store)
     assert (await api.plan(create("kept")))[0] == 201
     before = state(store)
-    for operation in (
+    wrong: list[dict[str, Any]] = [
         {**delete("kept"), "resourceversion": "1"},
         {**create("a"), "namespace": "elsewhere"},
         {**patch("kept", "2"), "patches": {}},
-    ):
+    ]
+    for operation in wrong:
         status, answer = await api.plan(operation)
         assert status == 400 and "unknown field" in answer["message"]
     assert state(store) == before

@@ -72,6 +72,15 @@ def _root(**spec: Any) -> dict[str, Any]:
             },
             "s.properties[metadata]",
         ),
+        (
+            {
+                "type": "object",
+                "properties": {
+                    "metadata": {"type": "object", "properties": {"labels": {"type": "object"}}}
+                },
+            },
+            "s.properties[metadata]",
+        ),
     ],
 )
 def test_what_is_refused(schema: dict[str, Any], field: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mizzen.base.errors import Cause
@@ -28,6 +29,12 @@ from mizzen.kinds.schema import (
     choice,
 )
 from mizzen.kinds.structural import check_structural
+
+_SCALE_PATHS = {
+    "specReplicasPath": ".spec.", "statusReplicasPath": ".status.", "labelSelectorPath": ".",
+}  # fmt: skip
+_COLUMN_TYPES = ("integer", "number", "string", "boolean", "date")
+_FIELD = re.compile(r"[^\[\]{}()*?@\s.'\"]+")
 
 NAMES = v1(
     "CustomResourceDefinitionNames",
@@ -186,6 +193,10 @@ def _check_versions(versions: list[Any], before: dict[str, Any]) -> list[Cause]:
         elif schema != before.get(name):
             causes += check_structural(schema, f"{path}.schema.openAPIV3Schema")
         causes += _check_columns(entries(version, "additionalPrinterColumns"), path)
+        causes += _check_scale(part(version, "subresources.scale"), f"{path}.subresources.scale")
+        for place, field in enumerate(entries(version, "selectableFields")):
+            at = f"{path}.selectableFields[{place}].jsonPath"
+            causes += _check_simple_path(field["jsonPath"], at, ".")
     if sum(bool(version["storage"]) for version in versions) != 1:
         message = "Invalid value: [...]: must have exactly one version marked as storage version"
         causes.append(Cause("spec.versions", message))
@@ -193,6 +204,23 @@ def _check_versions(versions: list[Any], before: dict[str, Any]) -> list[Cause]:
         message = "Invalid value: [...]: must have at least one version that is served"
         causes.append(Cause("spec.versions", message))
     return causes
+
+
+def _check_scale(scale: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for name, below in _SCALE_PATHS.items():
+        if scale.get(name):
+            causes += _check_simple_path(scale[name], f"{path}.{name}", below)
+    return causes
+
+
+def _check_simple_path(written: str, path: str, below: str) -> list[Cause]:
+    """A field of a field, below `below`: what is read and written there is one value."""
+    parts = written.split(".")[1:]
+    if written.startswith(below) and parts and all(map(_FIELD.fullmatch, parts)):
+        return []
+    problem = f"should be a json path of fields under {below}, without array notation"
+    return [invalid_value(path, written, problem)]
 
 
 def _check_columns(columns: list[Obj], path: str) -> list[Cause]:
@@ -203,6 +231,11 @@ def _check_columns(columns: list[Obj], path: str) -> list[Cause]:
         except ValueError as error:
             at = f"{path}.additionalPrinterColumns[{index}].jsonPath"
             causes.append(invalid_value(at, column["jsonPath"], str(error)))
+        if column["type"] not in _COLUMN_TYPES:
+            allowed = ", ".join(f'"{each}"' for each in _COLUMN_TYPES)
+            message = f'Unsupported value: "{column["type"]}": supported values: {allowed}'
+            at = f"{path}.additionalPrinterColumns[{index}].type"
+            causes.append(Cause(at, message, "FieldValueNotSupported"))
     return causes
 
 
