@@ -19,6 +19,7 @@ from mizzen.client.kubeconfig import Connection
 from mizzen.client.transport import STREAM_IDLE_S_MAX, Patience, Transport
 from mizzen.client.watching import WatchEvent, decode, selector_parameters, watch_parameters
 
+LOG_LINE_BYTES_MAX = 1 << 20
 PatchType = Literal["merge", "json", "strategic"]
 _PATCH_TYPES: Mapping[str, str] = {
     "merge": "application/merge-patch+json",
@@ -140,8 +141,9 @@ class Client:
         resume_at: str = "",
     ) -> AsyncGenerator[bytes, None]:
         """Lines of a container's log as its program wrote them, newlines included; a last line
-        without one has none here. With `follow` until the container will not run again; `resume_at`
-        (the time of a line) begins at that line (`client/following.py` does that).
+        without one has none here, and one above LOG_LINE_BYTES_MAX comes in parts. With `follow`
+        until the container will not run again; `resume_at` (the time of a line) begins at that
+        line (`client/following.py` does that).
         """
         params: dict[str, str] = {"follow": "true"} if follow else {}
         if container:
@@ -162,13 +164,20 @@ class Client:
             path, params=params, headers={"Accept": "*/*"}, idle_s=idle_s
         )
         rest: list[bytes] = []
+        size = 0
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 *lines, last = piece.split(b"\n")
                 for line in lines:
                     yield b"".join((*rest, line, b"\n"))
                     rest.clear()
+                    size = 0
                 rest.append(last)
+                size += len(last)
+                if size > LOG_LINE_BYTES_MAX:  # a program may never end its line
+                    yield b"".join(rest)
+                    rest.clear()
+                    size = 0
         if any(rest):
             yield b"".join(rest)
 

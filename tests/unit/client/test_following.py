@@ -13,7 +13,7 @@ from mizzen.base.errors import Unavailable
 from mizzen.base.names import ADMIN
 from mizzen.base.objects import Obj
 from mizzen.base.resources import PODS
-from mizzen.client.client import Client
+from mizzen.client.client import LOG_LINE_BYTES_MAX, Client
 from mizzen.client.following import followed
 from mizzen.client.transport import Patience
 from mizzen.node.shim.logs import LINE_BYTES_MAX, LogFile
@@ -44,8 +44,8 @@ class World:
         async for line in followed(self.client, self.pod, tail=tail):
             self.read.append(line)
 
-    def begin(self, run: int) -> None:
-        self._file = LogFile(str(self.place / f"{run}.log"), rotate_bytes=100_000)
+    def begin(self, run: int, rotate_bytes: int = 100_000) -> None:
+        self._file = LogFile(str(self.place / f"{run}.log"), rotate_bytes=rotate_bytes)
 
     def write(self, text: bytes) -> None:
         self.wanted += text
@@ -106,6 +106,18 @@ async def test_what_is_rotated_away_meanwhile_is_said(world: World) -> None:
     await world.end()
     async with asyncio.timeout(10):
         await reading
+
+
+async def test_a_line_without_an_end_is_not_gathered_without_one(world: World) -> None:
+    follower = await world.start()
+    world.begin(0, rotate_bytes=100 << 20)
+    world.write(b"x" * (2 * LOG_LINE_BYTES_MAX))
+    await until(lambda: world.read, "some of it came, though the line goes on")
+    world.write(b"\nand the next\n")
+    await world.end()
+    await follower
+    assert b"".join(world.read) == world.wanted and world.read[-1] == b"and the next\n"
+    assert len(world.read) >= 3
 
 
 async def test_another_pod_of_that_name_is_not_taken_for_it(world: World) -> None:
