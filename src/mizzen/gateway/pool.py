@@ -198,15 +198,23 @@ class Pool:
         self._dispatch()
 
     def _dispatch(self) -> None:
-        """Gives free places to waiting requests, the oldest first."""
-        while self._queue:
-            waiter = self._queue[0]
+        """Gives free places to waiting requests, the oldest first.
+
+        One that waits for another replica than failed it holds up nobody behind it.
+        """
+        at = 0
+        while at < len(self._queue):
+            waiter = self._queue[at]
+            if waiter.place.done():  # its client left in this very moment
+                del self._queue[at]
+                continue
             replica = self._choose(waiter)
             if replica is None:
-                return
-            self._queue.popleft()
-            if waiter.place.done():  # its client left in this very moment
+                if not waiter.avoid:
+                    return  # there is no place for anybody
+                at += 1
                 continue
+            del self._queue[at]
             replica.in_flight += 1
             self._turn += 1
             replica.turn = self._turn
