@@ -28,6 +28,7 @@ from mizzen.compose.pulse import (
     Pulse,
 )
 from mizzen.compose.role import Role
+from mizzen.compose.role_clock import NOT_BEFORE
 from mizzen.compose.state import InstanceState, write_state, write_stopped
 from mizzen.host.home import Home
 from mizzen.host.process import identify
@@ -161,7 +162,7 @@ class Supervisor:
                 stderr=output_writer,
                 pass_fds=(ready_writer,),
                 cwd=self._home.state,
-                env=os.environ | {"MALLOC_ARENA_MAX": "2"},
+                env=os.environ | {"MALLOC_ARENA_MAX": "2", NOT_BEFORE: str(self._clock.now_ns())},
                 start_new_session=True,  # Ctrl-C in the terminal is for the supervisor alone
             )
             process.returncode = 0  # reaped by _on_exit through the pid handle, not by Popen

@@ -31,6 +31,8 @@ name, ready = sys.argv[1], int(sys.argv[sys.argv.index("--ready-fd") + 1])
 from mizzen.host.process import die_with_parent
 die_with_parent(int(sys.argv[sys.argv.index("--parent") + 1]))
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+from mizzen.compose.role_clock import NOT_BEFORE, role_clock
+assert 0 < int(os.environ[NOT_BEFORE]) <= role_clock().now_ns()
 print(name, "runs", flush=True)
 os.write(ready, b"ready")
 signal.sigwait({signal.SIGTERM})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mizzen.apiserver.connections import limit_files
 from mizzen.apiserver.run import ApiServerConfig, serve
+from mizzen.compose.role_clock import role_clock
 from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
 from mizzen.host import pki
-from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.store.local import LocalStore
 
@@ -26,6 +26,6 @@ async def main(home: Home, on_ready: OnReady) -> None:
     )
     store = LocalStore(home.store, mark=home.store_mark)
     try:
-        await serve(config, store, RealClock(), on_ready)
+        await serve(config, store, role_clock(), on_ready)
     finally:
         await store.close()

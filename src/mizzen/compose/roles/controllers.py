@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from mizzen.compose.connect import client_of, wait_until_listening
+from mizzen.compose.role_clock import role_clock
 from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
 from mizzen.controllers import run as controllers
-from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 
 
 async def main(home: Home, on_ready: OnReady) -> None:
     await wait_until_listening(current(home))
     async with client_of(home, "controllers") as client:
-        await controllers.run(client, RealClock(), on_ready)
+        await controllers.run(client, role_clock(), on_ready)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mizzen.compose.connect import client_of, wait_until_listening
+from mizzen.compose.role_clock import role_clock
 from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
 from mizzen.gateway import run as gateway
-from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.host.pki import load_api_keys
 
@@ -21,4 +21,4 @@ async def main(home: Home, on_ready: OnReady) -> None:
     )
     await wait_until_listening(settings)
     async with client_of(home, "gateway") as client:
-        await gateway.run(client, config, RealClock(), on_ready)
+        await gateway.run(client, config, role_clock(), on_ready)

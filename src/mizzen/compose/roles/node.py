@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 
 from mizzen.compose.connect import client_of, wait_until_listening
+from mizzen.compose.role_clock import role_clock
 from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
-from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.node import run as node
 
@@ -25,4 +25,4 @@ async def main(home: Home, on_ready: OnReady) -> None:
     )
     await wait_until_listening(settings)
     async with client_of(home, "node") as client:
-        await node.run(client, config, RealClock(), on_ready)
+        await node.run(client, config, role_clock(), on_ready)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mizzen.compose.connect import client_of, wait_until_listening
+from mizzen.compose.role_clock import role_clock
 from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
-from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.scheduler import run as scheduler
 
@@ -13,4 +13,4 @@ from mizzen.scheduler import run as scheduler
 async def main(home: Home, on_ready: OnReady) -> None:
     await wait_until_listening(current(home))
     async with client_of(home, "scheduler") as client:
-        await scheduler.run(client, RealClock(), on_ready)
+        await scheduler.run(client, role_clock(), on_ready)

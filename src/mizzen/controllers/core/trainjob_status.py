@@ -200,5 +200,6 @@ def _wait_s(old: Obj, now_ns: int) -> float:
     last = trainer.get("lastUpdatedTime")
     if not last:
         return 0.0
-    due_ns = parse_rfc3339(str(last)) + PROGRESS_SECONDS_MIN * NS
-    return max(0.0, (due_ns - now_ns) / NS)
+    passed_s = (now_ns - parse_rfc3339(str(last))) / NS
+    # Told in the future: the clock has been set back since, and its hour is not waited for.
+    return max(0.0, PROGRESS_SECONDS_MIN - passed_s) if passed_s >= 0 else 0.0

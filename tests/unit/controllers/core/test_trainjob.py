@@ -359,6 +359,15 @@ def test_progress_is_written_at_most_once_a_second(cluster):
     assert cluster.settle("t") == 1
 
 
+def test_progress_does_not_wait_for_a_clock_that_was_set_back(cluster):
+    start(cluster)
+    report(cluster, 10)
+    cluster.settle("t")
+    cluster.now -= 3600 * SECOND
+    report(cluster, 11)
+    assert cluster.settle("t") == 1
+
+
 def test_progress_that_is_no_json_harms_nobody(cluster):
     start(cluster)
     cluster.change(PODS, "t-node-0-0", {"metadata": {"annotations": {PROGRESS: "["}}})
