@@ -376,6 +376,9 @@ class Agent:
 
     def _later(self, slot: Slot, work: Coroutine[Any, Any, None]) -> None:
         async def bounded() -> None:
+            if self.slots.get(slot.uid) is not slot:  # gone before its turn came
+                work.close()
+                return
             with self.boundary.around(slot.state.pod, lambda: self._observe_again(slot.state.pod)):
                 await work
 

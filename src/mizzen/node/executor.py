@@ -71,6 +71,8 @@ class Executor:
             if (refused := await self._refusal(slot)) is not None:
                 self._prepared(slot, *refused, fatal=True)
                 return
+            if slot.uid not in self._agent.slots:
+                return  # it went meanwhile: nothing is made for it any more
             slot.make_folder()
             slot.requests = await prepare(self._client, pod, self._context(slot), slot.files)
         except Unresolved as error:

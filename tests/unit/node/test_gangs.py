@@ -16,7 +16,9 @@ import pytest_asyncio
 from mizzen.base import names, segment
 from mizzen.base.objects import Obj, annotations_of, has_condition
 from mizzen.base.resources import EVENTS, PODS, TRAIN_JOBS
+from mizzen.host.clock import RealClock
 from mizzen.node.agent import Agent
+from mizzen.node.cgroups import Cgroups
 from mizzen.node.processes import start_ticks
 from mizzen.node.segments import GangPage, RankFile
 from support.api_in_process import api_server
@@ -422,6 +424,26 @@ async def test_what_workers_write_over_the_agents_notes_hinders_no_takeover(gang
     os.kill(pids[0], signal.SIGKILL)
     await gang.ready(0, 2)
     assert failures(gang) == 1
+
+
+async def test_a_pod_that_goes_as_it_comes_leaves_no_gang(tmp_path: Path) -> None:
+    """An agent that lagged hears both at once, before it has prepared anything."""
+    async with api_server(tmp_path / "home") as client:
+        gang = Gang(client, tmp_path)
+        agent = Agent(client, gang.config, RealClock(), Cgroups("best-effort", {}), [], {})
+        gang.config.pods_dir.mkdir(parents=True, exist_ok=True)
+        await agent.start()
+        await gang.make(2)
+        pods = [await client.get(PODS, f"job-{rank}", "default") for rank in range(2)]
+        for pod in pods:
+            pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "True"}]
+        for kind, pod in (("ADDED", pods[0]), ("DELETED", pods[0]), ("ADDED", pods[1])):
+            agent.observe(kind, pod)
+        await until(lambda: agent.running, "the other one runs")
+        agent.observe("DELETED", pods[1])
+        await until(lambda: not agent.slots, "it has ended")
+        assert agent.gangs.statistics()["gangs"] == 0
+        await agent.stop()
 
 
 async def test_a_job_made_anew_under_the_name_starts_from_nothing(gang: Gang) -> None:
