@@ -98,7 +98,6 @@ class Agent:
         self.executor = Executor(self, client, allocatable)
         self._client = client
         self._addresses = Addresses(config.pod_network)
-        self.running: dict[str, tuple[int, int]] = {}  # run key -> pid, ticks, from the shim
         self._tasks: set[asyncio.Task[None]] = set()
         self._shared_cpus: tuple[int, ...] = ()
         self.stopping = False
@@ -107,13 +106,18 @@ class Agent:
         counts = {**self.boundary.statistics(), **self.reporter.statistics()}
         return {"pods": len(self.slots), **counts}
 
+    @property
+    def running(self) -> Mapping[str, tuple[int, int]]:
+        """Pid and start ticks by run key, those of hooks and probes included, as the shim says."""
+        return self.shim.running
+
     # -- life of the agent -----------------------------------------------------------
 
     async def start(self) -> None:
         """Connects to the shim and learns what runs; call before the first pod is observed."""
         for uid, record in records_of(self.config.pods_dir):
             self._addresses.restore(uid, str(record.get("ip")))
-        await self._connect()
+        await self.shim.connect()
         self.cgroups.clean(keep={split_key(key)[0] for key in self.running})
 
     def settle(self, known: Container[str]) -> None:
@@ -147,7 +151,7 @@ class Agent:
                 for pid, ticks in runs:
                     kill_run(pid, ticks)
             await self.shim.close()
-            await self._connect()
+            await self.shim.connect()
             if not is_dead and (self.shim.pid, self.shim.ticks) != before:
                 for pid, ticks in runs:  # it was about to die
                     kill_run(pid, ticks)
@@ -157,12 +161,6 @@ class Agent:
                         with self.boundary.around(slot.state.pod):
                             end = end_of(slot, run.name, run.number, self.clock.now_ns())
                             self._ended(slot, end)
-
-    async def _connect(self) -> None:
-        self.running = {}
-        for entry in await self.shim.connect():
-            if not split_key(entry["key"])[3]:
-                self.running[entry["key"]] = (entry["pid"], entry["ticks"])
 
     async def stop(self) -> None:
         """Ends every pod's processes and the shim: the instance goes down."""
@@ -412,10 +410,6 @@ class Agent:
             self.executor.answer(message)
             return
         slot = self.slots.get(uid)
-        if message["event"] == "started":
-            self.running[message["key"]] = (message["pid"], message["ticks"])
-        else:
-            self.running.pop(message["key"], None)
         if slot is not None:
             pod = slot.state.pod
             with self.boundary.around(pod, lambda: self._observe_again(pod)):

@@ -53,8 +53,8 @@ def _live(uid: str, name: str, running: Mapping[str, tuple[int, int]]) -> dict[i
     """Pid by number of a container's runs that the shim holds."""
     found: dict[int, int] = {}
     for key, (pid, _) in running.items():
-        whose, container, number, _ = split_key(key)
-        if (whose, container) == (uid, name):
+        whose, container, number, what = split_key(key)
+        if (whose, container, what) == (uid, name, ""):
             found[number] = pid
     return found
 

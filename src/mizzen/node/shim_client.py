@@ -46,6 +46,7 @@ class Shim:
     def __init__(self, state_dir: Path, on_message: Callable[[Message], None]) -> None:
         self.pid = 0
         self.ticks = 0
+        self.running: dict[str, tuple[int, int]] = {}  # key -> pid, ticks; hooks and probes, too
         self.faults = 0
         self._state_dir = state_dir
         self._on_message = on_message
@@ -166,6 +167,7 @@ class Shim:
         sock.setblocking(False)
         reader, writer = await asyncio.open_unix_connection(sock=sock, limit=LINE_BYTES_MAX)
         self._writer = writer
+        self.running = {}
         self._hello = asyncio.get_running_loop().create_future()
         self.lost = asyncio.Event()  # of this connection: a dying shim may still accept one
         self._reader_task = asyncio.create_task(self._read(reader, self.lost), name="shim")
@@ -207,13 +209,22 @@ class Shim:
             if self._hello is not None and not self._hello.done():
                 self._hello.set_result(None)
         elif event == "processes":
+            # At once: the end of one of them may be the next line that was read.
+            self.running = {m["key"]: (m["pid"], m["ticks"]) for m in message["processes"]}
             if self._listed is not None and not self._listed.done():
                 self._listed.set_result(message["processes"])
         else:
             self._tell(message)
 
+    def _note(self, message: Message) -> None:
+        if message["event"] == "started":
+            self.running[message["key"]] = (message["pid"], message["ticks"])
+        else:
+            self.running.pop(message["key"], None)
+
     def _tell(self, message: Message) -> None:
         try:
+            self._note(message)
             self._on_message(message)
         except Exception:  # noqa: BLE001 - what one run says does not cut the agent off from all
             self.faults += 1

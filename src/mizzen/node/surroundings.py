@@ -6,6 +6,7 @@ that imports go one way.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ class Surroundings(Protocol):
     slots: dict[str, Slot]  # pod uid ->
     allocated: dict[str, Allocated]  # driver/device ->
     devices: list[Device]
-    running: dict[str, tuple[int, int]]  # run key -> pid, start ticks
     cgroups: Cgroups
     clock: Clock
     config: NodeConfig
@@ -35,6 +35,11 @@ class Surroundings(Protocol):
     events: EventRecorder
     reporter: Reporter
     boundary: Boundary
+
+    @property
+    def running(self) -> Mapping[str, tuple[int, int]]:
+        """Pid and start ticks by run key."""
+        ...
 
     def feed(self, slot: Slot, event: Event) -> None:
         """One event for one pod: decide, act, report."""
