@@ -177,8 +177,8 @@ def _fail(message: str, code: int) -> int:
 
 
 _NEXT_STEPS = {
-    errno.ENOSPC: "free some space, or choose another folder with --home",
-    errno.EDQUOT: "free some space, or choose another folder with --home",
+    errno.ENOSPC: "free some space, or choose another folder",
+    errno.EDQUOT: "free some space, or choose another folder",
     errno.EROFS: "choose another folder with --home",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from mizzen.host.records import Damaged
 from mizzen.store import building
 from mizzen.store.building import Saved
-from mizzen.store.inspection import DATA, WRITER, damaged, gone, has_data, inspect, was_begun
+from mizzen.store.inspection import DATA, WRITER, gone, has_data, inspect, was_begun
 from mizzen.store.lmdb_file import NoRoom
 from mizzen.store.lmdb_log import lock_for_writing
 from mizzen.store.pages import Broken
@@ -66,9 +68,17 @@ def salvage(folder: Path, to: Path, mark: Path | None = None) -> Saved:
         try:
             return building.salvage(folder, to)
         except NoRoom as error:
-            raise OSError(f"{to} could not be written: {error} is full") from error
+            raise OSError(errno.ENOSPC, f"not written: {error} is full", str(to)) from error
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            raise OSError(error.errno, error.strerror, str(to)) from error
         except Broken as error:
-            raise damaged(folder, f"{error}; nothing of it can be saved") from error
+            aside = f"mv {quote(str(folder))} {quote(f'{folder}.old')}"
+            raise Damaged(
+                f"the store {folder / DATA} is damaged: {error}; nothing of it can be saved: put it "
+                f"back from a copy, or begin with nothing: {aside} && mizzen up --new-store"
+            ) from error
 
 
 @contextmanager

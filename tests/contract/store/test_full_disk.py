@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mizzen.store.local import LocalStore
 from mizzen.store.store import ObjectKey
 
@@ -54,6 +56,45 @@ def test_only_the_write_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(look())
+
+
+SALVAGE = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+from mizzen.store import checking
+from mizzen.store.local import LocalStore
+from mizzen.store.store import ObjectKey, Put
+
+async def fill(folder):
+    store = LocalStore(folder)
+    for n in range(40):
+        obj = {"metadata": {"name": f"n{n}"}, "pad": "x" * 10_000}
+        await store.commit(
+            [Put(ObjectKey("r", "", f"n{n}"), obj, "create")], identity="i", now_ns=1
+        )
+    await store.close()
+
+store, to = Path(sys.argv[1]) / "store", Path(sys.argv[1]) / "saved"
+asyncio.run(fill(store))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    checking.salvage(store, to)
+except OSError as error:
+    print(error.filename == str(to), to.exists(), error.strerror)
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [(4096, "File too large"), (100_000, "not written: the disk of the store is full")],
+)
+def test_what_is_saved_where_there_is_no_room_names_the_folder_and_leaves_none(
+    tmp_path: Path, limit: int, said: str
+) -> None:
+    command = [sys.executable, "-c", SALVAGE, str(tmp_path), str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == (f"True False {said}\n", "")
 
 
 # A tmpfs of its own, filled to the last byte.
