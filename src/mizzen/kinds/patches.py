@@ -14,7 +14,7 @@ from typing import Any, cast
 import orjson
 
 from mizzen.base.errors import BadRequest, Invalid, TooLarge
-from mizzen.base.limits import OBJECT_BYTES_MAX, OBJECT_DEPTH_MAX
+from mizzen.base.limits import OBJECT_BYTES_MAX, OBJECT_DEPTH_MAX, with_room
 from mizzen.base.objects import Obj
 from mizzen.kinds.strategic import strategic_merge_patch
 
@@ -47,7 +47,8 @@ def json_patch(target: Any, operations: Any) -> Any:
     """The target after all operations, in order; what that costs is linear in target and patch.
 
     Errors: BadRequest when the patch itself is malformed; Invalid when it does not apply (a path
-    that is not there, a failed test), naming the operation; TooLarge when its copies together are.
+    that is not there, a failed test), naming the operation, or when it nests too deeply; TooLarge
+    when its copies together are.
     """
     if not isinstance(operations, list):
         raise BadRequest("a JSON patch must be an array of operations")
@@ -64,6 +65,13 @@ def json_patch(target: Any, operations: Any) -> Any:
             raise Invalid(f"the JSON patch does not apply: operation {index}: {error}") from error
         except _MalformedError as error:
             raise BadRequest(f"the JSON patch is malformed: operation {index}: {error}") from error
+    try:
+        orjson.dumps(with_room(document.root))  # moves put deep things into deep things
+    except TypeError as error:
+        raise Invalid(
+            "the JSON patch does not apply: its result is nested deeper than "
+            f"{OBJECT_DEPTH_MAX} levels"
+        ) from error
     return document.root
 
 

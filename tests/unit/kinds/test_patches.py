@@ -205,3 +205,18 @@ def test_the_merge_patch_of_a_difference_gives_the_target(old: Any, new: Any) ->
 def test_replacing_everything_and_testing_it(old: Any, new: Any) -> None:
     steps = [{"op": "add", "path": "", "value": new}, {"op": "test", "path": "", "value": new}]
     assert json_patch(old, steps) == new
+
+
+@pytest.mark.parametrize("to", ["/spec", "/kind", "/metadata/labels"])
+def test_what_is_moved_into_each_other_is_not_nested_too_deeply(to: str) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(200):
+        deep = {"x": deep}
+    steps: list[dict[str, Any]] = [
+        {"op": "add", "path": f"/n{n}", "value": deep} for n in range(12)
+    ]
+    steps += [
+        {"op": "move", "from": f"/n{n}", "path": f"/n{n + 1}" + "/x" * 200} for n in range(11)
+    ]
+    with pytest.raises(Invalid, match="nested deeper than 240 levels"):
+        json_patch({"metadata": {}}, [*steps, {"op": "move", "from": "/n11", "path": to}])
