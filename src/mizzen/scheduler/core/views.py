@@ -38,6 +38,7 @@ _FINISHED = frozenset({"Succeeded", "Failed"})
 PriorityClasses = Mapping[str, tuple[int, bool, str]]  # name -> value, globalDefault, policy
 GATES_SHOWN = 3
 ASKED_KEPT = 1024  # different things that pods ask of a node
+ASKED_BYTES_MAX = 32 << 10  # of one that is kept, as JSON; pods may have 3 MiB
 
 
 # -- pods ------------------------------------------------------------------------------
@@ -154,13 +155,16 @@ def _priority(spec: Obj, priorities: PriorityClasses) -> tuple[int, str]:
 
 
 def _asked(spec: Obj) -> _Asked:
-    """What a pod asks of its node, and whether it asks anything of its neighbours. Many pods ask the same: it is read once from the fields that
-    count, without those that differ from pod to pod."""
+    """What a pod asks of its node, and whether it asks anything of its neighbours.
+
+    Many pods ask the same: it is read once from the fields that count, without those that differ
+    from pod to pod.
+    """
     try:
         cut = orjson.dumps(_cut(spec))
     except TypeError:  # it holds what JSON cannot
         return _shape(spec), wishes_of(spec), True
-    return _asked_by(cut)
+    return _asked_by(cut) if len(cut) <= ASKED_BYTES_MAX else _read(cut)
 
 
 def _cut(spec: Obj) -> Obj:
@@ -187,10 +191,12 @@ _ASKING_OF_CONTAINER = frozenset({"name", "ports", "resources", "restartPolicy"}
 _Asked = tuple[PodShape, tuple[ContainerWish, ...], bool]
 
 
-@lru_cache(ASKED_KEPT)
-def _asked_by(cut: bytes) -> _Asked:
+def _read(cut: bytes) -> _Asked:
     spec: Obj = orjson.loads(cut)
     return _shape(spec), wishes_of(spec), neighbours_of(spec, "", {}) is not None
+
+
+_asked_by = lru_cache(ASKED_KEPT)(_read)
 
 
 def _shape(spec: Obj) -> PodShape:

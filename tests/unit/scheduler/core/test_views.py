@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mizzen.base.objects import Key, Obj
+from mizzen.scheduler.core import views
 from mizzen.scheduler.core.claiming.claims import claim_view
 from mizzen.scheduler.core.dra.slices import Shapes, read_slice
 from mizzen.scheduler.core.views import (
@@ -117,3 +118,13 @@ def test_halves_know_their_core_and_their_share_of_it() -> None:
     pool = read_slice(halves(), Shapes())
     assert [d.core for d in pool.devices] == [("cpu.mizzen.dev", "n1", c) for c in (0, 0, 1, 1)]
     assert {d.cpu_milli for d in pool.devices} == {500}
+
+
+def test_what_large_pods_ask_for_is_read_and_not_kept() -> None:
+    kept = views._asked_by.cache_info().currsize  # pyright: ignore[reportPrivateUsage]
+    for number in range(3):
+        selector = {f"k{n}": f"{number}" for n in range(5_000)}
+        large = {"metadata": {"name": "p", "namespace": "n", "uid": "u"},
+               "spec": {"containers": [], "nodeSelector": selector}}  # fmt: skip
+        assert len(pod_view(large, {}).shape.node_selector) == 5_000
+    assert views._asked_by.cache_info().currsize == kept  # pyright: ignore[reportPrivateUsage]
