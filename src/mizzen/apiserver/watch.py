@@ -21,7 +21,7 @@ from mizzen.base.objects import Obj
 from mizzen.store.store import Event, Stored, Subscription
 
 BOOKMARK_S = 30.0
-_TIMEOUT_S = 1800.0  # of watches that name none; spread over twice that
+_TIMEOUT_S = 1800.0  # of watches that name none
 _INITIAL_BYTES = 256 << 10  # of a streaming list that are sent at a time
 _CACHED_LINES_MAX = 8  # forms of one event that are kept for the next watcher
 
