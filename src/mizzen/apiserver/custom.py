@@ -11,6 +11,7 @@ from mizzen.apiserver.catalog import Place, Served
 from mizzen.apiserver.core import customs, garbage
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.draft import at_once
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError, Expired
 from mizzen.base.objects import Obj, has_condition, is_terminating
@@ -21,7 +22,6 @@ from mizzen.kinds.dynamic import kinds_from_crd
 from mizzen.kinds.kind import Kind
 from mizzen.store.store import Event, ObjectKey
 
-_DELETED_AT_ONCE = 500  # in one commit; others write between two of them
 _KEY = qualified(CUSTOM_RESOURCE_DEFINITIONS)
 _log = logging.getLogger(__name__)
 
@@ -192,9 +192,9 @@ class CustomKinds:
         """Deletes every object of a kind, some at a time; how many wait for their finalizers."""
         left = 0
         while not left and (items := self._server.store.list(served.key).items):
-            for first in range(0, len(items), _DELETED_AT_ONCE):
+            for some in at_once(items):
                 draft = self._server.draft(IDENTITY)
-                for key in (stored.key for stored in items[first : first + _DELETED_AT_ONCE]):
+                for key in (stored.key for stored in some):
                     if draft.exists(key):
                         operations.delete(draft, served, key.namespace, key.name, DeleteOptions())
                         left += draft.exists(key)

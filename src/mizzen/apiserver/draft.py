@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -13,6 +13,10 @@ from mizzen.apiserver.catalog import Served
 from mizzen.base.objects import Obj
 from mizzen.store.store import ObjectKey, Put, Remove, Store, Stored, Write
 
+# Of objects that are deleted in one commit; others write between two of them.
+DELETED_AT_ONCE = 500
+DELETED_BYTES_AT_ONCE = 8 << 20
+
 
 @dataclass(slots=True)
 class _Entry:
@@ -20,6 +24,22 @@ class _Entry:
     object: Obj
     verb: str
     removed: bool = False
+
+
+def at_once(chosen: Iterable[Stored]) -> Iterator[list[Stored]]:
+    """Objects to be deleted, as many at a time as one commit may."""
+    some: list[Stored] = []
+    size = 0
+    for stored in chosen:
+        if some and (
+            len(some) == DELETED_AT_ONCE or size + len(stored.data) > DELETED_BYTES_AT_ONCE
+        ):
+            yield some
+            some, size = [], 0
+        some.append(stored)
+        size += len(stored.data)
+    if some:
+        yield some
 
 
 class Draft:

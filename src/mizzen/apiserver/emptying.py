@@ -12,13 +12,12 @@ from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import emptying, stamping
 from mizzen.apiserver.core.emptying import Remaining
 from mizzen.apiserver.core.stamping import DeleteOptions
-from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.draft import DELETED_AT_ONCE, DELETED_BYTES_AT_ONCE, Draft
 from mizzen.apiserver.server import Server
 from mizzen.base.objects import Obj, is_terminating
 from mizzen.base.resources import NAMESPACES
 from mizzen.store.store import ObjectKey
 
-_DELETED_AT_ONCE = 500  # in one commit; others write between two of them
 _READ_AT_ONCE = 500  # of what waits for its finalizers: enough to say which
 _MARK = b'"deletionTimestamp"'
 
@@ -27,7 +26,7 @@ _MARK = b'"deletionTimestamp"'
 class _Round:
     """What one look at a namespace may still do."""
 
-    deletes: int = _DELETED_AT_ONCE
+    deletes: int = DELETED_AT_ONCE
     reads: int = _READ_AT_ONCE
     remaining: Remaining = field(default_factory=Remaining)
 
@@ -64,7 +63,7 @@ def _empty(server: Server, draft: Draft, served: Served, namespace: str, round: 
         if is_terminating(obj):
             round.reads -= 1
         else:
-            if not round.deletes:
+            if not round.deletes or draft.read_bytes > DELETED_BYTES_AT_ONCE:
                 return False
             round.deletes -= 1
             obj, gone = operations.delete(draft, served, namespace, key.name, DeleteOptions())

@@ -16,7 +16,7 @@ from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.core.stamping import DeleteOptions
-from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.draft import Draft, at_once
 from mizzen.apiserver.http import Request, Response, answer, parse_json
 from mizzen.apiserver.operations import Strictness
 from mizzen.apiserver.reads import show
@@ -27,7 +27,6 @@ from mizzen.base.reading import part
 from mizzen.kinds import strict
 
 _POLICIES = ("", "Background", "Foreground", "Orphan")
-_DELETED_AT_ONCE = 500  # in one commit; others write between two of them
 _LEVELS = ("Strict", "Warn", "Ignore")
 
 
@@ -119,11 +118,11 @@ async def delete_collection(
     chosen = [stored for stored in page.items if selection.matches_stored(stored)]
     chosen = chosen[: limit or None]
     dry = _is_dry(request)
-    for first in range(0, len(chosen), _DELETED_AT_ONCE):
+    for some in at_once(chosen):
         draft = server.draft(request.identity)
         # Its schema may have changed while others wrote.
         served = server.catalog.find(target.group, target.version, target.plural) or served
-        for stored in chosen[first : first + _DELETED_AT_ONCE]:
+        for stored in some:
             current = server.store.peek(stored.key)
             if current is None or not selection.matches_stored(current):
                 continue  # others wrote between two commits
