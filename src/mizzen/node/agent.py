@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Container, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mizzen.base import names
@@ -223,14 +224,21 @@ class Agent:
 
     def observe(self, kind: str, pod: Obj) -> None:
         """A pod of this node as the API has it (ADDED, MODIFIED) or had it (DELETED)."""
-        with self.boundary.around(pod, lambda: self._observe_again(pod)):
+        again = partial(self._observe_again, kind, pod)
+        with self.boundary.around(pod, again):
             self._observe(kind, pod)
 
-    def _observe_again(self, pod: Obj) -> None:
-        """After a fault: the pod's newest state, and ends of processes that went unheard."""
+    def _observe_again(self, kind: str, pod: Obj) -> None:
         slot = self.slots.get(uid_of(pod))
-        if slot is None:
-            self._observe("MODIFIED", pod)
+        if slot is None or kind == "DELETED":
+            self._observe(kind, pod)
+        else:
+            self._go_on(slot)
+
+    def _go_on(self, slot: Slot) -> None:
+        """After a fault: the pod's newest state, and ends of processes that went unheard; a pod
+        that went meanwhile does not come back."""
+        if self.slots.get(slot.uid) is not slot:
             return
         for run in slot.state.containers:
             key = run_key(slot.uid, run.name, run.number)
@@ -244,7 +252,8 @@ class Agent:
         if kind == "DELETED":
             if slot is not None:
                 self._vanish(slot, now)
-            else:  # it ended before this agent began
+            else:  # it ended before this agent began, or was set aside before it was admitted
+                self.boundary.forget(uid)
                 self._addresses.release(uid)
                 self._retire([uid])
             return
@@ -328,7 +337,7 @@ class Agent:
 
     def wake(self, slot: Slot, now: int) -> None:
         """Time has passed for the pod, or what it waited for has come."""
-        with self.boundary.around(slot.state.pod, lambda: self._observe_again(slot.state.pod)):
+        with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
             self.gangs.refresh(slot)
             self.feed(slot, Tick(now))
 
@@ -377,7 +386,7 @@ class Agent:
             if self.slots.get(slot.uid) is not slot:  # gone before its turn came
                 work.close()
                 return
-            with self.boundary.around(slot.state.pod, lambda: self._observe_again(slot.state.pod)):
+            with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
                 await work
 
         self._start(bounded())
@@ -411,8 +420,7 @@ class Agent:
             return
         slot = self.slots.get(uid)
         if slot is not None:
-            pod = slot.state.pod
-            with self.boundary.around(pod, lambda: self._observe_again(pod)):
+            with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
                 self._hear(slot, name, number, message)
 
     def _hear(self, slot: Slot, name: str, number: int, message: Message) -> None:
@@ -448,8 +456,7 @@ class Agent:
         slot = self.slots.get(uid)
         if slot is None or self.stopping:
             return []
-        pod = slot.state.pod
-        with self.boundary.around(pod, lambda: self._observe_again(pod)):
+        with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
             slot.state.aside = self.boundary.message_of(uid)
             return self._due(slot)
         return []
@@ -482,7 +489,7 @@ class Agent:
     def vanished(self, uid: str) -> None:
         slot = self.slots.get(uid)
         if slot is not None:
-            self._vanish(slot, self.clock.now_ns())
+            self.observe("DELETED", slot.state.pod)
 
     def refused(self, uid: str, message: str) -> None:
         slot = self.slots.get(uid)
@@ -506,11 +513,11 @@ class Agent:
         self.slots.pop(slot.uid, None)
         self.boundary.forget(slot.uid)
         self.usage.forget(slot)
-        self.gangs.forget(slot)
         self.cgroups.remove(slot.uid)
         self._addresses.release(slot.uid)
         self.serving.remove(slot.uid)
         self._retire([slot.uid])
+        self.gangs.forget(slot)  # last: it looks into files, which may fail
 
     def _retire(self, uids: Sequence[str]) -> None:
         """Removes what pods that are gone leave on the disk, in a thread: it may be much."""

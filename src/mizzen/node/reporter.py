@@ -73,14 +73,17 @@ class Reporter:
             batch = list(self._marked)[:PLAN_PODS_MAX]
             for uid in batch:
                 del self._marked[uid]
+            is_written = False
             try:
                 await self._write(batch)
-                pause = RETRY_FIRST_S
+                is_written, pause = True, RETRY_FIRST_S
             except ApiError as error:
                 self._counts["unavailable"] += 1
                 self._on_error(f"the API takes no status: {error.message}")
-                for uid in batch:
+            finally:  # also after a fault of ours, which ends this loop for a while
+                for uid in () if is_written else batch:
                     self._marked.setdefault(uid)
+            if not is_written:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RETRY_MAX_S)
 

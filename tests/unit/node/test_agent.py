@@ -32,6 +32,7 @@ from mizzen.base.resources import (
 from mizzen.client.client import Client
 from mizzen.host.clock import RealClock
 from mizzen.node import usage
+from mizzen.node.addresses import Addresses
 from mizzen.node.agent import Agent
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.core.usage import CpuSamples
@@ -494,3 +495,49 @@ async def test_where_a_rank_file_was_the_next_agent_finds_a_folder(
     await until(lambda: saved.stat().st_mtime_ns > before, "the books go on")
     await world.client.delete(PODS, "p", "default", grace_period_s=0)
     await world.until_gone("p")
+
+
+@pytest_asyncio.fixture
+async def lone(tmp_path: Path) -> AsyncIterator[tuple[Agent, Obj]]:
+    """An agent that is told of pods by the test alone, and a pod."""
+    async with api_server(tmp_path / "home") as client:
+        world = World(client, tmp_path)
+        agent = Agent(client, world.config, RealClock(), Cgroups("best-effort", {}), [], {})
+        world.config.pods_dir.mkdir(parents=True)
+        await agent.start()
+        await world.pod("p", "sleep", "60")
+        pod = await client.get(PODS, "p", "default")
+        pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "True"}]
+        yield agent, pod
+        await agent.stop()
+
+
+async def test_a_pod_whose_end_met_a_fault_does_not_come_back(
+    lone: tuple[Agent, Obj], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    agent, pod = lone
+    agent.observe("ADDED", pod)
+    await until(lambda: agent.running, "it runs")
+    with monkeypatch.context() as patch:
+        patch.setattr(agent.gangs, "forget", fail)
+        agent.observe("DELETED", pod)
+        await until(lambda: agent.boundary.statistics()["aside"], "the fault is noticed")
+    await until(lambda: not agent.boundary.statistics()["aside"], "it was tried again")
+    assert not agent.slots and not agent.running
+
+
+async def test_a_pod_that_goes_before_it_could_be_admitted_is_not_admitted_later(
+    lone: tuple[Agent, Obj], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise RuntimeError("no pod address is left")
+
+    agent, pod = lone
+    monkeypatch.setattr(Addresses, "take", fail)
+    agent.observe("ADDED", pod)
+    assert agent.boundary.statistics()["aside"] == 1
+    agent.observe("DELETED", pod)
+    assert agent.boundary.statistics()["aside"] == 0

@@ -13,6 +13,7 @@ from mizzen.base.reading import text
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
 from mizzen.node import reporter as module
+from mizzen.node.boundary import keep_up
 from mizzen.node.reporter import Reporter
 from support.api_in_process import api_server
 from support.waiting import until
@@ -71,5 +72,34 @@ async def test_a_status_that_cannot_be_written_is_tried_again_and_others_do_not_
         assert not task.done() and pods.due(bad)
         pods.wanted[bad] = "whole"
         await until(lambda: not pods.due(bad), "its own status")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_fault_while_one_is_written_loses_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with api_server(tmp_path / "home") as client:
+        pods = Pods()
+        for name in "abc":
+            await pods.make(client, name, "fine")
+        first = next(iter(pods.pods))
+        await client.delete(PODS, "a", "default", grace_period_s=0)
+        faults: list[str] = []
+
+        def vanished(uid: str) -> None:
+            faults.append(uid)
+            if len(faults) == 1:
+                raise OSError(28, "No space left on device")
+            pods.wanted[uid] = ""
+
+        monkeypatch.setattr(pods, "vanished", vanished)
+        reporter = Reporter(client, pods, pods.told.append)
+        for uid in pods.pods:
+            reporter.mark(uid)
+        task = asyncio.create_task(keep_up("reporter", reporter.run, 0.01))
+        others = [uid for uid in pods.pods if uid != first]
+        await until(lambda: not any(pods.due(u) for u in others), "the others' statuses", 5)
+        assert faults == [first, first]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
