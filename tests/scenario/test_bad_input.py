@@ -199,6 +199,25 @@ def test_a_device_class_that_is_not_there_is_told_at_once(
     assert kubectl(instance, "get", "modelendpoint", "any").returncode == 1
 
 
+def test_what_is_named_twice_is_deleted_once(instance: Instance) -> None:
+    run = ("run", "twice", "--image=mizzen.dev/python", "--restart=Never", "--command", "--")
+    assert kubectl(instance, *run, "true").returncode == 0
+    done = instance.run("delete", "twice", "pod/twice")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_damaged_record_of_addresses_is_told(instance: Instance, tmp_path: Path) -> None:
+    model, record = tmp_path / "m.gguf", instance.home / "state/run/supervisor.json"
+    model.touch()
+    kept = record.read_bytes()
+    record.write_bytes(b"")
+    done = instance.run("serve", str(model), "--name", "unseen", "--no-wait")
+    record.write_bytes(kept)
+    assert done.returncode == 1
+    assert "modelendpoint/unseen is made, but the record" in done.stderr
+    kubectl(instance, "delete", "modelendpoint", "unseen")
+
+
 def test_what_is_not_served_is_refused_or_warned_of(instance: Instance) -> None:
     run = ("run", "asks", "--image=mizzen.dev/python", "--restart=Never", "--overrides")
     asks = json.dumps({"spec": {"runtimeClassName": "gvisor"}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ def run(context: Context) -> int:
 
 
 async def _delete(context: Context, client: Client) -> int:
+    from mizzen.base.errors import NotFound
     from mizzen.cli.core.nouns import shown
     from mizzen.cli.finding import find
 
@@ -33,7 +35,10 @@ async def _delete(context: Context, client: Client) -> int:
     found = [await find(client, text, context.namespace) for text in context.args.objects]
     for resource, obj in found:
         name, uid = obj["metadata"]["name"], obj["metadata"]["uid"]
-        await client.delete(resource, name, context.namespace, propagation="Background", uid=uid)
+        with contextlib.suppress(NotFound):  # gone meanwhile, with what it belonged to
+            await client.delete(
+                resource, name, context.namespace, propagation="Background", uid=uid
+            )
         print(f"{shown(resource, name)} deleted")
     return 0
 

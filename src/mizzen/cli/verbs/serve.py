@@ -163,6 +163,11 @@ def _print_usage(context: Context, name: str) -> None:
     from mizzen.host.pki import load_api_keys
 
     roles = {role.role: role.address for role in context.running().roles}
+    if not roles.get("gateway"):
+        raise CliError(
+            f"modelendpoint/{name} is made, but the record of where the gateway listens is damaged: "
+            "`mizzen down`, `mizzen up`"
+        )
     base, key = f"{roles['gateway']}/v1", load_api_keys(context.home)[0]
     print(f"base URL  {base}\nAPI key   {key}\nmodel     {name}\ntry it:")
     body = f'{{"model": "{name}", "prompt": "import ", "max_tokens": 32}}'
