@@ -23,6 +23,8 @@ _RFC3339 = re.compile(
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": _SECOND,
           "m": 60 * _SECOND, "h": 3600 * _SECOND}  # fmt: skip
 _PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)")
+_WHOLE_DIGITS_MAX = 19  # of an int64
+_FRACTION_DIGITS = 30  # more make no nanosecond of an hour
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -70,8 +72,11 @@ def to_duration(args: list[object]) -> object:
         if match is None or not (match[1] or match[2]):
             return bad
         unit = _UNITS[match[3]]
-        total += int(match[1] or 0) * unit
-        total += int(Fraction(int(match[2] or 0), 10 ** len(match[2] or "")) * unit)
+        whole, fraction = match[1].lstrip("0"), (match[2] or "")[:_FRACTION_DIGITS]
+        if len(whole) > _WHOLE_DIGITS_MAX:
+            return bad
+        total += int(whole or 0) * unit
+        total += int(Fraction(int(fraction or 0), 10 ** len(fraction)) * unit)
         at = match.end()
     if not body or total > INT_MAX + (text[0] == "-"):
         return bad

@@ -24,6 +24,8 @@ _STRING = (
     rf'|"(?:{_SHORT}|[^\\"\n\r])*"'
     rf"|'(?:{_SHORT}|[^\\'\n\r])*'"
 )
+_DIGITS_MAX = 21  # one more than any number of 64 bits has: so many are outside, whatever follows
+_SHOWN_CHARS = 100  # of a literal in an error
 _TOKEN = re.compile(
     rf"""
     (?P<space>[\t \r\n\f]+|//[^\n]*)
@@ -97,19 +99,26 @@ def tokens(expression: str) -> list[Token]:
 
 def integer(text: str) -> int:
     """The int of a literal with its sign. Errors: CompileError."""
-    value = int(text, 16) if "0x" in text else int(text)
+    value = _number(text)
     if not INT_MIN <= value <= INT_MAX:
-        raise CompileError(f"invalid int literal {text}: outside 64 bits")
+        raise CompileError(f"invalid int literal {text[:_SHOWN_CHARS]}: outside 64 bits")
     return value
 
 
 def unsigned(text: str) -> UInt:
     """The uint of a literal such as 5u. Errors: CompileError."""
-    digits = text[:-1]
-    value = int(digits, 16) if digits.startswith("0x") else int(digits)
+    value = _number(text[:-1])
     if value > UINT_MAX:
-        raise CompileError(f"invalid uint literal {text}: outside 64 bits")
+        raise CompileError(f"invalid uint literal {text[:_SHOWN_CHARS]}: outside 64 bits")
     return UInt(value)
+
+
+def _number(text: str) -> int:
+    """Exactly, where it has 64 bits; Python reads no more than some thousand decimal digits."""
+    if "0x" in text:
+        return int(text, 16)
+    value = int(text.lstrip("-").lstrip("0")[:_DIGITS_MAX] or "0")
+    return -value if text.startswith("-") else value
 
 
 def double(text: str) -> float:

@@ -17,7 +17,7 @@ import pytest
 from mizzen.cel.cost import BUILT_BYTES_MAX, LIMIT, CostExceeded, Run
 from mizzen.cel.program import compile_expression
 from mizzen.cel.tree import CompileError
-from mizzen.cel.values import Err
+from mizzen.cel.values import Err, Map
 from mizzen.scheduler.core.dra.model import SelectorError
 from mizzen.scheduler.device_selectors import SHOWN_CHARS, CelSelectors
 from support.selector_cases import PLAIN, as_device, our_answer
@@ -186,3 +186,29 @@ def test_a_message_shows_no_type_that_is_too_large() -> None:
 def test_what_nests_deeply_and_is_right_is_compiled() -> None:
     lists = "[" * 240 + "]" * 240
     compile_expression(" || ".join([f"{lists} == {lists}"] * 10), lists=False)
+
+
+MANY = "1" * 5000
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [f"{MANY} == 1", f"-{MANY} == 1", f"{MANY}u == 1u", f"0x{MANY} == 1", f"[1][{MANY}] == 1",
+     f"duration('{MANY}h') == duration('1s')", f"{2**63} == 1", f"{2**64}u == 1u",
+     f"{-(2**63) - 1} == 1"],
+)  # fmt: skip
+def test_numbers_beyond_64_bits_do_not_compile(expression: str) -> None:
+    with pytest.raises(CompileError) as raised:
+        compile_expression(expression, lists=False)
+    assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [f"{'0' * 5000}7 == 7", f"{'0' * 5000} == 0", f"{2**63 - 1} > 0", f"{-(2**63)} < 0",
+     f"{2**64 - 1}u > 0u", f"duration('1.{MANY}s') == duration('1.111111111s')",
+     f"duration('{'0' * 5000}7s') == duration('7s')"],
+)  # fmt: skip
+def test_numbers_of_64_bits_compile_however_they_are_written(expression: str) -> None:
+    value, _ = compile_expression(expression, lists=False).run(Map([], native=True))
+    assert value is True
