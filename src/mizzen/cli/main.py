@@ -185,6 +185,8 @@ _NEXT_STEPS = {
 
 def _told(error: OSError) -> str:
     """The file, what is wrong and what to do; where its owner is the reason, who that is."""
+    if isinstance(error, FileNotFoundError) and not error.filename:  # getcwd(2) alone names none
+        return "the present folder is gone: change into one that is there"
     where = f"{error.filename}: " if error.filename else ""
     said = f"{where}{error.strerror or error}"
     if where and error.errno in _NEXT_STEPS:

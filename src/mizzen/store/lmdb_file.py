@@ -57,10 +57,18 @@ class LmdbFile:
         size = data.stat().st_size if data.exists() else 0
         while self._map_bytes < 2 * size:
             self._map_bytes *= 2
-        self._env = lmdb.open(
-            str(self._path), map_size=self._map_bytes, max_dbs=len(self._names), readahead=False,
-            mode=0o600, sync=self._sync,
-        )  # fmt: skip
+        try:
+            self._env = lmdb.open(
+                str(self._path), map_size=self._map_bytes, max_dbs=len(self._names),
+                readahead=False, mode=0o600, sync=self._sync,
+            )  # fmt: skip
+        except lmdb.MemoryError as error:
+            raise OSError(
+                errno.ENOMEM,
+                f"the store needs {self._map_bytes >> 30} GiB of address space, which is not "
+                "memory; raise the limit (`ulimit -v`)",
+                str(self._path),
+            ) from error
         named = {name: self._env.open_db(name.encode()) for name in self._names}
         self._tables = {"": None, **named}
         self._page_bytes = self._env.stat()["psize"]

@@ -72,6 +72,17 @@ def test_a_full_or_read_only_disk_is_told_with_what_to_do() -> None:
     assert "--home" not in one_line(raising("OSError(28, 'No space left on device')"), 1)
 
 
+def test_a_present_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = "import os, sys; os.chdir(sys.argv[1]); os.rmdir(sys.argv[1]); "
+    program += "from mizzen.cli.main import main; sys.exit(main(['serve', 'x.gguf']))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(gone)], capture_output=True, timeout=60
+    )
+    assert "the present folder is gone: change into one that is there" in one_line(done, 1)
+
+
 def test_nothing_is_imported_from_the_users_pythonpath(tmp_path: Path) -> None:
     for name in ("json", "argparse", "asyncio", "orjson"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")

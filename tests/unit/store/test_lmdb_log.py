@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -114,3 +116,18 @@ async def test_a_log_that_breaks_is_told_to_all_who_wait(tmp_path: Path) -> None
     assert store.peek(ObjectKey("r", "", "a")) is None
     await put("a")
     await store.close()
+
+
+def test_too_little_address_space_is_told_with_what_to_do(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from mizzen.store.lmdb_file import LmdbFile\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+        "try: LmdbFile(Path(sys.argv[1]), ['a'])\n"
+        "except OSError as error: print(error.filename, error.strerror)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{tmp_path} the store needs 16 GiB of address space")
