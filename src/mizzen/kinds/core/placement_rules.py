@@ -5,6 +5,8 @@ Source: pkg/apis/core/validation/validation.go, Kubernetes 1.36.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.selectors import int64
@@ -17,6 +19,10 @@ from mizzen.kinds.names import (
     qualified_name,
 )
 from mizzen.kinds.reading import entries, part
+
+# Of all that a pod says of the pods near it. Each is held against every pod that runs, and against
+# every one that comes or goes while the pod waits.
+NEIGHBOUR_CONDITIONS_MAX = 1_000
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -32,7 +38,32 @@ def check_placement(spec: Obj, path: str) -> list[Cause]:
         for kind in ("podAffinity", "podAntiAffinity"):
             causes += _check_pod_affinity(part(affinity, kind), f"{at}.{kind}")
     spread = entries(spec, "topologySpreadConstraints")
+    count = sum(map(_conditions_in, [*_pod_terms(affinity), *spread]))
+    if count > NEIGHBOUR_CONDITIONS_MAX:
+        message = (
+            f"Too many: {count}: pod affinity, pod anti-affinity and topology spread must have at "
+            f"most {NEIGHBOUR_CONDITIONS_MAX} terms and conditions together"
+        )
+        return [*causes, Cause(at, message, "FieldValueTooMany")]
     return causes + _check_spread(spread, f"{path}.topologySpreadConstraints")
+
+
+def _pod_terms(affinity: Obj) -> Iterator[Obj]:
+    for kind in ("podAffinity", "podAntiAffinity"):
+        yield from entries(affinity, f"{kind}.{_REQUIRED}")
+        for preferred in entries(affinity, f"{kind}.{_PREFERRED}"):
+            yield part(preferred, "podAffinityTerm")
+
+
+def _conditions_in(term: Obj) -> int:
+    """A term or constraint, and what it asks of labels and namespaces."""
+    count = 1 + sum(
+        len(entries(term, name)) for name in ("namespaces", "matchLabelKeys", "mismatchLabelKeys")
+    )
+    for name in ("labelSelector", "namespaceSelector"):
+        selector = part(term, name)
+        count += len(part(selector, "matchLabels")) + len(entries(selector, "matchExpressions"))
+    return count
 
 
 # -- nodes --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mizzen.base.selectors import int64
+from mizzen.kinds.core.placement_rules import NEIGHBOUR_CONDITIONS_MAX, check_placement
 from mizzen.kinds.core.pod_rules import validate_pod_spec
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -164,3 +165,14 @@ def test_gates_and_ports_of_the_node() -> None:
 )  # fmt: skip
 def test_what_counts_as_a_number_in_a_label(text: str, number: int | None) -> None:
     assert int64(text) == number
+
+
+@pytest.mark.parametrize("count", [NEIGHBOUR_CONDITIONS_MAX, NEIGHBOUR_CONDITIONS_MAX + 2])
+def test_what_a_pod_may_say_of_its_neighbours_is_bounded(count: int) -> None:
+    labels = {f"l{n}": "x" for n in range(count // 2 - 1)}
+    term = {"topologyKey": "zone", "labelSelector": {"matchLabels": labels}}
+    few = {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule",
+           "labelSelector": {"matchLabels": labels}}  # fmt: skip
+    spec = {"affinity": {"podAntiAffinity": {REQUIRED: [term]}}, "topologySpreadConstraints": [few]}
+    found = [cause.reason for cause in check_placement(spec, "spec")]
+    assert found == (["FieldValueTooMany"] if count > NEIGHBOUR_CONDITIONS_MAX else [])
