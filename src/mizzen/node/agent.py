@@ -434,7 +434,8 @@ class Agent:
             return
         now = self.clock.now_ns()
         if message["event"] == "failed":
-            message = {"code": 128, "started": now, "finished": now, "failure": message["message"]}
+            said = {"failure": message["message"], "unstarted": True}
+            message = {"code": 128, "started": now, "finished": now, **said}
         cpu = int(message.get("cpu") or 0)
         self._ended(slot, exited_of(slot, name, number, message, now), cpu)
 

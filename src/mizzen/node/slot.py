@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mizzen.base.objects import Obj
-from mizzen.node.core.pod import SIGKILL, Container, PodState
+from mizzen.node.core.pod import SIGKILL, UNSTARTED, Container, PodState
 from mizzen.node.core.words import Exited
 from mizzen.node.podfiles import PodFiles, write_json
 from mizzen.node.spawning import memory_limit
@@ -15,7 +15,7 @@ from mizzen.node.spawning import memory_limit
 OOM_KILLED = "OOMKilled"  # upstream's word
 INTERRUPTED = "InstanceDown"  # why a run ended that `mizzen down` stopped
 LOST = "ContainerStatusUnknown"  # upstream's word: the shim died under the run
-DISRUPTIONS = frozenset({INTERRUPTED, LOST})  # of the whole instance: no failure of a program
+DISRUPTIONS = frozenset({INTERRUPTED, LOST, UNSTARTED})  # no failure of a program
 TERMINATED = 143  # the exit code of a program that SIGTERM ended
 
 
@@ -88,7 +88,7 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -
     reason, code = "", 128 if failure else record["code"]
     message = slot.files.last_words(name, number, record["code"] != 0)
     if failure:
-        reason, message = "StartError", failure
+        reason, message = UNSTARTED if record.get("unstarted") else "StartError", failure
     elif record["started"] < slot.files.interrupted_at <= record["finished"]:
         reason, message = INTERRUPTED, "the instance went down while it ran"
         if not code and slot.state.is_member and not slot.state.is_attached:

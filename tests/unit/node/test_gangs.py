@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -414,6 +415,26 @@ async def test_a_shim_that_dies_is_no_failure_of_what_it_ran(gang: Gang) -> None
         assert [phase("Failed")(pod) for pod in pods] == [False, False]
         pids = [gang.pid(pod) for pod in pods]
     assert failures(gang) == 0
+
+
+async def test_a_machine_that_can_start_no_process_is_no_failure_of_the_program(gang: Gang) -> None:
+    pids = await formed(gang, 1)
+    shim = parent_of(pids[0])
+    limits = resource.prlimit(shim, resource.RLIMIT_NOFILE)
+    resource.prlimit(shim, resource.RLIMIT_NOFILE, (4, limits[1]))
+    os.kill(pids[0], signal.SIGKILL)
+
+    def is_refused(pod: Obj) -> bool:
+        status = pod["status"]["containerStatuses"][0]
+        return phase("Failed")(pod) or status["restartCount"] == 3
+
+    pod = await gang.until("job-0", is_refused)
+    resource.prlimit(shim, resource.RLIMIT_NOFILE, limits)
+    assert not phase("Failed")(pod)
+    last = pod["status"]["containerStatuses"][0]["lastState"]["terminated"]
+    assert (last["reason"], last["exitCode"]) == ("CreateContainerError", 128)
+    await gang.ready(0, 2)
+    assert failures(gang) == 1
 
 
 async def test_what_workers_write_over_the_agents_notes_hinders_no_takeover(gang: Gang) -> None:

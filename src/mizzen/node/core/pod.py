@@ -42,6 +42,7 @@ from mizzen.node.core.words import (
 
 SECOND = 1_000_000_000
 DEADLINE_EXCEEDED = "DeadlineExceeded"
+UNSTARTED = "CreateContainerError"  # upstream's word: no process was made, for want of something
 BACKOFF_MAX_NS = 60 * SECOND
 STABLE_NS = 60 * SECOND  # a run that lasted this long clears the backoff
 PREPARE_AGAIN_NS = 100_000_000
@@ -270,8 +271,10 @@ def _take_probe(state: PodState, event: ProbeDone) -> list[Command]:
 def _take_gang_restart(state: PodState, event: GangRestart) -> None:
     for run in state.containers:
         if not run.init:
+            is_unstarted = run.ended is not None and run.ended.reason == UNSTARTED
             _renew(state, run)
-            run.not_before = event.not_before
+            own = run.not_before if is_unstarted else 0  # no hot loop while the machine is full
+            run.not_before = max(event.not_before, own)
     state.join_ready = False
     state.annotations[names.AWAITS_GENERATION] = str(event.awaits)
 

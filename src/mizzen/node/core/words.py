@@ -48,7 +48,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A run ended, or never began (`reason` then is StartError and `started` is `at`).
+    """A run ended, or never began (`reason` then is StartError or CreateContainerError).
 
     `heard` is the moment by the agent's clock, which never goes back, where it heard at once:
     pauses count from there. The others are the wall's, for people.

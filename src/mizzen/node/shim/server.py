@@ -264,8 +264,8 @@ class Server:
             while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 kill_group(found.si_pid, signal.SIGKILL)  # while the number is still its own
                 ended.append(os.wait4(found.si_pid, 0))
-        if ended:
-            self._kill_strays()
+        if ended:  # guarded: without a descriptor it fails, and the ends are told all the same
+            self._guarded(self._kill_strays, "what ended runs left behind")
         for pid, status, usage in ended:
             run = by_pid.get(pid)
             if run is not None:
