@@ -58,7 +58,9 @@ class Checkpoints:
     def _copy(
         self, loop: asyncio.AbstractEventLoop, job: Job, words: Mapping[str, durable.Words]
     ) -> None:
-        # What is newest by now: a request that waited stands for all that came after it.
+        # What is newest by now: a request that waited stands for all that came after it. Marked
+        # again, since the copy before this one has ended meanwhile and took the mark away.
+        self._unsaved.add(job.key)
         newest = durable.newest(job.folder, words)
         if newest is None:
             return

@@ -100,7 +100,8 @@ class _Shim:
     def kill(self) -> None:
         self._socket.close()
         if self._pid > 1 and is_alive(self._pid, self._ticks):
-            os.kill(self._pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(self._pid, signal.SIGKILL)
 
     def _deadline(self, seconds: float) -> int:
         return self._clock.monotonic_ns() + int(seconds * 1e9)

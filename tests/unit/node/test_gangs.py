@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mizzen.base import names, segment
 from mizzen.base.objects import Obj, annotations_of, has_condition
 from mizzen.base.resources import EVENTS, PODS, TRAIN_JOBS
 from mizzen.host.clock import RealClock
+from mizzen.node import durable
 from mizzen.node.agent import Agent
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.processes import start_ticks
@@ -202,6 +204,40 @@ async def test_what_cannot_be_made_durable_is_told_until_it_can(tmp_path: Path) 
             await gang.stop()
     assert "step-9: its manifest is no object" in about["CheckpointDamaged"]["message"]
     assert "is not durable" in about[names.CHECKPOINT_FAILED]["message"]
+
+
+async def test_state_whose_copy_failed_is_unsaved_though_an_earlier_copy_ended_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a completed job's segments would go with the instance, and its last state with them."""
+    go_on, kept = threading.Event(), list[int]()
+
+    def keep(staged: durable.Staged, *_: object) -> bool:
+        kept.append(staged.step)
+        if len(kept) == 2:
+            raise OSError(28, "No space left on device")
+        return go_on.wait(10)
+
+    monkeypatch.setattr(durable, "keep", keep)
+    async with api_server(tmp_path / "home") as client:
+        gang = Gang(client, tmp_path)
+        agent = Agent(client, gang.config, RealClock(), Cgroups("best-effort", {}), [], {})
+        gang.config.pods_dir.mkdir(parents=True, exist_ok=True)
+        await agent.start()
+        await gang.make(1)
+        agent.observe("ADDED", await client.get(PODS, "job-0", "default"))
+        try:
+            (job,) = agent.gangs._jobs.values()  # pyright: ignore[reportPrivateUsage]
+            for step in (1, 2):
+                stage(job.folder / "rank-0", step)
+                agent.gangs.checkpoints.look(job, 0, is_last=True)
+                await until(lambda: kept, "the first copy is under way")
+            go_on.set()
+            await until(lambda: kept == [1, 2], "the second copy")
+            await until(lambda: agent.gangs.checkpoints.statistics().get("done") == 2, "both ended")
+            assert agent.gangs.checkpoints.is_unsaved(job.key)
+        finally:
+            await agent.stop()
 
 
 def stage(path: Path, step: int) -> None:
