@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Faults:
     instance: Instance
     chance: Random
     disk: Path | None  # a file system of the instance's own that may be filled; None: none is
+    struck: str | None = None  # the training that lost a worker last, and its step then
 
     def strike(self) -> str:
         """One fault, drawn; returns what it was."""
@@ -52,15 +54,29 @@ class Faults:
 
     def kill_worker(self) -> str:
         """Any process of a pod, without a word to the agent."""
-        pods = [
-            pid
-            for pid in self.instance.processes()
-            if b"train.py" in _command(pid) or b"mizzen.engine" in _command(pid)
-        ]
+        commands = {pid: _command(pid) for pid in self.instance.processes()}
+        pods = [pid for pid, command in commands.items() if b"mizzen.engine" in command]
+        workers = [pid for pid, command in commands.items() if b"train.py" in command]
+        step = self._step() if workers else None
+        if step is not None and step != self.struck:
+            pods += workers
         if not pods:
             return self.kill_role()
-        self._signal(self.chance.choice(pods), signal.SIGKILL)
+        pid = self.chance.choice(pods)
+        if pid in workers:
+            self.struck = step
+        self._signal(pid, signal.SIGKILL)
         return "kill -9 of a pod's process"
+
+    def _step(self) -> str | None:
+        """Which training it is and how far it has come; None while nobody knows.
+
+        One that is struck again and again before it makes a step fails, and rightly so.
+        """
+        with contextlib.suppress(AssertionError, ValueError, KeyError, subprocess.TimeoutExpired):
+            job = json.loads(self.instance.kubectl("get", "trainjob", "learner", "-o", "json"))
+            return f"{job['metadata']['uid']} {job['status']['trainerStatus']['metrics']}"
+        return None
 
     def freeze_role(self) -> str:
         """Stopped and never continued: the supervisor has to notice."""
