@@ -6,12 +6,15 @@ holds the value exactly, in the family (binary, decimal, exponent) the user wrot
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 
 from mizzen.base.quantity import parse
 
-AMOUNT_MAX = Fraction((1 << 63) - 1)  # as upstream, which stores what is larger as this
+AMOUNT_MAX = Fraction((1 << 63) - 1)
+_FREE_DIGITS = 18  # upstream stores what has more of them, or a binary unit, as at most AMOUNT_MAX
+_NUMBER = re.compile(r"[0-9.]+")
 _BINARY = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
 _DECIMAL = (("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3), ("", 0), ("m", -3),
             ("u", -6), ("n", -9))  # fmt: skip
@@ -23,7 +26,12 @@ def canonical(text: str) -> str:
 
     Errors: ValueError when the text is not a quantity.
     """
-    value = max(-AMOUNT_MAX, min(AMOUNT_MAX, parse(text)))
+    value = parse(text)
+    if (
+        text.endswith("i")
+        or len(_NUMBER.findall(text)[0].replace(".", "").lstrip("0")) > _FREE_DIGITS
+    ):
+        value = max(-AMOUNT_MAX, min(AMOUNT_MAX, value))
     if value == 0:
         return "0"
     if text.endswith("i") and abs(value) >= 1024 and value.denominator == 1:
