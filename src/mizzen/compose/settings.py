@@ -130,8 +130,9 @@ def settle(remembered: Settings, wishes: Wishes) -> Settings:
     except ValueError as error:
         raise BadSettings(f"--listen: {error}") from error
     simulated = wishes.simulated_devices
-    port = _free(listen, wishes.port, remembered.port)
-    gateway = _free(listen, wishes.gateway_port, remembered.gateway_port)
+    gateway = wishes.gateway_port or remembered.gateway_port
+    port = _free(listen, wishes.port, remembered.port, gateway)
+    gateway = _free(listen, wishes.gateway_port, remembered.gateway_port, port)
     if gateway == port:
         raise PortTaken(f"port {port} cannot serve both the API and the gateway; choose another")
     return replace(
@@ -143,9 +144,9 @@ def settle(remembered: Settings, wishes: Wishes) -> Settings:
     )
 
 
-def _free(listen: str, wished: int | None, remembered: int) -> int:
+def _free(listen: str, wished: int | None, remembered: int, other: int) -> int:
     try:
-        return choose(listen, wished or remembered, explicit=wished is not None)
+        return choose(listen, wished or remembered, explicit=wished is not None, others=(other,))
     except OSError as error:
         raise BadSettings(
             f"cannot listen on {listen}, port {wished or remembered}: {error.strerror}; choose "

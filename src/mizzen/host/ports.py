@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Container
 from pathlib import Path
 
 API_PORT = 7443
@@ -19,13 +20,13 @@ class PortTaken(Exception):
     """A port that was asked for by number is in use; the message names who holds it."""
 
 
-def choose(host: str, preferred: int, *, explicit: bool) -> int:
+def choose(host: str, preferred: int, *, explicit: bool, others: Container[int] = ()) -> int:
     """A port that can be bound now: the preferred one, or (unless `explicit`) any free one.
 
-    No other instance is given it as long as this process lives, or one that inherits `claims`.
+    `others`: ports that this process has plans for already. No other instance is given it as long as this process lives, or one that inherits `claims`.
     Errors: PortTaken when an explicit port is taken; OSError when the address itself is wrong.
     """
-    is_free = _is_free(host, preferred)
+    is_free = _is_free(host, preferred) and (explicit or preferred not in others)
     if is_free and _claim(host, preferred):
         return preferred
     if explicit:
@@ -37,7 +38,7 @@ def choose(host: str, preferred: int, *, explicit: bool) -> int:
     for _ in range(_TRIES):
         with _bind(host, 0) as free:
             port = int(free.getsockname()[1])
-        if _claim(host, port):
+        if port not in others and _claim(host, port):
             return port
     raise OSError(errno.EADDRINUSE, "no port is free")
 

@@ -36,6 +36,10 @@ def test_one_port_cannot_serve_both() -> None:
         free = int(server.getsockname()[1])
     with pytest.raises(PortTaken, match="both"):
         settings.settle(Settings(), Wishes(port=free, gateway_port=free))
+    for wishes in (Wishes(port=free), Wishes(gateway_port=free), Wishes()):
+        settled = settings.settle(Settings(port=free, gateway_port=free), wishes)
+        assert free in (settled.port, settled.gateway_port)
+        assert settled.port != settled.gateway_port
 
 
 @pytest.fixture

@@ -47,6 +47,14 @@ def test_what_another_instance_has_chosen_is_taken_before_it_listens(others: int
         ports.choose("127.0.0.1", others, explicit=True)
 
 
+def test_what_this_process_has_plans_for_is_not_chosen() -> None:
+    """The kernel may give the same free port twice: nobody listens at the first one yet."""
+    planned = free_port()
+    assert ports.choose("127.0.0.1", planned, explicit=False, others=(planned,)) != planned
+    with pytest.raises(OSError, match="no port is free"):
+        ports.choose("127.0.0.1", planned, explicit=False, others=range(1 << 16))
+
+
 def test_a_wrong_address_is_an_error_of_its_own() -> None:
     with pytest.raises(OSError):
         ports.choose("192.0.2.1", 7443, explicit=False)
