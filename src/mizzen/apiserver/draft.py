@@ -72,18 +72,14 @@ class Draft:
     def read(self, served: Served, namespace: str, name: str) -> Obj | None:
         """The object that an operation is about to change."""
         key = ObjectKey(served.key, namespace, name)
-        found = self.read_key(key)
-        if found is None:
-            return None
-        self.read_bytes += self._size(key)
-        return served.view_object(found)
-
-    def _size(self, key: ObjectKey) -> int:
-        entry = self._entries.get(key)
-        if entry is not None:  # changed more than once, which is rare
-            return len(orjson.dumps(entry.object))
-        stored = self._store.peek(key)
-        return 0 if stored is None else len(stored.data)
+        if key in self._entries:  # changed more than once, which is rare
+            found = self.read_key(key)
+            self.read_bytes += 0 if found is None else len(orjson.dumps(found))
+        else:
+            stored = self._store.peek(key)
+            found = None if stored is None else stored.object()
+            self.read_bytes += 0 if stored is None else len(stored.data)
+        return None if found is None else served.view_object(found)
 
     def read_key(self, key: ObjectKey) -> Obj | None:
         entry = self._entries.get(key)
