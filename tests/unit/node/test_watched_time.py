@@ -3,21 +3,7 @@
 from __future__ import annotations
 
 from mizzen.node.watched_time import GAP_NS_MAX, WatchedTime
-
-S = 1_000_000_000
-
-
-class Clocks:
-    """Both clocks, set by hand."""
-
-    def __init__(self) -> None:
-        self.wall, self.steady = 1_700_000_000 * S, 50 * S
-
-    def now_ns(self) -> int:
-        return self.wall
-
-    def monotonic_ns(self) -> int:
-        return self.steady
+from support.clocks import Clocks, S
 
 
 def test_it_begins_at_the_wall_and_follows_the_steady_clock() -> None:
