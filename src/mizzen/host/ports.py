@@ -23,7 +23,8 @@ class PortTaken(Exception):
 def choose(host: str, preferred: int, *, explicit: bool, others: Container[int] = ()) -> int:
     """A port that can be bound now: the preferred one, or (unless `explicit`) any free one.
 
-    `others`: ports that this process has plans for already. No other instance is given it as long as this process lives, or one that inherits `claims`.
+    `others`: ports that this process has plans for already. No other instance is given it as long
+    as this process lives, or one that inherits `claims`.
     Errors: PortTaken when an explicit port is taken; OSError when the address itself is wrong.
     """
     is_free = _is_free(host, preferred) and (explicit or preferred not in others)

@@ -10,7 +10,7 @@ STEP_NS_MIN = 1_000_000_000  # less is drift, or the moment between two looks
 class ClockSteps:
     """Compares the wall with the steady clock, which counts no time that a machine slept either.
 
-    Steps back need no care: `RealClock` stands still until the wall has caught up.
+    Steps back need no care: `RealClock` goes on, slower, until the wall has caught up.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -50,8 +50,8 @@ def begin_anew(folder: Path, mark: Path) -> None:
     """Forgets that there was a store whose data is gone. Errors: FileExistsError while it is not."""
     if has_data(folder):
         raise FileExistsError(
-            f"the store {folder / DATA} is there: look at it with `mizzen check`; to begin with nothing all "
-            f"the same, move it away first: mv {quote(str(folder))} {quote(f'{folder}.old')}"
+            f"the store {folder / DATA} is there: look at it with `mizzen check`; to begin with "
+            f"nothing all the same, move it away first: mv {quote(str(folder))} {quote(f'{folder}.old')}"
         )
     for path in (folder / WRITER, mark):
         path.unlink(missing_ok=True)
