@@ -3,8 +3,8 @@
 Whoever connects and says nothing is let go after `SILENT_S`, and at once where connections are all
 in use: the one that has been idle longest makes room. One address may have three quarters of them;
 beyond that it makes room for itself. A client that ends its half of a connection and waits for its
-answer (curl, netcat, `shutdown(SHUT_WR)`) gets it; one that is gone is noticed. What is no HTTP is refused in OpenAI's form; of what it said nothing reaches a log, for it may hold
-a key.
+answer (curl, netcat, `shutdown(SHUT_WR)`) gets it; one that is gone is noticed. What is no HTTP is
+refused in OpenAI's form; of what it said nothing reaches a log, for it may hold a key.
 """
 
 from __future__ import annotations
