@@ -21,6 +21,7 @@ from mizzen.base.resources import (
 )
 from mizzen.kinds.patches import merge_patch
 from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import Plan
@@ -167,13 +168,17 @@ class World:
     classes: list[Obj] = field(default_factory=lambda: [device_class()])
     objects: dict[tuple[str, str], Obj] = field(default_factory=dict)
     priority_classes: list[Obj] = field(default_factory=list)
-    feed: Feed = field(default_factory=lambda: Feed(CelSelectors()))
     taint_rules: list[Obj] = field(default_factory=list)
     others: dict[Resource, list[Obj]] = field(default_factory=dict)
     room: Room | None = None
     told: dict[tuple[Resource, Key], str] = field(default_factory=dict)
     revision: int = 100
     uids: set[str] = field(default_factory=set)
+    limits: Limits = field(default_factory=Limits)
+    feed: Feed = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.feed = Feed(CelSelectors(), self.limits)
 
     def add(self, *objects: Obj) -> None:
         for obj in objects:
@@ -214,7 +219,7 @@ class World:
 
     def forget(self) -> None:
         """Another scheduler takes over, which knows nothing yet."""
-        self.feed = Feed(CelSelectors())
+        self.feed = Feed(CelSelectors(), self.limits)
         self.told.clear()
 
     def _objects(self) -> Iterable[tuple[Resource, Obj]]:

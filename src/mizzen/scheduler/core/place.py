@@ -28,7 +28,7 @@ from mizzen.scheduler.core.explaining.record import record
 from mizzen.scheduler.core.explaining.scattered import free_devices, scattered
 from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
-from mizzen.scheduler.core.placing.room import PACKING_STEPS_MAX, Room
+from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import (
     Decision,
     Note,
@@ -38,13 +38,11 @@ from mizzen.scheduler.core.types import (
     Unschedulable,
 )
 from mizzen.scheduler.core.units import Unit, units
-from mizzen.scheduler.core.victims import SMALL_NODES, find_victims
+from mizzen.scheduler.core.victims import find_victims
 
 TRANSIENT_S = 1.0  # what is missing for less is not written on the object
 COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for another look at once
 BUSY_S = 0.1  # after which selectors that have to wait get another turn
-CHANGES_MAX = 16  # units per plan for which the change that would help is worked out
-CHANGES_MAX_LARGE = 2  # in a large cluster
 
 
 def place(room: Room, now_ns: int) -> Plan:
@@ -87,7 +85,7 @@ class _Planner:
 
     def decide(self, unit: Unit) -> list[Decision]:
         """The unit's decisions; one that breaks the scheduler is told so, and the others go on."""
-        self.room.packing_steps = PACKING_STEPS_MAX
+        self.room.begin_unit()
         mark, arrived = self.room.mark(), len(self.cluster.arrived)
         leaving = self.cluster.leaving
         try:
@@ -373,7 +371,7 @@ class _Planner:
     def _no_fit(self, unit: Unit, pods: Sequence[PodSpecView], attempt: Attempt) -> Unschedulable:
         cluster = self.cluster
         found: Sequence[Change] = ()
-        if self.changes < (CHANGES_MAX if len(cluster.nodes) <= SMALL_NODES else CHANGES_MAX_LARGE):
+        if self.changes < cluster.limits.explained_units(len(cluster.nodes)):
             self.changes += 1
             found = changes(self.placer, unit, attempt)
         words = {m.word for m, _ in attempt.misfits}

@@ -21,7 +21,6 @@ from mizzen.scheduler.core.relief import relieve
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.units import Unit, by_rank
 
-SMALL_NODES = 64  # beyond: `reclaim` and `relief`, which search where it is cheapest
 HOLDERS_MAX = 64  # tried one by one, and nodes
 ELSEWHERE = -1  # the number of a node that is of no use to whoever asks
 
@@ -43,7 +42,7 @@ def find_victims(placer: Placer, unit: Unit, below: int, now_ns: int) -> Evictio
     room, pods = placer.room, unit.pods[: unit.needed]
     mark = room.mark()
     room.release_leaving()
-    if len(room.cluster.nodes) > SMALL_NODES:
+    if len(room.cluster.nodes) > room.cluster.limits.exact_nodes_max:
         search = reclaim if is_by_chips(placer, unit) else relieve
         cheapest = search(placer, unit, below, now_ns)
         room.rollback(mark)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -18,6 +17,7 @@ from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import ANYTHING, Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
@@ -32,16 +32,8 @@ pytestmark = pytest.mark.slow
 
 NODES = ("n1", "n2", "n3")
 CORES = GIB = 4  # of each node
+AS_IN_LARGE_CLUSTERS = Limits(exact_nodes_max=0)
 GANG_EXCESS = 1.1  # what a gang's victims may lose over the least possible
-
-
-@contextmanager
-def as_in_large_clusters() -> Generator[None]:
-    before, victims.SMALL_NODES = victims.SMALL_NODES, 0
-    try:
-        yield
-    finally:
-        victims.SMALL_NODES = before
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,8 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def world_of(case: Case) -> World:
-    world = World(nodes=[node(n, cpu=str(CORES), memory=f"{GIB}Gi") for n in NODES], slices=[])
+    nodes = [node(n, cpu=str(CORES), memory=f"{GIB}Gi") for n in NODES]
+    world = World(nodes=nodes, slices=[], limits=AS_IN_LARGE_CLUSTERS)
     for gang, least in case.minimum.items():
         world.add(pod_group(gang, least))
     for item in case.running:
@@ -149,8 +142,7 @@ def test_a_plain_gangs_victims_are_found_whenever_there_are_any_and_none_can_be_
 
 
 def _decided(world: World) -> set[str]:
-    with as_in_large_clusters():
-        plan = world.plan()
+    plan = world.plan()
     return {victim.key.name for decision in plan.decisions for victim in decision.victims}
 
 

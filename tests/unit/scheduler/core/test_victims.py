@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.objects import Obj, is_terminating
-from mizzen.scheduler.core import victims
+from mizzen.scheduler.core.limits import DEFAULT, Limits
 from mizzen.scheduler.core.preemption import search
 from oracle.victims import Cost, Entry, Running, cheapest, cost, levels
 from support.scheduler_world import (
@@ -24,15 +24,16 @@ pytestmark = pytest.mark.slow
 
 
 NODES = ("n1", "n2")
+AS_IN_LARGE_CLUSTERS = Limits(exact_nodes_max=0)
 DEVICES = 4
 
 
-def world_of(*names: str) -> World:
+def world_of(*names: str, limits: Limits = DEFAULT) -> World:
     slices = [
         resource_slice(n, [{"name": f"d{i}"} for i in range(DEVICES)], driver="sim.dev")
         for n in names
     ]
-    world = World(nodes=[node(n, cpu="64") for n in names], slices=slices)
+    world = World(nodes=[node(n, cpu="64") for n in names], slices=slices, limits=limits)
     world.classes[0]["spec"]["selectors"] = [{"cel": {"expression": 'device.driver == "sim.dev"'}}]
     return world
 
@@ -90,7 +91,7 @@ def test_victims_are_the_cheapest_permitted_set(
     case: tuple[list[Running], dict[str, int], int], exhaustive: bool, is_large: bool
 ) -> None:
     running, minimum, want = case
-    world = world_of(*NODES)
+    world = world_of(*NODES, limits=AS_IN_LARGE_CLUSTERS if is_large else DEFAULT)
     free = dict.fromkeys(NODES, DEVICES)
     for gang, least in minimum.items():
         world.add(pod_group(gang, least))
@@ -99,13 +100,12 @@ def test_victims_are_the_cheapest_permitted_set(
         free[item.node] -= item.devices
     world.add(claim("want", exactly(count=want)), pod("want", claims=("want",), priority=2))
     expected = cheapest(running, minimum, free, want, below=2)
-    before = search.SELECTIONS_MAX, victims.SMALL_NODES
+    before = search.SELECTIONS_MAX
     search.SELECTIONS_MAX = 256 if exhaustive else 0
-    victims.SMALL_NODES = 0 if is_large else victims.SMALL_NODES
     try:
         plan = world.plan()
     finally:
-        search.SELECTIONS_MAX, victims.SMALL_NODES = before
+        search.SELECTIONS_MAX = before
     (decision,) = plan.decisions
     if max(free.values()) >= want:
         assert decision.placements
@@ -130,7 +130,7 @@ def test_pods_that_share_a_claim_make_others_leave_in_large_clusters(
     case: tuple[list[Running], dict[str, int], int], is_gang: bool
 ) -> None:
     running, minimum, want = case
-    world = world_of(*NODES)
+    world = world_of(*NODES, limits=AS_IN_LARGE_CLUSTERS)
     free = dict.fromkeys(NODES, DEVICES)
     for gang, least in minimum.items():
         world.add(pod_group(gang, least))
@@ -142,11 +142,7 @@ def test_pods_that_share_a_claim_make_others_leave_in_large_clusters(
         more = {"gang": "want", "rank": rank} if is_gang else {}
         world.add(pod(f"want-{rank}", claims=("want",), priority=2, **more))
     expected = cheapest(running, minimum, free, want, below=2)
-    before, victims.SMALL_NODES = victims.SMALL_NODES, 0
-    try:
-        plan = world.plan()
-    finally:
-        victims.SMALL_NODES = before
+    plan = world.plan()
     chosen = {victim.key.name for decision in plan.decisions for victim in decision.victims}
     if max(free.values()) >= want or expected is None:
         assert chosen == set()

@@ -17,13 +17,12 @@ from mizzen.scheduler.core.cluster.nodes import Nodes
 from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Signature
 from mizzen.scheduler.core.dra.held import Held
 from mizzen.scheduler.core.dra.model import Allocation, DeviceId, DeviceResult
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.neighbours.index import PodIndex
 from mizzen.scheduler.core.types import Claim, PodShape, PodSpecView
 
 Amounts = tuple[tuple[int, int], ...]  # (resource index, amount)
 Charge = tuple[int, Amounts, PodSpecView]  # a pod's node and what it took
-
-AMOUNTS_MAX = 100_000  # shapes of pods whose amounts are remembered
 
 
 class ClaimState:
@@ -40,13 +39,14 @@ class ClaimState:
 class Holdings:
     """Devices and amounts in use on the nodes. Changes go to the nodes' undo log."""
 
-    def __init__(self, nodes: Nodes) -> None:
+    def __init__(self, nodes: Nodes, limits: Limits) -> None:
         self.nodes = nodes
+        self._amounts_max = limits.amounts_max
         self.pool_at: dict[tuple[str, str], int] = {}  # pools that do not bear their node's name
         self.elsewhere: dict[tuple[str, str], Held] = {}  # of pools that no known node has alone
         self.gang_cores: dict[tuple[Key, int], Counter[int]] = {}
         self.charged: dict[str, Charge] = {}  # by pod uid
-        self.index = PodIndex()
+        self.index = PodIndex(limits.idle_selections_max)
         self._amounts: dict[PodShape, tuple[Amounts, Amounts]] = {}
 
     # -- devices ----------------------------------------------------------------------------
@@ -289,7 +289,7 @@ class Holdings:
             index_of = self.nodes.signatures.index_of
             every = tuple((index_of(n), a) for n, a in shape.requests)
             found = (every, tuple(e for e in every if e[0] != CPU_INDEX))
-            if len(self._amounts) >= AMOUNTS_MAX:
+            if len(self._amounts) >= self._amounts_max:
                 self._amounts.clear()
             self._amounts[shape] = found
         return found

@@ -32,7 +32,6 @@ from mizzen.scheduler.core.dra.pools import NodePool, gather
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.types import NodeView
 
-ANSWERS_MAX = 200_000  # remembered by one layout before it starts anew
 Crowd = tuple[tuple[int, int], ...]  # (core, devices of the pod's gang on it)
 Over = tuple[tuple[int, int], ...]  # (device, how often held beyond the first time)
 Consumed = tuple[tuple[str, int], ...]  # (capacity, billionths of its unit)
@@ -75,7 +74,9 @@ class Layout:
     The first node that had the layout lends its names, so that errors can quote a device.
     """
 
-    def __init__(self, pools: tuple[PoolPart, ...], names: Sequence[str], node: str) -> None:
+    def __init__(
+        self, pools: tuple[PoolPart, ...], names: Sequence[str], node: str, answers_max: int
+    ) -> None:
         self.pools = pools
         self.lender = node
         self.devices: list[Device] = []
@@ -99,6 +100,7 @@ class Layout:
         self.takes_more = any(d.shape.node_allocatable for d in self.devices)
         self.is_core = [d.id.driver == CPU_DRIVER for d in self.devices]
         self._version = -1
+        self._answers_max = answers_max  # beyond, all are forgotten at once
         self._answers: dict[object, tuple[Allocation, ...] | Misfit] = {}
 
     def indices(self, held: int) -> list[int]:
@@ -138,7 +140,7 @@ class Layout:
         terms: Terms,
     ) -> tuple[Allocation, ...] | Misfit:
         """Devices for these claims beside those held, named as on the node that lends its names."""
-        if self._version != terms.version or len(self._answers) > ANSWERS_MAX:
+        if self._version != terms.version or len(self._answers) > self._answers_max:
             self._answers.clear()
             self._version = terms.version
         key = (claims, held, shares, crowd)

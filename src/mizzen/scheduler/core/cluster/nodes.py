@@ -8,9 +8,8 @@ from mizzen.scheduler.core.cluster.layouts import Layout
 from mizzen.scheduler.core.cluster.signatures import Signature, Signatures, Static
 from mizzen.scheduler.core.cluster.tree import HOSTNAME, WELL_KNOWN, Tree
 from mizzen.scheduler.core.conventions.topology import Topology
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.types import CPU, NodeView
-
-JOURNAL_MAX = 1 << 20  # entries kept; who fell further behind counts anew
 
 # amounts, CPU, which are there, all as a vector, its width
 _Make = tuple[Mapping[str, int], int, tuple[tuple[str, bool], ...], tuple[int, ...], int]
@@ -23,8 +22,9 @@ class Nodes:
     `log` undoes: entries are (node, signature before) or callables; see `mark`.
     """
 
-    def __init__(self, signatures: Signatures) -> None:
+    def __init__(self, signatures: Signatures, limits: Limits) -> None:
         self.signatures = signatures
+        self._journal_max = limits.journal_max
         self.names: list[str] = []
         self.views: list[NodeView] = []
         self.sigs: list[Signature | None] = []
@@ -216,7 +216,7 @@ class Nodes:
 
     def position(self) -> int:
         """Where the journal stands; see `changed_since`."""
-        if len(self.journal) > JOURNAL_MAX:
+        if len(self.journal) > self._journal_max:
             half = len(self.journal) // 2  # who is not far behind stays so
             self.journal_start += half
             del self.journal[:half]

@@ -32,6 +32,7 @@ from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.pod_group_status import says_scheduled, state
 from mizzen.scheduler.core.dra.claim_spec import read_class
 from mizzen.scheduler.core.dra.model import Selectors, SelectorsBusy
+from mizzen.scheduler.core.limits import DEFAULT, Limits
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.views import (
     PriorityClasses,
@@ -59,8 +60,8 @@ UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticErro
 class Feed:
     """What the API server tells, in; `cluster`, kept up to date, out."""
 
-    def __init__(self, selectors: Selectors) -> None:
-        self.cluster = Cluster(selectors)
+    def __init__(self, selectors: Selectors, limits: Limits = DEFAULT) -> None:
+        self.cluster = Cluster(selectors, limits)
         self.gangs = Gangs(self.cluster)
         self.unreadable: dict[str, str] = {}  # by object: what is wrong with it
         self._priorities: PriorityClasses = {}

@@ -11,6 +11,7 @@ from mizzen.base.objects import Obj
 from mizzen.scheduler.core.cluster.layouts import Layout, Part, PoolPart
 from mizzen.scheduler.core.dra.model import Slice
 from mizzen.scheduler.core.dra.slices import Shapes, read_slice
+from mizzen.scheduler.core.limits import Limits
 
 ALWAYS_READ = frozenset({"core"})  # the scheduler itself spreads over cores
 PoolKey = tuple[str, str]  # driver, pool
@@ -31,7 +32,8 @@ class SliceRecord(NamedTuple):
 class Pools:
     """Slices in, layouts out. Devices that differ in nothing anybody reads are one object."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._answers_max = limits.answers_max
         self.shared: tuple[Slice, ...] = ()  # of pools that are not local to one node
         self._shapes = Shapes()
         self._slices: dict[str, SliceRecord] = {}
@@ -197,7 +199,7 @@ class Pools:
     def _layout(self, pools: tuple[PoolPart, ...], names: tuple[str, ...], node: str) -> Layout:
         found = self._layouts.get(pools)
         if found is None:
-            found = self._layouts[pools] = Layout(pools, names, node)
+            found = self._layouts[pools] = Layout(pools, names, node, self._answers_max)
         return found
 
 

@@ -6,9 +6,8 @@ from mizzen.scheduler.core.cluster.nodes import Nodes
 from mizzen.scheduler.core.cluster.signatures import Shape, Wish
 from mizzen.scheduler.core.cluster.tree import HOSTNAME
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.types import CPU, PodShape
-
-SHAPES_MAX = 100_000  # remembered; beyond, all are forgotten at once, and what is known of them
 
 
 class Shapes:
@@ -17,8 +16,9 @@ class Shapes:
     Numbers are never used twice, so answers about a forgotten shape are of use to nobody else.
     """
 
-    def __init__(self, nodes: Nodes) -> None:
+    def __init__(self, nodes: Nodes, limits: Limits) -> None:
         self._nodes = nodes
+        self._most = limits.shapes_max
         self._known: dict[tuple[PodShape, tuple[Wish, ...], bool], Shape] = {}
         self._made = 0
 
@@ -32,7 +32,7 @@ class Shapes:
         key = (pod, claims, has_claims)
         found = self._known.get(key)
         if found is None:
-            if len(self._known) >= SHAPES_MAX:
+            if len(self._known) >= self._most:  # all at once, and what is known of them
                 self._known.clear()
                 self._nodes.signatures.forget_answers()
             found = self._known[key] = self._make(pod, claims, has_claims)

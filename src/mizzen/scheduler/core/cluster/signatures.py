@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.layouts import Crowd, Layout, Over, Shares, Terms, with_share
 from mizzen.scheduler.core.dra.model import Allocation, ClaimRequest, DeviceResult
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.misfit import Misfit, static_misfit
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodShape
 
-COUNT_MAX = 4096  # pods of one shape that are counted on one node
 CPU_INDEX = 0
 
 
@@ -138,8 +138,10 @@ class Outcome:
 class Signatures:
     """All signatures there are, and what shapes do to them. Not a value: it remembers."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, limits: Limits) -> None:
         self.terms = terms
+        self._pods_max = limits.pods_counted_max
+        self._spare_max = limits.spare_signatures_max
         self.resources: dict[str, int] = {CPU: CPU_INDEX, MEMORY: 1, PODS: 2}
         self.table: dict[object, Signature] = {}
         self._extended: dict[str, str] = {}
@@ -180,7 +182,7 @@ class Signatures:
 
     def sweep(self, nodes: int) -> None:
         """Drops signatures that no node has, once they are many; those in use stay the same."""
-        if len(self.table) > 4 * nodes + 4096:
+        if len(self.table) > 4 * nodes + self._spare_max:
             self.table = {k: s for k, s in self.table.items() if s.nodes}
             self.forget_answers()
 
@@ -205,8 +207,8 @@ class Signatures:
             signature.counts[number] = count
             return count
         path: list[Signature] = []
-        count = 0
-        while len(path) < COUNT_MAX:
+        count, most = 0, self._pods_max
+        while len(path) < most:
             known = signature.counts.get(number)
             if known is not None:
                 count = known
@@ -218,7 +220,7 @@ class Signatures:
                 break
             signature = found.next
         for passed in reversed(path):
-            count = min(COUNT_MAX, count + 1)
+            count = min(most, count + 1)
             passed.counts[number] = count
         return count
 
@@ -331,7 +333,7 @@ class Signatures:
         if self.static(shape, signature.static) or self.amounts_misfit(shape, signature):
             return 0
         free = signature.free
-        count = COUNT_MAX
+        count = self._pods_max
         if shape.cpu:
             count = min(count, max(0, free[CPU_INDEX]) // shape.cpu)
         for index, name, want in shape.demand:

@@ -27,6 +27,7 @@ from mizzen.scheduler.core.dra.model import (
     DeviceId,
     Selectors,
 )
+from mizzen.scheduler.core.limits import DEFAULT, Limits
 from mizzen.scheduler.core.types import Claim, NodeView, Placement, PodSpecView
 
 
@@ -37,13 +38,14 @@ class Cluster:
     rollback.
     """
 
-    def __init__(self, selectors: Selectors) -> None:
+    def __init__(self, selectors: Selectors, limits: Limits = DEFAULT) -> None:
+        self.limits = limits
         self.terms = Terms(selectors)
-        self.signatures = Signatures(self.terms)
-        self.nodes = Nodes(self.signatures)
-        self.holdings = Holdings(self.nodes)
-        self.pools = Pools()
-        self.shapes = Shapes(self.nodes)
+        self.signatures = Signatures(self.terms, limits)
+        self.nodes = Nodes(self.signatures, limits)
+        self.holdings = Holdings(self.nodes, limits)
+        self.pools = Pools(limits)
+        self.shapes = Shapes(self.nodes, limits)
         self.claims: dict[Key, ClaimState] = {}
         self.pods: dict[Key, PodSpecView] = {}
         self.waiting: dict[Key, PodSpecView] = {}  # to be placed

@@ -11,9 +11,6 @@ from mizzen.scheduler.core.explaining.relaxing import requests as requests_of
 from mizzen.scheduler.core.explaining.trial import Edit, Trial
 from mizzen.scheduler.core.types import PODS, PodShape
 
-LINEAR_MAX = 16  # counts tried one by one; beyond, what fits is taken to go on fitting when less
-AMOUNTS_MAX = 16  # different free amounts of a resource that are tried
-
 Less = FewerMembers | FewerDevices | SmallerRequest
 
 
@@ -30,9 +27,12 @@ def _all(trial: Trial) -> Iterator[Less | None]:
         yield from _amounts(trial)
 
 
-def most(want: int, fits: Callable[[int], bool]) -> int:
-    """The largest number below `want` that fits; 0: none does."""
-    if want <= LINEAR_MAX:
+def most(want: int, fits: Callable[[int], bool], one_by_one_max: int) -> int:
+    """The largest number below `want` that fits; 0: none does.
+
+    Of more than `one_by_one_max`, what fits is taken to go on fitting when it is less.
+    """
+    if want <= one_by_one_max:
         return next((n for n in range(want - 1, 0, -1) if fits(n)), 0)
     low, high = 0, want
     while high - low > 1:
@@ -46,7 +46,7 @@ def _members(trial: Trial) -> FewerMembers | None:
     gang = trial.placer.room.cluster.gangs.get(unit.gang) if unit.gang is not None else None
     if gang is None or unit.needed < 2 or any(part.min_count for part in gang.subgroups):
         return None
-    found = most(unit.needed, lambda n: trial.fits(Edit(members=n)))
+    found = most(unit.needed, lambda n: trial.fits(Edit(members=n)), trial.limits.counts_tried_max)
     add = "devices" if any(pod.claims for pod in trial.pods) else "nodes"
     return FewerMembers(unit.staying + found, unit.expected, add=add) if found else None
 
@@ -61,7 +61,7 @@ def _devices(trial: Trial) -> Iterator[FewerDevices]:
             def fits(count: int, at: int = at, request: ClaimRequest = request) -> bool:
                 return trial.fits(Edit(claims={request: with_count(request, at, count)}))
 
-            found = most(sub.count, fits)
+            found = most(sub.count, fits, trial.limits.counts_tried_max)
             if found:
                 yield FewerDevices(key, sub.name, found, sub.count, 0)
 
@@ -81,7 +81,9 @@ def _amounts(trial: Trial) -> Iterator[SmallerRequest]:
             continue
         index = cluster.signatures.index_of(name)
         free = {s.free[index] for s in cluster.nodes.groups() if index < len(s.free)}
-        for amount in sorted((a for a in free if 0 < a < want), reverse=True)[:AMOUNTS_MAX]:
+        for amount in sorted((a for a in free if 0 < a < want), reverse=True)[
+            : trial.limits.amounts_tried_max
+        ]:
 
             def less(asked: PodShape, name: str = name, amount: int = amount) -> PodShape:
                 kept = tuple((n, amount if n == name else a) for n, a in asked.requests)

@@ -33,9 +33,7 @@ from mizzen.scheduler.core.matching import untolerated
 from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.types import PodShape
 
-CONSTRAINTS_MAX = 24  # that are thought of as going
 TOGETHER_MAX = 2  # at once
-PAIRS_MAX = 64
 OWN_TAINTS = "node.kubernetes.io/"  # what Kubernetes says of a node itself is no constraint to lift
 _REPELLING = frozenset({"NoSchedule", "NoExecute"})
 
@@ -45,10 +43,10 @@ def smallest_relaxation(trial: Trial) -> Relax | None:
 
     Beyond `TOGETHER_MAX` of them it is a set of which none may stay, not surely the smallest.
     """
-    listed = constraints(trial)[:CONSTRAINTS_MAX]
+    listed = constraints(trial)[: trial.limits.constraints_max]
     sets: list[tuple[Constraint, ...]] = [(one,) for one in listed]
     pairs = [pair for pair in combinations(listed, TOGETHER_MAX) if _go_together(pair)]
-    sets += pairs[:PAIRS_MAX]
+    sets += pairs[: trial.limits.constraint_pairs_max]
     changes = sorted((Relax(some) for some in sets), key=lambda c: c.size)
     for change in changes:
         if trial.fits(edit(trial, change.constraints)):

@@ -14,8 +14,6 @@ from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, PodSpecView
 from mizzen.scheduler.core.units import Unit
 
-TIES_MAX = 64  # domains with equal room whose free devices are compared
-
 
 @dataclass(frozen=True, slots=True)
 class Scattered:
@@ -76,7 +74,7 @@ def scattered(room: Room, unit: Unit, pods: Sequence[PodSpecView]) -> Scattered 
         return Scattered(ask.wish.required, 0, "", 0, counts.totals[ROOT])
     takes = counts.per_node if is_node else counts.totals
     top = max(takes[d] for d in listed)
-    ties = [d for d in listed if takes[d] == top][:TIES_MAX]
+    ties = [d for d in listed if takes[d] == top][: room.cluster.limits.domains_compared_max]
     free_in = {d: free_on([d] if is_node else tree.nodes_in(d)) for d in ties}
     best = max(ties, key=lambda d: (free_in[d], -d))
     want = sum(_Free(room, room.shape_of(pod)).want for pod in pods)

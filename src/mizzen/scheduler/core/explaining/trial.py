@@ -8,14 +8,11 @@ from dataclasses import dataclass, field, replace
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.dra.model import ClaimRequest
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.types import PodShape, PodSpecView
 from mizzen.scheduler.core.units import Unit
-
-SMALL_NODES = 256  # beyond: fewer attempts, and none that ask every node
-TRIES_MAX = 256
-TRIES_MAX_LARGE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +39,16 @@ class Trial:
     left: int = 0
 
     def __post_init__(self) -> None:
-        self.left = TRIES_MAX if self.is_small else TRIES_MAX_LARGE
+        limits = self.limits
+        self.left = limits.trials_max if self.is_small else limits.trials_large_max
+
+    @property
+    def limits(self) -> Limits:
+        return self.placer.room.cluster.limits
 
     @property
     def is_small(self) -> bool:
-        return len(self.placer.room.cluster.nodes) <= SMALL_NODES
+        return len(self.placer.room.cluster.nodes) <= self.limits.trial_nodes_max
 
     @property
     def pods(self) -> tuple[PodSpecView, ...]:

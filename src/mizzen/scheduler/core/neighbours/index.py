@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from mizzen.scheduler.core.neighbours.wishes import HostPort, Neighbours, Selections, Term
 from mizzen.scheduler.core.types import PodSpecView
 
-IDLE_MAX = 64  # selections that nobody who waits asks for any more, kept for the next who does
 Placed = Callable[[], Iterable[tuple[int, PodSpecView]]]  # pods with the numbers of their nodes
 
 
 class PodIndex:
     """Counts of pods by node. Not a value: told who comes and goes. `version` grows with each."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle_max: int) -> None:
+        self._idle_max = idle_max
         self.version = 0
         self.namespaces: dict[str, Mapping[str, str]] = {}  # with their labels
         self.selected: dict[Selections, Counter[int]] = {}
@@ -45,7 +45,7 @@ class PodIndex:
             if not self._users[selections]:
                 del self._users[selections]
                 self._idle[selections] = None
-        while len(self._idle) > IDLE_MAX:
+        while len(self._idle) > self._idle_max:
             oldest = next(iter(self._idle))
             del self._idle[oldest], self.selected[oldest]
 

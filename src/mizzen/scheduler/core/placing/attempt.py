@@ -15,8 +15,6 @@ from mizzen.scheduler.core.placing.single import place_counted
 from mizzen.scheduler.core.types import CPU, MEMORY, Placement, PodSpecView
 
 ANYTHING = Ask()
-GATHERINGS_MAX = 32  # domains tried for a gang whose members must be near each other
-LIKED_MAX = 8  # nodes of a gang's latest members that are tried first for one more of them
 
 
 @dataclass(slots=True)
@@ -73,7 +71,7 @@ class Placer:
     ) -> Iterator[Sequence[int]]:
         """Where pods that must be near each other may all be: the first is free to go anywhere, and
         where it goes the others may find no room. Domains of what they share, the largest first."""
-        nodes = self.room.cluster.nodes
+        nodes, most = self.room.cluster.nodes, self.room.cluster.limits.gatherings_max
         asked = dict.fromkeys(t.key for p in pods if p.neighbours for t in p.neighbours.near)
         for key in asked:
             grouped: dict[str, list[int]] = {}
@@ -81,7 +79,7 @@ class Placer:
                 value = nodes.views[number].labels.get(key)
                 if value is not None:
                     grouped.setdefault(value, []).append(number)
-            yield from sorted(grouped.values(), key=len, reverse=True)[:GATHERINGS_MAX]
+            yield from sorted(grouped.values(), key=len, reverse=True)[:most]
 
     def _in_order(
         self,
@@ -90,10 +88,10 @@ class Placer:
         beside: Sequence[str],
         among: Sequence[int],
     ) -> Attempt:
-        mark = self.room.mark()
+        mark, most = self.room.mark(), self.room.cluster.limits.near_nodes_max
         placements: list[Placement] = []
         for pod in pods:
-            near = [*beside, *(p.node for p in placements)][-LIKED_MAX:]
+            near = [*beside, *(p.node for p in placements)][-most:]
             found = self.place_one(pod, near, only, among)
             if not isinstance(found, Placement):
                 self.room.rollback(mark)

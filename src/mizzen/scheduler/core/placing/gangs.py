@@ -23,7 +23,6 @@ from mizzen.scheduler.core.placing.packing import pack
 from mizzen.scheduler.core.placing.room import Misfits, Room
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
-TIGHT_MAX = 8  # domains tried at a level that is only preferred, where several must fit together
 Indices = tuple[int, ...]
 
 
@@ -90,6 +89,11 @@ class _Task:
         level = self.required
         here = {apart.domain_at(self.tree, n, level) for n in (-1 - node, *self.around)}
         return self.may_use(node) and (level < 0 or len(here) == 1)
+
+    @property
+    def tight_max(self) -> int:
+        """Domains tried at a level that is only preferred, where several must fit together."""
+        return self.room.cluster.limits.preferred_domains_max
 
     def counts(self, shape: Shape) -> Counts:
         return self.room.counts(shape, self.topology, self.slices)
@@ -205,7 +209,7 @@ def _domains(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
                 return
     listed = tree.by_level[level] if task.within == ROOT else tree.under(task.within, level)
     found = _roomy(task, listed)
-    yield from found if is_last else found[:TIGHT_MAX]
+    yield from found if is_last else found[: task.tight_max]
 
 
 def _around(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
@@ -219,7 +223,7 @@ def _around(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
     required = task.required
     shared = {tree.domain_of(node, required) for node in task.around} if required >= 0 else {ROOT}
     if len(shared) == 1 and -1 not in shared:
-        yield from _roomy(task, tree.under(shared.pop(), level))[:TIGHT_MAX]
+        yield from _roomy(task, tree.under(shared.pop(), level))[: task.tight_max]
 
 
 def _needs(task: _Task) -> list[tuple[Shape, int]]:

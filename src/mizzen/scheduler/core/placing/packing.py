@@ -16,16 +16,14 @@ from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
-MEMBERS_MAX = 32
-NODES_MAX = 64
-STEPS_MAX = 2_000  # members put somewhere in one search
 Member = tuple[int, PodSpecView, Shape]  # with its place among the unit's pods
 
 
 def pack(room: Room, members: Sequence[Member], nodes: Sequence[int]) -> dict[int, Placement]:
     """Places for all of them, by their places among the pods, put into the room; {}: none found,
     and the room is as it was."""
-    if len(members) > MEMBERS_MAX or len(nodes) > NODES_MAX:
+    limits = room.cluster.limits
+    if len(members) > limits.packing_members_max or len(nodes) > limits.packing_nodes_max:
         return {}
     table, sigs = room.cluster.signatures, room.cluster.nodes.sigs
     if _is_too_much(room, members, nodes):
@@ -36,7 +34,7 @@ def pack(room: Room, members: Sequence[Member], nodes: Sequence[int]) -> dict[in
 
     choice = {shape.number: room_for(shape) for _, _, shape in members}
     order = sorted(members, key=lambda m: (choice[m[2].number], m[2].number, m[0]))
-    search = _Search(room, order, nodes, left=min(STEPS_MAX, room.packing_steps))
+    search = _Search(room, order, nodes, left=min(limits.packing_steps_max, room.packing_steps))
     allowed = search.left
     fits = search.place(0)
     room.packing_steps -= allowed - search.left

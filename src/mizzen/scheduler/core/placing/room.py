@@ -18,8 +18,6 @@ from mizzen.scheduler.core.neighbours.verdict import Verdict
 from mizzen.scheduler.core.placing.counts import Counts, Slices
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
-PACKING_STEPS_MAX = 20_000  # of all packing for one unit, its victims and its explanation
-COUNTS_MAX = 48  # shapes whose counts are kept current; each takes about 10 bytes per node
 Misfits = tuple[tuple[Misfit, int], ...]  # with how many nodes each
 
 
@@ -30,7 +28,8 @@ class Room:
         self.cluster = cluster
         self._counts: dict[tuple[int, Topology, Slices], Counts] = {}
         self._version = cluster.version
-        self.packing_steps = PACKING_STEPS_MAX
+        self.packing_steps = 0  # left for the unit at hand
+        self.begin_unit()
         self._may_share: dict[int, bool] = {}
         self._verdict: tuple[PodSpecView, tuple[int, int], Verdict] | None = None  # the last one
 
@@ -41,6 +40,10 @@ class Room:
 
     def rollback(self, mark: int) -> None:
         self.cluster.rollback(mark)
+
+    def begin_unit(self) -> None:
+        """What is searched for one unit is bounded for it alone."""
+        self.packing_steps = self.cluster.limits.packing_steps_of_unit_max
 
     # -- questions --------------------------------------------------------------------------
 
@@ -87,7 +90,7 @@ class Room:
         if found is None:
             nodes = self.cluster.nodes
             found = Counts(nodes, nodes.tree(topology), shape, slices)
-            if len(self._counts) >= COUNTS_MAX:
+            if len(self._counts) >= self.cluster.limits.shapes_counted_max:
                 del self._counts[next(iter(self._counts))]
         else:
             found.sync()

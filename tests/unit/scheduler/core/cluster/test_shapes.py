@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
-from mizzen.scheduler.core.cluster import holdings, shapes
+from mizzen.scheduler.core.limits import Limits
 from support.cluster_state import state
 from support.scheduler_world import World, node, pod
 
 
-def test_shapes_beyond_the_limit_are_forgotten_and_pods_still_find_places(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(shapes, "SHAPES_MAX", 3)
-    monkeypatch.setattr(holdings, "AMOUNTS_MAX", 3)
-    world = World(nodes=[node(cpu="2"), node("n2", cpu="2")])
+def test_shapes_beyond_the_limit_are_forgotten_and_pods_still_find_places() -> None:
+    limits = Limits(shapes_max=3, amounts_max=3)
+    world = World(nodes=[node(cpu="2"), node("n2", cpu="2")], limits=limits)
     for number in range(40):
         world.add(pod(f"p{number}", cpu=f"{10 + number}m"))
         if number % 4 == 3:
