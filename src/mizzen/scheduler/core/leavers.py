@@ -119,7 +119,7 @@ class Leavers:
         pods.sort(key=by_rank)
         is_whole = disruption == "PodGroup"
         kept = len(pods) if is_whole else min(max(1, least), len(pods))
-        steps = [(pod,) for pod in reversed(pods[kept:])] + [tuple(pods[:kept])]
+        steps = [(pod,) for pod in reversed(pods[kept:])] + [tuple(pods[:kept][::-1])]
         members = [self._member(pod) for pod in pods]
         return gang(key, priority, members, max(1, least), is_whole), tuple(steps)
 

@@ -238,8 +238,9 @@ class _Search:
                     units[pod.gang] = [
                         p for p in cluster.members[pod.gang].values() if self._stays(p)
                     ]
-        order = sorted(units, key=lambda k: (-max(p.created_ns for p in units[k]), k))
-        found = [self._holder(key, units[key], local) for key in order]
+        found = [self._holder(key, pods, local) for key, pods in units.items()]
+        found.sort(key=lambda h: self.steps[_key(h)][0][0].key, reverse=True)  # as in `Leavers`
+        found.sort(key=lambda h: -max(p.created_ns for p in units[_key(h)]))
         return [holder for holder in found if holder.priority < self.below]
 
     def _holder(self, key: Key, pods: list[PodSpecView], local: dict[int, int]) -> Holder:
@@ -252,7 +253,7 @@ class _Search:
         pods.sort(key=by_rank)
         whole = group.disruption == "PodGroup"
         least = len(pods) if whole else min(max(1, group.min_count), len(pods))
-        self.steps[key] = [(pod,) for pod in reversed(pods[least:])] + [tuple(pods[:least])]
+        self.steps[key] = [(pod,) for pod in reversed(pods[least:])] + [tuple(pods[:least][::-1])]
         members = [self._member(pod, local) for pod in pods]
         return gang(key, priority, members, max(1, group.min_count), whole)
 
