@@ -5,19 +5,20 @@ from __future__ import annotations
 import pytest
 
 from mizzen.base.objects import Obj
-from mizzen.scheduler.core import victims
+from mizzen.scheduler.core.limits import Limits
 from support.scheduler_world import World, claim, exactly, node, pod, pod_group, resource_slice
 
 DRIVER = "sim.dev"
 DEVICES = 4
 
 
-def world_of(nodes: int = 1) -> World:
+def world_of(limits: Limits, nodes: int = 1) -> World:
     devices = [{"name": f"d{i}"} for i in range(DEVICES)]
     names = [f"n{i}" for i in range(nodes)]
     world = World(
         nodes=[node(name, cpu="64") for name in names],
         slices=[resource_slice(name, devices, driver=DRIVER) for name in names],
+        limits=limits,
     )
     world.classes[0]["spec"]["selectors"] = [
         {"cel": {"expression": f'device.driver == "{DRIVER}"'}}
@@ -55,19 +56,14 @@ def leaving(world: World) -> list[str]:
     return [v.key.name for decision in world.plan().decisions for v in decision.victims]
 
 
-SIZES = pytest.mark.parametrize("exact_nodes_max", [64, 0], ids=["small", "large"])
-
-
-def as_if(monkeypatch: pytest.MonkeyPatch, exact_nodes_max: int) -> None:
-    monkeypatch.setattr(victims, "SMALL_NODES", exact_nodes_max)
+SIZES = pytest.mark.parametrize(
+    "limits", [Limits(), Limits(exact_nodes_max=0)], ids=["small", "large"]
+)
 
 
 @SIZES
-def test_of_equals_the_one_named_last_leaves(
-    exact_nodes_max: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    as_if(monkeypatch, exact_nodes_max)
-    world = world_of()
+def test_of_equals_the_one_named_last_leaves(limits: Limits) -> None:
+    world = world_of(limits)
     for number in range(DEVICES):
         run(world, f"p{number}", number)
     want(world)
@@ -75,9 +71,8 @@ def test_of_equals_the_one_named_last_leaves(
 
 
 @SIZES
-def test_of_equals_the_newest_leaves(exact_nodes_max: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    as_if(monkeypatch, exact_nodes_max)
-    world = world_of()
+def test_of_equals_the_newest_leaves(limits: Limits) -> None:
+    world = world_of(limits)
     for number in range(DEVICES):
         more = {"created": "2027-01-15T07:30:00Z"} if number == 1 else {}
         run(world, f"p{number}", number, **more)
@@ -86,11 +81,8 @@ def test_of_equals_the_newest_leaves(exact_nodes_max: int, monkeypatch: pytest.M
 
 
 @SIZES
-def test_of_equal_gangs_the_one_named_last_leaves_from_its_last_rank_on(
-    exact_nodes_max: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    as_if(monkeypatch, exact_nodes_max)
-    world = world_of()
+def test_of_equal_gangs_the_one_named_last_leaves_from_its_last_rank_on(limits: Limits) -> None:
+    world = world_of(limits)
     for at, gang in enumerate(("a", "b")):
         world.add(pod_group(gang, 2))
         for rank in range(2):
