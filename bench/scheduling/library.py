@@ -42,6 +42,7 @@ from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.preemption.victims import find_victims
 from mizzen.scheduler.core.types import (
     Claim,
     Consumer,
@@ -52,7 +53,6 @@ from mizzen.scheduler.core.types import (
     PodSpecView,
 )
 from mizzen.scheduler.core.units import Unit
-from mizzen.scheduler.core.victims import find_victims
 from mizzen.scheduler.device_selectors import CelSelectors
 
 NOW_NS = 1_789_000_000 * 10**9

@@ -24,10 +24,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from measuring import Figure, main
 
-from mizzen.scheduler.core.preemption.choose import choose
-from mizzen.scheduler.core.preemption.instance import Answer, Demand, Holder, Instance, Kind, Step
-from mizzen.scheduler.core.preemption.objective import Cell, cell_of
-from mizzen.scheduler.core.preemption.ranking import (
+from mizzen.scheduler.core.preemption.solver.choose import choose
+from mizzen.scheduler.core.preemption.solver.objective import Cell, cell_of
+from mizzen.scheduler.core.preemption.solver.problem import (
+    Answer,
+    Demand,
+    Holder,
+    Kind,
+    Problem,
+    Step,
+)
+from mizzen.scheduler.core.preemption.solver.ranking import (
     Columns,
     choose_ranked,
     gather,
@@ -59,7 +66,7 @@ class Cluster:
     def nodes_of(self, racks: Sequence[int]) -> list[int]:
         return [node for r in racks for node in range(r * RACK, min(self.nodes, (r + 1) * RACK))]
 
-    def instance(self, demand: Demand, domains: Sequence[Sequence[int]]) -> Instance:
+    def problem(self, demand: Demand, domains: Sequence[Sequence[int]]) -> Problem:
         """The question, with the nodes of these domains numbered from 0 and all others left out."""
         local = {node: i for i, node in enumerate(n for nodes in domains for n in nodes)}
         here = sorted({job for node in local for job in self.on_node[node]})
@@ -81,7 +88,7 @@ class Cluster:
         )
         free = tuple(self.free[node] for node in local)
         numbered = tuple(tuple(local[node] for node in nodes) for nodes in domains)
-        return Instance(demand, PREEMPTOR, free, numbered, holders)
+        return Problem(demand, PREEMPTOR, free, numbered, holders)
 
 
 def full(nodes: int, chips: int) -> Cluster:
@@ -144,40 +151,40 @@ def totals(holders: list[Holder], free: list[int]) -> Columns:
     return Columns(idle, cells, chips, losses)
 
 
-def anywhere(cluster: Cluster, demand: Demand) -> tuple[Instance, Answer]:
+def anywhere(cluster: Cluster, demand: Demand) -> tuple[Problem, Answer]:
     """For a gang that requires no topology: the cheapest racks, more of them if need be."""
     slack = 1.25
     while True:
         racks = gather(cluster.columns, cluster.racks, demand.chips, slack)
-        instance = cluster.instance(demand, [cluster.nodes_of(racks)])
-        answer = choose(instance)
+        problem = cluster.problem(demand, [cluster.nodes_of(racks)])
+        answer = choose(problem)
         if answer is not None or len(racks) == len(cluster.racks):
             assert answer is not None, "a cluster of less important jobs can be freed"
-            return instance, answer
+            return problem, answer
         slack *= 2
 
 
-def in_one_block(cluster: Cluster, demand: Demand) -> tuple[Instance, Answer]:
+def in_one_block(cluster: Cluster, demand: Demand) -> tuple[Problem, Answer]:
     """For a gang that requires one block: ranked blocks, the best of them spelled out."""
     racks = cluster.racks
     blocks = [racks[at : at + BLOCK] for at in range(0, len(racks), BLOCK)]
     ranked = rank_domains(cluster.columns, blocks, demand.chips)
     found = choose_ranked(
         ranked,
-        lambda some: cluster.instance(demand, [cluster.nodes_of(blocks[b]) for b in some]),
+        lambda some: cluster.problem(demand, [cluster.nodes_of(blocks[b]) for b in some]),
     )
     assert found is not None, "a cluster of less important jobs can be freed"
-    return found.instance, found.answer
+    return found.problem, found.answer
 
 
-def verify(instance: Instance, answer: Answer) -> None:
+def verify(problem: Problem, answer: Answer) -> None:
     """The demand's whole nodes are free in one domain."""
-    free = list(instance.free)
-    for _, step in answer.steps(instance):
+    free = list(problem.free)
+    for _, step in answer.steps(problem):
         for node, chips in step.frees:
             free[node] += chips
-    ((size, count),) = instance.demand.pods
-    assert sum(free[node] // size for node in instance.domains[answer.domain]) >= count
+    ((size, count),) = problem.demand.pods
+    assert sum(free[node] // size for node in problem.domains[answer.domain]) >= count
 
 
 def timed(cluster: Cluster, ask: object, pods: int, rounds: int) -> tuple[float, int]:
@@ -187,10 +194,10 @@ def timed(cluster: Cluster, ask: object, pods: int, rounds: int) -> tuple[float,
     victims = 0
     for _ in range(rounds):
         began = time.perf_counter()
-        instance, answer = ask(cluster, demand)
-        verify(instance, answer)
+        problem, answer = ask(cluster, demand)
+        verify(problem, answer)
         took.append(time.perf_counter() - began)
-        victims = sum(step.pods for _, step in answer.steps(instance))
+        victims = sum(step.pods for _, step in answer.steps(problem))
     return median(took) * 1e3, victims
 
 

@@ -1,6 +1,6 @@
 """Who has to leave, as an exact integer programme, solved to proof by HiGHS; and by enumeration.
 
-Against `mizzen.scheduler.core.preemption.choose`. Nothing is shared with it but the instance's
+Against `mizzen.scheduler.core.preemption.solver.choose`. Nothing is shared with it but the problem's
 values: the cells of the objective are written down here once more, from its definition.
 """
 
@@ -12,16 +12,16 @@ from itertools import product
 
 import highspy
 
-from mizzen.scheduler.core.preemption.instance import Instance, Kind
+from mizzen.scheduler.core.preemption.solver.problem import Kind, Problem
 
 Cell = tuple[bool, int, int]
 COUNT: Cell = (False, -(10**12), -1)  # how many pods leave: the last cell
 
 
-def cells(instance: Instance, levels: Sequence[int]) -> dict[Cell, int]:
+def cells(problem: Problem, levels: Sequence[int]) -> dict[Cell, int]:
     """What a set loses, by cell; absent cells are 0."""
     lost: dict[Cell, int] = {}
-    for holder, level in zip(instance.holders, levels, strict=True):
+    for holder, level in zip(problem.holders, levels, strict=True):
         for step in holder.steps[:level]:
             cell = (step.kind is not Kind.SHRINK, holder.priority, int(step.kind))
             lost[cell] = lost.get(cell, 0) + max(1, step.loss)
@@ -38,64 +38,62 @@ def gap(ours: dict[Cell, int], best: dict[Cell, int]) -> float:
     return 0.0
 
 
-def all_cells(instance: Instance) -> list[Cell]:
+def all_cells(problem: Problem) -> list[Cell]:
     """The gravest first."""
     found = {
         (step.kind is not Kind.SHRINK, holder.priority, int(step.kind))
-        for holder in instance.holders
-        if holder.priority < instance.below
+        for holder in problem.holders
+        if holder.priority < problem.below
         for step in holder.steps
     }
     return [*sorted(found, reverse=True), COUNT]
 
 
-def optimum(instance: Instance) -> dict[Cell, int] | None:
+def optimum(problem: Problem) -> dict[Cell, int] | None:
     """The least any permitted set loses, cell by cell; None when no domain can be freed."""
     best: dict[Cell, int] | None = None
-    order = all_cells(instance)
-    for nodes in instance.domains:
-        found = _Programme(instance, nodes).solve(order)
+    order = all_cells(problem)
+    for nodes in problem.domains:
+        found = _Programme(problem, nodes).solve(order)
         if found is not None and (best is None or _vector(found, order) < _vector(best, order)):
             best = found
     return best
 
 
-def enumerated(instance: Instance) -> dict[Cell, int] | None:
+def enumerated(problem: Problem) -> dict[Cell, int] | None:
     """The same by trying every permitted set; for few holders."""
-    order = all_cells(instance)
+    order = all_cells(problem)
     best: dict[Cell, int] | None = None
-    ranges = [
-        range(len(h.steps) + 1 if h.priority < instance.below else 1) for h in instance.holders
-    ]
+    ranges = [range(len(h.steps) + 1 if h.priority < problem.below else 1) for h in problem.holders]
     for levels in product(*ranges):
-        lost = cells(instance, levels)
+        lost = cells(problem, levels)
         if best is not None and _vector(lost, order) >= _vector(best, order):
             continue
-        if keeps_budgets(instance, levels) and any(
-            fits(instance, nodes, levels) for nodes in instance.domains
+        if keeps_budgets(problem, levels) and any(
+            fits(problem, nodes, levels) for nodes in problem.domains
         ):
             best = lost
     return best
 
 
-def keeps_budgets(instance: Instance, levels: Sequence[int]) -> bool:
-    used = [0] * len(instance.allowed)
-    for holder, level in zip(instance.holders, levels, strict=True):
+def keeps_budgets(problem: Problem, levels: Sequence[int]) -> bool:
+    used = [0] * len(problem.allowed)
+    for holder, level in zip(problem.holders, levels, strict=True):
         for step in holder.steps[:level]:
             for budget, pods in step.budgets:
                 used[budget] += pods
-    return all(a <= b for a, b in zip(used, instance.allowed, strict=True))
+    return all(a <= b for a, b in zip(used, problem.allowed, strict=True))
 
 
-def fits(instance: Instance, nodes: Sequence[int], levels: Sequence[int]) -> bool:
+def fits(problem: Problem, nodes: Sequence[int], levels: Sequence[int]) -> bool:
     """Whether the demand packs into these nodes, by trying every loading."""
-    free = {node: instance.free[node] for node in nodes}
-    for holder, level in zip(instance.holders, levels, strict=True):
+    free = {node: problem.free[node] for node in nodes}
+    for holder, level in zip(problem.holders, levels, strict=True):
         for step in holder.steps[:level]:
             for node, chips in step.frees:
                 if node in free:
                     free[node] += chips
-    return _packs(instance.demand.pods, tuple(sorted(free.values())))
+    return _packs(problem.demand.pods, tuple(sorted(free.values())))
 
 
 def _packs(pods: tuple[tuple[int, int], ...], room: tuple[int, ...]) -> bool:
@@ -127,8 +125,8 @@ def _vector(lost: dict[Cell, int], order: Sequence[Cell]) -> list[int]:
 class _Programme:
     """y[h,l] = 1 when holder h is taken to level l or beyond; x[n,j] = pods of size j on node n."""
 
-    def __init__(self, instance: Instance, nodes: Sequence[int]) -> None:
-        self.instance = instance
+    def __init__(self, problem: Problem, nodes: Sequence[int]) -> None:
+        self.problem = problem
         self.highs = highspy.Highs()
         self.highs.setOptionValue("output_flag", False)
         self.highs.setOptionValue("mip_rel_gap", 0.0)
@@ -137,8 +135,8 @@ class _Programme:
         self.taken: dict[tuple[int, int], int] = {}
         freed: dict[int, list[tuple[int, int]]] = {node: [] for node in nodes}
         charged: dict[int, list[tuple[int, int]]] = {}
-        for h, holder in enumerate(instance.holders):
-            if holder.priority >= instance.below:
+        for h, holder in enumerate(problem.holders):
+            if holder.priority >= problem.below:
                 continue
             for level, step in enumerate(holder.steps):
                 column = self.taken[h, level] = self._column(1)
@@ -150,16 +148,16 @@ class _Programme:
                 for budget, pods in step.budgets:
                     charged.setdefault(budget, []).append((column, pods))
         for budget, entries in charged.items():
-            self._row(entries, None, instance.allowed[budget])
-        placed: list[list[tuple[int, int]]] = [[] for _ in instance.demand.pods]
+            self._row(entries, None, problem.allowed[budget])
+        placed: list[list[tuple[int, int]]] = [[] for _ in problem.demand.pods]
         for node in nodes:
             entries = list(freed[node])
-            for index, (chips, count) in enumerate(instance.demand.pods):
+            for index, (chips, count) in enumerate(problem.demand.pods):
                 column = self._column(count)
                 placed[index].append((column, 1))
                 entries.append((column, chips))
-            self._row(entries, None, instance.free[node])
-        for index, (_, count) in enumerate(instance.demand.pods):
+            self._row(entries, None, problem.free[node])
+        for index, (_, count) in enumerate(problem.demand.pods):
             self._row(placed[index], count, None)
 
     def solve(self, order: Sequence[Cell]) -> dict[Cell, int] | None:
@@ -181,7 +179,7 @@ class _Programme:
     def _cost(self, cell: Cell) -> dict[int, int]:
         cost: dict[int, int] = {}
         for (h, level), column in self.taken.items():
-            holder = self.instance.holders[h]
+            holder = self.problem.holders[h]
             step = holder.steps[level]
             if cell == COUNT:
                 cost[column] = step.pods

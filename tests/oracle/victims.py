@@ -1,6 +1,6 @@
 """Who has to leave, by trying every permitted set: for nodes of identical devices.
 
-Against `mizzen.scheduler.core.victims.find_victims`, for a single preemptor that wants `want`
+Against `mizzen.scheduler.core.preemption.victims.find_victims`, for a single preemptor that wants `want`
 devices on one node.
 """
 
@@ -27,7 +27,7 @@ class Running:
     chips: int = 0
 
     @property
-    def stake(self) -> int:
+    def weight(self) -> int:
         return self.chips or self.devices
 
 
@@ -81,13 +81,13 @@ def cost(leaving: Sequence[Entry]) -> Cost:
 def levels(members: list[Running], least: int) -> list[list[Entry]]:
     """What may leave: surplus from the highest rank on, then all the rest.
 
-    Nobody says what is at stake: shrinking is 1 s of each device that leaves, a restart 5 s of
+    Nobody says what is at weight: shrinking is 1 s of each device that leaves, a restart 5 s of
     each the gang has, put down to its lowest rank here.
     """
-    surplus = [(pod, False, 1_000 * pod.stake) for pod in members[: max(0, len(members) - least)]]
+    surplus = [(pod, False, 1_000 * pod.weight) for pod in members[: max(0, len(members) - least)]]
     found: list[list[Entry]] = [surplus[:count] for count in range(len(surplus) + 1)]
     rest = members[len(surplus) :]
     if rest:
-        total = 5_000 * sum(pod.stake for pod in members)
+        total = 5_000 * sum(pod.weight for pod in members)
         found.append([*surplus, *((pod, True, total if pod is rest[-1] else 0) for pod in rest)])
     return found

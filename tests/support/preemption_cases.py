@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from mizzen.scheduler.core.preemption.instance import Demand, Holder, Instance, Kind, Step
+from mizzen.scheduler.core.preemption.solver.problem import Demand, Holder, Kind, Problem, Step
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def cluster(
     rack: int = 4,
     budgets: int = 0,
     jobs_max: int = 1000,
-) -> Instance:
+) -> Problem:
     """A nearly full cluster and a gang that wants part of a rack, a block, or of everything.
 
     Losses are small integers, so that an integer programme in floating point stays exact.
@@ -55,12 +55,12 @@ def cluster(
     random.shuffle(holders)
     width = random.choice((rack, 2 * rack, nodes // 2, nodes))
     domains = tuple(tuple(range(at, min(nodes, at + width))) for at in range(0, nodes, width))
-    return Instance(
+    return Problem(
         _demand(random, chips, min(width, nodes)), 5, tuple(free), domains, tuple(holders), allowed
     )
 
 
-def scattered(seed: int, nodes: int, chips: int = 8) -> Instance:
+def scattered(seed: int, nodes: int, chips: int = 8) -> Problem:
     """The hardest kind: full, all gangs alike in importance, each in pieces all over the cluster."""
     random = Random(seed)
     free = [chips] * nodes
@@ -80,7 +80,7 @@ def scattered(seed: int, nodes: int, chips: int = 8) -> Instance:
         holders.append(Holder(f"h{len(holders)}", 0, (step,)))
     count = max(1, nodes // random.choice((2, 4, 8)))
     demand = Demand(((random.choice((chips, chips, chips // 2)), count),))
-    return Instance(demand, 5, tuple(free), (tuple(range(nodes)),), tuple(holders))
+    return Problem(demand, 5, tuple(free), (tuple(range(nodes)),), tuple(holders))
 
 
 def _demand(random: Random, chips: int, width: int) -> Demand:

@@ -29,6 +29,7 @@ from mizzen.scheduler.core.explaining.scattered import free_devices, scattered
 from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.preemption.victims import find_victims
 from mizzen.scheduler.core.types import (
     Decision,
     Note,
@@ -38,7 +39,6 @@ from mizzen.scheduler.core.types import (
     Unschedulable,
 )
 from mizzen.scheduler.core.units import Unit, units
-from mizzen.scheduler.core.victims import find_victims
 
 TRANSIENT_S = 1.0  # what is missing for less is not written on the object
 COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for another look at once

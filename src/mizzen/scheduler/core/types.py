@@ -16,6 +16,7 @@ from mizzen.base.operations import Operation
 from mizzen.scheduler.core.claiming.binding_conditions import Binding
 from mizzen.scheduler.core.claiming.extended import ContainerWish, Extended
 from mizzen.scheduler.core.conventions.gang import ALONE, Membership
+from mizzen.scheduler.core.disruption_cost import UNKNOWN_COST, DisruptionCost
 from mizzen.scheduler.core.dra.model import (
     Allocation,
     ClaimRequest,
@@ -25,7 +26,6 @@ from mizzen.scheduler.core.dra.model import (
 )
 from mizzen.scheduler.core.explaining.changes import Change
 from mizzen.scheduler.core.neighbours.wishes import Neighbours
-from mizzen.scheduler.core.preemption.stake import UNSAID, Stake
 
 CPU = "cpu"
 MEMORY = "memory"
@@ -128,7 +128,7 @@ class PodSpecView:
     scheduled_message: str = ""  # of its PodScheduled=False condition
     has_record: bool = False  # it bears names.UNSCHEDULABLE
     cause: str = ""
-    stake: Stake = UNSAID
+    disruption_cost: DisruptionCost = UNKNOWN_COST
     conditions: tuple[Obj, ...] = field(default=(), hash=False)
     about: Obj = field(default_factory=dict[str, Any], hash=False)  # what Events refer to
     wishes: tuple[ContainerWish, ...] = ()  # extended resources, where no claim is made yet

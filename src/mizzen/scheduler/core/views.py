@@ -28,9 +28,9 @@ from mizzen.base.reading import text
 from mizzen.base.resources import JOBS, TRAIN_JOBS
 from mizzen.scheduler.core.claiming.extended import CLAIM, ContainerWish, wishes_of
 from mizzen.scheduler.core.conventions.membership import membership
+from mizzen.scheduler.core.disruption_cost import disruption_cost_of
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
 from mizzen.scheduler.core.neighbours.wishes import neighbours_of
-from mizzen.scheduler.core.preemption.stake import stake_of
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
 
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
@@ -76,7 +76,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         ),
         has_record=names.UNSCHEDULABLE in annotations_of(pod),
         cause=annotations_of(pod).get(names.CAUSE, ""),
-        stake=stake_of(pod),
+        disruption_cost=disruption_cost_of(pod),
         conditions=tuple(status.get("conditions") or ()),
         about=_about(pod),
         wishes=() if status.get("extendedResourceClaimStatus") else wishes,

@@ -1,8 +1,6 @@
-"""Who must leave so that a more important pod or gang fits: the cheapest sufficient set, proven minimal.
+"""Decides who is evicted so that a more important pod or gang fits, and proves it by placing.
 
-A library over small integers: `instance` is what it is told, `objective` what it minimises,
-`choose` its answer. For large clusters `ranking` first orders topology domains by what freeing
-each costs at least, from totals, so that only the best few are ever spelled out.
-Deliberately lacks: pods, nodes and devices as objects, and placing itself, which a caller may
-bring in as the callback `Fits`.
+`candidates` says who may leave, in which steps and at what cost; `victims` is asked, and searches a
+small cluster itself; `by_devices` and `by_amounts` search a large one where it is cheapest. All put
+their question to `solver`. Deliberately lacks: evicting, which `render` writes.
 """

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from mizzen.scheduler.core.preemption.instance import Holder, Kind, Step
-from mizzen.scheduler.core.preemption.stake import Stake
+from mizzen.scheduler.core.disruption_cost import DisruptionCost
+from mizzen.scheduler.core.preemption.solver.problem import Holder, Kind, Step
 
 REFORM_MS = 1_000  # in which a gang that shrinks goes over to its new formation
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A bound pod: the chips it holds on its node, what it has at stake, budgets that cover it."""
+    """A bound pod: the chips it holds on its node, what it has to lose, budgets that cover it."""
 
     node: int
     chips: int
-    stake: Stake = field(default_factory=Stake)
+    cost: DisruptionCost = field(default_factory=DisruptionCost)
     budgets: tuple[int, ...] = ()
 
 
@@ -65,7 +65,7 @@ def _rest(leaving: Sequence[Member], members: Sequence[Member]) -> Step:
         frees[member.node] = frees.get(member.node, 0) + member.chips
         for budget in member.budgets:
             budgets[budget] = budgets.get(budget, 0) + 1
-    unsaved_ms = max(member.stake.unsaved_ms for member in members)
-    loss = sum((unsaved_ms + member.stake.reload_ms) * member.chips for member in members)
-    kind = Kind.SUSPEND if all(member.stake.resumes for member in members) else Kind.KILL
+    unsaved_ms = max(member.cost.unsaved_ms for member in members)
+    loss = sum((unsaved_ms + member.cost.reload_ms) * member.chips for member in members)
+    kind = Kind.SUSPEND if all(member.cost.resumes for member in members) else Kind.KILL
     return Step(kind, loss, tuple(frees.items()), len(leaving), tuple(budgets.items()))

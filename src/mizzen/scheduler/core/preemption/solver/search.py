@@ -7,9 +7,15 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import combinations, product
 
-from mizzen.scheduler.core.preemption.domain import Domain, Stages
-from mizzen.scheduler.core.preemption.relaxation import Choice, Estimate, Offer, Relaxation, Shares
-from mizzen.scheduler.core.preemption.tally import Tally, gained, pruned, spared
+from mizzen.scheduler.core.preemption.solver.domain import Domain, Stages
+from mizzen.scheduler.core.preemption.solver.relaxation import (
+    Choice,
+    Estimate,
+    Offer,
+    Relaxation,
+    Shares,
+)
+from mizzen.scheduler.core.preemption.solver.tally import Tally, gained, pruned, spared
 
 EXHAUSTIVE_ITEMS = 12  # up to so many holders the search always runs to its proof
 SELECTIONS_MAX = 256  # tried one by one where only the caller knows what fits
@@ -250,7 +256,7 @@ class Search:
                 self.domain.items[number], stages[number], stage
             ):
                 after[budget] += pods
-        if any(a > b for a, b in zip(after, self.domain.instance.allowed, strict=True)):
+        if any(a > b for a, b in zip(after, self.domain.problem.allowed, strict=True)):
             return False
         used[:] = after
         return True
@@ -388,7 +394,7 @@ class Search:
         open_items = [n for n in range(len(domain.items)) if branch.low[n] < branch.high[n]]
         if domain.has_budgets:
             used = domain.used(candidate)
-            over = {b for b, allowed in enumerate(domain.instance.allowed) if used[b] > allowed}
+            over = {b for b, allowed in enumerate(domain.problem.allowed) if used[b] > allowed}
             for number in open_items:
                 charged = domain.charged(domain.items[number], 0, candidate[number])
                 if any(budget in over for budget, _ in charged):

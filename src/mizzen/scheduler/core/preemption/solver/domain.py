@@ -1,29 +1,29 @@
-"""One topology domain of an instance, cut down to what freeing room in it can involve."""
+"""One topology domain of an problem, cut down to what freeing room in it can involve."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mizzen.scheduler.core.preemption.capacity import Measure
-from mizzen.scheduler.core.preemption.instance import Fits, Instance, Levels
-from mizzen.scheduler.core.preemption.objective import Scale
+from mizzen.scheduler.core.preemption.solver.capacity import Measure
+from mizzen.scheduler.core.preemption.solver.objective import Scale
+from mizzen.scheduler.core.preemption.solver.problem import Fits, Levels, Problem
 
 
 class Weights:
     """The objective of every level of every holder that may be touched at all."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, problem: Problem) -> None:
         self.candidates = [
             index
-            for index, holder in enumerate(instance.holders)
-            if holder.priority < instance.below and holder.steps
+            for index, holder in enumerate(problem.holders)
+            if holder.priority < problem.below and holder.steps
         ]
-        self.scale = Scale(instance.holders[index] for index in self.candidates)
+        self.scale = Scale(problem.holders[index] for index in self.candidates)
         self.of: dict[int, list[int]] = {}  # holder -> weight of level 0, 1, ...
         self.by_node: dict[int, list[int]] = {}
         for index in self.candidates:
-            holder = instance.holders[index]
+            holder = problem.holders[index]
             total, levels = 0, [0]
             for step in holder.steps:
                 total += self.scale.weight(holder.priority, step)
@@ -59,27 +59,27 @@ class Domain:
 
     def __init__(
         self,
-        instance: Instance,
+        problem: Problem,
         index: int,
         weights: Weights,
         measure: Measure,
         fits: Fits | None,
     ) -> None:
-        self.instance = instance
+        self.problem = problem
         self.index = index
         self.measure = measure
-        nodes = instance.domains[index]
+        nodes = problem.domains[index]
         local = {node: number for number, node in enumerate(nodes)}
-        self.free = [instance.free[node] for node in nodes]
+        self.free = [problem.free[node] for node in nodes]
         touching = sorted({h for node in nodes for h in weights.by_node.get(node, ())})
-        items = (_item(instance, holder, weights.of[holder], local) for holder in touching)
+        items = (_item(problem, holder, weights.of[holder], local) for holder in touching)
         self.items = [item for item in items if item is not None]
         self.on_node: list[list[tuple[int, int]]] = [[] for _ in nodes]  # (item, its place there)
         for number, item in enumerate(self.items):
             for place, (node, _) in enumerate(item.chips):
                 self.on_node[node].append((number, place))
         self._fits = fits
-        self.has_budgets = bool(instance.allowed)
+        self.has_budgets = bool(problem.allowed)
 
     @property
     def everything(self) -> Stages:
@@ -97,8 +97,8 @@ class Domain:
         return sum(item.weights[stage] for item, stage in zip(self.items, stages, strict=True))
 
     def levels(self, stages: Sequence[int]) -> Levels:
-        """In terms of the instance's holders."""
-        levels = [0] * len(self.instance.holders)
+        """In terms of the problem's holders."""
+        levels = [0] * len(self.problem.holders)
         for item, stage in zip(self.items, stages, strict=True):
             levels[item.holder] = item.levels[stage]
         return tuple(levels)
@@ -113,12 +113,12 @@ class Domain:
     def keeps_budgets(self, stages: Sequence[int]) -> bool:
         return not self.has_budgets or all(
             used <= allowed
-            for used, allowed in zip(self.used(stages), self.instance.allowed, strict=True)
+            for used, allowed in zip(self.used(stages), self.problem.allowed, strict=True)
         )
 
     def used(self, stages: Sequence[int]) -> list[int]:
         """What these stages charge to each disruption budget."""
-        used = [0] * len(self.instance.allowed)
+        used = [0] * len(self.problem.allowed)
         for item, stage in zip(self.items, stages, strict=True):
             for budget, pods in self.charged(item, 0, stage):
                 used[budget] += pods
@@ -126,17 +126,15 @@ class Domain:
 
     def charged(self, item: Item, low: int, high: int) -> list[tuple[int, int]]:
         """(budget, pods) of the holder's steps between two stages of it."""
-        steps = self.instance.holders[item.holder].steps[item.levels[low] : item.levels[high]]
+        steps = self.problem.holders[item.holder].steps[item.levels[low] : item.levels[high]]
         return [entry for step in steps for entry in step.budgets]
 
 
-def _item(
-    instance: Instance, holder: int, weights: list[int], local: dict[int, int]
-) -> Item | None:
+def _item(problem: Problem, holder: int, weights: list[int], local: dict[int, int]) -> Item | None:
     found: dict[int, int] = {}
     levels: list[int] = [0]
     stages: list[dict[int, int]] = [{}]
-    for level, step in enumerate(instance.holders[holder].steps, start=1):
+    for level, step in enumerate(problem.holders[holder].steps, start=1):
         here = [(local[node], chips) for node, chips in step.frees if node in local and chips > 0]
         if not here:
             continue

@@ -1,12 +1,12 @@
-"""What freeing amounts on one node costs at least, without trying any set: a bound to rank nodes by."""
+"""Bounds what freeing amounts on one node costs, without trying any set, to rank nodes by."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mizzen.scheduler.core.preemption.instance import Holder
-from mizzen.scheduler.core.preemption.objective import Cell, cell_of
+from mizzen.scheduler.core.preemption.solver.objective import Cell, cell_of
+from mizzen.scheduler.core.preemption.solver.problem import Holder
 
 Cost = tuple[tuple[tuple[Cell, int], ...], int]
 """(cell, loss) from the gravest down, then how many pods leave: compares as the objective does."""
@@ -14,7 +14,7 @@ NOTHING: Cost = ((), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Freeable:
     """Amounts (by resource) that one holder can free on the node, and what that costs at least."""
 
     cell: Cell
@@ -22,7 +22,7 @@ class Offer:
     amounts: Mapping[int, int]
 
 
-def least(missing: Mapping[int, int], offers: Sequence[Offer]) -> Cost | None:
+def lower_bound(missing: Mapping[int, int], offers: Sequence[Freeable]) -> Cost | None:
     """No set of the offers that frees what is missing costs less; None: all together do not.
 
     The gravest cell that cannot be spared, and in it as many of the mildest losses as the largest
@@ -31,7 +31,7 @@ def least(missing: Mapping[int, int], offers: Sequence[Offer]) -> Cost | None:
     left = dict(missing)
     if not left:
         return NOTHING
-    by_cell: dict[Cell, list[Offer]] = {}
+    by_cell: dict[Cell, list[Freeable]] = {}
     for offer in offers:
         by_cell.setdefault(offer.cell, []).append(offer)
     for cell in sorted(by_cell):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from mizzen.scheduler.core.preemption.capacity import Measure
-from mizzen.scheduler.core.preemption.domain import Domain, Weights
-from mizzen.scheduler.core.preemption.instance import Answer, Fits, Instance
-from mizzen.scheduler.core.preemption.search import Search
+from mizzen.scheduler.core.preemption.solver.capacity import Measure
+from mizzen.scheduler.core.preemption.solver.domain import Domain, Weights
+from mizzen.scheduler.core.preemption.solver.problem import Answer, Fits, Problem
+from mizzen.scheduler.core.preemption.solver.search import Search
 
 SMALL = 64  # nodes up to which the optimum is worth more than milliseconds
 EFFORT_SMALL = 20_000  # node offers worked out beyond the greedy answers; about 15 us each
 EFFORT_LARGE = 1_000
 
 
-def choose(
-    instance: Instance, fits: Fits | None = None, effort: int | None = None
-) -> Answer | None:
+def choose(problem: Problem, fits: Fits | None = None, effort: int | None = None) -> Answer | None:
     """The cheapest permitted set that frees one domain; None when none can be freed.
 
     Domains are tried in the order of their lower bounds, until the next bound is no better than
@@ -22,18 +20,18 @@ def choose(
     are enough is asked of every domain that is not bounded away. (With budgets that is a search
     of its own, and holds within the effort.) Source: oracle tests/oracle/preemption_milp.py.
     """
-    measure = Measure(instance.demand)
-    weights = Weights(instance)
+    measure = Measure(problem.demand)
+    weights = Weights(problem)
     searches = [
-        Search(Domain(instance, index, weights, measure, fits))
-        for index in range(len(instance.domains))
+        Search(Domain(problem, index, weights, measure, fits))
+        for index in range(len(problem.domains))
     ]
     searches = [search for search in searches if search.can_fit]
     searches.sort(key=lambda search: (search.bound, search.domain.index))
     best: Answer | None = None
     cutoff: int | None = None
     is_proven = True
-    nodes = sum(len(domain) for domain in instance.domains)
+    nodes = sum(len(domain) for domain in problem.domains)
     left = (EFFORT_SMALL if nodes <= SMALL else EFFORT_LARGE) if effort is None else effort
     for search in searches:
         if cutoff is not None and search.bound >= cutoff:

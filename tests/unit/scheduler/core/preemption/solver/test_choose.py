@@ -10,8 +10,15 @@ from random import Random
 
 import pytest
 
-from mizzen.scheduler.core.preemption.choose import choose
-from mizzen.scheduler.core.preemption.instance import Answer, Demand, Holder, Instance, Kind, Step
+from mizzen.scheduler.core.preemption.solver.choose import choose
+from mizzen.scheduler.core.preemption.solver.problem import (
+    Answer,
+    Demand,
+    Holder,
+    Kind,
+    Problem,
+    Step,
+)
 from oracle import preemption_milp as oracle
 from support.preemption_cases import cluster, scattered
 
@@ -22,29 +29,29 @@ SEEDS = int(os.environ.get("MIZZEN_SEEDS", "0"))
 GAP_MAX = 0.10
 
 
-def check(instance: Instance, answer: Answer) -> None:
+def check(problem: Problem, answer: Answer) -> None:
     """Permitted, sufficient by the oracle's own packing, and nothing of it can be spared."""
-    nodes = instance.domains[answer.domain]
-    assert all(holder.priority < instance.below for holder, _ in answer.steps(instance))
-    assert oracle.keeps_budgets(instance, answer.levels)
-    assert oracle.fits(instance, nodes, answer.levels)
+    nodes = problem.domains[answer.domain]
+    assert all(holder.priority < problem.below for holder, _ in answer.steps(problem))
+    assert oracle.keeps_budgets(problem, answer.levels)
+    assert oracle.fits(problem, nodes, answer.levels)
     for index, level in enumerate(answer.levels):
         if level:
             fewer = [*answer.levels[:index], level - 1, *answer.levels[index + 1 :]]
-            assert not oracle.fits(instance, nodes, fewer), f"holder {index} gave a step too many"
+            assert not oracle.fits(problem, nodes, fewer), f"holder {index} gave a step too many"
 
 
 @pytest.mark.parametrize("seed", range(SEEDS or 40))
 def test_of_a_few_candidates_it_is_the_cheapest_set_of_all(seed: int) -> None:
-    instance = cluster(seed, nodes=3, rack=3, budgets=2 * (seed % 2), jobs_max=6)
-    best = oracle.enumerated(instance)
-    answer = choose(instance)
+    problem = cluster(seed, nodes=3, rack=3, budgets=2 * (seed % 2), jobs_max=6)
+    best = oracle.enumerated(problem)
+    answer = choose(problem)
     assert (answer is None) == (best is None)
     if answer is not None and best is not None:
-        check(instance, answer)
+        check(problem, answer)
         assert answer.is_proven
-        assert oracle.gap(oracle.cells(instance, answer.levels), best) == 0
-    assert oracle.gap(best or {}, oracle.optimum(instance) or {}) == 0, "the oracles agree"
+        assert oracle.gap(oracle.cells(problem, answer.levels), best) == 0
+    assert oracle.gap(best or {}, oracle.optimum(problem) or {}) == 0, "the oracles agree"
 
 
 @pytest.mark.parametrize(
@@ -67,54 +74,54 @@ def test_so_does_it_where_every_gang_is_scattered_over_the_cluster(nodes: int, s
     compare(scattered(seed, nodes))
 
 
-def compare(instance: Instance) -> None:
-    best = oracle.optimum(instance)
-    answer = choose(instance)
+def compare(problem: Problem) -> None:
+    best = oracle.optimum(problem)
+    answer = choose(problem)
     assert (answer is None) == (best is None), "a domain that can be freed is always found"
     if answer is None or best is None:
         return
-    check(instance, answer)
-    gap = oracle.gap(oracle.cells(instance, answer.levels), best)
+    check(problem, answer)
+    gap = oracle.gap(oracle.cells(problem, answer.levels), best)
     assert 0 <= gap <= GAP_MAX
     assert gap == 0 or not answer.is_proven
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_without_any_effort_the_set_is_still_sufficient_and_minimal(seed: int) -> None:
-    instance = cluster(seed, nodes=16)
-    answer = choose(instance, effort=0)
-    assert (answer is None) == (oracle.optimum(instance) is None)
+    problem = cluster(seed, nodes=16)
+    answer = choose(problem, effort=0)
+    assert (answer is None) == (oracle.optimum(problem) is None)
     if answer is not None:
-        check(instance, answer)
+        check(problem, answer)
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_a_caller_that_knows_more_than_chips_has_the_last_word(seed: int) -> None:
     """Nodes with an odd number need a chip more than the demand says, which only `fits` knows."""
-    instance = cluster(seed, nodes=8, jobs_max=10)
-    size = instance.demand.pods[0][0]
+    problem = cluster(seed, nodes=8, jobs_max=10)
+    size = problem.demand.pods[0][0]
 
     def fits(domain: int, levels: tuple[int, ...] | list[int]) -> bool:
-        nodes = instance.domains[domain]
-        odd = tuple(f - (n % 2) for n, f in enumerate(instance.free))
-        return oracle.fits(_with_free(instance, odd), nodes, levels)
+        nodes = problem.domains[domain]
+        odd = tuple(f - (n % 2) for n, f in enumerate(problem.free))
+        return oracle.fits(_with_free(problem, odd), nodes, levels)
 
-    odd_free = tuple(f - (n % 2) for n, f in enumerate(instance.free))
-    best = oracle.optimum(_with_free(instance, odd_free))
-    answer = choose(instance, fits)
+    odd_free = tuple(f - (n % 2) for n, f in enumerate(problem.free))
+    best = oracle.optimum(_with_free(problem, odd_free))
+    answer = choose(problem, fits)
     assert (answer is None) == (best is None), f"pods of {size}"
     if answer is not None and best is not None:
         assert fits(answer.domain, answer.levels)
         for index, level in enumerate(answer.levels):
             fewer = [*answer.levels[:index], level - 1, *answer.levels[index + 1 :]]
             assert not level or not fits(answer.domain, fewer)
-        gap = oracle.gap(oracle.cells(instance, answer.levels), best)
+        gap = oracle.gap(oracle.cells(problem, answer.levels), best)
         assert 0 <= gap <= GAP_MAX
 
 
-def _with_free(instance: Instance, free: tuple[int, ...]) -> Instance:
-    return Instance(
-        instance.demand, instance.below, free, instance.domains, instance.holders, instance.allowed
+def _with_free(problem: Problem, free: tuple[int, ...]) -> Problem:
+    return Problem(
+        problem.demand, problem.below, free, problem.domains, problem.holders, problem.allowed
     )
 
 
@@ -125,34 +132,34 @@ def single(key: str, node: int, chips: int, loss: int = 1, priority: int = 0) ->
 def test_sizes_that_do_not_divide_each_other_are_packed_exactly() -> None:
     """3 + 3 + 2 chips go into 8 free ones, 5 + 3 into 7 + 1 do not, whatever the totals say."""
     holders = (single("a", 0, 4), single("b", 1, 7), single("c", 1, 1))
-    instance = Instance(Demand(((3, 2), (2, 1), (5, 1))), 1, (4, 0), ((0, 1),), holders)
-    answer = choose(instance)
+    problem = Problem(Demand(((3, 2), (2, 1), (5, 1))), 1, (4, 0), ((0, 1),), holders)
+    answer = choose(problem)
     assert answer is not None
-    check(instance, answer)
+    check(problem, answer)
 
 
 def test_the_choice_is_the_same_every_time() -> None:
-    instance = cluster(7, 32)
-    assert choose(instance) == choose(instance)
+    problem = cluster(7, 32)
+    assert choose(problem) == choose(problem)
 
 
 def test_of_equals_the_first_named_leaves() -> None:
     holders = [single(name, 0, 8) for name in "ab"]
-    instance = Instance(Demand(((8, 1),)), 1, (0,), ((0,),), tuple(holders))
-    answer = choose(instance)
+    problem = Problem(Demand(((8, 1),)), 1, (0,), ((0,),), tuple(holders))
+    answer = choose(problem)
     assert answer is not None
     assert answer.levels == (1, 0)
 
 
 def test_nobody_leaves_where_there_is_room() -> None:
-    instance = Instance(Demand(((4, 2),)), 9, (0, 8), ((0,), (1,)), (single("a", 0, 8),))
-    answer = choose(instance)
+    problem = Problem(Demand(((4, 2),)), 9, (0, 8), ((0,), (1,)), (single("a", 0, 8),))
+    answer = choose(problem)
     assert answer == Answer(1, (0,), True)
 
 
 def test_no_answer_when_only_equals_are_in_the_way() -> None:
-    instance = Instance(Demand(((8, 1),)), 3, (0,), ((0,),), (single("a", 0, 8, priority=3),))
-    assert choose(instance) is None
+    problem = Problem(Demand(((8, 1),)), 3, (0,), ((0,),), (single("a", 0, 8, priority=3),))
+    assert choose(problem) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -165,10 +172,10 @@ def test_it_finds_a_set_that_budgets_permit_whenever_there_is_one(seed: int) -> 
             budgets = ((random.randrange(3), 1),)
             step = Step(Kind.SUSPEND, random.randint(1, 50), ((node, 1),), 1, budgets)
             holders.append(Holder(f"{node}-{slot}", 0, (step,)))
-    instance = Instance(Demand(((4, 2),)), 1, (0,) * 4, ((0, 1, 2, 3),), tuple(holders), (3, 3, 3))
-    best = oracle.optimum(instance)
-    answer = choose(instance)
+    problem = Problem(Demand(((4, 2),)), 1, (0,) * 4, ((0, 1, 2, 3),), tuple(holders), (3, 3, 3))
+    best = oracle.optimum(problem)
+    answer = choose(problem)
     assert (answer is None) == (best is None)
     if answer is not None and best is not None:
-        check(instance, answer)
-        assert oracle.gap(oracle.cells(instance, answer.levels), best) == 0
+        check(problem, answer)
+        assert oracle.gap(oracle.cells(problem, answer.levels), best) == 0

@@ -1,6 +1,6 @@
 """Victims in a large cluster: the domains that are cheapest to free are found from totals.
 
-Only these are spelled out, node by node and pod by pod, for `core/preemption`; its answer is
+Only these are spelled out, node by node and pod by pod, for the solver; its answer is
 verified by placing. Units: chips are devices held; pods without devices are no candidates here.
 """
 
@@ -16,9 +16,9 @@ from mizzen.scheduler.core.dra.model import ClaimRequest
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.preemption.holders import Member, gang, single
-from mizzen.scheduler.core.preemption.instance import Demand, Holder, Instance, Kind
-from mizzen.scheduler.core.preemption.objective import cell_of
-from mizzen.scheduler.core.preemption.ranking import (
+from mizzen.scheduler.core.preemption.solver.objective import cell_of
+from mizzen.scheduler.core.preemption.solver.problem import Demand, Holder, Kind, Problem
+from mizzen.scheduler.core.preemption.solver.ranking import (
     Columns,
     choose_ranked,
     gather,
@@ -31,7 +31,7 @@ SLACKS = (1.25, 4.0, 64.0)  # how many times the chips wanted are gathered from 
 Found = tuple[tuple[PodSpecView, ...], Attempt]
 
 
-def reclaim(placer: Placer, unit: Unit, below: int, now_ns: int) -> Found | None:
+def preempt_by_devices(placer: Placer, unit: Unit, below: int, now_ns: int) -> Found | None:
     """Victims of priority lower than `below`, and the placements once they are gone.
 
     None when there are none. What is on its way out counts as gone: the caller has released it.
@@ -60,8 +60,8 @@ def reclaim(placer: Placer, unit: Unit, below: int, now_ns: int) -> Found | None
     return None
 
 
-def is_by_chips(placer: Placer, unit: Unit) -> bool:
-    """Whether `reclaim` can answer: chips say what the unit lacks."""
+def is_by_devices(placer: Placer, unit: Unit) -> bool:
+    """Whether `preempt_by_devices` can answer: chips say what the unit lacks."""
     return bool(_shapes(placer, unit))
 
 
@@ -148,7 +148,7 @@ def _sums(per_node: Sequence[int], leaves: Sequence[Sequence[int]]) -> list[int]
 
 @dataclass(slots=True)
 class _Search:
-    """Spells domains out and asks `core/preemption`; what was spelled last is remembered."""
+    """Spells domains out and asks the solver; the problem built last is remembered."""
 
     placer: Placer
     unit: Unit
@@ -156,7 +156,7 @@ class _Search:
     shapes: Wanted
     now_ns: int
     domains: list[list[int]] = field(default_factory=list[list[int]])  # nodes of each, as ranked
-    spelled: list[Key] = field(default_factory=list[Key])  # the holders of the last instance
+    built: list[Key] = field(default_factory=list[Key])  # holders of the last problem
     steps: dict[Key, list[tuple[PodSpecView, ...]]] = field(
         default_factory=dict[Key, list[tuple[PodSpecView, ...]]]
     )
@@ -165,10 +165,10 @@ class _Search:
         """Counts chips alone at first; asks the room at every step only where that misled."""
         ranked = rank_domains(columns, domains, want)
         for fits in (None, self._fits):
-            choice = choose_ranked(ranked, self._spell, fits)
+            choice = choose_ranked(ranked, self._build_problem, fits)
             if choice is None:
                 return None
-            keys = [_key(holder) for holder in choice.instance.holders]
+            keys = [_key(holder) for holder in choice.problem.holders]
             victims = self._victims(keys, choice.answer.levels)
             attempt = self._attempt(victims)
             if attempt.fits:
@@ -176,7 +176,7 @@ class _Search:
         return None
 
     def _fits(self, domain: int, levels: Sequence[int]) -> bool:
-        return self._attempt(self._victims(self.spelled, levels)).fits
+        return self._attempt(self._victims(self.built, levels)).fits
 
     def _attempt(self, victims: Sequence[PodSpecView]) -> Attempt:
         """Placing once these have left; the room is as before."""
@@ -199,7 +199,7 @@ class _Search:
 
     # -- spelling out ----------------------------------------------------------------------
 
-    def _spell(self, some: Sequence[int]) -> Instance:
+    def _build_problem(self, some: Sequence[int]) -> Problem:
         """Nodes of these domains, numbered from 0, and everything that may leave them."""
         cluster, table = self.placer.room.cluster, self.placer.room.cluster.signatures
         local: dict[int, int] = {}
@@ -218,9 +218,9 @@ class _Search:
                 inside.append(local[node])
             domains.append(tuple(inside))
         holders = self._holders(local)
-        self.spelled = [_key(holder) for holder in holders]
+        self.built = [_key(holder) for holder in holders]
         demand = Demand(tuple((chips, count) for _, chips, count in self.shapes))
-        return Instance(demand, self.below, tuple(free), tuple(domains), tuple(holders))
+        return Problem(demand, self.below, tuple(free), tuple(domains), tuple(holders))
 
     def _holders(self, local: dict[int, int]) -> list[Holder]:
         """Pods and gangs on these nodes that may leave, the newest of one priority first."""
@@ -239,7 +239,9 @@ class _Search:
                         p for p in cluster.members[pod.gang].values() if self._stays(p)
                     ]
         found = [self._holder(key, pods, local) for key, pods in units.items()]
-        found.sort(key=lambda h: self.steps[_key(h)][0][0].key, reverse=True)  # as in `Leavers`
+        found.sort(
+            key=lambda h: self.steps[_key(h)][0][0].key, reverse=True
+        )  # as in `PreemptionCandidates`
         found.sort(key=lambda h: -max(p.created_ns for p in units[_key(h)]))
         return [holder for holder in found if holder.priority < self.below]
 
@@ -261,7 +263,7 @@ class _Search:
         cluster = self.placer.room.cluster
         chips = sum(len(a.results) for a in cluster.allocations_of(pod))
         node = local.get(cluster.nodes.index.get(pod.node, -1), -1)
-        return Member(node, chips, pod.stake.at(self.now_ns))
+        return Member(node, chips, pod.disruption_cost.at(self.now_ns))
 
     def _may_leave(self, pod: PodSpecView) -> bool:
         return pod.priority < self.below and self._stays(pod)

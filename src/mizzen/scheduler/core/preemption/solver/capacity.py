@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mizzen.scheduler.core.preemption.instance import Demand
+from mizzen.scheduler.core.preemption.solver.problem import Demand
 
 
 class Measure:

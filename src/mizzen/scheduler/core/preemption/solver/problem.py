@@ -61,7 +61,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
+class Problem:
     """One question. `free` has the chips free on each node, those of what leaves anyway included.
 
     `domains` are the node sets of which ONE has to hold the whole demand: the domains of the level
@@ -80,7 +80,7 @@ class Instance:
     allowed: tuple[int, ...] = ()
 
 
-Levels = tuple[int, ...]  # for each holder of the instance, how many of its steps are taken
+Levels = tuple[int, ...]  # for each holder of the problem, how many of its steps are taken
 
 Fits = Callable[[int, Sequence[int]], bool]
 """Whether the demand really fits the domain (index) once these levels (see `Levels`) have left.
@@ -102,10 +102,10 @@ class Answer:
     levels: Levels
     is_proven: bool
 
-    def steps(self, instance: Instance) -> list[tuple[Holder, Step]]:
+    def steps(self, problem: Problem) -> list[tuple[Holder, Step]]:
         """Every step taken, holder by holder."""
         return [
             (holder, step)
-            for holder, level in zip(instance.holders, self.levels, strict=True)
+            for holder, level in zip(problem.holders, self.levels, strict=True)
             for step in holder.steps[:level]
         ]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mizzen.scheduler.core.preemption.instance import Holder, Kind, Step
+from mizzen.scheduler.core.preemption.solver.problem import Holder, Kind, Step
 
 Cell = tuple[bool, int, Kind]  # whole?, priority, kind: ascending in gravity
 

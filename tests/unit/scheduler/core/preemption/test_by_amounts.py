@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.core import victims
 from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.gang import Gang
@@ -21,6 +20,7 @@ from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import ANYTHING, Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.preemption import victims
 from mizzen.scheduler.core.types import PodShape, PodSpecView
 from mizzen.scheduler.core.units import Unit
 from mizzen.scheduler.device_selectors import CelSelectors

@@ -22,7 +22,7 @@ LOSSLESS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Stake:
+class DisruptionCost:
     """`unsaved_ms`: work of the whole gang to be done again. `reload_ms`: its own warming up.
 
     `resumes`: what comes back goes on from what was saved, or had nothing to save; otherwise the
@@ -35,7 +35,7 @@ class Stake:
     resumes: bool = True
     since_ns: int = 0
 
-    def at(self, now_ns: int) -> Stake:
+    def at(self, now_ns: int) -> DisruptionCost:
         """The same as it stands at this time; a clock that went back counts nothing."""
         if not self.since_ns:
             return self
@@ -43,10 +43,10 @@ class Stake:
         return replace(self, unsaved_ms=unsaved_ms, since_ns=0)
 
 
-UNSAID = Stake()
+UNKNOWN_COST = DisruptionCost()
 
 
-def stake_of(pod: Obj) -> Stake:
+def disruption_cost_of(pod: Obj) -> DisruptionCost:
     """A pod's stake, to be taken `at` a time.
 
     With steps: those since the last checkpoint, all of them while there is none. Without: a pod of
@@ -59,10 +59,10 @@ def stake_of(pod: Obj) -> Stake:
     if step is not None:
         unsaved = max(0, step - (saved or 0)) * _step_ms(notes.get(names.PROGRESS))
         resumes = saved is not None or owner == "TrainJob"
-        return Stake(round(unsaved), reload_ms, resumes)
+        return DisruptionCost(round(unsaved), reload_ms, resumes)
     if owner in LOSSLESS:
-        return Stake(0, reload_ms, True)
-    return Stake(0, reload_ms, owner == "TrainJob" or saved is not None, _started_ns(pod))
+        return DisruptionCost(0, reload_ms, True)
+    return DisruptionCost(0, reload_ms, owner == "TrainJob" or saved is not None, _started_ns(pod))
 
 
 def _reload_ms(text: str | None) -> int:

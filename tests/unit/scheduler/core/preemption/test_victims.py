@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mizzen.base.objects import Obj, is_terminating
 from mizzen.scheduler.core.limits import DEFAULT, Limits
-from mizzen.scheduler.core.preemption import search
+from mizzen.scheduler.core.preemption.solver import search
 from oracle.victims import Cost, Entry, Running, cheapest, cost, levels
 from support.scheduler_world import (
     World,

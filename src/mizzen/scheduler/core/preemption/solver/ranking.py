@@ -2,7 +2,7 @@
 
 For 256,000 nodes only totals of each *leaf* (a rack, say) are needed: free chips, and for each
 cell of the objective the chips that its holders have there and what they would lose. Only the
-leaves or domains picked here are then spelled out as an `Instance` for `choose`.
+leaves or domains picked here are then spelled out as a `Problem` for `choose`.
 
 A holder over several leaves adds to each its chips there and the same part of its loss. Losses
 that grow with time need no rewriting: keep chips, the sum of chips x time saved at, and the fixed
@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from mizzen.scheduler.core.preemption.choose import choose
-from mizzen.scheduler.core.preemption.instance import Answer, Fits, Instance, Levels
-from mizzen.scheduler.core.preemption.objective import Cell, cell_of
+from mizzen.scheduler.core.preemption.solver.choose import choose
+from mizzen.scheduler.core.preemption.solver.objective import Cell, cell_of
+from mizzen.scheduler.core.preemption.solver.problem import Answer, Fits, Levels, Problem
 
 LOOKS = 4  # domains spelled out together
 LOOKS_MAX = 32
@@ -115,28 +115,28 @@ def gather(
     return sorted(picked)
 
 
-Spell = Callable[[Sequence[int]], Instance]
-"""The exact instance of these domains (numbers as ranked); its `domains` are in the same order."""
+BuildProblem = Callable[[Sequence[int]], Problem]
+"""The exact problem of these domains (numbers as ranked); its `domains` are in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An answer with the instance it is about; `domain` is the number it was ranked by."""
+    """An answer with the problem it is about; `domain` is the number it was ranked by."""
 
     domain: int
-    instance: Instance
+    problem: Problem
     answer: Answer
 
 
 def choose_ranked(
-    ranked: Sequence[Ranked], spell: Spell, fits: Fits | None = None, looks: int = LOOKS
+    ranked: Sequence[Ranked], build: BuildProblem, fits: Fits | None = None, looks: int = LOOKS
 ) -> Choice | None:
     """The best answer of the first `looks` domains, and of more where that is not yet good.
 
     Domains are spelled out in their order, in growing batches, until one can be freed: one that
     can be is always found. The search goes on while domains may do with milder cells than the
     best answer, through `LOOKS_MAX` domains at most. `fits` is asked with the domain's place in
-    the instance last spelled.
+    the problem last built.
     """
     best: Choice | None = None
     least: list[tuple[Cell, int]] = []
@@ -147,20 +147,20 @@ def choose_ranked(
             break
         seen += len(some)
         domains = [entry.domain for entry in some]
-        instance = spell(domains)
-        answer = choose(instance, fits)
+        problem = build(domains)
+        answer = choose(problem, fits)
         if answer is None:
             continue
-        loss = lost(instance, answer.levels)
+        loss = lost(problem, answer.levels)
         if best is None or loss < least:
-            best, least = Choice(domains[answer.domain], instance, answer), loss
+            best, least = Choice(domains[answer.domain], problem, answer), loss
     return best
 
 
-def lost(instance: Instance, levels: Levels) -> list[tuple[Cell, int]]:
+def lost(problem: Problem, levels: Levels) -> list[tuple[Cell, int]]:
     """What a set of victims loses, the gravest cell first; lists compare as the objective does."""
     found: dict[Cell, int] = {}
-    for holder, level in zip(instance.holders, levels, strict=True):
+    for holder, level in zip(problem.holders, levels, strict=True):
         for step in holder.steps[:level]:
             cell = cell_of(holder.priority, step.kind)
             found[cell] = found.get(cell, 0) + max(1, step.loss)

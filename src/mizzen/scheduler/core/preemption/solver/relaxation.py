@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mizzen.scheduler.core.preemption.domain import Domain, Stages
+from mizzen.scheduler.core.preemption.solver.domain import Domain, Stages
 
 RATIO = 840  # multipliers are in 840ths, so that costs per 1..8 slots stay whole
 POINTS_MAX = 64  # of a node; beyond that neighbours are merged, which only lowers the bound

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Shape
-from mizzen.scheduler.core.leavers import Leaver, Leavers
 from mizzen.scheduler.core.matching import selects
 from mizzen.scheduler.core.misfit import static_misfit
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.gangs import level_of
-from mizzen.scheduler.core.preemption.choose import choose
-from mizzen.scheduler.core.preemption.instance import Demand, Fits, Holder, Instance, Step
-from mizzen.scheduler.core.preemption.least import NOTHING, Cost, cost_of, least
+from mizzen.scheduler.core.preemption.candidates import Candidate, PreemptionCandidates
+from mizzen.scheduler.core.preemption.solver.bound import NOTHING, Cost, cost_of, lower_bound
+from mizzen.scheduler.core.preemption.solver.choose import choose
+from mizzen.scheduler.core.preemption.solver.problem import Demand, Fits, Holder, Problem, Step
 from mizzen.scheduler.core.types import MEMORY, PODS, PodSpecView
 from mizzen.scheduler.core.units import Unit
 
@@ -31,13 +31,13 @@ Found = tuple[tuple[PodSpecView, ...], Attempt]
 Amounts = dict[int, int]  # by resource index
 
 
-def relieve(placer: Placer, unit: Unit, below: int, now_ns: int) -> Found | None:
+def preempt_by_amounts(placer: Placer, unit: Unit, below: int, now_ns: int) -> Found | None:
     """Victims of priority lower than `below`, and the placements once they are gone.
 
     None when there are none. What is on its way out counts as gone: the caller has released it.
     The room is left as it was.
     """
-    search = _Relief(placer, unit, Leavers(placer.room, unit, below, now_ns))
+    search = _Search(placer, unit, PreemptionCandidates(placer.room, unit, below, now_ns))
     if unit.needed == 1:
         return search.single()
     found = search.gang() if search.is_plain else None
@@ -55,9 +55,9 @@ class _Node:
     missing: Amounts
 
 
-class _Relief:
-    def __init__(self, placer: Placer, unit: Unit, leavers: Leavers) -> None:
-        self.placer, self.unit, self.leavers = placer, unit, leavers
+class _Search:
+    def __init__(self, placer: Placer, unit: Unit, candidates: PreemptionCandidates) -> None:
+        self.placer, self.unit, self.candidates = placer, unit, candidates
         self.room, self.cluster = placer.room, placer.room.cluster
         self.pods = unit.pods[: unit.needed]
         self.ask = unit.asks(unit.beside)
@@ -84,7 +84,7 @@ class _Relief:
     def _on(self, node: _Node) -> tuple[Cost, Found] | None:
         """The cheapest set on one node: by amounts where these decide, else by placing."""
         name = self.cluster.nodes.names[node.number]
-        leavers = self.leavers.holders((*node.pods, *self.far))
+        candidates = self.candidates.holders((*node.pods, *self.far))
         here = {pod.key for pod in (*node.pods, *self.far)}
         by_amounts = self.is_plain and node.missing and not self.ask.keys
         for counts in (True, False) if by_amounts else (False,):
@@ -94,22 +94,24 @@ class _Relief:
                 inside = [pod for pod in step if pod.key in here]
                 return sum(share(self._amounts(p)) if share else 1 for p in inside)
 
-            holders = [_cut(leaver, lambda step: ((0, freed(step)),)) for leaver in leavers]
-            instance = Instance(demand, self.leavers.below, (0,), ((0,),), tuple(holders))
+            holders = [
+                _cut(candidate, lambda step: ((0, freed(step)),)) for candidate in candidates
+            ]
+            problem = Problem(demand, self.candidates.below, (0,), ((0,),), tuple(holders))
 
             def enough(_: int, levels: Sequence[int]) -> bool:
                 given: Amounts = {}
-                for pod in _victims(leavers, levels):
+                for pod in _victims(candidates, levels):
                     for resource, amount in self._amounts(pod).items() if pod.key in here else ():
                         given[resource] = given.get(resource, 0) + amount
                 return all(given.get(r, 0) >= amount for r, amount in node.missing.items())
 
             def fits(_: int, levels: Sequence[int]) -> bool:
-                return self._without(_victims(leavers, levels), name).fits
+                return self._without(_victims(candidates, levels), name).fits
 
-            answer = choose(instance, enough if counts else fits)
+            answer = choose(problem, enough if counts else fits)
             if answer is not None:
-                victims = _victims(leavers, answer.levels)
+                victims = _victims(candidates, answer.levels)
                 attempt = self._without(victims, name)
                 if attempt.fits:
                     return cost_of(holders, answer.levels), (victims, attempt)
@@ -177,15 +179,15 @@ class _Relief:
             if count == taken:
                 return None
             taken = count
-            found = self._spelled(largest, nodes[:count])
+            found = self._solve(largest, nodes[:count])
             if found is not None:
                 return found
         return None
 
-    def _spelled(self, largest: PodSpecView, nodes: Sequence[_Node]) -> tuple[Cost, Found] | None:
+    def _solve(self, largest: PodSpecView, nodes: Sequence[_Node]) -> tuple[Cost, Found] | None:
         local = {node.number: index for index, node in enumerate(nodes)}
         resource = self._scarce(largest, nodes)
-        leavers = self.leavers.holders(pod for node in nodes for pod in node.pods)
+        candidates = self.candidates.holders(pod for node in nodes for pod in node.pods)
 
         def frees(step: Sequence[PodSpecView]) -> tuple[tuple[int, int], ...]:
             given: Amounts = {}
@@ -196,22 +198,22 @@ class _Relief:
                     given[place] = given.get(place, 0) + amount
             return tuple(given.items())
 
-        holders = [_cut(leaver, frees) for leaver in leavers]
+        holders = [_cut(candidate, frees) for candidate in candidates]
         wanted = [self._wanted(self.room.shape_of(pod)).get(resource, 0) for pod in self.pods]
         sizes = tuple((size, wanted.count(size)) for size in sorted(set(wanted)))
         free = tuple(self._free(node.number).get(resource, 0) for node in nodes)
         everywhere = (tuple(range(len(nodes))),)
-        instance = Instance(Demand(sizes), self.leavers.below, free, everywhere, tuple(holders))
+        problem = Problem(Demand(sizes), self.candidates.below, free, everywhere, tuple(holders))
 
         def fits(_: int, levels: Sequence[int]) -> bool:
-            return self._without(_victims(leavers, levels)).fits
+            return self._without(_victims(candidates, levels)).fits
 
         asked: tuple[Fits | None, ...] = (None, fits)
         for verdict in asked:
-            answer = choose(instance, verdict)
+            answer = choose(problem, verdict)
             if answer is None:
                 return None
-            victims = _victims(leavers, answer.levels)
+            victims = _victims(candidates, answer.levels)
             attempt = self._without(victims)
             if attempt.fits:
                 return cost_of(holders, answer.levels), (victims, attempt)
@@ -231,32 +233,32 @@ class _Relief:
     def by_priority(self) -> Found | None:
         """The least important go, until there are places; then whoever is not in their way stays."""
         nodes = self.cluster.nodes
-        everybody = [pod for node in sorted(nodes.live()) for pod in self.leavers.on(node)]
-        leavers = self.leavers.holders(everybody)
-        for priority in sorted({holder.priority for holder, _ in leavers}):
-            some = [leaver for leaver in leavers if leaver[0].priority <= priority]
+        everybody = [pod for node in sorted(nodes.live()) for pod in self.candidates.on(node)]
+        candidates = self.candidates.holders(everybody)
+        for priority in sorted({holder.priority for holder, _ in candidates}):
+            some = [candidate for candidate in candidates if candidate[0].priority <= priority]
             attempt = self._without(_all(some))
             if not attempt.fits:
                 continue
             used = {placement.node for placement in attempt.placements}
             far = {pod.key for pod in self.far}
             near = [
-                leaver
-                for leaver in some
-                if any(p.node in used or p.key in far for step in leaver[1] for p in step)
+                candidate
+                for candidate in some
+                if any(p.node in used or p.key in far for step in candidate[1] for p in step)
             ]
             if len(some) <= FEW or not self._without(_all(near)).fits:
                 near = some
             return self._kept(near)
         return None
 
-    def _kept(self, leavers: Sequence[Leaver]) -> Found | None:
-        holders = tuple(_cut(leaver, lambda step: ((0, len(step)),)) for leaver in leavers)
-        instance = Instance(Demand(()), self.leavers.below, (0,), ((0,),), holders)
-        answer = choose(instance, lambda _, levels: self._without(_victims(leavers, levels)).fits)
+    def _kept(self, candidates: Sequence[Candidate]) -> Found | None:
+        holders = tuple(_cut(candidate, lambda step: ((0, len(step)),)) for candidate in candidates)
+        problem = Problem(Demand(()), self.candidates.below, (0,), ((0,),), holders)
+        answer = choose(problem, lambda _, levels: self._without(_victims(candidates, levels)).fits)
         if answer is None:
             return None
-        victims = _victims(leavers, answer.levels)
+        victims = _victims(candidates, answer.levels)
         return victims, self._without(victims)
 
     def _far(self) -> tuple[PodSpecView, ...]:
@@ -266,7 +268,7 @@ class _Relief:
         if not cluster.pools.shared:
             return ()
         for pod in cluster.pods.values():
-            if not pod.claims or not pod.stays or pod.priority >= self.leavers.below:
+            if not pod.claims or not pod.stays or pod.priority >= self.candidates.below:
                 continue
             devices = [r.id for a in cluster.allocations_of(pod) for r in a.results]
             if any(cluster.holdings.locate(device) is None for device in devices):
@@ -286,7 +288,7 @@ class _Relief:
         for number in sorted(self.cluster.nodes.live()):
             if not self._admits(pod, shape, number):
                 continue
-            leaving = tuple(self.leavers.on(number))
+            leaving = tuple(self.candidates.on(number))
             if not leaving and not self.far and self.unit.needed == 1:
                 continue
             free = self._free(number)
@@ -295,7 +297,7 @@ class _Relief:
             assert signature is not None
             if signature.layout.takes_cpu or signature.layout.takes_more:
                 missing = {}  # devices that are given back bring amounts, too: only placing tells
-            bound = least(missing, self.leavers.offers(leaving))
+            bound = lower_bound(missing, self.candidates.freeable(leaving))
             if bound is None:
                 continue
             places = self._places(wanted, free, leaving)
@@ -371,10 +373,10 @@ def _measure(missing: Amounts) -> tuple[Demand, _Share]:
 
 
 def _cut(
-    leaver: Leaver, frees: Callable[[Sequence[PodSpecView]], tuple[tuple[int, int], ...]]
+    candidate: Candidate, frees: Callable[[Sequence[PodSpecView]], tuple[tuple[int, int], ...]]
 ) -> Holder:
     """The holder with what its steps free here."""
-    holder, parts = leaver
+    holder, parts = candidate
     steps = tuple(
         Step(step.kind, step.loss, frees(part), step.pods)
         for step, part in zip(holder.steps, parts, strict=True)
@@ -382,14 +384,14 @@ def _cut(
     return Holder(holder.key, holder.priority, steps)
 
 
-def _victims(leavers: Sequence[Leaver], levels: Sequence[int]) -> tuple[PodSpecView, ...]:
+def _victims(candidates: Sequence[Candidate], levels: Sequence[int]) -> tuple[PodSpecView, ...]:
     return tuple(
         pod
-        for (_, parts), level in zip(leavers, levels, strict=True)
+        for (_, parts), level in zip(candidates, levels, strict=True)
         for part in parts[:level]
         for pod in part
     )
 
 
-def _all(leavers: Sequence[Leaver]) -> tuple[PodSpecView, ...]:
-    return tuple(pod for _, parts in leavers for part in parts for pod in part)
+def _all(candidates: Sequence[Candidate]) -> tuple[PodSpecView, ...]:
+    return tuple(pod for _, parts in candidates for part in parts for pod in part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mizzen.scheduler.core.preemption.domain import Domain, Stages
+from mizzen.scheduler.core.preemption.solver.domain import Domain, Stages
 
 
 class Tally:

@@ -14,10 +14,10 @@ from mizzen.scheduler.core.misfit import static_misfit
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.room import Room
 from mizzen.scheduler.core.preemption import holders as preempted
-from mizzen.scheduler.core.preemption.choose import choose
-from mizzen.scheduler.core.preemption.instance import Demand, Holder, Instance
-from mizzen.scheduler.core.reclaim import is_by_chips, reclaim
-from mizzen.scheduler.core.relief import relieve
+from mizzen.scheduler.core.preemption.by_amounts import preempt_by_amounts
+from mizzen.scheduler.core.preemption.by_devices import is_by_devices, preempt_by_devices
+from mizzen.scheduler.core.preemption.solver.choose import choose
+from mizzen.scheduler.core.preemption.solver.problem import Demand, Holder, Problem
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.units import Unit, by_rank
 
@@ -43,7 +43,7 @@ def find_victims(placer: Placer, unit: Unit, below: int, now_ns: int) -> Evictio
     mark = room.mark()
     room.release_leaving()
     if len(room.cluster.nodes) > room.cluster.limits.exact_nodes_max:
-        search = reclaim if is_by_chips(placer, unit) else relieve
+        search = preempt_by_devices if is_by_devices(placer, unit) else preempt_by_amounts
         cheapest = search(placer, unit, below, now_ns)
         room.rollback(mark)
         return Eviction(*cheapest) if cheapest is not None else None
@@ -53,7 +53,7 @@ def find_victims(placer: Placer, unit: Unit, below: int, now_ns: int) -> Evictio
     found = _holders(room, below, own, number, now_ns)
     is_single = len(pods) == 1 and len(names) > 1
     domains = tuple((n,) for n in range(len(names))) if is_single else ()
-    instance = Instance(
+    problem = Problem(
         Demand(()),
         below,
         (0,) * len(names),
@@ -62,10 +62,10 @@ def find_victims(placer: Placer, unit: Unit, below: int, now_ns: int) -> Evictio
     )
 
     def tried(domain: int, levels: Sequence[int]) -> Attempt:
-        only = names[instance.domains[domain][0]] if is_single else ""
+        only = names[problem.domains[domain][0]] if is_single else ""
         return _without(placer, unit, _leaving(found, levels), only)
 
-    answer = choose(instance, lambda domain, levels: tried(domain, levels).fits)
+    answer = choose(problem, lambda domain, levels: tried(domain, levels).fits)
     eviction = None
     if answer is not None:
         attempt = tried(answer.domain, answer.levels)
@@ -138,8 +138,8 @@ def _holders(
 
     def member(pod: PodSpecView) -> preempted.Member:
         devices = sum(len(a.results) for a in room.cluster.allocations_of(pod))
-        stake = pod.stake.at(now_ns)
-        return preempted.Member(number.get(pod.node, ELSEWHERE), max(1, devices), stake)
+        cost = pod.disruption_cost.at(now_ns)
+        return preempted.Member(number.get(pod.node, ELSEWHERE), max(1, devices), cost)
 
     found = [(preempted.single(p.key, p.priority, member(p)), [p]) for p in singles]
     for key, pods in gangs.items():
