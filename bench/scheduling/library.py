@@ -6,7 +6,7 @@ Library figures only. 256,000 nodes of 4 chips, 16 nodes to a rack, 32 racks to 
 claims are values made beforehand. A full decision is all that `place.py` does for a gang or pod
 that fits: it finds the place, names every device, makes each claim's allocation, renders the API
 operations (the claims' finalizers, allocations and consumers, the bindings) and takes the plan out
-of the room again. "Taken in" adds what follows the API's answer: the cluster's state holds the pods
+of the plan again. "Taken in" adds what follows the API's answer: the cluster's state holds the pods
 as bound, so that the next decision stands on it; the answer's objects are read outside the clock.
 No write leaves the process: end-to-end rates with API writes are in `embedded.py`.
 """
@@ -41,7 +41,7 @@ from mizzen.scheduler.core.explaining.reasons import message, no_fit
 from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.preemption.victims import find_victims
 from mizzen.scheduler.core.types import (
     Claim,
@@ -140,7 +140,7 @@ class Run:
     """Pods placed and bound one gang after the other; what each decision took."""
 
     cluster: Cluster
-    room: Room
+    what_if: WhatIf
     placer: Placer
     decided_s: list[float] = field(default_factory=list)
     bound_s: float = 0.0
@@ -163,10 +163,10 @@ class Run:
             self.cluster.set_gang(Gang(gang, size))
         pods = [self.pod(chips, gang, priority) for _ in range(size)]
         began = time.perf_counter()
-        mark = self.room.mark()
+        mark = self.what_if.mark()
         attempt = self.placer.place(pods, ask or Ask())
         operations = render.bind_operations(self.cluster, attempt.placements, NOW_NS)
-        self.room.rollback(mark)
+        self.what_if.rollback(mark)
         decided = time.perf_counter()
         assert len(operations) == 3 * len(attempt.placements)  # finalizer, allocation, binding
         answers = [self._answer(placement) for placement in attempt.placements]
@@ -205,8 +205,8 @@ def started(cluster: Cluster) -> Run:
     gc.collect()
     gc.freeze()  # as the roles do once they have started, with rarer collections
     gc.set_threshold(*GC_THRESHOLDS)
-    room = Room(cluster)
-    return Run(cluster, room, Placer(room))
+    what_if = WhatIf(cluster)
+    return Run(cluster, what_if, Placer(what_if))
 
 
 def fresh(run: Run) -> Run:
@@ -214,7 +214,7 @@ def fresh(run: Run) -> Run:
     for chips in (4, 1, 2):
         run.gang(2, chips)
         run.gang(1, chips)
-    return Run(run.cluster, run.room, run.placer, serial=run.serial)
+    return Run(run.cluster, run.what_if, run.placer, serial=run.serial)
 
 
 def mixed(run: Run, sizes: Sequence[int]) -> None:
@@ -316,9 +316,9 @@ def _reasons(run: Run) -> Iterable[Figure]:
     """Why a gang of more chips than are left has no place, as a sentence."""
     gang = Key("bench", "too-large")
     pod = run.pod(4, gang, cpu=4000)
-    shape = run.room.shape_of(pod)
+    shape = run.what_if.shape_of(pod)
     began = time.perf_counter()
-    misfits = run.room.misfits(shape)
+    misfits = run.what_if.misfits(shape)
     said = message(no_fit("gang", len(run.cluster.nodes), misfits))
     assert said
     yield Figure("reasons over all nodes", (time.perf_counter() - began) * 1e3, "ms")

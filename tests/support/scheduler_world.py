@@ -23,7 +23,7 @@ from mizzen.kinds.patches import merge_patch
 from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
 from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.place import place
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.device_selectors import CelSelectors
 
@@ -170,7 +170,7 @@ class World:
     priority_classes: list[Obj] = field(default_factory=list)
     taint_rules: list[Obj] = field(default_factory=list)
     others: dict[Resource, list[Obj]] = field(default_factory=dict)
-    room: Room | None = None
+    what_if: WhatIf | None = None
     told: dict[tuple[Resource, Key], str] = field(default_factory=dict)
     revision: int = 100
     uids: set[str] = field(default_factory=set)
@@ -202,8 +202,8 @@ class World:
     def plan(self, now_ns: int = NOW_NS) -> Plan:
         return place(self.known(), now_ns)
 
-    def known(self) -> Room:
-        """The scheduler's room, told of everything that changed, in whichever way, since last time."""
+    def known(self) -> WhatIf:
+        """The cluster as the scheduler plans in it, told of everything that changed, in whichever way, since last time."""
         now = {(resource, key_of(obj)): obj for resource, obj in self._objects()}
         for resource, key in [known for known in self.told if known not in now]:
             del self.told[resource, key]
@@ -213,9 +213,9 @@ class World:
                 self.told[resource, key] = repr(obj)
                 self.feed.upsert(resource, obj)
         self.feed.settle()
-        if self.room is None or self.room.cluster is not self.feed.cluster:
-            self.room = Room(self.feed.cluster)
-        return self.room
+        if self.what_if is None or self.what_if.cluster is not self.feed.cluster:
+            self.what_if = WhatIf(self.feed.cluster)
+        return self.what_if
 
     def forget(self) -> None:
         """Another scheduler takes over, which knows nothing yet."""

@@ -23,7 +23,7 @@ from mizzen.scheduler.carry_out import CarryOut
 from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
 from mizzen.scheduler.core.dra.model import SelectorsBusy
 from mizzen.scheduler.core.place import BUSY_S, place
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.core.waking import matters
 from mizzen.scheduler.device_selectors import CelSelectors
@@ -69,7 +69,7 @@ class Scheduler:
         }
         self._selectors = CelSelectors(is_patient=False)
         self._feed = Feed(self._selectors)
-        self._room = Room(self._feed.cluster)
+        self._what_if = WhatIf(self._feed.cluster)
         self._untold: dict[tuple[Resource, Key], None] = {}  # objects that have changed
         self._postponed: dict[tuple[Resource, Key], None] = {}  # of these, who has to wait
         self._told_others: dict[tuple[Resource, Key], Obj] = {}
@@ -143,7 +143,7 @@ class Scheduler:
             return Plan(())
         self._selectors.begin_turn()  # what is new does not keep what is known from being placed
         self._feed.settle()
-        plan = place(self._room, self._clock.now_ns())
+        plan = place(self._what_if, self._clock.now_ns())
         self._counts["plans"] += 1
         self._counts["plan_us"] += (self._clock.monotonic_ns() - began_ns) // 1000
         for subject, error in plan.failures:

@@ -14,7 +14,7 @@ from mizzen.base.resources import (
 from mizzen.scheduler.core.cluster.objects import Feed
 from mizzen.scheduler.core.dra.model import SelectorsBusy
 from mizzen.scheduler.core.place import BUSY_S, place
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.device_selectors import (
     COMPILING_COST,
@@ -49,7 +49,7 @@ class Loop:
     def __init__(self, *objects: tuple[Resource, Obj]) -> None:
         self.selectors = CelSelectors(is_patient=False)
         self.feed = Feed(self.selectors)
-        self.room = Room(self.feed.cluster)
+        self.what_if = WhatIf(self.feed.cluster)
         self.untold = [*STAGE, *objects]
 
     def turn(self) -> Plan:
@@ -63,7 +63,7 @@ class Loop:
         self.untold = waiting
         self.selectors.begin_turn()
         self.feed.settle()
-        return place(self.room, NOW_NS)
+        return place(self.what_if, NOW_NS)
 
 
 def bound(plan: Plan) -> set[str]:

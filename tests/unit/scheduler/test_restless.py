@@ -114,11 +114,11 @@ def is_leaving(obj: Obj) -> bool:
 
 def who_waits_has_no_place(world: RestlessWorld) -> None:
     """Asked of every node, by a scheduler that starts now."""
-    room = world.another().known()
-    cluster = room.cluster
+    what_if = world.another().known()
+    cluster = what_if.cluster
     for view in cluster.waiting.values():
         if view.gang is None and not lacks_claims(world, view.key):
-            taking = [n for n in cluster.nodes.live() if count_on(room, [view], n)]
+            taking = [n for n in cluster.nodes.live() if count_on(what_if, [view], n)]
             assert not taking, f"{view.key} waits, and node {taking[0]} would take it"
 
 

@@ -28,7 +28,7 @@ from mizzen.scheduler.core.explaining.record import record
 from mizzen.scheduler.core.explaining.scattered import free_devices, scattered
 from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.preemption.victims import find_victims
 from mizzen.scheduler.core.types import (
     Decision,
@@ -45,17 +45,17 @@ COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for ano
 BUSY_S = 0.1  # after which selectors that have to wait get another turn
 
 
-def place(room: Room, now_ns: int) -> Plan:
+def place(what_if: WhatIf, now_ns: int) -> Plan:
     """What to do about every pod that waits, as far as it differs from what its status says.
 
-    The room is left as it was: what is decided enters it once it is written.
+    The cluster is left as it was: what is decided enters it once it is written.
     """
-    cluster = room.cluster
-    mark, leaving = room.mark(), cluster.leaving
-    planner = _Planner(cluster, room, Placer(room), now_ns)
+    cluster = what_if.cluster
+    mark, leaving = what_if.mark(), cluster.leaving
+    planner = _Planner(cluster, what_if, Placer(what_if), now_ns)
     decisions = [d for unit in admitted(units(cluster)) for d in planner.decide(unit)]
     decisions += planner.deserted()
-    room.rollback(mark)
+    what_if.rollback(mark)
     cluster.leaving = leaving
     cluster.arrived = []
     return Plan(tuple(decisions), planner.recheck_after_s, tuple(planner.failures))
@@ -73,7 +73,7 @@ Hope = tuple[int, int, bool, tuple[object, ...]]
 @dataclass(slots=True)
 class _Planner:
     cluster: Cluster
-    room: Room
+    what_if: WhatIf
     placer: Placer
     now_ns: int
     recheck_after_s: float = 0.0
@@ -85,13 +85,13 @@ class _Planner:
 
     def decide(self, unit: Unit) -> list[Decision]:
         """The unit's decisions; one that breaks the scheduler is told so, and the others go on."""
-        self.room.begin_unit()
-        mark, arrived = self.room.mark(), len(self.cluster.arrived)
+        self.what_if.begin_unit()
+        mark, arrived = self.what_if.mark(), len(self.cluster.arrived)
         leaving = self.cluster.leaving
         try:
             return self._decide_and_tell(unit)
         except Exception as error:  # noqa: BLE001 - a bug stops one unit, reported, not the others
-            self.room.rollback(mark)
+            self.what_if.rollback(mark)
             self.cluster.leaving = leaving
             del self.cluster.arrived[arrived:]
             if isinstance(error, SelectorsBusy):
@@ -273,9 +273,9 @@ class _Planner:
         pod = unit.pods[0]
         if len(unit.pods) > 1 or unit.needed != 1 or pod.nominated_node or unit.wish:
             return None
-        shape = self.room.shape_of(pod)
+        shape = self.what_if.shape_of(pod)
         near: tuple[object, ...] = ()
-        if not self.room.is_countable(pod, shape):
+        if not self.what_if.is_countable(pod, shape):
             if shape.is_exact or pod.claims:
                 return None
             # Whoever gets a place may be whom another one wants near.
@@ -287,10 +287,10 @@ class _Planner:
         """Places for all of them once everything that is leaving has left."""
         if not self.cluster.leaving and not self.cluster.idle_claims():
             return None
-        mark = self.room.mark()
-        self.room.release_leaving()
+        mark = self.what_if.mark()
+        self.what_if.release_leaving()
         attempt = self._place(unit, pods)
-        self.room.rollback(mark)
+        self.what_if.rollback(mark)
         return attempt if attempt.fits else None
 
     def _await(
@@ -303,7 +303,7 @@ class _Planner:
         notes: list[Note] = [*render.preempted_notes(victims, sentence)]
         self._settle(attempt.placements)
         for placement in attempt.placements:
-            self.room.put(placement)
+            self.what_if.assume(placement)
             self.promised |= {key for key, _ in placement.allocations}
             pod = placement.pod
             if pod.nominated_node == placement.node and not victims:
@@ -376,11 +376,11 @@ class _Planner:
             found = changes(self.placer, unit, attempt)
         words = {m.word for m, _ in attempt.misfits}
         is_domain = "DomainTooSmall" in words and "DomainHeld" not in words
-        domains = scattered(self.room, unit, pods) if is_domain else None
+        domains = scattered(self.what_if, unit, pods) if is_domain else None
         short = [m.shortage for m, _ in attempt.misfits if m.shortage is not None]
         free = 0
         if short and len(cluster.nodes) > 1:
-            free = free_devices(self.room, attempt.pod or pods[0], explain.most_free(short).sub)
+            free = free_devices(self.what_if, attempt.pod or pods[0], explain.most_free(short).sub)
         subject = unit.subject
         if attempt.before:
             subject = f"{subject} beyond {attempt.before} of its {len(pods)} members"

@@ -40,14 +40,14 @@ Levels = tuple[int, ...]  # steps taken of each holder
 def smallest_leave(trial: Trial) -> Leave | None:
     """The fewest devices freed that were found to be enough; None: leaving does not help.
 
-    What is on its way out must have been released. The room is left as it was.
+    What is on its way out must have been released. The cluster is left as it was.
     """
     best: Leave | None = None
     is_single = len(trial.pods) == 1
     for name, nodes in _places(trial):
         holders = _holders(trial, nodes)
         only = nodes[0] if is_single and len(nodes) == 1 else ""
-        if trial.is_small and any(map(trial.placer.room.minds_neighbours, trial.pods)):
+        if trial.is_small and any(map(trial.placer.what_if.minds_neighbours, trial.pods)):
             only = ""  # who leaves one node may make room on another
         below = (best.devices, len(best.pods)) if best is not None else None
         levels = _fewest(trial, holders, only, below)
@@ -67,7 +67,7 @@ def smallest_leave(trial: Trial) -> Leave | None:
 def _places(trial: Trial) -> list[tuple[str, list[str]]]:
     """Domains that could hold it all, with their nodes, those that lack least first."""
     ask = trial.unit.asks(trial.unit.beside)
-    nodes = trial.placer.room.cluster.nodes
+    nodes = trial.placer.what_if.cluster.nodes
     held = _held(trial)
     if not held:
         return []
@@ -80,8 +80,8 @@ def _places(trial: Trial) -> list[tuple[str, list[str]]]:
 
 
 def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
-    unit, room = trial.unit, trial.placer.room
-    cluster, ask = room.cluster, unit.asks(unit.beside)
+    unit, what_if = trial.unit, trial.placer.what_if
+    cluster, ask = what_if.cluster, unit.asks(unit.beside)
     nodes, key = cluster.nodes, ask.wish.required
     topology = ask.tree or nodes.topology_for(ask.keys, cluster.topologies.values())
     tree = nodes.tree(topology)
@@ -90,13 +90,13 @@ def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
         limit = len(nodes) if trial.is_small else DOMAINS_MAX
         found = [nodes.names[n] for n in _emptiest(trial, held, limit)]
         return [(f"{key} {name}", [name]) for name in found]
-    shape = room.shape_of(trial.pods[0])
+    shape = what_if.shape_of(trial.pods[0])
     listed = tree.by_level[level]
     here = {tree.domain_of(nodes.index[b], level) for b in ask.beside if b in nodes.index}
     if here:
         listed = [d for d in listed if {d} == here]
-    if room.is_countable(trial.pods[0], shape):
-        totals = room.counts(shape, topology).totals
+    if what_if.is_countable(trial.pods[0], shape):
+        totals = what_if.counts(shape, topology).totals
         limit = len(listed) if trial.is_small else DOMAINS_MAX
         listed = heapq.nsmallest(limit, listed, key=lambda d: (-totals[d], d))
     places = [
@@ -111,21 +111,21 @@ def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
 
 def _held(trial: Trial) -> dict[int, int]:
     """Signatures (by identity) whose labels and taints admit some pod: how many devices are held."""
-    room = trial.placer.room
-    table = room.cluster.signatures
-    shapes = list({s.number: s for s in map(room.shape_of, trial.pods)}.values())
+    what_if = trial.placer.what_if
+    table = what_if.cluster.signatures
+    shapes = list({s.number: s for s in map(what_if.shape_of, trial.pods)}.values())
     return {
         id(signature): signature.held.bit_count()
-        for signature in room.cluster.nodes.groups()
+        for signature in what_if.cluster.nodes.groups()
         if any(table.static(shape, signature.static) is None for shape in shapes)
     }
 
 
 def _emptiest(trial: Trial, held: dict[int, int], limit: int) -> list[int]:
     """So many nodes with the fewest devices held: equal nodes lack the same."""
-    room = trial.placer.room
-    nodes = room.cluster.nodes
-    shapes = [room.shape_of(pod) for pod in trial.pods]
+    what_if = trial.placer.what_if
+    nodes = what_if.cluster.nodes
+    shapes = [what_if.shape_of(pod) for pod in trial.pods]
     listed: Iterable[int] = range(len(nodes.sigs))
     if all(shape.pinned is not None for shape in shapes):
         listed = nodes.named(name for shape in shapes for name in shape.pinned or ())
@@ -147,7 +147,7 @@ def _emptiest(trial: Trial, held: dict[int, int], limit: int) -> list[int]:
 
 def _holders(trial: Trial, nodes: Sequence[str]) -> list[Steps]:
     """Who is on these nodes and could leave, the gang's own members apart."""
-    cluster = trial.placer.room.cluster
+    cluster = trial.placer.what_if.cluster
     own = {pod.gang for pod in trial.pods if pod.gang}
     names = set(nodes)
     here: list[PodSpecView] = [p for name in nodes for p in cluster.pods_on(name)]
@@ -178,7 +178,7 @@ def devices_of(cluster: Cluster, pod: PodSpecView) -> int:
 
 
 def _members(trial: Trial, gang: Key) -> list[PodSpecView]:
-    cluster = trial.placer.room.cluster
+    cluster = trial.placer.what_if.cluster
     arrived = {p.pod.key for p in cluster.arrived}
     found = [
         pod
@@ -196,7 +196,7 @@ def _parting(members: list[PodSpecView], least: int, is_whole: bool) -> list[lis
 
 def _steps(trial: Trial, parts: Iterable[Sequence[PodSpecView]]) -> Steps:
     listed = tuple(tuple(part) for part in parts if part)
-    cluster = trial.placer.room.cluster
+    cluster = trial.placer.what_if.cluster
     devices = tuple(sum(devices_of(cluster, pod) for pod in part) for part in listed)
     return Steps(max(p.priority for part in listed for p in part), listed, devices)
 
@@ -269,7 +269,7 @@ def _leaving(holders: Sequence[Steps], levels: Levels) -> list[PodSpecView]:
 def _leave(trial: Trial, holders: Sequence[Steps], levels: Levels, domain: str) -> Leave:
     leaving = _leaving(holders, levels)
     unit = trial.unit
-    cluster = trial.placer.room.cluster
+    cluster = trial.placer.what_if.cluster
     devices = sum(
         sum(holder.devices[:taken]) for holder, taken in zip(holders, levels, strict=True)
     )

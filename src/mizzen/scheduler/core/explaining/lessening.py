@@ -43,7 +43,7 @@ def most(want: int, fits: Callable[[int], bool], one_by_one_max: int) -> int:
 
 def _members(trial: Trial) -> FewerMembers | None:
     unit = trial.unit
-    gang = trial.placer.room.cluster.gangs.get(unit.gang) if unit.gang is not None else None
+    gang = trial.placer.what_if.cluster.gangs.get(unit.gang) if unit.gang is not None else None
     if gang is None or unit.needed < 2 or any(part.min_count for part in gang.subgroups):
         return None
     found = most(unit.needed, lambda n: trial.fits(Edit(members=n)), trial.limits.counts_tried_max)
@@ -74,7 +74,7 @@ def with_count(request: ClaimRequest, at: int, count: int) -> ClaimRequest:
 
 
 def _amounts(trial: Trial) -> Iterator[SmallerRequest]:
-    cluster = trial.placer.room.cluster
+    cluster = trial.placer.what_if.cluster
     shape = trial.pods[0].shape
     for name, want in shape.requests:
         if name == PODS or want < 2:

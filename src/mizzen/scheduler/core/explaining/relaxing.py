@@ -111,12 +111,12 @@ def _go_together(pair: Sequence[Constraint]) -> bool:
 
 
 def _levels(trial: Trial) -> Iterator[OuterLevel]:
-    unit, room = trial.unit, trial.placer.room
+    unit, what_if = trial.unit, trial.placer.what_if
     if unit.wish is None or not unit.wish.required:
         return
     ask = unit.asks(())
-    nodes = room.cluster.nodes
-    tree = nodes.tree(ask.tree or nodes.topology_for(ask.keys, room.cluster.topologies.values()))
+    nodes = what_if.cluster.nodes
+    tree = nodes.tree(ask.tree or nodes.topology_for(ask.keys, what_if.cluster.topologies.values()))
     required = level_of(tree, unit.wish.required)
     outer = [level for level in range(required - 1, -1, -1) if tree.by_level[level]]
     for out, level in enumerate(outer, 1):
@@ -126,7 +126,7 @@ def _levels(trial: Trial) -> Iterator[OuterLevel]:
 
 def _tolerations(trial: Trial, shape: PodShape) -> Iterator[Tolerate]:
     """Taints that keep the pod off some nodes; equal nodes are looked at once."""
-    statics = {id(s.static): s.static for s in trial.placer.room.cluster.nodes.groups()}
+    statics = {id(s.static): s.static for s in trial.placer.what_if.cluster.nodes.groups()}
     taints = dict.fromkeys(taint for static in statics.values() for taint in static.node.taints)
     for taint in taints:
         if untolerated((taint,), shape.tolerations) and not taint.key.startswith(OWN_TAINTS):
@@ -135,7 +135,7 @@ def _tolerations(trial: Trial, shape: PodShape) -> Iterator[Tolerate]:
 
 def requests(trial: Trial) -> list[tuple[Key, ClaimRequest]]:
     """What the pods' claims that are to be allocated ask for, once each, with one such claim."""
-    cluster = trial.placer.room.cluster
+    cluster = trial.placer.what_if.cluster
     found: dict[ClaimRequest, Key] = {}
     for pod in trial.pods:
         for state in cluster.states_of(pod):
@@ -158,7 +158,7 @@ def _of_claim(trial: Trial, key: Key, request: ClaimRequest) -> Iterator[Constra
 
 
 def _device_taints(trial: Trial) -> Iterable[Taint]:
-    layouts = {id(s.layout): s.layout for s in trial.placer.room.cluster.nodes.groups()}
+    layouts = {id(s.layout): s.layout for s in trial.placer.what_if.cluster.nodes.groups()}
     devices = (device for layout in layouts.values() for device in layout.devices)
     taints = (taint for device in devices for taint in device.taints)
     return dict.fromkeys(taint for taint in taints if taint.effect in _REPELLING)

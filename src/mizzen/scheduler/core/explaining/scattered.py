@@ -10,7 +10,7 @@ from mizzen.scheduler.core.cluster.signatures import Shape, Signature
 from mizzen.scheduler.core.cluster.tree import ROOT
 from mizzen.scheduler.core.dra.model import AllocationError, SubRequest
 from mizzen.scheduler.core.placing.gangs import level_of
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, PodSpecView
 from mizzen.scheduler.core.units import Unit
 
@@ -48,18 +48,18 @@ class Scattered:
         return f"{text}{lead}; {everywhere}".replace("; ", ", ")
 
 
-def scattered(room: Room, unit: Unit, pods: Sequence[PodSpecView]) -> Scattered | None:
+def scattered(what_if: WhatIf, unit: Unit, pods: Sequence[PodSpecView]) -> Scattered | None:
     """The figures for a unit that requires a level; None where they cannot be counted."""
     ask = unit.asks(unit.beside)
-    shape = room.shape_of(pods[0])
-    if not ask.wish.required or not room.is_countable(pods[0], shape):
+    shape = what_if.shape_of(pods[0])
+    if not ask.wish.required or not what_if.is_countable(pods[0], shape):
         return None
-    nodes = room.cluster.nodes
-    topology = ask.tree or nodes.topology_for(ask.keys, room.cluster.topologies.values())
-    counts = room.counts(shape, topology)
+    nodes = what_if.cluster.nodes
+    topology = ask.tree or nodes.topology_for(ask.keys, what_if.cluster.topologies.values())
+    counts = what_if.counts(shape, topology)
     tree = counts.tree
     level = level_of(tree, ask.wish.required)
-    free_of = _Free(room, shape)
+    free_of = _Free(what_if, shape)
     sigs = nodes.sigs
 
     def free_on(numbers: Sequence[int]) -> int:
@@ -74,10 +74,10 @@ def scattered(room: Room, unit: Unit, pods: Sequence[PodSpecView]) -> Scattered 
         return Scattered(ask.wish.required, 0, "", 0, counts.totals[ROOT])
     takes = counts.per_node if is_node else counts.totals
     top = max(takes[d] for d in listed)
-    ties = [d for d in listed if takes[d] == top][: room.cluster.limits.domains_compared_max]
+    ties = [d for d in listed if takes[d] == top][: what_if.cluster.limits.domains_compared_max]
     free_in = {d: free_on([d] if is_node else tree.nodes_in(d)) for d in ties}
     best = max(ties, key=lambda d: (free_in[d], -d))
-    want = sum(_Free(room, room.shape_of(pod)).want for pod in pods)
+    want = sum(_Free(what_if, what_if.shape_of(pod)).want for pod in pods)
     return Scattered(
         ask.wish.required,
         len(listed),
@@ -91,16 +91,16 @@ def scattered(room: Room, unit: Unit, pods: Sequence[PodSpecView]) -> Scattered 
     )
 
 
-def free_devices(room: Room, pod: PodSpecView, wish: SubRequest | None) -> int:
+def free_devices(what_if: WhatIf, pod: PodSpecView, wish: SubRequest | None) -> int:
     """Free devices that would match one of the pod's wishes, on all nodes that admit the pod."""
-    return _Free(room, room.shape_of(pod), wish).everywhere()
+    return _Free(what_if, what_if.shape_of(pod), wish).everywhere()
 
 
 class _Free:
     """Free devices that match a wish, the first of the shape if none is said, or free amounts."""
 
-    def __init__(self, room: Room, shape: Shape, wish: SubRequest | None = None) -> None:
-        self._room = room
+    def __init__(self, what_if: WhatIf, shape: Shape, wish: SubRequest | None = None) -> None:
+        self._what_if = what_if
         self._shape = shape
         self._masks: dict[int, int] = {}
         self._known: dict[int, int] = {}
@@ -115,7 +115,7 @@ class _Free:
             self.what, self.want = self._counted[1], self._counted[2]
 
     def everywhere(self) -> int:
-        groups = self._room.cluster.nodes.groups()
+        groups = self._what_if.cluster.nodes.groups()
         return sum(self.on(signature) * signature.nodes for signature in groups)
 
     def on(self, signature: Signature) -> int:
@@ -125,7 +125,7 @@ class _Free:
         return known
 
     def _count(self, signature: Signature) -> int:
-        table = self._room.cluster.signatures
+        table = self._what_if.cluster.signatures
         if table.static(self._shape, signature.static) is not None:
             return 0
         if self._counted is not None:
@@ -140,7 +140,7 @@ class _Free:
 
     def _mask(self, signature: Signature) -> int:
         """A bit for each device of the layout that class, selectors and taints admit."""
-        terms, sub = self._room.cluster.terms, self._sub
+        terms, sub = self._what_if.cluster.terms, self._sub
         known = terms.classes.get(sub.device_class) if sub is not None else None
         if sub is None or known is None:
             return 0

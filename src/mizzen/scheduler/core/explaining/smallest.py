@@ -42,14 +42,14 @@ def changes(placer: Placer, unit: Unit, attempt: Attempt) -> tuple[Change, ...]:
     """Changes each of which places the unit once what is on its way out has left, smallest first.
 
     The first is the smallest of its kind that there is, as far as looking is bounded
-    (`freeing`, `relaxing`, `lessening`). The room is left as it was.
+    (`freeing`, `relaxing`, `lessening`). The cluster is left as it was.
     """
     pending = _publishing(attempt.misfits)
     if pending is not None:
         return (pending,)
-    room = placer.room
-    mark = room.mark()
-    room.release_leaving()
+    what_if = placer.what_if
+    mark = what_if.mark()
+    what_if.release_leaving()
     trial = Trial(placer, unit)
     found: list[Change] = []
     for smallest in (smallest_leave, smallest_relaxation):
@@ -64,7 +64,7 @@ def changes(placer: Placer, unit: Unit, attempt: Attempt) -> tuple[Change, ...]:
             less = replace(less, **_together(attempt.misfits, less.want))
         if less is not None:
             found.append(less)
-    room.rollback(mark)
+    what_if.rollback(mark)
     if not found:
         last = lacking(attempt.misfits, len(trial.pods), attempt.before)
         found += [last] if last is not None else []

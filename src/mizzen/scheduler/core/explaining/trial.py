@@ -44,11 +44,11 @@ class Trial:
 
     @property
     def limits(self) -> Limits:
-        return self.placer.room.cluster.limits
+        return self.placer.what_if.cluster.limits
 
     @property
     def is_small(self) -> bool:
-        return len(self.placer.room.cluster.nodes) <= self.limits.trial_nodes_max
+        return len(self.placer.what_if.cluster.nodes) <= self.limits.trial_nodes_max
 
     @property
     def pods(self) -> tuple[PodSpecView, ...]:
@@ -60,18 +60,18 @@ class Trial:
         if self.left <= 0:
             return None
         self.left -= 1
-        room = self.placer.room
-        mark = room.mark()
+        what_if = self.placer.what_if
+        mark = what_if.mark()
         for pod in leaving:
-            room.remove(pod)
+            what_if.remove(pod)
         attempt = self.placer.place(self.pods, self.unit.asks(self.unit.beside), only)
-        room.rollback(mark)
+        what_if.rollback(mark)
         return attempt
 
     def fits(self, edit: Edit) -> bool:
         """Whether it is placed when it asks for this instead."""
-        room = self.placer.room
-        mark = room.mark()
+        what_if = self.placer.what_if
+        mark = what_if.mark()
         pods = self.pods[: edit.members or None]
         if edit.shape is not None:
             changed = edit.shape
@@ -79,13 +79,13 @@ class Trial:
         if edit.claims:
             self._reword(pods, edit.claims)
         found = self._is_placed(pods, edit.wish)
-        room.rollback(mark)
+        what_if.rollback(mark)
         return found
 
     def _reword(
         self, pods: Sequence[PodSpecView], claims: dict[ClaimRequest, ClaimRequest]
     ) -> None:
-        cluster = self.placer.room.cluster
+        cluster = self.placer.what_if.cluster
         keys: dict[Key, None] = {}
         for pod in pods:
             keys |= {e.claim: None for e in pod.claims if e.claim is not None}
@@ -104,20 +104,20 @@ class Trial:
 
     def _is_placed(self, pods: Sequence[PodSpecView], wish: TopologyRequest | None) -> bool:
         """Equal nodes answer once for all; only what they leave open is placed."""
-        room = self.placer.room
-        table = room.cluster.signatures
+        what_if = self.placer.what_if
+        table = what_if.cluster.signatures
         ask = self.unit.asks(self.unit.beside)
         if wish is not None:
             ask = replace(ask, wish=wish)
-        shapes = [room.shape_of(pod) for pod in pods]
-        countable = all(map(room.is_countable, pods, shapes))
+        shapes = [what_if.shape_of(pod) for pod in pods]
+        countable = all(map(what_if.is_countable, pods, shapes))
         if countable:
             wanted: dict[int, int] = {}
             for shape in shapes:
                 wanted[shape.number] = wanted.get(shape.number, 0) + 1
             for shape in {s.number: s for s in shapes}.values():
                 there = 0
-                for signature in room.cluster.nodes.groups():
+                for signature in what_if.cluster.nodes.groups():
                     if there >= wanted[shape.number]:
                         break
                     if len(pods) == 1:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mizzen.scheduler.core.placing.room import Misfits
+from mizzen.scheduler.core.placing.what_if import Misfits
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Placements now put into the room; or, when `pod` is set, why that pod has none.
+    """Placements now assumed; or, when `pod` is set, why that pod has none.
 
     `before` pods fitted before it did not. `misfits` has each reason with its number of nodes.
     """

@@ -1,4 +1,4 @@
-"""Tries to give pods places in the room, all or none, and says what did not fit."""
+"""Tries to give pods places, all or none, and says what did not fit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import exact, gangs, within
 from mizzen.scheduler.core.placing.answer import Attempt
 from mizzen.scheduler.core.placing.ask import Ask
-from mizzen.scheduler.core.placing.room import Misfits, Room
 from mizzen.scheduler.core.placing.single import place_counted
+from mizzen.scheduler.core.placing.what_if import Misfits, WhatIf
 from mizzen.scheduler.core.types import CPU, MEMORY, Placement, PodSpecView
 
 ANYTHING = Ask()
@@ -19,29 +19,29 @@ ANYTHING = Ask()
 
 @dataclass(slots=True)
 class Placer:
-    """Places pods in one room: the tightest place that keeps them together."""
+    """Places pods in one cluster: the tightest place that keeps them together."""
 
-    room: Room
+    what_if: WhatIf
 
     def place(self, pods: Sequence[PodSpecView], ask: Ask = ANYTHING, only: str = "") -> Attempt:
-        """Puts all of them into the room, or leaves it as it was. `only` names a single node."""
+        """Assumes places for all of them, or leaves it as it was. `only` names a single node."""
         if not pods:
             return Attempt()
         if only and ask.keys:
-            node = self.room.cluster.nodes.index[only]
-            return within.place(self.room, pods, ask, self._one_by_one, only=node)
+            node = self.what_if.cluster.nodes.index[only]
+            return within.place(self.what_if, pods, ask, self._one_by_one, only=node)
         if only or (len(pods) == 1 and not ask.keys):
             return self._one_by_one(pods, only, ask.beside)
         if any(p.nominated_node for p in pods) and not ask.keys:
             return self._one_by_one(pods, only, ask.beside)
-        shapes = [self.room.shape_of(pod) for pod in pods]
-        if not all(map(self.room.is_countable, pods, shapes)):
-            return within.place(self.room, pods, ask, self._one_by_one)
-        found = gangs.place(self.room, pods, shapes, ask)
+        shapes = [self.what_if.shape_of(pod) for pod in pods]
+        if not all(map(self.what_if.is_countable, pods, shapes)):
+            return within.place(self.what_if, pods, ask, self._one_by_one)
+        found = gangs.place(self.what_if, pods, shapes, ask)
         if not isinstance(found, gangs.Short):
             return Attempt(found)
         if found.is_loose:
-            return within.place(self.room, pods, ask, self._one_by_one)
+            return within.place(self.what_if, pods, ask, self._one_by_one)
         return Attempt(pod=found.pod, misfits=found.misfits, before=found.before)
 
     def _one_by_one(
@@ -71,7 +71,7 @@ class Placer:
     ) -> Iterator[Sequence[int]]:
         """Where pods that must be near each other may all be: the first is free to go anywhere, and
         where it goes the others may find no room. Domains of what they share, the largest first."""
-        nodes, most = self.room.cluster.nodes, self.room.cluster.limits.gatherings_max
+        nodes, most = self.what_if.cluster.nodes, self.what_if.cluster.limits.gatherings_max
         asked = dict.fromkeys(t.key for p in pods if p.neighbours for t in p.neighbours.near)
         for key in asked:
             grouped: dict[str, list[int]] = {}
@@ -88,13 +88,13 @@ class Placer:
         beside: Sequence[str],
         among: Sequence[int],
     ) -> Attempt:
-        mark, most = self.room.mark(), self.room.cluster.limits.near_nodes_max
+        mark, most = self.what_if.mark(), self.what_if.cluster.limits.near_nodes_max
         placements: list[Placement] = []
         for pod in pods:
             near = [*beside, *(p.node for p in placements)][-most:]
             found = self.place_one(pod, near, only, among)
             if not isinstance(found, Placement):
-                self.room.rollback(mark)
+                self.what_if.rollback(mark)
                 return Attempt(pod=pod, misfits=found, before=len(placements))
             placements.append(found)
         return Attempt(tuple(placements))
@@ -106,25 +106,25 @@ class Placer:
 
         `among`: the only nodes it may go to, when given.
         """
-        room = self.room
-        index = room.cluster.nodes.index
-        shape = room.shape_of(pod)
+        what_if = self.what_if
+        index = what_if.cluster.nodes.index
+        shape = what_if.shape_of(pod)
         first = [index[n] for n in dict.fromkeys((pod.nominated_node, *near)) if n in index]
         if only:
             first = [index[only]]
-        if among or not room.is_countable(pod, shape):
+        if among or not what_if.is_countable(pod, shape):
             return self._place_exact(pod, shape, first, only, among)
-        table, nodes = room.cluster.signatures, room.cluster.nodes
+        table, nodes = what_if.cluster.signatures, what_if.cluster.nodes
         for node in first:
             signature = nodes.sigs[node]
             assert signature is not None
-            found = table.outcome(shape, signature, room.cluster.holdings.crowd(pod.gang, node))
+            found = table.outcome(shape, signature, what_if.cluster.holdings.crowd(pod.gang, node))
             if not isinstance(found, Misfit):
-                return room.put_outcome(pod, node, found)
+                return what_if.assume_outcome(pod, node, found)
             if only:
                 return ((found, 1),)
-        placed = place_counted(room, pod, shape, first[-1] if first else -1)
-        return placed if placed is not None else room.misfits(shape)
+        placed = place_counted(what_if, pod, shape, first[-1] if first else -1)
+        return placed if placed is not None else what_if.misfits(shape)
 
     def _place_exact(
         self,
@@ -134,15 +134,15 @@ class Placer:
         only: str,
         among: Sequence[int],
     ) -> Placement | Misfits:
-        nodes = self.room.cluster.nodes
+        nodes = self.what_if.cluster.nodes
         candidates: Iterable[int] = among or sorted(nodes.live(), key=nodes.names.__getitem__)
         grouped: dict[Misfit, int] = {}
         for node in first if only else dict.fromkeys((*first, *candidates)):
             if among and node not in among:
                 continue
-            found = exact.fit(self.room, pod, shape, node)
+            found = exact.fit(self.what_if, pod, shape, node)
             if isinstance(found, Placement):
-                self.room.put(found)
+                self.what_if.assume(found)
                 return found
             grouped[found] = grouped.get(found, 0) + 1
         return tuple(grouped.items())

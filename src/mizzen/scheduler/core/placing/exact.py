@@ -24,29 +24,29 @@ from mizzen.scheduler.core.dra.model import (
 from mizzen.scheduler.core.dra.pools import gather
 from mizzen.scheduler.core.matching import selects
 from mizzen.scheduler.core.misfit import Misfit, static_misfit
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import CPU, NodeView, Placement, PodSpecView
 
 RESERVED_FOR_MAX = 256  # pods that may share one claim, resource.k8s.io/v1
 
 
-def fit(room: Room, pod: PodSpecView, shape: Shape, node: int) -> Placement | Misfit:
+def fit(what_if: WhatIf, pod: PodSpecView, shape: Shape, node: int) -> Placement | Misfit:
     """The pod's placement on this node, or the first thing in its way. Changes nothing."""
-    cluster = room.cluster
+    cluster = what_if.cluster
     view, signature = cluster.nodes.views[node], cluster.nodes.sigs[node]
     assert signature is not None
     misfit = static_misfit(pod.shape, view) or cluster.signatures.amounts_misfit(shape, signature)
     if misfit is not None:
         return misfit
-    verdict = room.verdict(pod)
+    verdict = what_if.verdict(pod)
     misfit = verdict.misfit(node, view) if verdict is not None else None
     if misfit is not None:
         return misfit
-    found = _allocate(room, pod, shape, node)
+    found = _allocate(what_if, pod, shape, node)
     if isinstance(found, Misfit):
         return found
     devices = [result.id for _, allocation in found for result in allocation.results]
-    claimed = sum(_cpu_of(room, device) for device in devices)
+    claimed = sum(_cpu_of(what_if, device) for device in devices)
     held = [r.id for a in cluster.allocations_of(pod) for r in a.results]
     own_core = any(device.driver == names.CPU_DRIVER for device in (*devices, *held))
     want = claimed + (0 if own_core else shape.cpu)
@@ -55,27 +55,27 @@ def fit(room: Room, pod: PodSpecView, shape: Shape, node: int) -> Placement | Mi
         return Misfit("InsufficientCPU", CPU, want, have)
     if signature.layout.takes_more:
         free = cluster.signatures.after(shape, signature, own_core)
-        lacking = cluster.signatures.mapped(signature.layout, _local(room, found, node), free)
+        lacking = cluster.signatures.mapped(signature.layout, _local(what_if, found, node), free)
         if isinstance(lacking, Misfit):
             return lacking
     return Placement(pod, view.name, found)
 
 
 def _local(
-    room: Room, allocations: Iterable[tuple[Key, Allocation]], node: int
+    what_if: WhatIf, allocations: Iterable[tuple[Key, Allocation]], node: int
 ) -> Iterable[tuple[DeviceResult, int]]:
     """The devices of this node among those allocated, with their places in its layout."""
     for _, allocation in allocations:
         for result in allocation.results:
-            found = room.cluster.holdings.locate(result.id)
+            found = what_if.cluster.holdings.locate(result.id)
             if not result.admin and found is not None and found[0] == node:
                 yield result, found[1]
 
 
 def _allocate(
-    room: Room, pod: PodSpecView, shape: Shape, node: int
+    what_if: WhatIf, pod: PodSpecView, shape: Shape, node: int
 ) -> tuple[tuple[Key, Allocation], ...] | Misfit:
-    cluster = room.cluster
+    cluster = what_if.cluster
     view = cluster.nodes.views[node]
     keys: list[Key] = []
     for entry in pod.claims:
@@ -100,17 +100,17 @@ def _allocate(
     wanted = [(key, request) for key, request in asked if request is not None]
     if not wanted:
         return ()
-    found = _search(room, pod, tuple([request for _, request in wanted]), node, view)
+    found = _search(what_if, pod, tuple([request for _, request in wanted]), node, view)
     if isinstance(found, Misfit):
         return found
     return tuple([(key, a) for (key, _), a in zip(wanted, found, strict=True)])
 
 
 def _search(
-    room: Room, pod: PodSpecView, claims: tuple[ClaimRequest, ...], node: int, view: NodeView
+    what_if: WhatIf, pod: PodSpecView, claims: tuple[ClaimRequest, ...], node: int, view: NodeView
 ) -> tuple[Allocation, ...] | Misfit:
     """The allocator's answer over all pools the node reaches, by their real names."""
-    cluster = room.cluster
+    cluster = what_if.cluster
     signature = cluster.nodes.sigs[node]
     assert signature is not None
     layout, holdings = signature.layout, cluster.holdings
@@ -139,9 +139,9 @@ def _key(item: Slice) -> tuple[str, str]:
     return (item.driver, item.pool)
 
 
-def _cpu_of(room: Room, device: DeviceId) -> int:
-    found = room.cluster.holdings.locate(device)
+def _cpu_of(what_if: WhatIf, device: DeviceId) -> int:
+    found = what_if.cluster.holdings.locate(device)
     if found is None:
         return 0
-    signature = room.cluster.nodes.sigs[found[0]]
+    signature = what_if.cluster.nodes.sigs[found[0]]
     return signature.layout.cpu_of[found[1]] if signature else 0

@@ -20,7 +20,7 @@ from mizzen.scheduler.core.placing import apart
 from mizzen.scheduler.core.placing.ask import NOTHING, Ask
 from mizzen.scheduler.core.placing.counts import Counts, Fill, Slices
 from mizzen.scheduler.core.placing.packing import pack
-from mizzen.scheduler.core.placing.room import Misfits, Room
+from mizzen.scheduler.core.placing.what_if import Misfits, WhatIf
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
 Indices = tuple[int, ...]
@@ -44,7 +44,7 @@ class _Task:
     domain must have room for those `to_come` as well, and be none of those `held` by others.
     """
 
-    room: Room
+    what_if: WhatIf
     pods: Sequence[PodSpecView]
     shapes: Sequence[Shape]
     members: Indices
@@ -93,21 +93,21 @@ class _Task:
     @property
     def tight_max(self) -> int:
         """Domains tried at a level that is only preferred, where several must fit together."""
-        return self.room.cluster.limits.preferred_domains_max
+        return self.what_if.cluster.limits.preferred_domains_max
 
     def counts(self, shape: Shape) -> Counts:
-        return self.room.counts(shape, self.topology, self.slices)
+        return self.what_if.counts(shape, self.topology, self.slices)
 
 
 def place(
-    room: Room, pods: Sequence[PodSpecView], shapes: Sequence[Shape], ask: Ask
+    what_if: WhatIf, pods: Sequence[PodSpecView], shapes: Sequence[Shape], ask: Ask
 ) -> tuple[Placement, ...] | Short:
-    """Puts all pods, whose shapes are countable, into the room, or leaves it as it was."""
-    nodes = room.cluster.nodes
-    topology = ask.tree or nodes.topology_for(ask.keys, room.cluster.topologies.values())
+    """Assumes places for all pods, whose shapes are countable, or leaves it as it was."""
+    nodes = what_if.cluster.nodes
+    topology = ask.tree or nodes.topology_for(ask.keys, what_if.cluster.topologies.values())
     around = tuple([nodes.index[name] for name in ask.beside if name in nodes.index])
     everyone = tuple(range(len(pods)))
-    task = _task(room, pods, shapes, everyone, topology, ask.wish, ROOT, around, ask.part)
+    task = _task(what_if, pods, shapes, everyone, topology, ask.wish, ROOT, around, ask.part)
     placements: dict[int, Placement] = {}
     chunks = _chunks(task, ask)
     for domain in _candidates(task):
@@ -129,7 +129,7 @@ def level_of(tree: Tree, key: str) -> int:
 
 
 def _task(
-    room: Room,
+    what_if: WhatIf,
     pods: Sequence[PodSpecView],
     shapes: Sequence[Shape],
     members: Indices,
@@ -139,7 +139,7 @@ def _task(
     around: tuple[int, ...],
     part: str = "",
 ) -> _Task:
-    tree = room.cluster.nodes.tree(topology)
+    tree = what_if.cluster.nodes.tree(topology)
     grouped: dict[int, tuple[Shape, list[int]]] = {}
     for index in members:
         shape = shapes[index]
@@ -148,9 +148,9 @@ def _task(
     slices: Slices = ()
     if len(groups) == 1 and not _has_rest(members, wish):
         slices = tuple((level_of(tree, s.required), s.size) for s in wish.slices)
-    cluster, gang = room.cluster, pods[members[0]].gang
+    cluster, gang = what_if.cluster, pods[members[0]].gang
     return _Task(
-        *(room, pods, shapes, members, groups, topology, tree, wish, slices, within, around),
+        *(what_if, pods, shapes, members, groups, topology, tree, wish, slices, within, around),
         to_come=apart.to_come(cluster, gang, part) if wish.required and not around else 0,
         held=apart.held(cluster, tree, wish, gang, part),
     )
@@ -250,7 +250,7 @@ def _roomy(task: _Task, domains: Iterable[int]) -> list[int]:
 
 
 def _fill(task: _Task, domain: int, placements: dict[int, Placement]) -> bool:
-    """Puts all members into one domain, or leaves the room as it was.
+    """Puts all members into one domain, or assumes none.
 
     Of several shapes, the one with the least room to choose from goes first; where that fails they
     are packed one by one.
@@ -261,29 +261,29 @@ def _fill(task: _Task, domain: int, placements: dict[int, Placement]) -> bool:
         return False
     nodes = [-1 - domain] if domain < 0 else task.tree.nodes_in(domain)
     listed = [(i, task.pods[i], shape) for shape, indices in task.groups for i in indices]
-    packed = pack(task.room, listed, nodes)
+    packed = pack(task.what_if, listed, nodes)
     placements.update(packed)
     return bool(packed)
 
 
 def _fill_by_shape(task: _Task, domain: int, placements: dict[int, Placement]) -> bool:
-    room = task.room
+    what_if = task.what_if
     order = task.groups
     if len(order) > 1:
         where = max(domain, ROOT)
         order = sorted(order, key=lambda g: task.counts(g[0]).totals[where] - len(g[1]))
-    mark = room.mark()
+    mark = what_if.mark()
     for shape, indices in order:
         counts = task.counts(shape)
         if domain < 0:
             fill = [(-1 - domain, len(indices))]
         elif counts.totals[domain] < len(indices):
-            room.rollback(mark)
+            what_if.rollback(mark)
             return False
         else:
             fill = counts.fill(domain, len(indices))
         if not _put(task, shape, indices, fill, placements):
-            room.rollback(mark)
+            what_if.rollback(mark)
             return False
     return True
 
@@ -291,7 +291,7 @@ def _fill_by_shape(task: _Task, domain: int, placements: dict[int, Placement]) -
 def _put(
     task: _Task, shape: Shape, indices: Sequence[int], fill: Fill, placements: dict[int, Placement]
 ) -> bool:
-    room, cluster = task.room, task.room.cluster
+    what_if, cluster = task.what_if, task.what_if.cluster
     sigs, outcome, crowd_of = cluster.nodes.sigs, cluster.signatures.outcome, cluster.holdings.crowd
     at = 0
     for node, count in fill:
@@ -303,7 +303,7 @@ def _put(
             found = outcome(shape, signature, crowd)
             if isinstance(found, Misfit):
                 return False
-            placements[indices[at]] = room.put_outcome(pod, node, found)
+            placements[indices[at]] = what_if.assume_outcome(pod, node, found)
             at += 1
     return True
 
@@ -371,21 +371,21 @@ def _fill_chunks(
     domain: int,
     placements: dict[int, Placement],
 ) -> bool:
-    """Every chunk has its wish inside the domain, or the room is left as it was."""
-    room = task.room
-    mark = room.mark()
+    """Every chunk has its wish inside the domain, or the cluster is left as it was."""
+    what_if = task.what_if
+    mark = what_if.mark()
     for members, wish, name in chunks:
         # Of a part whose slices are placed one by one, the others are not around the next.
         asked = next((p.topology for p in parts if p.name == name), None)
         pod = task.pods[members[0]]
-        around = apart.nodes_of_part(room.cluster, pod.gang, name) if wish is asked else ()
+        around = apart.nodes_of_part(what_if.cluster, pod.gang, name) if wish is asked else ()
         within = max(domain, ROOT)
         part = _task(
-            room, task.pods, task.shapes, members, task.topology, wish, within, around, name
+            what_if, task.pods, task.shapes, members, task.topology, wish, within, around, name
         )
         inside = _candidates(part) if domain >= 0 else [domain] if part.takes(domain) else []
         if not any(_fill(part, found, placements) for found in inside):
-            room.rollback(mark)
+            what_if.rollback(mark)
             return False
     return True
 
@@ -395,7 +395,7 @@ def _fill_chunks(
 
 def _short(task: _Task, parts: Sequence[Subgroup]) -> Short:
     """What keeps the first member out that finds no place: too few nodes, or too small domains."""
-    room, wish = task.room, task.wish
+    what_if, wish = task.what_if, task.wish
     shape, indices = task.groups[0]
     for other, members in task.groups:
         if task.counts(other).totals[ROOT] < len(members):
@@ -405,10 +405,10 @@ def _short(task: _Task, parts: Sequence[Subgroup]) -> Short:
     everywhere = counts.totals[ROOT]
     loose = Short(task.pods[0], (), 0, is_loose=True)
     if everywhere < len(indices) and not task.slices:
-        mark = room.mark()
+        mark = what_if.mark()
         fits = not everywhere or _put(task, shape, indices, counts.fill(ROOT, everywhere), {})
-        misfits = room.misfits(shape)
-        room.rollback(mark)
+        misfits = what_if.misfits(shape)
+        what_if.rollback(mark)
         return Short(task.pods[indices[everywhere]], misfits, everywhere) if fits else loose
     key = wish.required or wish.subgroup_required
     if not key:
@@ -420,7 +420,7 @@ def _short(task: _Task, parts: Sequence[Subgroup]) -> Short:
 
 def _too_small(task: _Task, counts: Counts, level: int, key: str, want: int) -> Misfits:
     """Domains with too little room for so many, and those with enough that others hold."""
-    tree, nodes = task.tree, len(task.room.cluster.nodes)
+    tree, nodes = task.tree, len(task.what_if.cluster.nodes)
     if level >= len(tree.levels):
         sizes = {-1 - n: count for n, count in enumerate(counts.per_node)}
     else:
@@ -441,16 +441,16 @@ def _too_small(task: _Task, counts: Counts, level: int, key: str, want: int) -> 
 
 def _short_of_parts(task: _Task, parts: Iterable[Subgroup]) -> Short:
     """The first part that finds no domain, those before it placed; else that they do not together."""
-    room = task.room
-    mark = room.mark()
+    what_if = task.what_if
+    mark = what_if.mark()
     try:
         for members, wish, name in _chunks(task, Ask(parts=tuple(parts))) or ():
-            around = apart.nodes_of_part(room.cluster, task.pods[members[0]].gang, name)
+            around = apart.nodes_of_part(what_if.cluster, task.pods[members[0]].gang, name)
             part = _task(
-                room, task.pods, task.shapes, members, task.topology, wish, ROOT, around, name
+                what_if, task.pods, task.shapes, members, task.topology, wish, ROOT, around, name
             )
             if not any(_fill(part, found, {}) for found in _candidates(part)):
                 return _short(part, ())
     finally:
-        room.rollback(mark)
+        what_if.rollback(mark)
     return Short(task.pods[0], (), 0, is_loose=True)

@@ -2,7 +2,7 @@
 
 A search: the member that fewest nodes take goes first, onto the fullest node that takes it; nodes
 that are equal are tried once, and what is left of them, once found to be too little, is remembered.
-Bounded by steps, those of all searches about one unit together (`Room.packing_steps`), so that a
+Bounded by steps, those of all searches about one unit together (`WhatIf.packing_steps`), so that a
 gang of many sizes on many nodes may still be said not to fit.
 """
 
@@ -13,20 +13,20 @@ from dataclasses import dataclass, field
 
 from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Shape
 from mizzen.scheduler.core.misfit import Misfit
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
 Member = tuple[int, PodSpecView, Shape]  # with its place among the unit's pods
 
 
-def pack(room: Room, members: Sequence[Member], nodes: Sequence[int]) -> dict[int, Placement]:
-    """Places for all of them, by their places among the pods, put into the room; {}: none found,
-    and the room is as it was."""
-    limits = room.cluster.limits
+def pack(what_if: WhatIf, members: Sequence[Member], nodes: Sequence[int]) -> dict[int, Placement]:
+    """Places for all of them, by their places among the pods, now assumed; {}: none found,
+    and the cluster is as it was."""
+    limits = what_if.cluster.limits
     if len(members) > limits.packing_members_max or len(nodes) > limits.packing_nodes_max:
         return {}
-    table, sigs = room.cluster.signatures, room.cluster.nodes.sigs
-    if _is_too_much(room, members, nodes):
+    table, sigs = what_if.cluster.signatures, what_if.cluster.nodes.sigs
+    if _is_too_much(what_if, members, nodes):
         return {}
 
     def room_for(shape: Shape) -> int:
@@ -34,16 +34,18 @@ def pack(room: Room, members: Sequence[Member], nodes: Sequence[int]) -> dict[in
 
     choice = {shape.number: room_for(shape) for _, _, shape in members}
     order = sorted(members, key=lambda m: (choice[m[2].number], m[2].number, m[0]))
-    search = _Search(room, order, nodes, left=min(limits.packing_steps_max, room.packing_steps))
+    search = _Search(
+        what_if, order, nodes, left=min(limits.packing_steps_max, what_if.packing_steps)
+    )
     allowed = search.left
     fits = search.place(0)
-    room.packing_steps -= allowed - search.left
+    what_if.packing_steps -= allowed - search.left
     return search.found if fits else {}
 
 
-def _is_too_much(room: Room, members: Sequence[Member], nodes: Sequence[int]) -> bool:
+def _is_too_much(what_if: WhatIf, members: Sequence[Member], nodes: Sequence[int]) -> bool:
     """Whether all the nodes together have too little of something that is counted."""
-    sigs = room.cluster.nodes.sigs
+    sigs = what_if.cluster.nodes.sigs
     wanted: dict[int, int] = {}
     for _, _, shape in members:
         if shape.claims or shape.covered:
@@ -60,7 +62,7 @@ def _is_too_much(room: Room, members: Sequence[Member], nodes: Sequence[int]) ->
 
 @dataclass(slots=True)
 class _Search:
-    room: Room
+    what_if: WhatIf
     order: Sequence[Member]
     nodes: Sequence[int]
     left: int
@@ -81,27 +83,27 @@ class _Search:
             if self.left <= 0:
                 return False
             self.left -= 1
-            mark = self.room.mark()
+            mark = self.what_if.mark()
             if self._put(index, pod, shape, node) and self.place(at + 1):
                 return True
-            self.room.rollback(mark)
+            self.what_if.rollback(mark)
         self.hopeless.add(known)
         return False
 
     def _put(self, index: int, pod: PodSpecView, shape: Shape, node: int) -> bool:
-        cluster = self.room.cluster
+        cluster = self.what_if.cluster
         signature = cluster.nodes.sigs[node]
         assert signature is not None
         crowd = cluster.holdings.crowd(pod.gang, node) if signature.layout.has_cores else ()
         outcome = cluster.signatures.outcome(shape, signature, crowd)
         if isinstance(outcome, Misfit):
             return False
-        self.found[index] = self.room.put_outcome(pod, node, outcome)
+        self.found[index] = self.what_if.assume_outcome(pod, node, outcome)
         return True
 
     def _candidates(self, shape: Shape) -> Iterator[int]:
         """Nodes that take one more, one of each kind, the fullest first."""
-        table, sigs = self.room.cluster.signatures, self.room.cluster.nodes.sigs
+        table, sigs = self.what_if.cluster.signatures, self.what_if.cluster.nodes.sigs
         kinds: dict[int, tuple[int, int]] = {}
         for node in self.nodes:
             signature = sigs[node]
@@ -111,5 +113,5 @@ class _Search:
 
     def _state(self) -> tuple[int, ...]:
         """What the nodes are like, whichever is which."""
-        sigs = self.room.cluster.nodes.sigs
+        sigs = self.what_if.cluster.nodes.sigs
         return tuple(sorted(id(sigs[node]) for node in self.nodes))

@@ -6,28 +6,28 @@ from mizzen.scheduler.core.cluster.signatures import Shape
 from mizzen.scheduler.core.cluster.tree import ROOT
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.counts import Counts
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
 
-def place_counted(room: Room, pod: PodSpecView, shape: Shape, near: int) -> Placement | None:
+def place_counted(what_if: WhatIf, pod: PodSpecView, shape: Shape, near: int) -> Placement | None:
     """Puts the pod on the tightest node of the tightest innermost domain; None when none fits.
 
     With `near`, a node, first in the domains around it, from the innermost out.
     """
-    nodes = room.cluster.nodes
-    counts = room.counts(shape, nodes.default_topology())
+    nodes = what_if.cluster.nodes
+    counts = what_if.counts(shape, nodes.default_topology())
     if not counts.totals[ROOT]:
         return None
     node = counts.fill(_domain(counts, near), 1)[0][0]
     signature = nodes.sigs[node]
     assert signature is not None
-    crowd = room.cluster.holdings.crowd(pod.gang, node)
-    found = room.cluster.signatures.outcome(shape, signature, crowd)
+    crowd = what_if.cluster.holdings.crowd(pod.gang, node)
+    found = what_if.cluster.signatures.outcome(shape, signature, crowd)
     if isinstance(found, Misfit):  # never: crowding changes the order, not what fits one pod
-        found = room.cluster.signatures.outcome(shape, signature)
+        found = what_if.cluster.signatures.outcome(shape, signature)
     assert not isinstance(found, Misfit), "a node that counts room for a pod takes it"
-    return room.put_outcome(pod, node, found)
+    return what_if.assume_outcome(pod, node, found)
 
 
 def _domain(counts: Counts, near: int) -> int:

@@ -18,7 +18,7 @@ from mizzen.scheduler.core.placing import apart
 from mizzen.scheduler.core.placing.answer import Attempt
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.gangs import level_of
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import PodSpecView
 
 OneByOne = Callable[[Sequence[PodSpecView], str, Sequence[str], Sequence[int]], Attempt]
@@ -26,10 +26,10 @@ Part = tuple[str, list[PodSpecView], TopologyRequest]  # a subgroup's name, memb
 
 
 def place(
-    room: Room, pods: Sequence[PodSpecView], ask: Ask, one_by_one: OneByOne, only: int = -1
+    what_if: WhatIf, pods: Sequence[PodSpecView], ask: Ask, one_by_one: OneByOne, only: int = -1
 ) -> Attempt:
-    """Puts all pods into the room, or leaves it as it was. `only`: a node that all must go to."""
-    cluster = room.cluster
+    """Assumes places for all pods, or leaves it as it was. `only`: a node that all must go to."""
+    cluster = what_if.cluster
     if not any(wish.required or wish.slices for wish in (ask.wish, *_wishes(ask))):
         name = cluster.nodes.names[only] if only >= 0 else ""
         return one_by_one(pods, name, ask.beside, ())
@@ -40,13 +40,15 @@ def place(
     everywhere = [only] if only >= 0 else list(cluster.nodes.live())
     best = Attempt(pod=pods[0])
     wish = ask.wish
-    for nodes in _domains(room, tree, wish, (pods[0].gang, ask.part), around, everywhere):
-        mark = room.mark()
+    for nodes in _domains(what_if, tree, wish, (pods[0].gang, ask.part), around, everywhere):
+        mark = what_if.mark()
         found = Attempt()
         for name, members, inner in parts:
-            found = _joined(found, _part(room, tree, members, inner, name, nodes, ask, one_by_one))
+            found = _joined(
+                found, _part(what_if, tree, members, inner, name, nodes, ask, one_by_one)
+            )
             if not found.fits:
-                room.rollback(mark)
+                what_if.rollback(mark)
                 break
         if found.fits:
             order = {placement.pod.key: placement for placement in found.placements}
@@ -91,7 +93,7 @@ def _sliced(slices: Sequence[Slice], required: str = "", exclusive: str = "") ->
 
 
 def _part(
-    room: Room,
+    what_if: WhatIf,
     tree: Tree,
     members: list[PodSpecView],
     wish: TopologyRequest,
@@ -106,14 +108,14 @@ def _part(
 
     def inside_of(nodes: Sequence[int]) -> Attempt:
         if wish.slices:
-            return _runs(room, tree, members, wish, name, nodes, ask, one_by_one)
+            return _runs(what_if, tree, members, wish, name, nodes, ask, one_by_one)
         return one_by_one(members, "", ask.beside, nodes)
 
     if not wish.required:
         return inside_of(nodes)
-    around = () if is_run else apart.nodes_of_part(room.cluster, members[0].gang, name)
+    around = () if is_run else apart.nodes_of_part(what_if.cluster, members[0].gang, name)
     best = Attempt(pod=members[0])
-    for inside in _domains(room, tree, wish, (members[0].gang, name), around, nodes):
+    for inside in _domains(what_if, tree, wish, (members[0].gang, name), around, nodes):
         found = inside_of(inside)
         if found.fits:
             return found
@@ -122,11 +124,11 @@ def _part(
     if best.misfits:
         return best
     why = Misfit("DomainHeld" if wish.exclusive else "DomainTooSmall", wish.required)
-    return Attempt(pod=members[0], misfits=((why, len(room.cluster.nodes)),))
+    return Attempt(pod=members[0], misfits=((why, len(what_if.cluster.nodes)),))
 
 
 def _runs(
-    room: Room,
+    what_if: WhatIf,
     tree: Tree,
     members: list[PodSpecView],
     wish: TopologyRequest,
@@ -135,24 +137,24 @@ def _runs(
     ask: Ask,
     one_by_one: OneByOne,
 ) -> Attempt:
-    """Runs of members in order of rank, each in one domain; all of them, or the room as it was."""
+    """Runs of members in order of rank, each in one domain; all of them, or none."""
     outer = wish.slices[0]
     alone = wish.exclusive if wish.exclusive != wish.required else ""
     inner = _sliced(wish.slices[1:], outer.required, alone)
-    mark = room.mark()
+    mark = what_if.mark()
     found = Attempt()
     for start in range(0, len(members), outer.size):
         run = members[start : start + outer.size]
-        placed = _part(room, tree, run, inner, name, nodes, ask, one_by_one, is_run=True)
+        placed = _part(what_if, tree, run, inner, name, nodes, ask, one_by_one, is_run=True)
         found = _joined(found, placed)
         if not found.fits:
-            room.rollback(mark)
+            what_if.rollback(mark)
             break
     return found
 
 
 def _domains(
-    room: Room,
+    what_if: WhatIf,
     tree: Tree,
     wish: TopologyRequest,
     group: tuple[Key | None, str],
@@ -165,7 +167,7 @@ def _domains(
         return
     level = level_of(tree, wish.required)
     alone = tree.depth(wish.exclusive) if wish.exclusive else None
-    held = apart.held(room.cluster, tree, wish, *group)
+    held = apart.held(what_if.cluster, tree, wish, *group)
     here = {apart.domain_at(tree, node, level) for node in around}
     grouped: dict[int, list[int]] = {}
     for node in nodes:

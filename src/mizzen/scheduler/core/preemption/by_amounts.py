@@ -35,9 +35,9 @@ def preempt_by_amounts(placer: Placer, unit: Unit, below: int, now_ns: int) -> F
     """Victims of priority lower than `below`, and the placements once they are gone.
 
     None when there are none. What is on its way out counts as gone: the caller has released it.
-    The room is left as it was.
+    The cluster is left as it was.
     """
-    search = _Search(placer, unit, PreemptionCandidates(placer.room, unit, below, now_ns))
+    search = _Search(placer, unit, PreemptionCandidates(placer.what_if, unit, below, now_ns))
     if unit.needed == 1:
         return search.single()
     found = search.gang() if search.is_plain else None
@@ -58,11 +58,11 @@ class _Node:
 class _Search:
     def __init__(self, placer: Placer, unit: Unit, candidates: PreemptionCandidates) -> None:
         self.placer, self.unit, self.candidates = placer, unit, candidates
-        self.room, self.cluster = placer.room, placer.room.cluster
+        self.what_if, self.cluster = placer.what_if, placer.what_if.cluster
         self.pods = unit.pods[: unit.needed]
         self.ask = unit.asks(unit.beside)
         self.is_plain = not any(pod.claims for pod in self.pods) and all(
-            self.room.is_countable(pod, self.room.shape_of(pod)) for pod in self.pods
+            self.what_if.is_countable(pod, self.what_if.shape_of(pod)) for pod in self.pods
         )
         self.far = () if self.is_plain else self._far()
 
@@ -122,7 +122,7 @@ class _Search:
     def gang(self) -> Found | None:
         """The domain that is cheapest by its cheapest nodes; None where amounts alone mislead."""
         largest = max(
-            self.pods, key=lambda p: self._wanted(self.room.shape_of(p)).get(CPU_INDEX, 0)
+            self.pods, key=lambda p: self._wanted(self.what_if.shape_of(p)).get(CPU_INDEX, 0)
         )
         ranked = self._ranked(largest)
         domains = self._domains(ranked)
@@ -199,7 +199,7 @@ class _Search:
             return tuple(given.items())
 
         holders = [_cut(candidate, frees) for candidate in candidates]
-        wanted = [self._wanted(self.room.shape_of(pod)).get(resource, 0) for pod in self.pods]
+        wanted = [self._wanted(self.what_if.shape_of(pod)).get(resource, 0) for pod in self.pods]
         sizes = tuple((size, wanted.count(size)) for size in sorted(set(wanted)))
         free = tuple(self._free(node.number).get(resource, 0) for node in nodes)
         everywhere = (tuple(range(len(nodes))),)
@@ -225,7 +225,7 @@ class _Search:
         for node in nodes:
             for resource in node.missing:
                 short[resource] = short.get(resource, 0) + 1
-        wanted = self._wanted(self.room.shape_of(pod))
+        wanted = self._wanted(self.what_if.shape_of(pod))
         return max(wanted, key=lambda r: (short.get(r, 0), -r))
 
     # -- what nobody can count ---------------------------------------------------------------------
@@ -282,7 +282,7 @@ class _Search:
 
     def _ranked(self, pod: PodSpecView) -> list[_Node]:
         """Nodes that the pod may use once those leave who may, the cheapest bound first."""
-        shape = self.room.shape_of(pod)
+        shape = self.what_if.shape_of(pod)
         wanted = self._wanted(shape)
         found: list[_Node] = []
         for number in sorted(self.cluster.nodes.live()):
@@ -343,12 +343,12 @@ class _Search:
         return max(0, min((total.get(r, 0) // w for r, w in wanted.items() if w), default=1))
 
     def _without(self, victims: Sequence[PodSpecView], only: str = "") -> Attempt:
-        """Placing once these have left; the room is as before."""
-        mark = self.room.mark()
+        """Placing once these have left; the cluster is as before."""
+        mark = self.what_if.mark()
         for pod in victims:
-            self.room.remove(pod)
+            self.what_if.remove(pod)
         found = self.placer.place(self.pods, self.ask, only)
-        self.room.rollback(mark)
+        self.what_if.rollback(mark)
         return found
 
 

@@ -35,14 +35,14 @@ def preempt_by_devices(placer: Placer, unit: Unit, below: int, now_ns: int) -> F
     """Victims of priority lower than `below`, and the placements once they are gone.
 
     None when there are none. What is on its way out counts as gone: the caller has released it.
-    The room is left as it was.
+    The cluster is left as it was.
     """
     shapes = _shapes(placer, unit)
-    if not shapes or not any(p < below and any(c) for p, c in placer.room.cluster.chips.items()):
+    if not shapes or not any(p < below and any(c) for p, c in placer.what_if.cluster.chips.items()):
         return None
-    nodes = placer.room.cluster.nodes
+    nodes = placer.what_if.cluster.nodes
     ask = unit.asks(())
-    topology = ask.tree or nodes.topology_for(ask.keys, placer.room.cluster.topologies.values())
+    topology = ask.tree or nodes.topology_for(ask.keys, placer.what_if.cluster.topologies.values())
     tree = nodes.tree(topology)
     leaves, domains = _domains(placer, unit, tree)
     columns = _columns(placer, tree, shapes, leaves, below)
@@ -72,8 +72,8 @@ def _shapes(placer: Placer, unit: Unit) -> Wanted:
     """What is wanted by shape; () when chips do not describe it."""
     grouped: dict[int, tuple[Shape, int]] = {}
     for pod in unit.pods[: unit.needed]:
-        shape = placer.room.shape_of(pod)
-        if not placer.room.is_countable(pod, shape):
+        shape = placer.what_if.shape_of(pod)
+        if not placer.what_if.is_countable(pod, shape):
             return ()
         grouped[shape.number] = (shape, grouped.get(shape.number, (shape, 0))[1] + 1)
     found = tuple((shape, _chips(shape), count) for shape, count in grouped.values())
@@ -87,7 +87,7 @@ def _chips(shape: Shape) -> int:
 
 def _domains(placer: Placer, unit: Unit, tree: Tree) -> tuple[list[list[int]], list[list[int]]]:
     """Nodes of each leaf, and leaves of each domain that the unit may be freed room in."""
-    nodes = placer.room.cluster.nodes
+    nodes = placer.what_if.cluster.nodes
     required = level_of(tree, unit.wish.required) if unit.wish and unit.wish.required else -1
     if unit.needed == 1 or required == len(tree.levels):
         live = sorted(nodes.live())
@@ -108,9 +108,9 @@ def _columns(
     placer: Placer, tree: Tree, shapes: Wanted, leaves: Sequence[Sequence[int]], below: int
 ) -> Columns:
     """Chips by leaf: free ones in whole pods of the largest shape, and held ones by priority."""
-    cluster = placer.room.cluster
+    cluster = placer.what_if.cluster
     shape, chips, _ = max(shapes, key=lambda entry: entry[1])
-    counts = placer.room.counts(shape, tree.topology)
+    counts = placer.what_if.counts(shape, tree.topology)
     free = [chips * count for count in _sums(counts.per_node, leaves)]
     priorities = sorted(p for p in cluster.chips if p < below)
     losses = [_sums(cluster.chips[p], leaves) for p in priorities]
@@ -125,9 +125,9 @@ def _columns(
 
 def _rests(placer: Placer, shape: Shape, chips: int) -> dict[Signature | None, int]:
     """Chips left over beside whole pods, at most: of use once others on the node are given back."""
-    table = placer.room.cluster.signatures
+    table = placer.what_if.cluster.signatures
     found: dict[Signature | None, int] = {}
-    for signature in placer.room.cluster.nodes.groups():
+    for signature in placer.what_if.cluster.nodes.groups():
         rest = _free(table, shape, signature, chips) % chips
         if rest and table.static(shape, signature.static) is None:
             found[signature] = rest
@@ -162,7 +162,7 @@ class _Search:
     )
 
     def run(self, columns: Columns, domains: Sequence[Sequence[int]], want: int) -> Found | None:
-        """Counts chips alone at first; asks the room at every step only where that misled."""
+        """Counts chips alone at first; asks placing at every step only where that misled."""
         ranked = rank_domains(columns, domains, want)
         for fits in (None, self._fits):
             choice = choose_ranked(ranked, self._build_problem, fits)
@@ -179,14 +179,14 @@ class _Search:
         return self._attempt(self._victims(self.built, levels)).fits
 
     def _attempt(self, victims: Sequence[PodSpecView]) -> Attempt:
-        """Placing once these have left; the room is as before."""
-        room = self.placer.room
-        mark = room.mark()
+        """Placing once these have left; the cluster is as before."""
+        what_if = self.placer.what_if
+        mark = what_if.mark()
         for pod in victims:
-            room.remove(pod)
+            what_if.remove(pod)
         pods = self.unit.pods[: self.unit.needed]
         found = self.placer.place(pods, self.unit.asks(self.unit.beside))
-        room.rollback(mark)
+        what_if.rollback(mark)
         return found
 
     def _victims(self, keys: Sequence[Key], levels: Sequence[int]) -> tuple[PodSpecView, ...]:
@@ -201,7 +201,7 @@ class _Search:
 
     def _build_problem(self, some: Sequence[int]) -> Problem:
         """Nodes of these domains, numbered from 0, and everything that may leave them."""
-        cluster, table = self.placer.room.cluster, self.placer.room.cluster.signatures
+        cluster, table = self.placer.what_if.cluster, self.placer.what_if.cluster.signatures
         local: dict[int, int] = {}
         free: list[int] = []
         domains: list[tuple[int, ...]] = []
@@ -224,7 +224,7 @@ class _Search:
 
     def _holders(self, local: dict[int, int]) -> list[Holder]:
         """Pods and gangs on these nodes that may leave, the newest of one priority first."""
-        cluster = self.placer.room.cluster
+        cluster = self.placer.what_if.cluster
         own = {pod.gang for pod in self.unit.pods if pod.gang is not None}
         units: dict[Key, list[PodSpecView]] = {}
         for node in local:
@@ -246,7 +246,7 @@ class _Search:
         return [holder for holder in found if holder.priority < self.below]
 
     def _holder(self, key: Key, pods: list[PodSpecView], local: dict[int, int]) -> Holder:
-        cluster = self.placer.room.cluster
+        cluster = self.placer.what_if.cluster
         group = cluster.gangs.get(key)
         priority = max(pod.priority for pod in pods)
         if group is None or (len(pods) == 1 and group.min_count < 1):
@@ -260,7 +260,7 @@ class _Search:
         return gang(key, priority, members, max(1, group.min_count), whole)
 
     def _member(self, pod: PodSpecView, local: dict[int, int]) -> Member:
-        cluster = self.placer.room.cluster
+        cluster = self.placer.what_if.cluster
         chips = sum(len(a.results) for a in cluster.allocations_of(pod))
         node = local.get(cluster.nodes.index.get(pod.node, -1), -1)
         return Member(node, chips, pod.disruption_cost.at(self.now_ns))
@@ -269,7 +269,7 @@ class _Search:
         return pod.priority < self.below and self._stays(pod)
 
     def _stays(self, pod: PodSpecView) -> bool:
-        return pod.stays and pod.key not in self.placer.room.cluster.leaving
+        return pod.stays and pod.key not in self.placer.what_if.cluster.leaving
 
 
 def _key(holder: Holder) -> Key:

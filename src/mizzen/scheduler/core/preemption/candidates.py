@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.disruption_cost import DisruptionCost
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.preemption.holders import Member, gang, single
 from mizzen.scheduler.core.preemption.solver.bound import Freeable
 from mizzen.scheduler.core.preemption.solver.objective import Cell, cell_of
@@ -23,7 +23,7 @@ HERE = 0  # a holder's steps free one for each pod, wherever it is: who asks cou
 class PreemptionCandidates:
     """Pods and gangs of priority lower than `below`, those of the asking unit's gang apart."""
 
-    room: Room
+    what_if: WhatIf
     unit: Unit
     below: int
     now_ns: int
@@ -38,7 +38,7 @@ class PreemptionCandidates:
 
     def on(self, node: int) -> list[PodSpecView]:
         """Pods there that may leave, as far as they themselves are concerned."""
-        cluster = self.room.cluster
+        cluster = self.what_if.cluster
         return [
             pod
             for pod in cluster.pods_on(cluster.nodes.names[node])
@@ -50,7 +50,7 @@ class PreemptionCandidates:
 
     def of(self, pod: PodSpecView) -> Candidate | None:
         """The pod or its gang as a holder; None: somebody in it is too important."""
-        group = self.room.cluster.gangs.get(pod.gang) if pod.gang is not None else None
+        group = self.what_if.cluster.gangs.get(pod.gang) if pod.gang is not None else None
         if pod.gang is None or group is None or group.min_count == 0:
             return single(pod.key, pod.priority, self._member(pod)), ((pod,),)
         if pod.gang not in self._gangs:
@@ -73,7 +73,7 @@ class PreemptionCandidates:
         """What the pods of one node free there: never dearer than it turns out to be."""
         found: list[Freeable] = []
         whole: dict[Key, dict[int, int]] = {}
-        charged = self.room.cluster.holdings.charged
+        charged = self.what_if.cluster.holdings.charged
         for pod in pods:
             taken = charged.get(pod.uid)
             if taken is None:
@@ -113,7 +113,7 @@ class PreemptionCandidates:
         return self._prices[key]
 
     def _gang(self, key: Key, least: int, disruption: str) -> Candidate | None:
-        cluster = self.room.cluster
+        cluster = self.what_if.cluster
         pods = [p for p in cluster.members.get(key, {}).values() if self._stays(p)]
         priority = max((pod.priority for pod in pods), default=self.below)
         if priority >= self.below:
@@ -128,8 +128,8 @@ class PreemptionCandidates:
     def _member(self, pod: PodSpecView) -> Member:
         devices = 0
         if pod.claims:
-            devices = sum(len(a.results) for a in self.room.cluster.allocations_of(pod))
+            devices = sum(len(a.results) for a in self.what_if.cluster.allocations_of(pod))
         return Member(HERE, max(1, devices), pod.disruption_cost.at(self.now_ns))
 
     def _stays(self, pod: PodSpecView) -> bool:
-        return pod.stays and pod.key not in self.room.cluster.leaving
+        return pod.stays and pod.key not in self.what_if.cluster.leaving

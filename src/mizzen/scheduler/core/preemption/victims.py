@@ -1,6 +1,6 @@
 """Who has to leave so that a more important pod or gang fits, asked of the cluster as it is.
 
-Builds the question for `preemption`, whose `objective` says what is minimised, and asks the room
+Builds the question for `preemption`, whose `objective` says what is minimised, and asks placing
 itself what fits: devices, topology and everything else that placing knows.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.misfit import static_misfit
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.preemption import holders as preempted
 from mizzen.scheduler.core.preemption.by_amounts import preempt_by_amounts
 from mizzen.scheduler.core.preemption.by_devices import is_by_devices, preempt_by_devices
@@ -36,21 +36,21 @@ class Eviction:
 def find_victims(placer: Placer, unit: Unit, below: int, now_ns: int) -> Eviction | None:
     """The cheapest victims of priority lower than `below`; None when no set is enough.
 
-    Members of the pods' own gang are spared. The room is left as it was. Source: oracle
+    Members of the pods' own gang are spared. The cluster is left as it was. Source: oracle
     tests/oracle/victims.py (exhaustive).
     """
-    room, pods = placer.room, unit.pods[: unit.needed]
-    mark = room.mark()
-    room.release_leaving()
-    if len(room.cluster.nodes) > room.cluster.limits.exact_nodes_max:
+    what_if, pods = placer.what_if, unit.pods[: unit.needed]
+    mark = what_if.mark()
+    what_if.release_leaving()
+    if len(what_if.cluster.nodes) > what_if.cluster.limits.exact_nodes_max:
         search = preempt_by_devices if is_by_devices(placer, unit) else preempt_by_amounts
         cheapest = search(placer, unit, below, now_ns)
-        room.rollback(mark)
+        what_if.rollback(mark)
         return Eviction(*cheapest) if cheapest is not None else None
-    names = _nodes_for(room, pods)
+    names = _nodes_for(what_if, pods)
     number = {name: index for index, name in enumerate(names)}
     own = {pod.gang for pod in pods if pod.gang}
-    found = _holders(room, below, own, number, now_ns)
+    found = _holders(what_if, below, own, number, now_ns)
     is_single = len(pods) == 1 and len(names) > 1
     domains = tuple((n,) for n in range(len(names))) if is_single else ()
     problem = Problem(
@@ -71,9 +71,9 @@ def find_victims(placer: Placer, unit: Unit, below: int, now_ns: int) -> Evictio
         attempt = tried(answer.domain, answer.levels)
         assert attempt.fits, "a set found to be enough stays enough"
         eviction = Eviction(tuple(_leaving(found, answer.levels)), attempt)
-    if any(map(room.minds_neighbours, pods)):
+    if any(map(what_if.minds_neighbours, pods)):
         eviction = _by_neighbours(placer, unit, found, eviction)
-    room.rollback(mark)
+    what_if.rollback(mark)
     return eviction
 
 
@@ -109,11 +109,11 @@ def _flat(some: Sequence[Sequence[PodSpecView]]) -> list[PodSpecView]:
     return [pod for victims in some for pod in victims]
 
 
-def _nodes_for(room: Room, pods: Sequence[PodSpecView]) -> list[str]:
+def _nodes_for(what_if: WhatIf, pods: Sequence[PodSpecView]) -> list[str]:
     """Nodes that may take some of the pods, however full they are."""
     return [
         node.name
-        for node in room.cluster.node_views()
+        for node in what_if.cluster.node_views()
         if any(static_misfit(pod.shape, node) is None for pod in pods)
     ]
 
@@ -122,13 +122,13 @@ Found = tuple[Holder, list[PodSpecView]]  # with its pods in the order they leav
 
 
 def _holders(
-    room: Room, below: int, own: set[Key], number: dict[str, int], now_ns: int
+    what_if: WhatIf, below: int, own: set[Key], number: dict[str, int], now_ns: int
 ) -> list[Found]:
     """Everything that stays and is less important than `below`; of equals the newest first."""
     singles: list[PodSpecView] = []
     gangs: dict[Key, list[PodSpecView]] = {}
-    known = room.cluster.gangs
-    for pod in room.cluster.occupants():
+    known = what_if.cluster.gangs
+    for pod in what_if.cluster.occupants():
         group = known.get(pod.gang) if pod.gang else None
         if group is None or group.min_count == 0:
             if pod.gang not in own and pod.priority < below:
@@ -137,7 +137,7 @@ def _holders(
             gangs.setdefault(group.key, []).append(pod)
 
     def member(pod: PodSpecView) -> preempted.Member:
-        devices = sum(len(a.results) for a in room.cluster.allocations_of(pod))
+        devices = sum(len(a.results) for a in what_if.cluster.allocations_of(pod))
         cost = pod.disruption_cost.at(now_ns)
         return preempted.Member(number.get(pod.node, ELSEWHERE), max(1, devices), cost)
 
@@ -166,9 +166,9 @@ def _leaving(found: Sequence[Found], levels: Sequence[int]) -> list[PodSpecView]
 
 
 def _without(placer: Placer, unit: Unit, victims: Iterable[PodSpecView], only: str) -> Attempt:
-    mark = placer.room.mark()
+    mark = placer.what_if.mark()
     for pod in victims:
-        placer.room.remove(pod)
+        placer.what_if.remove(pod)
     attempt = placer.place(unit.pods[: unit.needed], unit.asks(unit.beside), only)
-    placer.room.rollback(mark)
+    placer.what_if.rollback(mark)
     return attempt

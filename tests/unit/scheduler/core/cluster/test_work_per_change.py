@@ -58,8 +58,8 @@ def costs(nodes: int) -> dict[str, int]:
 
 
 def world_plan(world: World) -> None:
-    assert world.room is not None
-    (decision,) = place(world.room, NOW_NS).decisions
+    assert world.what_if is not None
+    (decision,) = place(world.what_if, NOW_NS).decisions
     assert decision.placements
 
 

@@ -49,21 +49,21 @@ def test_every_node_says_what_the_oracle_says(start: int) -> None:
         world = random_world(rng)
         made = random_pod("w", rng)
         world.add(made)
-        room = world.known()
-        (view,) = room.cluster.waiting.values()
-        shape = room.shape_of(view)
-        nodes = room.cluster.nodes
+        what_if = world.known()
+        (view,) = what_if.cluster.waiting.values()
+        shape = what_if.shape_of(view)
+        nodes = what_if.cluster.nodes
         fits = {
             nodes.names[n]
             for n in nodes.live()
-            if isinstance(exact.fit(room, view, shape, n), Placement)
+            if isinstance(exact.fit(what_if, view, shape, n), Placement)
         }
         assert fits == expected(world, made), seed
-        mark = room.mark()
-        attempt = Placer(room).place((view,))
+        mark = what_if.mark()
+        attempt = Placer(what_if).place((view,))
         assert {p.node for p in attempt.placements} <= fits, seed
         assert attempt.fits == bool(fits), seed
-        room.rollback(mark)
+        what_if.rollback(mark)
 
 
 @pytest.mark.parametrize("start", range(0, 120, 30))

@@ -13,7 +13,7 @@ from mizzen.base.objects import Key, Obj
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import PodSpecView
 from oracle.placing import count_on, fits_on, totals
 from support.cluster_state import state
@@ -33,9 +33,9 @@ class Case:
     world: World
     names: list[str] = field(default_factory=list)
 
-    def asked(self) -> tuple[Room, list[PodSpecView]]:
-        room = self.world.known()
-        return room, [room.cluster.pods[Key("default", name)] for name in self.names]
+    def asked(self) -> tuple[WhatIf, list[PodSpecView]]:
+        what_if = self.world.known()
+        return what_if, [what_if.cluster.pods[Key("default", name)] for name in self.names]
 
 
 @st.composite
@@ -81,24 +81,24 @@ def cases(draw: st.DrawFn) -> Case:
 @settings(max_examples=120, deadline=None)
 @given(case=cases())
 def test_counts_are_what_every_node_says(case: Case) -> None:
-    room, pods = case.asked()
-    nodes = room.cluster.nodes
-    counts = room.counts(room.shape_of(pods[0]), nodes.default_topology())
+    what_if, pods = case.asked()
+    nodes = what_if.cluster.nodes
+    counts = what_if.counts(what_if.shape_of(pods[0]), nodes.default_topology())
     for index in nodes.live():
-        assert min(counts.per_node[index], len(pods)) == count_on(room, pods, index)
+        assert min(counts.per_node[index], len(pods)) == count_on(what_if, pods, index)
     assert counts.totals[0] == sum(counts.per_node)
 
 
 @settings(max_examples=120, deadline=None)
 @given(case=cases())
 def test_a_pod_finds_a_place_if_any_node_takes_it(case: Case) -> None:
-    room, pods = case.asked()
-    possible = any(fits_on(room, pods[0], index) for index in room.cluster.nodes.live())
-    before = state(room.cluster)
-    mark = room.mark()
-    assert Placer(room).place(pods[:1]).fits == possible
-    room.rollback(mark)
-    assert state(room.cluster) == before
+    what_if, pods = case.asked()
+    possible = any(fits_on(what_if, pods[0], index) for index in what_if.cluster.nodes.live())
+    before = state(what_if.cluster)
+    mark = what_if.mark()
+    assert Placer(what_if).place(pods[:1]).fits == possible
+    what_if.rollback(mark)
+    assert state(what_if.cluster) == before
 
 
 @settings(max_examples=150, deadline=None)
@@ -107,58 +107,58 @@ def test_a_gang_gets_the_tightest_domain_that_takes_all(
     case: Case, level: str, is_exact: bool
 ) -> None:
     """Of the level it prefers; asked for nothing, it goes as far in as it fits."""
-    room, pods = case.asked()
-    if level not in {key for view in room.cluster.node_views() for key in view.labels}:
+    what_if, pods = case.asked()
+    if level not in {key for view in what_if.cluster.node_views() for key in view.labels}:
         return
     # A rack is known by its zone too: the same name in two zones is two racks.
-    keyed = pair_totals(room, pods) if level == RACK else totals(room, pods, ZONE)
+    keyed = pair_totals(what_if, pods) if level == RACK else totals(what_if, pods, ZONE)
     enough = {domain for domain, total in keyed.items() if total >= len(pods)}
-    spaces = space(room, pods[0], level)
-    mark = room.mark()
+    spaces = space(what_if, pods[0], level)
+    mark = what_if.mark()
     preferred = level if is_exact else ""
-    attempt = Placer(room).place(pods, Ask(TopologyRequest(required=level, preferred=preferred)))
+    attempt = Placer(what_if).place(pods, Ask(TopologyRequest(required=level, preferred=preferred)))
     assert attempt.fits == bool(enough)
     if not attempt.fits:
-        assert room.mark() == mark, "nothing of a gang that does not fit is left behind"
+        assert what_if.mark() == mark, "nothing of a gang that does not fit is left behind"
         return
-    (domain,) = {where(room, p.node, level) for p in attempt.placements}
-    assert_no_device_twice(room, attempt)
-    room.rollback(mark)
+    (domain,) = {where(what_if, p.node, level) for p in attempt.placements}
+    assert_no_device_twice(what_if, attempt)
+    what_if.rollback(mark)
     if is_exact:
         assert spaces[domain] == min(spaces[other] for other in enough)
 
 
-def space(room: Room, one: PodSpecView, level: str) -> dict[str, int]:
+def space(what_if: WhatIf, one: PodSpecView, level: str) -> dict[str, int]:
     """How many pods each domain takes, however many there are to place."""
-    nodes = room.cluster.nodes
-    counts = room.counts(room.shape_of(one), nodes.default_topology())
+    nodes = what_if.cluster.nodes
+    counts = what_if.counts(what_if.shape_of(one), nodes.default_topology())
     found: dict[str, int] = {}
     for index in nodes.live():
         if level in nodes.views[index].labels:
-            domain = where(room, nodes.names[index], level)
+            domain = where(what_if, nodes.names[index], level)
             found[domain] = found.get(domain, 0) + counts.per_node[index]
     return found
 
 
-def pair_totals(room: Room, pods: list[PodSpecView]) -> dict[str, int]:
-    nodes = room.cluster.nodes
+def pair_totals(what_if: WhatIf, pods: list[PodSpecView]) -> dict[str, int]:
+    nodes = what_if.cluster.nodes
     found: dict[str, int] = {}
     for index in nodes.live():
         if RACK in nodes.views[index].labels:
-            domain = where(room, nodes.names[index], RACK)
-            found[domain] = found.get(domain, 0) + count_on(room, pods, index)
+            domain = where(what_if, nodes.names[index], RACK)
+            found[domain] = found.get(domain, 0) + count_on(what_if, pods, index)
     return found
 
 
-def where(room: Room, name: str, level: str) -> str:
-    labels = room.cluster.node(name).labels
+def where(what_if: WhatIf, name: str, level: str) -> str:
+    labels = what_if.cluster.node(name).labels
     return labels[ZONE] if level == ZONE else f"{labels.get(ZONE)}/{labels[RACK]}"
 
 
-def assert_no_device_twice(room: Room, attempt: Attempt) -> None:
+def assert_no_device_twice(what_if: WhatIf, attempt: Attempt) -> None:
     given_out = [r.id for p in attempt.placements for _, a in p.allocations for r in a.results]
     assert len(given_out) == len(set(given_out))
-    assert all(room.cluster.holdings.times_held(device) == 1 for device in given_out)
+    assert all(what_if.cluster.holdings.times_held(device) == 1 for device in given_out)
 
 
 # -- kept by changes -----------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import ANYTHING, Attempt, Placer
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.preemption import victims
 from mizzen.scheduler.core.types import PodShape, PodSpecView
 from mizzen.scheduler.core.units import Unit
@@ -205,7 +205,7 @@ def full_cluster(
     for number, name in enumerate(names):
         for _ in range(2):
             cluster.set_pod(made(1 if number in cheap else priority, HALF, name), wants_place=False)
-    return Counted(Room(cluster)), made
+    return Counted(WhatIf(cluster)), made
 
 
 def test_the_cheapest_node_of_thousands_is_found_with_few_attempts() -> None:
@@ -245,7 +245,7 @@ def test_a_gang_of_plain_pods_gets_the_cheapest_places_among_thousands() -> None
     cheap = range(3, MANY, 200)
     placer, made = full_cluster(cheap)
     gang = Key("d", "gang")
-    placer.room.cluster.set_gang(Gang(gang, 16))
+    placer.what_if.cluster.set_gang(Gang(gang, 16))
     pods = tuple(made(9, HALF, gang=gang) for _ in range(16))
     found = victims.find_victims(placer, Unit("gang", pods, 16, 16, gang, 16), 9, 0)
     assert found is not None
@@ -258,7 +258,7 @@ def test_a_gang_in_one_rack_frees_the_only_rack_that_is_cheap_as_a_whole() -> No
     scattered = range(0, MANY, 4)  # one node of each rack
     placer, made = full_cluster([*scattered, 801, 802, 803])
     gang, wish = Key("d", "gang"), TopologyRequest(required=RACK)
-    placer.room.cluster.set_gang(Gang(gang, 8, topology=wish))
+    placer.what_if.cluster.set_gang(Gang(gang, 8, topology=wish))
     pods = tuple(made(9, HALF, gang=gang) for _ in range(8))
     unit = Unit("gang", pods, 8, 8, gang, 8, wish=wish)
     found = victims.find_victims(placer, unit, 9, 0)
@@ -273,7 +273,7 @@ def test_a_gang_that_needs_more_than_the_cheap_nodes_takes_the_fewest_of_the_oth
     cheap = [7, 900, 1_500]
     placer, made = full_cluster(cheap)
     gang = Key("d", "gang")
-    placer.room.cluster.set_gang(Gang(gang, 16))
+    placer.what_if.cluster.set_gang(Gang(gang, 16))
     pods = tuple(made(9, HALF, gang=gang) for _ in range(16))
     found = victims.find_victims(placer, Unit("gang", pods, 16, 16, gang, 16), 9, 0)
     assert found is not None

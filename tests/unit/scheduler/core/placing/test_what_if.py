@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.scheduler.core.placing.attempt import Placer
-from mizzen.scheduler.core.placing.room import Room
+from mizzen.scheduler.core.placing.what_if import WhatIf
 from support.scheduler_world import World, pod
 
 
@@ -19,8 +19,8 @@ def full_world() -> World:
     return world
 
 
-def state(room: Room) -> object:
-    cluster = room.cluster
+def state(what_if: WhatIf) -> object:
+    cluster = what_if.cluster
     return (
         [(s.free, s.held, s.over) for s in cluster.nodes.sigs if s is not None],
         {k: (s.allocation, s.users) for k, s in cluster.claims.items()},
@@ -34,31 +34,31 @@ def state(room: Room) -> object:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "c", "shared", "release"]), max_size=6, unique=True))
 def test_rollback_restores_everything(actions: list[str]) -> None:
-    room = full_world().known()
-    pods = room.cluster.pods
-    placer = Placer(room)
-    before = state(room)
-    mark = room.mark()
+    what_if = full_world().known()
+    pods = what_if.cluster.pods
+    placer = Placer(what_if)
+    before = state(what_if)
+    mark = what_if.mark()
     for action in actions:
         if action == "release":
-            room.release_leaving()
+            what_if.release_leaving()
             continue
         view = next(p for k, p in pods.items() if k.name == action)
         if view.node:
-            room.remove(view)
+            what_if.remove(view)
         else:
             assert placer.place((view,)).fits
     if actions and actions != ["release"]:
-        assert state(room) != before
-    room.rollback(mark)
-    assert state(room) == before
+        assert state(what_if) != before
+    what_if.rollback(mark)
+    assert state(what_if) == before
 
 
 def test_removing_everybody_leaves_the_whole_node_free() -> None:
-    room = full_world().known()
-    for view in room.cluster.pods.values():
+    what_if = full_world().known()
+    for view in what_if.cluster.pods.values():
         if view.node:
-            room.remove(view)
-    (signature,) = room.cluster.nodes.groups()
+            what_if.remove(view)
+    (signature,) = what_if.cluster.nodes.groups()
     assert signature.free[0] == 2000
     assert not signature.held

@@ -1,4 +1,4 @@
-"""The cluster as a plan is being made: places taken and given back, all of it undone in the end."""
+"""The cluster as a plan is being made: pods assumed and removed, all of it undone in the end."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from mizzen.scheduler.core.types import Placement, PodSpecView
 Misfits = tuple[tuple[Misfit, int], ...]  # with how many nodes each
 
 
-class Room:
-    """Places in a cluster. `mark` and `rollback` undo; who plans rolls back to where it began."""
+class WhatIf:
+    """Assumes and removes pods in a cluster; `rollback` undoes all since a `mark`."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -42,7 +42,7 @@ class Room:
         self.cluster.rollback(mark)
 
     def begin_unit(self) -> None:
-        """What is searched for one unit is bounded for it alone."""
+        """Renews the bound on what is searched for one unit."""
         self.packing_steps = self.cluster.limits.packing_steps_of_unit_max
 
     # -- questions --------------------------------------------------------------------------
@@ -135,7 +135,7 @@ class Room:
 
     # -- taking places ----------------------------------------------------------------------
 
-    def put_outcome(self, pod: PodSpecView, node: int, outcome: Outcome) -> Placement:
+    def assume_outcome(self, pod: PodSpecView, node: int, outcome: Outcome) -> Placement:
         """The pod takes a place that counting found; its claims get the devices picked there."""
         cluster = self.cluster
         nodes, holdings = cluster.nodes, cluster.holdings
@@ -171,7 +171,7 @@ class Room:
             found.append((key, Allocation(results, only, given.config)))
         return found
 
-    def put(self, placement: Placement) -> None:
+    def assume(self, placement: Placement) -> None:
         """The pod takes its place and its claims their devices."""
         cluster, pod = self.cluster, placement.pod
         for key, allocation in placement.allocations:
@@ -213,7 +213,7 @@ class Room:
                 self._release(state)
 
     def release_leaving(self) -> None:
-        """The room as it will be once everything that is on its way out has left."""
+        """Everything on its way out counts as gone: the cluster as it will be then."""
         for pod in list(self.cluster.leaving.values()):
             self.remove(pod)
         self.release_idle()
