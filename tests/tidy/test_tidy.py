@@ -17,8 +17,8 @@ from tidy import exceptions
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "mizzen"
-FILE_LINES = 600
-FUNCTION_LINES = 70
+FILE_LINES = 550  # these two are CONTRIBUTING.md's
+FUNCTION_LINES = 90
 _AMBIENT = {
     "time": {
         "time",
@@ -37,6 +37,7 @@ _PATHS = [
     *sorted(PACKAGE.rglob("*.py")),
     *sorted((ROOT / "examples").rglob("*.py")),
     *sorted((ROOT / "bench").rglob("*.py")),
+    *sorted((ROOT / "image").rglob("*.py")),
     *sorted((ROOT / "tests").rglob("*.py")),
 ]
 

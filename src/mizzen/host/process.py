@@ -10,6 +10,7 @@ import ctypes
 import os
 import select
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,8 +97,9 @@ def die_with_parent(parent: int) -> None:
 
 
 def set_title(title: str) -> None:
-    """The short name that ps and top show for this process."""
-    Path("/proc/self/comm").write_text(title[:_COMM_BYTES_MAX])
+    """Sets the short name that ps and top show for this process, where /proc lets it."""
+    with suppress(OSError):  # a container may have no /proc, or one that is read-only
+        Path("/proc/self/comm").write_text(title[:_COMM_BYTES_MAX])
 
 
 def prefer_over_workloads() -> None:

@@ -46,3 +46,16 @@ def test_children_die_with_their_parent() -> None:
         assert grandchild is not None
         os.kill(running.pid, signal.SIGKILL)
         assert process.wait_until_gone(grandchild, 10)
+
+
+def test_a_process_has_its_title_and_goes_on_where_it_can_have_none() -> None:
+    code = """
+import sys
+from mizzen.host.process import Path, set_title
+set_title("mizzen-scheduler-of-nodes")
+print(Path("/proc/self/comm").read_text().strip())
+Path.write_text = lambda *_: open("/proc/none/comm", "w")
+set_title("another")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("mizzen-schedule\n", "")
