@@ -55,7 +55,6 @@ from mizzen.node.core.words import (
     WakeAt,
 )  # fmt: skip
 from mizzen.node.executor import HOST_IP, Executor
-from mizzen.node.gangs import Gangs
 from mizzen.node.podfiles import PodFiles, prune, records_of
 from mizzen.node.processes import is_alive, kill_run, set_affinity, tree_pids
 from mizzen.node.reporter import Reporter
@@ -63,6 +62,7 @@ from mizzen.node.restore import end_of, restore
 from mizzen.node.serving import ServingSockets
 from mizzen.node.shim_client import Message, Shim
 from mizzen.node.slot import Slot, exited_of, run_key, split_key
+from mizzen.node.training.gangs import Gangs
 from mizzen.node.usage import UsageRecorder
 
 GRACE_DOWN_MEMBER_S = 2.0

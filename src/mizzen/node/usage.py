@@ -25,11 +25,11 @@ from mizzen.base.segment import RankState
 from mizzen.client.client import Client
 from mizzen.node.core.devices import Allocated
 from mizzen.node.core.usage import CpuSamples, DeviceLog, resumed
-from mizzen.node.gangs import Gangs
 from mizzen.node.podfiles import read_json, write_json
-from mizzen.node.segments import RankFile
 from mizzen.node.slot import Slot
 from mizzen.node.surroundings import Surroundings
+from mizzen.node.training.gangs import Gangs
+from mizzen.node.training.segments import RankFile
 
 LOOK_S = 0.2
 FLUSH_S, FLUSH_IDLE_S = 5.0, 60.0

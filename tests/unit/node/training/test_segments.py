@@ -12,7 +12,7 @@ import pytest
 from mizzen.base import segment
 from mizzen.base.ring import Interval
 from mizzen.base.segment import Line
-from mizzen.node.segments import GangPage, RankFile
+from mizzen.node.training.segments import GangPage, RankFile
 
 STEP = [Interval(0, 10, 1, Line.STARTING), Interval(10, 20, 1, Line.USEFUL_STEP, 6)]
 STALL = Interval(20, 22, 1, Line.CHECKPOINT_STALL, 6)
@@ -57,7 +57,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from mizzen.node.segments import RankFile
+from mizzen.node.training.segments import RankFile
 from mizzen.train import files
 folder = Path(sys.argv[1])
 try:

@@ -15,8 +15,8 @@ import pytest
 
 from mizzen.base import segment
 from mizzen.base.checkpoint_manifest import Manifest
-from mizzen.node import durable
-from mizzen.node.segments import RankFile
+from mizzen.node.training import durable
+from mizzen.node.training.segments import RankFile
 
 CAPACITY = 4096
 
@@ -171,9 +171,9 @@ def test_room_is_made_by_what_is_missed_least_and_never_by_the_last(tmp_path: Pa
 FULL = """
 import sys
 from pathlib import Path
-from mizzen.node import durable
-from unit.node.test_durable import made, stage
-from mizzen.node.segments import RankFile
+from mizzen.node.training import durable
+from unit.node.training.test_durable import made, stage
+from mizzen.node.training.segments import RankFile
 file, target, whole = RankFile(Path(sys.argv[1]) / "rank-0"), Path(sys.argv[2]), set()
 for step in range(1, 6):
     stage(file, step % 2, step, bytes([step]) * 4096)
@@ -190,7 +190,7 @@ def test_on_a_full_disk_the_newest_state_takes_the_place_of_the_oldest(tmp_path:
     shared.mkdir()
     script = 'mount -t tmpfs -o size=20k none "$1" && exec "$2" -c "$3" "$4" "$1"'
     words = ["sh", "-c", script, "sh", str(target), sys.executable, FULL, str(shared)]
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         ["unshare", "-m", *words],
         capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": path},

@@ -11,7 +11,7 @@ from mizzen.base.objects import Obj
 from mizzen.host.private import read_end, replace
 from mizzen.node.core.gang import Gang
 from mizzen.node.podfiles import read_json, write_json
-from mizzen.node.segments import GangPage, RankFile
+from mizzen.node.training.segments import GangPage, RankFile
 
 OWNER = "owner"  # file in a job's folders: the uid of the TrainJob whose they are
 OWNER_BYTES_MAX = 256

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 
 from mizzen.base import names, segment
 from mizzen.base.objects import Obj
-from mizzen.node import durable
 from mizzen.node.core.words import Tick
-from mizzen.node.job import Job, claim, owner_of
 from mizzen.node.surroundings import Surroundings
+from mizzen.node.training import durable
+from mizzen.node.training.job import Job, claim, owner_of
 
 
 class Checkpoints:

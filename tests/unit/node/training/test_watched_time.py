@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mizzen.node.watched_time import GAP_NS_MAX, WatchedTime
+from mizzen.node.training.watched_time import GAP_NS_MAX, WatchedTime
 from support.clocks import Clocks, S
 
 

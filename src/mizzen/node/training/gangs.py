@@ -28,16 +28,16 @@ from mizzen.base.objects import (
 )
 from mizzen.base.resources import TRAIN_JOBS
 from mizzen.host import private
-from mizzen.node.checkpoints import Checkpoints
 from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member
 from mizzen.node.core.pod import formation_of, is_finished
 from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow, Tick
-from mizzen.node.job import Job, claim, load, owner_of, save
-from mizzen.node.segments import GangPage, RankFile, remove, set_aside
 from mizzen.node.slot import DISRUPTIONS, Slot
 from mizzen.node.surroundings import Surroundings
-from mizzen.node.watched_time import WatchedTime
+from mizzen.node.training.checkpoints import Checkpoints
+from mizzen.node.training.job import Job, claim, load, owner_of, save
+from mizzen.node.training.segments import GangPage, RankFile, remove, set_aside
+from mizzen.node.training.watched_time import WatchedTime
 
 CLOSE_LOOK_S, EASY_LOOK_S = 0.015, 0.2
 PROGRESS_NS = 1_000_000_000

@@ -19,11 +19,11 @@ from mizzen.base import names, segment
 from mizzen.base.objects import Obj, annotations_of, has_condition
 from mizzen.base.resources import EVENTS, PODS, TRAIN_JOBS
 from mizzen.host.clock import RealClock
-from mizzen.node import durable
 from mizzen.node.agent import Agent
 from mizzen.node.cgroups import Cgroups
 from mizzen.node.processes import start_ticks
-from mizzen.node.segments import GangPage, RankFile
+from mizzen.node.training import durable
+from mizzen.node.training.segments import GangPage, RankFile
 from support.api_in_process import api_server
 from support.waiting import until
 from unit.node.test_agent import World, parent_of, phase, state
@@ -33,7 +33,7 @@ WORKER = """
 import os, sys, time
 from pathlib import Path
 from mizzen.base import segment as s
-from mizzen.node.segments import GangPage, RankFile
+from mizzen.node.training.segments import GangPage, RankFile
 gang = GangPage(Path(os.environ["MIZZEN_SEGMENTS"]) / "gang")
 rank, me = RankFile(Path(os.environ["MIZZEN_RANK_FILE"])), int(os.environ["MIZZEN_RANK"])
 rank.set(s.RANK_OFFSET_STATE, s.RankState.STARTING)
