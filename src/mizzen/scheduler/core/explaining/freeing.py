@@ -83,7 +83,7 @@ def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
     unit, what_if = trial.unit, trial.placer.what_if
     cluster, ask = what_if.cluster, unit.asks(unit.beside)
     nodes, key = cluster.nodes, ask.wish.required
-    topology = ask.tree or nodes.topology_for(ask.keys, cluster.topologies.values())
+    topology = what_if.topology_for(ask)
     tree = nodes.tree(topology)
     level = level_of(tree, key)
     if level >= len(tree.levels):

@@ -115,8 +115,7 @@ def _levels(trial: Trial) -> Iterator[OuterLevel]:
     if unit.wish is None or not unit.wish.required:
         return
     ask = unit.asks(())
-    nodes = what_if.cluster.nodes
-    tree = nodes.tree(ask.tree or nodes.topology_for(ask.keys, what_if.cluster.topologies.values()))
+    tree = what_if.cluster.nodes.tree(what_if.topology_for(ask))
     required = level_of(tree, unit.wish.required)
     outer = [level for level in range(required - 1, -1, -1) if tree.by_level[level]]
     for out, level in enumerate(outer, 1):

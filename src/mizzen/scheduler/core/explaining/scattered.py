@@ -55,8 +55,7 @@ def scattered(what_if: WhatIf, unit: Unit, pods: Sequence[PodSpecView]) -> Scatt
     if not ask.wish.required or not what_if.is_countable(pods[0], shape):
         return None
     nodes = what_if.cluster.nodes
-    topology = ask.tree or nodes.topology_for(ask.keys, what_if.cluster.topologies.values())
-    counts = what_if.counts(shape, topology)
+    counts = what_if.counts(shape, what_if.topology_for(ask))
     tree = counts.tree
     level = level_of(tree, ask.wish.required)
     free_of = _Free(what_if, shape)

@@ -60,13 +60,8 @@ class Trial:
         if self.left <= 0:
             return None
         self.left -= 1
-        what_if = self.placer.what_if
-        mark = what_if.mark()
-        for pod in leaving:
-            what_if.remove(pod)
-        attempt = self.placer.place(self.pods, self.unit.asks(self.unit.beside), only)
-        what_if.rollback(mark)
-        return attempt
+        ask = self.unit.asks(self.unit.beside)
+        return self.placer.place_without(leaving, self.pods, ask, only)
 
     def fits(self, edit: Edit) -> bool:
         """Whether it is placed when it asks for this instead."""

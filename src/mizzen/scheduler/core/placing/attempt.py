@@ -44,6 +44,21 @@ class Placer:
             return within.place(self.what_if, pods, ask, self._one_by_one)
         return Attempt(pod=found.pod, misfits=found.misfits, before=found.before)
 
+    def place_without(
+        self,
+        gone: Iterable[PodSpecView],
+        pods: Sequence[PodSpecView],
+        ask: Ask = ANYTHING,
+        only: str = "",
+    ) -> Attempt:
+        """The attempt to place these pods once others are gone; all is as before."""
+        mark = self.what_if.mark()
+        for pod in gone:
+            self.what_if.remove(pod)
+        attempt = self.place(pods, ask, only)
+        self.what_if.rollback(mark)
+        return attempt
+
     def _one_by_one(
         self,
         pods: Sequence[PodSpecView],

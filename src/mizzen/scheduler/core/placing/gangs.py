@@ -104,7 +104,7 @@ def place(
 ) -> tuple[Placement, ...] | Short:
     """Assumes places for all pods, whose shapes are countable, or leaves it as it was."""
     nodes = what_if.cluster.nodes
-    topology = ask.tree or nodes.topology_for(ask.keys, what_if.cluster.topologies.values())
+    topology = what_if.topology_for(ask)
     around = tuple([nodes.index[name] for name in ask.beside if name in nodes.index])
     everyone = tuple(range(len(pods)))
     task = _task(what_if, pods, shapes, everyone, topology, ask.wish, ROOT, around, ask.part)

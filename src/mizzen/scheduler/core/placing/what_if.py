@@ -15,6 +15,7 @@ from mizzen.scheduler.core.dra.model import (
 )
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.neighbours.verdict import Verdict
+from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.counts import Counts, Slices
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
@@ -78,6 +79,11 @@ class WhatIf:
         """Whether other pods have a say in where it goes."""
         index = self.cluster.holdings.index
         return pod.neighbours is not None or (bool(index.repelling) and index.repels(pod))
+
+    def topology_for(self, ask: Ask) -> Topology:
+        """The topology that has every level asked for."""
+        cluster = self.cluster
+        return ask.tree or cluster.nodes.topology_for(ask.keys, cluster.topologies.values())
 
     def counts(self, shape: Shape, topology: Topology, slices: Slices = ()) -> Counts:
         """How many pods of the shape each domain takes, now."""

@@ -33,8 +33,7 @@ def place(
     if not any(wish.required or wish.slices for wish in (ask.wish, *_wishes(ask))):
         name = cluster.nodes.names[only] if only >= 0 else ""
         return one_by_one(pods, name, ask.beside, ())
-    topology = ask.tree or cluster.nodes.topology_for(ask.keys, cluster.topologies.values())
-    tree = cluster.nodes.tree(topology)
+    tree = cluster.nodes.tree(what_if.topology_for(ask))
     around = [cluster.nodes.index[name] for name in ask.beside if name in cluster.nodes.index]
     parts = _parts(pods, ask)
     everywhere = [only] if only >= 0 else list(cluster.nodes.live())

@@ -153,10 +153,7 @@ class _Search:
         if not required:
             return [list(ranked)]
         nodes = self.cluster.nodes
-        topology = self.ask.tree or nodes.topology_for(
-            self.ask.keys, self.cluster.topologies.values()
-        )
-        tree = nodes.tree(topology)
+        tree = nodes.tree(self.what_if.topology_for(self.ask))
         level = level_of(tree, required)
         grouped: dict[int, list[_Node]] = {}
         for node in ranked:
@@ -343,13 +340,7 @@ class _Search:
         return max(0, min((total.get(r, 0) // w for r, w in wanted.items() if w), default=1))
 
     def _without(self, victims: Sequence[PodSpecView], only: str = "") -> Attempt:
-        """Placing once these have left; the cluster is as before."""
-        mark = self.what_if.mark()
-        for pod in victims:
-            self.what_if.remove(pod)
-        found = self.placer.place(self.pods, self.ask, only)
-        self.what_if.rollback(mark)
-        return found
+        return self.placer.place_without(victims, self.pods, self.ask, only)
 
 
 _Share = Callable[[Amounts], int]

@@ -42,8 +42,7 @@ def preempt_by_devices(placer: Placer, unit: Unit, below: int, now_ns: int) -> F
         return None
     nodes = placer.what_if.cluster.nodes
     ask = unit.asks(())
-    topology = ask.tree or nodes.topology_for(ask.keys, placer.what_if.cluster.topologies.values())
-    tree = nodes.tree(topology)
+    tree = nodes.tree(placer.what_if.topology_for(ask))
     leaves, domains = _domains(placer, unit, tree)
     columns = _columns(placer, tree, shapes, leaves, below)
     want = sum(chips * count for _, chips, count in shapes)
@@ -179,15 +178,8 @@ class _Search:
         return self._attempt(self._victims(self.built, levels)).fits
 
     def _attempt(self, victims: Sequence[PodSpecView]) -> Attempt:
-        """Placing once these have left; the cluster is as before."""
-        what_if = self.placer.what_if
-        mark = what_if.mark()
-        for pod in victims:
-            what_if.remove(pod)
-        pods = self.unit.pods[: self.unit.needed]
-        found = self.placer.place(pods, self.unit.asks(self.unit.beside))
-        what_if.rollback(mark)
-        return found
+        pods, ask = self.unit.pods[: self.unit.needed], self.unit.asks(self.unit.beside)
+        return self.placer.place_without(victims, pods, ask)
 
     def _victims(self, keys: Sequence[Key], levels: Sequence[int]) -> tuple[PodSpecView, ...]:
         return tuple(

@@ -166,9 +166,4 @@ def _leaving(found: Sequence[Found], levels: Sequence[int]) -> list[PodSpecView]
 
 
 def _without(placer: Placer, unit: Unit, victims: Iterable[PodSpecView], only: str) -> Attempt:
-    mark = placer.what_if.mark()
-    for pod in victims:
-        placer.what_if.remove(pod)
-    attempt = placer.place(unit.pods[: unit.needed], unit.asks(unit.beside), only)
-    placer.what_if.rollback(mark)
-    return attempt
+    return placer.place_without(victims, unit.pods[: unit.needed], unit.asks(unit.beside), only)
