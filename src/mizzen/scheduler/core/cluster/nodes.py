@@ -181,6 +181,9 @@ class Nodes:
         """Levels that clouds and vendors label nodes with, as far as any node has them."""
         return Topology(tuple(k for k in WELL_KNOWN if k in self._label_keys), "default")
 
+    def default_tree(self) -> Tree:
+        return self.tree(self.default_topology())
+
     def topology_for(self, keys: Iterable[str], known: Iterable[Topology]) -> Topology:
         """A tree that has these levels: one that is defined, the default one, or one made up."""
         wanted = [key for key in keys if key != HOSTNAME]
@@ -188,16 +191,6 @@ class Nodes:
             if topology.knows(*wanted):
                 return topology
         return Topology(tuple(wanted), "asked for")
-
-    def domains(self, tree: Tree, level: int | None) -> list[list[int]]:
-        """The nodes there are of each domain of a level; all of them as one, without a level."""
-        if level is None:
-            listed = [list(self.index.values())]
-        elif level >= len(tree.levels):
-            listed = [[n] for n in self.index.values()]
-        else:
-            listed = [tree.nodes_in(d) for d in tree.by_level[level]]
-        return [[n for n in nodes if self.sigs[n] is not None] for nodes in listed]
 
     def label_key_count(self) -> int:
         """How many different label keys nodes have had; it only grows."""

@@ -96,7 +96,7 @@ class Cluster:
         for view in views:
             self.nodes.add(view, *self.pools.layout_of(view.name))
             self._occupy(view.name)
-        self.nodes.tree(self.nodes.default_topology())  # the first decision need not wait for it
+        self.nodes.default_tree()  # the first decision need not wait for it
         self._settled()
 
     def delete_node(self, name: str) -> None:

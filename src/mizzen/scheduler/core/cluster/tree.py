@@ -69,6 +69,16 @@ class Tree:
             return len(self.levels)
         return self.levels.index(key) if key in self.levels else None
 
+    def level_of(self, key: str) -> int:
+        """As `depth`, of a level that the tree has."""
+        depth = self.depth(key)
+        assert depth is not None, f"the tree {self.levels} has no level {key}"
+        return depth
+
+    def domain_at(self, node: int, level: int) -> int:
+        """As `domain_of`; the innermost level's domain is the node itself, as -1 - n."""
+        return -1 - node if level >= len(self.levels) else self.domain_of(node, level)
+
     def domain_of(self, node: int, level: int) -> int:
         """The domain of this level that a node is in (-1: it lacks the label)."""
         domain = self.leaf_of[node]

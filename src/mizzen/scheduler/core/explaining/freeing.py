@@ -15,7 +15,6 @@ from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.explaining.changes import Leave
 from mizzen.scheduler.core.explaining.trial import Trial
-from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.units import by_rank
 
@@ -83,9 +82,8 @@ def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
     unit, what_if = trial.unit, trial.placer.what_if
     cluster, ask = what_if.cluster, unit.asks(unit.beside)
     nodes, key = cluster.nodes, ask.wish.required
-    topology = what_if.topology_for(ask)
-    tree = nodes.tree(topology)
-    level = level_of(tree, key)
+    tree = what_if.tree_for(ask)
+    level = tree.level_of(key)
     if level >= len(tree.levels):
         limit = len(nodes) if trial.is_small else DOMAINS_MAX
         found = [nodes.names[n] for n in _emptiest(trial, held, limit)]
@@ -96,7 +94,7 @@ def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
     if here:
         listed = [d for d in listed if {d} == here]
     if what_if.is_countable(trial.pods[0], shape):
-        totals = what_if.counts(shape, topology).totals
+        totals = what_if.counts(shape, tree).totals
         limit = len(listed) if trial.is_small else DOMAINS_MAX
         listed = heapq.nsmallest(limit, listed, key=lambda d: (-totals[d], d))
     places = [

@@ -30,7 +30,6 @@ from mizzen.scheduler.core.explaining.changes import (
 )
 from mizzen.scheduler.core.explaining.trial import Edit, Trial
 from mizzen.scheduler.core.matching import untolerated
-from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.types import PodShape
 
 TOGETHER_MAX = 2  # at once
@@ -114,9 +113,8 @@ def _levels(trial: Trial) -> Iterator[OuterLevel]:
     unit, what_if = trial.unit, trial.placer.what_if
     if unit.wish is None or not unit.wish.required:
         return
-    ask = unit.asks(())
-    tree = what_if.cluster.nodes.tree(what_if.topology_for(ask))
-    required = level_of(tree, unit.wish.required)
+    tree = what_if.tree_for(unit.asks(()))
+    required = tree.level_of(unit.wish.required)
     outer = [level for level in range(required - 1, -1, -1) if tree.by_level[level]]
     for out, level in enumerate(outer, 1):
         yield OuterLevel(unit.wish.required, tree.levels[level], out)

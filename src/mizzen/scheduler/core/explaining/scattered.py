@@ -9,7 +9,6 @@ from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.signatures import Shape, Signature
 from mizzen.scheduler.core.cluster.tree import ROOT
 from mizzen.scheduler.core.dra.model import AllocationError, SubRequest
-from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, PodSpecView
 from mizzen.scheduler.core.units import Unit
@@ -55,9 +54,9 @@ def scattered(what_if: WhatIf, unit: Unit, pods: Sequence[PodSpecView]) -> Scatt
     if not ask.wish.required or not what_if.is_countable(pods[0], shape):
         return None
     nodes = what_if.cluster.nodes
-    counts = what_if.counts(shape, what_if.topology_for(ask))
-    tree = counts.tree
-    level = level_of(tree, ask.wish.required)
+    tree = what_if.tree_for(ask)
+    counts = what_if.counts(shape, tree)
+    level = tree.level_of(ask.wish.required)
     free_of = _Free(what_if, shape)
     sigs = nodes.sigs
 

@@ -46,13 +46,8 @@ def held(
             else:
                 counts = whole or name in parts
             if counts:
-                found.add(domain_at(tree, place[0], level))
+                found.add(tree.domain_at(place[0], level))
     return frozenset(found - {-1} if level < len(tree.levels) else found)
-
-
-def domain_at(tree: Tree, node: int, level: int) -> int:
-    """The domain of this level that a node is in (-1: none); the node itself, as -1 - n, innermost."""
-    return -1 - node if level >= len(tree.levels) else tree.domain_of(node, level)
 
 
 def is_held(tree: Tree, domain: int, level: int, taken: frozenset[int]) -> bool:
@@ -60,7 +55,7 @@ def is_held(tree: Tree, domain: int, level: int, taken: frozenset[int]) -> bool:
     if not taken:
         return False
     if domain < 0:
-        return domain_at(tree, -1 - domain, level) in taken
+        return tree.domain_at(-1 - domain, level) in taken
     while len(tree.paths[domain]) > level + 1:
         domain = tree.parents[domain]
     return domain in taken

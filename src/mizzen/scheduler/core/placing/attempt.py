@@ -24,7 +24,7 @@ class Placer:
     what_if: WhatIf
 
     def place(self, pods: Sequence[PodSpecView], ask: Ask = ANYTHING, only: str = "") -> Attempt:
-        """Assumes places for all of them, or leaves it as it was. `only` names a single node."""
+        """Assumes places for all of them, or none. `only` names a single node."""
         if not pods:
             return Attempt()
         if only and ask.keys:
@@ -51,7 +51,7 @@ class Placer:
         ask: Ask = ANYTHING,
         only: str = "",
     ) -> Attempt:
-        """The attempt to place these pods once others are gone; all is as before."""
+        """The attempt to place these pods once others are gone; the cluster is left as it was."""
         mark = self.what_if.mark()
         for pod in gone:
             self.what_if.remove(pod)

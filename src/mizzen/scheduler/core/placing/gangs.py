@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mizzen.scheduler.core.cluster.signatures import Shape
 from mizzen.scheduler.core.cluster.tree import ABSENT, ROOT, Tree
 from mizzen.scheduler.core.conventions.gang import Subgroup
-from mizzen.scheduler.core.conventions.topology import Topology, TopologyRequest
+from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import apart
 from mizzen.scheduler.core.placing.ask import NOTHING, Ask
@@ -49,7 +49,6 @@ class _Task:
     shapes: Sequence[Shape]
     members: Indices
     groups: tuple[tuple[Shape, Indices], ...]
-    topology: Topology
     tree: Tree
     wish: TopologyRequest
     slices: Slices
@@ -61,14 +60,14 @@ class _Task:
     @property
     def required(self) -> int:
         """The level that all must share, -1 for none."""
-        return level_of(self.tree, self.wish.required) if self.wish.required else -1
+        return self.tree.level_of(self.wish.required) if self.wish.required else -1
 
     @property
     def preferred(self) -> int:
         if self.to_come or self.wish.exclusive:
             return self.required  # the tightest whole domain; further in, it might be a wide one
         if self.wish.preferred:
-            return level_of(self.tree, self.wish.preferred)
+            return self.tree.level_of(self.wish.preferred)
         return len(self.tree.levels)
 
     @property
@@ -87,7 +86,7 @@ class _Task:
     def takes(self, node: int) -> bool:
         """Whether one node (-1 - n) is where all these members may be, those around included."""
         level = self.required
-        here = {apart.domain_at(self.tree, n, level) for n in (-1 - node, *self.around)}
+        here = {self.tree.domain_at(n, level) for n in (-1 - node, *self.around)}
         return self.may_use(node) and (level < 0 or len(here) == 1)
 
     @property
@@ -96,18 +95,19 @@ class _Task:
         return self.what_if.cluster.limits.preferred_domains_max
 
     def counts(self, shape: Shape) -> Counts:
-        return self.what_if.counts(shape, self.topology, self.slices)
+        return self.what_if.counts(shape, self.tree, self.slices)
 
 
 def place(
     what_if: WhatIf, pods: Sequence[PodSpecView], shapes: Sequence[Shape], ask: Ask
 ) -> tuple[Placement, ...] | Short:
-    """Assumes places for all pods, whose shapes are countable, or leaves it as it was."""
+    """Assumes places for all pods, whose shapes are countable, or none."""
     nodes = what_if.cluster.nodes
-    topology = what_if.topology_for(ask)
     around = tuple([nodes.index[name] for name in ask.beside if name in nodes.index])
     everyone = tuple(range(len(pods)))
-    task = _task(what_if, pods, shapes, everyone, topology, ask.wish, ROOT, around, ask.part)
+    task = _task(
+        what_if, pods, shapes, everyone, what_if.tree_for(ask), ask.wish, ROOT, around, ask.part
+    )
     placements: dict[int, Placement] = {}
     chunks = _chunks(task, ask)
     for domain in _candidates(task):
@@ -121,25 +121,17 @@ def place(
     return _short(task, ask.parts)
 
 
-def level_of(tree: Tree, key: str) -> int:
-    """The depth of a level that the tree has; that of nodes is one below its last."""
-    depth = tree.depth(key)
-    assert depth is not None, f"the tree {tree.levels} has no level {key}"
-    return depth
-
-
 def _task(
     what_if: WhatIf,
     pods: Sequence[PodSpecView],
     shapes: Sequence[Shape],
     members: Indices,
-    topology: Topology,
+    tree: Tree,
     wish: TopologyRequest,
     within: int,
     around: tuple[int, ...],
     part: str = "",
 ) -> _Task:
-    tree = what_if.cluster.nodes.tree(topology)
     grouped: dict[int, tuple[Shape, list[int]]] = {}
     for index in members:
         shape = shapes[index]
@@ -147,10 +139,10 @@ def _task(
     groups = tuple((shape, tuple(indices)) for shape, indices in grouped.values())
     slices: Slices = ()
     if len(groups) == 1 and not _has_rest(members, wish):
-        slices = tuple((level_of(tree, s.required), s.size) for s in wish.slices)
+        slices = tuple((tree.level_of(s.required), s.size) for s in wish.slices)
     cluster, gang = what_if.cluster, pods[members[0]].gang
     return _Task(
-        *(what_if, pods, shapes, members, groups, topology, tree, wish, slices, within, around),
+        *(what_if, pods, shapes, members, groups, tree, wish, slices, within, around),
         to_come=apart.to_come(cluster, gang, part) if wish.required and not around else 0,
         held=apart.held(cluster, tree, wish, gang, part),
     )
@@ -250,7 +242,7 @@ def _roomy(task: _Task, domains: Iterable[int]) -> list[int]:
 
 
 def _fill(task: _Task, domain: int, placements: dict[int, Placement]) -> bool:
-    """Puts all members into one domain, or assumes none.
+    """Puts all members into one domain, or none.
 
     Of several shapes, the one with the least room to choose from goes first; where that fails they
     are packed one by one.
@@ -381,7 +373,7 @@ def _fill_chunks(
         around = apart.nodes_of_part(what_if.cluster, pod.gang, name) if wish is asked else ()
         within = max(domain, ROOT)
         part = _task(
-            what_if, task.pods, task.shapes, members, task.topology, wish, within, around, name
+            what_if, task.pods, task.shapes, members, task.tree, wish, within, around, name
         )
         inside = _candidates(part) if domain >= 0 else [domain] if part.takes(domain) else []
         if not any(_fill(part, found, placements) for found in inside):
@@ -413,7 +405,7 @@ def _short(task: _Task, parts: Sequence[Subgroup]) -> Short:
     key = wish.required or wish.subgroup_required
     if not key:
         return _short_of_parts(task, parts) if parts else loose
-    level = level_of(task.tree, key)
+    level = task.tree.level_of(key)
     want = task.need if wish.required else wish.subgroup_size
     return Short(task.pods[0], _too_small(task, counts, level, key, want), 0)
 
@@ -447,7 +439,7 @@ def _short_of_parts(task: _Task, parts: Iterable[Subgroup]) -> Short:
         for members, wish, name in _chunks(task, Ask(parts=tuple(parts))) or ():
             around = apart.nodes_of_part(what_if.cluster, task.pods[members[0]].gang, name)
             part = _task(
-                what_if, task.pods, task.shapes, members, task.topology, wish, ROOT, around, name
+                what_if, task.pods, task.shapes, members, task.tree, wish, ROOT, around, name
             )
             if not any(_fill(part, found, {}) for found in _candidates(part)):
                 return _short(part, ())

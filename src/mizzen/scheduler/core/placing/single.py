@@ -16,7 +16,7 @@ def place_counted(what_if: WhatIf, pod: PodSpecView, shape: Shape, near: int) ->
     With `near`, a node, first in the domains around it, from the innermost out.
     """
     nodes = what_if.cluster.nodes
-    counts = what_if.counts(shape, nodes.default_topology())
+    counts = what_if.counts(shape, nodes.default_tree())
     if not counts.totals[ROOT]:
         return None
     node = counts.fill(_domain(counts, near), 1)[0][0]

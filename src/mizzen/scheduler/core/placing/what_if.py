@@ -7,7 +7,7 @@ from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.holdings import ClaimState, owns_cores
 from mizzen.scheduler.core.cluster.signatures import Outcome, Shape, Wish
 from mizzen.scheduler.core.cluster.state import Cluster
-from mizzen.scheduler.core.conventions.topology import Topology
+from mizzen.scheduler.core.cluster.tree import Tree
 from mizzen.scheduler.core.dra.model import (
     Allocation,
     NodeRequirement,
@@ -27,7 +27,7 @@ class WhatIf:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._counts: dict[tuple[int, Topology, Slices], Counts] = {}
+        self._counts: dict[tuple[int, Tree, Slices], Counts] = {}
         self._version = cluster.version
         self.packing_steps = 0  # left for the unit at hand
         self.begin_unit()
@@ -80,22 +80,21 @@ class WhatIf:
         index = self.cluster.holdings.index
         return pod.neighbours is not None or (bool(index.repelling) and index.repels(pod))
 
-    def topology_for(self, ask: Ask) -> Topology:
-        """The topology that has every level asked for."""
-        cluster = self.cluster
-        return ask.tree or cluster.nodes.topology_for(ask.keys, cluster.topologies.values())
+    def tree_for(self, ask: Ask) -> Tree:
+        """The topology tree that has all levels asked for."""
+        nodes, known = self.cluster.nodes, self.cluster.topologies
+        return nodes.tree(ask.tree or nodes.topology_for(ask.keys, known.values()))
 
-    def counts(self, shape: Shape, topology: Topology, slices: Slices = ()) -> Counts:
+    def counts(self, shape: Shape, tree: Tree, slices: Slices = ()) -> Counts:
         """How many pods of the shape each domain takes, now."""
         if self._version != self.cluster.version:
             self._counts.clear()
             self._may_share.clear()
             self._version = self.cluster.version
-        key = (shape.number, topology, slices)
+        key = (shape.number, tree, slices)
         found = self._counts.pop(key, None)
         if found is None:
-            nodes = self.cluster.nodes
-            found = Counts(nodes, nodes.tree(topology), shape, slices)
+            found = Counts(self.cluster.nodes, tree, shape, slices)
             if len(self._counts) >= self.cluster.limits.shapes_counted_max:
                 del self._counts[next(iter(self._counts))]
         else:

@@ -17,7 +17,6 @@ from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import apart
 from mizzen.scheduler.core.placing.answer import Attempt
 from mizzen.scheduler.core.placing.ask import Ask
-from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import PodSpecView
 
@@ -28,12 +27,12 @@ Part = tuple[str, list[PodSpecView], TopologyRequest]  # a subgroup's name, memb
 def place(
     what_if: WhatIf, pods: Sequence[PodSpecView], ask: Ask, one_by_one: OneByOne, only: int = -1
 ) -> Attempt:
-    """Assumes places for all pods, or leaves it as it was. `only`: a node that all must go to."""
+    """Assumes places for all pods, or none. `only`: a node that all must go to."""
     cluster = what_if.cluster
     if not any(wish.required or wish.slices for wish in (ask.wish, *_wishes(ask))):
         name = cluster.nodes.names[only] if only >= 0 else ""
         return one_by_one(pods, name, ask.beside, ())
-    tree = cluster.nodes.tree(what_if.topology_for(ask))
+    tree = what_if.tree_for(ask)
     around = [cluster.nodes.index[name] for name in ask.beside if name in cluster.nodes.index]
     parts = _parts(pods, ask)
     everywhere = [only] if only >= 0 else list(cluster.nodes.live())
@@ -164,13 +163,13 @@ def _domains(
     if not wish.required:
         yield list(nodes)
         return
-    level = level_of(tree, wish.required)
+    level = tree.level_of(wish.required)
     alone = tree.depth(wish.exclusive) if wish.exclusive else None
     held = apart.held(what_if.cluster, tree, wish, *group)
-    here = {apart.domain_at(tree, node, level) for node in around}
+    here = {tree.domain_at(node, level) for node in around}
     grouped: dict[int, list[int]] = {}
     for node in nodes:
-        domain = apart.domain_at(tree, node, level)
+        domain = tree.domain_at(node, level)
         lacks = domain == -1 and level < len(tree.levels)
         if lacks or (alone is not None and apart.is_held(tree, -1 - node, alone, held)):
             continue

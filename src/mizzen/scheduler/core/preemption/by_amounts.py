@@ -14,7 +14,6 @@ from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Shape
 from mizzen.scheduler.core.matching import selects
 from mizzen.scheduler.core.misfit import static_misfit
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
-from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.preemption.candidates import Candidate, PreemptionCandidates
 from mizzen.scheduler.core.preemption.solver.bound import NOTHING, Cost, cost_of, lower_bound
 from mizzen.scheduler.core.preemption.solver.choose import choose
@@ -152,9 +151,8 @@ class _Search:
         required = self.ask.wish.required
         if not required:
             return [list(ranked)]
-        nodes = self.cluster.nodes
-        tree = nodes.tree(self.what_if.topology_for(self.ask))
-        level = level_of(tree, required)
+        tree = self.what_if.tree_for(self.ask)
+        level = tree.level_of(required)
         grouped: dict[int, list[_Node]] = {}
         for node in ranked:
             inner = level >= len(tree.levels)

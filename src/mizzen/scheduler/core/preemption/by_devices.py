@@ -14,7 +14,6 @@ from mizzen.scheduler.core.cluster.signatures import Shape, Signature, Signature
 from mizzen.scheduler.core.cluster.tree import Tree
 from mizzen.scheduler.core.dra.model import ClaimRequest
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
-from mizzen.scheduler.core.placing.gangs import level_of
 from mizzen.scheduler.core.preemption.holders import Member, gang, single
 from mizzen.scheduler.core.preemption.solver.objective import cell_of
 from mizzen.scheduler.core.preemption.solver.problem import Demand, Holder, Kind, Problem
@@ -40,9 +39,7 @@ def preempt_by_devices(placer: Placer, unit: Unit, below: int, now_ns: int) -> F
     shapes = _shapes(placer, unit)
     if not shapes or not any(p < below and any(c) for p, c in placer.what_if.cluster.chips.items()):
         return None
-    nodes = placer.what_if.cluster.nodes
-    ask = unit.asks(())
-    tree = nodes.tree(placer.what_if.topology_for(ask))
+    tree = placer.what_if.tree_for(unit.asks(()))
     leaves, domains = _domains(placer, unit, tree)
     columns = _columns(placer, tree, shapes, leaves, below)
     want = sum(chips * count for _, chips, count in shapes)
@@ -87,7 +84,7 @@ def _chips(shape: Shape) -> int:
 def _domains(placer: Placer, unit: Unit, tree: Tree) -> tuple[list[list[int]], list[list[int]]]:
     """Nodes of each leaf, and leaves of each domain that the unit may be freed room in."""
     nodes = placer.what_if.cluster.nodes
-    required = level_of(tree, unit.wish.required) if unit.wish and unit.wish.required else -1
+    required = tree.level_of(unit.wish.required) if unit.wish and unit.wish.required else -1
     if unit.needed == 1 or required == len(tree.levels):
         live = sorted(nodes.live())
         return [[node] for node in live], [[i] for i in range(len(live))]
@@ -109,7 +106,7 @@ def _columns(
     """Chips by leaf: free ones in whole pods of the largest shape, and held ones by priority."""
     cluster = placer.what_if.cluster
     shape, chips, _ = max(shapes, key=lambda entry: entry[1])
-    counts = placer.what_if.counts(shape, tree.topology)
+    counts = placer.what_if.counts(shape, tree)
     free = [chips * count for count in _sums(counts.per_node, leaves)]
     priorities = sorted(p for p in cluster.chips if p < below)
     losses = [_sums(cluster.chips[p], leaves) for p in priorities]

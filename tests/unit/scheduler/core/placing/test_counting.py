@@ -83,7 +83,7 @@ def cases(draw: st.DrawFn) -> Case:
 def test_counts_are_what_every_node_says(case: Case) -> None:
     what_if, pods = case.asked()
     nodes = what_if.cluster.nodes
-    counts = what_if.counts(what_if.shape_of(pods[0]), nodes.default_topology())
+    counts = what_if.counts(what_if.shape_of(pods[0]), nodes.default_tree())
     for index in nodes.live():
         assert min(counts.per_node[index], len(pods)) == count_on(what_if, pods, index)
     assert counts.totals[0] == sum(counts.per_node)
@@ -131,7 +131,7 @@ def test_a_gang_gets_the_tightest_domain_that_takes_all(
 def space(what_if: WhatIf, one: PodSpecView, level: str) -> dict[str, int]:
     """How many pods each domain takes, however many there are to place."""
     nodes = what_if.cluster.nodes
-    counts = what_if.counts(what_if.shape_of(one), nodes.default_topology())
+    counts = what_if.counts(what_if.shape_of(one), nodes.default_tree())
     found: dict[str, int] = {}
     for index in nodes.live():
         if level in nodes.views[index].labels:
