@@ -13,7 +13,7 @@ from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.http import Request, Response, Stream, refusal
 from mizzen.apiserver.server import ApiServerConfig, Server
 from mizzen.base.errors import ApiError
-from mizzen.kinds.registry import builtin_kinds
+from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.store.store import Store
 
 NS = 1_000_000_000
@@ -42,7 +42,7 @@ class Api:
         self.clock = Clock()
         self.store = store
         config = ApiServerConfig("", 0, Path(), Path(), {_TOKEN: "admin"}, Path())
-        self.server = Server(config, store, Catalog(builtin_kinds()), self.clock)
+        self.server = Server(config, store, Catalog(builtin_kinds(), virtual_kinds()), self.clock)
         self.app = App(self.server)
 
     async def call(

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import hmac
 import platform
-from collections.abc import Awaitable, Callable
 
 from mizzen import __version__
-from mizzen.apiserver import history, logs, metrics, plans, reads, scale, watch, writes
+from mizzen.apiserver import handlers, history, metrics
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import authorize, refusals, routing
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
+from mizzen.apiserver.handlers import Handler
 from mizzen.apiserver.http import TEXT, Request, Response, Stream, answer
 from mizzen.apiserver.server import Server
 from mizzen.base import names
 from mizzen.base.errors import Forbidden, InternalError, Unauthorized
-from mizzen.base.resources import PLANS, PODS
 
 _HEALTH = ("/healthz", "/readyz", "/livez")
-_REFUSED_POD = {
-    "exec": "exec is not served: pods are processes of this machine; use kubectl logs to see them",
-    "attach": "attach is not served: use kubectl logs -f",
-    "portforward": "port-forward is not served: pods listen on their own 127.x.y.z address "
-    "(status.podIP), which this machine can reach directly",
-    "proxy": "proxy is not served: connect to the pod's own address (status.podIP)",
-    "eviction": "eviction is not served: delete the pod",
-    "ephemeralcontainers": "ephemeral containers are not served",
-}
-
-Handler = Callable[[Server, Served, Target, Request], Awaitable[Response | Stream]]
 
 
 class App:
@@ -38,6 +26,8 @@ class App:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._discovery = Discovery(server.catalog)
+        self._of_subresources = handlers.of_subresources()
+        self._of_virtual_kinds = handlers.of_virtual_kinds()
         self._tokens = {token.encode(): name for token, name in server.config.tokens.items()}
 
     def authenticate(self, request: Request) -> None:
@@ -108,64 +98,42 @@ class App:
         )
 
     async def _resource(self, target: Target, request: Request) -> Response | Stream:
-        if (target.group, target.version, target.plural) == (
-            PLANS.group,
-            PLANS.version,
-            PLANS.plural,
-        ):
-            return await self._plan(target, request)
         served = self._server.catalog.find(target.group, target.version, target.plural)
         if served is None:
             raise refusals.unserved()
         verb = routing.verb_of(request.method, target, request.params)
-        subresource = target.subresource
-        if not authorize.is_allowed(request.identity, verb, served.key, subresource):
+        if not authorize.is_allowed(request.identity, verb, served.key, target.subresource):
             raise _not_allowed(request.identity, verb, served, target)
         if bool(target.namespace) and not served.resource.namespaced:
             raise refusals.unserved()
         if target.name and served.resource.namespaced and not target.namespace:
             raise refusals.unserved()
-        if subresource:
-            return await self._subresource(verb, served, target, request)
-        if verb not in served.kind.verbs:
-            raise refusals.method_not_allowed(served.resource, verb)
-        handler = _HANDLERS.get((verb, bool(target.name)))
-        if handler is None:
-            raise refusals.method_not_allowed(served.resource, f"{request.method} on this path")
+        handler = self._handler(verb, served, target, request.method)
         return await handler(self._server, served, target, request)
 
-    async def _plan(self, target: Target, request: Request) -> Response:
-        if request.method != "POST" or target.name:
-            raise refusals.method_not_allowed(
-                PLANS, request.method, "plans are not kept; POST one, and read it in the history"
-            )
-        if not authorize.is_allowed(request.identity, "create", "plans.mizzen.dev"):
-            raise Forbidden(f'User "{request.identity}" cannot create plans')
-        return await plans.commit(self._server, request)
-
-    async def _subresource(
-        self, verb: str, served: Served, target: Target, request: Request
-    ) -> Response | Stream:
-        name = target.subresource
-        if name not in served.kind.subresources:
-            if served.resource == PODS and name.partition("/")[0] in _REFUSED_POD:
-                reason = _REFUSED_POD[name.partition("/")[0]]
-                raise refusals.method_not_allowed(served.resource, name, reason)
-            raise refusals.unserved()
-        server = self._server
-        if name == "log" and verb == "get":
-            return await logs.log(server, served, target, request)
-        if name == "binding" and verb == "create":
-            return await writes.bind(server, served, target, request)
-        if name in ("status", "scale") and verb == "update":
-            return await writes.update(server, served, target, request)
-        if name in ("status", "scale") and verb == "patch":
-            return await writes.patch(server, served, target, request)
-        if name == "status" and verb == "get":
-            return reads.get(server, served, target, request)
-        if name == "scale" and verb == "get":
-            return scale.get_scale(server, served, target)
-        raise refusals.method_not_allowed(served.resource, f"{request.method} on {name}")
+    def _handler(self, verb: str, served: Served, target: Target, method: str) -> Handler:
+        """Errors: NotFound, MethodNotAllowed."""
+        kind, resource = served.kind, served.resource
+        if target.subresource:
+            subresource = kind.subresource(target.subresource)
+            if subresource is None:
+                name = target.subresource.partition("/")[0]
+                if name in kind.refused_subresources:
+                    reason = kind.refused_subresources[name]
+                    raise refusals.method_not_allowed(resource, target.subresource, reason)
+                raise refusals.unserved()
+            if verb not in subresource.verbs:
+                raise refusals.method_not_allowed(resource, f"{method} on {subresource.name}")
+            return self._of_subresources[subresource.name, verb]
+        if verb not in kind.verbs:
+            raise refusals.method_not_allowed(resource, verb)
+        if kind.is_stored:
+            handler = handlers.OF_STORED_KINDS.get((verb, bool(target.name)))
+        else:
+            handler = None if target.name else self._of_virtual_kinds[resource.plural, verb]
+        if handler is None:
+            raise refusals.method_not_allowed(resource, f"{method} on this path")
+        return handler
 
 
 def _not_allowed(identity: str, verb: str, served: Served, target: Target) -> Forbidden:
@@ -179,31 +147,6 @@ def _not_allowed(identity: str, verb: str, served: Served, target: Target) -> Fo
         target.name,
         f'User "{identity}" cannot {verb} resource "{what}" in API group "{resource.group}"{where}',
     )
-
-
-async def _get(server: Server, served: Served, target: Target, request: Request) -> Response:
-    return reads.get(server, served, target, request)
-
-
-async def _list(server: Server, served: Served, target: Target, request: Request) -> Response:
-    return reads.list_objects(server, served, target, request)
-
-
-async def _watch(server: Server, served: Served, target: Target, request: Request) -> Stream:
-    return watch.watch(server, served, target, request)
-
-
-_HANDLERS: dict[tuple[str, bool], Handler] = {
-    ("get", True): _get,
-    ("list", False): _list,
-    ("watch", False): _watch,
-    ("watch", True): _watch,
-    ("create", False): writes.create,
-    ("update", True): writes.update,
-    ("patch", True): writes.patch,
-    ("delete", True): writes.delete,
-    ("deletecollection", False): writes.delete_collection,
-}
 
 
 def broken(error: Exception) -> InternalError:

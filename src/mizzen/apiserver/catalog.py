@@ -65,10 +65,11 @@ def _revision(obj: Obj) -> int:
 class Catalog:
     """Finds kinds. `generation` counts changes, so that discovery can be cached."""
 
-    def __init__(self, builtin: Mapping[Place, Kind]) -> None:
+    def __init__(self, builtin: Mapping[Place, Kind], virtual: Mapping[Place, Kind]) -> None:
         self.generation = 0
         self._kinds: dict[tuple[str, str], Served] | None = None  # by apiVersion and kind
-        self._builtin = frozenset(builtin)
+        self._builtin = frozenset((*builtin, *virtual))
+        self._virtual = {place: Served(kind, is_builtin=True) for place, kind in virtual.items()}
         self._served: dict[Place, tuple[Served, ...]] = {
             place: (Served(kind, is_builtin=True),) for place, kind in builtin.items()
         }
@@ -77,7 +78,8 @@ class Catalog:
         for served in self._served.get((group, plural), ()):
             if served.resource.version == version:
                 return served
-        return None
+        virtual = self._virtual.get((group, plural))
+        return virtual if virtual and virtual.resource.version == version else None
 
     def by_place(self, place: Place) -> Served | None:
         """In the version objects are stored in."""
@@ -101,11 +103,12 @@ class Catalog:
         return self._kinds.get((api_version, kind))
 
     def all(self) -> Iterable[Served]:
-        """Every kind in every version."""
-        return [served for versions in self._served.values() for served in versions]
+        """Every kind in every version, virtual ones included."""
+        stored = [served for versions in self._served.values() for served in versions]
+        return [*stored, *self._virtual.values()]
 
     def stored(self) -> Iterable[Served]:
-        """Every kind once."""
+        """Every kind of stored objects once."""
         return [versions[0] for versions in self._served.values()]
 
     def is_builtin(self, place: Place) -> bool:

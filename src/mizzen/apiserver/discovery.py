@@ -12,17 +12,12 @@ from mizzen.apiserver.core.negotiate import discovery_version
 from mizzen.apiserver.core.refusals import unserved
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.base.objects import Obj
-from mizzen.base.resources import PLANS
+from mizzen.base.resources import Resource
+from mizzen.kinds.kind import Kind
+from mizzen.kinds.subresource import Subresource
 
 _OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
-_SUBRESOURCE_VERBS = {
-    "status": ("get", "patch", "update"),
-    "scale": ("get", "patch", "update"),
-    "binding": ("create",),
-    "log": ("get",),
-}
-_SUBRESOURCE_KINDS = {"scale": ("autoscaling", "v1", "Scale"), "binding": ("", "v1", "Binding")}
 # Groups whose order kubectl's bare names depend on: ours last, the core first.
 _PRIORITY = ("", "apps", "batch", "coordination.k8s.io", "scheduling.k8s.io", "resource.k8s.io")
 
@@ -89,14 +84,12 @@ class Discovery:
         return answer(200, _resource_list(group, found, served))
 
     def _groups(self) -> list[str]:
-        names = {served.resource.group for served in self._catalog.all()} | {PLANS.group}
+        names = {served.resource.group for served in self._catalog.all()}
         known = [group for group in _PRIORITY if group in names]
         return known + sorted(names.difference(known))
 
     def _versions(self, group: str) -> list[str]:
         found = {s.resource.version for s in self._catalog.all() if s.resource.group == group}
-        if group == PLANS.group:
-            found.add(PLANS.version)
         # Stable versions first: v1, v2, then v1beta1, then v1alpha1.
         return sorted(found, key=lambda v: ("alpha" in v, "beta" in v, v))
 
@@ -207,20 +200,15 @@ def _discovered(served: Served) -> Obj:
         entry["shortNames"] = list(kind.short_names)
     if kind.categories:
         entry["categories"] = list(kind.categories)
-    below: list[Obj] = []
-    for name in sorted(kind.subresources):
-        group, version, response = _SUBRESOURCE_KINDS.get(
-            name, (resource.group, resource.version, resource.kind)
-        )
-        below.append(
+    if kind.subresources:
+        entry["subresources"] = [
             {
-                "subresource": name,
-                "responseKind": {"group": group, "version": version, "kind": response},
-                "verbs": list(_SUBRESOURCE_VERBS[name]),
+                "subresource": below.name,
+                "responseKind": _response_kind(below, resource),
+                "verbs": list(below.verbs),
             }
-        )
-    if below:
-        entry["subresources"] = below
+            for below in _in_order(kind)
+        ]
     return entry
 
 
@@ -241,22 +229,17 @@ def _resource_list(group: str, version: str, served: Iterable[Served]) -> Obj:
         if kind.categories:
             entry["categories"] = list(kind.categories)
         resources.append(entry)
-        for name in sorted(kind.subresources):
-            below_group, below_version, response = _SUBRESOURCE_KINDS.get(
-                name, ("", "", resource.kind)
-            )
-            below: Obj = {
-                "name": f"{resource.plural}/{name}",
+        for below in _in_order(kind):
+            shown: Obj = {
+                "name": f"{resource.plural}/{below.name}",
                 "singularName": "",
                 "namespaced": resource.namespaced,
-                "kind": response,
-                "verbs": list(_SUBRESOURCE_VERBS[name]),
+                "verbs": list(below.verbs),
+                **_response_kind(below, resource),
             }
-            if below_version:
-                below["group"], below["version"] = below_group, below_version
-            resources.append(below)
-    if (group, version) == (PLANS.group, PLANS.version):
-        resources.append(_plan_entry())
+            if below.response is None:
+                del shown["group"], shown["version"]
+            resources.append(shown)
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
@@ -265,7 +248,10 @@ def _resource_list(group: str, version: str, served: Iterable[Served]) -> Obj:
     }
 
 
-def _plan_entry() -> Obj:
-    """Plans are carried out and not stored, so they are no kind of the catalog."""
-    return {"name": PLANS.plural, "singularName": "plan", "namespaced": False,
-            "kind": PLANS.kind, "verbs": ["create"]}  # fmt: skip
+def _in_order(kind: Kind) -> list[Subresource]:
+    return sorted(kind.subresources, key=lambda below: below.name)
+
+
+def _response_kind(below: Subresource, resource: Resource) -> Obj:
+    own = (resource.group, resource.version, resource.kind)
+    return dict(zip(("group", "version", "kind"), below.response or own, strict=True))

@@ -21,7 +21,7 @@ from mizzen.store.store import ObjectKey, Page, Stored
 _SCAN = 500  # objects looked at at a time when a selector meets a limit
 
 
-def get(server: Server, served: Served, target: Target, request: Request) -> Response:
+async def get(server: Server, served: Served, target: Target, request: Request) -> Response:
     check_not_future(server, request.params)
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
@@ -41,7 +41,9 @@ def show(
     return Response(status, body)
 
 
-def list_objects(server: Server, served: Served, target: Target, request: Request) -> Response:
+async def list_objects(
+    server: Server, served: Served, target: Target, request: Request
+) -> Response:
     params = request.params
     form = form_of(request.accept)
     include = rendering.include_of(params)

@@ -15,7 +15,7 @@ from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.granian_server import HttpServer
 from mizzen.apiserver.server import ApiServerConfig, Server
 from mizzen.base.clock import Clock
-from mizzen.kinds.registry import builtin_kinds
+from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.store.store import Store
 
 __all__ = ["ApiServerConfig", "serve"]
@@ -28,7 +28,7 @@ async def serve(
 
     Errors: OSError when the address is taken.
     """
-    server = Server(config, store, Catalog(builtin_kinds()), clock)
+    server = Server(config, store, Catalog(builtin_kinds(), virtual_kinds()), clock)
     await make_namespaces(server)
     custom = CustomKinds(server)
     await custom.load()

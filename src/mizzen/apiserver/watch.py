@@ -115,7 +115,7 @@ class _Watch:
         return b'{"type":"%s","object":%s}\n' % (kind.encode(), data)
 
 
-def watch(server: Server, served: Served, target: Target, request: Request) -> Stream:
+async def watch(server: Server, served: Served, target: Target, request: Request) -> Stream:
     """Starts a watch. What can be refused is refused here, before the stream begins."""
     params = request.params
     form = form_of(request.accept)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from mizzen.apiserver import operations, scale
+from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import patching, protobuf, routing, warnings
 from mizzen.apiserver.core.bodies import GRACE_S_MAX, as_object, grace_seconds, text
@@ -23,7 +23,6 @@ from mizzen.apiserver.reads import show
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
-from mizzen.base.reading import part
 from mizzen.kinds import strict
 
 _POLICIES = ("", "Background", "Foreground", "Orphan")
@@ -38,16 +37,12 @@ async def create(server: Server, served: Served, target: Target, request: Reques
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
     draft = server.draft(request.identity)
-    body = request.json()
-    if target.subresource == "scale":
-        made = scale.update(draft, served, target, lambda _: body)
-        return await _finish_scale(served, request, draft, made)
     made = operations.update(
         draft,
         served,
         target.namespace,
         target.name,
-        body,
+        request.json(),
         subresource=target.subresource,
         strictness=strictness(request),
     )
@@ -57,9 +52,6 @@ async def update(server: Server, served: Served, target: Target, request: Reques
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
     draft = server.draft(request.identity)
     apply = patching.applier(request.content_type, served.kind, parse_json(request.body))
-    if target.subresource == "scale":
-        made = scale.update(draft, served, target, apply)
-        return await _finish_scale(served, request, draft, made)
     made = operations.patch(
         draft,
         served,
@@ -72,29 +64,12 @@ async def patch(server: Server, served: Served, target: Target, request: Request
     return await _finish(server, served, request, draft, made, 200)
 
 
-async def bind(server: Server, served: Served, target: Target, request: Request) -> Response:
-    binding = as_object(request.json(), "the body must be a Binding object")
-    metadata = part(binding, "metadata")
-    draft = server.draft(request.identity)
-    operations.bind(
-        draft,
-        served,
-        target.namespace,
-        target.name or text(metadata, "name"),
-        text(part(binding, "target"), "name"),
-        uid=text(metadata, "uid"),
-        resource_version=text(metadata, "resourceVersion"),
-    )
-    await _commit(draft, is_dry_run(request.params))
-    return answer(201, success(code=201))
-
-
 async def delete(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = delete_options(request)
     draft = server.draft(request.identity)
     obj, gone = operations.delete(draft, served, target.namespace, target.name, options)
     form_of(request.accept)
-    await _commit(draft, _is_dry(request))
+    await commit(draft, _is_dry(request))
     if not gone:
         return show(server, served, orjson.dumps(obj), request)
     resource = served.resource
@@ -128,7 +103,7 @@ async def delete_collection(
                 continue  # others wrote between two commits
             namespace, name = stored.key.namespace, stored.key.name
             operations.delete(draft, served, namespace, name, options)
-        await _commit(draft, dry)
+        await commit(draft, dry)
         await asyncio.sleep(0)
     body = b"".join(
         (
@@ -216,7 +191,7 @@ def success(code: int = 200) -> Obj:
     return status
 
 
-async def _commit(draft: Draft, dry: bool) -> None:
+async def commit(draft: Draft, dry: bool) -> None:
     done = draft.commit(dry=dry)
     if done is not None:
         await done
@@ -232,11 +207,6 @@ async def _finish(
     data = (await done)[0].data if done is not None else orjson.dumps(made)
     response = show(server, served, data, request, status)
     return _with_warnings(response, draft)
-
-
-async def _finish_scale(served: Served, request: Request, draft: Draft, made: Obj) -> Response:
-    await _commit(draft, is_dry_run(request.params))
-    return answer(200, scale.read(served, made))
 
 
 def _with_warnings(response: Response, draft: Draft) -> Response:

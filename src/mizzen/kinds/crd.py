@@ -31,7 +31,7 @@ def definition(kind: Kind) -> Obj:
         "schema": {"openAPIV3Schema": _root(kind.schema)},
         "additionalPrinterColumns": [_AGE],
     }
-    if "status" in kind.subresources:
+    if kind.has_status:
         version["subresources"] = {"status": {}}
     names: Obj = {
         "plural": resource.plural,

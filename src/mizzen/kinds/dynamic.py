@@ -21,6 +21,7 @@ from mizzen.kinds.openapi import definition_name
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import STR, Schema
 from mizzen.kinds.structural import translate
+from mizzen.kinds.subresource import SCALE_SUBRESOURCE, STATUS_SUBRESOURCE
 
 ESTABLISHED = "Established"
 NAMES_ACCEPTED = "NamesAccepted"
@@ -51,7 +52,9 @@ def _kind(spec: Obj, version: Obj) -> Kind:
         categories=tuple(entries(words, "categories")),
         schema=_schema(resource, version["schema"]["openAPIV3Schema"]),
         columns=_columns(entries(version, "additionalPrinterColumns")),
-        subresources=frozenset(name for name in ("status", "scale") if name in subresources),
+        subresources=tuple(
+            each for each in (SCALE_SUBRESOURCE, STATUS_SUBRESOURCE) if each.name in subresources
+        ),
         selectable_fields=tuple(
             field["jsonPath"].lstrip(".") for field in entries(version, "selectableFields")
         ),

@@ -29,6 +29,7 @@ from mizzen.kinds.decoding import Decoded, decode
 from mizzen.kinds.metadata import check_metadata
 from mizzen.kinds.reading import get
 from mizzen.kinds.schema import Schema, at, has_defaults
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
 
 Cell = str | int | float | bool | None
 Validator = Callable[[Obj, Obj | None], list[Cause]]
@@ -88,11 +89,13 @@ class Kind:
 
     resource: Resource
     schema: Schema
+    is_stored: bool = True  # False: virtual, answered at once, such as a Plan
     columns: tuple[Column, ...] = ()
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     singular: str = ""  # "" = the kind in lower case
-    subresources: frozenset[str] = frozenset()  # of status, scale, binding, log
+    subresources: tuple[Subresource, ...] = ()
+    refused_subresources: Mapping[str, str] = field(default_factory=dict[str, str])  # name -> why
     selectable_fields: tuple[str, ...] = ()  # beyond metadata.name and metadata.namespace
     field_aliases: Mapping[str, str] = field(default_factory=dict[str, str])  # selector -> path
     default: Callable[[Obj], None] = nothing  # defaults beyond the schema's, in place
@@ -128,7 +131,10 @@ class Kind:
 
     @property
     def has_status(self) -> bool:
-        return "status" in self.subresources
+        return STATUS_SUBRESOURCE in self.subresources
+
+    def subresource(self, name: str) -> Subresource | None:
+        return next((each for each in self.subresources if each.name == name), None)
 
     def decode(self, obj: Obj, kept: frozenset[str] = frozenset()) -> Decoded:
         """A complete copy of a body and what is wrong with it; never raises for bad input.

@@ -8,12 +8,10 @@ Source: OpenAPI 3.0.0; Kubernetes `api/openapi-spec/v3`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Container, Iterable
 from typing import Any
 
 from mizzen.base.objects import Obj
-from mizzen.base.registry import collect
 from mizzen.base.resources import Resource
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.meta import COMMON, DELETE_OPTIONS, LIST_META, STATUS
@@ -33,25 +31,14 @@ _DELETE_QUERY = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Action:
-    """A resource that is only ever posted: it is carried out and not stored, as a Plan."""
-
-    resource: Resource
-    schema: Schema
-
-
 def document(group: str, version: str, kinds: Iterable[Kind]) -> Obj:
-    """The OpenAPI document of one group-version; `kinds` are those it serves."""
+    """The OpenAPI document of one group-version; `kinds` are those it serves, virtual or not."""
     schemas: dict[str, Obj] = {}
     paths: Obj = {}
     for schema in COMMON:
         _reference(schema, schemas)
     for kind in kinds:
         _add_kind(kind, schemas, paths)
-    for _, action in collect("mizzen.kinds", "ACTION"):
-        if (action.resource.group, action.resource.version) == (group, version):
-            _add_action(action, schemas, paths)
     return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": "v1.36.0+mizzen"},
@@ -174,6 +161,12 @@ def _add_kind(kind: Kind, schemas: dict[str, Obj], paths: Obj) -> None:
     schema = _root(kind.schema, resource)
     reference = _reference(schema, schemas)
     schemas[schema.name]["x-kubernetes-group-version-kind"] = [_gvk(resource)]
+    if not kind.is_stored:
+        place = resource.path("{namespace}")
+        paths[place] = {
+            "post": _operation(resource, "post", reference, _WRITE_QUERY, body=reference)
+        }
+        return
     list_name = f"{schema.name}List"
     listing = Schema(
         "object",
@@ -197,8 +190,9 @@ def _add_kind(kind: Kind, schemas: dict[str, Obj], paths: Obj) -> None:
     collection = f"{place}/{resource.plural}"
     paths[collection] = _collection(kind, reference, list_reference)
     paths[f"{collection}/{{name}}"] = _single(kind, reference)
-    for subresource in sorted(kind.subresources & {"status"}):
-        paths[f"{collection}/{{name}}/{subresource}"] = _single(kind, reference, whole=False)
+    for below in kind.subresources:
+        if below.shows_object:
+            paths[f"{collection}/{{name}}/{below.name}"] = _changes(kind, below.verbs, reference)
 
 
 def _root(schema: Schema, resource: Resource) -> Schema:
@@ -222,13 +216,23 @@ def _collection(kind: Kind, reference: Obj, listing: Obj) -> Obj:
     return result
 
 
-def _single(kind: Kind, reference: Obj, *, whole: bool = True) -> Obj:
+def _single(kind: Kind, reference: Obj) -> Obj:
+    result = _changes(kind, kind.verbs, reference)
+    if "delete" in kind.verbs:
+        options = {"$ref": f"#/components/schemas/{DELETE_OPTIONS.name}"}
+        status = {"$ref": f"#/components/schemas/{STATUS.name}"}
+        result["delete"] = _operation(kind.resource, "delete", status, _DELETE_QUERY, body=options)
+    return result
+
+
+def _changes(kind: Kind, verbs: Container[str], reference: Obj) -> Obj:
+    """Reading and changing an object in place."""
     resource = kind.resource
     result: Obj = {"parameters": _path_parameters(resource, named=True)}
     result["get"] = _operation(resource, "get", reference)
-    if "update" in kind.verbs:
+    if "update" in verbs:
         result["put"] = _operation(resource, "put", reference, _WRITE_QUERY, body=reference)
-    if "patch" in kind.verbs:
+    if "patch" in verbs:
         patch = _operation(resource, "patch", reference, _WRITE_QUERY)
         content = {"schema": {"$ref": f"#/components/schemas/{_PATCH_NAME}"}}
         # kubectl apply chooses by this.
@@ -237,10 +241,6 @@ def _single(kind: Kind, reference: Obj, *, whole: bool = True) -> Obj:
             "content": dict.fromkeys(kind.patch_types, content),
         }
         result["patch"] = patch
-    if whole and "delete" in kind.verbs:
-        options = {"$ref": f"#/components/schemas/{DELETE_OPTIONS.name}"}
-        status = {"$ref": f"#/components/schemas/{STATUS.name}"}
-        result["delete"] = _operation(resource, "delete", status, _DELETE_QUERY, body=options)
     return result
 
 
@@ -279,13 +279,3 @@ def _path_parameters(resource: Resource, *, named: bool) -> list[Obj]:
     if resource.namespaced:
         result.append(_parameter("namespace", "path"))
     return result
-
-
-def _add_action(action: Action, schemas: dict[str, Obj], paths: Obj) -> None:
-    resource = action.resource
-    schema = _root(action.schema, resource)
-    reference = _reference(schema, schemas)
-    schemas[schema.name]["x-kubernetes-group-version-kind"] = [_gvk(resource)]
-    paths[resource.path()] = {
-        "post": _operation(resource, "post", reference, _WRITE_QUERY, body=reference)
-    }

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from mizzen.base.registry import collect
 from mizzen.kinds.kind import Kind
-from mizzen.kinds.openapi import Action
-from mizzen.kinds.registry import builtin_kinds
+from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.served_fields import TABLE
 from mizzen.kinds.treatment import Refused, Warned
@@ -32,12 +30,9 @@ def text() -> str:
         "a `Warning`; a value that asks for nothing, such as `false` or an empty list, is fine.",
         _unserved(),
     ]
-    for kind in kinds:
+    for kind in (*kinds, *virtual_kinds().values()):
         if kind.resource.group == _OURS:
             parts += [_section(kind.resource.kind, kind.resource.api_version, kind.schema)]
-    for _, action in collect("mizzen.kinds", "ACTION"):
-        assert isinstance(action, Action)
-        parts += [_section(action.resource.kind, action.resource.api_version, action.schema)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -46,7 +41,7 @@ def _served(kinds: Iterable[Kind]) -> str:
     for kind in kinds:
         resource = kind.resource
         names = ", ".join((resource.plural, *kind.short_names))
-        below = ", ".join(sorted(kind.subresources)) or "-"
+        below = ", ".join(sorted(each.name for each in kind.subresources)) or "-"
         scope = "yes" if resource.namespaced else "no"
         lines.append(f"| {resource.api_version} | {resource.kind} | {names} | {scope} | {below} |")
     return "\n".join(lines)

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from mizzen.base.registry import collect
 from mizzen.kinds.kind import Kind
 
+Place = tuple[str, str]  # group, plural
+
+
+def builtin_kinds() -> Mapping[Place, Kind]:
+    """Those whose objects are stored, in module name order."""
+    return _by_place()[0]
+
+
+def virtual_kinds() -> Mapping[Place, Kind]:
+    """Those that are answered and not stored, as a Plan."""
+    return _by_place()[1]
+
 
 @cache
-def builtin_kinds() -> Mapping[tuple[str, str], Kind]:
-    """(group, plural) -> kind, in module name order."""
-    kinds: dict[tuple[str, str], Kind] = {}
-    found = [kind for _, kind in collect("mizzen.kinds", "KIND")]
+def _by_place() -> tuple[Mapping[Place, Kind], Mapping[Place, Kind]]:
+    stored: dict[Place, Kind] = {}
+    virtual: dict[Place, Kind] = {}
+    for kind in _found():
+        place = (kind.resource.group, kind.resource.plural)
+        assert place not in stored and place not in virtual, f"two kinds are called {place}"
+        (stored if kind.is_stored else virtual)[place] = kind
+    return stored, virtual
+
+
+def _found() -> Iterable[Kind]:
+    yield from (kind for _, kind in collect("mizzen.kinds", "KIND"))
     for _, several in collect("mizzen.kinds", "KINDS"):
-        found.extend(several)
-    for kind in found:
-        key = (kind.resource.group, kind.resource.plural)
-        assert key not in kinds, f"two kinds are called {key}"
-        kinds[key] = kind
-    return kinds
+        yield from several

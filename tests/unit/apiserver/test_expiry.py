@@ -11,7 +11,7 @@ from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.server import ApiServerConfig, Server
 from mizzen.base.clock import rfc3339
-from mizzen.kinds.registry import builtin_kinds
+from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.store.memory import MemoryStore
 
 NS = 1_000_000_000
@@ -31,7 +31,7 @@ class Clock:
 async def a_server() -> tuple[Server, Clock]:
     clock = Clock()
     config = ApiServerConfig("", 0, Path(), Path(), {}, Path())
-    server = Server(config, MemoryStore(), Catalog(builtin_kinds()), clock)
+    server = Server(config, MemoryStore(), Catalog(builtin_kinds(), virtual_kinds()), clock)
     await make_namespaces(server)
     return server, clock
 

@@ -73,7 +73,7 @@ def test_a_kind_from_a_definition() -> None:
     assert DEFINITION.check(crd, None) == []
     kind = kinds_from_crd(crd)[0]
     assert kind.resource.api_version == "example.com/v1" and kind.short_names == ("wd",)
-    assert kind.subresources == {"status", "scale"}
+    assert kind.has_status and kind.subresource("scale") is not None
     assert kind.scale is not None and kind.scale.spec_replicas == "spec.size"
     assert kind.selectable_fields == ("spec.color",)
     body = {

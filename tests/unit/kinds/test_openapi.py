@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mizzen.kinds.openapi import document
-from mizzen.kinds.registry import builtin_kinds
+from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 
-KINDS = builtin_kinds()
+KINDS = {**builtin_kinds(), **virtual_kinds()}
 GROUPS = sorted({(k.resource.group, k.resource.version) for k in KINDS.values()})
 
 

@@ -29,6 +29,7 @@ from mizzen.kinds.schema import (
     choice,
 )
 from mizzen.kinds.structural import check_structural
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 _SCALE_PATHS = {
     "specReplicasPath": ".spec.", "statusReplicasPath": ".status.", "labelSelectorPath": ".",
@@ -252,7 +253,7 @@ KIND = Kind(
     ),
     default=_default,
     validate=_validate,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     columns=(
         NAME,
         Column("Created At", of("metadata.creationTimestamp"), type="date"),

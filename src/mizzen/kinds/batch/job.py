@@ -22,6 +22,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import INT32, STR, STRINGS, TIME, array, choice, package
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1 = package("io.k8s.api.batch.v1")
 
@@ -156,7 +157,7 @@ KIND = Kind(
     default=_default,
     validate=_validate,
     warn=warn_of_template,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     selectable_fields=("status.successful",),
     field_aliases={"status.successful": "status.succeeded"},
     columns=(

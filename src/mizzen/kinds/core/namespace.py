@@ -11,6 +11,7 @@ from mizzen.kinds.meta import CONDITIONS, root
 from mizzen.kinds.names import dns_label
 from mizzen.kinds.reading import entries
 from mizzen.kinds.schema import STRINGS, choice, package
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1 = package("io.k8s.api.core.v1")
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -73,7 +74,7 @@ KIND = Kind(
     validate=_validate,
     on_create=_on_create,
     on_update=_on_update,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     selectable_fields=("status.phase",),
     columns=(NAME, Column("Status", of("status.phase")), AGE),
 )

@@ -25,6 +25,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1 = package("io.k8s.api.core.v1")
 _ROLE = "node-role.kubernetes.io/"
@@ -183,7 +184,7 @@ KIND = Kind(
     ),
     stamp=_stamp,
     validate=_validate,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     selectable_fields=("spec.unschedulable",),
     columns=(
         NAME,

@@ -19,6 +19,7 @@ from mizzen.kinds.core.pod_warnings import warn_of_pod
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.reading import entries, part
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
 
 
 def _on_create(new: Obj) -> None:
@@ -59,7 +60,21 @@ KIND = Kind(
     warn=warn_of_pod,
     on_create=_on_create,
     stamp=_stamp,
-    subresources=frozenset({"status", "binding", "log"}),
+    subresources=(
+        Subresource("binding", ("create",), ("", "v1", "Binding")),
+        Subresource("log", ("get",), media_type="text/plain"),
+        STATUS_SUBRESOURCE,
+    ),
+    refused_subresources={
+        "exec": "exec is not served: pods are processes of this machine; use kubectl logs to see "
+        "them",
+        "attach": "attach is not served: use kubectl logs -f",
+        "portforward": "port-forward is not served: pods listen on their own 127.x.y.z address "
+        "(status.podIP), which this machine can reach directly",
+        "proxy": "proxy is not served: connect to the pod's own address (status.podIP)",
+        "eviction": "eviction is not served: delete the pod",
+        "ephemeralcontainers": "ephemeral containers are not served",
+    },
     selectable_fields=(
         "spec.nodeName",
         "spec.restartPolicy",

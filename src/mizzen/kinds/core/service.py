@@ -34,6 +34,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1 = package("io.k8s.api.core.v1")
 HEADLESS = "None"
@@ -182,7 +183,7 @@ KIND = Kind(
     ),
     default=_default,
     validate=_validate,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     selectable_fields=("spec.clusterIP", "spec.type"),
     columns=(
         NAME,

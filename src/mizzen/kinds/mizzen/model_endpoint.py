@@ -14,6 +14,7 @@ from mizzen.kinds.meta import CONDITIONS, root
 from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value
 from mizzen.kinds.reading import entries, get, part
 from mizzen.kinds.schema import INT32, INT64, MICRO_TIME, STR, STRING_MAP, package
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1alpha1 = package("dev.mizzen.v1alpha1")
 NAME_MAX = 50  # its pods are <name>-<index>, whose names must stay DNS labels
@@ -158,7 +159,7 @@ KIND = Kind(
     ),
     default=_default,
     validate=_validate,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     columns=(
         NAME,
         Column("Ready", _ready, description="Whether requests are answered."),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mizzen.base.resources import PLANS
+from mizzen.kinds.kind import Kind
 from mizzen.kinds.meta import root
-from mizzen.kinds.openapi import Action
 from mizzen.kinds.schema import INT64, OPEN, STR, array, choice, package
 
 v1alpha1 = package("dev.mizzen.v1alpha1")
@@ -26,8 +26,10 @@ OPERATION = v1alpha1(
     resourceVersion=STR("Refuse the plan unless the object is at this revision."),
 )
 
-ACTION = Action(
+KIND = Kind(
     resource=PLANS,
+    is_stored=False,
+    verbs=("create",),
     schema=root(
         PLANS,
         "Writes that happen together or not at all.",

@@ -13,6 +13,7 @@ from mizzen.kinds.reading import part
 from mizzen.kinds.resource.devices import TAINT
 from mizzen.kinds.resource.rules import check_driver, check_name, check_pool, check_taint
 from mizzen.kinds.schema import STR, package
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1beta2 = package("io.k8s.api.resource.v1beta2")
 
@@ -70,7 +71,7 @@ KIND = Kind(
     ),
     stamp=_stamp,
     validate=_validate,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     columns=(
         NAME,
         Column("Effect", of("spec.taint.effect")),

@@ -23,6 +23,7 @@ from mizzen.kinds.resource.devices import (
 )
 from mizzen.kinds.resource.result_rules import check_claim_status
 from mizzen.kinds.schema import array, package
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1 = package("io.k8s.api.resource.v1")
 
@@ -72,6 +73,6 @@ KIND = Kind(
     default=lambda claim: default_claim_spec(part(claim, "spec")),
     validate=_validate,
     validate_status=check_claim_status,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     columns=(NAME, Column("State", state, description="pending, allocated, reserved."), AGE),
 )

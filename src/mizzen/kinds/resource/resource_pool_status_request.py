@@ -14,6 +14,7 @@ from mizzen.kinds.meta import CONDITIONS, root
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.resource.rules import check_driver, check_pool
 from mizzen.kinds.schema import INT32, INT64, STR, Schema, array, package
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1alpha3 = package("io.k8s.api.resource.v1alpha3")
 
@@ -81,7 +82,7 @@ KIND = Kind(
     ),
     validate=_validate,
     validate_status=_validate_status,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     columns=(
         NAME,
         Column("Driver", of("spec.driver")),

@@ -12,6 +12,7 @@ from mizzen.kinds.meta import CONDITIONS, root
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.reading import entries
 from mizzen.kinds.schema import EMPTY, INT32, STR, array, choice, package
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1alpha2 = package("io.k8s.api.scheduling.v1alpha2")
 
@@ -109,7 +110,7 @@ KIND = Kind(
         status=STATUS("What became of it."),
     ),
     validate=_validate,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     columns=(
         NAME,
         Column("Min", of("spec.schedulingPolicy.gang.minCount", "")),

@@ -46,6 +46,7 @@ from mizzen.kinds.schema import (
     partial,
 )
 from mizzen.kinds.strict import unknown_field
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 from mizzen.kinds.training.jobset import REPLICATED_JOB
 from mizzen.kinds.treatment import Refused
 
@@ -340,7 +341,7 @@ KIND = Kind(
         status=STATUS("What became of it."),
     ),
     validate=_validate,
-    subresources=frozenset({"status"}),
+    subresources=(STATUS_SUBRESOURCE,),
     columns=(
         NAME,
         Column("State", state, description="Pending, Running, Suspended, Complete, Failed."),

@@ -243,3 +243,6 @@ def _time_of(moment: bytes) -> int:
         return parse_rfc3339(moment[:26].decode().rstrip("Z") + "Z")
     except ValueError:
         return 0
+
+
+HANDLERS = {"get": log}

@@ -13,6 +13,7 @@ from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.authorize import is_allowed
 from mizzen.apiserver.core.bodies import as_list, as_object, grace_seconds, text
+from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response
@@ -39,7 +40,7 @@ _HEAD = b'{"apiVersion":"%s","kind":"%s","metadata":' % (
 _Result = tuple[ObjectKey, Obj]  # the object as one operation left it
 
 
-async def commit(server: Server, request: Request) -> Response:
+async def commit(server: Server, served: Served, target: Target, request: Request) -> Response:
     """All operations or none. The answer is the Plan with status.revision and status.results.
 
     Errors: the first failing operation's own, with `spec.operations[i]` as its first cause.
@@ -162,7 +163,7 @@ def _patch(server: Server, draft: Draft, entry: Obj) -> _Result:
     subresource = str(entry.get("subresource") or "")
     if subresource not in ("", "status"):
         raise BadRequest(f"subresource {subresource!r} cannot be patched in a plan: use status")
-    if subresource and subresource not in served.kind.subresources:
+    if subresource and not served.kind.has_status:
         raise refusals.unserved()
     change = as_object(entry.get("patch"), "patch: Required value: a merge patch")
     _authorize(draft, "patch", served, subresource)
@@ -181,7 +182,7 @@ def _patch(server: Server, draft: Draft, entry: Obj) -> _Result:
 
 def _bind(server: Server, draft: Draft, entry: Obj) -> _Result:
     served = _served(server, entry, str(entry.get("apiVersion") or "v1"))
-    if "binding" not in served.kind.subresources:
+    if served.kind.subresource("binding") is None:
         raise BadRequest(f"{served.key} cannot be bound; only pods can")
     _authorize(draft, "create", served, "binding")
     obj = operations.bind(
@@ -235,7 +236,7 @@ _FIELDS: Mapping[str, frozenset[str]] = {
 def _served(server: Server, entry: Obj, api_version: str) -> Served:
     group, _, version = api_version.rpartition("/")
     served = server.catalog.find(group, version, str(entry.get("resource") or ""))
-    if served is None:
+    if served is None or not served.kind.is_stored:
         raise BadRequest(f'no resource "{entry.get("resource")}" in apiVersion "{api_version}"')
     return served
 
@@ -257,3 +258,6 @@ def _at(error: ApiError, index: int) -> ApiError:
         causes=[first, *error.causes],
         retry_after_s=error.retry_after_s,
     )
+
+
+HANDLERS = {"create": commit}

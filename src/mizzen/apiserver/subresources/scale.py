@@ -7,16 +7,17 @@ from typing import Any
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import refusals
+from mizzen.apiserver.core import patching, refusals
 from mizzen.apiserver.core.bodies import as_object, text
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.draft import Draft
-from mizzen.apiserver.http import Response, answer
+from mizzen.apiserver.http import Request, Response, answer, parse_json
 from mizzen.apiserver.server import Server
+from mizzen.apiserver.writes import commit, is_dry_run
 from mizzen.base.errors import Cause, invalid
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
-from mizzen.kinds.metadata import get
+from mizzen.kinds import reading
 from mizzen.kinds.patches import merge_patch
 from mizzen.kinds.report import quoted
 from mizzen.store.store import ObjectKey
@@ -24,25 +25,25 @@ from mizzen.store.store import ObjectKey
 REPLICAS_MAX = (1 << 31) - 1  # an int32
 
 
-def read(served: Served, obj: Obj) -> Obj:
+def _read(served: Served, obj: Obj) -> Obj:
     """The Scale (autoscaling/v1) of an object."""
     paths = served.kind.scale
     if paths is None:
         raise refusals.unserved()
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    status: Obj = {"replicas": get(obj, paths.status_replicas) or 0}
+    status: Obj = {"replicas": reading.get(obj, paths.status_replicas) or 0}
     if paths.selector:
-        status["selector"] = get(obj, paths.selector) or ""
+        status["selector"] = reading.get(obj, paths.selector) or ""
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {k: v for k, v in obj["metadata"].items() if k in kept},
-        "spec": {"replicas": get(obj, paths.spec_replicas) or 0},
+        "spec": {"replicas": reading.get(obj, paths.spec_replicas) or 0},
         "status": status,
     }
 
 
-def update(draft: Draft, served: Served, target: Target, change: Callable[[Obj], Any]) -> Obj:
+def _change(draft: Draft, served: Served, target: Target, change: Callable[[Obj], Any]) -> Obj:
     """Applies a change of the Scale to the object behind it; returns that object."""
     paths = served.kind.scale
     old = draft.read(served, target.namespace, target.name)
@@ -50,8 +51,8 @@ def update(draft: Draft, served: Served, target: Target, change: Callable[[Obj],
         raise refusals.not_found(served.resource, target.name)
     if paths is None:
         raise refusals.unserved()
-    wanted = as_object(change(read(served, old)), "the body must be a Scale object")
-    replicas = get(wanted, "spec.replicas")
+    wanted = as_object(change(_read(served, old)), "the body must be a Scale object")
+    replicas = reading.get(wanted, "spec.replicas")
     is_number = isinstance(replicas, int) and not isinstance(replicas, bool)
     if not is_number or not 0 <= replicas <= REPLICAS_MAX:
         message = f"Invalid value: {quoted(replicas)}: must be an integer from 0 to {REPLICAS_MAX}"
@@ -72,8 +73,31 @@ def update(draft: Draft, served: Served, target: Target, change: Callable[[Obj],
     )
 
 
-def get_scale(server: Server, served: Served, target: Target) -> Response:
+async def get(server: Server, served: Served, target: Target, request: Request) -> Response:
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
         raise refusals.not_found(served.resource, target.name)
-    return answer(200, read(served, stored.object()))
+    return answer(200, _read(served, stored.object()))
+
+
+async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
+    body = request.json()
+    return await _write(server, served, target, request, lambda _: body)
+
+
+async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
+    body = parse_json(request.body)
+    apply = patching.applier(request.content_type, served.kind, body)
+    return await _write(server, served, target, request, apply)
+
+
+async def _write(
+    server: Server, served: Served, target: Target, request: Request, change: Callable[[Obj], Any]
+) -> Response:
+    draft = server.draft(request.identity)
+    made = _change(draft, served, target, change)
+    await commit(draft, is_dry_run(request.params))
+    return answer(200, _read(served, made))
+
+
+HANDLERS = {"get": get, "update": update, "patch": patch}

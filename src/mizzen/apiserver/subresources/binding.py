@@ -1,0 +1,32 @@
+"""The binding of a pod to a node."""
+
+from __future__ import annotations
+
+from mizzen.apiserver import operations
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core.bodies import as_object, text
+from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.http import Request, Response, answer
+from mizzen.apiserver.server import Server
+from mizzen.apiserver.writes import commit, is_dry_run, success
+from mizzen.base.reading import part
+
+
+async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
+    binding = as_object(request.json(), "the body must be a Binding object")
+    metadata = part(binding, "metadata")
+    draft = server.draft(request.identity)
+    operations.bind(
+        draft,
+        served,
+        target.namespace,
+        target.name or text(metadata, "name"),
+        text(part(binding, "target"), "name"),
+        uid=text(metadata, "uid"),
+        resource_version=text(metadata, "resourceVersion"),
+    )
+    await commit(draft, is_dry_run(request.params))
+    return answer(201, success(code=201))
+
+
+HANDLERS = {"create": create}
