@@ -20,7 +20,7 @@ from mizzen.base.resources import MODEL_ENDPOINTS
 from mizzen.client.backoff import Backoff
 from mizzen.client.client import Client
 from mizzen.gateway.core.endpoints import Endpoint
-from mizzen.gateway.pool import Tip
+from mizzen.gateway.pool import ScaleDecision
 
 log = logging.getLogger(__name__)
 DECISIONS_MAX = 256  # kept for /debug/decisions
@@ -33,7 +33,7 @@ class DemandWriter:
         self._client = client
         self._clock = clock
         self._url = url
-        self._newest: dict[Key, Tip] = {}
+        self._newest: dict[Key, ScaleDecision] = {}
         self._unannounced: dict[Key, Endpoint] = {}
         self._announced: dict[Key, str] = {}  # uid; our own write comes back after others' events
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -43,13 +43,13 @@ class DemandWriter:
     def statistics(self) -> Mapping[str, int]:
         return {"writing": len(self._tasks), **self._counts}
 
-    def tell(self, tip: Tip) -> None:
-        """Has `tip` written; one that still waits for its turn is replaced."""
-        key = tip.endpoint.key
-        self._counts["tips"] += 1
+    def submit(self, decision: ScaleDecision) -> None:
+        """Has `decision` written; one that still waits for its turn is replaced."""
+        key = decision.endpoint.key
+        self._counts["decisions"] += 1
         if key in self._newest:
             self._counts["superseded"] += 1
-        self._newest[key] = tip
+        self._newest[key] = decision
         self._start(key)
 
     def announce(self, endpoint: Endpoint) -> None:
@@ -78,41 +78,41 @@ class DemandWriter:
         backoff, attempts = Backoff(), 0
         try:
             while key in self._newest or key in self._unannounced:
-                tip = self._newest.pop(key, None)
+                decision = self._newest.pop(key, None)
                 new = self._unannounced.pop(key, None)
                 attempts += 1
                 try:
-                    await self._client.commit([self._patch(key, tip, new)])
+                    await self._client.commit([self._patch(key, decision, new)])
                 except (NotFound, Conflict):
                     # That endpoint is gone, another may have its name (the write rests on the uid
                     # alone): what there is to say of that one is next.
                     attempts = 0
-                    if tip and new:
+                    if decision and new:
                         self._unannounced.setdefault(key, new)
                     continue
                 except ApiError as error:
                     self._counts["failed"] += 1
-                    if tip:
-                        self._newest.setdefault(key, tip)
+                    if decision:
+                        self._newest.setdefault(key, decision)
                     if new:
                         self._unannounced.setdefault(key, new)
                     log.warning("status of %s not written yet: %s", key, error.message)
                     await asyncio.sleep(backoff.next_s())
                     continue
-                if tip:
-                    self._record(tip, attempts)
+                if decision:
+                    self._record(decision, attempts)
                 attempts = 0
                 backoff.reset()
         finally:
             del self._tasks[key]
 
-    def _patch(self, key: Key, tip: Tip | None, new: Endpoint | None) -> Patch:
+    def _patch(self, key: Key, decision: ScaleDecision | None, new: Endpoint | None) -> Patch:
         """A merge patch of the status; the uid keeps it off a later endpoint of the same name."""
-        endpoint = tip.endpoint if tip else new
+        endpoint = decision.endpoint if decision else new
         assert endpoint is not None, "there is something to write"
         status: Obj = {"url": self._url} if new else {}
-        if tip:
-            status["demand"] = demand(tip)
+        if decision:
+            status["demand"] = demand(decision)
         return Patch(
             MODEL_ENDPOINTS,
             key.namespace,
@@ -122,31 +122,31 @@ class DemandWriter:
             uid=endpoint.uid,
         )
 
-    def _record(self, tip: Tip, attempts: int) -> None:
+    def _record(self, decision: ScaleDecision, attempts: int) -> None:
         self._counts["written"] += 1
-        decision: Obj = {
-            "endpoint": str(tip.endpoint.key),
-            "replicas": tip.replicas,
-            "before": tip.before,
-            "cause": tip.cause,
-            "request": tip.request,
-            "inFlight": tip.load.in_flight,
-            "queued": tip.load.queued,
-            "arrived": tip.arrived_ns,
-            "decided": tip.decided_ns,
+        record: Obj = {
+            "endpoint": str(decision.endpoint.key),
+            "replicas": decision.replicas,
+            "before": decision.before,
+            "cause": decision.cause,
+            "request": decision.request,
+            "inFlight": decision.load.in_flight,
+            "queued": decision.load.queued,
+            "arrived": decision.arrived_ns,
+            "decided": decision.decided_ns,
             "acknowledged": self._clock.now_ns(),
             "attempts": attempts,
         }
-        self.decisions.append(decision)
-        print(orjson.dumps({"event": "demand", **decision}).decode(), flush=True)
+        self.decisions.append(record)
+        print(orjson.dumps({"event": "demand", **record}).decode(), flush=True)
 
 
-def demand(tip: Tip) -> Obj:
+def demand(decision: ScaleDecision) -> Obj:
     """`status.demand`."""
     return {
-        "replicas": tip.replicas,
-        "cause": tip.cause,
-        "observedAt": rfc3339_micro(tip.decided_ns),
-        "inFlight": tip.load.in_flight,
-        "queued": tip.load.queued,
+        "replicas": decision.replicas,
+        "cause": decision.cause,
+        "observedAt": rfc3339_micro(decision.decided_ns),
+        "inFlight": decision.load.in_flight,
+        "queued": decision.load.queued,
     }

@@ -15,7 +15,7 @@ from mizzen.gateway.core.endpoints import (
     ready_address,
     resolve,
 )
-from mizzen.gateway.pool import Pool, Tip
+from mizzen.gateway.pool import Pool, ScaleDecision
 
 
 class Directory:
@@ -25,18 +25,18 @@ class Directory:
         self,
         clock: Clock,
         *,
-        on_tip: Callable[[Tip], None],
+        on_scale: Callable[[ScaleDecision], None],
         on_known: Callable[[Endpoint], None],
         on_gone: Callable[[Key], None],
-        on_left: Callable[[Address], None],
+        on_replica_removed: Callable[[Address], None],
     ) -> None:
         self.pools: dict[Key, Pool] = {}
         self._addresses: dict[Owner, dict[str, Address]] = {}
         self._clock = clock
-        self._on_tip = on_tip
+        self._on_scale = on_scale
         self._on_known = on_known
         self._on_gone = on_gone
-        self._on_left = on_left
+        self._on_replica_removed = on_replica_removed
 
     @property
     def endpoints(self) -> list[Endpoint]:
@@ -67,7 +67,7 @@ class Directory:
         if pool:
             pool.update(endpoint)
             return
-        pool = self.pools[endpoint.key] = Pool(endpoint, self._clock, self._on_tip)
+        pool = self.pools[endpoint.key] = Pool(endpoint, self._clock, self._on_scale)
         owner = Owner(endpoint.key, endpoint.uid)
         for pod, address in self._addresses.get(owner, {}).items():
             pool.set_replica(pod, address)
@@ -87,7 +87,7 @@ class Directory:
         known = self._addresses.setdefault(owner, {})
         before = known.get(pod)
         if before is not None and before != address:
-            self._on_left(before)
+            self._on_replica_removed(before)
         if address is None:
             known.pop(pod, None)
             if not known:

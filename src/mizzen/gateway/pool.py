@@ -23,7 +23,7 @@ _FIRST_BYTE_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class RequestContext:
     """One request on its way: what routing and the record of decisions need."""
 
     id: str
@@ -43,7 +43,7 @@ class Replica:
 
 
 @dataclass(frozen=True, slots=True)
-class Tip:
+class ScaleDecision:
     """A change of the wanted replica count, as the demand writer gets it."""
 
     endpoint: Endpoint
@@ -58,7 +58,7 @@ class Tip:
 
 @dataclass(slots=True)
 class _Waiter:
-    ticket: Ticket
+    context: RequestContext
     place: asyncio.Future[Replica]
     avoid: frozenset[str]
 
@@ -66,11 +66,13 @@ class _Waiter:
 class Pool:
     """Gives each request a place on a replica, in order of arrival."""
 
-    def __init__(self, endpoint: Endpoint, clock: Clock, on_tip: Callable[[Tip], None]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, clock: Clock, on_scale: Callable[[ScaleDecision], None]
+    ) -> None:
         self.endpoint = endpoint
         self.replicas: dict[str, Replica] = {}
         self._clock = clock
-        self._on_tip = on_tip
+        self._on_scale = on_scale
         self._queue: deque[_Waiter] = deque()
         self._in_flight = 0  # requests that hold a place, on replicas that left included
         self._scale = scale.initial(endpoint.policy, endpoint.demand)
@@ -128,7 +130,9 @@ class Pool:
 
     # -- requests --------------------------------------------------------------------------
 
-    async def acquire(self, ticket: Ticket, avoid: frozenset[str] = frozenset()) -> Replica:
+    async def acquire(
+        self, context: RequestContext, avoid: frozenset[str] = frozenset()
+    ) -> Replica:
         """A place on a replica; waits in the queue for one. Give it back with `release`.
 
         `avoid` names replicas that failed this request; they are taken only if they are all
@@ -137,15 +141,15 @@ class Pool:
         if self._closed:
             raise self._gone()
         endpoint = self.endpoint
-        waiter = _Waiter(ticket, asyncio.get_running_loop().create_future(), avoid)
+        waiter = _Waiter(context, asyncio.get_running_loop().create_future(), avoid)
         self._queue.append(waiter)
         self._dispatch()
         if not waiter.place.done() and len(self._queue) > endpoint.queue_max:
             self._queue.remove(waiter)
-            self._evaluate(ticket)
+            self._evaluate(context)
             queued = len(self._queue)
             raise admit.queue_full(endpoint.served, queued, endpoint.queue_max, self._pace_s())
-        self._evaluate(ticket)
+        self._evaluate(context)
         granted = False
         try:
             async with asyncio.timeout(endpoint.queue_timeout_s):
@@ -219,7 +223,7 @@ class Pool:
             self._turn += 1
             replica.turn = self._turn
             self._in_flight += 1
-            replica.prefixes.add(waiter.ticket.hashes)
+            replica.prefixes.add(waiter.context.hashes)
             waiter.place.set_result(replica)
 
     def _choose(self, waiter: _Waiter) -> Replica | None:
@@ -230,7 +234,7 @@ class Pool:
                 name,
                 replica.in_flight,
                 self.endpoint.replica_capacity,
-                replica.prefixes.cached(waiter.ticket.hashes),
+                replica.prefixes.cached(waiter.context.hashes),
                 replica.turn,
             )
             for name, replica in (fresh or sound).items()
@@ -245,7 +249,7 @@ class Pool:
 
     # -- scale ----------------------------------------------------------------------------
 
-    def _evaluate(self, ticket: Ticket | None) -> None:
+    def _evaluate(self, context: RequestContext | None) -> None:
         """Asks how many replicas are wanted now, and says so when that changed."""
         if self._closed:
             return
@@ -257,16 +261,16 @@ class Pool:
         if after == before:
             return
         now = self._clock.now_ns()
-        request = ticket.id if ticket else ""
-        self._on_tip(
-            Tip(
+        request = context.id if context else ""
+        self._on_scale(
+            ScaleDecision(
                 endpoint=self.endpoint,
                 before=before,
                 replicas=after,
                 load=load,
                 cause=scale.cause(policy, load, request, rises=after > before),
                 request=request,
-                arrived_ns=ticket.arrived_ns if ticket else now,
+                arrived_ns=context.arrived_ns if context else now,
                 decided_ns=now,
             )
         )

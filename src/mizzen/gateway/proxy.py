@@ -18,8 +18,8 @@ import orjson
 from aiohttp import web
 
 from mizzen.base.openai import OpenAIError
-from mizzen.gateway.lines import Lines
-from mizzen.gateway.pool import Pool, Replica, Ticket
+from mizzen.gateway.connections import Connections
+from mizzen.gateway.pool import Pool, Replica, RequestContext
 
 log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 4  # replicas asked for one request
@@ -41,39 +41,41 @@ class ReplicaFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class OutboundRequest:
     """What is sent on: `body` is JSON for the engine; `on_first_byte` is called at most once."""
 
     path: str
     body: bytes
-    ticket: Ticket
+    context: RequestContext
     streams: bool
     on_first_byte: Callable[[], None]
 
 
 class Proxy:
-    """Asks replicas over their lines."""
+    """Asks replicas over their connections."""
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
         self.retries = 0
 
-    async def forward(self, request: web.Request, pool: Pool, job: Job) -> web.StreamResponse:
+    async def forward(
+        self, request: web.Request, pool: Pool, outbound: OutboundRequest
+    ) -> web.StreamResponse:
         """The answer of some replica. Errors: OpenAIError."""
         failed: set[str] = set()
         reason, breaks = "", 0
         for _ in range(ATTEMPTS_MAX):
-            replica = await pool.acquire(job.ticket, frozenset(failed))
+            replica = await pool.acquire(outbound.context, frozenset(failed))
             is_suspect = False
             try:
-                return await self._ask(request, replica, job)
+                return await self._ask(request, replica, outbound)
             except ReplicaFailed as error:
                 is_suspect = True
                 breaks += error.broke
                 failed.add(replica.address.pod)
                 reason = str(error)
                 self.retries += 1
-                log.warning("request %s: %s", job.ticket.id, error)
+                log.warning("request %s: %s", outbound.context.id, error)
             finally:
                 pool.release(replica, failed=is_suspect)
             if breaks >= BREAKS_MAX:
@@ -84,10 +86,12 @@ class Proxy:
             code="replica_failed",
         )
 
-    async def _ask(self, request: web.Request, replica: Replica, job: Job) -> web.StreamResponse:
-        async with self._open(replica, job) as upstream:
+    async def _ask(
+        self, request: web.Request, replica: Replica, outbound: OutboundRequest
+    ) -> web.StreamResponse:
+        async with self._open(replica, outbound) as upstream:
             try:
-                if job.streams and upstream.status == 200:
+                if outbound.streams and upstream.status == 200:
                     first = await upstream.content.readany()
                 else:
                     first = await upstream.read()
@@ -95,14 +99,14 @@ class Proxy:
                 raise _failure(replica, error) from error
             if upstream.status in (502, 503):
                 raise ReplicaFailed(replica, f"answered {upstream.status}", broke=False)
-            streams = job.streams and upstream.status == 200
+            streams = outbound.streams and upstream.status == 200
             if streams and not first:
                 raise ReplicaFailed(replica, "ended its stream before it began", broke=True)
-            job.on_first_byte()
+            outbound.on_first_byte()
             headers = {
                 "Content-Type": upstream.headers.get("Content-Type", "application/json"),
                 REPLICA_HEADER: replica.address.pod,
-                REQUEST_HEADER: job.ticket.id,
+                REQUEST_HEADER: outbound.context.id,
             }
             if "Retry-After" in upstream.headers:
                 headers["Retry-After"] = upstream.headers["Retry-After"]
@@ -137,15 +141,15 @@ class Proxy:
 
     @asynccontextmanager
     async def _open(
-        self, replica: Replica, job: Job
+        self, replica: Replica, outbound: OutboundRequest
     ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         """Sends the request. On leaving early the connection is closed, which the engine takes
         as the client's leaving and frees the slot."""
-        headers = {"Content-Type": "application/json", REQUEST_HEADER: job.ticket.id}
-        async with self._lines.to(replica.address.uid) as session:
+        headers = {"Content-Type": "application/json", REQUEST_HEADER: outbound.context.id}
+        async with self._connections.to(replica.address.uid) as session:
             try:
                 upstream = await session.post(
-                    "http://replica" + job.path, data=job.body, headers=headers
+                    "http://replica" + outbound.path, data=outbound.body, headers=headers
                 )
             except _BROKEN as error:
                 raise _failure(replica, error) from error

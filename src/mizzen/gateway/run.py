@@ -10,9 +10,9 @@ from mizzen.base.resources import MODEL_ENDPOINTS, PODS, SERVICES
 from mizzen.client.client import Client
 from mizzen.client.informer import Informer
 from mizzen.gateway.config import GatewayConfig
+from mizzen.gateway.connections import Connections
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
-from mizzen.gateway.lines import Lines
 from mizzen.gateway.proxy import Proxy
 from mizzen.gateway.server import GatewayServer, is_of_a_model
 from mizzen.gateway.services import ServiceProxy
@@ -30,15 +30,15 @@ async def run(
     Errors: OSError when the address is taken.
     """
     demand = DemandWriter(client, clock, config.url)
-    lines = Lines(config.serving)
+    connections = Connections(config.serving)
     directory = Directory(
         clock,
-        on_tip=demand.tell,
+        on_scale=demand.submit,
         on_known=demand.announce,
         on_gone=demand.forget,
-        on_left=lines.leave,
+        on_replica_removed=connections.retire,
     )
-    proxy = Proxy(lines)
+    proxy = Proxy(connections)
     endpoints = Informer(client, MODEL_ENDPOINTS)
     services = Informer(client, SERVICES)
     pods = Informer(client, PODS)
@@ -61,5 +61,5 @@ async def run(
     finally:
         await door.close()
         await demand.close()
-        await lines.close()
+        await connections.close()
         await service_proxy.close()

@@ -22,8 +22,8 @@ from mizzen.gateway.core.services import PREFIX
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.metrics import render
-from mizzen.gateway.pool import Pool, Ticket
-from mizzen.gateway.proxy import REQUEST_HEADER, Job, Proxy
+from mizzen.gateway.pool import Pool, RequestContext
+from mizzen.gateway.proxy import REQUEST_HEADER, OutboundRequest, Proxy
 from mizzen.gateway.services import ServiceProxy
 from mizzen.host.bodies import Bodies
 
@@ -123,7 +123,7 @@ class GatewayServer:
     ) -> web.StreamResponse:
         pool = self._find(body)
         given = request.headers.get(REQUEST_HEADER, "")
-        ticket = Ticket(
+        context = RequestContext(
             given if _REQUEST_ID.match(given) else uuid.uuid4().hex,
             arrived_ns,
             prefix_hashes(_prompt_bytes(body)),
@@ -133,22 +133,22 @@ class GatewayServer:
             elapsed_ns = self._clock.monotonic_ns() - began_ns
             pool.first_byte.observe(elapsed_ns / 1e9)
 
-        job = Job(
+        outbound = OutboundRequest(
             path=request.path,
             body=write_json({**body, "model": pool.endpoint.served}),
-            ticket=ticket,
+            context=context,
             streams=body.get("stream") is True,
             on_first_byte=on_first_byte,
         )
         del body  # as objects it may take many times its bytes, and the request may wait for long
         status = 499  # what nginx logs for a client that left; nobody reads it
         try:
-            response = await self._proxy.forward(request, pool, job)
+            response = await self._proxy.forward(request, pool, outbound)
             status = response.status
             return response
         except OpenAIError as error:
             status = error.status
-            error.request_id = ticket.id
+            error.request_id = context.id
             raise
         finally:
             pool.answers[status] += 1

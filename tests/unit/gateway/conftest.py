@@ -16,10 +16,10 @@ from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.operations import Operation, Patch
 from mizzen.base.serving import socket_name
 from mizzen.gateway.config import GatewayConfig
+from mizzen.gateway.connections import Connections
 from mizzen.gateway.core.endpoints import Address
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
-from mizzen.gateway.lines import Lines
 from mizzen.gateway.proxy import Proxy
 from mizzen.gateway.server import GatewayServer, is_of_a_model
 from mizzen.gateway.services import ServiceProxy
@@ -67,7 +67,7 @@ class Gateway:
     stack: AsyncExitStack
     services: ServiceProxy
     objects: dict[str, dict[Key, Obj]]  # plural -> what the informers hold
-    lines: Lines
+    connections: Connections
     serving: Path
     door: Door
     engines: dict[str, FakeEngine] = field(default_factory=dict)
@@ -104,15 +104,15 @@ async def gateway() -> AsyncIterator[Gateway]:
     serving = Path(folder.name)
     config = GatewayConfig(serving, api_keys=frozenset({KEY}))
     demand = DemandWriter(client, clock, config.url)  # type: ignore[arg-type]
-    lines = Lines(serving)
+    connections = Connections(serving)
     directory = Directory(
         clock,
-        on_tip=demand.tell,
+        on_scale=demand.submit,
         on_known=demand.announce,
         on_gone=demand.forget,
-        on_left=lines.leave,
+        on_replica_removed=connections.retire,
     )
-    proxy = Proxy(lines)
+    proxy = Proxy(connections)
     objects: dict[str, dict[Key, Obj]] = {"services": {}, "pods": {}}
     services = ServiceProxy(objects["services"], objects["pods"])
     server = GatewayServer(config, clock, directory, demand, proxy, services)
@@ -132,12 +132,12 @@ async def gateway() -> AsyncIterator[Gateway]:
             stack,
             services,
             objects,
-            lines,
+            connections,
             serving,
             door,
         )
     await door.close()
     await demand.close()
-    await lines.close()
+    await connections.close()
     await services.close()
     folder.cleanup()

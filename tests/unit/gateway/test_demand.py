@@ -12,7 +12,7 @@ from mizzen.base.operations import Operation, Patch
 from mizzen.gateway.core.endpoints import Endpoint, read_endpoint
 from mizzen.gateway.core.scale import Load
 from mizzen.gateway.demand import DemandWriter
-from mizzen.gateway.pool import Tip
+from mizzen.gateway.pool import ScaleDecision
 from mizzen.host.clock import RealClock
 from support.waiting import until
 from unit.gateway.conftest import RecordingClient, endpoint_object
@@ -39,8 +39,8 @@ def endpoint(uid: str) -> Endpoint:
     return read_endpoint(obj)
 
 
-def tip(uid: str, replicas: int) -> Tip:
-    return Tip(endpoint(uid), 1, replicas, Load(9, 0), "because", "r", 1, 2)
+def decision(uid: str, replicas: int) -> ScaleDecision:
+    return ScaleDecision(endpoint(uid), 1, replicas, Load(9, 0), "because", "r", 1, 2)
 
 
 @pytest.mark.parametrize("gone", [NotFound("not found"), Conflict("another uid")])
@@ -48,12 +48,12 @@ async def test_what_is_to_be_said_of_the_next_endpoint_of_the_name_is_said(gone:
     api = Api(gone)
     writer = DemandWriter(api, RealClock(), "http://g")  # type: ignore[arg-type]
     api.errors = [Unavailable("no answer")]
-    writer.tell(tip("old", 2))
+    writer.submit(decision("old", 2))
     await until(lambda: not api.errors, "a first attempt that may be repeated")
     api.present = "new"  # deleted and made anew before the gateway hears of it
     writer.announce(endpoint("new"))
     await until(lambda: writer.statistics()["writing"] == 0, "nothing is left to write")
-    writer.tell(tip("new", 3))
+    writer.submit(decision("new", 3))
     await until(lambda: writer.statistics()["writing"] == 0, "nothing is left to write")
     assert [patch.patch["status"].get("url") for patch in api.patches] == ["http://g", None]
     assert [demand["replicas"] for demand in api.demands] == [3]

@@ -36,10 +36,10 @@ class Told:
         self.left: list[Address] = []
         self.directory = Directory(
             RealClock(),
-            on_tip=lambda _: None,
+            on_scale=lambda _: None,
             on_known=lambda _: None,
             on_gone=lambda _: None,
-            on_left=self.left.append,
+            on_replica_removed=self.left.append,
         )
 
     @property

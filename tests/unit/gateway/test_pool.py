@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from mizzen.gateway.core.endpoints import Address, read_endpoint
-from mizzen.gateway.pool import Pool, Ticket
+from mizzen.gateway.pool import Pool, RequestContext
 from mizzen.host.clock import RealClock
 
 from .conftest import endpoint_object
@@ -25,11 +25,13 @@ def pool() -> Pool:
 
 async def test_who_waits_for_another_replica_does_not_hold_up_those_behind(pool: Pool) -> None:
     """Its own may have failed it, and be well for all the others."""
-    first = await pool.acquire(Ticket("1", 0))
-    second = await pool.acquire(Ticket("2", 0))
+    first = await pool.acquire(RequestContext("1", 0))
+    second = await pool.acquire(RequestContext("2", 0))
     assert {first.address.pod, second.address.pod} == {"a", "b"}
-    picky = asyncio.create_task(pool.acquire(Ticket("3", 0), frozenset({second.address.pod})))
-    plain = asyncio.create_task(pool.acquire(Ticket("4", 0)))
+    picky = asyncio.create_task(
+        pool.acquire(RequestContext("3", 0), frozenset({second.address.pod}))
+    )
+    plain = asyncio.create_task(pool.acquire(RequestContext("4", 0)))
     await asyncio.sleep(0)
     pool.release(second)
     assert await asyncio.wait_for(plain, 5) is second
@@ -40,8 +42,8 @@ async def test_who_waits_for_another_replica_does_not_hold_up_those_behind(pool:
 
 
 async def test_places_are_given_in_order_of_arrival(pool: Pool) -> None:
-    held = [await pool.acquire(Ticket(str(n), 0)) for n in range(2)]
-    waiting = [asyncio.create_task(pool.acquire(Ticket(str(n), 0))) for n in range(3)]
+    held = [await pool.acquire(RequestContext(str(n), 0)) for n in range(2)]
+    waiting = [asyncio.create_task(pool.acquire(RequestContext(str(n), 0))) for n in range(3)]
     await asyncio.sleep(0)
     waiting[1].cancel()
     await asyncio.wait([waiting[1]])

@@ -20,48 +20,48 @@ IDLE_S = 15.0  # an unused connection is kept for this long
 
 
 @dataclass(slots=True)
-class _Line:
+class _Connection:
     session: aiohttp.ClientSession
     users: int = 0
     left: bool = False
 
 
-class Lines:
+class Connections:
     """Keeps connections to replicas open between requests, until the replica has left."""
 
     def __init__(self, folder: Path) -> None:
         self._sockets = SocketFolder(folder)
-        self._lines: dict[str, _Line] = {}  # by pod uid
+        self._connections: dict[str, _Connection] = {}  # by pod uid
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def to(self, uid: str) -> AsyncGenerator[aiohttp.ClientSession, None]:
         """A session in which every request reaches this pod, whatever host its URL names."""
-        line = self._lines.get(uid)
-        if line is None:
-            line = self._lines[uid] = _Line(self._session(uid))
-        line.users += 1
+        connection = self._connections.get(uid)
+        if connection is None:
+            connection = self._connections[uid] = _Connection(self._session(uid))
+        connection.users += 1
         try:
-            yield line.session
+            yield connection.session
         finally:
-            line.users -= 1
-            if line.left and not line.users:
-                await line.session.close()
+            connection.users -= 1
+            if connection.left and not connection.users:
+                await connection.session.close()
 
-    def leave(self, address: Address) -> None:
+    def retire(self, address: Address) -> None:
         """The replica gets no more requests; those under way finish."""
-        line = self._lines.pop(address.uid, None)
-        if line is not None:
-            line.left = True
-            if not line.users:
-                task = asyncio.create_task(line.session.close())
+        connection = self._connections.pop(address.uid, None)
+        if connection is not None:
+            connection.left = True
+            if not connection.users:
+                task = asyncio.create_task(connection.session.close())
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        for line in self._lines.values():
-            await line.session.close()
-        self._lines.clear()
+        for connection in self._connections.values():
+            await connection.session.close()
+        self._connections.clear()
         await asyncio.gather(*self._closing)
         self._sockets.close()
 
