@@ -17,7 +17,7 @@ from statistics import median
 
 from measuring import Figure, main
 
-from mizzen.node.shim_client import Message, Shim
+from mizzen.node.runtimes.process.shim_client import Message, Shim
 
 STARTED_MS = 10
 

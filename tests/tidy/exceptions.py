@@ -20,8 +20,8 @@ BROAD_EXCEPT: dict[str, str] = {
     "src/mizzen/apiserver/custom.py": "a definition that breaks it is not served, the others are",
     "src/mizzen/store/engine.py": "a log that breaks is told to all who wait for it, who write on",
     "src/mizzen/controllers/worker.py": "a bug stops one key, counted and logged, not the others",
-    "src/mizzen/node/shim_client.py": "the news of one run does not cut the agent off from all",
-    "src/mizzen/node/shim/server.py": "all pods hang on this loop: one event's fault is its own",
+    "src/mizzen/node/runtimes/process/shim_client.py": "one run's news cuts off no other's",
+    "src/mizzen/node/runtimes/process/shim/server.py": "all pods hang on it: a fault is its event's",
 }
 
 # path prefix -> reason; everything else takes a Clock
@@ -31,8 +31,8 @@ AMBIENT_TIME: dict[str, str] = {
     "src/mizzen/client/backoff.py": "draws the jitter; callers pass a function in tests",
     "src/mizzen/client/events.py": "durations of a rate limit, no wall time",
     "src/mizzen/engine/server.py": "runs in a pod, without the rest of Mizzen around it",
-    "src/mizzen/node/cgroups.py": "waits for the kernel to empty a group, bounded",
-    "src/mizzen/node/shim/": "runs alone in an interpreter without site-packages",
+    "src/mizzen/node/runtimes/process/cgroups.py": "waits for the kernel to empty a group, bounded",
+    "src/mizzen/node/runtimes/process/shim/": "runs alone, without site-packages",
     "src/mizzen/store/engine.py": "durations for statistics",
     "src/mizzen/train/": "runs inside users' programs; its times are the ledger's raw intervals",
 }

@@ -154,7 +154,7 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
 
 def end_pods(home: Home) -> str:
     """Ends the pods that no agent is there to end; what was done, "" where there were none."""
-    from mizzen.node import ending  # needed at the end only
+    from mizzen.node.runtimes.process import ending  # needed at the end only
 
     return ending.end_pods(home.node, RealClock())
 

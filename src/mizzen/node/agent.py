@@ -31,7 +31,6 @@ from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.node.addresses import Addresses
 from mizzen.node.boundary import Boundary, describe
-from mizzen.node.cgroups import Cgroups
 from mizzen.node.clock_steps import ClockSteps
 from mizzen.node.config import NodeConfig
 from mizzen.node.core import devices as claims_core
@@ -56,11 +55,12 @@ from mizzen.node.core.words import (
 )  # fmt: skip
 from mizzen.node.executor import HOST_IP, Executor
 from mizzen.node.podfiles import PodFiles, prune, records_of
-from mizzen.node.processes import is_alive, kill_run, set_affinity, tree_pids
 from mizzen.node.reporter import Reporter
 from mizzen.node.restore import end_of, restore
+from mizzen.node.runtimes.process.cgroups import Cgroups
+from mizzen.node.runtimes.process.processes import is_alive, kill_run, set_affinity, tree_pids
+from mizzen.node.runtimes.process.shim_client import Message, Shim
 from mizzen.node.serving import ServingSockets
-from mizzen.node.shim_client import Message, Shim
 from mizzen.node.slot import Slot, exited_of, run_key, split_key
 from mizzen.node.training.gangs import Gangs
 from mizzen.node.usage import UsageRecorder

@@ -15,7 +15,6 @@ from mizzen.base.reading import part
 from mizzen.base.resources import NODES
 from mizzen.client.client import Client
 from mizzen.node.boundary import describe
-from mizzen.node.cgroups import Limits
 from mizzen.node.checks import check
 from mizzen.node.core import admission
 from mizzen.node.core import devices as claims_core
@@ -30,9 +29,10 @@ from mizzen.node.core.words import (
     Signal,
     Spawn,
 )  # fmt: skip
-from mizzen.node.processes import is_alive
+from mizzen.node.runtimes.process.cgroups import Limits
+from mizzen.node.runtimes.process.processes import is_alive
+from mizzen.node.runtimes.process.shim_client import Message
 from mizzen.node.serving import ServingSockets
-from mizzen.node.shim_client import Message
 from mizzen.node.slot import Slot, run_key
 from mizzen.node.spawning import (
     Context,

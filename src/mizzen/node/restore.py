@@ -9,7 +9,7 @@ from mizzen.base.objects import Obj
 from mizzen.node.core.pod import STABLE_NS
 from mizzen.node.core.words import Event, Exited, Started
 from mizzen.node.podfiles import write_json
-from mizzen.node.processes import kill_run
+from mizzen.node.runtimes.process.processes import kill_run
 from mizzen.node.slot import INTERRUPTED, Slot, exited_of, split_key
 
 _TIME_NS_MAX = (1 << 63) - 1

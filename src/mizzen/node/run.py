@@ -18,9 +18,9 @@ from mizzen.host import private
 from mizzen.node import folder
 from mizzen.node.agent import Agent
 from mizzen.node.boundary import keep_up
-from mizzen.node.cgroups import Cgroups
 from mizzen.node.config import NodeConfig
 from mizzen.node.publish import Publisher, capacity, discover
+from mizzen.node.runtimes.process.cgroups import Cgroups
 
 PUBLISH_AGAIN_S = 0.5
 __all__ = ["NodeConfig", "run"]

@@ -28,8 +28,8 @@ from mizzen.node.core.environment import (
     environment,
     needed,
 )
-from mizzen.node.core.images import Found, resolve
 from mizzen.node.podfiles import PodFiles
+from mizzen.node.runtimes.process.images import Found, resolve
 
 _PASSED_ON = (
     "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",

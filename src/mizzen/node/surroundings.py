@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from mizzen.base.clock import Clock
     from mizzen.client.events import EventRecorder
     from mizzen.node.boundary import Boundary
-    from mizzen.node.cgroups import Cgroups
     from mizzen.node.config import NodeConfig
     from mizzen.node.core.devices import Allocated, Device
     from mizzen.node.core.words import Event
     from mizzen.node.reporter import Reporter
-    from mizzen.node.shim_client import Shim
+    from mizzen.node.runtimes.process.cgroups import Cgroups
+    from mizzen.node.runtimes.process.shim_client import Shim
     from mizzen.node.slot import Slot
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mizzen.apiserver.logfiles import CHUNK_BYTES, Folder, Part
-from mizzen.node.shim.logs import LogFile
+from mizzen.node.runtimes.process.shim.logs import LogFile
 
 
 def texts(data: bytes) -> list[int]:

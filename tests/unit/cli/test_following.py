@@ -17,7 +17,7 @@ from mizzen.cli import following
 from mizzen.cli.exits import NOT_FOUND, OK, CliError
 from mizzen.cli.following import Wish, print_pod, print_workload
 from mizzen.client.client import Client
-from mizzen.node.shim.logs import LogFile
+from mizzen.node.runtimes.process.shim.logs import LogFile
 from support.api_in_process import api_server
 from support.waiting import until
 

@@ -16,7 +16,7 @@ from mizzen.base.resources import PODS
 from mizzen.client.client import LOG_LINE_BYTES_MAX, Client
 from mizzen.client.following import followed
 from mizzen.client.transport import Patience
-from mizzen.node.shim.logs import LINE_BYTES_MAX, LogFile
+from mizzen.node.runtimes.process.shim.logs import LINE_BYTES_MAX, LogFile
 from support.api_in_process import ApiInProcess
 from support.waiting import until
 

@@ -34,11 +34,11 @@ from mizzen.host.clock import RealClock
 from mizzen.node import usage
 from mizzen.node.addresses import Addresses
 from mizzen.node.agent import Agent
-from mizzen.node.cgroups import Cgroups
 from mizzen.node.core.usage import CpuSamples
-from mizzen.node.processes import start_ticks
 from mizzen.node.run import NodeConfig, run
-from mizzen.node.shim_client import Shim
+from mizzen.node.runtimes.process.cgroups import Cgroups
+from mizzen.node.runtimes.process.processes import start_ticks
+from mizzen.node.runtimes.process.shim_client import Shim
 from mizzen.node.usage import UsageRecorder
 from support.api_in_process import api_server
 from support.waiting import until

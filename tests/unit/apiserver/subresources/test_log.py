@@ -14,7 +14,7 @@ from mizzen.apiserver.logfiles import Part
 from mizzen.base.errors import BadRequest, Unavailable
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
-from mizzen.node.shim.logs import LogFile
+from mizzen.node.runtimes.process.shim.logs import LogFile
 from support.api_in_process import api_server
 from support.waiting import until
 

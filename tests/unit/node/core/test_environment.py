@@ -17,7 +17,7 @@ from mizzen.node.core.environment import (
     expand,
     needed,
 )
-from mizzen.node.core.images import resolve
+from mizzen.node.runtimes.process.images import resolve
 from mizzen.node.spawning import replace_hosts
 
 POD: dict[str, Any] = {

@@ -20,8 +20,8 @@ from mizzen.base.objects import Obj, annotations_of, has_condition
 from mizzen.base.resources import EVENTS, PODS, TRAIN_JOBS
 from mizzen.host.clock import RealClock
 from mizzen.node.agent import Agent
-from mizzen.node.cgroups import Cgroups
-from mizzen.node.processes import start_ticks
+from mizzen.node.runtimes.process.cgroups import Cgroups
+from mizzen.node.runtimes.process.processes import start_ticks
 from mizzen.node.training import durable
 from mizzen.node.training.segments import GangPage, RankFile
 from support.api_in_process import api_server

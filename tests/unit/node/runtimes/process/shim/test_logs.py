@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mizzen.node.shim.logs import LINE_BYTES_MAX, LogFile, stamp
+from mizzen.node.runtimes.process.shim.logs import LINE_BYTES_MAX, LogFile, stamp
 
 
 def test_stamps_are_rfc3339_nano() -> None:
@@ -81,7 +81,7 @@ def test_a_clock_that_is_set_back_is_believed(
 
 FULL = """
 import json, resource, sys
-from mizzen.node.shim.logs import LogFile
+from mizzen.node.runtimes.process.shim.logs import LogFile
 log = LogFile(sys.argv[1])
 said = []
 for size in (1000, 1100, 1000, 1500, 1_000_000):

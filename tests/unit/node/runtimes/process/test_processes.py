@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mizzen.node.processes import kill_run, start_ticks, tree_pids
+from mizzen.node.runtimes.process.processes import kill_run, start_ticks, tree_pids
 from support.waiting import until
 
 UID = "11111111-2222-3333-4444-555555555555"

@@ -7,7 +7,7 @@ import json
 import socket
 from pathlib import Path
 
-from mizzen.node.shim_client import Shim
+from mizzen.node.runtimes.process.shim_client import Shim
 
 
 def speak(listener: socket.socket) -> None:

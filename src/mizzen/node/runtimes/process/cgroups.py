@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mizzen.node.processes import tree_cpu_ns
+from mizzen.node.runtimes.process.processes import tree_cpu_ns
 
 Mode = Literal["cgroup-v1", "cgroup-v2", "best-effort"]
 PERIOD_US = 20_000  # short, so that a half core is many small slices and not 50 ms on, 50 ms off

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from mizzen.node import shim_client
-from mizzen.node.processes import is_alive, start_ticks
-from mizzen.node.shim_client import Shim
+from mizzen.node.runtimes.process import shim_client
+from mizzen.node.runtimes.process.processes import is_alive, start_ticks
+from mizzen.node.runtimes.process.shim_client import Shim
 from support.waiting import until
 
 DEADLINE_S = 60.0  # of a busy machine, too

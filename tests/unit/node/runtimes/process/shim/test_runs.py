@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mizzen.node.shim.runs import oom_kills, oom_kills_anywhere
+from mizzen.node.runtimes.process.shim.runs import oom_kills, oom_kills_anywhere
 
 V1 = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"
 V2 = "low 0\nhigh 0\nmax 9\noom 4\noom_kill 2\noom_group_kill 1\n"

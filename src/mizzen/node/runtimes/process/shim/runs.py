@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mizzen.host.private import replace
-from mizzen.node.shim.children import start_ticks
-from mizzen.node.shim.logs import Capture, Message, Sink
-from mizzen.node.shim.spawn import STDERR, STDOUT, Spawned
+from mizzen.node.runtimes.process.shim.children import start_ticks
+from mizzen.node.runtimes.process.shim.logs import Capture, Message, Sink
+from mizzen.node.runtimes.process.shim.spawn import STDERR, STDOUT, Spawned
 
 
 class Run:

@@ -7,11 +7,11 @@ import os
 import signal
 import sys
 
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
+sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 5)))
 
 
 def main(argv: list[str]) -> int:
-    from mizzen.node.shim.server import Server
+    from mizzen.node.runtimes.process.shim.server import Server
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the agent's affair
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

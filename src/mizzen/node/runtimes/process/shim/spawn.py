@@ -12,7 +12,7 @@ import resource
 import signal
 from typing import Any
 
-from mizzen.node.shim.children import adopt_orphans
+from mizzen.node.runtimes.process.shim.children import adopt_orphans
 
 STDOUT, STDERR = b"stdout", b"stderr"
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from mizzen.host.clock import RealClock
-from mizzen.node import ending
 from mizzen.node.podfiles import PodFiles
-from mizzen.node.processes import is_alive
-from mizzen.node.shim_client import Shim
+from mizzen.node.runtimes.process import ending
+from mizzen.node.runtimes.process.processes import is_alive
+from mizzen.node.runtimes.process.shim_client import Shim
 from support.waiting import until
 
 

@@ -25,10 +25,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from mizzen.node.shim.children import adopt_orphans, own_children, start_ticks
-from mizzen.node.shim.logs import Capture, LogFile, Message, Sink
-from mizzen.node.shim.runs import Run, kill_group
-from mizzen.node.shim.spawn import spawn
+from mizzen.node.runtimes.process.shim.children import adopt_orphans, own_children, start_ticks
+from mizzen.node.runtimes.process.shim.logs import Capture, LogFile, Message, Sink
+from mizzen.node.runtimes.process.shim.runs import Run, kill_group
+from mizzen.node.runtimes.process.shim.spawn import spawn
 
 READ_BYTES = 64 * 1024
 REQUEST_READ_BYTES = 2**20

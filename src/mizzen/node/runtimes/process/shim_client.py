@@ -22,8 +22,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import mizzen.node.shim
-from mizzen.node.processes import is_alive, start_ticks
+import mizzen.node.runtimes.process.shim
+from mizzen.node.runtimes.process.processes import is_alive, start_ticks
 
 Message = dict[str, Any]
 START_TIMEOUT_S = 10.0
@@ -144,7 +144,7 @@ class Shim:
             self._writer.write(line)
 
     def _launch(self) -> None:
-        script = Path(mizzen.node.shim.__file__).parent / "__main__.py"
+        script = Path(mizzen.node.runtimes.process.shim.__file__).parent / "__main__.py"
         with open(self._state_dir / "shim.log", "ab") as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-X", "utf8", str(script), "shim.sock"],
