@@ -202,7 +202,7 @@ class Agent:
         slot = self.slots.get(split_key(key)[0])
         if slot is not None:
             self.gangs.refresh(slot)
-        if slot is None or slot.state.is_attached:
+        if slot is None or slot.state.member.is_attached:
             return GRACE_DOWN_MEMBER_S
         return min(grace_ns(slot.state) / 1e9, GRACE_DOWN_MAX_S)
 

@@ -91,7 +91,7 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -
         reason, message = UNSTARTED if record.get("unstarted") else "StartError", failure
     elif record["started"] < slot.files.interrupted_at <= record["finished"]:
         reason, message = INTERRUPTED, "the instance went down while it ran"
-        if not code and slot.state.is_member and not slot.state.is_attached:
+        if not code and slot.state.is_member and not slot.state.member.is_attached:
             code = TERMINATED  # it saved and left, as it was asked; its work may not be done
     elif record.get("lost"):
         reason, message = LOST, "the process ended while no shim watched it"

@@ -16,6 +16,7 @@ from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import Obj, annotations_of, controller_of, has_condition, is_terminating
 from mizzen.base.reading import part, text
 from mizzen.node.core import probes as probing
+from mizzen.node.core.membership import AwaitsFormation, Fact, Membership, take_fact
 from mizzen.node.core.words import (
     Command,
     Event,
@@ -24,6 +25,7 @@ from mizzen.node.core.words import (
     GangRestart,
     KillNow,
     Observed,
+    PodEvent,
     Prepare,
     Prepared,
     PreStopDone,
@@ -97,10 +99,7 @@ class PodState:
     aside: str = ""  # why the agent cannot go on with the pod for now
     vanished: bool = False
     removed: bool = False
-    join_ready: bool | None = None  # None: not a member, no condition
-    is_attached: bool = False  # a member whose program takes part in formations, or is about to
-    durable_problem: str | None = None  # None: no durable checkpoint failed yet
-    annotations: dict[str, str] = field(default_factory=dict[str, str])  # that we want on the pod
+    member: Membership = field(default_factory=Membership)
 
     @property
     def is_member(self) -> bool:
@@ -132,12 +131,15 @@ def new_pod(pod: Obj, ip: str, at: int) -> PodState:
     begun: str = text(pod, "status", "startTime")
     state = PodState(pod, ip, parse_rfc3339(begun) if begun else at, containers)
     if state.is_member:
-        state.join_ready = has_condition(pod, names.JOIN_READY)
+        state.member.join_ready = has_condition(pod, names.JOIN_READY)
     return state
 
 
 def step(state: PodState, event: Event) -> list[Command]:
     """Takes one event and says what to do. Changes `state` and nothing else."""
+    if isinstance(event, Fact):
+        take_fact(state.member, event)
+        return []
     heard = event.heard if isinstance(event, Exited | Started) else 0
     return _take(state, event) + _advance(state, heard or event.at)
 
@@ -171,7 +173,7 @@ def phase_of(state: PodState) -> str:
 # -- events ---------------------------------------------------------------------------------
 
 
-def _take(state: PodState, event: Event) -> list[Command]:
+def _take(state: PodState, event: PodEvent) -> list[Command]:
     match event:
         case Observed(pod=pod):
             state.pod = pod
@@ -275,8 +277,7 @@ def _take_gang_restart(state: PodState, event: GangRestart) -> None:
             _renew(state, run)
             own = run.not_before if is_unstarted else 0  # no hot loop while the machine is full
             run.not_before = max(event.not_before, own)
-    state.join_ready = False
-    state.annotations[names.AWAITS_GENERATION] = str(event.awaits)
+    take_fact(state.member, AwaitsFormation(event.awaits))
 
 
 # -- what follows from the state -----------------------------------------------------------------
@@ -457,7 +458,7 @@ def _stop(state: PodState, run: Container, at: int) -> list[Command]:
     run.stop_by = at + grace
     if grace == 0:
         return _kill(run, at)
-    if state.is_attached and not run.init:
+    if state.member.is_attached and not run.init:
         return []
     hook: Obj = part(run.spec, "lifecycle", "preStop")
     if hook.get("exec") and run.phase == "running":

@@ -53,7 +53,7 @@ def patch_of(state: PodState, host_ip: str, now: int) -> Patch | None:
         if key in old and key not in wanted and phase_of(state) != "Pending":
             changed[key] = None
     current = annotations_of(pod)
-    notes = {k: v for k, v in state.annotations.items() if current.get(k) != v}
+    notes = {k: v for k, v in state.member.annotations.items() if current.get(k) != v}
     if not changed and not notes:
         return None
     patch: Obj = {"status": changed} if changed else {}
@@ -146,10 +146,10 @@ def _conditions(state: PodState, phase: str, now: int) -> list[Obj]:
         ("ContainersReady", not unready, done or "ContainersNotReady", ready_text),
         ("Ready", not unready and not gates, done or "ContainersNotReady", gate_text),
     ]
-    if state.join_ready is not None:
-        found.append((names.JOIN_READY, state.join_ready, "NotWaiting", ""))
-    if state.durable_problem is not None:
-        text = _cut(state.durable_problem)
+    if state.member.join_ready is not None:
+        found.append((names.JOIN_READY, state.member.join_ready, "NotWaiting", ""))
+    if state.member.durable_problem is not None:
+        text = _cut(state.member.durable_problem)
         found.append((names.CHECKPOINTS_DURABLE, not text, names.CHECKPOINT_FAILED, text))
     conditions: list[Obj] = entries(state.pod, "status", "conditions")
     for kind, is_true, reason, message in found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mizzen.base.objects import Obj
+from mizzen.node.core.membership import Fact
 
 # -- events: each carries `at`, nanoseconds since the epoch --------------------------------
 
@@ -113,10 +114,11 @@ class KillNow:
     reason: str
 
 
-Event = (
+PodEvent = (
     Observed | Vanished | Prepared | Started | Exited | ProbeDone | PreStopDone | Tick
     | GangRestart | GangFailed | KillNow
 )  # fmt: skip
+Event = PodEvent | Fact
 
 # -- commands -----------------------------------------------------------------------------
 

@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 
 from mizzen.base import names, segment
 from mizzen.base.objects import Obj
-from mizzen.node.core.words import Tick
+from mizzen.node.core.membership import Checkpointed
 from mizzen.node.surroundings import Surroundings
 from mizzen.node.training import durable
-from mizzen.node.training.job import Job, claim, owner_of
+from mizzen.node.training.folders import claim, owner_of
+from mizzen.node.training.job import Job
 
 
 class Checkpoints:
@@ -133,8 +134,4 @@ class Checkpoints:
         slot = self._agent.slots.get(lead.uid) if lead is not None else None
         if slot is None:
             return
-        if job.durable_word:
-            slot.state.annotations[names.CHECKPOINT_STEP] = str(job.durable_word - 1)
-        if problem or slot.state.durable_problem:
-            slot.state.durable_problem = problem
-        self._agent.feed(slot, Tick(self._agent.clock.now_ns()))
+        self._agent.feed(slot, Checkpointed(max(job.durable_word - 1, 0), problem))

@@ -1,4 +1,4 @@
-"""Carries formations to workers and their news back: segments, polling, durable copies.
+"""Carries formations to workers and their news back.
 
 Decisions are `core/gang.py`'s; this looks at the rank files (every 15 ms while something is
 awaited of a worker, else every 200 ms), and turns commands into signals and pod events.
@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from mizzen.base import names, segment
 from mizzen.base.objects import (
@@ -27,36 +24,38 @@ from mizzen.base.objects import (
     uid_of,
 )
 from mizzen.base.resources import TRAIN_JOBS
-from mizzen.host import private
 from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member
+from mizzen.node.core.membership import Attached, AwaitsFormation, ReadyToJoin
 from mizzen.node.core.pod import formation_of, is_finished
-from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow, Tick
+from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow
 from mizzen.node.slot import DISRUPTIONS, Slot
 from mizzen.node.surroundings import Surroundings
 from mizzen.node.training.checkpoints import Checkpoints
-from mizzen.node.training.job import Job, claim, load, owner_of, save
-from mizzen.node.training.segments import GangPage, RankFile, remove, set_aside
+from mizzen.node.training.folders import JobFolders, owner_of
+from mizzen.node.training.job import Job, configure, load, save
+from mizzen.node.training.progress import PROGRESS_NS, news_of
+from mizzen.node.training.rank_files import PodRankFiles, folders_of
+from mizzen.node.training.segments import GangPage, RankFile, remove
 from mizzen.node.training.watched_time import WatchedTime
 
 CLOSE_LOOK_S, EASY_LOOK_S = 0.015, 0.2
-PROGRESS_NS = 1_000_000_000
-PODS_FOLDER = ".pods"  # no namespace begins with a dot
 
 
 class Gangs:
-    """All gangs of the node, and the rank files of other pods that hold devices."""
+    """All gangs of the node; for pods outside any it keeps their rank files alone."""
 
     def __init__(self, agent: Surroundings) -> None:
         self._agent = agent
         self._jobs: dict[str, Job] = {}
-        self._single: dict[str, RankFile] = {}  # pod uid -> file of a pod outside any gang
         self._train_jobs: dict[str, Obj] = {}
         self._late: list[tuple[Slot, Exited]] = []  # ends found at adoption
         self._is_swept = False
         self._wake = asyncio.Event()
         self._time = WatchedTime(agent.clock)
         self.checkpoints = Checkpoints(agent, self._object_of)
+        self._folders = JobFolders(agent.config, self.checkpoints.writer.submit)
+        self._outside = PodRankFiles(agent.config.shm)
 
     def statistics(self) -> Mapping[str, int]:
         return {"gangs": len(self._jobs), **self.checkpoints.statistics()}
@@ -70,17 +69,15 @@ class Gangs:
             job.page.close()
             for file in job.files.values():
                 file.close()
-        for file in self._single.values():
-            file.close()
+        self._outside.close()
         for key, train_job in self._train_jobs.items():
             if has_condition(train_job, "Complete") and not self.checkpoints.is_unsaved(key):
                 remove(self._agent.config.shm, key)
         self._jobs.clear()
-        self._single.clear()
 
     def remove_pod_files(self) -> None:
         """After the last process ended and its records were read: files of pods outside gangs."""
-        private.remove_tree(self._agent.config.shm, PODS_FOLDER)
+        self._outside.remove_all()
 
     # -- pods come, change, go ---------------------------------------------------------------
 
@@ -105,7 +102,8 @@ class Gangs:
         job, member = self._find(slot)
         if job is not None and member is not None:
             view = job.files[member.rank].look if member.is_live else member.view
-            slot.state.is_attached = view.is_attached
+            if slot.state.member.is_attached != view.is_attached:
+                self._agent.feed(slot, Attached(view.is_attached))
 
     def observe(self, slot: Slot) -> None:
         """The pod changed: its formation, its deletion."""
@@ -120,10 +118,7 @@ class Gangs:
 
     def forget(self, slot: Slot) -> None:
         """The pod is gone, its process too."""
-        single = self._single.pop(slot.uid, None)
-        if single is not None:
-            single.close()
-            private.remove_tree(self._agent.config.shm, PODS_FOLDER, slot.uid)
+        self._outside.forget(slot.uid)
         job, member = self._find(slot)
         if job is None or member is None:
             return
@@ -139,24 +134,18 @@ class Gangs:
         if kind == "DELETED":
             self._train_jobs.pop(key, None)
             if key not in self._jobs:
-                self._discard(key, uid_of(train_job))
+                self._folders.discard(key, uid_of(train_job))
             return
         self._train_jobs[key] = train_job
         job = self._jobs.get(key)
         if job is not None:
-            self._configure(job)
+            configure(job.gang, train_job)
 
     def sweep(self) -> None:
         """After the first lists: segments of jobs that went while no agent ran are removed, and
         the ends of processes found at adoption are judged, now that all members are known."""
-        shm = self._agent.config.shm
-        kept = {f"{PODS_FOLDER}/{uid}" for uid in self._agent.slots}
-        kept |= self._train_jobs.keys() | self._jobs.keys()
-        for space in private.real_folders(shm):
-            for folder in private.real_folders(space):
-                key = f"{space.name}/{folder.name}"
-                if key not in kept:
-                    remove(shm, key)
+        kept = folders_of(self._agent.slots) | self._train_jobs.keys() | self._jobs.keys()
+        self._folders.sweep(kept)
         self._is_swept = True
         self._judge_late()
 
@@ -175,17 +164,16 @@ class Gangs:
         job, member = self._find(slot)
         if job is None or member is None:
             return {}
-        config = self._agent.config
+        folders = self._folders
+        folders.make(job.key)
         result = {
             "MIZZEN_SEGMENTS": str(job.folder),
             "MIZZEN_RANK": str(member.rank),
             "MIZZEN_JOB": job.key,
-            "MIZZEN_CHECKPOINTS": str(config.checkpoints / job.key),
-            "MIZZEN_OUTPUT": str(config.outputs / job.key),
+            "MIZZEN_CHECKPOINTS": str(folders.checkpoints(job.key)),
+            "MIZZEN_OUTPUT": str(folders.output(job.key)),
             "MIZZEN_RANK_FILE": str(job.files[member.rank].path),
         }
-        for folder in ("MIZZEN_CHECKPOINTS", "MIZZEN_OUTPUT"):
-            Path(result[folder]).mkdir(mode=0o700, parents=True, exist_ok=True)
         if member.rank == 0:
             address = f"{slot.state.ip}:{names.JAX_COORDINATOR_PORT}"
             result["JAX_COORDINATOR_BIND_ADDRESS"] = address
@@ -196,23 +184,18 @@ class Gangs:
         job, member = self._find(slot)
         if job is not None and member is not None:
             return job.files[member.rank]
-        if slot.uid not in self._single:
-            path = self._agent.config.shm / PODS_FOLDER / slot.uid / "rank-0"
-            self._single[slot.uid] = RankFile(path)
-        return self._single[slot.uid]
+        return self._outside.file(slot.uid)
 
     def before_spawn(self, slot: Slot) -> None:
         """The rank file is made ready: which generation the process may join at the earliest."""
         job, member = self._find(slot)
         if job is None or member is None:
-            if slot.uid in self._single:
-                self._single[slot.uid].prepare(0)
+            self._outside.prepare(slot.uid)
             return
         awaits, commands = core.spawned(job.gang, slot.uid, self._time.now_ns())
         member.run = _run_of(slot)
         job.files[member.rank].prepare(awaits)
-        slot.state.annotations[names.AWAITS_GENERATION] = str(awaits)
-        slot.state.join_ready = slot.state.is_attached = False
+        self._agent.feed(slot, AwaitsFormation(awaits))
         job.finished_copied = False
         self._carry_out(job, commands)
         self._wake.set()
@@ -223,7 +206,7 @@ class Gangs:
         if job is not None and member is not None:
             _recognise(job, member, slot)
             member.started_at = self._time.now_ns()
-            member.is_ready = bool(slot.state.join_ready)
+            member.is_ready = bool(slot.state.member.join_ready)
             member.was_offered = True  # for all that is known
             self._wake.set()
 
@@ -313,23 +296,12 @@ class Gangs:
             self._report_progress(job, lead, now)
 
     def _report_progress(self, job: Job, lead: Member, now: int) -> None:
-        file, slot = job.files[0], self._agent.slots.get(lead.uid)
-        done = job.gang.steps_done
-        if slot is None or not done or slot.state.annotations.get(names.STEP) == str(done):
+        slot = self._agent.slots.get(lead.uid)
+        if slot is None:
             return
-        job.progress_at = now
-        loss = file.loss
-        progress = {
-            "step": done,
-            "steps": lead.view.steps_total,
-            "metrics": {"loss": loss} if loss == loss else {},
-            "stepSeconds": round(file.step_seconds, 6),
-        }
-        slot.state.annotations[names.STEP] = str(done)
-        slot.state.annotations[names.PROGRESS] = json.dumps(progress)
-        if job.durable_word:
-            slot.state.annotations[names.CHECKPOINT_STEP] = str(job.durable_word - 1)
-        self._agent.reporter.mark(slot.uid)
+        for fact in news_of(job, lead, slot.state.member):
+            job.progress_at = now
+            self._agent.feed(slot, fact)
 
     # -- commands -------------------------------------------------------------------------------------
 
@@ -353,8 +325,7 @@ class Gangs:
                 case core.Fail():
                     self._agent.feed(slot, GangFailed(now, command.reason, command.message))
                 case core.Ready():
-                    slot.state.join_ready = True
-                    self._agent.feed(slot, Tick(now))
+                    self._agent.feed(slot, ReadyToJoin())
                 case core.Hung():
                     self._agent.events.event(
                         slot.state.pod, "Warning", "WorkerHung", command.message
@@ -380,12 +351,12 @@ class Gangs:
         job = self._jobs.get(key)
         if job is not None and job.owner_uid == owner["uid"]:
             return job
-        folder = self._agent.config.shm / key
+        folder = self._folders.segments(key)
         if is_terminating(slot.state.pod) and owner_of(folder) not in ("", owner["uid"]):
             return None  # of a job whose name another has by now: it only has to end
         if job is not None:
             self._drop(job)
-        self._disown(key, owner["uid"], folder)
+        self._folders.take_over(key, owner["uid"])
         page = GangPage(folder / "gang")
         control = page.control
         gang = Gang(control.generation, control.size, control.flags)
@@ -396,44 +367,8 @@ class Gangs:
             if path.name[5:].isdecimal():  # workers may write there, too
                 job.files[int(path.name[5:])] = RankFile(path)
         gang.steps_done = max((f.look.steps_done for f in job.files.values()), default=0)
-        self._configure(job)
+        configure(gang, self._train_jobs.get(key))
         return job
-
-    def _configure(self, job: Job) -> None:
-        notes = annotations_of(self._train_jobs.get(job.key) or {"metadata": {}})
-        job.gang.max_failures = _whole(notes.get(names.MAX_FAILURES), 3)
-        deadline_s = _whole(notes.get(names.PROGRESS_DEADLINE_S), 300)
-        job.gang.deadline_ns = deadline_s * core.SECOND
-
-    def _disown(self, key: str, owner_uid: str, folder: Path) -> None:
-        """What a former job of the same name left is not this job's: staged state is removed,
-        durable checkpoints and outputs are put aside as `<name>.<8 of the old uid>`."""
-        checkpoints = self._agent.config.checkpoints / key
-        for place, is_durable in ((folder, False), (checkpoints, True)):
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            old = owner_of(place)
-            if old and old != owner_uid:
-                if is_durable:
-                    _put_aside(place, place.with_name(f"{place.name}.{old[:8]}"))
-                else:
-                    aside = set_aside(self._agent.config.shm, key, old)
-                    self._remove_later(aside)
-                    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if old != owner_uid:
-                claim(place, owner_uid)
-        self._disown_output(key, owner_uid)
-
-    def _disown_output(self, key: str, owner_uid: str) -> None:
-        """The same for what a former job made; whose it is lies beside it, not among its files."""
-        place = self._agent.config.outputs / key
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mark = f".{place.name}.owner"
-        old = owner_of(place.parent, mark)
-        if old and old != owner_uid:
-            with contextlib.suppress(FileNotFoundError):  # it made nothing
-                os.replace(place, place.with_name(f"{place.name}.{old[:8]}"))
-        if old != owner_uid:
-            claim(place.parent, owner_uid, mark)
 
     def _drop(self, job: Job) -> None:
         """No pod of the job is left here; its segments stay while the TrainJob does."""
@@ -457,17 +392,7 @@ class Gangs:
 
     def _closed(self, job: Job) -> None:
         if job.key not in self._train_jobs and job.key not in self._jobs:
-            self._discard(job.key, job.owner_uid)
-
-    def _discard(self, key: str, uid: str) -> None:
-        """The segments of a job that is gone; what lies there by now of another job stays."""
-        shm = self._agent.config.shm
-        with contextlib.suppress(OSError):
-            if owner_of(shm / key) == uid:
-                self._remove_later(set_aside(shm, key, uid))
-
-    def _remove_later(self, aside: str) -> None:
-        self.checkpoints.writer.submit(aside, lambda: remove(self._agent.config.shm, aside))
+            self._folders.discard(job.key, job.owner_uid)
 
 
 def rank_of(pod: Obj) -> int | None:
@@ -486,16 +411,3 @@ def _recognise(job: Job, member: Member, slot: Slot) -> None:
     """A process of a former agent's time, and whether it is of a failure that was counted."""
     member.is_live, member.run = True, _run_of(slot)
     member.was_counted = job.counted.get(slot.uid) == member.run
-
-
-def _whole(text: str | None, default: int) -> int:
-    return max(int(text), 1) if text and text.isdecimal() else default
-
-
-def _put_aside(place: Path, aside: Path) -> None:
-    """The folder itself moves, so that a copy still being made of the old job's state goes with
-    it or fails; compiled programs know nothing of jobs and stay."""
-    os.replace(place, aside)
-    place.mkdir(mode=0o700)
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(aside / "programs", place / "programs")

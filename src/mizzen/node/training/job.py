@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from mizzen.base.objects import Obj
-from mizzen.host.private import read_end, replace
-from mizzen.node.core.gang import Gang
+from mizzen.base import names
+from mizzen.base.objects import Obj, annotations_of
+from mizzen.node.core.gang import SECOND, Gang
 from mizzen.node.podfiles import read_json, write_json
 from mizzen.node.training.segments import GangPage, RankFile
 
-OWNER = "owner"  # file in a job's folders: the uid of the TrainJob whose they are
-OWNER_BYTES_MAX = 256
+FAILURES_MAX, DEADLINE_S = 3, 300  # unless the TrainJob says otherwise
 KNOWN = "agent.json"  # file in a job's segments: what the next agent is to know of the gang
 
 
@@ -36,6 +35,13 @@ class Job:
     whole: set[int] | None = None
     counted: dict[str, int] = field(default_factory=dict[str, int])
     is_closed: bool = False
+
+
+def configure(gang: Gang, train_job: Obj | None) -> None:
+    """What the TrainJob's annotations say of failures and deadlines, else the defaults."""
+    notes = annotations_of(train_job or {"metadata": {}})
+    gang.max_failures = _from_one(notes.get(names.MAX_FAILURES), FAILURES_MAX)
+    gang.deadline_ns = _from_one(notes.get(names.PROGRESS_DEADLINE_S), DEADLINE_S) * SECOND
 
 
 def save(job: Job) -> None:
@@ -67,17 +73,5 @@ def _number(value: object) -> int:
     return value if type(value) is int and value >= 0 else 0
 
 
-def owner_of(place: Path, mark: str = OWNER) -> str:
-    """The uid of the TrainJob whose folder this is, "" while nobody's. Errors: OSError.
-
-    Programs may write there, too: only a plain file is read, and never waited for.
-    """
-    try:
-        return read_end(place / mark, OWNER_BYTES_MAX).decode(errors="replace")
-    except FileNotFoundError:
-        return ""
-
-
-def claim(place: Path, uid: str, mark: str = OWNER) -> None:
-    """The folder is this TrainJob's from here on. Errors: OSError."""
-    replace(place / mark, uid.encode())
+def _from_one(text: str | None, default: int) -> int:
+    return max(int(text), 1) if text and text.isdecimal() else default

@@ -242,7 +242,7 @@ def test_a_member_that_knows_no_formation_is_asked_like_any_pod() -> None:
 
 def test_a_gang_member_that_attached_gets_no_sigterm_but_its_grace() -> None:
     state = member()
-    state.is_attached = True
+    state.member.is_attached = True
     assert step(state, Observed(deleted(state, 5), T0)) == [WakeAt(T0 + 5 * S)]
     assert step(state, KillNow(T0 + S, "left"))[0] == Signal("main", 0, 9)
 
