@@ -58,6 +58,7 @@ SUBGROUP = "mizzen.dev/subgroup"  # on a pod: which of its gang's subgroups it i
 # -- ModelEndpoint pods -----------------------------------------------------------
 ENDPOINT = "mizzen.dev/endpoint"  # label: the ModelEndpoint this replica belongs to
 REPLICA_INDEX = "mizzen.dev/replica-index"  # label
+PICKER = "mizzen.dev/picker"  # annotation of a ModelEndpoint: what chooses replicas for requests
 
 # -- any pod ----------------------------------------------------------------------
 RELOAD_SECONDS = (

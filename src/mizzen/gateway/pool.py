@@ -12,34 +12,39 @@ from dataclasses import dataclass, field
 
 from mizzen.base.clock import Clock
 from mizzen.base.exposition import Histogram
+from mizzen.base.names import PICKER
 from mizzen.base.openai import OpenAIError
 from mizzen.gateway.core import admit, scale
 from mizzen.gateway.core.endpoints import Address, Endpoint
-from mizzen.gateway.core.route import Candidate, PrefixIndex, choose
+from mizzen.gateway.core.picker import Candidate, RequestContext, find_pickers
+from mizzen.gateway.core.prefixes import PrefixIndex
 
 SUSPECT_S = 0.5  # a replica that broke a connection gets no request for this long
 RECENT_MAX = 64  # finished requests that tell the pace of the queue
 _FIRST_BYTE_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
-    """One request on its way: what routing and the record of decisions need."""
-
-    id: str
-    arrived_ns: int
-    hashes: tuple[int, ...] = ()
-
-
 @dataclass(slots=True)
 class Replica:
-    """A ready replica. `gone` is set when it should get no more requests."""
+    """A ready replica; a `suspect` one gets no requests for a moment."""
 
     address: Address
     in_flight: int = 0
     suspect: bool = False
     turn: int = 0
     prefixes: PrefixIndex = field(default_factory=PrefixIndex)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The replicas on which a request has its places: `primary` answers it."""
+
+    primary: Replica
+    others: tuple[Replica, ...] = ()
+
+    @property
+    def replicas(self) -> tuple[Replica, ...]:
+        return (self.primary, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class ScaleDecision:
 @dataclass(slots=True)
 class _Waiter:
     context: RequestContext
-    place: asyncio.Future[Replica]
+    place: asyncio.Future[Assignment]
     avoid: frozenset[str]
 
 
@@ -71,6 +76,7 @@ class Pool:
     ) -> None:
         self.endpoint = endpoint
         self.replicas: dict[str, Replica] = {}
+        self._picker = find_pickers().get(endpoint.picker)
         self._clock = clock
         self._on_scale = on_scale
         self._queue: deque[_Waiter] = deque()
@@ -104,6 +110,7 @@ class Pool:
     def update(self, endpoint: Endpoint) -> None:
         """The endpoint's object changed."""
         self.endpoint = endpoint
+        self._picker = find_pickers().get(endpoint.picker)
         self._dispatch()
         self._evaluate(None)
 
@@ -132,14 +139,16 @@ class Pool:
 
     async def acquire(
         self, context: RequestContext, avoid: frozenset[str] = frozenset()
-    ) -> Replica:
-        """A place on a replica; waits in the queue for one. Give it back with `release`.
+    ) -> Assignment:
+        """Places where the picker wants them; waits in the queue. Give them back with `release`.
 
         `avoid` names replicas that failed this request; they are taken only if they are all
-        there is. Errors: OpenAIError 429 or 503.
+        there is. Errors: OpenAIError 404, 429 or 503.
         """
         if self._closed:
             raise self._gone()
+        if self._picker is None:
+            raise self._unknown_picker()
         endpoint = self.endpoint
         waiter = _Waiter(context, asyncio.get_running_loop().create_future(), avoid)
         self._queue.append(waiter)
@@ -153,22 +162,23 @@ class Pool:
         granted = False
         try:
             async with asyncio.timeout(endpoint.queue_timeout_s):
-                replica = await waiter.place
+                assignment = await waiter.place
             granted = True
-            return replica
+            return assignment
         except TimeoutError:
             raise self._waited_too_long() from None
         finally:
             if not granted:
                 self._abandon(waiter)
 
-    def release(self, replica: Replica, *, failed: bool = False) -> None:
-        """Gives a place back; `failed` keeps requests off the replica for a moment."""
-        replica.in_flight -= 1
+    def release(self, assignment: Assignment, *, failed: bool = False) -> None:
+        """Gives the places back; `failed` keeps requests off the primary for a moment."""
+        for replica in assignment.replicas:
+            replica.in_flight -= 1
         self._in_flight -= 1
         if failed:
-            replica.suspect = True
-            asyncio.get_running_loop().call_later(SUSPECT_S, self._trust, replica)
+            assignment.primary.suspect = True
+            asyncio.get_running_loop().call_later(SUSPECT_S, self._trust, assignment.primary)
         else:
             self._finished.append(self._clock.monotonic_ns())
         self._dispatch()
@@ -186,6 +196,15 @@ class Pool:
     def _gone(self) -> OpenAIError:
         name = self.endpoint.served
         return OpenAIError(404, f'the model "{name}" was deleted', code="model_not_found")
+
+    def _unknown_picker(self) -> OpenAIError:
+        endpoint = self.endpoint
+        return OpenAIError(
+            503,
+            f'model "{endpoint.served}": annotation {PICKER} of ModelEndpoint "{endpoint.key}": '
+            f'there is no picker "{endpoint.picker}"; there are {", ".join(find_pickers())}',
+            code="unknown_picker",
+        )
 
     def _waited_too_long(self) -> OpenAIError:
         endpoint = self.endpoint
@@ -212,34 +231,38 @@ class Pool:
             if waiter.place.done():  # its client left in this very moment
                 del self._queue[at]
                 continue
-            replica = self._choose(waiter)
-            if replica is None:
+            assignment = self._choose(waiter)
+            if assignment is None:
                 if not waiter.avoid:
                     return  # there is no place for anybody
                 at += 1
                 continue
             del self._queue[at]
-            replica.in_flight += 1
             self._turn += 1
-            replica.turn = self._turn
             self._in_flight += 1
-            replica.prefixes.add(waiter.context.hashes)
-            waiter.place.set_result(replica)
+            for replica in assignment.replicas:
+                replica.in_flight += 1
+                replica.turn = self._turn
+                replica.prefixes.add(waiter.context.hashes)
+            waiter.place.set_result(assignment)
 
-    def _choose(self, waiter: _Waiter) -> Replica | None:
+    def _choose(self, waiter: _Waiter) -> Assignment | None:
+        if self._picker is None:
+            return None
         sound = {name: replica for name, replica in self.replicas.items() if not replica.suspect}
         fresh = {name: sound[name] for name in sound if name not in waiter.avoid}
-        best = choose(
-            Candidate(
-                name,
-                replica.in_flight,
-                self.endpoint.replica_capacity,
-                replica.prefixes.cached(waiter.context.hashes),
-                replica.turn,
-            )
-            for name, replica in (fresh or sound).items()
+        capacity, hashes = self.endpoint.replica_capacity, waiter.context.hashes
+        pick = self._picker.pick(
+            waiter.context,
+            [
+                Candidate(name, r.in_flight, capacity, r.prefixes.cached(hashes), r.turn)
+                for name, r in (fresh or sound).items()
+            ],
         )
-        return self.replicas[best.name] if best else None
+        if pick is None:
+            return None
+        others = tuple(self.replicas[name] for name in pick.others)
+        return Assignment(self.replicas[pick.primary], others)
 
     def _pace_s(self) -> int:
         if not self._finished:

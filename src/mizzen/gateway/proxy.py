@@ -19,7 +19,8 @@ from aiohttp import web
 
 from mizzen.base.openai import OpenAIError
 from mizzen.gateway.connections import Connections
-from mizzen.gateway.pool import Pool, Replica, RequestContext
+from mizzen.gateway.core.picker import RequestContext
+from mizzen.gateway.pool import Pool, Replica
 
 log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 4  # replicas asked for one request
@@ -65,7 +66,8 @@ class Proxy:
         failed: set[str] = set()
         reason, breaks = "", 0
         for _ in range(ATTEMPTS_MAX):
-            replica = await pool.acquire(outbound.context, frozenset(failed))
+            assignment = await pool.acquire(outbound.context, frozenset(failed))
+            replica = assignment.primary
             is_suspect = False
             try:
                 return await self._ask(request, replica, outbound)
@@ -77,7 +79,7 @@ class Proxy:
                 self.retries += 1
                 log.warning("request %s: %s", outbound.context.id, error)
             finally:
-                pool.release(replica, failed=is_suspect)
+                pool.release(assignment, failed=is_suspect)
             if breaks >= BREAKS_MAX:
                 break
         raise OpenAIError(

@@ -17,12 +17,13 @@ from mizzen.base.openai import OpenAIError, read_json, refused_by_http, write_js
 from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.core.endpoints import Endpoint, model_ids
 from mizzen.gateway.core.keys import check_key
-from mizzen.gateway.core.route import prefix_hashes
+from mizzen.gateway.core.picker import RequestContext
+from mizzen.gateway.core.prefixes import prefix_hashes
 from mizzen.gateway.core.services import PREFIX
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.metrics import render
-from mizzen.gateway.pool import Pool, RequestContext
+from mizzen.gateway.pool import Pool
 from mizzen.gateway.proxy import REQUEST_HEADER, OutboundRequest, Proxy
 from mizzen.gateway.services import ServiceProxy
 from mizzen.host.bodies import Bodies

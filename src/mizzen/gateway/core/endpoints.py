@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from mizzen.base.names import PICKER
 from mizzen.base.objects import (
     Key,
+    annotations_of,
     condition,
     controller_of,
     has_condition,
@@ -18,6 +20,7 @@ from mizzen.base.objects import (
 )
 from mizzen.base.openai import OpenAIError, shown
 from mizzen.base.resources import MODEL_ENDPOINTS
+from mizzen.gateway.core.picker import DEFAULT_PICKER
 from mizzen.gateway.core.scale import Policy
 
 NS = 1_000_000_000
@@ -33,6 +36,7 @@ class Endpoint:
     created: str
     policy: Policy
     replica_capacity: int  # sequences an engine runs at once
+    picker: str  # the name of what chooses replicas
     queue_max: int
     queue_timeout_s: float
     demand: int | None  # what status.demand.replicas said last; None when it never said
@@ -82,6 +86,7 @@ def read_endpoint(obj: Mapping[str, Any]) -> Endpoint:
             zero_delay_ns=int(scaling.get("scaleToZeroDelaySeconds", 300)) * NS,
         ),
         replica_capacity=max(1, int(engine.get("maxBatchSize", 16))),
+        picker=annotations_of(obj).get(PICKER) or DEFAULT_PICKER,
         queue_max=int(queue.get("maxLength", 256)),
         queue_timeout_s=float(queue.get("timeoutSeconds", 60)),
         demand=None if said is None else int(said),

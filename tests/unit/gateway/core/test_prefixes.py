@@ -1,28 +1,11 @@
 from __future__ import annotations
 
-from mizzen.gateway.core.route import (
+from mizzen.gateway.core.prefixes import (
     BLOCK_BYTES,
     PROMPT_BLOCKS_MAX,
-    Candidate,
     PrefixIndex,
-    choose,
     prefix_hashes,
 )
-
-
-def test_least_in_flight_then_the_lower_name() -> None:
-    assert choose([Candidate("b", 1, 4), Candidate("a", 2, 4)]) == Candidate("b", 1, 4)
-    assert choose([Candidate("b", 1, 4), Candidate("a", 1, 4)]) == Candidate("a", 1, 4)
-
-
-def test_none_when_all_are_full() -> None:
-    assert choose([Candidate("a", 4, 4)]) is None
-    assert choose([]) is None
-
-
-def test_a_known_prompt_outweighs_a_little_load_but_not_a_batch() -> None:
-    assert choose([Candidate("a", 1, 8, cached=1.0), Candidate("b", 0, 8)]).name == "a"  # type: ignore[union-attr]
-    assert choose([Candidate("a", 3, 8, cached=1.0), Candidate("b", 0, 8)]).name == "b"  # type: ignore[union-attr]
 
 
 def test_equal_beginnings_have_equal_hashes() -> None:

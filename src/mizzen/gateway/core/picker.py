@@ -1,0 +1,72 @@
+"""What chooses the replicas of a request: a picker, found by its name among the files of `pickers`.
+
+A picker is a pure function, asked once for each request that wants a place: what it needs to know
+is in its arguments. (Filter, score and pick of an endpoint picker are one function here.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from mizzen.base.registry import collect
+
+DEFAULT_PICKER = "prefix-affinity"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """One request as routing and the record of decisions know it.
+
+    `hashes`: its prompt's whole blocks (`prefixes.prefix_hashes`).
+    """
+
+    id: str
+    arrived_ns: int
+    hashes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A ready replica; `cached` is the share of the prompt it has read before, 0 to 1.
+
+    `in_flight` counts this gateway's requests there, of `capacity`; `turn` is the number of the
+    last request it was given.
+    """
+
+    name: str
+    in_flight: int
+    capacity: int
+    cached: float = 0.0
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Names of candidates: the one that answers, and those that work for it besides.
+
+    `others` hold a place of theirs for as long as the request runs (a prefill replica beside its
+    decode replica); most pickers name none.
+    """
+
+    primary: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """`pick` answers None when no candidate has room: the request waits in the queue."""
+
+    name: str
+    pick: Callable[[RequestContext, Iterable[Candidate]], Pick | None]
+
+
+@cache
+def find_pickers() -> Mapping[str, Picker]:
+    """Every module of `pickers` with a `PICKER`, by its name."""
+    found: dict[str, Picker] = {}
+    for module, picker in collect(f"{__package__}.pickers", "PICKER"):
+        assert picker.name not in found, f"{module}: a second picker is called {picker.name}"
+        found[picker.name] = picker
+    return found

@@ -1,0 +1,1 @@
+"""One file per picker, found by the name in its `PICKER`."""
