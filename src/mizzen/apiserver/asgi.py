@@ -9,10 +9,10 @@ from typing import Any
 
 from mizzen.apiserver.app import App, broken
 from mizzen.apiserver.connections import Connections
-from mizzen.apiserver.core import routing
 from mizzen.apiserver.http import Request, Response, Stream, refusal
 from mizzen.apiserver.intake import Intake, Receive, discard
 from mizzen.apiserver.server import Server
+from mizzen.base import query
 from mizzen.base.errors import ApiError, Unavailable
 
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH", "DELETE"))
@@ -85,7 +85,7 @@ class Bridge:
         target = request.target if request else None
         resource = target.plural if target and status != 404 else ""
         verb = scope["method"]
-        if request and verb == "GET" and routing.is_true(request.params.get("watch")):
+        if request and verb == "GET" and query.is_true(request.params.get("watch")):
             verb = "WATCH"
         self._server.requests[(verb, resource, status)] += 1
 
@@ -132,7 +132,7 @@ def _head(scope: Scope) -> Request:
     headers = {
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
     }
-    params = routing.parse_query(scope["query_string"].decode("latin-1"))
+    params = query.parse(scope["query_string"].decode("latin-1"))
     raw: bytes | None = scope.get("raw_path")
     path = raw.decode("latin-1") if raw else scope["path"]
     return Request(scope["method"], path, params, headers, b"")

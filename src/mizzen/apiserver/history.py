@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import orjson
 
-from mizzen.apiserver.core import routing
 from mizzen.apiserver.http import Request, Stream
 from mizzen.apiserver.server import Server
+from mizzen.base import query
 from mizzen.base.errors import Expired
 from mizzen.store.store import Record
 
@@ -22,8 +22,8 @@ def history(server: Server, request: Request) -> Stream:
     Without `since` it begins with the oldest that is kept. `verbs` keeps only those (by comma).
     """
     params = request.params
-    since = routing.number(params, "since")
-    limit = routing.number(params, "limit") or 0
+    since = query.number(params, "since")
+    limit = query.number(params, "limit") or 0
     store = server.store
     if since is None:
         since = store.oldest

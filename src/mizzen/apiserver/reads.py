@@ -8,12 +8,13 @@ from collections.abc import Mapping
 import orjson
 
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import refusals, rendering, routing
+from mizzen.apiserver.core import refusals, rendering
 from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
+from mizzen.base import query
 from mizzen.base.errors import BadRequest, Expired
 from mizzen.base.objects import Obj
 from mizzen.store.store import ObjectKey, Page, Stored
@@ -48,8 +49,8 @@ async def list_objects(
     form = form_of(request.accept)
     include = rendering.include_of(params)
     selection = Selection.parse(served.kind, params)
-    limit = routing.number(params, "limit") or 0
-    routing.number(params, "timeoutSeconds")  # it never takes as long, but must be one
+    limit = query.number(params, "limit") or 0
+    query.number(params, "timeoutSeconds")  # it never takes as long, but must be one
     revision, after = _position(server, params)
     items, page = _collect(server, served, target.namespace, selection, limit, revision, after)
     meta: Obj = {"resourceVersion": str(page.revision)}
@@ -124,7 +125,7 @@ def _position(server: Server, params: Mapping[str, str]) -> tuple[int, tuple[str
 
 def check_not_future(server: Server, params: Mapping[str, str]) -> int:
     """The requested resourceVersion, 0 for none. Errors: BadRequest, Timeout (too large)."""
-    revision = routing.number(params, "resourceVersion") or 0
+    revision = query.number(params, "resourceVersion") or 0
     if revision > server.store.revision:
         raise refusals.future_revision(revision, server.store.revision)
     return revision

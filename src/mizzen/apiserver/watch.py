@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import orjson
 
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import rendering, routing
+from mizzen.apiserver.core import rendering
 from mizzen.apiserver.core.negotiate import Form, form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import Request, Stream
 from mizzen.apiserver.reads import check_not_future
 from mizzen.apiserver.server import Server
+from mizzen.base import query
 from mizzen.base.errors import BadRequest, Expired
 from mizzen.base.objects import Obj
 from mizzen.store.store import Event, Stored, Subscription
@@ -121,10 +122,10 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     form = form_of(request.accept)
     include = rendering.include_of(params)
     selection = Selection.parse(served.kind, params, name=target.name)
-    bookmarks = routing.is_true(params.get("allowWatchBookmarks"))
+    bookmarks = query.is_true(params.get("allowWatchBookmarks"))
     initial = _wants_initial(params, bookmarks)
     revision = check_not_future(server, params)
-    timeout_s = float(routing.number(params, "timeoutSeconds") or _TIMEOUT_S)
+    timeout_s = float(query.number(params, "timeoutSeconds") or _TIMEOUT_S)
     shape = (served, form, include, selection.text)
     setup = _Watch(server, served, selection, form, include, bookmarks, shape)
     start = server.store.revision if initial or not revision else revision
@@ -149,7 +150,7 @@ def _wants_initial(params: dict[str, str], bookmarks: bool) -> bool:
         return params.get("resourceVersion") in (None, "", "0")
     if match != "NotOlderThan":
         raise BadRequest("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
-    wanted = routing.is_true(asked)
+    wanted = query.is_true(asked)
     if wanted and not bookmarks:
         raise BadRequest("sendInitialEvents requires allowWatchBookmarks")
     return wanted

@@ -10,7 +10,7 @@ import orjson
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import patching, protobuf, routing, warnings
+from mizzen.apiserver.core import patching, protobuf, warnings
 from mizzen.apiserver.core.bodies import GRACE_S_MAX, as_object, grace_seconds, text
 from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
@@ -21,6 +21,7 @@ from mizzen.apiserver.http import Request, Response, answer, parse_json
 from mizzen.apiserver.operations import Strictness
 from mizzen.apiserver.reads import show
 from mizzen.apiserver.server import Server
+from mizzen.base import query
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.kinds import strict
@@ -86,7 +87,7 @@ async def delete_collection(
     vanishes meanwhile is no error."""
     options = delete_options(request)
     selection = Selection.parse(served.kind, request.params)
-    limit = routing.number(request.params, "limit") or 0
+    limit = query.number(request.params, "limit") or 0
     if request.params.get("continue"):
         raise BadRequest("continue is not served here: repeat the deletion with the same limit")
     page = server.store.list(served.key, target.namespace)
@@ -152,7 +153,7 @@ def delete_options(request: Request) -> DeleteOptions:
     options = _delete_body(request)
     grace_s = grace_seconds(options.get("gracePeriodSeconds"))
     if grace_s is None:
-        grace_s = routing.number(params, "gracePeriodSeconds", most=GRACE_S_MAX)
+        grace_s = query.number(params, "gracePeriodSeconds", most=GRACE_S_MAX)
     policy = options.get("propagationPolicy") or params.get("propagationPolicy") or ""
     if policy not in _POLICIES:
         raise BadRequest(
@@ -161,7 +162,7 @@ def delete_options(request: Request) -> DeleteOptions:
         )
     orphans = options.get("orphanDependents")
     if orphans is None and "orphanDependents" in params:
-        orphans = routing.is_true(params["orphanDependents"])
+        orphans = query.is_true(params["orphanDependents"])
     if orphans is not None and not isinstance(orphans, bool):
         raise BadRequest("orphanDependents: Invalid value: must be true or false")
     if orphans is not None and policy:

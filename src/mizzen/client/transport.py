@@ -14,8 +14,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 
 from mizzen.base.errors import ApiError, Unavailable, from_status
-from mizzen.client.http1 import BrokenAnswerError, Head, HttpConnection
 from mizzen.client.kubeconfig import Connection
+from mizzen.host.http1 import BrokenAnswerError, Head, HttpConnection
 
 REQUEST_TIMEOUT_S = 60.0
 CONNECT_TIMEOUT_S = 10.0

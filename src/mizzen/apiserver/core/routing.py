@@ -1,18 +1,16 @@
-"""From method, path and query to what is asked for."""
+"""From method and path to what is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
+from mizzen.base import query
 from mizzen.base.errors import BadRequest
 
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
-_FALSE = ("false", "0")
-INT64_MAX = (1 << 63) - 1
-_DIGITS_MAX = len(str(INT64_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def _target(group: str, version: str, rest: list[str], namespace: str) -> Target
 def verb_of(method: str, target: Target, params: Mapping[str, str]) -> str:
     """The authorization verb. Errors: BadRequest for a method that the API has not."""
     if method in ("GET", "HEAD"):
-        if is_true(params.get("watch")):
+        if query.is_true(params.get("watch")):
             return "watch"
         return "get" if target.name else "list"
     if method == "DELETE":
@@ -68,35 +66,3 @@ def verb_of(method: str, target: Target, params: Mapping[str, str]) -> str:
             f"method {method} is not part of the API; use GET, POST, PUT, PATCH, DELETE"
         )
     return verb
-
-
-def parse_query(query: str) -> dict[str, str]:
-    """Parameters; where one is repeated the first counts, as upstream.
-
-    Errors: BadRequest where that would make a write of what is said to be none.
-    """
-    params: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True) if query else ():
-        if params.setdefault(name, value) != value and name == "dryRun":
-            raise BadRequest(f"dryRun={params[name]} and dryRun={value} contradict each other")
-    return params
-
-
-def is_true(text: str | None) -> bool:
-    """Source: apimachinery `Convert_Slice_string_To_bool`: all but absence, "false" and "0"."""
-    return text is not None and text.lower() not in _FALSE
-
-
-def number(
-    params: Mapping[str, str], name: str, *, least: int = 0, most: int = INT64_MAX
-) -> int | None:
-    """A whole number, None when absent. Errors: BadRequest naming it."""
-    text = params.get(name)
-    if not text:
-        return None
-    # The digits are counted first: reading thousands of them takes its time, or fails.
-    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
-    if not is_number or not least <= int(text) <= most:
-        shown = text if len(text) <= 2 * _DIGITS_MAX else f"{text[:_DIGITS_MAX]}..."
-        raise BadRequest(f"{name}={shown} is not an integer from {least} to {most}")
-    return int(text)

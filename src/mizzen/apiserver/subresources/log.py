@@ -14,11 +14,12 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import refusals, routing
+from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import TEXT, Request, Stream
 from mizzen.apiserver.logfiles import Folder, Part
 from mizzen.apiserver.server import Server
+from mizzen.base import query
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.errors import BadRequest
 from mizzen.base.names import DEFAULT_CONTAINER
@@ -52,7 +53,7 @@ async def log(server: Server, served: Served, target: Target, request: Request) 
     pod = stored.object()
     params = request.params
     container = _container(pod, params.get("container", ""))
-    previous = routing.is_true(params.get("previous"))
+    previous = query.is_true(params.get("previous"))
     wish = _wish(params, server.clock.now_ns())
     folder = Folder(server.config.pod_logs, pod["metadata"]["uid"], container)
     runs = await asyncio.to_thread(folder.runs)
@@ -87,7 +88,7 @@ def _container(pod: Obj, asked: str) -> str:
 
 def _wish(params: Mapping[str, str], now_ns: int) -> _Wish:
     since_ns = 0
-    since_s = routing.number(params, "sinceSeconds", least=1)
+    since_s = query.number(params, "sinceSeconds", least=1)
     if since_s is not None:
         since_ns = now_ns - since_s * 1_000_000_000
     if params.get("sinceTime"):
@@ -96,11 +97,11 @@ def _wish(params: Mapping[str, str], now_ns: int) -> _Wish:
         except ValueError as error:
             raise BadRequest(f"sinceTime: {error}") from error
     return _Wish(
-        follow=routing.is_true(params.get("follow")),
-        timestamps=routing.is_true(params.get("timestamps")),
-        tail=routing.number(params, "tailLines"),
+        follow=query.is_true(params.get("follow")),
+        timestamps=query.is_true(params.get("timestamps")),
+        tail=query.number(params, "tailLines"),
         since_ns=since_ns,
-        limit_bytes=routing.number(params, "limitBytes", least=1),
+        limit_bytes=query.number(params, "limitBytes", least=1),
         resume_at=_resume_at(params.get("resumeAt", "")),
     )
 

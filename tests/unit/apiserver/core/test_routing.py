@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mizzen.apiserver.core.routing import Target, is_true, number, parse_path, parse_query, verb_of
+from mizzen.apiserver.core.routing import Target, parse_path, verb_of
 from mizzen.base.errors import BadRequest
 
 
@@ -37,30 +37,3 @@ def test_verbs() -> None:
     assert verb_of("DELETE", many, {}) == "deletecollection"
     with pytest.raises(BadRequest):
         verb_of("BREW", one, {})
-
-
-def test_numbers_say_which_parameter_is_wrong() -> None:
-    assert number({"limit": "5"}, "limit") == 5
-    assert number({}, "limit") is None
-    with pytest.raises(BadRequest, match="limit=-1"):
-        number({"limit": "-1"}, "limit")
-
-
-@pytest.mark.parametrize(
-    ("query", "wanted"),
-    [("", False), ("watch=0", False), ("watch=False", False), ("watch", True), ("watch=", True),
-     ("watch=1", True), ("watch=yes", True), ("watch=false&watch=true", False)],
-)  # fmt: skip
-def test_a_switch_is_on_unless_it_is_absent_or_says_no(query: str, wanted: bool) -> None:
-    assert is_true(parse_query(query).get("watch")) is wanted
-
-
-def test_of_parameters_that_are_repeated_the_first_counts() -> None:
-    assert parse_query("a=1&b=x&a=2") == {"a": "1", "b": "x"}
-    assert parse_query("dryRun=All&dryRun=All") == {"dryRun": "All"}
-
-
-@pytest.mark.parametrize("query", ["dryRun=All&dryRun=", "dryRun=&dryRun=All"])
-def test_a_write_that_may_be_none_is_refused(query: str) -> None:
-    with pytest.raises(BadRequest, match="contradict"):
-        parse_query(query)

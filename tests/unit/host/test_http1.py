@@ -14,8 +14,8 @@ from mizzen.base.errors import Unavailable
 from mizzen.base.resources import PODS
 from mizzen.client import transport
 from mizzen.client.client import Client
-from mizzen.client.http1 import PENDING_BYTES_MAX, AnswerParser, BrokenAnswerError
 from mizzen.client.kubeconfig import Connection
+from mizzen.host.http1 import PENDING_BYTES_MAX, AnswerParser, BrokenAnswerError
 
 HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 

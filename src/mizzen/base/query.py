@@ -1,0 +1,44 @@
+"""Parameters of a URL, read as upstream reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from mizzen.base.errors import BadRequest
+
+_FALSE = ("false", "0")
+INT64_MAX = (1 << 63) - 1
+_DIGITS_MAX = len(str(INT64_MAX))
+
+
+def parse(text: str) -> dict[str, str]:
+    """Parameters; where one is repeated the first counts, as upstream.
+
+    Errors: BadRequest where that would make a write of what is said to be none.
+    """
+    params: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True) if text else ():
+        if params.setdefault(name, value) != value and name == "dryRun":
+            raise BadRequest(f"dryRun={params[name]} and dryRun={value} contradict each other")
+    return params
+
+
+def is_true(text: str | None) -> bool:
+    """Source: apimachinery `Convert_Slice_string_To_bool`: all but absence, "false" and "0"."""
+    return text is not None and text.lower() not in _FALSE
+
+
+def number(
+    params: Mapping[str, str], name: str, *, least: int = 0, most: int = INT64_MAX
+) -> int | None:
+    """A whole number, None when absent. Errors: BadRequest naming it."""
+    text = params.get(name)
+    if not text:
+        return None
+    # The digits are counted first: reading thousands of them takes its time, or fails.
+    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+    if not is_number or not least <= int(text) <= most:
+        shown = text if len(text) <= 2 * _DIGITS_MAX else f"{text[:_DIGITS_MAX]}..."
+        raise BadRequest(f"{name}={shown} is not an integer from {least} to {most}")
+    return int(text)
