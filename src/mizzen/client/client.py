@@ -91,20 +91,30 @@ class Client:
         self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
     ) -> tuple[list[Obj], int]:
         """The objects of one namespace ("" = of all) and the revision they were read at."""
-        params = selector_parameters(labels, fields) | {"limit": str(LIST_PAGE)}
         items: list[Obj] = []
+        revision = 0
+        async for page, at in self.pages(resource, namespace, labels=labels, fields=fields):
+            items += page
+            revision = at
+        return items, revision
+
+    async def pages(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> AsyncGenerator[tuple[list[Obj], int], None]:
+        """As `list`, LIST_PAGE objects at a time; all pages are of one revision."""
+        params = selector_parameters(labels, fields) | {"limit": str(LIST_PAGE)}
         while True:
             data = await self._transport.request("GET", resource.path(namespace), params=params)
             page: Obj = orjson.loads(data)
-            items += cast("list[Obj]", page["items"])
+            items = cast("list[Obj]", page["items"])
+            for item in items:  # a real API server leaves these out in lists of built-in kinds
+                item.setdefault("apiVersion", resource.api_version)
+                item.setdefault("kind", resource.kind)
             metadata = cast("Obj", page["metadata"])
+            yield items, int(metadata.get("resourceVersion") or 0)
             if not metadata.get("continue"):
-                break
+                return
             params["continue"] = str(metadata["continue"])
-        for item in items:  # a real API server leaves these out in lists of built-in kinds
-            item.setdefault("apiVersion", resource.api_version)
-            item.setdefault("kind", resource.kind)
-        return items, int(metadata.get("resourceVersion") or 0)
 
     async def watch(
         self,

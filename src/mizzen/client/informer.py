@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 
 from mizzen.base.errors import ApiError, Expired, NotFound, TooManyRequests, Unavailable
-from mizzen.base.objects import Key, Obj, key_of, revision_of
+from mizzen.base.objects import Key, Obj, revision_of
 from mizzen.base.resources import Resource
 from mizzen.client.backoff import Backoff
 from mizzen.client.client import Client
+from mizzen.client.compact import CompactObjects
 from mizzen.client.watching import WatchEvent
 
 # A stream that lived for this long was no failure: the next one starts without delay.
@@ -28,7 +30,11 @@ class Informer:
 
     Handlers are called in order, without an await between cache and call, as
     `fn(type, old, new)` with type ADDED, MODIFIED or DELETED; for DELETED `new` is the last
-    state. After a gap (410 Expired) the difference is told as the events that were missed.
+    state. What the first list has is told as it comes. After a gap (410 Expired) the difference
+    is told as the events that were missed.
+
+    `labels` and `fields` are selectors: what they leave out never comes here. `parsed_max`: of
+    many objects only so many are kept parsed, the rest packed (`CompactObjects`).
     """
 
     def __init__(
@@ -39,13 +45,16 @@ class Informer:
         *,
         labels: str = "",
         fields: str = "",
+        parsed_max: int = 0,
     ) -> None:
         self.resource = resource
         self._client = client
         self._namespace = namespace
         self._labels = labels
         self._fields = fields
-        self._objects: dict[Key, Obj] = {}
+        compact = CompactObjects(parsed_max) if parsed_max else None
+        self._objects: MutableMapping[Key, Obj] = compact if compact is not None else {}
+        self._known_revision = compact.revision if compact is not None else self._revision_here
         self._handlers: list[Handler] = []
         self._progress_handlers: list[Callable[[int], None]] = []
         self._synced = asyncio.Event()
@@ -73,8 +82,8 @@ class Informer:
     def add_handler(self, handler: Handler) -> None:
         """Registers `handler`; objects already known are told to it as ADDED at once."""
         self._handlers.append(handler)
-        for obj in list(self._objects.values()):
-            handler("ADDED", None, obj)
+        for key in list(self._objects):
+            handler("ADDED", None, self._objects[key])
 
     def add_progress_handler(self, handler: Callable[[int], None]) -> None:
         """Calls `handler(revision)` when the cache holds everything up to that revision."""
@@ -124,17 +133,14 @@ class Informer:
                 ABSENT_RETRY_S,
             )
         self._counts["absent"] += 1
-        self._replace((), 0)
+        self._end_list(_Listed(), 0)
         self._revision = None
         await asyncio.sleep(ABSENT_RETRY_S)
 
     async def _follow(self) -> None:
         if self._revision is None and not self._streams_lists:
-            items, revision = await self._client.list(
-                self.resource, self._namespace, labels=self._labels, fields=self._fields
-            )
-            self._replace(items, revision)
-        initial: list[Obj] | None = [] if self._revision is None else None
+            await self._list()
+        listed = _Listed() if self._revision is None else None
         self._counts["watches"] += 1
         events = self._client.watch(
             self.resource,
@@ -146,13 +152,25 @@ class Informer:
         async with contextlib.aclosing(events):
             async for event in events:
                 self._counts["events"] += 1
-                if initial is None:
+                if listed is None:
                     self._apply(event)
                 elif event.ends_initial_events:
-                    self._replace(initial, revision_of(event.object))
-                    initial = None
+                    self._end_list(listed, revision_of(event.object))
+                    listed = None
                 elif event.type == "ADDED":
-                    initial.append(event.object)
+                    self._take_listed(listed, event.object)
+
+    async def _list(self) -> None:
+        listed, revision = _Listed(), 0
+        pages = self._client.pages(
+            self.resource, self._namespace, labels=self._labels, fields=self._fields
+        )
+        async with contextlib.aclosing(pages):
+            async for items, at in pages:
+                revision = at
+                for obj in items:
+                    self._take_listed(listed, obj)
+        self._end_list(listed, revision)
 
     def _refuses_streaming(self, error: ApiError) -> bool:
         """A 4xx to the streaming list itself means the server lacks it: list, then watch."""
@@ -169,8 +187,7 @@ class Informer:
 
     def _change(self, type: str, obj: Obj) -> None:
         """Brings one object up to date; a state not newer than the known one is no news."""
-        obj["metadata"].pop("managedFields", None)
-        key = key_of(obj)
+        key = _trimmed(obj)
         old = self._objects.get(key)
         if type == "DELETED":
             self._objects.pop(key, None)
@@ -188,27 +205,59 @@ class Informer:
         for handler in self._progress_handlers:
             handler(revision)
 
-    def _replace(self, items: Iterable[Obj], revision: int) -> None:
-        """Makes the cache equal to a fresh list and tells the difference, deletions first."""
-        fresh: dict[Key, Obj] = {}
-        for obj in items:
-            obj["metadata"].pop("managedFields", None)
-            fresh[key_of(obj)] = obj
-        for key in [key for key in self._objects if key not in fresh]:
+    def _take_listed(self, listed: _Listed, obj: Obj) -> None:
+        """One object of a fresh list. Where nothing was known before it is told at once, so that
+        a long list is never there as a whole; else once it is clear what was deleted."""
+        key = _trimmed(obj)
+        if not self._synced.is_set():
+            self._put(key, obj)
+            listed.seen.add(key)
+        elif key in self._objects and self._known_revision(key) == revision_of(obj):
+            listed.seen.add(key)
+        else:
+            listed.changed[key] = obj
+
+    def _end_list(self, listed: _Listed, revision: int) -> None:
+        """Makes the cache equal to the list and tells the difference, deletions first."""
+        for key in [k for k in self._objects if k not in listed.seen and k not in listed.changed]:
             gone = self._objects.pop(key)
             self._tell("DELETED", gone, gone)
-        for key, obj in fresh.items():
-            old = self._objects.get(key)
-            if old is None:
-                self._objects[key] = obj
-                self._tell("ADDED", None, obj)
-            elif revision_of(old) != revision_of(obj):
-                self._objects[key] = obj
-                self._tell("MODIFIED", old, obj)
+        for key, obj in listed.changed.items():
+            self._put(key, obj)
         self._advance(revision)
         self._counts["lists"] += 1
         self._synced.set()
 
+    def _put(self, key: Key, obj: Obj) -> None:
+        old = self._objects.get(key)
+        if old is None:
+            self._objects[key] = obj
+            self._tell("ADDED", None, obj)
+        elif revision_of(old) != revision_of(obj):
+            self._objects[key] = obj
+            self._tell("MODIFIED", old, obj)
+
+    def _revision_here(self, key: Key) -> int:
+        return revision_of(self._objects[key])
+
     def _tell(self, type: str, old: Obj | None, new: Obj) -> None:
         for handler in self._handlers:
             handler(type, old, new)
+
+
+class _Listed:
+    """What has come of a list: the keys that need nothing more, and what is to be told."""
+
+    def __init__(self) -> None:
+        self.seen: set[Key] = set()
+        self.changed: dict[Key, Obj] = {}
+
+
+def _trimmed(obj: Obj) -> Key:
+    """The key of an object, which is rid of what nobody here reads; in place."""
+    metadata = obj["metadata"]
+    metadata.pop("managedFields", None)
+    namespace = metadata.get("namespace")
+    if namespace:
+        namespace = metadata["namespace"] = sys.intern(namespace)  # one for all that are in it
+    return Key(namespace or "", metadata["name"])

@@ -2,6 +2,8 @@ import asyncio
 import contextlib
 from types import SimpleNamespace
 
+import pytest
+
 from mizzen.base.objects import Key
 from mizzen.base.resources import PODS
 from mizzen.client.informer import Informer
@@ -40,13 +42,16 @@ def plain(body):
     return SimpleNamespace(status=200, body=body, lines=None, hold=None, headers={})
 
 
+PARSED = pytest.mark.parametrize("parsed_max", (0, 4))
+
+
 @contextlib.asynccontextmanager
-async def followed(server, answers, *, until):
+async def followed(server, answers, *, until, parsed_max=0):
     """Runs an informer until its told events have reached a number; yields both."""
     hold = asyncio.Event()
     answers[-1].hold = hold
     server.answers = answers
-    informer = Informer(server.client, PODS)
+    informer = Informer(server.client, PODS, parsed_max=parsed_max)
     told = []
     reached = asyncio.Event()
 
@@ -66,7 +71,8 @@ async def followed(server, answers, *, until):
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_streaming_list_then_changes(server):
+@PARSED
+async def test_streaming_list_then_changes(server, parsed_max):
     answers = [
         stream(
             event("ADDED", "a", 1),
@@ -76,7 +82,7 @@ async def test_streaming_list_then_changes(server):
             event("DELETED", "b", 7),
         )
     ]
-    async with followed(server, answers, until=4) as (informer, told):
+    async with followed(server, answers, until=4, parsed_max=parsed_max) as (informer, told):
         assert told == [
             ("ADDED", "a", "1"),
             ("ADDED", "b", "2"),
@@ -100,7 +106,8 @@ async def test_resumes_at_the_last_revision_without_repeating(server):
     assert "sendInitialEvents" not in server.seen[1].query
 
 
-async def test_expired_relists_and_tells_what_was_missed(server):
+@PARSED
+async def test_expired_relists_and_tells_what_was_missed(server, parsed_max):
     expired = {
         "type": "ERROR",
         "object": {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"},
@@ -110,8 +117,46 @@ async def test_expired_relists_and_tells_what_was_missed(server):
         stream(expired),
         stream(event("ADDED", "b", 8), event("ADDED", "c", 9), bookmark(9, end=True)),
     ]
-    async with followed(server, answers, until=5) as (_, told):
+    async with followed(server, answers, until=5, parsed_max=parsed_max) as (_, told):
         assert told[2:] == [("DELETED", "a", "1"), ("MODIFIED", "b", "8"), ("ADDED", "c", "9")]
+
+
+async def test_what_the_first_list_has_is_told_as_it_comes(server):
+    """A long list is never there as a whole; what a list cut short had told is put right."""
+    answers = [
+        stream(event("ADDED", "a", 1), event("ADDED", "b", 2)),
+        stream(event("ADDED", "b", 3), event("ADDED", "c", 4), bookmark(9, end=True)),
+    ]
+    async with followed(server, answers, until=5) as (informer, told):
+        assert told == [
+            ("ADDED", "a", "1"),
+            ("ADDED", "b", "2"),
+            ("MODIFIED", "b", "3"),
+            ("ADDED", "c", "4"),
+            ("DELETED", "a", "1"),
+        ]
+        assert informer.is_synced
+        assert [key.name for key in informer.objects] == ["b", "c"]
+
+
+async def test_packed_objects_are_followed_like_all_others(server):
+    """Of ten objects four stay parsed: what is told and found is the same."""
+    names = [f"pod-{number}" for number in range(10)]
+    answers = [
+        stream(
+            *(event("ADDED", name, 1 + number) for number, name in enumerate(names)),
+            bookmark(20, end=True),
+            event("MODIFIED", "pod-0", 21),
+            event("DELETED", "pod-1", 22),
+        )
+    ]
+    async with followed(server, answers, until=12, parsed_max=4) as (informer, told):
+        assert told[-2:] == [("MODIFIED", "pod-0", "21"), ("DELETED", "pod-1", "22")]
+        assert informer.objects[Key("x", "pod-0")] == pod("pod-0", 21)
+        assert informer.objects[Key("x", "pod-5")] == pod("pod-5", 6)
+        late = []
+        informer.add_handler(lambda type, old, new: late.append(new["metadata"]["name"]))
+        assert sorted(late) == [name for name in names if name != "pod-1"]
 
 
 async def test_falls_back_to_list_and_watch(server):
