@@ -10,7 +10,7 @@ from mizzen.base import registry
 from mizzen.base.clock import Clock
 from mizzen.base.errors import AlreadyExists, ApiError, TooManyRequests, Unavailable
 from mizzen.base.objects import Obj
-from mizzen.base.resources import Resource
+from mizzen.base.resources import PODS, Resource
 from mizzen.client.backoff import Backoff
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
@@ -22,6 +22,8 @@ from mizzen.controllers.worker import Worker
 
 log = logging.getLogger("mizzen.controllers")
 COMPONENT = "mizzen-controllers"
+# Of pods there may be a hundred thousand. Those of the Jobs at work should be among the parsed.
+PODS_PARSED_MAX = 4096
 # Kubernetes has controllers for all else: Jobs, claims of templates, owners, nodes.
 _OWN = ("trainjob", "model-endpoint")
 
@@ -51,13 +53,15 @@ async def run_controllers(
     makes_defaults: bool = True,
 ) -> None:
     """As `run`, for these controllers alone."""
-    view = View()
     recorder = EventRecorder(client, COMPONENT, clock)
     informers = {
-        resource: Informer(client, resource)
+        resource: Informer(client, resource, parsed_max=PODS_PARSED_MAX * (resource == PODS))
         for controller in controllers
         for resource in controller.resources
     }
+    view = View({resource: informer.objects for resource, informer in informers.items()})
+    for index in {index for controller in controllers for index in controller.indexes}:
+        view.add_index(index)
     workers = [Worker(c, view, client, clock, recorder, informers) for c in controllers]
     for resource, informer in informers.items():
         _connect(resource, informer, view, workers)

@@ -103,6 +103,9 @@ class Worker:
                 await self._tell(key, "InternalError", f"{text}; it is tried again later")
             finally:
                 self._queue.done(key)
+            # All have their turn: at a start several controllers go through the same pods, which
+            # are parsed once for those who come at the same time.
+            await asyncio.sleep(0)
 
     async def _reconcile(self, key: Key) -> None:
         self._counts["reconciles"] += 1

@@ -9,7 +9,7 @@ from typing import Literal
 from mizzen.base.objects import Key, Obj, controller_of, namespace_of
 from mizzen.base.operations import Operation
 from mizzen.base.resources import Resource
-from mizzen.controllers.core.view import View
+from mizzen.controllers.core.view import Index, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ def owners(owner: Resource) -> Callable[[View, Obj], list[Key]]:
 class Controller:
     """One controller: what it is about, what else it must hear of, and how it decides.
 
-    `reads` are resources that it looks at but that never make a key due. `told(obj, reason,
+    `reads` are resources that it looks at but that never make a key due, `indexes` those by which
+    it finds objects. `told(obj, reason,
     message, now_ns)` writes on the object why it is stuck: its plan was refused, or a fault of ours.
     """
 
@@ -66,6 +67,7 @@ class Controller:
     reconcile: Callable[[View, Key, int], list[Action]]
     watches: tuple[Watch, ...] = ()
     reads: tuple[Resource, ...] = ()
+    indexes: tuple[Index, ...] = ()
     told: Callable[[Obj, str, str, int], list[Operation]] | None = None
 
     @property

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 from mizzen.base.names import CLAIM_NAME_ANNOTATION
 from mizzen.base.objects import (
     Key,
     Obj,
     annotations_of,
-    key_of,
     name_of,
     namespace_of,
     owner_reference,
@@ -20,7 +20,7 @@ from mizzen.base.operations import Create, Patch
 from mizzen.base.reading import entries, part
 from mizzen.base.resources import RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS, Resource
 from mizzen.controllers.core.actions import Action, EmitEvent
-from mizzen.controllers.core.view import View
+from mizzen.controllers.core.view import Index, View
 
 
 def make_claims(
@@ -84,14 +84,19 @@ def _from_template(owner: Obj, name: str, template: Obj) -> Obj:
 
 def users_of_template(view: View, resource: Resource, template: Obj) -> list[Key]:
     """The objects of a resource that name the template."""
-    return [
-        key_of(owner)
-        for owner in view.in_namespace(resource, namespace_of(template))
-        if any(
-            entry.get("resourceClaimTemplateName") == name_of(template)
-            for entry in entries(owner, "spec", "resourceClaims")
-        )
-    ]
+    return view.find_keys(by_template(resource), f"{namespace_of(template)}/{name_of(template)}")
+
+
+@cache
+def by_template(resource: Resource) -> Index:
+    """Finds the objects of a resource that name a template, by "namespace/name" of that."""
+    return Index(f"{resource.plural} by template", resource, _templates_of)
+
+
+def _templates_of(owner: Obj) -> Iterator[str]:
+    for entry in entries(owner, "spec", "resourceClaims"):
+        if name := entry.get("resourceClaimTemplateName"):
+            yield f"{namespace_of(owner)}/{name}"
 
 
 def _claim_of(view: View, owner: Obj, name: str) -> Obj | None:

@@ -15,7 +15,7 @@ from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import Key, Obj, name_of, namespace_of, uid_of
 from mizzen.base.reading import entries, part, text
 from mizzen.base.resources import DEVICE_TAINT_RULES, POD_GROUPS, PODS, RESOURCE_SLICES
-from mizzen.controllers.core.pods import is_active
+from mizzen.controllers.core.pods import IN_GROUP, in_group, is_active
 from mizzen.controllers.core.view import Index, View
 
 NO_EXECUTE = "NoExecute"
@@ -145,10 +145,8 @@ def pods_using(view: View, claim: Obj) -> list[Obj]:
             if pod is not None and uid_of(pod) == uid:
                 found[uid_of(pod)] = pod
         elif consumer.get("resource") == POD_GROUPS.plural:
-            for pod in view.in_namespace(PODS, namespace):
-                if text(pod, "spec", "schedulingGroup", "podGroupName") == name and _uses(
-                    pod, claim
-                ):
+            for pod in view.find(IN_GROUP, in_group(namespace, name)):
+                if _uses(pod, claim):
                     found[uid_of(pod)] = pod
     return [pod for pod in found.values() if pod["spec"].get("nodeName") and is_active(pod)]
 

@@ -22,6 +22,7 @@ from mizzen.controllers.core.device_evictions import (
     results_of,
     selects,
 )
+from mizzen.controllers.core.pods import IN_GROUP
 from mizzen.controllers.core.view import View
 
 IN_PROGRESS = "EvictionInProgress"
@@ -139,4 +140,5 @@ CONTROLLER = Controller(
     resource=DEVICE_TAINT_RULES,
     reconcile=reconcile,
     reads=(RESOURCE_CLAIMS, RESOURCE_SLICES, PODS),
+    indexes=(IN_GROUP,),
 )

@@ -19,7 +19,7 @@ from mizzen.controllers.core.device_evictions import (
     results_of,
     selects,
 )
-from mizzen.controllers.core.pods import evict_by_taint
+from mizzen.controllers.core.pods import IN_GROUP, evict_by_taint
 from mizzen.controllers.core.view import View
 
 
@@ -79,4 +79,5 @@ CONTROLLER = Controller(
         Watch(DEVICE_TAINT_RULES, _claims_of_rule),
         Watch(PODS, _claims_of_pod),
     ),
+    indexes=(IN_GROUP,),
 )

@@ -37,7 +37,7 @@ def _pods_of(view: View, job: Obj) -> list[Key]:
     there = view.get(JOBS, key_of(job))
     if there is not None and uid_of(there) == uid_of(job):
         return []
-    return [key_of(pod) for pod in view.owned(PODS, job)]
+    return view.owned_keys(PODS, job)
 
 
 CONTROLLER = Controller(

@@ -5,17 +5,27 @@ Source: kube-controller-manager `pkg/controller/podgc`.
 
 from __future__ import annotations
 
-from mizzen.base.objects import Key, Obj, is_terminating, key_of, name_of, namespace_of, uid_of
+from collections.abc import Iterator
+
+from mizzen.base.objects import Key, Obj, is_terminating, name_of, namespace_of, uid_of
 from mizzen.base.operations import Delete
 from mizzen.base.resources import NODES, PODS
 from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
-from mizzen.controllers.core.pods import is_finished
-from mizzen.controllers.core.view import View
+from mizzen.controllers.core.pods import ON_NODE, is_finished
+from mizzen.controllers.core.view import Index, View
 
 FINISHED_MAX = 1000  # upstream's 12500 is for clusters; one machine needs fewer to look back on
 NODE_LAG_S = 5.0
 REMOVED_PER_PLAN = 500
 NEXT_PLAN_S = 0.1
+
+
+def _finished(pod: Obj) -> Iterator[str]:
+    if is_finished(pod) and not is_terminating(pod):
+        yield ""
+
+
+FINISHED = Index("finished pods", PODS, _finished)
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
@@ -36,14 +46,11 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
 
 def _trim_finished(view: View, pod: Obj) -> list[Action]:
     """Beyond the bound, the oldest finished pods go."""
-    pods = view.all(PODS)
-    if not is_finished(pod) or len(pods) <= FINISHED_MAX:
+    if not is_finished(pod) or view.count(FINISHED, "") <= FINISHED_MAX:
         return []
-    finished = [
-        other for other in pods.values() if is_finished(other) and not is_terminating(other)
-    ]
+    finished = view.find(FINISHED, "")
     finished.sort(key=lambda other: str(other["metadata"].get("creationTimestamp") or ""))
-    extra = finished[: max(0, len(finished) - FINISHED_MAX)]
+    extra = finished[: len(finished) - FINISHED_MAX]
     more = [RequeueAfter(NEXT_PLAN_S)] if len(extra) > REMOVED_PER_PLAN else []
     return [*(_remove(other) for other in extra[:REMOVED_PER_PLAN]), *more]
 
@@ -56,9 +63,13 @@ def _pods_on(view: View, node: Obj) -> list[Key]:
     name = name_of(node)
     if view.get(NODES, Key("", name)) is not None:
         return []
-    return [key_of(pod) for pod in view.all(PODS).values() if pod["spec"].get("nodeName") == name]
+    return view.find_keys(ON_NODE, name)
 
 
 CONTROLLER = Controller(
-    name="pod-gc", resource=PODS, reconcile=reconcile, watches=(Watch(NODES, _pods_on),)
+    name="pod-gc",
+    resource=PODS,
+    reconcile=reconcile,
+    watches=(Watch(NODES, _pods_on),),
+    indexes=(ON_NODE, FINISHED),
 )

@@ -10,7 +10,7 @@ from mizzen.base.objects import Key, Obj, is_terminating, namespace_of
 from mizzen.base.reading import entries, text
 from mizzen.base.resources import POD_GROUPS, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import Action, Controller, Watch, owners
-from mizzen.controllers.core.claim_templates import make_claims, users_of_template
+from mizzen.controllers.core.claim_templates import by_template, make_claims, users_of_template
 from mizzen.controllers.core.view import View
 
 
@@ -73,4 +73,5 @@ CONTROLLER = Controller(
         Watch(RESOURCE_CLAIMS, owners(POD_GROUPS)),
         Watch(RESOURCE_CLAIM_TEMPLATES, _groups_of_template),
     ),
+    indexes=(by_template(POD_GROUPS),),
 )

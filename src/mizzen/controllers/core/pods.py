@@ -16,9 +16,10 @@ from mizzen.base.objects import (
     with_condition,
 )
 from mizzen.base.operations import Delete, Patch
-from mizzen.base.reading import entries
+from mizzen.base.reading import entries, text
 from mizzen.base.resources import PODS
 from mizzen.controllers.core.actions import Action, EmitEvent
+from mizzen.controllers.core.view import Index
 
 
 def status_of(obj: Obj) -> Obj:
@@ -36,6 +37,25 @@ def is_finished(pod: Obj) -> bool:
 def is_active(pod: Obj) -> bool:
     """Runs or may yet run, and nobody asked it to stop."""
     return not is_finished(pod) and not is_terminating(pod)
+
+
+def _node_of(pod: Obj) -> Iterator[str]:
+    if name := text(pod, "spec", "nodeName"):
+        yield name
+
+
+def _group_of(pod: Obj) -> Iterator[str]:
+    if name := text(pod, "spec", "schedulingGroup", "podGroupName"):
+        yield in_group(namespace_of(pod), name)
+
+
+def in_group(namespace: str, name: str) -> str:
+    """The word of `IN_GROUP` for the pods of a PodGroup."""
+    return f"{namespace}/{name}"
+
+
+ON_NODE = Index("pods by node", PODS, _node_of)
+IN_GROUP = Index("pods by PodGroup", PODS, _group_of)
 
 
 def has_failed(pod: Obj) -> bool:

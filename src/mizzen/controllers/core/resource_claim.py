@@ -9,7 +9,6 @@ from mizzen.base.objects import (
     Key,
     Obj,
     is_terminating,
-    key_of,
     name_of,
     namespace_of,
     uid_of,
@@ -18,14 +17,13 @@ from mizzen.base.operations import Delete
 from mizzen.base.reading import entries
 from mizzen.base.resources import POD_GROUPS, PODS, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import Action, Controller, Watch
-from mizzen.controllers.core.claim_templates import make_claims, users_of_template
+from mizzen.controllers.core.claim_templates import by_template, make_claims, users_of_template
 from mizzen.controllers.core.pod_group_claims import (
     group_claim_names,
-    group_name,
     group_of,
     is_shared,
 )
-from mizzen.controllers.core.pods import is_active, is_finished
+from mizzen.controllers.core.pods import IN_GROUP, in_group, is_active, is_finished
 from mizzen.controllers.core.view import View
 
 
@@ -72,8 +70,7 @@ def _pods_of_group(view: View, group: Obj) -> list[Key]:
     """Members of a group with claims of its own: they learn the claims' names from it."""
     if not entries(group, "spec", "resourceClaims"):
         return []
-    pods = view.in_namespace(PODS, namespace_of(group))
-    return [key_of(pod) for pod in pods if group_name(pod) == name_of(group)]
+    return view.find_keys(IN_GROUP, in_group(namespace_of(group), name_of(group)))
 
 
 CONTROLLER = Controller(
@@ -85,4 +82,5 @@ CONTROLLER = Controller(
         Watch(RESOURCE_CLAIM_TEMPLATES, _pods_of_template),
         Watch(POD_GROUPS, _pods_of_group),
     ),
+    indexes=(by_template(PODS), IN_GROUP),
 )

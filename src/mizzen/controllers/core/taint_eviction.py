@@ -6,27 +6,16 @@ was added (`kinds/core/node.py`), so that the time tolerated also passes while n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from mizzen.base.clock import parse_rfc3339
-from mizzen.base.objects import Key, Obj, key_of, name_of
+from mizzen.base.objects import Key, Obj, name_of
 from mizzen.base.reading import entries, text
 from mizzen.base.resources import NODES, PODS
 from mizzen.controllers.core.actions import Action, Controller, RequeueAfter, Watch
 from mizzen.controllers.core.device_evictions import NO_EXECUTE, tolerates
-from mizzen.controllers.core.pods import evict_by_taint, is_active
-from mizzen.controllers.core.view import Index, View
+from mizzen.controllers.core.pods import ON_NODE, evict_by_taint, is_active
+from mizzen.controllers.core.view import View
 
 _NS = 1_000_000_000
-
-
-def _node_of(pod: Obj) -> Iterator[str]:
-    name = text(pod, "spec", "nodeName")
-    if name:
-        yield name
-
-
-ON_NODE = Index("pods by node", PODS, _node_of)
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
@@ -78,9 +67,13 @@ def _pods_on(view: View, node: Obj) -> list[Key]:
     """Nodes are written often, for their heartbeat; only tainted ones concern anybody."""
     if not no_execute(node):
         return []
-    return [key_of(pod) for pod in view.find(ON_NODE, name_of(node))]
+    return view.find_keys(ON_NODE, name_of(node))
 
 
 CONTROLLER = Controller(
-    name="taint-eviction", resource=PODS, reconcile=reconcile, watches=(Watch(NODES, _pods_on),)
+    name="taint-eviction",
+    resource=PODS,
+    reconcile=reconcile,
+    watches=(Watch(NODES, _pods_on),),
+    indexes=(ON_NODE,),
 )

@@ -1,4 +1,4 @@
-"""What controllers see of the cluster: cached objects, indexed by owner."""
+"""The cluster as controllers see it: cached objects, indexed by owner and by words."""
 
 from __future__ import annotations
 
@@ -22,46 +22,57 @@ class Index:
 
 
 class View:
-    """Objects by resource and key, and by the uid of their controller.
+    """Objects by resource and key; their keys by the uid of their controller and by indexes.
 
     Fed one change at a time by the shell, read by reconcilers, which never change it or what
     is in it. The caches of different resources are read from separate streams: one may be
     newer than another. `is_gone` says when absence is a fact and not a lag.
     """
 
-    def __init__(self) -> None:
-        self._objects: dict[Resource, dict[Key, Obj]] = {}
-        self._owned: dict[tuple[Resource, str], dict[Key, Obj]] = {}
+    def __init__(self, kept: Mapping[Resource, Mapping[Key, Obj]] | None = None) -> None:
+        """`kept`: resources whose objects somebody else keeps, who has changed them when `apply`
+        is called; those of all others are kept here."""
+        self._kept = kept or {}
+        self._own: dict[Resource, dict[Key, Obj]] = {}
+        self._owned: dict[tuple[Resource, str], dict[Key, None]] = {}
         self._revisions: dict[Resource, int] = {}
         self._tombstones: OrderedDict[str, None] = OrderedDict()
-        self._indexes: dict[Resource, dict[Index, dict[str, dict[Key, Obj]]]] = {}
+        self._indexes: dict[Resource, dict[Index, dict[str, dict[Key, None]]]] = {}
 
     # -- reading ------------------------------------------------------------------
 
     def get(self, resource: Resource, key: Key) -> Obj | None:
-        return self._objects.get(resource, {}).get(key)
+        return self.all(resource).get(key)
 
     def all(self, resource: Resource) -> Mapping[Key, Obj]:
-        return self._objects.get(resource, {})
+        kept = self._kept.get(resource)
+        return kept if kept is not None else self._own.get(resource, {})
 
     def in_namespace(self, resource: Resource, namespace: str) -> list[Obj]:
-        found = self._objects.get(resource, {})
-        return [obj for key, obj in found.items() if key.namespace == namespace]
+        found = self.all(resource)
+        return [found[key] for key in found if key.namespace == namespace]
 
     def owned(self, resource: Resource, owner: Obj) -> list[Obj]:
         """Objects whose controller is `owner`, by name."""
-        found = self._owned.get((resource, uid_of(owner)), {})
-        return [found[key] for key in sorted(found)]
+        found = self.all(resource)
+        return [found[key] for key in self.owned_keys(resource, owner)]
+
+    def owned_keys(self, resource: Resource, owner: Obj) -> list[Key]:
+        """As `owned`, for those who need no more than the keys."""
+        return sorted(self._owned.get((resource, uid_of(owner)), ()))
 
     def find(self, index: Index, word: str) -> list[Obj]:
-        """Objects that have this word, by name; the index is filled when first asked."""
-        known = self._indexes.setdefault(index.resource, {})
-        if index not in known:
-            known[index] = {}
-            for key, obj in self._objects.get(index.resource, {}).items():
-                _add_words(index, known[index], key, obj)
-        found = known[index].get(word, {})
-        return [found[key] for key in sorted(found)]
+        """Objects that have this word, by name."""
+        found = self.all(index.resource)
+        return [found[key] for key in self.find_keys(index, word)]
+
+    def find_keys(self, index: Index, word: str) -> list[Key]:
+        """As `find`, for those who need no more than the keys."""
+        return sorted(self.add_index(index).get(word, ()))
+
+    def count(self, index: Index, word: str) -> int:
+        """How many objects have this word."""
+        return len(self.add_index(index).get(word, ()))
 
     def is_gone(self, resource: Resource, uid: str, *, named_by: Obj) -> bool:
         """Whether the object that `named_by` refers to, absent here, really was deleted.
@@ -75,13 +86,26 @@ class View:
 
     # -- feeding ------------------------------------------------------------------
 
+    def add_index(self, index: Index) -> Mapping[str, Mapping[Key, None]]:
+        """The keys by word, from now on kept up to date; to fill it late means reading all."""
+        known = self._indexes.setdefault(index.resource, {})
+        if index not in known:
+            known[index] = {}
+            for key, obj in self.all(index.resource).items():
+                _add_words(index, known[index], key, obj)
+        return known[index]
+
     def apply(self, resource: Resource, old: Obj | None, new: Obj | None) -> None:
         """Takes in one change; `new` None means deleted."""
         changed = new if new is not None else old
         assert changed is not None, "a change has an old or a new object"
         key = key_of(changed)
-        objects = self._objects.setdefault(resource, {})
-        previous = objects.pop(key, None)
+        previous = old
+        if resource not in self._kept:
+            own = self._own.setdefault(resource, {})
+            previous = own.pop(key, None)
+            if new is not None:
+                own[key] = new
         if previous is not None:
             self._drop_owned(resource, key, previous)
         for index, entries in self._indexes.get(resource, {}).items():
@@ -94,10 +118,9 @@ class View:
             if len(self._tombstones) > TOMBSTONES_MAX:
                 self._tombstones.popitem(last=False)
             return
-        objects[key] = new
         owner = controller_of(new)
         if owner is not None:
-            self._owned.setdefault((resource, str(owner["uid"])), {})[key] = new
+            self._owned.setdefault((resource, str(owner["uid"])), {})[key] = None
 
     def note_revision(self, resource: Resource, revision: int) -> None:
         """The cache of this resource holds everything up to `revision`."""
@@ -124,12 +147,12 @@ class View:
                 del self._owned[index]
 
 
-def _add_words(index: Index, entries: dict[str, dict[Key, Obj]], key: Key, obj: Obj) -> None:
+def _add_words(index: Index, entries: dict[str, dict[Key, None]], key: Key, obj: Obj) -> None:
     for word in index.words(obj):
-        entries.setdefault(word, {})[key] = obj
+        entries.setdefault(word, {})[key] = None
 
 
-def _drop_words(index: Index, entries: dict[str, dict[Key, Obj]], key: Key, obj: Obj) -> None:
+def _drop_words(index: Index, entries: dict[str, dict[Key, None]], key: Key, obj: Obj) -> None:
     for word in index.words(obj):
         found = entries.get(word)
         if found is not None:

@@ -1,6 +1,6 @@
 from mizzen.base.objects import Key
 from mizzen.base.resources import PODS
-from mizzen.controllers.core.view import View
+from mizzen.controllers.core.view import Index, View
 
 OWNER = {"metadata": {"uid": "o"}}
 
@@ -20,3 +20,33 @@ def test_owned_follows_additions_changes_and_deletions():
     assert view.owned(PODS, OWNER) == []
     assert view.get(PODS, Key("n", "b")) is None
     assert view.get(PODS, Key("n", "a"))
+
+
+def test_objects_that_somebody_else_keeps_are_read_there():
+    """As with an informer's cache: it changes first, then the view is told."""
+    kept = {}
+    view = View({PODS: kept})
+    by_first = Index("by first letter", PODS, lambda obj: obj["metadata"]["name"][:1])
+    view.add_index(by_first)
+    for name in ("ab", "aa", "b"):
+        kept[Key("n", name)] = pod(name)
+        view.apply(PODS, None, pod(name))
+    assert view.find_keys(by_first, "a") == [Key("n", "aa"), Key("n", "ab")]
+    assert view.count(by_first, "a") == 2
+    assert view.owned(PODS, OWNER) == [pod("aa"), pod("ab"), pod("b")]
+    gone = kept.pop(Key("n", "aa"))
+    view.apply(PODS, gone, None)
+    kept[Key("n", "b")] = pod("b", "other")
+    view.apply(PODS, pod("b"), pod("b", "other"))
+    assert view.find(by_first, "a") == [pod("ab")]
+    assert view.owned_keys(PODS, OWNER) == [Key("n", "ab")]
+    assert view.all(PODS) == kept
+    assert view.get(PODS, Key("n", "aa")) is None
+
+
+def test_an_index_that_comes_late_knows_what_was_there():
+    view = View.of([(PODS, pod("a")), (PODS, pod("b"))])
+    by_name = Index("by name", PODS, lambda obj: [obj["metadata"]["name"]])
+    assert view.find(by_name, "b") == [pod("b")]
+    view.apply(PODS, pod("b"), None)
+    assert view.find(by_name, "b") == []
