@@ -6,7 +6,7 @@ BENCH_ARGS ?=
 ATTACK_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: help demo verify test test-fast test-kubernetes attack soak lint bench bench-scheduler docs accept clean
+.PHONY: help demo verify test test-fast test-kubernetes attack soak lint bench bench-scheduler bench-scale docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -47,6 +47,9 @@ bench: .venv/.dev  ## what is promised in numbers, measured here; BENCH_ARGS="--
 bench-scheduler: .venv/.dev  ## the scheduler at a million chips and beside kube-scheduler; writes docs/scheduler-speed.md
 	$(BIN)/python tests/support/peers.py
 	$(BIN)/python bench/run.py --suite scheduling --page docs/scheduler-speed.md $(BENCH_ARGS)
+
+bench-scale: .venv/.dev  ## what an instance weighs beside 100,000 pods, and how soon it is ready; takes minutes
+	$(BIN)/python bench/run.py --suite scale $(BENCH_ARGS)
 
 docs: .venv/.dev  ## writes docs/cli.md and docs/api-reference.md anew from the code
 	$(BIN)/python -m mizzen.cli.reference > docs/cli.md

@@ -13,6 +13,7 @@ BENCH = Path(__file__).parents[2] / "bench"
 SMALL = {
     "api": ("--operations", "8", "--watchers", "2"),
     "gateway": ("--requests", "16", "--concurrency", "2"),
+    "scale/clients_memory": ("--pods", "300", "--nodes", "20"),
     "scheduling/embedded": ("--nodes", "4", "--pods", "16"),
     "scheduling/library": ("--nodes", "1024", "--large", "0", "--slices", "16"),
     "scheduling/preemption": ("--small", "40", "--medium", "64", "--large", "640", "--rounds", "1"),
