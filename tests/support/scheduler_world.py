@@ -24,6 +24,8 @@ from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
 from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.place import place
 from mizzen.scheduler.core.placing.what_if import WhatIf
+from mizzen.scheduler.core.queue.policy import QueuePolicy
+from mizzen.scheduler.core.queue.priority import POLICY as PRIORITY
 from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.device_selectors import CelSelectors
 
@@ -175,10 +177,11 @@ class World:
     revision: int = 100
     uids: set[str] = field(default_factory=set)
     limits: Limits = field(default_factory=Limits)
+    policies: Sequence[QueuePolicy] = (PRIORITY,)
     feed: Feed = field(init=False)
 
     def __post_init__(self) -> None:
-        self.feed = Feed(CelSelectors(), self.limits)
+        self.feed = Feed(CelSelectors(), self.limits, self.policies)
 
     def add(self, *objects: Obj) -> None:
         for obj in objects:
@@ -200,7 +203,7 @@ class World:
         return self.objects[kind, name]
 
     def plan(self, now_ns: int = NOW_NS) -> Plan:
-        return place(self.known(), now_ns)
+        return place(self.known(), now_ns, self.policies)
 
     def known(self) -> WhatIf:
         """The cluster as the scheduler plans in it, told of everything that changed, in whichever way, since last time."""
@@ -219,7 +222,7 @@ class World:
 
     def forget(self) -> None:
         """Another scheduler takes over, which knows nothing yet."""
-        self.feed = Feed(CelSelectors(), self.limits)
+        self.feed = Feed(CelSelectors(), self.limits, self.policies)
         self.told.clear()
 
     def _objects(self) -> Iterable[tuple[Resource, Obj]]:

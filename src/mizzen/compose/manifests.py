@@ -19,7 +19,7 @@ from mizzen.base.resources import (
 )
 from mizzen.controllers.core.bootstrap import defaults
 from mizzen.kinds.crd import definitions
-from mizzen.scheduler.core.conventions.watched import OPTIONAL
+from mizzen.scheduler.queue_policies import optional_kinds
 
 KINDS = (TRAIN_JOBS, CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, MODEL_ENDPOINTS)
 IMAGE = "mizzen:latest"
@@ -50,7 +50,7 @@ _SCHEDULER: tuple[Rule, ...] = (
     # How other systems tell a gang; which of them are installed, their definitions say.
     ("apiextensions.k8s.io", ["customresourcedefinitions"], _READ),
     ("batch", ["jobs"], _READ),
-    *((resource.group, [resource.plural], _READ) for resource in _distinct(OPTIONAL)),
+    *((resource.group, [resource.plural], _READ) for resource in _distinct(optional_kinds())),
 )
 _CONTROLLERS: tuple[Rule, ...] = (
     ("", ["pods"], [*_READ, *_WRITE]),

@@ -1,4 +1,4 @@
-"""Caches of the kinds that gang conventions rest on, each followed while the cluster has it.
+"""Caches of the kinds that gang conventions and queues rest on, each while the cluster has it.
 
 One watch on CustomResourceDefinitions says which there are; of two versions of a kind the first
 that is served is followed. A kind that the scheduler may not read counts as absent.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mizzen.base.errors import ApiError, Forbidden, Unauthorized
 from mizzen.base.objects import Key, Obj, has_condition
@@ -25,7 +25,10 @@ _log = logging.getLogger(__name__)
 class OptionalKinds:
     """`objects` by kind, as far as the cluster has them; `changed` is called when one changes."""
 
-    def __init__(self, client: Client, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, client: Client, changed: Callable[[], None], kinds: Sequence[Resource] = OPTIONAL
+    ) -> None:
+        self._kinds = kinds
         self._client = client
         self._changed = changed
         self._definitions = Informer(client, CUSTOM_RESOURCE_DEFINITIONS)
@@ -81,7 +84,7 @@ class OptionalKinds:
 
     async def _bring_up_to_date(self, group: asyncio.TaskGroup) -> None:
         wanted: dict[str, Resource] = {}
-        for resource in OPTIONAL:
+        for resource in self._kinds:
             name = _definition(resource)
             if name not in wanted and resource.version in self._served.get(name, ()):
                 wanted[name] = resource

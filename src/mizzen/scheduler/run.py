@@ -29,6 +29,7 @@ from mizzen.scheduler.core.waking import matters
 from mizzen.scheduler.device_selectors import CelSelectors
 from mizzen.scheduler.handed_over import HandedOver, Source
 from mizzen.scheduler.optional_kinds import OptionalKinds
+from mizzen.scheduler.queue_policies import optional_kinds, queue_policies
 
 COMPONENT = "mizzen-scheduler"
 SETTLE_S = 0.001  # what was written together arrives on several watches: look once, not thrice
@@ -68,7 +69,8 @@ class Scheduler:
             for resource, informer in self._informers.items()
         }
         self._selectors = CelSelectors(is_patient=False)
-        self._feed = Feed(self._selectors)
+        self._policies = queue_policies()
+        self._feed = Feed(self._selectors, policies=self._policies)
         self._what_if = WhatIf(self._feed.cluster)
         self._untold: dict[tuple[Resource, Key], None] = {}  # objects that have changed
         self._postponed: dict[tuple[Resource, Key], None] = {}  # of these, who has to wait
@@ -79,7 +81,7 @@ class Scheduler:
         self._unreadable: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
-        self._others = OptionalKinds(client, self._noticed_others)
+        self._others = OptionalKinds(client, self._noticed_others, optional_kinds())
         for resource, informer in self._informers.items():
             informer.add_handler(self._noticed(resource))
 
@@ -143,7 +145,7 @@ class Scheduler:
             return Plan(())
         self._selectors.begin_turn()  # what is new does not keep what is known from being placed
         self._feed.settle()
-        plan = place(self._what_if, self._clock.now_ns())
+        plan = place(self._what_if, self._clock.now_ns(), self._policies)
         self._counts["plans"] += 1
         self._counts["plan_us"] += (self._clock.monotonic_ns() - began_ns) // 1000
         for subject, error in plan.failures:

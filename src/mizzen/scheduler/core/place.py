@@ -30,6 +30,8 @@ from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.preemption.victims import find_victims
+from mizzen.scheduler.core.queue.policy import ADMITTED, Admitted, Held, QueuePolicy, in_force
+from mizzen.scheduler.core.queue.priority import POLICY as PRIORITY
 from mizzen.scheduler.core.types import (
     Decision,
     Note,
@@ -45,25 +47,24 @@ COMMITTED_S = 0.001  # after which a plan is committed and assumed; asks for ano
 BUSY_S = 0.1  # after which selectors that have to wait get another turn
 
 
-def place(what_if: WhatIf, now_ns: int) -> Plan:
+def place(what_if: WhatIf, now_ns: int, policies: Sequence[QueuePolicy] = (PRIORITY,)) -> Plan:
     """What to do about every pod that waits, as far as it differs from what its status says.
 
-    The cluster is left as it was: what is decided enters it once it is written.
+    The queue policy in force says who may be placed now, and in which order. The cluster is left
+    as it was: what is decided enters it once it is written.
     """
     cluster = what_if.cluster
     mark, leaving = what_if.mark(), cluster.leaving
     planner = _Planner(cluster, what_if, Placer(what_if), now_ns)
-    decisions = [d for unit in admitted(units(cluster)) for d in planner.decide(unit)]
+    policy = in_force(policies, cluster)
+    decisions: list[Decision] = []
+    for unit, verdict in policy.admit(cluster, units(cluster), now_ns):
+        decisions += planner.decide(unit, verdict)
     decisions += planner.deserted()
     what_if.rollback(mark)
     cluster.leaving = leaving
     cluster.arrived = []
     return Plan(tuple(decisions), planner.recheck_after_s, tuple(planner.failures))
-
-
-def admitted(waiting: Sequence[Unit]) -> Sequence[Unit]:
-    """The units that may be placed, in order. Queues and quotas decide here, before any placing."""
-    return waiting
 
 
 # What decides whether a pod fits: shape, priority, may preempt, and what its neighbours look at.
@@ -83,13 +84,13 @@ class _Planner:
     promised: set[Key] = field(default_factory=set[Key])  # allocated once somebody has left
     failures: list[tuple[str, Exception]] = field(default_factory=list[tuple[str, Exception]])
 
-    def decide(self, unit: Unit) -> list[Decision]:
+    def decide(self, unit: Unit, verdict: Admitted | Held = ADMITTED) -> list[Decision]:
         """The unit's decisions; one that breaks the scheduler is told so, and the others go on."""
         self.what_if.begin_unit()
         mark, arrived = self.what_if.mark(), len(self.cluster.arrived)
         leaving = self.cluster.leaving
         try:
-            return self._decide_and_tell(unit)
+            return self._decide_and_tell(unit, verdict)
         except Exception as error:  # noqa: BLE001 - a bug stops one unit, reported, not the others
             self.what_if.rollback(mark)
             self.cluster.leaving = leaving
@@ -100,9 +101,9 @@ class _Planner:
             self.failures.append((unit.subject, error))
             return self._refuse(unit.pods, explain.broken(unit.subject, error))
 
-    def _decide_and_tell(self, unit: Unit) -> list[Decision]:
+    def _decide_and_tell(self, unit: Unit, verdict: Admitted | Held) -> list[Decision]:
         """Its PodGroup, if it has one, learns of the decisions in the same write."""
-        decisions = self._decide(unit)
+        decisions = self._hold(unit, verdict) if isinstance(verdict, Held) else self._decide(unit)
         group = self.cluster.pod_groups.get(unit.gang) if unit.gang is not None else None
         if group is None:
             return decisions
@@ -140,6 +141,12 @@ class _Planner:
         if decision.awaits:
             return pod_group_status.unscheduled(group, decision.awaits, self.now_ns)
         return None
+
+    def _hold(self, unit: Unit, held: Held) -> list[Decision]:
+        """The unit stays in its queue; whatever places were kept for it are not any longer."""
+        if held.again_s:
+            self._recheck(held.again_s)
+        return self._refuse(unit.pods, explain.held(unit.subject, held.reason))
 
     def _decide(self, unit: Unit) -> list[Decision]:
         if self._rests_on_this_plan(unit):

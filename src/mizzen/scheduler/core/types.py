@@ -183,7 +183,7 @@ class Unschedulable:
     """Why a pod or gang has no place, and the changes found that would give it one, smallest first.
 
     `is_transient` marks what usually passes within a moment (its claim is being made); it is
-    written to the object only when it lasts.
+    written to the object only when it lasts. `is_held`: its queue keeps it, and no node was asked.
     """
 
     subject: str
@@ -191,6 +191,7 @@ class Unschedulable:
     reasons: tuple[Reason, ...]
     changes: tuple[Change, ...] = ()
     is_transient: bool = False
+    is_held: bool = False
 
     @property
     def word(self) -> str:

@@ -7,7 +7,7 @@ order. Only the signatures' outcomes insist that nothing is overdrawn.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from mizzen.base import names
@@ -19,6 +19,7 @@ from mizzen.scheduler.core.dra.held import Held
 from mizzen.scheduler.core.dra.model import Allocation, DeviceId, DeviceResult
 from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.neighbours.index import PodIndex
+from mizzen.scheduler.core.queue.usage import Usage
 from mizzen.scheduler.core.types import Claim, PodShape, PodSpecView
 
 Amounts = tuple[tuple[int, int], ...]  # (resource index, amount)
@@ -39,13 +40,14 @@ class ClaimState:
 class Holdings:
     """Devices and amounts in use on the nodes. Changes go to the nodes' undo log."""
 
-    def __init__(self, nodes: Nodes, limits: Limits) -> None:
+    def __init__(self, nodes: Nodes, limits: Limits, usages: Sequence[Usage] = ()) -> None:
         self.nodes = nodes
         self._amounts_max = limits.amounts_max
         self.pool_at: dict[tuple[str, str], int] = {}  # pools that do not bear their node's name
         self.elsewhere: dict[tuple[str, str], Held] = {}  # of pools that no known node has alone
         self.gang_cores: dict[tuple[Key, int], Counter[int]] = {}
         self.charged: dict[str, Charge] = {}  # by pod uid
+        self.usages = tuple(usages)  # by queue, of the policies that count
         self.index = PodIndex(limits.idle_selections_max)
         self._amounts: dict[PodShape, tuple[Amounts, Amounts]] = {}
 
@@ -249,6 +251,8 @@ class Holdings:
         self.charged[pod.uid] = (node, amounts, pod)
         if index.selected or pod.neighbours is not None:
             index.arrive(pod, node)
+        for usage in self.usages:
+            usage.arrive(pod)
         self.nodes.log.append(partial(self._exit, pod.uid))
 
     def refund(self, uid: str) -> bool:
@@ -275,11 +279,15 @@ class Holdings:
         self.charged[pod.uid] = charge
         if self.index.selected or pod.neighbours is not None:
             self.index.arrive(pod, node)
+        for usage in self.usages:
+            usage.arrive(pod)
 
     def _exit(self, uid: str) -> Charge:
         found = self.charged.pop(uid)
         if self.index.selected or found[2].neighbours is not None:
             self.index.leave(found[2], found[0])
+        for usage in self.usages:
+            usage.leave(found[2])
         return found
 
     def amounts_of(self, shape: PodShape) -> tuple[Amounts, Amounts]:

@@ -5,7 +5,7 @@ An object that cannot be read is left out and noted: one bad object must not sto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mizzen.base.objects import Key, Obj, key_of, labels_of, uid_of
@@ -33,6 +33,8 @@ from mizzen.scheduler.core.conventions.pod_group_status import says_scheduled, s
 from mizzen.scheduler.core.dra.claim_spec import read_class
 from mizzen.scheduler.core.dra.model import Selectors, SelectorsBusy
 from mizzen.scheduler.core.limits import DEFAULT, Limits
+from mizzen.scheduler.core.queue.policy import QueuePolicy
+from mizzen.scheduler.core.queue.priority import POLICY as PRIORITY
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.views import (
     PriorityClasses,
@@ -60,8 +62,15 @@ UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticErro
 class Feed:
     """What the API server tells, in; `cluster`, kept up to date, out."""
 
-    def __init__(self, selectors: Selectors, limits: Limits = DEFAULT) -> None:
-        self.cluster = Cluster(selectors, limits)
+    def __init__(
+        self,
+        selectors: Selectors,
+        limits: Limits = DEFAULT,
+        policies: Sequence[QueuePolicy] = (PRIORITY,),
+    ) -> None:
+        queues = {p.name: p.queue_of for p in policies if p.queue_of is not None}
+        self.cluster = Cluster(selectors, limits, queues)
+        self.cluster.queue_objects = {kind: {} for policy in policies for kind in policy.reads}
         self.gangs = Gangs(self.cluster)
         self.unreadable: dict[str, str] = {}  # by object: what is wrong with it
         self._priorities: PriorityClasses = {}
@@ -100,6 +109,8 @@ class Feed:
         try:
             if resource in OTHERS:
                 self.gangs.set_owner(resource, key, obj)
+            elif resource in self.cluster.queue_objects:
+                self.cluster.queue_objects[resource][key] = obj
             else:
                 self._readers[resource](key, obj)
         except SelectorsBusy:
@@ -176,6 +187,8 @@ class Feed:
             self.gangs.delete_owner(POD_GROUPS, key)
         elif resource in OTHERS:
             self.gangs.delete_owner(resource, key)
+        elif resource in cluster.queue_objects:
+            cluster.queue_objects[resource].pop(key, None)
         elif self._priority_objects.pop(key, None) is not None:
             self._reprioritise()
 

@@ -6,10 +6,12 @@ only once it is written, by the same deltas as everything else.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from mizzen.base.objects import Key, Obj
+from mizzen.base.resources import Resource
 from mizzen.scheduler.core.cluster.holdings import ClaimState, Holdings, owns_cores
 from mizzen.scheduler.core.cluster.layouts import Terms
 from mizzen.scheduler.core.cluster.nodes import Nodes
@@ -28,7 +30,10 @@ from mizzen.scheduler.core.dra.model import (
     Selectors,
 )
 from mizzen.scheduler.core.limits import DEFAULT, Limits
+from mizzen.scheduler.core.queue.usage import Amounts, Usage
 from mizzen.scheduler.core.types import Claim, NodeView, Placement, PodSpecView
+
+NO_QUEUES: Mapping[str, Callable[[PodSpecView], str]] = {}
 
 
 class Cluster:
@@ -38,12 +43,19 @@ class Cluster:
     rollback.
     """
 
-    def __init__(self, selectors: Selectors, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self,
+        selectors: Selectors,
+        limits: Limits = DEFAULT,
+        queues: Mapping[str, Callable[[PodSpecView], str]] = NO_QUEUES,
+    ) -> None:
+        """`queues` tells, for each queue policy that counts, a pod's queue, "" for none."""
         self.limits = limits
         self.terms = Terms(selectors)
         self.signatures = Signatures(self.terms, limits)
         self.nodes = Nodes(self.signatures, limits)
-        self.holdings = Holdings(self.nodes, limits)
+        self.usage = {name: Usage(of, self._devices_by_claim) for name, of in queues.items()}
+        self.holdings = Holdings(self.nodes, limits, list(self.usage.values()))
         self.pools = Pools(limits)
         self.shapes = Shapes(self.nodes, limits)
         self.claims: dict[Key, ClaimState] = {}
@@ -56,6 +68,7 @@ class Cluster:
         self.unread: set[Key] = set()  # claims whose selectors could not be looked at yet
         self.deserted: set[Key] = set()  # gangs said to have places, none of whose members is left
         self.topologies: dict[str, Topology] = {}
+        self.queue_objects: dict[Resource, dict[Key, Obj]] = {}  # of kinds that queue policies read
         self.leaving: dict[Key, PodSpecView] = {}  # terminating pods and a plan's victims
         self.arrived: list[Placement] = []  # placed or promised a place by a plan
         self.chips: dict[int, list[int]] = {}  # devices held by pods of a priority, by node
@@ -399,6 +412,17 @@ class Cluster:
 
     def allocations_of(self, pod: PodSpecView) -> list[Allocation]:
         return [s.allocation for s in self.states_of(pod) if s.allocation is not None]
+
+    def _devices_by_claim(self, pod: PodSpecView) -> Iterable[tuple[Key, Amounts]]:
+        """How many devices of each DeviceClass the pod's claims hold."""
+        for state in self.states_of(pod):
+            if state.allocation is not None:
+                subs = (s for r in state.claim.request.requests for s in r.alternatives)
+                class_of = {sub.name: sub.device_class for sub in subs}
+                held = [
+                    class_of.get(r.request, "") for r in state.allocation.results if not r.admin
+                ]
+                yield state.claim.key, tuple(Counter(held).items())
 
     def pods_on(self, node: str) -> Iterable[PodSpecView]:
         """Pods bound to the node, finished ones not."""

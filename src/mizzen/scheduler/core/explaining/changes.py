@@ -1,7 +1,7 @@
 """Changes that would place what waits, and which of them is smaller.
 
 Smaller comes first: waiting for something named; pods that leave, by the devices they free; fewer
-constraints relaxed before more, none of which gives up any of what is asked; more quota; less asked
+constraints relaxed before more, none of which gives up any of what is asked; less asked
 for, by the share of the demand that is given up; last, what has to be added. All but the last were
 tried (`is_verified`): made in the cluster as it stood, the very same placing found places.
 """
@@ -209,25 +209,6 @@ class Relax:
 
 
 @dataclass(frozen=True, slots=True)
-class RaiseQuota:
-    """The queue may use `by` more of a resource. Nothing limits queues yet; see `place.admitted`."""
-
-    kind: ClassVar[str] = "RaiseQuota"
-    is_verified: ClassVar[bool] = True
-    queue: str
-    resource: str
-    by: int
-
-    @property
-    def size(self) -> Size:
-        return (3, self.by)
-
-    @property
-    def sentence(self) -> str:
-        return f"it fits once queue {self.queue} may use {self.by} more {self.resource}"
-
-
-@dataclass(frozen=True, slots=True)
 class FewerMembers:
     """The gang starts with `most` members instead of `want`.
 
@@ -320,7 +301,7 @@ class Provide:
         return self.what
 
 
-Change = Wait | Leave | Relax | RaiseQuota | FewerMembers | FewerDevices | SmallerRequest | Provide
+Change = Wait | Leave | Relax | FewerMembers | FewerDevices | SmallerRequest | Provide
 
 
 def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -25,7 +25,7 @@ def message(why: Unschedulable) -> str:
     """`0/1 nodes fit Pod "a/b": <reasons>; <change>`."""
     reasons = ", ".join(reason.detail for reason in why.reasons)
     head = f"{why.subject}: {reasons}"
-    if not why.is_transient:
+    if not (why.is_transient or why.is_held):
         head = f"0/{why.nodes} nodes fit {why.subject}: {reasons}"
     change = told(why.changes)
     return f"{head}; {change}" if change else head
@@ -144,6 +144,11 @@ def owner_missing(unit: Unit, kind: str, owner: Key) -> Unschedulable:
 def refused(subject: str, why: Refused, nodes: int) -> Unschedulable:
     """What is asked for contradicts itself, or the cluster: no wait helps."""
     return Unschedulable(subject, nodes, (Reason(why.word, nodes, why.sentence),))
+
+
+def held(subject: str, reason: Reason) -> Unschedulable:
+    """Its queue does not admit it yet: no node was asked."""
+    return Unschedulable(subject, 0, (reason,), is_held=True)
 
 
 def broken(subject: str, error: Exception) -> Unschedulable:

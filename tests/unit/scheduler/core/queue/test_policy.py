@@ -1,0 +1,104 @@
+"""What a queue policy decides reaches the plan, the conditions, and what is placed after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mizzen.base.resources import Resource
+from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.queue.policy import ADMITTED, Held, Verdicts
+from mizzen.scheduler.core.queue.priority import POLICY as PRIORITY
+from mizzen.scheduler.core.types import PodSpecView, Reason
+from mizzen.scheduler.core.units import Unit
+from support.scheduler_world import CORE, World, claim, node, pod, pod_group
+
+QUEUES = Resource("test.dev", "v1", "queues", "Queue", namespaced=False)
+
+
+class AtMost:
+    """Each queue, by priority of its pods, may hold as many devices as its object says."""
+
+    name = "at-most"
+    reads: Sequence[Resource] = (QUEUES,)
+
+    def queue_of(self, pod: PodSpecView) -> str:
+        return f"queue-{pod.priority}"
+
+    def is_in_force(self, state: Cluster) -> bool:
+        return bool(state.queue_objects[QUEUES])
+
+    def admit(self, state: Cluster, units: Sequence[Unit], now_ns: int) -> Verdicts:
+        allowed = {k.name: o["spec"]["devices"] for k, o in state.queue_objects[QUEUES].items()}
+        for unit in units:
+            queue = self.queue_of(unit.pods[0])
+            used = state.usage[self.name].of(queue).get(CORE, 0)
+            if used + len(unit.pods) <= allowed.get(queue, 0):
+                yield unit, ADMITTED
+            else:
+                detail = f"{queue} uses {used} of {allowed.get(queue, 0)} {CORE}"
+                yield unit, Held(Reason("QueueFull", 0, detail), again_s=7.0)
+
+
+def queue(priority: int, devices: int) -> dict[str, object]:
+    return {"metadata": {"name": f"queue-{priority}"}, "spec": {"devices": devices}}
+
+
+def world_of(*queues: dict[str, object]) -> World:
+    return World(others={QUEUES: list(queues)}, policies=(AtMost(), PRIORITY))
+
+
+def test_who_is_held_is_told_so_on_pods_and_pod_group_and_nobody_else_waits_for_it() -> None:
+    world = world_of(queue(5, 1), queue(1, 1))
+    world.add(pod_group("g", 2))
+    world.add_pods(["g-0", "g-1"], gang="g", priority=5)
+    world.add_pods(["small"], priority=1)
+    plan = world.run()
+    assert set(world.bound()) == {"small"}
+    text = 'gang "default/g": queue-5 uses 0 of 1 mizzen.dev-cpu-core'
+    text = text.replace("mizzen.dev-cpu-core", CORE)
+    assert [world.condition(name)["message"] for name in ("g-0", "g-1")] == [text, text]
+    (told,) = world.get("PodGroup", "g")["status"]["conditions"]
+    assert (told["type"], told["status"], told["message"]) == ("PodGroupScheduled", "False", text)
+    (held,) = {d.unschedulable for d in plan.decisions if d.unschedulable}
+    assert held.word == "QueueFull"
+    assert plan.recheck_after_s == 7.0
+    assert world.plan().decisions == (), "what is said already is not written again"
+
+
+def test_places_of_the_same_plan_count_and_those_that_were_not_found_do_not() -> None:
+    world = world_of(queue(3, 2))
+    world.nodes = [node(cpu="2")]
+    world.add(claim("a"), claim("b"), claim("c"))
+    world.add(pod("a", claims=("a",), priority=3, nodeSelector={"no": "where"}))
+    world.add(pod("b", claims=("b",), priority=3), pod("c", claims=("c",), priority=3))
+    world.add(claim("d"), pod("d", claims=("d",), priority=3))
+    world.run()
+    assert set(world.bound()) == {"b", "c"}
+    assert world.condition("d")["message"].endswith(f"queue-3 uses 2 of 2 {CORE}")
+    world.end("b")
+    world.run()
+    assert set(world.bound()) == {"c", "d"}
+
+
+def test_who_is_held_makes_nobody_leave() -> None:
+    world = world_of(queue(1, 4), queue(9, 0))
+    world.add_pods([f"p{n}" for n in range(4)], priority=1)
+    world.run()
+    assert len(world.bound()) == 4
+    world.add_pods(["great"], priority=9)
+    assert all(not d.victims for d in world.run().decisions)
+    assert len(world.bound()) == 4
+
+
+def test_a_policy_is_in_force_while_the_cluster_has_what_it_reads() -> None:
+    world = world_of()
+    world.add_pods(["a"], priority=5)
+    world.run()
+    assert set(world.bound()) == {"a"}, "everything is admitted"
+    world.others = {QUEUES: [queue(5, 1)]}
+    world.add_pods(["b"], priority=5)
+    world.run()
+    assert world.condition("b")["message"].endswith(f"queue-5 uses 1 of 1 {CORE}")
+    world.others = {}
+    world.run()
+    assert set(world.bound()) == {"a", "b"}
