@@ -26,7 +26,7 @@ from measuring import Figure, cpu_us, main
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from mizzen.base.names import ENGINE_PORT
+from mizzen.base.engines.openvino_genai import PROFILE
 from mizzen.base.objects import owner_reference, uid_of
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.base.serving import socket_name
@@ -45,7 +45,7 @@ def serve_fake(socket: Path) -> None:
     """The engine's process: runs until it is terminated."""
 
     async def serve() -> None:
-        async with FakeEngine("fake", host=ADDRESS, port=ENGINE_PORT, socket=socket):
+        async with FakeEngine("fake", host=ADDRESS, port=PROFILE.port, socket=socket):
             await asyncio.Event().wait()
 
     asyncio.run(serve())
@@ -133,7 +133,7 @@ async def compare(
     port = settings.load(server.home).gateway_port
     headers = {"Authorization": f"Bearer {load_api_keys(server.home)[0]}"}
     async with aiohttp.ClientSession(headers=headers) as session:
-        direct = Asker(session, f"http://{ADDRESS}:{ENGINE_PORT}")
+        direct = Asker(session, f"http://{ADDRESS}:{PROFILE.port}")
         through = Asker(session, f"http://127.0.0.1:{port}")
         for asker in (direct, through):
             for _ in range(WARM_UP):

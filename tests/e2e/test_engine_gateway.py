@@ -21,7 +21,7 @@ import aiohttp
 import openai
 import pytest
 
-from mizzen.base.names import ENGINE_PORT
+from mizzen.base.engines.openvino_genai import PROFILE
 from mizzen.base.objects import Obj, owner_reference, uid_of
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.base.serving import socket_name
@@ -120,7 +120,7 @@ def replicas(model: Path, sockets: list[Path]) -> Iterator[list[EngineProcess]]:
             stack.enter_context(
                 engine_process(
                     model, "--max-batch-size", str(BATCH), host=f"127.88.0.{index + 2}",
-                    port=ENGINE_PORT, socket=sockets[index],
+                    port=PROFILE.port, socket=sockets[index],
                 )
             )
             for index in range(2)

@@ -58,6 +58,7 @@ SUBGROUP = "mizzen.dev/subgroup"  # on a pod: which of its gang's subgroups it i
 # -- ModelEndpoint pods -----------------------------------------------------------
 ENDPOINT = "mizzen.dev/endpoint"  # label: the ModelEndpoint this replica belongs to
 REPLICA_INDEX = "mizzen.dev/replica-index"  # label
+ENGINE_TYPE = "mizzen.dev/engine-type"  # label: the profile (base.engine) of what it runs
 PICKER = "mizzen.dev/picker"  # annotation of a ModelEndpoint: what chooses replicas for requests
 
 # -- any pod ----------------------------------------------------------------------
@@ -93,7 +94,6 @@ SIMULATED_RESOURCE = "mizzen.dev/simulated"
 PRIORITY_INFERENCE = "mizzen-inference"  # 1000
 PRIORITY_TRAINING = "mizzen-training"  # 100, the global default is 0
 IMAGE_PYTHON = "mizzen.dev/python"  # built in: the interpreter Mizzen itself runs on
-IMAGE_ENGINE = "mizzen.dev/engine"  # built in: python -m mizzen.engine
 JAX_RUNTIME = "jax-distributed"  # ClusterTrainingRuntime
 
 # -- identities (user names that bearer tokens stand for) ----------------------------
@@ -101,7 +101,6 @@ ADMIN = "admin"
 IDENTITY_PREFIX = "system:mizzen:"  # + controllers | scheduler | node | gateway
 
 JAX_COORDINATOR_PORT = 29500
-ENGINE_PORT = 8000
 
 # The Kubernetes whose API is served: (major, minor).
 KUBERNETES_VERSION = ("1", "36")

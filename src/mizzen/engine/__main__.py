@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mizzen.base.serving import SOCKET_VARIABLE
+from mizzen.base.termination import TERMINATION_LOG, termination_message
 from mizzen.engine.model import LoadError, find_model
 
 KV_CACHE_GIB = 2.0
@@ -17,7 +19,7 @@ GRACE_S = 18.0  # below the 20 s after which a replica's pod is killed
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 after SIGTERM, 1 when it cannot serve, 2 for wrong arguments."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     properties: dict[str, str] = {}
     for entry in options.property:
         key, _, value = str(entry).partition("=")
@@ -49,10 +51,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_engine(config)
     except (LoadError, OSError) as error:
         print(error, file=sys.stderr)
+        write_termination(error)
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def write_termination(error: Exception) -> None:
+    """Says why to the controller, where the agent has named a file for it."""
+    path = os.environ.get(TERMINATION_LOG)
+    if path:
+        reason = error.reason if isinstance(error, LoadError) else LoadError.reason
+        with contextlib.suppress(OSError):
+            Path(path).write_text(termination_message(reason, str(error)))
+
+
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mizzen.engine",
         description="Serves one model over OpenAI's HTTP API with continuous batching.",

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from mizzen.base.engines.openvino_genai import PROFILE
 from mizzen.engine.gguf import GgufError, GgufHeader, read_header
 
 CONTEXT_DEFAULT = 2048  # tokens, for a folder that does not say
 CONTEXT_MAX = 1 << 30  # tokens; what says more is damaged
-KV_BLOCK_TOKENS = 32  # openvino's block size on CPU
+KV_BLOCK_TOKENS = PROFILE.block_tokens  # openvino's block size on CPU
 
 
 # What openvino-genai raises: pybind11 makes these of C++'s exceptions.
@@ -20,7 +21,12 @@ LIBRARY_ERRORS = (
 
 
 class LoadError(Exception):
-    """The engine cannot start; the message is one line for the user."""
+    """The engine cannot start; the message is one line for the user.
+
+    `reason` is that of the endpoint's condition.
+    """
+
+    reason = "EngineFailed"
 
 
 class EngineMissing(LoadError):
@@ -35,9 +41,17 @@ class EngineMissing(LoadError):
 class ModelError(LoadError):
     """The model cannot be loaded."""
 
+    reason = "InvalidModel"
+
     def __init__(self, path: Path, why: str) -> None:
         named = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))  # one line
         super().__init__(f'model "{named}" cannot be loaded: {why}')
+
+
+class ModelNotFound(ModelError):
+    """There is no model at the path."""
+
+    reason = "ModelNotFound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,7 @@ def find_model(path: Path, context_length: int | None) -> ModelFile:
                 return _openvino_folder(path, context_length)
             path = files[0]
         if not path.exists():
-            raise ModelError(path, "there is no such file")
+            raise ModelNotFound(path, "there is no such file")
         return _describe(path, read_header(path), context_length)
     except GgufError as error:
         raise ModelError(path, str(error)) from error
@@ -105,7 +119,7 @@ def _describe(path: Path, header: GgufHeader, context_length: int | None) -> Mod
 
 def _openvino_folder(path: Path, context_length: int | None) -> ModelFile:
     if not (path / "openvino_model.xml").exists():
-        raise ModelError(path, "the folder holds neither a .gguf file nor openvino_model.xml")
+        raise ModelNotFound(path, "the folder holds neither a .gguf file nor openvino_model.xml")
     limit = CONTEXT_DEFAULT
     config = path / "config.json"
     if config.exists():

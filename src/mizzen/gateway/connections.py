@@ -1,4 +1,5 @@
-"""Connections to replicas: one session for each, through its socket in the instance's own folder."""
+"""Connections to replicas: one session for each, through its socket in the instance's own folder,
+or by TCP where the engine is a server of its own."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from yarl import URL
 
 from mizzen.base.serving import socket_name
 from mizzen.gateway.core.endpoints import Address
+from mizzen.host.listeners import stranger_at
 from mizzen.host.sockets import SocketFolder
 
 CONNECT_S = 2.0
@@ -35,11 +38,12 @@ class Connections:
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def to(self, uid: str) -> AsyncGenerator[aiohttp.ClientSession, None]:
-        """A session in which every request reaches this pod, whatever host its URL names."""
-        connection = self._connections.get(uid)
+    async def to(self, address: Address) -> AsyncGenerator[aiohttp.ClientSession, None]:
+        """A session whose requests, to paths, reach this pod."""
+        connection = self._connections.get(address.uid)
         if connection is None:
-            connection = self._connections[uid] = _Connection(self._session(uid))
+            connection = _Connection(self._session(address))
+            self._connections[address.uid] = connection
         connection.users += 1
         try:
             yield connection.session
@@ -65,11 +69,25 @@ class Connections:
         await asyncio.gather(*self._closing)
         self._sockets.close()
 
-    def _session(self, uid: str) -> aiohttp.ClientSession:
-        path = self._sockets.path(socket_name(uid))
+    def _session(self, address: Address) -> aiohttp.ClientSession:
+        if address.url:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S)
+        else:
+            path = self._sockets.path(socket_name(address.uid))
+            connector = aiohttp.UnixConnector(path, limit=0, keepalive_timeout=IDLE_S)
         return aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(path, limit=0, keepalive_timeout=IDLE_S),
+            base_url=address.url or "http://replica",  # a socket does not look at the host
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
             auto_decompress=False,
         )
+
+
+def check_listener(address: Address) -> None:
+    """Errors: ConnectionRefusedError where another user's program listens at a replica's port; its
+    socket nobody else can have."""
+    if address.url:
+        url = URL(address.url)
+        if stranger := stranger_at(url.host or "", url.port or 0):
+            raise ConnectionRefusedError(stranger)

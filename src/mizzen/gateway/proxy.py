@@ -18,7 +18,7 @@ import orjson
 from aiohttp import web
 
 from mizzen.base.openai import OpenAIError
-from mizzen.gateway.connections import Connections
+from mizzen.gateway.connections import Connections, check_listener
 from mizzen.gateway.core.picker import RequestContext
 from mizzen.gateway.pool import Pool, Replica
 
@@ -27,6 +27,9 @@ ATTEMPTS_MAX = 4  # replicas asked for one request
 BREAKS_MAX = 2  # of those, what it was on when they broke: it may be what broke them
 REPLICA_HEADER = "x-mizzen-replica"
 REQUEST_HEADER = "x-request-id"
+_UNREACHED = (
+    aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ConnectionRefusedError,
+)  # fmt: skip
 _BROKEN = (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError)
 
 
@@ -148,11 +151,10 @@ class Proxy:
         """Sends the request. On leaving early the connection is closed, which the engine takes
         as the client's leaving and frees the slot."""
         headers = {"Content-Type": "application/json", REQUEST_HEADER: outbound.context.id}
-        async with self._connections.to(replica.address.uid) as session:
+        async with self._connections.to(replica.address) as session:
             try:
-                upstream = await session.post(
-                    "http://replica" + outbound.path, data=outbound.body, headers=headers
-                )
+                check_listener(replica.address)
+                upstream = await session.post(outbound.path, data=outbound.body, headers=headers)
             except _BROKEN as error:
                 raise _failure(replica, error) from error
             try:
@@ -166,8 +168,7 @@ class Proxy:
 
 def _failure(replica: Replica, error: Exception) -> ReplicaFailed:
     said = str(error) or type(error).__name__
-    reached = not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
-    return ReplicaFailed(replica, f"failed: {said}", broke=reached)
+    return ReplicaFailed(replica, f"failed: {said}", broke=not isinstance(error, _UNREACHED))
 
 
 def _whole_events(data: bytes) -> tuple[bytes, bytes]:

@@ -127,7 +127,7 @@ class GatewayServer:
         context = RequestContext(
             given if _REQUEST_ID.match(given) else uuid.uuid4().hex,
             arrived_ns,
-            prefix_hashes(_prompt_bytes(body)),
+            prefix_hashes(_prompt_bytes(body), pool.endpoint.engine.block_tokens),
         )
 
         def on_first_byte() -> None:

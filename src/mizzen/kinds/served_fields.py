@@ -420,7 +420,7 @@ _MIZZEN: Mapping[str, _Fields] = {
     ),
     "mizzen.v1alpha1.Queue": _by("gateway", "maxLength timeoutSeconds"),
     "mizzen.v1alpha1.ReplicaResources": _by("controllers", "deviceClassName count"),
-    "mizzen.v1alpha1.Engine": _by("controllers", "maxBatchSize contextLength args"),
+    "mizzen.v1alpha1.Engine": _by("controllers", "type maxBatchSize contextLength args"),
     "mizzen.v1alpha1.UsageRecord": _by("node cli", "spec"),
     "mizzen.v1alpha1.UsageRecordSpec": _by(
         "node base",

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from mizzen.base.objects import Obj
+from mizzen.base.termination import MESSAGE_BYTES_MAX
 from mizzen.host import private
 
 LOG_TAIL_LINES = 10
 LOG_TAIL_BYTES = 64 * 1024
-MESSAGE_BYTES_MAX = 4096
 RECORD_BYTES_MAX = 2**20
 RETIRED_KEPT = 64  # folders of pods that are gone, for their logs
 _RECORD = re.compile(r"([0-9]{1,9})\.run\.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from pathlib import Path
 
-from mizzen.base.names import ENGINE_PORT, IMAGE_ENGINE
+from mizzen.base.engine import EngineProfile, engine_of_image
 from mizzen.base.objects import Obj, uid_of
 from mizzen.base.reading import entries, part
 from mizzen.base.serving import SOCKET_VARIABLE, socket_name
@@ -20,14 +20,15 @@ class ServingSockets:
 
     def variables(self, pod: Obj) -> dict[str, str]:
         """What tells a replica where to listen; nothing for other pods."""
-        if not serves(pod):
+        if engine_on_socket(pod) is None:
             return {}
         return {SOCKET_VARIABLE: str(self._sockets.folder / socket_name(uid_of(pod)))}
 
     def of_probe(self, pod: Obj, spec: Obj) -> str:
         """The socket that a probe must ask; "" for every probe but those of a replica's API."""
         action = part(spec, "httpGet")
-        if not serves(pod) or action.get("host") or action.get("port") != ENGINE_PORT:
+        engine = engine_on_socket(pod)
+        if engine is None or action.get("host") or action.get("port") != engine.port:
             return ""
         return self._sockets.path(socket_name(uid_of(pod)))
 
@@ -42,10 +43,10 @@ class ServingSockets:
                 self._sockets.remove(path.name)
 
 
-def serves(pod: Obj) -> bool:
-    """Whether a pod runs the built-in engine."""
-    return any(
-        str(container.get("image") or "").removesuffix(":latest") == IMAGE_ENGINE
-        and not container.get("command")
-        for container in entries(pod, "spec", "containers")
-    )
+def engine_on_socket(pod: Obj) -> EngineProfile | None:
+    """The engine of a pod that answers prompts on a socket; None for every other pod."""
+    for container in entries(pod, "spec", "containers"):
+        engine = engine_of_image(str(container.get("image") or ""))
+        if engine is not None and engine.is_on_socket and not container.get("command"):
+            return engine
+    return None

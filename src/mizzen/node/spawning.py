@@ -17,6 +17,7 @@ from mizzen.base.errors import NotFound
 from mizzen.base.objects import Obj, namespace_of, uid_of
 from mizzen.base.reading import part
 from mizzen.base.resources import CONFIG_MAPS, SECRETS
+from mizzen.base.termination import TERMINATION_LOG
 from mizzen.client.client import Client
 from mizzen.host import private
 from mizzen.node.core.devices import Placement
@@ -110,7 +111,7 @@ def _request(
         "POD_IP": context.ip,
         "NODE_NAME": context.node_name,
     }
-    given = {"MIZZEN_TERMINATION_LOG": str(files.termination_log(container["name"])), **volumes}
+    given = {TERMINATION_LOG: str(files.termination_log(container["name"])), **volumes}
     declared = environment(pod, container, {**given, **context.extra}, sources)
     variables = {**base, **given, **declared, **context.extra}
     variables = {k: replace_hosts(v, context.hosts) for k, v in variables.items()}

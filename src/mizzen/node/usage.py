@@ -15,6 +15,7 @@ from dataclasses import astuple, replace
 from typing import Protocol
 
 from mizzen.base import names
+from mizzen.base.engine import engine_of_image
 from mizzen.base.errors import AlreadyExists, ApiError, Invalid, TooManyRequests, Unavailable
 from mizzen.base.ledger import DeviceId, Owner
 from mizzen.base.objects import Obj, controller_of, name_of
@@ -381,9 +382,8 @@ def is_reporter(slot: Slot) -> bool:
             (c.spec.get("image") or "").startswith(names.IMAGE_PYTHON)
             for c in slot.state.containers
         )
-    return any(
-        (c.spec.get("image") or "").startswith(names.IMAGE_ENGINE) for c in slot.state.containers
-    )
+    engines = (engine_of_image(c.spec.get("image") or "") for c in slot.state.containers)
+    return any(engine is not None and engine.records_usage for engine in engines)
 
 
 def _is_same(old: Owner | None, new: Owner | None) -> bool:

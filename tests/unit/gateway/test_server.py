@@ -7,6 +7,8 @@ import orjson
 import pytest
 
 from mizzen.base.errors import Conflict, NotFound, Unavailable
+from mizzen.gateway.core.endpoints import Address
+from support.fake_engine import FakeEngine
 from support.waiting import until
 
 from .conftest import KEY, Gateway, endpoint_object
@@ -31,6 +33,15 @@ async def test_keeps_a_request_id(gateway: Gateway) -> None:
         headers={"x-request-id": "mine-1"},
     ) as response:
         assert response.headers["x-request-id"] == "mine-1"
+
+
+async def test_an_engine_that_is_a_server_of_its_own_is_asked_by_tcp(gateway: Gateway) -> None:
+    gateway.endpoint()
+    async with FakeEngine("own") as engine:
+        pool = gateway.directory.find("tiny")
+        pool.set_replica("tiny-0", Address("tiny-0", "uid-0", engine.url))
+        status, body, _ = await gateway.post(max_tokens=1)
+    assert (status, body["choices"][0]["text"]) == (200, "own")
 
 
 async def test_streams_each_chunk_at_once(gateway: Gateway) -> None:

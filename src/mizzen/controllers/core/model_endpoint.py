@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from mizzen.base.clock import parse_rfc3339, rfc3339
 from mizzen.base.names import DISRUPTION_TARGET, REPLICA_INDEX
 from mizzen.base.objects import (
@@ -21,6 +19,7 @@ from mizzen.base.objects import (
 from mizzen.base.operations import Delete, Operation, Patch
 from mizzen.base.reading import entries, field, part
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS, RESOURCE_CLAIMS
+from mizzen.base.termination import read_termination
 from mizzen.controllers.core.actions import (
     Action,
     Controller,
@@ -42,10 +41,7 @@ NS = 1_000_000_000
 REPLICAS_PER_PLAN = 100
 # A replica that failed for good is replaced, but not in a tight loop.
 REPLACE_AFTER_S = 10.0
-# The engine's one line about a model that it cannot load, and when that is for lack of one.
-_MODEL_TROUBLE = re.compile(r'^model ".*" cannot be loaded: ')
 _QUIET = ("Available", "NoReplicas", "Starting", "Unschedulable", "InsufficientDevices")
-_MISSING = ("there is no such file", "holds neither a .gguf file")
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
@@ -244,24 +240,15 @@ def _trouble(pod: Obj) -> tuple[str, str] | None:
     """What the engine said when it ended."""
     for ended in terminations_of(pod):
         said = str(ended.get("message") or "").strip()
-        if not said:
-            said = f"exit code {ended.get('exitCode')} ({ended.get('reason') or 'Error'})"
-        reason, words = _last_words(said)
-        return reason, f"pod {name_of(pod)}: {words}"
+        lines = said.splitlines() or [
+            f"exit code {ended.get('exitCode')} ({ended.get('reason') or 'Error'})"
+        ]
+        reason, text = read_termination(said) or ("EngineFailed", lines[-1].strip())
+        return reason, f"pod {name_of(pod)}: {text}"
     if phase_of(pod) == "Failed":
         said = field(pod, "status", "message") or field(pod, "status", "reason") or "failed"
         return "EngineFailed", f"pod {name_of(pod)}: {said}"
     return _waiting_trouble(pod)
-
-
-def _last_words(said: str) -> tuple[str, str]:
-    """Reason and message in an engine's last log lines; what it says of its model counts most."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    for line in reversed(lines):
-        if _MODEL_TROUBLE.match(line):
-            is_missing = any(word in line for word in _MISSING)
-            return "ModelNotFound" if is_missing else "InvalidModel", line
-    return "EngineFailed", lines[-1]
 
 
 def _waiting_trouble(pod: Obj) -> tuple[str, str] | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 
+from mizzen.base.engine import EngineProfile, EngineSettings, find_engine
 from mizzen.base.names import (
     CAUSE,
     CPU_CORE_CLASS,
     ENDPOINT,
-    ENGINE_PORT,
+    ENGINE_TYPE,
     HANDED_OVER_TO,
-    IMAGE_ENGINE,
     MANAGED_BY,
     PRIORITY_INFERENCE,
     REPLICA_INDEX,
@@ -29,6 +29,7 @@ GRACE_S = 20  # a stopping engine finishes its running streams within this
 def create_replica(endpoint: Obj, index: int, cause: str, now_ns: int) -> list[Action]:
     """The operations that make replica `index` and its claim."""
     name = f"{name_of(endpoint)}-{index}"
+    profile = _profile(endpoint)
     annotations = {CAUSE: cause} if cause else {}
     pod: Obj = {
         "metadata": {
@@ -37,20 +38,22 @@ def create_replica(endpoint: Obj, index: int, cause: str, now_ns: int) -> list[A
             "labels": {
                 ENDPOINT: name_of(endpoint),
                 REPLICA_INDEX: str(index),
+                ENGINE_TYPE: profile.name,
                 TEMPLATE_HASH: template_hash(endpoint),
                 MANAGED_BY: "mizzen",
             },
             "annotations": annotations,
             "ownerReferences": [owner_reference(endpoint)],
         },
-        "spec": _pod_spec(endpoint),
+        "spec": _pod_spec(endpoint, profile),
     }
     return with_claim(endpoint, pod, [_wish(endpoint)], now_ns)
 
 
 def template_hash(endpoint: Obj) -> str:
     """Changes when, and only when, running replicas no longer match the spec."""
-    seen = {"spec": _pod_spec(endpoint), "devices": part(endpoint, "spec", "resources")}
+    spec = _pod_spec(endpoint, _profile(endpoint))
+    seen = {"spec": spec, "devices": part(endpoint, "spec", "resources")}
     text = json.dumps(seen, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
@@ -62,8 +65,13 @@ def _wish(endpoint: Obj) -> DeviceWish:
     )
 
 
-def _pod_spec(endpoint: Obj) -> Obj:
-    ready = {"path": "/health", "port": ENGINE_PORT}
+def _profile(endpoint: Obj) -> EngineProfile:
+    """Errors: LookupError for an engine that only another version of Mizzen knows."""
+    return find_engine(str(field(endpoint, "spec", "engine", "type") or ""))
+
+
+def _pod_spec(endpoint: Obj, profile: EngineProfile) -> Obj:
+    ready = {"path": profile.health_path, "port": profile.port}
     return {
         "restartPolicy": "Always",
         "schedulerName": HANDED_OVER_TO,
@@ -72,12 +80,12 @@ def _pod_spec(endpoint: Obj) -> Obj:
         "containers": [
             {
                 "name": "engine",
-                "image": IMAGE_ENGINE,
-                "args": _arguments(endpoint),
+                "image": profile.image,
+                "args": _arguments(endpoint, profile),
                 "env": [
                     {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
                 ],
-                "ports": [{"name": "http", "containerPort": ENGINE_PORT}],
+                "ports": [{"name": "http", "containerPort": profile.port}],
                 "resources": {"claims": [{"name": CLAIM}]},
                 "startupProbe": {
                     "httpGet": ready,
@@ -93,7 +101,7 @@ def _pod_spec(endpoint: Obj) -> Obj:
                 },
                 # A large model on few cores may hold up everything else for some seconds a step.
                 "livenessProbe": {
-                    "httpGet": {"path": "/livez", "port": ENGINE_PORT},
+                    "httpGet": {"path": profile.liveness_path, "port": profile.port},
                     "periodSeconds": 5,
                     "timeoutSeconds": 20,
                     "failureThreshold": 3,
@@ -103,22 +111,21 @@ def _pod_spec(endpoint: Obj) -> Obj:
     }
 
 
-def _arguments(endpoint: Obj) -> list[str]:
-    """The command line of `python -m mizzen.engine`."""
+def _arguments(endpoint: Obj, profile: EngineProfile) -> list[str]:
     engine = part(endpoint, "spec", "engine")
     model = part(endpoint, "spec", "model")
-    arguments = [
-        *("--model", _literally(str(model.get("path") or ""))),
-        *("--name", _literally(str(model.get("name") or name_of(endpoint)))),
-        *("--host", "$(POD_IP)"),
-        *("--port", str(ENGINE_PORT)),
-        *("--max-batch-size", str(engine.get("maxBatchSize") or 16)),
-    ]
-    if engine.get("contextLength"):
-        arguments += ["--context-length", str(engine["contextLength"])]
-    for name, value in sorted(part(engine, "args").items()):
-        arguments += ["--property", _literally(f"{name}={value}")]
-    return arguments
+    settings = EngineSettings(
+        model=_literally(str(model.get("path") or "")),
+        served_name=_literally(str(model.get("name") or name_of(endpoint))),
+        host="$(POD_IP)",
+        port=profile.port,
+        sequences_max=int(engine.get("maxBatchSize") or profile.sequences_max),
+        context_length=engine.get("contextLength"),
+        properties={
+            _literally(name): _literally(str(value)) for name, value in part(engine, "args").items()
+        },
+    )
+    return profile.arguments(settings)
 
 
 def _literally(text: str) -> str:

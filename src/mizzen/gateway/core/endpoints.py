@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mizzen.base.names import PICKER
+from mizzen.base.engine import DEFAULT_ENGINE, EngineProfile, find_engines
+from mizzen.base.names import ENGINE_TYPE, PICKER
 from mizzen.base.objects import (
     Key,
     annotations_of,
@@ -15,6 +16,7 @@ from mizzen.base.objects import (
     has_condition,
     is_terminating,
     key_of,
+    labels_of,
     namespace_of,
     uid_of,
 )
@@ -35,6 +37,7 @@ class Endpoint:
     served: str
     created: str
     policy: Policy
+    engine: EngineProfile
     replica_capacity: int  # sequences an engine runs at once
     picker: str  # the name of what chooses replicas
     queue_max: int
@@ -53,10 +56,11 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A ready replica: `uid` names its socket."""
+    """A ready replica: `uid` names its socket; `url` is set where its engine answers by TCP."""
 
     pod: str
     uid: str
+    url: str = ""
 
 
 def read_endpoint(obj: Mapping[str, Any]) -> Endpoint:
@@ -70,6 +74,7 @@ def read_endpoint(obj: Mapping[str, Any]) -> Endpoint:
     scaling: Mapping[str, Any] = spec.get("scaling") or {}
     queue: Mapping[str, Any] = spec.get("queue") or {}
     key = key_of(obj)
+    profile = _known_engine(engine.get("type"))
     said = demand.get("replicas")
     ready = condition(obj, "Ready") or {}
     problem = "" if ready.get("status") == "True" else str(ready.get("message") or "")
@@ -85,7 +90,8 @@ def read_endpoint(obj: Mapping[str, Any]) -> Endpoint:
             down_delay_ns=int(scaling.get("scaleDownDelaySeconds", 30)) * NS,
             zero_delay_ns=int(scaling.get("scaleToZeroDelaySeconds", 300)) * NS,
         ),
-        replica_capacity=max(1, int(engine.get("maxBatchSize", 16))),
+        engine=profile,
+        replica_capacity=max(1, int(engine.get("maxBatchSize") or profile.sequences_max)),
         picker=annotations_of(obj).get(PICKER) or DEFAULT_PICKER,
         queue_max=int(queue.get("maxLength", 256)),
         queue_timeout_s=float(queue.get("timeoutSeconds", 60)),
@@ -110,7 +116,16 @@ def ready_address(pod: Mapping[str, Any]) -> Address | None:
         return None
     if status.get("phase") in ("Succeeded", "Failed"):
         return None
-    return Address(key_of(pod).name, uid_of(pod))
+    engine = _known_engine(labels_of(pod).get(ENGINE_TYPE))
+    url = "" if engine.is_on_socket else f"http://{status.get('podIP')}:{engine.port}"
+    return Address(key_of(pod).name, uid_of(pod), url)
+
+
+def _known_engine(name: str | None) -> EngineProfile:
+    """The engine of that name; the default where none is said, or none of ours (no replica runs
+    that one: its controller refuses it)."""
+    engines = find_engines()
+    return engines.get(name or DEFAULT_ENGINE, engines[DEFAULT_ENGINE])
 
 
 def resolve(model: str, endpoints: Iterable[Endpoint]) -> Endpoint:

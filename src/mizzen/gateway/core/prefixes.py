@@ -11,18 +11,22 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import blake2b
 
-BLOCK_BYTES = 128  # about 32 tokens, one KV block of openvino
-PROMPT_BLOCKS_MAX = 512  # longer prompts are told apart by their first 64 KiB
+TOKEN_BYTES = 4  # about, of text
+PROMPT_BLOCKS_MAX = 512  # of 32 tokens: longer prompts are told apart by their first 64 KiB
 INDEX_BLOCKS_MAX = 16_384  # hashes remembered for a replica, about 2 MiB
 
 
-def prefix_hashes(prompt: bytes) -> tuple[int, ...]:
-    """Chained hashes of the prompt's whole blocks: equal hash n means equal first n blocks."""
+def prefix_hashes(prompt: bytes, block_tokens: int) -> tuple[int, ...]:
+    """Chained hashes of the prompt's whole blocks: equal hash n means equal first n blocks.
+
+    `block_tokens`: what the engine's cache shares at least.
+    """
+    size = block_tokens * TOKEN_BYTES
     hashes: list[int] = []
     previous = b""
-    blocks = min(len(prompt) // BLOCK_BYTES, PROMPT_BLOCKS_MAX)
+    blocks = min(len(prompt) // size, PROMPT_BLOCKS_MAX)
     for index in range(blocks):
-        block = prompt[index * BLOCK_BYTES : (index + 1) * BLOCK_BYTES]
+        block = prompt[index * size : (index + 1) * size]
         previous = blake2b(previous + block, digest_size=8).digest()
         hashes.append(int.from_bytes(previous, "little"))
     return tuple(hashes)

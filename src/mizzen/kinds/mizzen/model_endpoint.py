@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mizzen.base import names
+from mizzen.base.engine import DEFAULT_ENGINE, find_engines
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import MODEL_ENDPOINTS
@@ -13,7 +14,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import CONDITIONS, root
 from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value
 from mizzen.kinds.reading import entries, get, part
-from mizzen.kinds.schema import INT32, INT64, MICRO_TIME, STR, STRING_MAP, package
+from mizzen.kinds.schema import INT32, INT64, MICRO_TIME, STR, STRING_MAP, choice, package
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 
 v1alpha1 = package("dev.mizzen.v1alpha1")
@@ -66,6 +67,7 @@ SPEC = v1alpha1(
     engine=v1alpha1(
         "Engine",
         "Settings of the inference engine.",
+        type=choice(*find_engines())(f"Which engine; {DEFAULT_ENGINE} by default."),
         maxBatchSize=INT32("Sequences in a batch.", default=16, minimum=1),
         contextLength=INT32("Tokens of a request and its answer.", minimum=1),
         args=STRING_MAP("Properties of the engine, e.g. INFERENCE_PRECISION_HINT."),

@@ -1,8 +1,9 @@
 import pytest
 
-from mizzen.base.names import CAUSE, ENDPOINT
+from mizzen.base.names import CAUSE, ENDPOINT, ENGINE_TYPE
 from mizzen.base.operations import Create, Delete
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS, RESOURCE_CLAIMS
+from mizzen.base.termination import termination_message
 from mizzen.controllers.core.model_endpoint import CONTROLLER, wanted_replicas
 from support.controlled import SECOND, Cluster, condition
 
@@ -75,6 +76,7 @@ def test_replica_and_claim_are_made_in_one_plan_with_the_cause(cluster):
     pod = cluster.get(PODS, "m-1")
     assert pod["metadata"]["annotations"][CAUSE] == "burst of 40 requests"
     assert pod["metadata"]["labels"][ENDPOINT] == "m"
+    assert pod["metadata"]["labels"][ENGINE_TYPE] == "openvino-genai"
     claim = cluster.get(RESOURCE_CLAIMS, pod["spec"]["resourceClaims"][0]["resourceClaimName"])
     exactly = claim["spec"]["devices"]["requests"][0]["exactly"]
     assert exactly["deviceClassName"] == "cpu-core.mizzen.dev"
@@ -165,16 +167,21 @@ def test_status_leaves_the_gateways_fields_alone(cluster):
     ("said", "reason", "message"),
     [
         (
-            'starting\nmodel "/m.gguf" cannot be loaded: there is no such file',
+            termination_message(
+                "ModelNotFound", 'model "/m.gguf" cannot be loaded: there is no such file'
+            ),
             "ModelNotFound",
             'pod m-0: model "/m.gguf" cannot be loaded: there is no such file',
         ),
         (
-            'model "/m.gguf" cannot be loaded: it is cut short',
+            termination_message(
+                "InvalidModel", 'model "/m.gguf" cannot be loaded: it is cut short'
+            ),
             "InvalidModel",
             'pod m-0: model "/m.gguf" cannot be loaded: it is cut short',
         ),
-        ("terminate called", "EngineFailed", "pod m-0: terminate called"),
+        ("starting\nterminate called", "EngineFailed", "pod m-0: terminate called"),
+        ('{"reason": "no CamelCase"}', "EngineFailed", 'pod m-0: {"reason": "no CamelCase"}'),
         ("", "EngineFailed", "pod m-0: exit code 3 (Error)"),
     ],
 )

@@ -1,24 +1,31 @@
 from __future__ import annotations
 
 from mizzen.gateway.core.prefixes import (
-    BLOCK_BYTES,
     PROMPT_BLOCKS_MAX,
+    TOKEN_BYTES,
     PrefixIndex,
     prefix_hashes,
 )
 
+BLOCK_TOKENS = 32
+BLOCK_BYTES = BLOCK_TOKENS * TOKEN_BYTES
+
+
+def hashes(prompt: bytes) -> tuple[int, ...]:
+    return prefix_hashes(prompt, BLOCK_TOKENS)
+
 
 def test_equal_beginnings_have_equal_hashes() -> None:
     start = b"x" * BLOCK_BYTES * 3
-    one, two = prefix_hashes(start + b"a" * BLOCK_BYTES), prefix_hashes(start + b"b" * BLOCK_BYTES)
+    one, two = hashes(start + b"a" * BLOCK_BYTES), hashes(start + b"b" * BLOCK_BYTES)
     assert one[:3] == two[:3]
     assert one[3] != two[3]
     assert len(set(one)) == 4  # chained: equal blocks at other places differ
 
 
 def test_short_and_long_prompts() -> None:
-    assert prefix_hashes(b"short") == ()
-    assert len(prefix_hashes(b"x" * BLOCK_BYTES * (PROMPT_BLOCKS_MAX + 5))) == PROMPT_BLOCKS_MAX
+    assert hashes(b"short") == ()
+    assert len(hashes(b"x" * BLOCK_BYTES * (PROMPT_BLOCKS_MAX + 5))) == PROMPT_BLOCKS_MAX
 
 
 def test_the_index_counts_from_the_beginning() -> None:
@@ -36,3 +43,7 @@ def test_the_index_forgets_the_end_of_the_oldest_prompt_first() -> None:
     assert len(index) == 4
     assert index.cached((1, 2, 3)) == 2 / 3
     assert index.cached((7, 8)) == 1.0
+
+
+def test_an_engine_that_shares_smaller_blocks_has_more_of_them() -> None:
+    assert len(prefix_hashes(b"x" * BLOCK_BYTES, BLOCK_TOKENS // 2)) == 2

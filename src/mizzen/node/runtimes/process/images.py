@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mizzen.base import names
+from mizzen.base.engine import engine_of_image, find_engines
 from mizzen.base.objects import Obj
 from mizzen.node.core.environment import Unresolved, expand
 
@@ -55,10 +56,13 @@ def _entry(image: str, python: str, look: Callable[[str], Found]) -> tuple[str, 
     bare = image.rpartition(":")[0] if image.endswith(":latest") else image
     if bare == names.IMAGE_PYTHON:
         return (python,)
-    if bare == names.IMAGE_ENGINE:
-        return (python, "-m", "mizzen.engine")
+    engine = engine_of_image(bare)
+    if engine is not None and engine.module:
+        return (python, "-m", engine.module)
+    engines = (profile.image for profile in find_engines().values() if profile.module)
+    built_in = ", ".join(f'"{name}"' for name in (names.IMAGE_PYTHON, *engines))
     have = (
-        f'this machine has no registry; use "{names.IMAGE_PYTHON}", "{names.IMAGE_ENGINE}", '
+        f"this machine has no registry; use {built_in}, "
         "or the absolute path of an interpreter or a virtual environment"
     )
     if not image:

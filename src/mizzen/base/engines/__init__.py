@@ -1,0 +1,1 @@
+"""One file per inference engine, found by the name in its `PROFILE`."""
