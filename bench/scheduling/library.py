@@ -235,7 +235,7 @@ def reclaim_ms(nodes: int) -> float:
     unit = Unit("large", pods, size, size, gang, size)
     gc.collect()
     began = time.perf_counter()
-    found = find_victims(run.placer, unit, 9, 0)
+    found = find_victims(run.placer, unit, 0)
     seconds = time.perf_counter() - began
     assert found is not None and len({p.key for p in found.victims}) == size
     return seconds * 1e3

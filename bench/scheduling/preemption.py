@@ -44,7 +44,6 @@ from mizzen.scheduler.core.preemption.solver.ranking import (
 RACK = 16  # nodes
 BLOCK = 32  # racks
 SIZES = ((1, 1), (2, 1), (4, 1), (4, 2), (8, 1), (8, 4), (8, 16))  # chips of a pod, pods
-PREEMPTOR = 9
 
 
 @dataclass
@@ -88,7 +87,7 @@ class Cluster:
         )
         free = tuple(self.free[node] for node in local)
         numbered = tuple(tuple(local[node] for node in nodes) for nodes in domains)
-        return Problem(demand, PREEMPTOR, free, numbered, holders)
+        return Problem(demand, free, numbered, holders)
 
 
 def full(nodes: int, chips: int) -> Cluster:

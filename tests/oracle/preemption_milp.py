@@ -43,7 +43,6 @@ def all_cells(problem: Problem) -> list[Cell]:
     found = {
         (step.kind is not Kind.SHRINK, holder.priority, int(step.kind))
         for holder in problem.holders
-        if holder.priority < problem.below
         for step in holder.steps
     }
     return [*sorted(found, reverse=True), COUNT]
@@ -64,7 +63,7 @@ def enumerated(problem: Problem) -> dict[Cell, int] | None:
     """The same by trying every permitted set; for few holders."""
     order = all_cells(problem)
     best: dict[Cell, int] | None = None
-    ranges = [range(len(h.steps) + 1 if h.priority < problem.below else 1) for h in problem.holders]
+    ranges = [range(len(holder.steps) + 1) for holder in problem.holders]
     for levels in product(*ranges):
         lost = cells(problem, levels)
         if best is not None and _vector(lost, order) >= _vector(best, order):
@@ -136,8 +135,6 @@ class _Programme:
         freed: dict[int, list[tuple[int, int]]] = {node: [] for node in nodes}
         charged: dict[int, list[tuple[int, int]]] = {}
         for h, holder in enumerate(problem.holders):
-            if holder.priority >= problem.below:
-                continue
             for level, step in enumerate(holder.steps):
                 column = self.taken[h, level] = self._column(1)
                 if level:

@@ -7,6 +7,8 @@ from random import Random
 
 from mizzen.scheduler.core.preemption.solver.problem import Demand, Holder, Kind, Problem, Step
 
+BELOW = 5  # the preemptor's priority: whoever is as important stays where they are
+
 
 @dataclass(frozen=True)
 class Habits:
@@ -55,9 +57,9 @@ def cluster(
     random.shuffle(holders)
     width = random.choice((rack, 2 * rack, nodes // 2, nodes))
     domains = tuple(tuple(range(at, min(nodes, at + width))) for at in range(0, nodes, width))
-    return Problem(
-        _demand(random, chips, min(width, nodes)), 5, tuple(free), domains, tuple(holders), allowed
-    )
+    eligible = tuple(holder for holder in holders if holder.priority < BELOW)
+    demand = _demand(random, chips, min(width, nodes))
+    return Problem(demand, tuple(free), domains, eligible, allowed)
 
 
 def scattered(seed: int, nodes: int, chips: int = 8) -> Problem:
@@ -80,7 +82,7 @@ def scattered(seed: int, nodes: int, chips: int = 8) -> Problem:
         holders.append(Holder(f"h{len(holders)}", 0, (step,)))
     count = max(1, nodes // random.choice((2, 4, 8)))
     demand = Demand(((random.choice((chips, chips, chips // 2)), count),))
-    return Problem(demand, 5, tuple(free), (tuple(range(nodes)),), tuple(holders))
+    return Problem(demand, tuple(free), (tuple(range(nodes)),), tuple(holders))
 
 
 def _demand(random: Random, chips: int, width: int) -> Demand:

@@ -263,7 +263,7 @@ class _Planner:
         if future is not None:
             return self._await(unit, future, ())
         if all(pod.may_preempt for pod in pods):
-            eviction = find_victims(self.placer, unit, unit.preempting, self.now_ns)
+            eviction = find_victims(self.placer, unit, self.now_ns)
             if eviction is not None:
                 self.hopeless.clear()
                 leaving = {pod.key: pod for pod in eviction.victims}

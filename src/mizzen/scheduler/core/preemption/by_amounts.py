@@ -2,22 +2,26 @@
 
 Nodes are ranked by what freeing the amounts a pod lacks there costs at least; sets are searched on
 the best ones, until the next bound is no better than the best set. Who cannot be counted is found
-room by letting everybody less important go, priority by priority, and keeping whoever need not.
+room by evicting everybody by ascending priority until it fits, and then reprieving whoever may stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Shape
 from mizzen.scheduler.core.matching import selects
 from mizzen.scheduler.core.misfit import static_misfit
-from mizzen.scheduler.core.placing.attempt import Attempt, Placer
-from mizzen.scheduler.core.preemption.candidates import Candidate, PreemptionCandidates
+from mizzen.scheduler.core.placing.attempt import Placer
+from mizzen.scheduler.core.preemption.candidates import Candidate, Frees, Member, evicted
+from mizzen.scheduler.core.preemption.eviction import Eviction, Preemption
+from mizzen.scheduler.core.preemption.policy import PreemptionPolicy
 from mizzen.scheduler.core.preemption.solver.bound import NOTHING, Cost, cost_of, lower_bound
 from mizzen.scheduler.core.preemption.solver.choose import choose
-from mizzen.scheduler.core.preemption.solver.problem import Demand, Fits, Holder, Problem, Step
+from mizzen.scheduler.core.preemption.solver.problem import Demand, Fits, Problem
 from mizzen.scheduler.core.types import MEMORY, PODS, PodSpecView
 from mizzen.scheduler.core.units import Unit
 
@@ -26,17 +30,17 @@ DOMAINS_MAX = 16  # of a gang's level, searched likewise
 SLACKS = (2, 8, 64)  # how many times the places wanted are looked at in a wide domain
 FEW = 64  # holders that are all thought of when nobody can count
 PART = 1000  # of a resource that is missing, where several are
-Found = tuple[tuple[PodSpecView, ...], Attempt]
 Amounts = dict[int, int]  # by resource index
+Freed = tuple[tuple[int, int], ...]
+Priced = tuple[Cost, Eviction]
+T = TypeVar("T")
 
 
-def preempt_by_amounts(placer: Placer, unit: Unit, below: int, now_ns: int) -> Found | None:
-    """Victims of priority lower than `below`, and the placements once they are gone.
-
-    None when there are none. What is on its way out counts as gone: the caller has released it.
-    The cluster is left as it was.
-    """
-    search = _Search(placer, unit, PreemptionCandidates(placer.what_if, unit, below, now_ns))
+def preempt_by_amounts(
+    placer: Placer, unit: Unit, policy: PreemptionPolicy, now_ns: int
+) -> Eviction | None:
+    """The victims; None when no set is enough. What already leaves must have been released."""
+    search = _Search(placer, unit, policy, now_ns)
     if unit.needed == 1:
         return search.single()
     found = search.gang() if search.is_plain else None
@@ -54,12 +58,9 @@ class _Node:
     missing: Amounts
 
 
-class _Search:
-    def __init__(self, placer: Placer, unit: Unit, candidates: PreemptionCandidates) -> None:
-        self.placer, self.unit, self.candidates = placer, unit, candidates
-        self.what_if, self.cluster = placer.what_if, placer.what_if.cluster
-        self.pods = unit.pods[: unit.needed]
-        self.ask = unit.asks(unit.beside)
+class _Search(Preemption):
+    def __init__(self, placer: Placer, unit: Unit, policy: PreemptionPolicy, now_ns: int) -> None:
+        super().__init__(placer, unit, policy, now_ns)
         self.is_plain = not any(pod.claims for pod in self.pods) and all(
             self.what_if.is_countable(pod, self.what_if.shape_of(pod)) for pod in self.pods
         )
@@ -67,66 +68,73 @@ class _Search:
 
     # -- one pod ---------------------------------------------------------------------------------
 
-    def single(self) -> Found | None:
+    def single(self) -> Eviction | None:
         """Node by node, the lowest bound first."""
-        best: tuple[Cost, Found] | None = None
-        looks = 0
-        for node in self._ranked(self.pods[0]):
-            if best is not None and (looks >= LOOKS_MAX or node.bound >= best[0]):
-                break
-            looks += best is not None
-            found = self._on(node)
-            if found is not None and (best is None or found[0] < best[0]):
-                best = found
-        return best[1] if best is not None else None
+        ranked = [(node.bound, node) for node in self._ranked(self.pods[0])]
+        return _cheapest(ranked, self._on, LOOKS_MAX)
 
-    def _on(self, node: _Node) -> tuple[Cost, Found] | None:
+    def _on(self, node: _Node) -> Priced | None:
         """The cheapest set on one node: by amounts where these decide, else by placing."""
         name = self.cluster.nodes.names[node.number]
-        candidates = self.candidates.holders((*node.pods, *self.far))
-        here = {pod.key for pod in (*node.pods, *self.far)}
-        by_amounts = self.is_plain and node.missing and not self.ask.keys
-        for counts in (True, False) if by_amounts else (False,):
-            demand, share = _measure(node.missing) if counts else (Demand(()), None)
-
-            def freed(step: Sequence[PodSpecView], share: _Share | None = share) -> int:
-                inside = [pod for pod in step if pod.key in here]
-                return sum(share(self._amounts(p)) if share else 1 for p in inside)
-
-            holders = [
-                _cut(candidate, lambda step: ((0, freed(step)),)) for candidate in candidates
-            ]
-            problem = Problem(demand, self.candidates.below, (0,), ((0,),), tuple(holders))
+        pods = (*node.pods, *self.far)
+        candidates, here = self.candidates.among(pods), {pod.key for pod in pods}
+        found = None
+        if self.is_plain and node.missing and not self.ask.keys:
+            demand, share = _measure(node.missing)
 
             def enough(_: int, levels: Sequence[int]) -> bool:
                 given: Amounts = {}
-                for pod in _victims(candidates, levels):
+                for pod in evicted(candidates, levels):
                     for resource, amount in self._amounts(pod).items() if pod.key in here else ():
                         given[resource] = given.get(resource, 0) + amount
                 return all(given.get(r, 0) >= amount for r, amount in node.missing.items())
 
-            def fits(_: int, levels: Sequence[int]) -> bool:
-                return self._without(_victims(candidates, levels), name).fits
+            def shares(members: Sequence[Member]) -> Freed:
+                inside = [m.pod for m in members if m.pod.key in here]
+                return ((0, sum(share(self._amounts(pod)) for pod in inside)),)
 
-            answer = choose(problem, enough if counts else fits)
-            if answer is not None:
-                victims = _victims(candidates, answer.levels)
-                attempt = self._without(victims, name)
-                if attempt.fits:
-                    return cost_of(holders, answer.levels), (victims, attempt)
-        return None
+            found = self._choose(candidates, demand, shares, enough, name)
+        return found or self._by_placing(candidates, here, name)
+
+    def _by_placing(
+        self, candidates: Sequence[Candidate], here: Container[Key] | None = None, only: str = ""
+    ) -> Priced | None:
+        """The cheapest set of which placing says that it is enough; `here`: whose leaving counts."""
+
+        def count(members: Sequence[Member]) -> Freed:
+            return ((0, sum(here is None or m.pod.key in here for m in members)),)
+
+        def fits(_: int, levels: Sequence[int]) -> bool:
+            return self.evict(candidates, levels, only) is not None
+
+        return self._choose(candidates, Demand(()), count, fits, only)
+
+    def _choose(
+        self,
+        candidates: Sequence[Candidate],
+        demand: Demand,
+        frees: Frees,
+        fits: Fits | None,
+        only: str = "",
+        free: tuple[int, ...] = (0,),
+    ) -> Priced | None:
+        """The cheapest set that frees the demand on nodes with so much free, if placing agrees."""
+        holders = tuple([candidate.holder(frees) for candidate in candidates])
+        answer = choose(Problem(demand, free, (tuple(range(len(free))),), holders), fits)
+        eviction = self.evict(candidates, answer.levels, only) if answer is not None else None
+        if answer is None or eviction is None:
+            return None
+        return cost_of(holders, answer.levels), eviction
 
     # -- plain gangs -----------------------------------------------------------------------------
 
-    def gang(self) -> Found | None:
+    def gang(self) -> Eviction | None:
         """The domain that is cheapest by its cheapest nodes; None where amounts alone mislead."""
         largest = max(
             self.pods, key=lambda p: self._wanted(self.what_if.shape_of(p)).get(CPU_INDEX, 0)
         )
-        ranked = self._ranked(largest)
-        domains = self._domains(ranked)
-        listed: list[tuple[Cost, int, list[_Node]]] = []
-        for order, nodes in enumerate(domains):
+        listed: list[tuple[Cost, list[_Node]]] = []
+        for nodes in self._domains(self._ranked(largest)):
             places, worst = 0, NOTHING
             for node in nodes:
                 if places >= len(self.pods):
@@ -134,18 +142,9 @@ class _Search:
                 places += node.places
                 worst = max(worst, node.bound)
             if places >= len(self.pods):
-                listed.append((worst, order, nodes))
-        listed.sort(key=lambda entry: entry[:2])
-        best: tuple[Cost, Found] | None = None
-        looks = 0
-        for bound, _, nodes in listed:
-            if best is not None and (looks >= DOMAINS_MAX or bound >= best[0]):
-                break
-            looks += best is not None
-            found = self._among(largest, nodes)
-            if found is not None and (best is None or found[0] < best[0]):
-                best = found
-        return best[1] if best is not None else None
+                listed.append((worst, nodes))
+        listed.sort(key=lambda entry: entry[0])
+        return _cheapest(listed, lambda nodes: self._among(largest, nodes), DOMAINS_MAX)
 
     def _domains(self, ranked: Sequence[_Node]) -> list[list[_Node]]:
         required = self.ask.wish.required
@@ -161,7 +160,7 @@ class _Search:
                 grouped.setdefault(domain, []).append(node)
         return list(grouped.values())
 
-    def _among(self, largest: PodSpecView, nodes: Sequence[_Node]) -> tuple[Cost, Found] | None:
+    def _among(self, largest: PodSpecView, nodes: Sequence[_Node]) -> Priced | None:
         """The cheapest set on the first of these nodes, on more of them where that fails."""
         taken = 0
         for slack in SLACKS:
@@ -174,45 +173,35 @@ class _Search:
             if count == taken:
                 return None
             taken = count
-            found = self._solve(largest, nodes[:count])
+            found = self._on_some(largest, nodes[:count])
             if found is not None:
                 return found
         return None
 
-    def _solve(self, largest: PodSpecView, nodes: Sequence[_Node]) -> tuple[Cost, Found] | None:
+    def _on_some(self, largest: PodSpecView, nodes: Sequence[_Node]) -> Priced | None:
+        """By the scarcest resource alone, and where that misled by placing at every step."""
         local = {node.number: index for index, node in enumerate(nodes)}
         resource = self._scarce(largest, nodes)
-        candidates = self.candidates.holders(pod for node in nodes for pod in node.pods)
+        candidates = self.candidates.among([pod for node in nodes for pod in node.pods])
+        index = self.cluster.nodes.index
 
-        def frees(step: Sequence[PodSpecView]) -> tuple[tuple[int, int], ...]:
+        def frees(members: Sequence[Member]) -> Freed:
             given: Amounts = {}
-            for pod in step:
-                place = local.get(self.cluster.nodes.index.get(pod.node, -1), -1)
+            for member in members:
+                place = local.get(index.get(member.pod.node, -1), -1)
                 if place >= 0:
-                    amount = self._amounts(pod).get(resource, 0)
+                    amount = self._amounts(member.pod).get(resource, 0)
                     given[place] = given.get(place, 0) + amount
             return tuple(given.items())
 
-        holders = [_cut(candidate, frees) for candidate in candidates]
-        wanted = [self._wanted(self.what_if.shape_of(pod)).get(resource, 0) for pod in self.pods]
-        sizes = tuple((size, wanted.count(size)) for size in sorted(set(wanted)))
-        free = tuple(self._free(node.number).get(resource, 0) for node in nodes)
-        everywhere = (tuple(range(len(nodes))),)
-        problem = Problem(Demand(sizes), self.candidates.below, free, everywhere, tuple(holders))
-
         def fits(_: int, levels: Sequence[int]) -> bool:
-            return self._without(_victims(candidates, levels)).fits
+            return self.evict(candidates, levels) is not None
 
-        asked: tuple[Fits | None, ...] = (None, fits)
-        for verdict in asked:
-            answer = choose(problem, verdict)
-            if answer is None:
-                return None
-            victims = _victims(candidates, answer.levels)
-            attempt = self._without(victims)
-            if attempt.fits:
-                return cost_of(holders, answer.levels), (victims, attempt)
-        return None
+        wanted = [self._wanted(self.what_if.shape_of(pod)).get(resource, 0) for pod in self.pods]
+        demand = Demand(tuple((size, wanted.count(size)) for size in sorted(set(wanted))))
+        free = tuple(self._free(node.number).get(resource, 0) for node in nodes)
+        found = self._choose(candidates, demand, frees, None, free=free)
+        return found or self._choose(candidates, demand, frees, fits, free=free)
 
     def _scarce(self, pod: PodSpecView, nodes: Sequence[_Node]) -> int:
         """The resource that is missing on most of the nodes."""
@@ -225,53 +214,35 @@ class _Search:
 
     # -- what nobody can count ---------------------------------------------------------------------
 
-    def by_priority(self) -> Found | None:
-        """The least important go, until there are places; then whoever is not in their way stays."""
-        nodes = self.cluster.nodes
-        everybody = [pod for node in sorted(nodes.live()) for pod in self.candidates.on(node)]
-        candidates = self.candidates.holders(everybody)
-        for priority in sorted({holder.priority for holder, _ in candidates}):
-            some = [candidate for candidate in candidates if candidate[0].priority <= priority]
-            attempt = self._without(_all(some))
-            if not attempt.fits:
+    def by_priority(self) -> Eviction | None:
+        """By ascending priority until the unit fits; then everybody not in its way is reprieved."""
+        candidates = self.candidates.everybody()
+        for priority in sorted({candidate.priority for candidate in candidates}):
+            some = [candidate for candidate in candidates if candidate.priority <= priority]
+            eviction = self.evict(some)
+            if eviction is None:
                 continue
-            used = {placement.node for placement in attempt.placements}
+            used = {placement.node for placement in eviction.attempt.placements}
             far = {pod.key for pod in self.far}
-            near = [
-                candidate
-                for candidate in some
-                if any(p.node in used or p.key in far for step in candidate[1] for p in step)
-            ]
-            if len(some) <= FEW or not self._without(_all(near)).fits:
+            near = [c for c in some if any(p.node in used or p.key in far for p in c.pods)]
+            if len(some) <= FEW or self.evict(near) is None:
                 near = some
-            return self._kept(near)
+            found = self._by_placing(near)
+            return found[1] if found is not None else None
         return None
-
-    def _kept(self, candidates: Sequence[Candidate]) -> Found | None:
-        holders = tuple(_cut(candidate, lambda step: ((0, len(step)),)) for candidate in candidates)
-        problem = Problem(Demand(()), self.candidates.below, (0,), ((0,),), holders)
-        answer = choose(problem, lambda _, levels: self._without(_victims(candidates, levels)).fits)
-        if answer is None:
-            return None
-        victims = _victims(candidates, answer.levels)
-        return victims, self._without(victims)
 
     def _far(self) -> tuple[PodSpecView, ...]:
         """Pods that hold devices which several nodes reach: their leaving helps anywhere."""
         cluster = self.cluster
-        found: dict[object, PodSpecView] = {}
         if not cluster.pools.shared:
             return ()
+        found: list[PodSpecView] = []
         for pod in cluster.pods.values():
-            if not pod.claims or not pod.stays or pod.priority >= self.candidates.below:
-                continue
-            devices = [r.id for a in cluster.allocations_of(pod) for r in a.results]
-            if any(cluster.holdings.locate(device) is None for device in devices):
-                found[pod.key] = pod
-        own = {pod.gang for pod in self.pods if pod.gang is not None}
-        return tuple(
-            pod for pod in found.values() if pod.gang not in own and pod.key not in cluster.leaving
-        )
+            if pod.claims and self.candidates.may_displace(pod):
+                devices = [r.id for a in cluster.allocations_of(pod) for r in a.results]
+                if any(cluster.holdings.locate(device) is None for device in devices):
+                    found.append(pod)
+        return tuple(found)
 
     # -- amounts -----------------------------------------------------------------------------------
 
@@ -337,9 +308,6 @@ class _Search:
                 total[resource] = total.get(resource, 0) + amount
         return max(0, min((total.get(r, 0) // w for r, w in wanted.items() if w), default=1))
 
-    def _without(self, victims: Sequence[PodSpecView], only: str = "") -> Attempt:
-        return self.placer.place_without(victims, self.pods, self.ask, only)
-
 
 _Share = Callable[[Amounts], int]
 
@@ -361,26 +329,18 @@ def _measure(missing: Amounts) -> tuple[Demand, _Share]:
     return Demand(((PART * len(missing), 1),)), share
 
 
-def _cut(
-    candidate: Candidate, frees: Callable[[Sequence[PodSpecView]], tuple[tuple[int, int], ...]]
-) -> Holder:
-    """The holder with what its steps free here."""
-    holder, parts = candidate
-    steps = tuple(
-        Step(step.kind, step.loss, frees(part), step.pods)
-        for step, part in zip(holder.steps, parts, strict=True)
-    )
-    return Holder(holder.key, holder.priority, steps)
-
-
-def _victims(candidates: Sequence[Candidate], levels: Sequence[int]) -> tuple[PodSpecView, ...]:
-    return tuple(
-        pod
-        for (_, parts), level in zip(candidates, levels, strict=True)
-        for part in parts[:level]
-        for pod in part
-    )
-
-
-def _all(candidates: Sequence[Candidate]) -> tuple[PodSpecView, ...]:
-    return tuple(pod for _, parts in candidates for part in parts for pod in part)
+def _cheapest(
+    ranked: Iterable[tuple[Cost, T]], search: Callable[[T], Priced | None], looks_max: int
+) -> Eviction | None:
+    """The best answer of those ranked by their bounds: until the next is no better than it, or so
+    many were searched once there was an answer."""
+    best: Priced | None = None
+    looks = 0
+    for bound, what in ranked:
+        if best is not None and (looks >= looks_max or bound >= best[0]):
+            break
+        looks += best is not None
+        found = search(what)
+        if found is not None and (best is None or found[0] < best[0]):
+            best = found
+    return best[1] if best is not None else None

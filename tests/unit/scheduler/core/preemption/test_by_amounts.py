@@ -20,7 +20,7 @@ from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import ANYTHING, Attempt, Placer
 from mizzen.scheduler.core.placing.what_if import WhatIf
-from mizzen.scheduler.core.preemption import victims
+from mizzen.scheduler.core.preemption.victims import find_victims
 from mizzen.scheduler.core.types import PodShape, PodSpecView
 from mizzen.scheduler.core.units import Unit
 from mizzen.scheduler.device_selectors import CelSelectors
@@ -211,7 +211,7 @@ def full_cluster(
 def test_the_cheapest_node_of_thousands_is_found_with_few_attempts() -> None:
     placer, made = full_cluster([1_777])
     pod = made(9, ALL_OF_IT)
-    found = victims.find_victims(placer, Unit("one", (pod,), 1, 1), 9, 0)
+    found = find_victims(placer, Unit("one", (pod,), 1, 1), 0)
     assert found is not None
     assert {v.node for v in found.victims} == {"n01777"}
     assert [p.node for p in found.attempt.placements] == ["n01777"]
@@ -221,7 +221,7 @@ def test_the_cheapest_node_of_thousands_is_found_with_few_attempts() -> None:
 
 def test_a_pod_of_half_a_node_makes_one_pod_leave() -> None:
     placer, made = full_cluster([150, 1_999])
-    found = victims.find_victims(placer, Unit("one", (made(9, HALF),), 1, 1), 9, 0)
+    found = find_victims(placer, Unit("one", (made(9, HALF),), 1, 1), 0)
     assert found is not None
     (victim,) = found.victims
     assert victim.node in ("n00150", "n01999")
@@ -230,13 +230,13 @@ def test_a_pod_of_half_a_node_makes_one_pod_leave() -> None:
 
 def test_nobody_leaves_where_nobody_less_important_runs() -> None:
     placer, made = full_cluster([], priority=9)
-    assert victims.find_victims(placer, Unit("one", (made(9, HALF),), 1, 1), 9, 0) is None
+    assert find_victims(placer, Unit("one", (made(9, HALF),), 1, 1), 0) is None
     assert placer.asked == 0
 
 
 def test_the_only_node_that_can_be_freed_is_found() -> None:
     placer, made = full_cluster([1_234], priority=9)
-    found = victims.find_victims(placer, Unit("one", (made(9, ALL_OF_IT),), 1, 1), 9, 0)
+    found = find_victims(placer, Unit("one", (made(9, ALL_OF_IT),), 1, 1), 0)
     assert found is not None
     assert {v.node for v in found.victims} == {"n01234"}
 
@@ -247,7 +247,7 @@ def test_a_gang_of_plain_pods_gets_the_cheapest_places_among_thousands() -> None
     gang = Key("d", "gang")
     placer.what_if.cluster.set_gang(Gang(gang, 16))
     pods = tuple(made(9, HALF, gang=gang) for _ in range(16))
-    found = victims.find_victims(placer, Unit("gang", pods, 16, 16, gang, 16), 9, 0)
+    found = find_victims(placer, Unit("gang", pods, 16, 16, gang, 16), 0)
     assert found is not None
     assert len(found.victims) == 16
     assert {v.priority for v in found.victims} == {1}
@@ -261,7 +261,7 @@ def test_a_gang_in_one_rack_frees_the_only_rack_that_is_cheap_as_a_whole() -> No
     placer.what_if.cluster.set_gang(Gang(gang, 8, topology=wish))
     pods = tuple(made(9, HALF, gang=gang) for _ in range(8))
     unit = Unit("gang", pods, 8, 8, gang, 8, wish=wish)
-    found = victims.find_victims(placer, unit, 9, 0)
+    found = find_victims(placer, unit, 0)
     assert found is not None
     assert {v.priority for v in found.victims} == {1}
     assert len(found.victims) == 8
@@ -275,7 +275,7 @@ def test_a_gang_that_needs_more_than_the_cheap_nodes_takes_the_fewest_of_the_oth
     gang = Key("d", "gang")
     placer.what_if.cluster.set_gang(Gang(gang, 16))
     pods = tuple(made(9, HALF, gang=gang) for _ in range(16))
-    found = victims.find_victims(placer, Unit("gang", pods, 16, 16, gang, 16), 9, 0)
+    found = find_victims(placer, Unit("gang", pods, 16, 16, gang, 16), 0)
     assert found is not None
     assert sorted(v.priority for v in found.victims) == [1] * 6 + [5] * 10
 

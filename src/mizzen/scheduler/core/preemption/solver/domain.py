@@ -11,24 +11,18 @@ from mizzen.scheduler.core.preemption.solver.problem import Fits, Levels, Proble
 
 
 class Weights:
-    """The objective of every level of every holder that may be touched at all."""
+    """The objective of every level of every holder."""
 
     def __init__(self, problem: Problem) -> None:
-        self.candidates = [
-            index
-            for index, holder in enumerate(problem.holders)
-            if holder.priority < problem.below and holder.steps
-        ]
-        self.scale = Scale(problem.holders[index] for index in self.candidates)
-        self.of: dict[int, list[int]] = {}  # holder -> weight of level 0, 1, ...
+        self.scale = Scale(problem.holders)
+        self.of: list[list[int]] = []  # by holder: weight of level 0, 1, ...
         self.by_node: dict[int, list[int]] = {}
-        for index in self.candidates:
-            holder = problem.holders[index]
+        for index, holder in enumerate(problem.holders):
             total, levels = 0, [0]
             for step in holder.steps:
                 total += self.scale.weight(holder.priority, step)
                 levels.append(total)
-            self.of[index] = levels
+            self.of.append(levels)
             for node in {node for step in holder.steps for node, _ in step.frees}:
                 self.by_node.setdefault(node, []).append(index)
 

@@ -41,7 +41,7 @@ class Holder:
 
     An elastic gang has one SHRINK step for each surplus pod, highest rank first, then one step for
     the rest; anything else, and a group that is disrupted only as a whole, has a single step.
-    `holders.py` makes them so.
+    `candidates.py` makes them so.
     """
 
     key: Hashable
@@ -66,14 +66,13 @@ class Problem:
 
     `domains` are the node sets of which ONE has to hold the whole demand: the domains of the level
     a gang requires; all nodes, when it requires none; each node alone, for a single pod. They must
-    be the nodes that the demand may use at all (labels, taints). A holder whose priority is not
-    below `below` is never touched; give the preemptor's own gang no holder. `allowed` has for each
-    disruption budget how many pods may still leave: a set that takes more is no answer.
+    be the nodes that the demand may use at all (labels, taints). `holders` are those that may be
+    displaced, nobody else. `allowed` has for each disruption budget how many pods may still leave:
+    a set that takes more is no answer.
     Holders that lose equally leave in their order: put the newest first.
     """
 
     demand: Demand
-    below: int
     free: tuple[int, ...]
     domains: tuple[tuple[int, ...], ...]
     holders: tuple[Holder, ...]

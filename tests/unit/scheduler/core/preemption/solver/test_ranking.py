@@ -23,11 +23,10 @@ from support.preemption_cases import cluster
 def totals(problem: Problem) -> Columns:
     """Every node is a leaf."""
     nodes = len(problem.free)
-    touchable = [holder for holder in problem.holders if holder.priority < problem.below]
-    cells = sorted({cell_of(h.priority, step.kind) for h in touchable for step in h.steps})
+    cells = sorted({cell_of(h.priority, step.kind) for h in problem.holders for step in h.steps})
     chips = [[0] * nodes for _ in cells]
     losses = [[0] * nodes for _ in cells]
-    for holder in touchable:
+    for holder in problem.holders:
         for step in holder.steps:
             cell = cells.index(cell_of(holder.priority, step.kind))
             whole = sum(amount for _, amount in step.frees)
@@ -40,7 +39,6 @@ def totals(problem: Problem) -> Columns:
 def spelled(problem: Problem, domains: Sequence[int]) -> Problem:
     return Problem(
         problem.demand,
-        problem.below,
         problem.free,
         tuple(problem.domains[d] for d in domains),
         problem.holders,
@@ -52,7 +50,7 @@ def spelled(problem: Problem, domains: Sequence[int]) -> Problem:
 def test_a_domain_that_can_be_freed_is_ranked_and_found(seed: int) -> None:
     problem = cluster(seed, nodes=24, rack=2)
     ranked = rank_domains(totals(problem), problem.domains, problem.demand.chips)
-    everything = [len(h.steps) if h.priority < problem.below else 0 for h in problem.holders]
+    everything = [len(holder.steps) for holder in problem.holders]
     can = [d for d, nodes in enumerate(problem.domains) if oracle.fits(problem, nodes, everything)]
     assert set(can) <= {entry.domain for entry in ranked}
     found = choose_ranked(ranked, lambda some: spelled(problem, some), looks=1)
