@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from mizzen.base import names
 from mizzen.base.clock import Clock
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS, SERVICES
 from mizzen.client.client import Client
@@ -15,6 +16,7 @@ from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.proxy import Proxy
 from mizzen.gateway.server import GatewayServer, is_of_a_model
+from mizzen.gateway.service_pods import ServicePods
 from mizzen.gateway.services import ServiceProxy
 from mizzen.host.door import Door, listen
 
@@ -41,20 +43,22 @@ async def run(
     proxy = Proxy(connections)
     endpoints = Informer(client, MODEL_ENDPOINTS)
     services = Informer(client, SERVICES)
-    pods = Informer(client, PODS)
-    service_proxy = ServiceProxy(services.objects, pods.objects)
+    replicas = Informer(client, PODS, labels=names.ENDPOINT)
+    service_pods = ServicePods(client)
+    service_proxy = ServiceProxy(services.objects, service_pods)
+    service_pods.add_handler(service_proxy.on_change)
     server = GatewayServer(config, clock, directory, demand, proxy, service_proxy)
     endpoints.add_handler(directory.on_endpoint)
-    pods.add_handler(directory.on_pod)
-    for informer in (services, pods):
-        informer.add_handler(service_proxy.on_change)
+    replicas.add_handler(directory.on_pod)
+    services.add_handler(service_pods.on_service)
+    services.add_handler(service_proxy.on_change)
     app, door = server.app(), Door()
     door.guard(app, flows=is_of_a_model)
     try:
         async with asyncio.TaskGroup() as tasks:
-            for informer in (endpoints, services, pods):
+            for informer in (endpoints, services, replicas):
                 tasks.create_task(informer.run(), name=informer.resource.plural)
-            for informer in (endpoints, services, pods):
+            for informer in (endpoints, services, replicas):
                 await informer.wait_synced()
             await door.open(app, listen(config.host, config.port), shutdown_s=CLOSE_S)
             on_ready()
@@ -62,4 +66,5 @@ async def run(
         await door.close()
         await demand.close()
         await connections.close()
+        await service_pods.close()
         await service_proxy.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 
 import aiohttp
 from aiohttp import web
@@ -29,11 +29,19 @@ _OWN_WORDS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # the 
 
 
 class ServiceProxy:
-    """Reads the informers' caches; what it makes of them it keeps until something changes."""
+    """Reads the informers' caches; what it makes of them it keeps until something changes.
 
-    def __init__(self, services: Mapping[Key, Obj], pods: Mapping[Key, Obj]) -> None:
+    `pods_of(service)` are the pods that its selector matches, others may be among them; of changes
+    of what it gave `on_change` hears.
+    """
+
+    def __init__(
+        self,
+        services: Mapping[Key, Obj],
+        pods_of: Callable[[Obj], Awaitable[Iterable[Obj]]],
+    ) -> None:
         self._services = services
-        self._pods = pods
+        self._pods_of = pods_of
         self._resolved: dict[tuple[Key, str], tuple[Backend, ...]] = {}
         self._turns: Counter[Key] = Counter()
         self._answered: Counter[tuple[str, int]] = Counter()
@@ -82,7 +90,7 @@ class ServiceProxy:
 
     async def _forward(self, request: web.Request, route: Route) -> web.StreamResponse:
         reason, upload = "", _Upload(request)
-        for backend in self._backends(route)[:ATTEMPTS_MAX]:
+        for backend in (await self._backends(route))[:ATTEMPTS_MAX]:
             url = URL(backend.url)
             if stranger := stranger_at(url.host or "", url.port or 0):
                 reason = f"{backend.pod}: {stranger}"
@@ -109,11 +117,14 @@ class ServiceProxy:
                     upstream.close()
         raise OpenAIError(502, f'Service "{route.key}": {reason}', code="pod_failed")
 
-    def _backends(self, route: Route) -> list[Backend]:
+    async def _backends(self, route: Route) -> list[Backend]:
         mark = (route.key, route.port)
         found = self._resolved.get(mark)
         if found is None:
-            found = resolve(route, self._services.get(route.key), self._pods.values())
+            service = self._services.get(route.key)
+            selects = service is not None and service["spec"].get("selector")
+            pods = await self._pods_of(service) if service is not None and selects else ()
+            found = resolve(route, self._services.get(route.key), pods)
             self._resolved[mark] = found
         self._turns[route.key] += 1
         return in_turn(found, self._turns[route.key])

@@ -114,7 +114,11 @@ async def gateway() -> AsyncIterator[Gateway]:
     )
     proxy = Proxy(connections)
     objects: dict[str, dict[Key, Obj]] = {"services": {}, "pods": {}}
-    services = ServiceProxy(objects["services"], objects["pods"])
+
+    async def pods_of(service: Obj) -> list[Obj]:
+        return list(objects["pods"].values())
+
+    services = ServiceProxy(objects["services"], pods_of)
     server = GatewayServer(config, clock, directory, demand, proxy, services)
     app, door, listener = server.app(), Door(), listen("127.0.0.1", 0)
     door.guard(app, flows=is_of_a_model)
