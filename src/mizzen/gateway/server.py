@@ -19,7 +19,7 @@ from mizzen.gateway.core.endpoints import Endpoint, model_ids
 from mizzen.gateway.core.keys import check_key
 from mizzen.gateway.core.picker import RequestContext
 from mizzen.gateway.core.prefixes import prefix_hashes
-from mizzen.gateway.core.services import PREFIX
+from mizzen.gateway.core.services import PREFIX, ServiceError
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.metrics import render
@@ -173,19 +173,20 @@ def is_of_a_model(request: web.Request) -> bool:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every refusal in OpenAI's form, those of aiohttp included."""
+    """Every refusal in OpenAI's form, those about Services and of aiohttp included."""
     try:
         return await handler(request)
+    except ServiceError as error:
+        return _refusal(
+            OpenAIError(
+                error.status,
+                error.message,
+                code=error.code or None,
+                retry_after_s=error.retry_after_s,
+            )
+        )
     except OpenAIError as error:
-        headers = error.headers()
-        if error.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        if error.request_id:
-            headers[REQUEST_HEADER] = error.request_id
-        response = _json(error.body(), error.status, headers)
-        if error.status in _ENDS_THE_CONNECTION:
-            response.force_close()
-        return response
+        return _refusal(error)
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -194,6 +195,18 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         )
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         return _json(refused.body(), refused.status, headers)
+
+
+def _refusal(error: OpenAIError) -> web.Response:
+    headers = error.headers()
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.request_id:
+        headers[REQUEST_HEADER] = error.request_id
+    response = _json(error.body(), error.status, headers)
+    if error.status in _ENDS_THE_CONNECTION:
+        response.force_close()
+    return response
 
 
 def _object(raw: bytes) -> dict[str, Any]:

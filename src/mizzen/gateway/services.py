@@ -16,9 +16,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from mizzen.base.objects import Key, Obj
-from mizzen.base.openai import OpenAIError
 from mizzen.gateway.core import forwarding
-from mizzen.gateway.core.services import Backend, Route, in_turn, parse, resolve
+from mizzen.gateway.core.services import Backend, Route, ServiceError, in_turn, parse, resolve
 from mizzen.host.listeners import stranger_at
 
 ATTEMPTS_MAX = 3  # pods tried for one request
@@ -69,9 +68,9 @@ class ServiceProxy:
                 del self._answered[mark]
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
-        """The answer of some pod. Errors: OpenAIError, before anything was sent to the client."""
+        """The answer of some pod. Errors: ServiceError, before anything was sent to the client."""
         if "Upgrade" in request.headers:
-            raise OpenAIError(
+            raise ServiceError(
                 501, "the gateway passes HTTP on, but no upgrades such as websockets",
                 code="upgrade_refused",
             )  # fmt: skip
@@ -81,7 +80,7 @@ class ServiceProxy:
             response = await self._forward(request, route)
             status = response.status
             return response
-        except OpenAIError as error:
+        except ServiceError as error:
             status = error.status
             raise
         finally:
@@ -115,7 +114,7 @@ class ServiceProxy:
                     upstream.release()
                 else:
                     upstream.close()
-        raise OpenAIError(502, f'Service "{route.key}": {reason}', code="pod_failed")
+        raise ServiceError(502, f'Service "{route.key}": {reason}', code="pod_failed")
 
     async def _backends(self, route: Route) -> list[Backend]:
         mark = (route.key, route.port)
@@ -179,7 +178,7 @@ class _Upload:
 
     def __init__(self, request: web.Request) -> None:
         self._content = request.content
-        self.fault: OpenAIError | None = None
+        self.fault: ServiceError | None = None
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         while chunk := await self._next():
@@ -191,5 +190,5 @@ class _Upload:
                 return await self._content.readany()
         except TimeoutError:
             said = f"the request's body did not go on for {BODY_SILENCE_S:g} s"
-            self.fault = OpenAIError(408, said)
+            self.fault = ServiceError(408, said)
             raise

@@ -22,12 +22,27 @@ from mizzen.base.objects import (
     labels_of,
     namespace_of,
 )
-from mizzen.base.openai import OpenAIError
 from mizzen.base.selectors import labels_equal
 
 PREFIX = "/services/"
 _PORT_NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 RETRY_AFTER_S = 1  # for a client that found no ready pod; a pod's probes run every few seconds
+
+
+class ServiceError(Exception):
+    """A request for a Service that is refused or failed, with what the client will read.
+
+    `code` is one word for programs.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, code: str = "", retry_after_s: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +71,13 @@ class Backend:
 def parse(raw_path: str) -> Route:
     """The route that a request's path (percent-encoded, without query) names.
 
-    Errors: OpenAIError 404 when it names no Service.
+    Errors: ServiceError 404 when it names no Service.
     """
     namespace, _, rest = raw_path.removeprefix(PREFIX).partition("/")
     name, _, path = rest.partition("/")
     name, _, port = unquote(name).partition(":")
     if not namespace or not name:
-        raise OpenAIError(
+        raise ServiceError(
             404,
             f"{raw_path} names no Service; say {PREFIX}NAMESPACE/NAME[:PORT]/PATH",
             code="service_not_found",
@@ -73,16 +88,16 @@ def parse(raw_path: str) -> Route:
 def resolve(route: Route, service: Obj | None, pods: Iterable[Obj]) -> tuple[Backend, ...]:
     """The ready pods behind a route, by name; at least one. `service` is None when unknown.
 
-    Errors: OpenAIError 404 for a Service or port that is not there, 400 for a port that must be
+    Errors: ServiceError 404 for a Service or port that is not there, 400 for a port that must be
     named or is not TCP, 403 for ExternalName, 503 when no pod is ready.
     """
     if service is None:
-        raise OpenAIError(
+        raise ServiceError(
             404, f'the Service "{route.key}" does not exist', code="service_not_found"
         )
     spec: Obj = service["spec"]
     if spec.get("type") == "ExternalName":
-        raise OpenAIError(
+        raise ServiceError(
             403,
             f'Service "{route.key}" is of type ExternalName: it stands for '
             f'"{spec.get("externalName")}", outside of this cluster, where the gateway sends '
@@ -90,7 +105,7 @@ def resolve(route: Route, service: Obj | None, pods: Iterable[Obj]) -> tuple[Bac
             code="external_name",
         )
     if not spec.get("selector"):
-        raise OpenAIError(
+        raise ServiceError(
             503,
             f'Service "{route.key}" has no spec.selector, so no pod answers for it',
             code="no_ready_pod",
@@ -130,7 +145,7 @@ def _target_port(route: Route, ports: Sequence[Mapping[str, Any]]) -> int | str:
     if not ports:  # a headless Service without ports stands for every port of its pods
         if _PORT_NUMBER.fullmatch(route.port) and int(route.port) <= 65535:
             return int(route.port)
-        raise OpenAIError(
+        raise ServiceError(
             400,
             f'Service "{route.key}" lists no ports; say the pods\' port by number, as in '
             f"{PREFIX}{route.key}:8000/",
@@ -138,7 +153,7 @@ def _target_port(route: Route, ports: Sequence[Mapping[str, Any]]) -> int | str:
         )
     listed = ", ".join(f"{p['port']}" + (f" ({p['name']})" if p.get("name") else "") for p in ports)
     if not route.port and len(ports) > 1:
-        raise OpenAIError(
+        raise ServiceError(
             400,
             f'Service "{route.key}" has several ports: {listed}; say one, as in '
             f"{PREFIX}{route.key}:{ports[0]['port']}/",
@@ -147,14 +162,14 @@ def _target_port(route: Route, ports: Sequence[Mapping[str, Any]]) -> int | str:
     for port in ports:
         if route.port in ("", str(port["port"]), port.get("name") or ""):
             if port.get("protocol", "TCP") != "TCP":
-                raise OpenAIError(
+                raise ServiceError(
                     400,
                     f'Service "{route.key}": port {port["port"]} is {port["protocol"]}, '
                     "and the gateway speaks HTTP over TCP",
                     code="port_not_tcp",
                 )
             return port.get("targetPort") or port["port"]
-    raise OpenAIError(
+    raise ServiceError(
         404, f'Service "{route.key}" has no port "{route.port}"; it has {listed}',
         code="port_not_found",
     )  # fmt: skip
@@ -186,14 +201,14 @@ def _backend(pod: Obj, port: int) -> Backend:
 
 def _none_ready(
     route: Route, selected: Sequence[Obj], able: Sequence[Obj], target: int | str
-) -> OpenAIError:
+) -> ServiceError:
     if able:
         reason = f'none of its {len(able)} ready pods has a TCP port named "{target}"'
     elif selected:
         reason = f"0 of its {len(selected)} pods are ready"
     else:
         reason = "its selector matches no pod"
-    return OpenAIError(
+    return ServiceError(
         503,
         f'Service "{route.key}": {reason}',
         code="no_ready_pod",

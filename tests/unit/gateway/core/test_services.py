@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from mizzen.base.objects import Key, Obj
-from mizzen.base.openai import OpenAIError
-from mizzen.gateway.core.services import Route, in_turn, is_ready, parse, resolve
+from mizzen.gateway.core.services import Route, ServiceError, in_turn, is_ready, parse, resolve
 
 ROUTE = Route(Key("default", "web"), "", "/")
 
@@ -29,8 +28,8 @@ def pod(name: str, *, ready: bool | None = True, labels: Obj | None = None, **st
     }  # fmt: skip
 
 
-def refusal(route: Route, found: Obj | None, pods: list[Obj]) -> OpenAIError:
-    with pytest.raises(OpenAIError) as caught:
+def refusal(route: Route, found: Obj | None, pods: list[Obj]) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
         resolve(route, found, pods)
     return caught.value
 
@@ -51,7 +50,7 @@ def test_reads_a_path(path: str, key: str, port: str, rest: str) -> None:
 
 def test_a_path_without_a_service_is_not_found() -> None:
     for path in ("/services/", "/services/default", "/services/default/", "/services/default/:80"):
-        with pytest.raises(OpenAIError) as caught:
+        with pytest.raises(ServiceError) as caught:
             parse(path)
         assert caught.value.status == 404
 
