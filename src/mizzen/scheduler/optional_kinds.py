@@ -32,11 +32,11 @@ class OptionalKinds:
         self._client = client
         self._changed = changed
         self._definitions = Informer(client, CUSTOM_RESOURCE_DEFINITIONS)
-        self._definitions.add_handler(self._defined)
+        self._definitions.add_handler(self._on_definition)
         self._served: dict[str, tuple[str, ...]] = {}  # versions by name of the definition
         self._informers: dict[Resource, Informer] = {}
         self._tasks: dict[Resource, asyncio.Task[None]] = {}
-        self._revise = asyncio.Event()
+        self._definitions_changed = asyncio.Event()
         self._is_ready = asyncio.Event()
 
     @property
@@ -62,8 +62,8 @@ class OptionalKinds:
                 await self._synced_or_gone(resource)
             self._is_ready.set()
             while True:
-                await self._revise.wait()
-                self._revise.clear()
+                await self._definitions_changed.wait()
+                self._definitions_changed.clear()
                 await self._bring_up_to_date(group)
 
     async def _synced_or_gone(self, resource: Resource) -> None:
@@ -100,18 +100,18 @@ class OptionalKinds:
         if not await self._may_read(resource):
             return
         informer = Informer(self._client, resource)
-        informer.add_handler(self._noticed(resource))
+        informer.add_handler(self._event_handler(resource))
         self._informers[resource] = informer
         self._tasks[resource] = group.create_task(informer.run())
 
-    def _noticed(self, resource: Resource) -> Handler:
+    def _event_handler(self, resource: Resource) -> Handler:
         def handle(event: str, old: Obj | None, new: Obj) -> None:
             if matters(resource, event, old, new):
                 self._changed()
 
         return handle
 
-    def _defined(self, event: str, _: Obj | None, definition: Obj) -> None:
+    def _on_definition(self, event: str, _: Obj | None, definition: Obj) -> None:
         name: str = definition["metadata"]["name"]
         versions: list[Obj] = definition["spec"].get("versions") or []
         for version in versions:
@@ -120,7 +120,7 @@ class OptionalKinds:
         served = tuple(v["name"] for v in versions if v.get("served")) if is_there else ()
         if served != self._served.get(name, ()):
             self._served[name] = served
-            self._revise.set()
+            self._definitions_changed.set()
 
 
 def _definition(resource: Resource) -> str:

@@ -72,24 +72,24 @@ class Scheduler:
         self._policies = queue_policies()
         self._feed = Feed(self._selectors, policies=self._policies)
         self._what_if = WhatIf(self._feed.cluster)
-        self._untold: dict[tuple[Resource, Key], None] = {}  # objects that have changed
+        self._dirty: dict[tuple[Resource, Key], None] = {}  # objects that have changed
         self._postponed: dict[tuple[Resource, Key], None] = {}  # of these, who has to wait
-        self._told_others: dict[tuple[Resource, Key], Obj] = {}
-        self._others_changed = False
+        self._synced_optional: dict[tuple[Resource, Key], Obj] = {}
+        self._optional_changed = False
         self._events = EventRecorder(client, COMPONENT, clock)
         self._writer = CarryOut(client, clock, self._events, self._written)
         self._unreadable: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
-        self._others = OptionalKinds(client, self._noticed_others, optional_kinds())
+        self._optional = OptionalKinds(client, self._on_optional_change, optional_kinds())
         for resource, informer in self._informers.items():
-            informer.add_handler(self._noticed(resource))
+            informer.add_handler(self._event_handler(resource))
 
     def statistics(self) -> Mapping[str, int]:
         return {
             **self._counts,
             **self._writer.statistics(),
-            **self._others.statistics(),
+            **self._optional.statistics(),
             "unreadable": len(self._unreadable),
         }
 
@@ -97,10 +97,10 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             for informer in self._informers.values():
                 group.create_task(informer.run())
-            group.create_task(self._others.run())
+            group.create_task(self._optional.run())
             for informer in self._informers.values():
                 await informer.wait_synced()
-            await self._others.wait_synced()
+            await self._optional.wait_synced()
             await self._writer.recover(self._caches[PODS], self._caches[RESOURCE_CLAIMS])
             on_ready()
             await self._decide_forever()
@@ -140,7 +140,7 @@ class Scheduler:
     def _plan(self) -> Plan:
         began_ns = self._clock.monotonic_ns()
         self._selectors.begin_turn()
-        self._tell()
+        self._apply_changes()
         if not self._feed.cluster.waiting and not self._feed.cluster.deserted:
             return Plan(())
         self._selectors.begin_turn()  # what is new does not keep what is known from being placed
@@ -155,11 +155,11 @@ class Scheduler:
 
     # -- what changed ------------------------------------------------------------------------
 
-    def _tell(self) -> None:
+    def _apply_changes(self) -> None:
         """The feed hears of every object that changed since the last time, as it is by now; those
         whose selectors have to wait are told of the next time."""
         self._postponed.clear()
-        for resource, key in sorted(self._untold, key=_telling_order):
+        for resource, key in sorted(self._dirty, key=_apply_order):
             obj = self._caches[resource].get(key)
             try:
                 if obj is None:
@@ -171,14 +171,14 @@ class Scheduler:
                 self._postponed[resource, key] = None
                 continue
             if self._feed.unreadable or self._unreadable:
-                self._pass_over(resource, key, obj)
-        self._untold.clear()
-        self._untold.update(self._postponed)
-        if self._others_changed:
-            self._others_changed = False
-            self._tell_others()
+                self._report_unreadable(resource, key, obj)
+        self._dirty.clear()
+        self._dirty.update(self._postponed)
+        if self._optional_changed:
+            self._optional_changed = False
+            self._apply_optional()
 
-    def _pass_over(self, resource: Resource, key: Key, obj: Obj | None) -> None:
+    def _report_unreadable(self, resource: Resource, key: Key, obj: Obj | None) -> None:
         """An object that cannot be read is told so once."""
         what = f'{resource.kind} "{key}"'
         problem = self._feed.unreadable.get(what, "")
@@ -191,29 +191,29 @@ class Scheduler:
             text = f"{what} is passed over by the scheduler, which cannot read it: {problem}"
             self._events.event(about, "Warning", "Unreadable", text)
 
-    def _tell_others(self) -> None:
+    def _apply_optional(self) -> None:
         now = {
             (r, key): obj
-            for r, listed in self._others.objects.items()
+            for r, listed in self._optional.objects.items()
             for key, obj in listed.items()
         }
-        for known in [known for known in self._told_others if known not in now]:
+        for known in [known for known in self._synced_optional if known not in now]:
             self._feed.delete(*known)
         for (resource, key), obj in now.items():
-            if self._told_others.get((resource, key)) is not obj:
+            if self._synced_optional.get((resource, key)) is not obj:
                 self._feed.upsert(resource, obj)
-        self._told_others = now
+        self._synced_optional = now
 
-    def _noticed_others(self) -> None:
-        self._others_changed = True
+    def _on_optional_change(self) -> None:
+        self._optional_changed = True
         self._wake.set()
 
-    def _noticed(self, resource: Resource) -> Callable[[str, Obj | None, Obj], None]:
+    def _event_handler(self, resource: Resource) -> Callable[[str, Obj | None, Obj], None]:
         cache = self._caches[resource]
 
         def handle(event: str, old: Obj | None, new: Obj) -> None:
             key = key_of(new)
-            self._untold[resource, key] = None
+            self._dirty[resource, key] = None
             if event == "DELETED":
                 cache.forget(key)
             if not self._wake.is_set() and matters(resource, event, old, new):
@@ -226,12 +226,12 @@ class Scheduler:
         resource = PODS if isinstance(operation, Bind) else operation.resource
         if resource in self._caches:
             key = key_of(operation.object) if isinstance(operation, Create) else _key(operation)
-            self._untold[resource, key] = None
+            self._dirty[resource, key] = None
 
 
 def _key(operation: Bind | Delete | Patch) -> Key:
     return Key(operation.namespace, operation.name)
 
 
-def _telling_order(changed: tuple[Resource, Key]) -> int:
+def _apply_order(changed: tuple[Resource, Key]) -> int:
     return WATCHED.index(changed[0])

@@ -48,7 +48,7 @@ BUSY_S = 0.1  # after which selectors that have to wait get another turn
 
 
 def place(what_if: WhatIf, now_ns: int, policies: Sequence[QueuePolicy] = (PRIORITY,)) -> Plan:
-    """What to do about every pod that waits, as far as it differs from what its status says.
+    """A decision about every pod that waits, as far as it differs from what its status says.
 
     The queue policy in force says who may be placed now, and in which order. The cluster is left
     as it was: what is decided enters it once it is written.
@@ -68,7 +68,7 @@ def place(what_if: WhatIf, now_ns: int, policies: Sequence[QueuePolicy] = (PRIOR
 
 
 # What decides whether a pod fits: shape, priority, may preempt, and what its neighbours look at.
-Hope = tuple[int, int, bool, tuple[object, ...]]
+FitClass = tuple[int, int, bool, tuple[object, ...]]
 
 
 @dataclass(slots=True)
@@ -79,9 +79,11 @@ class _Planner:
     now_ns: int
     recheck_after_s: float = 0.0
     changes: int = 0
-    hopeless: dict[Hope, Unschedulable] = field(default_factory=dict[Hope, Unschedulable])
-    written: set[Key] = field(default_factory=set[Key])  # claims that decisions so far write
-    promised: set[Key] = field(default_factory=set[Key])  # allocated once somebody has left
+    known_unschedulable: dict[FitClass, Unschedulable] = field(
+        default_factory=dict[FitClass, Unschedulable]
+    )
+    written_claims: set[Key] = field(default_factory=set[Key])  # claims that decisions so far write
+    promised_claims: set[Key] = field(default_factory=set[Key])  # allocated once somebody has left
     failures: list[tuple[str, Exception]] = field(default_factory=list[tuple[str, Exception]])
 
     def decide(self, unit: Unit, verdict: Admitted | Held = ADMITTED) -> list[Decision]:
@@ -90,7 +92,7 @@ class _Planner:
         mark, arrived = self.what_if.mark(), len(self.cluster.arrived)
         leaving = self.cluster.leaving
         try:
-            return self._decide_and_tell(unit, verdict)
+            return self._decide_with_status(unit, verdict)
         except Exception as error:  # noqa: BLE001 - a bug stops one unit, reported, not the others
             self.what_if.rollback(mark)
             self.cluster.leaving = leaving
@@ -101,16 +103,16 @@ class _Planner:
             self.failures.append((unit.subject, error))
             return self._refuse(unit.pods, explain.broken(unit.subject, error))
 
-    def _decide_and_tell(self, unit: Unit, verdict: Admitted | Held) -> list[Decision]:
+    def _decide_with_status(self, unit: Unit, verdict: Admitted | Held) -> list[Decision]:
         """Its PodGroup, if it has one, learns of the decisions in the same write."""
         decisions = self._hold(unit, verdict) if isinstance(verdict, Held) else self._decide(unit)
         group = self.cluster.pod_groups.get(unit.gang) if unit.gang is not None else None
         if group is None:
             return decisions
         for index, decision in enumerate(decisions):
-            told = self._told(unit, group, decision)
-            if told is not None:
-                operations = (*decision.operations, told)
+            patch = self._pod_group_patch(unit, group, decision)
+            if patch is not None:
+                operations = (*decision.operations, patch)
                 return [
                     *decisions[:index],
                     replace(decision, operations=operations),
@@ -125,12 +127,14 @@ class _Planner:
             group = self.cluster.pod_groups.get(key)
             if group is not None:
                 text = "none of its members is left"
-                told = pod_group_status.unscheduled(group, text, self.now_ns, reason="NoMembers")
-                found += [Decision(f'gang "{key}"', (told,))] if told is not None else []
+                patch = pod_group_status.unscheduled(group, text, self.now_ns, reason="NoMembers")
+                found += [Decision(f'gang "{key}"', (patch,))] if patch is not None else []
         return found
 
-    def _told(self, unit: Unit, group: PodGroupState, decision: Decision) -> Operation | None:
-        """What the PodGroup's status says after this decision, if that is news."""
+    def _pod_group_patch(
+        self, unit: Unit, group: PodGroupState, decision: Decision
+    ) -> Operation | None:
+        """The PodGroup's status after this decision, if that is news."""
         why = decision.unschedulable
         if decision.placements:
             count = unit.staying + len(decision.placements)
@@ -158,12 +162,14 @@ class _Planner:
         if pause is not None:
             return self._pause(pause)
         needed = unit.pods[: unit.needed]
-        like = self._like(unit)
-        if like is not None and like in self.hopeless:
-            return self._refuse(unit.pods, replace(self.hopeless[like], subject=unit.subject))
+        fit_class = self._equivalence_class(unit)
+        if fit_class is not None and fit_class in self.known_unschedulable:
+            return self._refuse(
+                unit.pods, replace(self.known_unschedulable[fit_class], subject=unit.subject)
+            )
         attempt = self._place(unit, needed)
         if not attempt.fits:
-            return self._vacate(unit, needed, attempt)
+            return self._preempt_or_explain(unit, needed, attempt)
         placements, refusals = self._place_extras(unit, [p.node for p in attempt.placements])
         placements = [*attempt.placements, *placements]
         return [*self._bind(unit, placements), *refusals]
@@ -171,7 +177,7 @@ class _Planner:
     def _rests_on_this_plan(self, unit: Unit) -> bool:
         """A claim it uses is written by an earlier decision: look again once that is committed."""
         claims = {c.claim for pod in unit.pods for c in pod.claims if c.claim is not None}
-        if claims & self.written:
+        if claims & self.written_claims:
             self._recheck(COMMITTED_S)
             return True
         return False
@@ -208,7 +214,7 @@ class _Planner:
         ]
 
     def _refused(self, unit: Unit) -> Refused | None:
-        """Why what the unit asks for cannot be meant."""
+        """The contradiction in what the unit asks for, if there is one."""
         group = self.cluster.gangs.get(unit.gang) if unit.gang is not None else None
         if group is not None:
             return group.refused
@@ -228,7 +234,7 @@ class _Planner:
                 return explain.selectors_busy(subject)
             if claim is None or claim.is_terminating:
                 return explain.missing_claim(subject, entry.claim)
-            if entry.claim in self.promised:
+            if entry.claim in self.promised_claims:
                 return explain.promised_claim(subject, entry.claim)
             owner_uid = pod.uid if entry.shared_by is None else entry.shared_by.uid
             if entry.is_generated and claim.owner_uid not in ("", owner_uid):
@@ -240,8 +246,10 @@ class _Planner:
     def _bind(self, unit: Unit, placements: Sequence[Placement]) -> list[Decision]:
         if not placements:
             return []
-        self._settle(placements)
-        self.written |= {c.claim for p in placements for c in p.pod.claims if c.claim is not None}
+        self.cluster.arrived += placements
+        self.written_claims |= {
+            c.claim for p in placements for c in p.pod.claims if c.claim is not None
+        }
         pause = awaiting.hold(self.cluster, unit.subject, placements, self.now_ns)
         if pause is not None:
             return self._pause(pause)
@@ -254,29 +262,28 @@ class _Planner:
         self._recheck(pause.again_s or COMMITTED_S)
         return [] if pause.decision is None else [pause.decision]
 
-    def _settle(self, placements: Sequence[Placement]) -> None:
-        self.cluster.arrived += placements
-
-    def _vacate(self, unit: Unit, pods: Sequence[PodSpecView], attempt: Attempt) -> list[Decision]:
+    def _preempt_or_explain(
+        self, unit: Unit, pods: Sequence[PodSpecView], attempt: Attempt
+    ) -> list[Decision]:
         """Waits for what is leaving, or makes somebody leave, or says why neither helps."""
-        future = self._future(unit, pods)
+        future = self._once_vacated(unit, pods)
         if future is not None:
-            return self._await(unit, future, ())
+            return self._nominate(unit, future, ())
         if all(pod.may_preempt for pod in pods):
             eviction = find_victims(self.placer, unit, self.now_ns)
             if eviction is not None:
-                self.hopeless.clear()
+                self.known_unschedulable.clear()
                 leaving = {pod.key: pod for pod in eviction.victims}
                 self.cluster.leaving = {**self.cluster.leaving, **leaving}
-                return self._await(unit, eviction.attempt, eviction.victims)
+                return self._nominate(unit, eviction.attempt, eviction.victims)
         why = self._no_fit(unit, pods, attempt)
-        like = self._like(unit)
-        if like is not None:
-            self.hopeless[like] = why
+        fit_class = self._equivalence_class(unit)
+        if fit_class is not None:
+            self.known_unschedulable[fit_class] = why
         return self._refuse(unit.pods, why)
 
-    def _like(self, unit: Unit) -> Hope | None:
-        """What single pods have in common that all find a place or none; None: unlike any other."""
+    def _equivalence_class(self, unit: Unit) -> FitClass | None:
+        """Single pods equal in this all find a place, or none does; None: it is unlike any other."""
         pod = unit.pods[0]
         if len(unit.pods) > 1 or unit.needed != 1 or pod.nominated_node or unit.wish:
             return None
@@ -290,7 +297,7 @@ class _Planner:
             near = (pod.key.namespace, labels, pod.neighbours, len(self.cluster.arrived))
         return shape.number, unit.priority, pod.may_preempt, near
 
-    def _future(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt | None:
+    def _once_vacated(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt | None:
         """Places for all of them once everything that is leaving has left."""
         if not self.cluster.leaving and not self.cluster.idle_claims():
             return None
@@ -300,7 +307,7 @@ class _Planner:
         self.what_if.rollback(mark)
         return attempt if attempt.fits else None
 
-    def _await(
+    def _nominate(
         self, unit: Unit, attempt: Attempt, victims: Sequence[PodSpecView]
     ) -> list[Decision]:
         """Reserves the places; victims, if any, go with the preemptors' nomination in one plan."""
@@ -308,10 +315,10 @@ class _Planner:
         sentence = explain.preempted(unit, cause)
         operations = [*render.evict_operations(victims, sentence, cause, self.now_ns)]
         notes: list[Note] = [*render.preempted_notes(victims, sentence)]
-        self._settle(attempt.placements)
+        self.cluster.arrived += attempt.placements
         for placement in attempt.placements:
             self.what_if.assume(placement)
-            self.promised |= {key for key, _ in placement.allocations}
+            self.promised_claims |= {key for key, _ in placement.allocations}
             pod = placement.pod
             if pod.nominated_node == placement.node and not victims:
                 continue
@@ -364,7 +371,7 @@ class _Planner:
         return placements, refusals
 
     def _behind(self, unit: Unit, index: int) -> Unschedulable | None:
-        """Why a member may have no place at all for now."""
+        """The reason for which a member may have no place at all for now."""
         if index < unit.ready:
             return None
         subject = f'Pod "{unit.pods[index].key}"'

@@ -78,7 +78,7 @@ def _node_status(
     signature = cluster.nodes.sigs[number]
     if signature is None or not signature.layout.takes_more:
         return []
-    told: dict[str, Obj] = {}
+    statuses: dict[str, Obj] = {}
     for entry in placement.pod.claims:
         if entry.claim is None or entry.name == CLAIM or not entry.containers:
             continue
@@ -96,16 +96,18 @@ def _node_status(
                 name: format_milli(amount) if name == CPU else format_bytes(amount)
                 for name, amount in sorted(amounts.items())
             }
-            before = told.get(entry.claim.name, {}).get("containers", [])
+            before = statuses.get(entry.claim.name, {}).get("containers", [])
             containers = list(dict.fromkeys([*before, *entry.containers]))
-            told[entry.claim.name] = {
+            statuses[entry.claim.name] = {
                 "resourceClaimName": entry.claim.name,
                 "containers": containers,
                 "resources": texts,
             }
-    if not told:
+    if not statuses:
         return []
-    status: Obj = {"nodeAllocatableResourceClaimStatuses": [told[name] for name in sorted(told)]}
+    status: Obj = {
+        "nodeAllocatableResourceClaimStatuses": [statuses[name] for name in sorted(statuses)]
+    }
     pod = placement.pod
     place = (PODS, pod.key.namespace, pod.key.name)
     return [Patch(*place, {"status": status}, subresource="status", uid=pod.uid)]
@@ -118,12 +120,14 @@ def _make_claim(
     spec, mappings = extended.spec_on(allocatable)
     status: Obj = {"extendedResourceClaimStatus": status_object(claim.key, mappings)}
     namespace, name = pod.key.namespace, pod.key.name
-    tell = Patch(PODS, namespace, name, {"status": status}, subresource="status", uid=pod.uid)
+    status_patch = Patch(
+        PODS, namespace, name, {"status": status}, subresource="status", uid=pod.uid
+    )
     if not claim.is_unmade:
-        return [tell]
+        return [status_patch]
     made = claim_object(claim.key, pod.key, pod.uid, spec)
     made["metadata"]["finalizers"] = [names.CLAIM_FINALIZER]
-    return [Create(RESOURCE_CLAIMS, made), tell]
+    return [Create(RESOURCE_CLAIMS, made), status_patch]
 
 
 def _claim_patches(

@@ -27,11 +27,11 @@ def message(why: Unschedulable) -> str:
     head = f"{why.subject}: {reasons}"
     if not (why.is_transient or why.is_held):
         head = f"0/{why.nodes} nodes fit {why.subject}: {reasons}"
-    change = told(why.changes)
+    change = changes_sentence(why.changes)
     return f"{head}; {change}" if change else head
 
 
-def told(changes: Sequence[Change]) -> str:
+def changes_sentence(changes: Sequence[Change]) -> str:
     """The smallest change, and the one after it where that asks for nothing but a constraint."""
     if not changes:
         return ""

@@ -67,7 +67,7 @@ class _Search:
     nodes: Sequence[int]
     left: int
     found: dict[int, Placement] = field(default_factory=dict[int, Placement])
-    hopeless: set[tuple[int, tuple[int, ...]]] = field(
+    dead_ends: set[tuple[int, tuple[int, ...]]] = field(
         default_factory=set[tuple[int, tuple[int, ...]]]
     )
 
@@ -76,7 +76,7 @@ class _Search:
         if at == len(self.order):
             return True
         known = (at, self._state())
-        if known in self.hopeless:
+        if known in self.dead_ends:
             return False
         index, pod, shape = self.order[at]
         for node in self._candidates(shape):
@@ -87,7 +87,7 @@ class _Search:
             if self._put(index, pod, shape, node) and self.place(at + 1):
                 return True
             self.what_if.rollback(mark)
-        self.hopeless.add(known)
+        self.dead_ends.add(known)
         return False
 
     def _put(self, index: int, pod: PodSpecView, shape: Shape, node: int) -> bool:
