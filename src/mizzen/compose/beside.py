@@ -22,7 +22,7 @@ from mizzen.compose.shell import OnReady
 from mizzen.controllers import run as controllers
 from mizzen.host.clock import RealClock
 from mizzen.scheduler import run as scheduler
-from mizzen.scheduler.handed_over import Overlapping
+from mizzen.scheduler.node_partition import Overlapping
 
 ROLES = ("scheduler", "controllers")
 LEASE_S = 15.0

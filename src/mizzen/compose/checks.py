@@ -14,7 +14,7 @@ from mizzen.base.resources import (
     Resource,
 )
 from mizzen.client.client import Client
-from mizzen.scheduler.core.beside.handover import Handover
+from mizzen.scheduler.core.shared_cluster.handover import Handover
 
 _TAINT = f"{HANDED_OVER}={HANDED_OVER_TO}:NoSchedule"
 

@@ -27,7 +27,7 @@ from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.core.waking import matters
 from mizzen.scheduler.device_selectors import CelSelectors
-from mizzen.scheduler.handed_over import HandedOver, Source
+from mizzen.scheduler.node_partition import NodePartition, Source
 from mizzen.scheduler.optional_kinds import OptionalKinds
 from mizzen.scheduler.queue_policies import optional_kinds, queue_policies
 
@@ -48,8 +48,8 @@ async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None])
     """As `run`, on the part of a shared cluster that is handed over. Errors: Overlapping."""
     informers = _informers(client)
     events = EventRecorder(client, COMPONENT, clock)
-    narrowed = HandedOver(informers, events)
-    await Scheduler(client, clock, narrowed.sources).run(on_ready)
+    partition = NodePartition(informers, events)
+    await Scheduler(client, clock, partition.sources).run(on_ready)
 
 
 def _informers(client: Client) -> dict[Resource, Informer]:

@@ -22,7 +22,7 @@ from mizzen.base.resources import CONFIG_MAPS, NODES, PODS, RESOURCE_CLAIMS, Res
 from mizzen.client.backoff import Backoff
 from mizzen.client.client import Client
 from mizzen.client.ensuring import ensure_written, rebased
-from mizzen.scheduler.core.beside.intent import (
+from mizzen.scheduler.core.shared_cluster.intent import (
     Intent,
     intent_of,
     no_longer_rolling_back,
@@ -30,7 +30,7 @@ from mizzen.scheduler.core.beside.intent import (
     record,
     rolling_back,
 )
-from mizzen.scheduler.core.beside.recovery import Existing, recover, stray_reservations
+from mizzen.scheduler.core.shared_cluster.recovery import Existing, recover, stray_reservations
 from mizzen.scheduler.core.types import Decision
 
 WRITES_AT_ONCE = 32

@@ -25,7 +25,7 @@ from mizzen.base.objects import (
 )
 from mizzen.base.operations import Bind, Delete, Operation, Patch
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
-from mizzen.scheduler.core.beside.intent import ClaimIntent, Intent, PodIntent
+from mizzen.scheduler.core.shared_cluster.intent import ClaimIntent, Intent, PodIntent
 
 _FINISHED = ("Succeeded", "Failed")
 

@@ -15,9 +15,9 @@ from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.client.kubeconfig import Connection
 from mizzen.host.clock import RealClock
-from mizzen.scheduler.core.beside.handover import Handover, without_taint
-from mizzen.scheduler.handed_over import HandedOver, Overlapping
-from unit.scheduler.core.beside.test_handover import OURS, TAINT, claim, item, node, pod
+from mizzen.scheduler.core.shared_cluster.handover import Handover, without_taint
+from mizzen.scheduler.node_partition import NodePartition, Overlapping
+from unit.scheduler.core.shared_cluster.test_handover import OURS, TAINT, claim, item, node, pod
 
 WATCHED = (NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES)
 NAMES = ("a", "b")
@@ -61,7 +61,7 @@ class Cluster:
     def __init__(self) -> None:
         client = Client(Connection("http://127.0.0.1:1"), user_agent="test")
         self.informers = {resource: Informer(client, resource) for resource in WATCHED}
-        self.handed_over = HandedOver(self.informers, Silent(client, "test", RealClock()))
+        self.partition = NodePartition(self.informers, Silent(client, "test", RealClock()))
         self.revision = 0
         for informer in self.informers.values():
             informer._replace([], 1)
@@ -104,8 +104,8 @@ async def test_shown_is_what_the_rule_says_of_everything(steps: Any) -> None:
     cluster = Cluster()
     # Claims are looked up as pods are learned: one that is seen later changes nothing by itself.
     cluster.tell(RESOURCE_CLAIMS, claim("c", "d0"), False)
-    await cluster.handed_over.wait_published()
-    sources = cluster.handed_over.sources
+    await cluster.partition.wait_published()
+    sources = cluster.partition.sources
     told: dict[Any, dict[Key, Obj]] = {resource: {} for resource in (NODES, PODS, RESOURCE_SLICES)}
 
     def follow(resource: Any) -> Any:
@@ -135,7 +135,7 @@ async def test_an_overlap_at_the_start_is_refused_with_every_place_and_remedy() 
     cluster.tell(NODES, node("a", OURS), False)
     cluster.tell(NODES, node("b", OURS), False)
     with pytest.raises(Overlapping) as caught:
-        await cluster.handed_over.wait_published()
+        await cluster.partition.wait_published()
     lines = str(caught.value).splitlines()
     assert [line.split(" is ")[0] for line in lines[1:]] == ['- Node "a"', '- Node "b"']
     assert "kubectl taint node a mizzen.dev/scheduler=mizzen:NoSchedule" in lines[1]

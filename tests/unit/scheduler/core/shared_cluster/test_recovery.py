@@ -14,7 +14,7 @@ from mizzen.base.objects import Key, Obj, key_of, name_of
 from mizzen.base.operations import Bind, Delete, Operation, Patch
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS
 from mizzen.kinds.patches import merge_patch
-from mizzen.scheduler.core.beside.intent import (
+from mizzen.scheduler.core.shared_cluster.intent import (
     ClaimIntent,
     Intent,
     PodIntent,
@@ -22,7 +22,7 @@ from mizzen.scheduler.core.beside.intent import (
     read_record,
     record,
 )
-from mizzen.scheduler.core.beside.recovery import Existing, recover, stray_reservations
+from mizzen.scheduler.core.shared_cluster.recovery import Existing, recover, stray_reservations
 from mizzen.scheduler.core.types import Decision
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The informers of a shared cluster, narrowed to what was handed over to Mizzen.
+"""The informers of a shared cluster, filtered to the nodes handed over to Mizzen.
 
 The scheduler behind it sees a cluster of its own: nodes without the taint that keeps others away,
 pods that wait for it or stand on those nodes, slices that only those nodes reach.
@@ -16,8 +16,8 @@ from mizzen.base.objects import Key, Obj, key_of, name_of
 from mizzen.base.resources import NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES, Resource
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Handler, Informer
-from mizzen.scheduler.core.beside.doubles import Double, Holders
-from mizzen.scheduler.core.beside.handover import Handover, Overlap, without_taint
+from mizzen.scheduler.core.shared_cluster.doubles import Double, Holders
+from mizzen.scheduler.core.shared_cluster.handover import Handover, Overlap, without_taint
 
 _log = logging.getLogger(__name__)
 
@@ -44,10 +44,10 @@ class Overlapping(Exception):
         )
 
 
-class Narrowed:
+class FilteredInformer:
     """Part of one informer's objects; told of changes as an informer tells."""
 
-    def __init__(self, informer: Informer, owner: HandedOver) -> None:
+    def __init__(self, informer: Informer, owner: NodePartition) -> None:
         self.objects: dict[Key, Obj] = {}
         self._informer = informer
         self._owner = owner
@@ -82,7 +82,7 @@ class Narrowed:
                 handler("DELETED", old, old)
 
 
-class HandedOver:
+class NodePartition:
     """Follows labels, taints and pods of others, and shows or hides objects accordingly."""
 
     def __init__(self, informers: Mapping[Resource, Informer], events: EventRecorder) -> None:
@@ -90,9 +90,9 @@ class HandedOver:
         self._events = events
         self._handover = Handover(informers[RESOURCE_CLAIMS].objects)
         self._holders = Holders()
-        self._nodes = Narrowed(informers[NODES], self)
-        self._pods = Narrowed(informers[PODS], self)
-        self._slices = Narrowed(informers[RESOURCE_SLICES], self)
+        self._nodes = FilteredInformer(informers[NODES], self)
+        self._pods = FilteredInformer(informers[PODS], self)
+        self._slices = FilteredInformer(informers[RESOURCE_SLICES], self)
         self._pods_on: dict[str, dict[Key, None]] = {}
         self._slices_on: dict[str, dict[Key, None]] = {}  # "": reached by more than one node
         self._shown: set[str] = set()  # nodes

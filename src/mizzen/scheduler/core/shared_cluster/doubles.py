@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mizzen.base.objects import Key, Obj, key_of
-from mizzen.scheduler.core.beside.handover import allocated
+from mizzen.scheduler.core.shared_cluster.handover import allocated
 
 DeviceName = tuple[str, str, str]  # driver, pool, device
 

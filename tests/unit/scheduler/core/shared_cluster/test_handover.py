@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mizzen.base.objects import Key, Obj, key_of
-from mizzen.scheduler.core.beside.doubles import Holders
-from mizzen.scheduler.core.beside.handover import Handover, without_taint
+from mizzen.scheduler.core.shared_cluster.doubles import Holders
+from mizzen.scheduler.core.shared_cluster.handover import Handover, without_taint
 
 OURS = {"mizzen.dev/scheduler": "mizzen"}
 TAINT = {"key": "mizzen.dev/scheduler", "value": "mizzen", "effect": "NoSchedule"}
