@@ -10,8 +10,9 @@ from typing import Any
 from mizzen.apiserver.app import App
 from mizzen.apiserver.bootstrap import make_namespaces
 from mizzen.apiserver.catalog import Catalog
+from mizzen.apiserver.context import ApiServerConfig
 from mizzen.apiserver.http import Request, Response, Stream, refusal
-from mizzen.apiserver.server import ApiServerConfig, Server
+from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError
 from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.store.store import Store

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 import platform
 
 from mizzen import __version__
 from mizzen.apiserver import handlers, history, metrics
+from mizzen.apiserver.authentication import authentication
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import authorize, refusals, routing
 from mizzen.apiserver.core.routing import Target
@@ -15,7 +15,7 @@ from mizzen.apiserver.handlers import Handler
 from mizzen.apiserver.http import TEXT, Request, Response, Stream, answer
 from mizzen.apiserver.server import Server
 from mizzen.base import names
-from mizzen.base.errors import Forbidden, InternalError, Unauthorized
+from mizzen.base.errors import Forbidden, InternalError
 
 _HEALTH = ("/healthz", "/readyz", "/livez")
 
@@ -28,12 +28,12 @@ class App:
         self._discovery = Discovery(server.catalog)
         self._of_subresources = handlers.of_subresources()
         self._of_virtual_kinds = handlers.of_virtual_kinds()
-        self._tokens = {token.encode(): name for token, name in server.config.tokens.items()}
+        self._user_of = authentication(server)
 
     def authenticate(self, request: Request) -> None:
-        """Sets the identity, from the head alone. Errors: Unauthorized."""
+        """Sets the user, from the head alone. Errors: Unauthorized."""
         if request.path not in _HEALTH:
-            request.identity = self._identity(request)
+            request.user = self._user_of(request)
 
     async def answer(self, request: Request) -> Response | Stream:
         """Of an authenticated request. Errors: ApiError, to be answered as its Status."""
@@ -45,21 +45,6 @@ class App:
             if target is not None and target.plural:
                 return await self._resource(target, request)
         return self._other(path, request)
-
-    def _identity(self, request: Request) -> str:
-        """The identity behind the bearer token, compared in constant time."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = token.strip().encode()
-        found = ""
-        if scheme.lower() == "bearer":
-            for known, identity in self._tokens.items():
-                if hmac.compare_digest(known, given):
-                    found = identity
-        if not found:
-            raise Unauthorized(
-                "Unauthorized: send a bearer token, as the kubeconfig of this server does"
-            )
-        return found
 
     def _other(self, path: str, request: Request) -> Response | Stream:
         """Everything that is not about objects."""
@@ -75,8 +60,8 @@ class App:
         if path == "/metrics":
             return metrics.metrics(self._server)
         if path == "/mizzen/v1/history":
-            if not authorize.may_read_history(request.identity):
-                raise Forbidden(f'User "{request.identity}" cannot read the history')
+            if not authorize.may_read_history(request.user.name):
+                raise Forbidden(f'User "{request.user.name}" cannot read the history')
             return history.history(self._server, request)
         raise refusals.unserved()
 
@@ -102,8 +87,8 @@ class App:
         if served is None:
             raise refusals.unserved()
         verb = routing.verb_of(request.method, target, request.params)
-        if not authorize.is_allowed(request.identity, verb, served.key, target.subresource):
-            raise _not_allowed(request.identity, verb, served, target)
+        if not authorize.is_allowed(request.user.name, verb, served.key, target.subresource):
+            raise _not_allowed(request.user.name, verb, served, target)
         if bool(target.namespace) and not served.resource.namespaced:
             raise refusals.unserved()
         if target.name and served.resource.namespaced and not target.namespace:

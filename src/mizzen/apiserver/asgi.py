@@ -9,6 +9,7 @@ from typing import Any
 
 from mizzen.apiserver.app import App, broken
 from mizzen.apiserver.connections import Connections
+from mizzen.apiserver.core.user import ANONYMOUS
 from mizzen.apiserver.http import Request, Response, Stream, refusal
 from mizzen.apiserver.intake import Intake, Receive, discard
 from mizzen.apiserver.server import Server
@@ -70,15 +71,15 @@ class Bridge:
         """Finds out who asks, then reads the body: nobody's is read before that."""
         try:
             self._app.authenticate(request)
-            if request.identity:
+            if request.user is not ANONYMOUS:
                 now = asyncio.get_running_loop().time()
-                self._connections.introduce(scope["client"], request.identity, now)
-            if request.identity and request.method in _WITH_BODY:
-                identity = request.identity
-                request.body = await self._intake.body(receive, request.headers, identity)
+                self._connections.introduce(scope["client"], request.user.name, now)
+            if request.user is not ANONYMOUS and request.method in _WITH_BODY:
+                name = request.user.name
+                request.body = await self._intake.body(receive, request.headers, name)
         except ApiError:
             if request.method in _WITH_BODY and "expect" not in request.headers:
-                await discard(receive, is_stranger=not request.identity)
+                await discard(receive, is_stranger=request.user is ANONYMOUS)
             raise
 
     def _count(self, scope: Scope, request: Request | None, status: int) -> None:

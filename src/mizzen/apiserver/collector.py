@@ -13,9 +13,9 @@ from itertools import islice
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import garbage, stamping
-from mizzen.apiserver.core.authorize import COLLECTOR
 from mizzen.apiserver.core.garbage import Collect, OwnerState
 from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.core.user import GARBAGE_COLLECTOR
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.emptying import empty_namespace
 from mizzen.apiserver.server import Server
@@ -128,7 +128,7 @@ class Collector:
             del self._dirty[key]
         waiting: list[asyncio.Future[list[Stored]]] = []
         for key in keys:
-            draft = self._server.draft(COLLECTOR)
+            draft = self._server.draft(GARBAGE_COLLECTOR)
             try:
                 self._look(draft, key)
                 done = draft.commit()

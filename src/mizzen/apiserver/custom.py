@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable
 
 from mizzen.apiserver import operations
-from mizzen.apiserver.bootstrap import IDENTITY
 from mizzen.apiserver.catalog import Place, Served
 from mizzen.apiserver.core import customs, garbage
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.draft import at_once
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError, Expired
@@ -108,7 +108,7 @@ class CustomKinds:
 
     async def _write(self, key: ObjectKey, change: Callable[[Obj, int], Obj]) -> None:
         """Writes the definition with this change, if it is one."""
-        draft = self._server.draft(IDENTITY)
+        draft = self._server.draft(API_SERVER)
         current = draft.read_key(key)
         if current is None:
             return
@@ -175,7 +175,7 @@ class CustomKinds:
             await self._write(key, customs.terminating)
             if await self._delete_all(served):
                 return
-        draft = self._server.draft(IDENTITY)
+        draft = self._server.draft(API_SERVER)
         current = draft.read_key(key)
         if current is None:
             return
@@ -193,7 +193,7 @@ class CustomKinds:
         left = 0
         while not left and (items := self._server.store.list(served.key).items):
             for some in at_once(items):
-                draft = self._server.draft(IDENTITY)
+                draft = self._server.draft(API_SERVER)
                 for key in (stored.key for stored in some):
                     if draft.exists(key):
                         operations.delete(draft, served, key.namespace, key.name, DeleteOptions())

@@ -10,6 +10,7 @@ import orjson
 
 from mizzen.apiserver.allocations import Allocations
 from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core.user import User
 from mizzen.base.objects import Obj
 from mizzen.store.store import ObjectKey, Put, Remove, Store, Stored, Write
 
@@ -54,12 +55,12 @@ class Draft:
         store: Store,
         allocations: Allocations,
         *,
-        identity: str,
+        user: User,
         now_ns: int,
         new_id: Callable[[], str],
         new_suffix: Callable[[], str],
     ) -> None:
-        self.identity = identity
+        self.user = user
         self.now_ns = now_ns
         self.new_id = new_id
         self.new_suffix = new_suffix
@@ -135,7 +136,7 @@ class Draft:
         if dry:
             self._store.check(writes)
             return None
-        return self._store.commit(writes, identity=self.identity, now_ns=self.now_ns, plan=plan)
+        return self._store.commit(writes, identity=self.user.name, now_ns=self.now_ns, plan=plan)
 
     def _write(self, key: ObjectKey, entry: _Entry) -> Write:
         expect = entry.before.revision if entry.before else 0

@@ -10,9 +10,9 @@ import logging
 from collections import OrderedDict
 
 from mizzen.apiserver import operations
-from mizzen.apiserver.core.authorize import COLLECTOR
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.core.user import GARBAGE_COLLECTOR
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.errors import ApiError, Expired
@@ -86,7 +86,7 @@ class EventExpiry:
         served = self._server.catalog.by_key(_KEY)
         if not due or served is None:
             return False
-        draft = self._server.draft(COLLECTOR)
+        draft = self._server.draft(GARBAGE_COLLECTOR)
         try:
             for key in due:
                 del self._written[key]

@@ -10,6 +10,7 @@ import orjson
 
 from mizzen.apiserver.core import protobuf
 from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.core.user import ANONYMOUS, User
 from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
 from mizzen.base.limits import OBJECT_DEPTH_MAX, with_room
 from mizzen.base.objects import Obj
@@ -27,7 +28,7 @@ class Request:
     params: dict[str, str]
     headers: dict[str, str]  # lower-case names
     body: bytes
-    identity: str = ""
+    user: User = ANONYMOUS
     target: Target | None = None  # set once it is known who asks
 
     @property

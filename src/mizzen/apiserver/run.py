@@ -10,10 +10,11 @@ from mizzen.apiserver.bootstrap import make_namespaces
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.collector import Collector
 from mizzen.apiserver.connections import Connections
+from mizzen.apiserver.context import ApiServerConfig
 from mizzen.apiserver.custom import CustomKinds
 from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.granian_server import HttpServer
-from mizzen.apiserver.server import ApiServerConfig, Server
+from mizzen.apiserver.server import Server
 from mizzen.base.clock import Clock
 from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.store.store import Store

@@ -31,13 +31,13 @@ _LEVELS = ("Strict", "Warn", "Ignore")
 
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
-    draft = server.draft(request.identity)
+    draft = server.draft(request.user)
     made = operations.create(draft, served, target.namespace, request.json(), strictness(request))
     return await _finish(server, served, request, draft, made, 201)
 
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
-    draft = server.draft(request.identity)
+    draft = server.draft(request.user)
     made = operations.update(
         draft,
         served,
@@ -51,7 +51,7 @@ async def update(server: Server, served: Served, target: Target, request: Reques
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
-    draft = server.draft(request.identity)
+    draft = server.draft(request.user)
     apply = patching.applier(request.content_type, served.kind, parse_json(request.body))
     made = operations.patch(
         draft,
@@ -67,7 +67,7 @@ async def patch(server: Server, served: Served, target: Target, request: Request
 
 async def delete(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = delete_options(request)
-    draft = server.draft(request.identity)
+    draft = server.draft(request.user)
     obj, gone = operations.delete(draft, served, target.namespace, target.name, options)
     form_of(request.accept)
     await commit(draft, _is_dry(request))
@@ -95,7 +95,7 @@ async def delete_collection(
     chosen = chosen[: limit or None]
     dry = _is_dry(request)
     for some in at_once(chosen):
-        draft = server.draft(request.identity)
+        draft = server.draft(request.user)
         # Its schema may have changed while others wrote.
         served = server.catalog.find(target.group, target.version, target.plural) or served
         for stored in some:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mizzen.apiserver.collector import Collector
+from mizzen.apiserver.core.user import User
 from mizzen.apiserver.custom import CustomKinds
 from mizzen.apiserver.operations import create
 from mizzen.base.resources import Resource
@@ -90,7 +91,7 @@ async def test_a_write_that_is_still_on_its_way_counts_too() -> None:
     await define(api, SCHEMA)
     await custom.load()
     await define(api, with_default(7))
-    draft = api.server.draft("admin")
+    draft = api.server.draft(User("admin"))
     served = api.server.catalog.find("example.com", "v1", "things")
     assert served is not None
     create(draft, served, "default", {"metadata": {"name": "old"}})

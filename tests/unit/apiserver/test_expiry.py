@@ -8,8 +8,10 @@ from pathlib import Path
 from mizzen.apiserver import operations
 from mizzen.apiserver.bootstrap import make_namespaces
 from mizzen.apiserver.catalog import Catalog
+from mizzen.apiserver.context import ApiServerConfig
+from mizzen.apiserver.core.user import User
 from mizzen.apiserver.expiry import EventExpiry
-from mizzen.apiserver.server import ApiServerConfig, Server
+from mizzen.apiserver.server import Server
 from mizzen.base.clock import rfc3339
 from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.store.memory import MemoryStore
@@ -40,7 +42,7 @@ async def create(server: Server, plural: str, name: str, **fields: object) -> No
     served = server.catalog.find("", "v1", plural)
     assert served is not None
     body = {"metadata": {"name": name, "namespace": "default"}, **fields}
-    draft = server.draft("admin")
+    draft = server.draft(User("admin"))
     operations.create(draft, served, "default", body)
     done = draft.commit()
     assert done is not None
@@ -88,7 +90,7 @@ async def test_an_event_that_happens_again_stays_and_many_go_at_once() -> None:
     clock.ns += 60 * NS
     served = server.catalog.find("", "v1", "events")
     assert served is not None
-    draft = server.draft("admin")
+    draft = server.draft(User("admin"))
     operations.patch(draft, served, "default", "e0007", lambda old: {**old, "count": 2})
     done = draft.commit()
     assert done is not None

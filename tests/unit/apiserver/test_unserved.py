@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from mizzen.apiserver import operations
+from mizzen.apiserver.core.user import User
 from mizzen.store.memory import MemoryStore
 from mizzen.store.store import ObjectKey, Put
 from support.api_handlers import DEFAULT, Api, an_api
@@ -22,7 +23,7 @@ def pod(**spec: Any) -> dict[str, Any]:
 def warnings(api: Api, body: dict[str, Any]) -> list[str]:
     served = api.server.catalog.by_key("pods")
     assert served is not None
-    draft = api.server.draft("admin")
+    draft = api.server.draft(User("admin"))
     operations.create(draft, served, "default", body)
     return draft.warnings
 

@@ -21,7 +21,6 @@ _COMMON = (
     "get,create,update,patch leases.coordination.k8s.io",
     "create plans.mizzen.dev",
 )
-COLLECTOR = IDENTITY_PREFIX + "garbage-collector"
 
 RULES: Mapping[str, tuple[str, ...]] = {
     IDENTITY_PREFIX + "controllers": (

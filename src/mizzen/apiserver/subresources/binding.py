@@ -15,7 +15,7 @@ from mizzen.base.reading import part
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
     binding = as_object(request.json(), "the body must be a Binding object")
     metadata = part(binding, "metadata")
-    draft = server.draft(request.identity)
+    draft = server.draft(request.user)
     operations.bind(
         draft,
         served,

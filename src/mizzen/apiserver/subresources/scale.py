@@ -94,7 +94,7 @@ async def patch(server: Server, served: Served, target: Target, request: Request
 async def _write(
     server: Server, served: Served, target: Target, request: Request, change: Callable[[Obj], Any]
 ) -> Response:
-    draft = server.draft(request.identity)
+    draft = server.draft(request.user)
     made = _change(draft, served, target, change)
     await commit(draft, is_dry_run(request.params))
     return answer(200, _read(served, made))

@@ -47,7 +47,7 @@ async def commit(server: Server, served: Served, target: Target, request: Reques
     """
     body = request.json()
     entries, name = _parse(body)
-    draft = server.draft(request.identity)
+    draft = server.draft(request.user)
     plan_id = name or draft.new_id()
     results: list[_Result] = []
     for index, entry in enumerate(entries):
@@ -242,9 +242,9 @@ def _served(server: Server, entry: Obj, api_version: str) -> Served:
 
 
 def _authorize(draft: Draft, verb: str, served: Served, subresource: str = "") -> None:
-    if not is_allowed(draft.identity, verb, served.key, subresource):
+    if not is_allowed(draft.user.name, verb, served.key, subresource):
         what = f"{served.key}/{subresource}" if subresource else served.key
-        raise Forbidden(f'User "{draft.identity}" cannot {verb} resource "{what}" in a plan')
+        raise Forbidden(f'User "{draft.user.name}" cannot {verb} resource "{what}" in a plan')
 
 
 def _at(error: ApiError, index: int) -> ApiError:

@@ -1,0 +1,35 @@
+"""Knows the bearer tokens of the configuration: one for the admin, one for each component."""
+
+from __future__ import annotations
+
+import hmac
+
+from mizzen.apiserver.authentication import Authenticator
+from mizzen.apiserver.context import Context
+from mizzen.apiserver.core.user import AUTHENTICATED, MASTERS, User
+from mizzen.apiserver.http import Request
+from mizzen.base.names import ADMIN
+
+
+def bearer_tokens(context: Context) -> Authenticator:
+    users = [(token.encode(), _user(name)) for token, name in context.config.tokens.items()]
+
+    def authenticate(request: Request) -> User | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        given = token.strip().encode()
+        found = None
+        for known, user in users:  # all of them, each in constant time: none tells how near it is
+            if hmac.compare_digest(known, given):
+                found = user
+        return found
+
+    return authenticate
+
+
+AUTHENTICATOR = bearer_tokens
+
+
+def _user(name: str) -> User:
+    return User(name, groups=(*((MASTERS,) if name == ADMIN else ()), AUTHENTICATED))

@@ -1,0 +1,37 @@
+"""What the API server's plug-ins are made from: its configuration, store, kinds and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mizzen.apiserver.catalog import Catalog
+from mizzen.base.clock import Clock
+from mizzen.store.store import Store
+
+
+@dataclass(frozen=True)
+class ApiServerConfig:
+    """Where to listen and who may come.
+
+    `tokens`: bearer token -> name of the user. `pod_logs`: the folder in which the agent keeps
+    `<pod uid>/<container>/<restart>.log`.
+    """
+
+    host: str
+    port: int
+    cert_file: Path
+    key_file: Path
+    tokens: Mapping[str, str]
+    pod_logs: Path
+
+
+@dataclass
+class Context:
+    """The parts of one API server that are there before any request."""
+
+    config: ApiServerConfig
+    store: Store
+    catalog: Catalog
+    clock: Clock

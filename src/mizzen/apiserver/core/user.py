@@ -1,0 +1,30 @@
+"""Who makes a request, as an authenticator tells it and authorizers, admission and history read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mizzen.base.names import IDENTITY_PREFIX
+
+# Groups, as upstream names them.
+AUTHENTICATED = "system:authenticated"  # whoever an authenticator knows
+UNAUTHENTICATED = "system:unauthenticated"
+MASTERS = "system:masters"  # they may do everything
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """`name` alone is what history and managedFields record."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+
+
+ANONYMOUS = User("system:anonymous", groups=(UNAUTHENTICATED,))
+
+# What the API server writes by itself: first namespaces and definitions, deletions.
+API_SERVER = User(IDENTITY_PREFIX + "apiserver")
+GARBAGE_COLLECTOR = User(IDENTITY_PREFIX + "garbage-collector")
