@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from mizzen.base.names import (
-    JAX_RUNTIME,
     MIN_NODES,
     PRIORITY_INFERENCE,
     SIMULATED_CLASS,
@@ -115,7 +114,7 @@ def train_job(namespace: str) -> Obj:
         "resourcesPerNode": {"limits": {SIMULATED_RESOURCE: 1}},
     }
     metadata = {"name": "train", "namespace": namespace, "annotations": {MIN_NODES: "2"}}
-    spec = {"runtimeRef": {"name": JAX_RUNTIME}, "trainer": trainer}
+    spec = {"runtimeRef": {"name": "jax-distributed"}, "trainer": trainer}
     return {"metadata": metadata, "spec": spec}
 
 

@@ -62,7 +62,7 @@ class Gang:
             "MIZZEN_JOB": "default/test",
             "MIZZEN_CHECKPOINTS": str(self.folder / "checkpoints"),
             "MIZZEN_OUTPUT": str(self.folder / "output"),
-            "JAX_NUM_PROCESSES": str(self.size_max),
+            "MIZZEN_SIZE_MAX": str(self.size_max),
         }
         with (
             (self.folder / f"rank-{rank}.out").open("ab") as out,

@@ -94,13 +94,10 @@ SIMULATED_RESOURCE = "mizzen.dev/simulated"
 PRIORITY_INFERENCE = "mizzen-inference"  # 1000
 PRIORITY_TRAINING = "mizzen-training"  # 100, the global default is 0
 IMAGE_PYTHON = "mizzen.dev/python"  # built in: the interpreter Mizzen itself runs on
-JAX_RUNTIME = "jax-distributed"  # ClusterTrainingRuntime
 
 # -- identities (user names that bearer tokens stand for) ----------------------------
 ADMIN = "admin"
 IDENTITY_PREFIX = "system:mizzen:"  # + controllers | scheduler | node | gateway
-
-JAX_COORDINATOR_PORT = 29500
 
 # The Kubernetes whose API is served: (major, minor).
 KUBERNETES_VERSION = ("1", "36")

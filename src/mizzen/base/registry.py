@@ -24,5 +24,27 @@ def collect(package: str, attribute: str) -> list[tuple[str, Any]]:
     return found
 
 
+def names(package: str) -> list[str]:
+    """What `named` finds in the package itself, unloaded."""
+    modules = pkgutil.iter_modules(import_module(package).__path__)
+    return sorted(info.name for info in modules if not info.name.startswith("_"))
+
+
+def named(package: str, name: str, attribute: str) -> Any:
+    """`attribute` of the package's module `name`, else of what another distribution offers under
+    that name as an entry point of the group `package`.
+
+    Nothing else is loaded. Errors: KeyError where there is neither; ImportError of what does not
+    load, AttributeError where it lacks the attribute.
+    """
+    if name in names(package):
+        return getattr(import_module(f"{package}.{name}"), attribute)
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
+    for entry in entry_points(group=package, name=name):
+        return getattr(entry.load(), attribute)
+    raise KeyError(name)
+
+
 def _refuse(name: str) -> None:
     raise ImportError(f"package {name} does not load")

@@ -22,7 +22,7 @@ word, two of them could read two different generations and wait for each other. 
 the newest control word that includes it into `formed`; a rank joins when its generation is >= what
 it awaits and above the one it left, and its size is > rank; a member whose rank is >= size has left.
 A stopped job is `formed` with size 0.
-Ports: the JAX coordinator of generation g listens on COORDINATOR_PORT + g % PORT_SPREAD, so that
+Ports: the coordinator of generation g listens on COORDINATOR_PORT + g % PORT_SPREAD, so that
 nobody meets the service of the formation before.
 A rank file is never cut short or replaced while its job lives: other ranks restore from it.
 

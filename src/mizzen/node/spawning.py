@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mizzen.base import names, quantity
+from mizzen.base import names, quantity, rendezvous
 from mizzen.base.errors import NotFound
 from mizzen.base.objects import Obj, namespace_of, uid_of
 from mizzen.base.reading import part
@@ -48,7 +48,7 @@ class Context:
     host_ip: str
     ip: str
     placement: Placement
-    extra: Mapping[str, str]  # MIZZEN_*, JAX_* and the like; they win over the pod's own
+    extra: Mapping[str, str]  # MIZZEN_* and the like; they win over the pod's own
     hosts: Mapping[str, str]  # "<hostname>.<subdomain>" -> address, of the pod's namespace
     cgroups: tuple[str, ...]
     allocatable: Mapping[str, str]
@@ -189,8 +189,8 @@ def _hostname(pod: Obj) -> str:
 
 
 def _require_coordinator(pod: Obj, variables: Mapping[str, str]) -> None:
-    """An unresolvable coordinator aborts the JAX process: better to wait for its pod."""
-    host = (variables.get("JAX_COORDINATOR_ADDRESS") or "").rpartition(":")[0]
+    """A process aborts whose coordinator's name means nothing: better to wait for its pod."""
+    host = (variables.get(rendezvous.COORDINATOR) or "").rpartition(":")[0]
     subdomain = pod["spec"].get("subdomain")
     if subdomain and f".{subdomain}" in host:
         raise Unresolved(f"waits for the address of {host}", "WaitingForCoordinator")

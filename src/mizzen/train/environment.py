@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mizzen.base import segment
+from mizzen.base import rendezvous, segment
 from mizzen.train.errors import TrainError
 from mizzen.train.files import create_gang, create_rank
 
@@ -44,7 +44,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         segments=segments,
         rank_file=Path(environ.get("MIZZEN_RANK_FILE") or segments / f"rank-{rank}"),
         rank=rank,
-        size_max=max(_integer(environ, "JAX_NUM_PROCESSES", rank + 1), rank + 1),
+        size_max=max(_integer(environ, rendezvous.SIZE_MAX, rank + 1), rank + 1),
         job=environ.get("MIZZEN_JOB", ""),
         checkpoints=Path(environ.get("MIZZEN_CHECKPOINTS") or segments / "checkpoints"),
         output=Path(environ.get("MIZZEN_OUTPUT") or "."),

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mizzen.train import trees
+from mizzen.train.environment import Environment
 from mizzen.train.errors import TrainError
 
 
@@ -49,6 +50,9 @@ class Framework(Protocol):
     def compile(self, function: Callable[..., Any], examples: list[tuple[Any, ...]]) -> Any:
         """`function`, ready to be called with arguments like each of the examples."""
         ...
+
+
+Adapter = Callable[[Environment], Framework]  # `FRAMEWORK` of a file of `mizzen.train.frameworks`
 
 
 class Plain:

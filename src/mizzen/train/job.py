@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mizzen.base import names, segment
+from mizzen.base import rendezvous, segment
 from mizzen.base.segment import Line, RankState
-from mizzen.train import frameworks
+from mizzen.train import adapters
 from mizzen.train import state as form
 from mizzen.train.activity import Activity
 from mizzen.train.environment import Environment, read
@@ -45,7 +45,7 @@ def init(*, steps: int, seed: int = 0, framework: str | None = None, stage_every
     environment = read(os.environ)
     if not environment.alone:
         sys.excepthook = _say_and_leave
-    return Job(environment, steps, seed, stage_every, frameworks.load(framework, environment))
+    return Job(environment, steps, seed, stage_every, adapters.load(framework, environment))
 
 
 class Job:
@@ -192,7 +192,7 @@ class Job:
 
     def _formation(self, formed: segment.Control) -> Formation:
         address = self.gang.get(segment.GANG_OFFSET_COORDINATOR_IP)
-        port = self.gang.get(segment.GANG_OFFSET_COORDINATOR_PORT) or names.JAX_COORDINATOR_PORT
+        port = self.gang.get(segment.GANG_OFFSET_COORDINATOR_PORT) or rendezvous.PORT
         return Formation(
             generation=formed.generation,
             size=formed.size,

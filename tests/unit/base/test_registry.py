@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mizzen.base.registry import collect
+from mizzen.base.registry import collect, named, names
 
 
 @pytest.fixture
@@ -35,3 +35,21 @@ def test_a_module_that_does_not_load_is_an_error(package: str, tmp_path: Path) -
     (tmp_path / "somepackage" / "broken.py").write_text("import nothing_like_this")
     with pytest.raises(ImportError):
         collect(package, "THING")
+
+
+def test_what_has_a_name_is_loaded_alone(package: str) -> None:
+    assert named(package, "b", "THING") == 2
+    assert "somepackage.a" not in sys.modules
+    assert names(package) == ["a", "b", "helper", "inner"]
+    with pytest.raises(KeyError):
+        named(package, "nothing_like_this", "THING")
+    with pytest.raises(AttributeError):
+        named(package, "helper", "THING")
+
+
+def test_another_distribution_offers_what_the_package_lacks(package: str, tmp_path: Path) -> None:
+    info = tmp_path / "somethingelse-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: somethingelse\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[somepackage]\nd = somepackage.inner.c\n")
+    assert named(package, "d", "THING") == 3

@@ -10,7 +10,7 @@ from mizzen.train.environment import read
 from mizzen.train.errors import TrainError
 from mizzen.train.files import open_gang, open_rank
 
-POD = {"MIZZEN_SEGMENTS": "/seg", "MIZZEN_RANK": "1", "JAX_NUM_PROCESSES": "3", "POD_IP": "127.9.0.2"}  # fmt: skip
+POD = {"MIZZEN_SEGMENTS": "/seg", "MIZZEN_RANK": "1", "MIZZEN_SIZE_MAX": "3", "POD_IP": "127.9.0.2"}  # fmt: skip
 
 
 def test_a_pods_environment_is_taken_as_it_is() -> None:

@@ -10,7 +10,6 @@ from mizzen.base.names import (
     GPU_DRIVER,
     GPU_RESOURCE,
     IMAGE_PYTHON,
-    JAX_RUNTIME,
     PRIORITY_INFERENCE,
     PRIORITY_TRAINING,
     SIMULATED_CLASS,
@@ -20,6 +19,7 @@ from mizzen.base.names import (
 from mizzen.base.objects import Obj
 from mizzen.base.operations import Create
 from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES, DEVICE_CLASSES, PRIORITY_CLASSES
+from mizzen.controllers.core.rendezvous import Policy, policies
 from mizzen.controllers.core.training_runtime import NODE
 
 ANCESTOR_STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
@@ -35,7 +35,7 @@ def defaults() -> list[Create]:
         _device_class(CPU_CORE_CLASS, CPU_DRIVER, CPU_CORE_RESOURCE),
         _device_class(GPU_CLASS, GPU_DRIVER, GPU_RESOURCE),
         _device_class(SIMULATED_CLASS, SIMULATED_DRIVER, SIMULATED_RESOURCE),
-        Create(CLUSTER_TRAINING_RUNTIMES, _jax_runtime()),
+        *(Create(CLUSTER_TRAINING_RUNTIMES, _runtime(policy)) for policy in policies().values()),
     ]
 
 
@@ -52,8 +52,8 @@ def _device_class(name: str, driver: str, extended_resource: str) -> Create:
     return Create(DEVICE_CLASSES, {"metadata": {"name": name}, "spec": spec})
 
 
-def _jax_runtime() -> Obj:
-    """Distributed JAX: one process a node, upstream's environment contract."""
+def _runtime(policy: Policy) -> Obj:
+    """One process a node on Mizzen's own interpreter, its workers met by this policy."""
     container = {"name": NODE, "image": IMAGE_PYTHON}
     pod: Obj = {
         "spec": {
@@ -68,11 +68,11 @@ def _jax_runtime() -> Obj:
     }
     return {
         "metadata": {
-            "name": JAX_RUNTIME,
-            "labels": {"trainer.kubeflow.org/framework": "jax"},
+            "name": policy.runtime,
+            "labels": {"trainer.kubeflow.org/framework": policy.name},
         },
         "spec": {
-            "mlPolicy": {"numNodes": 1, "jax": {}},
+            "mlPolicy": {"numNodes": 1, policy.name: {}},
             "template": {"spec": {"replicatedJobs": [{"name": NODE, "template": job}]}},
         },
     }

@@ -16,6 +16,7 @@ from mizzen.base.names import IMAGE_PYTHON, MAX_NODES, MIN_NODES
 from mizzen.base.objects import Key, Obj, annotations_of, name_of, namespace_of
 from mizzen.base.reading import entries, part
 from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, Resource
+from mizzen.controllers.core.rendezvous import Policy, policy_of
 from mizzen.controllers.core.view import View
 
 HOSTNAME_LENGTH_MAX = 63  # of a DNS label
@@ -39,7 +40,7 @@ class NodeTemplate:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     pod_spec: Obj
-    uses_jax: bool
+    policy: Policy | None  # None: how the workers meet is left to the program
 
 
 def runtime_reference(job: Obj) -> tuple[Resource, Key]:
@@ -72,7 +73,7 @@ def node_template(view: View, job: Obj) -> NodeTemplate:
         labels={**part(metadata, "labels"), **part(job, "spec", "labels")},
         annotations={**part(metadata, "annotations"), **part(job, "spec", "annotations")},
         pod_spec=pod_spec,
-        uses_jax="jax" in policy,
+        policy=policy_of(policy),
     )
 
 

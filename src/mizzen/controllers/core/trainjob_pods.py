@@ -5,7 +5,6 @@ from __future__ import annotations
 from mizzen.base.names import (
     COMPLETION_INDEX,
     HANDED_OVER_TO,
-    JAX_COORDINATOR_PORT,
     JOB_INDEX,
     JOB_NAME,
     JOBSET_NAME,
@@ -22,6 +21,7 @@ from mizzen.base.reading import part
 from mizzen.base.resources import POD_GROUPS
 from mizzen.controllers.core.actions import Action
 from mizzen.controllers.core.extended_resources import DeviceWish, take_wishes, with_claim
+from mizzen.controllers.core.rendezvous import Policy, environment
 from mizzen.controllers.core.training_runtime import NODE, NodeTemplate
 from mizzen.controllers.core.view import View
 
@@ -43,8 +43,12 @@ def create_rank(
     for container in spec["containers"]:
         changed, wanted = take_wishes(container, classes)
         wishes += wanted
-        if container["name"] == NODE and template.uses_jax:
-            changed = {**changed, "env": _with_jax(changed.get("env") or [], job, template, rank)}
+        if container["name"] == NODE and template.policy is not None:
+            env: list[Obj] = changed.get("env") or []
+            changed = {
+                **changed,
+                "env": _with_rendezvous(env, job, template.policy, template.num_nodes, rank),
+            }
         containers.append(changed)
     spec["containers"] = containers
     spec.setdefault("restartPolicy", "OnFailure")
@@ -116,13 +120,12 @@ def _pod(job: Obj, template: NodeTemplate, rank: int, spec: Obj) -> Obj:
     }
 
 
-def _with_jax(env: list[Obj], job: Obj, template: NodeTemplate, rank: int) -> list[Obj]:
-    """Upstream's JAX contract; what the user set by the same name is replaced, as upstream."""
-    coordinator = f"{pod_name(job, 0)}.{name_of(job)}:{JAX_COORDINATOR_PORT}"
-    ours = {
-        "JAX_NUM_PROCESSES": str(template.num_nodes),
-        "JAX_PROCESS_ID": str(rank),
-        "JAX_COORDINATOR_ADDRESS": coordinator,
-    }
+def _with_rendezvous(
+    env: list[Obj], job: Obj, policy: Policy, size_max: int, rank: int
+) -> list[Obj]:
+    """By which the workers find each other; what the user set by the same name is replaced, as
+    upstream."""
+    host = f"{pod_name(job, 0)}.{name_of(job)}"
+    ours = environment(policy, host, rank, size_max)
     kept = [entry for entry in env if entry["name"] not in ours]
     return kept + [{"name": name, "value": value} for name, value in ours.items()]

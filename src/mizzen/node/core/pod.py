@@ -445,9 +445,9 @@ def _advance_stop(state: PodState, at: int) -> list[Command]:
 def _stop(state: PodState, run: Container, at: int) -> list[Command]:
     """Asks a run to end; what it has not done by `stop_by` SIGKILL does.
 
-    A gang member that attached gets no SIGTERM: JAX swallows it, and a member of the running
-    formation leaves by the control word (`core/gang.py`); the grace period bounds that. A member's
-    program that knows of no formations is asked like that of any pod.
+    A gang member that attached gets no SIGTERM: its framework may swallow it, and a member of the
+    running formation leaves by the control word (`core/gang.py`); the grace period bounds that. A
+    member's program that knows of no formations is asked like that of any pod.
     """
     is_late = state.verdict is not None and state.verdict[0] == DEADLINE_EXCEEDED
     at_once = state.vanished or (state.verdict is not None and not is_late)

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mizzen.base import names, segment
+from mizzen.base import names, rendezvous, segment
 from mizzen.base.objects import (
     Obj,
     annotations_of,
@@ -23,6 +23,7 @@ from mizzen.base.objects import (
     namespace_of,
     uid_of,
 )
+from mizzen.base.reading import entries
 from mizzen.base.resources import TRAIN_JOBS
 from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member
@@ -166,7 +167,7 @@ class Gangs:
             return {}
         folders = self._folders
         folders.make(job.key)
-        result = {
+        return {
             "MIZZEN_SEGMENTS": str(job.folder),
             "MIZZEN_RANK": str(member.rank),
             "MIZZEN_JOB": job.key,
@@ -174,10 +175,6 @@ class Gangs:
             "MIZZEN_OUTPUT": str(folders.output(job.key)),
             "MIZZEN_RANK_FILE": str(job.files[member.rank].path),
         }
-        if member.rank == 0:
-            address = f"{slot.state.ip}:{names.JAX_COORDINATOR_PORT}"
-            result["JAX_COORDINATOR_BIND_ADDRESS"] = address
-        return result
 
     def rank_file(self, slot: Slot) -> RankFile:
         """The file in which the pod's process may record what it uses its devices for."""
@@ -310,7 +307,7 @@ class Gangs:
         for command in commands:
             if isinstance(command, core.SetControl):
                 control = segment.Control(command.generation, command.size, command.flags)
-                job.page.set_control(control, self._coordinator(job))
+                job.page.set_control(control, *self._coordinator(job))
                 continue
             slot = self._agent.slots.get(command.uid)
             if slot is None:
@@ -331,10 +328,15 @@ class Gangs:
                         slot.state.pod, "Warning", "WorkerHung", command.message
                     )
 
-    def _coordinator(self, job: Job) -> str:
+    def _coordinator(self, job: Job) -> tuple[str, int]:
+        """Where rank 0 listens: its address, "" while it has none, and the port."""
         lead = job.gang.members.get(0)
         slot = self._agent.slots.get(lead.uid) if lead is not None else None
-        return slot.state.ip if slot is not None else ""
+        if slot is None:
+            return "", rendezvous.PORT
+        containers = entries(slot.state.pod, "spec", "containers")
+        declared = {e["name"]: e.get("value") for c in containers for e in c.get("env") or ()}
+        return slot.state.ip, rendezvous.port_of(declared.get(rendezvous.COORDINATOR) or "")
 
     # -- jobs ----------------------------------------------------------------------------------------------
 

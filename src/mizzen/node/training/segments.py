@@ -10,7 +10,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from mizzen.base import segment
-from mizzen.base.names import JAX_COORDINATOR_PORT
 from mizzen.base.ring import Interval, Ring
 from mizzen.host import private
 from mizzen.node.core.gang import RankView
@@ -91,11 +90,11 @@ class GangPage(MappedFile):
     def formed(self) -> segment.Control:
         return segment.unpack_control(self.get(segment.GANG_OFFSET_FORMED))
 
-    def set_control(self, control: segment.Control, coordinator_ip: str) -> None:
+    def set_control(self, control: segment.Control, coordinator_ip: str, port: int) -> None:
         """The coordinator first: whoever sees the generation finds its address."""
         if coordinator_ip:
             self.set(segment.GANG_OFFSET_COORDINATOR_IP, int(IPv4Address(coordinator_ip)))
-        self.set(segment.GANG_OFFSET_COORDINATOR_PORT, JAX_COORDINATOR_PORT)
+        self.set(segment.GANG_OFFSET_COORDINATOR_PORT, port)
         self.set(segment.GANG_OFFSET_CONTROL, segment.pack_control(control))
 
 

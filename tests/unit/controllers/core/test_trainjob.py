@@ -116,6 +116,8 @@ def test_a_pod_follows_upstreams_contract(cluster):
     env = {entry["name"]: entry["value"] for entry in container["env"]}
     assert env == {
         "A": "1",
+        "MIZZEN_COORDINATOR": "t-node-0-0.t:29500",
+        "MIZZEN_SIZE_MAX": "3",
         "JAX_NUM_PROCESSES": "3",
         "JAX_PROCESS_ID": "1",
         "JAX_COORDINATOR_ADDRESS": "t-node-0-0.t:29500",

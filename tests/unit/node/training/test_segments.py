@@ -92,7 +92,7 @@ def test_a_file_that_was_cut_short_is_mended_where_a_touch_would_end_the_agent(
     assert file.ring.read(0) == ([], 0, 0)
     assert page.control == segment.Control(0, 0)
     page.path.write_bytes(b"short")
-    page.set_control(segment.Control(3, 2), "127.0.0.1")
+    page.set_control(segment.Control(3, 2), "127.0.0.1", 29500)
     assert page.control == segment.Control(3, 2)
     file.set(segment.RANK_OFFSET_BUFFER0, 9)
     file.set(segment.RANK_OFFSET_RING_NEXT, 2**64 - 1)

@@ -7,7 +7,7 @@ formation, so re-forming costs milliseconds and no program is compiled or loaded
 price: parallelism is over data alone, `jax.devices()` shows this rank's device.
 
 It calls jaxlib below `jax.distributed`, which allows one client in a process's life before
-the first computation. Tried with jax 0.10; `tests/unit/train/test_jax.py` notices a change.
+the first computation. Tried with jax 0.10; `tests/unit/train/frameworks/test_jax.py` notices a change.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from jaxlib import _jax, xla_client  # type: ignore[attr-defined]
 from mizzen.train.environment import Environment
 from mizzen.train.errors import TrainError
 from mizzen.train.framework import Formation
-from mizzen.train.programs import Programs
+from mizzen.train.jax_programs import Programs
 
 _SINGLE = "--xla_cpu_multi_thread_eigen=false"  # a rank has half a core or one: threads only switch
 _HEARTBEAT_S = 30  # the agent sees deaths by pidfd; this only frees ranks that lost their agent
@@ -78,6 +78,9 @@ class Jax:
     def compile(self, function: Callable[..., Any], examples: list[tuple[Any, ...]]) -> Any:
         folder = None if self._environment.alone else self._environment.checkpoints / "programs"
         return Programs(function, folder).prepare(examples, first=self._environment.rank)
+
+
+FRAMEWORK = Jax
 
 
 class _Link:

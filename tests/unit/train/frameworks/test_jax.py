@@ -15,10 +15,10 @@ import pytest
 
 pytest.importorskip("jax")
 
-from mizzen.train import jax as jax_adapter
 from mizzen.train.errors import TrainError
 from mizzen.train.framework import Formation
-from mizzen.train.programs import Programs
+from mizzen.train.frameworks import jax as jax_adapter
+from mizzen.train.jax_programs import Programs
 from support.stranger import needs_root, stranger_at_work
 
 RANK = """
@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from mizzen.train.environment import Environment
 from mizzen.train.framework import Formation
-from mizzen.train.jax import Jax
+from mizzen.train.frameworks.jax import Jax
 
 rank, network = int(sys.argv[1]), sys.argv[2]
 here = Path(".")

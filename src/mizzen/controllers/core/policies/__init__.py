@@ -1,0 +1,1 @@
+"""One file per framework that a runtime's `mlPolicy` may name, each with its `POLICY`."""
