@@ -190,10 +190,7 @@ class Stage:
         for pid in self.instance.processes():
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes()
-                if (
-                    b"mizzen/node/runtimes/process/shim" in words
-                    or b"mizzen.node.runtimes.process.shim" in words
-                ):
+                if b"/runtimes/process/shim/" in words:
                     return pid
         return 0
 

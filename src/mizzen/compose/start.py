@@ -154,9 +154,9 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
 
 def end_pods(home: Home) -> str:
     """Ends the pods that no agent is there to end; what was done, "" where there were none."""
-    from mizzen.node.runtimes.process import ending  # needed at the end only
+    from mizzen.node.runtimes import registry  # needed at the end only
 
-    return ending.end_pods(home.node, RealClock())
+    return registry.end_pods(home.node, RealClock())
 
 
 def addresses(settings: Settings) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
-"""The agent of one node: pods in, processes out; what they do, back into their status.
+"""The agent of one node: pods in, runs out; what they do, back into their status.
 
 It decides nothing itself: events go to the pure machines in `core/`, whose commands it carries
-out. Everything it must know after a crash is in the pods' folders, the shim and the API.
+out. Everything it must know after a crash is in the pods' folders, the runtimes and the API.
 """
 
 from __future__ import annotations
@@ -57,11 +57,18 @@ from mizzen.node.executor import HOST_IP, Executor
 from mizzen.node.podfiles import PodFiles, prune, records_of
 from mizzen.node.reporter import Reporter
 from mizzen.node.restore import end_of, restore
-from mizzen.node.runtimes.process.cgroups import Cgroups
-from mizzen.node.runtimes.process.processes import is_alive, kill_run, set_affinity, tree_pids
-from mizzen.node.runtimes.process.shim_client import Message, Shim
+from mizzen.node.runtimes.interface import (
+    RunEnded,
+    RunEvent,
+    RunFailed,
+    RunsListed,
+    RunStarted,
+    run_key,
+    split_key,
+)
+from mizzen.node.runtimes.registry import Runtimes
 from mizzen.node.serving import ServingSockets
-from mizzen.node.slot import Slot, exited_of, run_key, split_key
+from mizzen.node.slot import Slot, exited_of
 from mizzen.node.training.gangs import Gangs
 from mizzen.node.usage import UsageRecorder
 
@@ -77,7 +84,7 @@ class Agent:
         client: Client,
         config: NodeConfig,
         clock: Clock,
-        cgroups: Cgroups,
+        runtimes: Runtimes,
         devices: list[claims_core.Device],
         allocatable: Mapping[str, str],
     ) -> None:
@@ -85,11 +92,10 @@ class Agent:
         self.allocated: dict[str, claims_core.Allocated] = {}
         self.claims: Mapping[Any, Obj] = {}
         self.devices = devices
-        self.cgroups = cgroups
+        self.runtimes = runtimes
         self.clock = clock
         self.config = config
         self._clock_steps = ClockSteps(clock)
-        self.shim = Shim(config.state_dir, self._on_shim)
         self.events = EventRecorder(client, f"mizzen-node-{config.node_name}", clock)
         self.reporter = Reporter(client, self, self._complain)
         self.boundary = Boundary(self.events, self.reporter.mark)
@@ -107,19 +113,13 @@ class Agent:
         counts = {**self.boundary.statistics(), **self.reporter.statistics()}
         return {"pods": len(self.slots), **counts}
 
-    @property
-    def running(self) -> Mapping[str, tuple[int, int]]:
-        """Pid and start ticks by run key, those of hooks and probes included, as the shim says."""
-        return self.shim.running
-
     # -- life of the agent -----------------------------------------------------------
 
     async def start(self) -> None:
-        """Connects to the shim and learns what runs; call before the first pod is observed."""
+        """Learns from the runtimes what runs; call before the first pod is observed."""
         for uid, record in records_of(self.config.pods_dir):
             self._addresses.restore(uid, str(record.get("ip")))
-        await self.shim.connect()
-        self.cgroups.clean(keep={split_key(key)[0] for key in self.running})
+        await self.runtimes.connect(self._on_run)
 
     def settle(self, known: Container[str]) -> None:
         """After the first lists, `known` being the uids of all pods of this node: what outlived
@@ -132,36 +132,21 @@ class Agent:
         self.gangs.sweep()
         self.serving.sweep(self.slots)
         self.usage.settle()
-        for key in list(self.running):
+        for key in self.runtimes.running:
             uid = split_key(key)[0]
             if uid not in self.slots:  # its pod went while no agent ran
-                self.shim.signal(key, signal.SIGKILL)
-                self.cgroups.remove(uid)
+                self.runtimes.signal(key, signal.SIGKILL)
+                self.runtimes.remove(uid)
 
-    async def watch_shim(self) -> None:
-        """A shim that hung up is asked again; when it died its runs are killed, and a new shim
-        takes over. What ended meanwhile is read from the records."""
-        while True:
-            await self.shim.watch()
-            if self.stopping:
-                return
-            before, runs = (self.shim.pid, self.shim.ticks), list(self.running.values())
-            is_dead = not is_alive(*before)
-            if is_dead:
-                self._complain("the process shim died: its pods' processes are killed")
-                for pid, ticks in runs:
-                    kill_run(pid, ticks)
-            await self.shim.close()
-            await self.shim.connect()
-            if not is_dead and (self.shim.pid, self.shim.ticks) != before:
-                for pid, ticks in runs:  # it was about to die
-                    kill_run(pid, ticks)
-            for slot in list(self.slots.values()):
-                for run in slot.state.containers:
-                    if run.is_live and run_key(slot.uid, run.name, run.number) not in self.running:
-                        with self.boundary.around(slot.state.pod):
-                            end = end_of(slot, run.name, run.number, self.clock.now_ns())
-                            self._ended(slot, end)
+    def _find_ends(self) -> None:
+        """What ended unheard is read from the records."""
+        running = self.runtimes.running
+        for slot in list(self.slots.values()):
+            for run in slot.state.containers:
+                if run.is_live and run_key(slot.uid, run.name, run.number) not in running:
+                    with self.boundary.around(slot.state.pod):
+                        end = end_of(slot, run.name, run.number, self.clock.now_ns())
+                        self._ended(slot, end)
 
     async def stop(self) -> None:
         """Ends every pod's processes and the shim: the instance goes down."""
@@ -170,28 +155,21 @@ class Agent:
         for slot in self.slots.values():
             if slot.state.has_live:
                 slot.files.interrupt(now)
-        for key in self.running:
-            self.shim.signal(key, signal.SIGTERM)
-        graces = {key: self._grace_down_s(key) for key in self.running}
+        graces = {key: self._grace_down_s(key) for key in self.runtimes.running}
+        for key in graces:
+            self.runtimes.signal(key, signal.SIGTERM)
         begun = asyncio.get_running_loop().time()
-        while self.running:
+        while running := self.runtimes.running:
             past_s = asyncio.get_running_loop().time() - begun
-            for key in [k for k in self.running if graces.get(k, 0.0) < past_s]:
-                self.shim.signal(key, signal.SIGKILL)
+            for key in [k for k in running if graces.get(k, 0.0) < past_s]:
+                self.runtimes.signal(key, signal.SIGKILL)
                 graces[key] = GRACE_DOWN_MAX_S
             if past_s > GRACE_DOWN_MAX_S:
                 break
             await asyncio.sleep(0.02)
-        left = dict(self.running)
-        self.shim.shutdown()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(3.0):
-                await self.shim.lost.wait()
-        for pid, ticks in left.values():
-            kill_run(pid, ticks)
+        await self.runtimes.shutdown()
         await self.usage.stop()
         await self.close()
-        self.cgroups.close()
         self.gangs.remove_pod_files()
         with contextlib.suppress(OSError):
             self.config.shm.rmdir()  # when no job's segments are in it
@@ -218,7 +196,7 @@ class Agent:
                 slot.timer.cancel()
         self.gangs.close()
         self._addresses.close()
-        await self.shim.close()
+        await self.runtimes.close()
 
     # -- what the API says ---------------------------------------------------------------
 
@@ -242,7 +220,7 @@ class Agent:
             return
         for run in slot.state.containers:
             key = run_key(slot.uid, run.name, run.number)
-            if run.phase == "running" and key not in self.running:
+            if run.phase == "running" and key not in slot.runtime.running:
                 self._ended(slot, end_of(slot, run.name, run.number, self.clock.now_ns()))
         self._observe("MODIFIED", slot.state.pod)
 
@@ -275,7 +253,7 @@ class Agent:
                 self._start(self._delete_finished(uid, pod))
             return None
         address = self._addresses.take(uid, text(pod, "status", "podIP"))
-        slot = Slot(uid, new_pod(pod, address, now), files)
+        slot = Slot(uid, new_pod(pod, address, now), files, self.runtimes.of(pod))
         self.slots[uid] = slot
         try:
             self._take_in(slot, now)
@@ -289,7 +267,7 @@ class Agent:
         with contextlib.suppress(OSError):
             self.gangs.admit(slot)
         self.usage.name_owners(slot)
-        for event in restore(slot, self.running, now):
+        for event in restore(slot, slot.runtime.running, now):
             self.feed(slot, event)
             if isinstance(event, Exited):
                 self.gangs.ended_before(slot, event)
@@ -332,8 +310,7 @@ class Agent:
         for slot in self.slots.values():
             held = claims_core.held_by(slot.state.pod, self.allocated)
             if not any(d.driver == names.CPU_DRIVER for d in held):
-                for pid in slot.pids:
-                    set_affinity(self.cgroups.members(slot.uid) or tree_pids(pid), cpus)
+                slot.runtime.resize(slot.uid, self.executor.resources(slot))
 
     def wake(self, slot: Slot, now: int) -> None:
         """Time has passed for the pod, or what it waited for has come."""
@@ -362,8 +339,8 @@ class Agent:
                     self.executor.spawn(slot, command)
                 except (OSError, ValueError) as error:
                     key = run_key(slot.uid, command.container, command.number)
-                    failed = {"event": "failed", "key": key, "message": describe(error)}
-                    asyncio.get_running_loop().call_soon(self._on_shim, failed)
+                    failed = RunFailed(key, describe(error))
+                    asyncio.get_running_loop().call_soon(self._on_run, failed)
             case Signal():
                 self.executor.signal(slot, command)
             case RunPreStop():
@@ -411,44 +388,43 @@ class Agent:
         slot.timer_at = at
         slot.timer = asyncio.get_running_loop().call_later(delay, ring)
 
-    # -- what the shim says -----------------------------------------------------------------------
+    # -- what runtimes say -----------------------------------------------------------------------
 
-    def _on_shim(self, message: Message) -> None:
-        uid, name, number, what = split_key(message["key"])
-        if what:
-            self.executor.answer(message)
+    def _on_run(self, event: RunEvent) -> None:
+        if isinstance(event, RunsListed):
+            self._find_ends()
             return
+        uid, name, number, _ = split_key(event.key)
         slot = self.slots.get(uid)
         if slot is not None:
             with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
-                self._hear(slot, name, number, message)
+                self._hear(slot, name, number, event)
 
-    def _hear(self, slot: Slot, name: str, number: int, message: Message) -> None:
-        """What the shim says of a run of this pod."""
-        if message["event"] == "started":
-            begun: int = message["started"]
-            self.feed(slot, Started(name, number, message["pid"], begun, self.clock.now_ns()))
-            return
-        if self.stopping:
-            self.usage.ending(slot, int(message.get("cpu") or 0))
-            return
+    def _hear(
+        self, slot: Slot, name: str, number: int, event: RunStarted | RunFailed | RunEnded
+    ) -> None:
         now = self.clock.now_ns()
-        if message["event"] == "failed":
-            said = {"failure": message["message"], "unstarted": True}
-            message = {"code": 128, "started": now, "finished": now, **said}
-        cpu = int(message.get("cpu") or 0)
-        self._ended(slot, exited_of(slot, name, number, message, now), cpu)
+        if isinstance(event, RunStarted):
+            self.feed(slot, Started(name, number, event.id, event.at, now))
+        elif self.stopping:
+            self.usage.ending(slot)
+        elif isinstance(event, RunFailed):
+            said = {"failure": event.message, "unstarted": True}
+            record = {"code": 128, "started": now, "finished": now, **said}
+            self._ended(slot, exited_of(slot, name, number, record, now))
+        else:
+            self._ended(slot, exited_of(slot, name, number, event.record, now))
 
-    def _ended(self, slot: Slot, event: Exited, cpu: int = 0) -> None:
+    def _ended(self, slot: Slot, event: Exited) -> None:
         event = self.gangs.judge(slot, event)
-        self.usage.ending(slot, cpu)
+        self.usage.ending(slot)
         stays = not slot.state.is_stopping
         self.feed(slot, event)
         again = stays and not is_finished(slot.state)
         self.usage.exited(slot, event.at, again)
         self.gangs.exited(slot, event)
         if is_finished(slot.state):
-            self.cgroups.remove(slot.uid)
+            slot.runtime.remove(slot.uid)
 
     # -- for the reporter ------------------------------------------------------------------------
 
@@ -514,7 +490,7 @@ class Agent:
         self.slots.pop(slot.uid, None)
         self.boundary.forget(slot.uid)
         self.usage.forget(slot)
-        self.cgroups.remove(slot.uid)
+        slot.runtime.remove(slot.uid)
         self._addresses.release(slot.uid)
         self.serving.remove(slot.uid)
         self._retire([slot.uid])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -18,8 +16,9 @@ from mizzen.node.boundary import describe
 from mizzen.node.checks import check
 from mizzen.node.core import admission
 from mizzen.node.core import devices as claims_core
-from mizzen.node.core.environment import Unresolved
+from mizzen.node.core.environment import Sources, Unresolved
 from mizzen.node.core.pod import SIGKILL, is_finished
+from mizzen.node.core.resources import cpu_limit, memory_limit
 from mizzen.node.core.words import (
     Prepared,
     PreStopDone,
@@ -29,22 +28,12 @@ from mizzen.node.core.words import (
     Signal,
     Spawn,
 )  # fmt: skip
-from mizzen.node.runtimes.process.cgroups import Limits
-from mizzen.node.runtimes.process.processes import is_alive
-from mizzen.node.runtimes.process.shim_client import Message
+from mizzen.node.resolve import Context, containers, device_variables, host_names, read_sources
+from mizzen.node.runtimes.interface import Bundle, Resources, run_key
 from mizzen.node.serving import ServingSockets
-from mizzen.node.slot import Slot, run_key
-from mizzen.node.spawning import (
-    Context,
-    cpu_limit,
-    device_variables,
-    host_names,
-    memory_limit,
-    prepare,
-)  # fmt: skip
+from mizzen.node.slot import Slot
 from mizzen.node.usage import Recorded, UsageRecorder
 
-CAPTURE_BYTES = 4096
 HOST_IP = "127.0.0.1"
 
 
@@ -63,7 +52,6 @@ class Executor:
         self._agent = agent
         self._client = client
         self._allocatable = allocatable
-        self._checks: dict[str, asyncio.Future[Message]] = {}
 
     async def prepare(self, slot: Slot) -> None:
         pod, reason, message = slot.state.pod, "", ""
@@ -74,7 +62,11 @@ class Executor:
             if slot.uid not in self._agent.slots:
                 return  # it went meanwhile: nothing is made for it any more
             slot.make_folder()
-            slot.requests = await prepare(self._client, pod, self._context(slot), slot.files)
+            if refused := self._agent.runtimes.refusal(pod):
+                raise Unresolved(refused, "FailedCreatePodSandBox")
+            context = self._context(slot)
+            sources = await read_sources(self._client, pod, context)
+            slot.bundles = await asyncio.to_thread(_bundles, slot, context, sources)
         except Unresolved as error:
             reason, message = error.reason, str(error)
         except ApiError as error:
@@ -124,13 +116,11 @@ class Executor:
                 "names its node itself; leave spec.nodeName out"
             )
             raise Unresolved(why, "WaitingForDevices")
-        place = claims_core.placement(held, self._agent.devices, self._agent.allocated)
-        limits = Limits(place.quota_milli or (None if held else cpu_limit(pod)), memory_limit(pod))
-        joins = self._agent.cgroups.create(slot.uid, limits)
-        slot.cgroup_made = True
+        slot.runtime.create(slot.uid, self.resources(slot))
+        slot.has_sandbox = True
         extra = {**self._agent.gangs.variables(slot), **self._agent.serving.variables(pod)}
         if held:
-            extra |= device_variables(place)
+            extra |= device_variables(held)
             extra["MIZZEN_RANK_FILE"] = str(self._agent.gangs.rank_file(slot).path)
         namespace = namespace_of(pod)
         peers = [
@@ -140,12 +130,18 @@ class Executor:
             self._agent.config.node_name,
             HOST_IP,
             slot.state.ip,
-            place,
             extra,
             host_names([(p.pod, p.ip) for p in peers]),
-            tuple(joins),
             self._allocatable,
         )
+
+    def resources(self, slot: Slot) -> Resources:
+        """What the pod may use now, with the devices that are allocated to it."""
+        pod = slot.state.pod
+        held = claims_core.held_by(pod, self._agent.allocated)
+        place = claims_core.placement(held, self._agent.devices, self._agent.allocated)
+        milli = place.quota_milli or (None if held else cpu_limit(pod))
+        return Resources(milli, memory_limit(pod), cpus=place.cpus)
 
     def spawn(self, slot: Slot, command: Spawn) -> None:
         name, number = command.container, command.number
@@ -154,24 +150,17 @@ class Executor:
         slot.files.forget_old_runs(name, number)
         self._agent.gangs.before_spawn(slot)
         self._agent.usage.spawning(slot, self._agent.clock.now_ns())
-        self._agent.shim.spawn(
-            {
-                **slot.requests[name],
-                "key": run_key(slot.uid, name, number),
-                "log": str(slot.files.log(name, number)),
-                "record": str(slot.files.record(name, number)),
-            }
+        slot.runtime.start(
+            run_key(slot.uid, name, number),
+            slot.bundles[name],
+            slot.files.log(name, number),
+            slot.files.record(name, number),
         )
 
     def signal(self, slot: Slot, command: Signal) -> None:
-        key = run_key(slot.uid, command.container, command.number)
         if command.signal == SIGKILL:
             self._agent.usage.killing(slot.uid, self._agent.clock.now_ns())
-            pid, ticks = self._agent.running.get(key, (0, 0))
-            if is_alive(pid, ticks):  # at once, without the way through the shim
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGKILL)
-        self._agent.shim.signal(key, command.signal)
+        slot.runtime.signal(run_key(slot.uid, command.container, command.number), command.signal)
 
     # -- probes and hooks -----------------------------------------------------------------------
 
@@ -189,7 +178,7 @@ class Executor:
             try:
                 ok, message = await check(
                     probe.spec, run.spec, slot.state.ip, probe.timeout_s, unix,
-                    lambda: self._agent.cgroups.members(slot.uid) or slot.pids,
+                    lambda: slot.runtime.pids(slot.uid),
                 )  # fmt: skip
             except OverflowError as error:  # a port that no port can be
                 ok, message = False, str(error)
@@ -216,29 +205,20 @@ class Executor:
         self, slot: Slot, name: str, number: int, what: str, argv: list[str], timeout_s: float
     ) -> tuple[bool, str]:
         """Runs a command beside a container, under its limits; its output on failure."""
-        key = f"{run_key(slot.uid, name, number)}/{what}"
-        request = slot.requests.get(name)
-        if request is None or not argv:
+        bundle = slot.bundles.get(name)
+        if bundle is None or not argv:
             return False, "no command"
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._checks[key] = future
+        key = run_key(slot.uid, name, number)
         try:
-            self._agent.shim.spawn({**request, "key": key, "argv": argv, "capture": CAPTURE_BYTES})
-            async with asyncio.timeout(timeout_s):
-                message = await future
+            ended = await slot.runtime.exec(key, what, bundle, argv, timeout_s)
         except TimeoutError:
-            self._agent.shim.signal(key, signal.SIGKILL)
             return False, f"command timed out after {timeout_s:g} s"
         except ValueError as error:  # longer than can be passed on
             return False, str(error)
-        finally:
-            self._checks.pop(key, None)
-        code = message.get("code", 1)
-        words = str(message.get("failure") or message.get("output") or message.get("message") or "")
-        return code == 0, f"command ended with {code}: {words.strip()}"
+        return ended.code == 0, f"command ended with {ended.code}: {ended.output.strip()}"
 
-    def answer(self, message: Message) -> None:
-        """What became of a command run beside a container."""
-        future = self._checks.get(message["key"])
-        if future is not None and not future.done() and message["event"] != "started":
-            future.set_result(message)
+
+def _bundles(slot: Slot, context: Context, sources: Sources) -> dict[str, Bundle]:
+    """What the runtime makes of each container; for a thread. Errors: Unresolved, OSError."""
+    specs = containers(slot.state.pod, context, sources, slot.files)
+    return {spec.name: slot.runtime.bundle(spec) for spec in specs}

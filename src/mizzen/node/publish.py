@@ -21,6 +21,7 @@ from mizzen.client.client import Client
 from mizzen.node import pressure
 from mizzen.node.config import NodeConfig
 from mizzen.node.core.devices import Device, slices
+from mizzen.node.runtimes.registry import Runtimes
 
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_DURATION_S = 40
@@ -64,14 +65,14 @@ class Publisher:
         config: NodeConfig,
         clock: Clock,
         devices: Sequence[Device],
-        enforcement: str,
+        runtimes: Runtimes,
         claimed_milli: Callable[[], int],
     ) -> None:
         self._client = client
         self._config = config
         self._clock = clock
         self._devices = devices
-        self._enforcement = enforcement
+        self._runtimes = runtimes
         self._claimed_milli = claimed_milli
         self._total = capacity()
         self._written_milli = -1
@@ -135,7 +136,11 @@ class Publisher:
             _condition(p.kind, str(p.is_true), p.reason, p.text, now)
             for p in pressure.look(self._config.state_dir)
         ]
-        text = f"the agent runs pods as processes; limits: {self._enforcement}"
+        held = (
+            f"{r.handler} (isolation: {r.guarantees.isolation}, limits: {r.guarantees.limits})"
+            for r in self._runtimes
+        )
+        text = f"the agent runs pods by {'; '.join(held)}"
         conditions.append(_condition("Ready", "True", "KubeletReady", text, now))
         return {
             "capacity": self._total,
@@ -146,6 +151,7 @@ class Publisher:
                 {"type": "Hostname", "address": self._config.node_name},
             ],
             "nodeInfo": _node_info(),
+            "runtimeHandlers": [{"name": runtime.handler} for runtime in self._runtimes],
         }
 
     async def _write_allocatable(self) -> None:

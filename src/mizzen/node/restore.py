@@ -9,22 +9,21 @@ from mizzen.base.objects import Obj
 from mizzen.node.core.pod import STABLE_NS
 from mizzen.node.core.words import Event, Exited, Started
 from mizzen.node.podfiles import write_json
-from mizzen.node.runtimes.process.processes import kill_run
-from mizzen.node.slot import INTERRUPTED, Slot, exited_of, split_key
+from mizzen.node.runtimes.interface import split_key
+from mizzen.node.slot import INTERRUPTED, Slot, exited_of
 
 _TIME_NS_MAX = (1 << 63) - 1
 _MOST = {
-    "pid": 1 << 22, "ticks": _TIME_NS_MAX, "code": 255, "signal": 64, "started": _TIME_NS_MAX,
-    "finished": _TIME_NS_MAX, "cpu": _TIME_NS_MAX, "maxrss": _TIME_NS_MAX,
+    "code": 255, "signal": 64, "started": _TIME_NS_MAX, "finished": _TIME_NS_MAX,
 }  # fmt: skip
 
 
-def restore(slot: Slot, running: Mapping[str, tuple[int, int]], now: int) -> list[Event]:
+def restore(slot: Slot, running: Mapping[str, str], now: int) -> list[Event]:
     """Sets each container to its latest run and returns the events since.
 
-    What the shim holds runs, whatever became of its record: the pod may have removed its folder, or
-    the disk was full. A run that was begun, has not ended by its record and is not held by the shim
-    has lost its shim: it is killed and counts as ended with code 137.
+    What its runtime holds runs, whatever became of its record: the pod may have removed its folder,
+    or the disk was full. A run that was begun, has not ended by its record and that nobody holds is
+    lost: it is killed and counts as ended with code 137.
     """
     events: list[Event] = []
     for run in slot.state.containers:
@@ -49,18 +48,18 @@ def restore(slot: Slot, running: Mapping[str, tuple[int, int]], now: int) -> lis
     return events
 
 
-def _live(uid: str, name: str, running: Mapping[str, tuple[int, int]]) -> dict[int, int]:
-    """Pid by number of a container's runs that the shim holds."""
-    found: dict[int, int] = {}
-    for key, (pid, _) in running.items():
+def _live(uid: str, name: str, running: Mapping[str, str]) -> dict[int, str]:
+    """Id by number of a container's runs that its runtime holds."""
+    found: dict[int, str] = {}
+    for key, id in running.items():
         whose, container, number, what = split_key(key)
         if (whose, container, what) == (uid, name, ""):
-            found[number] = pid
+            found[number] = id
     return found
 
 
 def end_of(slot: Slot, name: str, number: int, now: int) -> Exited:
-    """The end of a run that the shim does not hold any more, by its record."""
+    """The end of a run that its runtime does not hold any more, by its record."""
     record = slot.files.runs(name).get(number)  # none where the disk was full
     return _end(slot, name, number, _sound(record or {}, now), now)
 
@@ -68,7 +67,7 @@ def end_of(slot: Slot, name: str, number: int, now: int) -> Exited:
 def _sound(record: Obj, now: int) -> Obj:
     """The record with whole numbers where they belong, whatever became of its file."""
     kept: Obj = {k: v for k, v in record.items() if k not in _MOST or _is_sound(v, _MOST[k])}
-    for key, default in (("pid", 0), ("ticks", 0), ("code", 137), ("started", now)):
+    for key, default in (("code", 137), ("started", now)):
         kept.setdefault(key, default)
     if "finished" not in kept:
         kept.pop("state", None)
@@ -92,7 +91,7 @@ def _failures_before(records: Mapping[int, Obj], newest: int) -> int:
 
 def _end(slot: Slot, name: str, number: int, record: Obj, now: int) -> Exited:
     if record.get("state") != "exited":
-        kill_run(record["pid"], record["ticks"], slot.uid)
+        slot.runtime.kill_lost(slot.uid, record)
         end = {"state": "exited", "code": 137, "signal": 9, "finished": now, "lost": True}
         record = {**record, **end}
         with contextlib.suppress(OSError):  # a full disk: told all the same

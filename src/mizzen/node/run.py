@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -20,7 +19,7 @@ from mizzen.node.agent import Agent
 from mizzen.node.boundary import keep_up
 from mizzen.node.config import NodeConfig
 from mizzen.node.publish import Publisher, capacity, discover
-from mizzen.node.runtimes.process.cgroups import Cgroups
+from mizzen.node.runtimes.registry import Runtimes
 
 PUBLISH_AGAIN_S = 0.5
 __all__ = ["NodeConfig", "run"]
@@ -36,15 +35,15 @@ async def run(
     """
     for place in (config.state_dir, config.pods_dir, config.shm):
         private.make_folder(place)
-    cgroups = Cgroups.detect(hashlib.sha256(str(config.state_dir).encode()).hexdigest()[:8])
-    devices = discover(config, cgroups.mode)
-    agent = Agent(client, config, clock, cgroups, devices, capacity())
+    runtimes = Runtimes.of_this_machine(config.state_dir)
+    devices = discover(config, runtimes.default.guarantees.limits)
+    agent = Agent(client, config, clock, runtimes, devices, capacity())
 
     def claimed_milli() -> int:
         held = (a.device for a in agent.allocated.values() if a.device.driver == names.CPU_DRIVER)
         return sum(quantity.to_milli(d.capacity["cpu"]) for d in held)
 
-    publisher = Publisher(client, config, clock, devices, cgroups.mode, claimed_milli)
+    publisher = Publisher(client, config, clock, devices, runtimes, claimed_milli)
     pods = Informer(client, PODS, fields=f"spec.nodeName={config.node_name}")
     claims = Informer(client, RESOURCE_CLAIMS)
     jobs = Informer(client, TRAIN_JOBS)
@@ -95,7 +94,9 @@ async def _work(
         claims.add_handler(on_claim)
         agent.settle({uid_of(pod) for pod in pods.objects.values()})
         await _publish(publisher)
-        group.create_task(agent.watch_shim(), name="shim")  # no pod can run without: it may end us
+        group.create_task(
+            agent.runtimes.watch(), name="runtimes"
+        )  # no pod can run without: it may end us
         start("publisher", publisher.run)
         start("reporter", agent.reporter.run)
         start("gangs", agent.gangs.run)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from mizzen.base.objects import Obj
 from mizzen.node.core.pod import SIGKILL, UNSTARTED, Container, PodState
+from mizzen.node.core.resources import memory_limit
 from mizzen.node.core.words import Exited
 from mizzen.node.podfiles import PodFiles, write_json
-from mizzen.node.spawning import memory_limit
+from mizzen.node.runtimes.interface import Bundle, Runtime
 
 OOM_KILLED = "OOMKilled"  # upstream's word
 INTERRUPTED = "InstanceDown"  # why a run ended that `mizzen down` stopped
@@ -24,13 +25,12 @@ class Slot:
     uid: str
     state: PodState
     files: PodFiles
-    requests: Mapping[str, Obj] = field(
-        default_factory=dict[str, Obj]
-    )  # container -> spawn request
+    runtime: Runtime
+    bundles: Mapping[str, Bundle] = field(default_factory=dict[str, Bundle])  # container ->
     timer: asyncio.TimerHandle | None = None
     timer_at: int = 0
     removing: bool = False
-    cgroup_made: bool = False
+    has_sandbox: bool = False
     is_admitted: bool = False  # it takes room here: the scheduler placed it, or `core/admission.py`
 
     def make_folder(self) -> None:
@@ -44,24 +44,9 @@ class Slot:
         write_json(path, {**record, "ip": self.state.ip})
 
     @property
-    def pids(self) -> list[int]:
-        return [c.pid for c in self.state.containers if c.is_live and c.pid]
-
-    @property
     def name(self) -> str:
         metadata = self.state.pod["metadata"]
         return f"{metadata.get('namespace')}/{metadata['name']}"
-
-
-def run_key(uid: str, container: str, number: int) -> str:
-    """How the shim names a run."""
-    return f"{uid}/{container}/{number}"
-
-
-def split_key(key: str) -> tuple[str, str, int, str]:
-    """(uid, container, run number, what of it: "" for the run itself, else probe or hook)."""
-    uid, container, number, *rest = key.split("/")
-    return uid, container, int(number), rest[0] if rest else ""
 
 
 def _out_of_memory(slot: Slot) -> str:

@@ -6,7 +6,6 @@ that imports go one way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from mizzen.node.core.devices import Allocated, Device
     from mizzen.node.core.words import Event
     from mizzen.node.reporter import Reporter
-    from mizzen.node.runtimes.process.cgroups import Cgroups
-    from mizzen.node.runtimes.process.shim_client import Shim
+    from mizzen.node.runtimes.registry import Runtimes
     from mizzen.node.slot import Slot
 
 
@@ -28,18 +26,12 @@ class Surroundings(Protocol):
     slots: dict[str, Slot]  # pod uid ->
     allocated: dict[str, Allocated]  # driver/device ->
     devices: list[Device]
-    cgroups: Cgroups
+    runtimes: Runtimes
     clock: Clock
     config: NodeConfig
-    shim: Shim
     events: EventRecorder
     reporter: Reporter
     boundary: Boundary
-
-    @property
-    def running(self) -> Mapping[str, tuple[int, int]]:
-        """Pid and start ticks by run key."""
-        ...
 
     def feed(self, slot: Slot, event: Event) -> None:
         """One event for one pod: decide, act, report."""

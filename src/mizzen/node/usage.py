@@ -27,6 +27,7 @@ from mizzen.client.client import Client
 from mizzen.node.core.devices import Allocated
 from mizzen.node.core.usage import CpuSamples, DeviceLog, resumed
 from mizzen.node.podfiles import read_json, write_json
+from mizzen.node.runtimes.interface import BEST_EFFORT
 from mizzen.node.slot import Slot
 from mizzen.node.surroundings import Surroundings
 from mizzen.node.training.gangs import Gangs
@@ -55,7 +56,6 @@ class UsageRecorder:
         self._client = client
         self._logs: dict[str, DeviceLog] = {}
         self._cpu: dict[str, CpuSamples] = {}  # pod uid ->
-        self._ended_cpu: Counter[str] = Counter()  # of ended runs, where no group sums them up
         self._last_state: dict[str, int] = {}  # of the worker that just ended
         self._read: dict[str, int] = {}  # pod uid -> next interval in its ring
         self._unwritten: list[Obj] = []
@@ -144,9 +144,8 @@ class UsageRecorder:
         for log in self._of(uid):
             log.killed(at)
 
-    def ending(self, slot: Slot, cpu: int) -> None:
+    def ending(self, slot: Slot) -> None:
         """A process ended: its last intervals and CPU time, before anything is cleaned up."""
-        self._ended_cpu[slot.uid] += cpu
         now = self._agent.clock.now_ns()
         self._last_state[slot.uid] = RankState.NONE
         with self._reported(slot) as file:
@@ -167,7 +166,6 @@ class UsageRecorder:
     def forget(self, slot: Slot) -> None:
         """The pod is gone and its files will be: what its devices wait for is their release."""
         self._read.pop(slot.uid, None)
-        self._ended_cpu.pop(slot.uid, None)
         self._last_state.pop(slot.uid, None)
 
     # -- work ---------------------------------------------------------------------------------------
@@ -280,7 +278,8 @@ class UsageRecorder:
                 continue
             self._hear(slot)
             samples = self._cpu.setdefault(uid, CpuSamples())
-            if self._agent.cgroups.mode != "best-effort" or samples.is_older(now - WALK_NS):
+            is_cheap = slot.runtime.guarantees.limits != BEST_EFFORT
+            if is_cheap or samples.is_older(now - WALK_NS):
                 self._sample(uid, now)
 
     def _hear(self, slot: Slot) -> None:
@@ -297,12 +296,9 @@ class UsageRecorder:
 
     def _sample(self, uid: str, at: int) -> None:
         slot = self._agent.slots.get(uid)
-        if slot is None or not slot.cgroup_made or not self._of(uid):
+        if slot is None or not slot.has_sandbox or not self._of(uid):
             return  # only what holds devices has intervals to be charged with it
-        total = self._agent.cgroups.cpu_ns(uid, slot.pids)
-        if self._agent.cgroups.mode == "best-effort":
-            total += self._ended_cpu[uid]
-        self._cpu.setdefault(uid, CpuSamples()).add(at, total)
+        self._cpu.setdefault(uid, CpuSamples()).add(at, slot.runtime.stats(uid).cpu_ns)
 
     def _total(self, owner: Owner | None, at: int) -> int:
         samples = self._cpu.get(owner.pod_uid) if owner is not None else None

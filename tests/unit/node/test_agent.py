@@ -38,7 +38,9 @@ from mizzen.node.core.usage import CpuSamples
 from mizzen.node.run import NodeConfig, run
 from mizzen.node.runtimes.process.cgroups import Cgroups
 from mizzen.node.runtimes.process.processes import start_ticks
+from mizzen.node.runtimes.process.runtime import ProcessRuntime
 from mizzen.node.runtimes.process.shim_client import Shim
+from mizzen.node.runtimes.registry import Runtimes
 from mizzen.node.usage import UsageRecorder
 from support.api_in_process import api_server
 from support.waiting import until
@@ -497,12 +499,17 @@ async def test_where_a_rank_file_was_the_next_agent_finds_a_folder(
     await world.until_gone("p")
 
 
+def processes_of(config: NodeConfig) -> Runtimes:
+    """Processes without control groups."""
+    return Runtimes([ProcessRuntime(config.state_dir, Cgroups("best-effort", {}))])
+
+
 @pytest_asyncio.fixture
 async def lone(tmp_path: Path) -> AsyncIterator[tuple[Agent, Obj]]:
     """An agent that is told of pods by the test alone, and a pod."""
     async with api_server(tmp_path / "home") as client:
         world = World(client, tmp_path)
-        agent = Agent(client, world.config, RealClock(), Cgroups("best-effort", {}), [], {})
+        agent = Agent(client, world.config, RealClock(), processes_of(world.config), [], {})
         world.config.pods_dir.mkdir(parents=True)
         await agent.start()
         await world.pod("p", "sleep", "60")
@@ -520,13 +527,13 @@ async def test_a_pod_whose_end_met_a_fault_does_not_come_back(
 
     agent, pod = lone
     agent.observe("ADDED", pod)
-    await until(lambda: agent.running, "it runs")
+    await until(lambda: agent.runtimes.running, "it runs")
     with monkeypatch.context() as patch:
         patch.setattr(agent.gangs, "forget", fail)
         agent.observe("DELETED", pod)
         await until(lambda: agent.boundary.statistics()["aside"], "the fault is noticed")
     await until(lambda: not agent.boundary.statistics()["aside"], "it was tried again")
-    assert not agent.slots and not agent.running
+    assert not agent.slots and not agent.runtimes.running
 
 
 async def test_a_pod_that_goes_before_it_could_be_admitted_is_not_admitted_later(

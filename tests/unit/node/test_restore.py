@@ -10,6 +10,8 @@ from mizzen.node.core.pod import new_pod
 from mizzen.node.core.words import Exited, Started
 from mizzen.node.podfiles import PodFiles, write_json
 from mizzen.node.restore import restore
+from mizzen.node.runtimes.process.cgroups import Cgroups
+from mizzen.node.runtimes.process.runtime import ProcessRuntime
 from mizzen.node.slot import INTERRUPTED, Slot
 
 S = 1_000_000_000
@@ -22,7 +24,8 @@ def slot_in(folder: Path) -> Slot:
         "metadata": {"name": "p", "namespace": "default", "uid": "u"},
         "spec": {"containers": [container]},
     }
-    return Slot("u", new_pod(pod, "127.99.0.2", NOW), PodFiles(folder, "u"))
+    runtime = ProcessRuntime(folder, Cgroups("best-effort", {}))
+    return Slot("u", new_pod(pod, "127.99.0.2", NOW), PodFiles(folder, "u"), runtime)
 
 
 def ran(slot: Slot, number: int, started: int, finished: int, code: int = 3) -> None:
@@ -94,23 +97,23 @@ def test_records_that_were_damaged_count_as_lost(tmp_path: Path) -> None:
         assert (event.code, event.reason) == (137, "ContainerStatusUnknown"), content
 
 
-def test_what_the_shim_holds_runs_whatever_its_records_say(tmp_path: Path) -> None:
+def test_what_a_runtime_holds_runs_whatever_its_records_say(tmp_path: Path) -> None:
     """None, because the pod removed its folder; older ones, the disk was full; forged ones."""
     slot = slot_in(tmp_path)
-    (event,) = restore(slot, {"u/main/3": (77, 5), "other/main/4": (78, 5)}, NOW)
-    assert (event, slot.state.containers[0].number) == (Started("main", 3, 77, NOW), 3)
+    (event,) = restore(slot, {"u/main/3": "process://77", "other/main/4": "process://78"}, NOW)
+    assert (event, slot.state.containers[0].number) == (Started("main", 3, "process://77", NOW), 3)
     slot = slot_in(tmp_path)
     ran(slot, 2, NOW - 9 * S, NOW - 5 * S)
     ran(slot, 999_999_999, NOW - 9 * S, NOW - 5 * S)
-    (event,) = restore(slot, {"u/main/3": (77, 5)}, NOW)
-    assert (event, slot.state.containers[0].number) == (Started("main", 3, 77, NOW), 3)
+    (event,) = restore(slot, {"u/main/3": "process://77"}, NOW)
+    assert (event, slot.state.containers[0].number) == (Started("main", 3, "process://77", NOW), 3)
     last = slot.state.containers[0].last
     assert last is not None and last.number == 2
 
 
-def test_a_live_run_has_the_pid_that_the_shim_says(tmp_path: Path) -> None:
+def test_a_live_run_has_the_id_that_its_runtime_says(tmp_path: Path) -> None:
     slot = slot_in(tmp_path)
     forged = {"pid": 1, "ticks": 1, "state": "exited", "code": 0, "started": 10**40, "finished": 1}
     write_json(slot.files.record("main", 0), forged)
-    (event,) = restore(slot, {"u/main/0": (77, 5)}, NOW)
-    assert event == Started("main", 0, 77, NOW)
+    (event,) = restore(slot, {"u/main/0": "process://77"}, NOW)
+    assert event == Started("main", 0, "process://77", NOW)

@@ -42,6 +42,11 @@ class Sources:
     allocatable: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+def volume_variable(name: str) -> str:
+    """The variable that holds a volume's folder."""
+    return "MIZZEN_VOLUME_" + name.upper().replace("-", "_").replace(".", "_")
+
+
 def needed(spec: Obj) -> tuple[set[str], set[str]]:
     """Names of the ConfigMaps and Secrets that the pod refers to in env and volumes."""
     config_maps: set[str] = set()

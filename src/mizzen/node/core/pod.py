@@ -1,6 +1,6 @@
 """The life of one pod on this node: events in, commands out.
 
-Containers are processes. Init containers run in order, then all containers together;
+Init containers run in order, then all containers together;
 what ends is restarted as `restartPolicy` says, after 1, 2, 4 ... 60 s (upstream: 10 s to
 5 min; a restart here costs no image pull). Members of a gang are restarted by their
 gang alone (`core/gang.py`). The status is not kept: `core/status.py` derives it.
@@ -62,7 +62,7 @@ class Container:
     init: bool = False
     number: int = 0  # of the current or next run; restartCount in the status
     phase: Phase = "waiting"
-    pid: int = 0
+    id: str = ""
     started_at: int = 0
     ended: Exited | None = None  # of the current run
     last: Exited | None = None  # of the run before
@@ -228,7 +228,7 @@ def _take_started(state: PodState, event: Started) -> None:
     run = _current(state, event.container, event.number)
     if run is None or run.phase == "exited":
         return
-    run.phase, run.pid, run.started_at = "running", event.pid, event.at
+    run.phase, run.id, run.started_at = "running", event.id, event.at
     run.probes = probing.probes_of(run.spec, event.heard or event.at)
 
 
@@ -346,7 +346,7 @@ def _renew(state: PodState, run: Container) -> None:
         return
     state.prepared = False
     run.last, run.ended = run.ended, None
-    run.phase, run.number, run.pid = "waiting", run.number + 1, 0
+    run.phase, run.number, run.id = "waiting", run.number + 1, ""
     run.stop_by, run.killed_at, run.pre_stop, run.kill_reason = 0, 0, "", ""
 
 

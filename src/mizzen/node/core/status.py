@@ -85,8 +85,8 @@ def _container(state: PodState, run: Container) -> Obj:
         "state": _state(state, run),
         "lastState": {"terminated": _terminated(run, run.last)} if run.last is not None else {},
     }
-    if run.pid:
-        entry["containerID"] = f"process://{run.pid}"
+    if run.id:
+        entry["containerID"] = run.id
     return entry
 
 

@@ -42,7 +42,7 @@ class Prepared:
 class Started:
     container: str
     number: int
-    pid: int
+    id: str  # what the runtime calls it
     at: int
     heard: int = 0  # by the agent's clock, where it heard at once; `at` is the wall's
 

@@ -18,7 +18,7 @@ from mizzen.node.core.environment import (
     needed,
 )
 from mizzen.node.runtimes.process.images import resolve
-from mizzen.node.spawning import replace_hosts
+from mizzen.node.runtimes.process.requests import replace_hosts
 
 POD: dict[str, Any] = {
     "metadata": {"name": "p", "namespace": "ns", "labels": {"app": "x"}, "annotations": {}},

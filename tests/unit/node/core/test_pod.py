@@ -44,7 +44,7 @@ def running(**spec: Any) -> PodState:
     state = new_pod(pod(**spec), "127.99.0.2", T0)
     assert step(state, Tick(T0)) == [Prepare()]
     assert step(state, Prepared(T0)) == [Spawn("main", 0)]
-    step(state, Started("main", 0, 42, T0))
+    step(state, Started("main", 0, "run", T0))
     return state
 
 
@@ -113,7 +113,7 @@ def test_restarts_wait_twice_as_long_each_time() -> None:
         at = wake[0].at
         assert step(state, Tick(at)) == [Prepare()]
         assert step(state, Prepared(at)) == [Spawn("main", number + 1)]
-        step(state, Started("main", number + 1, 42, at))
+        step(state, Started("main", number + 1, "run", at))
     assert pauses == [S, 2 * S, 4 * S, 8 * S]
     waiting = status_of(state, "127.0.0.1", at)["containerStatuses"][0]
     assert waiting["restartCount"] == 4 and waiting["lastState"]["terminated"]["exitCode"] == 1
@@ -188,7 +188,7 @@ def test_readiness_is_probed_quickly_until_it_is_seen() -> None:
     )
     step(state, Tick(T0))
     step(state, Prepared(T0))
-    assert step(state, Started("main", 0, 42, T0)) == [RunProbe("main", 0, "readiness")]
+    assert step(state, Started("main", 0, "run", T0)) == [RunProbe("main", 0, "readiness")]
     wake = step(state, ProbeDone("main", 0, "readiness", False, "refused", T0))
     assert wake == [WakeAt(T0 + S // 10)]
     step(state, Tick(T0 + S // 10))
@@ -217,7 +217,7 @@ def member() -> PodState:
     state = new_pod(made, "127.99.0.2", T0)
     step(state, Tick(T0))
     step(state, Prepared(T0))
-    step(state, Started("main", 0, 42, T0))
+    step(state, Started("main", 0, "run", T0))
     return state
 
 

@@ -20,13 +20,12 @@ from mizzen.base.objects import Obj, annotations_of, has_condition
 from mizzen.base.resources import EVENTS, PODS, TRAIN_JOBS
 from mizzen.host.clock import RealClock
 from mizzen.node.agent import Agent
-from mizzen.node.runtimes.process.cgroups import Cgroups
 from mizzen.node.runtimes.process.processes import start_ticks
 from mizzen.node.training import durable
 from mizzen.node.training.segments import GangPage, RankFile
 from support.api_in_process import api_server
 from support.waiting import until
-from unit.node.test_agent import World, parent_of, phase, state
+from unit.node.test_agent import World, parent_of, phase, processes_of, state
 
 BUFFERS_AT = 1 << 20
 WORKER = """
@@ -221,7 +220,7 @@ async def test_state_whose_copy_failed_is_unsaved_though_an_earlier_copy_ended_m
     monkeypatch.setattr(durable, "keep", keep)
     async with api_server(tmp_path / "home") as client:
         gang = Gang(client, tmp_path)
-        agent = Agent(client, gang.config, RealClock(), Cgroups("best-effort", {}), [], {})
+        agent = Agent(client, gang.config, RealClock(), processes_of(gang.config), [], {})
         gang.config.pods_dir.mkdir(parents=True, exist_ok=True)
         await agent.start()
         await gang.make(1)
@@ -487,7 +486,7 @@ async def test_a_pod_that_goes_as_it_comes_leaves_no_gang(tmp_path: Path) -> Non
     """An agent that lagged hears both at once, before it has prepared anything."""
     async with api_server(tmp_path / "home") as client:
         gang = Gang(client, tmp_path)
-        agent = Agent(client, gang.config, RealClock(), Cgroups("best-effort", {}), [], {})
+        agent = Agent(client, gang.config, RealClock(), processes_of(gang.config), [], {})
         gang.config.pods_dir.mkdir(parents=True, exist_ok=True)
         await agent.start()
         await gang.make(2)
@@ -496,7 +495,7 @@ async def test_a_pod_that_goes_as_it_comes_leaves_no_gang(tmp_path: Path) -> Non
             pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "True"}]
         for kind, pod in (("ADDED", pods[0]), ("DELETED", pods[0]), ("ADDED", pods[1])):
             agent.observe(kind, pod)
-        await until(lambda: agent.running, "the other one runs")
+        await until(lambda: agent.runtimes.running, "the other one runs")
         agent.observe("DELETED", pods[1])
         await until(lambda: not agent.slots, "it has ended")
         assert agent.gangs.statistics()["gangs"] == 0

@@ -13,25 +13,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mizzen.node.runtimes.interface import Resources
 from mizzen.node.runtimes.process.processes import tree_cpu_ns
 
 Mode = Literal["cgroup-v1", "cgroup-v2", "best-effort"]
 PERIOD_US = 20_000  # short, so that a half core is many small slices and not 50 ms on, 50 ms off
 WORKLOAD_WEIGHT = 256  # cpu.shares of all pods together; Mizzen's own processes have 1024 each
 KILL_ROUNDS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a pod's group enforces; None leaves a resource unlimited."""
-
-    cpu_milli: int | None = None
-    memory_bytes: int | None = None
-    pids: int | None = 4096
 
 
 class Cgroups:
@@ -61,19 +52,26 @@ class Cgroups:
         except OSError:
             return set()
 
-    def create(self, uid: str, limits: Limits) -> list[str]:
+    def create(self, uid: str, resources: Resources) -> list[str]:
         """Makes a pod's groups; returns the files a process writes "0" to, to join them."""
         joins: list[str] = []
         for controller, root in self._roots.items():
-            if controller == "memory" and limits.memory_bytes is None:
+            if controller == "memory" and resources.memory_bytes is None:
                 continue
             group = root / uid
             with contextlib.suppress(OSError):
                 root.mkdir(exist_ok=True)
                 group.mkdir(exist_ok=True)
-                self._limit(controller, group, limits)
+                _limit(controller, group, resources)
                 joins.append(str(group / "cgroup.procs"))
         return joins
+
+    def resize(self, uid: str, resources: Resources) -> None:
+        """Changes the limits of a pod's groups; memory only where it was limited before: under v1
+        no process moves into another group for it."""
+        for controller, root in self._roots.items():
+            with contextlib.suppress(OSError):
+                _limit(controller, root / uid, resources, lifts=True)
 
     def cpu_ns(self, uid: str, pids: Iterable[int]) -> int:
         """CPU time of the pod so far, in ns; the kernel's own sum where there is a group."""
@@ -126,27 +124,32 @@ class Cgroups:
             with contextlib.suppress(OSError):
                 root.rmdir()
 
-    def _limit(self, controller: str, group: Path, limits: Limits) -> None:
-        v2 = controller == ""
-        if controller in ("", "cpu") and limits.cpu_milli is not None:
-            quota = limits.cpu_milli * PERIOD_US // 1000
-            if v2:
-                (group / "cpu.max").write_text(f"{quota} {PERIOD_US}")
-            else:
-                (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
-                (group / "cpu.cfs_quota_us").write_text(str(quota))
-        if controller in ("", "memory") and limits.memory_bytes is not None:
-            name = "memory.max" if v2 else "memory.limit_in_bytes"
-            swap = "memory.swap.max" if v2 else "memory.memsw.limit_in_bytes"
-            for file, value in (
-                (name, limits.memory_bytes),
-                (swap, 0 if v2 else limits.memory_bytes),
-            ):
-                with contextlib.suppress(OSError):  # no swap beyond the limit, where it is counted
-                    (group / file).write_text(str(value))
-        if controller in ("", "pids") and limits.pids is not None:
+
+def _limit(controller: str, group: Path, resources: Resources, lifts: bool = False) -> None:
+    """Writes what is limited; with `lifts` also that something is not any more. Errors: OSError."""
+    v2 = controller == ""
+    none = "max" if v2 else "-1"
+    if controller in ("", "cpu") and (lifts or resources.cpu_milli is not None):
+        milli = resources.cpu_milli
+        quota = none if milli is None else str(milli * PERIOD_US // 1000)
+        if v2:
+            (group / "cpu.max").write_text(f"{quota} {PERIOD_US}")
+        else:
+            (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+            (group / "cpu.cfs_quota_us").write_text(quota)
+    if controller in ("", "memory") and (lifts or resources.memory_bytes is not None):
+        limit = none if resources.memory_bytes is None else str(resources.memory_bytes)
+        name = "memory.max" if v2 else "memory.limit_in_bytes"
+        swap = "memory.swap.max" if v2 else "memory.memsw.limit_in_bytes"
+        beyond = limit if not v2 or resources.memory_bytes is None else "0"
+        # No swap beyond the limit, where it is counted; v1 takes no limit above that of both, so
+        # one that rises is written again.
+        for file, value in ((name, limit), (swap, beyond), (name, limit)):
             with contextlib.suppress(OSError):
-                (group / "pids.max").write_text(str(limits.pids))
+                (group / file).write_text(value)
+    if controller in ("", "pids") and (lifts or resources.pids is not None):
+        with contextlib.suppress(OSError):
+            (group / "pids.max").write_text(str(resources.pids or "max"))
 
 
 def _detect_v1(name: str) -> Cgroups | None:

@@ -16,8 +16,8 @@ from typing import Any
 
 from mizzen.base.clock import Clock
 from mizzen.node.podfiles import PodFiles, read_json
+from mizzen.node.runtimes.interface import split_key
 from mizzen.node.runtimes.process.processes import is_alive, kill_run, start_ticks
-from mizzen.node.slot import split_key
 
 GRACE_S = 5.0  # from SIGTERM to SIGKILL: what a pod itself wants only an agent knows
 ANSWER_S_MAX = 3.0

@@ -131,8 +131,8 @@ async def test_a_captured_command_returns_its_output(bench: Bench) -> None:
 
 
 async def test_runs_outlive_the_agent_and_are_found_again(bench: Bench) -> None:
-    bench.spawn("u/c/0", "sh", "-c", "read x < fifo; exit 5")
     os.mkfifo(bench.folder / "fifo")
+    bench.spawn("u/c/0", "sh", "-c", "read x < fifo; exit 5")
     started = await bench.heard(lambda m: m["event"] == "started")
     await bench.shim.close()
     second = Bench(bench.folder)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mizzen.node.spawning import cpu_limit, memory_limit
+from mizzen.node.core.resources import cpu_limit, memory_limit
 
 
 def pod(own: dict[str, str] | None, *limits: dict[str, str]) -> dict[str, Any]:

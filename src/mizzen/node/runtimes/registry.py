@@ -1,0 +1,92 @@
+"""The runtimes of this machine, and which of them a pod asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from mizzen.base.clock import Clock
+from mizzen.base.objects import Obj
+from mizzen.base.reading import text
+from mizzen.base.registry import collect
+from mizzen.node.runtimes.interface import RunEvent, Runtime
+
+DEFAULT_HANDLER = "process"
+
+
+def found() -> list[type[Runtime]]:
+    """Every runtime there is, in the order of their modules' names."""
+    return [runtime for _, runtime in collect("mizzen.node.runtimes", "RUNTIME")]
+
+
+def end_pods(state_dir: Path, clock: Clock) -> str:
+    """Ends what an agent has left running, by whatever runtime; what was done, "" for nothing."""
+    return "; ".join(filter(None, (r.end_all(state_dir, clock) for r in found())))
+
+
+class Runtimes:
+    """The runtimes that work here; what runs is told by each and looked up in all."""
+
+    def __init__(self, runtimes: Iterable[Runtime]) -> None:
+        self._by_handler = {runtime.handler: runtime for runtime in runtimes}
+
+    @classmethod
+    def of_this_machine(cls, state_dir: Path) -> Runtimes:
+        return cls([runtime(state_dir) for runtime in found() if not runtime.lacks()])
+
+    def __iter__(self) -> Iterator[Runtime]:
+        return iter(self._by_handler.values())
+
+    @property
+    def default(self) -> Runtime:
+        return self._by_handler[DEFAULT_HANDLER]
+
+    @property
+    def running(self) -> Mapping[str, str]:
+        """Id by key of what runs now, by whatever runtime."""
+        return {key: id for runtime in self for key, id in runtime.running.items()}
+
+    def of(self, pod: Obj) -> Runtime:
+        """The pod's runtime; the default one for a pod that `refusal` refuses."""
+        return self._by_handler.get(_handler_of(pod), self.default)
+
+    def refusal(self, pod: Obj) -> str:
+        """Why no runtime here runs the pod, "" where one does."""
+        wanted = _handler_of(pod)
+        if wanted in self._by_handler:
+            return ""
+        lacks = {r.handler: r.lacks() for r in found()}.get(wanted) or "there is no such runtime"
+        have = ", ".join(f'"{handler}"' for handler in sorted(self._by_handler))
+        return f'spec.runtimeClassName "{wanted}": {lacks}; this node has {have}, or leave it out'
+
+    def signal(self, key: str, number: int) -> None:
+        for runtime in self:
+            if key in runtime.running:
+                runtime.signal(key, number)
+
+    def remove(self, uid: str) -> None:
+        """Whatever any of them has under this name: the pod may be gone, and with it its choice."""
+        for runtime in self:
+            runtime.remove(uid)
+
+    async def connect(self, on_event: Callable[[RunEvent], None]) -> None:
+        for runtime in self:
+            await runtime.connect(on_event)
+
+    async def watch(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for runtime in self:
+                group.create_task(runtime.watch())
+
+    async def shutdown(self) -> None:
+        for runtime in self:
+            await runtime.shutdown()
+
+    async def close(self) -> None:
+        for runtime in self:
+            await runtime.close()
+
+
+def _handler_of(pod: Obj) -> str:
+    return text(pod, "spec", "runtimeClassName") or DEFAULT_HANDLER
