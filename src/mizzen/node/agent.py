@@ -132,10 +132,8 @@ class Agent:
         self.gangs.sweep()
         self.serving.sweep(self.slots)
         self.usage.settle()
-        for key in self.runtimes.running:
-            uid = split_key(key)[0]
+        for uid in {split_key(key)[0] for key in self.runtimes.running}:
             if uid not in self.slots:  # its pod went while no agent ran
-                self.runtimes.signal(key, signal.SIGKILL)
                 self.runtimes.remove(uid)
 
     def _find_ends(self) -> None:

@@ -159,6 +159,9 @@ class ProcessRuntime(Runtime):
         self._resources.pop(uid, None)
         self._joins.pop(uid, None)
         self._ended_cpu_ns.pop(uid, None)
+        for key in list(self.shim.running):
+            if _uid_of(key) == uid:
+                self.signal(key, signal.SIGKILL)
         self.cgroups.remove(uid)
 
     def _leaders(self, uid: str) -> list[int]:
