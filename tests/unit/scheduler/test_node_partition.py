@@ -12,7 +12,7 @@ from mizzen.base.objects import Key, Obj, key_of, name_of
 from mizzen.base.resources import NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
-from mizzen.client.informer import Informer
+from mizzen.client.informer import Informer, _Listed
 from mizzen.client.kubeconfig import Connection
 from mizzen.host.clock import RealClock
 from mizzen.scheduler.core.shared_cluster.handover import Handover, without_taint
@@ -64,7 +64,7 @@ class Cluster:
         self.partition = NodePartition(self.informers, Silent(client, "test", RealClock()))
         self.revision = 0
         for informer in self.informers.values():
-            informer._replace([], 1)
+            informer._end_list(_Listed(), 1)
 
     def tell(self, resource: Any, obj: Obj, is_deleted: bool) -> None:
         self.revision += 1
