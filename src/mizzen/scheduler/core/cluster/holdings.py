@@ -14,7 +14,7 @@ from mizzen.base import names
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.layouts import Consumed, Crowd, Layout, with_share
 from mizzen.scheduler.core.cluster.nodes import Nodes
-from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Signature
+from mizzen.scheduler.core.cluster.signature import CPU_INDEX, Signature
 from mizzen.scheduler.core.dra.held import Held
 from mizzen.scheduler.core.dra.model import Allocation, DeviceId, DeviceResult
 from mizzen.scheduler.core.limits import Limits

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from mizzen.scheduler.core.cluster.layouts import Layout
-from mizzen.scheduler.core.cluster.signatures import Signature, Signatures, Static
+from mizzen.scheduler.core.cluster.signature import Signature, Static
+from mizzen.scheduler.core.cluster.signatures import Signatures
 from mizzen.scheduler.core.cluster.tree import HOSTNAME, WELL_KNOWN, Tree
 from mizzen.scheduler.core.conventions.topology import Topology
 from mizzen.scheduler.core.limits import Limits

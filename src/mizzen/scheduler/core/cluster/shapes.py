@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mizzen.scheduler.core.cluster.nodes import Nodes
-from mizzen.scheduler.core.cluster.signatures import Shape, Wish
+from mizzen.scheduler.core.cluster.signature import Shape, Wish
 from mizzen.scheduler.core.cluster.tree import HOSTNAME
-from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector
+from mizzen.scheduler.core.dra.model import NodeRequirement
+from mizzen.scheduler.core.fit import label_keys
 from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.types import CPU, PodShape
 
@@ -42,7 +43,7 @@ class Shapes:
         pinned = _pinned(pod)
         exact = pinned is not None or any(_reads_name(p) for t in pod.affinity or () for p in t)
         rest = PodShape(pod.requests, (), None, pod.tolerations) if exact else pod
-        self._nodes.reference({key for key, _ in rest.node_selector} | selector_keys(rest.affinity))
+        self._nodes.reference(label_keys(rest))
         index_of = self._nodes.signatures.index_of
         demand = tuple((index_of(n), n, a) for n, a in pod.requests if n != CPU)
         self._made += 1
@@ -68,8 +69,3 @@ def _names(requirement: NodeRequirement) -> bool:
 
 def _reads_name(requirement: NodeRequirement) -> bool:
     return requirement.is_field or requirement.key == HOSTNAME
-
-
-def selector_keys(selector: NodeSelector | None) -> set[str]:
-    """Label keys that a node selector reads."""
-    return {p.key for term in selector or () for p in term if not p.is_field}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mizzen.scheduler.core.claiming.extended import Extended
-from mizzen.scheduler.core.cluster.signatures import Shape, Signature
+from mizzen.scheduler.core.cluster.signature import Shape, Signature
 from mizzen.scheduler.core.cluster.tree import ROOT
 from mizzen.scheduler.core.dra.model import AllocationError, SubRequest
 from mizzen.scheduler.core.placing.what_if import WhatIf

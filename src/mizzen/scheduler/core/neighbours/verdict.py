@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mizzen.scheduler.core.fit import accepts, implied_taints
 from mizzen.scheduler.core.matching import untolerated
-from mizzen.scheduler.core.misfit import Misfit, accepts, implied_taints
+from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.neighbours.index import PodIndex
 from mizzen.scheduler.core.neighbours.wishes import Neighbours, Spread
 from mizzen.scheduler.core.types import NodeView, PodSpecView

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mizzen.scheduler.core.cluster.signatures import Shape
+from mizzen.scheduler.core.cluster.signature import Shape
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import exact, gangs, within
 from mizzen.scheduler.core.placing.answer import Attempt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mizzen.scheduler.core.cluster.buckets import Buckets
 from mizzen.scheduler.core.cluster.nodes import Nodes
-from mizzen.scheduler.core.cluster.signatures import Shape, Signature
+from mizzen.scheduler.core.cluster.signature import Shape, Signature
 from mizzen.scheduler.core.cluster.tree import ABSENT, Tree
 
 SCAN_MAX = 64  # children that are looked at one by one; more of them are kept in buckets

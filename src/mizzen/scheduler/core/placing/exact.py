@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mizzen.base import names
 from mizzen.base.objects import Key
+from mizzen.scheduler.core.cluster.holdings import owns_cores
 from mizzen.scheduler.core.cluster.layouts import allocate_claims, node_pools
-from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Shape
+from mizzen.scheduler.core.cluster.signature import Shape
 from mizzen.scheduler.core.dra.features import ALL
 from mizzen.scheduler.core.dra.model import (
     Allocation,
     AllocationError,
     ClaimRequest,
-    DeviceId,
     DeviceResult,
     Slice,
 )
 from mizzen.scheduler.core.dra.pools import gather
+from mizzen.scheduler.core.fit import static_misfit
 from mizzen.scheduler.core.matching import selects
-from mizzen.scheduler.core.misfit import Misfit, static_misfit
+from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.what_if import WhatIf
-from mizzen.scheduler.core.types import CPU, NodeView, Placement, PodSpecView
+from mizzen.scheduler.core.types import NodeView, Placement, PodSpecView
 
 RESERVED_FOR_MAX = 256  # pods that may share one claim, resource.k8s.io/v1
 
@@ -35,30 +35,21 @@ def fit(what_if: WhatIf, pod: PodSpecView, shape: Shape, node: int) -> Placement
     cluster = what_if.cluster
     view, signature = cluster.nodes.views[node], cluster.nodes.sigs[node]
     assert signature is not None
-    misfit = static_misfit(pod.shape, view) or cluster.signatures.amounts_misfit(shape, signature)
-    if misfit is not None:
-        return misfit
-    verdict = what_if.verdict(pod)
-    misfit = verdict.misfit(node, view) if verdict is not None else None
+    fits = cluster.signatures.fit
+
+    def neighbours() -> Misfit | None:
+        verdict = what_if.verdict(pod)
+        return verdict.misfit(node, view) if verdict is not None else None
+
+    misfit = fits.misfit(shape, signature, static_misfit(pod.shape, view), neighbours)
     if misfit is not None:
         return misfit
     found = _allocate(what_if, pod, shape, node)
     if isinstance(found, Misfit):
         return found
-    devices = [result.id for _, allocation in found for result in allocation.results]
-    claimed = sum(_cpu_of(what_if, device) for device in devices)
-    held = [r.id for a in cluster.allocations_of(pod) for r in a.results]
-    own_core = any(device.driver == names.CPU_DRIVER for device in (*devices, *held))
-    want = claimed + (0 if own_core else shape.cpu)
-    have = max(0, signature.free[CPU_INDEX])
-    if want > have:
-        return Misfit("InsufficientCPU", CPU, want, have)
-    if signature.layout.takes_more:
-        free = cluster.signatures.after(shape, signature, own_core)
-        lacking = cluster.signatures.mapped(signature.layout, _local(what_if, found, node), free)
-        if isinstance(lacking, Misfit):
-            return lacking
-    return Placement(pod, view.name, found)
+    own = owns_cores((*(a for _, a in found), *cluster.allocations_of(pod)))
+    free = fits.charged(shape, signature, list(_local(what_if, found, node)), owns_cores=own)
+    return free if isinstance(free, Misfit) else Placement(pod, view.name, found)
 
 
 def _local(
@@ -137,11 +128,3 @@ def _search(
 
 def _key(item: Slice) -> tuple[str, str]:
     return (item.driver, item.pool)
-
-
-def _cpu_of(what_if: WhatIf, device: DeviceId) -> int:
-    found = what_if.cluster.holdings.locate(device)
-    if found is None:
-        return 0
-    signature = what_if.cluster.nodes.sigs[found[0]]
-    return signature.layout.cpu_of[found[1]] if signature else 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mizzen.scheduler.core.cluster.signatures import Shape
+from mizzen.scheduler.core.cluster.signature import Shape
 from mizzen.scheduler.core.cluster.tree import ABSENT, ROOT, Tree
 from mizzen.scheduler.core.conventions.gang import Subgroup
 from mizzen.scheduler.core.conventions.topology import TopologyRequest

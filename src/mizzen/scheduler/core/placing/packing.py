@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Shape
+from mizzen.scheduler.core.cluster.signature import CPU_INDEX, Shape
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import Placement, PodSpecView

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mizzen.scheduler.core.cluster.signatures import Shape
+from mizzen.scheduler.core.cluster.signature import Shape
 from mizzen.scheduler.core.cluster.tree import ROOT
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.counts import Counts

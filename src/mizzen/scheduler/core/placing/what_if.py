@@ -5,7 +5,7 @@ from __future__ import annotations
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.holdings import ClaimState, owns_cores
-from mizzen.scheduler.core.cluster.signatures import Outcome, Shape, Wish
+from mizzen.scheduler.core.cluster.signature import Outcome, Shape, Wish
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.cluster.tree import Tree
 from mizzen.scheduler.core.dra.model import (

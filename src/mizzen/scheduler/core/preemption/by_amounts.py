@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mizzen.base.objects import Key
-from mizzen.scheduler.core.cluster.signatures import CPU_INDEX, Shape
+from mizzen.scheduler.core.cluster.signature import CPU_INDEX, Shape
+from mizzen.scheduler.core.fit import static_misfit
 from mizzen.scheduler.core.matching import selects
-from mizzen.scheduler.core.misfit import static_misfit
 from mizzen.scheduler.core.placing.attempt import Placer
 from mizzen.scheduler.core.preemption.candidates import Candidate, Frees, Member, evicted
 from mizzen.scheduler.core.preemption.eviction import Eviction, Preemption

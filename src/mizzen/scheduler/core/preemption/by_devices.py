@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mizzen.scheduler.core.cluster.signatures import Shape, Signature, Signatures
+from mizzen.scheduler.core.cluster.signature import Shape, Signature
+from mizzen.scheduler.core.cluster.signatures import Signatures
 from mizzen.scheduler.core.cluster.tree import Tree
 from mizzen.scheduler.core.dra.model import ClaimRequest
 from mizzen.scheduler.core.placing.attempt import Placer

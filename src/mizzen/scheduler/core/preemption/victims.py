@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mizzen.scheduler.core.misfit import static_misfit
+from mizzen.scheduler.core.fit import static_misfit
 from mizzen.scheduler.core.placing.attempt import Placer
 from mizzen.scheduler.core.preemption.by_amounts import preempt_by_amounts
 from mizzen.scheduler.core.preemption.by_devices import is_by_devices, preempt_by_devices
