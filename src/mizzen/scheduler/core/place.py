@@ -8,7 +8,7 @@ victims are chosen, or the reason written down together with what would change i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mizzen.base.objects import Key
@@ -29,6 +29,7 @@ from mizzen.scheduler.core.explaining.scattered import free_devices, scattered
 from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.what_if import WhatIf
+from mizzen.scheduler.core.preemption.policy import PreemptionPolicy
 from mizzen.scheduler.core.preemption.victims import find_victims
 from mizzen.scheduler.core.queue.policy import ADMITTED, Admitted, Held, QueuePolicy, in_force
 from mizzen.scheduler.core.queue.priority import POLICY as PRIORITY
@@ -55,8 +56,10 @@ def place(what_if: WhatIf, now_ns: int, policies: Sequence[QueuePolicy] = (PRIOR
     """
     cluster = what_if.cluster
     mark, leaving = what_if.mark(), cluster.leaving
-    planner = _Planner(cluster, what_if, Placer(what_if), now_ns)
     policy = in_force(policies, cluster)
+    planner = _Planner(
+        cluster, what_if, Placer(what_if), now_ns, policy.queue_of, policy.preemption(cluster)
+    )
     decisions: list[Decision] = []
     for unit, verdict in policy.admit(cluster, units(cluster), now_ns):
         decisions += planner.decide(unit, verdict)
@@ -67,8 +70,8 @@ def place(what_if: WhatIf, now_ns: int, policies: Sequence[QueuePolicy] = (PRIOR
     return Plan(tuple(decisions), planner.recheck_after_s, tuple(planner.failures))
 
 
-# What decides whether a pod fits: shape, priority, may preempt, and what its neighbours look at.
-FitClass = tuple[int, int, bool, tuple[object, ...]]
+# What decides whether a pod fits: shape, queue, priority, may preempt, what its neighbours look at.
+FitClass = tuple[int, str, int, bool, tuple[object, ...]]
 
 
 @dataclass(slots=True)
@@ -77,6 +80,8 @@ class _Planner:
     what_if: WhatIf
     placer: Placer
     now_ns: int
+    queue_of: Callable[[PodSpecView], str] | None
+    preemption: PreemptionPolicy
     recheck_after_s: float = 0.0
     changes: int = 0
     known_unschedulable: dict[FitClass, Unschedulable] = field(
@@ -270,7 +275,7 @@ class _Planner:
         if future is not None:
             return self._nominate(unit, future, ())
         if all(pod.may_preempt for pod in pods):
-            eviction = find_victims(self.placer, unit, self.now_ns)
+            eviction = find_victims(self.placer, unit, self.now_ns, self.preemption)
             if eviction is not None:
                 self.known_unschedulable.clear()
                 leaving = {pod.key: pod for pod in eviction.victims}
@@ -295,7 +300,8 @@ class _Planner:
             # Whoever gets a place may be whom another one wants near.
             labels = frozenset(pod.labels.items())
             near = (pod.key.namespace, labels, pod.neighbours, len(self.cluster.arrived))
-        return shape.number, unit.priority, pod.may_preempt, near
+        queue = self.queue_of(pod) if self.queue_of is not None else ""
+        return shape.number, queue, unit.priority, pod.may_preempt, near
 
     def _once_vacated(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt | None:
         """Places for all of them once everything that is leaving has left."""
@@ -387,7 +393,7 @@ class _Planner:
         found: Sequence[Change] = ()
         if self.changes < cluster.limits.explained_units(len(cluster.nodes)):
             self.changes += 1
-            found = changes(self.placer, unit, attempt)
+            found = changes(self.placer, unit, attempt, self.preemption)
         words = {m.word for m, _ in attempt.misfits}
         is_domain = "DomainTooSmall" in words and "DomainHeld" not in words
         domains = scattered(self.what_if, unit, pods) if is_domain else None

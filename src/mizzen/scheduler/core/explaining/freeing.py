@@ -1,39 +1,27 @@
 """The pods whose leaving frees the fewest devices that are enough, and all in one place.
 
 Only a few domains (nodes, for a single pod) are looked into: those that lack least. In each, sets
-of holders are tried from the one that frees least; where they are too many, all leave and whoever
-need not is kept. Elastic gangs give up their last ranks first, then all of the rest.
+of candidates are tried from the one that frees least; where they are too many, all leave and whoever
+need not is reprieved. In which steps a gang leaves `preemption/candidates.py` says.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.explaining.changes import Leave
 from mizzen.scheduler.core.explaining.trial import Trial
+from mizzen.scheduler.core.preemption.candidates import PreemptionCandidates, evicted
+from mizzen.scheduler.core.preemption.policy import Preemptor
 from mizzen.scheduler.core.types import PodSpecView
-from mizzen.scheduler.core.units import by_rank
 
 DOMAINS_MAX = 8  # looked into in a large cluster; all of them in a small one
 NODES_MAX = 64  # of a place without a level, in a large cluster
-SETS_MAX = 64  # of holders tried in one domain before the rest is decided greedily
+SETS_MAX = 64  # of candidates tried in one domain before the rest is decided greedily
 GANG_MAX = 512  # pods of a gang that is thought of as leaving
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """A holder: who leaves with each step, and the devices that frees. Steps go in order."""
-
-    priority: int
-    steps: tuple[tuple[PodSpecView, ...], ...]
-    devices: tuple[int, ...]
-
-
-Levels = tuple[int, ...]  # steps taken of each holder
+Levels = tuple[int, ...]  # steps taken of each candidate
 
 
 def smallest_leave(trial: Trial) -> Leave | None:
@@ -44,15 +32,14 @@ def smallest_leave(trial: Trial) -> Leave | None:
     best: Leave | None = None
     is_single = len(trial.pods) == 1
     for name, nodes in _places(trial):
-        holders = _holders(trial, nodes)
         only = nodes[0] if is_single and len(nodes) == 1 else ""
         if trial.is_small and any(map(trial.placer.what_if.minds_neighbours, trial.pods)):
             only = ""  # who leaves one node may make room on another
-        below = (best.devices, len(best.pods)) if best is not None else None
-        levels = _fewest(trial, holders, only, below)
+        freeing = _Freeing(trial, nodes, only)
+        levels = freeing.fewest((best.devices, len(best.pods)) if best is not None else None)
         if levels is None:
             continue
-        found = _leave(trial, holders, levels, name)
+        found = freeing.leave(levels, name)
         if best is None or found.size < best.size:
             best = found
         if trial.left <= 0:
@@ -140,32 +127,100 @@ def _emptiest(trial: Trial, held: dict[int, int], limit: int) -> list[int]:
     return heapq.nsmallest(limit, found, key=lambda n: (held[id(sigs[n])], nodes.names[n]))
 
 
-# -- who -----------------------------------------------------------------------------------------
+# -- who, and how few ------------------------------------------------------------------------------
 
 
-def _holders(trial: Trial, nodes: Sequence[str]) -> list[Steps]:
-    """Who is on these nodes and could leave, the gang's own members apart."""
-    cluster = trial.placer.what_if.cluster
-    own = {pod.gang for pod in trial.pods if pod.gang}
-    names = set(nodes)
-    here: list[PodSpecView] = [p for name in nodes for p in cluster.pods_on(name)]
-    here = [p for p in here if p.stays and p.key not in cluster.leaving]
-    here += [placed.pod for placed in cluster.arrived if placed.node in names]
-    gangs: dict[Key, list[PodSpecView]] = {}
-    found: list[Steps] = []
-    here.sort(key=lambda p: p.key, reverse=True)  # names that count up: the last is newest
-    for pod in sorted(here, key=lambda p: (p.priority, -p.created_ns)):
-        gang = cluster.gangs.get(pod.gang) if pod.gang else None
-        if pod.gang in own:
-            continue
-        if gang is None or gang.min_count == 0:
-            found.append(_steps(trial, [[pod]]))
-        elif gang.key not in gangs:
-            gangs[gang.key] = _members(trial, gang.key)
-            parts = _parting(gangs[gang.key], gang.min_count, gang.disruption == "PodGroup")
-            if len(gangs[gang.key]) <= GANG_MAX:
-                found.append(_steps(trial, parts))
-    return found
+class _Anybody:
+    """Whoever would have to leave, whether or not they may be made to."""
+
+    def may_displace(self, preemptor: Preemptor, candidate: PodSpecView) -> bool:
+        return True
+
+    def may_displace_priority(self, preemptor: Preemptor, priority: int) -> bool:
+        return True
+
+
+class _Freeing:
+    """Who is on some nodes, or gets there in this plan, and the devices that their steps free."""
+
+    def __init__(self, trial: Trial, nodes: Iterable[str], only: str) -> None:
+        self.trial, self.only = trial, only
+        self.cluster = trial.placer.what_if.cluster
+        self.preemptor = Preemptor.of(trial.unit)
+        known = PreemptionCandidates(self.cluster, self.preemptor, _Anybody(), 0, with_arrived=True)
+        here = [pod for name in nodes for pod in known.on(self.cluster.nodes.index[name])]
+        self.candidates = [c for c in known.among(here) if len(c.pods) <= GANG_MAX]
+        self.devices = [
+            [sum([devices_of(self.cluster, pod) for pod in step.pods]) for step in c.steps]
+            for c in self.candidates
+        ]
+
+    def fewest(self, below: tuple[int, int] | None) -> Levels | None:
+        """The steps that free the fewest devices, of equals the fewest pods, and are enough, if any
+        are: fewer than `below`, devices and pods."""
+        everything = tuple(len(candidate.steps) for candidate in self.candidates)
+        if not self.candidates or not self._is_enough(everything):
+            return None
+        start: Levels = tuple(0 for _ in self.candidates)
+        queue: list[tuple[int, int, int, Levels]] = [(0, 0, 0, start)]
+        seen: set[Levels] = {start}
+        tries = 0
+        while queue and tries < SETS_MAX:
+            freed, count, _, levels = heapq.heappop(queue)
+            if below is not None and (freed, count) >= below and count:
+                return None
+            if count:
+                tries += 1
+                if self._is_enough(levels):
+                    return levels
+            for at, candidate in enumerate(self.candidates):
+                taken = levels[at]
+                if taken == len(candidate.steps):
+                    continue
+                after = (*levels[:at], taken + 1, *levels[at + 1 :])
+                if after in seen:
+                    continue
+                seen.add(after)
+                pods = count + len(candidate.steps[taken].members)
+                heapq.heappush(queue, (freed + self.devices[at][taken], pods, at, after))
+        return self._reprieved(everything)
+
+    def _reprieved(self, levels: Levels) -> Levels:
+        """Whoever need not leave stays: the most important, then those with most devices, first."""
+        order = sorted(
+            range(len(self.candidates)),
+            key=lambda at: (-self.candidates[at].priority, -sum(self.devices[at]), at),
+        )
+        for at in order:
+            while levels[at]:
+                fewer = (*levels[:at], levels[at] - 1, *levels[at + 1 :])
+                if not self._is_enough(fewer):
+                    break
+                levels = fewer
+        return levels
+
+    def _is_enough(self, levels: Levels) -> bool:
+        attempt = self.trial.without(evicted(self.candidates, levels), self.only)
+        return attempt is not None and attempt.fits
+
+    def leave(self, levels: Levels, domain: str) -> Leave:
+        """These steps as a change, and whether a higher priority would bring it about."""
+        unit, policy = self.trial.unit, self.trial.policy
+        leaving = evicted(self.candidates, levels)
+        devices = sum(sum(d[:taken]) for d, taken in zip(self.devices, levels, strict=True))
+        placed = {p.pod.key: p.node for p in self.cluster.arrived}
+        nodes = dict.fromkeys(pod.node or placed.get(pod.key, "") for pod in leaving)
+        taken = [c for c, level in zip(self.candidates, levels, strict=True) if level]
+        highest = max(candidate.priority for candidate in taken)
+        raised = Preemptor(unit, highest + 1)
+        everybody = [pod for candidate in taken for pod in candidate.pods]
+        would = all(policy.may_displace(raised, pod) for pod in everybody)
+        does = all(policy.may_displace(self.preemptor, pod) for pod in everybody)
+        may = all(pod.may_preempt for pod in self.trial.pods) and not unit.is_extra
+        above = highest if may and would and not does else None
+        keys = tuple(pod.key for pod in leaving)
+        may = may and (does or would)
+        return Leave(keys, devices, tuple(nodes), domain, above, unit.preempting, may)
 
 
 def devices_of(cluster: Cluster, pod: PodSpecView) -> int:
@@ -173,108 +228,3 @@ def devices_of(cluster: Cluster, pod: PodSpecView) -> int:
     held = sum(len(a.results) for a in cluster.allocations_of(pod)) if pod.claims else 0
     counted = [n for name, n in pod.shape.requests if "/" in name and "hugepages" not in name]
     return held or sum(counted)
-
-
-def _members(trial: Trial, gang: Key) -> list[PodSpecView]:
-    cluster = trial.placer.what_if.cluster
-    arrived = {p.pod.key for p in cluster.arrived}
-    found = [
-        pod
-        for key, pod in cluster.members.get(gang, {}).items()
-        if key in arrived or (pod.stays and key not in cluster.leaving)
-    ]
-    return sorted(found, key=by_rank)
-
-
-def _parting(members: list[PodSpecView], least: int, is_whole: bool) -> list[list[PodSpecView]]:
-    """Surplus members one by one, the last first, then all others at once."""
-    kept = len(members) if is_whole else min(least, len(members))
-    return [[pod] for pod in reversed(members[kept:])] + [members[:kept]]
-
-
-def _steps(trial: Trial, parts: Iterable[Sequence[PodSpecView]]) -> Steps:
-    listed = tuple(tuple(part) for part in parts if part)
-    cluster = trial.placer.what_if.cluster
-    devices = tuple(sum(devices_of(cluster, pod) for pod in part) for part in listed)
-    return Steps(max(p.priority for part in listed for p in part), listed, devices)
-
-
-# -- how few ---------------------------------------------------------------------------------------
-
-
-def _fewest(
-    trial: Trial, holders: Sequence[Steps], only: str, below: tuple[int, int] | None
-) -> Levels | None:
-    """The steps that free the fewest devices, of equals the fewest pods, and are enough, if any are:
-    fewer than `below`, devices and pods."""
-    everything = tuple(len(h.steps) for h in holders)
-    if not holders or not _is_enough(trial, holders, everything, only):
-        return None
-    start: Levels = tuple(0 for _ in holders)
-    queue: list[tuple[int, int, int, Levels]] = [(0, 0, 0, start)]
-    seen: set[Levels] = {start}
-    tries = 0
-    while queue and tries < SETS_MAX:
-        freed, count, _, levels = heapq.heappop(queue)
-        if below is not None and (freed, count) >= below and count:
-            return None
-        if count:
-            tries += 1
-            if _is_enough(trial, holders, levels, only):
-                return levels
-        for at, holder in enumerate(holders):
-            taken = levels[at]
-            if taken == len(holder.steps):
-                continue
-            after = (*levels[:at], taken + 1, *levels[at + 1 :])
-            if after in seen:
-                continue
-            seen.add(after)
-            pods = count + len(holder.steps[taken])
-            heapq.heappush(queue, (freed + holder.devices[taken], pods, at, after))
-    return _reduced(trial, holders, everything, only)
-
-
-def _reduced(trial: Trial, holders: Sequence[Steps], levels: Levels, only: str) -> Levels | None:
-    """Whoever need not leave stays: the most important, then those with most devices, first."""
-    order = sorted(
-        range(len(holders)),
-        key=lambda at: (-holders[at].priority, -sum(holders[at].devices), at),
-    )
-    for at in order:
-        while levels[at]:
-            fewer = (*levels[:at], levels[at] - 1, *levels[at + 1 :])
-            if not _is_enough(trial, holders, fewer, only):
-                break
-            levels = fewer
-    return levels
-
-
-def _is_enough(trial: Trial, holders: Sequence[Steps], levels: Levels, only: str) -> bool:
-    attempt = trial.without(_leaving(holders, levels), only)
-    return attempt is not None and attempt.fits
-
-
-def _leaving(holders: Sequence[Steps], levels: Levels) -> list[PodSpecView]:
-    return [
-        pod
-        for holder, taken in zip(holders, levels, strict=True)
-        for part in holder.steps[:taken]
-        for pod in part
-    ]
-
-
-def _leave(trial: Trial, holders: Sequence[Steps], levels: Levels, domain: str) -> Leave:
-    leaving = _leaving(holders, levels)
-    unit = trial.unit
-    cluster = trial.placer.what_if.cluster
-    devices = sum(
-        sum(holder.devices[:taken]) for holder, taken in zip(holders, levels, strict=True)
-    )
-    placed = {p.pod.key: p.node for p in cluster.arrived}
-    nodes = dict.fromkeys(pod.node or placed.get(pod.key, "") for pod in leaving)
-    highest = max(holder.priority for holder, taken in zip(holders, levels, strict=True) if taken)
-    may = all(pod.may_preempt for pod in trial.pods) and not unit.is_extra
-    above = highest if may and highest >= unit.preempting else None
-    keys = tuple(pod.key for pod in leaving)
-    return Leave(keys, devices, tuple(nodes), domain, above, unit.preempting, may)

@@ -20,6 +20,7 @@ from mizzen.scheduler.core.explaining.relaxing import smallest_relaxation
 from mizzen.scheduler.core.explaining.trial import Trial
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
+from mizzen.scheduler.core.preemption.policy import LOWER_PRIORITY, PreemptionPolicy
 from mizzen.scheduler.core.units import Unit
 
 # Words of what keeps a pod off a node however empty that is.
@@ -38,7 +39,9 @@ NEIGHBOURS = frozenset(
 Misfits = Sequence[tuple[Misfit, int]]  # with how many nodes each
 
 
-def changes(placer: Placer, unit: Unit, attempt: Attempt) -> tuple[Change, ...]:
+def changes(
+    placer: Placer, unit: Unit, attempt: Attempt, policy: PreemptionPolicy = LOWER_PRIORITY
+) -> tuple[Change, ...]:
     """Changes each of which places the unit once what is on its way out has left, smallest first.
 
     The first is the smallest of its kind that there is, as far as looking is bounded
@@ -50,7 +53,7 @@ def changes(placer: Placer, unit: Unit, attempt: Attempt) -> tuple[Change, ...]:
     what_if = placer.what_if
     mark = what_if.mark()
     what_if.release_leaving()
-    trial = Trial(placer, unit)
+    trial = Trial(placer, unit, policy)
     found: list[Change] = []
     for smallest in (smallest_leave, smallest_relaxation):
         change = smallest(trial)

@@ -11,6 +11,7 @@ from mizzen.scheduler.core.dra.model import ClaimRequest
 from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
+from mizzen.scheduler.core.preemption.policy import LOWER_PRIORITY, PreemptionPolicy
 from mizzen.scheduler.core.types import PodShape, PodSpecView
 from mizzen.scheduler.core.units import Unit
 
@@ -36,6 +37,7 @@ class Trial:
 
     placer: Placer
     unit: Unit
+    policy: PreemptionPolicy = LOWER_PRIORITY
     left: int = 0
 
     def __post_init__(self) -> None:

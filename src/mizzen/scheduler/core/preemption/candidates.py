@@ -157,10 +157,13 @@ class PreemptionCandidates:
         here = [*self.cluster.pods_on(name)]
         if self.with_arrived:
             here += self._arrived.get(name, ())
+        may_displace, preemptor, own = self.policy.may_displace, self.preemptor, self._own
         return [
             pod
             for pod in here
-            if self.may_displace(pod) and (pod.gang is None or self.of(pod) is not None)
+            if may_displace(preemptor, pod)
+            and self._stays(pod)
+            and (pod.gang is None or (pod.gang not in own and self.of(pod) is not None))
         ]
 
     def among(self, pods: Iterable[PodSpecView]) -> list[Candidate]:
@@ -254,6 +257,6 @@ class PreemptionCandidates:
         return Member(pod, devices, pod.disruption_cost.at(self.now_ns))
 
     def _stays(self, pod: PodSpecView) -> bool:
-        if self.with_arrived and pod.key in self._arrived:
-            return True
-        return pod.stays and pod.key not in self.cluster.leaving
+        if pod.stays:
+            return pod.key not in self.cluster.leaving
+        return self.with_arrived and pod.key in self._joined

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from mizzen.base.resources import Resource
 from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.preemption.policy import PreemptionPolicy
 from mizzen.scheduler.core.types import PodSpecView, Reason
 from mizzen.scheduler.core.units import Unit
 
@@ -57,6 +58,10 @@ class QueuePolicy(Protocol):
 
     def admit(self, state: Cluster, units: Sequence[Unit], now_ns: int) -> Verdicts:
         """Every unit once, in the order in which they get places; `units` come by priority."""
+        ...
+
+    def preemption(self, state: Cluster) -> PreemptionPolicy:
+        """Who may be evicted for whom while this state lasts."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mizzen.base.resources import Resource
 from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.preemption.policy import LOWER_PRIORITY, PreemptionPolicy
 from mizzen.scheduler.core.queue.policy import ADMITTED, Verdicts
 from mizzen.scheduler.core.units import Unit
 
@@ -22,6 +23,9 @@ class Priority:
 
     def admit(self, state: Cluster, units: Sequence[Unit], now_ns: int) -> Verdicts:
         return [(unit, ADMITTED) for unit in units]
+
+    def preemption(self, state: Cluster) -> PreemptionPolicy:
+        return LOWER_PRIORITY
 
 
 POLICY = Priority()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from mizzen.base.resources import Resource
 from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.limits import Limits
+from mizzen.scheduler.core.preemption.policy import LOWER_PRIORITY, PreemptionPolicy, Preemptor
 from mizzen.scheduler.core.queue.policy import ADMITTED, Held, Verdicts
 from mizzen.scheduler.core.queue.priority import POLICY as PRIORITY
 from mizzen.scheduler.core.types import PodSpecView, Reason
@@ -37,6 +41,48 @@ class AtMost:
             else:
                 detail = f"{queue} uses {used} of {allowed.get(queue, 0)} {CORE}"
                 yield unit, Held(Reason("QueueFull", 0, detail), again_s=7.0)
+
+    def preemption(self, state: Cluster) -> PreemptionPolicy:
+        return LOWER_PRIORITY
+
+
+class FairShare:
+    """Each queue, by label, is due what its object says; who holds more gives to who holds less."""
+
+    name = "fair-share"
+    reads: Sequence[Resource] = (QUEUES,)
+
+    def queue_of(self, pod: PodSpecView) -> str:
+        return pod.labels.get("queue", "")
+
+    def is_in_force(self, state: Cluster) -> bool:
+        return bool(state.queue_objects[QUEUES])
+
+    def admit(self, state: Cluster, units: Sequence[Unit], now_ns: int) -> Verdicts:
+        over = Reclaim(self, state).over
+        first = sorted(units, key=lambda unit: over(unit.pods[0]) >= 0)
+        return [(unit, ADMITTED) for unit in first]
+
+    def preemption(self, state: Cluster) -> PreemptionPolicy:
+        return Reclaim(self, state)
+
+
+class Reclaim:
+    """Whoever's queue holds more than it is due may be displaced for one that holds less."""
+
+    def __init__(self, shares: FairShare, state: Cluster) -> None:
+        self.shares, self.state = shares, state
+
+    def over(self, pod: PodSpecView) -> int:
+        queue = self.shares.queue_of(pod)
+        due = {k.name: o["spec"]["devices"] for k, o in self.state.queue_objects[QUEUES].items()}
+        return self.state.usage[self.shares.name].of(queue).get(CORE, 0) - due[queue]
+
+    def may_displace(self, preemptor: Preemptor, candidate: PodSpecView) -> bool:
+        return self.over(preemptor.unit.pods[0]) < 0 < self.over(candidate)
+
+    def may_displace_priority(self, preemptor: Preemptor, priority: int) -> bool:
+        return True
 
 
 def queue(priority: int, devices: int) -> dict[str, object]:
@@ -102,3 +148,29 @@ def test_a_policy_is_in_force_while_the_cluster_has_what_it_reads() -> None:
     world.others = {}
     world.run()
     assert set(world.bound()) == {"a", "b"}
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(exact_nodes_max=0)], ids=["small", "large"])
+def test_who_may_be_displaced_for_whom_is_the_policys_word(limits: Limits) -> None:
+    shares = [{"metadata": {"name": name}, "spec": {"devices": 2}} for name in ("a", "b")]
+    world = World(others={QUEUES: shares}, policies=(FairShare(), PRIORITY), limits=limits)
+    add(world, "a", ["a0"], priority=0)
+    world.run()
+    add(world, "b", ["b0", "b1", "b2"], priority=5)
+    world.run()
+    assert set(world.bound()) == {"a0", "b0", "b1", "b2"}
+    add(world, "a", ["a1"], priority=0)
+    add(world, "b", ["b3"], priority=9)
+    plan = world.run()
+    assert [v.key.name for d in plan.decisions for v in d.victims] == ["b2"]
+    assert world.condition("b3")["status"] == "False"
+    world.end("b2")
+    world.run()
+    assert set(world.bound()) == {"a0", "a1", "b0", "b1"}, "two each"
+    assert world.plan().decisions == ()
+
+
+def add(world: World, queue: str, names: Sequence[str], *, priority: int) -> None:
+    world.add_pods(names, priority=priority)
+    for name in names:
+        world.get("Pod", name)["metadata"]["labels"]["queue"] = queue
