@@ -176,10 +176,15 @@ def in_one_block(cluster: Cluster, demand: Demand) -> tuple[Problem, Answer]:
     return found.problem, found.answer
 
 
+def taken(problem: Problem, answer: Answer) -> list[Step]:
+    pairs = zip(problem.holders, answer.levels, strict=True)
+    return [step for holder, level in pairs for step in holder.steps[:level]]
+
+
 def verify(problem: Problem, answer: Answer) -> None:
     """The demand's whole nodes are free in one domain."""
     free = list(problem.free)
-    for _, step in answer.steps(problem):
+    for step in taken(problem, answer):
         for node, chips in step.frees:
             free[node] += chips
     ((size, count),) = problem.demand.pods
@@ -196,7 +201,7 @@ def timed(cluster: Cluster, ask: object, pods: int, rounds: int) -> tuple[float,
         problem, answer = ask(cluster, demand)
         verify(problem, answer)
         took.append(time.perf_counter() - began)
-        victims = sum(step.pods for _, step in answer.steps(problem))
+        victims = sum(step.pods for step in taken(problem, answer))
     return median(took) * 1e3, victims
 
 

@@ -68,20 +68,9 @@ def enumerated(problem: Problem) -> dict[Cell, int] | None:
         lost = cells(problem, levels)
         if best is not None and _vector(lost, order) >= _vector(best, order):
             continue
-        if keeps_budgets(problem, levels) and any(
-            fits(problem, nodes, levels) for nodes in problem.domains
-        ):
+        if any(fits(problem, nodes, levels) for nodes in problem.domains):
             best = lost
     return best
-
-
-def keeps_budgets(problem: Problem, levels: Sequence[int]) -> bool:
-    used = [0] * len(problem.allowed)
-    for holder, level in zip(problem.holders, levels, strict=True):
-        for step in holder.steps[:level]:
-            for budget, pods in step.budgets:
-                used[budget] += pods
-    return all(a <= b for a, b in zip(used, problem.allowed, strict=True))
 
 
 def fits(problem: Problem, nodes: Sequence[int], levels: Sequence[int]) -> bool:
@@ -133,7 +122,6 @@ class _Programme:
         self.columns = 0
         self.taken: dict[tuple[int, int], int] = {}
         freed: dict[int, list[tuple[int, int]]] = {node: [] for node in nodes}
-        charged: dict[int, list[tuple[int, int]]] = {}
         for h, holder in enumerate(problem.holders):
             for level, step in enumerate(holder.steps):
                 column = self.taken[h, level] = self._column(1)
@@ -142,10 +130,6 @@ class _Programme:
                 for node, chips in step.frees:
                     if node in freed:
                         freed[node].append((column, -chips))
-                for budget, pods in step.budgets:
-                    charged.setdefault(budget, []).append((column, pods))
-        for budget, entries in charged.items():
-            self._row(entries, None, problem.allowed[budget])
         placed: list[list[tuple[int, int]]] = [[] for _ in problem.demand.pods]
         for node in nodes:
             entries = list(freed[node])

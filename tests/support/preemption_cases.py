@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from mizzen.scheduler.core.preemption.solver.problem import Demand, Holder, Kind, Problem, Step
+from mizzen.scheduler.core.preemption.solver.problem import (
+    Answer,
+    Demand,
+    Holder,
+    Kind,
+    Problem,
+    Step,
+)
 
 BELOW = 5  # the preemptor's priority: whoever is as important stays where they are
 
@@ -27,7 +34,6 @@ def cluster(
     nodes: int,
     chips: int = 8,
     rack: int = 4,
-    budgets: int = 0,
     jobs_max: int = 1000,
 ) -> Problem:
     """A nearly full cluster and a gang that wants part of a rack, a block, or of everything.
@@ -36,7 +42,6 @@ def cluster(
     """
     random = Random(seed)
     free = [chips] * nodes
-    allowed = tuple(random.randint(0, 3) for _ in range(budgets))
     holders: list[Holder] = []
     fill = random.choice((0.7, 0.9, 1.0, 1.0))
     habits = Habits(
@@ -49,7 +54,7 @@ def cluster(
     )
     misses = 0
     while sum(free) > (1 - fill) * nodes * chips and misses < 50 and len(holders) < jobs_max:
-        holder = _holder(random, habits, free, len(holders), budgets)
+        holder = _holder(random, habits, free, len(holders))
         if holder is None:
             misses += 1
         else:
@@ -59,7 +64,7 @@ def cluster(
     domains = tuple(tuple(range(at, min(nodes, at + width))) for at in range(0, nodes, width))
     eligible = tuple(holder for holder in holders if holder.priority < BELOW)
     demand = _demand(random, chips, min(width, nodes))
-    return Problem(demand, tuple(free), domains, eligible, allowed)
+    return Problem(demand, tuple(free), domains, eligible)
 
 
 def scattered(seed: int, nodes: int, chips: int = 8) -> Problem:
@@ -95,9 +100,7 @@ def _demand(random: Random, chips: int, width: int) -> Demand:
     return Demand(tuple(pods))
 
 
-def _holder(
-    random: Random, habits: Habits, free: list[int], number: int, budgets: int
-) -> Holder | None:
+def _holder(random: Random, habits: Habits, free: list[int], number: int) -> Holder | None:
     """A job that takes its chips from `free`; None when it does not fit."""
     size = random.choice((1, 1, 2, 4, 8))
     members = random.choice(habits.members)
@@ -119,8 +122,6 @@ def _holder(
             free[node] += size
         return None
     least = random.randint(1, members) if random.random() < habits.elastic else members
-    is_single = budgets and members == 1 and random.random() < 0.5
-    charge = ((random.randrange(budgets), 1),) if is_single else ()
     steps = [
         Step(Kind.SHRINK, random.randint(1, 5) * size, ((node, size),))
         for node in reversed(ranks[least:])
@@ -129,5 +130,14 @@ def _holder(
     for node in ranks[:least]:
         rest[node] = rest.get(node, 0) + size
     loss = random.randint(0, 900) * size * members
-    steps.append(Step(random.choice(habits.kinds), loss, tuple(rest.items()), least, charge))
+    steps.append(Step(random.choice(habits.kinds), loss, tuple(rest.items()), least))
     return Holder(f"h{number}", random.choice(habits.priorities), tuple(steps))
+
+
+def taken(problem: Problem, answer: Answer) -> list[tuple[Holder, Step]]:
+    """Every step taken, holder by holder."""
+    return [
+        (holder, step)
+        for holder, level in zip(problem.holders, answer.levels, strict=True)
+        for step in holder.steps[:level]
+    ]

@@ -19,8 +19,9 @@ from mizzen.scheduler.core.placing.attempt import Placer
 from mizzen.scheduler.core.preemption.candidates import Candidate, Frees, Member, evicted
 from mizzen.scheduler.core.preemption.eviction import Eviction, Preemption
 from mizzen.scheduler.core.preemption.policy import PreemptionPolicy
-from mizzen.scheduler.core.preemption.solver.bound import NOTHING, Cost, cost_of, lower_bound
+from mizzen.scheduler.core.preemption.solver.bound import lower_bound
 from mizzen.scheduler.core.preemption.solver.choose import choose
+from mizzen.scheduler.core.preemption.solver.objective import NOTHING, Cost, cost_of
 from mizzen.scheduler.core.preemption.solver.problem import Demand, Fits, Problem
 from mizzen.scheduler.core.types import MEMORY, PODS, PodSpecView
 from mizzen.scheduler.core.units import Unit

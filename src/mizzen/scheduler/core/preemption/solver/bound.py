@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mizzen.scheduler.core.preemption.solver.objective import Cell, cell_of
-from mizzen.scheduler.core.preemption.solver.problem import Holder
-
-Cost = tuple[tuple[tuple[Cell, int], ...], int]
-"""(cell, loss) from the gravest down, then how many pods leave: compares as the objective does."""
-NOTHING: Cost = ((), 0)
+from mizzen.scheduler.core.preemption.solver.objective import NOTHING, Cell, Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +40,6 @@ def lower_bound(missing: Mapping[int, int], offers: Sequence[Freeable]) -> Cost 
             return ((cell, sum(losses[:count])),), count
         left = {r: max(0, amount) for r, amount in after.items()}
     return None
-
-
-def cost_of(holders: Sequence[Holder], levels: Sequence[int]) -> Cost:
-    """What these levels cost."""
-    lost: dict[Cell, int] = {}
-    pods = 0
-    for holder, level in zip(holders, levels, strict=True):
-        for step in holder.steps[:level]:
-            cell = cell_of(holder.priority, step.kind)
-            lost[cell] = lost.get(cell, 0) + max(1, step.loss)
-            pods += step.pods
-    return tuple(sorted(lost.items(), reverse=True)), pods
 
 
 def _fewest(want: int, amounts: Sequence[int]) -> int:

@@ -17,8 +17,8 @@ def choose(problem: Problem, fits: Fits | None = None, effort: int | None = None
 
     Domains are tried in the order of their lower bounds, until the next bound is no better than
     the best answer. A domain that can be freed is always found: whether all candidates together
-    are enough is asked of every domain that is not bounded away. (With budgets that is a search
-    of its own, and holds within the effort.) Source: oracle tests/oracle/preemption_milp.py.
+    are enough is asked of every domain that is not bounded away. Source: oracle
+    tests/oracle/preemption_milp.py.
     """
     measure = Measure(problem.demand)
     weights = Weights(problem)

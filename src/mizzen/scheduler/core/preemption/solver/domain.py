@@ -73,7 +73,6 @@ class Domain:
             for place, (node, _) in enumerate(item.chips):
                 self.on_node[node].append((number, place))
         self._fits = fits
-        self.has_budgets = bool(problem.allowed)
 
     @property
     def everything(self) -> Stages:
@@ -103,25 +102,6 @@ class Domain:
 
     def is_enough(self, stages: Sequence[int]) -> bool:
         return self.measure.fits(self.capacities(stages)) and self.accepts(stages)
-
-    def keeps_budgets(self, stages: Sequence[int]) -> bool:
-        return not self.has_budgets or all(
-            used <= allowed
-            for used, allowed in zip(self.used(stages), self.problem.allowed, strict=True)
-        )
-
-    def used(self, stages: Sequence[int]) -> list[int]:
-        """What these stages charge to each disruption budget."""
-        used = [0] * len(self.problem.allowed)
-        for item, stage in zip(self.items, stages, strict=True):
-            for budget, pods in self.charged(item, 0, stage):
-                used[budget] += pods
-        return used
-
-    def charged(self, item: Item, low: int, high: int) -> list[tuple[int, int]]:
-        """(budget, pods) of the holder's steps between two stages of it."""
-        steps = self.problem.holders[item.holder].steps[item.levels[low] : item.levels[high]]
-        return [entry for step in steps for entry in step.budgets]
 
 
 def _item(problem: Problem, holder: int, weights: list[int], local: dict[int, int]) -> Item | None:

@@ -18,7 +18,7 @@ word on what matters more, and losses are compared among equals.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mizzen.scheduler.core.preemption.solver.problem import Holder, Kind, Step
 
@@ -55,10 +55,19 @@ class Scale:
         shift = self._shifts[cell_of(priority, step.kind)]
         return (max(1, step.loss) << shift) + step.pods
 
-    def amounts(self, weight: int) -> list[tuple[Cell, int]]:
-        """A weight taken apart: the loss of each cell, the gravest first. Source: `weight`."""
-        found: list[tuple[Cell, int]] = []
-        for cell, shift in sorted(self._shifts.items(), reverse=True):
-            found.append((cell, weight >> shift))
-            weight &= (1 << shift) - 1
-        return found
+
+Cost = tuple[tuple[tuple[Cell, int], ...], int]
+"""(cell, loss) from the gravest down, then how many pods leave: compares as weights do."""
+NOTHING: Cost = ((), 0)
+
+
+def cost_of(holders: Sequence[Holder], levels: Sequence[int]) -> Cost:
+    """What these levels cost, to be compared with answers about other holders."""
+    lost: dict[Cell, int] = {}
+    pods = 0
+    for holder, level in zip(holders, levels, strict=True):
+        for step in holder.steps[:level]:
+            cell = cell_of(holder.priority, step.kind)
+            lost[cell] = lost.get(cell, 0) + max(1, step.loss)
+            pods += step.pods
+    return tuple(sorted(lost.items(), reverse=True)), pods

@@ -1,6 +1,6 @@
 """What a question of preemption is made of: who holds what, in which steps it goes, who wants room.
 
-Nodes, domains and budgets are indices, so that a caller can feed these values from its own columns.
+Nodes and domains are indices, so that a caller can feed these values from its own columns.
 *Chips* stand for the one resource that is scarce: devices as a rule, milli-CPU for pods without any.
 """
 
@@ -25,14 +25,12 @@ class Step:
 
     `loss` is in chip-milliseconds: work to be done again, caches to be warmed, the restart; see
     `objective`. `frees` has one (node, chips) for each node, other domains' nodes included.
-    `budgets` has (budget, pods charged to it) for each disruption budget that covers any of them.
     """
 
     kind: Kind
     loss: int
     frees: tuple[tuple[int, int], ...]
     pods: int = 1
-    budgets: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,7 @@ class Problem:
     `domains` are the node sets of which ONE has to hold the whole demand: the domains of the level
     a gang requires; all nodes, when it requires none; each node alone, for a single pod. They must
     be the nodes that the demand may use at all (labels, taints). `holders` are those that may be
-    displaced, nobody else. `allowed` has for each disruption budget how many pods may still leave:
-    a set that takes more is no answer.
+    displaced, nobody else.
     Holders that lose equally leave in their order: put the newest first.
     """
 
@@ -76,7 +73,6 @@ class Problem:
     free: tuple[int, ...]
     domains: tuple[tuple[int, ...], ...]
     holders: tuple[Holder, ...]
-    allowed: tuple[int, ...] = ()
 
 
 Levels = tuple[int, ...]  # for each holder of the problem, how many of its steps are taken
@@ -100,11 +96,3 @@ class Answer:
     domain: int
     levels: Levels
     is_proven: bool
-
-    def steps(self, problem: Problem) -> list[tuple[Holder, Step]]:
-        """Every step taken, holder by holder."""
-        return [
-            (holder, step)
-            for holder, level in zip(problem.holders, self.levels, strict=True)
-            for step in holder.steps[:level]
-        ]

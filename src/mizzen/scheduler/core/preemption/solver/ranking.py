@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from mizzen.scheduler.core.preemption.solver.choose import choose
-from mizzen.scheduler.core.preemption.solver.objective import Cell, cell_of
-from mizzen.scheduler.core.preemption.solver.problem import Answer, Fits, Levels, Problem
+from mizzen.scheduler.core.preemption.solver.objective import NOTHING, Cell, cost_of
+from mizzen.scheduler.core.preemption.solver.problem import Answer, Fits, Problem
 
 LOOKS = 4  # domains spelled out together
 LOOKS_MAX = 32
@@ -120,7 +120,7 @@ BuildProblem = Callable[[Sequence[int]], Problem]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RankedAnswer:
     """An answer with the problem it is about; `domain` is the number it was ranked by."""
 
     domain: int
@@ -130,7 +130,7 @@ class Choice:
 
 def choose_ranked(
     ranked: Sequence[Ranked], build: BuildProblem, fits: Fits | None = None, looks: int = LOOKS
-) -> Choice | None:
+) -> RankedAnswer | None:
     """The best answer of the first `looks` domains, and of more where that is not yet good.
 
     Domains are spelled out in their order, in growing batches, until one can be freed: one that
@@ -138,11 +138,11 @@ def choose_ranked(
     best answer, through `LOOKS_MAX` domains at most. `fits` is asked with the domain's place in
     the problem last built.
     """
-    best: Choice | None = None
-    least: list[tuple[Cell, int]] = []
+    best: RankedAnswer | None = None
+    least = NOTHING
     seen = 0
     for some in _batches(ranked, looks):
-        gravest = least[0][0] if least else ()
+        gravest = least[0][0][0] if least[0] else ()
         if best is not None and (seen >= LOOKS_MAX or some[0].cell >= gravest):
             break
         seen += len(some)
@@ -151,20 +151,10 @@ def choose_ranked(
         answer = choose(problem, fits)
         if answer is None:
             continue
-        loss = lost(problem, answer.levels)
-        if best is None or loss < least:
-            best, least = Choice(domains[answer.domain], problem, answer), loss
+        cost = cost_of(problem.holders, answer.levels)
+        if best is None or cost < least:
+            best, least = RankedAnswer(domains[answer.domain], problem, answer), cost
     return best
-
-
-def lost(problem: Problem, levels: Levels) -> list[tuple[Cell, int]]:
-    """What a set of victims loses, the gravest cell first; lists compare as the objective does."""
-    found: dict[Cell, int] = {}
-    for holder, level in zip(problem.holders, levels, strict=True):
-        for step in holder.steps[:level]:
-            cell = cell_of(holder.priority, step.kind)
-            found[cell] = found.get(cell, 0) + max(1, step.loss)
-    return sorted(found.items(), reverse=True)
 
 
 def _batches(ranked: Sequence[Ranked], size: int) -> Iterator[list[Ranked]]:

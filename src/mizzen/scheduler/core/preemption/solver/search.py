@@ -24,7 +24,7 @@ NODES_MAX = 128  # larger domains get no shares beyond those by chips
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Selection:
     """Sufficient stages of which none can be spared."""
 
     stages: tuple[int, ...]
@@ -85,7 +85,7 @@ class Search:
                 if found.bound >= self.bound:
                     self.bound, self._offers = found.bound, offers
 
-    def solve(self, cutoff: int | None, effort: int) -> Found | None:
+    def solve(self, cutoff: int | None, effort: int) -> Selection | None:
         """The best answer that costs less than `cutoff`; None when there is none.
 
         `effort`: offers to work out at most, beyond the greedy start.
@@ -98,7 +98,7 @@ class Search:
             self.is_proven = self._try_all(best)
             if not self.is_proven:
                 self._consider(best, self._cheapest_prefix(list(self.low)))
-            return _found(best)
+            return _selection(best)
         relaxation = self.relaxations[max(self._roots)[1]]
         whole: Shares = [[item.weights] * len(item.chips) for item in domain.items]
         ways = [relaxation.shares]
@@ -113,7 +113,7 @@ class Search:
         )
         if not self.is_proven and len(domain.free) <= NODES_MAX:
             self._exchange(best, relaxation, [*ways, relaxation.shares], effort * 2 // 3)
-        return _found(best)
+        return _selection(best)
 
     def _try_all(self, best: Best) -> bool:
         """Every selection, the cheapest first, until one is enough; False when there are too many."""
@@ -128,7 +128,7 @@ class Search:
             weight = self.domain.weight(stages)
             if best.beats(weight):
                 break
-            if self.domain.keeps_budgets(stages) and self.domain.accepts(stages):
+            if self.domain.accepts(stages):
                 best.weight, best.stages = weight, list(stages)
                 break
         return True
@@ -148,8 +148,6 @@ class Search:
         if stages is None:
             return
         stages = pruned(self.domain, stages)
-        if not self.domain.keeps_budgets(stages):
-            return
         weight = self.domain.weight(stages)
         if best.weight is None or weight < best.weight:
             best.weight, best.stages = weight, stages
@@ -221,7 +219,6 @@ class Search:
         domain = self.domain
         stages = list(low)
         tally = Tally(domain, stages)
-        used = domain.used(stages)
         offers = relaxation.offers(stages, high) if offers is None else offers
         versions = [0] * len(offers)
         for node in without:
@@ -233,8 +230,6 @@ class Search:
             if version != versions[node]:
                 continue
             raised = _raises(stages, offers[node].segments[0][3])
-            if domain.has_budgets and not self._may(used, stages, raised):
-                continue
             for number, stage in raised:
                 tally.move(number, stages[number], stage)
                 stages[number] = stage
@@ -247,19 +242,6 @@ class Search:
                     heappush(heap, (offer.segments[0][0], touched, versions[touched]))
         relaxation.shares = kept
         return stages if tally.is_enough_for(relaxation.size) else None
-
-    def _may(self, used: list[int], stages: Stages, raised: Iterable[tuple[int, int]]) -> bool:
-        """Whether the budgets allow it; if so it is charged to `used`."""
-        after = list(used)
-        for number, stage in raised:
-            for budget, pods in self.domain.charged(
-                self.domain.items[number], stages[number], stage
-            ):
-                after[budget] += pods
-        if any(a > b for a, b in zip(after, self.domain.problem.allowed, strict=True)):
-            return False
-        used[:] = after
-        return True
 
     def _exchange(
         self, best: Best, relaxation: Relaxation, ways: Sequence[Shares], effort: int
@@ -290,7 +272,7 @@ class Search:
                 less[number] = high[number] = stages[number] - 1
                 hurt = tuple(node for node, _ in item.chips)
                 yield spared(self.domain, less, size, hurt), high, ()
-            elif self.domain.has_budgets or len(item.chips) > 1:
+            elif len(item.chips) > 1:
                 more = list(stages)
                 more[number] = item.top
                 yield more, self.high, ()
@@ -353,10 +335,7 @@ class Search:
         self, relaxation: Relaxation, parent: Branch, number: int, low: Stages, high: Stages
     ) -> Branch | None:
         domain = self.domain
-        if low is not parent.low:
-            if not domain.keeps_budgets(low):
-                return None
-        elif not domain.is_enough(high):
+        if low is parent.low and not domain.is_enough(high):
             return None
         offers = list(parent.offers)
         for node, _ in domain.items[number].chips:
@@ -389,16 +368,9 @@ class Search:
         return number, max(candidate[number], branch.low[number] + 1)
 
     def _undecided(self, branch: Branch, candidate: Sequence[int]) -> int:
-        """Over a budget, at the last node, anywhere: the first kind there is."""
+        """At the last node, or anywhere."""
         domain = self.domain
         open_items = [n for n in range(len(domain.items)) if branch.low[n] < branch.high[n]]
-        if domain.has_budgets:
-            used = domain.used(candidate)
-            over = {b for b, allowed in enumerate(domain.problem.allowed) if used[b] > allowed}
-            for number in open_items:
-                charged = domain.charged(domain.items[number], 0, candidate[number])
-                if any(budget in over for budget, _ in charged):
-                    return number
         last = branch.estimate.last
         if last >= 0:
             for number, _ in domain.on_node[last]:
@@ -408,10 +380,10 @@ class Search:
         return (taken or open_items or [-1])[0]
 
 
-def _found(best: Best) -> Found | None:
+def _selection(best: Best) -> Selection | None:
     if best.stages is None or best.weight is None:
         return None
-    return Found(tuple(best.stages), best.weight)
+    return Selection(tuple(best.stages), best.weight)
 
 
 def _raises(stages: Sequence[int], choice: Choice) -> list[tuple[int, int]]:

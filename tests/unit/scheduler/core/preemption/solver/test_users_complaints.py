@@ -11,6 +11,7 @@ from mizzen.scheduler.core.preemption.solver.problem import (
     Problem,
     Step,
 )
+from support.preemption_cases import taken
 
 
 def pod(key: str, node: int, chips: int, loss: int = 100, priority: int = 0) -> Holder:
@@ -19,7 +20,7 @@ def pod(key: str, node: int, chips: int, loss: int = 100, priority: int = 0) -> 
 
 def leaving(problem: Problem, answer: Answer | None) -> list[str]:
     assert answer is not None
-    return [str(holder.key) for holder, _ in answer.steps(problem)]
+    return [str(holder.key) for holder, _ in taken(problem, answer)]
 
 
 def racks(count: int, nodes: int) -> tuple[tuple[int, ...], ...]:
