@@ -19,20 +19,20 @@ import json
 import resource
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from measuring import Figure, main
 
 from mizzen.base.objects import Key
 from mizzen.compose.shell import GC_THRESHOLDS
 from mizzen.scheduler.core import render
-from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
-from mizzen.scheduler.core.cluster.pools import raw_slices
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
@@ -54,6 +54,7 @@ from mizzen.scheduler.core.types import (
 )
 from mizzen.scheduler.core.units import Unit
 from mizzen.scheduler.device_selectors import CelSelectors
+from support.node_columns import MachineType, NodeColumns, load
 
 NOW_NS = 1_789_000_000 * 10**9
 CHIPS = 4
@@ -101,8 +102,8 @@ def empty() -> Cluster:
 
 def from_columns(nodes: int) -> Cluster:
     cluster = empty()
-    make = Make({"cpu": 192_000, "memory": 2 << 40, "pods": 110}, [slice_spec("n")])
-    load(cluster, NodeColumns(_names(nodes), labels(nodes), [0] * nodes, [make]))
+    machine_type = MachineType({"cpu": 192_000, "memory": 2 << 40, "pods": 110}, [slice_spec("n")])
+    load(cluster, NodeColumns(_names(nodes), labels(nodes), [0] * nodes, [machine_type]))
     return cluster
 
 
@@ -112,8 +113,8 @@ def from_json(nodes: int) -> tuple[Cluster, float, float]:
     lines = [_slice_line(name) for name in names]
     began = time.perf_counter()
     cluster = empty()
-    for item, source in raw_slices(lines):
-        cluster.set_slice(item, source)
+    for line in lines:
+        cluster.set_slice(json.loads(line), zlib.compress(line, 1))
     slices_s = time.perf_counter() - began
     allocatable = {"cpu": 192_000, "memory": 2 << 40, "pods": 110}
     cluster.add_nodes(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import orjson
 
@@ -30,6 +29,7 @@ from mizzen.scheduler.core.claiming.extended import CLAIM, ContainerWish, wishes
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.disruption_cost import disruption_cost_of
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
+from mizzen.scheduler.core.dra.wire import part
 from mizzen.scheduler.core.neighbours.wishes import neighbours_of
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
 
@@ -120,6 +120,7 @@ def moved_on(view: PodSpecView, before: Obj, pod: Obj) -> PodSpecView | None:
         ),
         conditions=tuple(status.get("conditions") or ()),
         about=_about(pod),
+        held_back="" if spec.get("nodeName") else _held_back(spec),
     )
 
 
@@ -315,11 +316,6 @@ def node_view(node: Obj) -> NodeView:
 
 
 # -- parts -----------------------------------------------------------------------------------
-
-
-def part(obj: Mapping[str, Any], name: str) -> Obj:
-    """A field that is a mapping; absent and null count as empty."""
-    return obj.get(name) or {}
 
 
 def taints(entries: Iterable[Obj]) -> tuple[Taint, ...]:

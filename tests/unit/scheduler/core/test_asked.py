@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from mizzen.base.objects import Obj
 from mizzen.scheduler.core.claiming.extended import wishes_of
+from mizzen.scheduler.core.dra.wire import part
 from mizzen.scheduler.core.types import PodShape
-from mizzen.scheduler.core.views import node_selector, part, pod_view, requests_of, tolerations
+from mizzen.scheduler.core.views import node_selector, pod_view, requests_of, tolerations
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mizzen.base.objects import Obj, controller_of, is_terminating, key_of, uid_of
 from mizzen.scheduler.core.claiming.binding_conditions import read_binding
 from mizzen.scheduler.core.dra.claim_spec import read_allocation, read_request
+from mizzen.scheduler.core.dra.wire import part
 from mizzen.scheduler.core.types import Claim, Consumer
-from mizzen.scheduler.core.views import part
 
 # -- claims and classes -----------------------------------------------------------------
 

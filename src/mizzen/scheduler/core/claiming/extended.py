@@ -55,9 +55,6 @@ class Extended:
     wishes: tuple[ContainerWish, ...]
     classes: tuple[tuple[str, str], ...]
 
-    def covers(self, resource: str) -> bool:
-        return any(name == resource for name, _ in self.classes)
-
     def request_on(self, allocatable: Mapping[str, int]) -> ClaimRequest | None:
         """What the claim asks for on a node; None where device plugins offer all of it."""
         return _request(self.wishes, self._claimed(allocatable))

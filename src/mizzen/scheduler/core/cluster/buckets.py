@@ -55,10 +55,6 @@ class Buckets:
             return -1
         return self.first(at_least + (mask & -mask).bit_length() - 1)
 
-    def greatest(self) -> int:
-        """The largest key of any item, 0 when there is none."""
-        return max(0, self._mask.bit_length() - 1)
-
     def first(self, key: int) -> int:
         """The lowest item of a bucket that is not empty."""
         heap, keys = self._heaps[key], self._keys

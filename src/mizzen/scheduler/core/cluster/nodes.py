@@ -13,7 +13,7 @@ from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.types import CPU, NodeView
 
 # amounts, CPU, which are there, all as a vector, its width
-_Make = tuple[Mapping[str, int], int, tuple[tuple[str, bool], ...], tuple[int, ...], int]
+_MachineType = tuple[Mapping[str, int], int, tuple[tuple[str, bool], ...], tuple[int, ...], int]
 Undo = Callable[[], object] | tuple[int, Signature]
 
 
@@ -39,7 +39,7 @@ class Nodes:
         self._statics: dict[object, Static] = {}
         self._keys: tuple[str, ...] = ()  # label keys that somebody's shape reads
         self._label_keys: set[str] = set()
-        self._make: _Make | None = None  # of the node told of last
+        self._machine_type: _MachineType | None = None  # of the node told of last
 
     def __len__(self) -> int:
         return len(self.index)
@@ -231,7 +231,7 @@ class Nodes:
             view.is_ready,
             view.taints,
             tuple([labels.get(k) for k in self._keys]),
-            self._make_of(view)[2],
+            self._machine_type_of(view)[2],
         )
         found = self._statics.get(key)
         if found is None:
@@ -239,16 +239,21 @@ class Nodes:
         return found
 
     def _free(self, view: NodeView) -> tuple[int, ...]:
-        return self._make_of(view)[3]
+        return self._machine_type_of(view)[3]
 
-    def _make_of(self, view: NodeView) -> _Make:
+    def _machine_type_of(self, view: NodeView) -> _MachineType:
         """What the node offers; neighbours that are told of together mostly share it."""
-        make, amounts, cpu = self._make, view.allocatable, view.capacity_cpu_milli
-        if make is None or make[0] is not amounts or make[1] != cpu or make[4] != self._width():
+        machine_type, amounts, cpu = self._machine_type, view.allocatable, view.capacity_cpu_milli
+        if (
+            machine_type is None
+            or machine_type[0] is not amounts
+            or machine_type[1] != cpu
+            or machine_type[4] != self._width()
+        ):
             names = tuple([(name, amount > 0) for name, amount in amounts.items()])
             vector = self.vector({**amounts, CPU: cpu})
-            make = self._make = (amounts, cpu, names, vector, self._width())
-        return make
+            machine_type = self._machine_type = (amounts, cpu, names, vector, self._width())
+        return machine_type
 
     def _width(self) -> int:
         return len(self.signatures.resources)

@@ -233,9 +233,3 @@ def _device_key(entry: Obj, reads: frozenset[str] | None) -> tuple[object, ...]:
     if len(entry) > 2 or "attributes" not in entry:
         cut.append(repr([(k, v) for k, v in entry.items() if k not in ("name", "attributes")]))
     return tuple(cut)
-
-
-def raw_slices(lines: Iterable[bytes]) -> Iterable[tuple[Obj, bytes]]:
-    """ResourceSlices from JSON, one each, with a short form of the text to read them again from."""
-    for line in lines:
-        yield json.loads(line), zlib.compress(line, 1)

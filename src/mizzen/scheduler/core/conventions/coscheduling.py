@@ -7,9 +7,10 @@ scheduleTimeoutSeconds concern how that plugin waits, which ours need not.
 from __future__ import annotations
 
 from mizzen.base.objects import Key, Obj, annotations_of, key_of, labels_of, namespace_of
+from mizzen.base.reading import part
 from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused
 from mizzen.scheduler.core.conventions.pod_group import annotated
-from mizzen.scheduler.core.conventions.reading import part, whole
+from mizzen.scheduler.core.conventions.reading import whole
 
 KIND = "CoschedulingPodGroup"
 LABEL = "scheduling.x-k8s.io/pod-group"

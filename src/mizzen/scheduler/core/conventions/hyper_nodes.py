@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mizzen.base.objects import Obj, name_of
+from mizzen.base.reading import part
 from mizzen.cel.regex import RegexError, compiled
-from mizzen.scheduler.core.conventions.reading import entries, index, part, text_of
+from mizzen.scheduler.core.conventions.reading import entries, index, text_of
 from mizzen.scheduler.core.conventions.topology import Topology
 
 _PREFIX = "hypernode.volcano.sh"

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from mizzen.base import names
 from mizzen.base.objects import Key, Obj, annotations_of, key_of, labels_of, namespace_of
+from mizzen.base.reading import part
 from mizzen.scheduler.core.conventions.gang import Gang, Membership
 from mizzen.scheduler.core.conventions.jobset import pods_at_once
-from mizzen.scheduler.core.conventions.reading import index, part
+from mizzen.scheduler.core.conventions.reading import index
 
 KIND = "Job"
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 
 from mizzen.base import names
 from mizzen.base.objects import Key, Obj, annotations_of, key_of, labels_of, namespace_of
+from mizzen.base.reading import part
 from mizzen.scheduler.core.conventions.gang import Gang, Membership, Subgroup
-from mizzen.scheduler.core.conventions.reading import entries, index, part, whole
+from mizzen.scheduler.core.conventions.reading import entries, index, whole
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 
 KIND = "JobSet"

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mizzen.base.objects import Key, Obj, annotations_of, key_of, labels_of, namespace_of
+from mizzen.base.reading import part
 from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused, Subgroup
-from mizzen.scheduler.core.conventions.reading import entries, part, request, text_of, whole
+from mizzen.scheduler.core.conventions.reading import entries, request, text_of, whole
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 
 KIND = "KaiPodGroup"

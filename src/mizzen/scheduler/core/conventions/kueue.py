@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mizzen.base.objects import Key, Obj, annotations_of, labels_of, name_of, namespace_of
+from mizzen.base.reading import part
 from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused, Subgroup
 from mizzen.scheduler.core.conventions.reading import (
     count,
     entries,
     index,
     json_list,
-    part,
     request,
     text_of,
 )

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mizzen.base.objects import Key, Obj, annotations_of, labels_of, namespace_of
+from mizzen.base.reading import part
 from mizzen.scheduler.core.conventions.gang import Disruption, Gang, Membership, Refused, Subgroup
-from mizzen.scheduler.core.conventions.reading import count, index, part
+from mizzen.scheduler.core.conventions.reading import count, index
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 
 KIND = "LeaderWorkerSet"

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 
 from mizzen.base import names
 from mizzen.base.objects import Key, Obj, annotations_of, key_of, namespace_of
+from mizzen.base.reading import part
 from mizzen.scheduler.core.conventions.gang import Disruption, Gang, Membership, Refused, Subgroup
 from mizzen.scheduler.core.conventions.reading import (
     count,
     entries,
     index,
     json_list,
-    part,
     request,
     slices,
     text_of,

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Key, Obj, key_of, uid_of, with_condition
 from mizzen.base.operations import Patch
+from mizzen.base.reading import part
 from mizzen.base.resources import POD_GROUPS
-from mizzen.scheduler.core.conventions.reading import entries, part, whole
+from mizzen.scheduler.core.conventions.reading import entries, whole
 
 SCHEDULED = "PodGroupScheduled"
 UNSCHEDULABLE = "Unschedulable"
-SCHEDULER_ERROR = "SchedulerError"
 MESSAGE_MAX = 32768  # characters of a condition's message that the API takes
 
 
@@ -49,10 +49,7 @@ def scheduled(group: PodGroupState, message: str, now_ns: int) -> Patch | None:
 def unscheduled(
     group: PodGroupState, message: str, now_ns: int, *, reason: str = UNSCHEDULABLE
 ) -> Patch | None:
-    """The write that says why not; None where it says so already.
-
-    `reason` is Unschedulable, or SchedulerError where the scheduler itself failed.
-    """
+    """The write that says why not; None where it says so already."""
     return _write(group, "False", reason, message, now_ns)
 
 

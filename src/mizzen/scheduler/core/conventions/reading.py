@@ -13,16 +13,6 @@ from mizzen.scheduler.core.conventions.topology import Slice, TopologyRequest
 DIGITS_MAX = 9  # no gang is larger
 
 
-def part(obj: Mapping[str, Any], *path: str) -> Obj:
-    """The mapping at a path; absent, null and anything else count as empty."""
-    for name in path:
-        value = obj.get(name)
-        if not isinstance(value, dict):
-            return {}
-        obj = cast(Obj, value)
-    return cast(Obj, obj)
-
-
 def entries(obj: Mapping[str, Any], name: str) -> list[Obj]:
     """The mappings in a list field; anything else is left out."""
     value = obj.get(name)

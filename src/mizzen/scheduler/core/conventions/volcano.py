@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mizzen.base.objects import Key, Obj, annotations_of, key_of, labels_of, namespace_of
+from mizzen.base.reading import part
 from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused, Subgroup
 from mizzen.scheduler.core.conventions.hyper_nodes import tier_key, tier_name_key
-from mizzen.scheduler.core.conventions.reading import entries, index, part, request, text_of, whole
+from mizzen.scheduler.core.conventions.reading import entries, index, request, text_of, whole
 from mizzen.scheduler.core.conventions.topology import Slice, TopologyRequest
 
 KIND = "VolcanoPodGroup"

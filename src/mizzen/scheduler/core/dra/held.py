@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from mizzen.scheduler.core.dra.model import Allocation, DeviceId
@@ -30,19 +29,6 @@ class Taken(Protocol):
     def uses(self, device: DeviceId) -> bool:
         """Whether anybody holds the device or a share of it."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """Devices taken as a whole, and no shares."""
-
-    devices: Container[DeviceId]
-    consumed: Mapping[DeviceId, Mapping[str, int]] = field(
-        default_factory=dict[DeviceId, Mapping[str, int]]
-    )
-
-    def uses(self, device: DeviceId) -> bool:
-        return device in self.devices
 
 
 class Held:

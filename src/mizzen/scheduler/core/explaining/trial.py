@@ -28,9 +28,6 @@ class Edit:
     members: int = 0  # so many from the front instead of all that are needed; 0: all
 
 
-ASKED = Edit()
-
-
 @dataclass(slots=True)
 class Trial:
     """Attempts to place one unit under changes. `left` counts down; at 0 nothing is tried."""

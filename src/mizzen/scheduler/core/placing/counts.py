@@ -177,12 +177,6 @@ class Counts:
             buckets = self._levels[self._depth] = Buckets(self.per_node, range(len(self.per_node)))
         return buckets.least(pods)
 
-    def most(self, level: int) -> int:
-        """The most pods that one domain of this level takes (a node, for the innermost)."""
-        if level >= self._depth:
-            return max(self.per_node, default=0)
-        return max((self.totals[d] for d in self.tree.by_level[level]), default=0)
-
     # -- filling -------------------------------------------------------------------------------
 
     def fill(self, domain: int, pods: int) -> Fill:

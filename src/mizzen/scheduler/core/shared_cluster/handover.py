@@ -15,9 +15,10 @@ from typing import Any
 from mizzen.base.names import HANDED_OVER, HANDED_OVER_TO
 from mizzen.base.objects import Key, Obj, key_of, labels_of, name_of, namespace_of
 from mizzen.scheduler.core.dra.model import NodeScope
+from mizzen.scheduler.core.dra.wire import part
 from mizzen.scheduler.core.matching import reaches
 from mizzen.scheduler.core.types import NodeView
-from mizzen.scheduler.core.views import node_selector, part
+from mizzen.scheduler.core.views import node_selector
 
 _FINISHED = ("Succeeded", "Failed")
 NAMED_MAX = 3  # examples in one message

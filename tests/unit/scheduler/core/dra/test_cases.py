@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from mizzen.scheduler.core.dra.allocate import Refusal, Shortage
 from mizzen.scheduler.core.dra.allocate import allocate as search
 from mizzen.scheduler.core.dra.claim_spec import read_class, read_request
 from mizzen.scheduler.core.dra.features import ALL
-from mizzen.scheduler.core.dra.held import Held, Whole
+from mizzen.scheduler.core.dra.held import Held
 from mizzen.scheduler.core.dra.matching import Matching
 from mizzen.scheduler.core.dra.model import (
     Allocation,
@@ -44,7 +44,7 @@ class Everything:
 def allocate(
     claims: list[ClaimRequest],
     slices: list[Obj],
-    held: Container[DeviceId] | Held = (),
+    held: Iterable[DeviceId] | Held = (),
     *,
     at: NodeView = NODE,
     classes: tuple[Obj, ...] = (ANY,),
@@ -56,7 +56,7 @@ def allocate(
         claims,
         at,
         gather(index.near(at.name, ALL), at, ALL, index.of_pool),
-        held if isinstance(held, Held) else Whole(held),
+        held if isinstance(held, Held) else Held.of(held),
         classes={c.name: c for c in map(read_class, classes)},
         matching=Matching(Everything(), ALL),
         order="pack",

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.objects import Key, Obj
-from mizzen.scheduler.core.cluster.columns import Make, NodeColumns, load
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
@@ -25,6 +24,7 @@ from mizzen.scheduler.core.types import PodShape, PodSpecView
 from mizzen.scheduler.core.units import Unit
 from mizzen.scheduler.device_selectors import CelSelectors
 from oracle.victims import Cost, Entry, Running, cheapest, cost, levels
+from support.node_columns import MachineType, NodeColumns, load
 from support.scheduler_world import World, node, pod, pod_group
 
 pytestmark = pytest.mark.slow
@@ -193,9 +193,9 @@ def full_cluster(
     """Two pods of half a node each on every node, on the cheap nodes less important ones."""
     cluster = Cluster(CelSelectors())
     names = [f"n{i:05d}" for i in range(MANY)]
-    make = Make({"cpu": 4000, "memory": 1 << 34, "pods": 110})
+    machine_type = MachineType({"cpu": 4000, "memory": 1 << 34, "pods": 110})
     racks = {RACK: [f"r{i // 4}" for i in range(MANY)]}
-    load(cluster, NodeColumns(names, racks, [0] * MANY, [make]))
+    load(cluster, NodeColumns(names, racks, [0] * MANY, [machine_type]))
     serial = count()
 
     def made(priority: int, shape: PodShape, at: str = "", gang: Key | None = None) -> PodSpecView:

@@ -1,4 +1,4 @@
-"""Many nodes at once, from columns: for simulations, imports and measurements."""
+"""Many nodes at once, from columns: for measurements and tests of large clusters."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from mizzen.scheduler.core.types import CPU, NodeView
 
 @dataclass(frozen=True, slots=True)
 class NodeColumns:
-    """Nodes by position. Labels are columns by key ("" for none); a make is shared by many nodes.
+    """Nodes by position. Labels are columns by key ("" for none); a machine type is shared by many.
 
-    `make[i]` is an index into `makes`: what the node can give (`allocatable`, CPU in milli) and
+    `machine_type[i]` is an index into `machine_types`: what the node can give (`allocatable`, CPU in milli) and
     its slices' specs, as in `resource.k8s.io/v1` (node and pool names are filled in).
     """
 
     names: Sequence[str]
     labels: Mapping[str, Sequence[str]]
-    make: Sequence[int]
-    makes: Sequence[Make]
+    machine_type: Sequence[int]
+    machine_types: Sequence[MachineType]
     taints: Mapping[int, tuple[Taint, ...]] = field(default_factory=dict[int, tuple[Taint, ...]])
 
 
 @dataclass(frozen=True, slots=True)
-class Make:
+class MachineType:
     allocatable: Mapping[str, int]
     slices: Sequence[Obj] = ()
 
@@ -63,20 +63,22 @@ class RowLabels(Mapping[str, str]):
 
 def load(cluster: Cluster, columns: NodeColumns) -> None:
     """Adds all these nodes with their devices. The names must be new to the cluster."""
-    by_make: dict[int, list[str]] = {}
-    for name, make in zip(columns.names, columns.make, strict=True):
-        by_make.setdefault(make, []).append(name)
-    for make, names in by_make.items():
-        for spec in columns.makes[make].slices:
+    by_type: dict[int, list[str]] = {}
+    for name, machine_type in zip(columns.names, columns.machine_type, strict=True):
+        by_type.setdefault(machine_type, []).append(name)
+    for machine_type, names in by_type.items():
+        for spec in columns.machine_types[machine_type].slices:
             cluster.pools.add_alike(names, spec)
     views = (
         NodeView(
             name,
             RowLabels(columns.labels, row),
             columns.taints.get(row, ()),
-            columns.makes[make].allocatable,
-            columns.makes[make].allocatable.get(CPU, 0),
+            columns.machine_types[machine_type].allocatable,
+            columns.machine_types[machine_type].allocatable.get(CPU, 0),
         )
-        for row, (name, make) in enumerate(zip(columns.names, columns.make, strict=True))
+        for row, (name, machine_type) in enumerate(
+            zip(columns.names, columns.machine_type, strict=True)
+        )
     )
     cluster.add_nodes(views)
