@@ -14,11 +14,13 @@ from mizzen.apiserver.context import ApiServerConfig
 from mizzen.apiserver.http import Request, Response, Stream, refusal
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError
+from mizzen.host.mutual_tls import MutualTls
 from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.store.store import Store
 
 NS = 1_000_000_000
 EPOCH_NS = 1_800_000_000 * NS
+NO_NODES = MutualTls(Path(), Path(), Path())
 _TOKEN = "test"
 DEFAULT = "/api/v1/namespaces/default"
 PLANS = "/apis/mizzen.dev/v1alpha1/plans"
@@ -42,7 +44,7 @@ class Api:
     def __init__(self, store: Store) -> None:
         self.clock = Clock()
         self.store = store
-        config = ApiServerConfig("", 0, Path(), Path(), {_TOKEN: "admin"}, Path())
+        config = ApiServerConfig("", 0, Path(), Path(), {_TOKEN: "admin"}, NO_NODES)
         self.server = Server(config, store, Catalog(builtin_kinds(), virtual_kinds()), self.clock)
         self.app = App(self.server)
 

@@ -57,7 +57,7 @@ class ApiInProcess:
         tokens = {token: identity for identity, token in self._files.tokens.items()}
         files = self._files
         self._config = ApiServerConfig(
-            "127.0.0.1", port, files.cert_file, files.key_file, tokens, home.node / "pods"
+            "127.0.0.1", port, files.cert_file, files.key_file, tokens, files.kubelet_client
         )
         self._store = MemoryStore()
         self._task: asyncio.Task[None] | None = None

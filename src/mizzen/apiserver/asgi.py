@@ -98,7 +98,6 @@ class Bridge:
         The HTTP server would end an answer that is cut short as if it were whole: its connection
         is shut down.
         """
-        await send(_start(stream.status, stream.content_type, stream.headers))
         pump = asyncio.ensure_future(_pump(stream, send))
         gone = asyncio.ensure_future(_gone(receive))
         closing = asyncio.ensure_future(self._server.closing.wait())
@@ -110,9 +109,15 @@ class Bridge:
             for task in ends:
                 task.cancel()
             await asyncio.wait(ends)
-        is_broken = not pump.cancelled() and pump.exception() is not None
-        if is_broken:
-            _log.error("a stream broke", exc_info=pump.exception())
+            close = getattr(stream.chunks, "aclose", None)
+            if close is not None:
+                await close()
+        error = None if pump.cancelled() else pump.exception()
+        is_broken = error is not None
+        if isinstance(error, ApiError):
+            _log.warning("a stream broke: %s", error.message)
+        elif error is not None:
+            _log.error("a stream broke", exc_info=error)
         if is_broken or (stream.is_whole_at_end and not is_sent):
             self._connections.cut(client)
         if not has_left:
@@ -120,13 +125,9 @@ class Bridge:
 
 
 async def _pump(stream: Stream, send: Send) -> None:
-    try:
-        async for chunk in stream.chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    finally:
-        close = getattr(stream.chunks, "aclose", None)
-        if close is not None:
-            await close()
+    await send(_start(stream.status, stream.content_type, stream.headers))
+    async for chunk in stream.chunks:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
 def _head(scope: Scope) -> Request:

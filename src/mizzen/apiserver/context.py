@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mizzen.apiserver.catalog import Catalog
 from mizzen.base.clock import Clock
+from mizzen.host.mutual_tls import MutualTls
 from mizzen.store.store import Store
 
 
@@ -15,8 +16,7 @@ from mizzen.store.store import Store
 class ApiServerConfig:
     """Where to listen and who may come.
 
-    `tokens`: bearer token -> name of the user. `pod_logs`: the folder in which the agent keeps
-    `<pod uid>/<container>/<restart>.log`.
+    `tokens`: bearer token -> name of the user. `kubelet_client`: what agents of nodes are shown.
     """
 
     host: str
@@ -24,7 +24,7 @@ class ApiServerConfig:
     cert_file: Path
     key_file: Path
     tokens: Mapping[str, str]
-    pod_logs: Path
+    kubelet_client: MutualTls
 
 
 @dataclass

@@ -12,6 +12,7 @@ from mizzen.apiserver.allocations import Allocations
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.kubelet_client import KubeletClient
 from mizzen.kinds.resource.selectors import ALLOWANCE
 
 # Upstream's alphabet of generated names: no vowels, so that no words appear.
@@ -26,8 +27,10 @@ class Server(Context):
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
     watch_events: Counter[str] = field(default_factory=Counter[str])
     allocations: Allocations = field(init=False)
+    kubelets: KubeletClient = field(init=False)
 
     def __post_init__(self) -> None:
+        self.kubelets = KubeletClient(self.store, self.config.kubelet_client)
         self.allocations = Allocations(self.store)
 
     def draft(self, user: User) -> Draft:

@@ -1,7 +1,8 @@
 """Keys, certificates and tokens of one instance, and the kubeconfigs made of them.
 
-Tokens and the CA live as long as the instance; the server's certificate is renewed when the
-listen address changes or a month before it ends. No client certificates: identity is the token.
+Tokens and the CA live as long as the instance; certificates are renewed when the listen address
+changes or a month before they end. Identity is the token; only the API server has a certificate as
+a client, which it shows to the agents of nodes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from mizzen.base.names import ADMIN, IDENTITY_PREFIX
 from mizzen.host import records
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
+from mizzen.host.mutual_tls import MutualTls
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -40,12 +42,15 @@ _ALWAYS_NAMED = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Pki:
-    """Where the API server finds its certificate, and who each token stands for."""
+    """Where the API server finds its certificate, what it and the agents of nodes show each other,
+    and who each token stands for."""
 
     ca_file: Path
     cert_file: Path
     key_file: Path
     tokens: Mapping[str, str]  # identity -> token
+    kubelet: MutualTls
+    kubelet_client: MutualTls
 
 
 def ensure(home: Home, clock: Clock, *, listen: str, port: int) -> Pki:
@@ -57,9 +62,7 @@ def ensure(home: Home, clock: Clock, *, listen: str, port: int) -> Pki:
     records.Damaged where tokens cannot be read.
     """
     now = datetime.fromtimestamp(clock.now_ns() / 1e9, UTC)
-    paths = Pki(
-        home.pki / "ca.crt", home.pki / "server.crt", home.pki / "server.key", _tokens(home.tokens)
-    )
+    paths = _places(home, _tokens(home.tokens))
     _ensure_certificates(paths, home.pki / "ca.key", (*_ALWAYS_NAMED, listen), now)
     _api_keys(home.api_keys)
     load_api_keys(home)
@@ -85,8 +88,20 @@ def component_kubeconfig(home: Home, identity: str) -> Path:
 
 def load(home: Home) -> Pki:
     """What `ensure` made. Errors: FileNotFoundError before the first start, records.Damaged."""
-    tokens = _read_tokens(home.tokens)
-    return Pki(home.pki / "ca.crt", home.pki / "server.crt", home.pki / "server.key", tokens)
+    return _places(home, _read_tokens(home.tokens))
+
+
+def _places(home: Home, tokens: Mapping[str, str]) -> Pki:
+    folder = home.pki
+    authority = folder / "ca.crt"
+    return Pki(
+        authority,
+        folder / "server.crt",
+        folder / "server.key",
+        tokens,
+        MutualTls(authority, folder / "kubelet.crt", folder / "kubelet.key"),
+        MutualTls(authority, folder / "kubelet-client.crt", folder / "kubelet-client.key"),
+    )
 
 
 def load_api_keys(home: Home) -> list[str]:
@@ -165,7 +180,9 @@ def _api_keys(path: Path) -> None:
 def _ensure_certificates(paths: Pki, ca_key: Path, names: Sequence[str], now: datetime) -> None:
     # Loading the cryptography package takes tens of milliseconds: leave it out of a plain restart.
     stamp = paths.cert_file.with_suffix(".json")
-    files = (paths.ca_file, paths.cert_file, paths.key_file)
+    pairs = (paths.kubelet, paths.kubelet_client)
+    files = [paths.ca_file, paths.cert_file, paths.key_file]
+    files += [file for pair in pairs for file in (pair.cert_file, pair.key_file)]
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         made = json.loads(stamp.read_bytes())
         is_due = not made["from"] <= now.timestamp() < made["renew"]
@@ -174,7 +191,11 @@ def _ensure_certificates(paths: Pki, ca_key: Path, names: Sequence[str], now: da
             return
     if not _is_usable(ca_key, paths.ca_file, now):
         _make_authority(ca_key, paths.ca_file, now)
-    _make_server(paths, ca_key, names, now)
+    authority = _Authority(ca_key, paths.ca_file, now)
+    authority.certify("mizzen-apiserver", paths.cert_file, paths.key_file, names)
+    authority.certify("mizzen-node", paths.kubelet.cert_file, paths.kubelet.key_file, names)
+    client = paths.kubelet_client
+    authority.certify("mizzen-apiserver-kubelet-client", client.cert_file, client.key_file, ())
     record = {
         "names": sorted(set(names)),
         "from": int((now - _BACKDATED).timestamp()),
@@ -227,28 +248,40 @@ def _make_authority(key_file: Path, cert_file: Path, now: datetime) -> None:
     write_atomically(cert_file, _cert_pem(certificate))
 
 
-def _make_server(paths: Pki, ca_key: Path, names: Sequence[str], now: datetime) -> None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID
+class _Authority:
+    """Certifies keys that it makes."""
 
-    signer = serialization.load_pem_private_key(ca_key.read_bytes(), None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey), "the CA's key is always an EC key"
-    authority = x509.load_pem_x509_certificate(paths.ca_file.read_bytes())
-    key = ec.generate_private_key(ec.SECP256R1())
-    purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
-    certificate = (
-        _builder(_name("mizzen-apiserver"), authority.subject, key, now, _SERVER_DAYS)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(purposes, critical=False)
-        .add_extension(_alternative_names(names), critical=False)
-        .add_extension(issuer, critical=False)
-        .sign(signer, hashes.SHA256())
-    )
-    write_atomically(paths.key_file, _key_pem(key), mode=0o600)
-    write_atomically(paths.cert_file, _cert_pem(certificate))
+    def __init__(self, key_file: Path, cert_file: Path, now: datetime) -> None:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey), "the CA's key is always an EC key"
+        self._key = key
+        self._subject = x509.load_pem_x509_certificate(cert_file.read_bytes()).subject
+        self._now = now
+
+    def certify(self, common: str, cert_file: Path, key_file: Path, names: Sequence[str]) -> None:
+        """A server of these names; a client where there are none."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import ExtendedKeyUsageOID
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        role = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = (
+            _builder(_name(common), self._subject, key, self._now, _SERVER_DAYS)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([role]), critical=False)
+            .add_extension(issuer, critical=False)
+        )
+        if names:
+            builder = builder.add_extension(_alternative_names(names), critical=False)
+        write_atomically(key_file, _key_pem(key), mode=0o600)
+        write_atomically(cert_file, _cert_pem(builder.sign(self._key, hashes.SHA256())))
 
 
 def _alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:

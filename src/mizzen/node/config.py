@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mizzen.base.serving import SERVING_DIR
+from mizzen.host.mutual_tls import MutualTls
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class NodeConfig:
     checkpoints: Path
     outputs: Path
     pod_network: int
+    tls: MutualTls  # of the agent's own API
     simulated_devices: int = 0
     durable_interval_s: float = 15.0
 

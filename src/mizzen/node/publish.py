@@ -21,6 +21,7 @@ from mizzen.client.client import Client
 from mizzen.node import pressure
 from mizzen.node.config import NodeConfig
 from mizzen.node.core.devices import Device, slices
+from mizzen.node.kubelet.server import HOST
 from mizzen.node.runtimes.registry import Runtimes
 
 LEASE_NAMESPACE = "kube-node-lease"
@@ -76,6 +77,7 @@ class Publisher:
         self._claimed_milli = claimed_milli
         self._total = capacity()
         self._written_milli = -1
+        self.port = 0  # of the agent's own API; set before anything is published
 
     async def publish(self) -> None:
         """Writes everything once; errors: ApiError when the API refuses."""
@@ -147,9 +149,10 @@ class Publisher:
             "allocatable": allocatable(self._total, self._written_milli),
             "conditions": conditions,
             "addresses": [
-                {"type": "InternalIP", "address": "127.0.0.1"},
+                {"type": "InternalIP", "address": HOST},
                 {"type": "Hostname", "address": self._config.node_name},
             ],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": self.port}},
             "nodeInfo": _node_info(),
             "runtimeHandlers": [{"name": runtime.handler} for runtime in self._runtimes],
         }

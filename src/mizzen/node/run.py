@@ -18,6 +18,7 @@ from mizzen.node import folder
 from mizzen.node.agent import Agent
 from mizzen.node.boundary import keep_up
 from mizzen.node.config import NodeConfig
+from mizzen.node.kubelet.server import NodeServer, NodeView
 from mizzen.node.publish import Publisher, capacity, discover
 from mizzen.node.runtimes.registry import Runtimes
 
@@ -48,20 +49,24 @@ async def run(
     claims = Informer(client, RESOURCE_CLAIMS)
     jobs = Informer(client, TRAIN_JOBS)
     agent.claims = claims.objects
+    server = NodeServer(config.tls, NodeView(pods.objects, config.pods_dir, clock))
     await agent.start()
     try:
-        await _work(client, agent, publisher, pods, claims, jobs, on_ready)
+        await _work(client, agent, server, publisher, pods, claims, jobs, on_ready)
     except asyncio.CancelledError:
         await agent.stop()
         raise
     except BaseException:  # a fault of the agent's own: its pods go on without it
         await agent.close()
         raise
+    finally:
+        await server.close()
 
 
 async def _work(
     client: Client,
     agent: Agent,
+    server: NodeServer,
     publisher: Publisher,
     pods: Informer,
     claims: Informer,
@@ -93,6 +98,7 @@ async def _work(
         pods.add_handler(on_pod)  # after the sync: peers' addresses are known together
         claims.add_handler(on_claim)
         agent.settle({uid_of(pod) for pod in pods.objects.values()})
+        publisher.port = await server.open()
         await _publish(publisher)
         group.create_task(
             agent.runtimes.watch(), name="runtimes"

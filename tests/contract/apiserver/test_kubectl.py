@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from support.api_process import ApiServer
+from support.kubelet import NODE, kubelet_beside
 
 POD = """
 apiVersion: v1
@@ -130,31 +131,39 @@ def test_wait_and_watch_see_a_status_change(api: ApiServer, namespace: str) -> N
 
 
 def test_logs(api: ApiServer, namespace: str) -> None:
-    n = ("-n", namespace)
-    api.kubectl(*n, "apply", "-f-", stdin=POD.format(name="p"))
-    uid = json.loads(api.kubectl(*n, "get", "pod", "p", "-o", "json"))["metadata"]["uid"]
-    early = api.kubectl_run(*n, "logs", "p")
-    assert "waiting to start" in early.stderr
-    folder = api.home.node / "pods" / uid / "main"
-    folder.mkdir(parents=True)
-    moment = "2026-01-01T00:00:0{}.000000000Z"
-    old = f"{moment.format(1)} stdout F one\n{moment.format(2)} stderr P tw\n"
-    new = f"{moment.format(2)} stderr F o\n{moment.format(3)} stdout F three\n"
-    (folder / "0.log").write_text(f"{moment.format(0)} stdout F earlier run\n")
-    (folder / "1.log.1").write_text(old)
-    (folder / "1.log").write_text(new)
-    assert api.kubectl(*n, "logs", "p") == "one\ntwo\nthree\n"
-    assert api.kubectl(*n, "logs", "p", "--tail=1") == "three\n"
-    assert api.kubectl(*n, "logs", "p", "--previous") == "earlier run\n"
-    assert api.kubectl(*n, "logs", "p", "--timestamps", "--tail=1") == f"{moment.format(3)} three\n"
-    assert api.kubectl(*n, "logs", "p", "--limit-bytes=5") == "one\nt"
-    assert api.kubectl(*n, "logs", "p", "--since-time=2026-01-01T00:00:03Z") == "three\n"
-    wrong = api.kubectl_run(*n, "logs", "p", "-c", "nope")
-    assert "container nope is not valid for pod p" in wrong.stderr
-    finished = {"status": {"phase": "Succeeded"}}
-    path = f"/api/v1/namespaces/{namespace}/pods/p/status"
-    api.call("PATCH", path, finished, content_type="application/merge-patch+json")
-    assert api.kubectl(*n, "logs", "p", "--follow") == "one\ntwo\nthree\n"
+    with kubelet_beside(api.home, api.url, api.tokens["admin"]) as known:
+        n = ("-n", namespace)
+        api.kubectl(*n, "apply", "-f-", stdin=POD.format(name="p"))
+        assert "has no node yet" in api.kubectl_run(*n, "logs", "p").stderr
+        binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": NODE}}
+        path = f"/api/v1/namespaces/{namespace}/pods/p"
+        assert api.call("POST", f"{path}/binding", binding)[0] == 201
+        assert known(namespace, "p")
+        uid = json.loads(api.kubectl(*n, "get", "pod", "p", "-o", "json"))["metadata"]["uid"]
+        early = api.kubectl_run(*n, "logs", "p")
+        assert "waiting to start" in early.stderr
+        folder = api.home.node / "pods" / uid / "main"
+        folder.mkdir(parents=True)
+        moment = "2026-01-01T00:00:0{}.000000000Z"
+        old = f"{moment.format(1)} stdout F one\n{moment.format(2)} stderr P tw\n"
+        new = f"{moment.format(2)} stderr F o\n{moment.format(3)} stdout F three\n"
+        (folder / "0.log").write_text(f"{moment.format(0)} stdout F earlier run\n")
+        (folder / "1.log.1").write_text(old)
+        (folder / "1.log").write_text(new)
+        assert api.kubectl(*n, "logs", "p") == "one\ntwo\nthree\n"
+        assert api.kubectl(*n, "logs", "p", "--tail=1") == "three\n"
+        assert api.kubectl(*n, "logs", "p", "--previous") == "earlier run\n"
+        assert (
+            api.kubectl(*n, "logs", "p", "--timestamps", "--tail=1")
+            == f"{moment.format(3)} three\n"
+        )
+        assert api.kubectl(*n, "logs", "p", "--limit-bytes=5") == "one\nt"
+        assert api.kubectl(*n, "logs", "p", "--since-time=2026-01-01T00:00:03Z") == "three\n"
+        wrong = api.kubectl_run(*n, "logs", "p", "-c", "nope")
+        assert "container nope is not valid for pod p" in wrong.stderr
+        finished = {"status": {"phase": "Succeeded"}}
+        api.call("PATCH", f"{path}/status", finished, content_type="application/merge-patch+json")
+        assert api.kubectl(*n, "logs", "p", "--follow") == "one\ntwo\nthree\n"
 
 
 def test_explain_and_api_resources(api: ApiServer) -> None:

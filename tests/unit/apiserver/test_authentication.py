@@ -13,7 +13,7 @@ from mizzen.apiserver.core.user import AUTHENTICATED, MASTERS
 from mizzen.apiserver.http import Request
 from mizzen.base.errors import Unauthorized
 from mizzen.store.memory import MemoryStore
-from support.api_handlers import Clock
+from support.api_handlers import NO_NODES, Clock
 
 TOKENS = {"t-admin": "admin", "t-node": "system:mizzen:node"}
 HEADERS = """
@@ -30,7 +30,7 @@ AUTHENTICATOR = from_header
 
 
 def context() -> Context:
-    config = ApiServerConfig("", 0, Path(), Path(), TOKENS, Path())
+    config = ApiServerConfig("", 0, Path(), Path(), TOKENS, NO_NODES)
     return Context(config, MemoryStore(), Catalog({}, {}), Clock())
 
 

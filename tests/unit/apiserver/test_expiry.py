@@ -15,6 +15,7 @@ from mizzen.apiserver.server import Server
 from mizzen.base.clock import rfc3339
 from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.store.memory import MemoryStore
+from support.api_handlers import NO_NODES
 
 NS = 1_000_000_000
 EPOCH_NS = 1_800_000_000 * NS
@@ -32,7 +33,7 @@ class Clock:
 
 async def a_server() -> tuple[Server, Clock]:
     clock = Clock()
-    config = ApiServerConfig("", 0, Path(), Path(), {}, Path())
+    config = ApiServerConfig("", 0, Path(), Path(), {}, NO_NODES)
     server = Server(config, MemoryStore(), Catalog(builtin_kinds(), virtual_kinds()), clock)
     await make_namespaces(server)
     return server, clock

@@ -16,16 +16,19 @@ from mizzen.base.resources import PODS
 from mizzen.client.client import LOG_LINE_BYTES_MAX, Client
 from mizzen.client.following import followed
 from mizzen.client.transport import Patience
+from mizzen.host.home import Home
 from mizzen.node.runtimes.process.shim.logs import LINE_BYTES_MAX, LogFile
 from support.api_in_process import ApiInProcess
+from support.kubelet import NODE, Kubelet, kubelet
 from support.waiting import until
 
 
 class World:
     """A pod whose program is the test, at a server that the test stops and starts."""
 
-    def __init__(self, server: ApiInProcess, client: Client, pods: Path) -> None:
+    def __init__(self, server: ApiInProcess, node: Kubelet, client: Client, pods: Path) -> None:
         self.server = server
+        self.node = node
         self.client = client
         self._pods = pods
         self.wanted = b""
@@ -33,11 +36,13 @@ class World:
 
     async def start(self, tail: int | None = None) -> asyncio.Task[None]:
         metadata = {"name": "p", "namespace": "default"}
-        spec = {"containers": [{"name": "main", "image": "mizzen.dev/python"}]}
+        container = {"name": "main", "image": "mizzen.dev/python"}
+        spec = {"nodeName": NODE, "containers": [container]}
         self.pod: Obj = await self.client.create(PODS, {"metadata": metadata, "spec": spec})
         self.place = self._pods / self.pod["metadata"]["uid"] / "main"
         self.place.mkdir(parents=True)
         self.begin(0)
+        await self.node.knows("p")
         return asyncio.create_task(self._follow(tail))
 
     async def _follow(self, tail: int | None) -> None:
@@ -67,24 +72,32 @@ class World:
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     server = ApiInProcess(tmp_path)
     await server.start()
-    async with server.client(ADMIN, Patience(20.0, lambda: True)) as client:
-        yield World(server, client, tmp_path / "state" / "node" / "pods")
+    home = Home.locate(str(tmp_path), {})
+    async with (
+        server.client(ADMIN, Patience(20.0, lambda: True)) as client,
+        kubelet(client, home) as node,
+    ):
+        yield World(server, node, client, home.node / "pods")
     await server.stop()
 
 
-async def test_no_line_is_lost_or_repeated_while_the_server_is_away(world: World) -> None:
+@pytest.mark.parametrize("away", ["server", "agent"])
+async def test_no_line_is_lost_or_repeated_while_the_server_is_away(
+    world: World, away: str
+) -> None:
     """Lines alike, lines of many parts, rotations and new runs while nobody listens."""
+    goes = world.server if away == "server" else world.node
     reading = await world.start()
     for turn in range(3):
         world.write(b"alike\n" * 5 + b"x" * (2 * LINE_BYTES_MAX + turn) + b"\n")
         await world.until_read()
-        await world.server.stop()
+        await goes.stop()
         world.write(b"alike\n" * 3000)  # one rotation or two
         if turn == 1:
             world.close()
             world.begin(1)
             world.write(b"of the run after\n")
-        await world.server.start()
+        await goes.start()
         await world.until_read()
     await world.end()
     async with asyncio.timeout(10):

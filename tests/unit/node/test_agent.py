@@ -30,7 +30,9 @@ from mizzen.base.resources import (
     USAGE_RECORDS,
 )
 from mizzen.client.client import Client
+from mizzen.host import pki
 from mizzen.host.clock import RealClock
+from mizzen.host.home import Home
 from mizzen.node import usage
 from mizzen.node.addresses import Addresses
 from mizzen.node.agent import Agent
@@ -53,9 +55,9 @@ class World:
 
     def __init__(self, client: Client, folder: Path) -> None:
         self.client = client
-        self.config = NodeConfig(
-            "testnode", folder / "node", folder / "shm", folder / "cp", folder / "out", 201, 1
-        )
+        places = [folder / name for name in ("node", "shm", "cp", "out")]
+        tls = pki.load(Home.locate(str(folder / "home"), {})).kubelet
+        self.config = NodeConfig("testnode", *places, 201, tls, 1)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -99,9 +101,7 @@ class World:
                     await asyncio.sleep(0.01)
 
     async def log(self, name: str) -> list[str]:
-        pod = await self.client.get(PODS, name, "default")
-        path = self.config.pods_dir / pod["metadata"]["uid"] / "main" / "0.log"
-        return [line.split(" ", 3)[3] for line in path.read_text().splitlines()]
+        return [line.decode().rstrip("\n") async for line in self.client.logs(name, "default")]
 
 
 def phase(name: str) -> Callable[[Obj], bool]:

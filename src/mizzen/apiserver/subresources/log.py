@@ -1,70 +1,44 @@
-"""Logs of pods, read from the agent's files (`logfiles.py`).
-
-Whoever follows a container is shown its restarts, too, each run after the one before, until the
-pod is gone or the container will not run again; whoever was cut off goes on by `resumeAt`, the
-time of a line as `timestamps` shows it: from that line on, whichever run it is of. Files are read
-in threads: a slow disk or ten long logs at once keep no other request waiting.
-"""
+"""Logs of pods: the API server chooses pod and container, the agent of the pod's node answers."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+import math
 
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import TEXT, Request, Stream
-from mizzen.apiserver.logfiles import Folder, Part
 from mizzen.apiserver.server import Server
 from mizzen.base import query
-from mizzen.base.clock import parse_rfc3339
-from mizzen.base.errors import BadRequest
+from mizzen.base.errors import BadRequest, NotFound
 from mizzen.base.names import DEFAULT_CONTAINER
-from mizzen.base.objects import Obj, annotations_of
-from mizzen.base.reading import entries, part
+from mizzen.base.objects import Obj, annotations_of, uid_of
+from mizzen.base.reading import text
 from mizzen.store.store import ObjectKey
 
-_FOLLOW_S = 0.2  # between looks at a file that is followed
-_LOST = b"mizzen: lines are missing here: they were rotated away before they could be sent\n"
-_NEXT_RUN = b""
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What of a log is wanted."""
-
-    follow: bool
-    timestamps: bool
-    tail: int | None
-    since_ns: int
-    limit_bytes: int | None
-    resume_at: bytes
+IDLE_S_MAX = 60.0  # of what is written already
 
 
 async def log(server: Server, served: Served, target: Target, request: Request) -> Stream:
-    """Errors: NotFound, BadRequest when the container is unknown or has not started."""
+    """Errors: NotFound, BadRequest when the container is unknown or has not started; Unavailable
+    when its node does not answer."""
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
         raise refusals.not_found(served.resource, target.name)
     pod = stored.object()
-    params = request.params
-    container = _container(pod, params.get("container", ""))
-    previous = query.is_true(params.get("previous"))
-    wish = _wish(params, server.clock.now_ns())
-    folder = Folder(server.config.pod_logs, pod["metadata"]["uid"], container)
-    runs = await asyncio.to_thread(folder.runs)
-    if len(runs) <= previous and not wish.resume_at:
-        which = "previous terminated container" if previous else "container"
-        reason = "not found" if previous else "is waiting to start: it has written no log yet"
-        raise BadRequest(f'{which} "{container}" in pod "{target.name}" {reason}')
-    follow = wish.follow and not previous
-    reader = _Reader(server, stored.key, pod["metadata"]["uid"], container, folder, wish)
-    run = runs[-1 - previous] if runs else 0
-    return Stream(reader.chunks(run, follow), TEXT, is_whole_at_end=True)
+    container = _container(pod, request.params.get("container", ""))
+    node = text(pod, "spec", "nodeName")
+    waits = f'container "{container}" in pod "{target.name}" is waiting to start'
+    if not node:
+        raise BadRequest(f"{waits}: its pod has no node yet")
+    params = {**request.params, "uid": uid_of(pod)}
+    idle_s_max = math.inf if query.is_true(params.get("follow")) else IDLE_S_MAX
+    path = ("containerLogs", target.namespace, target.name, container)
+    try:
+        chunks = await server.kubelets.get(node, path, params, idle_s_max)
+    except NotFound as error:
+        raise BadRequest(f"{waits}: {error.message}") from error
+    return Stream(chunks, TEXT, is_whole_at_end=True)
 
 
 def _container(pod: Obj, asked: str) -> str:
@@ -84,166 +58,6 @@ def _container(pod: Obj, asked: str) -> str:
     if asked not in names + initial:
         raise BadRequest(f"container {asked} is not valid for pod {name}")
     return asked
-
-
-def _wish(params: Mapping[str, str], now_ns: int) -> _Wish:
-    since_ns = 0
-    since_s = query.number(params, "sinceSeconds", least=1)
-    if since_s is not None:
-        since_ns = now_ns - since_s * 1_000_000_000
-    if params.get("sinceTime"):
-        try:
-            since_ns = parse_rfc3339(params["sinceTime"])
-        except ValueError as error:
-            raise BadRequest(f"sinceTime: {error}") from error
-    return _Wish(
-        follow=query.is_true(params.get("follow")),
-        timestamps=query.is_true(params.get("timestamps")),
-        tail=query.number(params, "tailLines"),
-        since_ns=since_ns,
-        limit_bytes=query.number(params, "limitBytes", least=1),
-        resume_at=_resume_at(params.get("resumeAt", "")),
-    )
-
-
-def _resume_at(text: str) -> bytes:
-    if text and not _TIME.fullmatch(text):
-        raise BadRequest(f"resumeAt: {text!r} is not the time of a line, as timestamps shows it")
-    return text.encode()
-
-
-class _Reader:
-    """Reads one log from its oldest wanted line on, and follows it."""
-
-    def __init__(
-        self, server: Server, key: ObjectKey, uid: str, container: str, folder: Folder, wish: _Wish
-    ) -> None:
-        self._server = server
-        self._key = key
-        self._uid = uid
-        self._container = container
-        self._folder = folder
-        self._wish = wish
-        self._left = wish.limit_bytes
-        self._is_within_line = False
-
-    async def chunks(self, run: int, follow: bool) -> AsyncIterator[bytes]:
-        yield b""
-        run, parts, is_lost = await asyncio.to_thread(self._open, run)
-        if is_lost:
-            yield _LOST
-        try:
-            async for data in self._lines(run, parts, follow):
-                chunk = self._cut(b"".join(self._formatted(data)))
-                if chunk:
-                    yield chunk
-                if self._left == 0:
-                    return
-        finally:
-            for opened in parts:
-                opened.close()
-
-    def _open(self, run: int) -> tuple[int, list[Part], bool]:
-        """The run's parts, each at its first line that is wanted, and whether those before it are
-        lost; another run where the line to resume at is in one."""
-        if self._wish.resume_at:
-            found = self._folder.from_line(self._wish.resume_at + b" ")
-            if found is not None:
-                return *found, False
-            run = next(iter(self._folder.runs()), 0)
-            return run, self._folder.open(run), True
-        parts = self._folder.open(run)
-        lacking = self._wish.tail
-        if lacking is not None:
-            for opened in reversed(parts):
-                lacking = opened.seek_last(lacking)
-        return run, parts, False
-
-    async def _lines(self, run: int, parts: list[Part], follow: bool) -> AsyncIterator[bytes]:
-        """Whole lines as they are in the files; `parts` is kept as what is open."""
-        while parts:
-            has_ended = self._has_ended()  # before the reading: all is written by then
-            data = await asyncio.to_thread(parts[0].read)
-            if data:
-                yield data
-            elif len(parts) > 1:
-                parts.pop(0).close()
-            elif not follow:
-                return
-            else:
-                following = await asyncio.to_thread(self._folder.after, run, parts[0])
-                if following is None:
-                    if has_ended:
-                        return
-                    await asyncio.sleep(_FOLLOW_S)
-                    continue
-                while data := await asyncio.to_thread(parts[0].read):
-                    yield data  # written before the rotation, after the reading
-                parts.pop(0).close()
-                before, (run, younger, lost) = run, following
-                parts.append(younger)
-                if lost or run != before:
-                    yield _LOST if lost else _NEXT_RUN
-
-    def _has_ended(self) -> bool:
-        """Whether nothing will be written any more: the pod is gone or finished, or the container
-        has ended and is not started again."""
-        stored = self._server.store.get(self._key)
-        if stored is None:
-            return True
-        pod = stored.object()
-        status: Obj = part(pod, "status")
-        if pod["metadata"]["uid"] != self._uid or status.get("phase") in ("Succeeded", "Failed"):
-            return True
-        for key in ("containerStatuses", "initContainerStatuses"):
-            for entry in entries(status, key):
-                ended = part(entry, "state", "terminated")
-                if entry.get("name") == self._container and ended:
-                    return not _runs_again(pod, key == "initContainerStatuses", ended)
-        return False
-
-    def _formatted(self, data: bytes) -> Iterator[bytes]:
-        wish = self._wish
-        if data in (_LOST, _NEXT_RUN):
-            if self._is_within_line:
-                yield b"\n"
-            self._is_within_line = False
-            yield data
-            return
-        for line in data.split(b"\n"):
-            parts = line.split(b" ", 3)
-            if len(parts) < 3:
-                continue
-            moment, _, tag = parts[:3]
-            if wish.since_ns and _time_of(moment) < wish.since_ns:
-                continue
-            text = parts[3] if len(parts) == 4 else b""
-            if wish.timestamps and not self._is_within_line:
-                text = moment + b" " + text
-            self._is_within_line = tag == b"P"
-            yield text if tag == b"P" else text + b"\n"
-
-    def _cut(self, chunk: bytes) -> bytes:
-        if self._left is None:
-            return chunk
-        chunk = chunk[: self._left]
-        self._left -= len(chunk)
-        return chunk
-
-
-def _runs_again(pod: Obj, is_init: bool, ended: Obj) -> bool:
-    """Whether the agent starts the container anew after this end."""
-    policy = pod["spec"].get("restartPolicy") or "Always"
-    if pod["metadata"].get("deletionTimestamp") or policy == "Never":
-        return False
-    return bool(ended.get("exitCode")) or (policy == "Always" and not is_init)
-
-
-def _time_of(moment: bytes) -> int:
-    try:
-        return parse_rfc3339(moment[:26].decode().rstrip("Z") + "Z")
-    except ValueError:
-        return 0
 
 
 HANDLERS = {"get": log}

@@ -22,7 +22,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         cert_file=keys.cert_file,
         key_file=keys.key_file,
         tokens={token: identity for identity, token in keys.tokens.items()},
-        pod_logs=home.node / "pods",
+        kubelet_client=keys.kubelet_client,
     )
     store = LocalStore(home.store, mark=home.store_mark)
     try:

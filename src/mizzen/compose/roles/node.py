@@ -8,6 +8,7 @@ from mizzen.compose.connect import client_of, wait_until_listening
 from mizzen.compose.role_clock import role_clock
 from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
+from mizzen.host import pki
 from mizzen.host.home import Home
 from mizzen.node import run as node
 
@@ -21,6 +22,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         checkpoints=home.checkpoints,
         outputs=home.outputs,
         pod_network=home.pod_network,
+        tls=pki.load(home).kubelet,
         simulated_devices=settings.simulated_devices,
     )
     await wait_until_listening(settings)

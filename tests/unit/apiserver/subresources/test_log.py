@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,31 +12,38 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from mizzen.apiserver.logfiles import Part
 from mizzen.base.errors import BadRequest, Unavailable
-from mizzen.base.resources import PODS
+from mizzen.base.resources import NODES, PODS
 from mizzen.client.client import Client
+from mizzen.host import pki
+from mizzen.host.clock import RealClock
+from mizzen.host.home import Home
+from mizzen.node.kubelet.logfiles import Part
 from mizzen.node.runtimes.process.shim.logs import LogFile
 from support.api_in_process import api_server
+from support.kubelet import NODE, Kubelet, kubelet, tell
+from support.ports import free_port
 from support.waiting import until
 
 
 class World:
     """A pod with a log that the test writes."""
 
-    def __init__(self, client: Client, pods: Path) -> None:
+    def __init__(self, client: Client, pods: Path, node: Kubelet) -> None:
         self.client = client
         self._pods = pods
+        self._node = node
 
     async def start(self, **spec: Any) -> None:
         container = {"name": "main", "image": "mizzen.dev/python"}
-        spec = {"containers": [container], **spec}
+        spec = {"containers": [container], "nodeName": NODE, **spec}
         pod = await self.client.create(
             PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec}
         )
         self.place = self._pods / pod["metadata"]["uid"] / "main"
         self.place.mkdir(parents=True)
         self.begin(0)
+        await self._node.knows("p")
 
     def begin(self, run: int, rotate_bytes: int = 10_000) -> None:
         self._file = LogFile(str(self.place / f"{run}.log"), rotate_bytes)
@@ -81,8 +90,9 @@ class World:
 
 @pytest_asyncio.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with api_server(tmp_path) as client:
-        yield World(client, tmp_path / "state" / "node" / "pods")
+    home = Home.locate(str(tmp_path), {})
+    async with api_server(tmp_path) as client, kubelet(client, home) as node:
+        yield World(client, home.node / "pods", node)
 
 
 async def test_bytes_stay_bytes(world: World) -> None:
@@ -184,3 +194,76 @@ async def test_only_the_time_of_a_line_is_resumed_at(world: World, text: str) ->
     await world.start()
     with pytest.raises(BadRequest, match="resumeAt"):
         await world.read(resume_at=text)
+
+
+async def test_a_pod_without_a_node_waits_to_start(world: World) -> None:
+    container = {"name": "main", "image": "mizzen.dev/python"}
+    pod = {"metadata": {"name": "p", "namespace": "default"}, "spec": {"containers": [container]}}
+    await world.client.create(PODS, pod)
+    with pytest.raises(BadRequest, match="waiting to start"):
+        await world.read()
+
+
+async def test_an_agent_that_is_away_is_a_clear_5xx_and_back_it_is_found(world: World) -> None:
+    await world.start()
+    world.write(b"one\n")
+    status = (await world.client.get(NODES, NODE))["status"]
+    port = status["daemonEndpoints"]["kubeletEndpoint"]["Port"]
+    await tell(world.client, free_port())
+    with pytest.raises(Unavailable, match=f'agent of node "{NODE}" does not answer'):
+        await world.read()
+    await world.client.patch(
+        NODES, NODE, {"status": {"daemonEndpoints": None}}, subresource="status"
+    )
+    with pytest.raises(Unavailable, match="does not say where it listens"):
+        await world.read()
+    await tell(world.client, port)
+    assert await world.read() == b"one\n"
+
+
+async def test_whoever_has_no_certificate_of_the_authority_is_asked_nothing(
+    world: World, tmp_path: Path
+) -> None:
+    """Somebody else listens where the agent did."""
+    await world.start()
+    world.write(b"one\n")
+    asked: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            asked.append(await reader.read(1000))
+        writer.close()
+
+    other = pki.ensure(_home(tmp_path / "other"), RealClock(), listen="127.0.0.1", port=1)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(other.kubelet.cert_file, other.kubelet.key_file)
+    async with await asyncio.start_server(listen, "127.0.0.1", 0, ssl=context) as server:
+        await tell(world.client, server.sockets[0].getsockname()[1])
+        with pytest.raises(Unavailable, match="certificate verify failed"):
+            await world.read()
+    assert asked == []
+
+
+async def test_a_pod_of_the_same_name_has_a_log_of_its_own(world: World) -> None:
+    """Its node may still know the one before."""
+    await world.start()
+    world.write(b"one\n")
+    await world.client.delete(PODS, "p", "default", grace_period_s=0)
+    await world.client.create(
+        PODS,
+        {
+            "metadata": {"name": "p", "namespace": "default"},
+            "spec": {
+                "containers": [{"name": "main", "image": "mizzen.dev/python"}],
+                "nodeName": NODE,
+            },
+        },
+    )
+    with pytest.raises(BadRequest, match="waiting to start"):
+        await world.read()
+
+
+def _home(root: Path) -> Home:
+    home = Home.locate(str(root), {})
+    home.make()
+    return home

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mizzen.host.mutual_tls import MutualTls
 from mizzen.node.config import NodeConfig
 from mizzen.node.training.folders import JobFolders, claim, owner_of
 
@@ -16,7 +17,7 @@ Later = dict[str, Callable[[], None]]
 @pytest.fixture
 def config(tmp_path: Path) -> NodeConfig:
     places = [tmp_path / name for name in ("node", "shm", "cp", "out")]
-    return NodeConfig("testnode", *places, 201)
+    return NodeConfig("testnode", *places, 201, MutualTls(Path(), Path(), Path()))
 
 
 def test_a_former_jobs_state_goes_and_what_it_saved_is_put_aside(config: NodeConfig) -> None:

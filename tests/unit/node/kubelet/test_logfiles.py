@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mizzen.apiserver.logfiles import CHUNK_BYTES, Folder, Part
+from mizzen.node.kubelet.logfiles import CHUNK_BYTES, Folder, Part
 from mizzen.node.runtimes.process.shim.logs import LogFile
 
 

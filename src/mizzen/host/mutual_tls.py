@@ -1,0 +1,32 @@
+"""TLS in which both sides show a certificate of the instance's own authority.
+
+Between components where one asks the other by itself: the API server asks the agents of nodes.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class MutualTls:
+    """The certificate that one side shows, and the authority of the other's."""
+
+    ca_file: Path
+    cert_file: Path
+    key_file: Path
+
+    def server_context(self) -> ssl.SSLContext:
+        """Lets in whoever the authority has certified as a client. Errors: OSError, SSLError."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+    def client_context(self) -> ssl.SSLContext:
+        """Speaks to servers that the authority has certified alone. Errors: OSError, SSLError."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.load_cert_chain(self.cert_file, self.key_file)
+        return context

@@ -1,0 +1,99 @@
+"""Whom the agent's own API lets in, and what it makes of what is no request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from mizzen.host import pki
+from mizzen.host.clock import RealClock
+from mizzen.host.home import Home
+from mizzen.host.mutual_tls import MutualTls
+from mizzen.node.kubelet import server
+from mizzen.node.kubelet.server import NodeServer, NodeView
+
+LOG = b"GET /containerLogs/default/p/main HTTP/1.1\r\nHost: n1\r\n\r\n"
+
+
+class World:
+    port = 0
+
+    def __init__(self, home: Home) -> None:
+        self.keys = pki.ensure(home, RealClock(), listen="127.0.0.1", port=1)
+        self.server = NodeServer(self.keys.kubelet, NodeView({}, home.node / "pods", RealClock()))
+
+    async def ask(self, request: bytes, shown: MutualTls | None = None) -> bytes:
+        """All that comes back until the connection ends."""
+        context = (shown or self.keys.kubelet_client).client_context()
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=context)
+        try:
+            writer.write(request)
+            async with asyncio.timeout(10):
+                return await reader.read()
+        finally:
+            writer.close()
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    home = Home.locate(str(tmp_path), {})
+    home.make()
+    world = World(home)
+    world.port = await world.server.open()
+    yield world
+    await world.server.close()
+
+
+async def test_the_api_server_is_answered(world: World) -> None:
+    answer = await world.ask(LOG)
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert answer.endswith(b'pod "p" is not known to its node')
+
+
+async def test_nobody_else_gets_in(world: World) -> None:
+    """Neither without a certificate, nor with a server's of the same authority."""
+    for shown in (world.keys.kubelet, None):
+        context = ssl.create_default_context(cafile=world.keys.ca_file)
+        if shown is not None:
+            context.load_cert_chain(shown.cert_file, shown.key_file)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.port, ssl=context)
+            writer.write(LOG)
+            await writer.drain()
+            answer = await reader.read()
+            writer.close()
+            assert not answer
+            raise ConnectionError("it hung up without a word")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"POST /containerLogs/a/b/c HTTP/1.1\r\n\r\n", b"405"),
+        (b"GET /exec/a/b/c HTTP/1.1\r\n\r\n", b"404"),
+        (b"GET /containerLogs/a HTTP/1.1\r\n\r\n", b"404"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"404"),
+        (b"hello\r\n\r\n", b"400"),
+    ],
+)
+async def test_what_is_not_served_is_a_4xx(world: World, request_: bytes, status: bytes) -> None:
+    assert (await world.ask(request_)).split(b" ", 2)[1] == status
+
+
+async def test_a_head_without_end_is_hung_up_on(world: World) -> None:
+    with contextlib.suppress(ConnectionError):
+        assert await world.ask(b"GET /" + b"x" * (2 * server.HEAD_BYTES_MAX)) == b""
+    assert (await world.ask(LOG)).startswith(b"HTTP/1.1 404 ")
+
+
+async def test_there_are_only_so_many_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "CONNECTIONS_MAX", 0)
+    assert b"under way, of at most 0" in await world.ask(LOG)
