@@ -25,8 +25,8 @@ LINE_BYTES_MAX = 16 << 20
 _CREDENTIALS = struct.Struct("3i")  # struct ucred, unix(7)
 
 
-def end_pods(state_dir: Path, clock: Clock) -> str:
-    """Ends the shim of this folder and all its runs; what was done, "" where there was none.
+def end_pods(state_dir: Path, pods_dir: Path, clock: Clock) -> str:
+    """Ends the shim in `state_dir` and all its runs; what was done, "" where there was none.
 
     The pods are marked as interrupted, so that the next agent does not take them for failed.
     """
@@ -36,13 +36,13 @@ def end_pods(state_dir: Path, clock: Clock) -> str:
     try:
         runs = shim.runs()
         for key in runs:
-            PodFiles(state_dir / "pods", split_key(key)[0]).interrupt(now_ns)
+            PodFiles(pods_dir, split_key(key)[0]).interrupt(now_ns)
         shim.end(set(runs))
         said = f"no agent was there: the shim ended {len(runs)} processes of pods"
     except (OSError, ValueError):  # it does not answer, or talks nonsense
         said = "the shim did not answer and was killed, its pods with it"
     shim.kill()
-    end_recorded(state_dir / "pods", now_ns)
+    end_recorded(pods_dir, now_ns)
     return said
 
 

@@ -64,7 +64,7 @@ class ProcessRuntime(Runtime):
 
     @classmethod
     def end_all(cls, state_dir: Path, clock: Clock) -> str:
-        return end_pods(state_dir, clock)
+        return end_pods(state_dir, state_dir / "pods", clock)
 
     # -- the shim ------------------------------------------------------------------------------
 

@@ -32,6 +32,10 @@ CLOCK = Moment()
 UID = "uid-of-pod"
 
 
+def end_pods(state_dir: Path) -> str:
+    return ending.end_pods(state_dir, state_dir / "pods", CLOCK)
+
+
 class Runs:
     """A shim that was left with runs, and what is known of its processes."""
 
@@ -78,8 +82,8 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
 
 
 def test_where_no_shim_is_there_is_nothing_to_end(tmp_path: Path) -> None:
-    assert ending.end_pods(tmp_path, CLOCK) == ""
-    assert ending.end_pods(tmp_path / "missing", CLOCK) == ""
+    assert end_pods(tmp_path) == ""
+    assert end_pods(tmp_path / "missing") == ""
 
 
 async def test_pods_get_sigterm_first_and_are_marked_as_interrupted(
@@ -92,13 +96,13 @@ async def test_pods_get_sigterm_first_and_are_marked_as_interrupted(
     monkeypatch.setattr(ending, "ANSWER_S_MAX", 60.0)
     await runs.start(["/bin/sh", "-c", polite], ["/bin/sleep", "1000"])
     await until(ready.exists, "it takes the signal", 60)
-    assert ending.end_pods(tmp_path, CLOCK) == (
+    assert end_pods(tmp_path) == (
         "no agent was there: the shim ended 2 processes of pods"
     )
     assert said.read_text() == "bye\n"
     assert not runs.is_alive(0) and not runs.is_alive(1)
     assert PodFiles(tmp_path / "pods", UID).interrupted_at == NOW
-    assert ending.end_pods(tmp_path, CLOCK) == ""
+    assert end_pods(tmp_path) == ""
 
 
 async def test_what_ignores_sigterm_is_killed(
@@ -110,7 +114,7 @@ async def test_what_ignores_sigterm_is_killed(
     stubborn = f"trap '' TERM; echo > {ready}; while :; do sleep 0.05; done"
     await runs.start(["/bin/sh", "-c", stubborn])
     await until(ready.exists, "it ignores the signal", 60)
-    assert ending.end_pods(tmp_path, CLOCK) == (
+    assert end_pods(tmp_path) == (
         "no agent was there: the shim ended 1 processes of pods"
     )
     await until(lambda: not runs.is_alive(0), "it is killed", 60)
@@ -122,7 +126,7 @@ async def test_a_frozen_shim_is_killed_and_its_pods_by_their_records(
     monkeypatch.setattr(ending, "ANSWER_S_MAX", 0.3)
     await runs.start(["/bin/sleep", "1000"])
     os.kill(runs.shim.pid, signal.SIGSTOP)
-    assert "did not answer and was killed" in ending.end_pods(tmp_path, CLOCK)
+    assert "did not answer and was killed" in end_pods(tmp_path)
     await until(lambda: not runs.is_alive(0), "its pod is killed", 60)
     await until(lambda: not is_alive(runs.shim.pid, runs.shim.ticks), "the shim is gone", 60)
     assert PodFiles(tmp_path / "pods", UID).interrupted_at == NOW
