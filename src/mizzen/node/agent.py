@@ -33,11 +33,13 @@ from mizzen.node.addresses import Addresses
 from mizzen.node.boundary import Boundary, describe
 from mizzen.node.clock_steps import ClockSteps
 from mizzen.node.config import NodeConfig
+from mizzen.node.context import AgentContext
 from mizzen.node.core import devices as claims_core
 from mizzen.node.core.pod import grace_ns, is_finished, new_pod, postpone, step
 from mizzen.node.core.status import patch_of
 from mizzen.node.core.words import (
     Command,
+    DevicesChanged,
     Event,
     Exited,
     Observed,
@@ -88,21 +90,23 @@ class Agent:
         devices: list[claims_core.Device],
         allocatable: Mapping[str, str],
     ) -> None:
-        self.slots: dict[str, Slot] = {}
-        self.allocated: dict[str, claims_core.Allocated] = {}
-        self.claims: Mapping[Any, Obj] = {}
-        self.devices = devices
-        self.runtimes = runtimes
-        self.clock = clock
         self.config = config
-        self._clock_steps = ClockSteps(clock)
+        self.clock = clock
+        self.runtimes = runtimes
         self.events = EventRecorder(client, f"mizzen-node-{config.node_name}", clock)
         self.reporter = Reporter(client, self, self._complain)
         self.boundary = Boundary(self.events, self.reporter.mark)
-        self.gangs = Gangs(self)
-        self.usage = UsageRecorder(self, client)
+        self.context = AgentContext(
+            config, clock, self.events, runtimes, devices, self.reporter, self.boundary, self.feed
+        )
+        self.slots = self.context.slots
+        self.gangs = Gangs(self.context)
+        self.usage = UsageRecorder(self.context, self.gangs, client)
         self.serving = ServingSockets(config.serving_dir)
-        self.executor = Executor(self, client, allocatable)
+        self.executor = Executor(
+            self.context, self.gangs, self.usage, self.serving, client, allocatable
+        )
+        self._clock_steps = ClockSteps(clock)
         self._client = client
         self._addresses = Addresses(config.pod_network)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -265,16 +269,17 @@ class Agent:
         with contextlib.suppress(OSError):
             self.gangs.admit(slot)
         self.usage.name_owners(slot)
-        for event in restore(slot, slot.runtime.running, now):
+        events = restore(slot, now)
+        for event in events:
             self.feed(slot, event)
             if isinstance(event, Exited):
                 self.gangs.ended_before(slot, event)
-            else:
+            elif isinstance(event, Started):
                 self.gangs.adopted(slot)
                 self.usage.adopted(slot)
         if slot.state.has_live:  # adopted: probes and hooks need the environment again
             self._later(slot, self.executor.prepare(slot))
-        slot.is_admitted = slot.state.prepared or has_condition(slot.state.pod, "PodScheduled")
+        slot.is_admitted = bool(events) or has_condition(slot.state.pod, "PodScheduled")
         with contextlib.suppress(OSError):
             slot.make_folder()
 
@@ -286,35 +291,35 @@ class Agent:
 
     def observe_claims(self) -> None:
         """Claims changed: who holds which device, and which cores are shared."""
-        new = claims_core.allocations(self.claims.values(), self.devices, self.config.node_name)
-        if new == self.allocated:
+        new = claims_core.allocations(
+            self.context.claims.values(), self.context.devices, self.config.node_name
+        )
+        if new == self.context.allocated:
             return
-        self.allocated = new
+        self.context.allocated = new
         now = self.clock.now_ns()
         self.usage.allocations(new, now)
         for slot in list(self.slots.values()):
             if not slot.state.prepared and not slot.state.has_live:
-                for run in slot.state.containers:
-                    run.not_before = 0 if run.number == 0 else run.not_before
-                self.wake(slot, now)
+                self.wake(slot, DevicesChanged(now))
         self._move_shared()
 
     def _move_shared(self) -> None:
         """Pods without claims leave the cores that were just claimed, and return to free ones."""
-        cpus = claims_core.shared_cpus(self.devices, self.allocated)
+        cpus = claims_core.shared_cpus(self.context.devices, self.context.allocated)
         if cpus == self._shared_cpus:
             return
         self._shared_cpus = cpus
         for slot in self.slots.values():
-            held = claims_core.held_by(slot.state.pod, self.allocated)
+            held = claims_core.held_by(slot.state.pod, self.context.allocated)
             if not any(d.driver == names.CPU_DRIVER for d in held):
                 slot.runtime.resize(slot.uid, self.executor.resources(slot))
 
-    def wake(self, slot: Slot, now: int) -> None:
+    def wake(self, slot: Slot, event: Tick | DevicesChanged) -> None:
         """Time has passed for the pod, or what it waited for has come."""
         with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
             self.gangs.refresh(slot)
-            self.feed(slot, Tick(now))
+            self.feed(slot, event)
 
     # -- the pure machine and its commands -------------------------------------------------
 
@@ -381,7 +386,7 @@ class Agent:
         def ring() -> None:
             slot.timer = None
             if slot.uid in self.slots:
-                self.wake(slot, max(self.clock.now_ns(), at))
+                self.wake(slot, Tick(max(self.clock.now_ns(), at)))
 
         slot.timer_at = at
         slot.timer = asyncio.get_running_loop().call_later(delay, ring)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Protocol
 
 from mizzen.base.errors import ApiError
-from mizzen.base.objects import Obj, has_condition, namespace_of
+from mizzen.base.objects import has_condition, namespace_of
 from mizzen.base.reading import part
 from mizzen.base.resources import NODES
 from mizzen.client.client import Client
 from mizzen.node.boundary import describe
 from mizzen.node.checks import check
+from mizzen.node.context import AgentContext
 from mizzen.node.core import admission
 from mizzen.node.core import devices as claims_core
 from mizzen.node.core.environment import Sources, Unresolved
@@ -28,28 +28,32 @@ from mizzen.node.core.words import (
     Signal,
     Spawn,
 )  # fmt: skip
-from mizzen.node.resolve import Context, containers, device_variables, host_names, read_sources
+from mizzen.node.resolve import PodContext, containers, device_variables, host_names, read_sources
 from mizzen.node.runtimes.interface import Bundle, Resources, run_key
 from mizzen.node.serving import ServingSockets
 from mizzen.node.slot import Slot
-from mizzen.node.usage import Recorded, UsageRecorder
+from mizzen.node.training.gangs import Gangs
+from mizzen.node.usage import UsageRecorder
 
 HOST_IP = "127.0.0.1"
 
 
-class Directed(Recorded, Protocol):
-    """The agent as its hands need it: with the recorder of what devices are used for."""
-
-    usage: UsageRecorder
-    serving: ServingSockets
-    claims: Mapping[Any, Obj]  # every ResourceClaim that it watches
-
-
 class Executor:
-    """The agent's hands; answers go back to the machine through `Agent.feed`."""
+    """The agent's hands; answers go back to the machine through `AgentContext.feed`."""
 
-    def __init__(self, agent: Directed, client: Client, allocatable: Mapping[str, str]) -> None:
-        self._agent = agent
+    def __init__(
+        self,
+        context: AgentContext,
+        gangs: Gangs,
+        usage: UsageRecorder,
+        serving: ServingSockets,
+        client: Client,
+        allocatable: Mapping[str, str],
+    ) -> None:
+        self._context = context
+        self._gangs = gangs
+        self._usage = usage
+        self._serving = serving
         self._client = client
         self._allocatable = allocatable
 
@@ -59,12 +63,12 @@ class Executor:
             if (refused := await self._refusal(slot)) is not None:
                 self._prepared(slot, *refused, fatal=True)
                 return
-            if slot.uid not in self._agent.slots:
+            if slot.uid not in self._context.slots:
                 return  # it went meanwhile: nothing is made for it any more
             slot.make_folder()
-            if refused := self._agent.runtimes.refusal(pod):
+            if refused := self._context.runtimes.refusal(pod):
                 raise Unresolved(refused, "FailedCreatePodSandBox")
-            context = self._context(slot)
+            context = self._pod_context(slot)
             sources = await read_sources(self._client, pod, context)
             slot.bundles = await asyncio.to_thread(_bundles, slot, context, sources)
         except Unresolved as error:
@@ -83,10 +87,10 @@ class Executor:
         """Why the pod cannot run here, where nobody has asked yet. Errors: ApiError."""
         if slot.is_admitted:
             return None
-        node = await self._client.get(NODES, self._agent.config.node_name)
+        node = await self._client.get(NODES, self._context.config.node_name)
         others = [
             s.state.pod
-            for s in self._agent.slots.values()
+            for s in self._context.slots.values()
             if s.is_admitted and s is not slot and not (s.state.vanished or is_finished(s.state))
         ]
         refused = admission.refusal(slot.state.pod, node, others)
@@ -94,18 +98,18 @@ class Executor:
         return refused
 
     def _prepared(self, slot: Slot, reason: str, message: str, fatal: bool = False) -> None:
-        if slot.uid in self._agent.slots:
-            now = self._agent.clock.now_ns()
-            self._agent.feed(slot, Prepared(now, reason, message, fatal))
+        if slot.uid in self._context.slots:
+            now = self._context.clock.now_ns()
+            self._context.feed(slot, Prepared(now, reason, message, fatal))
 
-    def _context(self, slot: Slot) -> Context:
+    def _pod_context(self, slot: Slot) -> PodContext:
         """Where and with what the pod runs. Errors: Unresolved while claims are not allocated."""
         pod = slot.state.pod
         wanted = claims_core.claim_names(pod)
-        held = claims_core.held_by(pod, self._agent.allocated)
+        held = claims_core.held_by(pod, self._context.allocated)
         if wanted is None or (wanted and not held):
             strange = claims_core.without_driver(
-                pod, self._agent.claims.values(), self._agent.devices
+                pod, self._context.claims.values(), self._context.devices
             )
             why = (
                 f"no driver on this node prepares device {strange}; claim devices that it has"
@@ -118,16 +122,16 @@ class Executor:
             raise Unresolved(why, "WaitingForDevices")
         slot.runtime.create(slot.uid, self.resources(slot))
         slot.has_sandbox = True
-        extra = {**self._agent.gangs.variables(slot), **self._agent.serving.variables(pod)}
+        extra = {**self._gangs.variables(slot), **self._serving.variables(pod)}
         if held:
             extra |= device_variables(held)
-            extra["MIZZEN_RANK_FILE"] = str(self._agent.gangs.rank_file(slot).path)
+            extra["MIZZEN_RANK_FILE"] = str(self._gangs.rank_file(slot).path)
         namespace = namespace_of(pod)
         peers = [
-            s.state for s in self._agent.slots.values() if namespace_of(s.state.pod) == namespace
+            s.state for s in self._context.slots.values() if namespace_of(s.state.pod) == namespace
         ]
-        return Context(
-            self._agent.config.node_name,
+        return PodContext(
+            self._context.config.node_name,
             HOST_IP,
             slot.state.ip,
             extra,
@@ -138,8 +142,8 @@ class Executor:
     def resources(self, slot: Slot) -> Resources:
         """What the pod may use now, with the devices that are allocated to it."""
         pod = slot.state.pod
-        held = claims_core.held_by(pod, self._agent.allocated)
-        place = claims_core.placement(held, self._agent.devices, self._agent.allocated)
+        held = claims_core.held_by(pod, self._context.allocated)
+        place = claims_core.placement(held, self._context.devices, self._context.allocated)
         milli = place.quota_milli or (None if held else cpu_limit(pod))
         return Resources(milli, memory_limit(pod), cpus=place.cpus)
 
@@ -148,8 +152,8 @@ class Executor:
         with contextlib.suppress(OSError):  # the container may have made it a folder
             slot.files.termination_log(name).unlink()
         slot.files.forget_old_runs(name, number)
-        self._agent.gangs.before_spawn(slot)
-        self._agent.usage.spawning(slot, self._agent.clock.now_ns())
+        self._gangs.before_spawn(slot)
+        self._usage.spawning(slot, self._context.clock.now_ns())
         slot.runtime.start(
             run_key(slot.uid, name, number),
             slot.bundles[name],
@@ -159,7 +163,7 @@ class Executor:
 
     def signal(self, slot: Slot, command: Signal) -> None:
         if command.signal == SIGKILL:
-            self._agent.usage.killing(slot.uid, self._agent.clock.now_ns())
+            self._usage.killing(slot.uid, self._context.clock.now_ns())
         slot.runtime.signal(run_key(slot.uid, command.container, command.number), command.signal)
 
     # -- probes and hooks -----------------------------------------------------------------------
@@ -174,7 +178,7 @@ class Executor:
             what = f"probe-{command.kind}"
             ok, message = await self._exec(slot, run.name, run.number, what, argv, probe.timeout_s)
         else:
-            unix = self._agent.serving.of_probe(slot.state.pod, probe.spec)
+            unix = self._serving.of_probe(slot.state.pod, probe.spec)
             try:
                 ok, message = await check(
                     probe.spec, run.spec, slot.state.ip, probe.timeout_s, unix,
@@ -182,9 +186,9 @@ class Executor:
                 )  # fmt: skip
             except OverflowError as error:  # a port that no port can be
                 ok, message = False, str(error)
-        if slot.uid in self._agent.slots:
-            now = self._agent.clock.now_ns()
-            self._agent.feed(
+        if slot.uid in self._context.slots:
+            now = self._context.clock.now_ns()
+            self._context.feed(
                 slot, ProbeDone(run.name, command.number, command.kind, ok, message, now)
             )
 
@@ -192,13 +196,13 @@ class Executor:
         run = slot.state.container(command.container)
         assert run is not None, command
         argv: list[str] = part(run.spec, "lifecycle", "preStop", "exec").get("command") or []
-        left_s = max(run.stop_by - self._agent.clock.now_ns(), 0) / 1e9
+        left_s = max(run.stop_by - self._context.clock.now_ns(), 0) / 1e9
         ok, message = await self._exec(slot, run.name, run.number, "prestop", argv, left_s)
         if not ok:
-            self._agent.events.event(slot.state.pod, "Warning", "FailedPreStopHook", message)
-        if slot.uid in self._agent.slots:
-            self._agent.feed(
-                slot, PreStopDone(command.container, command.number, self._agent.clock.now_ns())
+            self._context.events.event(slot.state.pod, "Warning", "FailedPreStopHook", message)
+        if slot.uid in self._context.slots:
+            self._context.feed(
+                slot, PreStopDone(command.container, command.number, self._context.clock.now_ns())
             )
 
     async def _exec(
@@ -218,7 +222,7 @@ class Executor:
         return ended.code == 0, f"command ended with {ended.code}: {ended.output.strip()}"
 
 
-def _bundles(slot: Slot, context: Context, sources: Sources) -> dict[str, Bundle]:
+def _bundles(slot: Slot, context: PodContext, sources: Sources) -> dict[str, Bundle]:
     """What the runtime makes of each container; for a thread. Errors: Unresolved, OSError."""
     specs = containers(slot.state.pod, context, sources, slot.files)
     return {spec.name: slot.runtime.bundle(spec) for spec in specs}

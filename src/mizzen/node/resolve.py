@@ -30,7 +30,7 @@ from mizzen.node.runtimes.interface import ContainerSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class PodContext:
     """What the agent knows beside the pod itself."""
 
     node_name: str
@@ -41,7 +41,7 @@ class Context:
     allocatable: Mapping[str, str]
 
 
-async def read_sources(client: Client, pod: Obj, context: Context) -> Sources:
+async def read_sources(client: Client, pod: Obj, context: PodContext) -> Sources:
     """The ConfigMaps and Secrets that the pod refers to. Errors: ApiError, but for NotFound."""
     namespace = namespace_of(pod)
     config_maps, secrets = needed(pod["spec"])
@@ -64,7 +64,7 @@ async def read_sources(client: Client, pod: Obj, context: Context) -> Sources:
 
 
 def containers(
-    pod: Obj, context: Context, sources: Sources, files: PodFiles
+    pod: Obj, context: PodContext, sources: Sources, files: PodFiles
 ) -> list[ContainerSpec]:
     """Every container, init containers first; the pod's volumes are filled.
 
@@ -79,7 +79,7 @@ def containers(
 def _container(
     pod: Obj,
     container: Obj,
-    context: Context,
+    context: PodContext,
     sources: Sources,
     volumes: Mapping[str, str],
     files: PodFiles,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mizzen.base.objects import Obj
 from mizzen.node.core.pod import STABLE_NS
-from mizzen.node.core.words import Event, Exited, Started
+from mizzen.node.core.words import Adopted, AdoptedRun, Event, Exited, Started
 from mizzen.node.podfiles import write_json
 from mizzen.node.runtimes.interface import split_key
 from mizzen.node.slot import INTERRUPTED, Slot, exited_of
@@ -18,34 +18,34 @@ _MOST = {
 }  # fmt: skip
 
 
-def restore(slot: Slot, running: Mapping[str, str], now: int) -> list[Event]:
-    """Sets each container to its latest run and returns the events since.
+def restore(slot: Slot, now: int) -> list[Event]:
+    """What the pod's containers have come to, and the events since; [] when none was begun.
 
     What its runtime holds runs, whatever became of its record: the pod may have removed its folder,
     or the disk was full. A run that was begun, has not ended by its record and that nobody holds is
     lost: it is killed and counts as ended with code 137.
     """
+    adopted: list[AdoptedRun] = []
     events: list[Event] = []
     for run in slot.state.containers:
-        live = _live(slot.uid, run.name, running)
+        live = _live(slot.uid, run.name, slot.runtime.running)
         records = {n: _sound(r, now) for n, r in slot.files.runs(run.name).items()}
         if not records and not live:
             continue
-        run.number = max(live or records)
-        record = records.get(run.number) or _sound({}, now)
-        before = records.get(run.number - 1)
-        if before is not None and before.get("state") == "exited":
-            run.last = exited_of(slot, run.name, run.number - 1, before)
-        run.phase = "starting"
-        slot.state.prepared = True
+        number = max(live or records)
+        record = records.get(number) or _sound({}, now)
         if live:
-            event = Started(run.name, run.number, live[run.number], record["started"])
+            event = Started(run.name, number, live[number], record["started"])
         else:
-            event = _end(slot, run.name, run.number, record, now)
-        if not isinstance(event, Exited) or event.reason != INTERRUPTED:
-            run.failures = _failures_before(records, run.number)
+            event = _end(slot, run.name, number, record, now)
+        is_interrupted = isinstance(event, Exited) and event.reason == INTERRUPTED
+        failures = 0 if is_interrupted else _failures_before(records, number)
+        before = records.get(number - 1) or {}
+        is_ended = before.get("state") == "exited"
+        last = exited_of(slot, run.name, number - 1, before) if is_ended else None
+        adopted.append(AdoptedRun(run.name, number, last, failures))
         events.append(event)
-    return events
+    return [Adopted(tuple(adopted)), *events] if adopted else []
 
 
 def _live(uid: str, name: str, running: Mapping[str, str]) -> dict[int, str]:

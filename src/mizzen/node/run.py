@@ -41,14 +41,18 @@ async def run(
     agent = Agent(client, config, clock, runtimes, devices, capacity())
 
     def claimed_milli() -> int:
-        held = (a.device for a in agent.allocated.values() if a.device.driver == names.CPU_DRIVER)
+        held = (
+            a.device
+            for a in agent.context.allocated.values()
+            if a.device.driver == names.CPU_DRIVER
+        )
         return sum(quantity.to_milli(d.capacity["cpu"]) for d in held)
 
     publisher = Publisher(client, config, clock, devices, runtimes, claimed_milli)
     pods = Informer(client, PODS, fields=f"spec.nodeName={config.node_name}")
     claims = Informer(client, RESOURCE_CLAIMS)
     jobs = Informer(client, TRAIN_JOBS)
-    agent.claims = claims.objects
+    agent.context.claims = claims.objects
     server = NodeServer(config.tls, NodeView(pods.objects, config.pods_dir, clock))
     await agent.start()
     try:

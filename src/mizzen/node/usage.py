@@ -12,7 +12,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import astuple, replace
-from typing import Protocol
 
 from mizzen.base import names
 from mizzen.base.engine import engine_of_image
@@ -24,12 +23,12 @@ from mizzen.base.reading import part
 from mizzen.base.resources import USAGE_RECORDS
 from mizzen.base.segment import RankState
 from mizzen.client.client import Client
+from mizzen.node.context import AgentContext
 from mizzen.node.core.devices import Allocated
 from mizzen.node.core.usage import CpuSamples, DeviceLog, resumed
 from mizzen.node.podfiles import read_json, write_json
 from mizzen.node.runtimes.interface import BEST_EFFORT
 from mizzen.node.slot import Slot
-from mizzen.node.surroundings import Surroundings
 from mizzen.node.training.gangs import Gangs
 from mizzen.node.training.segments import RankFile
 
@@ -42,17 +41,12 @@ WRITE_LAST_S = 1.0
 NAMELESS_NS = 5_000_000_000
 
 
-class Recorded(Surroundings, Protocol):
-    """The agent as the recorder needs it: with the files that workers report in."""
-
-    gangs: Gangs
-
-
 class UsageRecorder:
     """One log for each device; `run` until cancelled."""
 
-    def __init__(self, agent: Recorded, client: Client) -> None:
-        self._agent = agent
+    def __init__(self, context: AgentContext, gangs: Gangs, client: Client) -> None:
+        self._context = context
+        self._gangs = gangs
         self._client = client
         self._logs: dict[str, DeviceLog] = {}
         self._cpu: dict[str, CpuSamples] = {}  # pod uid ->
@@ -70,17 +64,17 @@ class UsageRecorder:
     async def resume(self) -> None:
         """Takes up each device's log where its last record ended. Errors: ApiError."""
         found, _ = await self._client.list(USAGE_RECORDS)
-        node = self._agent.config.node_name
+        node = self._context.config.node_name
         last: dict[str, Obj] = {}
         for entry in found:
             spec: Obj = entry["spec"]
             key = f"{spec['driver']}/{spec['device']}"
             if spec["node"] == node and (key not in last or last[key]["spec"]["end"] < spec["end"]):
                 last[key] = entry
-        saved = read_json(self._agent.config.state_dir / "ledger.json") or {}
+        saved = read_json(self._context.config.state_dir / "ledger.json") or {}
         stopped_at, _ = _pair([saved.get("stopped"), 0])
-        now = self._agent.clock.now_ns()
-        for device in self._agent.devices:
+        now = self._context.clock.now_ns()
+        for device in self._context.devices:
             key = f"{device.driver}/{device.name}"
             log = resumed(DeviceId(node, device.driver, device.name), last.get(key), now)
             self._keep(_taken_over(log, saved, key))
@@ -131,9 +125,9 @@ class UsageRecorder:
 
     def settle(self) -> None:
         """After adoption: devices whose pod has no process here wait for one, or for release."""
-        now = self._agent.clock.now_ns()
+        now = self._context.clock.now_ns()
         for log in self._logs.values():
-            slot = self._agent.slots.get(log.owner.pod_uid) if log.owner is not None else None
+            slot = self._context.slots.get(log.owner.pod_uid) if log.owner is not None else None
             if log.owner is None or (slot is not None and slot.state.has_live):
                 continue
             if slot is not None:
@@ -146,7 +140,7 @@ class UsageRecorder:
 
     def ending(self, slot: Slot) -> None:
         """A process ended: its last intervals and CPU time, before anything is cleaned up."""
-        now = self._agent.clock.now_ns()
+        now = self._context.clock.now_ns()
         self._last_state[slot.uid] = RankState.NONE
         with self._reported(slot) as file:
             if file is not None:
@@ -176,7 +170,7 @@ class UsageRecorder:
         loop = asyncio.get_running_loop()
         while True:
             busy = any(log.owner is not None for log in self._logs.values())
-            now = self._agent.clock.now_ns()
+            now = self._context.clock.now_ns()
             self._look(now)
             if loop.time() - flushed >= (FLUSH_S if busy else FLUSH_IDLE_S):
                 flushed = loop.time()
@@ -206,7 +200,7 @@ class UsageRecorder:
         """Whether there was something to write."""
         log = self._logs[key]
         owner = log.owner
-        if owner and owner.pod_uid not in self._agent.slots and now - log.begin < NAMELESS_NS:
+        if owner and owner.pod_uid not in self._context.slots and now - log.begin < NAMELESS_NS:
             return False  # its pod is not known yet, nor is what it belongs to
         log.advance(now)
         finished = log.flush(self._total(owner, log.cursor))
@@ -223,7 +217,7 @@ class UsageRecorder:
         if stopped:
             content["stopped"] = stopped
         with contextlib.suppress(OSError):
-            write_json(self._agent.config.state_dir / "ledger.json", content)
+            write_json(self._context.config.state_dir / "ledger.json", content)
 
     async def write(self) -> None:
         """Sends what is unwritten; what the API does not take now is kept and sent again."""
@@ -262,7 +256,7 @@ class UsageRecorder:
 
     async def stop(self) -> None:
         """The instance goes down and no pod runs any more: all is written, and from when on."""
-        now = self._agent.clock.now_ns()
+        now = self._context.clock.now_ns()
         for log in self._logs.values():
             if log.owner is not None:
                 log.exited(now, is_clean=True, again=False)
@@ -273,7 +267,7 @@ class UsageRecorder:
 
     def _look(self, now: int) -> None:
         for uid in {log.owner.pod_uid for log in self._logs.values() if log.owner is not None}:
-            slot = self._agent.slots.get(uid)
+            slot = self._context.slots.get(uid)
             if slot is None or not slot.state.has_live:
                 continue
             self._hear(slot)
@@ -290,12 +284,12 @@ class UsageRecorder:
             self._read[slot.uid] = following
             self._counts["lost"] += lost
             if intervals:
-                now = self._agent.clock.now_ns()
+                now = self._context.clock.now_ns()
                 for log in self._of(slot.uid):
                     log.heard(intervals, now)
 
     def _sample(self, uid: str, at: int) -> None:
-        slot = self._agent.slots.get(uid)
+        slot = self._context.slots.get(uid)
         if slot is None or not slot.has_sandbox or not self._of(uid):
             return  # only what holds devices has intervals to be charged with it
         self._cpu.setdefault(uid, CpuSamples()).add(at, slot.runtime.stats(uid).cpu_ns)
@@ -323,7 +317,7 @@ class UsageRecorder:
         """
         file = None
         try:
-            file = self._agent.gangs.rank_file(slot) if self._of(slot.uid) else None
+            file = self._gangs.rank_file(slot) if self._of(slot.uid) else None
         except OSError:
             self._counts["unreadable"] += 1
         try:
@@ -333,7 +327,7 @@ class UsageRecorder:
 
     def _owner(self, entry: Allocated) -> Owner:
         namespace = entry.claim.split("/", 1)[0]
-        slot = self._agent.slots.get(entry.pod_uid)
+        slot = self._context.slots.get(entry.pod_uid)
         workload = f"Pod/{entry.pod_name}"
         if slot is not None:
             owner = controller_of(slot.state.pod)

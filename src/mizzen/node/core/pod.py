@@ -18,7 +18,9 @@ from mizzen.base.reading import part, text
 from mizzen.node.core import probes as probing
 from mizzen.node.core.membership import AwaitsFormation, Fact, Membership, take_fact
 from mizzen.node.core.words import (
+    Adopted,
     Command,
+    DevicesChanged,
     Event,
     Exited,
     GangFailed,
@@ -140,6 +142,9 @@ def step(state: PodState, event: Event) -> list[Command]:
     if isinstance(event, Fact):
         take_fact(state.member, event)
         return []
+    if isinstance(event, Adopted):
+        _take_adopted(state, event)
+        return []
     heard = event.heard if isinstance(event, Exited | Started) else 0
     return _take(state, event) + _advance(state, heard or event.at)
 
@@ -198,6 +203,9 @@ def _take(state: PodState, event: PodEvent) -> list[Command]:
             return [Tell("Warning", event.reason, event.message)]
         case KillNow():
             return _kill_all(state, event.at, event.reason)
+        case DevicesChanged():
+            for run in state.containers:
+                run.not_before = 0 if run.number == 0 else run.not_before
         case Tick():
             pass
     return []
@@ -206,6 +214,15 @@ def _take(state: PodState, event: PodEvent) -> list[Command]:
 def _current(state: PodState, container: str, number: int) -> Container | None:
     found = state.container(container)
     return found if found is not None and found.number == number else None
+
+
+def _take_adopted(state: PodState, event: Adopted) -> None:
+    """Nothing is prepared by that: what has not begun yet needs this agent to prepare it."""
+    for adopted in event.runs:
+        run = state.container(adopted.container)
+        if run is not None:
+            run.number, run.last, run.failures = adopted.number, adopted.last, adopted.failures
+            run.phase = "starting"
 
 
 def _take_prepared(state: PodState, event: Prepared) -> list[Command]:

@@ -89,6 +89,30 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class DevicesChanged:
+    """Devices were given or taken: what waits for its first run need not go on waiting."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedRun:
+    """The newest run of a container that was begun before this agent; how it is follows."""
+
+    container: str
+    number: int
+    last: Exited | None  # the run before it
+    failures: int  # how many runs in a row were short
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What the pod's containers have come to; nothing is done before all of it is known."""
+
+    runs: tuple[AdoptedRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GangRestart:
     """The member's gang starts anew: run again in place, not before `not_before`."""
 
@@ -116,9 +140,9 @@ class KillNow:
 
 PodEvent = (
     Observed | Vanished | Prepared | Started | Exited | ProbeDone | PreStopDone | Tick
-    | GangRestart | GangFailed | KillNow
+    | DevicesChanged | GangRestart | GangFailed | KillNow
 )  # fmt: skip
-Event = PodEvent | Fact
+Event = PodEvent | Adopted | Fact
 
 # -- commands -----------------------------------------------------------------------------
 

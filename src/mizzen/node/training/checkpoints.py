@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 
 from mizzen.base import names, segment
 from mizzen.base.objects import Obj
+from mizzen.node.context import AgentContext
 from mizzen.node.core.membership import Checkpointed
-from mizzen.node.surroundings import Surroundings
 from mizzen.node.training import durable
 from mizzen.node.training.folders import claim, owner_of
 from mizzen.node.training.job import Job
@@ -24,7 +24,7 @@ from mizzen.node.training.job import Job
 class Checkpoints:
     """Durable copies for all gangs of the node; `object_of`: where people look for a job."""
 
-    def __init__(self, agent: Surroundings, object_of: Callable[[Job], Obj]) -> None:
+    def __init__(self, agent: AgentContext, object_of: Callable[[Job], Obj]) -> None:
         self._agent = agent
         self._object_of = object_of
         self._unsaved: set[str] = set()  # jobs whose newest staged state is not copied yet

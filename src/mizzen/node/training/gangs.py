@@ -25,13 +25,13 @@ from mizzen.base.objects import (
 )
 from mizzen.base.reading import entries
 from mizzen.base.resources import TRAIN_JOBS
+from mizzen.node.context import AgentContext
 from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member
 from mizzen.node.core.membership import Attached, AwaitsFormation, ReadyToJoin
 from mizzen.node.core.pod import formation_of, is_finished
 from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow
 from mizzen.node.slot import DISRUPTIONS, Slot
-from mizzen.node.surroundings import Surroundings
 from mizzen.node.training.checkpoints import Checkpoints
 from mizzen.node.training.folders import JobFolders, owner_of
 from mizzen.node.training.job import Job, configure, load, save
@@ -46,7 +46,7 @@ CLOSE_LOOK_S, EASY_LOOK_S = 0.015, 0.2
 class Gangs:
     """All gangs of the node; for pods outside any it keeps their rank files alone."""
 
-    def __init__(self, agent: Surroundings) -> None:
+    def __init__(self, agent: AgentContext) -> None:
         self._agent = agent
         self._jobs: dict[str, Job] = {}
         self._train_jobs: dict[str, Obj] = {}

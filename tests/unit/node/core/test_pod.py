@@ -7,6 +7,9 @@ from typing import Any
 from mizzen.node.core.pod import PodState, new_pod, phase_of, postpone, step
 from mizzen.node.core.status import patch_of, status_of
 from mizzen.node.core.words import (
+    Adopted,
+    AdoptedRun,
+    DevicesChanged,
     Exited,
     GangRestart,
     KillNow,
@@ -290,3 +293,22 @@ def test_a_pod_that_ended_in_time_keeps_its_end() -> None:
     state.pod["spec"]["activeDeadlineSeconds"] = 5
     ended(state, 0, T0 + 4 * S)
     assert step(state, Tick(T0 + 9 * S)) == [] and phase_of(state) == "Succeeded"
+
+
+def test_what_was_begun_before_is_taken_up_and_what_was_not_is_prepared() -> None:
+    init = {"name": "init", "image": "mizzen.dev/python"}
+    state = new_pod(pod(initContainers=[init]), "127.99.0.2", T0)
+    assert step(state, Adopted((AdoptedRun("init", 2, None, 2),))) == []
+    assert (state.containers[0].phase, state.containers[0].number) == ("starting", 2)
+    assert step(state, Exited("init", 2, 0, 0, T0, T0)) == [Prepare()]
+    assert step(state, Prepared(T0)) == [Spawn("main", 0)]
+
+
+def test_devices_that_come_cut_the_wait_for_a_first_run_short_and_no_pause() -> None:
+    state = new_pod(pod(), "127.99.0.2", T0)
+    step(state, Tick(T0))
+    step(state, Prepared(T0, "WaitingForDevices", "no claim yet"))
+    assert step(state, DevicesChanged(T0)) == [Prepare()]
+    failed = running(restartPolicy="Always")
+    ended(failed, 1, T0 + S)
+    assert Prepare() not in step(failed, DevicesChanged(T0 + S))

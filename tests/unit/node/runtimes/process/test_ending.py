@@ -96,9 +96,7 @@ async def test_pods_get_sigterm_first_and_are_marked_as_interrupted(
     monkeypatch.setattr(ending, "ANSWER_S_MAX", 60.0)
     await runs.start(["/bin/sh", "-c", polite], ["/bin/sleep", "1000"])
     await until(ready.exists, "it takes the signal", 60)
-    assert end_pods(tmp_path) == (
-        "no agent was there: the shim ended 2 processes of pods"
-    )
+    assert end_pods(tmp_path) == ("no agent was there: the shim ended 2 processes of pods")
     assert said.read_text() == "bye\n"
     assert not runs.is_alive(0) and not runs.is_alive(1)
     assert PodFiles(tmp_path / "pods", UID).interrupted_at == NOW
@@ -114,9 +112,7 @@ async def test_what_ignores_sigterm_is_killed(
     stubborn = f"trap '' TERM; echo > {ready}; while :; do sleep 0.05; done"
     await runs.start(["/bin/sh", "-c", stubborn])
     await until(ready.exists, "it ignores the signal", 60)
-    assert end_pods(tmp_path) == (
-        "no agent was there: the shim ended 1 processes of pods"
-    )
+    assert end_pods(tmp_path) == ("no agent was there: the shim ended 1 processes of pods")
     await until(lambda: not runs.is_alive(0), "it is killed", 60)
 
 
