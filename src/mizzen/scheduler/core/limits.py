@@ -16,6 +16,27 @@ class Limits:
 
     # Victims
     exact_nodes_max: int = 64  # beyond, sets of victims are searched where they cost least only
+    candidates_alone_max: int = 64  # and nodes: tried each, for pods that mind their neighbours
+    candidates_together_max: int = 64  # all reprieved one by one where nobody can count
+    freed_nodes_max: int = 256  # searched once there is an answer; bounds rarely leave so many open
+    freed_domains_max: int = 16  # of a gang's level, likewise
+    place_slacks: tuple[int, ...] = (2, 8, 64)  # places looked at in a wide domain, for one wanted
+    device_slacks: tuple[float, ...] = (1.25, 4.0, 64.0)  # devices gathered there, likewise
+    leaves_gathered_max: int = (
+        640  # of a wide domain at the first slack: 10,240 nodes in racks of 16
+    )
+    ranked_domains: int = 4  # spelled out together at first, then twice as many
+    ranked_domains_max: int = 32  # in all, once there is an answer
+
+    # Sets of victims, searched by the solver
+    solver_nodes_max: int = 64  # up to these the optimum is worth more than milliseconds
+    solver_effort_max: int = 20_000  # node offers worked out beyond the greedy; 15 us each
+    solver_effort_large_max: int = 1_000  # the same beyond `solver_nodes_max`
+    solver_proven_max: int = 12  # candidates up to which the search always runs to its proof
+    solver_sets_max: int = 256  # tried one by one where only placing knows what fits
+    solver_shifts_max: int = 16  # rounds of better shares at the root
+    solver_shared_nodes_max: int = 128  # larger domains get no shares beyond those by chips
+    solver_points_max: int = 64  # of a node; beyond, neighbours are merged: the bound is lower
 
     # Gangs and pods with neighbours
     preferred_domains_max: int = 8  # tried at a level that is only preferred
@@ -30,6 +51,10 @@ class Limits:
 
     # What would help somebody who waits
     explained_units_max: int = 16  # of a plan
+    leave_domains_max: int = 8  # looked into beyond `trial_nodes_max`; up to it, all
+    leave_nodes_max: int = 64  # likewise, of a place without a level
+    leave_sets_max: int = 64  # of candidates, tried in one domain; the rest is decided greedily
+    leave_gang_pods_max: int = 512  # of a gang that is thought of as leaving
     explained_units_large_max: int = 2  # the same beyond `exact_nodes_max`
     trial_nodes_max: int = 256  # beyond: fewer trials, and none that ask every node
     trials_max: int = 256  # of changes for one unit

@@ -17,10 +17,6 @@ from mizzen.scheduler.core.preemption.candidates import PreemptionCandidates, ev
 from mizzen.scheduler.core.preemption.policy import Preemptor
 from mizzen.scheduler.core.types import PodSpecView
 
-DOMAINS_MAX = 8  # looked into in a large cluster; all of them in a small one
-NODES_MAX = 64  # of a place without a level, in a large cluster
-SETS_MAX = 64  # of candidates tried in one domain before the rest is decided greedily
-GANG_MAX = 512  # pods of a gang that is thought of as leaving
 Levels = tuple[int, ...]  # steps taken of each candidate
 
 
@@ -60,7 +56,13 @@ def _places(trial: Trial) -> list[tuple[str, list[str]]]:
     if ask.wish.required:
         return _domains(trial, held)
     is_alone = len(trial.pods) == 1 and not ask.keys
-    limit = len(nodes) if trial.is_small else DOMAINS_MAX if is_alone else NODES_MAX
+    limit = (
+        len(nodes)
+        if trial.is_small
+        else trial.limits.leave_domains_max
+        if is_alone
+        else trial.limits.leave_nodes_max
+    )
     names = [nodes.names[n] for n in _emptiest(trial, held, limit)]
     return [("", [name]) for name in names] if is_alone else [("", names)]
 
@@ -72,7 +74,7 @@ def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
     tree = what_if.tree_for(ask)
     level = tree.level_of(key)
     if level >= len(tree.levels):
-        limit = len(nodes) if trial.is_small else DOMAINS_MAX
+        limit = len(nodes) if trial.is_small else trial.limits.leave_domains_max
         found = [nodes.names[n] for n in _emptiest(trial, held, limit)]
         return [(f"{key} {name}", [name]) for name in found]
     shape = what_if.shape_of(trial.pods[0])
@@ -82,14 +84,14 @@ def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
         listed = [d for d in listed if {d} == here]
     if what_if.is_countable(trial.pods[0], shape):
         totals = what_if.counts(shape, tree).totals
-        limit = len(listed) if trial.is_small else DOMAINS_MAX
+        limit = len(listed) if trial.is_small else trial.limits.leave_domains_max
         listed = heapq.nsmallest(limit, listed, key=lambda d: (-totals[d], d))
     places = [
         (
             f"{key} {tree.name(d)}",
             [nodes.names[n] for n in tree.nodes_in(d) if id(nodes.sigs[n]) in held],
         )
-        for d in (listed if trial.is_small else listed[:DOMAINS_MAX])
+        for d in (listed if trial.is_small else listed[: trial.limits.leave_domains_max])
     ]
     return [place for place in places if place[1]]
 
@@ -149,7 +151,9 @@ class _Freeing:
         self.preemptor = Preemptor.of(trial.unit)
         known = PreemptionCandidates(self.cluster, self.preemptor, _Anybody(), 0, with_arrived=True)
         here = [pod for name in nodes for pod in known.on(self.cluster.nodes.index[name])]
-        self.candidates = [c for c in known.among(here) if len(c.pods) <= GANG_MAX]
+        self.candidates = [
+            c for c in known.among(here) if len(c.pods) <= trial.limits.leave_gang_pods_max
+        ]
         self.devices = [
             [sum([devices_of(self.cluster, pod) for pod in step.pods]) for step in c.steps]
             for c in self.candidates
@@ -165,7 +169,7 @@ class _Freeing:
         queue: list[tuple[int, int, int, Levels]] = [(0, 0, 0, start)]
         seen: set[Levels] = {start}
         tries = 0
-        while queue and tries < SETS_MAX:
+        while queue and tries < self.trial.limits.leave_sets_max:
             freed, count, _, levels = heapq.heappop(queue)
             if below is not None and (freed, count) >= below and count:
                 return None

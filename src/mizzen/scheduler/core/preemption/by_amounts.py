@@ -26,10 +26,6 @@ from mizzen.scheduler.core.preemption.solver.problem import Demand, Fits, Proble
 from mizzen.scheduler.core.types import MEMORY, PODS, PodSpecView
 from mizzen.scheduler.core.units import Unit
 
-LOOKS_MAX = 256  # nodes searched once there is an answer; bounds rarely leave so many open
-DOMAINS_MAX = 16  # of a gang's level, searched likewise
-SLACKS = (2, 8, 64)  # how many times the places wanted are looked at in a wide domain
-FEW = 64  # holders that are all thought of when nobody can count
 PART = 1000  # of a resource that is missing, where several are
 Amounts = dict[int, int]  # by resource index
 Freed = tuple[tuple[int, int], ...]
@@ -72,7 +68,7 @@ class _Search(Preemption):
     def single(self) -> Eviction | None:
         """Node by node, the lowest bound first."""
         ranked = [(node.bound, node) for node in self._ranked(self.pods[0])]
-        return _cheapest(ranked, self._on, LOOKS_MAX)
+        return _cheapest(ranked, self._on, self.limits.freed_nodes_max)
 
     def _on(self, node: _Node) -> Priced | None:
         """The cheapest set on one node: by amounts where these decide, else by placing."""
@@ -121,7 +117,9 @@ class _Search(Preemption):
     ) -> Priced | None:
         """The cheapest set that frees the demand on nodes with so much free, if placing agrees."""
         holders = tuple([candidate.holder(frees) for candidate in candidates])
-        answer = choose(Problem(demand, free, (tuple(range(len(free))),), holders), fits)
+        answer = choose(
+            Problem(demand, free, (tuple(range(len(free))),), holders), fits, self.limits
+        )
         eviction = self.evict(candidates, answer.levels, only) if answer is not None else None
         if answer is None or eviction is None:
             return None
@@ -145,7 +143,9 @@ class _Search(Preemption):
             if places >= len(self.pods):
                 listed.append((worst, nodes))
         listed.sort(key=lambda entry: entry[0])
-        return _cheapest(listed, lambda nodes: self._among(largest, nodes), DOMAINS_MAX)
+        return _cheapest(
+            listed, lambda nodes: self._among(largest, nodes), self.limits.freed_domains_max
+        )
 
     def _domains(self, ranked: Sequence[_Node]) -> list[list[_Node]]:
         required = self.ask.wish.required
@@ -164,7 +164,7 @@ class _Search(Preemption):
     def _among(self, largest: PodSpecView, nodes: Sequence[_Node]) -> Priced | None:
         """The cheapest set on the first of these nodes, on more of them where that fails."""
         taken = 0
-        for slack in SLACKS:
+        for slack in self.limits.place_slacks:
             places = count = 0
             while count < len(nodes) and (
                 places < slack * len(self.pods) or count < len(self.pods) + slack
@@ -226,7 +226,7 @@ class _Search(Preemption):
             used = {placement.node for placement in eviction.attempt.placements}
             far = {pod.key for pod in self.far}
             near = [c for c in some if any(p.node in used or p.key in far for p in c.pods)]
-            if len(some) <= FEW or self.evict(near) is None:
+            if len(some) <= self.limits.candidates_together_max or self.evict(near) is None:
                 near = some
             found = self._by_placing(near)
             return found[1] if found is not None else None

@@ -26,7 +26,6 @@ from mizzen.scheduler.core.preemption.solver.ranking import (
 )
 from mizzen.scheduler.core.units import Unit
 
-SLACKS = (1.25, 4.0, 64.0)  # how many times the chips wanted are gathered from a wide domain
 Wanted = tuple[tuple[Shape, int, int], ...]  # (shape, chips of a pod, how many such pods)
 
 
@@ -49,8 +48,8 @@ def preempt_by_devices(
     if len(domains) > 1:
         search.domains = [[n for leaf in some for n in leaves[leaf]] for some in domains]
         return search.run(columns, domains, want)
-    for slack in SLACKS:
-        picked = [gather(columns, domains[0], want, slack)] if domains else []
+    for slack in search.limits.device_slacks:
+        picked = [gather(columns, domains[0], want, slack, search.limits)] if domains else []
         search.domains = [[n for leaf in some for n in leaves[leaf]] for some in picked]
         found = search.run(columns, picked, want)
         if found is not None or not picked or len(picked[0]) == len(domains[0]):
@@ -153,7 +152,7 @@ class _Search(Preemption):
         """Counts chips alone at first; asks placing at every step only where that misled."""
         ranked = rank_domains(columns, domains, want)
         for fits in (None, self._fits):
-            choice = choose_ranked(ranked, self._build_problem, fits)
+            choice = choose_ranked(ranked, self._build_problem, fits, self.limits)
             if choice is None:
                 return None
             candidates = [self.known[holder.key] for holder in choice.problem.holders]

@@ -19,8 +19,6 @@ from mizzen.scheduler.core.preemption.solver.choose import choose
 from mizzen.scheduler.core.preemption.solver.problem import Demand, Problem
 from mizzen.scheduler.core.units import Unit
 
-CANDIDATES_MAX = 64  # tried one by one, and nodes
-
 
 def find_victims(
     placer: Placer, unit: Unit, now_ns: int, policy: PreemptionPolicy = LOWER_PRIORITY
@@ -66,7 +64,9 @@ def _preempt_exactly(search: Preemption) -> Eviction | None:
         only = names[problem.domains[domain][0]] if is_single else ""
         return search.evict(candidates, levels, only)
 
-    answer = choose(problem, lambda domain, levels: evict(domain, levels) is not None)
+    answer = choose(
+        problem, lambda domain, levels: evict(domain, levels) is not None, search.limits
+    )
     eviction = None
     if answer is not None:
         eviction = evict(answer.domain, answer.levels)
@@ -84,13 +84,14 @@ def _by_neighbours(
 
     Tried: each candidate alone, then all of one node, with a reprieve for whoever may stay after all.
     """
+    most = search.limits.candidates_alone_max
     known = {pod.key for pod in eviction.victims} if eviction is not None else None
     by_node: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         for name in dict.fromkeys(pod.node for pod in candidate.pods):
             by_node.setdefault(name, []).append(candidate)
-    alone = [[candidate] for candidate in candidates[:CANDIDATES_MAX]]
-    for some in (*alone, *list(by_node.values())[:CANDIDATES_MAX]):
+    alone = [[candidate] for candidate in candidates[:most]]
+    for some in (*alone, *list(by_node.values())[:most]):
         if known is not None and not {pod.key for pod in evicted(some)} < known:
             continue
         found, kept = search.evict(some), list(some)

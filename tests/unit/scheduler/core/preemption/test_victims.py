@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.objects import Obj, is_terminating
 from mizzen.scheduler.core.limits import DEFAULT, Limits
-from mizzen.scheduler.core.preemption.solver import search
 from oracle.victims import Cost, Entry, Running, cheapest, cost, levels
 from support.scheduler_world import (
     World,
@@ -91,7 +92,9 @@ def test_victims_are_the_cheapest_permitted_set(
     case: tuple[list[Running], dict[str, int], int], exhaustive: bool, is_large: bool
 ) -> None:
     running, minimum, want = case
-    world = world_of(*NODES, limits=AS_IN_LARGE_CLUSTERS if is_large else DEFAULT)
+    limits = AS_IN_LARGE_CLUSTERS if is_large else DEFAULT
+    limits = limits if exhaustive else replace(limits, solver_sets_max=0)
+    world = world_of(*NODES, limits=limits)
     free = dict.fromkeys(NODES, DEVICES)
     for gang, least in minimum.items():
         world.add(pod_group(gang, least))
@@ -100,12 +103,7 @@ def test_victims_are_the_cheapest_permitted_set(
         free[item.node] -= item.devices
     world.add(claim("want", exactly(count=want)), pod("want", claims=("want",), priority=2))
     expected = cheapest(running, minimum, free, want, below=2)
-    before = search.SELECTIONS_MAX
-    search.SELECTIONS_MAX = 256 if exhaustive else 0
-    try:
-        plan = world.plan()
-    finally:
-        search.SELECTIONS_MAX = before
+    plan = world.plan()
     (decision,) = plan.decisions
     if max(free.values()) >= want:
         assert decision.placements

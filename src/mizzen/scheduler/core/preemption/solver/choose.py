@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from mizzen.scheduler.core.limits import DEFAULT, Limits
 from mizzen.scheduler.core.preemption.solver.capacity import Measure
 from mizzen.scheduler.core.preemption.solver.domain import Domain, Weights
 from mizzen.scheduler.core.preemption.solver.problem import Answer, Fits, Problem
 from mizzen.scheduler.core.preemption.solver.search import Search
 
-SMALL = 64  # nodes up to which the optimum is worth more than milliseconds
-EFFORT_SMALL = 20_000  # node offers worked out beyond the greedy answers; about 15 us each
-EFFORT_LARGE = 1_000
 
-
-def choose(problem: Problem, fits: Fits | None = None, effort: int | None = None) -> Answer | None:
+def choose(problem: Problem, fits: Fits | None = None, limits: Limits = DEFAULT) -> Answer | None:
     """The cheapest permitted set that frees one domain; None when none can be freed.
 
     Domains are tried in the order of their lower bounds, until the next bound is no better than
@@ -23,7 +20,7 @@ def choose(problem: Problem, fits: Fits | None = None, effort: int | None = None
     measure = Measure(problem.demand)
     weights = Weights(problem)
     searches = [
-        Search(Domain(problem, index, weights, measure, fits))
+        Search(Domain(problem, index, weights, measure, fits), limits)
         for index in range(len(problem.domains))
     ]
     searches = [search for search in searches if search.can_fit]
@@ -32,7 +29,8 @@ def choose(problem: Problem, fits: Fits | None = None, effort: int | None = None
     cutoff: int | None = None
     is_proven = True
     nodes = sum(len(domain) for domain in problem.domains)
-    left = (EFFORT_SMALL if nodes <= SMALL else EFFORT_LARGE) if effort is None else effort
+    is_small = nodes <= limits.solver_nodes_max
+    left = limits.solver_effort_max if is_small else limits.solver_effort_large_max
     for search in searches:
         if cutoff is not None and search.bound >= cutoff:
             break

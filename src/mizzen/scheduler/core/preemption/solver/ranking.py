@@ -15,14 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from mizzen.scheduler.core.limits import DEFAULT, Limits
 from mizzen.scheduler.core.preemption.solver.choose import choose
 from mizzen.scheduler.core.preemption.solver.objective import NOTHING, Cell, cost_of
 from mizzen.scheduler.core.preemption.solver.problem import Answer, Fits, Problem
-
-LOOKS = 4  # domains spelled out together
-LOOKS_MAX = 32
-LEAVES_MAX = 640  # of a wide domain: 10,240 nodes in racks of 16
-SLACK = 1.25  # of chips gathered over chips wanted: leaves hold pieces of jobs, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +78,18 @@ def gather(
     columns: Columns,
     leaves: Sequence[int],
     want: int,
-    slack: float = SLACK,
-    leaves_max: int = LEAVES_MAX,
+    slack: float,
+    limits: Limits = DEFAULT,
 ) -> list[int]:
     """The leaves of one wide domain that are worth spelling out to free `want` chips in it.
 
-    By price per chip, the mildest cell first, until they could give `slack` times as much; what is
-    mild but thinly spread is taken from `leaves_max` leaves at most, then their graver cells are
-    counted, too. Take more slack when they turn out not to be enough; with enough of it they are
-    the whole domain.
+    By price per chip, the mildest cell first, until they could give `slack` times as much: leaves
+    hold pieces of jobs, too. What is mild but thinly spread is taken from a number of leaves that
+    grows with the slack, then their graver cells are counted as well. Take more slack when they turn
+    out not to be enough; with enough of it they are the whole domain.
     """
     goal = int(want * slack)
+    leaves_max = limits.leaves_gathered_max * slack / limits.device_slacks[0]
     prices: list[tuple[int, int, int, int]] = []  # cell, loss per 1024 chips, leaf, chips
     total = 0
     picked: set[int] = set()
@@ -109,7 +106,7 @@ def gather(
     for _, _, leaf, chips in prices:
         if total >= goal:
             break
-        if leaf in picked or len(picked) < leaves_max * slack / SLACK:
+        if leaf in picked or len(picked) < leaves_max:
             total += chips
             picked.add(leaf)
     return sorted(picked)
@@ -129,26 +126,29 @@ class RankedAnswer:
 
 
 def choose_ranked(
-    ranked: Sequence[Ranked], build: BuildProblem, fits: Fits | None = None, looks: int = LOOKS
+    ranked: Sequence[Ranked],
+    build: BuildProblem,
+    fits: Fits | None = None,
+    limits: Limits = DEFAULT,
 ) -> RankedAnswer | None:
-    """The best answer of the first `looks` domains, and of more where that is not yet good.
+    """The best answer of the first few domains, and of more where that is not yet good.
 
     Domains are spelled out in their order, in growing batches, until one can be freed: one that
     can be is always found. The search goes on while domains may do with milder cells than the
-    best answer, through `LOOKS_MAX` domains at most. `fits` is asked with the domain's place in
+    best answer, through `ranked_domains_max` of them at most. `fits` is asked with the domain's place in
     the problem last built.
     """
     best: RankedAnswer | None = None
     least = NOTHING
     seen = 0
-    for some in _batches(ranked, looks):
+    for some in _batches(ranked, limits.ranked_domains):
         gravest = least[0][0][0] if least[0] else ()
-        if best is not None and (seen >= LOOKS_MAX or some[0].cell >= gravest):
+        if best is not None and (seen >= limits.ranked_domains_max or some[0].cell >= gravest):
             break
         seen += len(some)
         domains = [entry.domain for entry in some]
         problem = build(domains)
-        answer = choose(problem, fits)
+        answer = choose(problem, fits, limits)
         if answer is None:
             continue
         cost = cost_of(problem.holders, answer.levels)

@@ -16,7 +16,6 @@ from itertools import pairwise
 from mizzen.scheduler.core.preemption.solver.domain import Domain, Stages
 
 RATIO = 840  # multipliers are in 840ths, so that costs per 1..8 slots stay whole
-POINTS_MAX = 64  # of a node; beyond that neighbours are merged, which only lowers the bound
 
 Choice = tuple["Choice", int, int] | None  # (rest, item, stage)
 Shares = list[list[tuple[int, ...]]]  # item -> place -> cost of each stage on that node
@@ -44,8 +43,9 @@ class Estimate:
 class Relaxation:
     """Bounds of one domain for one size of pod; `low` and `high` limit each item's stage."""
 
-    def __init__(self, domain: Domain, size: int, wanted: int) -> None:
+    def __init__(self, domain: Domain, size: int, wanted: int, points_max: int) -> None:
         self.domain = domain
+        self.points_max = points_max  # of a node; more only raise the bound
         self.size = size
         self.wanted = wanted
         self.evaluations = 0  # offers worked out: the measure of effort
@@ -85,7 +85,7 @@ class Relaxation:
                 for s in range(first + 1, last + 1)
                 if amounts[s] > amounts[s - 1]
             ]
-            points = _combined(points, options, number)
+            points = _combined(points, options, number, self.points_max)
         slots = max(0, chips) // size
         steps: list[tuple[int, int, Choice]] = [(slots, 0, None)]
         for amount, cost, choice in points:
@@ -173,7 +173,10 @@ def _add_from(costs: list[int], stage: int, amount: int) -> None:
 
 
 def _combined(
-    points: list[tuple[int, int, Choice]], options: list[tuple[int, int, int]], number: int
+    points: list[tuple[int, int, Choice]],
+    options: list[tuple[int, int, int]],
+    number: int,
+    points_max: int,
 ) -> list[tuple[int, int, Choice]]:
     """All sums of a point and at most one option, without those that give less and cost more."""
     every: list[tuple[int, int, Choice]] = list(points)
@@ -185,8 +188,8 @@ def _combined(
         if not kept or point[1] < kept[-1][1]:
             kept.append(point)
     kept.reverse()
-    if len(kept) > POINTS_MAX:
-        kept = _thinned(kept)
+    if len(kept) > points_max:
+        kept = _thinned(kept, points_max)
     return kept
 
 
@@ -194,9 +197,11 @@ def _most_first(point: tuple[int, int, Choice]) -> tuple[int, int]:
     return (-point[0], point[1])
 
 
-def _thinned(points: list[tuple[int, int, Choice]]) -> list[tuple[int, int, Choice]]:
+def _thinned(
+    points: list[tuple[int, int, Choice]], points_max: int
+) -> list[tuple[int, int, Choice]]:
     """Neighbours merged into the most of them for the cost of the cheapest: still a lower bound."""
-    stride = -(-len(points) // POINTS_MAX)
+    stride = -(-len(points) // points_max)
     kept = [points[0]]
     for start in range(1, len(points), stride):
         group = points[start : start + stride]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import combinations, product
 
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.preemption.solver.domain import Domain, Stages
 from mizzen.scheduler.core.preemption.solver.relaxation import (
     Choice,
@@ -16,11 +17,6 @@ from mizzen.scheduler.core.preemption.solver.relaxation import (
     Shares,
 )
 from mizzen.scheduler.core.preemption.solver.tally import Tally, gained, pruned, spared
-
-EXHAUSTIVE_ITEMS = 12  # up to so many holders the search always runs to its proof
-SELECTIONS_MAX = 256  # tried one by one where only the caller knows what fits
-SHIFTS = 16  # rounds of better shares at the root
-NODES_MAX = 128  # larger domains get no shares beyond those by chips
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +56,8 @@ class Search:
     After `solve`, `is_proven` says whether nothing cheaper was left unseen.
     """
 
-    def __init__(self, domain: Domain) -> None:
-        self.domain = domain
+    def __init__(self, domain: Domain, limits: Limits) -> None:
+        self.domain, self.limits = domain, limits
         self.low = [0] * len(domain.items)
         self.high = domain.everything
         measure = domain.measure
@@ -69,7 +65,7 @@ class Search:
         self.bound = 0
         self.is_proven = True
         self.relaxations = [
-            Relaxation(domain, size, wanted)
+            Relaxation(domain, size, wanted, limits.solver_points_max)
             for size, wanted in zip(measure.sizes, measure.wanted, strict=True)
         ]
         self._roots: list[tuple[int, int]] = []
@@ -111,7 +107,7 @@ class Search:
         self.is_proven = best.beats(self.bound) or (
             effort >= len(domain.free) and self._branch(best, relaxation, effort // 3)
         )
-        if not self.is_proven and len(domain.free) <= NODES_MAX:
+        if not self.is_proven and len(domain.free) <= self.limits.solver_shared_nodes_max:
             self._exchange(best, relaxation, [*ways, relaxation.shares], effort * 2 // 3)
         return _selection(best)
 
@@ -120,7 +116,7 @@ class Search:
         selections = 1
         for item in self.domain.items:
             selections *= item.top + 1
-            if selections > SELECTIONS_MAX:
+            if selections > self.limits.solver_sets_max:
                 return False
         every = product(*(range(item.top, -1, -1) for item in self.domain.items))
         cheapest_first = sorted(every, key=self.domain.weight)  # of equals the first named leave
@@ -287,7 +283,7 @@ class Search:
         root = self._root(relaxation)
         if root is None:
             return True
-        is_exhaustive = len(domain.items) <= EXHAUSTIVE_ITEMS
+        is_exhaustive = len(domain.items) <= self.limits.solver_proven_max
         limit = relaxation.evaluations + effort
         queue, serial = [root], 0
         while queue:
@@ -319,8 +315,8 @@ class Search:
         if estimate is None:
             return None
         kept, top, best_offers = list(relaxation.shares), estimate, offers
-        if len(offers) <= NODES_MAX:
-            for _ in range(SHIFTS):
+        if len(offers) <= self.limits.solver_shared_nodes_max:
+            for _ in range(self.limits.solver_shifts_max):
                 if not relaxation.shift(low, relaxation.chosen(estimate, low)):
                     break
                 offers = relaxation.offers(low, high)

@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.preemption.solver.choose import choose
 from mizzen.scheduler.core.preemption.solver.problem import (
     Answer,
@@ -86,7 +87,7 @@ def compare(problem: Problem) -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_without_any_effort_the_set_is_still_sufficient_and_minimal(seed: int) -> None:
     problem = cluster(seed, nodes=16)
-    answer = choose(problem, effort=0)
+    answer = choose(problem, limits=Limits(solver_effort_max=0, solver_effort_large_max=0))
     assert (answer is None) == (oracle.optimum(problem) is None)
     if answer is not None:
         check(problem, answer)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.preemption.solver.choose import choose
 from mizzen.scheduler.core.preemption.solver.objective import cell_of, cost_of
 from mizzen.scheduler.core.preemption.solver.problem import Problem
@@ -51,7 +52,9 @@ def test_a_domain_that_can_be_freed_is_ranked_and_found(seed: int) -> None:
     everything = [len(holder.steps) for holder in problem.holders]
     can = [d for d, nodes in enumerate(problem.domains) if oracle.fits(problem, nodes, everything)]
     assert set(can) <= {entry.domain for entry in ranked}
-    found = choose_ranked(ranked, lambda some: spelled(problem, some), looks=1)
+    found = choose_ranked(
+        ranked, lambda some: spelled(problem, some), limits=Limits(ranked_domains=1)
+    )
     assert (found is not None) == bool(can)
     if found is not None:
         assert found.domain in can
@@ -73,7 +76,9 @@ def test_no_answer_in_a_domain_spares_the_cell_it_is_ranked_by(seed: int) -> Non
 def test_looking_at_all_domains_is_choosing_among_them(seed: int) -> None:
     problem = cluster(seed, nodes=16, rack=4)
     ranked = rank_domains(totals(problem), problem.domains, problem.demand.chips)
-    found = choose_ranked(ranked, lambda some: spelled(problem, some), looks=len(ranked))
+    found = choose_ranked(
+        ranked, lambda some: spelled(problem, some), limits=Limits(ranked_domains=len(ranked))
+    )
     answer = choose(problem)
     assert (found is None) == (answer is None)
     if found is not None and answer is not None:
@@ -89,7 +94,7 @@ def test_gathered_leaves_have_the_chips_and_more_slack_takes_them_all(seed: int)
     nodes = range(len(problem.free))
     every = sum(problem.free) + sum(sum(column) for column in columns.chips)
     want = every // 3
-    leaves = gather(columns, nodes, want)
+    leaves = gather(columns, nodes, want, 1.25)
     assert sum(columns.free[n] + sum(c[n] for c in columns.chips) for n in leaves) >= want
     useful = [n for n in nodes if columns.free[n] or any(c[n] for c in columns.chips)]
     assert gather(columns, nodes, max(1, want), slack=1e9) == useful
