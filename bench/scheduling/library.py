@@ -39,8 +39,8 @@ from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.dra.model import ClaimRequest, DeviceClass, DeviceRequest, SubRequest
 from mizzen.scheduler.core.explaining.reasons import message, no_fit
 from mizzen.scheduler.core.explaining.smallest import changes
-from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
+from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.preemption.victims import find_victims
 from mizzen.scheduler.core.types import (
@@ -158,14 +158,20 @@ class Run:
         self.cluster.set_pod(pod, wants_place=True)
         return pod
 
-    def gang(self, size: int, chips: int, ask: Ask | None = None, priority: int = 0) -> Attempt:
+    def gang(
+        self,
+        size: int,
+        chips: int,
+        constraints: SchedulingConstraints | None = None,
+        priority: int = 0,
+    ) -> Attempt:
         gang = Key("bench", f"gang-{next(self.serial)}") if size > 1 else None
         if gang is not None:
             self.cluster.set_gang(Gang(gang, size))
         pods = [self.pod(chips, gang, priority) for _ in range(size)]
         began = time.perf_counter()
         mark = self.what_if.mark()
-        attempt = self.placer.place(pods, ask or Ask())
+        attempt = self.placer.place(pods, constraints or SchedulingConstraints())
         operations = render.bind_operations(self.cluster, attempt.placements, NOW_NS)
         self.what_if.rollback(mark)
         decided = time.perf_counter()
@@ -264,7 +270,9 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
         run = fresh(run)
         mixed(run, sizes)
         figures += run.figures(f"{name}, {chips:,} chips", least)
-    rack = Ask(TopologyRequest(LEVELS[1], subgroup_size=8, subgroup_required=LEVELS[2]))
+    rack = SchedulingConstraints(
+        TopologyRequest(LEVELS[1], subgroup_size=8, subgroup_required=LEVELS[2])
+    )
     run.gang(64, 4, rack)
     run = fresh(run)
     for _ in range(max(1, scale // 8)):
@@ -326,8 +334,8 @@ def _reasons(run: Run) -> Iterable[Figure]:
     size = RACK + 1
     run.cluster.set_gang(Gang(gang, size))
     pods = (pod, *(run.pod(4, gang, cpu=4000) for _ in range(RACK)))
-    unit = Unit("gang", pods, size, size, gang, size, wish=TopologyRequest(LEVELS[2]))
-    attempt = run.placer.place(pods, unit.asks(()))
+    unit = Unit("gang", pods, size, size, gang, size, topology=TopologyRequest(LEVELS[2]))
+    attempt = run.placer.place(pods, unit.constraints(()))
     began = time.perf_counter()
     found = changes(run.placer, unit, attempt)
     told = no_fit("gang", len(run.cluster.nodes), attempt.misfits, found)

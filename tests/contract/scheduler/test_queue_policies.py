@@ -57,7 +57,7 @@ def test_verdicts_may_be_taken_one_by_one_while_what_is_admitted_is_placed(
     mark = what_if.mark()
     for unit, verdict in policy.admit(what_if.cluster, units(what_if.cluster), NOW_NS):
         if isinstance(verdict, Admitted):
-            placer.place(unit.pods, unit.asks(unit.beside))
+            placer.place(unit.pods, unit.constraints(unit.member_nodes))
     what_if.rollback(mark)
     assert state(what_if.cluster) == before
 

@@ -188,7 +188,7 @@ class _Planner:
         return False
 
     def _place(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt:
-        return self.placer.place(pods, unit.asks(unit.beside))
+        return self.placer.place(pods, unit.constraints(unit.member_nodes))
 
     # -- what must be there first ----------------------------------------------------------
 
@@ -290,7 +290,7 @@ class _Planner:
     def _equivalence_class(self, unit: Unit) -> FitClass | None:
         """Single pods equal in this all find a place, or none does; None: it is unlike any other."""
         pod = unit.pods[0]
-        if len(unit.pods) > 1 or unit.needed != 1 or pod.nominated_node or unit.wish:
+        if len(unit.pods) > 1 or unit.needed != 1 or pod.nominated_node or unit.topology:
             return None
         shape = self.what_if.shape_of(pod)
         near: tuple[object, ...] = ()
@@ -362,12 +362,12 @@ class _Planner:
             why = self._behind(unit, index)
             why = why or self._missing_claims(pod)
             if why is None:
-                beside = (*unit.beside, *placed, *(p.node for p in placements))
-                attempt = self.placer.place((pod,), unit.asks(beside))
+                member_nodes = (*unit.member_nodes, *placed, *(p.node for p in placements))
+                attempt = self.placer.place((pod,), unit.constraints(member_nodes))
                 if attempt.fits:
                     placements += attempt.placements
                     continue
-                why = self._no_fit(replace(alone, beside=beside), (pod,), attempt)
+                why = self._no_fit(replace(alone, member_nodes=member_nodes), (pod,), attempt)
             refusals += self._refuse((pod,), why)
             for after in range(index + 1, len(unit.pods)):
                 later = unit.pods[after]

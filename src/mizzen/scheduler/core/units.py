@@ -9,7 +9,7 @@ from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.gang import Gang, Subgroup
 from mizzen.scheduler.core.conventions.topology import Topology, TopologyRequest
-from mizzen.scheduler.core.placing.ask import NOTHING, Ask
+from mizzen.scheduler.core.placing.scheduling_constraints import NOTHING, SchedulingConstraints
 from mizzen.scheduler.core.types import PodSpecView
 
 Together = tuple[Key, str]  # a gang, and the subgroup that starts on its own
@@ -33,16 +33,18 @@ class Unit:
     expected: int = 1
     staying: int = 0
     short_of: str = ""
-    beside: tuple[str, ...] = ()  # where the gang's members run
-    wish: TopologyRequest | None = None
+    member_nodes: tuple[str, ...] = ()  # where the gang's members run
+    topology: TopologyRequest | None = None
     tree: Topology | None = None
-    parts: tuple[Subgroup, ...] = ()  # subgroups that ask something of the topology themselves
-    part: str = ""  # the subgroup that it is, in a gang that starts in parts
+    subgroups: tuple[Subgroup, ...] = ()  # subgroups that ask something of the topology themselves
+    subgroup: str = ""  # the subgroup that it is, in a gang that starts in parts
     is_extra: bool = False  # a member beyond the minimum, which never preempts
 
-    def asks(self, beside: Sequence[str]) -> Ask:
-        """What its members want of the topology, those that run `beside` on nodes included."""
-        return Ask(self.wish or NOTHING, self.tree, self.parts, tuple(beside), self.part)
+    def constraints(self, member_nodes: Sequence[str]) -> SchedulingConstraints:
+        """The constraints of its members, those that run on nodes already included."""
+        return SchedulingConstraints(
+            self.topology or NOTHING, self.tree, self.subgroups, tuple(member_nodes), self.subgroup
+        )
 
     def alone(self, pod: PodSpecView) -> Unit:
         """One of its pods, placed for itself where its gang may be."""
@@ -52,7 +54,7 @@ class Unit:
             1,
             1,
             gang=self.gang,
-            wish=self.wish,
+            topology=self.topology,
             tree=self.tree,
             is_extra=True,
         )
@@ -119,8 +121,8 @@ def _together(cluster: Cluster, pod: PodSpecView) -> Together | None:
     group = cluster.gangs.get(pod.gang)
     if group is None or group.min_count > 0 or group.refused is not None:
         return pod.gang, ""
-    part = group.subgroup(pod.membership.subgroup)
-    return (pod.gang, part.name) if part is not None and part.min_count > 0 else None
+    subgroup = group.subgroup(pod.membership.subgroup)
+    return (pod.gang, subgroup.name) if subgroup is not None and subgroup.min_count > 0 else None
 
 
 def _done(known: list[PodSpecView], live: list[PodSpecView]) -> list[PodSpecView]:
@@ -153,16 +155,16 @@ def _gang_unit(
     there = staying + done
     gang, name = together
     group = cluster.gangs.get(gang)
-    part = group.subgroup(name) if group is not None and name else None
-    expected = part.min_count if part is not None else group.min_count if group else 1
+    subgroup = group.subgroup(name) if group is not None and name else None
+    expected = subgroup.min_count if subgroup is not None else group.min_count if group else 1
     pending.sort(key=by_rank)
-    if group is not None and part is None:
+    if group is not None and subgroup is None:
         pending = _minima_first(group, pending, there)
     ready = _ready(there, pending) if group else 0
     if group is not None and group.max_count:
         ready = min(ready, max(0, group.max_count - len(staying)))
     return Unit(
-        subject=f'gang "{gang}"' if part is None else f'subgroup "{name}" of gang "{gang}"',
+        subject=f'gang "{gang}"' if subgroup is None else f'subgroup "{name}" of gang "{gang}"',
         pods=tuple(pending),
         needed=max(0, expected - len(there)),
         ready=ready,
@@ -170,16 +172,17 @@ def _gang_unit(
         expected=expected,
         staying=len(staying),
         short_of=_short_of(group, pending, there) if group is not None else "",
-        beside=tuple([pod.node for pod in staying]),
-        wish=(part.topology if part is not None else None) or (group.topology if group else None),
+        member_nodes=tuple([pod.node for pod in staying]),
+        topology=(subgroup.topology if subgroup is not None else None)
+        or (group.topology if group else None),
         tree=group.tree if group else None,
-        parts=_parts(group) if group is not None and part is None else (),
-        part=name,
+        subgroups=_asking_subgroups(group) if group is not None and subgroup is None else (),
+        subgroup=name,
     )
 
 
-def _parts(group: Gang) -> tuple[Subgroup, ...]:
-    return tuple(part for part in group.subgroups if part.topology is not None)
+def _asking_subgroups(group: Gang) -> tuple[Subgroup, ...]:
+    return tuple(subgroup for subgroup in group.subgroups if subgroup.topology is not None)
 
 
 def _minima_first(
@@ -211,7 +214,9 @@ def _short_of(group: Gang, pending: list[PodSpecView], staying: list[PodSpecView
 
 def _lacking(group: Gang, staying: list[PodSpecView]) -> dict[str, int]:
     """How many members each subgroup is below its minimum, of those that have one."""
-    result = {part.name: part.min_count for part in group.subgroups if part.min_count}
+    result = {
+        subgroup.name: subgroup.min_count for subgroup in group.subgroups if subgroup.min_count
+    }
     for pod in staying:
         if pod.membership.subgroup in result:
             result[pod.membership.subgroup] -= 1

@@ -12,7 +12,7 @@ from functools import partial
 
 from mizzen.base import names
 from mizzen.base.objects import Key
-from mizzen.scheduler.core.cluster.layouts import Consumed, Crowd, Layout, with_share
+from mizzen.scheduler.core.cluster.layouts import Consumed, GangCores, Layout, with_share
 from mizzen.scheduler.core.cluster.nodes import Nodes
 from mizzen.scheduler.core.cluster.signature import CPU_INDEX, Signature
 from mizzen.scheduler.core.dra.held import Held
@@ -45,7 +45,7 @@ class Holdings:
         self._amounts_max = limits.amounts_max
         self.pool_at: dict[tuple[str, str], int] = {}  # pools that do not bear their node's name
         self.elsewhere: dict[tuple[str, str], Held] = {}  # of pools that no known node has alone
-        self.gang_cores: dict[tuple[Key, int], Counter[int]] = {}
+        self.cores_by_gang: dict[tuple[Key, int], Counter[int]] = {}
         self.charged: dict[str, Charge] = {}  # by pod uid
         self.usages = tuple(usages)  # by queue, of the policies that count
         self.index = PodIndex(limits.idle_selections_max)
@@ -329,11 +329,11 @@ class Holdings:
 
     # -- cores of gangs -------------------------------------------------------------------------
 
-    def crowd(self, gang: Key | None, node: int) -> Crowd:
+    def gang_cores(self, gang: Key | None, node: int) -> GangCores:
         """How many devices of each core of the node the gang has."""
-        if gang is None or not self.gang_cores:
+        if gang is None or not self.cores_by_gang:
             return ()
-        counter = self.gang_cores.get((gang, node))
+        counter = self.cores_by_gang.get((gang, node))
         return tuple(sorted((c, n) for c, n in counter.items() if n)) if counter else ()
 
     def count_cores(self, gang: Key, devices: Iterable[DeviceId], sign: int) -> None:
@@ -346,7 +346,7 @@ class Holdings:
 
     def count_core(self, gang: Key, node: int, core: int, times: int) -> None:
         key = (gang, node)
-        counter = self.gang_cores.setdefault(key, Counter())
+        counter = self.cores_by_gang.setdefault(key, Counter())
         counter[core] += times
 
         def undo() -> None:

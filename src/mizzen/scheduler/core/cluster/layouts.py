@@ -32,7 +32,7 @@ from mizzen.scheduler.core.dra.pools import NodePool, gather
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.types import NodeView
 
-Crowd = tuple[tuple[int, int], ...]  # (core, devices of the pod's gang on it)
+GangCores = tuple[tuple[int, int], ...]  # (core, devices of the pod's gang on it)
 Over = tuple[tuple[int, int], ...]  # (device, how often held beyond the first time)
 Consumed = tuple[tuple[str, int], ...]  # (capacity, billionths of its unit)
 Shares = tuple[tuple[int, int, Consumed], ...]  # (device, shares of it held, what they consume)
@@ -135,7 +135,7 @@ class Layout:
         claims: tuple[ClaimRequest, ...],
         held: int,
         shares: Shares,
-        crowd: Crowd,
+        gang_cores: GangCores,
         node: NodeView,
         terms: Terms,
     ) -> tuple[Allocation, ...] | Misfit:
@@ -143,7 +143,7 @@ class Layout:
         if self._version != terms.version or len(self._answers) > self._answers_max:
             self._answers.clear()
             self._version = terms.version
-        key = (claims, held, shares, crowd)
+        key = (claims, held, shares, gang_cores)
         found = self._answers.get(key)
         if found is None:
             view = replace(node, name=self.lender)
@@ -152,7 +152,7 @@ class Layout:
                 view,
                 self.node_pools,
                 self.held(held, shares),
-                self.preference(held, crowd) if self.has_cores else None,
+                self.preference(held, gang_cores) if self.has_cores else None,
                 terms,
             )
         return found
@@ -167,13 +167,13 @@ class Layout:
             found.consumed[self.devices[index].id] = dict(consumed)
         return found
 
-    def preference(self, held: int, crowd: Crowd) -> Preference:
+    def preference(self, held: int, gang_cores: GangCores) -> Preference:
         """Cores where the pod's gang, then anybody, has the fewest devices."""
         anybody: dict[int, int] = {}
         for index in self.indices(held):
             core = self.core_of[index]
             anybody[core] = anybody.get(core, 0) + 1
-        gang = dict(crowd)
+        gang = dict(gang_cores)
         by_name = {d.id.device: self.core_of[i] for i, d in enumerate(self.devices)}
 
         def crowding(device: Device) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mizzen.scheduler.core.cluster.nodes import Nodes
-from mizzen.scheduler.core.cluster.signature import Shape, Wish
+from mizzen.scheduler.core.cluster.signature import Request, Shape
 from mizzen.scheduler.core.cluster.tree import HOSTNAME
 from mizzen.scheduler.core.dra.model import NodeRequirement
 from mizzen.scheduler.core.fit import label_keys
@@ -20,14 +20,14 @@ class Shapes:
     def __init__(self, nodes: Nodes, limits: Limits) -> None:
         self._nodes = nodes
         self._most = limits.shapes_max
-        self._known: dict[tuple[PodShape, tuple[Wish, ...], bool], Shape] = {}
+        self._known: dict[tuple[PodShape, tuple[Request, ...], bool], Shape] = {}
         self._made = 0
 
     def __len__(self) -> int:
         return len(self._known)
 
     def of(
-        self, pod: PodShape, claims: tuple[Wish, ...] = (), *, has_claims: bool = False
+        self, pod: PodShape, claims: tuple[Request, ...] = (), *, has_claims: bool = False
     ) -> Shape:
         """The shape of pods with these wishes; `claims` are those not allocated yet."""
         key = (pod, claims, has_claims)
@@ -39,7 +39,7 @@ class Shapes:
             found = self._known[key] = self._make(pod, claims, has_claims)
         return found
 
-    def _make(self, pod: PodShape, claims: tuple[Wish, ...], has_claims: bool) -> Shape:
+    def _make(self, pod: PodShape, claims: tuple[Request, ...], has_claims: bool) -> Shape:
         pinned = _pinned(pod)
         exact = pinned is not None or any(_reads_name(p) for t in pod.affinity or () for p in t)
         rest = PodShape(pod.requests, (), None, pod.tolerations) if exact else pod

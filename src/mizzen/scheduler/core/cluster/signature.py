@@ -12,7 +12,7 @@ from mizzen.scheduler.core.types import CPU, NodeView, PodShape
 
 CPU_INDEX = 0  # in free amounts
 
-Wish = ClaimRequest | Extended  # an unmade claim asks for different things on different nodes
+Request = ClaimRequest | Extended  # an unmade claim asks for different things on different nodes
 
 
 class Shape:
@@ -40,7 +40,7 @@ class Shape:
         self,
         number: int,
         pod: PodShape,
-        claims: tuple[Wish, ...],
+        claims: tuple[Request, ...],
         has_claims: bool,
         demand: tuple[tuple[int, str, int], ...],
         pinned: frozenset[str] | None,

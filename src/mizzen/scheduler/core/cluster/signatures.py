@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mizzen.scheduler.core.cluster.layouts import Crowd, Layout, Over, Shares, Terms, with_share
+from mizzen.scheduler.core.cluster.layouts import GangCores, Layout, Over, Shares, Terms, with_share
 from mizzen.scheduler.core.cluster.signature import Outcome, Shape, Signature, Static
 from mizzen.scheduler.core.dra.model import Allocation
 from mizzen.scheduler.core.fit import NodeFit, static_misfit
@@ -55,12 +55,14 @@ class Signatures:
 
     # -- questions --------------------------------------------------------------------------
 
-    def outcome(self, shape: Shape, signature: Signature, crowd: Crowd = ()) -> Outcome | Misfit:
-        """What becomes of a pod of this shape there. `crowd`: see `Layout.allocate`."""
-        key = (shape.number, crowd) if crowd else shape.number
+    def outcome(
+        self, shape: Shape, signature: Signature, gang_cores: GangCores = ()
+    ) -> Outcome | Misfit:
+        """What becomes of a pod of this shape there. `gang_cores`: see `Layout.allocate`."""
+        key = (shape.number, gang_cores) if gang_cores else shape.number
         found = signature.outcomes.get(key)
         if found is None:
-            found = signature.outcomes[key] = self._outcome(shape, signature, crowd)
+            found = signature.outcomes[key] = self._outcome(shape, signature, gang_cores)
         return found
 
     def count(self, shape: Shape, signature: Signature) -> int:
@@ -100,7 +102,9 @@ class Signatures:
 
     # -- parts --------------------------------------------------------------------------------
 
-    def _outcome(self, shape: Shape, signature: Signature, crowd: Crowd) -> Outcome | Misfit:
+    def _outcome(
+        self, shape: Shape, signature: Signature, gang_cores: GangCores
+    ) -> Outcome | Misfit:
         misfit = self.fit.misfit(shape, signature, self.static(shape, signature.static))
         if misfit is not None:
             return misfit
@@ -110,7 +114,7 @@ class Signatures:
         wanted = tuple([request for request in asked if request is not None])
         if wanted:
             found = layout.allocate(
-                wanted, held, signature.shares, crowd, signature.static.node, self.terms
+                wanted, held, signature.shares, gang_cores, signature.static.node, self.terms
             )
             if isinstance(found, Misfit):
                 return found

@@ -48,14 +48,14 @@ def smallest_leave(trial: Trial) -> Leave | None:
 
 def _places(trial: Trial) -> list[tuple[str, list[str]]]:
     """Domains that could hold it all, with their nodes, those that lack least first."""
-    ask = trial.unit.asks(trial.unit.beside)
+    constraints = trial.unit.constraints(trial.unit.member_nodes)
     nodes = trial.placer.what_if.cluster.nodes
     held = _held(trial)
     if not held:
         return []
-    if ask.wish.required:
+    if constraints.topology.required:
         return _domains(trial, held)
-    is_alone = len(trial.pods) == 1 and not ask.keys
+    is_alone = len(trial.pods) == 1 and not constraints.keys
     limit = (
         len(nodes)
         if trial.is_small
@@ -69,9 +69,9 @@ def _places(trial: Trial) -> list[tuple[str, list[str]]]:
 
 def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
     unit, what_if = trial.unit, trial.placer.what_if
-    cluster, ask = what_if.cluster, unit.asks(unit.beside)
-    nodes, key = cluster.nodes, ask.wish.required
-    tree = what_if.tree_for(ask)
+    cluster, constraints = what_if.cluster, unit.constraints(unit.member_nodes)
+    nodes, key = cluster.nodes, constraints.topology.required
+    tree = what_if.tree_for(constraints)
     level = tree.level_of(key)
     if level >= len(tree.levels):
         limit = len(nodes) if trial.is_small else trial.limits.leave_domains_max
@@ -79,7 +79,9 @@ def _domains(trial: Trial, held: dict[int, int]) -> list[tuple[str, list[str]]]:
         return [(f"{key} {name}", [name]) for name in found]
     shape = what_if.shape_of(trial.pods[0])
     listed = tree.by_level[level]
-    here = {tree.domain_of(nodes.index[b], level) for b in ask.beside if b in nodes.index}
+    here = {
+        tree.domain_of(nodes.index[b], level) for b in constraints.member_nodes if b in nodes.index
+    }
     if here:
         listed = [d for d in listed if {d} == here]
     if what_if.is_countable(trial.pods[0], shape):

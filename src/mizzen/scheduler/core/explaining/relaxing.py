@@ -83,23 +83,23 @@ def constraints(trial: Trial) -> list[Constraint]:
 def edit(trial: Trial, relaxed: Iterable[Constraint]) -> Edit:
     """The same question without these."""
     listed = list(relaxed)
-    wish = trial.unit.wish
+    topology = trial.unit.topology
     for one in listed:
-        if isinstance(one, OuterLevel) and wish is not None:
-            wish = outward(wish, one)
+        if isinstance(one, OuterLevel) and topology is not None:
+            topology = outward(topology, one)
     claims = {request: _claim_without(request, key, listed) for key, request in requests(trial)}
     return Edit(
         lambda shape: _shape_without(shape, listed),
         {before: after for before, after in claims.items() if before != after},
-        wish,
+        topology,
     )
 
 
-def outward(wish: TopologyRequest, to: OuterLevel) -> TopologyRequest:
+def outward(topology: TopologyRequest, to: OuterLevel) -> TopologyRequest:
     """The level that was required is still preferred, but no longer wanted alone."""
-    alone = "" if wish.exclusive == to.level else wish.exclusive
-    preferred = wish.preferred or to.level
-    return replace(wish, required=to.to, preferred=preferred, exclusive=alone)
+    alone = "" if topology.exclusive == to.level else topology.exclusive
+    preferred = topology.preferred or to.level
+    return replace(topology, required=to.to, preferred=preferred, exclusive=alone)
 
 
 def _go_together(pair: Sequence[Constraint]) -> bool:
@@ -111,14 +111,14 @@ def _go_together(pair: Sequence[Constraint]) -> bool:
 
 def _levels(trial: Trial) -> Iterator[OuterLevel]:
     unit, what_if = trial.unit, trial.placer.what_if
-    if unit.wish is None or not unit.wish.required:
+    if unit.topology is None or not unit.topology.required:
         return
-    tree = what_if.tree_for(unit.asks(()))
-    required = tree.level_of(unit.wish.required)
+    tree = what_if.tree_for(unit.constraints(()))
+    required = tree.level_of(unit.topology.required)
     outer = [level for level in range(required - 1, -1, -1) if tree.by_level[level]]
     for out, level in enumerate(outer, 1):
-        yield OuterLevel(unit.wish.required, tree.levels[level], out)
-    yield OuterLevel(unit.wish.required, "", len(outer) + 1)
+        yield OuterLevel(unit.topology.required, tree.levels[level], out)
+    yield OuterLevel(unit.topology.required, "", len(outer) + 1)
 
 
 def _tolerations(trial: Trial, shape: PodShape) -> Iterator[Tolerate]:

@@ -49,14 +49,14 @@ class Scattered:
 
 def scattered(what_if: WhatIf, unit: Unit, pods: Sequence[PodSpecView]) -> Scattered | None:
     """The figures for a unit that requires a level; None where they cannot be counted."""
-    ask = unit.asks(unit.beside)
+    constraints = unit.constraints(unit.member_nodes)
     shape = what_if.shape_of(pods[0])
-    if not ask.wish.required or not what_if.is_countable(pods[0], shape):
+    if not constraints.topology.required or not what_if.is_countable(pods[0], shape):
         return None
     nodes = what_if.cluster.nodes
-    tree = what_if.tree_for(ask)
+    tree = what_if.tree_for(constraints)
     counts = what_if.counts(shape, tree)
-    level = tree.level_of(ask.wish.required)
+    level = tree.level_of(constraints.topology.required)
     free_of = _Free(what_if, shape)
     sigs = nodes.sigs
 
@@ -65,11 +65,15 @@ def scattered(what_if: WhatIf, unit: Unit, pods: Sequence[PodSpecView]) -> Scatt
 
     is_node = level >= len(tree.levels)
     listed = sorted(nodes.live()) if is_node else tree.by_level[level]
-    if ask.beside and not is_node:
-        around = {tree.domain_of(nodes.index[b], level) for b in ask.beside if b in nodes.index}
+    if constraints.member_nodes and not is_node:
+        around = {
+            tree.domain_of(nodes.index[b], level)
+            for b in constraints.member_nodes
+            if b in nodes.index
+        }
         listed = [d for d in listed if d in around] or listed
     if not listed:
-        return Scattered(ask.wish.required, 0, "", 0, counts.totals[ROOT])
+        return Scattered(constraints.topology.required, 0, "", 0, counts.totals[ROOT])
     takes = counts.per_node if is_node else counts.totals
     top = max(takes[d] for d in listed)
     ties = [d for d in listed if takes[d] == top][: what_if.cluster.limits.domains_compared_max]
@@ -77,7 +81,7 @@ def scattered(what_if: WhatIf, unit: Unit, pods: Sequence[PodSpecView]) -> Scatt
     best = max(ties, key=lambda d: (free_in[d], -d))
     want = sum(_Free(what_if, what_if.shape_of(pod)).want for pod in pods)
     return Scattered(
-        ask.wish.required,
+        constraints.topology.required,
         len(listed),
         nodes.names[best] if is_node else tree.name(best),
         top,
@@ -89,22 +93,22 @@ def scattered(what_if: WhatIf, unit: Unit, pods: Sequence[PodSpecView]) -> Scatt
     )
 
 
-def free_devices(what_if: WhatIf, pod: PodSpecView, wish: SubRequest | None) -> int:
-    """Free devices that would match one of the pod's wishes, on all nodes that admit the pod."""
-    return _Free(what_if, what_if.shape_of(pod), wish).everywhere()
+def free_devices(what_if: WhatIf, pod: PodSpecView, request: SubRequest | None) -> int:
+    """Free devices that would match one of the pod's requests, on all nodes that admit the pod."""
+    return _Free(what_if, what_if.shape_of(pod), request).everywhere()
 
 
 class _Free:
-    """Free devices that match a wish, the first of the shape if none is said, or free amounts."""
+    """Free devices that match a request, the first of the shape if none is said, or free amounts."""
 
-    def __init__(self, what_if: WhatIf, shape: Shape, wish: SubRequest | None = None) -> None:
+    def __init__(self, what_if: WhatIf, shape: Shape, request: SubRequest | None = None) -> None:
         self._what_if = what_if
         self._shape = shape
         self._masks: dict[int, int] = {}
         self._known: dict[int, int] = {}
         claims = [c for c in shape.claims if not isinstance(c, Extended)]
         first = claims[0].requests[0].alternatives[0] if claims and claims[0].requests else None
-        self._sub = wish or first
+        self._sub = request or first
         counted = [d for d in shape.demand if d[1] not in (MEMORY, PODS, CPU) and "/" in d[1]]
         self._counted = counted[0] if counted and self._sub is None else None
         self.what = "devices" if self._sub is not None else ""

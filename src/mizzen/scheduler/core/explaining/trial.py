@@ -24,7 +24,7 @@ class Edit:
     claims: dict[ClaimRequest, ClaimRequest] = field(
         default_factory=dict[ClaimRequest, ClaimRequest]
     )
-    wish: TopologyRequest | None = None
+    topology: TopologyRequest | None = None
     members: int = 0  # so many from the front instead of all that are needed; 0: all
 
 
@@ -59,8 +59,8 @@ class Trial:
         if self.left <= 0:
             return None
         self.left -= 1
-        ask = self.unit.asks(self.unit.beside)
-        return self.placer.place_without(leaving, self.pods, ask, only)
+        constraints = self.unit.constraints(self.unit.member_nodes)
+        return self.placer.place_without(leaving, self.pods, constraints, only)
 
     def fits(self, edit: Edit) -> bool:
         """Whether it is placed when it asks for this instead."""
@@ -72,7 +72,7 @@ class Trial:
             pods = tuple([replace(pod, shape=changed(pod.shape)) for pod in pods])
         if edit.claims:
             self._reword(pods, edit.claims)
-        found = self._is_placed(pods, edit.wish)
+        found = self._is_placed(pods, edit.topology)
         what_if.rollback(mark)
         return found
 
@@ -96,13 +96,13 @@ class Trial:
 
             cluster.nodes.log.append(undo)
 
-    def _is_placed(self, pods: Sequence[PodSpecView], wish: TopologyRequest | None) -> bool:
+    def _is_placed(self, pods: Sequence[PodSpecView], topology: TopologyRequest | None) -> bool:
         """Equal nodes answer once for all; only what they leave open is placed."""
         what_if = self.placer.what_if
         table = what_if.cluster.signatures
-        ask = self.unit.asks(self.unit.beside)
-        if wish is not None:
-            ask = replace(ask, wish=wish)
+        constraints = self.unit.constraints(self.unit.member_nodes)
+        if topology is not None:
+            constraints = replace(constraints, topology=topology)
         shapes = [what_if.shape_of(pod) for pod in pods]
         countable = all(map(what_if.is_countable, pods, shapes))
         if countable:
@@ -120,9 +120,9 @@ class Trial:
                         there += table.count(shape, signature) * signature.nodes
                 if there < wanted[shape.number]:
                     return False
-            if len(pods) == 1 and not ask.keys:
+            if len(pods) == 1 and not constraints.keys:
                 return True
         if self.left <= 0 or not (countable or self.is_small):
             return False
         self.left -= 1
-        return self.placer.place(pods, ask).fits
+        return self.placer.place(pods, constraints).fits

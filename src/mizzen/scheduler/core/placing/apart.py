@@ -18,23 +18,23 @@ FREE: frozenset[int] = frozenset()
 
 
 def held(
-    cluster: Cluster, tree: Tree, wish: TopologyRequest, gang: Key | None, part: str
+    cluster: Cluster, tree: Tree, topology: TopologyRequest, gang: Key | None, subgroup: str
 ) -> frozenset[int]:
-    """The domains of the level wished for alone that other groups have; node n is -1 - n.
+    """The domains of the level asked for alone that other groups have; node n is -1 - n.
 
-    `part` is the subgroup that wishes it, "" for the whole gang. Looks at every member of the
+    `subgroup` is the one that asks, "" for the whole gang. Looks at every member of the
     gangs that ask for such a thing.
     """
-    level = tree.depth(wish.exclusive) if wish.exclusive else None
+    level = tree.depth(topology.exclusive) if topology.exclusive else None
     if level is None:
         return FREE
     found: set[int] = set()
     for other, asking in cluster.exclusive.items():
-        whole = asking.topology is not None and asking.topology.exclusive == wish.exclusive
-        parts = {
+        whole = asking.topology is not None and asking.topology.exclusive == topology.exclusive
+        subgroups = {
             p.name
             for p in asking.subgroups
-            if p.topology is not None and p.topology.exclusive == wish.exclusive
+            if p.topology is not None and p.topology.exclusive == topology.exclusive
         }
         for pod in cluster.members.get(other, {}).values():
             place = cluster.holdings.charged.get(pod.uid)
@@ -42,9 +42,9 @@ def held(
                 continue
             name = pod.membership.subgroup
             if other == gang:
-                counts = bool(part) and name != part and name in parts
+                counts = bool(subgroup) and name != subgroup and name in subgroups
             else:
-                counts = whole or name in parts
+                counts = whole or name in subgroups
             if counts:
                 found.add(tree.domain_at(place[0], level))
     return frozenset(found - {-1} if level < len(tree.levels) else found)
@@ -61,21 +61,21 @@ def is_held(tree: Tree, domain: int, level: int, taken: frozenset[int]) -> bool:
     return domain in taken
 
 
-def nodes_of_part(cluster: Cluster, gang: Key | None, part: str) -> tuple[int, ...]:
+def nodes_of_subgroup(cluster: Cluster, gang: Key | None, subgroup: str) -> tuple[int, ...]:
     """Where members of a subgroup are or have been promised a place."""
     members = cluster.members.get(gang, {}).values() if gang is not None else ()
     charged = cluster.holdings.charged
-    places = [charged.get(p.uid) for p in members if p.membership.subgroup == part]
+    places = [charged.get(p.uid) for p in members if p.membership.subgroup == subgroup]
     return tuple([place[0] for place in places if place is not None])
 
 
-def to_come(cluster: Cluster, gang: Key | None, part: str) -> int:
+def to_come(cluster: Cluster, gang: Key | None, subgroup: str) -> int:
     """How many members of the gang, or of one subgroup, are still to be made."""
     group = cluster.gangs.get(gang) if gang is not None else None
     if group is None or gang is None:
         return 0
-    listed = group.subgroup(part)
-    count = group.count if not part else listed.count if listed is not None else 0
+    listed = group.subgroup(subgroup)
+    count = group.count if not subgroup else listed.count if listed is not None else 0
     members = cluster.members.get(gang, {}).values() if count else ()
-    there = sum(1 for pod in members if not part or pod.membership.subgroup == part)
+    there = sum(1 for pod in members if not subgroup or pod.membership.subgroup == subgroup)
     return max(0, count - there)

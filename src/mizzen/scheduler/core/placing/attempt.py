@@ -9,12 +9,12 @@ from mizzen.scheduler.core.cluster.signature import Shape
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import exact, gangs, within
 from mizzen.scheduler.core.placing.answer import Attempt
-from mizzen.scheduler.core.placing.ask import Ask
+from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
 from mizzen.scheduler.core.placing.single import place_counted
 from mizzen.scheduler.core.placing.what_if import Misfits, WhatIf
 from mizzen.scheduler.core.types import CPU, MEMORY, Placement, PodSpecView
 
-ANYTHING = Ask()
+ANYTHING = SchedulingConstraints()
 
 
 @dataclass(slots=True)
@@ -23,39 +23,44 @@ class Placer:
 
     what_if: WhatIf
 
-    def place(self, pods: Sequence[PodSpecView], ask: Ask = ANYTHING, only: str = "") -> Attempt:
+    def place(
+        self,
+        pods: Sequence[PodSpecView],
+        constraints: SchedulingConstraints = ANYTHING,
+        only: str = "",
+    ) -> Attempt:
         """Assumes places for all of them, or none. `only` names a single node."""
         if not pods:
             return Attempt()
-        if only and ask.keys:
+        if only and constraints.keys:
             node = self.what_if.cluster.nodes.index[only]
-            return within.place(self.what_if, pods, ask, self._one_by_one, only=node)
-        if only or (len(pods) == 1 and not ask.keys):
-            return self._one_by_one(pods, only, ask.beside)
-        if any(p.nominated_node for p in pods) and not ask.keys:
-            return self._one_by_one(pods, only, ask.beside)
+            return within.place(self.what_if, pods, constraints, self._one_by_one, only=node)
+        if only or (len(pods) == 1 and not constraints.keys):
+            return self._one_by_one(pods, only, constraints.member_nodes)
+        if any(p.nominated_node for p in pods) and not constraints.keys:
+            return self._one_by_one(pods, only, constraints.member_nodes)
         shapes = [self.what_if.shape_of(pod) for pod in pods]
         if not all(map(self.what_if.is_countable, pods, shapes)):
-            return within.place(self.what_if, pods, ask, self._one_by_one)
-        found = gangs.place(self.what_if, pods, shapes, ask)
+            return within.place(self.what_if, pods, constraints, self._one_by_one)
+        found = gangs.place(self.what_if, pods, shapes, constraints)
         if not isinstance(found, gangs.Short):
             return Attempt(found)
         if found.is_loose:
-            return within.place(self.what_if, pods, ask, self._one_by_one)
+            return within.place(self.what_if, pods, constraints, self._one_by_one)
         return Attempt(pod=found.pod, misfits=found.misfits, before=found.before)
 
     def place_without(
         self,
         gone: Iterable[PodSpecView],
         pods: Sequence[PodSpecView],
-        ask: Ask = ANYTHING,
+        constraints: SchedulingConstraints = ANYTHING,
         only: str = "",
     ) -> Attempt:
         """The attempt to place these pods once others are gone; the cluster is left as it was."""
         mark = self.what_if.mark()
         for pod in gone:
             self.what_if.remove(pod)
-        attempt = self.place(pods, ask, only)
+        attempt = self.place(pods, constraints, only)
         self.what_if.rollback(mark)
         return attempt
 
@@ -63,20 +68,20 @@ class Placer:
         self,
         pods: Sequence[PodSpecView],
         only: str,
-        beside: Sequence[str],
+        member_nodes: Sequence[str],
         among: Sequence[int] = (),
     ) -> Attempt:
-        found = self._in_order(pods, only, beside, among)
+        found = self._in_order(pods, only, member_nodes, among)
         if found.fits or len(pods) == 1 or only:
             return found
         by_size = sorted(pods, key=_size, reverse=True)
         if by_size != list(pods):  # the small ones may have broken the place of a large one
-            other = self._in_order(by_size, only, beside, among)
+            other = self._in_order(by_size, only, member_nodes, among)
             if other.fits:
                 places = {placement.pod.key: placement for placement in other.placements}
                 return Attempt(tuple([places[pod.key] for pod in pods]))
         for some in self._gatherings(pods, among):
-            other = self._in_order(pods, only, beside, some)
+            other = self._in_order(pods, only, member_nodes, some)
             if other.fits:
                 return other
         return found
@@ -100,13 +105,13 @@ class Placer:
         self,
         pods: Sequence[PodSpecView],
         only: str,
-        beside: Sequence[str],
+        member_nodes: Sequence[str],
         among: Sequence[int],
     ) -> Attempt:
         mark, most = self.what_if.mark(), self.what_if.cluster.limits.near_nodes_max
         placements: list[Placement] = []
         for pod in pods:
-            near = [*beside, *(p.node for p in placements)][-most:]
+            near = [*member_nodes, *(p.node for p in placements)][-most:]
             found = self.place_one(pod, near, only, among)
             if not isinstance(found, Placement):
                 self.what_if.rollback(mark)
@@ -133,7 +138,9 @@ class Placer:
         for node in first:
             signature = nodes.sigs[node]
             assert signature is not None
-            found = table.outcome(shape, signature, what_if.cluster.holdings.crowd(pod.gang, node))
+            found = table.outcome(
+                shape, signature, what_if.cluster.holdings.gang_cores(pod.gang, node)
+            )
             if not isinstance(found, Misfit):
                 return what_if.assume_outcome(pod, node, found)
             if only:

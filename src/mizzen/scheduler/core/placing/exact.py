@@ -121,8 +121,8 @@ def _search(
         except AllocationError as error:
             return Misfit("SelectorError", str(error))
         pools = tuple(sorted((*pools, *far), key=lambda p: (p.binds, p.driver, p.name)))
-    crowd = holdings.crowd(pod.gang, node)
-    prefer = layout.preference(signature.held, crowd) if layout.has_cores else None
+    gang_cores = holdings.gang_cores(pod.gang, node)
+    prefer = layout.preference(signature.held, gang_cores) if layout.has_cores else None
     return allocate_claims(claims, view, pools, held, prefer, cluster.terms)
 
 

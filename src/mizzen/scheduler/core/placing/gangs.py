@@ -17,9 +17,9 @@ from mizzen.scheduler.core.conventions.gang import Subgroup
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import apart
-from mizzen.scheduler.core.placing.ask import NOTHING, Ask
 from mizzen.scheduler.core.placing.counts import Counts, Fill, Slices
 from mizzen.scheduler.core.placing.packing import pack
+from mizzen.scheduler.core.placing.scheduling_constraints import NOTHING, SchedulingConstraints
 from mizzen.scheduler.core.placing.what_if import Misfits, WhatIf
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
@@ -50,7 +50,7 @@ class _Task:
     members: Indices
     groups: tuple[tuple[Shape, Indices], ...]
     tree: Tree
-    wish: TopologyRequest
+    topology: TopologyRequest
     slices: Slices
     within: int
     around: tuple[int, ...]
@@ -60,14 +60,14 @@ class _Task:
     @property
     def required(self) -> int:
         """The level that all must share, -1 for none."""
-        return self.tree.level_of(self.wish.required) if self.wish.required else -1
+        return self.tree.level_of(self.topology.required) if self.topology.required else -1
 
     @property
     def preferred(self) -> int:
-        if self.to_come or self.wish.exclusive:
+        if self.to_come or self.topology.exclusive:
             return self.required  # the tightest whole domain; further in, it might be a wide one
-        if self.wish.preferred:
-            return self.tree.level_of(self.wish.preferred)
+        if self.topology.preferred:
+            return self.tree.level_of(self.topology.preferred)
         return len(self.tree.levels)
 
     @property
@@ -80,7 +80,7 @@ class _Task:
         path = tree.paths[domain if domain >= 0 else tree.leaf_of[-1 - domain]]
         if 0 <= required < len(path) and path[required] == ABSENT:
             return False
-        level = tree.depth(self.wish.exclusive) if self.held else None
+        level = tree.depth(self.topology.exclusive) if self.held else None
         return level is None or not apart.is_held(tree, domain, level, self.held)
 
     def takes(self, node: int) -> bool:
@@ -99,26 +99,37 @@ class _Task:
 
 
 def place(
-    what_if: WhatIf, pods: Sequence[PodSpecView], shapes: Sequence[Shape], ask: Ask
+    what_if: WhatIf,
+    pods: Sequence[PodSpecView],
+    shapes: Sequence[Shape],
+    constraints: SchedulingConstraints,
 ) -> tuple[Placement, ...] | Short:
     """Assumes places for all pods, whose shapes are countable, or none."""
     nodes = what_if.cluster.nodes
-    around = tuple([nodes.index[name] for name in ask.beside if name in nodes.index])
+    around = tuple([nodes.index[name] for name in constraints.member_nodes if name in nodes.index])
     everyone = tuple(range(len(pods)))
     task = _task(
-        what_if, pods, shapes, everyone, what_if.tree_for(ask), ask.wish, ROOT, around, ask.part
+        what_if,
+        pods,
+        shapes,
+        everyone,
+        what_if.tree_for(constraints),
+        constraints.topology,
+        ROOT,
+        around,
+        constraints.subgroup,
     )
     placements: dict[int, Placement] = {}
-    chunks = _chunks(task, ask)
+    chunks = _chunks(task, constraints)
     for domain in _candidates(task):
         done = (
             _fill(task, domain, placements)
             if chunks is None
-            else _fill_chunks(task, chunks, ask.parts, domain, placements)
+            else _fill_chunks(task, chunks, constraints.subgroups, domain, placements)
         )
         if done:
             return tuple([placements[i] for i in everyone])
-    return _short(task, ask.parts)
+    return _short(task, constraints.subgroups)
 
 
 def _task(
@@ -127,10 +138,10 @@ def _task(
     shapes: Sequence[Shape],
     members: Indices,
     tree: Tree,
-    wish: TopologyRequest,
+    topology: TopologyRequest,
     within: int,
     around: tuple[int, ...],
-    part: str = "",
+    subgroup: str = "",
 ) -> _Task:
     grouped: dict[int, tuple[Shape, list[int]]] = {}
     for index in members:
@@ -138,13 +149,13 @@ def _task(
         grouped.setdefault(shape.number, (shape, []))[1].append(index)
     groups = tuple((shape, tuple(indices)) for shape, indices in grouped.values())
     slices: Slices = ()
-    if len(groups) == 1 and not _has_rest(members, wish):
-        slices = tuple((tree.level_of(s.required), s.size) for s in wish.slices)
+    if len(groups) == 1 and not _has_rest(members, topology):
+        slices = tuple((tree.level_of(s.required), s.size) for s in topology.slices)
     cluster, gang = what_if.cluster, pods[members[0]].gang
     return _Task(
-        *(what_if, pods, shapes, members, groups, tree, wish, slices, within, around),
-        to_come=apart.to_come(cluster, gang, part) if wish.required and not around else 0,
-        held=apart.held(cluster, tree, wish, gang, part),
+        *(what_if, pods, shapes, members, groups, tree, topology, slices, within, around),
+        to_come=apart.to_come(cluster, gang, subgroup) if topology.required and not around else 0,
+        held=apart.held(cluster, tree, topology, gang, subgroup),
     )
 
 
@@ -197,7 +208,7 @@ def _domains(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
             return
         if task.may_use(domain):
             yield domain
-            if not (is_last and task.wish.slices):
+            if not (is_last and task.topology.slices):
                 return
     listed = tree.by_level[level] if task.within == ROOT else tree.under(task.within, level)
     found = _roomy(task, listed)
@@ -284,15 +295,19 @@ def _put(
     task: _Task, shape: Shape, indices: Sequence[int], fill: Fill, placements: dict[int, Placement]
 ) -> bool:
     what_if, cluster = task.what_if, task.what_if.cluster
-    sigs, outcome, crowd_of = cluster.nodes.sigs, cluster.signatures.outcome, cluster.holdings.crowd
+    sigs, outcome, gang_cores_of = (
+        cluster.nodes.sigs,
+        cluster.signatures.outcome,
+        cluster.holdings.gang_cores,
+    )
     at = 0
     for node, count in fill:
         for _ in range(count):
             pod = task.pods[indices[at]]
             signature = sigs[node]
             assert signature is not None
-            crowd = crowd_of(pod.gang, node) if signature.layout.has_cores else ()
-            found = outcome(shape, signature, crowd)
+            gang_cores = gang_cores_of(pod.gang, node) if signature.layout.has_cores else ()
+            found = outcome(shape, signature, gang_cores)
             if isinstance(found, Misfit):
                 return False
             placements[indices[at]] = what_if.assume_outcome(pod, node, found)
@@ -300,83 +315,87 @@ def _put(
     return True
 
 
-# -- parts and runs with wishes of their own ----------------------------------------------------
+# -- subgroups and runs with requests of their own ----------------------------------------------
 
 
 Chunk = tuple[Indices, TopologyRequest, str]  # "" for members without a part of their own
 
 
-def _chunks(task: _Task, ask: Ask) -> list[Chunk] | None:
+def _chunks(task: _Task, constraints: SchedulingConstraints) -> list[Chunk] | None:
     """The members cut into what is placed in one go each; None when all of them are."""
     by_part: dict[str, list[int]] = {}
     for index in task.members:
         name = task.pods[index].membership.subgroup
-        by_part.setdefault(name if ask.part_of(name) else "", []).append(index)
+        by_part.setdefault(name if constraints.topology_of(name) else "", []).append(index)
     if len(by_part) > 1 or "" not in by_part:
         found: list[Chunk] = []
         for name, indices in by_part.items():
-            wish = ask.part_of(name) or NOTHING
-            found += _runs(task, tuple(indices), wish, name)
+            topology = constraints.topology_of(name) or NOTHING
+            found += _runs(task, tuple(indices), topology, name)
         return found
-    own_slices = task.wish.exclusive not in ("", task.wish.required)
-    is_mixed = len(task.groups) > 1 or _has_rest(task.members, task.wish)
-    if task.wish.slices and (is_mixed or own_slices):
+    own_slices = task.topology.exclusive not in ("", task.topology.required)
+    is_mixed = len(task.groups) > 1 or _has_rest(task.members, task.topology)
+    if task.topology.slices and (is_mixed or own_slices):
         whole = TopologyRequest(
-            subgroup_size=task.wish.subgroup_size,
-            subgroup_required=task.wish.subgroup_required,
-            exclusive=task.wish.exclusive if own_slices else "",
-            inner=task.wish.inner,
+            subgroup_size=task.topology.subgroup_size,
+            subgroup_required=task.topology.subgroup_required,
+            exclusive=task.topology.exclusive if own_slices else "",
+            inner=task.topology.inner,
         )
-        return _runs(task, task.members, whole, ask.part)
+        return _runs(task, task.members, whole, constraints.subgroup)
     return None
 
 
-def _has_rest(members: Sequence[int], wish: TopologyRequest) -> bool:
+def _has_rest(members: Sequence[int], topology: TopologyRequest) -> bool:
     """Whether the last slice is not whole: counts of whole ones do not describe it."""
-    return bool(wish.slices) and len(members) % wish.slices[0].size > 0
+    return bool(topology.slices) and len(members) % topology.slices[0].size > 0
 
 
-def _runs(task: _Task, indices: Indices, wish: TopologyRequest, part: str) -> list[Chunk]:
+def _runs(task: _Task, indices: Indices, topology: TopologyRequest, subgroup: str) -> list[Chunk]:
     """A part; or its slices one by one, where several shapes share them, the last one is not whole,
     or each is to be alone."""
-    own_slices = wish.exclusive not in ("", wish.required)
+    own_slices = topology.exclusive not in ("", topology.required)
     is_uniform = len({task.shapes[i].number for i in indices}) == 1
-    is_uniform = is_uniform and not _has_rest(indices, wish)
-    if not wish.slices or (is_uniform and not own_slices):
-        return [(indices, wish, part)]
-    outer, rest = wish.slices[0], wish.slices[1:]
+    is_uniform = is_uniform and not _has_rest(indices, topology)
+    if not topology.slices or (is_uniform and not own_slices):
+        return [(indices, topology, subgroup)]
+    outer, rest = topology.slices[0], topology.slices[1:]
     inner = TopologyRequest(
         required=outer.required,
         subgroup_size=rest[0].size if rest else 0,
         subgroup_required=rest[0].required if rest else "",
-        exclusive=wish.exclusive,
+        exclusive=topology.exclusive,
         inner=rest[1:],
     )
     starts = range(0, len(indices), outer.size)
-    return [(indices[start : start + outer.size], inner, part) for start in starts]
+    return [(indices[start : start + outer.size], inner, subgroup) for start in starts]
 
 
 def _fill_chunks(
     task: _Task,
     chunks: Iterable[Chunk],
-    parts: Iterable[Subgroup],
+    subgroups: Iterable[Subgroup],
     domain: int,
     placements: dict[int, Placement],
 ) -> bool:
-    """Every chunk has its wish inside the domain, or the cluster is left as it was."""
+    """Every chunk has what it asks for inside the domain, or the cluster is left as it was."""
     what_if = task.what_if
     mark = what_if.mark()
-    for members, wish, name in chunks:
+    for members, topology, name in chunks:
         # Of a part whose slices are placed one by one, the others are not around the next.
-        asked = next((p.topology for p in parts if p.name == name), None)
+        asked = next((p.topology for p in subgroups if p.name == name), None)
         pod = task.pods[members[0]]
-        around = apart.nodes_of_part(what_if.cluster, pod.gang, name) if wish is asked else ()
-        within = max(domain, ROOT)
-        part = _task(
-            what_if, task.pods, task.shapes, members, task.tree, wish, within, around, name
+        around = (
+            apart.nodes_of_subgroup(what_if.cluster, pod.gang, name) if topology is asked else ()
         )
-        inside = _candidates(part) if domain >= 0 else [domain] if part.takes(domain) else []
-        if not any(_fill(part, found, placements) for found in inside):
+        within = max(domain, ROOT)
+        subgroup = _task(
+            what_if, task.pods, task.shapes, members, task.tree, topology, within, around, name
+        )
+        inside = (
+            _candidates(subgroup) if domain >= 0 else [domain] if subgroup.takes(domain) else []
+        )
+        if not any(_fill(subgroup, found, placements) for found in inside):
             what_if.rollback(mark)
             return False
     return True
@@ -385,9 +404,9 @@ def _fill_chunks(
 # -- reasons ----------------------------------------------------------------------------------------
 
 
-def _short(task: _Task, parts: Sequence[Subgroup]) -> Short:
+def _short(task: _Task, subgroups: Sequence[Subgroup]) -> Short:
     """What keeps the first member out that finds no place: too few nodes, or too small domains."""
-    what_if, wish = task.what_if, task.wish
+    what_if, topology = task.what_if, task.topology
     shape, indices = task.groups[0]
     for other, members in task.groups:
         if task.counts(other).totals[ROOT] < len(members):
@@ -402,11 +421,11 @@ def _short(task: _Task, parts: Sequence[Subgroup]) -> Short:
         misfits = what_if.misfits(shape)
         what_if.rollback(mark)
         return Short(task.pods[indices[everywhere]], misfits, everywhere) if fits else loose
-    key = wish.required or wish.subgroup_required
+    key = topology.required or topology.subgroup_required
     if not key:
-        return _short_of_parts(task, parts) if parts else loose
+        return _short_of_subgroups(task, subgroups) if subgroups else loose
     level = task.tree.level_of(key)
-    want = task.need if wish.required else wish.subgroup_size
+    want = task.need if topology.required else topology.subgroup_size
     return Short(task.pods[0], _too_small(task, counts, level, key, want), 0)
 
 
@@ -431,18 +450,20 @@ def _too_small(task: _Task, counts: Counts, level: int, key: str, want: int) -> 
     return (taken, (Misfit("DomainTooSmall", key, want, most), rest)) if rest else (taken,)
 
 
-def _short_of_parts(task: _Task, parts: Iterable[Subgroup]) -> Short:
+def _short_of_subgroups(task: _Task, subgroups: Iterable[Subgroup]) -> Short:
     """The first part that finds no domain, those before it placed; else that they do not together."""
     what_if = task.what_if
     mark = what_if.mark()
     try:
-        for members, wish, name in _chunks(task, Ask(parts=tuple(parts))) or ():
-            around = apart.nodes_of_part(what_if.cluster, task.pods[members[0]].gang, name)
-            part = _task(
-                what_if, task.pods, task.shapes, members, task.tree, wish, ROOT, around, name
+        for members, topology, name in (
+            _chunks(task, SchedulingConstraints(subgroups=tuple(subgroups))) or ()
+        ):
+            around = apart.nodes_of_subgroup(what_if.cluster, task.pods[members[0]].gang, name)
+            subgroup = _task(
+                what_if, task.pods, task.shapes, members, task.tree, topology, ROOT, around, name
             )
-            if not any(_fill(part, found, {}) for found in _candidates(part)):
-                return _short(part, ())
+            if not any(_fill(subgroup, found, {}) for found in _candidates(subgroup)):
+                return _short(subgroup, ())
     finally:
         what_if.rollback(mark)
     return Short(task.pods[0], (), 0, is_loose=True)

@@ -94,8 +94,10 @@ class _Search:
         cluster = self.what_if.cluster
         signature = cluster.nodes.sigs[node]
         assert signature is not None
-        crowd = cluster.holdings.crowd(pod.gang, node) if signature.layout.has_cores else ()
-        outcome = cluster.signatures.outcome(shape, signature, crowd)
+        gang_cores = (
+            cluster.holdings.gang_cores(pod.gang, node) if signature.layout.has_cores else ()
+        )
+        outcome = cluster.signatures.outcome(shape, signature, gang_cores)
         if isinstance(outcome, Misfit):
             return False
         self.found[index] = self.what_if.assume_outcome(pod, node, outcome)

@@ -22,8 +22,8 @@ def place_counted(what_if: WhatIf, pod: PodSpecView, shape: Shape, near: int) ->
     node = counts.fill(_domain(counts, near), 1)[0][0]
     signature = nodes.sigs[node]
     assert signature is not None
-    crowd = what_if.cluster.holdings.crowd(pod.gang, node)
-    found = what_if.cluster.signatures.outcome(shape, signature, crowd)
+    gang_cores = what_if.cluster.holdings.gang_cores(pod.gang, node)
+    found = what_if.cluster.signatures.outcome(shape, signature, gang_cores)
     if isinstance(found, Misfit):  # never: crowding changes the order, not what fits one pod
         found = what_if.cluster.signatures.outcome(shape, signature)
     assert not isinstance(found, Misfit), "a node that counts room for a pod takes it"

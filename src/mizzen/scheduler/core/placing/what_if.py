@@ -5,7 +5,7 @@ from __future__ import annotations
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.claiming.extended import Extended
 from mizzen.scheduler.core.cluster.holdings import ClaimState, owns_cores
-from mizzen.scheduler.core.cluster.signature import Outcome, Shape, Wish
+from mizzen.scheduler.core.cluster.signature import Outcome, Request, Shape
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.cluster.tree import Tree
 from mizzen.scheduler.core.dra.model import (
@@ -15,8 +15,8 @@ from mizzen.scheduler.core.dra.model import (
 )
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.neighbours.verdict import Verdict
-from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.counts import Counts, Slices
+from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
 Misfits = tuple[tuple[Misfit, int], ...]  # with how many nodes each
@@ -52,7 +52,7 @@ class WhatIf:
         """The pod's shape as its claims stand."""
         if not pod.claims:
             return self.cluster.shapes.of(pod.shape)
-        wanted: list[Wish] = []
+        wanted: list[Request] = []
         for entry in pod.claims:
             state = self.cluster.claims.get(entry.claim) if entry.claim is not None else None
             if state is None or state.allocation is not None:
@@ -80,10 +80,10 @@ class WhatIf:
         index = self.cluster.holdings.index
         return pod.neighbours is not None or (bool(index.repelling) and index.repels(pod))
 
-    def tree_for(self, ask: Ask) -> Tree:
+    def tree_for(self, constraints: SchedulingConstraints) -> Tree:
         """The topology tree that has all levels asked for."""
         nodes, known = self.cluster.nodes, self.cluster.topologies
-        return nodes.tree(ask.tree or nodes.topology_for(ask.keys, known.values()))
+        return nodes.tree(constraints.tree or nodes.topology_for(constraints.keys, known.values()))
 
     def counts(self, shape: Shape, tree: Tree, slices: Slices = ()) -> Counts:
         """How many pods of the shape each domain takes, now."""

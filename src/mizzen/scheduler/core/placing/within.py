@@ -16,34 +16,50 @@ from mizzen.scheduler.core.conventions.topology import Slice, TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import apart
 from mizzen.scheduler.core.placing.answer import Attempt
-from mizzen.scheduler.core.placing.ask import Ask
+from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import PodSpecView
 
 OneByOne = Callable[[Sequence[PodSpecView], str, Sequence[str], Sequence[int]], Attempt]
-Part = tuple[str, list[PodSpecView], TopologyRequest]  # a subgroup's name, members, wish
+Part = tuple[str, list[PodSpecView], TopologyRequest]  # a subgroup's name, members, request
 
 
 def place(
-    what_if: WhatIf, pods: Sequence[PodSpecView], ask: Ask, one_by_one: OneByOne, only: int = -1
+    what_if: WhatIf,
+    pods: Sequence[PodSpecView],
+    constraints: SchedulingConstraints,
+    one_by_one: OneByOne,
+    only: int = -1,
 ) -> Attempt:
     """Assumes places for all pods, or none. `only`: a node that all must go to."""
     cluster = what_if.cluster
-    if not any(wish.required or wish.slices for wish in (ask.wish, *_wishes(ask))):
+    if not any(
+        topology.required or topology.slices
+        for topology in (constraints.topology, *_requests(constraints))
+    ):
         name = cluster.nodes.names[only] if only >= 0 else ""
-        return one_by_one(pods, name, ask.beside, ())
-    tree = what_if.tree_for(ask)
-    around = [cluster.nodes.index[name] for name in ask.beside if name in cluster.nodes.index]
-    parts = _parts(pods, ask)
+        return one_by_one(pods, name, constraints.member_nodes, ())
+    tree = what_if.tree_for(constraints)
+    around = [
+        cluster.nodes.index[name]
+        for name in constraints.member_nodes
+        if name in cluster.nodes.index
+    ]
+    subgroups = _by_subgroup(pods, constraints)
     everywhere = [only] if only >= 0 else list(cluster.nodes.live())
     best = Attempt(pod=pods[0])
-    wish = ask.wish
-    for nodes in _domains(what_if, tree, wish, (pods[0].gang, ask.part), around, everywhere):
+    topology = constraints.topology
+    for nodes in _domains(
+        what_if, tree, topology, (pods[0].gang, constraints.subgroup), around, everywhere
+    ):
         mark = what_if.mark()
         found = Attempt()
-        for name, members, inner in parts:
+        for name, members, inner in subgroups:
             found = _joined(
-                found, _part(what_if, tree, members, inner, name, nodes, ask, one_by_one)
+                found,
+                _place_subgroup(
+                    what_if, tree, members, inner, name, nodes, constraints, one_by_one
+                ),
             )
             if not found.fits:
                 what_if.rollback(mark)
@@ -54,26 +70,30 @@ def place(
         if not best.misfits or found.before > best.before:
             best = found
     if not best.misfits:
-        why = Misfit("DomainHeld" if wish.exclusive else "DomainTooSmall", wish.required)
+        why = Misfit("DomainHeld" if topology.exclusive else "DomainTooSmall", topology.required)
         return Attempt(pod=pods[0], misfits=((why, len(cluster.nodes)),))
     rest = len(cluster.nodes) - sum(count for _, count in best.misfits)
     if rest <= 0:
         return best
-    key = wish.required or next((w.required for w in _wishes(ask) if w.required), "")
+    key = topology.required or next((w.required for w in _requests(constraints) if w.required), "")
     return replace(best, misfits=(*best.misfits, (Misfit("OtherDomain", key), rest)))
 
 
-def _parts(pods: Sequence[PodSpecView], ask: Ask) -> list[Part]:
+def _by_subgroup(pods: Sequence[PodSpecView], constraints: SchedulingConstraints) -> list[Part]:
     found: dict[str, list[PodSpecView]] = {}
     for pod in pods:
         name = pod.membership.subgroup
-        found.setdefault(name if ask.part_of(name) else "", []).append(pod)
-    rest = _sliced(ask.wish.slices)  # its level is seen to already
-    return [(name, members, ask.part_of(name) or rest) for name, members in found.items()]
+        found.setdefault(name if constraints.topology_of(name) else "", []).append(pod)
+    rest = _sliced(constraints.topology.slices)  # its level is seen to already
+    return [
+        (name, members, constraints.topology_of(name) or rest) for name, members in found.items()
+    ]
 
 
-def _wishes(ask: Ask) -> Iterator[TopologyRequest]:
-    return (part.topology for part in ask.parts if part.topology is not None)
+def _requests(constraints: SchedulingConstraints) -> Iterator[TopologyRequest]:
+    return (
+        subgroup.topology for subgroup in constraints.subgroups if subgroup.topology is not None
+    )
 
 
 def _sliced(slices: Sequence[Slice], required: str = "", exclusive: str = "") -> TopologyRequest:
@@ -90,14 +110,14 @@ def _sliced(slices: Sequence[Slice], required: str = "", exclusive: str = "") ->
     )
 
 
-def _part(
+def _place_subgroup(
     what_if: WhatIf,
     tree: Tree,
     members: list[PodSpecView],
-    wish: TopologyRequest,
+    topology: TopologyRequest,
     name: str,
     nodes: Sequence[int],
-    ask: Ask,
+    constraints: SchedulingConstraints,
     one_by_one: OneByOne,
     *,
     is_run: bool = False,
@@ -105,15 +125,15 @@ def _part(
     """The members of one subgroup in one domain of what it requires, among these nodes."""
 
     def inside_of(nodes: Sequence[int]) -> Attempt:
-        if wish.slices:
-            return _runs(what_if, tree, members, wish, name, nodes, ask, one_by_one)
-        return one_by_one(members, "", ask.beside, nodes)
+        if topology.slices:
+            return _runs(what_if, tree, members, topology, name, nodes, constraints, one_by_one)
+        return one_by_one(members, "", constraints.member_nodes, nodes)
 
-    if not wish.required:
+    if not topology.required:
         return inside_of(nodes)
-    around = () if is_run else apart.nodes_of_part(what_if.cluster, members[0].gang, name)
+    around = () if is_run else apart.nodes_of_subgroup(what_if.cluster, members[0].gang, name)
     best = Attempt(pod=members[0])
-    for inside in _domains(what_if, tree, wish, (members[0].gang, name), around, nodes):
+    for inside in _domains(what_if, tree, topology, (members[0].gang, name), around, nodes):
         found = inside_of(inside)
         if found.fits:
             return found
@@ -121,7 +141,7 @@ def _part(
             best = found
     if best.misfits:
         return best
-    why = Misfit("DomainHeld" if wish.exclusive else "DomainTooSmall", wish.required)
+    why = Misfit("DomainHeld" if topology.exclusive else "DomainTooSmall", topology.required)
     return Attempt(pod=members[0], misfits=((why, len(what_if.cluster.nodes)),))
 
 
@@ -129,21 +149,23 @@ def _runs(
     what_if: WhatIf,
     tree: Tree,
     members: list[PodSpecView],
-    wish: TopologyRequest,
+    topology: TopologyRequest,
     name: str,
     nodes: Sequence[int],
-    ask: Ask,
+    constraints: SchedulingConstraints,
     one_by_one: OneByOne,
 ) -> Attempt:
     """Runs of members in order of rank, each in one domain; all of them, or none."""
-    outer = wish.slices[0]
-    alone = wish.exclusive if wish.exclusive != wish.required else ""
-    inner = _sliced(wish.slices[1:], outer.required, alone)
+    outer = topology.slices[0]
+    alone = topology.exclusive if topology.exclusive != topology.required else ""
+    inner = _sliced(topology.slices[1:], outer.required, alone)
     mark = what_if.mark()
     found = Attempt()
     for start in range(0, len(members), outer.size):
         run = members[start : start + outer.size]
-        placed = _part(what_if, tree, run, inner, name, nodes, ask, one_by_one, is_run=True)
+        placed = _place_subgroup(
+            what_if, tree, run, inner, name, nodes, constraints, one_by_one, is_run=True
+        )
         found = _joined(found, placed)
         if not found.fits:
             what_if.rollback(mark)
@@ -154,18 +176,18 @@ def _runs(
 def _domains(
     what_if: WhatIf,
     tree: Tree,
-    wish: TopologyRequest,
+    topology: TopologyRequest,
     group: tuple[Key | None, str],
     around: Sequence[int],
     nodes: Sequence[int],
 ) -> Iterator[list[int]]:
     """These nodes by domain of the level required, those left out that the members may not use."""
-    if not wish.required:
+    if not topology.required:
         yield list(nodes)
         return
-    level = tree.level_of(wish.required)
-    alone = tree.depth(wish.exclusive) if wish.exclusive else None
-    held = apart.held(what_if.cluster, tree, wish, *group)
+    level = tree.level_of(topology.required)
+    alone = tree.depth(topology.exclusive) if topology.exclusive else None
+    held = apart.held(what_if.cluster, tree, topology, *group)
     here = {tree.domain_at(node, level) for node in around}
     grouped: dict[int, list[int]] = {}
     for node in nodes:

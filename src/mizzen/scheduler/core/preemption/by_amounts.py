@@ -76,7 +76,7 @@ class _Search(Preemption):
         pods = (*node.pods, *self.far)
         candidates, here = self.candidates.among(pods), {pod.key for pod in pods}
         found = None
-        if self.is_plain and node.missing and not self.ask.keys:
+        if self.is_plain and node.missing and not self.constraints.keys:
             demand, share = _measure(node.missing)
 
             def enough(_: int, levels: Sequence[int]) -> bool:
@@ -148,10 +148,10 @@ class _Search(Preemption):
         )
 
     def _domains(self, ranked: Sequence[_Node]) -> list[list[_Node]]:
-        required = self.ask.wish.required
+        required = self.constraints.topology.required
         if not required:
             return [list(ranked)]
-        tree = self.what_if.tree_for(self.ask)
+        tree = self.what_if.tree_for(self.constraints)
         level = tree.level_of(required)
         grouped: dict[int, list[_Node]] = {}
         for node in ranked:

@@ -41,7 +41,7 @@ def preempt_by_devices(
     search = _Search(placer, unit, policy, now_ns)
     if not search.shapes or not search.priorities:
         return None
-    tree = search.what_if.tree_for(unit.asks(()))
+    tree = search.what_if.tree_for(unit.constraints(()))
     leaves, domains = _domains(placer, unit, tree)
     columns = search.columns(tree, leaves)
     want = sum(chips * count for _, chips, count in search.shapes)
@@ -77,7 +77,9 @@ def _chips(shape: Shape) -> int:
 def _domains(placer: Placer, unit: Unit, tree: Tree) -> tuple[list[list[int]], list[list[int]]]:
     """Nodes of each leaf, and leaves of each domain that the unit may be freed room in."""
     nodes = placer.what_if.cluster.nodes
-    required = tree.level_of(unit.wish.required) if unit.wish and unit.wish.required else -1
+    required = (
+        tree.level_of(unit.topology.required) if unit.topology and unit.topology.required else -1
+    )
     if unit.needed == 1 or required == len(tree.levels):
         live = sorted(nodes.live())
         return [[node] for node in live], [[i] for i in range(len(live))]

@@ -35,13 +35,13 @@ class Preemption:
         self.what_if, self.cluster = placer.what_if, placer.what_if.cluster
         self.limits = self.cluster.limits
         self.pods = unit.pods[: unit.needed]
-        self.ask = unit.asks(unit.beside)
+        self.constraints = unit.constraints(unit.member_nodes)
         self.preemptor = Preemptor.of(unit)
         self.candidates = PreemptionCandidates(self.cluster, self.preemptor, policy, now_ns)
 
     def without(self, gone: Iterable[PodSpecView], only: str = "") -> Attempt:
         """Placing once these have left (`only`: on that node); the cluster is as before."""
-        return self.placer.place_without(gone, self.pods, self.ask, only)
+        return self.placer.place_without(gone, self.pods, self.constraints, only)
 
     def evict(
         self, candidates: Sequence[Candidate], levels: Sequence[int] | None = None, only: str = ""

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mizzen.base.objects import Key, Obj
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
-from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
+from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import PodSpecView
 from oracle.placing import count_on, fits_on, totals
@@ -116,7 +116,9 @@ def test_a_gang_gets_the_tightest_domain_that_takes_all(
     spaces = space(what_if, pods[0], level)
     mark = what_if.mark()
     preferred = level if is_exact else ""
-    attempt = Placer(what_if).place(pods, Ask(TopologyRequest(required=level, preferred=preferred)))
+    attempt = Placer(what_if).place(
+        pods, SchedulingConstraints(TopologyRequest(required=level, preferred=preferred))
+    )
     assert attempt.fits == bool(enough)
     if not attempt.fits:
         assert what_if.mark() == mark, "nothing of a gang that does not fit is left behind"

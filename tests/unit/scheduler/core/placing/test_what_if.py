@@ -25,7 +25,7 @@ def state(what_if: WhatIf) -> object:
         [(s.free, s.held, s.over) for s in cluster.nodes.sigs if s is not None],
         {k: (s.allocation, s.users) for k, s in cluster.claims.items()},
         {k: v for k, v in cluster.holdings.elsewhere.items() if any(v.values())},
-        {k: +v for k, v in cluster.holdings.gang_cores.items() if +v},
+        {k: +v for k, v in cluster.holdings.cores_by_gang.items() if +v},
         dict(cluster.holdings.charged),
         [s.nodes for s in cluster.nodes.sigs if s is not None],
     )

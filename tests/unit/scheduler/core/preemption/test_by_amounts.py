@@ -16,8 +16,8 @@ from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.limits import Limits
-from mizzen.scheduler.core.placing.ask import Ask
 from mizzen.scheduler.core.placing.attempt import ANYTHING, Attempt, Placer
+from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.preemption.victims import find_victims
 from mizzen.scheduler.core.types import PodShape, PodSpecView
@@ -182,9 +182,14 @@ class Counted(Placer):
 
     asked = 0
 
-    def place(self, pods: Sequence[PodSpecView], ask: Ask = ANYTHING, only: str = "") -> Attempt:
+    def place(
+        self,
+        pods: Sequence[PodSpecView],
+        constraints: SchedulingConstraints = ANYTHING,
+        only: str = "",
+    ) -> Attempt:
         self.asked += 1
-        return super().place(pods, ask, only)
+        return super().place(pods, constraints, only)
 
 
 def full_cluster(
@@ -257,10 +262,10 @@ def test_a_gang_of_plain_pods_gets_the_cheapest_places_among_thousands() -> None
 def test_a_gang_in_one_rack_frees_the_only_rack_that_is_cheap_as_a_whole() -> None:
     scattered = range(0, MANY, 4)  # one node of each rack
     placer, made = full_cluster([*scattered, 801, 802, 803])
-    gang, wish = Key("d", "gang"), TopologyRequest(required=RACK)
-    placer.what_if.cluster.set_gang(Gang(gang, 8, topology=wish))
+    gang, topology = Key("d", "gang"), TopologyRequest(required=RACK)
+    placer.what_if.cluster.set_gang(Gang(gang, 8, topology=topology))
     pods = tuple(made(9, HALF, gang=gang) for _ in range(8))
-    unit = Unit("gang", pods, 8, 8, gang, 8, wish=wish)
+    unit = Unit("gang", pods, 8, 8, gang, 8, topology=topology)
     found = find_victims(placer, unit, 0)
     assert found is not None
     assert {v.priority for v in found.victims} == {1}
