@@ -141,7 +141,7 @@ class Agent:
                 self.runtimes.remove(uid)
 
     def _find_ends(self) -> None:
-        """What ended unheard is read from the records."""
+        """Reads from the records what ended unheard."""
         running = self.runtimes.running
         for slot in list(self.slots.values()):
             for run in slot.state.containers:
@@ -432,7 +432,7 @@ class Agent:
     # -- for the reporter ------------------------------------------------------------------------
 
     def due(self, uid: str) -> list[Operation]:
-        """What must be written so that the API agrees."""
+        """The writes that make the API agree with the pod's state."""
         slot = self.slots.get(uid)
         if slot is None or self.stopping:
             return []

@@ -75,7 +75,7 @@ class Boundary:
             self.forget(uid)
 
     def _set_aside(self, obj: Obj, error: Exception, again: Callable[[], None] | None) -> bool:
-        """Whether this fault of the object is a new one."""
+        """True for a fault that the object did not have before."""
         self._counts["faults"] += 1
         message = f"the node agent cannot go on with this object: {describe(error)}"
         found = self._aside.setdefault(uid_of(obj), _Aside(self._first_s))

@@ -26,7 +26,7 @@ async def check(
     unix: str = "",
     pids: Callable[[], Iterable[int]] = list,
 ) -> tuple[bool, str]:
-    """Whether an httpGet or tcpSocket probe succeeds, and the message if it does not.
+    """Carries out an httpGet or tcpSocket probe: (success, message of the failure).
 
     `unix` is the socket that answers an httpGet in place of the port, if any does. `pids` are the
     pod's processes: what listens at its address as another user than ours must be one of them.
@@ -97,7 +97,7 @@ def _refuse_stranger(ip: str, port: int, pids: Callable[[], Iterable[int]]) -> N
 
 
 def _holds(pid: int, inode: int) -> bool:
-    """Whether a process has the socket of this inode open."""
+    """True if the process has the socket of this inode open."""
     try:
         with os.scandir(f"/proc/{pid}/fd") as entries:
             return any(os.readlink(entry.path) == f"socket:[{inode}]" for entry in entries)

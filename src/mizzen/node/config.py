@@ -1,4 +1,4 @@
-"""What one agent needs to know about its instance; made by `compose`."""
+"""Configuration of one agent; made by `compose`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of one agent share: its state, its tools, and the way to tell a pod's machine."""
+"""The state and tools that the parts of one agent share, and the way to tell a pod's machine."""
 
 from __future__ import annotations
 

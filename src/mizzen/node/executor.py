@@ -140,7 +140,7 @@ class Executor:
         )
 
     def resources(self, slot: Slot) -> Resources:
-        """What the pod may use now, with the devices that are allocated to it."""
+        """The pod's limits and cores with the devices that are allocated to it now."""
         pod = slot.state.pod
         held = claims_core.held_by(pod, self._context.allocated)
         place = claims_core.placement(held, self._context.devices, self._context.allocated)
@@ -223,6 +223,6 @@ class Executor:
 
 
 def _bundles(slot: Slot, context: PodContext, sources: Sources) -> dict[str, Bundle]:
-    """What the runtime makes of each container; for a thread. Errors: Unresolved, OSError."""
+    """The runtime's bundle of each container; for a thread. Errors: Unresolved, OSError."""
     specs = containers(slot.state.pod, context, sources, slot.files)
     return {spec.name: slot.runtime.bundle(spec) for spec in specs}

@@ -1,4 +1,4 @@
-"""What the machine is short of, as the Node's conditions say it.
+"""Shortages of the machine, as the Node's conditions say them.
 
 Source: kubelet's conditions and reasons; its hard threshold of memory (`memory.available<100Mi`).
 Those of disk and processes are ours: kubelet's tenth of a disk is much on a large one.

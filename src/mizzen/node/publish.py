@@ -40,7 +40,7 @@ def discover(config: NodeConfig, enforcement: str) -> list[Device]:
 
 
 def capacity() -> dict[str, str]:
-    """What the machine has, as quantities: the CPUs this process may use, memory, disk, pods."""
+    """The machine's resources as quantities: the CPUs this process may use, memory, disk, pods."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     disk = os.statvfs("/")
     return {

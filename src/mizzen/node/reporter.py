@@ -145,5 +145,5 @@ class Reporter:
 
 
 def _is_outage(error: ApiError) -> bool:
-    """Whether the API takes nothing of anybody now: it is away, busy, or its disk is full."""
+    """True where the API takes nothing of anybody: it is away, busy, or its disk is full."""
     return isinstance(error, Unavailable | TooManyRequests | Timeout)

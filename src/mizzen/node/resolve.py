@@ -31,7 +31,7 @@ from mizzen.node.runtimes.interface import ContainerSpec
 
 @dataclass(frozen=True, slots=True)
 class PodContext:
-    """What the agent knows beside the pod itself."""
+    """Facts about a pod that its object does not hold."""
 
     node_name: str
     host_ip: str
@@ -171,7 +171,7 @@ def _fill(volume: Obj, folder: Path, sources: Sources) -> None:
 
 
 def device_variables(held: Sequence[Device]) -> dict[str, str]:
-    """What a program must know to use its devices alone."""
+    """Variables that tell a program which devices are its own."""
     gpus = [d for d in held if d.driver == names.GPU_DRIVER]
     result = {"MIZZEN_DEVICES": ",".join(f"{d.driver}/{d.name}" for d in held)}
     if gpus:

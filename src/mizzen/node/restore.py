@@ -1,4 +1,4 @@
-"""What happened to a pod's runs while no agent looked, as events for its machine."""
+"""Turns what happened to a pod's runs while no agent looked into events for its machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST = {
 
 
 def restore(slot: Slot, now: int) -> list[Event]:
-    """What the pod's containers have come to, and the events since; [] when none was begun.
+    """Adopts the pod's runs: their newest numbers, then how each is; [] when none was begun.
 
     What its runtime holds runs, whatever became of its record: the pod may have removed its folder,
     or the disk was full. A run that was begun, has not ended by its record and that nobody holds is

@@ -19,7 +19,7 @@ class ServingSockets:
         self._sockets = SocketFolder(folder)
 
     def variables(self, pod: Obj) -> dict[str, str]:
-        """What tells a replica where to listen; nothing for other pods."""
+        """The variable that tells a replica where to listen; none for other pods."""
         if engine_on_socket(pod) is None:
             return {}
         return {SOCKET_VARIABLE: str(self._sockets.folder / socket_name(uid_of(pod)))}

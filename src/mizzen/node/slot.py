@@ -1,4 +1,4 @@
-"""What the agent holds of one pod: the machine's state, its folder, its pending work."""
+"""One pod in the agent: the machine's state, its folder, its runtime, its pending work."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Slot:
     is_admitted: bool = False  # it takes room here: the scheduler placed it, or `core/admission.py`
 
     def make_folder(self) -> None:
-        """Errors: OSError. What the agent must still know of the pod after its own death."""
+        """Writes what the next agent must know of the pod. Errors: OSError."""
         path = self.files.root / "pod.json"
         if path.exists():
             return
@@ -79,7 +79,7 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -
         if not code and slot.state.is_member and not slot.state.member.is_attached:
             code = TERMINATED  # it saved and left, as it was asked; its work may not be done
     elif record.get("lost"):
-        reason, message = LOST, "the process ended while no shim watched it"
+        reason, message = LOST, "the process ended while nothing watched it"
     elif record.get("oom") and record["code"]:
         reason, message = OOM_KILLED, f"{_out_of_memory(slot)}\n{message}".strip()
     elif run is not None and run.kill_reason:

@@ -197,7 +197,7 @@ class UsageRecorder:
             self._save()
 
     def _flush(self, key: str, now: int) -> bool:
-        """Whether there was something to write."""
+        """True if there was something to write."""
         log = self._logs[key]
         owner = log.owner
         if owner and owner.pod_uid not in self._context.slots and now - log.begin < NAMELESS_NS:
@@ -366,7 +366,7 @@ def _taken_over(log: DeviceLog, saved: Obj, key: str) -> Obj | None:
 
 
 def is_reporter(slot: Slot) -> bool:
-    """Whether the pod's program is known to record its own intervals."""
+    """True for a pod whose program is known to record its own intervals."""
     if slot.state.is_member:
         return any(
             (c.spec.get("image") or "").startswith(names.IMAGE_PYTHON)

@@ -1,4 +1,4 @@
-"""Whether this node takes a pod that the scheduler did not place, because it named its node itself.
+"""Refuses a pod that named its node itself where the node cannot take it.
 
 Reasons are the kubelet's. Source: k8s.io/kubernetes pkg/kubelet/lifecycle/predicate.go, v1.36.
 """

@@ -45,7 +45,6 @@ class Placement:
 
     cpus: tuple[int, ...]
     quota_milli: int | None
-    devices: tuple[Device, ...]
 
 
 def slices(devices: Iterable[Device], node: str, generation: Mapping[str, int]) -> list[Obj]:
@@ -147,8 +146,8 @@ def placement(
     if cores:
         milli = sum(quantity.to_milli(d.capacity["cpu"]) for d in cores)
         cpus = tuple(sorted({_core(d) for d in cores}))
-        return Placement(cpus, milli if milli < 1000 * len(cpus) else None, tuple(held))
-    return Placement(shared_cpus(all_devices, allocated), None, tuple(held))
+        return Placement(cpus, milli if milli < 1000 * len(cpus) else None)
+    return Placement(shared_cpus(all_devices, allocated), None)
 
 
 def shared_cpus(devices: Sequence[Device], allocated: Mapping[str, Allocated]) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ class Unresolved(Exception):
 
 @dataclass(slots=True)
 class Sources:
-    """What a pod's environment may refer to."""
+    """The objects and facts that a pod's environment may refer to."""
 
     config_maps: Mapping[str, Obj | None] = field(default_factory=dict[str, Obj | None])
     secrets: Mapping[str, Obj | None] = field(default_factory=dict[str, Obj | None])
@@ -73,7 +73,7 @@ def _named(reference: Obj | None) -> set[str]:
 def environment(
     pod: Obj, container: Obj, given: Mapping[str, str], sources: Sources
 ) -> dict[str, str]:
-    """What the container declares: envFrom, then env, in order. Errors: Unresolved.
+    """The variables that the container declares: envFrom, then env. Errors: Unresolved.
 
     A value may refer to what was declared before it and to what is `given` here; everything else
     stays as it is written. Values are texts whose bytes are those of their source, be they UTF-8

@@ -120,7 +120,7 @@ class PodState:
 
 
 def is_member(pod: Obj) -> bool:
-    """Whether the pod is a rank of a TrainJob."""
+    """True for a rank of a TrainJob."""
     owner = controller_of(pod)
     return owner is not None and owner.get("kind") == "TrainJob"
 
@@ -150,7 +150,7 @@ def step(state: PodState, event: Event) -> list[Command]:
 
 
 def is_finished(state: PodState) -> bool:
-    """Whether the pod has its final phase: every container ended and none will run again."""
+    """True once the pod has its final phase: all containers ended, none will run again."""
     return phase_of(state) in ("Succeeded", "Failed")
 
 

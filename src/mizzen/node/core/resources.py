@@ -1,4 +1,4 @@
-"""What a pod as a whole may use of the machine."""
+"""Limits of a pod as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pod machine is told (events) and what it asks for (commands), as values."""
+"""The pod machine's events and commands, as values."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class AdoptedRun:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What the pod's containers have come to; nothing is done before all of it is known."""
+    """The pod's containers as an earlier agent left them; nothing is done before all are known."""
 
     runs: tuple[AdoptedRun, ...]
 

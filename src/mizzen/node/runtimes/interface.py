@@ -31,7 +31,7 @@ Bundle = Mapping[str, Any]  # what a runtime has made of a container; read by th
 
 @dataclass(frozen=True, slots=True)
 class Guarantees:
-    """What a runtime really holds on this machine, said to people as it is."""
+    """The isolation and limits that a runtime really holds on this machine."""
 
     isolation: str  # "none": programs can do what the user can who runs Mizzen
     limits: str  # what enforces `Resources`: "cgroup-v1", "cgroup-v2" or BEST_EFFORT
@@ -39,7 +39,7 @@ class Guarantees:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a sandbox may use; None leaves it unlimited."""
+    """Limits and cores of a sandbox; None leaves a resource unlimited."""
 
     cpu_milli: int | None = None
     memory_bytes: int | None = None
@@ -69,7 +69,7 @@ class ContainerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a sandbox has used so far, ended runs included."""
+    """Use of a sandbox so far, ended runs included."""
 
     cpu_ns: int
 
@@ -109,7 +109,7 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunsListed:
-    """What runs was found out anew: ends may have gone unheard, their records tell."""
+    """The runtime has asked anew what runs: ends may have gone unheard, their records tell."""
 
 
 RunEvent = RunStarted | RunFailed | RunEnded | RunsListed
@@ -138,7 +138,7 @@ class Runtime(ABC):
 
     @classmethod
     def lacks(cls) -> str:
-        """What this machine lacks for it, "" where it can run."""
+        """The reason why it cannot run on this machine, "" where it can."""
         return ""
 
     @classmethod
@@ -168,7 +168,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def bundle(self, spec: ContainerSpec) -> Bundle:
-        """What `start` needs to run the container. Errors: Unresolved where it cannot run here."""
+        """Makes of a container what `start` needs. Errors: Unresolved: it cannot run here."""
 
     @abstractmethod
     def start(self, key: str, bundle: Bundle, log: Path, record: Path) -> None:

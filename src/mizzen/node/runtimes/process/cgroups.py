@@ -201,7 +201,7 @@ def _detect_v2(name: str) -> Cgroups | None:
 
 
 def _works_v2(root: Path) -> bool:
-    """Whether a child of `root` gets a CPU limit and takes a process."""
+    """True if a child of `root` gets a CPU limit and takes a process."""
     have = (root / "cgroup.controllers").read_text().split()
     if "cpu" not in have:
         return False

@@ -1,4 +1,4 @@
-"""What an `image` means where there is no registry: an interpreter, an environment, a built-in.
+"""Finds the program of an `image` without a registry: an interpreter, a venv, a built-in.
 
 `command` replaces the image's entry point and `args` its arguments, as upstream.
 """

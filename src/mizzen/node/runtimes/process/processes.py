@@ -27,7 +27,7 @@ def start_ticks(pid: int) -> int:
 
 
 def is_alive(pid: int, ticks: int) -> bool:
-    """Whether that very process runs: same pid, same start, no zombie."""
+    """True if that very process runs: same pid, same start, no zombie."""
     return pid > 0 and ticks > 0 and start_ticks(pid) == ticks
 
 
@@ -104,7 +104,7 @@ def kill_run(leader: int, ticks: int, recorded_for: str = "") -> bool:
 
 
 def _leads(pid: int) -> bool:
-    """Whether the process leads a session."""
+    """True for the leader of a session."""
     try:
         return os.getsid(pid) == pid
     except OSError:

@@ -28,7 +28,7 @@ OOM_SCORE_ADJ = 500  # workloads die before Mizzen does
 
 
 def request(spec: ContainerSpec) -> Obj:
-    """What the shim needs to start it, but for its key, files, cores and groups.
+    """The shim's request for it, but for its key, files, cores and groups.
 
     Errors: Unresolved, with the waiting reason.
     """
@@ -60,20 +60,20 @@ def request(spec: ContainerSpec) -> Obj:
 
 
 def is_own_python(container: Obj) -> bool:
-    """Whether the container runs on the interpreter that Mizzen itself runs on."""
+    """True if the container runs on the interpreter that Mizzen itself runs on."""
     return (container.get("image") or "").removesuffix(":latest") == names.IMAGE_PYTHON
 
 
 def _own_packages(variables: Mapping[str, str], files: PodFiles) -> dict[str, str]:
-    """What pip installs in the pod goes into a folder of the pod, which goes with it: otherwise it
-    would change the environment that the control plane runs on."""
+    """Has pip install into a folder of the pod, which goes with it: otherwise it would change the
+    environment that the control plane runs on."""
     folder = str(files.root / "pod.volumes" / ".packages")  # no volume's name begins with a dot
     paths = [folder, *filter(None, [variables.get("PYTHONPATH")])]
     return {"PIP_TARGET": folder, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def look(path: str) -> Found:
-    """What an image path points to."""
+    """The kind of thing that an image's path leads to."""
     if os.path.isfile(path) and os.access(path, os.X_OK):
         return "file"
     return "environment" if os.access(os.path.join(path, "bin", "python"), os.X_OK) else ""

@@ -1,6 +1,6 @@
 """The runtime `process`: pods are processes of the user who runs Mizzen, children of the shim.
 
-What people call a run is "process://<pid>"; what it is known by is pid and start ticks, which the
+What people call a run is "<handler>://<pid>"; what it is known by is pid and start ticks, which the
 shim tells and which the records keep.
 """
 
@@ -70,7 +70,7 @@ class ProcessRuntime(Runtime):
 
     @property
     def running(self) -> Mapping[str, str]:
-        return {key: _id_of(pid) for key, (pid, _) in self.shim.running.items()}
+        return {key: self._id(pid) for key, (pid, _) in self.shim.running.items()}
 
     async def connect(self, on_event: Callable[[RunEvent], None]) -> None:
         self._on_event = on_event
@@ -119,12 +119,15 @@ class ProcessRuntime(Runtime):
             if future is not None and not future.done() and message["event"] != "started":
                 future.set_result(message)
         elif message["event"] == "started":
-            self._on_event(RunStarted(key, _id_of(message["pid"]), message["started"]))
+            self._on_event(RunStarted(key, self._id(message["pid"]), message["started"]))
         elif message["event"] == "failed":
             self._on_event(RunFailed(key, message["message"]))
         else:
             self._ended_cpu_ns[_uid_of(key)] += int(message.get("cpu") or 0)
             self._on_event(RunEnded(key, message))
+
+    def _id(self, pid: int) -> str:
+        return f"{self.handler}://{pid}"
 
     # -- sandboxes -----------------------------------------------------------------------------
 
@@ -218,16 +221,12 @@ def _kill(runs: Sequence[tuple[int, int]]) -> None:
         kill_run(pid, ticks)
 
 
-def _id_of(pid: int) -> str:
-    return f"process://{pid}"
-
-
 def _uid_of(key: str) -> str:
     return split_key(key)[0]
 
 
 def _is_command(key: str) -> bool:
-    """Whether it is a command beside a container, and no container's own run."""
+    """True for a command beside a container, false for a container's own run."""
     return bool(split_key(key)[3])
 
 

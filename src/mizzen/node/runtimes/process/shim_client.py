@@ -156,7 +156,7 @@ class Shim:
             )
 
     async def _open(self) -> bool:
-        """Whether a shim is connected that has said hello."""
+        """True once a shim is connected that has said hello."""
         sock = await asyncio.to_thread(_connected, self._state_dir)
         if sock is None:
             return False
@@ -252,7 +252,7 @@ def _connected(state_dir: Path) -> socket.socket | None:
 
 
 async def _roused(pid: int, ticks: int, answers: Callable[[float], Awaitable[bool]]) -> bool:
-    """Whether it answers (`answers` within seconds), told to go on in between; else it is killed."""
+    """True if it answers within its seconds, told to go on in between; else it is killed."""
     for patience_s in (ANSWER_S_MAX, SILENT_S_MAX):
         if await answers(patience_s):
             return True

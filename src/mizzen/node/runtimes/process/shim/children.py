@@ -1,4 +1,4 @@
-"""Who the shim's children are, those included that it adopted.
+"""The shim's children, those included that it adopted.
 
 The shim and the first process of every run are *subreapers*: what a run starts and disowns (a
 daemon with a session of its own) becomes a child of the run's first process, as of process 1 in a
