@@ -62,6 +62,9 @@ ENGINE_TYPE = "mizzen.dev/engine-type"  # label: the profile (base.engine) of wh
 PICKER = "mizzen.dev/picker"  # annotation of a ModelEndpoint: what chooses replicas for requests
 
 # -- any pod ----------------------------------------------------------------------
+DISRUPTION = "mizzen.dev/disruption"  # controller -> scheduler: what evicting it loses
+STATELESS = "stateless"  # it keeps no work of its own
+RESUMABLE = "resumable"  # whoever comes in its place goes on from what was saved
 RELOAD_SECONDS = (
     "mizzen.dev/reload-seconds"  # user -> scheduler: how long until a new one is as useful (warm)
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mizzen.base.clock import parse_rfc3339, rfc3339
-from mizzen.base.names import DISRUPTION_TARGET, REPLICA_INDEX
+from mizzen.base.names import DISRUPTION_TARGET, REPLICA_INDEX, STATELESS
 from mizzen.base.objects import (
     Key,
     Obj,
@@ -28,6 +28,7 @@ from mizzen.controllers.core.actions import (
     Watch,
     owners,
 )
+from mizzen.controllers.core.disruption import declare_disruption
 from mizzen.controllers.core.extended_resources import drop_unused_claims
 from mizzen.controllers.core.model_endpoint_pods import (
     TEMPLATE_HASH,
@@ -51,6 +52,7 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
         return []
     pods = view.owned(PODS, endpoint)
     actions = drop_unused_claims(view, endpoint, pods)
+    actions += declare_disruption(pods, STATELESS)
     actions += _replace_finished(pods, now_ns)
     actions += _scale(view, endpoint, pods, now_ns)
     return actions + _write_status(endpoint, pods, now_ns)

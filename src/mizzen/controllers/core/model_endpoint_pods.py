@@ -9,12 +9,14 @@ from mizzen.base.engine import EngineProfile, EngineSettings, find_engine
 from mizzen.base.names import (
     CAUSE,
     CPU_CORE_CLASS,
+    DISRUPTION,
     ENDPOINT,
     ENGINE_TYPE,
     HANDED_OVER_TO,
     MANAGED_BY,
     PRIORITY_INFERENCE,
     REPLICA_INDEX,
+    STATELESS,
 )
 from mizzen.base.objects import Obj, name_of, namespace_of, owner_reference
 from mizzen.base.reading import field, part
@@ -30,7 +32,9 @@ def create_replica(endpoint: Obj, index: int, cause: str, now_ns: int) -> list[A
     """The operations that make replica `index` and its claim."""
     name = f"{name_of(endpoint)}-{index}"
     profile = _profile(endpoint)
-    annotations = {CAUSE: cause} if cause else {}
+    annotations = {DISRUPTION: STATELESS}
+    if cause:
+        annotations[CAUSE] = cause
     pod: Obj = {
         "metadata": {
             "name": name,

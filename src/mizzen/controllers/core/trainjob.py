@@ -14,6 +14,7 @@ from mizzen.base.names import (
     COMPLETION_INDEX,
     FORMATION_GENERATION,
     FORMATION_SIZE,
+    RESUMABLE,
 )
 from mizzen.base.objects import (
     Key,
@@ -47,6 +48,7 @@ from mizzen.controllers.core.actions import (
     Watch,
     owners,
 )
+from mizzen.controllers.core.disruption import declare_disruption
 from mizzen.controllers.core.extended_resources import classes_by_resource, drop_unused_claims
 from mizzen.controllers.core.formation import rank_of
 from mizzen.controllers.core.pods import failure_message, has_failed, is_active, is_finished
@@ -128,6 +130,7 @@ def _run(
         return _fail(job, pods, "DeadlineExceeded", text, now_ns)
     actions: list[Action] = [] if left_s is None else [RequeueAfter(left_s)]
     actions += pod_group_actions(job, template, pod_group_of(view, job))
+    actions += declare_disruption(pods, RESUMABLE)
     actions += _keep_ranks(view, job, template, pods, now_ns)
     actions += _form(job, ranks, template.min_nodes)
     waiting = waiting_condition(job, pods, template.min_nodes, now_ns)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from mizzen.base.names import (
     COMPLETION_INDEX,
+    DISRUPTION,
     HANDED_OVER_TO,
     JOB_INDEX,
     JOB_NAME,
     JOBSET_NAME,
     MANAGED_BY,
     REPLICATED_JOB_NAME,
+    RESUMABLE,
     TOPOLOGY_EXCLUSIVE,
     TOPOLOGY_PREFERRED,
     TOPOLOGY_REQUIRED,
@@ -113,7 +115,11 @@ def _pod(job: Obj, template: NodeTemplate, rank: int, spec: Obj) -> Obj:
                 COMPLETION_INDEX: str(rank),
                 MANAGED_BY: "mizzen",
             },
-            "annotations": {**template.annotations, COMPLETION_INDEX: str(rank)},
+            "annotations": {
+                DISRUPTION: RESUMABLE,
+                **template.annotations,
+                COMPLETION_INDEX: str(rank),
+            },
             "ownerReferences": [owner_reference(job)],
         },
         "spec": spec,

@@ -2,7 +2,8 @@
 
 `mizzen.dev/step`, `mizzen.dev/checkpoint-step` and `stepSeconds` of `mizzen.dev/progress` say how
 much of its gang's work is not yet saved; `mizzen.dev/reload-seconds` how long it takes until it is
-as useful again (weights read, caches warm). All are hints: one that cannot be read counts as absent.
+as useful again (weights read, caches warm); `mizzen.dev/disruption` whether its kind keeps any work.
+All are hints: one that cannot be read counts as absent.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import Obj, annotations_of, controller_of
 
 RESTART_MS = 5_000  # until a pod runs again, where nothing else is declared
-LOSSLESS = frozenset(
-    {"ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "ModelEndpoint"}
-)  # controllers whose pods keep no work of their own
+STATELESS_OWNERS = frozenset({"ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +46,23 @@ UNKNOWN_COST = DisruptionCost()
 
 
 def disruption_cost_of(pod: Obj) -> DisruptionCost:
-    """A pod's stake, to be taken `at` a time.
+    """What evicting a pod costs, to be taken `at` a time.
 
-    With steps: those since the last checkpoint, all of them while there is none. Without: a pod of
-    a controller that keeps no work in its pods has only to warm up; any other loses its run.
+    With steps: those since the last checkpoint, all of them while there is none. Without: one that
+    keeps no work of its own has only to warm up; any other loses its run.
     """
     notes = annotations_of(pod)
-    owner = (controller_of(pod) or {}).get("kind")
+    declared = notes.get(names.DISRUPTION)
     reload_ms = _reload_ms(notes.get(names.RELOAD_SECONDS))
     step, saved = _whole(notes.get(names.STEP)), _whole(notes.get(names.CHECKPOINT_STEP))
+    resumes = saved is not None or declared == names.RESUMABLE
     if step is not None:
         unsaved = max(0, step - (saved or 0)) * _step_ms(notes.get(names.PROGRESS))
-        resumes = saved is not None or owner == "TrainJob"
         return DisruptionCost(round(unsaved), reload_ms, resumes)
-    if owner in LOSSLESS:
+    owner = (controller_of(pod) or {}).get("kind")
+    if declared == names.STATELESS or owner in STATELESS_OWNERS:
         return DisruptionCost(0, reload_ms, True)
-    return DisruptionCost(0, reload_ms, owner == "TrainJob" or saved is not None, _started_ns(pod))
+    return DisruptionCost(0, reload_ms, resumes, _started_ns(pod))
 
 
 def _reload_ms(text: str | None) -> int:

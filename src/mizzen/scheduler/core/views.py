@@ -24,7 +24,7 @@ from mizzen.base.objects import (
 )
 from mizzen.base.pod_requests import amounts, requests_of
 from mizzen.base.reading import text
-from mizzen.base.resources import JOBS, TRAIN_JOBS
+from mizzen.base.resources import JOBS
 from mizzen.scheduler.core.claiming.extended import CLAIM, ContainerWish, wishes_of
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.disruption_cost import disruption_cost_of
@@ -239,15 +239,10 @@ def _claims(pod: Obj) -> tuple[PodClaim, ...]:
 
 
 def _rank(pod: Obj) -> int | None:
-    """The place in an indexed gang: its completion index, or a TrainJob pod's last number."""
+    """The place in an indexed gang: its completion index."""
     index = names.COMPLETION_INDEX
     text = labels_of(pod).get(index) or annotations_of(pod).get(index) or ""
-    if text.isdecimal():
-        return int(text)
-    owner = controller_of(pod)
-    last = pod["metadata"]["name"].rpartition("-")[2]
-    is_ranked = owner is not None and owner.get("kind") == TRAIN_JOBS.kind and last.isdecimal()
-    return int(last) if is_ranked else None
+    return int(text) if text.isdecimal() else None
 
 
 def _job(pod: Obj) -> str:

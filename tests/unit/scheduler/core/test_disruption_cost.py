@@ -19,6 +19,7 @@ def pod(owner: str = "", start: str = "", **notes: str) -> dict[str, Any]:
         "saved": names.CHECKPOINT_STEP,
         "progress": names.PROGRESS,
         "reload": names.RELOAD_SECONDS,
+        "loses": names.DISRUPTION,
     }
     metadata: dict[str, Any] = {"name": "p", "annotations": {keys[n]: v for n, v in notes.items()}}
     if owner:
@@ -39,7 +40,9 @@ def test_all_steps_are_lost_while_nothing_is_saved() -> None:
 
 
 def test_a_replica_only_loses_its_warm_cache() -> None:
-    found = disruption_cost_of(pod("ModelEndpoint", STARTED, reload="42.5")).at(NOW_NS)
+    found = disruption_cost_of(pod("ModelEndpoint", STARTED, reload="42.5", loses="stateless")).at(
+        NOW_NS
+    )
     assert found == DisruptionCost(0, 42_500, True)
 
 
@@ -78,3 +81,16 @@ def test_a_step_without_a_time_counts_as_a_second(progress: str) -> None:
 
 def test_a_clock_that_went_back_loses_nothing() -> None:
     assert disruption_cost_of(pod("", STARTED)).at(0).unsaved_ms == 0
+
+
+def test_what_resumes_before_anything_is_saved_is_suspended_not_lost() -> None:
+    found = disruption_cost_of(pod("TrainJob", STARTED, loses="resumable")).at(NOW_NS)
+    assert found == DisruptionCost(3_600_000, RESTART_MS, True)
+    found = disruption_cost_of(pod("TrainJob", step="3", loses="resumable")).at(NOW_NS)
+    assert found == DisruptionCost(3_000, RESTART_MS, True)
+
+
+def test_kinds_of_mizzen_are_not_known_by_name() -> None:
+    for owner in ("TrainJob", "ModelEndpoint"):
+        found = disruption_cost_of(pod(owner, STARTED)).at(NOW_NS)
+        assert found == DisruptionCost(3_600_000, RESTART_MS, False)

@@ -57,12 +57,12 @@ def test_priority_is_the_admitted_one_else_its_classes_else_the_default() -> Non
     assert pod_view(pod("a"), {}).priority == 0
 
 
-def test_rank_is_the_completion_index_or_a_train_jobs_number() -> None:
+def test_rank_is_the_completion_index_whoever_made_the_pod() -> None:
     assert pod_view(pod("a", rank=4), {}).rank == 4
     assert pod_view(pod("web-7"), {}).rank is None
-    owned = pod("job-node-0-2")
-    owned["metadata"]["ownerReferences"] = [{"kind": "TrainJob", "uid": "u", "controller": True}]
-    assert pod_view(owned, {}).rank == 2
+    noted = pod("job-node-0-2")
+    noted["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] = "2"
+    assert pod_view(noted, {}).rank == 2
 
 
 def test_generated_claims_come_from_status() -> None:
