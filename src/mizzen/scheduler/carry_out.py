@@ -62,7 +62,7 @@ class CarryOut:
         return self._again(refusals)
 
     async def _commit_batch(self, batch: Sequence[Decision]) -> ApiError | None:
-        """What was refused of it, if anything was. Nothing in one batch rests on another: what
+        """The refusal of any part of it, None if there is none. Nothing in one batch rests on another: what
         uses an object that this plan writes is decided once that is committed."""
         async with self._batches_at_once:
             refused = await self._commit(batch)

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """What the scheduler needs of an informer."""
+    """The part of an informer that the scheduler needs."""
 
     @property
     def objects(self) -> Mapping[Key, Obj]: ...

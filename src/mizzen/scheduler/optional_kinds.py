@@ -16,7 +16,7 @@ from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS, JOBS, Resource
 from mizzen.client.client import Client
 from mizzen.client.informer import Handler, Informer
 from mizzen.scheduler.core.conventions.watched import OPTIONAL
-from mizzen.scheduler.core.waking import matters
+from mizzen.scheduler.core.queueing_hints import matters
 
 _NO_NAME = "probe"  # an object of any name, there or not, tells whether reading is allowed
 _log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class OptionalKinds:
         synced.cancel()
 
     async def _may_read(self, resource: Resource) -> bool:
-        """Whether reading is not forbidden; what else may go wrong the watch will tell."""
+        """True if reading is not forbidden; what else may go wrong the watch will tell."""
         try:
             await self._client.get(resource, _NO_NAME, "default" if resource.namespaced else "")
         except (Forbidden, Unauthorized) as error:

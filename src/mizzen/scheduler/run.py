@@ -24,8 +24,8 @@ from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
 from mizzen.scheduler.core.dra.model import SelectorsBusy
 from mizzen.scheduler.core.place import BUSY_S, place
 from mizzen.scheduler.core.placing.what_if import WhatIf
+from mizzen.scheduler.core.queueing_hints import matters
 from mizzen.scheduler.core.types import Plan
-from mizzen.scheduler.core.waking import matters
 from mizzen.scheduler.device_selectors import CelSelectors
 from mizzen.scheduler.node_partition import NodePartition, Source
 from mizzen.scheduler.optional_kinds import OptionalKinds

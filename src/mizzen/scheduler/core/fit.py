@@ -1,4 +1,4 @@
-"""What fits a node: every predicate once, whoever asks and however nodes are told apart.
+"""Node fit: every predicate once, for all who ask.
 
 Asked of a signature for all nodes that have it (`cluster/signatures.py`), or of one node as it
 stands (`placing/exact.py`); only how devices are found differs between them. A new predicate is
@@ -28,7 +28,7 @@ NOT_READY = Taint("node.kubernetes.io/not-ready", "", "NoSchedule")
 
 
 def implied_taints(node: NodeView) -> tuple[Taint, ...]:
-    """What a controller of Kubernetes would taint a cordoned or unready node with."""
+    """The taints that a controller of Kubernetes would put on a cordoned or unready node."""
     if node.is_ready and not node.is_unschedulable:
         return ()
     return ((UNSCHEDULABLE,) if node.is_unschedulable else ()) + (
@@ -37,7 +37,7 @@ def implied_taints(node: NodeView) -> tuple[Taint, ...]:
 
 
 def accepts(shape: PodShape, node: NodeView) -> bool:
-    """Whether node selector and required node affinity admit the node."""
+    """True if node selector and required node affinity admit the node."""
     labels = node.labels
     if any(labels.get(key) != value for key, value in shape.node_selector):
         return False
@@ -45,7 +45,7 @@ def accepts(shape: PodShape, node: NodeView) -> bool:
 
 
 def static_misfit(shape: PodShape, node: NodeView) -> Misfit | None:
-    """What keeps pods of this shape off the node however empty it is: labels, taints, state."""
+    """The thing that keeps this shape off the node however empty it is: labels, taints, state."""
     for taint, word in ((UNSCHEDULABLE, "NodeUnschedulable"), (NOT_READY, "NodeNotReady")):
         if taint in implied_taints(node) and untolerated((taint,), shape.tolerations):
             return Misfit(word)

@@ -1,4 +1,4 @@
-"""Which nodes a pod accepts by labels and taints, and which taints it tolerates.
+"""Node selectors, required node affinity and tolerations, matched against nodes and taints.
 
 Source: k8s.io/component-helpers `scheduling/corev1` (nodeaffinity, tolerations), v1.36.
 """
@@ -21,12 +21,12 @@ _REPELLING = frozenset({"NoSchedule", "NoExecute"})
 
 
 def selects(selector: NodeSelector, node: NodeView) -> bool:
-    """Whether any term matches; neither an empty term nor a selector without terms does."""
+    """True if any term matches; neither an empty term nor a selector without terms does."""
     return any(bool(term) and all(_meets(part, node) for part in term) for term in selector)
 
 
 def reaches(scope: NodeScope, node: NodeView) -> bool:
-    """Whether a device with this scope can be used on the node."""
+    """True if a device with this scope can be used on the node."""
     if scope.node:
         return scope.node == node.name
     if scope.selector is not None:

@@ -1,4 +1,4 @@
-"""Why one node does not take a pod, as a value: equal misfits are counted together."""
+"""The reason why one node does not take a pod; equal ones are counted together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mizzen.scheduler.core.dra.allocate import Shortage
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Why one node does not take the pod; `want` and `have` are in the unit of `what`."""
+    """The first thing in a pod's way on a node; `want` and `have` are in the unit of `what`."""
 
     word: str
     what: str = ""

@@ -40,7 +40,7 @@ def bind_operations(
 def claim_operations(
     cluster: Cluster, placements: Sequence[Placement], now_ns: int
 ) -> tuple[Operation, ...]:
-    """What the pods' claims are given, each written once whoever shares it."""
+    """Writes the pods' claims with what they are given, each once whoever shares it."""
     allocated = {key: a for placement in placements for key, a in placement.allocations}
     operations: list[Operation] = []
     consumers: dict[Key, dict[str, Consumer]] = {}  # by uid

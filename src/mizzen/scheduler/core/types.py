@@ -1,4 +1,4 @@
-"""What the scheduler thinks in: claims, pods, gangs, nodes, plans, reasons.
+"""The values that the scheduler decides about: claims, pods, gangs, nodes, plans, reasons.
 
 All are immutable values, parsed once from API objects (`views.py`, `claiming/claims.py`), so that
 what was decided on can be shared, replayed and compared. Units: milli-CPU, bytes, whole pods; integers only.
@@ -166,7 +166,7 @@ class NodeView:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why some nodes do not fit: a stable word, how many nodes it rejected, and the figures.
+    """A reason why some nodes do not fit: a stable word, how many nodes it rejected, and the figures.
 
     `figures` are (name, number or word), as `explaining/record.py` writes them; `detail` says the
     same in a sentence.
@@ -180,7 +180,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Unschedulable:
-    """Why a pod or gang has no place, and the changes found that would give it one, smallest first.
+    """The reasons why a pod or gang has no place, and the changes found that would give it one, smallest first.
 
     `is_transient` marks what usually passes within a moment (its claim is being made); it is
     written to the object only when it lasts. `is_held`: its queue keeps it, and no node was asked.
@@ -219,7 +219,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is decided about one pod or gang; its operations stand or fall together.
+    """A decision about one pod or gang; its operations stand or fall together.
 
     `needed` is how many of the placements must hold for the gang to be whole; where the API
     server has no atomic plans, fewer than that are taken back. None means all of them.

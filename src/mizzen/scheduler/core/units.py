@@ -17,7 +17,7 @@ Together = tuple[Key, str]  # a gang, and the subgroup that starts on its own
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is placed in one go: `pods` pending, in the order they should get places.
+    """Pods that are placed in one go: `pods` pending, in the order they should get places.
 
     `needed` of them must be placed together or none; the rest follow while they fit.
     `ready` is how many from the front may be placed at all: ranks stay contiguous from 0.
@@ -65,7 +65,7 @@ class Unit:
 
     @property
     def preempting(self) -> int:
-        """Who is less important than each of them may be evicted for them."""
+        """The priority below which pods may be evicted for it: that of its least important member."""
         return min(pod.priority for pod in self.pods[: self.needed] or self.pods)
 
     @property
@@ -81,7 +81,7 @@ def queue(pods: Iterable[PodSpecView]) -> list[PodSpecView]:
 
 
 def units(cluster: Cluster) -> list[Unit]:
-    """What waits, cut into units, each at the place of its most important pod."""
+    """All that waits, cut into units, each at the place of its most important pod."""
     pending = queue(cluster.waiting.values())
     members: dict[Together, list[PodSpecView]] = {}
     keys = [_together(cluster, pod) for pod in pending]

@@ -156,7 +156,7 @@ def _priority(spec: Obj, priorities: PriorityClasses) -> tuple[int, str]:
 
 
 def _asked(spec: Obj) -> _Asked:
-    """What a pod asks of its node, and whether it asks anything of its neighbours.
+    """The pod's requests of its node, and whether it asks anything of its neighbours.
 
     Many pods ask the same: it is read once from the fields that count, without those that differ
     from pod to pod.

@@ -1,4 +1,4 @@
-"""Who holds what: devices by claims, amounts by pods. Everything is additive and can be undone.
+"""Holdings: devices by claims, amounts by pods. Everything is additive and can be undone.
 
 A device counts its holders and an amount may fall below zero, so holders may come and go in any
 order. Only the signatures' outcomes insist that nothing is overdrawn.
@@ -291,7 +291,7 @@ class Holdings:
         return found
 
     def amounts_of(self, shape: PodShape) -> tuple[Amounts, Amounts]:
-        """What pods of this shape take: with their CPU, and without."""
+        """The amounts that pods of this shape take: with their CPU, and without."""
         found = self._amounts.get(shape)
         if found is None:
             index_of = self.nodes.signatures.index_of

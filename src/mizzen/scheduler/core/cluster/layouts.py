@@ -57,7 +57,7 @@ class PoolPart:
 
 @dataclass(slots=True)
 class Terms:
-    """What claims are read against; `version` grows when any of it changes."""
+    """The terms that claims are read against; `version` grows when any of it changes."""
 
     selectors: Selectors
     classes: dict[str, DeviceClass] = field(default_factory=dict[str, DeviceClass])
@@ -127,7 +127,7 @@ class Layout:
         return tuple(found)
 
     def uses(self, device: int, consumed: Consumed | None) -> tuple[tuple[str, int], ...]:
-        """What the device, or a share of it, takes of the node's own resources."""
+        """The node's own resources that the device, or a share of it, takes."""
         return uses_of(self.devices[device].shape, consumed)
 
     def allocate(
@@ -158,7 +158,7 @@ class Layout:
         return found
 
     def held(self, held: int, shares: Shares) -> Held:
-        """What is held, as the allocator wants it told."""
+        """The devices and shares held, in the allocator's form."""
         found = Held()
         for index in self.indices(held):
             found.devices[self.devices[index].id] = 1

@@ -123,7 +123,7 @@ class Nodes:
         )
 
     def moves(self, number: int, view: NodeView) -> bool:
-        """Whether the new labels put the node into other domains."""
+        """True if the new labels put the node into other domains."""
         old = self.views[number]
         if old.labels.get(HOSTNAME) != view.labels.get(HOSTNAME):
             return True
@@ -242,7 +242,7 @@ class Nodes:
         return self._machine_type_of(view)[3]
 
     def _machine_type_of(self, view: NodeView) -> _MachineType:
-        """What the node offers; neighbours that are told of together mostly share it."""
+        """The node's machine type; nodes that come one after the other mostly share it."""
         machine_type, amounts, cpu = self._machine_type, view.allocatable, view.capacity_cpu_milli
         if (
             machine_type is None

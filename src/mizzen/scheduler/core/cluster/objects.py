@@ -60,7 +60,7 @@ UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticErro
 
 
 class Feed:
-    """What the API server tells, in; `cluster`, kept up to date, out."""
+    """Takes objects in and keeps `cluster` up to date."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Feed:
                 self.unreadable.pop(what, None)
 
     def knows(self, resource: Resource, key: Key, obj: Obj) -> bool:
-        """Whether this very version was told already: what we wrote comes back by the watch."""
+        """True if this very version was told already: what we wrote comes back by the watch."""
         version = obj["metadata"].get("resourceVersion")
         if resource == PODS:
             known = self.cluster.pods.get(key)
@@ -213,7 +213,7 @@ class Feed:
         self.gangs.concerns(old, view)
 
     def _view(self, key: Key, obj: Obj) -> PodSpecView:
-        """What the pod says, of itself."""
+        """The pod as it describes itself."""
         known = self._read.get(key)
         view = moved_on(known[1], known[0], obj) if known is not None else None
         if view is None:

@@ -216,7 +216,7 @@ def _is_whole(records: tuple[SliceRecord, ...]) -> bool:
 
 
 def _problem(newest: tuple[SliceRecord, ...]) -> str:
-    """What is missing of a pool, if anything is."""
+    """The slices missing of a pool, "" if none is."""
     wanted, generation = newest[0].wanted, newest[0].generation
     if len(newest) == wanted:
         return ""

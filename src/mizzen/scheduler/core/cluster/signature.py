@@ -1,4 +1,4 @@
-"""What decides how a node answers: nodes equal in this are interchangeable."""
+"""Signatures: nodes of equal signature answer alike and are interchangeable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Request = ClaimRequest | Extended  # an unmade claim asks for different things o
 
 
 class Shape:
-    """What pods wish that fit alike; interned, so that identity is equality.
+    """The requests of pods that fit alike; interned, so that identity is equality.
 
     `demand` has (index, name, amount) for everything but CPU, which depends on the claims.
     `has_claims`: the pod names claims at all; `claims` are those still to be allocated.
@@ -59,14 +59,14 @@ class Shape:
         )
 
     def claims_on(self, node: NodeView) -> list[ClaimRequest | None]:
-        """What each claim asks for there; None: nothing, device plugins offer it all."""
+        """The request of each claim there; None: nothing, device plugins offer it all."""
         return [
             c.request_on(node.allocatable) if isinstance(c, Extended) else c for c in self.claims
         ]
 
 
 class Static:
-    """What no placement changes about a node, cut to what somebody asks about."""
+    """All of a node that no placement changes, cut to what somebody asks about."""
 
     __slots__ = ("node", "verdicts")
 

@@ -58,7 +58,7 @@ class Signatures:
     def outcome(
         self, shape: Shape, signature: Signature, gang_cores: GangCores = ()
     ) -> Outcome | Misfit:
-        """What becomes of a pod of this shape there. `gang_cores`: see `Layout.allocate`."""
+        """The outcome of putting a pod of this shape there. `gang_cores`: see `Layout.allocate`."""
         key = (shape.number, gang_cores) if gang_cores else shape.number
         found = signature.outcomes.get(key)
         if found is None:

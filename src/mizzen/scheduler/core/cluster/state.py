@@ -429,11 +429,11 @@ class Cluster:
         return [self.pods[key] for key in self._on_node.get(node, ())]
 
     def is_shared(self, claim: Key) -> bool:
-        """Whether several pods name the claim."""
+        """True if several pods name the claim."""
         return len(self._users_of.get(claim, ())) > 1
 
     def matches_shared(self, claims: Iterable[ClaimRequest]) -> bool:
-        """Whether a device that is not local to one node may serve a request of these claims."""
+        """True if a device that is not local to one node may serve a request of these claims."""
         devices = [device for item in self.pools.shared for device in item.devices]
         for sub in (s for c in claims for r in c.requests for s in r.alternatives):
             known = self.terms.classes.get(sub.device_class)
@@ -448,7 +448,7 @@ class Cluster:
         return self._idle
 
     def occupants(self) -> list[PodSpecView]:
-        """Who is going to be there once the plan at hand is carried out."""
+        """The pods that are on nodes once the plan at hand is carried out."""
         leaving = self.leaving
         stay = [
             self.pods[key]

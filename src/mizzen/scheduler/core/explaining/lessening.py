@@ -15,7 +15,7 @@ Less = FewerMembers | FewerDevices | SmallerRequest
 
 
 def least_given_up(trial: Trial) -> Less | None:
-    """What gives up the smallest share of what is asked for; None: nothing less is placed."""
+    """The change that gives up the smallest share of the demand; None: nothing less is placed."""
     found = [change for change in _all(trial) if change is not None]
     return min(found, key=lambda c: (c.size, c.sentence), default=None)
 

@@ -1,4 +1,4 @@
-"""Why something waits, as a value and as a sentence, and what would change it.
+"""Reasons for waiting, as values and as sentences, with what would change them.
 
 The sentence is the message of the pod's `PodScheduled` condition; `mizzen why` prints it as it is.
 """
@@ -142,7 +142,7 @@ def owner_missing(unit: Unit, kind: str, owner: Key) -> Unschedulable:
 
 
 def refused(subject: str, why: Refused, nodes: int) -> Unschedulable:
-    """What is asked for contradicts itself, or the cluster: no wait helps."""
+    """The request contradicts itself, or the cluster: no wait helps."""
     return Unschedulable(subject, nodes, (Reason(why.word, nodes, why.sentence),))
 
 

@@ -1,4 +1,4 @@
-"""What is written on an object about why it waits, for programs: compact JSON, bounded."""
+"""The record on an object of why it waits, for programs: compact JSON, bounded."""
 
 from __future__ import annotations
 

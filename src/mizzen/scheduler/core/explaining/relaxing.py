@@ -131,7 +131,7 @@ def _tolerations(trial: Trial, shape: PodShape) -> Iterator[Tolerate]:
 
 
 def requests(trial: Trial) -> list[tuple[Key, ClaimRequest]]:
-    """What the pods' claims that are to be allocated ask for, once each, with one such claim."""
+    """The requests of the pods' claims still to be allocated, once each, with one such claim."""
     cluster = trial.placer.what_if.cluster
     found: dict[ClaimRequest, Key] = {}
     for pod in trial.pods:

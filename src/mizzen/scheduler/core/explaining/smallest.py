@@ -75,7 +75,7 @@ def changes(
 
 
 def lacking(misfits: Misfits, members: int = 1, placed: int = 0) -> Change | None:
-    """What to add where nothing that is there would do, or nothing that was looked at.
+    """The thing to add where nothing that is there would do, or nothing that was looked at.
 
     `members` like this one must run together; `placed` of them have a place, and their devices
     are among those `in_use`.
@@ -127,7 +127,7 @@ def _publishing(misfits: Misfits) -> Wait | None:
 
 
 def _together(misfits: Misfits, members: int) -> dict[str, int]:
-    """What all members need and what there is, where that is too little even with nothing in use."""
+    """The members' need and all there is, where that is too little even with nothing in use."""
     shortages = _shortages(misfits)
     if not shortages or len(shortages) < len(misfits):
         return {}

@@ -18,7 +18,7 @@ from mizzen.scheduler.core.units import Unit
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What is asked for, changed: of every pod alike; claims that ask the same change alike."""
+    """A change of the demand: of every pod alike; claims that ask the same change alike."""
 
     shape: Callable[[PodShape], PodShape] | None = None
     claims: dict[ClaimRequest, ClaimRequest] = field(
@@ -63,7 +63,7 @@ class Trial:
         return self.placer.place_without(leaving, self.pods, constraints, only)
 
     def fits(self, edit: Edit) -> bool:
-        """Whether it is placed when it asks for this instead."""
+        """True if it is placed when it asks for this instead."""
         what_if = self.placer.what_if
         mark = what_if.mark()
         pods = self.pods[: edit.members or None]

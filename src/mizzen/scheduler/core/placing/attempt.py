@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mizzen.scheduler.core.cluster.signature import Shape
 from mizzen.scheduler.core.misfit import Misfit
-from mizzen.scheduler.core.placing import exact, gangs, within
+from mizzen.scheduler.core.placing import exact, exact_gangs, gangs
 from mizzen.scheduler.core.placing.answer import Attempt
 from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
 from mizzen.scheduler.core.placing.single import place_counted
@@ -34,19 +34,19 @@ class Placer:
             return Attempt()
         if only and constraints.keys:
             node = self.what_if.cluster.nodes.index[only]
-            return within.place(self.what_if, pods, constraints, self._one_by_one, only=node)
+            return exact_gangs.place(self.what_if, pods, constraints, self._one_by_one, only=node)
         if only or (len(pods) == 1 and not constraints.keys):
             return self._one_by_one(pods, only, constraints.member_nodes)
         if any(p.nominated_node for p in pods) and not constraints.keys:
             return self._one_by_one(pods, only, constraints.member_nodes)
         shapes = [self.what_if.shape_of(pod) for pod in pods]
         if not all(map(self.what_if.is_countable, pods, shapes)):
-            return within.place(self.what_if, pods, constraints, self._one_by_one)
+            return exact_gangs.place(self.what_if, pods, constraints, self._one_by_one)
         found = gangs.place(self.what_if, pods, shapes, constraints)
         if not isinstance(found, gangs.Short):
             return Attempt(found)
         if found.is_loose:
-            return within.place(self.what_if, pods, constraints, self._one_by_one)
+            return exact_gangs.place(self.what_if, pods, constraints, self._one_by_one)
         return Attempt(pod=found.pod, misfits=found.misfits, before=found.before)
 
     def place_without(
@@ -171,7 +171,7 @@ class Placer:
 
 
 def _size(pod: PodSpecView) -> tuple[int, ...]:
-    """What makes a pod hard to place: devices, then CPU, then memory."""
+    """How hard a pod is to place: devices, then CPU, then memory."""
     asked = dict(pod.shape.requests)
     counted = sum(n for name, n in asked.items() if "/" in name)
     return len(pod.claims) + counted, asked.get(CPU, 0), asked.get(MEMORY, 0)

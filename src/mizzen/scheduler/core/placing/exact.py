@@ -1,4 +1,4 @@
-"""Whether one pod fits one node as everything stands, asked of the node itself.
+"""Fits one pod to one node as everything stands, asking the node itself.
 
 For what counting cannot describe: claims that are allocated or shared, devices that several nodes
 reach, pods that name nodes. Same answers, slower.

@@ -16,7 +16,7 @@ from mizzen.scheduler.core.cluster.tree import ABSENT, ROOT, Tree
 from mizzen.scheduler.core.conventions.gang import Subgroup
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
-from mizzen.scheduler.core.placing import apart
+from mizzen.scheduler.core.placing import exclusive_domains
 from mizzen.scheduler.core.placing.counts import Counts, Fill, Slices
 from mizzen.scheduler.core.placing.packing import pack
 from mizzen.scheduler.core.placing.scheduling_constraints import NOTHING, SchedulingConstraints
@@ -28,7 +28,7 @@ Indices = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Short:
-    """Why a gang has no places: `before` members fitted before `pod` did not."""
+    """The reason why a gang has no places: `before` members fitted before `pod` did not."""
 
     pod: PodSpecView
     misfits: Misfits
@@ -55,7 +55,7 @@ class _Task:
     within: int
     around: tuple[int, ...]
     to_come: int = 0
-    held: frozenset[int] = apart.FREE
+    held: frozenset[int] = exclusive_domains.FREE
 
     @property
     def required(self) -> int:
@@ -75,16 +75,16 @@ class _Task:
         return len(self.members) + self.to_come
 
     def may_use(self, domain: int) -> bool:
-        """Whether the domain (a node, if negative) is in one that these members may be in."""
+        """True if the domain (a node, if negative) is in one that these members may be in."""
         tree, required = self.tree, self.required
         path = tree.paths[domain if domain >= 0 else tree.leaf_of[-1 - domain]]
         if 0 <= required < len(path) and path[required] == ABSENT:
             return False
         level = tree.depth(self.topology.exclusive) if self.held else None
-        return level is None or not apart.is_held(tree, domain, level, self.held)
+        return level is None or not exclusive_domains.is_held(tree, domain, level, self.held)
 
     def takes(self, node: int) -> bool:
-        """Whether one node (-1 - n) is where all these members may be, those around included."""
+        """True if one node (-1 - n) is where all these members may be, those around included."""
         level = self.required
         here = {self.tree.domain_at(n, level) for n in (-1 - node, *self.around)}
         return self.may_use(node) and (level < 0 or len(here) == 1)
@@ -154,8 +154,10 @@ def _task(
     cluster, gang = what_if.cluster, pods[members[0]].gang
     return _Task(
         *(what_if, pods, shapes, members, groups, tree, topology, slices, within, around),
-        to_come=apart.to_come(cluster, gang, subgroup) if topology.required and not around else 0,
-        held=apart.held(cluster, tree, topology, gang, subgroup),
+        to_come=exclusive_domains.to_come(cluster, gang, subgroup)
+        if topology.required and not around
+        else 0,
+        held=exclusive_domains.held(cluster, tree, topology, gang, subgroup),
     )
 
 
@@ -347,7 +349,7 @@ def _chunks(task: _Task, constraints: SchedulingConstraints) -> list[Chunk] | No
 
 
 def _has_rest(members: Sequence[int], topology: TopologyRequest) -> bool:
-    """Whether the last slice is not whole: counts of whole ones do not describe it."""
+    """True if the last slice is not whole: counts of whole ones do not describe it."""
     return bool(topology.slices) and len(members) % topology.slices[0].size > 0
 
 
@@ -386,7 +388,9 @@ def _fill_chunks(
         asked = next((p.topology for p in subgroups if p.name == name), None)
         pod = task.pods[members[0]]
         around = (
-            apart.nodes_of_subgroup(what_if.cluster, pod.gang, name) if topology is asked else ()
+            exclusive_domains.nodes_of_subgroup(what_if.cluster, pod.gang, name)
+            if topology is asked
+            else ()
         )
         within = max(domain, ROOT)
         subgroup = _task(
@@ -405,7 +409,7 @@ def _fill_chunks(
 
 
 def _short(task: _Task, subgroups: Sequence[Subgroup]) -> Short:
-    """What keeps the first member out that finds no place: too few nodes, or too small domains."""
+    """The obstacle of the first member without a place: too few nodes, or too small domains."""
     what_if, topology = task.what_if, task.topology
     shape, indices = task.groups[0]
     for other, members in task.groups:
@@ -458,7 +462,9 @@ def _short_of_subgroups(task: _Task, subgroups: Iterable[Subgroup]) -> Short:
         for members, topology, name in (
             _chunks(task, SchedulingConstraints(subgroups=tuple(subgroups))) or ()
         ):
-            around = apart.nodes_of_subgroup(what_if.cluster, task.pods[members[0]].gang, name)
+            around = exclusive_domains.nodes_of_subgroup(
+                what_if.cluster, task.pods[members[0]].gang, name
+            )
             subgroup = _task(
                 what_if, task.pods, task.shapes, members, task.tree, topology, ROOT, around, name
             )

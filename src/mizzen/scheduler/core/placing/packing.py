@@ -44,7 +44,7 @@ def pack(what_if: WhatIf, members: Sequence[Member], nodes: Sequence[int]) -> di
 
 
 def _is_too_much(what_if: WhatIf, members: Sequence[Member], nodes: Sequence[int]) -> bool:
-    """Whether all the nodes together have too little of something that is counted."""
+    """True if all the nodes together have too little of something that is counted."""
     sigs = what_if.cluster.nodes.sigs
     wanted: dict[int, int] = {}
     for _, _, shape in members:
@@ -72,7 +72,7 @@ class _Search:
     )
 
     def place(self, at: int) -> bool:
-        """Whether all members from this one on have got places."""
+        """True if all members from this one on have got places."""
         if at == len(self.order):
             return True
         known = (at, self._state())
@@ -114,6 +114,6 @@ class _Search:
         return iter([node for count, node in sorted(kinds.values()) if count])
 
     def _state(self) -> tuple[int, ...]:
-        """What the nodes are like, whichever is which."""
+        """The nodes' signatures, whichever is which."""
         sigs = self.what_if.cluster.nodes.sigs
         return tuple(sorted(id(sigs[node]) for node in self.nodes))

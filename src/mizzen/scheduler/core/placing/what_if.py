@@ -62,7 +62,7 @@ class WhatIf:
         return self.cluster.shapes.of(pod.shape, tuple(wanted), has_claims=True)
 
     def is_countable(self, pod: PodSpecView, shape: Shape) -> bool:
-        """Whether the pod fits equal nodes equally, so that counting says all."""
+        """True if the pod fits equal nodes equally, so that counting says all."""
         if shape.is_exact or self.minds_neighbours(pod):
             return False
         if not pod.claims:
@@ -76,7 +76,7 @@ class WhatIf:
         return not self._wants_shared(shape)
 
     def minds_neighbours(self, pod: PodSpecView) -> bool:
-        """Whether other pods have a say in where it goes."""
+        """True if other pods have a say in where it goes."""
         index = self.cluster.holdings.index
         return pod.neighbours is not None or (bool(index.repelling) and index.repels(pod))
 
@@ -103,7 +103,7 @@ class WhatIf:
         return found
 
     def misfits(self, shape: Shape) -> Misfits:
-        """Why the nodes refuse one more pod of this shape, for each reason how many."""
+        """The reasons why nodes refuse one more pod of this shape, each with how many do."""
         table = self.cluster.signatures
         grouped: dict[Misfit, int] = {}
         for signature in self.cluster.nodes.groups():
@@ -113,7 +113,7 @@ class WhatIf:
         return tuple(grouped.items())
 
     def _wants_shared(self, shape: Shape) -> bool:
-        """Whether a device that is not local to a node may serve it."""
+        """True if a device that is not local to a node may serve it."""
         if not shape.claims or not self.cluster.pools.shared:
             return False
         found = self._may_share.get(shape.number)
@@ -124,7 +124,7 @@ class WhatIf:
         return found
 
     def verdict(self, pod: PodSpecView) -> Verdict | None:
-        """What neighbours say of the pod, as everything stands; None: nobody minds it anywhere."""
+        """The neighbours' verdict on the pod as everything stands; None: nobody minds it anywhere."""
         index, nodes = self.cluster.holdings.index, self.cluster.nodes
         if pod.neighbours is None and not index.repelling:
             return None

@@ -1,4 +1,4 @@
-"""What the pods of each queue hold, kept as pods take their places and leave them.
+"""The holdings of each queue's pods, kept as pods take their places and leave them.
 
 Places that a plan has assumed count, too: they come and go by the same calls, which undo.
 """
@@ -32,7 +32,7 @@ class Usage:
         self._claims: dict[tuple[str, Key], tuple[int, Amounts]] = {}  # users, and devices
 
     def of(self, queue: str) -> Mapping[str, int]:
-        """What the queue holds; what is not in it is not held."""
+        """The queue's holdings by resource; what is not in it is not held."""
         return self._of.get(queue, NOTHING)
 
     def queues(self) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What holds beside another scheduler, on an API server without Plans.
+"""Scheduling beside another scheduler, on an API server without Plans.
 
 `handover` says which nodes and devices are Mizzen's, `doubles` finds what two claims hold at once;
 `intent` is a decision of several writes before they begin, `recovery` what ends it once cut short.

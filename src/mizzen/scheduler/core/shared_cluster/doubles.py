@@ -26,7 +26,7 @@ class Double:
 
 
 class Holders:
-    """Who holds which device, brought up to date claim by claim."""
+    """The holders of each device, brought up to date claim by claim."""
 
     def __init__(self) -> None:
         self._of: dict[DeviceName, dict[Key, bool]] = {}  # device -> claim -> is it shared

@@ -1,4 +1,4 @@
-"""Which part of a shared cluster is Mizzen's: the rule that keeps two allocators apart.
+"""The rule that says which part of a shared cluster is Mizzen's: it keeps two allocators apart.
 
 A node is handed over by the label `mizzen.dev/scheduler=mizzen` and the taint of the same key and
 value, effect NoSchedule, which keeps the pods of other schedulers away. With it go the devices
@@ -37,7 +37,7 @@ class Overlap:
 
 
 class Handover:
-    """What is known of nodes and of pods that hold devices on them; claims are looked up."""
+    """Knowledge of nodes and of pods that hold devices on them; claims are looked up."""
 
     def __init__(self, claims: Mapping[Key, Obj]) -> None:
         self._claims = claims
@@ -97,7 +97,7 @@ class Handover:
     # -- what follows ----------------------------------------------------------------------
 
     def node_problem(self, name: str) -> Overlap | None:
-        """Why a node with the label cannot be used; None for all others too."""
+        """The reason why a node with the label cannot be used; None for all others too."""
         node = self._nodes.get(name)
         if node is None or not is_handed_over(node):
             return None
@@ -118,18 +118,18 @@ class Handover:
         return None
 
     def is_ours(self, name: str) -> bool:
-        """Whether pods may be placed on it, and its devices allocated."""
+        """True if pods may be placed on it, and its devices allocated."""
         node = self._nodes.get(name)
         return node is not None and is_handed_over(node) and self.node_problem(name) is None
 
     def shows_pod(self, pod: Obj) -> bool:
-        """Whether it waits for us, or takes room on a node of ours."""
+        """True if it waits for us, or takes room on a node of ours."""
         spec: Obj = pod["spec"]
         node = spec.get("nodeName")
         return self.is_ours(node) if node else spec.get("schedulerName") == HANDED_OVER_TO
 
     def shows_slice(self, item: Obj) -> bool:
-        """Whether all nodes that reach its devices are ours."""
+        """True if all nodes that reach its devices are ours."""
         spec: Obj = item["spec"]
         if spec.get("nodeName"):
             return self.is_ours(spec["nodeName"])
@@ -170,7 +170,7 @@ class Handover:
 
 
 def is_handed_over(obj: Obj) -> bool:
-    """Whether its label says so."""
+    """True if its label says so."""
     return labels_of(obj).get(HANDED_OVER) == HANDED_OVER_TO
 
 

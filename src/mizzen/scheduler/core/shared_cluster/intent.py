@@ -1,4 +1,4 @@
-"""What a decision is about to write, as a value that outlives the scheduler.
+"""An intent: what a decision is about to write, as a value that outlives the scheduler.
 
 A bind is the moment at which one pod's decision takes effect: before it, nothing but claims has
 been written, and claims reserved for an unbound pod say so themselves. Only a decision of several

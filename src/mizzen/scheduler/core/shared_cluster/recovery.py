@@ -32,7 +32,7 @@ _FINISHED = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """What is there now of the decision's pods and claims, and which nodes still take pods."""
+    """The decision's pods and claims that are there now, and the nodes that still take pods."""
 
     pods: Mapping[Key, Obj]
     claims: Mapping[Key, Obj]
@@ -48,7 +48,7 @@ class Recovery:
 
 
 def recover(intent: Intent, existing: Existing, now_ns: int) -> Recovery:
-    """What brings the decision to one of its two ends.
+    """The operations that bring the decision to one of its two ends.
 
     Members that cannot be bound any more are left out as long as `needed` others can.
     """

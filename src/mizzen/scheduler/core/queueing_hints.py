@@ -1,4 +1,4 @@
-"""Whether a change can change a decision: if it cannot, the scheduler sleeps on.
+"""Tells changes that may change a decision from those for which the scheduler sleeps on.
 
 Everything can, but what is named here: what kubelets and agents tell of a pod's life, and what
 statuses tell of decisions already made. Nothing else asks for another look, so a change left out
@@ -19,7 +19,7 @@ _OF_STATUS = ("phase", "resourceClaimStatuses", "extendedResourceClaimStatus", "
 
 
 def matters(resource: Resource, event: str, old: Obj | None, new: Obj) -> bool:
-    """Whether the scheduler has to look again after this event of an informer."""
+    """True if the scheduler has to look again after this event of an informer."""
     if old is None or event == "DELETED":
         return True
     if old is new:
@@ -30,7 +30,7 @@ def matters(resource: Resource, event: str, old: Obj | None, new: Obj) -> bool:
 
 
 def _of_pod(pod: Obj) -> tuple[object, ...]:
-    """What places and victims rest on: of a pod that is bound, not what its agent notes on it."""
+    """The parts that places and victims rest on; of a bound pod not what its agent notes on it."""
     status: Obj = pod.get("status") or {}
     metadata: Obj = pod["metadata"]
     spec: Obj = pod["spec"]

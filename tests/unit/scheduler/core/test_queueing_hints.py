@@ -11,8 +11,8 @@ import pytest
 from mizzen.base.names import UNSCHEDULABLE
 from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.resources import JOBS, POD_GROUPS, PODS, Resource
+from mizzen.scheduler.core.queueing_hints import matters
 from mizzen.scheduler.core.types import Plan
-from mizzen.scheduler.core.waking import matters
 from support.restless_world import RestlessWorld, S
 from support.scheduler_world import CREATED, World, node, pod, pod_group
 

@@ -51,7 +51,7 @@ def held(
 
 
 def is_held(tree: Tree, domain: int, level: int, taken: frozenset[int]) -> bool:
-    """Whether a domain (a node, if negative) lies in one of those; a wider one never does."""
+    """True if a domain (a node, if negative) lies in one of those; a wider one never does."""
     if not taken:
         return False
     if domain < 0:

@@ -14,7 +14,7 @@ from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.tree import Tree
 from mizzen.scheduler.core.conventions.topology import Slice, TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
-from mizzen.scheduler.core.placing import apart
+from mizzen.scheduler.core.placing import exclusive_domains
 from mizzen.scheduler.core.placing.answer import Attempt
 from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
 from mizzen.scheduler.core.placing.what_if import WhatIf
@@ -131,7 +131,11 @@ def _place_subgroup(
 
     if not topology.required:
         return inside_of(nodes)
-    around = () if is_run else apart.nodes_of_subgroup(what_if.cluster, members[0].gang, name)
+    around = (
+        ()
+        if is_run
+        else exclusive_domains.nodes_of_subgroup(what_if.cluster, members[0].gang, name)
+    )
     best = Attempt(pod=members[0])
     for inside in _domains(what_if, tree, topology, (members[0].gang, name), around, nodes):
         found = inside_of(inside)
@@ -187,13 +191,13 @@ def _domains(
         return
     level = tree.level_of(topology.required)
     alone = tree.depth(topology.exclusive) if topology.exclusive else None
-    held = apart.held(what_if.cluster, tree, topology, *group)
+    held = exclusive_domains.held(what_if.cluster, tree, topology, *group)
     here = {tree.domain_at(node, level) for node in around}
     grouped: dict[int, list[int]] = {}
     for node in nodes:
         domain = tree.domain_at(node, level)
         lacks = domain == -1 and level < len(tree.levels)
-        if lacks or (alone is not None and apart.is_held(tree, -1 - node, alone, held)):
+        if lacks or (alone is not None and exclusive_domains.is_held(tree, -1 - node, alone, held)):
             continue
         grouped.setdefault(domain, []).append(node)
     for domain, listed in grouped.items():
