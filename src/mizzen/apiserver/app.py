@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable, Mapping
 
 from mizzen import __version__
 from mizzen.apiserver import handlers, history, metrics
 from mizzen.apiserver.authentication import authentication
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import authorize, refusals, routing
+from mizzen.apiserver.core import refusals, routing
+from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
 from mizzen.apiserver.handlers import Handler
@@ -29,6 +31,12 @@ class App:
         self._of_subresources = handlers.of_subresources()
         self._of_virtual_kinds = handlers.of_virtual_kinds()
         self._user_of = authentication(server)
+        self._of_paths: Mapping[str, Callable[[Request], Response | Stream]] = {
+            "/openapi/v2": self._discovery.openapi_v2,
+            "/version": lambda _: self._version(),
+            "/metrics": lambda _: metrics.metrics(server),
+            "/mizzen/v1/history": lambda request: history.history(server, request),
+        }
 
     def authenticate(self, request: Request) -> None:
         """Sets the user, from the head alone. Errors: Unauthorized."""
@@ -51,19 +59,20 @@ class App:
         if request.method not in ("GET", "HEAD"):
             raise refusals.unserved()
         path = path.rstrip("/")
-        if path in ("/api", "/apis") or path.startswith(("/api/", "/apis/", "/openapi/v3")):
-            return self._discovery.answer(path, request)
-        if path == "/openapi/v2":
-            return self._discovery.openapi_v2(request)
-        if path == "/version":
-            return self._version()
-        if path == "/metrics":
-            return metrics.metrics(self._server)
-        if path == "/mizzen/v1/history":
-            if not authorize.may_read_history(request.user.name):
-                raise Forbidden(f'User "{request.user.name}" cannot read the history')
-            return history.history(self._server, request)
-        raise refusals.unserved()
+        is_discovery = path in ("/api", "/apis") or path.startswith(("/api/", "/apis/"))
+        if is_discovery or path.startswith("/openapi/v3"):
+            handler = self._discover
+        else:
+            handler = self._of_paths.get(path)
+        if handler is None:
+            raise refusals.unserved()
+        access = Access(request.user, "get", path=path)
+        if not self._server.authorize(access):
+            raise Forbidden(access.refusal)
+        return handler(request)
+
+    def _discover(self, request: Request) -> Response:
+        return self._discovery.answer(request.path.rstrip("/"), request)
 
     def _version(self) -> Response:
         major, minor = names.KUBERNETES_VERSION
@@ -87,11 +96,21 @@ class App:
         if served is None:
             raise refusals.unserved()
         verb = routing.verb_of(request.method, target, request.params)
-        if not authorize.is_allowed(request.user.name, verb, served.key, target.subresource):
-            raise _not_allowed(request.user.name, verb, served, target)
-        if bool(target.namespace) and not served.resource.namespaced:
+        resource = served.resource
+        access = Access(
+            request.user,
+            verb,
+            resource.group,
+            resource.plural,
+            target.subresource,
+            target.namespace,
+            target.name,
+        )
+        if not self._server.authorize(access):
+            raise refusals.forbidden(resource, target.name, access.refusal)
+        if bool(target.namespace) and not resource.namespaced:
             raise refusals.unserved()
-        if target.name and served.resource.namespaced and not target.namespace:
+        if target.name and resource.namespaced and not target.namespace:
             raise refusals.unserved()
         handler = self._handler(verb, served, target, request.method)
         return await handler(self._server, served, target, request)
@@ -119,19 +138,6 @@ class App:
         if handler is None:
             raise refusals.method_not_allowed(resource, f"{method} on this path")
         return handler
-
-
-def _not_allowed(identity: str, verb: str, served: Served, target: Target) -> Forbidden:
-    resource = served.resource
-    what = f"{resource.plural}/{target.subresource}" if target.subresource else resource.plural
-    where = (
-        f' in the namespace "{target.namespace}"' if target.namespace else " at the cluster scope"
-    )
-    return refusals.forbidden(
-        resource,
-        target.name,
-        f'User "{identity}" cannot {verb} resource "{what}" in API group "{resource.group}"{where}',
-    )
 
 
 def broken(error: Exception) -> InternalError:

@@ -6,10 +6,13 @@ import asyncio
 import random
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mizzen.apiserver.allocations import Allocations
+from mizzen.apiserver.authorization import authorization
 from mizzen.apiserver.context import Context
+from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.kubelet_client import KubeletClient
@@ -26,11 +29,13 @@ class Server(Context):
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams end when it is set
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
     watch_events: Counter[str] = field(default_factory=Counter[str])
+    authorize: Callable[[Access], bool] = field(init=False)
     allocations: Allocations = field(init=False)
     kubelets: KubeletClient = field(init=False)
 
     def __post_init__(self) -> None:
         self.kubelets = KubeletClient(self.store, self.config.kubelet_client)
+        self.authorize = authorization(self)
         self.allocations = Allocations(self.store)
 
     def draft(self, user: User) -> Draft:

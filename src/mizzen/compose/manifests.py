@@ -1,13 +1,15 @@
 """All that a real cluster needs to run Mizzen beside its own components, as API objects.
 
-Least privilege: the scheduler writes pods, their bindings, claims and Events; the controllers
-write what they own. Neither reads a Secret. Intents and leases are kept to Mizzen's namespace.
+The rights are those of the one table of permissions, and to read what other systems tell of gangs
+and queues. Neither component reads a Secret; intents and leases are kept to Mizzen's namespace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from mizzen.apiserver.core import permissions
+from mizzen.apiserver.core.permissions import Permissions
 from mizzen.base.names import GPU_RESOURCE, MANAGED_BY, SYSTEM_NAMESPACE
 from mizzen.base.objects import Obj, labels_of
 from mizzen.base.resources import (
@@ -15,7 +17,6 @@ from mizzen.base.resources import (
     MODEL_ENDPOINTS,
     TRAIN_JOBS,
     TRAINING_RUNTIMES,
-    Resource,
 )
 from mizzen.controllers.core.bootstrap import defaults
 from mizzen.kinds.crd import definitions
@@ -23,71 +24,31 @@ from mizzen.scheduler.queue_policies import optional_kinds
 
 KINDS = (TRAIN_JOBS, CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, MODEL_ENDPOINTS)
 IMAGE = "mizzen:latest"
-_READ = ["get", "list", "watch"]
-_WRITE = ["create", "update", "patch", "delete"]
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _CONFIG = "/etc/mizzen"
-Rule = tuple[str, list[str], list[str]]  # API group, resources, verbs
-
-
-def _distinct(resources: Iterable[Resource]) -> list[Resource]:
-    """One of each group and plural: a rule names no version."""
-    return list({(r.group, r.plural): r for r in resources}.values())
-
-
-_SCHEDULER: tuple[Rule, ...] = (
-    ("", ["pods", "nodes", "namespaces"], _READ),
-    ("", ["pods"], ["patch", "delete"]),
-    ("", ["pods/binding"], ["create"]),
-    ("", ["pods/status"], ["patch"]),
-    ("", ["events"], ["create", "patch", "update"]),
-    ("resource.k8s.io", ["deviceclasses", "resourceslices", "devicetaintrules"], _READ),
-    ("resource.k8s.io", ["resourceclaims"], [*_READ, "create", "patch", "delete"]),
-    # The second is asked for by API servers that guard allocations apart from the status.
-    ("resource.k8s.io", ["resourceclaims/status", "resourceclaims/binding"], ["patch", "update"]),
-    ("scheduling.k8s.io", ["priorityclasses", "podgroups", "workloads"], _READ),
-    ("scheduling.k8s.io", ["podgroups/status"], ["patch", "update"]),
-    # How other systems tell a gang; which of them are installed, their definitions say.
-    ("apiextensions.k8s.io", ["customresourcedefinitions"], _READ),
-    ("batch", ["jobs"], _READ),
-    *((resource.group, [resource.plural], _READ) for resource in _distinct(optional_kinds())),
-)
-_CONTROLLERS: tuple[Rule, ...] = (
-    ("", ["pods"], [*_READ, *_WRITE]),
-    ("", ["pods/status"], ["patch"]),
-    ("", ["nodes"], _READ),
-    ("", ["events"], ["create", "patch", "update"]),
-    ("resource.k8s.io", ["deviceclasses"], _READ),
-    ("resource.k8s.io", ["resourceclaims"], [*_READ, *_WRITE]),
-    ("scheduling.k8s.io", ["podgroups"], [*_READ, *_WRITE]),
-    ("trainer.kubeflow.org", ["trainjobs"], [*_READ, "update", "patch"]),
-    ("trainer.kubeflow.org", ["trainjobs/status", "trainjobs/finalizers"], ["update", "patch"]),
-    ("trainer.kubeflow.org", ["clustertrainingruntimes", "trainingruntimes"], _READ),
-    ("mizzen.dev", ["modelendpoints"], [*_READ, "update", "patch"]),
-    ("mizzen.dev", ["modelendpoints/status", "modelendpoints/finalizers"], ["update", "patch"]),
-)
-_OWN_NAMESPACE: tuple[Rule, ...] = (
-    ("", ["configmaps"], [*_READ, *_WRITE]),
-    ("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
-)
-COMPONENTS = {"mizzen-scheduler": _SCHEDULER, "mizzen-controllers": _CONTROLLERS}
+COMPONENTS = {
+    f"mizzen-{name}": permissions.COMPONENTS[name] for name in ("scheduler", "controllers")
+}
 
 
 def manifests(image: str = IMAGE) -> list[Obj]:
     """Everything, in an order in which it can be created."""
     namespace = _object("v1", "Namespace", SYSTEM_NAMESPACE, namespaced=False)
     objects = [namespace, *(_ours(obj) for obj in definitions(KINDS))]
-    for name, rules in COMPONENTS.items():
-        objects += _identity(name, rules)
+    for name, table in COMPONENTS.items():
+        objects += _identity(name, table)
     objects += [_kubeconfig(), *(_deployment(name, image) for name in COMPONENTS)]
     return [*objects, *_defaults()]
 
 
-def _identity(name: str, rules: Sequence[Rule]) -> list[Obj]:
+def _identity(name: str, table: Permissions) -> list[Obj]:
     subject = {"kind": "ServiceAccount", "name": name, "namespace": SYSTEM_NAMESPACE}
     group = "rbac.authorization.k8s.io"
     api = f"{group}/v1"
-    own = _OWN_NAMESPACE if name == "mizzen-scheduler" else _OWN_NAMESPACE[1:]
+    rules = [*table.everywhere, *table.shared]
+    if name == "mizzen-scheduler":  # which of them are installed, their definitions say
+        found = dict.fromkeys(f"{kind.plural}.{kind.group}" for kind in optional_kinds())
+        rules += [f"read {qualified}" for qualified in found]
     return [
         _object("v1", "ServiceAccount", name),
         _object(api, "ClusterRole", name, namespaced=False, rules=_rules(rules)),
@@ -99,7 +60,7 @@ def _identity(name: str, rules: Sequence[Rule]) -> list[Obj]:
             roleRef={"apiGroup": group, "kind": "ClusterRole", "name": name},
             subjects=[subject],
         ),
-        _object(api, "Role", name, rules=_rules(own)),
+        _object(api, "Role", name, rules=_rules(table.shared_namespace)),
         _object(
             api,
             "RoleBinding",
@@ -110,10 +71,10 @@ def _identity(name: str, rules: Sequence[Rule]) -> list[Obj]:
     ]
 
 
-def _rules(rules: Sequence[Rule]) -> list[Obj]:
+def _rules(rules: Iterable[str]) -> list[Obj]:
     return [
-        {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
-        for group, resources, verbs in rules
+        {"apiGroups": [rule.group], "resources": [rule.resource], "verbs": list(rule.verbs)}
+        for rule in permissions.parse(rules)
     ]
 
 

@@ -11,7 +11,7 @@ import orjson
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
-from mizzen.apiserver.core.authorize import is_allowed
+from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.bodies import as_list, as_object, grace_seconds, text
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.stamping import DeleteOptions
@@ -153,8 +153,9 @@ def _carry_out(server: Server, draft: Draft, entry: Obj) -> _Result:
 def _create(server: Server, draft: Draft, entry: Obj) -> _Result:
     obj = as_object(entry.get("object"), "object: Required value: what to create")
     served = _served(server, entry, str(obj.get("apiVersion") or ""))
-    _authorize(draft, "create", served)
-    namespace = text(part(obj, "metadata"), "namespace")
+    metadata = part(obj, "metadata")
+    namespace = text(metadata, "namespace")
+    _authorize(server, draft, "create", served, namespace, text(metadata, "name"))
     return _result(served, operations.create(draft, served, namespace, obj))
 
 
@@ -166,12 +167,13 @@ def _patch(server: Server, draft: Draft, entry: Obj) -> _Result:
     if subresource and not served.kind.has_status:
         raise refusals.unserved()
     change = as_object(entry.get("patch"), "patch: Required value: a merge patch")
-    _authorize(draft, "patch", served, subresource)
+    namespace, name = _place(entry)
+    _authorize(server, draft, "patch", served, namespace, name, subresource)
     obj = operations.patch(
         draft,
         served,
-        str(entry.get("namespace") or ""),
-        str(entry.get("name") or ""),
+        namespace,
+        name,
         lambda obj: merge_patch(obj, change),
         subresource=subresource,
         uid=str(entry.get("uid") or ""),
@@ -184,12 +186,13 @@ def _bind(server: Server, draft: Draft, entry: Obj) -> _Result:
     served = _served(server, entry, str(entry.get("apiVersion") or "v1"))
     if served.kind.subresource("binding") is None:
         raise BadRequest(f"{served.key} cannot be bound; only pods can")
-    _authorize(draft, "create", served, "binding")
+    namespace, name = _place(entry)
+    _authorize(server, draft, "create", served, namespace, name, "binding")
     obj = operations.bind(
         draft,
         served,
-        str(entry.get("namespace") or ""),
-        str(entry.get("name") or ""),
+        namespace,
+        name,
         str(entry.get("nodeName") or ""),
         uid=str(entry.get("uid") or ""),
         resource_version=str(entry.get("resourceVersion") or ""),
@@ -199,15 +202,14 @@ def _bind(server: Server, draft: Draft, entry: Obj) -> _Result:
 
 def _delete(server: Server, draft: Draft, entry: Obj) -> _Result:
     served = _served(server, entry, str(entry.get("apiVersion") or ""))
-    _authorize(draft, "delete", served)
+    namespace, name = _place(entry)
+    _authorize(server, draft, "delete", served, namespace, name)
     options = DeleteOptions(
         grace_seconds(entry.get("gracePeriodSeconds")),
         str(entry.get("uid") or ""),
         str(entry.get("resourceVersion") or ""),
     )
-    obj, _ = operations.delete(
-        draft, served, str(entry.get("namespace") or ""), str(entry.get("name") or ""), options
-    )
+    obj, _ = operations.delete(draft, served, namespace, name, options)
     return _result(served, obj)
 
 
@@ -241,8 +243,23 @@ def _served(server: Server, entry: Obj, api_version: str) -> Served:
     return served
 
 
-def _authorize(draft: Draft, verb: str, served: Served, subresource: str = "") -> None:
-    if not is_allowed(draft.user.name, verb, served.key, subresource):
+def _place(entry: Obj) -> tuple[str, str]:
+    return str(entry.get("namespace") or ""), str(entry.get("name") or "")
+
+
+def _authorize(
+    server: Server,
+    draft: Draft,
+    verb: str,
+    served: Served,
+    namespace: str,
+    name: str,
+    subresource: str = "",
+) -> None:
+    resource = served.resource
+    scope = namespace if resource.namespaced else ""  # a right in a namespace reaches no further
+    access = Access(draft.user, verb, resource.group, resource.plural, subresource, scope, name)
+    if not server.authorize(access):
         what = f"{served.key}/{subresource}" if subresource else served.key
         raise Forbidden(f'User "{draft.user.name}" cannot {verb} resource "{what}" in a plan')
 

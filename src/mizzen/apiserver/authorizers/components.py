@@ -1,0 +1,56 @@
+"""Allows Mizzen's components what their table says, masters everything, everybody discovery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mizzen.apiserver.authorization import Authorizer
+from mizzen.apiserver.context import Context
+from mizzen.apiserver.core.access import Access
+from mizzen.apiserver.core.permissions import COMPONENTS, DISCOVERY_PATHS, Permissions, parse
+from mizzen.apiserver.core.user import MASTERS
+from mizzen.base.names import IDENTITY_PREFIX
+
+
+class _Allowed:
+    """One component's rules, as sets."""
+
+    def __init__(self, permissions: Permissions) -> None:
+        rules = list(parse((*permissions.everywhere, *permissions.own)))
+        self._rules = {(v, r.group, r.resource) for r in rules for v in r.verbs}
+        self._any = {v for r in rules if r.resource == "*" for v in r.verbs}
+        self._paths = _Paths(permissions.paths)
+
+    def __call__(self, access: Access) -> bool:
+        if access.path:
+            return access.verb == "get" and access.path in self._paths
+        if (access.verb, access.group, access.what) in self._rules:
+            return True
+        return access.verb in self._any and not access.subresource
+
+
+class _Paths:
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._whole = frozenset(patterns)
+        self._prefixes = tuple(p.removesuffix("*") for p in self._whole if p.endswith("*"))
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._whole or path.startswith(self._prefixes)
+
+
+def components(context: Context) -> Authorizer:
+    allowed = {IDENTITY_PREFIX + name: _Allowed(table) for name, table in COMPONENTS.items()}
+    discovery = _Paths(DISCOVERY_PATHS)
+
+    def authorize(access: Access) -> bool:
+        if MASTERS in access.user.groups:
+            return True
+        component = allowed.get(access.user.name)
+        if component is not None and component(access):
+            return True
+        return access.verb == "get" and access.path in discovery
+
+    return authorize
+
+
+AUTHORIZER = components
