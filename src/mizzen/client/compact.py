@@ -12,7 +12,7 @@ import json
 import struct
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 
 import orjson
 
@@ -28,36 +28,44 @@ _REVISION = struct.Struct(">Q")
 class CompactObjects(MutableMapping[Key, Obj]):
     """A mapping that keeps `parsed_max` objects parsed; in the order they came in, like a dict.
 
-    What is read may be a fresh copy each time: equal, never to be mutated, not to be compared
+    Of those that `is_settled` says will hardly change or be asked for it keeps `settled_max`
+    parsed, for those who come at the same time. What is read may be a fresh copy each time: equal, never to be mutated, not to be compared
     by identity.
     """
 
-    def __init__(self, parsed_max: int) -> None:
-        assert parsed_max >= _SAMPLES, "the dictionary is made of parsed objects"
-        self._parsed_max = parsed_max
+    def __init__(
+        self,
+        parsed_max: int,
+        settled_max: int = _SAMPLES,
+        is_settled: Callable[[Obj], bool] | None = None,
+    ) -> None:
+        assert min(parsed_max, settled_max) >= _SAMPLES, "the dictionary is made of parsed objects"
+        self._is_settled = is_settled
+        self._parsed_max, self._settled_max = parsed_max, settled_max
         self._parsed: OrderedDict[Key, Obj] = OrderedDict()  # the oldest first
+        self._settled: OrderedDict[Key, Obj] = OrderedDict()  # the same, of those that are
         self._packed: dict[Key, bytes | None] = {}  # all keys; None: not packed since it changed
         self._dictionary = b""
         self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY)
 
     def __getitem__(self, key: Key) -> Obj:
-        obj = self._parsed.get(key)
+        obj = self._parsed.get(key) or self._settled.get(key)
         if obj is None:
             packed = self._packed[key]
             assert packed is not None, "what is not parsed is packed"
-            obj = self._parsed[key] = self._unpack(packed)
-            self._make_room()
+            obj = self._unpack(packed)
+            self._keep_parsed(key, obj)
         return obj
 
     def __setitem__(self, key: Key, obj: Obj) -> None:
+        if key in self._packed:
+            self._forget_parsed(key)
         self._packed[key] = None
-        self._parsed.pop(key, None)
-        self._parsed[key] = obj
-        self._make_room()
+        self._keep_parsed(key, obj)
 
     def __delitem__(self, key: Key) -> None:
         del self._packed[key]
-        self._parsed.pop(key, None)
+        self._forget_parsed(key)
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._packed)
@@ -71,20 +79,27 @@ class CompactObjects(MutableMapping[Key, Obj]):
     def revision(self, key: Key) -> int:
         """The revision of an object, which is not unpacked for it. Errors: KeyError."""
         packed = self._packed[key]
-        return _REVISION.unpack_from(packed)[0] if packed else revision_of(self._parsed[key])
+        return _REVISION.unpack_from(packed)[0] if packed else revision_of(self[key])
 
-    def _make_room(self) -> None:
-        if len(self._parsed) <= self._parsed_max:
+    def _keep_parsed(self, key: Key, obj: Obj) -> None:
+        parsed, parsed_max = self._parsed, self._parsed_max
+        if self._is_settled is not None and self._is_settled(obj):
+            parsed, parsed_max = self._settled, self._settled_max
+        parsed[key] = obj
+        if len(parsed) <= parsed_max:
             return
         if not self._dictionary:
-            self._learn_dictionary()
-        key, obj = self._parsed.popitem(last=False)
+            self._learn_dictionary(list(parsed.values()))
+        key, obj = parsed.popitem(last=False)
         if self._packed[key] is None:
             self._packed[key] = self._pack(obj)
 
-    def _learn_dictionary(self) -> None:
+    def _forget_parsed(self, key: Key) -> None:
+        if self._parsed.pop(key, None) is None:
+            self._settled.pop(key, None)
+
+    def _learn_dictionary(self, parsed: list[Obj]) -> None:
         """Of objects spread over those that are there: neighbours are often of one template."""
-        parsed = list(self._parsed.values())
         chosen = parsed[:: len(parsed) // _SAMPLES][:_SAMPLES]
         text = b"".join(map(_text, chosen))
         self._dictionary = text[-_DICTIONARY_BYTES:]

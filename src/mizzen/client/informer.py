@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
 from mizzen.base.errors import ApiError, Expired, NotFound, TooManyRequests, Unavailable
 from mizzen.base.objects import Key, Obj, revision_of
@@ -33,8 +33,8 @@ class Informer:
     state. What the first list has is told as it comes. After a gap (410 Expired) the difference
     is told as the events that were missed.
 
-    `labels` and `fields` are selectors: what they leave out never comes here. `parsed_max`: of
-    many objects only so many are kept parsed, the rest packed (`CompactObjects`).
+    `labels` and `fields` are selectors: what they leave out never comes here. `cache`, empty, is
+    for resources with very many objects, most of which it keeps packed.
     """
 
     def __init__(
@@ -45,16 +45,15 @@ class Informer:
         *,
         labels: str = "",
         fields: str = "",
-        parsed_max: int = 0,
+        cache: CompactObjects | None = None,
     ) -> None:
         self.resource = resource
         self._client = client
         self._namespace = namespace
         self._labels = labels
         self._fields = fields
-        compact = CompactObjects(parsed_max) if parsed_max else None
-        self._objects: MutableMapping[Key, Obj] = compact if compact is not None else {}
-        self._known_revision = compact.revision if compact is not None else self._revision_here
+        self._objects: MutableMapping[Key, Obj] = cache if cache is not None else {}
+        self._known_revision = cache.revision if cache is not None else self._revision_here
         self._handlers: list[Handler] = []
         self._progress_handlers: list[Callable[[int], None]] = []
         self._synced = asyncio.Event()
@@ -133,7 +132,7 @@ class Informer:
                 ABSENT_RETRY_S,
             )
         self._counts["absent"] += 1
-        self._end_list(_Listed(), 0)
+        self._replace((), 0)
         self._revision = None
         await asyncio.sleep(ABSENT_RETRY_S)
 
@@ -227,6 +226,13 @@ class Informer:
         self._advance(revision)
         self._counts["lists"] += 1
         self._synced.set()
+
+    def _replace(self, items: Iterable[Obj], revision: int) -> None:
+        """A list that is there as a whole."""
+        listed = _Listed()
+        for obj in items:
+            self._take_listed(listed, obj)
+        self._end_list(listed, revision)
 
     def _put(self, key: Key, obj: Obj) -> None:
         old = self._objects.get(key)

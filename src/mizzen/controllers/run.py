@@ -13,6 +13,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import PODS, Resource
 from mizzen.client.backoff import Backoff
 from mizzen.client.client import Client
+from mizzen.client.compact import CompactObjects
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.controllers.core.actions import Controller
@@ -55,7 +56,9 @@ async def run_controllers(
     """As `run`, for these controllers alone."""
     recorder = EventRecorder(client, COMPONENT, clock)
     informers = {
-        resource: Informer(client, resource, parsed_max=PODS_PARSED_MAX * (resource == PODS))
+        resource: Informer(
+            client, resource, cache=CompactObjects(PODS_PARSED_MAX) if resource == PODS else None
+        )
         for controller in controllers
         for resource in controller.resources
     }

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from mizzen.base.clock import Clock, rfc3339
 from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
-from mizzen.base.resources import PODS, RESOURCE_CLAIMS, Resource
+from mizzen.base.resources import NODES, PODS, RESOURCE_CLAIMS, Resource
 from mizzen.client.client import Client
+from mizzen.client.compact import CompactObjects
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.scheduler.assumed import Assumed, assume_written
@@ -26,6 +27,7 @@ from mizzen.scheduler.core.place import BUSY_S, place
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.queueing_hints import matters
 from mizzen.scheduler.core.types import Plan
+from mizzen.scheduler.core.views import is_settled
 from mizzen.scheduler.device_selectors import CelSelectors
 from mizzen.scheduler.node_partition import NodePartition, Source
 from mizzen.scheduler.optional_kinds import OptionalKinds
@@ -34,6 +36,8 @@ from mizzen.scheduler.queue_policies import optional_kinds, queue_policies
 COMPONENT = "mizzen-scheduler"
 SETTLE_S = 0.001  # what was written together arrives on several watches: look once, not thrice
 SETTLE_ROUNDS_MAX = 5
+PARSED_MAX = 8192  # objects of a kind that wait or were just placed
+SETTLED_MAX = 2048  # others; as many as come at a time, so that each is read before it is packed
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +57,16 @@ async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None])
 
 
 def _informers(client: Client) -> dict[Resource, Informer]:
-    return {resource: Informer(client, resource) for resource in WATCHED}
+    return {resource: Informer(client, resource, cache=_cache(resource)) for resource in WATCHED}
+
+
+def _cache(resource: Resource) -> CompactObjects | None:
+    """What there may be very many of is read once, and again only when it changes."""
+    if resource == PODS:
+        return CompactObjects(PARSED_MAX, SETTLED_MAX, is_settled)
+    if resource == NODES:
+        return CompactObjects(SETTLED_MAX)
+    return CompactObjects(PARSED_MAX) if resource == RESOURCE_CLAIMS else None
 
 
 class Scheduler:
@@ -63,6 +76,7 @@ class Scheduler:
         self, client: Client, clock: Clock, sources: Mapping[Resource, Source] | None = None
     ) -> None:
         self._clock = clock
+        self._is_narrowed = sources is not None
         self._informers: Mapping[Resource, Source] = sources or _informers(client)
         self._caches = {
             resource: Assumed(informer.objects, lambda informer=informer: informer.revision)
@@ -95,15 +109,35 @@ class Scheduler:
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         async with asyncio.TaskGroup() as group:
-            for informer in self._informers.values():
-                group.create_task(informer.run())
             group.create_task(self._optional.run())
-            for informer in self._informers.values():
-                await informer.wait_synced()
+            await self._fill(group)
             await self._optional.wait_synced()
             await self._writer.recover(self._caches[PODS], self._caches[RESOURCE_CLAIMS])
             on_ready()
             await self._decide_forever()
+
+    async def _fill(self, group: asyncio.TaskGroup) -> None:
+        """Follows all sources, pods after all else, which they refer to; the feed is told of what
+        comes as it comes, while it is still parsed. Returns once all is known."""
+        reading = group.create_task(self._read_on())
+        try:
+            late = [] if self._is_narrowed else [PODS]  # what is narrowed comes when all is there
+            early = [resource for resource in self._informers if resource not in late]
+            for part in (early, late):
+                for resource in part:
+                    group.create_task(self._informers[resource].run())
+                for resource in part:
+                    await self._informers[resource].wait_synced()
+        finally:
+            reading.cancel()
+        self._wake.set()
+
+    async def _read_on(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            self._selectors.begin_turn()
+            self._apply_changes()
 
     # -- the loop ---------------------------------------------------------------------------
 

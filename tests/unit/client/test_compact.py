@@ -29,10 +29,21 @@ def filled(count, parsed_max):
     return kept
 
 
-def test_it_is_a_mapping_like_a_dict():
+def is_settled(obj):
+    return obj["spec"]["nodeName"] < "node-4"
+
+
+KINDS = {
+    "all alike": lambda: CompactObjects(8),
+    "some settled": lambda: CompactObjects(8, 4, is_settled),
+}
+
+
+@pytest.mark.parametrize("made", KINDS.values(), ids=KINDS)
+def test_it_is_a_mapping_like_a_dict(made):
     """The same calls on a dict and on it, in an order drawn by chance."""
     chance = random.Random(7)
-    kept, plain = CompactObjects(8), {}
+    kept, plain = made(), {}
     for revision in range(1, 3000):
         obj = pod(chance.randrange(60), revision)
         key = key_of(obj)
@@ -67,6 +78,16 @@ def test_all_but_the_newest_are_packed_small():
     assert len(packed) >= 484
     texts = sum(len(orjson.dumps(obj)) for obj in kept.values())
     assert 500 / len(packed) * sum(map(len, packed)) < texts / 4
+
+
+def test_what_is_settled_takes_no_room_from_what_is_not():
+    kept = CompactObjects(100, 4, is_settled)
+    for number in range(140):  # four of seven are settled
+        kept[key_of(pod(number))] = pod(number)
+    unpacked = [key for key, value in kept._packed.items() if value is None]
+    assert len(unpacked) == 60 + 4
+    moving = next(key for key in unpacked if not is_settled(kept[key]))
+    assert kept[moving] is kept[moving]
 
 
 def test_what_is_read_again_and_again_is_not_packed_again():

@@ -6,6 +6,7 @@ import pytest
 
 from mizzen.base.objects import Key
 from mizzen.base.resources import PODS
+from mizzen.client.compact import CompactObjects
 from mizzen.client.informer import Informer
 from mizzen.client.watching import INITIAL_EVENTS_END
 
@@ -51,7 +52,8 @@ async def followed(server, answers, *, until, parsed_max=0):
     hold = asyncio.Event()
     answers[-1].hold = hold
     server.answers = answers
-    informer = Informer(server.client, PODS, parsed_max=parsed_max)
+    cache = CompactObjects(parsed_max) if parsed_max else None
+    informer = Informer(server.client, PODS, cache=cache)
     told = []
     reached = asyncio.Event()
 

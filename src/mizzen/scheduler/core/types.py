@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation
@@ -130,13 +130,20 @@ class PodSpecView:
     cause: str = ""
     disruption_cost: DisruptionCost = UNKNOWN_COST
     conditions: tuple[Obj, ...] = field(default=(), hash=False)
-    about: Obj = field(default_factory=dict[str, Any], hash=False)  # what Events refer to
     wishes: tuple[ContainerWish, ...] = ()  # extended resources, where no claim is made yet
     is_succeeded: bool = False
     held_back: str = ""  # by what, of a pod that is not ours to place yet
     job: str = ""  # uid of the batch/v1 Job that made it
     labels: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     neighbours: Neighbours | None = None  # what it requires of pods near it; None: nothing
+
+    @property
+    def about(self) -> Obj:
+        """Just enough of the pod for an Event to refer to it."""
+        metadata: Obj = {"name": self.key.name, "namespace": self.key.namespace, "uid": self.uid}
+        metadata["resourceVersion"] = self.resource_version
+        kept = {name: value for name, value in metadata.items() if value}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": kept}
 
     @property
     def holds(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -35,9 +36,11 @@ from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, P
 
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
 _FINISHED = frozenset({"Succeeded", "Failed"})
+_SETTLED = _FINISHED | {"Running"}
 PriorityClasses = Mapping[str, tuple[int, bool, str]]  # name -> value, globalDefault, policy
 GATES_SHOWN = 3
 ASKED_KEPT = 1024  # different things that pods ask of a node
+SHARED_KEPT = 4096  # different labels and conditions
 ASKED_BYTES_MAX = 32 << 10  # of one that is kept, as JSON; pods may have 3 MiB
 
 
@@ -54,7 +57,9 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
     gang = member.gang if member.refused is None else None
     priority, policy = _priority(spec, priorities)
     shape, wishes, is_choosy = _asked(spec)
-    labels = labels_of(pod)
+    labels, conditions = labels_of(pod), status.get("conditions") or ()
+    if is_settled(pod):  # there are many of them, for long
+        labels, conditions = _shared(labels), map(_shared, conditions)
     return PodSpecView(
         key=key,
         uid=uid_of(pod),
@@ -63,7 +68,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         claims=_claims(pod),
         priority=priority,
         created_ns=_created_ns(pod),
-        node=text(spec, "nodeName"),
+        node=sys.intern(text(spec, "nodeName")),
         gang=gang,
         membership=member,
         rank=_rank(pod) if gang is None or "/" not in gang.name else None,
@@ -77,8 +82,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         has_record=names.UNSCHEDULABLE in annotations_of(pod),
         cause=annotations_of(pod).get(names.CAUSE, ""),
         disruption_cost=disruption_cost_of(pod),
-        conditions=tuple(status.get("conditions") or ()),
-        about=_about(pod),
+        conditions=tuple(conditions),
         wishes=() if status.get("extendedResourceClaimStatus") else wishes,
         is_succeeded=status.get("phase") == "Succeeded",
         held_back="" if spec.get("nodeName") else _held_back(spec),
@@ -110,18 +114,24 @@ def moved_on(view: PodSpecView, before: Obj, pod: Obj) -> PodSpecView | None:
     ):
         return None
     scheduled = condition(pod, "PodScheduled") or {}
+    conditions = status.get("conditions") or ()
     return replace(
         view,
         resource_version=metadata.get("resourceVersion") or "",
-        node=text(spec, "nodeName"),
+        node=sys.intern(text(spec, "nodeName")),
         nominated_node=status.get("nominatedNodeName") or "",
         scheduled_message=(
             scheduled.get("message") or "" if scheduled.get("status") == "False" else ""
         ),
-        conditions=tuple(status.get("conditions") or ()),
-        about=_about(pod),
+        conditions=tuple(map(_shared, conditions) if is_settled(pod) else conditions),
+        labels=_shared(view.labels) if is_settled(pod) else view.labels,
         held_back="" if spec.get("nodeName") else _held_back(spec),
     )
+
+
+def is_settled(pod: Obj) -> bool:
+    """Its agent has taken it on: it will hardly change until it is finished or leaves."""
+    return text(pod, "status", "phase") in _SETTLED and bool(text(pod, "spec", "nodeName"))
 
 
 def wants_placing(pod: Obj) -> bool:
@@ -247,7 +257,15 @@ def _rank(pod: Obj) -> int | None:
 
 def _job(pod: Obj) -> str:
     owner = controller_of(pod)
-    return owner["uid"] if owner is not None and owner.get("kind") == JOBS.kind else ""
+    return sys.intern(owner["uid"]) if owner is not None and owner.get("kind") == JOBS.kind else ""
+
+
+def _shared(value: Mapping[str, object]) -> Obj:
+    """One for all that are equal, as labels and conditions of pods of one template mostly are."""
+    return _parsed(orjson.dumps(value))
+
+
+_parsed = lru_cache(SHARED_KEPT)(orjson.loads)
 
 
 def _containers(spec: Obj, claim: str) -> tuple[str, ...]:
@@ -258,15 +276,6 @@ def _containers(spec: Obj, claim: str) -> tuple[str, ...]:
         for container in spec.get(field) or ()
         if any(use.get("name") == claim for use in part(container, "resources").get("claims") or ())
     )
-
-
-def _about(pod: Obj) -> Obj:
-    """Just enough of the pod for an Event to refer to it."""
-    metadata: Obj = pod["metadata"]
-    kept = {
-        n: metadata[n] for n in ("name", "namespace", "uid", "resourceVersion") if n in metadata
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": kept}
 
 
 def _created_ns(pod: Obj) -> int:

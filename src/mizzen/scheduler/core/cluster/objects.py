@@ -5,6 +5,7 @@ An object that cannot be read is left out and noted: one bad object must not sto
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ from mizzen.scheduler.core.queue.priority import POLICY as PRIORITY
 from mizzen.scheduler.core.types import PodSpecView
 from mizzen.scheduler.core.views import (
     PriorityClasses,
+    is_settled,
     moved_on,
     node_view,
     pod_view,
@@ -56,6 +58,7 @@ WATCHED = (
     POD_GROUPS,
     PODS,
 )  # in the order that costs least when all are new
+READ_KEPT = 8192  # pods kept as they were, about 15 KB each
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
@@ -77,7 +80,8 @@ class Feed:
         self._priority_objects: dict[Key, Obj] = {}
         self._classes: dict[Key, Obj] = {}
         self._by_resource: Mapping[str, str] = {}
-        self._read: dict[Key, tuple[Obj, PodSpecView]] = {}  # pods, as they were and what they said
+        # Pods that are not settled, as they were and what they said: they change in little.
+        self._read: OrderedDict[Key, tuple[Obj, PodSpecView]] = OrderedDict()
         self._prioritised: dict[Key, Obj] = {}  # pods whose priority rests on a class
         self._wishful: dict[Key, Obj] = {}  # pods that wait, and ask for devices by name
         self._shared: dict[Key, GroupClaims] = {}  # by PodGroup
@@ -214,11 +218,14 @@ class Feed:
 
     def _view(self, key: Key, obj: Obj) -> PodSpecView:
         """The pod as it describes itself."""
-        known = self._read.get(key)
+        known = self._read.pop(key, None)
         view = moved_on(known[1], known[0], obj) if known is not None else None
         if view is None:
             view = pod_view(obj, self._priorities)
-        self._read[key] = (obj, view)
+        if not is_settled(obj):
+            self._read[key] = (obj, view)
+            if len(self._read) > READ_KEPT:
+                self._read.popitem(last=False)
         return view
 
     def _with_group(self, view: PodSpecView, obj: Obj, wants: bool) -> PodSpecView:
