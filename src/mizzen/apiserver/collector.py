@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Iterator
 from itertools import islice
 
@@ -89,7 +90,9 @@ class Collector:
         if not (is_owned or is_marked or key in self._owners or key.name in self._terminating):
             return
         obj = stored.object()
-        owners = () if deleted else tuple({o["uid"]: None for o in garbage.owners_of(obj)})
+        # The uid of an owner is one string, however many objects it owns.
+        uids = {sys.intern(o["uid"]): None for o in garbage.owners_of(obj)}
+        owners = () if deleted else tuple(uids)
         known = self._owners.pop(key, ())
         dropped = set(known).difference(owners)
         for uid in dropped:

@@ -85,6 +85,8 @@ class WorkQueue(Generic[K]):
             await self._wake.wait()
         key = self._ready.popleft()
         self._queued.discard(key)
+        if not self._queued:
+            self._queued.clear()  # a set keeps the room of the most it ever held
         self._taken.add(key)
         return key
 

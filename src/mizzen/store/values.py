@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass, field, replace
+from sys import intern
 from zlib import crc32
 
 import orjson
@@ -75,7 +76,7 @@ def read_object(at: bytes, value: bytes) -> Stored:
         data = value[start:]
         if start <= length and _matches(value, crc32(value[CHECKSUM.size : start], crc32(data))):
             resource, namespace, own = value[name:start].decode().split("\0")
-            key = ObjectKey(resource, namespace, own)
+            key = ObjectKey(intern(resource), intern(namespace), own)  # one for all that are in it
             if place(key) == at:
                 return Stored(key, revision, data)
     raise Broken(f"object {at.decode(errors='replace')!r} does not have its checksum")

@@ -1,4 +1,5 @@
 import asyncio
+import sys
 
 from mizzen.client.queue import FIRST_RETRY_S, WorkQueue
 
@@ -50,3 +51,13 @@ async def test_retries_wait_twice_as_long_until_forgotten():
     assert [queue.retry("a"), queue.retry("a")] == [FIRST_RETRY_S, 2 * FIRST_RETRY_S]
     queue.forget("a")
     assert queue.retry("a") == FIRST_RETRY_S
+
+
+async def test_an_empty_queue_has_no_room_left_of_a_long_one():
+    queue = WorkQueue()
+    empty = sys.getsizeof(queue._queued)
+    for number in range(10_000):
+        queue.add(number)
+    for _ in range(10_000):
+        queue.done(await queue.get())
+    assert sys.getsizeof(queue._queued) == empty

@@ -36,7 +36,7 @@ from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, P
 
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
 _FINISHED = frozenset({"Succeeded", "Failed"})
-_SETTLED = _FINISHED | {"Running"}
+_SETTLED = ("Running", *_FINISHED)
 PriorityClasses = Mapping[str, tuple[int, bool, str]]  # name -> value, globalDefault, policy
 GATES_SHOWN = 3
 ASKED_KEPT = 1024  # different things that pods ask of a node
@@ -131,7 +131,10 @@ def moved_on(view: PodSpecView, before: Obj, pod: Obj) -> PodSpecView | None:
 
 def is_settled(pod: Obj) -> bool:
     """Its agent has taken it on: it will hardly change until it is finished or leaves."""
-    return text(pod, "status", "phase") in _SETTLED and bool(text(pod, "spec", "nodeName"))
+    try:
+        return pod["status"].get("phase") in _SETTLED and bool(pod["spec"].get("nodeName"))
+    except (KeyError, AttributeError):
+        return False
 
 
 def wants_placing(pod: Obj) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mizzen.base.objects import Key
+from mizzen.base.resources import PODS
 from support.scheduler_world import (
     CORE,
     DRIVER,
@@ -71,3 +72,22 @@ def test_a_changed_priority_class_is_seen() -> None:
     assert world.known().cluster.waiting[key].priority == 0
     world.priority_classes.append({"metadata": {"name": "p"}, "value": 7})
     assert world.known().cluster.waiting[key].priority == 7
+
+
+def test_of_pods_that_are_settled_no_more_is_kept_than_their_views_say() -> None:
+    feed = World().feed
+    started = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    for number in range(3):
+        waiting = pod(f"p{number}", priority=0)
+        waiting["metadata"]["labels"] = {"app": "web", "tier": "front"}
+        feed.upsert(PODS, waiting)
+        assert Key("default", f"p{number}") in feed._read
+        spec = {**waiting["spec"], "nodeName": "n"}
+        status = {"phase": "Running", "conditions": [dict(started)]}
+        feed.upsert(PODS, {**waiting, "spec": spec, "status": status})
+    assert not feed._read
+    first, second, _ = feed.cluster.pods.values()
+    assert first.labels == {"app": "web", "tier": "front"}
+    assert first.labels is second.labels
+    assert first.conditions == (started,)
+    assert first.conditions[0] is second.conditions[0]
