@@ -94,7 +94,7 @@ class Agent:
         self.clock = clock
         self.runtimes = runtimes
         self.events = EventRecorder(client, f"mizzen-node-{config.node_name}", clock)
-        self.reporter = Reporter(client, self, self._complain)
+        self.reporter = Reporter(client, self, self._warn)
         self.boundary = Boundary(self.events, self.reporter.mark)
         self.context = AgentContext(
             config, clock, self.events, runtimes, devices, self.reporter, self.boundary, self.feed
@@ -148,7 +148,7 @@ class Agent:
                 if run.is_live and run_key(slot.uid, run.name, run.number) not in running:
                     with self.boundary.around(slot.state.pod):
                         end = end_of(slot, run.name, run.number, self.clock.now_ns())
-                        self._ended(slot, end)
+                        self._on_exit(slot, end)
 
     async def stop(self) -> None:
         """Ends every pod's processes and the shim: the instance goes down."""
@@ -213,9 +213,9 @@ class Agent:
         if slot is None or kind == "DELETED":
             self._observe(kind, pod)
         else:
-            self._go_on(slot)
+            self._resume(slot)
 
-    def _go_on(self, slot: Slot) -> None:
+    def _resume(self, slot: Slot) -> None:
         """After a fault: the pod's newest state, and ends of processes that went unheard; a pod
         that went meanwhile does not come back."""
         if self.slots.get(slot.uid) is not slot:
@@ -223,7 +223,7 @@ class Agent:
         for run in slot.state.containers:
             key = run_key(slot.uid, run.name, run.number)
             if run.phase == "running" and key not in slot.runtime.running:
-                self._ended(slot, end_of(slot, run.name, run.number, self.clock.now_ns()))
+                self._on_exit(slot, end_of(slot, run.name, run.number, self.clock.now_ns()))
         self._observe("MODIFIED", slot.state.pod)
 
     def _observe(self, kind: str, pod: Obj) -> None:
@@ -258,13 +258,13 @@ class Agent:
         slot = Slot(uid, new_pod(pod, address, now), files, self.runtimes.of(pod))
         self.slots[uid] = slot
         try:
-            self._take_in(slot, now)
+            self._adopt(slot, now)
         except Exception:
             self.slots.pop(uid)  # whole or not at all: it is admitted again, its runs adopted then
             raise
         return slot
 
-    def _take_in(self, slot: Slot, now: int) -> None:
+    def _adopt(self, slot: Slot, now: int) -> None:
         """Folders that cannot be made now are made, or their lack told, by `Executor.prepare`."""
         with contextlib.suppress(OSError):
             self.gangs.admit(slot)
@@ -276,9 +276,9 @@ class Agent:
                 self.gangs.ended_before(slot, event)
             elif isinstance(event, Started):
                 self.gangs.adopted(slot)
-                self.usage.adopted(slot)
+                self.usage.on_adopt(slot)
         if slot.state.has_live:  # adopted: probes and hooks need the environment again
-            self._later(slot, self.executor.prepare(slot))
+            self._start_for(slot, self.executor.prepare(slot))
         slot.is_admitted = bool(events) or has_condition(slot.state.pod, "PodScheduled")
         with contextlib.suppress(OSError):
             slot.make_folder()
@@ -298,7 +298,7 @@ class Agent:
             return
         self.context.allocated = new
         now = self.clock.now_ns()
-        self.usage.allocations(new, now)
+        self.usage.on_allocations(new, now)
         for slot in list(self.slots.values()):
             if not slot.state.prepared and not slot.state.has_live:
                 self.wake(slot, DevicesChanged(now))
@@ -317,7 +317,7 @@ class Agent:
 
     def wake(self, slot: Slot, event: Tick | DevicesChanged) -> None:
         """Time has passed for the pod, or what it waited for has come."""
-        with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
+        with self.boundary.around(slot.state.pod, partial(self._resume, slot)):
             self.gangs.refresh(slot)
             self.feed(slot, event)
 
@@ -336,7 +336,7 @@ class Agent:
     def _carry_out(self, slot: Slot, command: Command) -> None:
         match command:
             case Prepare():
-                self._later(slot, self.executor.prepare(slot))
+                self._start_for(slot, self.executor.prepare(slot))
             case Spawn():
                 try:
                     self.executor.spawn(slot, command)
@@ -347,9 +347,9 @@ class Agent:
             case Signal():
                 self.executor.signal(slot, command)
             case RunPreStop():
-                self._later(slot, self.executor.pre_stop(slot, command))
+                self._start_for(slot, self.executor.pre_stop(slot, command))
             case RunProbe():
-                self._later(slot, self.executor.probe(slot, command))
+                self._start_for(slot, self.executor.probe(slot, command))
             case WakeAt():
                 self._wake_at(slot, command.at)
             case Remove():
@@ -361,12 +361,12 @@ class Agent:
                 kind = "Warning" if command.type == "Warning" else "Normal"
                 self.events.event(slot.state.pod, kind, command.reason, command.message)
 
-    def _later(self, slot: Slot, work: Coroutine[Any, Any, None]) -> None:
+    def _start_for(self, slot: Slot, work: Coroutine[Any, Any, None]) -> None:
         async def bounded() -> None:
             if self.slots.get(slot.uid) is not slot:  # gone before its turn came
                 work.close()
                 return
-            with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
+            with self.boundary.around(slot.state.pod, partial(self._resume, slot)):
                 await work
 
         self._start(bounded())
@@ -400,48 +400,48 @@ class Agent:
         uid, name, number, _ = split_key(event.key)
         slot = self.slots.get(uid)
         if slot is not None:
-            with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
-                self._hear(slot, name, number, event)
+            with self.boundary.around(slot.state.pod, partial(self._resume, slot)):
+                self._on_run_of(slot, name, number, event)
 
-    def _hear(
+    def _on_run_of(
         self, slot: Slot, name: str, number: int, event: RunStarted | RunFailed | RunEnded
     ) -> None:
         now = self.clock.now_ns()
         if isinstance(event, RunStarted):
             self.feed(slot, Started(name, number, event.id, event.at, now))
         elif self.stopping:
-            self.usage.ending(slot)
+            self.usage.on_end(slot)
         elif isinstance(event, RunFailed):
             said = {"failure": event.message, "unstarted": True}
             record = {"code": 128, "started": now, "finished": now, **said}
-            self._ended(slot, exited_of(slot, name, number, record, now))
+            self._on_exit(slot, exited_of(slot, name, number, record, now))
         else:
-            self._ended(slot, exited_of(slot, name, number, event.record, now))
+            self._on_exit(slot, exited_of(slot, name, number, event.record, now))
 
-    def _ended(self, slot: Slot, event: Exited) -> None:
+    def _on_exit(self, slot: Slot, event: Exited) -> None:
         event = self.gangs.judge(slot, event)
-        self.usage.ending(slot)
+        self.usage.on_end(slot)
         stays = not slot.state.is_stopping
         self.feed(slot, event)
         again = stays and not is_finished(slot.state)
-        self.usage.exited(slot, event.at, again)
+        self.usage.on_exit(slot, event.at, again)
         self.gangs.exited(slot, event)
         if is_finished(slot.state):
             slot.runtime.remove(slot.uid)
 
     # -- for the reporter ------------------------------------------------------------------------
 
-    def due(self, uid: str) -> list[Operation]:
+    def due_writes(self, uid: str) -> list[Operation]:
         """The writes that make the API agree with the pod's state."""
         slot = self.slots.get(uid)
         if slot is None or self.stopping:
             return []
-        with self.boundary.around(slot.state.pod, partial(self._go_on, slot)):
+        with self.boundary.around(slot.state.pod, partial(self._resume, slot)):
             slot.state.aside = self.boundary.message_of(uid)
-            return self._due(slot)
+            return self._writes_of(slot)
         return []
 
-    def _due(self, slot: Slot) -> list[Operation]:
+    def _writes_of(self, slot: Slot) -> list[Operation]:
         operations: list[Operation] = []
         patch = patch_of(slot.state, HOST_IP, self.clock.now_ns())
         if patch is not None and not slot.state.vanished:
@@ -460,21 +460,21 @@ class Agent:
         metadata = slot.state.pod["metadata"]
         return metadata.get("namespace") or "", metadata["name"]
 
-    def took(self, uid: str, pod: Obj) -> None:
+    def on_written(self, uid: str, pod: Obj) -> None:
         """The API's answer to a write, or a fresh reading."""
         slot = self.slots.get(uid)
         if slot is not None and revision_of(pod) > revision_of(slot.state.pod):
             self.observe("MODIFIED", pod)
 
-    def vanished(self, uid: str) -> None:
+    def on_vanished(self, uid: str) -> None:
         slot = self.slots.get(uid)
         if slot is not None:
             self.observe("DELETED", slot.state.pod)
 
-    def refused(self, uid: str, message: str) -> None:
+    def on_refused(self, uid: str, message: str) -> None:
         slot = self.slots.get(uid)
         if slot is not None:
-            self._complain(f"the API refuses the status of pod {slot.name}: {message}")
+            self._warn(f"the API refuses the status of pod {slot.name}: {message}")
 
     # -- the end of a pod --------------------------------------------------------------------------
 
@@ -509,5 +509,5 @@ class Agent:
 
         self._start(asyncio.to_thread(remove))
 
-    def _complain(self, message: str) -> None:
+    def _warn(self, message: str) -> None:
         print(f"mizzen node: {message}", flush=True)

@@ -153,7 +153,7 @@ class Executor:
             slot.files.termination_log(name).unlink()
         slot.files.forget_old_runs(name, number)
         self._gangs.before_spawn(slot)
-        self._usage.spawning(slot, self._context.clock.now_ns())
+        self._usage.on_spawn(slot, self._context.clock.now_ns())
         slot.runtime.start(
             run_key(slot.uid, name, number),
             slot.bundles[name],
@@ -163,7 +163,7 @@ class Executor:
 
     def signal(self, slot: Slot, command: Signal) -> None:
         if command.signal == SIGKILL:
-            self._usage.killing(slot.uid, self._context.clock.now_ns())
+            self._usage.on_kill(slot.uid, self._context.clock.now_ns())
         slot.runtime.signal(run_key(slot.uid, command.container, command.number), command.signal)
 
     # -- probes and hooks -----------------------------------------------------------------------

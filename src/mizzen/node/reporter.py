@@ -34,11 +34,11 @@ PLAN_PODS_MAX = 200
 class Source(Protocol):
     """Where the reporter finds what is due: the agent."""
 
-    def due(self, uid: str) -> list[Operation]: ...
+    def due_writes(self, uid: str) -> list[Operation]: ...
     def identity(self, uid: str) -> tuple[str, str] | None: ...
-    def took(self, uid: str, pod: Obj) -> None: ...
-    def vanished(self, uid: str) -> None: ...
-    def refused(self, uid: str, message: str) -> None: ...
+    def on_written(self, uid: str, pod: Obj) -> None: ...
+    def on_vanished(self, uid: str) -> None: ...
+    def on_refused(self, uid: str, message: str) -> None: ...
 
 
 class Reporter:
@@ -88,7 +88,7 @@ class Reporter:
                 pause = min(pause * 2, RETRY_MAX_S)
 
     async def _write(self, uids: Sequence[str]) -> None:
-        due = {uid: operations for uid in uids if (operations := self._source.due(uid))}
+        due = {uid: operations for uid in uids if (operations := self._source.due_writes(uid))}
         if not due:
             return
         self._counts["writes"] += 1
@@ -109,7 +109,7 @@ class Reporter:
     def _took(self, uid: str, operations: Sequence[Operation], results: Sequence[Obj]) -> None:
         for result in results[: len(operations)]:
             if result.get("kind") == "Pod" and part(result, "metadata").get("uid") == uid:
-                self._source.took(uid, result)
+                self._source.on_written(uid, result)
 
     async def _write_alone(self, uid: str) -> None:
         """Reads the pod again and tries once more; a second conflict waits for the next round."""
@@ -119,14 +119,14 @@ class Reporter:
         try:
             pod = await self._client.get(PODS, name[1], name[0])
             if pod["metadata"].get("uid") != uid:
-                self._source.vanished(uid)
+                self._source.on_vanished(uid)
                 return
-            self._source.took(uid, pod)
-            operations = self._source.due(uid)
+            self._source.on_written(uid, pod)
+            operations = self._source.due_writes(uid)
             if operations:
                 self._took(uid, operations, await self._client.commit(operations))
         except NotFound:
-            self._source.vanished(uid)
+            self._source.on_vanished(uid)
         except Conflict:
             self.mark(uid)
         except ApiError as error:
@@ -140,7 +140,7 @@ class Reporter:
     def _refused(self, uid: str, message: str) -> None:
         """What the API does not take of this pod now it may take later; others do not wait."""
         self._counts["rejected"] += 1
-        self._source.refused(uid, message)
+        self._source.on_refused(uid, message)
         asyncio.get_running_loop().call_later(REFUSED_AGAIN_S, self.mark, uid)
 
 

@@ -77,18 +77,18 @@ class UsageRecorder:
         for device in self._context.devices:
             key = f"{device.driver}/{device.name}"
             log = resumed(DeviceId(node, device.driver, device.name), last.get(key), now)
-            self._keep(_taken_over(log, saved, key))
+            self._keep(_restore_owner(log, saved, key))
             begin, kernel_cpu = _pair(saved.get(key))
             log.kernel_cpu = kernel_cpu if begin == log.begin else 0
             if stopped_at:
-                log.paused(stopped_at, now)
+                log.on_downtime(stopped_at, now)
             self._logs[key] = log
         if stopped_at:
             self.flush(now)  # what was down is said once, whatever becomes of this agent
 
     # -- marks, from the agent ------------------------------------------------------------------
 
-    def allocations(self, allocated: Mapping[str, Allocated], at: int) -> None:
+    def on_allocations(self, allocated: Mapping[str, Allocated], at: int) -> None:
         """Devices changed hands."""
         shares = Counter(a.pod_uid or a.claim for a in allocated.values())
         for key, log in self._logs.items():
@@ -102,7 +102,7 @@ class UsageRecorder:
             if old is not None:
                 self._sample(old.pod_uid, at)
             share = shares[entry.pod_uid or entry.claim] if entry is not None else 1
-            finished = log.take(new, at, self._total(old, at), share)
+            finished = log.change_owner(new, at, self._total(old, at), share)
             if old is not None and not self._of(old.pod_uid):
                 self._cpu.pop(old.pod_uid, None)
             self._begun.discard(key)
@@ -113,12 +113,12 @@ class UsageRecorder:
         self._save()  # an agent that follows a killed one knows whose the devices are
         self._wake.set()
 
-    def spawning(self, slot: Slot, at: int) -> None:
+    def on_spawn(self, slot: Slot, at: int) -> None:
         """A process of the pod is about to start."""
         for log in self._of(slot.uid):
-            log.spawned(at, is_reporter(slot))
+            log.on_spawn(at, is_reporter(slot))
 
-    def adopted(self, slot: Slot) -> None:
+    def on_adopt(self, slot: Slot) -> None:
         """The pod's process runs since before this agent: its ring tells what it did meanwhile."""
         for log in self._of(slot.uid):
             log.is_live, log.is_reporter = True, is_reporter(slot)
@@ -131,31 +131,31 @@ class UsageRecorder:
             if log.owner is None or (slot is not None and slot.state.has_live):
                 continue
             if slot is not None:
-                self._hear(slot)
-            log.exited(now, is_clean=False, again=slot is not None)
+                self._read_ring(slot)
+            log.on_exit(now, is_clean=False, again=slot is not None)
 
-    def killing(self, uid: str, at: int) -> None:
+    def on_kill(self, uid: str, at: int) -> None:
         for log in self._of(uid):
-            log.killed(at)
+            log.on_kill(at)
 
-    def ending(self, slot: Slot) -> None:
+    def on_end(self, slot: Slot) -> None:
         """A process ended: its last intervals and CPU time, before anything is cleaned up."""
         now = self._context.clock.now_ns()
         self._last_state[slot.uid] = RankState.NONE
-        with self._reported(slot) as file:
+        with self._rank_file_of(slot) as file:
             if file is not None:
                 file.settle(now)
                 self._last_state[slot.uid] = file.look.state
-        self._hear(slot)
+        self._read_ring(slot)
         self._sample(slot.uid, now)
 
-    def exited(self, slot: Slot, at: int, again: bool) -> None:
+    def on_exit(self, slot: Slot, at: int, again: bool) -> None:
         """The pod machine has seen the end of a process; `again`: it will run once more."""
         if slot.state.has_live:
             return
         state = self._last_state.pop(slot.uid, RankState.NONE)
         for log in self._of(slot.uid):
-            log.exited(at, state in (RankState.LEFT, RankState.FINISHED), again)
+            log.on_exit(at, state in (RankState.LEFT, RankState.FINISHED), again)
 
     def forget(self, slot: Slot) -> None:
         """The pod is gone and its files will be: what its devices wait for is their release."""
@@ -171,12 +171,12 @@ class UsageRecorder:
         while True:
             busy = any(log.owner is not None for log in self._logs.values())
             now = self._context.clock.now_ns()
-            self._look(now)
+            self._poll(now)
             if loop.time() - flushed >= (FLUSH_S if busy else FLUSH_IDLE_S):
                 flushed = loop.time()
                 self.flush(now)
             elif self._begun:
-                self._tell_begun(now)
+                self._flush_begun(now)
             await self.write()
             with contextlib.suppress(TimeoutError):
                 self._wake.clear()
@@ -189,7 +189,7 @@ class UsageRecorder:
             self._flush(key, now)
         self._save(stopped)
 
-    def _tell_begun(self, now: int) -> None:
+    def _flush_begun(self, now: int) -> None:
         """An owner's first record does not wait for its turn: an agent that follows a killed one
         knows from the records alone who had a device since when, and asks its ring from there."""
         told = [key for key in sorted(self._begun) if self._flush(key, now)]
@@ -259,25 +259,25 @@ class UsageRecorder:
         now = self._context.clock.now_ns()
         for log in self._logs.values():
             if log.owner is not None:
-                log.exited(now, is_clean=True, again=False)
+                log.on_exit(now, is_clean=True, again=False)
         self.flush(now, stopped=now)
         with contextlib.suppress(TimeoutError, ApiError):
             async with asyncio.timeout(WRITE_LAST_S):
                 await self.write()
 
-    def _look(self, now: int) -> None:
+    def _poll(self, now: int) -> None:
         for uid in {log.owner.pod_uid for log in self._logs.values() if log.owner is not None}:
             slot = self._context.slots.get(uid)
             if slot is None or not slot.state.has_live:
                 continue
-            self._hear(slot)
+            self._read_ring(slot)
             samples = self._cpu.setdefault(uid, CpuSamples())
             is_cheap = slot.runtime.guarantees.limits != BEST_EFFORT
             if is_cheap or samples.is_older(now - WALK_NS):
                 self._sample(uid, now)
 
-    def _hear(self, slot: Slot) -> None:
-        with self._reported(slot) as file:
+    def _read_ring(self, slot: Slot) -> None:
+        with self._rank_file_of(slot) as file:
             if file is None:
                 return
             intervals, following, lost = file.ring.read(self._read.get(slot.uid, 0))
@@ -286,7 +286,7 @@ class UsageRecorder:
             if intervals:
                 now = self._context.clock.now_ns()
                 for log in self._of(slot.uid):
-                    log.heard(intervals, now)
+                    log.on_intervals(intervals, now)
 
     def _sample(self, uid: str, at: int) -> None:
         slot = self._context.slots.get(uid)
@@ -309,7 +309,7 @@ class UsageRecorder:
         return [g for g in self._logs.values() if g.owner is not None and g.owner.pod_uid == uid]
 
     @contextlib.contextmanager
-    def _reported(self, slot: Slot) -> Generator[RankFile | None]:
+    def _rank_file_of(self, slot: Slot) -> Generator[RankFile | None]:
         """The file in which the pod's program reports, None for a pod without devices, or where
         none can be had: shared memory is full, or the program put something else in its place.
 
@@ -354,13 +354,13 @@ def _pair(found: object) -> tuple[int, int]:
             return 0, 0
 
 
-def _taken_over(log: DeviceLog, saved: Obj, key: str) -> Obj | None:
+def _restore_owner(log: DeviceLog, saved: Obj, key: str) -> Obj | None:
     """Tells the log who had its device when `ledger.json` was written last."""
     match part(saved, "owners").get(key):
         case [int(since), None]:
-            return log.taken_over(None, since)
+            return log.restore_owner(None, since)
         case [int(since), [str(), str(), str(), str(), str()] as owner]:
-            return log.taken_over(Owner(*owner), since)
+            return log.restore_owner(Owner(*owner), since)
         case _:
             return None
 

@@ -33,7 +33,7 @@ class Pods:
         uid: str = pod["metadata"]["uid"]
         self.pods[uid], self.wanted[uid] = pod, message
 
-    def due(self, uid: str) -> list[Operation]:
+    def due_writes(self, uid: str) -> list[Operation]:
         pod, message = self.pods[uid], self.wanted[uid]
         if text(pod, "status", "message") == message:
             return []
@@ -43,13 +43,13 @@ class Pods:
     def identity(self, uid: str) -> tuple[str, str] | None:
         return "default", self.pods[uid]["metadata"]["name"]
 
-    def took(self, uid: str, pod: Obj) -> None:
+    def on_written(self, uid: str, pod: Obj) -> None:
         self.pods[uid] = pod
 
-    def vanished(self, uid: str) -> None:
+    def on_vanished(self, uid: str) -> None:
         self.pods.pop(uid)
 
-    def refused(self, uid: str, message: str) -> None:
+    def on_refused(self, uid: str, message: str) -> None:
         self.told.append(message)
 
 
@@ -67,11 +67,11 @@ async def test_a_status_that_cannot_be_written_is_tried_again_and_others_do_not_
         task = asyncio.create_task(reporter.run())
         bad = next(u for u, p in pods.pods.items() if p["metadata"]["name"] == "bad")
         good = [u for u in pods.pods if u != bad]
-        await until(lambda: not any(pods.due(u) for u in good), "the others' statuses")
+        await until(lambda: not any(pods.due_writes(u) for u in good), "the others' statuses")
         await until(lambda: len(pods.told) >= 2, "another try")
-        assert not task.done() and pods.due(bad)
+        assert not task.done() and pods.due_writes(bad)
         pods.wanted[bad] = "whole"
-        await until(lambda: not pods.due(bad), "its own status")
+        await until(lambda: not pods.due_writes(bad), "its own status")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -93,13 +93,13 @@ async def test_a_fault_while_one_is_written_loses_no_other(
                 raise OSError(28, "No space left on device")
             pods.wanted[uid] = ""
 
-        monkeypatch.setattr(pods, "vanished", vanished)
+        monkeypatch.setattr(pods, "on_vanished", vanished)
         reporter = Reporter(client, pods, pods.told.append)
         for uid in pods.pods:
             reporter.mark(uid)
         task = asyncio.create_task(keep_up("reporter", reporter.run, 0.01))
         others = [uid for uid in pods.pods if uid != first]
-        await until(lambda: not any(pods.due(u) for u in others), "the others' statuses", 5)
+        await until(lambda: not any(pods.due_writes(u) for u in others), "the others' statuses", 5)
         assert faults == [first, first]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -40,7 +40,9 @@ class DeviceLog:
 
     # -- marks -------------------------------------------------------------------------------
 
-    def take(self, owner: Owner | None, at: int, kernel_cpu: int, share: int = 1) -> Obj | None:
+    def change_owner(
+        self, owner: Owner | None, at: int, kernel_cpu: int, share: int = 1
+    ) -> Obj | None:
         """The device changes hands; the record of the former owner, if it has any length."""
         self._end(at, is_clean=False)
         finished = self.flush(kernel_cpu)
@@ -50,14 +52,14 @@ class DeviceLog:
         self.killed_at = self.kernel_cpu = 0
         return finished
 
-    def spawned(self, at: int, is_reporter: bool) -> None:
+    def on_spawn(self, at: int, is_reporter: bool) -> None:
         """A process is started for the owner."""
         self._fill(at)
         self.is_live, self.has_spoken, self.is_reporter = True, False, is_reporter
         self.spawned_at, self.killed_at = at, 0
         self.filler = "starting"
 
-    def heard(self, intervals: Sequence[RingInterval], now: int) -> None:
+    def on_intervals(self, intervals: Sequence[RingInterval], now: int) -> None:
         """What the worker recorded since. Ends before the cursor are known already; what ends
         before it begins, or after now, is no record: any program may write there."""
         for entry in intervals:
@@ -74,17 +76,17 @@ class DeviceLog:
             self._add(Interval(line, start, entry.end, cpu, step))
             self.has_spoken, self.filler = True, "unknown"
 
-    def killed(self, at: int) -> None:
+    def on_kill(self, at: int) -> None:
         """SIGKILL was decided: from here on the device is waited for."""
         if self.is_live and not self.killed_at:
             self.killed_at = at
 
-    def exited(self, at: int, is_clean: bool, again: bool) -> None:
+    def on_exit(self, at: int, is_clean: bool, again: bool) -> None:
         """The process ended; `is_clean`: it had finished or left. `again`: another one follows."""
         self._end(at, is_clean)
         self.filler = "starting" if again else "stopping"
 
-    def paused(self, since: int, until: int) -> None:
+    def on_downtime(self, since: int, until: int) -> None:
         """The instance was down: nothing ran, whoever holds the device."""
         self._end(max(since, self.cursor), is_clean=True)
         self.filler = "down"
@@ -92,11 +94,11 @@ class DeviceLog:
         self.filler = "starting" if self.owner is not None else "free"
         self.has_spoken, self.killed_at, self.kernel_cpu = False, 0, 0
 
-    def taken_over(self, owner: Owner | None, since: int) -> Obj | None:
+    def restore_owner(self, owner: Owner | None, since: int) -> Obj | None:
         """The device had changed hands before the agent was away, and no record says so yet."""
         if since < self.begin or (owner and owner.claim) == (self.owner and self.owner.claim):
             return None
-        finished = self.take(owner, since, 0)
+        finished = self.change_owner(owner, since, 0)
         self.is_live, self.spawned_at = owner is not None, since
         return finished
 

@@ -22,18 +22,20 @@ def lines(record: Any) -> list[tuple[str, int, int]]:
 
 
 def hear(log: DeviceLog, intervals: list[RingInterval]) -> None:
-    log.heard(intervals, now=10**18)
+    log.on_intervals(intervals, now=10**18)
 
 
 def test_what_cannot_be_is_no_record() -> None:
     """Any program may write into its rank file."""
     log = DeviceLog(DEVICE, 0, 0)
-    log.take(OWNER, 100, 0)
-    log.spawned(110, is_reporter=True)
+    log.change_owner(OWNER, 100, 0)
+    log.on_spawn(110, is_reporter=True)
     far = 2**64 - 1
     odd = [(far, far), (150, far), (300, 200), (200, 200), (0, 0), (far, 120), (120, 9000)]
-    log.heard([RingInterval(a, b, far, Line.USEFUL_STEP, far >> 8) for a, b in odd], now=8000)
-    log.heard([RingInterval(120, 150, far, 77, 3)], now=8000)
+    log.on_intervals(
+        [RingInterval(a, b, far, Line.USEFUL_STEP, far >> 8) for a, b in odd], now=8000
+    )
+    log.on_intervals([RingInterval(120, 150, far, 77, 3)], now=8000)
     record = log.flush(0)
     assert lines(record) == [("starting", 100, 120), ("unknown", 120, 150)]
     assert record is not None and record["spec"]["intervals"][-1]["cpu"] == 30 * CPUS_MAX
@@ -41,8 +43,8 @@ def test_what_cannot_be_is_no_record() -> None:
 
 def test_a_workers_life() -> None:
     log = DeviceLog(DEVICE, 0, 0)
-    assert lines(log.take(OWNER, 100, 0)) == [("free", 0, 100)]
-    log.spawned(110, is_reporter=True)
+    assert lines(log.change_owner(OWNER, 100, 0)) == [("free", 0, 100)]
+    log.on_spawn(110, is_reporter=True)
     log.advance(500)
     assert lines(log.flush(0)) == [("starting", 100, 110)]
     hear(
@@ -54,13 +56,13 @@ def test_a_workers_life() -> None:
     )
     log.advance(900)
     assert lines(log.flush(80)) == [("starting", 110, 200), ("usefulStep", 200, 260)]
-    log.killed(300)
-    log.exited(310, is_clean=False, again=True)
-    log.spawned(320, is_reporter=True)
+    log.on_kill(300)
+    log.on_exit(310, is_clean=False, again=True)
+    log.on_spawn(320, is_reporter=True)
     hear(log, [RingInterval(330, 400, 1, Line.STARTING)])
-    log.killed(410)
-    log.exited(412, is_clean=True, again=False)
-    record = log.take(None, 450, 90)
+    log.on_kill(410)
+    log.on_exit(412, is_clean=True, again=False)
+    record = log.change_owner(None, 450, 90)
     assert lines(record) == [
         ("unknown", 260, 300),
         ("stopping", 300, 310),
@@ -72,8 +74,8 @@ def test_a_workers_life() -> None:
 
 def test_a_silent_process_is_running() -> None:
     log = DeviceLog(DEVICE, 0, 0)
-    log.take(OWNER, 10, 0)
-    log.spawned(20, is_reporter=False)
+    log.change_owner(OWNER, 10, 0)
+    log.on_spawn(20, is_reporter=False)
     log.advance(5 * S)
     assert log.cursor == 20
     log.advance(11 * S)
@@ -87,25 +89,25 @@ def test_a_device_that_changed_hands_unrecorded_is_taken_over() -> None:
     log = DeviceLog(DEVICE, 0, 0)
     log.advance(100)
     free = log.flush(0)
-    log.take(OWNER, 150, 0)
+    log.change_owner(OWNER, 150, 0)
     again = resumed(DEVICE, free, 500)
-    assert lines(again.taken_over(OWNER, log.since)) == [("free", 100, 150)]
+    assert lines(again.restore_owner(OWNER, log.since)) == [("free", 100, 150)]
     assert (again.owner, again.begin) == (OWNER, 150)
     hear(again, [RingInterval(160, 300, 5, Line.USEFUL_STEP, 1)])
     written = again.flush(10)
     assert lines(written) == [("starting", 150, 160), ("usefulStep", 160, 300)]
     # Released, and that unrecorded too; then told once more what the records know by now.
     third = resumed(DEVICE, written, 900)
-    assert third.taken_over(OWNER, 150) is None
-    assert lines(third.taken_over(None, 400)) == [("unknown", 300, 400)]
+    assert third.restore_owner(OWNER, 150) is None
+    assert lines(third.restore_owner(None, 400)) == [("unknown", 300, 400)]
     third.advance(900)
     assert lines(third.flush(0)) == [("free", 400, 900)]
 
 
 def test_resumes_without_a_gap() -> None:
     log = DeviceLog(DEVICE, 0, 0)
-    log.take(OWNER, 10, 0)
-    log.spawned(20, is_reporter=True)
+    log.change_owner(OWNER, 10, 0)
+    log.on_spawn(20, is_reporter=True)
     hear(log, [RingInterval(25, 50, 5, Line.USEFUL_STEP, 1)])
     record = log.flush(5)
     assert record is not None
@@ -141,15 +143,15 @@ def test_any_sequence_of_marks_sums_to_the_time(marks: list[tuple[str, int]]) ->
         before, now = now, now + pause
         match kind:
             case "take":
-                records.append(log.take(OWNER, now, 0))
+                records.append(log.change_owner(OWNER, now, 0))
             case "free":
-                records.append(log.take(None, now, 0))
+                records.append(log.change_owner(None, now, 0))
             case "spawn" if log.owner and not log.is_live:
-                log.spawned(now, is_reporter=bool(pause % 2))
+                log.on_spawn(now, is_reporter=bool(pause % 2))
             case "kill":
-                log.killed(now)
+                log.on_kill(now)
             case "exit" | "again" if log.is_live:
-                log.exited(now, bool(pause % 2), kind == "again")
+                log.on_exit(now, bool(pause % 2), kind == "again")
             case "hear" if log.is_live:
                 hear(
                     log,
@@ -161,7 +163,7 @@ def test_any_sequence_of_marks_sums_to_the_time(marks: list[tuple[str, int]]) ->
                 log.advance(now)
             case _:
                 records.append(log.flush(0))
-    records.append(log.take(None, now + 1, 0))
+    records.append(log.change_owner(None, now + 1, 0))
     records = [r for r in records if r is not None]
     assert check(records) == []
     assert totals(records).all == log.cursor
@@ -170,17 +172,17 @@ def test_any_sequence_of_marks_sums_to_the_time(marks: list[tuple[str, int]]) ->
 def test_the_time_while_the_instance_was_down_is_its_own_line() -> None:
     """For a device that is held as for a free one; what follows is a start, or free again."""
     held, free = DeviceLog(DEVICE, 0, 0), DeviceLog(DEVICE, 0, 0)
-    held.take(OWNER, 0, 0)
-    held.spawned(10, is_reporter=True)
+    held.change_owner(OWNER, 0, 0)
+    held.on_spawn(10, is_reporter=True)
     records: list[Any] = []
     for log in (held, free):
         if log.owner is not None:
             hear(log, [RingInterval(10, 40, 5, Line.USEFUL_STEP, 1)])
-            log.exited(50, is_clean=True, again=False)
+            log.on_exit(50, is_clean=True, again=False)
         log.advance(50)
         last = log.flush(0)
         again = resumed(DEVICE, last, 100)
-        again.paused(50, 100)
+        again.on_downtime(50, 100)
         again.advance(120)
         records.append(again.flush(0))
         assert last is not None and check([last, records[-1]]) == []
