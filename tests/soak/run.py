@@ -5,7 +5,8 @@
 Two thirds of the time faults strike every few seconds; in the last third the load goes on alone,
 and no process may grow. As root the instance lives on a file system of its own that faults fill up
 (in a mount namespace that goes with this process); otherwise disk faults are left out, and it says
-so. At the end: every acknowledged write is there, no job failed, no device is given twice, the
+so. At the end: every acknowledged write is there, no job failed or
+hung, no device is given twice, the
 ledger sums, the store is whole, and nothing is left of the instance. Exits 1 otherwise.
 """
 
@@ -109,7 +110,11 @@ class Soak:
             await asyncio.to_thread(self._faults.settle)
             self._memory.clear()
             before = Counter(self._load.interrupted)
+            done = Counter(self._load.counts)
             await self._wait(began + self._seconds)
+            for name, _ in self._load.loops():
+                if self._load.counts[name] == done[name]:
+                    self._wrong.append(f"{name}: nothing came to its end in the quiet third")
             quiet = self._load.interrupted - before
             if quiet:
                 self._wrong.append(f"interrupted although nothing struck: {dict(quiet)}")

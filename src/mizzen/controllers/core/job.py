@@ -62,6 +62,7 @@ from mizzen.controllers.core.job_pods import (
     has_limit_per_index,
     index_of,
     is_indexed,
+    pod_name,
 )
 from mizzen.controllers.core.job_policy import FAIL_JOB, match_failure, match_success
 from mizzen.controllers.core.job_status import (
@@ -344,10 +345,17 @@ def _create(
     classes = classes_by_resource(view) if indexes else {}
     known = hashlib.sha256("/".join(name_of(pod) for pod in pods).encode()).hexdigest()
     actions: list[Action] = []
+    given: set[str] = set()
+
+    def is_taken(name: str) -> bool:
+        return name in given or view.get(PODS, Key(namespace_of(job), name)) is not None
+
     for ordinal, index in enumerate(indexes):
         seed = f"{tally.succeeded}/{tally.failed}/{known}/{ordinal}"
         failures = tally.failures.get(index, Failures())
-        actions += create_pod(job, classes, index, failures, seed, now_ns)
+        name = pod_name(job, index, seed, is_taken)
+        given.add(name)
+        actions += create_pod(job, classes, index, failures, name, now_ns)
     return actions
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from itertools import count
 from typing import NamedTuple
 
 from mizzen.base.names import COMPLETION_INDEX, JOB_NAME
@@ -61,16 +63,33 @@ class Failures(NamedTuple):
     ignored: int = 0
 
 
+def pod_name(job: Obj, index: int, seed: str, is_taken: Callable[[str], bool]) -> str:
+    """The name of a new pod; `seed` is where the job stands and which of its new pods this is.
+
+    It follows from the seed: an attempt that got no answer, repeated before the caches know whether
+    it succeeded, finds the name taken instead of making a second pod. Five digits are few, though:
+    of a thousand pods two have the same in one job of three, so what is known to be taken is passed
+    over. Otherwise the plan would be refused for ever.
+    """
+    stem = _stem(job, index)
+    for attempt in count():
+        text = f"{uid_of(job)}/{seed}" + (f"/{attempt}" if attempt else "")
+        name = f"{stem}-{hashlib.sha256(text.encode()).hexdigest()[:5]}"
+        if not is_taken(name):
+            return name
+    raise AssertionError("unreachable")
+
+
+def _stem(job: Obj, index: int) -> str:
+    return f"{name_of(job)}-{index}" if is_indexed(job) else name_of(job)
+
+
 def create_pod(
-    job: Obj, classes: dict[str, str], index: int, failures: Failures, seed: str, now_ns: int
+    job: Obj, classes: dict[str, str], index: int, failures: Failures, name: str, now_ns: int
 ) -> list[Action]:
-    """The operations that make one pod; `seed` is where the job stands and which of its new pods
-    this is. The name follows from it: an attempt that got no answer, repeated before the caches
-    know whether it succeeded, finds the name taken instead of making a second pod."""
+    """The operations that make one pod of that name."""
     template = part(job, "spec", "template")
     metadata = part(template, "metadata")
-    suffix = hashlib.sha256(f"{uid_of(job)}/{seed}".encode()).hexdigest()[:5]
-    stem = f"{name_of(job)}-{index}" if is_indexed(job) else name_of(job)
     labels: Obj = {
         **(metadata.get("labels") or {}),
         JOB_NAME: name_of(job),
@@ -82,14 +101,14 @@ def create_pod(
     spec, wishes = _pod_spec(job, template, index, classes)
     if is_indexed(job):
         labels[COMPLETION_INDEX] = annotations[COMPLETION_INDEX] = str(index)
-        spec.setdefault("hostname", stem[:63])
+        spec.setdefault("hostname", _stem(job, index)[:63])
     if has_limit_per_index(job):
         annotations[FAILURE_COUNT] = str(failures.counted)
         if failures.ignored:
             annotations[IGNORED_FAILURE_COUNT] = str(failures.ignored)
     pod: Obj = {
         "metadata": {
-            "name": f"{stem}-{suffix}",
+            "name": name,
             "namespace": namespace_of(job),
             "labels": labels,
             "annotations": annotations,

@@ -24,6 +24,27 @@ def test_one_pod_to_completion(cluster):
     assert "finalizers" not in cluster.all(PODS)[0]["metadata"]
 
 
+def test_names_that_fall_together_are_told_apart(cluster, foreign=0):
+    """With this uid the third and the sixth pod have the same five digits."""
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c"}]}}
+    metadata = {"name": "j", "uid": "c58f5abd-0c8e-46f6-b286-ddb013096085"}
+    spec = {"completions": 6, "parallelism": 6, "backoffLimit": 6, "template": template}
+    cluster.add(JOBS, {"metadata": {**metadata, "namespace": "default"}, "spec": spec})
+    cluster.settle("j")
+    assert len(set(active(cluster))) == 6 + foreign
+    assert "j-48d84" in active(cluster)
+
+
+def test_a_name_that_another_has_is_passed_over(cluster):
+    cluster.add(PODS, {"metadata": {"name": "j-48d84", "namespace": "default"}, "spec": {}})
+    test_names_that_fall_together_are_told_apart(cluster, foreign=1)
+
+
+def test_many_pods_have_names_of_their_own(cluster):
+    start(cluster, completions=1500, parallelism=1500)
+    assert len(set(active(cluster))) == 1500
+
+
 def test_no_more_pods_than_parallelism_and_what_is_left(cluster):
     start(cluster, completions=3, parallelism=2)
     assert len(active(cluster)) == 2
