@@ -13,14 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from mizzen.base.objects import Key
 from mizzen.base.operations import Operation
-from mizzen.base.resources import POD_GROUPS
-from mizzen.scheduler.core import render
+from mizzen.scheduler.core import prerequisites, render
 from mizzen.scheduler.core.claiming import awaiting
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.conventions import pod_group_status
-from mizzen.scheduler.core.conventions.gang import Refused
 from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState
-from mizzen.scheduler.core.conventions.watched import owner_of
 from mizzen.scheduler.core.dra.model import SelectorsBusy
 from mizzen.scheduler.core.explaining import reasons as explain
 from mizzen.scheduler.core.explaining.changes import Change
@@ -160,7 +157,7 @@ class _Planner:
     def _decide(self, unit: Unit) -> list[Decision]:
         if self._rests_on_this_plan(unit):
             return []
-        missing = self._missing(unit)
+        missing = prerequisites.missing(self.cluster, unit, self.promised_claims, self._is_young)
         if missing is not None:
             return self._refuse(unit.pods, missing)
         pause = awaiting.setback(self.cluster, unit.subject, unit.pods, self.now_ns)
@@ -189,62 +186,6 @@ class _Planner:
 
     def _place(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt:
         return self.placer.place(pods, unit.constraints(unit.member_nodes))
-
-    # -- what must be there first ----------------------------------------------------------
-
-    def _missing(self, unit: Unit) -> Unschedulable | None:
-        refused = self._refused(unit)
-        if refused is not None:
-            return explain.refused(unit.subject, refused, len(self.cluster.nodes))
-        if unit.gang is not None and unit.gang not in self.cluster.gangs:
-            resource, owner = owner_of(unit.gang) or (POD_GROUPS, unit.gang)
-            return explain.owner_missing(unit, resource.kind, owner)
-        if unit.lacks_members:
-            return explain.lacks_members(unit, self._held_back(unit))
-        first = unit.pods[: unit.ready]
-        for index, pod in enumerate(first if unit.needed else ()):
-            # A gang that starts waits a moment for the claims of its extra members as well:
-            # growing right after the start would cost more than that.
-            missing = self._missing_claims(pod)
-            if missing is not None and (index < unit.needed or self._is_young(pod)):
-                return missing
-        return None
-
-    def _held_back(self, unit: Unit) -> list[PodSpecView]:
-        members = self.cluster.members.get(unit.gang, {}) if unit.gang is not None else {}
-        return [
-            pod
-            for pod in members.values()
-            if pod.held_back and not (pod.node or pod.is_finished or pod.is_terminating)
-        ]
-
-    def _refused(self, unit: Unit) -> Refused | None:
-        """The contradiction in what the unit asks for, if there is one."""
-        group = self.cluster.gangs.get(unit.gang) if unit.gang is not None else None
-        if group is not None:
-            return group.refused
-        return next((pod.membership.refused for pod in unit.pods if pod.membership.refused), None)
-
-    def _missing_claims(self, pod: PodSpecView) -> Unschedulable | None:
-        subject = f'Pod "{pod.key}"'
-        unmade = [c.name for c in pod.claims if c.claim is None and not c.not_needed]
-        if unmade:
-            return explain.unmade_claims(subject, unmade)
-        for entry in pod.claims:
-            if entry.claim is None:
-                continue
-            state = self.cluster.claims.get(entry.claim)
-            claim = state.claim if state is not None else None
-            if entry.claim in self.cluster.unread:
-                return explain.selectors_busy(subject)
-            if claim is None or claim.is_terminating:
-                return explain.missing_claim(subject, entry.claim)
-            if entry.claim in self.promised_claims:
-                return explain.promised_claim(subject, entry.claim)
-            owner_uid = pod.uid if entry.shared_by is None else entry.shared_by.uid
-            if entry.is_generated and claim.owner_uid not in ("", owner_uid):
-                return explain.foreign_claim(subject, entry.claim)
-        return None
 
     # -- the members that stand or fall together ------------------------------------------------
 
@@ -360,7 +301,7 @@ class _Planner:
             pod = unit.pods[index]
             alone = unit.alone(pod)
             why = self._behind(unit, index)
-            why = why or self._missing_claims(pod)
+            why = why or prerequisites.missing_claims(self.cluster, pod, self.promised_claims)
             if why is None:
                 member_nodes = (*unit.member_nodes, *placed, *(p.node for p in placements))
                 attempt = self.placer.place((pod,), unit.constraints(member_nodes))

@@ -1,4 +1,7 @@
 """The exact device allocator of resource.k8s.io/v1: values in, allocations or reasons out.
 
-Deliberately lacks: CEL (behind `model.Selectors`), pods and queues (its callers), any I/O.
+The scheduler asks in order `pack` with all features on. The order `compat`, the variants of
+upstream's allocator (`features`), quantities equal as Go's pointers are, and `case` serve
+`mizzen allocate` and the comparison with upstream alone. Deliberately lacks: CEL (behind
+`model.Selectors`), pods and queues (its callers), any I/O.
 """
