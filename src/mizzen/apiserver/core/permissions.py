@@ -99,7 +99,6 @@ COMPONENTS = {
         own=(
             *_COMMON,
             f"read events,resourceclaimtemplates.{_DRA}",
-            f"read trainjobs.{_TRAINER},modelendpoints.mizzen.dev",
             "update pods/status",
             f"update resourceclaims.{_DRA}",
             # How other systems tell gangs, topologies and queues; elsewhere the scheduler says it.

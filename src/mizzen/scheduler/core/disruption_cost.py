@@ -1,4 +1,4 @@
-"""What a pod would lose by leaving, read from what it, its agent and its controller say of it.
+"""The cost of evicting a pod, read from what it, its agent and its controller say of it.
 
 `mizzen.dev/step`, `mizzen.dev/checkpoint-step` and `stepSeconds` of `mizzen.dev/progress` say how
 much of its gang's work is not yet saved; `mizzen.dev/reload-seconds` how long it takes until it is
@@ -46,7 +46,7 @@ UNKNOWN_COST = DisruptionCost()
 
 
 def disruption_cost_of(pod: Obj) -> DisruptionCost:
-    """What evicting a pod costs, to be taken `at` a time.
+    """The cost of evicting a pod, to be taken `at` a time.
 
     With steps: those since the last checkpoint, all of them while there is none. Without: one that
     keeps no work of its own has only to warm up; any other loses its run.

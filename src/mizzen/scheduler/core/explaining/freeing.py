@@ -135,7 +135,7 @@ def _emptiest(trial: Trial, held: dict[int, int], limit: int) -> list[int]:
 
 
 class _Anybody:
-    """Whoever would have to leave, whether or not they may be made to."""
+    """Lets everybody leave: the question is who would have to, not who may be made to."""
 
     def may_displace(self, preemptor: Preemptor, candidate: PodSpecView) -> bool:
         return True
@@ -145,7 +145,7 @@ class _Anybody:
 
 
 class _Freeing:
-    """Who is on some nodes, or gets there in this plan, and the devices that their steps free."""
+    """Candidates on some nodes, those that this plan places there included, and their devices."""
 
     def __init__(self, trial: Trial, nodes: Iterable[str], only: str) -> None:
         self.trial, self.only = trial, only
@@ -192,7 +192,7 @@ class _Freeing:
         return self._reprieved(everything)
 
     def _reprieved(self, levels: Levels) -> Levels:
-        """Whoever need not leave stays: the most important, then those with most devices, first."""
+        """Reprieves whoever need not leave: the most important, then those with most devices, first."""
         order = sorted(
             range(len(self.candidates)),
             key=lambda at: (-self.candidates[at].priority, -sum(self.devices[at]), at),

@@ -318,7 +318,7 @@ def _is_core(name: str) -> bool:
 
 
 def _measure(missing: Amounts) -> tuple[Demand, _Share]:
-    """One figure for all that is missing: necessary, and sufficient where it is one resource."""
+    """Reduces all that is missing to one figure: necessary, and sufficient where it is one resource."""
     if len(missing) == 1:
         ((resource, want),) = missing.items()
         return Demand(((want, 1),)), lambda amounts: amounts.get(resource, 0)

@@ -30,7 +30,7 @@ Wanted = tuple[tuple[Shape, int, int], ...]  # (shape, chips of a pod, how many 
 
 
 def is_by_devices(placer: Placer, unit: Unit) -> bool:
-    """Whether `preempt_by_devices` can answer: chips say what the unit lacks."""
+    """True if `preempt_by_devices` can answer: chips say what the unit lacks."""
     return bool(_shapes(placer, unit))
 
 
@@ -58,7 +58,7 @@ def preempt_by_devices(
 
 
 def _shapes(placer: Placer, unit: Unit) -> Wanted:
-    """What is wanted by shape; () when chips do not describe it."""
+    """Chips wanted by shape; () when chips do not describe it."""
     grouped: dict[int, tuple[Shape, int]] = {}
     for pod in unit.pods[: unit.needed]:
         shape = placer.what_if.shape_of(pod)

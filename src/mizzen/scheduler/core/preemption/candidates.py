@@ -34,17 +34,17 @@ class Member:
 
     @property
     def chips(self) -> int:
-        """What stands still with it: its devices, or a pod without any counts as one."""
+        """Chips that stand still while it is away: its devices; a pod without any counts as one."""
         return max(1, self.devices)
 
 
 Frees = Callable[[Sequence[Member]], tuple[tuple[int, int], ...]]
-"""What is freed once these members have left: (node, amount), numbered as the problem has them."""
+"""(node, amount) that is freed once these members have left; nodes are numbered by the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvictionStep:
-    """One step of a candidate: these members leave together, the last rank first."""
+    """A step of a candidate: these members leave together, the last rank first."""
 
     members: tuple[Member, ...]
     kind: Kind
@@ -95,9 +95,9 @@ def gang(key: Key, members: Sequence[Member], min_count: int, *, is_whole: bool)
 
 
 def _rest(leaving: Sequence[Member], members: Sequence[Member]) -> EvictionStep:
-    """What runs on together ends together: the unsaved work of all chips, and everyone's reload.
+    """The last step loses the unsaved work of all chips, and everyone's reload.
 
-    The gang's unsaved work is that of the member that reports most.
+    Members that run on together end together. The gang's unsaved work is that of the member that reports most.
     """
     unsaved_ms = max(member.cost.unsaved_ms for member in members)
     loss = sum((unsaved_ms + member.cost.reload_ms) * member.chips for member in members)
@@ -185,7 +185,7 @@ class PreemptionCandidates:
         return self.among([pod for node in live for pod in self.on(node)])
 
     def may_displace(self, pod: PodSpecView) -> bool:
-        """Whether this pod may be evicted, as far as it is concerned itself."""
+        """True if this pod may be evicted as far as it is concerned itself."""
         return (
             self.policy.may_displace(self.preemptor, pod)
             and pod.gang not in self._own
@@ -202,7 +202,7 @@ class PreemptionCandidates:
         return self._gangs[pod.gang]
 
     def freeable(self, pods: Iterable[PodSpecView]) -> list[Freeable]:
-        """What the pods of one node free there: never dearer than it turns out to be."""
+        """Amounts that the pods of one node free there, each at no more than it turns out to cost."""
         found: list[Freeable] = []
         whole: dict[Key, dict[int, int]] = {}
         charged = self.cluster.holdings.charged
@@ -234,7 +234,7 @@ class PreemptionCandidates:
     # -- parts ---------------------------------------------------------------------------------
 
     def _price(self, pod: PodSpecView) -> tuple[Cell, int]:
-        """What a pod without gang and claims costs: many are alike."""
+        """The price of a pod without gang and claims: many are alike."""
         key = (pod.priority, pod.disruption_cost)
         if key not in self._prices:
             step = single(self._member(pod)).steps[0]

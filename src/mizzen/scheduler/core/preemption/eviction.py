@@ -1,4 +1,4 @@
-"""What a search for victims is asked, and its answer: who is evicted, verified by placing."""
+"""The ground that all searches for victims stand on, and their answer, verified by placing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Eviction:
 
 
 class Preemption:
-    """One unit's search for victims in the cluster as it is; the searches build on it.
+    """A search for one unit's victims in the cluster as it is; each way of searching builds on it.
 
     What is on its way out counts as gone: whoever searches has released it.
     """

@@ -25,7 +25,7 @@ class PreemptionPolicy(Protocol):
     """A rule of who is eligible. Pure: it reads what it was made with, and nothing else."""
 
     def may_displace(self, preemptor: Preemptor, candidate: PodSpecView) -> bool:
-        """Whether the pod may be evicted for the preemptor; a gang may be if all its members may.
+        """True if the pod may be evicted for the preemptor; a gang may be if all its members may.
 
         Asked of every pod on every node that is thought of, so it should take a microsecond.
         """
@@ -38,7 +38,7 @@ class PreemptionPolicy(Protocol):
 
 
 class LowerPriority:
-    """Whoever is less important than each of the preemptor's pods, as kube-scheduler has it."""
+    """Lets a unit displace pods of lower priority than each of its own, as kube-scheduler does."""
 
     def may_displace(self, preemptor: Preemptor, candidate: PodSpecView) -> bool:
         return candidate.priority < preemptor.priority

@@ -41,7 +41,7 @@ def find_victims(
 
 
 def _preempt_exactly(search: Preemption) -> Eviction | None:
-    """Every candidate is a holder; whether a set is enough only placing says."""
+    """Gives the solver every candidate; only placing says what is enough."""
     names = [
         node.name
         for node in search.cluster.node_views()

@@ -1,4 +1,4 @@
-"""Whether a demand fits nodes by their free chips, kept up to date as steps are taken and given back."""
+"""Tells from nodes' free chips whether a demand fits them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Measure:
         self.is_chain = all(a % b == 0 for a, b in zip(self.sizes, self.sizes[1:], strict=False))
 
     def fits(self, capacities: Iterable[int]) -> bool:
-        """Whether nodes with so many free chips hold the demand; exact."""
+        """True if nodes with so many free chips hold the demand; exact."""
         nodes = [capacity for capacity in capacities if capacity > 0]
         for size, wanted in zip(self.sizes, self.wanted, strict=True):
             if sum(capacity // size for capacity in nodes) < wanted:
@@ -55,7 +55,7 @@ class Measure:
     def _loadings(
         self, state: tuple[int, ...], index: int, capacity: int
     ) -> Iterable[tuple[int, ...]]:
-        """What may be left of `state` after one node took as much as it can."""
+        """Everything that may be left of `state` after one node took as much as it can."""
         if index == len(state):
             yield state
             return

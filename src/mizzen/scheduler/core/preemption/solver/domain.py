@@ -1,4 +1,4 @@
-"""One topology domain of an problem, cut down to what freeing room in it can involve."""
+"""A topology domain of a problem, cut down to what freeing room in it can involve."""
 
 from __future__ import annotations
 

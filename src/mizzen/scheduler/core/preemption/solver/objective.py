@@ -1,4 +1,4 @@
-"""What is minimised: one integer that orders victim sets.
+"""The objective that is minimised: one integer that orders victim sets.
 
 Sets are compared cell by cell, the gravest first; the first cell that differs decides:
 
@@ -62,7 +62,7 @@ NOTHING: Cost = ((), 0)
 
 
 def cost_of(holders: Sequence[Holder], levels: Sequence[int]) -> Cost:
-    """What these levels cost, to be compared with answers about other holders."""
+    """The cost of these levels, to be compared with answers about other holders."""
     lost: dict[Cell, int] = {}
     pods = 0
     for holder, level in zip(holders, levels, strict=True):

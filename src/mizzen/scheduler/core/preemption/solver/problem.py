@@ -1,4 +1,4 @@
-"""What a question of preemption is made of: who holds what, in which steps it goes, who wants room.
+"""A question of preemption as integers: who holds chips, in which steps they leave, who wants room.
 
 Nodes and domains are indices, so that a caller can feed these values from its own columns.
 *Chips* stand for the one resource that is scarce: devices as a rule, milli-CPU for pods without any.
@@ -12,7 +12,7 @@ from enum import IntEnum
 
 
 class Kind(IntEnum):
-    """What a step does to its holder, mildest first."""
+    """The harm a step does to its holder, mildest first."""
 
     SHRINK = 0  # an elastic gang gives a pod above its minimum and runs on
     SUSPEND = 1  # the rest leaves, waits, and resumes from what it saved (or had nothing to save)
@@ -60,7 +60,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One question. `free` has the chips free on each node, those of what leaves anyway included.
+    """A question. `free` has the chips free on each node, those of what leaves anyway included.
 
     `domains` are the node sets of which ONE has to hold the whole demand: the domains of the level
     a gang requires; all nodes, when it requires none; each node alone, for a single pod. They must
@@ -78,7 +78,7 @@ class Problem:
 Levels = tuple[int, ...]  # for each holder of the problem, how many of its steps are taken
 
 Fits = Callable[[int, Sequence[int]], bool]
-"""Whether the demand really fits the domain (index) once these levels (see `Levels`) have left.
+"""True if the demand really fits the domain (index) once these levels (see `Levels`) have left.
 
 May refuse what the chips would allow (CPU, memory, which devices share a switch), never the other
 way round, and must be monotone: what fits still fits when more has left.
@@ -87,7 +87,7 @@ way round, and must be monotone: what fits still fits when more has left.
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who leaves, and which domain that frees.
+    """The steps to take, and the domain that they free.
 
     `levels` as in `Levels`. `is_proven`: no permitted set costs less; else the search ended at its
     effort limit with the best it had. Either way no step of it can be spared.

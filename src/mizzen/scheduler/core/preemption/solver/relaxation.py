@@ -1,4 +1,4 @@
-"""What freeing a domain costs at least, and which stages that points to.
+"""Bounds what freeing a domain costs, and points to the stages that may reach the bound.
 
 A holder on several nodes is relaxed into one piece for each node, each with a *share* of its
 weight; shares of one stage sum to its weight, so the pieces together never cost more than the
@@ -24,7 +24,7 @@ Segment = tuple[int, int, int, Choice]  # cost in 840ths per slot, slots, cost, 
 
 @dataclass(slots=True)
 class Offer:
-    """What one node can give: `slots` without anybody leaving more, then hull segments."""
+    """Slots of one node by what they cost: `slots` without anybody leaving more, then hull segments."""
 
     slots: int
     points: list[tuple[int, int]]  # (slots, cost), both ascending, the first is (slots, 0)

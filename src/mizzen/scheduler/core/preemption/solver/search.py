@@ -51,7 +51,7 @@ class Branch:
 
 
 class Search:
-    """One domain's search. `bound` is known at once; `solve` does the work.
+    """Searches one domain. `bound` is known at once; `solve` does the work.
 
     After `solve`, `is_proven` says whether nothing cheaper was left unseen.
     """
