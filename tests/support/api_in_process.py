@@ -59,6 +59,7 @@ class ApiInProcess:
         self._config = ApiServerConfig(
             "127.0.0.1", port, files.cert_file, files.key_file, tokens, files.kubelet_client
         )
+        self.url = f"https://127.0.0.1:{port}"
         self._store = MemoryStore()
         self._task: asyncio.Task[None] | None = None
 
@@ -75,7 +76,7 @@ class ApiInProcess:
 
     def client(self, identity: str, patience: Patience | None = None) -> Client:
         connection = Connection(
-            f"https://127.0.0.1:{self._config.port}",
+            self.url,
             certificate_authority=self._files.ca_file.read_text(),
             token=self._files.tokens[identity],
         )

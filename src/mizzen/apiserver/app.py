@@ -14,10 +14,10 @@ from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
 from mizzen.apiserver.handlers import Handler
-from mizzen.apiserver.http import TEXT, Request, Response, Stream, answer
+from mizzen.apiserver.http import TEXT, Answer, Request, Response, Stream, answer
 from mizzen.apiserver.server import Server
 from mizzen.base import names
-from mizzen.base.errors import Forbidden, InternalError
+from mizzen.base.errors import BadRequest, Forbidden, InternalError
 
 _HEALTH = ("/healthz", "/readyz", "/livez")
 
@@ -43,8 +43,11 @@ class App:
         if request.path not in _HEALTH:
             request.user = self._user_of(request)
 
-    async def answer(self, request: Request) -> Response | Stream:
-        """Of an authenticated request. Errors: ApiError, to be answered as its Status."""
+    async def answer(self, request: Request) -> Answer:
+        """Of an authenticated request; an `Upgrade` where a websocket is asked for, and only there.
+
+        Errors: ApiError, to be answered as its Status.
+        """
         path = request.path
         if path in _HEALTH:
             return Response(200, b"ok", TEXT)
@@ -52,6 +55,8 @@ class App:
             target = request.target = routing.parse_path(path)
             if target is not None and target.plural:
                 return await self._resource(target, request)
+        if request.offered is not None:
+            raise _no_websocket(path)
         return self._other(path, request)
 
     def _other(self, path: str, request: Request) -> Response | Stream:
@@ -91,7 +96,7 @@ class App:
             },
         )
 
-    async def _resource(self, target: Target, request: Request) -> Response | Stream:
+    async def _resource(self, target: Target, request: Request) -> Answer:
         served = self._server.catalog.find(target.group, target.version, target.plural)
         if served is None:
             raise refusals.unserved()
@@ -113,7 +118,28 @@ class App:
         if target.name and resource.namespaced and not target.namespace:
             raise refusals.unserved()
         handler = self._handler(verb, served, target, request.method)
+        self._check_upgrade(access, served, target, request)
         return await handler(self._server, served, target, request)
+
+    def _check_upgrade(
+        self, access: Access, served: Served, target: Target, request: Request
+    ) -> None:
+        """A websocket is a GET, but who may only read must not run anything by it.
+
+        Errors: BadRequest, Forbidden. Source: kube-apiserver 1.35, feature gate
+        AuthorizePodWebsocketUpgradeCreatePermission: pods/exec, attach, portforward ask for create.
+        """
+        subresource = served.kind.subresource(target.subresource)
+        upgrades = subresource is not None and subresource.upgrades
+        if request.offered is None:
+            if upgrades and request.method in ("GET", "HEAD"):
+                raise BadRequest("Upgrade request required")
+            return
+        if not upgrades:
+            raise _no_websocket(request.path)
+        access = access._replace(verb="create")
+        if not self._server.authorize(access):
+            raise refusals.forbidden(served.resource, target.name, access.refusal)
 
     def _handler(self, verb: str, served: Served, target: Target, method: str) -> Handler:
         """Errors: NotFound, MethodNotAllowed."""
@@ -138,6 +164,10 @@ class App:
         if handler is None:
             raise refusals.method_not_allowed(resource, f"{method} on this path")
         return handler
+
+
+def _no_websocket(path: str) -> BadRequest:
+    return BadRequest(f"{path} is no websocket: ask without Connection: Upgrade")
 
 
 def broken(error: Exception) -> InternalError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from mizzen.apiserver.app import App, broken
+from mizzen.apiserver.channels import Channels
 from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.core.user import ANONYMOUS
-from mizzen.apiserver.http import Request, Response, Stream, refusal
+from mizzen.apiserver.http import Answer, Request, Response, Stream, Upgrade, refusal
 from mizzen.apiserver.intake import Intake, Receive, discard
 from mizzen.apiserver.server import Server
 from mizzen.base import query
@@ -32,6 +33,7 @@ class Bridge:
         self._connections = connections
         self._app = App(server)
         self._intake = Intake()
+        self._channels = Channels(server.closing)
         self._streams: set[asyncio.Task[Any]] = set()
 
     async def end_streams(self) -> None:
@@ -41,31 +43,43 @@ class Bridge:
             await asyncio.wait(self._streams, timeout=_END_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
-            return
         request: Request | None = None
-        result: Response | Stream
+        protocol = ""
+        result: Answer
         try:
             request = _head(scope)
             await self._take_in(request, scope, receive)
             if self._server.closing.is_set():
                 raise Unavailable("the API server is stopping", retry_after_s=1)
             result = await self._app.answer(request)
+            if isinstance(result, Upgrade):
+                name, offered = request.user.name, request.offered or ()
+                protocol = self._channels.admit(result, offered, name)
         except ApiError as error:
             result = refusal(error)
         except Exception as error:  # noqa: BLE001 - the supervisor loop of requests
-            _log.exception("%s %s failed", scope["method"], scope["path"])
+            _log.exception("%s %s failed", scope.get("method", "CONNECT"), scope["path"])
             result = refusal(broken(error))
-        self._count(scope, request, result.status)
+        self._count(scope, request, 101 if isinstance(result, Upgrade) else result.status)
         if isinstance(result, Stream):
-            task = asyncio.create_task(self._stream(result, scope["client"], receive, send))
-            self._streams.add(task)
-            task.add_done_callback(self._streams.discard)
-            await task
+            await self._attend(self._stream(result, scope["client"], receive, send))
+        elif isinstance(result, Upgrade):
+            assert request is not None, "it was answered"
+            name = request.user.name
+            await receive()  # websocket.connect
+            await self._attend(self._channels.serve(result, protocol, name, receive, send))
+        elif scope["type"] == "websocket":
+            await receive()
+            await _send(result, send, kind="websocket.http.response")
         else:
-            await _send(result, send, head_only=scope["method"] == "HEAD")
+            await _send(result, send, head_only=scope.get("method") == "HEAD")
+
+    async def _attend(self, work: Coroutine[Any, Any, None]) -> None:
+        """As a task of its own, which is let go on for a moment when the server stops."""
+        task = asyncio.create_task(work)
+        self._streams.add(task)
+        task.add_done_callback(self._streams.discard)
+        await task
 
     async def _take_in(self, request: Request, scope: Scope, receive: Receive) -> None:
         """Finds out who asks, then reads the body: nobody's is read before that."""
@@ -85,7 +99,7 @@ class Bridge:
     def _count(self, scope: Scope, request: Request | None, status: int) -> None:
         target = request.target if request else None
         resource = target.plural if target and status != 404 else ""
-        verb = scope["method"]
+        verb = scope.get("method", "CONNECT")  # a websocket has none
         if request and verb == "GET" and query.is_true(request.params.get("watch")):
             verb = "WATCH"
         self._server.requests[(verb, resource, status)] += 1
@@ -137,6 +151,8 @@ def _head(scope: Scope) -> Request:
     params = query.parse(scope["query_string"].decode("latin-1"))
     raw: bytes | None = scope.get("raw_path")
     path = raw.decode("latin-1") if raw else scope["path"]
+    if scope["type"] == "websocket":
+        return Request("GET", path, params, headers, b"", offered=scope["subprotocols"])
     return Request(scope["method"], path, params, headers, b"")
 
 
@@ -151,9 +167,12 @@ def _start(status: int, content_type: str, headers: Any) -> dict[str, Any]:
     return {"type": "http.response.start", "status": status, "headers": fields}
 
 
-async def _send(response: Response, send: Send, *, head_only: bool) -> None:
+async def _send(
+    response: Response, send: Send, *, head_only: bool = False, kind: str = "http.response"
+) -> None:
     start = _start(response.status, response.content_type, response.headers)
+    start["type"] = f"{kind}.start"
     start["headers"].append((b"content-length", str(len(response.body)).encode()))
     await send(start)
     body = b"" if head_only else response.body
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send({"type": f"{kind}.body", "body": body, "more_body": False})

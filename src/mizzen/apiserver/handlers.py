@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from mizzen.apiserver import reads, watch, writes
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core.routing import Target
-from mizzen.apiserver.http import Request, Response, Stream
+from mizzen.apiserver.http import Answer, Request
 from mizzen.apiserver.server import Server
 from mizzen.base.registry import collect
 
-Handler = Callable[[Server, Served, Target, Request], Awaitable[Response | Stream]]
+Handler = Callable[[Server, Served, Target, Request], Awaitable[Answer]]
 
 # (verb, whether the path names an object) -> what answers it
 OF_STORED_KINDS: Mapping[tuple[str, bool], Handler] = {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -30,6 +30,7 @@ class Request:
     body: bytes
     user: User = ANONYMOUS
     target: Target | None = None  # set once it is known who asks
+    offered: Sequence[str] | None = None  # subprotocols, where a websocket is asked for
 
     @property
     def accept(self) -> str:
@@ -87,6 +88,32 @@ class Stream:
     status: int = 200
     headers: Sequence[tuple[str, str]] = field(default=())
     is_whole_at_end: bool = False  # what is not sent to its end breaks off, for all to see
+
+
+class Channel(Protocol):
+    """A websocket as a handler sees it: whole messages, both ways. What is cancelled with the
+    handler is the channel: once the client has left, or the server stops."""
+
+    protocol: str  # the subprotocol that both sides speak; "" is none
+
+    async def receive(self) -> bytes | str:
+        """The next message of the client."""
+        ...
+
+    async def send(self, message: bytes | str) -> None:
+        """Errors: TimeoutError where the client reads nothing."""
+        ...
+
+
+@dataclass(slots=True)
+class Upgrade:
+    """An answer that goes both ways, until `serve` returns: to requests for a websocket alone."""
+
+    protocols: Sequence[str]  # that `serve` speaks; "" where none need be named
+    serve: Callable[[Channel], Coroutine[Any, Any, None]]
+
+
+Answer = Response | Stream | Upgrade
 
 
 def answer(status: int, obj: Obj, content_type: str = JSON) -> Response:

@@ -18,6 +18,7 @@ class Subresource:
     verbs: tuple[str, ...]  # of authorization, as in discovery
     response: tuple[str, str, str] | None = None  # group, version, kind; None: the object's own
     media_type: str = JSON  # of what is answered
+    upgrades: bool = False  # GET opens a websocket, for which the verb create is asked, too
 
     @property
     def shows_object(self) -> bool:

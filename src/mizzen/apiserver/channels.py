@@ -1,0 +1,158 @@
+"""Websockets: answers that go both ways, bounded each, in all and by who holds them.
+
+A handler gets a `Channel` and talks until it returns. Nobody is waited for without end: neither a
+client that reads nothing, nor one that says nothing while nothing is said to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from mizzen.apiserver.http import Channel, Upgrade
+from mizzen.base.errors import ApiError, BadRequest, TooManyRequests
+
+CHANNELS_MAX = 512
+CHANNELS_OF_ONE_MAX = 128  # one user cannot take what the others need
+MESSAGE_BYTES_MAX = 1 << 20
+MESSAGES_MAX = 16  # that have come and that the handler has not taken yet
+IDLE_S_MAX = 4 * 3600.0  # as the kubelet's for its streams
+UNREAD_S_MAX = 120.0  # a client that reads nothing for this long is gone
+_DONE, _GOING_AWAY, _TOO_BIG, _BROKEN = 1000, 1001, 1009, 1011  # RFC 6455, 7.4.1
+_log = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Channels:
+    """All websockets of one server."""
+
+    def __init__(self, closing: asyncio.Event, idle_s_max: float = IDLE_S_MAX) -> None:
+        self._closing = closing
+        self._idle_s_max = idle_s_max
+        self._count_of: Counter[str] = Counter()
+
+    def statistics(self) -> Mapping[str, int]:
+        return {"open": self._count_of.total()}
+
+    async def serve(
+        self, upgrade: Upgrade, protocol: str, user: str, receive: Receive, send: Send
+    ) -> None:
+        """Accepts, and carries messages until one of both sides has ended or the server stops."""
+        self._count_of[user] += 1
+        try:
+            accepted = {"type": "websocket.accept", "subprotocol": protocol or None}
+            await send(accepted)
+            code, reason = await self._carry(upgrade, _Channel(protocol, send), receive)
+            if code:
+                await send({"type": "websocket.close", "code": code, "reason": reason})
+        finally:
+            self._count_of[user] -= 1
+            if not self._count_of[user]:
+                del self._count_of[user]
+
+    def admit(self, upgrade: Upgrade, offered: Sequence[str], user: str) -> str:
+        """The subprotocol to speak: the first of those offered that the handler knows.
+
+        Errors: BadRequest, TooManyRequests.
+        """
+        for held, most, whose in (
+            (self._count_of[user], CHANNELS_OF_ONE_MAX, f'of "{user}"'),
+            (self._count_of.total(), CHANNELS_MAX, "of all clients"),
+        ):
+            if held >= most:
+                raise TooManyRequests(
+                    f"{held} websockets {whose} are open, of at most {most}: close some",
+                    retry_after_s=1,
+                )
+        known = [each for each in offered or ("",) if each in upgrade.protocols]
+        if not known:
+            raise BadRequest(
+                f"none of the subprotocols {', '.join(offered) or '(none)'} is spoken here: "
+                f"offer {', '.join(each or '(none)' for each in upgrade.protocols)}"
+            )
+        return known[0]
+
+    async def _carry(
+        self, upgrade: Upgrade, channel: _Channel, receive: Receive
+    ) -> tuple[int, str]:
+        """The code and reason to close with; 0: the client has left."""
+        talk = asyncio.ensure_future(upgrade.serve(channel))
+        feed = asyncio.ensure_future(channel.feed(receive))
+        closing = asyncio.ensure_future(self._closing.wait())
+        tasks: tuple[asyncio.Future[Any], ...] = (talk, feed, closing)
+        ended: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout(self._idle_s_max) as silence:
+                channel.watch_silence(silence, self._idle_s_max)
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                ended = [task for task in tasks if task.done()]
+        except TimeoutError:
+            pass  # told below
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        if talk in ended:
+            return _end_of(talk)
+        if feed in ended:
+            problem = feed.exception()
+            return (_TOO_BIG, str(problem)) if problem else (0, "")
+        if closing in ended:
+            return _GOING_AWAY, "the API server is stopping"
+        return _DONE, f"nothing was said for {self._idle_s_max:g} s"
+
+
+class _Channel(Channel):
+    """One websocket."""
+
+    def __init__(self, protocol: str, send: Send) -> None:
+        self.protocol = protocol
+        self._send = send
+        self._incoming: asyncio.Queue[bytes | str] = asyncio.Queue(MESSAGES_MAX)
+        self._silence: asyncio.Timeout | None = None
+        self._idle_s_max = 0.0
+
+    def watch_silence(self, silence: asyncio.Timeout, idle_s_max: float) -> None:
+        """Puts this timeout off with each message, either way."""
+        self._silence, self._idle_s_max = silence, idle_s_max
+
+    async def receive(self) -> bytes | str:
+        return await self._incoming.get()
+
+    async def send(self, message: bytes | str) -> None:
+        self._spoke()
+        kind = "text" if isinstance(message, str) else "bytes"
+        async with asyncio.timeout(UNREAD_S_MAX):
+            await self._send({"type": "websocket.send", kind: message})
+            await asyncio.sleep(0)  # to a client that has left it is done at once
+
+    async def feed(self, receive: Receive) -> None:
+        """Returns when the client has left. Errors: ValueError for what is too big."""
+        while (event := await receive())["type"] == "websocket.receive":
+            text: str | None = event.get("text")
+            message: bytes | str = text if text is not None else event["bytes"]
+            if len(message) > MESSAGE_BYTES_MAX:
+                raise ValueError(f"a message has {len(message)} bytes, of {MESSAGE_BYTES_MAX}")
+            self._spoke()
+            await self._incoming.put(message)
+
+    def _spoke(self) -> None:
+        if self._silence is not None and not self._silence.expired():
+            self._silence.reschedule(asyncio.get_running_loop().time() + self._idle_s_max)
+
+
+def _end_of(talk: asyncio.Future[None]) -> tuple[int, str]:
+    error = talk.exception()
+    if error is None:
+        return _DONE, ""
+    if isinstance(error, ApiError):
+        return _BROKEN, error.message[:120]  # a frame of control has 125 bytes at most
+    if isinstance(error, TimeoutError):
+        return _BROKEN, f"nothing was read for {UNREAD_S_MAX:g} s"
+    _log.error("a websocket broke", exc_info=error)
+    return _BROKEN, f"Internal error occurred: {type(error).__name__}"
