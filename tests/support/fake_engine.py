@@ -32,9 +32,11 @@ class FakeEngine:
         self.last_words = b""  # what it still says then
         self.status = 200
         self.url = ""
+        self.scrapes = 0
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._answer)
         app.router.add_post("/v1/completions", self._answer)
+        app.router.add_get("/metrics", self._show_metrics)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
 
     async def __aenter__(self) -> FakeEngine:
@@ -49,6 +51,13 @@ class FakeEngine:
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
+
+    async def _show_metrics(self, _: web.Request) -> web.Response:
+        self.scrapes += 1
+        return web.Response(
+            text=f"vllm:num_requests_running {self.in_flight}\n"
+            "vllm:num_requests_waiting 0\nvllm:kv_cache_usage_perc 0.25\n"
+        )
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = orjson.loads(await request.read())

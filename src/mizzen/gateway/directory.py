@@ -29,6 +29,7 @@ class Directory:
         on_known: Callable[[Endpoint], None],
         on_gone: Callable[[Key], None],
         on_replica_removed: Callable[[Address], None],
+        on_pool: Callable[[Pool], None],
     ) -> None:
         self.pools: dict[Key, Pool] = {}
         self._addresses: dict[Owner, dict[str, Address]] = {}
@@ -37,6 +38,7 @@ class Directory:
         self._on_known = on_known
         self._on_gone = on_gone
         self._on_replica_removed = on_replica_removed
+        self._on_pool = on_pool
 
     @property
     def endpoints(self) -> list[Endpoint]:
@@ -66,12 +68,14 @@ class Directory:
         self._on_known(endpoint)
         if pool:
             pool.update(endpoint)
+            self._on_pool(pool)
             return
         pool = self.pools[endpoint.key] = Pool(endpoint, self._clock, self._on_scale)
         owner = Owner(endpoint.key, endpoint.uid)
         for pod, address in self._addresses.get(owner, {}).items():
             pool.set_replica(pod, address)
         pool.update(endpoint)  # a demand from before a restart may be too high by now
+        self._on_pool(pool)
 
     def on_pod(self, kind: str, old: Obj | None, obj: Obj) -> None:
         """An informer's handler for pods; those that no endpoint made are passed over."""

@@ -16,6 +16,7 @@ from mizzen.base.names import PICKER
 from mizzen.base.openai import OpenAIError
 from mizzen.gateway.core import admit, scale
 from mizzen.gateway.core.endpoints import Address, Endpoint
+from mizzen.gateway.core.engine_metrics import EngineMetrics
 from mizzen.gateway.core.picker import Candidate, RequestContext, find_pickers
 from mizzen.gateway.core.prefixes import PrefixIndex
 
@@ -33,6 +34,7 @@ class Replica:
     suspect: bool = False
     turn: int = 0
     prefixes: PrefixIndex = field(default_factory=PrefixIndex)
+    metrics: EngineMetrics | None = None  # where the picker reads them
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,11 @@ class Pool:
     def wanted(self) -> int:
         return self._scale.replicas
 
+    @property
+    def reads_metrics(self) -> bool:
+        """Whether its picker reads what engines say of themselves."""
+        return not self._closed and self._picker is not None and self._picker.reads_metrics
+
     def statistics(self) -> Mapping[str, int]:
         return {
             "in_flight": self._in_flight,
@@ -123,6 +130,11 @@ class Pool:
             self.replicas[pod] = Replica(address)
         else:
             known.suspect = False
+        self._dispatch()
+
+    def set_metrics(self, replica: Replica, metrics: EngineMetrics | None) -> None:
+        """An engine said something new of itself; None: it says nothing."""
+        replica.metrics = metrics
         self._dispatch()
 
     def close(self) -> None:
@@ -255,7 +267,7 @@ class Pool:
         pick = self._picker.pick(
             waiter.context,
             [
-                Candidate(name, r.in_flight, capacity, r.prefixes.cached(hashes), r.turn)
+                Candidate(name, r.in_flight, capacity, r.prefixes.cached(hashes), r.turn, r.metrics)
                 for name, r in (fresh or sound).items()
             ],
         )

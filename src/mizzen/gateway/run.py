@@ -15,6 +15,7 @@ from mizzen.gateway.connections import Connections
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.proxy import Proxy
+from mizzen.gateway.scraper import MetricsScraper
 from mizzen.gateway.server import GatewayServer, is_of_a_model
 from mizzen.gateway.service_pods import ServicePods
 from mizzen.gateway.services import ServiceProxy
@@ -33,12 +34,14 @@ async def run(
     """
     demand = DemandWriter(client, clock, config.url)
     connections = Connections(config.serving)
+    scraper = MetricsScraper(connections, clock)
     directory = Directory(
         clock,
         on_scale=demand.submit,
         on_known=demand.announce,
         on_gone=demand.forget,
         on_replica_removed=connections.retire,
+        on_pool=scraper.observe,
     )
     proxy = Proxy(connections)
     endpoints = Informer(client, MODEL_ENDPOINTS)
@@ -65,6 +68,7 @@ async def run(
     finally:
         await door.close()
         await demand.close()
+        await scraper.close()
         await connections.close()
         await service_pods.close()
         await service_proxy.close()

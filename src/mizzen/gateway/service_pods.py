@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mizzen.base.objects import Obj, namespace_of
-from mizzen.base.openai import OpenAIError
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
 from mizzen.client.informer import Handler, Informer
+from mizzen.gateway.core.services import ServiceError
 
 FOLLOWED_MAX = (
     100  # selectors at a time, each a connection to the API server; the oldest goes first
@@ -44,7 +44,7 @@ class ServicePods:
     async def __call__(self, service: Obj) -> Iterable[Obj]:
         """The pods that a Service with a selector selects, as far as they are known by now.
 
-        Errors: OpenAIError 503 while the API server does not tell.
+        Errors: ServiceError 503 while the API server does not tell.
         """
         found = self._follow(_selector_of(service))
         if not found.informer.is_synced:
@@ -52,7 +52,7 @@ class ServicePods:
                 async with asyncio.timeout(SYNC_S_MAX):
                     await found.informer.wait_synced()
             except TimeoutError:
-                raise OpenAIError(
+                raise ServiceError(
                     503,
                     f'the pods of Service "{namespace_of(service)}/{service["metadata"]["name"]}" are '
                     f"not known yet: the API server did not tell within {SYNC_S_MAX:g} s; ask again",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mizzen.gateway.core.engine_metrics import EngineMetrics
 from mizzen.gateway.core.picker import (
     DEFAULT_PICKER,
     Candidate,
@@ -18,6 +19,11 @@ REQUEST = RequestContext("r", 0, (1, 2, 3))
 EVERY_PICKER = pytest.mark.parametrize("picker", find_pickers().values(), ids=lambda p: p.name)
 
 
+_METRICS = st.builds(
+    EngineMetrics, st.integers(0, 9), st.integers(0, 9), st.floats(0, 1), st.just(0)
+)
+
+
 @st.composite
 def _candidates(draw: st.DrawFn) -> list[Candidate]:
     names = draw(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=8))
@@ -28,6 +34,7 @@ def _candidates(draw: st.DrawFn) -> list[Candidate]:
             capacity=draw(st.integers(1, 4)),
             cached=draw(st.floats(0, 1)),
             turn=draw(st.integers(0, 9)),
+            metrics=draw(st.none() | _METRICS),
         )
         for name in names
     ]
@@ -38,6 +45,7 @@ def test_the_default_is_found() -> None:
 
 
 @EVERY_PICKER
+@settings(max_examples=60, deadline=None)
 @given(candidates=_candidates())
 def test_it_picks_where_there_is_room(picker: Picker, candidates: list[Candidate]) -> None:
     free = {c.name for c in candidates if c.in_flight < c.capacity}
@@ -51,6 +59,7 @@ def test_it_picks_where_there_is_room(picker: Picker, candidates: list[Candidate
 
 
 @EVERY_PICKER
+@settings(max_examples=60, deadline=None)
 @given(candidates=_candidates())
 def test_equal_questions_have_equal_answers(picker: Picker, candidates: list[Candidate]) -> None:
     assert picker.pick(REQUEST, candidates) == picker.pick(REQUEST, list(candidates))

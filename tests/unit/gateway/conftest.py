@@ -21,6 +21,7 @@ from mizzen.gateway.core.endpoints import Address
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.proxy import Proxy
+from mizzen.gateway.scraper import MetricsScraper
 from mizzen.gateway.server import GatewayServer, is_of_a_model
 from mizzen.gateway.services import ServiceProxy
 from mizzen.host.clock import RealClock
@@ -69,6 +70,7 @@ class Gateway:
     objects: dict[str, dict[Key, Obj]]  # plural -> what the informers hold
     connections: Connections
     serving: Path
+    scraper: MetricsScraper
     door: Door
     engines: dict[str, FakeEngine] = field(default_factory=dict)
 
@@ -105,12 +107,14 @@ async def gateway() -> AsyncIterator[Gateway]:
     config = GatewayConfig(serving, api_keys=frozenset({KEY}))
     demand = DemandWriter(client, clock, config.url)  # type: ignore[arg-type]
     connections = Connections(serving)
+    scraper = MetricsScraper(connections, clock)
     directory = Directory(
         clock,
         on_scale=demand.submit,
         on_known=demand.announce,
         on_gone=demand.forget,
         on_replica_removed=connections.retire,
+        on_pool=scraper.observe,
     )
     proxy = Proxy(connections)
     objects: dict[str, dict[Key, Obj]] = {"services": {}, "pods": {}}
@@ -138,10 +142,12 @@ async def gateway() -> AsyncIterator[Gateway]:
             objects,
             connections,
             serving,
+            scraper,
             door,
         )
     await door.close()
     await demand.close()
+    await scraper.close()
     await connections.close()
     await services.close()
     folder.cleanup()

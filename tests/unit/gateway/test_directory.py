@@ -40,6 +40,7 @@ class Told:
             on_known=lambda _: None,
             on_gone=lambda _: None,
             on_replica_removed=self.left.append,
+            on_pool=lambda _: None,
         )
 
     @property

@@ -9,10 +9,10 @@ import pytest
 
 from mizzen.base.names import ADMIN, IDENTITY_PREFIX
 from mizzen.base.objects import Obj, name_of
-from mizzen.base.openai import OpenAIError
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
 from mizzen.gateway import service_pods
+from mizzen.gateway.core.services import ServiceError
 from mizzen.gateway.service_pods import ServicePods
 from support.api_in_process import api_clients
 from support.waiting import until
@@ -98,6 +98,6 @@ async def test_pods_that_are_not_known_are_no_pods_that_are_not_there(
     followed: Followed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service_pods, "SYNC_S_MAX", 0.0)
-    with pytest.raises(OpenAIError, match="not known yet") as found:
+    with pytest.raises(ServiceError, match="not known yet") as found:
         await followed.names(service(app="web"))
     assert (found.value.status, found.value.retry_after_s) == (503, 1)

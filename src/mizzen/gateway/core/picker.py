@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from mizzen.base.registry import collect
+from mizzen.gateway.core.engine_metrics import EngineMetrics
 
 DEFAULT_PICKER = "prefix-affinity"
 
@@ -32,7 +33,8 @@ class Candidate:
     """A ready replica; `cached` is the share of the prompt it has read before, 0 to 1.
 
     `in_flight` counts this gateway's requests there, of `capacity`; `turn` is the number of the
-    last request it was given.
+    last request it was given. `metrics` is what its engine said last, None where it says nothing or
+    the picker does not read it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Candidate:
     capacity: int
     cached: float = 0.0
     turn: int = 0
+    metrics: EngineMetrics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,14 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Picker:
-    """`pick` answers None when no candidate has room: the request waits in the queue."""
+    """`pick` answers None when no candidate has room: the request waits in the queue.
+
+    With `reads_metrics` engines are asked for theirs again and again (`scraper.SCRAPE_S`).
+    """
 
     name: str
     pick: Callable[[RequestContext, Iterable[Candidate]], Pick | None]
+    reads_metrics: bool = False
 
 
 @cache
