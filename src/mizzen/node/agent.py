@@ -437,13 +437,13 @@ class Agent:
         if slot is None or self.stopping:
             return []
         with self.boundary.around(slot.state.pod, partial(self._resume, slot)):
-            slot.state.aside = self.boundary.message_of(uid)
             return self._writes_of(slot)
         return []
 
     def _writes_of(self, slot: Slot) -> list[Operation]:
         operations: list[Operation] = []
-        patch = patch_of(slot.state, HOST_IP, self.clock.now_ns())
+        aside = self.boundary.message_of(slot.uid)
+        patch = patch_of(slot.state, HOST_IP, self.clock.now_ns(), aside)
         if patch is not None and not slot.state.vanished:
             operations.append(patch)
         if slot.removing and not slot.state.vanished:

@@ -102,7 +102,7 @@ class Node:
 
 
 @pytest_asyncio.fixture(
-    params=[kind for kind in found() if not kind.lacks()], ids=lambda kind: kind.handler
+    params=[kind for kind in found() if not kind.probe()], ids=lambda kind: kind.handler
 )
 async def node(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Node]:
     made = Node(request.param, tmp_path)
@@ -301,3 +301,9 @@ def test_a_pod_that_asks_for_none_of_them_is_told_which_there_are(tmp_path: Path
     refused = runtimes.refusal({"spec": {"runtimeClassName": "moon"}})
     assert '"moon": there is no such runtime; this node has' in refused
     assert f'"{DEFAULT_HANDLER}"' in refused
+
+
+def test_a_pod_that_asks_for_one_that_does_not_work_here_is_told_why(tmp_path: Path) -> None:
+    runtimes = Runtimes(Runtimes.of_this_machine(tmp_path), {"moon": "no rocket is installed"})
+    refused = runtimes.refusal({"spec": {"runtimeClassName": "moon"}})
+    assert refused.startswith('spec.runtimeClassName "moon": no rocket is installed; this node has')

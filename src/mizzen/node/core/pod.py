@@ -98,7 +98,6 @@ class PodState:
     prepare_tries: int = 0
     problem: tuple[str, str] | None = None  # waiting reason and message
     verdict: tuple[str, str] | None = None  # failed for good: reason, message
-    aside: str = ""  # why the agent cannot go on with the pod for now
     vanished: bool = False
     removed: bool = False
     member: Membership = field(default_factory=Membership)

@@ -18,8 +18,11 @@ from mizzen.node.core.words import Exited
 MESSAGE_CHARS_MAX = 4096
 
 
-def status_of(state: PodState, host_ip: str, now: int) -> Obj:
-    """The whole status this agent answers for, conditions of others included."""
+def status_of(state: PodState, host_ip: str, now: int, aside: str = "") -> Obj:
+    """The whole status this agent answers for, conditions of others included.
+
+    `aside`: why the agent cannot go on with the pod for now.
+    """
     phase = phase_of(state)
     status: Obj = {
         "phase": phase,
@@ -38,15 +41,15 @@ def status_of(state: PodState, host_ip: str, now: int) -> Obj:
         status["initContainerStatuses"] = inits
     if state.verdict is not None:
         status["reason"], status["message"] = state.verdict[0], _cut(state.verdict[1])
-    elif state.aside:
-        status["reason"], status["message"] = names.FAILED_SYNC, _cut(state.aside)
+    elif aside:
+        status["reason"], status["message"] = names.FAILED_SYNC, _cut(aside)
     return status
 
 
-def patch_of(state: PodState, host_ip: str, now: int) -> Patch | None:
+def patch_of(state: PodState, host_ip: str, now: int, aside: str = "") -> Patch | None:
     """The write that makes the API agree with the state, None when it does already."""
     pod = state.pod
-    wanted = status_of(state, host_ip, now)
+    wanted = status_of(state, host_ip, now, aside)
     old: Obj = pod.get("status") or {}
     changed: Obj = {k: v for k, v in wanted.items() if old.get(k) != v}
     for key in ("reason", "message"):

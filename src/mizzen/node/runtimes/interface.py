@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -104,7 +104,7 @@ class RunEnded:
     """The run ended with all its processes, or its program could not be run."""
 
     key: str
-    record: Obj = field(hash=False)
+    record: Obj
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,8 @@ class Runtime(ABC):
         """`state_dir` is the node's: what must outlive the agent lies there or below."""
 
     @classmethod
-    def lacks(cls) -> str:
-        """The reason why it cannot run on this machine, "" where it can."""
+    def probe(cls) -> str:
+        """Tries whether it can run on this machine: "", or what is lacking."""
         return ""
 
     @classmethod

@@ -28,12 +28,18 @@ def end_pods(state_dir: Path, clock: Clock) -> str:
 class Runtimes:
     """The runtimes that work here; what runs is told by each and looked up in all."""
 
-    def __init__(self, runtimes: Iterable[Runtime]) -> None:
+    def __init__(
+        self, runtimes: Iterable[Runtime], lacking: Mapping[str, str] | None = None
+    ) -> None:
+        """`lacking`: by handler why one that there is does not work here."""
         self._by_handler = {runtime.handler: runtime for runtime in runtimes}
+        self._lacking = lacking or {}
 
     @classmethod
     def of_this_machine(cls, state_dir: Path) -> Runtimes:
-        return cls([runtime(state_dir) for runtime in found() if not runtime.lacks()])
+        probed = [(runtime, runtime.probe()) for runtime in found()]
+        works = [runtime(state_dir) for runtime, lack in probed if not lack]
+        return cls(works, {runtime.handler: lack for runtime, lack in probed if lack})
 
     def __iter__(self) -> Iterator[Runtime]:
         return iter(self._by_handler.values())
@@ -56,9 +62,9 @@ class Runtimes:
         wanted = _handler_of(pod)
         if wanted in self._by_handler:
             return ""
-        lacks = {r.handler: r.lacks() for r in found()}.get(wanted) or "there is no such runtime"
+        lack = self._lacking.get(wanted, "there is no such runtime")
         have = ", ".join(f'"{handler}"' for handler in sorted(self._by_handler))
-        return f'spec.runtimeClassName "{wanted}": {lacks}; this node has {have}, or leave it out'
+        return f'spec.runtimeClassName "{wanted}": {lack}; this node has {have}, or leave it out'
 
     def signal(self, key: str, number: int) -> None:
         for runtime in self:
