@@ -101,11 +101,12 @@ async def create_defaults(client: Client) -> None:
 
 def _connect(resource: Resource, informer: Informer, view: View, workers: Sequence[Worker]) -> None:
     """Each change goes into the view first, then to every controller that it concerns."""
+    concerned = [worker for worker in workers if resource in worker.controller.resources]
 
     def changed(type: str, old: Obj | None, new: Obj) -> None:
         is_gone = type == "DELETED"
         view.apply(resource, old, None if is_gone else new)
-        for worker in workers:
+        for worker in concerned:
             worker.notice(resource, old, new)
 
     informer.add_handler(changed)

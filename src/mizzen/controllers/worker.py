@@ -57,6 +57,9 @@ class Worker:
         self._clock = clock
         self._recorder = recorder
         self._informers = informers
+        self._watches: dict[Resource, list[Watch]] = {}
+        for watch in controller.watches:
+            self._watches.setdefault(watch.resource, []).append(watch)
         self._queue: WorkQueue[Key] = WorkQueue()
         self._counts: Counter[str] = Counter()
 
@@ -71,9 +74,7 @@ class Worker:
         """Queues the keys that a changed object concerns."""
         if resource == self.controller.resource:
             self._queue.add(key_of(new))
-        for watch in self.controller.watches:
-            if watch.resource != resource:
-                continue
+        for watch in self._watches.get(resource, ()):
             for obj in (new,) if old is None or old is new else (old, new):
                 for key in self._concerned(watch, obj):
                     self._queue.add(key)
