@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mizzen.apiserver import operations
-from mizzen.apiserver.core.admission import PERMANENT_NAMESPACES
+from mizzen.apiserver.admission.permanent_namespaces import PERMANENT_NAMESPACES
 from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.server import Server
 from mizzen.base.resources import NAMESPACES

@@ -154,7 +154,7 @@ class Collector:
     def _look(self, draft: Draft, key: ObjectKey) -> None:
         """Decides about one object and writes the decision into the draft."""
         served = self._server.catalog.by_key(key.resource)
-        obj = draft.read_key(key)
+        obj = draft.get(key)
         if served is None or obj is None:
             return
         owners = {owner["uid"]: owner for owner in garbage.owners_of(obj)}
@@ -192,7 +192,7 @@ class Collector:
 
     def _dependents_of(self, draft: Draft, uid: str) -> Iterator[tuple[ObjectKey, Obj]]:
         for key in self._dependents.get(uid, ()):
-            found = draft.read_key(key)
+            found = draft.get(key)
             if found is not None and garbage.is_owned_by(found, uid):
                 yield key, found
 
@@ -210,7 +210,7 @@ class Collector:
         key = self._owner_key(obj, reference)
         if key is None:
             return "unknown"
-        owner = draft.read_key(key)
+        owner = draft.get(key)
         if owner is None or owner["metadata"]["uid"] != reference["uid"]:
             return "gone"
         return "waiting" if garbage.is_waiting(owner) else "alive"

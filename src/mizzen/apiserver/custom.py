@@ -109,7 +109,7 @@ class CustomKinds:
     async def _write(self, key: ObjectKey, change: Callable[[Obj, int], Obj]) -> None:
         """Writes the definition with this change, if it is one."""
         draft = self._server.draft(API_SERVER)
-        current = draft.read_key(key)
+        current = draft.get(key)
         if current is None:
             return
         new = change(current, draft.now_ns)
@@ -176,7 +176,7 @@ class CustomKinds:
             if await self._delete_all(served):
                 return
         draft = self._server.draft(API_SERVER)
-        current = draft.read_key(key)
+        current = draft.get(key)
         if current is None:
             return
         new = garbage.without_finalizer(current, customs.CLEANUP)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
 
-from mizzen.apiserver.allocations import Allocations
+from mizzen.apiserver.admission_chain import Admission
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core.user import User
 from mizzen.base.objects import Obj
@@ -25,6 +25,18 @@ class _Entry:
     object: Obj
     verb: str
     removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSet:
+    """What a draft's writes rest on: a store that others write, too, may commit them if it still
+    holds. `keys` has the revision of each object (0: there is none), `lists` are resources with a
+    namespace ("": all of them) of which nothing has changed since `revision`.
+    """
+
+    keys: Mapping[ObjectKey, int]
+    lists: frozenset[tuple[str, str]]
+    revision: int
 
 
 def at_once(chosen: Iterable[Stored]) -> Iterator[list[Stored]]:
@@ -53,7 +65,7 @@ class Draft:
     def __init__(
         self,
         store: Store,
-        allocations: Allocations,
+        admission: Admission,
         *,
         user: User,
         now_ns: int,
@@ -66,46 +78,75 @@ class Draft:
         self.new_suffix = new_suffix
         self.warnings: list[str] = []
         self.read_bytes = 0  # of objects read to be changed, as often as they were
-        self.allocations = allocations
+        self.admission = admission
         self._store = store
         self._entries: dict[ObjectKey, _Entry] = {}
+        self._written: dict[str, set[ObjectKey]] = {}  # the entries' keys by resource
+        self._keys: set[ObjectKey] = set()
+        self._lists: set[tuple[str, str]] = set()
 
     def read(self, served: Served, namespace: str, name: str) -> Obj | None:
         """The object that an operation is about to change."""
         key = ObjectKey(served.key, namespace, name)
         if key in self._entries:  # changed more than once, which is rare
-            found = self.read_key(key)
+            found = self.get(key)
             self.read_bytes += 0 if found is None else len(orjson.dumps(found))
         else:
-            stored = self._store.peek(key)
+            stored = self.peek(key)
             found = None if stored is None else stored.object()
             self.read_bytes += 0 if stored is None else len(stored.data)
         return None if found is None else served.view_object(found)
 
-    def read_key(self, key: ObjectKey) -> Obj | None:
+    def get(self, key: ObjectKey) -> Obj | None:
         entry = self._entries.get(key)
         if entry is not None:
             return None if entry.removed else entry.object
-        stored = self._store.peek(key)
+        stored = self.peek(key)
         return None if stored is None else stored.object()
+
+    def peek(self, key: ObjectKey) -> Stored | None:
+        """As the store has it, without this draft's own writes."""
+        self._keys.add(key)
+        return self._store.peek(key)
 
     def exists(self, key: ObjectKey) -> bool:
         entry = self._entries.get(key)
-        return not entry.removed if entry else self._store.peek(key) is not None
+        return not entry.removed if entry else self.peek(key) is not None
 
     def removes(self, key: ObjectKey) -> bool:
         """Whether the object is in the store and this draft's writes take it away."""
         entry = self._entries.get(key)
         return entry is not None and entry.removed
 
-    def all(self, resource: str, namespace: str = "") -> list[Obj]:
-        """Every object of a resource, as stored (the draft's own writes are not seen)."""
-        return [stored.object() for stored in self._store.list(resource, namespace).items]
+    def list(self, resource: str, namespace: str = "") -> list[Obj]:
+        """Every object of a resource, in order of namespace and name."""
+        self.rests_on(resource, namespace)
+        stored = self._store.peek_all(resource, namespace)
+        written = self._written.get(resource)
+        if not written:
+            return [each.object() for each in stored]
+        mine = {k for k in written if not namespace or k.namespace == namespace}
+        found = {each.key: each.object() for each in stored if each.key not in mine}
+        found.update((k, self._entries[k].object) for k in mine if not self._entries[k].removed)
+        return [found[key] for key in sorted(found)]
+
+    def rests_on(self, resource: str, namespace: str = "") -> None:
+        """Records as read what was answered from an index over this list."""
+        self._lists.add((resource, namespace))
+
+    def read_set(self) -> ReadSet:
+        """What was read, to be called before the tick ends: until then it is what it was."""
+        revisions = {key: self._store.peek(key) for key in self._keys}
+        return ReadSet(
+            {key: stored.revision if stored else 0 for key, stored in revisions.items()},
+            frozenset(self._lists),
+            self._store.assigned,
+        )
 
     def put(self, key: ObjectKey, obj: Obj, verb: str) -> None:
         entry = self._entries.get(key)
         if entry is None:
-            self._entries[key] = _Entry(self._store.peek(key), obj, verb)
+            self._enter(key, _Entry(self.peek(key), obj, verb))
             return
         assert not entry.removed, "an object that follows another by its name is a later write"
         entry.object = obj
@@ -115,11 +156,16 @@ class Draft:
     def remove(self, key: ObjectKey, obj: Obj) -> None:
         entry = self._entries.get(key)
         if entry is None:
-            self._entries[key] = _Entry(self._store.peek(key), obj, "delete", removed=True)
+            self._enter(key, _Entry(self.peek(key), obj, "delete", removed=True))
         elif entry.before is None:
             del self._entries[key]  # made and unmade by the same plan
+            self._written[key.resource].discard(key)
         else:
             entry.object, entry.verb, entry.removed = obj, "delete", True
+
+    def _enter(self, key: ObjectKey, entry: _Entry) -> None:
+        self._entries[key] = entry
+        self._written.setdefault(key.resource, set()).add(key)
 
     def latest(self, key: ObjectKey, obj: Obj) -> Obj | None:
         """The form in which this draft writes the object that `obj` is an earlier form of."""

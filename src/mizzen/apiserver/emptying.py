@@ -57,7 +57,7 @@ def _empty(server: Server, draft: Draft, served: Served, namespace: str, round: 
         if _MARK in stored.data and not round.reads:
             round.remaining.add(served.resource, ())
             continue
-        obj = draft.read_key(key)
+        obj = draft.get(key)
         if obj is None:
             continue
         if is_terminating(obj):

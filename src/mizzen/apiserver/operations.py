@@ -10,21 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mizzen.apiserver.admission_chain import BIND, CREATE, DELETE, UPDATE, UPDATE_STATUS
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import admission, customs, refusals, stamping
+from mizzen.apiserver.core import refusals, stamping
 from mizzen.apiserver.core.bodies import text
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, Cause, invalid
 from mizzen.base.objects import Obj, with_condition
-from mizzen.base.resources import (
-    CUSTOM_RESOURCE_DEFINITIONS,
-    PODS,
-    PRIORITY_CLASSES,
-    RESOURCE_CLAIMS,
-    RESOURCE_SLICES,
-)
+from mizzen.base.resources import PODS
 from mizzen.kinds import strict
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.report import Unserved
@@ -32,8 +27,6 @@ from mizzen.kinds.treatment import Refused, Warned
 from mizzen.store.store import ObjectKey
 
 _NAME_TRIES = 8
-_DEFINITIONS = refusals.qualified(CUSTOM_RESOURCE_DEFINITIONS)
-_PRIORITY_CLASSES = refusals.qualified(PRIORITY_CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +53,21 @@ def create(
         raise invalid(resource.kind, resource.group, text(obj["metadata"], "name"), causes)
     new = decoded.object
     name = text(new["metadata"], "name")
+    key = ObjectKey(served.key, namespace if resource.namespaced else "", name)
     stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
     kind.prepare_create(new)
+    draft.admission.mutate(draft, served, CREATE, key, new)
     kind.default(new)
     kind.stamp(new, None, rfc3339(draft.now_ns))
-    if not served.is_builtin:
-        definition = draft.read_key(ObjectKey(_DEFINITIONS, "", customs.key_of(resource)))
-        admission.check_definition(resource, name, definition)
-    if resource.namespaced:
-        found = draft.read_key(ObjectKey("namespaces", "", namespace))
-        admission.check_namespace(resource, name, namespace, found)
-        admission.check_admin_access(new, resource, name, found)
     causes = kind.check(new, None)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
     draft.warnings.extend(kind.warn(new))
-    if resource == PODS:
-        _set_priority(draft, new)
-    key = ObjectKey(served.key, namespace if resource.namespaced else "", name)
+    draft.admission.admit(draft, served, CREATE, key, new)
     if draft.exists(key):
         raise refusals.already_exists(resource, name)
     if draft.removes(key):
         raise refusals.deleted_by_the_same_plan(resource, name)
-    if resource == RESOURCE_SLICES:
-        draft.allocations.note_slice(key, new)
     draft.put(key, new, "create")
     return new
 
@@ -141,9 +125,9 @@ def delete(
     if old is None:
         raise refusals.not_found(served.resource, name)
     check_preconditions(served, old, options.uid, options.resource_version)
-    admission.check_delete(served.resource, name)
-    new = stamping.mark_deleted(served.resource, old, options, draft.now_ns)
     key = ObjectKey(served.key, namespace, name)
+    draft.admission.admit(draft, served, DELETE, key, old, old)
+    new = stamping.mark_deleted(served.resource, old, options, draft.now_ns)
     if stamping.may_go(served.resource, new):
         gone = {**old, "metadata": dict(old["metadata"])}
         draft.remove(key, gone)
@@ -193,7 +177,9 @@ def bind(
         "spec": {**old["spec"], "nodeName": node},
         "status": status,
     }
-    draft.put(ObjectKey(served.key, namespace, name), new, "bind")
+    key = ObjectKey(served.key, namespace, name)
+    draft.admission.admit(draft, served, BIND, key, new, old)
+    draft.put(key, new, "bind")
     return new
 
 
@@ -247,37 +233,30 @@ def _replace(
     if new["metadata"] is old["metadata"]:
         new["metadata"] = dict(old["metadata"])
     stamping.stamp_update(new, old)
+    key = ObjectKey(served.key, old["metadata"].get("namespace") or "", name)
     if subresource == "status":
+        operation = UPDATE_STATUS
         kind.prepare_status(new, old)
+        draft.admission.mutate(draft, served, operation, key, new, old)
         kind.default(new)
         causes = kind.check_status(new, old)
     else:
+        operation = UPDATE
         kind.stamp(new, old, rfc3339(draft.now_ns))
+        draft.admission.mutate(draft, served, operation, key, new, old)
         kind.prepare_update(new, old)
         kind.default(new)
         causes = kind.check(new, old)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
-    key = ObjectKey(served.key, old["metadata"].get("namespace") or "", name)
     if new == old:
         return old
-    if resource == RESOURCE_CLAIMS:
-        _check_given(draft, key, old, new)
-    elif resource == RESOURCE_SLICES:
-        draft.allocations.note_slice(key, new)
+    draft.admission.admit(draft, served, operation, key, new, old)
     if stamping.may_go(resource, new):
         draft.remove(key, new)
     else:
         draft.put(key, new, f"{verb}/{subresource}" if subresource else verb)
     return new
-
-
-def _check_given(draft: Draft, key: ObjectKey, old: Obj, new: Obj) -> None:
-    """What a claim is given must be free, and what looks at others' devices be allowed to."""
-    if admission.gains_admin_access(old, new):
-        found = draft.read_key(ObjectKey("namespaces", "", key.namespace))
-        admission.check_admin_results(new, RESOURCE_CLAIMS, key.name, found)
-    draft.allocations.check(draft.read_key, key, old, new)
 
 
 def _kept(served: Served, obj: Obj, old: Obj) -> frozenset[str]:
@@ -326,11 +305,3 @@ def _name(draft: Draft, served: Served, obj: Obj, namespace: str) -> None:
         metadata["name"] = prefix[:58] + draft.new_suffix()
         if not draft.exists(ObjectKey(served.key, namespace, metadata["name"])):
             return
-
-
-def _set_priority(draft: Draft, pod: Obj) -> None:
-    admission.set_priority(
-        pod,
-        lambda name: draft.read_key(ObjectKey(_PRIORITY_CLASSES, "", name)),
-        lambda: draft.all(_PRIORITY_CLASSES),
-    )

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mizzen.apiserver.allocations import Allocations
+from mizzen.apiserver.admission_chain import Admission, admission
 from mizzen.apiserver.authorization import authorization
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.access import Access
@@ -30,20 +30,20 @@ class Server(Context):
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
     watch_events: Counter[str] = field(default_factory=Counter[str])
     authorize: Callable[[Access], bool] = field(init=False)
-    allocations: Allocations = field(init=False)
+    admission: Admission = field(init=False)
     kubelets: KubeletClient = field(init=False)
 
     def __post_init__(self) -> None:
         self.kubelets = KubeletClient(self.store, self.config.kubelet_client)
         self.authorize = authorization(self)
-        self.allocations = Allocations(self.store)
+        self.admission = admission(self)
 
     def draft(self, user: User) -> Draft:
         """For the writes of one request."""
         ALLOWANCE.renew()
         return Draft(
             self.store,
-            self.allocations,
+            self.admission,
             user=user,
             now_ns=self.clock.now_ns(),
             new_id=_new_id,

@@ -94,6 +94,19 @@ class Engine:
         pending = self._pending.get(key)
         return pending[0] if pending else self._state.get(key)
 
+    def peek_all(self, resource: str, namespace: str = "") -> Sequence[Stored]:
+        items = self._state.page(resource, namespace, None, 0, 0).items
+        pending = {
+            key: stored
+            for key, (stored, _) in self._pending.items()
+            if key.resource == resource and (not namespace or key.namespace == namespace)
+        }
+        if not pending:
+            return items
+        merged: dict[ObjectKey, Stored | None] = {stored.key: stored for stored in items}
+        merged.update(pending)
+        return [stored for _, stored in sorted(merged.items()) if stored is not None]
+
     def list(
         self,
         resource: str,

@@ -222,6 +222,10 @@ class Store(Protocol):
         """
         ...
 
+    def peek_all(self, resource: str, namespace: str = "") -> Sequence[Stored]:
+        """All of a resource, in order; like peek it sees writes on their way to the disk."""
+        ...
+
     def list(
         self,
         resource: str,

@@ -75,6 +75,17 @@ def told(events: list[Event]) -> list[tuple[str, str, int]]:
     return [(e.type, e.key.name, e.revision) for e in events]
 
 
+async def test_what_is_on_its_way_is_peeked_not_listed(store: Engine) -> None:
+    await commit(store, put("a"), put("c"), put("d", namespace="other"))
+    done = commit(store, put("b"), remove("c"), put("e", namespace="other"))
+    listed = store.list("pods", "ns").items
+    assert [stored.key.name for stored in listed] == ["a", "c"]
+    assert [stored.key.name for stored in store.peek_all("pods", "ns")] == ["a", "b"]
+    assert [stored.key.name for stored in store.peek_all("pods")] == ["a", "b", "d", "e"]
+    await done
+    assert store.peek_all("pods", "ns") == store.list("pods", "ns").items
+
+
 async def test_revisions_grow_by_one_and_are_in_the_object(store: Engine) -> None:
     (a,) = await commit(store, put("a"))
     b, c = await commit(store, put("b"), put("c"))

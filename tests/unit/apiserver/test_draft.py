@@ -1,4 +1,4 @@
-"""What is deleted in one commit is bounded by its bytes, whoever deletes it."""
+"""A draft sees its own writes and knows what it read; what one commit deletes is bounded."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from mizzen.apiserver import operations
 from mizzen.apiserver.collector import Collector
+from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import DELETED_AT_ONCE, DELETED_BYTES_AT_ONCE, at_once
+from mizzen.base.objects import name_of
 from mizzen.store.memory import MemoryStore
-from mizzen.store.store import Remove, Write
+from mizzen.store.store import ObjectKey, Remove, Write
 from support import waiting
 from support.api_handlers import Api, an_api
 
@@ -77,3 +81,53 @@ async def test_small_objects_are_deleted_by_the_hundred() -> None:
     sizes = [len(some) for some in at_once([one, other] * DELETED_AT_ONCE)]
     assert sizes == [DELETED_AT_ONCE, DELETED_AT_ONCE]
     assert list(at_once([])) == []
+
+
+async def test_a_list_is_the_stores_with_the_drafts_own_writes() -> None:
+    api = await an_api(MemoryStore())
+    maps = "/api/v1/namespaces/default/configmaps"
+    for name in ("a", "c"):
+        await api.call("POST", maps, {"metadata": {"name": name}})
+    served = api.server.catalog.by_key("configmaps")
+    assert served is not None
+    draft = api.server.draft(User("jane"))
+    assert [name_of(each) for each in draft.list("configmaps")] == ["a", "c"]
+    operations.create(draft, served, "default", {"metadata": {"name": "b"}})
+    operations.create(draft, served, "kube-system", {"metadata": {"name": "z"}})
+    operations.delete(draft, served, "default", "c", DeleteOptions())
+    change = {"data": {"k": "v"}}
+    operations.patch(draft, served, "default", "a", lambda obj: {**obj, **change})
+    found = draft.list("configmaps", "default")
+    assert [(name_of(each), each.get("data")) for each in found] == [
+        ("a", {"k": "v"}),
+        ("b", None),
+    ]
+    assert [name_of(each) for each in draft.list("configmaps")] == ["a", "b", "z"]
+    operations.delete(draft, served, "default", "b", DeleteOptions())  # made and unmade
+    assert [name_of(each) for each in draft.list("configmaps", "default")] == ["a"]
+
+
+async def test_a_draft_knows_what_it_read_and_at_which_revision() -> None:
+    api = await an_api(MemoryStore())
+    maps = "/api/v1/namespaces/default/configmaps"
+    _, old = await api.call("POST", maps, {"metadata": {"name": "old"}})
+    pods = api.server.catalog.by_key("pods")
+    served = api.server.catalog.by_key("configmaps")
+    assert pods is not None and served is not None
+    draft = api.server.draft(User("jane"))
+    operations.patch(draft, served, "default", "old", lambda obj: {**obj, "data": {"k": "v"}})
+    operations.create(draft, served, "default", {"metadata": {"name": "new"}})
+    spec = {"containers": [{"name": "main", "image": "i"}]}
+    operations.create(draft, pods, "default", {"metadata": {"name": "p"}, "spec": spec})
+    read = draft.read_set()
+    namespace = ObjectKey("namespaces", "", "default")
+    stored = api.store.peek(namespace)
+    assert stored is not None
+    assert read.keys == {
+        ObjectKey("configmaps", "default", "old"): int(old["metadata"]["resourceVersion"]),
+        ObjectKey("configmaps", "default", "new"): 0,
+        ObjectKey("pods", "default", "p"): 0,
+        namespace: stored.revision,
+    }
+    assert read.lists == {("priorityclasses.scheduling.k8s.io", "")}
+    assert read.revision == api.store.assigned

@@ -10,8 +10,17 @@ capacity, the devices of a pool by its counters. Those need the pool's slices; a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from mizzen.apiserver.admission_chain import (
+    CREATE,
+    UPDATE,
+    UPDATE_STATUS,
+    AdmissionRequest,
+    Plugin,
+    Transaction,
+)
+from mizzen.apiserver.context import Context
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.allocating import (
     DeviceId,
@@ -33,7 +42,6 @@ _SLICES = refusals.qualified(RESOURCE_SLICES)
 _ALLOCATED = b'"allocation"'
 _SPECIAL = (b'"sharedCounters"', b'"consumesCounters"', b'"allowMultipleAllocations"')
 
-Read = Callable[[ObjectKey], Obj | None]
 PoolName = tuple[str, str]  # driver, pool
 
 
@@ -49,25 +57,29 @@ class Allocations:
         self._hints: dict[DeviceId, set[ObjectKey]] | None = None
         self._pools = _SpecialPools(store)
 
-    def check(self, read: Read, key: ObjectKey, old: Obj, new: Obj) -> None:
-        """Errors: Conflict when what `new` adds to `old` is not there to be had, as `read`."""
-        before = uses_of(old)
-        added = {d: u for d, u in uses_of(new).items() if before.get(d) != u}
+    def check(self, request: AdmissionRequest) -> None:
+        """Errors: Conflict when what a claim is given anew is not there to be had."""
+        if request.old is None:
+            return  # its status comes later
+        draft, key = request.draft, request.key
+        before = uses_of(request.old)
+        added = {d: u for d, u in uses_of(request.object).items() if before.get(d) != u}
         if not added:
             return
         if self._hints is None:
             self._hints = self._load()
+        draft.rests_on(_CLAIMS)  # that no other claim is to be asked
         for device in sorted(added):
-            self._check_device(read, key, device, added[device])
+            self._check_device(draft, key, device, added[device])
         for device in sorted(added):
-            self._check_counters(read, key, device, added)
+            self._check_counters(draft, key, device, added)
 
-    def note_slice(self, key: ObjectKey, item: Obj) -> None:
+    def note_slice(self, request: AdmissionRequest) -> None:
         """A slice is about to be written."""
-        self._pools.note(key, item)
+        self._pools.note(request.key, request.object)
 
     def _check_device(
-        self, read: Read, key: ObjectKey, device: DeviceId, mine: tuple[Use, ...]
+        self, draft: Transaction, key: ObjectKey, device: DeviceId, mine: tuple[Use, ...]
     ) -> None:
         assert self._hints is not None, "filled before the first check"
         hints = self._hints.setdefault(device, set())
@@ -75,13 +87,13 @@ class Allocations:
         if overlap(mine, ()):
             raise _refused(key, f"device {'/'.join(device)} is in the allocation more than once")
         for holder in hints - {key}:
-            held = _uses(read(holder), device)
+            held = _uses(draft.get(holder), device)
             if overlap(mine, held) and held:
                 where = f"{holder.namespace}/{holder.name}"
                 raise _refused(key, f"device {'/'.join(device)} is allocated to claim {where}")
             others += held
         if any(use.share for use in mine):
-            facts = self._pools.of(device[:2])
+            facts = self._pools.of(draft, device[:2])
             known = next((f.devices[device[2]] for f in facts if device[2] in f.devices), None)
             problem = capacity_problem(device[0], known, [*mine, *others]) if known else ""
             if problem:
@@ -90,10 +102,10 @@ class Allocations:
         hints.add(key)
 
     def _check_counters(
-        self, read: Read, key: ObjectKey, device: DeviceId, added: Iterable[DeviceId]
+        self, draft: Transaction, key: ObjectKey, device: DeviceId, added: Iterable[DeviceId]
     ) -> None:
         """What the device takes from its pool's counters, beside all that are held or added."""
-        facts = self._pools.of(device[:2])
+        facts = self._pools.of(draft, device[:2])
         devices = {name: known for f in facts for name, known in f.devices.items()}
         mine = devices.get(device[2])
         if mine is None or not mine.counters:
@@ -103,16 +115,16 @@ class Allocations:
             for name, known in devices.items()
             if name != device[2]
             and known.counters
-            and ((*device[:2], name) in added or self._is_held(read, key, (*device[:2], name)))
+            and ((*device[:2], name) in added or self._is_held(draft, key, (*device[:2], name)))
         ]
         available = {counter: amount for f in facts for counter, amount in f.counters.items()}
         problem = counter_problem(mine, beside, available)
         if problem:
             raise _refused(key, f"device {'/'.join(device)} does not fit its pool: {problem}")
 
-    def _is_held(self, read: Read, key: ObjectKey, device: DeviceId) -> bool:
+    def _is_held(self, draft: Transaction, key: ObjectKey, device: DeviceId) -> bool:
         hints = (self._hints or {}).get(device, ())
-        return any(_uses(read(hint), device) for hint in hints if hint != key)
+        return any(_uses(draft.get(hint), device) for hint in hints if hint != key)
 
     def _may_hold(self, key: ObjectKey, device: DeviceId) -> bool:
         """On the disk, or in what is on its way there."""
@@ -144,20 +156,20 @@ class _SpecialPools:
         if self._slices is not None and is_special(item):
             self._add(self._slices, key, item)
 
-    def of(self, pool: PoolName) -> list[SliceFacts]:
+    def of(self, draft: Transaction, pool: PoolName) -> list[SliceFacts]:
         """The slices of the pool's newest generation; none for a pool without anything shared."""
         if self._slices is None:
             self._slices = self._load()
         keys = self._slices.get(pool)
         if not keys:
             return []
-        found = [facts for facts in map(self._read, sorted(keys, key=str)) if facts is not None]
-        found = [facts for facts in found if facts.pool == pool]
+        each = (self._read(draft, key) for key in sorted(keys, key=str))
+        found = [facts for facts in each if facts is not None and facts.pool == pool]
         newest = max((facts.generation for facts in found), default=0)
         return [facts for facts in found if facts.generation == newest]
 
-    def _read(self, key: ObjectKey) -> SliceFacts | None:
-        stored = self._store.peek(key)
+    def _read(self, draft: Transaction, key: ObjectKey) -> SliceFacts | None:
+        stored = draft.peek(key)
         if stored is None:
             self._facts.pop(key, None)
             return None
@@ -185,3 +197,22 @@ def _uses(claim: Obj | None, device: DeviceId) -> tuple[Use, ...]:
 
 def _refused(key: ObjectKey, reason: str) -> Exception:
     return refusals.conflict(RESOURCE_CLAIMS, key.name, reason)
+
+
+def device_allocations(context: Context) -> Plugin:
+    allocations = Allocations(context.store)
+
+    def admit(request: AdmissionRequest) -> None:
+        if request.served.resource == RESOURCE_CLAIMS:
+            allocations.check(request)
+        else:
+            allocations.note_slice(request)
+
+    return Plugin(
+        frozenset((CREATE, UPDATE, UPDATE_STATUS)),
+        lambda served: served.resource in (RESOURCE_CLAIMS, RESOURCE_SLICES),
+        admit=admit,
+    )
+
+
+PLUGIN = device_allocations

@@ -1,0 +1,126 @@
+"""Admission of writes: mutate, default, validate, admit, by the plug-ins of a folder.
+
+`operations` runs the four in this order: plug-ins may change what is written (mutate), the kind
+completes it (default) and checks it (validate), then plug-ins look at all else (admit). Nothing is
+changed once it is validated. What a plug-in writes into the draft is committed with it or not at
+all, so none has to be the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mizzen.apiserver.catalog import Catalog, Served
+from mizzen.apiserver.context import Context
+from mizzen.apiserver.core.user import User
+from mizzen.base.objects import Obj
+from mizzen.base.registry import collect
+from mizzen.store.store import ObjectKey, Stored
+
+# A patch is an update; a change of `scale` is one of the object behind it.
+CREATE, UPDATE, UPDATE_STATUS, BIND, DELETE = (
+    "create", "update", "update/status", "create/binding", "delete",
+)  # fmt: skip
+_OPERATIONS = frozenset((CREATE, UPDATE, UPDATE_STATUS, BIND, DELETE))
+_MUTABLE = frozenset((CREATE, UPDATE, UPDATE_STATUS))
+
+
+class Transaction(Protocol):
+    """What plug-ins see of a draft: the store as if its writes had happened. What they read is
+    recorded. Objects returned are not to be changed."""
+
+    user: User
+    now_ns: int
+    warnings: list[str]
+
+    def get(self, key: ObjectKey) -> Obj | None: ...
+
+    def list(self, resource: str, namespace: str = "") -> Sequence[Obj]: ...
+
+    def peek(self, key: ObjectKey) -> Stored | None: ...
+
+    def rests_on(self, resource: str, namespace: str = "") -> None: ...
+
+    def put(self, key: ObjectKey, obj: Obj, verb: str) -> None: ...
+
+
+@dataclass(slots=True)
+class AdmissionRequest:
+    """One write. `object` is the new form, to be changed by `mutate` alone; of a delete the one
+    that goes. `old` is the form before, None of a create."""
+
+    draft: Transaction
+    served: Served
+    operation: str
+    key: ObjectKey
+    object: Obj
+    old: Obj | None
+
+
+Step = Callable[[AdmissionRequest], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """Takes part in these operations on the kinds that `concerns` says, asked once for each.
+
+    `mutate` gets an object with right types and the schema's defaults and must leave such a one;
+    `admit` a valid one. Both refuse by an ApiError.
+    """
+
+    operations: frozenset[str]
+    concerns: Callable[[Served], bool]
+    mutate: Step | None = None
+    admit: Step | None = None
+
+    def __post_init__(self) -> None:
+        assert self.operations <= _OPERATIONS, f"unknown: {self.operations - _OPERATIONS}"
+        assert self.mutate is None or self.operations & _MUTABLE, "there is nothing to mutate"
+
+
+class Admission:
+    """The steps for each kind and operation, worked out at the first write."""
+
+    def __init__(self, plugins: Sequence[Plugin], catalog: Catalog) -> None:
+        self._plugins = plugins
+        self._catalog = catalog
+        self._generation = catalog.generation
+        self._steps: dict[tuple[Served, str], tuple[list[Step], list[Step]]] = {}
+
+    def mutate(
+        self, draft: Transaction, served: Served, operation: str, key: ObjectKey,
+        new: Obj, old: Obj | None = None,
+    ) -> None:  # fmt: skip
+        """Changes `new` in place, or refuses. Errors: ApiError."""
+        for step in self._of(served, operation)[0]:
+            step(AdmissionRequest(draft, served, operation, key, new, old))
+
+    def admit(
+        self, draft: Transaction, served: Served, operation: str, key: ObjectKey,
+        new: Obj, old: Obj | None = None,
+    ) -> None:  # fmt: skip
+        """Refuses what one plug-in refuses. Errors: ApiError."""
+        for step in self._of(served, operation)[1]:
+            step(AdmissionRequest(draft, served, operation, key, new, old))
+
+    def _of(self, served: Served, operation: str) -> tuple[list[Step], list[Step]]:
+        if self._generation != self._catalog.generation:
+            self._generation = self._catalog.generation
+            self._steps.clear()
+        steps = self._steps.get((served, operation))
+        if steps is None:
+            chosen = [p for p in self._plugins if operation in p.operations and p.concerns(served)]
+            mutators = [p.mutate for p in chosen if p.mutate is not None]
+            steps = self._steps[served, operation] = (
+                mutators if operation in _MUTABLE else [],
+                [p.admit for p in chosen if p.admit is not None],
+            )
+        return steps
+
+
+def admission(context: Context, package: str = f"{__package__}.admission") -> Admission:
+    """With every `PLUGIN` of the package, in name order; each is made of the context once."""
+    plugins = [make(context) for _, make in collect(package, "PLUGIN")]
+    return Admission(plugins, context.catalog)
