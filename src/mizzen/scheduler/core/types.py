@@ -2,7 +2,7 @@
 
 All are immutable values, parsed once from API objects (`views.py`, `claiming/claims.py`), so that
 what was decided on can be shared, replayed and compared. Units: milli-CPU, bytes, whole pods; integers only.
-Devices, claims' wishes and allocations are in `dra/model.py`.
+Devices, claims' requests and allocations are in `dra/model.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 from mizzen.base.objects import Key, Obj
 from mizzen.base.operations import Operation
 from mizzen.scheduler.core.claiming.binding_conditions import Binding
-from mizzen.scheduler.core.claiming.extended import ContainerWish, Extended
+from mizzen.scheduler.core.claiming.extended import ContainerRequest, Extended
 from mizzen.scheduler.core.conventions.gang import ALONE, Membership
 from mizzen.scheduler.core.disruption_cost import UNKNOWN_COST, DisruptionCost
 from mizzen.scheduler.core.dra.model import (
@@ -25,7 +25,7 @@ from mizzen.scheduler.core.dra.model import (
     Toleration,
 )
 from mizzen.scheduler.core.explaining.changes import Change
-from mizzen.scheduler.core.neighbours.wishes import Neighbours
+from mizzen.scheduler.core.neighbours.requirements import Neighbours
 
 CPU = "cpu"
 MEMORY = "memory"
@@ -130,7 +130,9 @@ class PodSpecView:
     cause: str = ""
     disruption_cost: DisruptionCost = UNKNOWN_COST
     conditions: tuple[Obj, ...] = field(default=(), hash=False)
-    wishes: tuple[ContainerWish, ...] = ()  # extended resources, where no claim is made yet
+    extended_requests: tuple[
+        ContainerRequest, ...
+    ] = ()  # extended resources, where no claim is made yet
     is_succeeded: bool = False
     held_back: str = ""  # by what, of a pod that is not ours to place yet
     job: str = ""  # uid of the batch/v1 Job that made it

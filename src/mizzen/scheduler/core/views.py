@@ -26,12 +26,12 @@ from mizzen.base.objects import (
 from mizzen.base.pod_requests import amounts, requests_of
 from mizzen.base.reading import text
 from mizzen.base.resources import JOBS
-from mizzen.scheduler.core.claiming.extended import CLAIM, ContainerWish, wishes_of
+from mizzen.scheduler.core.claiming.extended import CLAIM, ContainerRequest, extended_requests_of
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.disruption_cost import disruption_cost_of
 from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
 from mizzen.scheduler.core.dra.wire import part
-from mizzen.scheduler.core.neighbours.wishes import neighbours_of
+from mizzen.scheduler.core.neighbours.requirements import neighbours_of
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
 
 SCHEDULER_NAMES = frozenset({"", "default-scheduler", "mizzen"})
@@ -56,7 +56,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
     member = membership(pod)
     gang = member.gang if member.refused is None else None
     priority, policy = _priority(spec, priorities)
-    shape, wishes, is_choosy = _asked(spec)
+    shape, extended_requests, is_choosy = _asked(spec)
     labels, conditions = labels_of(pod), status.get("conditions") or ()
     if is_settled(pod):  # there are many of them, for long
         labels, conditions = _shared(labels), map(_shared, conditions)
@@ -83,7 +83,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
         cause=annotations_of(pod).get(names.CAUSE, ""),
         disruption_cost=disruption_cost_of(pod),
         conditions=tuple(conditions),
-        wishes=() if status.get("extendedResourceClaimStatus") else wishes,
+        extended_requests=() if status.get("extendedResourceClaimStatus") else extended_requests,
         is_succeeded=status.get("phase") == "Succeeded",
         held_back="" if spec.get("nodeName") else _held_back(spec),
         job=_job(pod) if gang is not None else "",
@@ -177,12 +177,12 @@ def _asked(spec: Obj) -> _Asked:
     try:
         cut = orjson.dumps(_cut(spec))
     except TypeError:  # it holds what JSON cannot
-        return _shape(spec), wishes_of(spec), True
+        return _shape(spec), extended_requests_of(spec), True
     return _asked_by(cut) if len(cut) <= ASKED_BYTES_MAX else _read(cut)
 
 
 def _cut(spec: Obj) -> Obj:
-    """As much of a pod's spec as `_shape`, `wishes_of` and `neighbours_of` look at."""
+    """As much of a pod's spec as `_shape`, `extended_requests_of` and `neighbours_of` look at."""
     cut = {field: spec[field] for field in _ASKING if field in spec}
     for field in ("initContainers", "containers"):
         if field in spec:
@@ -202,12 +202,12 @@ _ASKING = (
     "topologySpreadConstraints",
 )
 _ASKING_OF_CONTAINER = frozenset({"name", "ports", "resources", "restartPolicy"})
-_Asked = tuple[PodShape, tuple[ContainerWish, ...], bool]
+_Asked = tuple[PodShape, tuple[ContainerRequest, ...], bool]
 
 
 def _read(cut: bytes) -> _Asked:
     spec: Obj = orjson.loads(cut)
-    return _shape(spec), wishes_of(spec), neighbours_of(spec, "", {}) is not None
+    return _shape(spec), extended_requests_of(spec), neighbours_of(spec, "", {}) is not None
 
 
 _asked_by = lru_cache(ASKED_KEPT)(_read)

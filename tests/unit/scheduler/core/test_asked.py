@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mizzen.base.objects import Obj
-from mizzen.scheduler.core.claiming.extended import wishes_of
+from mizzen.scheduler.core.claiming.extended import extended_requests_of
 from mizzen.scheduler.core.dra.wire import part
 from mizzen.scheduler.core.types import PodShape
 from mizzen.scheduler.core.views import node_selector, pod_view, requests_of, tolerations
@@ -79,4 +79,4 @@ def test_what_is_remembered_is_what_would_be_read(specs: list[Obj]) -> None:
             affinity=node_selector(required) if required else None,
             tolerations=tolerations(spec.get("tolerations") or ()),
         )
-        assert view.wishes == wishes_of(spec)
+        assert view.extended_requests == extended_requests_of(spec)

@@ -27,7 +27,7 @@ VARIANTS_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerWish:
+class ContainerRequest:
     """What one container asks for by name. `index` counts init containers first.
 
     `wants` are (resource, how many, place among the container's requests by name).
@@ -50,26 +50,26 @@ class RequestMapping:
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """A pod's wishes that device classes can meet; `classes` are (resource, class)."""
+    """A pod's extended resources that device classes can meet; `classes` are (resource, class)."""
 
-    wishes: tuple[ContainerWish, ...]
+    containers: tuple[ContainerRequest, ...]
     classes: tuple[tuple[str, str], ...]
 
     def request_on(self, allocatable: Mapping[str, int]) -> ClaimRequest | None:
         """What the claim asks for on a node; None where device plugins offer all of it."""
-        return _request(self.wishes, self._claimed(allocatable))
+        return _request(self.containers, self._claimed(allocatable))
 
     def spec_on(self, allocatable: Mapping[str, int]) -> tuple[Obj, tuple[RequestMapping, ...]]:
         """`spec` of the claim there, and what it was made from."""
-        return _spec(self.wishes, self._claimed(allocatable))
+        return _spec(self.containers, self._claimed(allocatable))
 
     def _claimed(self, allocatable: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
         return tuple(pair for pair in self.classes if allocatable.get(pair[0], 0) <= 0)
 
 
-def wishes_of(spec: Obj) -> tuple[ContainerWish, ...]:
+def extended_requests_of(spec: Obj) -> tuple[ContainerRequest, ...]:
     """The containers of a pod that ask for something a DeviceClass could stand for."""
-    found: list[ContainerWish] = []
+    found: list[ContainerRequest] = []
     init = entries(spec, "initContainers")
     for index, container in enumerate([*init, *entries(spec, "containers")]):
         amounts = {
@@ -83,7 +83,7 @@ def wishes_of(spec: Obj) -> tuple[ContainerWish, ...]:
         )
         if wants:
             is_short = index < len(init) and container.get("restartPolicy") != "Always"
-            found.append(ContainerWish(str(container["name"]), index, is_short, wants))
+            found.append(ContainerRequest(str(container["name"]), index, is_short, wants))
     return tuple(found)
 
 
@@ -105,10 +105,12 @@ def classes_by_resource(classes: Iterable[Obj]) -> dict[str, str]:
     return found
 
 
-def extended_of(wishes: tuple[ContainerWish, ...], classes: Mapping[str, str]) -> Extended | None:
-    """The wishes that classes can meet, or None."""
-    named = sorted({name for wish in wishes for name, _, _ in wish.wants if name in classes})
-    return Extended(wishes, tuple((name, classes[name]) for name in named)) if named else None
+def extended_of(
+    containers: tuple[ContainerRequest, ...], classes: Mapping[str, str]
+) -> Extended | None:
+    """The requests that device classes can meet; None: there are none."""
+    named = sorted({name for one in containers for name, _, _ in one.wants if name in classes})
+    return Extended(containers, tuple((name, classes[name]) for name in named)) if named else None
 
 
 def claim_key(pod: Key, uid: str) -> Key:
@@ -148,22 +150,22 @@ def status_object(claim: Key, mappings: Iterable[RequestMapping]) -> Obj:
 
 # -- requests and mappings --------------------------------------------------------------
 
-_Wishes = tuple[ContainerWish, ...]
+_Containers = tuple[ContainerRequest, ...]
 _Classes = tuple[tuple[str, str], ...]
 _Counts = dict[str, int]  # request name -> devices
 
 
 @lru_cache(VARIANTS_KEPT)
-def _request(wishes: _Wishes, classes: _Classes) -> ClaimRequest | None:
-    spec, _ = _spec(wishes, classes)
+def _request(containers: _Containers, classes: _Classes) -> ClaimRequest | None:
+    spec, _ = _spec(containers, classes)
     return read_request(spec) if spec["devices"]["requests"] else None
 
 
-def _spec(wishes: _Wishes, classes: _Classes) -> tuple[Obj, tuple[RequestMapping, ...]]:
+def _spec(containers: _Containers, classes: _Classes) -> tuple[Obj, tuple[RequestMapping, ...]]:
     requests: list[dict[str, Any]] = []
     mappings: list[RequestMapping] = []
     for resource, device_class in classes:
-        counts, mapped = _of_resource(wishes, resource)
+        counts, mapped = _of_resource(containers, resource)
         mappings += mapped
         requests += [_exactly(name, device_class, count) for name, count in counts.items()]
     requests.sort(key=lambda request: str(request["name"]))
@@ -175,27 +177,29 @@ def _exactly(name: str, device_class: str, count: int) -> Obj:
     return {"name": name, "exactly": wanted}
 
 
-def _of_resource(wishes: _Wishes, resource: str) -> tuple[_Counts, list[RequestMapping]]:
+def _of_resource(containers: _Containers, resource: str) -> tuple[_Counts, list[RequestMapping]]:
     """Long-lived containers have requests of their own; short-lived ones use those that start
     after them, and share one request for what they need beyond, as large as the largest."""
     asked = [
-        (wish, count, f"container-{wish.index}-request-{place}")
-        for wish in wishes
-        for name, count, place in wish.wants
+        (request, count, f"container-{request.index}-request-{place}")
+        for request in containers
+        for name, count, place in request.wants
         if name == resource
     ]
-    lasting = [(wish, count, name) for wish, count, name in asked if not wish.is_short_lived]
-    mappings = [RequestMapping(wish.name, resource, name) for wish, _, name in lasting]
+    lasting = [
+        (request, count, name) for request, count, name in asked if not request.is_short_lived
+    ]
+    mappings = [RequestMapping(request.name, resource, name) for request, _, name in lasting]
     extra: _Counts = {}
     passing: list[RequestMapping] = []
-    for wish, count, name in (entry for entry in asked if entry[0].is_short_lived):
+    for request, count, name in (entry for entry in asked if entry[0].is_short_lived):
         missing = count
         for later, held, held_name in lasting:
-            if later.index >= wish.index and missing > 0:
-                passing.append(RequestMapping(wish.name, resource, held_name))
+            if later.index >= request.index and missing > 0:
+                passing.append(RequestMapping(request.name, resource, held_name))
                 missing -= held
         if missing > 0:
-            passing.append(RequestMapping(wish.name, resource, name))
+            passing.append(RequestMapping(request.name, resource, name))
             extra[name] = missing
     if extra:
         largest = max(extra, key=lambda name: extra[name])  # of several the first

@@ -21,7 +21,7 @@ def with_unmade_claim(
     `classes` are DeviceClasses by resource. A claim that an interrupted attempt left (`is_made`)
     is used as it is.
     """
-    extended = extended_of(pod.wishes, classes) if pod.wishes else None
+    extended = extended_of(pod.extended_requests, classes) if pod.extended_requests else None
     if extended is None:
         return pod, None
     key = claim_key(pod.key, pod.uid)
@@ -30,7 +30,7 @@ def with_unmade_claim(
     if is_made(key):
         return asking, None
     request = extended.request_on(_NOWHERE)
-    assert request is not None, "without device plugins every wish is a request"
+    assert request is not None, "without device plugins every extended resource is a request"
     return asking, _claim(key, pod.uid, request)
 
 

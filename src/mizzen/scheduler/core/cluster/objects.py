@@ -83,7 +83,7 @@ class Feed:
         # Pods that are not settled, as they were and what they said: they change in little.
         self._read: OrderedDict[Key, tuple[Obj, PodSpecView]] = OrderedDict()
         self._prioritised: dict[Key, Obj] = {}  # pods whose priority rests on a class
-        self._wishful: dict[Key, Obj] = {}  # pods that wait, and ask for devices by name
+        self._with_extended: dict[Key, Obj] = {}  # pods that wait, and ask for devices by name
         self._shared: dict[Key, GroupClaims] = {}  # by PodGroup
         self._group_of: dict[Key, Key] = {}
         self._members: dict[Key, dict[Key, Obj]] = {}  # PodGroup -> pods that wait with claims
@@ -164,7 +164,7 @@ class Feed:
             cluster.delete_pod(key)
             self._read.pop(key, None)
             self._prioritised.pop(key, None)
-            self._drop_wish(key)
+            self._drop_unmade_claim(key)
             self._drop_member(key)
         elif resource == NODES:
             self.gangs.delete_node(key.name)
@@ -173,7 +173,7 @@ class Feed:
         elif resource == RESOURCE_CLAIMS:
             cluster.delete_claim(key)
             cluster.unread.discard(key)
-            self._wish_again(key)
+            self._request_again(key)
         elif resource == RESOURCE_SLICES:
             cluster.delete_slice(key.name)
             self._slices.pop(key, None)
@@ -207,9 +207,9 @@ class Feed:
         elif self._prioritised:
             self._prioritised.pop(key, None)
         if self._unmade:
-            self._drop_wish(key)
-        if wants and view.wishes:
-            view = self._with_wish(view, obj)
+            self._drop_unmade_claim(key)
+        if wants and view.extended_requests:
+            view = self._with_unmade_claim(view, obj)
         if view.claims:
             view = self._with_group(view, obj, wants)
         old = self.cluster.pods.get(key)
@@ -246,9 +246,9 @@ class Feed:
             if not self._members[group]:
                 del self._members[group]
 
-    def _with_wish(self, view: PodSpecView, obj: Obj) -> PodSpecView:
-        """The pod with a claim that is only thought of, where a DeviceClass can meet its wishes."""
-        self._wishful[view.key] = obj
+    def _with_unmade_claim(self, view: PodSpecView, obj: Obj) -> PodSpecView:
+        """The pod with a claim that is only thought of, where a DeviceClass can meet what it asks for by name."""
+        self._with_extended[view.key] = obj
         asking, unmade = with_unmade_claim(view, self._is_made, self._by_resource)
         if unmade is not None:
             self._unmade[view.key] = unmade.key
@@ -259,16 +259,16 @@ class Feed:
         state = self.cluster.claims.get(claim)
         return state is not None and not state.claim.is_unmade
 
-    def _drop_wish(self, key: Key) -> None:
-        self._wishful.pop(key, None)
+    def _drop_unmade_claim(self, key: Key) -> None:
+        self._with_extended.pop(key, None)
         claim = self._unmade.pop(key, None)
         state = self.cluster.claims.get(claim) if claim is not None else None
         if claim is not None and state is not None and state.claim.is_unmade:
             self.cluster.delete_claim(claim)
 
-    def _wish_again(self, claim: Key) -> None:
-        """The claim that a pod's wish had become is gone while the pod waits."""
-        for key, obj in list(self._wishful.items()):
+    def _request_again(self, claim: Key) -> None:
+        """The claim made for what a pod asks for by name is gone while the pod waits."""
+        for key, obj in list(self._with_extended.items()):
             if self._unmade.get(key, claim) == claim:
                 self._pod(key, obj)
 
@@ -313,7 +313,7 @@ class Feed:
 
     def _reclass(self) -> None:
         self._by_resource = classes_by_resource(self._classes.values())
-        for key, obj in list(self._wishful.items()):
+        for key, obj in list(self._with_extended.items()):
             self._pod(key, obj)
 
     def _group(self, key: Key, obj: Obj) -> None:

@@ -1,4 +1,4 @@
-"""Shapes of pods, interned: equal wishes are one object, whoever has them."""
+"""Shapes of pods, interned: equal ones are one object, whoever has them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Shapes:
     def of(
         self, pod: PodShape, claims: tuple[Request, ...] = (), *, has_claims: bool = False
     ) -> Shape:
-        """The shape of pods with these wishes; `claims` are those not allocated yet."""
+        """The shape of pods with these requests; `claims` are those not allocated yet."""
         key = (pod, claims, has_claims)
         found = self._known.get(key)
         if found is None:

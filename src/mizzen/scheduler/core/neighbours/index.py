@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from mizzen.scheduler.core.neighbours.wishes import HostPort, Neighbours, Selections, Term
+from mizzen.scheduler.core.neighbours.requirements import HostPort, Neighbours, Selections, Term
 from mizzen.scheduler.core.types import PodSpecView
 
 Placed = Callable[[], Iterable[tuple[int, PodSpecView]]]  # pods with the numbers of their nodes
@@ -29,9 +29,9 @@ class PodIndex:
 
     # -- who asks ---------------------------------------------------------------------------
 
-    def watch(self, wishes: Neighbours, placed: Placed) -> None:
+    def watch(self, requirements: Neighbours, placed: Placed) -> None:
         """A pod waits that asks for these pods; `placed` are all that are somewhere."""
-        for selections in wishes.selections():
+        for selections in requirements.selections():
             self._users[selections] += 1
             self._idle.pop(selections, None)
             if selections not in self.selected:
@@ -39,8 +39,8 @@ class PodIndex:
                 self.selected[selections] = Counter(found)
                 self.version += 1
 
-    def unwatch(self, wishes: Neighbours) -> None:
-        for selections in wishes.selections():
+    def unwatch(self, requirements: Neighbours) -> None:
+        for selections in requirements.selections():
             self._users[selections] -= 1
             if not self._users[selections]:
                 del self._users[selections]
@@ -66,7 +66,7 @@ class PodIndex:
     # -- who is where -----------------------------------------------------------------------
 
     def arrive(self, pod: PodSpecView, node: int) -> None:
-        """To be told of pods with wishes, and of all once anything is `selected`."""
+        """To be told of pods with requirements, and of all once anything is `selected`."""
         self._count(pod, node, 1)
 
     def leave(self, pod: PodSpecView, node: int) -> None:
@@ -77,15 +77,15 @@ class PodIndex:
         for selections, counts in self.selected.items():
             if self._selects(selections, pod):
                 _add(counts, node, sign)
-        wishes = pod.neighbours
-        if wishes is None:
+        requirements = pod.neighbours
+        if requirements is None:
             return
-        for term in wishes.apart:
+        for term in requirements.apart:
             counts = self.repelling.setdefault(term, Counter())
             _add(counts, node, sign)
             if not counts:
                 del self.repelling[term]
-        for port in wishes.ports:
+        for port in requirements.ports:
             taken = self.ports.setdefault(node, Counter())
             taken[port] += sign
             if not taken[port]:

@@ -1,4 +1,4 @@
-"""Whether one node is where a pod's neighbours, and their wishes, let it be.
+"""The predicate of neighbours: affinity, anti-affinity, spread and host ports on one node.
 
 Source: kube-scheduler plugins interpodaffinity, podtopologyspread and nodeports (filtering.go),
 v1.36; oracle tests/oracle/neighbours.py.
@@ -13,7 +13,7 @@ from mizzen.scheduler.core.fit import accepts, implied_taints
 from mizzen.scheduler.core.matching import untolerated
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.neighbours.index import PodIndex
-from mizzen.scheduler.core.neighbours.wishes import Neighbours, Spread
+from mizzen.scheduler.core.neighbours.requirements import Neighbours, Spread
 from mizzen.scheduler.core.types import NodeView, PodSpecView
 
 NOTHING = Neighbours()
@@ -34,28 +34,28 @@ class Verdict:
     def __init__(self, index: PodIndex, nodes: Mapping[int, NodeView], pod: PodSpecView) -> None:
         self._index = index
         self._nodes = nodes
-        self._wishes = wishes = pod.neighbours or NOTHING
+        self._requirements = requirements = pod.neighbours or NOTHING
         self._repelled: Values = {}
         for term, counts in index.repelling.items():
             if index.minds(term, pod):
                 self._repelled.setdefault(term.key, set()).update(self._values(counts, term.key))
         self._apart = [
             (term.key, self._values(index.selected[(term.pods,)], term.key))
-            for term in wishes.apart
+            for term in requirements.apart
         ]
-        around = index.selected[wishes.together] if wishes.near else ()
-        near = [(term.key, self._values(around, term.key)) for term in wishes.near]
+        around = index.selected[requirements.together] if requirements.near else ()
+        near = [(term.key, self._values(around, term.key)) for term in requirements.near]
         self._near = near
         # One that matches its own affinity may be where no such pod is anywhere.
         self._is_first = not any(values for _, values in near) and all(
-            index.minds(term, pod) for term in wishes.near
+            index.minds(term, pod) for term in requirements.near
         )
-        self._spread = [(one, self._domains(pod, one)) for one in wishes.spread]
+        self._spread = [(one, self._domains(pod, one)) for one in requirements.spread]
 
     def misfit(self, number: int, node: NodeView) -> Misfit | None:
         """What keeps the pod off the node, None if nothing does."""
         taken = self._index.ports.get(number, ())
-        for port in self._wishes.ports:
+        for port in self._requirements.ports:
             if any(port.conflicts(other) for other in taken):
                 return Misfit("HostPortTaken", port.text)
         return self._misfit_of_spread(node) or self._misfit_of_affinity(node)
@@ -93,7 +93,7 @@ class Verdict:
 
     def _domains(self, pod: PodSpecView, one: Spread) -> _Domains:
         """Nodes that lack a key of any of the pod's spreads, or that it may not use, do not count."""
-        keys = [other.key for other in self._wishes.spread]
+        keys = [other.key for other in self._requirements.spread]
         there = self._index.selected[(one.pods,)]
         counts: dict[str, int] = {}
         for number, node in self._nodes.items():

@@ -9,7 +9,7 @@ from mizzen.scheduler.core.claiming.extended import (
     CLASS_PREFIX,
     classes_by_resource,
     extended_of,
-    wishes_of,
+    extended_requests_of,
 )
 from support.scheduler_world import DRIVER, World, device_class, node, pod, resource_slice
 
@@ -24,7 +24,7 @@ def container(name: str, gpus: int = 0, **more: Any) -> Obj:
 
 def spec_of(pod_spec: Obj, **allocatable: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Devices by request, and (container, request), for a node that advertises `allocatable`."""
-    extended = extended_of(wishes_of(pod_spec), CLASSES)
+    extended = extended_of(extended_requests_of(pod_spec), CLASSES)
     assert extended is not None
     spec, mappings = extended.spec_on(allocatable)
     counts = {r["name"]: r["exactly"]["count"] for r in spec["devices"]["requests"]}
@@ -78,16 +78,16 @@ def test_what_a_device_plugin_offers_is_not_claimed() -> None:
     pod_spec = {"containers": [container("a", 1, requests={"example.com/nic": "1"})]}
     counts, _ = spec_of(pod_spec, **{GPU: 8})
     assert counts == {"container-0-request-0": 1}  # the NIC
-    extended = extended_of(wishes_of(pod_spec), CLASSES)
+    extended = extended_of(extended_requests_of(pod_spec), CLASSES)
     assert extended is not None
     assert extended.request_on({GPU: 8, "example.com/nic": 1}) is None
     assert extended.request_on({GPU: 0}) is not None
 
 
 def test_no_wish_without_a_class() -> None:
-    assert extended_of(wishes_of({"containers": [container("a", 1)]}), {}) is None
+    assert extended_of(extended_requests_of({"containers": [container("a", 1)]}), {}) is None
     native = {"cpu": "1", "hugepages-2Mi": "1", "x.kubernetes.io/y": "1"}
-    assert wishes_of({"containers": [container("a", requests=native)]}) == ()
+    assert extended_requests_of({"containers": [container("a", requests=native)]}) == ()
 
 
 def test_the_newest_class_stands_for_a_resource() -> None:
