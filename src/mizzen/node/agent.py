@@ -44,13 +44,13 @@ from mizzen.node.core.words import (
     Exited,
     Observed,
     Prepare,
+    RecordEvent,
     Remove,
     RunPreStop,
     RunProbe,
     Signal,
     Spawn,
     Started,
-    Tell,
     Tick,
     Vanished,
     WakeAt,
@@ -357,7 +357,7 @@ class Agent:
                 self.reporter.mark(slot.uid)
                 if slot.state.vanished:
                     self._forget(slot)
-            case Tell():
+            case RecordEvent():
                 kind = "Warning" if command.type == "Warning" else "Normal"
                 self.events.event(slot.state.pod, kind, command.reason, command.message)
 

@@ -32,13 +32,13 @@ from mizzen.node.core.words import (
     Prepared,
     PreStopDone,
     ProbeDone,
+    RecordEvent,
     Remove,
     RunPreStop,
     RunProbe,
     Signal,
     Spawn,
     Started,
-    Tell,
     Tick,
     Vanished,
     WakeAt,
@@ -199,7 +199,7 @@ def _take(state: PodState, event: PodEvent) -> list[Command]:
             _take_gang_restart(state, event)
         case GangFailed():
             state.verdict = (event.reason, event.message)
-            return [Tell("Warning", event.reason, event.message)]
+            return [RecordEvent("Warning", event.reason, event.message)]
         case KillNow():
             return _kill_all(state, event.at, event.reason)
         case DevicesChanged():
@@ -237,7 +237,7 @@ def _take_prepared(state: PodState, event: Prepared) -> list[Command]:
     state.prepare_tries += 1
     for container in state.containers:
         container.not_before = max(container.not_before, again)
-    return [Tell("Warning", event.reason, event.message)] if new else []
+    return [RecordEvent("Warning", event.reason, event.message)] if new else []
 
 
 def _take_started(state: PodState, event: Started) -> None:
@@ -277,10 +277,12 @@ def _take_probe(state: PodState, event: ProbeDone) -> list[Command]:
             other.next_at = min(other.next_at, event.at)
     if not event.ok and (was_passed or fatal or event.kind == "liveness"):
         title = event.kind.capitalize()
-        commands.append(Tell("Warning", "Unhealthy", f"{title} probe failed: {event.message}"))
+        commands.append(
+            RecordEvent("Warning", "Unhealthy", f"{title} probe failed: {event.message}")
+        )
     if fatal and not run.stop_by:
         text = f"Container {run.name} failed its {event.kind} probe and is restarted"
-        commands.append(Tell("Normal", "Killing", text))
+        commands.append(RecordEvent("Normal", "Killing", text))
         run.kill_reason = f"{event.kind} probe failed: {event.message}"
         commands += _stop(state, run, event.at)
     return commands
@@ -307,7 +309,7 @@ def _advance(state: PodState, at: int) -> list[Command]:
         by_gang = state.is_member and not run.init
         if run.phase == "exited" and not by_gang and _may_restart(state, run):
             if run.ended is not None:
-                commands.append(Tell("Warning", "BackOff", backoff_text(run, run.ended)))
+                commands.append(RecordEvent("Warning", "BackOff", backoff_text(run, run.ended)))
             _renew(state, run)
         if run.phase == "waiting" and run.not_before <= at:
             commands += _begin(state, run)
@@ -329,7 +331,7 @@ def _expire(state: PodState, at: int) -> list[Command]:
     seconds = state.pod["spec"]["activeDeadlineSeconds"]
     text = f"the pod was active for longer than spec.activeDeadlineSeconds: {seconds}"
     state.verdict = (DEADLINE_EXCEEDED, text)
-    return [Tell("Warning", DEADLINE_EXCEEDED, text)]
+    return [RecordEvent("Warning", DEADLINE_EXCEEDED, text)]
 
 
 def _deadline(state: PodState) -> int | None:

@@ -189,7 +189,7 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class RecordEvent:
     """An Event for people."""
 
     type: str
@@ -197,4 +197,4 @@ class Tell:
     message: str
 
 
-Command = Prepare | Spawn | Signal | RunPreStop | RunProbe | WakeAt | Remove | Tell
+Command = Prepare | Spawn | Signal | RunPreStop | RunProbe | WakeAt | Remove | RecordEvent

@@ -18,13 +18,13 @@ from mizzen.node.core.words import (
     Prepared,
     PreStopDone,
     ProbeDone,
+    RecordEvent,
     Remove,
     RunPreStop,
     RunProbe,
     Signal,
     Spawn,
     Started,
-    Tell,
     Tick,
     Vanished,
     WakeAt,
@@ -261,9 +261,9 @@ def test_a_status_that_agrees_is_not_written() -> None:
 def test_a_restart_tells_how_the_last_run_ended() -> None:
     """The same words for the same end, so that repeats are one event."""
     state = running()
-    said = [c for c in ended(state, 3, T0 + S) if isinstance(c, Tell)]
+    said = [c for c in ended(state, 3, T0 + S) if isinstance(c, RecordEvent)]
     text = "container main ended with exit code 3 and starts again after a pause"
-    assert said == [Tell("Warning", "BackOff", text)]
+    assert said == [RecordEvent("Warning", "BackOff", text)]
     waiting = status_of(state, "127.0.0.1", T0 + S)["containerStatuses"][0]["state"]["waiting"]
     assert waiting == {"reason": "CrashLoopBackOff", "message": text}
 
@@ -281,7 +281,7 @@ def test_a_pod_fails_once_its_deadline_has_passed() -> None:
     state.pod["spec"]["activeDeadlineSeconds"] = 5
     assert WakeAt(T0 + 5 * S) in step(state, Tick(T0 + S))
     told, signal, wake = step(state, Tick(T0 + 5 * S))
-    assert isinstance(told, Tell) and told.reason == "DeadlineExceeded"
+    assert isinstance(told, RecordEvent) and told.reason == "DeadlineExceeded"
     assert signal == Signal("main", 0, 15) and wake == WakeAt(T0 + 8 * S)
     assert ended(state, 0, T0 + 6 * S) == [] and phase_of(state) == "Failed"
     written = status_of(state, "10.0.0.1", T0 + 6 * S)
