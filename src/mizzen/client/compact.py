@@ -19,8 +19,8 @@ import orjson
 from mizzen.base.objects import Key, Obj, revision_of
 
 # Raw deflate with a window that its dictionary fills; one small state is copied for each object.
-_LEVEL, _WINDOW_BITS, _MEMORY = 1, -13, 5
-_DICTIONARY_BYTES = (1 << 13) - 262  # what such a window can hold of one
+_LEVEL, _WINDOW_BITS, _MEMORY = 1, -12, 4
+_DICTIONARY_BYTES = (1 << 12) - 262  # what such a window can hold of one
 _SAMPLES = 4  # objects that the dictionary is made of
 _REVISION = struct.Struct(">Q")
 
