@@ -1,5 +1,5 @@
-"""The node agent: publishes this machine's devices and runs pods on it as processes.
+"""The node agent: publishes this machine's devices and runs pods on it.
 
-`core/` decides (pure), `shim/` is the tiny parent of all pod processes, the modules beside
-them do the I/O. Deliberately lacks: container images, mount and network namespaces.
+`core/` decides (pure), `runtimes/` run the pods, the modules beside them do the I/O. Deliberately
+lacks: container images, mount and network namespaces.
 """

@@ -151,7 +151,7 @@ class Agent:
                         self._on_exit(slot, end)
 
     async def stop(self) -> None:
-        """Ends every pod's processes and the shim: the instance goes down."""
+        """Ends every pod's runs and what holds them: the instance goes down."""
         self.stopping = True
         now = self.clock.now_ns()
         for slot in self.slots.values():

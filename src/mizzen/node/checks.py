@@ -1,4 +1,4 @@
-"""Carrying out HTTP and TCP probes. Exec probes are processes, so the shim runs them."""
+"""Carrying out HTTP and TCP probes. Exec probes are commands, so runtimes run them."""
 
 from __future__ import annotations
 

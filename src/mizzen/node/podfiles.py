@@ -4,7 +4,7 @@
 <pods>/<uid>/pod.interrupted              when the instance went down while it ran
 <pods>/<uid>/pod.retired                  the pod is gone, its logs are kept
 <pods>/<uid>/pod.volumes/<name>/          emptyDir, configMap, secret
-<pods>/<uid>/<container>/<n>.run.json     the shim's record of run n
+<pods>/<uid>/<container>/<n>.run.json     the runtime's record of run n
 <pods>/<uid>/<container>/<n>.log[.1|.2]   its output
 <pods>/<uid>/<container>/termination-log  what it said at its end
 <pods>/<uid>/<container>/work/            where its program starts, unless the pod says where

@@ -153,7 +153,7 @@ class Publisher:
                 {"type": "Hostname", "address": self._config.node_name},
             ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self.port}},
-            "nodeInfo": _node_info(),
+            "nodeInfo": _node_info(self._runtimes.default.handler),
             "runtimeHandlers": [{"name": runtime.handler} for runtime in self._runtimes],
         }
 
@@ -237,14 +237,14 @@ def _architecture() -> str:
     return _ARCHITECTURES.get(machine, machine)
 
 
-def _node_info() -> Obj:
+def _node_info(runtime: str) -> Obj:
     return {
         "machineID": _read("/etc/machine-id") or socket.gethostname(),
         "systemUUID": "",
         "bootID": _read("/proc/sys/kernel/random/boot_id"),
         "kernelVersion": platform.release(),
         "osImage": _os_name(),
-        "containerRuntimeVersion": f"process://{__version__}",
+        "containerRuntimeVersion": f"{runtime}://{__version__}",
         "kubeletVersion": f"v{'.'.join(names.KUBERNETES_VERSION)}.0+mizzen.{__version__}",
         "kubeProxyVersion": "",
         "operatingSystem": "linux",

@@ -15,7 +15,7 @@ from mizzen.node.runtimes.interface import Bundle, Runtime
 
 OOM_KILLED = "OOMKilled"  # upstream's word
 INTERRUPTED = "InstanceDown"  # why a run ended that `mizzen down` stopped
-LOST = "ContainerStatusUnknown"  # upstream's word: the shim died under the run
+LOST = "ContainerStatusUnknown"  # upstream's word: nothing held the run any more
 DISRUPTIONS = frozenset({INTERRUPTED, LOST, UNSTARTED})  # no failure of a program
 TERMINATED = 143  # the exit code of a program that SIGTERM ended
 
