@@ -14,7 +14,7 @@ BROAD_EXCEPT: dict[str, str] = {
     "src/mizzen/apiserver/asgi.py": "a bug in one request is a 500 for it alone, logged in full",
     "src/mizzen/scheduler/core/place.py": "a bug stops one unit, told on its pods and logged",
     "src/mizzen/scheduler/device_selectors.py": "a bug stops one selector, logged, not the others",
-    "src/mizzen/node/training/durable.py": "a bug in one job's copy is logged; the thread serves all jobs",
+    "src/mizzen/node/training/writer.py": "a bug in one job's copy is logged; the thread serves all jobs",
     "src/mizzen/node/boundary.py": "a fault stops at its pod (or its loop), told on it, tried again",
     "src/mizzen/apiserver/collector.py": "one object that breaks it is set aside, the rest goes on",
     "src/mizzen/apiserver/custom.py": "a definition that breaks it is not served, the others are",

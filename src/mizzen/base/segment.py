@@ -27,9 +27,9 @@ nobody meets the service of the formation before.
 A rank file is never cut short or replaced while its job lives: other ranks restore from it.
 
 Durable checkpoints: the agent copies LENGTH bytes of a complete buffer (checking its step word
-before and after) to `<MIZZEN_CHECKPOINTS>/step-<steps done>/state`, then writes `manifest.json`
-beside it last (base/checkpoint_manifest.py). The folder
-`programs` there belongs to the workers (compiled programs); the agent leaves it alone.
+before and after) to the job's durable tiers (mizzen/checkpoints; base/checkpoint.py is their form).
+The folder `programs` in `MIZZEN_CHECKPOINTS` belongs to the workers (compiled programs); the agent
+leaves it alone.
 The checksum is the workers' own (mizzen/train/state.py); the agent passes the word on. LENGTH is a
 multiple of 64. "step" of a buffer = completed steps that its state contains, so its word is that + 1.
 """
@@ -56,7 +56,6 @@ PORT_SPREAD = 16
 GENERATION_MAX = 2**24 - 1  # as `leave` holds it
 STEPS_MAX = 2**40 - 1
 
-FLAG_CHECKPOINT = 1  # make the next staged state durable now
 FLAG_STOP = 2  # finish the step, stage, leave; the whole job stops
 
 # -- rank file header: word offsets, in bytes -------------------------------------
@@ -77,9 +76,9 @@ RANK_OFFSET_CHECKSUM1 = 104
 RANK_OFFSET_LENGTH0 = 112  # worker: bytes used in buffer 0, header included
 RANK_OFFSET_LENGTH1 = 120
 RANK_OFFSET_RING_NEXT = 128  # worker: number of intervals ever written; slot = n % RING_SLOTS
-RANK_OFFSET_DURABLE = 136  # agent: step + 1 of the newest durable checkpoint, 0 = none
 RANK_OFFSET_NOT_DURABLE = 152  # agent: errno of the durable copy that failed last, 0 = none
 RANK_OFFSET_OWN_STEPS = 160  # worker: steps it completed itself in the formation it is in
+RANK_OFFSET_SHARD = 168  # worker: pack_shard of what its buffers hold, 0 = a whole state
 RANK_OFFSET_HEARTBEAT = 144  # worker: CLOCK_REALTIME ns of its latest sign of life
 
 # -- ring of intervals, right after the header ---------------------------------------
@@ -128,6 +127,15 @@ def pack_control(control: Control) -> int:
 
 def unpack_control(word: int) -> Control:
     return Control(word >> 24, (word >> 8) & 0xFFFF, word & 0xFF)
+
+
+def pack_shard(index: int, count: int) -> int:
+    """Which of the `count` shards that make a checkpoint; a whole state is the one of one."""
+    return 0 if count == 1 else (index << 32) | count
+
+
+def unpack_shard(word: int) -> tuple[int, int]:
+    return word >> 32, (word & 0xFFFFFFFF) or 1
 
 
 def pack_leave(generation: int, step: int) -> int:

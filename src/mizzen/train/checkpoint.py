@@ -7,8 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from mizzen.checkpoints.tier import Places
 from mizzen.train.errors import TrainError
-from mizzen.train.staging import newest_durable
+from mizzen.train.staging import newest
 
 
 def load_newest(folder: Path) -> tuple[int, dict[str, NDArray[Any]]]:
@@ -16,7 +17,7 @@ def load_newest(folder: Path) -> tuple[int, dict[str, NDArray[Any]]]:
 
     Errors: TrainError when the folder holds none.
     """
-    found = newest_durable(folder)
+    found = newest(Places(folder=folder))
     if found is None:
         raise TrainError(f"no complete checkpoint (step-*/manifest.json and state) in {folder}")
     return found.step, dict(found.arrays)

@@ -6,10 +6,11 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mizzen.base import rendezvous, segment
+from mizzen.checkpoints.tier import Places
 from mizzen.train.errors import TrainError
 from mizzen.train.files import create_gang, create_rank
 
@@ -32,6 +33,13 @@ class Environment:
     output: Path
     pod_ip: str
     alone: bool
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def places(self) -> Places:
+        """Where the job's checkpoints may lie."""
+        own = self.rank_file.name
+        return Places(self.segments, self.checkpoints, own, self.variables)
 
 
 def read(environ: Mapping[str, str]) -> Environment:
@@ -50,6 +58,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         output=Path(environ.get("MIZZEN_OUTPUT") or "."),
         pod_ip=environ.get("POD_IP", "127.0.0.1"),
         alone=False,
+        variables=environ,
     )
 
 
@@ -81,4 +90,5 @@ def _alone(environ: Mapping[str, str]) -> Environment:
         output=folder,
         pod_ip="127.0.0.1",
         alone=True,
+        variables=environ,
     )

@@ -140,10 +140,6 @@ class Job:
         control = segment.unpack_control(self.gang.get(segment.GANG_OFFSET_CONTROL))
         return control.generation > generation or bool(control.flags & segment.FLAG_STOP)
 
-    def checkpoint_asked(self) -> bool:
-        control = segment.unpack_control(self.gang.get(segment.GANG_OFFSET_CONTROL))
-        return bool(control.flags & segment.FLAG_CHECKPOINT)
-
     def say_durability(self) -> None:
         """In the log, once for each change: that staged state cannot be made durable, and why."""
         code = self.words.get(segment.RANK_OFFSET_NOT_DURABLE)

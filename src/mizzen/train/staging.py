@@ -9,24 +9,22 @@ from __future__ import annotations
 import mmap
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mizzen.base import checkpoint_manifest as manifest
 from mizzen.base import segment
+from mizzen.base.checkpoint import ALIGNMENT, Layout, Shard
+from mizzen.checkpoints import choice
+from mizzen.checkpoints.tier import Checkpoint, Damaged, Gone, Places, open_tiers
+from mizzen.checkpoints.tiers.memory import Buffers
 from mizzen.train import state as form
 from mizzen.train.errors import TrainError
 from mizzen.train.files import Words, map_buffers, open_rank
-
-_STEP = (segment.RANK_OFFSET_BUFFER0, segment.RANK_OFFSET_BUFFER1)
-_CHECKSUM = (segment.RANK_OFFSET_CHECKSUM0, segment.RANK_OFFSET_CHECKSUM1)
-_LENGTH = (segment.RANK_OFFSET_LENGTH0, segment.RANK_OFFSET_LENGTH1)
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,9 @@ class Found:
     """One complete state: `step` completed steps, its leaves, and where it was."""
 
     step: int
-    layout: form.Layout
+    layout: Layout
     arrays: Mapping[str, NDArray[Any]]
     where: str
-
-
-class Damaged(Exception):
-    """Bytes that should be a state and are not whole; the message says whose and why."""
 
 
 class Stage:
@@ -48,73 +42,58 @@ class Stage:
 
     def __init__(self, words: Words) -> None:
         self._words = words
-        self._layout: form.Layout | None = None
+        self._buffers = Buffers(words.get, words.set)
+        self._layout: Layout | None = None
         self._targets: tuple[form.Target, ...] = ()
 
-    def prepare(self, layout: form.Layout) -> None:
-        """Makes room for states of this layout and touches every page once."""
+    def prepare(self, layout: Layout, shard: tuple[int, int] = (0, 1)) -> None:
+        """Makes room for states of this layout and touches every page once; they are shard i of n
+        that make a checkpoint."""
         if self._layout == layout:
             return
         words = self._words
         capacity = -(-layout.length // mmap.PAGESIZE) * mmap.PAGESIZE
         if words.get(segment.RANK_OFFSET_STATE_BYTES) != capacity:
-            for offset in (*_STEP, segment.RANK_OFFSET_STATE_BYTES):
-                words.set(offset, 0)
+            self._buffers.forget()
         view = map_buffers(words.path, segment.BUFFERS_OFFSET, capacity, write=True)
         both = np.frombuffer(view, np.uint8)
         self._targets = tuple(
             form.Target(half, layout) for half in (both[:capacity], both[capacity:])
         )
         self._layout = layout
-        words.set(segment.RANK_OFFSET_BUFFERS_AT, segment.BUFFERS_OFFSET)
-        words.set(segment.RANK_OFFSET_STATE_BYTES, capacity)
+        self._buffers.make(capacity, *shard)
 
     def write(self, arrays: Mapping[str, Any], step: int, seed: int) -> None:
         """Stages the state after `step` completed steps over the older of the two buffers."""
         assert self._layout is not None, "prepare comes before write"
-        words = self._words
-        which = 0 if words.get(_STEP[0]) <= words.get(_STEP[1]) else 1
-        words.set(_STEP[which], 0)
+        which = self._buffers.begin()
         total = self._targets[which].write(arrays, step, seed)
-        words.set(_CHECKSUM[which], total)
-        words.set(_LENGTH[which], self._layout.length)
-        words.set(_STEP[which], step + 1)
+        self._buffers.commit(which, step, total, self._layout.length)
 
 
-def newest(segments: Path, own: Path, checkpoints: Path) -> Found | None:
-    """The newest complete and verified state: staged by any rank, else durable, else None."""
-    candidates = [
-        (word - 1, 1 if path == own else 2, partial(_read_staged, path, which, word))
-        for word, path, which in _staged(segments, own)
-    ]
-    durable = [(s, 3, partial(_read_durable, folder)) for s, folder in _durable(checkpoints)]
-    for _, _, read in sorted([*candidates, *durable], key=lambda entry: (-entry[0], entry[1])):
-        if (found := _said(read)) is not None:
-            return found
-    if durable:
+def newest(places: Places) -> Found | None:
+    """The newest complete and verified state over all tiers, None where no tier has any.
+
+    Errors: TrainError where all that is durable is damaged.
+    """
+    tiers = open_tiers(places)
+    candidates = choice.newest_first(tiers)
+    for tier, entry in candidates:
+        try:
+            return _read(tier.get(entry))
+        except Gone:
+            continue
+        except Damaged as error:
+            text = f"passed over, it is damaged: {tier.where}/{entry.name}: {error}"
+            print(f"mizzen.train: {text}", file=sys.stderr, flush=True)
+    damaged = sum(tier.is_durable for tier, _ in candidates)
+    if damaged and places.segments is not None:
         raise TrainError(
-            f"all {len(durable)} durable checkpoints in {checkpoints} are damaged (each is named"
+            f"all {damaged} durable checkpoints in {places.folder} are damaged (each is named"
             " above): put a copy that is whole in their place, or delete them to begin anew at"
             " step 0"
         )
     return None
-
-
-def newest_durable(checkpoints: Path) -> Found | None:
-    """The newest durable state that is whole; a damaged one is passed over for an older one."""
-    for _, folder in sorted(_durable(checkpoints), reverse=True):
-        if (found := _said(partial(_read_durable, folder))) is not None:
-            return found
-    return None
-
-
-def _said(read: Callable[[], Found | None]) -> Found | None:
-    """What `read` finds; a damaged state is named in the log and passed over."""
-    try:
-        return read()
-    except Damaged as error:
-        print(f"mizzen.train: passed over, it is damaged: {error}", file=sys.stderr, flush=True)
-        return None
 
 
 def steps_ever_done(segments: Path) -> int:
@@ -131,56 +110,48 @@ def _ranks(segments: Path) -> Iterator[Words]:
             continue  # the agent is making or removing it: nothing can be staged there
 
 
-def _staged(segments: Path, own: Path) -> Iterator[tuple[int, Path, int]]:
-    for words in _ranks(segments):
-        for which in (0, 1):
-            if word := words.get(_STEP[which]):
-                yield word, own if words.path.samefile(own) else words.path, which
+def _read(found: Checkpoint) -> Found:
+    """The state, verified. Errors: Damaged; Gone where it was written over meanwhile."""
+    parts: list[tuple[Layout, form.Bytes]] = []
+    for source in found.sources:
+        buffer = np.empty(source.shard.bytes, np.uint8)
+        try:
+            source.read_into(buffer.data, 0)
+            parts.append((_verify(buffer, source.shard, found), buffer))
+        except (OSError, ValueError) as error:
+            if not source.is_intact():
+                raise Gone(found.where) from error
+            raise Damaged(str(error)) from error
+        if not source.is_intact():
+            raise Gone(found.where)
+    if len(parts) == 1:
+        layout, buffer = parts[0]
+        return Found(found.step, layout, form.read(buffer, layout), found.where)
+    arrays = _assemble(parts)
+    return Found(found.step, Layout.of(arrays), arrays, found.where)
 
 
-def _read_staged(path: Path, which: int, word: int) -> Found | None:
-    words = open_rank(path, write=False)
-    capacity = words.get(segment.RANK_OFFSET_STATE_BYTES)
-    length = words.get(_LENGTH[which])
-    if capacity == 0 or length > capacity or path.stat().st_size < segment.BUFFERS_OFFSET + 2 * capacity:  # fmt: skip
-        return None
-    view = map_buffers(path, words.get(segment.RANK_OFFSET_BUFFERS_AT), capacity, write=False)
-    buffer = np.frombuffer(view, np.uint8)[which * capacity :][:length]
-    try:
-        found = _decode(buffer, words.get(_CHECKSUM[which]), str(path))
-    except Damaged:
-        if words.get(_STEP[which]) == word:
-            raise
-        return None  # it was being written over
-    return found if words.get(_STEP[which]) == word else None
+def _verify(buffer: form.Bytes, shard: Shard, found: Checkpoint) -> Layout:
+    """The shard's layout. Errors: ValueError that says why it is not whole."""
+    is_whole = buffer.size > 0 and buffer.size % ALIGNMENT == 0
+    if shard.crc32 is not None and zlib.crc32(buffer.data) != shard.crc32:
+        is_whole = False
+    if not is_whole or form.checksum(buffer) != shard.checksum:
+        raise ValueError("its bytes do not match their checksum")
+    layout, step = form.parse(buffer)
+    if step != found.step:
+        raise ValueError(f"its state is of step {step}, not {found.step}")
+    return layout
 
 
-def _durable(checkpoints: Path) -> Iterator[tuple[int, Path]]:
-    for path in checkpoints.glob("step-*/manifest.json"):
-        step = manifest.step_of(path.parent.name)
-        if step is not None:
-            yield step, path.parent
-
-
-def _read_durable(folder: Path) -> Found:
-    try:
-        wanted = manifest.parse((folder / "manifest.json").read_bytes())
-        buffer = np.fromfile(folder / "state", np.uint8)
-    except (OSError, ValueError) as error:
-        raise Damaged(f"{folder}: {error}") from error
-    if buffer.size != wanted.bytes:
-        raise Damaged(f"{folder}: it has {buffer.size} bytes, not {wanted.bytes}")
-    if wanted.crc32 is not None and zlib.crc32(buffer.data) != wanted.crc32:
-        raise Damaged(f"{folder}: its bytes do not match their checksum")
-    return _decode(buffer, wanted.checksum, str(folder))
-
-
-def _decode(buffer: form.Bytes, checksum: int, where: str) -> Found:
-    """The state in these bytes. Errors: Damaged when they are not whole."""
-    if buffer.size == 0 or buffer.size % form.ALIGNMENT or form.checksum(buffer) != checksum:
-        raise Damaged(f"{where}: its bytes do not match their checksum")
-    try:
-        layout, step, _ = form.Layout.parse(buffer)
-    except (ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"{where}: {error}") from error
-    return Found(step, layout, form.read(buffer, layout), where)
+def _assemble(parts: list[tuple[Layout, form.Bytes]]) -> dict[str, NDArray[Any]]:
+    """The global arrays, put together from the pieces in all shards."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for layout, buffer in parts:
+        for leaf in layout.leaves:
+            whole = arrays.setdefault(leaf.name, np.empty(leaf.of, np.dtype(leaf.dtype)))
+            ends = zip(leaf.start, leaf.shape, strict=True)
+            whole[tuple(slice(start, start + size) for start, size in ends)] = form.view(
+                buffer, leaf
+            )
+    return arrays

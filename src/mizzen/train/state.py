@@ -1,7 +1,4 @@
-"""State as self-describing bytes: a fixed head, a JSON table of leaves, aligned raw arrays.
-
-    word 0  magic         word 2  steps done       byte 32    JSON {"leaves": [...]}
-    word 1  JSON length   word 3  seed             then       arrays, each at a multiple of 64
+"""Arrays in staged bytes, of the form that `base/checkpoint.py` describes.
 
 The checksum sums one page in sixteen. It is the second net: a state that was not copied whole is
 caught by the order in which its words are committed (base/segment.py). What is left, a file
@@ -11,19 +8,15 @@ four a quarter of it, every word more than half (bench/train_staging.py), zlib.c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mizzen.base.checkpoint import HEAD, MAGIC, Layout, Leaf, parse_head
 from mizzen.train.errors import TrainError
 
-MAGIC = 0x45544154535A494D  # "MIZSTATE"
-ALIGNMENT = 64
-_HEAD_BYTES = 32
 _PAGE_WORDS = 4096 // 8
 _SUMMED = 16  # one page in so many
 _MASK64 = (1 << 64) - 1
@@ -31,54 +24,13 @@ _MASK64 = (1 << 64) - 1
 Bytes = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Leaf:
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    offset: int
-    length: int
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where each array of a state lies; two states with equal layouts are interchangeable."""
-
-    leaves: tuple[Leaf, ...]
-    table: bytes
-    length: int  # of the whole, a multiple of ALIGNMENT
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, Any]) -> Layout:
-        """The layout of these arrays (anything with `dtype` and `shape`), in their order."""
-        shapes = [(name, np.dtype(a.dtype).name, tuple(map(int, a.shape))) for name, a in arrays.items()]  # fmt: skip
-        table = json.dumps({"leaves": shapes}, separators=(",", ":")).encode()
-        return cls._place(shapes, table)
-
-    @classmethod
-    def _place(cls, shapes: list[tuple[str, str, tuple[int, ...]]], table: bytes) -> Layout:
-        at = _round_up(_HEAD_BYTES + len(table))
-        leaves: list[Leaf] = []
-        for name, dtype, shape in shapes:
-            length = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-            leaves.append(Leaf(name, dtype, shape, at, length))
-            at = _round_up(at + length)
-        return cls(tuple(leaves), table, at)
-
-    @classmethod
-    def parse(cls, buffer: Bytes) -> tuple[Layout, int, int]:
-        """Layout, steps done and seed of staged bytes. Errors: ValueError when it is no state."""
-        if buffer.size < _HEAD_BYTES:
-            raise ValueError("shorter than a head")
-        magic, length, step, seed = (int(w) for w in buffer[:_HEAD_BYTES].view(np.uint64))
-        if magic != MAGIC or length > buffer.size - _HEAD_BYTES:
-            raise ValueError("does not begin like a state")
-        table = buffer[_HEAD_BYTES : _HEAD_BYTES + length].tobytes()
-        shapes = [(str(n), str(d), tuple(map(int, s))) for n, d, s in json.loads(table)["leaves"]]
-        layout = cls._place(shapes, table)
-        if layout.length > buffer.size:
-            raise ValueError(f"is cut short: {buffer.size} of {layout.length} bytes")
-        return layout, step, seed
+def parse(buffer: Bytes) -> tuple[Layout, int]:
+    """Layout and steps done of staged bytes. Errors: ValueError when it is no state."""
+    step, length = parse_head(buffer[: HEAD.size].tobytes(), buffer.size)
+    layout = Layout.parse(buffer[HEAD.size : HEAD.size + length].tobytes())
+    if layout.length > buffer.size:
+        raise ValueError(f"is cut short: {buffer.size} of {layout.length} bytes")
+    return layout, step
 
 
 class Target:
@@ -86,7 +38,7 @@ class Target:
 
     def __init__(self, buffer: Bytes, layout: Layout) -> None:
         self._buffer, self._layout = buffer, layout
-        self._head = buffer[:_HEAD_BYTES].view(np.uint64)
+        self._head = buffer[: HEAD.size].view(np.uint64)
         self._words = buffer[: layout.length].view(np.uint64)
         self._views = [view(buffer, leaf) for leaf in layout.leaves]
 
@@ -94,7 +46,7 @@ class Target:
         """Copies the arrays into the buffer, which had zeros or this layout; returns the checksum."""
         table = self._layout.table
         self._head[:] = (MAGIC, len(table), step, seed)
-        self._buffer[_HEAD_BYTES : _HEAD_BYTES + len(table)] = np.frombuffer(table, np.uint8)
+        self._buffer[HEAD.size : HEAD.size + len(table)] = np.frombuffer(table, np.uint8)
         for leaf, target in zip(self._layout.leaves, self._views, strict=True):
             np.copyto(target, arrays[leaf.name])
         return _sum(self._words)
@@ -145,7 +97,3 @@ def _sum(words: NDArray[np.uint64]) -> int:
     whole = words.size // stride * stride
     pages = words[:whole].reshape(-1, stride)[:, :_PAGE_WORDS]
     return (int(pages.sum()) + int(words[whole:].sum())) & _MASK64
-
-
-def _round_up(value: int) -> int:
-    return -(-value // ALIGNMENT) * ALIGNMENT

@@ -54,8 +54,6 @@ class Training(Protocol):
 
     def change_wanted(self, generation: int) -> bool: ...
 
-    def checkpoint_asked(self) -> bool: ...
-
     def say_durability(self) -> None: ...
 
 
@@ -84,7 +82,7 @@ class World:
         Errors: TrainError when it has not.
         """
         job, environment = self._job, self._job.environment
-        found = newest(environment.segments, environment.rank_file, environment.checkpoints)
+        found = newest(environment.places)
         self._restored = True
         if found is None:
             state, layout = job.begin(init_state)
@@ -150,7 +148,7 @@ class World:
         self.leaving = self._must_leave(number)
         began = job.activity.since_ns
         line = Line.REDONE_STEP if number < self._ever_done else Line.USEFUL_STEP
-        due = (number + 1) % job.stage_every == 0 or self.leaving or job.checkpoint_asked()
+        due = (number + 1) % job.stage_every == 0 or self.leaving
         leaves = job.framework.flatten(state) if due else {}  # waits for what still computes
         computed = job.activity.reading()
         if due:

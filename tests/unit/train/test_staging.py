@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from mizzen.base import segment
-from mizzen.base.checkpoint_manifest import Manifest
+from mizzen.base.checkpoint import Manifest, Shard
+from mizzen.checkpoints.tier import Places, open_tiers
 from mizzen.train import state
 from mizzen.train.errors import TrainError
 from mizzen.train.files import create_rank, open_rank
@@ -36,7 +37,7 @@ def stage(folder: Path, rank: int, *steps: int) -> None:
 
 
 def look(folder: Path, own: int = 0) -> tuple[int, float, str] | None:
-    found = newest(folder, folder / f"rank-{own}", folder / "checkpoints")
+    found = newest(Places(folder, folder / "checkpoints", f"rank-{own}"))
     if found is None:
         return None
     return found.step, float(found.arrays["w"][7, 7]), Path(found.where).name
@@ -87,7 +88,7 @@ def durable(folder: Path, step: int, *, cut: int = 0, flip: int = 0, old: bool =
     buffer = np.zeros(layout.length, np.uint8)
     total = state.write(buffer, layout, arrays(step), step, seed=1)
     crc32 = None if old else zlib.crc32(buffer.data)
-    manifest = Manifest(step, int(buffer.size), total, crc32)
+    manifest = Manifest(step, (Shard("state", int(buffer.size), total, crc32),))
     (place / "manifest.json").write_bytes(manifest.to_json())
     if flip:
         buffer[flip] ^= 1
@@ -116,7 +117,7 @@ def test_every_byte_of_a_durable_state_counts(
     assert "step-20: its bytes do not match their checksum" in said and "passed over" in said
 
 
-def test_manifests_from_before_are_read(folder: Path) -> None:
+def test_a_shard_whose_bytes_nobody_summed_is_read(folder: Path) -> None:
     durable(folder, 10, old=True)
     assert look(folder) == (10, 10.0, "step-10")
 
@@ -156,3 +157,26 @@ def test_no_room_is_one_clear_message(folder: Path) -> None:
     huge = state.Layout((), b"", 1 << 50)
     with pytest.raises(TrainError, match=r"no room for .* MiB of staged state"):
         Stage(open_rank(folder / "rank-0", write=True)).prepare(huge)
+
+
+def test_shards_of_several_ranks_are_one_state_once_all_are_staged(folder: Path) -> None:
+    """Rows 0, 1 and 2 to 5 of one array, and what every rank has; rank 2 is a replica of rank 1."""
+    table = np.arange(24, dtype=np.float32).reshape(6, 4)
+    for rank, index, rows in ((0, 0, slice(0, 2)), (1, 1, slice(2, 6)), (2, 1, slice(2, 6))):
+        words = open_rank(folder / f"rank-{rank}", write=True)
+        target = Stage(words)
+        piece = {"table": table[rows], "count": np.asarray(7)}
+        layout = state.Layout.of(piece, {"table": ((rows.start, 0), (6, 4))})
+        target.prepare(layout, (index, 2))
+        target.write(piece, 7, seed=1)
+        found = newest(Places(folder, folder / "checkpoints"))
+        assert (found is None) == (rank == 0), "one shard of two is no state"
+    assert found is not None and found.step == 7
+    assert (found.arrays["table"] == table).all() and found.arrays["count"] == 7
+    memory, local = open_tiers(Places(folder, folder / "checkpoints"))
+    (entry,) = memory.list()
+    assert local.put(memory.get(entry))
+    durable = newest(Places(folder=folder / "checkpoints"))
+    assert durable is not None and (durable.arrays["table"] == table).all()
+    (folder / "checkpoints" / "step-7" / "shard-1").write_bytes(b"")
+    assert newest(Places(folder=folder / "checkpoints")) is None, "a shard is missing"

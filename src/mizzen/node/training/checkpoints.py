@@ -1,6 +1,6 @@
 """When staged state is made durable, and who is told what became of it.
 
-The copies are `durable.py`'s, in a thread of their own. A copy that fails, and an earlier one
+The copies are `mizzen.checkpoints`', in a thread of their own. A copy that fails, and an earlier one
 that turns out damaged, is told to people: an Event on the TrainJob, a condition on the pod of rank
 0, a word in the rank files that makes the workers say it in their logs.
 """
@@ -10,15 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from mizzen.base import names, segment
 from mizzen.base.objects import Obj
+from mizzen.checkpoints import choice
+from mizzen.checkpoints.tier import Damaged, Entry, Gone, Places, Tier, open_tiers
 from mizzen.node.context import AgentContext
 from mizzen.node.core.membership import Checkpointed
-from mizzen.node.training import durable
 from mizzen.node.training.folders import claim, owner_of
 from mizzen.node.training.job import Job
+from mizzen.node.training.writer import DurableWriter
 
 
 class Checkpoints:
@@ -28,7 +32,7 @@ class Checkpoints:
         self._agent = agent
         self._object_of = object_of
         self._unsaved: set[str] = set()  # jobs whose newest staged state is not copied yet
-        self.writer = durable.DurableWriter()
+        self.writer = DurableWriter()
 
     def statistics(self) -> Mapping[str, int]:
         return {"unsaved": len(self._unsaved), **self.writer.statistics()}
@@ -41,79 +45,89 @@ class Checkpoints:
         """Has the newest staged state copied, where that is due."""
         finished = any(f.look.state == segment.RankState.FINISHED for f in job.files.values())
         final = finished and not job.finished_copied
-        asked = bool(job.page.control.flags & segment.FLAG_CHECKPOINT)
         interval = int(self._agent.config.durable_interval_s * 1e9)
-        if not (is_last or final or asked or now - job.durable_at >= interval):
+        if not (is_last or final or now - job.durable_at >= interval):
             return
         job.durable_at = now
         job.finished_copied = job.finished_copied or final
-        words = {f"rank-{rank}": file.get for rank, file in job.files.items()}
-        staged = durable.newest(job.folder, words)
-        if staged is not None and staged.word > job.durable_word:
+        if job.staged_word > job.durable_word:
             loop = asyncio.get_running_loop()
             self._unsaved.add(job.key)
-            self.writer.submit(job.key, lambda: self._copy(loop, job, words))
+            self.writer.submit(job.key, lambda: self._copy(loop, job))
 
     # -- in the writer's thread ----------------------------------------------------------------
 
-    def _copy(
-        self, loop: asyncio.AbstractEventLoop, job: Job, words: Mapping[str, durable.Words]
-    ) -> None:
+    def _copy(self, loop: asyncio.AbstractEventLoop, job: Job) -> None:
         # What is newest by now: a request that waited stands for all that came after it. Marked
         # again, since the copy before this one has ended meanwhile and took the mark away.
         self._unsaved.add(job.key)
-        newest = durable.newest(job.folder, words)
-        if newest is None:
+        target = self._agent.config.checkpoints / job.key
+        tiers = open_tiers(Places(job.folder, target, variables=os.environ))
+        newest = choice.newest_first([tier for tier in tiers if not tier.is_durable])[:1]
+        if not newest:
             return
 
         def tell(done: Callable[[], None]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to tell
                 loop.call_soon_threadsafe(done)
 
+        source, entry = newest[0]
         try:
-            whole = self._whole(job, tell)
-            if whole is None:
+            if not self._is_own(job, target):
                 return  # the folder is another job's by now
-            if newest.step not in whole:
-                target = self._agent.config.checkpoints / job.key
-                if not durable.keep(newest, target, words[newest.path.name], whole):
-                    return
-        except OSError as error:
+            durable = [tier for tier in tiers if tier.is_durable]
+            if not all(
+                self._keep(job, number, tier, source, entry, tell)
+                for number, tier in enumerate(durable)
+            ):
+                return
+        except Gone:
+            return  # it was written over meanwhile
+        except (OSError, Damaged) as error:
             fault = error
-            tell(lambda: self._failed(job, newest.step, fault))
+            tell(lambda: self._failed(job, entry.step, fault))
         else:
             self._unsaved.discard(job.key)
-            tell(lambda: self._copied(job, newest.word))
+            tell(lambda: self._copied(job, entry.step + 1))
 
-    def _whole(self, job: Job, tell: Callable[[Callable[[], None]], None]) -> set[int] | None:
-        """The steps of the copies that are whole; each is read once in an agent's life."""
-        target = self._agent.config.checkpoints / job.key
+    def _is_own(self, job: Job, target: Path) -> bool:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = owner_of(target)
-        if owner not in ("", job.owner_uid):
-            return None
         if not owner:
             claim(target, job.owner_uid)  # somebody removed the file that says whose it is
-        if job.whole is None:
-            job.whole, damaged = durable.examine(target)
+        return owner in ("", job.owner_uid)
+
+    def _keep(
+        self,
+        job: Job,
+        number: int,
+        tier: Tier,
+        source: Tier,
+        entry: Entry,
+        tell: Callable[[Callable[[], None]], None],
+    ) -> bool:
+        """Whether the tier has the checkpoint now; what it had before is read once in an agent's
+        life. Errors: OSError, Gone, Damaged."""
+        if number not in job.whole:
+            job.whole[number], damaged = choice.examine(tier)
             if damaged:
                 tell(lambda: self._damaged(job, damaged))
-        return job.whole
+        whole = job.whole[number]
+        return entry.step in whole or choice.keep(tier, source.get(entry), whole)
 
     # -- in the agent's loop ------------------------------------------------------------------------
 
     def _copied(self, job: Job, word: int) -> None:
         job.durable_word = max(job.durable_word, word)
-        self._mark(job, segment.RANK_OFFSET_DURABLE, word)
         self._mark(job, segment.RANK_OFFSET_NOT_DURABLE, 0)
         self._report(job, "")
 
-    def _failed(self, job: Job, step: int, error: OSError) -> None:
+    def _failed(self, job: Job, step: int, error: Exception) -> None:
         have = f"step {job.durable_word - 1}" if job.durable_word else "none of this run"
         text = f"the state after step {step} is not durable: {error}; the newest that is: {have}"
         print(f"mizzen node: {job.key}: {text}", flush=True)
         self._agent.events.event(self._object_of(job), "Warning", names.CHECKPOINT_FAILED, text)
-        self._mark(job, segment.RANK_OFFSET_NOT_DURABLE, error.errno or errno.EIO)
+        self._mark(job, segment.RANK_OFFSET_NOT_DURABLE, getattr(error, "errno", None) or errno.EIO)
         self._report(job, text)
 
     def _damaged(self, job: Job, damaged: Mapping[int, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from mizzen.base import names
+from mizzen.base import names, segment
 from mizzen.base.objects import Obj, annotations_of
 from mizzen.node.core.gang import SECOND, Gang
 from mizzen.node.podfiles import read_json, write_json
@@ -19,7 +19,7 @@ KNOWN = "agent.json"  # file in a job's segments: what the next agent is to know
 
 @dataclass(slots=True)
 class Job:
-    """`whole`: steps of the durable checkpoints that were verified, None before the first look;
+    """`whole`: by the number of a durable tier the steps of its checkpoints that were verified;
     `counted`: by uid of a pod the run that a former agent had counted among the failures."""
 
     key: str  # namespace/name
@@ -32,9 +32,15 @@ class Job:
     durable_at: int = 0
     durable_word: int = 0
     finished_copied: bool = False
-    whole: set[int] | None = None
+    whole: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
     counted: dict[str, int] = field(default_factory=dict[str, int])
     is_closed: bool = False
+
+    @property
+    def staged_word(self) -> int:
+        """The step word of the newest staged state of any rank, 0: none."""
+        at = (segment.RANK_OFFSET_BUFFER0, segment.RANK_OFFSET_BUFFER1)
+        return max((file.get(offset) for file in self.files.values() for offset in at), default=0)
 
 
 def configure(gang: Gang, train_job: Obj | None) -> None:

@@ -18,10 +18,11 @@ import pytest_asyncio
 from mizzen.base import names, segment
 from mizzen.base.objects import Obj, annotations_of, has_condition
 from mizzen.base.resources import EVENTS, PODS, TRAIN_JOBS
+from mizzen.checkpoints import choice
+from mizzen.checkpoints.tier import Checkpoint, Tier
 from mizzen.host.clock import RealClock
 from mizzen.node.agent import Agent
 from mizzen.node.runtimes.process.processes import start_ticks
-from mizzen.node.training import durable
 from mizzen.node.training.segments import GangPage, RankFile
 from support.api_in_process import api_server
 from support.waiting import until
@@ -211,13 +212,13 @@ async def test_state_whose_copy_failed_is_unsaved_though_an_earlier_copy_ended_m
     """Else a completed job's segments would go with the instance, and its last state with them."""
     go_on, kept = threading.Event(), list[int]()
 
-    def keep(staged: durable.Staged, *_: object) -> bool:
-        kept.append(staged.step)
+    def keep(tier: Tier, found: Checkpoint, whole: set[int]) -> bool:
+        kept.append(found.step)
         if len(kept) == 2:
             raise OSError(28, "No space left on device")
         return go_on.wait(10)
 
-    monkeypatch.setattr(durable, "keep", keep)
+    monkeypatch.setattr(choice, "keep", keep)
     async with api_server(tmp_path / "home") as client:
         gang = Gang(client, tmp_path)
         agent = Agent(client, gang.config, RealClock(), processes_of(gang.config), [], {})

@@ -1,4 +1,4 @@
-"""Durable copies: whole or not there, newest first, three of them."""
+"""Which checkpoints are whole, which are kept, and what a full disk takes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from random import Random
 import pytest
 
 from mizzen.base import segment
-from mizzen.base.checkpoint_manifest import Manifest
-from mizzen.node.training import durable
+from mizzen.base.checkpoint import Manifest, Shard
+from mizzen.checkpoints import choice
+from mizzen.checkpoints.tier import Damaged, Entry, Gone
+from mizzen.checkpoints.tiers.local import Local
+from mizzen.checkpoints.tiers.memory import Memory
 from mizzen.node.training.segments import RankFile
 
 CAPACITY = 4096
@@ -37,59 +40,56 @@ def stage(file: RankFile, which: int, step: int, data: bytes) -> None:
 
 def test_the_newest_complete_buffer_of_all_ranks(tmp_path: Path) -> None:
     first, second = RankFile(tmp_path / "rank-0"), RankFile(tmp_path / "rank-1")
-    words = {"rank-0": first.get, "rank-1": second.get}
-    assert durable.newest(tmp_path, words) is None
+    memory = Memory(tmp_path)
+    assert choice.newest_first([memory]) == []
     stage(first, 0, 4, b"a")
     stage(second, 1, 5, b"b")
-    found = durable.newest(tmp_path, words)
-    assert found == durable.Staged(tmp_path / "rank-1", 1, 6) and found.step == 5
+    assert choice.newest_first([memory]) == [
+        (memory, Entry(5, "rank-1:1")),
+        (memory, Entry(4, "rank-0:0")),
+    ]
 
 
 def test_a_copy_is_whole_with_its_manifest(tmp_path: Path) -> None:
-    file = RankFile(tmp_path / "rank-0")
+    file, memory = RankFile(tmp_path / "rank-0"), Memory(tmp_path)
     stage(file, 1, 7, b"state" * 100)
-    staged = durable.newest(tmp_path, {"rank-0": file.get})
-    assert staged is not None and durable.copy(staged, tmp_path / "out", file.get)
+    assert Local(tmp_path / "out").put(memory.get(Entry(7, "rank-0:1")))
     folder = tmp_path / "out" / "step-7"
     assert (folder / "state").read_bytes() == b"state" * 100
     manifest = json.loads((folder / "manifest.json").read_text())
     crc32 = zlib.crc32(b"state" * 100)
-    assert manifest == {"step": 7, "bytes": 500, "checksum": 99, "crc32": crc32}
+    shard = {"file": "state", "bytes": 500, "checksum": 99, "crc32": crc32, "leaves": []}
+    assert manifest == {"version": 2, "step": 7, "shards": [shard]}
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["step-7"]
 
 
 def test_a_buffer_written_over_meanwhile_leaves_nothing(tmp_path: Path) -> None:
-    file = RankFile(tmp_path / "rank-0")
+    file, memory = RankFile(tmp_path / "rank-0"), Memory(tmp_path)
     stage(file, 0, 7, b"old")
-    staged = durable.Staged(file.path, 0, 8)
-    looks = 0
-
-    def get(offset: int) -> int:
-        nonlocal looks
-        if offset == segment.RANK_OFFSET_BUFFER0:
-            looks += 1
-            return 8 if looks == 1 else 0
-        return file.get(offset)
-
-    assert not durable.copy(staged, tmp_path / "out", get)
+    found = memory.get(Entry(7, "rank-0:0"))
+    file.set(segment.RANK_OFFSET_BUFFER0, 0)
+    assert not Local(tmp_path / "out").put(found)
     assert list((tmp_path / "out").iterdir()) == []
+    with pytest.raises(Gone):
+        memory.get(Entry(7, "rank-0:0"))
 
 
 def test_whatever_a_worker_writes_into_its_words_is_told_as_a_fault(tmp_path: Path) -> None:
-    file = RankFile(tmp_path / "rank-0")
+    file, memory = RankFile(tmp_path / "rank-0"), Memory(tmp_path)
     stage(file, 0, 7, b"old")
-    staged = durable.newest(tmp_path, {"rank-0": file.get})
-    assert staged is not None
     chance = Random(5)
+    (tmp_path / "out").mkdir()
     for _ in range(200):
         for word in (
             segment.RANK_OFFSET_BUFFERS_AT,
             segment.RANK_OFFSET_STATE_BYTES,
             segment.RANK_OFFSET_LENGTH0,
+            segment.RANK_OFFSET_SHARD,
         ):
             file.set(word, chance.choice([0, 1, 4096, 1 << 40, (1 << 63) - 1, (1 << 64) - 1]))
-        with contextlib.suppress(OSError):
-            durable.copy(staged, tmp_path / "out", file.get)
+        for entry in memory.list():
+            with contextlib.suppress(OSError, Damaged):
+                Local(tmp_path / "out").put(memory.get(entry))
         assert [p.name for p in (tmp_path / "out").iterdir()] in ([], ["step-7"])
 
 
@@ -98,7 +98,7 @@ def made(target: Path, step: int, data: bytes = b"state") -> Path:
     folder = target / f"step-{step}"
     folder.mkdir(parents=True)
     (folder / "state").write_bytes(data)
-    manifest = Manifest(step, len(data), 99, zlib.crc32(data))
+    manifest = Manifest(step, (Shard("state", len(data), 99, zlib.crc32(data)),))
     (folder / "manifest.json").write_bytes(manifest.to_json())
     return folder
 
@@ -111,9 +111,9 @@ def test_three_are_kept(tmp_path: Path) -> None:
     for step in (2, 10, 9, 30, 4):
         made(tmp_path, step)
     (tmp_path / "programs").mkdir()
-    whole, damaged = durable.examine(tmp_path)
+    whole, damaged = choice.examine(Local(tmp_path))
     assert damaged == {}
-    durable.retain(tmp_path, whole)
+    choice.retain(Local(tmp_path), whole)
     assert left(tmp_path) == ["programs", "step-10", "step-30", "step-9"]
     assert whole == {9, 10, 30}
 
@@ -137,7 +137,7 @@ def test_what_is_damaged_is_named_and_displaces_nothing_that_is_whole(tmp_path: 
     (tmp_path / "step-odd").mkdir()
     (tmp_path / "step-odd" / "manifest.json").write_text("{}")
     (tmp_path / ".step-5.tmp").mkdir()
-    whole, damaged = durable.examine(tmp_path)
+    whole, damaged = choice.examine(Local(tmp_path))
     assert whole == {10} and sorted(damaged) == [93, 94, 95, 96, 97, 98, 99, 100]
     assert damaged[93] == "its bytes do not match their checksum"
     assert damaged[94] == "its manifest is no object but list"
@@ -146,14 +146,14 @@ def test_what_is_damaged_is_named_and_displaces_nothing_that_is_whole(tmp_path: 
     for step in (11, 12):
         made(tmp_path, step)
         whole.add(step)
-        durable.retain(tmp_path, whole)
+        choice.retain(Local(tmp_path), whole)
     assert left(tmp_path) == ["step-10", "step-11", "step-12", "step-odd"]
 
 
 def test_while_too_few_are_whole_the_damaged_ones_stay(tmp_path: Path) -> None:
     (made(tmp_path, 93) / "state").write_bytes(b"stete")
     made(tmp_path, 10)
-    durable.retain(tmp_path, {10})
+    choice.retain(Local(tmp_path), {10})
     assert left(tmp_path) == ["step-10", "step-93"]
 
 
@@ -163,21 +163,25 @@ def test_room_is_made_by_what_is_missed_least_and_never_by_the_last(tmp_path: Pa
     (made(tmp_path, 9) / "state").write_bytes(b"stete")
     whole = {1, 2, 3}
     for rest in (["step-1", "step-2", "step-3"], ["step-2", "step-3"], ["step-3"]):
-        assert durable.make_room(tmp_path, whole) and left(tmp_path) == rest
-    assert not durable.make_room(tmp_path, whole) and left(tmp_path) == ["step-3"]
-    assert not durable.make_room(tmp_path, set()), "nothing is removed where nothing is whole"
+        assert choice.make_room(Local(tmp_path), whole) and left(tmp_path) == rest
+    assert not choice.make_room(Local(tmp_path), whole) and left(tmp_path) == ["step-3"]
+    assert not choice.make_room(Local(tmp_path), set()), "nothing is removed where nothing is whole"
 
 
 FULL = """
 import sys
 from pathlib import Path
-from mizzen.node.training import durable
-from unit.node.training.test_durable import made, stage
+from mizzen.checkpoints import choice
+from mizzen.checkpoints.tiers.local import Local
+from mizzen.checkpoints.tiers.memory import Memory
+from unit.checkpoints.test_choice import made, stage
 from mizzen.node.training.segments import RankFile
 file, target, whole = RankFile(Path(sys.argv[1]) / "rank-0"), Path(sys.argv[2]), set()
 for step in range(1, 6):
     stage(file, step % 2, step, bytes([step]) * 4096)
-    made_room = durable.keep(durable.newest(file.path.parent, {"rank-0": file.get}), target, file.get, whole)
+    memory = Memory(file.path.parent)
+    _, newest = choice.newest_first([memory])[0]
+    made_room = choice.keep(Local(target), memory.get(newest), whole)
     print(made_room, sorted(whole), *sorted(p.name for p in target.iterdir()))
 """
 
@@ -190,7 +194,7 @@ def test_on_a_full_disk_the_newest_state_takes_the_place_of_the_oldest(tmp_path:
     shared.mkdir()
     script = 'mount -t tmpfs -o size=20k none "$1" && exec "$2" -c "$3" "$4" "$1"'
     words = ["sh", "-c", script, "sh", str(target), sys.executable, FULL, str(shared)]
-    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         ["unshare", "-m", *words],
         capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": path},

@@ -1,0 +1,121 @@
+"""What a tier of checkpoints promises, and how tiers are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, cast
+
+from mizzen.base import checkpoint, registry
+
+TIERS = "MIZZEN_CHECKPOINT_TIERS"  # names, the quickest to read first
+DEFAULT_TIERS = "memory,local"
+CHUNK_BYTES = 4 << 20
+
+
+class Damaged(Exception):
+    """Bytes that should be a state and are not whole; the message says whose and why."""
+
+
+class Gone(Exception):
+    """What was listed is not there any more: removed, or being written over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A complete checkpoint of `step` completed steps, by the tier's own name for it."""
+
+    step: int
+    name: str
+
+
+class Source(Protocol):
+    """A shard that can be read."""
+
+    @property
+    def shard(self) -> checkpoint.Shard: ...
+
+    def read_into(self, buffer: memoryview, offset: int) -> None:
+        """Fills the buffer from there. Errors: OSError, also where the shard ends before."""
+        ...
+
+    def is_intact(self) -> bool:
+        """Whether what was read so far is what was listed: nobody has begun to write over it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint that can be read, its shards in the order of their manifest."""
+
+    step: int
+    sources: tuple[Source, ...]
+    where: str
+
+
+class Tier(Protocol):
+    """One job's checkpoints in one place."""
+
+    @property
+    def where(self) -> str:
+        """The place, for people."""
+        ...
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether the agent copies staged state there."""
+        ...
+
+    def list(self) -> Sequence[Entry]:
+        """All that is complete, though perhaps damaged; of equal steps the one to prefer first."""
+        ...
+
+    def get(self, entry: Entry) -> Checkpoint:
+        """Errors: Gone, Damaged."""
+        ...
+
+    def put(self, found: Checkpoint) -> bool:
+        """Copies a checkpoint here, whole or not at all; False when it was written over meanwhile.
+
+        Errors: OSError.
+        """
+        ...
+
+    def delete(self, entry: Entry) -> None:
+        """Removes it, damaged or not; what cannot be removed stays."""
+        ...
+
+    def clean(self) -> None:
+        """Removes what a killed writer left unfinished; nobody writes meanwhile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where one job's checkpoints may lie. `own`: the rank file that is preferred among equals;
+    `variables`: the environment, for what else a tier is to know."""
+
+    segments: Path | None = None
+    folder: Path | None = None
+    own: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+Opener = Callable[[Places], Tier | None]  # `TIER`: None where the job has no such place
+
+
+def open_tiers(places: Places) -> list[Tier]:
+    """The job's tiers, the quickest first: files of `tiers`, or other distributions' entry points
+    of the group "mizzen.checkpoints.tiers". Errors: ValueError naming one that is unknown."""
+    found: list[Tier] = []
+    for name in (places.variables.get(TIERS) or DEFAULT_TIERS).split(","):
+        try:
+            opener = registry.named("mizzen.checkpoints.tiers", name.strip(), "TIER")
+        except KeyError:
+            known = ", ".join(registry.names("mizzen.checkpoints.tiers"))
+            raise ValueError(f"{TIERS}: tier {name!r} is not known; there are {known}") from None
+        tier = cast("Opener", opener)(places)
+        if tier is not None:
+            found.append(tier)
+    return found

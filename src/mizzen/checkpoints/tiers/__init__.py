@@ -1,0 +1,1 @@
+"""One file per tier, `TIER` of which opens it for a job (`mizzen.checkpoints.tier`)."""
