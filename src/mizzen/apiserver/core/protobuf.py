@@ -1,22 +1,27 @@
 """Kubernetes' protobuf bodies, as far as kubectl's own commands send them.
 
 `kubectl create configmap` and its like send protobuf and do not fall back to JSON. A body is
-`k8s\\0` and a runtime.Unknown with apiVersion, kind and the object. Only the kinds and fields
-listed here are understood; anything else with a value in it is refused, never dropped.
+`k8s\\0` and a runtime.Unknown with apiVersion, kind and the object. Only the fields whose number a
+kind says (`Kind.protobuf`) are understood; anything else with a value in it is refused, never
+dropped.
 
-Source: field numbers of k8s.io/api and apimachinery `generated.proto`.
+Source: apimachinery `generated.proto`.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, UnsupportedMediaType
 from mizzen.base.objects import Obj
+from mizzen.kinds.registry import builtin_kinds, virtual_kinds
+from mizzen.kinds.schema import Schema
+from mizzen.kinds.wire import Numbers
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\0"
@@ -25,7 +30,7 @@ _UINT64_MAX = (1 << 64) - 1
 _HOLLOW_DEPTH_MAX = 16  # messages in fields that are not understood; kubectl's own have fewer
 _FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799  # the years that RFC 3339 can name
 
-Scalar = Literal["string", "bool", "int", "required-int", "bytes", "time", "int-or-string"]
+Scalar = Literal["string", "bool", "int", "bytes", "time", "int-or-string"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,66 +61,9 @@ _METADATA = {
     13: _Field("ownerReferences", _OWNER, many=True),
     14: _Field("finalizers", "string", many=True),
 }
-_NAMED = {1: _Field("metadata", _METADATA)}
-_REFERENCE = {1: _Field("name", "string")}
-_ENV = _strings(name=1, value=2)
-_CONTAINER = {
-    **_strings(name=1, image=2, workingDir=5, imagePullPolicy=14),
-    3: _Field("command", "string", many=True),
-    4: _Field("args", "string", many=True),
-    7: _Field("env", _ENV, many=True),
-}
-_POD_SPEC = {
-    2: _Field("containers", _CONTAINER, many=True),
-    **_strings(restartPolicy=3, serviceAccountName=8, nodeName=10, priorityClassName=24),
-}
-_TEMPLATE = {**_NAMED, 2: _Field("spec", _POD_SPEC)}
-_JOB_SPEC = {
-    1: _Field("parallelism", "int"),
-    2: _Field("completions", "int"),
-    6: _Field("template", _TEMPLATE),
-    7: _Field("backoffLimit", "int"),
-}
-_PORT = {
-    **_strings(name=1, protocol=2),
-    3: _Field("port", "int"),
-    4: _Field("targetPort", "int-or-string"),
-    5: _Field("nodePort", "int"),
-}
-_SERVICE_SPEC = {
-    1: _Field("ports", _PORT, many=True),
-    2: _Field("selector", "string", map=True),
-    **_strings(clusterIP=3, type=4, externalName=10),
-}
-_MESSAGES: dict[tuple[str, str], dict[int, _Field]] = {
-    ("v1", "Namespace"): _NAMED,
-    ("v1", "ConfigMap"): {
-        **_NAMED,
-        2: _Field("data", "string", map=True),
-        3: _Field("binaryData", "bytes", map=True),
-        4: _Field("immutable", "bool"),
-    },
-    ("v1", "Secret"): {
-        **_NAMED,
-        2: _Field("data", "bytes", map=True),
-        3: _Field("type", "string"),
-        4: _Field("stringData", "string", map=True),
-        5: _Field("immutable", "bool"),
-    },
-    ("v1", "ServiceAccount"): {
-        **_NAMED,
-        3: _Field("imagePullSecrets", _REFERENCE, many=True),
-        4: _Field("automountServiceAccountToken", "bool"),
-    },
-    ("v1", "Service"): {**_NAMED, 2: _Field("spec", _SERVICE_SPEC)},
-    ("batch/v1", "Job"): {**_NAMED, 2: _Field("spec", _JOB_SPEC)},
-    ("scheduling.k8s.io/v1", "PriorityClass"): {
-        **_NAMED,
-        2: _Field("value", "required-int"),
-        3: _Field("globalDefault", "bool"),
-        **_strings(description=4, preemptionPolicy=5),
-    },
-}
+_SCALARS: Mapping[str, Scalar] = {
+    "boolean": "bool", "integer": "int", "int-or-string": "int-or-string",
+}  # fmt: skip
 _TYPE_META = _strings(apiVersion=1, kind=2)
 
 
@@ -134,7 +82,7 @@ def decode(body: bytes) -> Obj:
         envelope = dict(_numbered(body[len(_MAGIC) :]))
         head = _message(_octets(envelope.get(1, b""), "typeMeta"), _TYPE_META, "")
         api_version, kind = head.get("apiVersion", ""), head.get("kind", "")
-        message = _MESSAGES.get((api_version, kind))
+        message = _messages().get((api_version, kind))
         if message is None:
             raise _unsupported(f"{api_version} {kind}")
         raw = _octets(envelope.get(2, b""), "raw")
@@ -143,7 +91,43 @@ def decode(body: bytes) -> Obj:
         raise BadRequest(f"the protobuf body is broken: {error}") from error
 
 
-def _message(data: bytes, message: dict[int, _Field], path: str) -> Obj:
+@cache
+def _messages() -> Mapping[tuple[str, str], Mapping[int, _Field]]:
+    """(apiVersion, kind) -> fields by number, of the kinds that say theirs."""
+    return {
+        (kind.resource.api_version, kind.resource.kind): {
+            1: _Field("metadata", _METADATA),
+            **_fields(kind.schema, kind.protobuf),
+        }
+        for kind in (*builtin_kinds().values(), *virtual_kinds().values())
+        if kind.protobuf is not None
+    }
+
+
+def _fields(schema: Schema, numbers: Numbers) -> dict[int, _Field]:
+    """What the schema says of the fields that have a number."""
+    found: dict[int, _Field] = {}
+    for name, said in numbers.items():
+        number, below = said if isinstance(said, tuple) else (said, None)
+        node = schema.resolve().fields[name].resolve()
+        one = (node.items or node.values or node).resolve()
+        if name == "metadata":
+            kind: Scalar | dict[int, _Field] = _METADATA
+        else:
+            kind = _scalar(one) if below is None else _fields(one, below)
+        is_map = node.values is not None
+        found[number] = _Field(name, kind, many=node.type == "array", map=is_map)
+    return found
+
+
+def _scalar(schema: Schema) -> Scalar:
+    if schema.type == "string":
+        return "bytes" if schema.format == "byte" else "string"
+    assert schema.type in _SCALARS, f"a number is said of a {schema.type}, which has fields"
+    return _SCALARS[schema.type]
+
+
+def _message(data: bytes, message: Mapping[int, _Field], path: str) -> Obj:
     obj: Obj = {}
     for number, value in _numbered(data):
         field = message.get(number)
@@ -161,7 +145,7 @@ def _message(data: bytes, message: dict[int, _Field], path: str) -> Obj:
             obj.setdefault(field.name, []).append(_value(value, field, here))
         else:
             found = _value(value, field, here)
-            if found not in ("", 0, False, None) or field.type == "required-int":
+            if found not in ("", 0, False, None):
                 obj[field.name] = found
     return obj
 
@@ -182,7 +166,7 @@ def _value(value: bytes | int, field: _Field, path: str) -> Any:
     kind = field.type
     if kind == "bool":
         return bool(_number(value, path))
-    if kind in ("int", "required-int"):
+    if kind == "int":
         return _signed(_number(value, path))
     octets = _octets(value, path)
     if isinstance(kind, dict):

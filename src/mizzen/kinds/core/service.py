@@ -169,6 +169,21 @@ KIND = Kind(
     categories=("all",),
     generation=False,
     name_rule=dns_label_1035,
+    protobuf={
+        "spec": (
+            2,
+            {
+                "ports": (
+                    1,
+                    {"name": 1, "protocol": 2, "port": 3, "targetPort": 4, "nodePort": 5},
+                ),
+                "selector": 2,
+                "clusterIP": 3,
+                "type": 4,
+                "externalName": 10,
+            },
+        )
+    },
     schema=root(
         SERVICES,
         "A name for a set of pods.",
