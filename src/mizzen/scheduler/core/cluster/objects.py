@@ -106,7 +106,7 @@ class Feed:
     def upsert(self, resource: Resource, obj: Obj) -> None:
         """An object that is new or has changed.
 
-        Errors: SelectorsBusy, for which it is to be told again later.
+        Errors: SelectorsBusy; upsert it again later.
         """
         key = key_of(obj)
         what = f'{resource.kind} "{key}"'
@@ -129,7 +129,7 @@ class Feed:
                 self.unreadable.pop(what, None)
 
     def knows(self, resource: Resource, key: Key, obj: Obj) -> bool:
-        """True if this very version was told already: what we wrote comes back by the watch."""
+        """True if this very version is known: what we wrote comes back by the watch."""
         version = obj["metadata"].get("resourceVersion")
         if resource == PODS:
             known = self.cluster.pods.get(key)
@@ -285,9 +285,9 @@ class Feed:
         self.cluster.unread.discard(key)
 
     def _slice(self, key: Key, obj: Obj) -> None:
-        told = tainted(obj, self._rules) if self._rules else obj
-        self.cluster.set_slice(told)
-        self._slices[key] = (obj, told)
+        shown = tainted(obj, self._rules) if self._rules else obj
+        self.cluster.set_slice(shown)
+        self._slices[key] = (obj, shown)
 
     def _rule(self, key: Key, obj: Obj) -> None:
         read_rules((obj,))  # it must be readable
@@ -300,9 +300,9 @@ class Feed:
         if rules == self._rules:
             return
         self._rules = rules
-        for key, (obj, told) in self._slices.items():
+        for key, (obj, shown) in self._slices.items():
             now = tainted(obj, rules)
-            if now != told:
+            if now != shown:
                 self.cluster.set_slice(now)
                 self._slices[key] = (obj, now)
 
@@ -317,8 +317,8 @@ class Feed:
             self._pod(key, obj)
 
     def _group(self, key: Key, obj: Obj) -> None:
-        told = self.cluster.pod_groups[key] = state(obj)
-        if says_scheduled(told) and key not in self.cluster.members:
+        group = self.cluster.pod_groups[key] = state(obj)
+        if says_scheduled(group) and key not in self.cluster.members:
             self.cluster.deserted.add(key)
         else:
             self.cluster.deserted.discard(key)
@@ -344,7 +344,7 @@ class Feed:
 
 
 def filled(selectors: Selectors, objects: Mapping[Resource, Iterable[Any]]) -> Feed:
-    """A feed that was told of all these objects."""
+    """A feed with all these objects in it."""
     feed = Feed(selectors)
     for resource in WATCHED:
         for obj in objects.get(resource, ()):
