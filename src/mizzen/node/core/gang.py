@@ -166,7 +166,7 @@ Command = SetControl | Kill | Restart | Fail | Ready | Hung
 # -- events --------------------------------------------------------------------------------------
 
 
-def told(gang: Gang, formation: tuple[int, int], at: int) -> list[Command]:
+def on_formation(gang: Gang, formation: tuple[int, int], at: int) -> list[Command]:
     """A pod carries this (generation, size); newer ones become the control word."""
     generation, size = formation
     if generation > gang.generation and size > 0:
@@ -177,7 +177,7 @@ def told(gang: Gang, formation: tuple[int, int], at: int) -> list[Command]:
     return _advance(gang, at)
 
 
-def spawned(gang: Gang, uid: str, at: int) -> tuple[int, list[Command]]:
+def on_spawn(gang: Gang, uid: str, at: int) -> tuple[int, list[Command]]:
     """A member's process is about to start: the generation it may join, and the flags."""
     member = gang.of(uid)
     assert member is not None, uid
@@ -189,7 +189,7 @@ def spawned(gang: Gang, uid: str, at: int) -> tuple[int, list[Command]]:
     return member.awaits, _advance(gang, at)
 
 
-def looked(gang: Gang, views: Mapping[int, RankView], at: int) -> list[Command]:
+def on_rank_views(gang: Gang, views: Mapping[int, RankView], at: int) -> list[Command]:
     """The rank files as they are now."""
     commands: list[Command] = []
     for rank, view in views.items():
@@ -208,7 +208,7 @@ def looked(gang: Gang, views: Mapping[int, RankView], at: int) -> list[Command]:
     return commands + _advance(gang, at) + _watch(gang, at)
 
 
-def exited(
+def on_exit(
     gang: Gang, uid: str, code: int, message: str, at: int, counts: bool = True
 ) -> list[Command]:
     """A member's process ended; `counts`: by its own fault, as far as it is alone to judge."""

@@ -114,7 +114,7 @@ class Gangs:
         member.is_terminating = is_terminating(slot.state.pod) or slot.state.vanished
         member.is_finished = is_finished(slot.state)
         now = self._time.now_ns()
-        self._carry_out(job, core.told(job.gang, formation_of(slot.state.pod), now))
+        self._carry_out(job, core.on_formation(job.gang, formation_of(slot.state.pod), now))
         self._wake.set()
 
     def forget(self, slot: Slot) -> None:
@@ -189,7 +189,7 @@ class Gangs:
         if job is None or member is None:
             self._outside.prepare(slot.uid)
             return
-        awaits, commands = core.spawned(job.gang, slot.uid, self._time.now_ns())
+        awaits, commands = core.on_spawn(job.gang, slot.uid, self._time.now_ns())
         member.run = _run_of(slot)
         job.files[member.rank].prepare(awaits)
         self._agent.feed(slot, AwaitsFormation(awaits))
@@ -247,7 +247,7 @@ class Gangs:
         counts = event.reason not in DISRUPTIONS
         if event.reason != "StartError" and counts:
             message = f"exit code {event.code}: {message}".removesuffix(": ")
-        commands = core.exited(job.gang, slot.uid, event.code, message, now, counts)
+        commands = core.on_exit(job.gang, slot.uid, event.code, message, now, counts)
         save(job)
         self._carry_out(job, commands)
         if member.rank == 0:  # the last steps go with the news of the end
@@ -283,7 +283,7 @@ class Gangs:
         live = {m.rank for m in job.gang.live}
         job.gang.formed = job.page.formed.generation
         views = {rank: job.files[rank].look for rank in live}
-        commands = core.looked(job.gang, views, now)
+        commands = core.on_rank_views(job.gang, views, now)
         if commands:
             save(job)
             self._carry_out(job, commands)

@@ -81,7 +81,7 @@ class World:
             now = self.ranks[rank.rank]
             self.ranks[rank.rank] = replace(now, generation=new.generation, size=new.size)
         for _ in told:
-            self.carry(core.told(self.gang, (new.generation, new.size), self.now))
+            self.carry(core.on_formation(self.gang, (new.generation, new.size), self.now))
 
     def _is(self, rank: Rank) -> bool:
         return rank.rank in self.ranks and self.ranks[rank.rank].uid == rank.uid
@@ -114,7 +114,7 @@ class World:
 
     def spawn(self, number: int) -> None:
         uid = self.ranks[number].uid
-        awaits, commands = core.spawned(self.gang, uid, self.now)
+        awaits, commands = core.on_spawn(self.gang, uid, self.now)
         self.workers[number] = Worker(uid, awaits)
         self.ranks[number] = replace(self.ranks[number], awaits=awaits, is_join_ready=False)
         self.carry(commands)
@@ -127,7 +127,7 @@ class World:
         member = self.gang.members.get(number)
         if member is not None:
             member.is_terminating = True
-            self.carry(core.told(self.gang, (rank.generation, rank.size), self.now))
+            self.carry(core.on_formation(self.gang, (rank.generation, rank.size), self.now))
         self.sweep(number)
 
     def sweep(self, number: int) -> None:
@@ -157,7 +157,7 @@ class World:
         for other, member in self.gang.members.items():
             if other in self.workers:
                 member.view = self.view(other)
-        self.carry(core.exited(self.gang, worker.uid, code, "", self.now))
+        self.carry(core.on_exit(self.gang, worker.uid, code, "", self.now))
         self.sweep(number)
 
     def view(self, number: int) -> RankView:
@@ -167,7 +167,7 @@ class World:
     def looks(self) -> None:
         self.gang.formed = self.formed.generation
         views = {number: self.view(number) for number in self.workers}
-        self.carry(core.looked(self.gang, views, self.now))
+        self.carry(core.on_rank_views(self.gang, views, self.now))
 
     def carry(self, commands: list[core.Command]) -> None:
         for command in commands:

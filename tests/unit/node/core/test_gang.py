@@ -14,11 +14,11 @@ def gang_of(size: int) -> Gang:
     gang = Gang()
     gang.members = {r: Member(r, f"u{r}") for r in range(size)}
     for rank in range(size):
-        assert core.spawned(gang, f"u{rank}", 0) == (1, [])
+        assert core.on_spawn(gang, f"u{rank}", 0) == (1, [])
     awaiting = {r: RankView(RankState.AWAITING) for r in range(size)}
-    assert core.looked(gang, awaiting, 1) == [Ready(f"u{r}") for r in range(size)]
-    assert core.told(gang, (1, size), 2) == [SetControl(1, size, 0)]
-    core.looked(gang, joined(size, 1, 5), 3)
+    assert core.on_rank_views(gang, awaiting, 1) == [Ready(f"u{r}") for r in range(size)]
+    assert core.on_formation(gang, (1, size), 2) == [SetControl(1, size, 0)]
+    core.on_rank_views(gang, joined(size, 1, 5), 3)
     return gang
 
 
@@ -28,68 +28,68 @@ def joined(size: int, generation: int, steps: int) -> dict[int, RankView]:
 
 def test_a_death_kills_those_that_hang_and_all_restart_together() -> None:
     gang = gang_of(3)
-    commands = core.exited(gang, "u1", 137, "boom", 10)
+    commands = core.on_exit(gang, "u1", 137, "boom", 10)
     assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0", "u2"]
-    assert core.exited(gang, "u0", 137, "", 11) == []
-    commands = core.exited(gang, "u2", 137, "", 12)
+    assert core.on_exit(gang, "u0", 137, "", 11) == []
+    commands = core.on_exit(gang, "u2", 137, "", 12)
     assert commands == [Restart(f"u{r}", 2, 10) for r in range(3)]
 
 
 def test_a_rank_that_only_waits_is_left_alone() -> None:
     gang = gang_of(2)
     gang.members[2] = Member(2, "u2")
-    assert core.spawned(gang, "u2", 5) == (2, [])
-    core.looked(gang, {2: RankView(RankState.AWAITING)}, 6)
-    commands = core.exited(gang, "u0", 137, "boom", 10)
+    assert core.on_spawn(gang, "u2", 5) == (2, [])
+    core.on_rank_views(gang, {2: RankView(RankState.AWAITING)}, 6)
+    commands = core.on_exit(gang, "u0", 137, "boom", 10)
     assert [c.uid for c in commands if isinstance(c, Kill)] == ["u1"]
-    assert core.exited(gang, "u1", 137, "", 11) == [Restart("u0", 2, 10), Restart("u1", 2, 10)]
+    assert core.on_exit(gang, "u1", 137, "", 11) == [Restart("u0", 2, 10), Restart("u1", 2, 10)]
 
 
 def test_a_starting_rank_that_dies_takes_nobody_along() -> None:
     gang = gang_of(2)
     gang.members[2] = Member(2, "u2")
-    core.spawned(gang, "u2", 5)
-    core.looked(gang, {2: RankView(RankState.STARTING)}, 6)
-    assert core.exited(gang, "u2", 1, "raised", 10) == [Restart("u2", 2, 10)]
+    core.on_spawn(gang, "u2", 5)
+    core.on_rank_views(gang, {2: RankView(RankState.STARTING)}, 6)
+    assert core.on_exit(gang, "u2", 1, "raised", 10) == [Restart("u2", 2, 10)]
 
 
 def test_who_left_is_killed_at_once_and_nobody_mourns() -> None:
     gang = gang_of(3)
     gang.members[2].is_terminating = True
-    assert core.told(gang, (2, 2), 10) == [SetControl(2, 2, 0)]
+    assert core.on_formation(gang, (2, 2), 10) == [SetControl(2, 2, 0)]
     views = joined(2, 2, 6) | {2: RankView(RankState.LEFT, 1, 6, 100)}
-    assert [c.uid for c in core.looked(gang, views, 11) if isinstance(c, Kill)] == ["u2"]
-    assert core.exited(gang, "u2", 137, "", 12) == []
+    assert [c.uid for c in core.on_rank_views(gang, views, 11) if isinstance(c, Kill)] == ["u2"]
+    assert core.on_exit(gang, "u2", 137, "", 12) == []
 
 
 def test_a_deleted_rank_that_never_joined_is_killed() -> None:
     gang = gang_of(2)
     gang.members[2] = Member(2, "u2")
-    core.spawned(gang, "u2", 5)
-    core.looked(gang, {2: RankView(RankState.AWAITING)}, 6)
+    core.on_spawn(gang, "u2", 5)
+    core.on_rank_views(gang, {2: RankView(RankState.AWAITING)}, 6)
     gang.members[2].is_terminating = True
-    assert [c.uid for c in core.told(gang, (1, 2), 6) if isinstance(c, Kill)] == ["u2"]
-    assert core.exited(gang, "u2", 137, "", 7) == []
+    assert [c.uid for c in core.on_formation(gang, (1, 2), 6) if isinstance(c, Kill)] == ["u2"]
+    assert core.on_exit(gang, "u2", 137, "", 7) == []
 
 
 def test_all_deleted_means_stop_and_a_new_one_means_go() -> None:
     gang = gang_of(2)
     for member in gang.members.values():
         member.is_terminating = True
-    assert core.told(gang, (1, 2), 10) == [SetControl(1, 2, FLAG_STOP)]
+    assert core.on_formation(gang, (1, 2), 10) == [SetControl(1, 2, FLAG_STOP)]
     gang.members[0] = Member(0, "new")
-    assert core.spawned(gang, "new", 20)[1] == [SetControl(1, 2, 0)]
+    assert core.on_spawn(gang, "new", 20)[1] == [SetControl(1, 2, 0)]
 
 
 def test_gives_up_after_failures_without_a_step_between() -> None:
     gang = gang_of(1)
     at = 10 * S
     for attempt in range(2):
-        commands = core.exited(gang, "u0", 1, "bad luck", at)
+        commands = core.on_exit(gang, "u0", 1, "bad luck", at)
         assert commands == [Restart("u0", 2, at + (0, 1)[attempt] * S)]
-        core.spawned(gang, "u0", at)
+        core.on_spawn(gang, "u0", at)
         at += S
-    (failed,) = core.exited(gang, "u0", 1, "bad luck", at)
+    (failed,) = core.on_exit(gang, "u0", 1, "bad luck", at)
     assert (
         isinstance(failed, core.Fail)
         and "3 times" in failed.message
@@ -101,9 +101,9 @@ def test_going_down_is_nobodys_failure() -> None:
     """However often the instance goes down before the first step, the job is not given up."""
     gang = gang_of(1)
     for _ in range(5):
-        commands = core.exited(gang, "u0", 143, "the instance went down", 10 * S, counts=False)
+        commands = core.on_exit(gang, "u0", 143, "the instance went down", 10 * S, counts=False)
         assert commands == [Restart("u0", 2, 10 * S)]
-        core.spawned(gang, "u0", 10 * S)
+        core.on_spawn(gang, "u0", 10 * S)
     assert gang.failures == 0
 
 
@@ -114,10 +114,12 @@ def test_ranks_that_fail_in_the_same_attempt_are_one_failure() -> None:
     commands: list[core.Command] = []
     for attempt in range(1, 4):
         for rank in range(3):
-            core.spawned(gang, f"u{rank}", attempt * 10 * S)
-        core.looked(gang, {r: RankView(RankState.STARTING) for r in range(3)}, attempt * 10 * S)
+            core.on_spawn(gang, f"u{rank}", attempt * 10 * S)
+        core.on_rank_views(
+            gang, {r: RankView(RankState.STARTING) for r in range(3)}, attempt * 10 * S
+        )
         for rank in range(3):
-            commands += core.exited(gang, f"u{rank}", 1, "no data", attempt * 10 * S + 1)
+            commands += core.on_exit(gang, f"u{rank}", 1, "no data", attempt * 10 * S + 1)
         assert gang.failures == attempt
     assert "failed 3 times" in str([c for c in commands if isinstance(c, Fail)])
 
@@ -126,10 +128,10 @@ def test_a_deleted_member_that_its_pod_kills_is_nobodys_failure() -> None:
     """However slowly it leaves: its grace is over in the midst of a step."""
     gang = gang_of(2)
     gang.members[1].is_terminating = True
-    core.told(gang, (2, 1), 6)
-    commands = core.exited(gang, "u1", 137, "its grace is over", 40 * S)
+    core.on_formation(gang, (2, 1), 6)
+    commands = core.on_exit(gang, "u1", 137, "its grace is over", 40 * S)
     assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0"]
-    assert core.exited(gang, "u0", 137, "", 41 * S) == [Restart("u0", 3, 40 * S)]
+    assert core.on_exit(gang, "u0", 137, "", 41 * S) == [Restart("u0", 3, 40 * S)]
     assert gang.failures == 0
 
 
@@ -137,38 +139,38 @@ def test_a_verdict_outlives_the_agent_that_found_it() -> None:
     gang = gang_of(1)
     gang.failures, gang.best_step, gang.last_failure = 3, 5, "rank 0: exit code 1"
     gang.members[0].was_counted = True
-    (failed,) = core.exited(gang, "u0", 1, "", 10)
+    (failed,) = core.on_exit(gang, "u0", 1, "", 10)
     assert isinstance(failed, Fail) and "at last rank 0: exit code 1" in failed.message
 
 
 def test_a_step_between_clears_the_count() -> None:
     gang = gang_of(1)
     for steps in range(6, 16):
-        core.looked(gang, joined(1, 1, steps), steps * S)
-        commands = core.exited(gang, "u0", 1, "unlucky", steps * S)
+        core.on_rank_views(gang, joined(1, 1, steps), steps * S)
+        commands = core.on_exit(gang, "u0", 1, "unlucky", steps * S)
         assert isinstance(commands[0], Restart) and commands[0].not_before == steps * S
-        core.spawned(gang, "u0", steps * S)
+        core.on_spawn(gang, "u0", steps * S)
 
 
 def test_a_gang_without_progress_is_restarted_and_says_so() -> None:
     gang = gang_of(2)
     gang.deadline_ns = 5 * S
-    assert core.looked(gang, joined(2, 1, 5), 4 * S) == []
-    commands = core.looked(gang, joined(2, 1, 5), 6 * S)
+    assert core.on_rank_views(gang, joined(2, 1, 5), 4 * S) == []
+    commands = core.on_rank_views(gang, joined(2, 1, 5), 6 * S)
     assert isinstance(commands[0], core.Hung) and "no step within 5 s" in commands[0].message
     assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0", "u1"]
 
 
 def test_success_of_all_only_tells_latecomers_to_leave() -> None:
     gang = gang_of(2)
-    core.looked(gang, {r: RankView(RankState.FINISHED, 1, 100, 100) for r in range(2)}, 9)
-    assert core.exited(gang, "u1", 0, "", 10) == []
+    core.on_rank_views(gang, {r: RankView(RankState.FINISHED, 1, 100, 100) for r in range(2)}, 9)
+    assert core.on_exit(gang, "u1", 0, "", 10) == []
     gang.members[2] = Member(2, "u2")
-    core.spawned(gang, "u2", 11)
-    assert core.told(gang, (2, 3), 12) == [SetControl(2, 3, 0)]
-    assert core.exited(gang, "u0", 0, "", 13) == [SetControl(2, 3, FLAG_STOP)]
-    core.looked(gang, {2: RankView(RankState.LEFT)}, 14)
-    assert core.exited(gang, "u2", 0, "", 15) == []
+    core.on_spawn(gang, "u2", 11)
+    assert core.on_formation(gang, (2, 3), 12) == [SetControl(2, 3, 0)]
+    assert core.on_exit(gang, "u0", 0, "", 13) == [SetControl(2, 3, FLAG_STOP)]
+    core.on_rank_views(gang, {2: RankView(RankState.LEFT)}, 14)
+    assert core.on_exit(gang, "u2", 0, "", 15) == []
     assert all(m.is_finished for m in gang.members.values())
 
 
@@ -178,38 +180,38 @@ def growing() -> Gang:
     gang = gang_of(2)
     gang.formed = 1
     gang.members[2] = Member(2, "u2")
-    core.spawned(gang, "u2", 5)
-    core.looked(gang, {2: RankView(RankState.AWAITING)}, 6)
-    assert core.told(gang, (2, 3), 7) == [SetControl(2, 3, 0)]
+    core.on_spawn(gang, "u2", 5)
+    core.on_rank_views(gang, {2: RankView(RankState.AWAITING)}, 6)
+    assert core.on_formation(gang, (2, 3), 7) == [SetControl(2, 3, 0)]
     gang.members[2].is_terminating = True
-    assert core.told(gang, (3, 2), 8) == [SetControl(3, 2, 0)]
+    assert core.on_formation(gang, (3, 2), 8) == [SetControl(3, 2, 0)]
     return gang
 
 
 def test_a_deleted_rank_is_not_taken_from_those_that_may_be_assembling_with_it() -> None:
     gang = growing()
     gang.formed = 2  # rank 0 had acted on the offer: all three are connecting
-    assert core.looked(gang, {2: RankView(RankState.AWAITING)}, 9) == []
+    assert core.on_rank_views(gang, {2: RankView(RankState.AWAITING)}, 9) == []
     views = joined(3, 2, 6)
-    assert core.looked(gang, views, 10) == []
+    assert core.on_rank_views(gang, views, 10) == []
     gang.formed = 3
     views = joined(2, 3, 7) | {2: RankView(RankState.LEFT, 2, 7, 100)}
-    assert [c.uid for c in core.looked(gang, views, 11) if isinstance(c, Kill)] == ["u2"]
+    assert [c.uid for c in core.on_rank_views(gang, views, 11) if isinstance(c, Kill)] == ["u2"]
 
 
 def test_a_deleted_rank_goes_once_rank_0_formed_without_it() -> None:
     gang = growing()
     gang.formed = 3
-    commands = core.looked(gang, joined(2, 3, 7) | {2: RankView(RankState.AWAITING)}, 9)
+    commands = core.on_rank_views(gang, joined(2, 3, 7) | {2: RankView(RankState.AWAITING)}, 9)
     assert [c.uid for c in commands if isinstance(c, Kill)] == ["u2"]
 
 
 def test_who_dies_while_others_may_be_assembling_with_it_takes_them_along() -> None:
     gang = growing()
-    commands = core.exited(gang, "u2", 137, "grace is over", 9)
+    commands = core.on_exit(gang, "u2", 137, "grace is over", 9)
     assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0", "u1"]
-    core.exited(gang, "u0", 137, "", 10)
-    assert core.exited(gang, "u1", 137, "", 11) == [Restart("u0", 4, 9), Restart("u1", 4, 9)]
+    core.on_exit(gang, "u0", 137, "", 10)
+    assert core.on_exit(gang, "u1", 137, "", 11) == [Restart("u0", 4, 9), Restart("u1", 4, 9)]
 
 
 def plain(size: int) -> Gang:
@@ -217,7 +219,7 @@ def plain(size: int) -> Gang:
     gang = Gang()
     gang.members = {r: Member(r, f"u{r}") for r in range(size)}
     for rank in range(size):
-        core.spawned(gang, f"u{rank}", 0)
+        core.on_spawn(gang, f"u{rank}", 0)
     return gang
 
 
@@ -225,9 +227,12 @@ def test_a_program_without_formations_keeps_its_grace() -> None:
     gang = plain(1)
     gang.members[0].is_terminating = True
     for at in (1, 60 * S):
-        commands = [*core.told(gang, (0, 0), at), *core.looked(gang, {0: RankView()}, at)]
+        commands = [
+            *core.on_formation(gang, (0, 0), at),
+            *core.on_rank_views(gang, {0: RankView()}, at),
+        ]
         assert not any(isinstance(c, Kill) for c in commands)
-    assert core.exited(gang, "u0", 0, "", 61 * S) == []
+    assert core.on_exit(gang, "u0", 0, "", 61 * S) == []
     assert not gang.members[0].is_finished
 
 
@@ -235,16 +240,16 @@ def test_who_fails_takes_nobody_along_that_is_within_its_grace() -> None:
     """Also when the gang is given up: the pod of who was asked to end sees to its end."""
     gang = plain(3)
     gang.members[2].is_terminating = True
-    commands = core.exited(gang, "u1", 1, "rank 2 does not answer", S)
+    commands = core.on_exit(gang, "u1", 1, "rank 2 does not answer", S)
     assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0"]
-    commands = core.exited(gang, "u0", 137, "", S)
+    commands = core.on_exit(gang, "u0", 137, "", S)
     restarts = [c for c in commands if isinstance(c, Restart)]
     assert restarts == [Restart("u0", 1, S), Restart("u1", 1, S)]
     gang.max_failures = 2
-    core.spawned(gang, "u0", 2 * S)
-    core.spawned(gang, "u1", 2 * S)
-    core.exited(gang, "u1", 1, "again", 3 * S)
-    commands = core.exited(gang, "u0", 137, "", 3 * S)
+    core.on_spawn(gang, "u0", 2 * S)
+    core.on_spawn(gang, "u1", 2 * S)
+    core.on_exit(gang, "u1", 1, "again", 3 * S)
+    commands = core.on_exit(gang, "u0", 137, "", 3 * S)
     assert [c.uid for c in commands if isinstance(c, Fail)] == ["u0", "u1"]
     assert not gang.members[2].is_killed
 
@@ -252,7 +257,7 @@ def test_who_fails_takes_nobody_along_that_is_within_its_grace() -> None:
 def test_looks_closely_only_while_something_is_awaited() -> None:
     gang = gang_of(2)
     assert not core.is_watched_closely(gang, 10)
-    core.told(gang, (2, 1), 11)
+    core.on_formation(gang, (2, 1), 11)
     assert core.is_watched_closely(gang, 12)
 
 
@@ -263,9 +268,9 @@ def test_ranks_that_ran_apart_do_not_go_on_from_each_others_state() -> None:
         0: RankView(RankState.JOINED, 1, 0, 12, own_steps=0),
         1: RankView(RankState.FINISHED, 1, 12, 12, own_steps=12),
     }
-    core.looked(gang, views, 10)
-    assert core.exited(gang, "u1", 0, "", 11) == []
-    commands = core.exited(gang, "u0", 137, "hung", 400)
+    core.on_rank_views(gang, views, 10)
+    assert core.on_exit(gang, "u1", 0, "", 11) == []
+    commands = core.on_exit(gang, "u0", 137, "hung", 400)
     assert [(c.uid, c.reason) for c in commands if isinstance(c, Fail)] == [
         ("u0", "RanksOutOfStep")
     ]
@@ -275,9 +280,9 @@ def test_ranks_that_ran_apart_do_not_go_on_from_each_others_state() -> None:
 def test_a_step_apart_is_a_death_in_the_middle_of_one() -> None:
     gang = gang_of(2)
     views = {r: RankView(RankState.JOINED, 1, 7 + r, 12, own_steps=2 + r) for r in range(2)}
-    core.looked(gang, views, 10)
-    core.exited(gang, "u0", 137, "boom", 11)
-    commands = core.exited(gang, "u1", 137, "", 12)
+    core.on_rank_views(gang, views, 10)
+    core.on_exit(gang, "u0", 137, "boom", 11)
+    commands = core.on_exit(gang, "u1", 137, "", 12)
     assert commands == [Restart("u0", 2, 11), Restart("u1", 2, 11)]
 
 
@@ -290,10 +295,10 @@ def test_a_rank_that_gets_nowhere_in_any_of_its_lives_fails_the_job() -> None:
             0: RankView(RankState.JOINED, life, 5, 100, own_steps=0),
             1: RankView(RankState.JOINED, life, 5 + life, 100, own_steps=1),
         }
-        core.looked(gang, views, 100 * life)
-        core.exited(gang, "u0", 137, "hung", 100 * life + 1)
-        commands = core.exited(gang, "u1", 137, "", 100 * life + 2)
+        core.on_rank_views(gang, views, 100 * life)
+        core.on_exit(gang, "u0", 137, "hung", 100 * life + 1)
+        commands = core.on_exit(gang, "u1", 137, "", 100 * life + 2)
         for rank in range(2):
-            core.spawned(gang, f"u{rank}", 100 * life + 3)
-        core.told(gang, (life + 1, 2), 100 * life + 4)
+            core.on_spawn(gang, f"u{rank}", 100 * life + 3)
+        core.on_formation(gang, (life + 1, 2), 100 * life + 4)
     assert [c.reason for c in commands if isinstance(c, Fail)] == ["TooManyFailures"] * 2
