@@ -21,6 +21,9 @@ def authorization(
     """
     found: list[Authorizer] = [make(context) for _, make in collect(package, "AUTHORIZER")]
 
+    if len(found) == 1:
+        return found[0]
+
     def authorize(access: Access) -> bool:
         return any(authorizer(access) for authorizer in found)
 

@@ -136,9 +136,10 @@ class Draft:
 
     def read_set(self) -> ReadSet:
         """What was read, to be called before the tick ends: until then it is what it was."""
-        revisions = {key: self._store.peek(key) for key in self._keys}
+        keys = {key: self._store.peek(key) for key in self._keys}
+        keys.update((key, entry.before) for key, entry in self._entries.items())
         return ReadSet(
-            {key: stored.revision if stored else 0 for key, stored in revisions.items()},
+            {key: stored.revision if stored else 0 for key, stored in keys.items()},
             frozenset(self._lists),
             self._store.assigned,
         )
@@ -146,7 +147,7 @@ class Draft:
     def put(self, key: ObjectKey, obj: Obj, verb: str) -> None:
         entry = self._entries.get(key)
         if entry is None:
-            self._enter(key, _Entry(self.peek(key), obj, verb))
+            self._enter(key, _Entry(self._store.peek(key), obj, verb))
             return
         assert not entry.removed, "an object that follows another by its name is a later write"
         entry.object = obj
@@ -156,7 +157,7 @@ class Draft:
     def remove(self, key: ObjectKey, obj: Obj) -> None:
         entry = self._entries.get(key)
         if entry is None:
-            self._enter(key, _Entry(self.peek(key), obj, "delete", removed=True))
+            self._enter(key, _Entry(self._store.peek(key), obj, "delete", removed=True))
         elif entry.before is None:
             del self._entries[key]  # made and unmade by the same plan
             self._written[key.resource].discard(key)
