@@ -41,7 +41,8 @@ def test_first_start_makes_keys_only_the_owner_reads(home: Home) -> None:
     made = pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
     assert {"admin", "system:mizzen:node", "system:mizzen:gateway"} <= set(made.tokens)
     assert len(set(made.tokens.values())) == len(made.tokens)
-    secret = (made.key_file, home.pki / "ca.key", home.tokens, home.api_keys, home.kubeconfig)
+    keys = (made.key_file, made.kubelet.key_file, made.kubelet_client.key_file)
+    secret = (*keys, home.pki / "ca.key", home.tokens, home.api_keys, home.kubeconfig)
     assert all(path.stat().st_mode & 0o077 == 0 for path in secret)
     assert {"localhost", "127.0.0.1", "::1"} <= _names(made.cert_file)
 
@@ -152,3 +153,33 @@ def test_damaged_api_keys_are_named(home: Home, content: bytes) -> None:
     home.api_keys.write_bytes(content)
     with pytest.raises(Damaged, match=r"api-keys\.json cannot be read"):
         pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+
+
+def test_one_certificate_alone_is_a_clients(home: Home) -> None:
+    """The API server shows it to agents; a server's certificate lets nobody in there."""
+    made = pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    purposes = {
+        path.name: list(
+            x509.load_pem_x509_certificate(path.read_bytes())
+            .extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+            .value
+        )
+        for path in (made.cert_file, made.kubelet.cert_file, made.kubelet_client.cert_file)
+    }
+    server, client = (
+        x509.oid.ExtendedKeyUsageOID.SERVER_AUTH,
+        x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH,
+    )
+    assert purposes == {
+        "server.crt": [server],
+        "kubelet.crt": [server],
+        "kubelet-client.crt": [client],
+    }
+
+
+def test_a_home_from_before_gets_what_it_lacks_and_keeps_its_authority(home: Home) -> None:
+    made = pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    authority = made.ca_file.read_bytes()
+    made.kubelet_client.key_file.unlink()
+    made = pki.ensure(home, FixedClock(), listen="127.0.0.1", port=7443)
+    assert made.kubelet_client.key_file.exists() and made.ca_file.read_bytes() == authority
