@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
+import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -16,8 +18,10 @@ from mizzen.apiserver.intake import Intake, Receive, discard
 from mizzen.apiserver.server import Server
 from mizzen.base import query
 from mizzen.base.errors import ApiError, Unavailable
+from mizzen.host.logs import about
 
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH", "DELETE"))
+_AUDIT_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
 _END_S = 1.0  # that open streams get when the server stops
 _log = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request: Request | None = None
+        audit_id = _audit_id(scope)
         protocol = ""
         result: Answer
         try:
@@ -58,11 +63,16 @@ class Bridge:
         except ApiError as error:
             result = refusal(error)
         except Exception as error:  # noqa: BLE001 - the supervisor loop of requests
-            _log.exception("%s %s failed", scope.get("method", "CONNECT"), scope["path"])
+            _log.exception(
+                "%s %s failed",
+                scope.get("method", "CONNECT"),
+                scope["path"],
+                extra=about(request=audit_id),
+            )
             result = refusal(broken(error))
         self._count(scope, request, 101 if isinstance(result, Upgrade) else result.status)
         if isinstance(result, Stream):
-            await self._attend(self._stream(result, scope["client"], receive, send))
+            await self._attend(self._stream(result, audit_id, scope["client"], receive, send))
         elif isinstance(result, Upgrade):
             assert request is not None, "it was answered"
             name = request.user.name
@@ -70,9 +80,9 @@ class Bridge:
             await self._attend(self._channels.serve(result, protocol, name, receive, send))
         elif scope["type"] == "websocket":
             await receive()
-            await _send(result, send, kind="websocket.http.response")
+            await _send(result, audit_id, send, kind="websocket.http.response")
         else:
-            await _send(result, send, head_only=scope.get("method") == "HEAD")
+            await _send(result, audit_id, send, head_only=scope.get("method") == "HEAD")
 
     async def _attend(self, work: Coroutine[Any, Any, None]) -> None:
         """As a task of its own, which is let go on for a moment when the server stops."""
@@ -105,14 +115,19 @@ class Bridge:
         self._server.requests[(verb, resource, status)] += 1
 
     async def _stream(
-        self, stream: Stream, client: tuple[str, int | str], receive: Receive, send: Send
+        self,
+        stream: Stream,
+        audit_id: str,
+        client: tuple[str, int | str],
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Sends chunks until they end, the client leaves or the server stops.
 
         The HTTP server would end an answer that is cut short as if it were whole: its connection
         is shut down.
         """
-        pump = asyncio.ensure_future(_pump(stream, send))
+        pump = asyncio.ensure_future(_pump(stream, audit_id, send))
         gone = asyncio.ensure_future(_gone(receive))
         closing = asyncio.ensure_future(self._server.closing.wait())
         ends: tuple[asyncio.Future[Any], ...] = (pump, gone, closing)
@@ -129,17 +144,17 @@ class Bridge:
         error = None if pump.cancelled() else pump.exception()
         is_broken = error is not None
         if isinstance(error, ApiError):
-            _log.warning("a stream broke: %s", error.message)
+            _log.warning("a stream broke: %s", error.message, extra=about(request=audit_id))
         elif error is not None:
-            _log.error("a stream broke", exc_info=error)
+            _log.error("a stream broke", exc_info=error, extra=about(request=audit_id))
         if is_broken or (stream.is_whole_at_end and not is_sent):
             self._connections.cut(client)
         if not has_left:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _pump(stream: Stream, send: Send) -> None:
-    await send(_start(stream.status, stream.content_type, stream.headers))
+async def _pump(stream: Stream, audit_id: str, send: Send) -> None:
+    await send(_start(stream.status, stream.content_type, stream.headers, audit_id))
     async for chunk in stream.chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
@@ -156,21 +171,34 @@ def _head(scope: Scope) -> Request:
     return Request(scope["method"], path, params, headers, b"")
 
 
+def _audit_id(scope: Scope) -> str:
+    """By what a request is found in logs: the client's word for it, or one made here."""
+    for name, value in scope["headers"]:
+        if name == b"audit-id" and _AUDIT_ID.fullmatch(value):
+            return value.decode()
+    return str(uuid.uuid4())
+
+
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _start(status: int, content_type: str, headers: Any) -> dict[str, Any]:
-    fields = [(b"content-type", content_type.encode())]
+def _start(status: int, content_type: str, headers: Any, audit_id: str) -> dict[str, Any]:
+    fields = [(b"audit-id", audit_id.encode()), (b"content-type", content_type.encode())]
     fields += [(name.encode(), value.encode()) for name, value in headers]
     return {"type": "http.response.start", "status": status, "headers": fields}
 
 
 async def _send(
-    response: Response, send: Send, *, head_only: bool = False, kind: str = "http.response"
+    response: Response,
+    audit_id: str,
+    send: Send,
+    *,
+    head_only: bool = False,
+    kind: str = "http.response",
 ) -> None:
-    start = _start(response.status, response.content_type, response.headers)
+    start = _start(response.status, response.content_type, response.headers, audit_id)
     start["type"] = f"{kind}.start"
     start["headers"].append((b"content-length", str(len(response.body)).encode()))
     await send(start)

@@ -79,7 +79,7 @@ def _run_role(role: str, home: Home, ready_fd: int | None) -> None:
     from mizzen.compose.shell import run_role
 
     module = importlib.import_module(f"mizzen.compose.roles.{role}")
-    run_role(lambda on_ready: module.main(home, on_ready), ready_fd)
+    run_role(role, lambda on_ready: module.main(home, on_ready), ready_fd)
 
 
 def _run_beside(args: argparse.Namespace) -> None:
@@ -92,7 +92,7 @@ def _run_beside(args: argparse.Namespace) -> None:
             + ", ".join(beside.ROLES)
         )
     cluster = beside.Cluster(Path(args.kubeconfig), args.context, args.lease_seconds)
-    run_role(lambda on_ready: beside.main(args.role, cluster, on_ready), args.ready_fd)
+    run_role(args.role, lambda on_ready: beside.main(args.role, cluster, on_ready), args.ready_fd)
 
 
 if __name__ == "__main__":

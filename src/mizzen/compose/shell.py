@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 
 import uvloop
 
 from mizzen.compose.pulse import BEAT, BEAT_S
+from mizzen.host import logs
 from mizzen.host.inherited import raise_file_limit
 
 OnReady = Callable[[], None]
@@ -24,16 +23,17 @@ OnReady = Callable[[], None]
 GC_THRESHOLDS = (50_000, 80, 50)  # young ones often: a pause of 10 ms, not of 45
 
 
-def run_role(main: Callable[[OnReady], Awaitable[None]], ready_fd: int | None) -> None:
+def run_role(
+    component: str, main: Callable[[OnReady], Awaitable[None]], ready_fd: int | None
+) -> None:
     """Runs until `main` returns or SIGTERM or SIGINT cancels it; it cleans up on cancellation.
 
     An error ends the process with its traceback in the role's log: the supervisor restarts it.
     """
-    logging.basicConfig(
-        level=os.environ.get("MIZZEN_LOG_LEVEL", "INFO"),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    try:
+        logs.configure(component, os.environ)
+    except logs.BadLogSettings as error:
+        raise SystemExit(f"mizzen: {error}") from error
     gc.set_threshold(*GC_THRESHOLDS)
     raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mizzen.base.clock import Clock, rfc3339_micro
+from mizzen.base.log_line import LOG_FORMAT, json_line
 from mizzen.compose.backoff import next_delay_s
 from mizzen.compose.logs import RotatingLog
 from mizzen.compose.pulse import (
@@ -318,9 +319,12 @@ class Supervisor:
 
     def _note(self, message: str) -> None:
         """Best effort: a full disk or a closed terminal takes nobody down."""
-        moment = rfc3339_micro(self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        line = f"{rfc3339_micro(now_ns)} supervisor: {message}"
+        if os.environ.get(LOG_FORMAT) == "json":
+            line = json_line(now_ns, "INFO", "supervisor", message, {})
         with contextlib.suppress(OSError, ValueError):
-            print(f"{moment} supervisor: {message}", file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True)
 
     def _write_state(self) -> None:
         me = identify(os.getpid())

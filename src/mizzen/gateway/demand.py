@@ -10,8 +10,6 @@ import logging
 from collections import Counter, deque
 from collections.abc import Mapping
 
-import orjson
-
 from mizzen.base.clock import Clock, rfc3339_micro
 from mizzen.base.errors import ApiError, Conflict, NotFound
 from mizzen.base.objects import Key, Obj
@@ -21,6 +19,7 @@ from mizzen.client.backoff import Backoff
 from mizzen.client.client import Client
 from mizzen.gateway.core.endpoints import Endpoint
 from mizzen.gateway.pool import ScaleDecision
+from mizzen.host.logs import about
 
 log = logging.getLogger(__name__)
 DECISIONS_MAX = 256  # kept for /debug/decisions
@@ -138,7 +137,13 @@ class DemandWriter:
             "attempts": attempts,
         }
         self.decisions.append(record)
-        print(orjson.dumps({"event": "demand", **record}).decode(), flush=True)
+        log.info(
+            "%d replicas wanted, %d before: %s",
+            decision.replicas,
+            decision.before,
+            decision.cause,
+            extra=about(object=decision.endpoint.key, request=decision.request),
+        )
 
 
 def demand(decision: ScaleDecision) -> Obj:

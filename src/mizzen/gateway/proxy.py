@@ -21,6 +21,7 @@ from mizzen.base.openai import OpenAIError
 from mizzen.gateway.connections import Connections, check_listener
 from mizzen.gateway.core.picker import RequestContext
 from mizzen.gateway.pool import Pool, Replica
+from mizzen.host.logs import about
 
 log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 4  # replicas asked for one request
@@ -80,7 +81,7 @@ class Proxy:
                 failed.add(replica.address.pod)
                 reason = str(error)
                 self.retries += 1
-                log.warning("request %s: %s", outbound.context.id, error)
+                log.warning("%s", error, extra=about(request=outbound.context.id))
             finally:
                 pool.release(assignment, failed=is_suspect)
             if breaks >= BREAKS_MAX:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,8 +28,10 @@ from mizzen.gateway.pool import Pool
 from mizzen.gateway.proxy import REQUEST_HEADER, OutboundRequest, Proxy
 from mizzen.gateway.services import ServiceProxy
 from mizzen.host.bodies import Bodies
+from mizzen.host.logs import about
 
 BODY_BYTES_MAX = 8 << 20
+_log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z")
 # Who has no key keeps no connection; the rest of a body that is not wanted is not waited for.
 _ENDS_THE_CONNECTION = (401, 408, 413)
@@ -150,6 +153,8 @@ class GatewayServer:
         except OpenAIError as error:
             status = error.status
             error.request_id = context.id
+            if status >= 500:
+                _log.warning("%s", error.message, extra=about(request=context.id))
             raise
         finally:
             pool.answers[status] += 1

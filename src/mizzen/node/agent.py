@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import Container, Coroutine, Mapping, Sequence
 from functools import partial
@@ -74,6 +75,7 @@ from mizzen.node.slot import Slot, exited_of
 from mizzen.node.training.gangs import Gangs
 from mizzen.node.usage import UsageRecorder
 
+log = logging.getLogger("mizzen.node")
 GRACE_DOWN_MEMBER_S = 2.0
 GRACE_DOWN_MAX_S = 30.0  # `mizzen down` kills what still runs then, whatever its pod allows
 
@@ -510,4 +512,4 @@ class Agent:
         self._start(asyncio.to_thread(remove))
 
     def _warn(self, message: str) -> None:
-        print(f"mizzen node: {message}", flush=True)
+        log.warning("%s", message)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from mizzen.base.clock import Clock
 from mizzen.base.errors import ApiError
 from mizzen.base.resources import USAGE_RECORDS
 from mizzen.client.client import Client
 from mizzen.node.core.folding import fold
+
+log = logging.getLogger("mizzen.node")
 
 EVERY_S = 600
 KEPT_RAW_NS = 3600 * 1_000_000_000  # step by step for an hour, in sums after that
@@ -23,4 +26,4 @@ async def run(client: Client, node: str, clock: Clock) -> None:
             for plan in fold(records, clock.now_ns() - KEPT_RAW_NS):
                 await client.commit(plan)
         except ApiError as error:
-            print(f"mizzen node: old usage records stay as they are: {error.message}", flush=True)
+            log.warning("old usage records stay as they are: %s", error.message)

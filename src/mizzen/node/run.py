@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -21,6 +22,8 @@ from mizzen.node.config import NodeConfig
 from mizzen.node.kubelet.server import NodeServer, NodeView
 from mizzen.node.publish import Publisher, capacity, discover
 from mizzen.node.runtimes.registry import Runtimes
+
+log = logging.getLogger("mizzen.node")
 
 PUBLISH_AGAIN_S = 0.5
 __all__ = ["NodeConfig", "run"]
@@ -122,5 +125,5 @@ async def _publish(publisher: Publisher) -> None:
             await publisher.publish()
             return
         except ApiError as error:
-            print(f"mizzen node: the node is not published: {error.message}", flush=True)
+            log.warning("the node is not published: %s", error.message)
             await asyncio.sleep(PUBLISH_AGAIN_S)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import astuple, replace
@@ -31,6 +32,8 @@ from mizzen.node.runtimes.interface import BEST_EFFORT
 from mizzen.node.slot import Slot
 from mizzen.node.training.gangs import Gangs
 from mizzen.node.training.segments import RankFile
+
+log = logging.getLogger("mizzen.node")
 
 LOOK_S = 0.2
 FLUSH_S, FLUSH_IDLE_S = 5.0, 60.0
@@ -233,7 +236,7 @@ class UsageRecorder:
                     return
             except ApiError as error:  # a full disk, an API that starts: all is kept
                 if not self._is_held:
-                    print(f"mizzen node: usage records are kept back: {error.message}", flush=True)
+                    log.warning("usage records are kept back: %s", error.message)
                 self._is_held = True
                 return
             self._is_held = False
@@ -249,7 +252,7 @@ class UsageRecorder:
                 self._counts["repeated"] += 1
             except Invalid as error:
                 self._counts["refused"] += 1
-                print(f"mizzen node: usage record refused: {error.message}", flush=True)
+                log.error("usage record refused: %s", error.message)
             except ApiError:
                 return False  # those before are found to exist the next time
         return True

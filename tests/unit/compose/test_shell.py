@@ -15,7 +15,7 @@ async def main(on_ready):
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     time.sleep(600)
 
-shell.run_role(main, int(sys.argv[1]))
+shell.run_role("test", main, int(sys.argv[1]))
 """
 
 

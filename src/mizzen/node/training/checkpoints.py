@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,11 +19,14 @@ from mizzen.base import names, segment
 from mizzen.base.objects import Obj
 from mizzen.checkpoints import choice
 from mizzen.checkpoints.tier import Damaged, Entry, Gone, Places, Tier, open_tiers
+from mizzen.host.logs import about
 from mizzen.node.context import AgentContext
 from mizzen.node.core.membership import Checkpointed
 from mizzen.node.training.folders import claim, owner_of
 from mizzen.node.training.job import Job
 from mizzen.node.training.writer import DurableWriter
+
+log = logging.getLogger("mizzen.node")
 
 
 class Checkpoints:
@@ -125,7 +129,7 @@ class Checkpoints:
     def _failed(self, job: Job, step: int, error: Exception) -> None:
         have = f"step {job.durable_word - 1}" if job.durable_word else "none of this run"
         text = f"the state after step {step} is not durable: {error}; the newest that is: {have}"
-        print(f"mizzen node: {job.key}: {text}", flush=True)
+        log.error("%s", text, extra=about(object=job.key))
         self._agent.events.event(self._object_of(job), "Warning", names.CHECKPOINT_FAILED, text)
         self._mark(job, segment.RANK_OFFSET_NOT_DURABLE, getattr(error, "errno", None) or errno.EIO)
         self._report(job, text)
@@ -134,7 +138,7 @@ class Checkpoints:
         folder = self._agent.config.checkpoints / job.key
         told = "; ".join(f"step-{step}: {why}" for step, why in sorted(damaged.items()))
         text = f"durable checkpoints in {folder} are damaged and not used: {told}"
-        print(f"mizzen node: {job.key}: {text}", flush=True)
+        log.error("%s", text, extra=about(object=job.key))
         self._agent.events.event(self._object_of(job), "Warning", "CheckpointDamaged", text)
 
     def _mark(self, job: Job, offset: int, word: int) -> None:

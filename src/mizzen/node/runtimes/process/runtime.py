@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 import signal
 from collections import Counter
@@ -39,6 +40,8 @@ from mizzen.node.runtimes.process.ending import end_pods
 from mizzen.node.runtimes.process.processes import is_alive, kill_run, set_affinity, tree_pids
 from mizzen.node.runtimes.process.requests import request
 from mizzen.node.runtimes.process.shim_client import Message, Shim
+
+log = logging.getLogger("mizzen.node")
 
 CAPTURE_BYTES = 4096
 SHUTDOWN_S_MAX = 3.0
@@ -87,9 +90,7 @@ class ProcessRuntime(Runtime):
             before, runs = (self.shim.pid, self.shim.ticks), list(self.shim.running.values())
             is_dead = not is_alive(*before)
             if is_dead:
-                print(
-                    "mizzen node: the process shim died: its pods' processes are killed", flush=True
-                )
+                log.error("the process shim died: its pods' processes are killed")
                 _kill(runs)
             await self.shim.close()
             await self.shim.connect()

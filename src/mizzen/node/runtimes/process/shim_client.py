@@ -11,19 +11,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import mizzen.node.runtimes.process.shim
 from mizzen.node.runtimes.process.processes import is_alive, start_ticks
+
+log = logging.getLogger("mizzen.node")
 
 Message = dict[str, Any]
 START_TIMEOUT_S = 10.0
@@ -226,10 +228,9 @@ class Shim:
         try:
             self._note(message)
             self._on_message(message)
-        except Exception:  # noqa: BLE001 - what one run says does not cut the agent off from all
+        except Exception:  # what one run says does not cut the agent off from all
             self.faults += 1
-            print(f"mizzen node: a fault of ours, at {message}:", file=sys.stderr, flush=True)
-            traceback.print_exc()
+            log.exception("a fault of ours, at %s", message)
 
 
 def _connected(state_dir: Path) -> socket.socket | None:
