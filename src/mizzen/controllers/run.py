@@ -24,7 +24,7 @@ from mizzen.controllers.worker import Worker
 log = logging.getLogger("mizzen.controllers")
 COMPONENT = "mizzen-controllers"
 # Of pods there may be a hundred thousand. Those of the Jobs at work should be among the parsed.
-PODS_PARSED_MAX = 4096
+PODS_PARSED_MAX = 2048
 # Kubernetes has controllers for all else: Jobs, claims of templates, owners, nodes.
 _OWN = ("trainjob", "model-endpoint")
 
@@ -105,9 +105,9 @@ def _connect(resource: Resource, informer: Informer, view: View, workers: Sequen
 
     def changed(type: str, old: Obj | None, new: Obj) -> None:
         is_gone = type == "DELETED"
-        view.apply(resource, old, None if is_gone else new)
+        key = view.apply(resource, old, None if is_gone else new)
         for worker in concerned:
-            worker.notice(resource, old, new)
+            worker.notice(resource, key, old, new)
 
     informer.add_handler(changed)
     informer.add_progress_handler(lambda revision: view.note_revision(resource, revision))

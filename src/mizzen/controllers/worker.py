@@ -70,14 +70,14 @@ class Worker:
         for number in range(WORKERS):
             group.create_task(self._work(), name=f"{self.controller.name} {number}")
 
-    def notice(self, resource: Resource, old: Obj | None, new: Obj) -> None:
-        """Queues the keys that a changed object concerns."""
+    def notice(self, resource: Resource, key: Key, old: Obj | None, new: Obj) -> None:
+        """Queues the keys that a changed object concerns; its own is one for all controllers."""
         if resource == self.controller.resource:
-            self._queue.add(key_of(new))
+            self._queue.add(key)
         for watch in self._watches.get(resource, ()):
             for obj in (new,) if old is None or old is new else (old, new):
-                for key in self._concerned(watch, obj):
-                    self._queue.add(key)
+                for due in self._concerned(watch, obj):
+                    self._queue.add(due)
 
     def _concerned(self, watch: Watch, obj: Obj) -> Sequence[Key]:
         """The keys that an object concerns; one that nobody can make sense of concerns none."""

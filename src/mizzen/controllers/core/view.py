@@ -95,8 +95,8 @@ class View:
                 _add_words(index, known[index], key, obj)
         return known[index]
 
-    def apply(self, resource: Resource, old: Obj | None, new: Obj | None) -> None:
-        """Takes in one change; `new` None means deleted."""
+    def apply(self, resource: Resource, old: Obj | None, new: Obj | None) -> Key:
+        """Takes in one change of the object whose key is returned; `new` None means deleted."""
         changed = new if new is not None else old
         assert changed is not None, "a change has an old or a new object"
         key = key_of(changed)
@@ -117,10 +117,11 @@ class View:
             self._tombstones[uid_of(changed)] = None
             if len(self._tombstones) > TOMBSTONES_MAX:
                 self._tombstones.popitem(last=False)
-            return
+            return key
         owner = controller_of(new)
         if owner is not None:
             self._owned.setdefault((resource, str(owner["uid"])), {})[key] = None
+        return key
 
     def note_revision(self, resource: Resource, revision: int) -> None:
         """The cache of this resource holds everything up to `revision`."""
