@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mizzen.apiserver.catalog import Catalog, Served
+from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.user import User
 from mizzen.base.objects import Obj
@@ -25,6 +25,7 @@ CREATE, UPDATE, UPDATE_STATUS, BIND, DELETE = (
 )  # fmt: skip
 _OPERATIONS = frozenset((CREATE, UPDATE, UPDATE_STATUS, BIND, DELETE))
 _MUTABLE = frozenset((CREATE, UPDATE, UPDATE_STATUS))
+_STEPS_MAX = 4096  # pairs of a kind's version and an operation
 
 
 class Transaction(Protocol):
@@ -83,10 +84,8 @@ class Plugin:
 class Admission:
     """The steps for each kind and operation, worked out at the first write."""
 
-    def __init__(self, plugins: Sequence[Plugin], catalog: Catalog) -> None:
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = plugins
-        self._catalog = catalog
-        self._generation = catalog.generation
         self._steps: dict[tuple[Served, str], tuple[list[Step], list[Step]]] = {}
 
     def mutate(
@@ -94,33 +93,35 @@ class Admission:
         new: Obj, old: Obj | None = None,
     ) -> None:  # fmt: skip
         """Changes `new` in place, or refuses. Errors: ApiError."""
-        for step in self._of(served, operation)[0]:
-            step(AdmissionRequest(draft, served, operation, key, new, old))
+        steps = self._steps.get((served, operation)) or self._find(served, operation)
+        if steps[0]:
+            request = AdmissionRequest(draft, served, operation, key, new, old)
+            for step in steps[0]:
+                step(request)
 
     def admit(
         self, draft: Transaction, served: Served, operation: str, key: ObjectKey,
         new: Obj, old: Obj | None = None,
     ) -> None:  # fmt: skip
         """Refuses what one plug-in refuses. Errors: ApiError."""
-        for step in self._of(served, operation)[1]:
-            step(AdmissionRequest(draft, served, operation, key, new, old))
+        steps = self._steps.get((served, operation)) or self._find(served, operation)
+        if steps[1]:
+            request = AdmissionRequest(draft, served, operation, key, new, old)
+            for step in steps[1]:
+                step(request)
 
-    def _of(self, served: Served, operation: str) -> tuple[list[Step], list[Step]]:
-        if self._generation != self._catalog.generation:
-            self._generation = self._catalog.generation
+    def _find(self, served: Served, operation: str) -> tuple[list[Step], list[Step]]:
+        if len(self._steps) >= _STEPS_MAX:  # of forms of custom kinds that are served no more
             self._steps.clear()
-        steps = self._steps.get((served, operation))
-        if steps is None:
-            chosen = [p for p in self._plugins if operation in p.operations and p.concerns(served)]
-            mutators = [p.mutate for p in chosen if p.mutate is not None]
-            steps = self._steps[served, operation] = (
-                mutators if operation in _MUTABLE else [],
-                [p.admit for p in chosen if p.admit is not None],
-            )
+        chosen = [p for p in self._plugins if operation in p.operations and p.concerns(served)]
+        mutators = [p.mutate for p in chosen if p.mutate is not None]
+        steps = self._steps[served, operation] = (
+            mutators if operation in _MUTABLE else [],
+            [p.admit for p in chosen if p.admit is not None],
+        )
         return steps
 
 
 def admission(context: Context, package: str = f"{__package__}.admission") -> Admission:
     """With every `PLUGIN` of the package, in name order; each is made of the context once."""
-    plugins = [make(context) for _, make in collect(package, "PLUGIN")]
-    return Admission(plugins, context.catalog)
+    return Admission([make(context) for _, make in collect(package, "PLUGIN")])
