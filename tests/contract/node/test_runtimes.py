@@ -25,7 +25,7 @@ from mizzen.node.runtimes.interface import (
     Runtime,
     run_key,
 )
-from mizzen.node.runtimes.registry import DEFAULT_HANDLER, Runtimes, found
+from mizzen.node.runtimes.registry import DEFAULT_HANDLER, found
 from support.waiting import until
 
 UID = "uid-of-pod"
@@ -286,24 +286,7 @@ def test_what_is_guaranteed_is_said(node: Node) -> None:
     assert guarantees.isolation and guarantees.limits
 
 
-def test_handlers_are_names_and_each_its_own(tmp_path: Path) -> None:
+def test_handlers_are_names_and_each_its_own() -> None:
     handlers = [kind.handler for kind in found()]
     assert DEFAULT_HANDLER in handlers and len(set(handlers)) == len(handlers)
     assert all(handler.replace("-", "").isalnum() for handler in handlers)
-
-
-def test_a_pod_that_asks_for_none_of_them_is_told_which_there_are(tmp_path: Path) -> None:
-    runtimes = Runtimes.of_this_machine(tmp_path)
-    for runtime in runtimes:
-        pod = {"spec": {"runtimeClassName": runtime.handler}}
-        assert runtimes.refusal(pod) == "" and runtimes.of(pod) is runtime
-    assert runtimes.of({"spec": {}}) is runtimes.default
-    refused = runtimes.refusal({"spec": {"runtimeClassName": "moon"}})
-    assert '"moon": there is no such runtime; this node has' in refused
-    assert f'"{DEFAULT_HANDLER}"' in refused
-
-
-def test_a_pod_that_asks_for_one_that_does_not_work_here_is_told_why(tmp_path: Path) -> None:
-    runtimes = Runtimes(Runtimes.of_this_machine(tmp_path), {"moon": "no rocket is installed"})
-    refused = runtimes.refusal({"spec": {"runtimeClassName": "moon"}})
-    assert refused.startswith('spec.runtimeClassName "moon": no rocket is installed; this node has')
