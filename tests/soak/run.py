@@ -5,9 +5,8 @@
 Two thirds of the time faults strike every few seconds; in the last third the load goes on alone,
 and no process may grow. As root the instance lives on a file system of its own that faults fill up
 (in a mount namespace that goes with this process); otherwise disk faults are left out, and it says
-so. At the end: every acknowledged write is there, no job failed or
-hung, no device is given twice, the
-ledger sums, the store is whole, and nothing is left of the instance. Exits 1 otherwise.
+so. At the end: every acknowledged write is there, no job failed or hung, no device is given twice,
+the ledger sums, the store is whole, and nothing is left of the instance. Exits 1 otherwise.
 """
 
 from __future__ import annotations

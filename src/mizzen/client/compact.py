@@ -29,8 +29,8 @@ class CompactObjects(MutableMapping[Key, Obj]):
     """A mapping that keeps `parsed_max` objects parsed; in the order they came in, like a dict.
 
     Of those that `is_settled` says will hardly change or be asked for it keeps `settled_max`
-    parsed, for those who come at the same time. What is read may be a fresh copy each time: equal, never to be mutated, not to be compared
-    by identity.
+    parsed, for those who come at the same time. What is read may be a fresh copy each time: equal,
+    never to be mutated, not to be compared by identity.
     """
 
     def __init__(

@@ -40,7 +40,8 @@ _SETTLED = ("Running", *_FINISHED)
 PriorityClasses = Mapping[str, tuple[int, bool, str]]  # name -> value, globalDefault, policy
 GATES_SHOWN = 3
 ASKED_KEPT = 1024  # different things that pods ask of a node
-SHARED_KEPT = 4096  # different labels and conditions
+SHARED_KEPT = 512  # different labels and conditions; those of one template come together
+SHARED_BYTES_MAX = 1 << 10  # of one that is kept, as JSON; times make most conditions differ
 ASKED_BYTES_MAX = 32 << 10  # of one that is kept, as JSON; pods may have 3 MiB
 
 
@@ -265,7 +266,8 @@ def _job(pod: Obj) -> str:
 
 def _shared(value: Mapping[str, object]) -> Obj:
     """One for all that are equal, as labels and conditions of pods of one template mostly are."""
-    return _parsed(orjson.dumps(value))
+    text = orjson.dumps(value)
+    return _parsed(text) if len(text) <= SHARED_BYTES_MAX else dict(value)
 
 
 _parsed = lru_cache(SHARED_KEPT)(orjson.loads)

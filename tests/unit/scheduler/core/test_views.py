@@ -128,3 +128,22 @@ def test_what_large_pods_ask_for_is_read_and_not_kept() -> None:
                "spec": {"containers": [], "nodeSelector": selector}}  # fmt: skip
         assert len(pod_view(large, {}).shape.node_selector) == 5_000
     assert views._asked_by.cache_info().currsize == kept  # pyright: ignore[reportPrivateUsage]
+
+
+def test_labels_of_running_pods_are_shared_unless_they_are_large() -> None:
+    def running(name: str, **labels: str) -> Obj:
+        made = pod(name, nodeName="n1")
+        made["metadata"]["labels"] = labels
+        return {**made, "status": {"phase": "Running", "conditions": [{"message": "m" * 10_000}]}}
+
+    kept = views._parsed.cache_info  # pyright: ignore[reportPrivateUsage]
+    one, two = (pod_view(running(name, app="a"), {}) for name in ("p", "q"))
+    assert one.labels is two.labels
+    before = kept().currsize
+    large = pod_view(running("r", app="b" * 2_000), {})
+    assert large.labels == {"app": "b" * 2_000}
+    assert [c["message"] for c in large.conditions] == ["m" * 10_000]
+    assert kept().currsize == before
+    for number in range(views.SHARED_KEPT + 10):
+        pod_view(running("s", app=f"{number}"), {})
+    assert kept().currsize == views.SHARED_KEPT
