@@ -101,7 +101,7 @@ class Worker:
                 log.exception("%s %s: reconcile failed", self.controller.name, key)
                 self._queue.retry(key)
                 text = f"Mizzen failed on it: {type(error).__name__}: {error}"[:MESSAGE_CHARS_MAX]
-                await self._tell(key, "InternalError", f"{text}; it is tried again later")
+                await self._report_stuck(key, "InternalError", f"{text}; it is tried again later")
             finally:
                 self._queue.done(key)
             # All have their turn: at a start several controllers go through the same pods, which
@@ -120,7 +120,7 @@ class Worker:
             log.debug("%s %s: overtaken: %s", self.controller.name, key, error)
             if self._queue.retry(key) >= OVERTAKEN_TOLD_S:
                 # Again and again: this is no race, such as a name that somebody else has.
-                await self._tell(key, f"Failed{error.reason}", error.message)
+                await self._report_stuck(key, f"Failed{error.reason}", error.message)
         except (Unavailable, TooManyRequests) as error:
             self._counts["unavailable"] += 1
             wait = max(self._queue.retry(key), float(error.retry_after_s))
@@ -154,22 +154,25 @@ class Worker:
         self._counts["refused"] += 1
         wait = self._queue.retry(key)
         log.warning("%s %s: refused, again in %.1f s: %s", self.controller.name, key, wait, error)
-        await self._tell(key, f"Failed{error.reason}", error.message)
+        await self._report_stuck(key, f"Failed{error.reason}", error.message)
 
-    async def _tell(self, key: Key, reason: str, message: str) -> None:
+    async def _report_stuck(self, key: Key, reason: str, message: str) -> None:
         """Says on the object itself why nothing comes of it: an Event, and its own condition."""
         obj = self._view.get(self.controller.resource, key)
         if obj is None:
             return
         try:
             self._recorder.event(obj, "Warning", reason, message)
-            told = self.controller.told
-            writes = told(obj, reason, message, self._clock.now_ns()) if told is not None else []
+            report = self.controller.report_stuck
+            now_ns = self._clock.now_ns()
+            writes = report(obj, reason, message, now_ns) if report is not None else []
             if writes:
                 await self._commit(writes)
         except Exception:
             # Whatever is odd about the object may be odd here, too.
-            log.warning("%s %s: this is not told on it", self.controller.name, key, exc_info=True)
+            log.warning(
+                "%s %s: its status does not say so", self.controller.name, key, exc_info=True
+            )
 
 
 def _resource_of(operation: Operation) -> Resource:

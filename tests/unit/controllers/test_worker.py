@@ -88,7 +88,7 @@ async def test_why_nothing_comes_of_an_object_is_written_on_it(tmp_path):
             return [Create(PODS, {"metadata": {"name": "Not A Name", "namespace": "default"}})]
         return []
 
-    def told(obj, reason, message, now_ns):
+    def report_stuck(obj, reason, message, now_ns):
         if name_of(obj) == "odd" and not written:
             written.append(obj)
             raise ValueError("odd here, too")  # it must not stop anything
@@ -99,7 +99,10 @@ async def test_why_nothing_comes_of_an_object_is_written_on_it(tmp_path):
         found = (await client.get(CONFIG_MAPS, name, "default")).get("data") or {}
         return found.get("reason")
 
-    async with api_server(tmp_path) as client, controlled(client, reconcile, told=told):
+    async with (
+        api_server(tmp_path) as client,
+        controlled(client, reconcile, report_stuck=report_stuck),
+    ):
         for name in ("odd", "bad"):
             await client.create(CONFIG_MAPS, config_map(name))
         for name, reason in (("odd", "InternalError"), ("bad", "FailedInvalid")):

@@ -58,8 +58,8 @@ class Controller:
     """One controller: what it is about, what else it must hear of, and how it decides.
 
     `reads` are resources that it looks at but that never make a key due, `indexes` those by which
-    it finds objects. `told(obj, reason,
-    message, now_ns)` writes on the object why it is stuck: its plan was refused, or a fault of ours.
+    it finds objects. `report_stuck(obj, reason, message, now_ns)` writes on the object why nothing
+    comes of it: its plan was refused, or a fault of ours.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Controller:
     watches: tuple[Watch, ...] = ()
     reads: tuple[Resource, ...] = ()
     indexes: tuple[Index, ...] = ()
-    told: Callable[[Obj, str, str, int], list[Operation]] | None = None
+    report_stuck: Callable[[Obj, str, str, int], list[Operation]] | None = None
 
     @property
     def resources(self) -> tuple[Resource, ...]:

@@ -131,7 +131,7 @@ def next_formation(ranks: Sequence[Rank], min_count: int) -> Formation | None:
     return Formation(max(now.generation + 1, awaited), len(ready))
 
 
-def told(ranks: Sequence[Rank], formation: Formation) -> list[Rank]:
+def pods_to_notify(ranks: Sequence[Rank], formation: Formation) -> list[Rank]:
     """The pods that must hear of a new formation: its members and those that leave for it."""
     now = current(ranks)
     inside = {rank.rank for rank in members(ranks)}

@@ -68,9 +68,9 @@ from mizzen.controllers.core.job_policy import FAIL_JOB, match_failure, match_su
 from mizzen.controllers.core.job_status import (
     TARGETS,
     job_condition,
+    report_stuck,
     seconds_to_deadline,
     suspension,
-    told,
     waiting,
     write_status,
 )
@@ -390,5 +390,5 @@ CONTROLLER = Controller(
     reconcile=reconcile,
     watches=(Watch(PODS, _job_of), Watch(RESOURCE_CLAIMS, _job_of)),
     reads=(DEVICE_CLASSES,),
-    told=told,
+    report_stuck=report_stuck,
 )

@@ -106,7 +106,7 @@ def waiting(job: Obj, reason: str, text: str, now_ns: int) -> list[Obj]:
     return [] if before is not None and all(before.get(k) == new[k] for k in keys) else [new]
 
 
-def told(job: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
+def report_stuck(job: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
     """Says in the job's conditions why no pods are made; it ends with the first that are."""
     conditions = entries(job, "status", "conditions")
     for new in waiting(job, reason, text[:MESSAGE_CHARS_MAX], now_ns):

@@ -158,8 +158,8 @@ def _write_status(endpoint: Obj, pods: list[Obj], now_ns: int) -> list[Action]:
     new = _ready_condition(endpoint, pods, ready, now_ns)
     conditions = entries(endpoint, "status", "conditions")
     before = condition(endpoint, "Ready")
-    told = ("status", "reason", "message", "observedGeneration")
-    if before is None or any(before.get(name) != new.get(name) for name in told):
+    shown = ("status", "reason", "message", "observedGeneration")
+    if before is None or any(before.get(name) != new.get(name) for name in shown):
         conditions = with_condition(conditions, new)
     wanted: Obj = {
         "observedGeneration": endpoint["metadata"].get("generation") or 0,
@@ -178,7 +178,7 @@ def _write_status(endpoint: Obj, pods: list[Obj], now_ns: int) -> list[Action]:
     return [write, *_tell(endpoint, before, new)]
 
 
-def told(endpoint: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
+def report_stuck(endpoint: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
     """Says in condition Ready why no replicas are made; the next that are made end it."""
     if part(endpoint, "status").get("readyReplicas"):
         return []  # it answers; that no more are made is told as an Event
@@ -267,5 +267,5 @@ CONTROLLER = Controller(
     resource=MODEL_ENDPOINTS,
     reconcile=reconcile,
     watches=(Watch(PODS, owners(MODEL_ENDPOINTS)), Watch(RESOURCE_CLAIMS, owners(MODEL_ENDPOINTS))),
-    told=told,
+    report_stuck=report_stuck,
 )

@@ -68,7 +68,7 @@ from mizzen.controllers.core.trainjob_status import (
     NS,
     job_condition,
     no_longer_waiting,
-    told,
+    report_stuck,
     waiting_condition,
     write_status,
 )
@@ -186,7 +186,7 @@ def _form(job: Obj, ranks: Sequence[formation.Rank], min_nodes: int) -> list[Act
     change: Obj = {"metadata": {"annotations": annotations}}
     actions: list[Action] = [
         Patch(PODS, namespace_of(job), rank.name, change, uid=rank.uid)
-        for rank in formation.told(ranks, new)
+        for rank in formation.pods_to_notify(ranks, new)
     ]
     old = formation.current(ranks)
     text = f"formation {new.generation}: {new.size} workers train together"
@@ -295,5 +295,5 @@ CONTROLLER = Controller(
         Watch(TRAINING_RUNTIMES, _jobs_of_runtime),
     ),
     reads=(DEVICE_CLASSES,),
-    told=told,
+    report_stuck=report_stuck,
 )

@@ -103,7 +103,7 @@ def waiting_condition(job: Obj, pods: Sequence[Obj], min_nodes: int, now_ns: int
     return new if before is None or _differs(before, new) else None
 
 
-def told(job: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
+def report_stuck(job: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
     """Says in the job's conditions why nothing is made for it."""
     if any(counts.get("ready") for counts in entries(job, "status", "jobsStatus")):
         return []  # it runs; that no more are made is told as an Event

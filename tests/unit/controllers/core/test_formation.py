@@ -10,7 +10,7 @@ from mizzen.controllers.core.formation import (
     is_finishing,
     members,
     next_formation,
-    told,
+    pods_to_notify,
 )
 
 
@@ -145,12 +145,12 @@ def test_the_current_formation_is_the_newest():
 
 def test_members_and_leavers_are_told():
     ranks = [running(0, 4, 3), running(1, 4, 3), running(2, 4, 3, is_terminating=True), pending(3)]
-    assert [r.rank for r in told(ranks, Formation(5, 2))] == [0, 1, 2]
+    assert [r.rank for r in pods_to_notify(ranks, Formation(5, 2))] == [0, 1, 2]
 
 
 def test_ranks_beyond_a_gap_leave_too():
     ranks = [running(0, 2, 3), running(1, 2, 3, is_terminating=True), running(2, 2, 3)]
-    assert [r.rank for r in told(ranks, Formation(3, 1))] == [0, 1, 2]
+    assert [r.rank for r in pods_to_notify(ranks, Formation(3, 1))] == [0, 1, 2]
 
 
 def done(rank, generation=3, size=2, **more):
@@ -205,7 +205,7 @@ def test_a_new_formation_is_newer_large_enough_and_then_stands(ranks, minimum):
     assert new.generation > old.generation
     assert new.size == len(members(ranks)) >= minimum
     assert all(r.awaits <= new.generation for r in members(ranks))
-    heard = {r.rank for r in told(ranks, new)}
+    heard = {r.rank for r in pods_to_notify(ranks, new)}
     after = [
         Rank(
             rank=r.rank,

@@ -74,13 +74,13 @@ class World:
                     self.made += 1
                     self.ranks[number] = Rank(number, f"p{number}", f"u{self.made}")
         new = formation.next_formation(ranks, self.minimum)
-        told = formation.told(ranks, new) if new else []
-        if new is None or not all(self._is(rank) for rank in told):
+        notified = formation.pods_to_notify(ranks, new) if new else []
+        if new is None or not all(self._is(rank) for rank in notified):
             return  # nothing due, or refused as a whole
-        for rank in told:
+        for rank in notified:
             now = self.ranks[rank.rank]
             self.ranks[rank.rank] = replace(now, generation=new.generation, size=new.size)
-        for _ in told:
+        for _ in notified:
             self.carry(core.on_formation(self.gang, (new.generation, new.size), self.now))
 
     def _is(self, rank: Rank) -> bool:

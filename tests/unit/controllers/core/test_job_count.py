@@ -58,13 +58,13 @@ def test_a_job_that_backs_off_says_so_and_for_how_long(cluster: Cluster) -> None
 def test_a_job_whose_pods_are_refused_says_so_until_they_are_made(cluster: Cluster) -> None:
     start(cluster, suspend=True)
     job = cluster.get(JOBS, "j")
-    assert CONTROLLER.told is not None
-    (write,) = CONTROLLER.told(job, "FailedForbidden", "no PriorityClass p", cluster.now)
+    assert CONTROLLER.report_stuck is not None
+    (write,) = CONTROLLER.report_stuck(job, "FailedForbidden", "no PriorityClass p", cluster.now)
     assert isinstance(write, Patch)
     cluster.change(JOBS, "j", write.patch)
     assert over(cluster, WAITING) == "FailedForbidden"
     job = cluster.get(JOBS, "j")
-    assert CONTROLLER.told(job, "FailedForbidden", "no PriorityClass p", cluster.now) == []
+    assert CONTROLLER.report_stuck(job, "FailedForbidden", "no PriorityClass p", cluster.now) == []
     cluster.change(JOBS, "j", {"spec": {"suspend": False}})
     cluster.settle("j")
     assert active(cluster) and over(cluster, WAITING) is None

@@ -251,7 +251,7 @@ def test_a_thousand_million_replicas_cost_no_more_than_a_plan(cluster):
 def test_an_endpoint_whose_replicas_are_refused_says_so_until_they_are_made(cluster):
     cluster.add(MODEL_ENDPOINTS, endpoint())
     me = cluster.get(MODEL_ENDPOINTS, "m")
-    (write,) = CONTROLLER.told(me, "FailedForbidden", "no PriorityClass p", cluster.now)
+    (write,) = CONTROLLER.report_stuck(me, "FailedForbidden", "no PriorityClass p", cluster.now)
     cluster.change(MODEL_ENDPOINTS, "m", write.patch)
     assert ready(cluster)["reason"] == "FailedForbidden"
     cluster.settle("m")

@@ -482,10 +482,15 @@ def test_a_name_that_no_worker_can_be_derived_from_is_told(cluster):
 
 def test_a_job_that_cannot_be_made_says_so_until_it_is(cluster):
     cluster.add(TRAIN_JOBS, job(nodes=2, low=0))
-    (write,) = CONTROLLER.told(cluster.get(TRAIN_JOBS, "t"), "FailedInvalid", "bad", cluster.now)
+    (write,) = CONTROLLER.report_stuck(
+        cluster.get(TRAIN_JOBS, "t"), "FailedInvalid", "bad", cluster.now
+    )
     cluster.change(TRAIN_JOBS, "t", write.patch)
     assert job_condition(cluster, WAITING)["message"] == "FailedInvalid: bad"
-    assert CONTROLLER.told(cluster.get(TRAIN_JOBS, "t"), "FailedInvalid", "bad", cluster.now) == []
+    assert (
+        CONTROLLER.report_stuck(cluster.get(TRAIN_JOBS, "t"), "FailedInvalid", "bad", cluster.now)
+        == []
+    )
     cluster.settle("t")
     assert job_condition(cluster, WAITING)["status"] == "False"
 
