@@ -27,6 +27,7 @@ from measuring import Figure, cpu_us, main
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from mizzen.base.engines.openvino_genai import PROFILE
+from mizzen.base.names import ENDPOINT
 from mizzen.base.objects import owner_reference, uid_of
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.base.serving import socket_name
@@ -79,7 +80,11 @@ async def announce(server: ApiServer) -> None:
         made = await client.create(MODEL_ENDPOINTS, {"metadata": {"name": "tiny"}, "spec": spec})
         containers = [{"name": "engine", "image": "mizzen.dev/engine"}]
         body = {
-            "metadata": {"name": "tiny-0", "ownerReferences": [owner_reference(made)]},
+            "metadata": {
+                "name": "tiny-0",
+                "labels": {ENDPOINT: "tiny"},
+                "ownerReferences": [owner_reference(made)],
+            },
             "spec": {"containers": containers},
         }
         pod = await client.create(PODS, body)

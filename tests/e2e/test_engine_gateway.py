@@ -22,6 +22,7 @@ import openai
 import pytest
 
 from mizzen.base.engines.openvino_genai import PROFILE
+from mizzen.base.names import ENDPOINT
 from mizzen.base.objects import Obj, owner_reference, uid_of
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.base.serving import socket_name
@@ -68,6 +69,7 @@ class Cluster:
             "metadata": {
                 "name": name,
                 "namespace": "default",
+                "labels": {ENDPOINT: "tiny"},
                 "ownerReferences": [owner_reference(endpoint)],
             },
             "spec": {"containers": [{"name": "engine", "image": "mizzen.dev/engine"}]},

@@ -17,8 +17,10 @@ from mizzen.cli import following
 from mizzen.cli.exits import NOT_FOUND, OK, CliError
 from mizzen.cli.following import Wish, print_pod, print_workload
 from mizzen.client.client import Client
+from mizzen.host.home import Home
 from mizzen.node.runtimes.process.shim.logs import LogFile
 from support.api_in_process import api_server
+from support.kubelet import NODE, Kubelet, kubelet
 from support.waiting import until
 
 POD = {"containers": [{"name": "main", "image": "mizzen.dev/python"}], "restartPolicy": "Never"}
@@ -27,8 +29,9 @@ POD = {"containers": [{"name": "main", "image": "mizzen.dev/python"}], "restartP
 class World:
     """A Job without a controller: the test is its controller, agent and program."""
 
-    def __init__(self, client: Client, pods: Path) -> None:
+    def __init__(self, client: Client, node: Kubelet, pods: Path) -> None:
         self.client = client
+        self.node = node
         self._pods = pods
         self.job: Obj = {}
 
@@ -46,7 +49,10 @@ class World:
             "namespace": "default",
             "ownerReferences": [owner | {"controller": True}],
         }
-        pod = await self.client.create(PODS, {"metadata": metadata, "spec": POD})
+        pod = await self.client.create(
+            PODS, {"metadata": metadata, "spec": {**POD, "nodeName": NODE}}
+        )
+        await self.node.knows(name)
         status = {
             "phase": "Running",
             "containerStatuses": [
@@ -87,8 +93,9 @@ def write(place: Path, run: int, text: bytes) -> None:
 @pytest_asyncio.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr(following, "_POLL_S", 0.01)
-    async with api_server(tmp_path) as client:
-        world = World(client, tmp_path / "state" / "node" / "pods")
+    home = Home.locate(str(tmp_path), {})
+    async with api_server(tmp_path) as client, kubelet(client, home) as node:
+        world = World(client, node, home.node / "pods")
         await world.start()
         yield world
 
@@ -196,7 +203,9 @@ async def test_of_several_containers_one_is_shown_and_the_others_named(
     both = [{"name": name, "image": "mizzen.dev/python"} for name in ("main", "side")]
     notes = {DEFAULT_CONTAINER: marked} if marked else {}
     metadata = {"name": "two", "namespace": "default", "annotations": notes}
-    pod = await world.client.create(PODS, {"metadata": metadata, "spec": {"containers": both}})
+    spec = {"containers": both, "nodeName": NODE}
+    pod = await world.client.create(PODS, {"metadata": metadata, "spec": spec})
+    await world.node.knows("two")
     for name in ("main", "side"):
         place = tmp_path / "state" / "node" / "pods" / pod["metadata"]["uid"] / name
         place.mkdir(parents=True)
