@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from mizzen.apiserver.app import App, broken
@@ -14,7 +14,7 @@ from mizzen.apiserver.channels import Channels
 from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.core.user import ANONYMOUS
 from mizzen.apiserver.http import Answer, Request, Response, Stream, Upgrade, refusal
-from mizzen.apiserver.intake import Intake, Receive, discard
+from mizzen.apiserver.intake import Intake, Receive, Send, discard
 from mizzen.apiserver.server import Server
 from mizzen.base import query
 from mizzen.base.errors import ApiError, Unavailable
@@ -26,7 +26,6 @@ _END_S = 1.0  # that open streams get when the server stops
 _log = logging.getLogger(__name__)
 
 Scope = dict[str, Any]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Bridge:
@@ -76,7 +75,6 @@ class Bridge:
         elif isinstance(result, Upgrade):
             assert request is not None, "it was answered"
             name = request.user.name
-            await receive()  # websocket.connect
             await self._attend(self._channels.serve(result, protocol, name, receive, send))
         elif scope["type"] == "websocket":
             await receive()

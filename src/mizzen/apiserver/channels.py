@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mizzen.apiserver.http import Channel, Upgrade
+from mizzen.apiserver.intake import Receive, Send
 from mizzen.base.errors import ApiError, BadRequest, TooManyRequests
 
 CHANNELS_MAX = 512
@@ -24,9 +25,6 @@ UNREAD_S_MAX = 120.0  # a client that reads nothing for this long is gone
 _DONE, _GOING_AWAY, _TOO_BIG, _BROKEN = 1000, 1001, 1009, 1011  # RFC 6455, 7.4.1
 _log = logging.getLogger(__name__)
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
 
 class Channels:
     """All websockets of one server."""
@@ -36,15 +34,13 @@ class Channels:
         self._idle_s_max = idle_s_max
         self._count_of: Counter[str] = Counter()
 
-    def statistics(self) -> Mapping[str, int]:
-        return {"open": self._count_of.total()}
-
     async def serve(
         self, upgrade: Upgrade, protocol: str, user: str, receive: Receive, send: Send
     ) -> None:
-        """Accepts, and carries messages until one of both sides has ended or the server stops."""
-        self._count_of[user] += 1
+        """Accepts what was admitted, and carries messages until one of both sides has ended or the
+        server stops; then the place is free again."""
         try:
+            await receive()  # websocket.connect
             accepted = {"type": "websocket.accept", "subprotocol": protocol or None}
             await send(accepted)
             code, reason = await self._carry(upgrade, _Channel(protocol, send), receive)
@@ -56,7 +52,8 @@ class Channels:
                 del self._count_of[user]
 
     def admit(self, upgrade: Upgrade, offered: Sequence[str], user: str) -> str:
-        """The subprotocol to speak: the first of those offered that the handler knows.
+        """The subprotocol to speak: the first of those offered that the handler knows. The place
+        counts from now on: whoever is admitted must be served.
 
         Errors: BadRequest, TooManyRequests.
         """
@@ -75,6 +72,7 @@ class Channels:
                 f"none of the subprotocols {', '.join(offered) or '(none)'} is spoken here: "
                 f"offer {', '.join(each or '(none)' for each in upgrade.protocols)}"
             )
+        self._count_of[user] += 1
         return known[0]
 
     async def _carry(
@@ -136,8 +134,9 @@ class _Channel(Channel):
         while (event := await receive())["type"] == "websocket.receive":
             text: str | None = event.get("text")
             message: bytes | str = text if text is not None else event["bytes"]
-            if len(message) > MESSAGE_BYTES_MAX:
-                raise ValueError(f"a message has {len(message)} bytes, of {MESSAGE_BYTES_MAX}")
+            size = len(message if isinstance(message, bytes) else message.encode())
+            if size > MESSAGE_BYTES_MAX:
+                raise ValueError(f"a message has {size} bytes, of {MESSAGE_BYTES_MAX}")
             self._spoke()
             await self._incoming.put(message)
 

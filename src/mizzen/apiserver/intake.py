@@ -10,6 +10,7 @@ from typing import Any
 from mizzen.base.errors import BadRequest, TooLarge, TooManyRequests, UnsupportedMediaType
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 BODY_BYTES_MAX = 3 << 20  # as upstream
 BODY_S_MAX = 30.0

@@ -163,6 +163,13 @@ async def test_what_is_too_big_closes(world: World) -> None:
         assert (await socket.receive()).data == 1009
 
 
+async def test_a_text_has_its_bytes_counted(world: World) -> None:
+    async with await world.dial() as socket:
+        await socket.receive_str()
+        await socket.send_str("ä" * (channels.MESSAGE_BYTES_MAX // 2 + 1))
+        assert (await socket.receive()).data == 1009
+
+
 async def test_the_end_of_the_server_is_told(world: World) -> None:
     async with await world.dial() as socket:
         await socket.receive_str()
@@ -189,6 +196,18 @@ async def test_there_are_only_so_many_of_one(world: World, monkeypatch: pytest.M
     await until(lambda: world.ended, "the handler has ended")
     async with await world.dial() as socket:
         assert await socket.receive_str() == V5
+
+
+async def test_those_who_come_together_are_only_so_many(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "CHANNELS_OF_ONE_MAX", 2)
+    dialled = await asyncio.gather(*(world.dial() for _ in range(12)), return_exceptions=True)
+    sockets = [each for each in dialled if isinstance(each, aiohttp.ClientWebSocketResponse)]
+    refused = [each for each in dialled if isinstance(each, aiohttp.WSServerHandshakeError)]
+    assert (len(sockets), {each.status for each in refused}) == (2, {429})
+    for socket in sockets:
+        await socket.close()
 
 
 @pytest.mark.parametrize(
