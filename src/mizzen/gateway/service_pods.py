@@ -14,13 +14,12 @@ from mizzen.base.objects import Obj, namespace_of
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
 from mizzen.client.informer import Handler, Informer
-from mizzen.gateway.core.services import ServiceError
+from mizzen.gateway.core.services import RETRY_AFTER_S, ServiceError
 
 FOLLOWED_MAX = (
     100  # selectors at a time, each a connection to the API server; the oldest goes first
 )
 SYNC_S_MAX = 5.0  # that a first request waits for the pods
-RETRY_AFTER_S = 1
 _Selector = tuple[str, str]  # namespace, and the selector in words
 
 
@@ -48,18 +47,28 @@ class ServicePods:
         """
         found = self._follow(_selector_of(service))
         if not found.informer.is_synced:
-            try:
-                async with asyncio.timeout(SYNC_S_MAX):
-                    await found.informer.wait_synced()
-            except TimeoutError:
-                raise ServiceError(
-                    503,
-                    f'the pods of Service "{namespace_of(service)}/{service["metadata"]["name"]}" are '
-                    f"not known yet: the API server did not tell within {SYNC_S_MAX:g} s; ask again",
-                    code="pods_unknown",
-                    retry_after_s=RETRY_AFTER_S,
-                ) from None
+            await self._wait_synced(found, service)
         return found.informer.objects.values()
+
+    async def _wait_synced(self, found: _Followed, service: Obj) -> None:
+        synced = asyncio.ensure_future(found.informer.wait_synced())
+        try:
+            ends = (synced, found.task)  # the second, when the Service is followed no longer
+            await asyncio.wait(ends, timeout=SYNC_S_MAX, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            synced.cancel()
+        if found.informer.is_synced:
+            return
+        why = f"the API server did not tell within {SYNC_S_MAX:g} s"
+        if found.task.done():
+            why = "it has changed, or too many Services are asked for at a time"
+        raise ServiceError(
+            503,
+            f'the pods of Service "{namespace_of(service)}/{service["metadata"]["name"]}" are '
+            f"not known yet: {why}; ask again",
+            code="pods_unknown",
+            retry_after_s=RETRY_AFTER_S,
+        )
 
     def on_service(self, kind: str, old: Obj | None, new: Obj) -> None:
         """An informer's handler: what no Service selects any more is followed no longer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -101,3 +102,17 @@ async def test_pods_that_are_not_known_are_no_pods_that_are_not_there(
     with pytest.raises(ServiceError, match="not known yet") as found:
         await followed.names(service(app="web"))
     assert (found.value.status, found.value.retry_after_s) == (503, 1)
+
+
+async def test_who_waits_hears_at_once_that_the_service_has_changed(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_pods, "SYNC_S_MAX", 60.0)
+    old = service(app="web")
+    waiting = asyncio.create_task(followed.names(old))
+    await asyncio.sleep(0)
+    assert followed.pods.statistics()["selectors"] == 1
+    followed.pods.on_service("MODIFIED", old, service(app="db"))
+    async with asyncio.timeout(10):
+        with pytest.raises(ServiceError, match="it has changed"):
+            await waiting
