@@ -153,7 +153,9 @@ class _SpecialPools:
         self._facts: dict[ObjectKey, tuple[int, SliceFacts]] = {}
 
     def note(self, key: ObjectKey, item: Obj) -> None:
-        if self._slices is not None and is_special(item):
+        if is_special(item):
+            if self._slices is None:  # a list made later would miss it while it is on its way
+                self._slices = self._load()
             self._add(self._slices, key, item)
 
     def of(self, draft: Transaction, pool: PoolName) -> list[SliceFacts]:
