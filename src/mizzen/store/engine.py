@@ -49,12 +49,16 @@ class _Transaction:
         self.rests_on: set[_Transaction] = set()  # pending ones whose objects it changed again
         self.full = ""  # what had no room for it
 
-    def pending(self) -> dict[ObjectKey, tuple[Stored | None, _Transaction]]:
+    def pending(self) -> _Pending:
         """What its objects are once it is on the disk."""
         return {
             event.key: (None if event.type == "DELETED" else event.stored, self)
             for event in self.events
         }
+
+
+_Pending = dict[ObjectKey, tuple[Stored | None, _Transaction]]
+_NONE: _Pending = {}
 
 
 class Engine:
@@ -68,7 +72,8 @@ class Engine:
         self._state.load(objects)
         self._assigned = revision
         self._watchers = Watchers()
-        self._pending: dict[ObjectKey, tuple[Stored | None, _Transaction]] = {}
+        # What is on its way to the disk, by resource, as lists of it are asked for.
+        self._pending: dict[str, _Pending] = {}
         self._staged: list[_Transaction] = []
         self._flusher: asyncio.Task[None] | None = None
         self._counters = Counters()
@@ -91,15 +96,15 @@ class Engine:
         return self._state.get(key)
 
     def peek(self, key: ObjectKey) -> Stored | None:
-        pending = self._pending.get(key)
+        pending = self._pending.get(key.resource, _NONE).get(key)
         return pending[0] if pending else self._state.get(key)
 
     def peek_all(self, resource: str, namespace: str = "") -> Sequence[Stored]:
         items = self._state.page(resource, namespace, None, 0, 0).items
         pending = {
             key: stored
-            for key, (stored, _) in self._pending.items()
-            if key.resource == resource and (not namespace or key.namespace == namespace)
+            for key, (stored, _) in self._pending.get(resource, _NONE).items()
+            if not namespace or key.namespace == namespace
         }
         if not pending:
             return items
@@ -161,7 +166,8 @@ class Engine:
         # From here on nothing can fail: a write that is refused has left nothing behind.
         self._time_ns = max(self._time_ns, now_ns)
         self._assigned += len(writes)
-        self._pending.update(transaction.pending())
+        for key, pending in transaction.pending().items():
+            self._pending.setdefault(key.resource, {})[key] = pending
         self._staged.append(transaction)
         if self._flusher is None:
             self._flusher = asyncio.get_running_loop().create_task(self._flush())
@@ -221,7 +227,7 @@ class Engine:
             transaction.records.append(
                 Record(revision, time_ns, identity, write.verb, write.key, plan, kind, old, data)
             )
-            waiting = self._pending.get(write.key)
+            waiting = self._pending.get(write.key.resource, _NONE).get(write.key)
             if waiting is not None:
                 transaction.rests_on.add(waiting[1])
         return transaction
@@ -290,9 +296,12 @@ class Engine:
 
     def _forget(self, transaction: _Transaction) -> None:
         for event in transaction.events:
-            pending = self._pending.get(event.key)
+            of_resource = self._pending.get(event.key.resource, _NONE)
+            pending = of_resource.get(event.key)
             if pending is not None and pending[1] is transaction:
-                del self._pending[event.key]
+                del of_resource[event.key]
+                if not of_resource:
+                    del self._pending[event.key.resource]
 
     def _refuse(self, transaction: _Transaction) -> None:
         self._counters.failures += 1
