@@ -91,6 +91,15 @@ def load(home: Home) -> Pki:
     return _places(home, _read_tokens(home.tokens))
 
 
+def kubelet_tls(home: Home) -> MutualTls:
+    """What the agent's own API shows and trusts."""
+    return _mutual_tls(home, "kubelet")
+
+
+def _mutual_tls(home: Home, name: str) -> MutualTls:
+    return MutualTls(home.pki / "ca.crt", home.pki / f"{name}.crt", home.pki / f"{name}.key")
+
+
 def _places(home: Home, tokens: Mapping[str, str]) -> Pki:
     folder = home.pki
     authority = folder / "ca.crt"
@@ -99,8 +108,8 @@ def _places(home: Home, tokens: Mapping[str, str]) -> Pki:
         folder / "server.crt",
         folder / "server.key",
         tokens,
-        MutualTls(authority, folder / "kubelet.crt", folder / "kubelet.key"),
-        MutualTls(authority, folder / "kubelet-client.crt", folder / "kubelet-client.key"),
+        kubelet_tls(home),
+        _mutual_tls(home, "kubelet-client"),
     )
 
 

@@ -22,7 +22,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         checkpoints=home.checkpoints,
         outputs=home.outputs,
         pod_network=home.pod_network,
-        tls=pki.load(home).kubelet,
+        tls=pki.kubelet_tls(home),
         simulated_devices=settings.simulated_devices,
     )
     await wait_until_listening(settings)
