@@ -18,6 +18,7 @@ from mizzen.apiserver.http import TEXT, Answer, Request, Response, Stream, answe
 from mizzen.apiserver.server import Server
 from mizzen.base import names
 from mizzen.base.errors import BadRequest, Forbidden, InternalError
+from mizzen.kinds.subresource import Subresource
 
 _HEALTH = ("/healthz", "/readyz", "/livez")
 
@@ -117,19 +118,19 @@ class App:
             raise refusals.unserved()
         if target.name and resource.namespaced and not target.namespace:
             raise refusals.unserved()
-        handler = self._handler(verb, served, target, request.method)
-        self._check_upgrade(access, served, target, request)
+        subresource = served.kind.subresource(target.subresource) if target.subresource else None
+        handler = self._handler(verb, served, subresource, target, request.method)
+        self._check_upgrade(access, served, subresource, request)
         return await handler(self._server, served, target, request)
 
     def _check_upgrade(
-        self, access: Access, served: Served, target: Target, request: Request
+        self, access: Access, served: Served, subresource: Subresource | None, request: Request
     ) -> None:
         """A websocket is a GET, but who may only read must not run anything by it.
 
         Errors: BadRequest, Forbidden. Source: kube-apiserver 1.35, feature gate
         AuthorizePodWebsocketUpgradeCreatePermission: pods/exec, attach, portforward ask for create.
         """
-        subresource = served.kind.subresource(target.subresource)
         upgrades = subresource is not None and subresource.upgrades
         if request.offered is None:
             if upgrades and request.method in ("GET", "HEAD"):
@@ -139,13 +140,19 @@ class App:
             raise _no_websocket(request.path)
         access = access._replace(verb="create")
         if not self._server.authorize(access):
-            raise refusals.forbidden(served.resource, target.name, access.refusal)
+            raise refusals.forbidden(served.resource, access.name, access.refusal)
 
-    def _handler(self, verb: str, served: Served, target: Target, method: str) -> Handler:
+    def _handler(
+        self,
+        verb: str,
+        served: Served,
+        subresource: Subresource | None,
+        target: Target,
+        method: str,
+    ) -> Handler:
         """Errors: NotFound, MethodNotAllowed."""
         kind, resource = served.kind, served.resource
         if target.subresource:
-            subresource = kind.subresource(target.subresource)
             if subresource is None:
                 name = target.subresource.partition("/")[0]
                 if name in kind.refused_subresources:
