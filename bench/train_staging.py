@@ -52,7 +52,7 @@ def compare(folder: Path, scale: int, rounds: int) -> dict[str, float]:
     stage.prepare(layout)
     (folder / "copies").touch()
     room = -(-layout.length // 4096) * 4096
-    shared = np.frombuffer(map_buffers(folder / "copies", 0, room, write=True), np.uint8)
+    shared = np.frombuffer(map_buffers(folder / "copies", 0, room), np.uint8)
     targets = [  # two by turns, as staging has
         [(arrays[leaf.name], state.view(half, leaf)) for leaf in layout.leaves]
         for half in (shared[:room], shared[room:])

@@ -29,6 +29,7 @@ sys.path[:0] = [str(FOLDER.parent)]
 
 from measuring import Figure, main  # noqa: E402
 
+from mizzen.apiserver.core.refusals import qualified  # noqa: E402
 from mizzen.base.clock import rfc3339  # noqa: E402
 from mizzen.base.objects import Obj, owner_reference  # noqa: E402
 from mizzen.base.resources import JOBS, NAMESPACES, NODES, PODS, SERVICES, Resource  # noqa: E402
@@ -111,8 +112,7 @@ async def _fill(home: Home, pods: int, nodes: int) -> None:
 
 def _put(resource: Resource, obj: Obj) -> Put:
     metadata: Obj = obj["metadata"]
-    stored = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
-    key = ObjectKey(stored, metadata.get("namespace") or "", metadata["name"])
+    key = ObjectKey(qualified(resource), metadata.get("namespace") or "", metadata["name"])
     typed = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
     return Put(key, typed, "create")
 

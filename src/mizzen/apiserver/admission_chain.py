@@ -94,10 +94,7 @@ class Admission:
     ) -> None:  # fmt: skip
         """Changes `new` in place, or refuses. Errors: ApiError."""
         steps = self._steps.get((served, operation)) or self._find(served, operation)
-        if steps[0]:
-            request = AdmissionRequest(draft, served, operation, key, new, old)
-            for step in steps[0]:
-                step(request)
+        _take(steps[0], draft, served, operation, key, new, old)
 
     def admit(
         self, draft: Transaction, served: Served, operation: str, key: ObjectKey,
@@ -105,10 +102,7 @@ class Admission:
     ) -> None:  # fmt: skip
         """Refuses what one plug-in refuses. Errors: ApiError."""
         steps = self._steps.get((served, operation)) or self._find(served, operation)
-        if steps[1]:
-            request = AdmissionRequest(draft, served, operation, key, new, old)
-            for step in steps[1]:
-                step(request)
+        _take(steps[1], draft, served, operation, key, new, old)
 
     def _find(self, served: Served, operation: str) -> tuple[list[Step], list[Step]]:
         if len(self._steps) >= _STEPS_MAX:  # of forms of custom kinds that are served no more
@@ -120,6 +114,16 @@ class Admission:
             [p.admit for p in chosen if p.admit is not None],
         )
         return steps
+
+
+def _take(
+    steps: list[Step], draft: Transaction, served: Served, operation: str, key: ObjectKey,
+    new: Obj, old: Obj | None,
+) -> None:  # fmt: skip
+    if steps:
+        request = AdmissionRequest(draft, served, operation, key, new, old)
+        for step in steps:
+            step(request)
 
 
 def admission(context: Context, package: str = f"{__package__}.admission") -> Admission:

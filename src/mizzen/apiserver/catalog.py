@@ -10,9 +10,8 @@ import orjson
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.base.objects import Obj
 from mizzen.kinds.kind import Kind
+from mizzen.kinds.registry import Place
 from mizzen.store.store import Stored
-
-Place = tuple[str, str]  # group, plural
 
 
 class Served:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from mizzen.apiserver import operations
-from mizzen.apiserver.catalog import Place, Served
+from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import customs, garbage
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.stamping import DeleteOptions
@@ -20,6 +20,7 @@ from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mizzen.kinds import dynamic
 from mizzen.kinds.dynamic import kinds_from_crd
 from mizzen.kinds.kind import Kind
+from mizzen.kinds.registry import Place
 from mizzen.store.store import Event, ObjectKey
 
 _KEY = qualified(CUSTOM_RESOURCE_DEFINITIONS)

@@ -47,7 +47,8 @@ class KubeletClient:
             connection = await self._connect(host, port)
             head = await connection.begin(request.encode(), ANSWER_S_MAX)
             if head.status != 200:
-                raise _refused(node, head, await _rest(connection))
+                text = await connection.rest(ANSWER_S_MAX)
+                raise _refused(node, head, text.decode(errors="replace"))
             is_answered = True
             return Pieces(node, connection, idle_s_max)
         except _BROKEN as error:
@@ -111,13 +112,6 @@ class Pieces:
 
     async def aclose(self) -> None:
         self._connection.close()
-
-
-async def _rest(connection: HttpConnection) -> str:
-    text = b""
-    while piece := await connection.next_piece(ANSWER_S_MAX):
-        text += piece
-    return text.decode(errors="replace")
 
 
 def _refused(node: str, head: Head, text: str) -> ApiError:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from mizzen.base.registry import collect
+from mizzen.base.registry import by_name
 
 DEFAULT_ENGINE = "openvino-genai"
 
@@ -72,11 +72,7 @@ class EngineProfile:
 @cache
 def find_engines() -> Mapping[str, EngineProfile]:
     """Every module of `engines` with a `PROFILE`, by its name."""
-    found: dict[str, EngineProfile] = {}
-    for module, profile in collect(f"{__package__}.engines", "PROFILE"):
-        assert profile.name not in found, f"{module}: a second engine is called {profile.name}"
-        found[profile.name] = profile
-    return found
+    return by_name(f"{__package__}.engines", "PROFILE")
 
 
 def find_engine(name: str) -> EngineProfile:

@@ -24,6 +24,15 @@ def collect(package: str, attribute: str) -> list[tuple[str, Any]]:
     return found
 
 
+def by_name(package: str, attribute: str) -> dict[str, Any]:
+    """What `collect` finds, by the `name` of each; no two have the same."""
+    found: dict[str, Any] = {}
+    for module, value in collect(package, attribute):
+        assert value.name not in found, f"{module}: a second {attribute} is called {value.name}"
+        found[value.name] = value
+    return found
+
+
 def names(package: str) -> list[str]:
     """What `named` finds in the package itself, unloaded."""
     modules = pkgutil.iter_modules(import_module(package).__path__)

@@ -2,7 +2,7 @@
 
 A parsed object takes about five times the bytes of its JSON, and its JSON ten times what deflate
 makes of it beside others of its kind: pods of a few templates differ in little but names. So the
-objects that changed or were asked for last stay parsed, and the rest is packed against a
+objects that changed or were unpacked last stay parsed, and the rest is packed against a
 dictionary made of the first ones. To unpack and parse one costs about as much as a watch event.
 """
 

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 
 from mizzen.base.errors import ApiError, Expired, NotFound, TooManyRequests, Unavailable
 from mizzen.base.objects import Key, Obj, revision_of
@@ -132,7 +132,7 @@ class Informer:
                 ABSENT_RETRY_S,
             )
         self._counts["absent"] += 1
-        self._replace((), 0)
+        self._end_list(_Listed(), 0)
         self._revision = None
         await asyncio.sleep(ABSENT_RETRY_S)
 
@@ -226,13 +226,6 @@ class Informer:
         self._advance(revision)
         self._counts["lists"] += 1
         self._synced.set()
-
-    def _replace(self, items: Iterable[Obj], revision: int) -> None:
-        """A list that is there as a whole."""
-        listed = _Listed()
-        for obj in items:
-            self._take_listed(listed, obj)
-        self._end_list(listed, revision)
 
     def _put(self, key: Key, obj: Obj) -> None:
         old = self._objects.get(key)

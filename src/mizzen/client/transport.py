@@ -145,7 +145,7 @@ class Transport:
                 connection = await self._connect_patiently()
                 head = await connection.begin(request, STREAM_IDLE_S_MAX)
                 if head.status >= 300:
-                    raise self._refused(head, await _rest(connection))
+                    raise self._refused(head, await connection.rest(REQUEST_TIMEOUT_S))
                 while piece := await connection.next_piece(idle_s):
                     yield piece
             except _BROKEN as error:
@@ -292,13 +292,6 @@ def _may_pass(error: BaseException) -> bool:
 
 def _is_about_to_stop(head: Head) -> bool:
     return head.status == 503 and "retry-after" in head.headers
-
-
-async def _rest(connection: HttpConnection) -> bytes:
-    pieces: list[bytes] = []
-    while piece := await connection.next_piece(REQUEST_TIMEOUT_S):
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _lines(headers: Mapping[str, str]) -> str:

@@ -87,7 +87,11 @@ class Connections:
 def check_listener(address: Address) -> None:
     """Errors: ConnectionRefusedError where another user's program listens at a replica's port; its
     socket nobody else can have."""
-    if address.url:
-        url = URL(address.url)
-        if stranger := stranger_at(url.host or "", url.port or 0):
-            raise ConnectionRefusedError(stranger)
+    if address.url and (stranger := stranger_behind(address.url)):
+        raise ConnectionRefusedError(stranger)
+
+
+def stranger_behind(url: str) -> str:
+    """Who of another user listens at the host and port of a URL, "" for nobody."""
+    parsed = URL(url)
+    return stranger_at(parsed.host or "", parsed.port or 0)

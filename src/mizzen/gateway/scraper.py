@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 
 import aiohttp
@@ -25,10 +24,9 @@ class MetricsScraper:
         self._connections = connections
         self._clock = clock
         self._loops: dict[Pool, asyncio.Task[None]] = {}
-        self._counts: Counter[str] = Counter()
 
     def statistics(self) -> Mapping[str, int]:
-        return {"scraped_pools": len(self._loops), **self._counts}
+        return {"scraped_pools": len(self._loops)}
 
     def observe(self, pool: Pool) -> None:
         """A pool is new, or its endpoint has changed."""
@@ -69,5 +67,4 @@ class MetricsScraper:
                         found = read_metrics(page.decode(errors="replace"), engine.metrics, now_ns)
         except (aiohttp.ClientError, OSError, TimeoutError):
             pass
-        self._counts["scrapes" if found else "scrapes_failed"] += 1
         pool.set_metrics(replica, found)

@@ -16,9 +16,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from mizzen.base.objects import Key, Obj
+from mizzen.gateway.connections import stranger_behind
 from mizzen.gateway.core import forwarding
 from mizzen.gateway.core.services import Backend, Route, ServiceError, in_turn, parse, resolve
-from mizzen.host.listeners import stranger_at
 
 ATTEMPTS_MAX = 3  # pods tried for one request
 CONNECT_S = 2.0
@@ -90,8 +90,7 @@ class ServiceProxy:
     async def _forward(self, request: web.Request, route: Route) -> web.StreamResponse:
         reason, upload = "", _Upload(request)
         for backend in (await self._backends(route))[:ATTEMPTS_MAX]:
-            url = URL(backend.url)
-            if stranger := stranger_at(url.host or "", url.port or 0):
+            if stranger := stranger_behind(backend.url):
                 reason = f"{backend.pod}: {stranger}"
                 continue
             try:

@@ -200,6 +200,13 @@ class HttpConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return piece
 
+    async def rest(self, timeout_s: float) -> bytes:
+        """What is left of the body; no piece may take longer."""
+        pieces: list[bytes] = []
+        while piece := await self.next_piece(timeout_s):
+            pieces.append(piece)
+        return b"".join(pieces)
+
     def _send(self, request: bytes, *, is_stream: bool) -> AnswerParser:
         if self._transport is None:
             raise BrokenAnswerError("the server had closed the connection")

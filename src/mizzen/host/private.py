@@ -218,3 +218,12 @@ def _remove_files(folder: int) -> list[str]:
                 with contextlib.suppress(OSError):
                     os.unlink(entry.name, dir_fd=folder)
     return folders
+
+
+def sync_folder(path: Path) -> None:
+    """Afterwards the names in the folder are on the disk, as fsync(2) asks for them apart."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

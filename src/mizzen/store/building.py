@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from mizzen.host import private
 from mizzen.store import values
 from mizzen.store.inspection import DATA, FORMAT, OLD_FORMAT, Contents, format_of, table
 from mizzen.store.lmdb_file import LmdbFile
@@ -55,7 +56,7 @@ def migrate(path: Path, contents: Contents, keep_bytes: int) -> None:
     (path / _NEXT).mkdir(mode=0o700)
     build(path / _NEXT, contents.objects, records(), contents.totals.newest)
     os.replace(path / _NEXT / DATA, path / DATA)
-    sync_folder(path)
+    private.sync_folder(path)
     remove_leftovers(path)
 
 
@@ -138,7 +139,7 @@ def build(path: Path, objects: Iterable[Stored], records: Iterable[Record], newe
         file.write(puts)
     finally:
         file.close()
-    sync_folder(path)
+    private.sync_folder(path)
 
 
 def _entries(
@@ -160,11 +161,3 @@ def _entries(
 
 def _old_object(_at: bytes, value: bytes) -> Stored:
     return values.read_old_object(value)
-
-
-def sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mizzen.base.errors import Unavailable
+from mizzen.host import private
 from mizzen.host.files import write_atomically
 from mizzen.host.records import Damaged
 from mizzen.store import building, values
@@ -70,7 +71,7 @@ class LmdbLog:
         if self._file.get("", b"format") is None:
             totals = ("", b"totals", self._totals.pack())
             self._file.write([("", b"format", str(FORMAT).encode()), totals])
-            building.sync_folder(path)
+            private.sync_folder(path)
         # From now on an empty file is not a new store, nor is an empty folder.
         os.pwrite(self._lock, b"format %d\n" % FORMAT, 0)
         if mark is not None and not mark.exists():

@@ -64,22 +64,17 @@ def create_rank(path: Path, awaits: int) -> None:
     path.write_bytes(head)
 
 
-def map_buffers(path: Path, at: int, capacity: int, *, write: bool) -> memoryview:
+def map_buffers(path: Path, at: int, capacity: int) -> memoryview:
     """Both state buffers as one view of 2 x capacity bytes, every page already in memory.
 
     Errors: TrainError when the file system has no room, before anything is overwritten.
     """
     length = 2 * capacity
-    flags = os.O_RDWR if write else os.O_RDONLY
-    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        if write:
-            os.posix_fallocate(descriptor, at, length)
-        protection = mmap.PROT_READ | (mmap.PROT_WRITE if write else 0)
-        populate = mmap.MAP_POPULATE if write else 0
-        mapped = mmap.mmap(
-            descriptor, length, flags=mmap.MAP_SHARED | populate, prot=protection, offset=at
-        )
+        os.posix_fallocate(descriptor, at, length)
+        flags, protection = mmap.MAP_SHARED | mmap.MAP_POPULATE, mmap.PROT_READ | mmap.PROT_WRITE
+        mapped = mmap.mmap(descriptor, length, flags=flags, prot=protection, offset=at)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.ENOMEM, errno.EFBIG):
             raise

@@ -55,7 +55,7 @@ class Stage:
         capacity = -(-layout.length // mmap.PAGESIZE) * mmap.PAGESIZE
         if words.get(segment.RANK_OFFSET_STATE_BYTES) != capacity:
             self._buffers.forget()
-        view = map_buffers(words.path, segment.BUFFERS_OFFSET, capacity, write=True)
+        view = map_buffers(words.path, segment.BUFFERS_OFFSET, capacity)
         both = np.frombuffer(view, np.uint8)
         self._targets = tuple(
             form.Target(half, layout) for half in (both[:capacity], both[capacity:])

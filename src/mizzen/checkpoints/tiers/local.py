@@ -71,11 +71,11 @@ class Local:
             if not all(source.is_intact() for source in found.sources):
                 return False
             _write_synced(temporary / MANIFEST, Manifest(found.step, tuple(shards)).to_json())
-            _sync_folder(temporary)
+            private.sync_folder(temporary)
             final = f"step-{found.step}"
             private.remove_tree(self._folder, final)  # an earlier copy that is not whole
             os.replace(temporary, self._folder / final)
-            _sync_folder(self._folder)
+            private.sync_folder(self._folder)
             return True
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -156,11 +156,3 @@ def _write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

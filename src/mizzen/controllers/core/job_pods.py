@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from itertools import count
+from itertools import chain, count
 from typing import NamedTuple
 
 from mizzen.base.names import COMPLETION_INDEX, JOB_NAME
@@ -71,13 +71,10 @@ def pod_name(job: Obj, index: int, seed: str, is_taken: Callable[[str], bool]) -
     of a thousand pods two have the same in one job of three, so what is known to be taken is passed
     over. Otherwise the plan would be refused for ever.
     """
-    stem = _stem(job, index)
-    for attempt in count():
-        text = f"{uid_of(job)}/{seed}" + (f"/{attempt}" if attempt else "")
-        name = f"{stem}-{hashlib.sha256(text.encode()).hexdigest()[:5]}"
-        if not is_taken(name):
-            return name
-    raise AssertionError("unreachable")
+    stem, text = _stem(job, index), f"{uid_of(job)}/{seed}"
+    texts = chain((text,), (f"{text}/{attempt}" for attempt in count(1)))
+    names = (f"{stem}-{hashlib.sha256(text.encode()).hexdigest()[:5]}" for text in texts)
+    return next(name for name in names if not is_taken(name))
 
 
 def _stem(job: Obj, index: int) -> str:

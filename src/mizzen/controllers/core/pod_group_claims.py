@@ -7,10 +7,11 @@ DRAWorkloadResourceClaims, 1.36.
 from __future__ import annotations
 
 from mizzen.base.objects import Key, Obj, is_terminating, namespace_of
-from mizzen.base.reading import entries, text
+from mizzen.base.reading import entries
 from mizzen.base.resources import POD_GROUPS, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import Action, Controller, Watch, owners
 from mizzen.controllers.core.claim_templates import by_template, make_claims, users_of_template
+from mizzen.controllers.core.pods import group_name
 from mizzen.controllers.core.view import View
 
 
@@ -23,10 +24,6 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
 
 
 # -- what others ask about the claims of a group ------------------------------------------
-
-
-def group_name(pod: Obj) -> str:
-    return text(pod, "spec", "schedulingGroup", "podGroupName")
 
 
 def group_of(view: View, pod: Obj) -> Obj | None:

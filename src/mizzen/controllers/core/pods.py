@@ -44,8 +44,13 @@ def _node_of(pod: Obj) -> Iterator[str]:
         yield name
 
 
+def group_name(pod: Obj) -> str:
+    """The PodGroup that a pod names, "" for none."""
+    return text(pod, "spec", "schedulingGroup", "podGroupName")
+
+
 def _group_of(pod: Obj) -> Iterator[str]:
-    if name := text(pod, "spec", "schedulingGroup", "podGroupName"):
+    if name := group_name(pod):
         yield in_group(namespace_of(pod), name)
 
 

@@ -37,8 +37,7 @@ class Policy:
 @cache
 def policies() -> Mapping[str, Policy]:
     """All policies by name."""
-    found: list[Policy] = [p for _, p in registry.collect(f"{__package__}.policies", "POLICY")]
-    return {policy.name: policy for policy in found}
+    return registry.by_name(f"{__package__}.policies", "POLICY")
 
 
 def policy_of(ml_policy: Obj) -> Policy | None:

@@ -48,10 +48,6 @@ class View:
         kept = self._kept.get(resource)
         return kept if kept is not None else self._own.get(resource, {})
 
-    def in_namespace(self, resource: Resource, namespace: str) -> list[Obj]:
-        found = self.all(resource)
-        return [found[key] for key in found if key.namespace == namespace]
-
     def owned(self, resource: Resource, owner: Obj) -> list[Obj]:
         """Objects whose controller is `owner`, by name."""
         found = self.all(resource)

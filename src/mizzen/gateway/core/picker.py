@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from mizzen.base.registry import collect
+from mizzen.base.registry import by_name
 from mizzen.gateway.core.engine_metrics import EngineMetrics
 
 DEFAULT_PICKER = "prefix-affinity"
@@ -72,8 +72,4 @@ class Picker:
 @cache
 def find_pickers() -> Mapping[str, Picker]:
     """Every module of `pickers` with a `PICKER`, by its name."""
-    found: dict[str, Picker] = {}
-    for module, picker in collect(f"{__package__}.pickers", "PICKER"):
-        assert picker.name not in found, f"{module}: a second picker is called {picker.name}"
-        found[picker.name] = picker
-    return found
+    return by_name(f"{__package__}.pickers", "PICKER")

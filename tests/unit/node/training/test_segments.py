@@ -67,7 +67,7 @@ except OSError as error:
 path = folder / "rank-1"
 path.write_bytes(b"")
 try:
-    files.map_buffers(path, 0, 1 << 20, write=True)
+    files.map_buffers(path, 0, 1 << 20)
 except files.TrainError as error:
     print(error)
 """
