@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from mizzen.base.errors import Conflict, Invalid
 from mizzen.base.objects import Obj
+from mizzen.base.operations import Create, Patch
 from mizzen.base.resources import (
     NAMESPACES,
     RESOURCE_CLAIM_TEMPLATES,
@@ -94,6 +95,36 @@ async def test_shares_fill_a_device_and_no_more(admin: Client) -> None:
     await _give(admin, "d", part(4, "6Gi"))
     with pytest.raises(Conflict, match="more than once"):
         await _give(admin, "e", {"device": "gpu-9"}, {"device": "gpu-9"})
+
+
+@pytest.mark.asyncio
+async def test_a_slice_that_comes_with_the_first_allocation_is_counted(admin: Client) -> None:
+    """It is on no disk yet when the first allocation asks which pools share anything."""
+    await _claims(admin, "ab")
+    shared = {
+        "name": "gpu-0",
+        "allowMultipleAllocations": True,
+        "capacity": {"memory": {"value": "10Gi"}},
+    }
+    result = {"request": "r", "driver": DRIVER, "pool": "p", "device": "gpu-0",
+              "shareID": _share(1), "consumedCapacity": {"memory": "6Gi"}}  # fmt: skip
+    given = {"status": {"allocation": {"devices": {"results": [result]}}}}
+    await admin.commit(
+        [
+            Create(RESOURCE_SLICES, _slice("s", [shared])),
+            Patch(RESOURCE_CLAIMS, "default", "a", given, "status"),
+        ]
+    )
+    with pytest.raises(Conflict, match="is full: its shares would take"):
+        await _give(
+            admin,
+            "b",
+            {
+                "device": "gpu-0",
+                "shareID": _share(2),
+                "consumedCapacity": {"memory": "6Gi"},
+            },
+        )
 
 
 @pytest.mark.asyncio
