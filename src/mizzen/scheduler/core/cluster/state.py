@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from mizzen.base.objects import Key, Obj
 from mizzen.base.resources import Resource
@@ -446,17 +445,6 @@ class Cluster:
 
     def idle_claims(self) -> Iterable[Key]:
         return self._idle
-
-    def occupants(self) -> list[PodSpecView]:
-        """The pods that are on nodes once the plan at hand is carried out."""
-        leaving = self.leaving
-        stay = [
-            self.pods[key]
-            for keys in self._on_node.values()
-            for key in keys
-            if key not in leaving and self.pods[key].stays
-        ]
-        return stay + [replace(p.pod, node=p.node) for p in self.arrived]
 
 
 def _devices(allocations: Iterable[Allocation]) -> Iterable[DeviceId]:
