@@ -86,6 +86,12 @@ def test_what_was_put_is_listed_and_read_shard_by_shard(tier: Tier, shards: int)
     assert [entry.step for _, entry in choice.newest_first([tier])] == [4, 3]
 
 
+def test_a_rank_file_that_is_being_made_is_passed_over(tier: Tier, tmp_path: Path) -> None:
+    tier.put(made(3))
+    (tmp_path / "segments" / "rank-9").touch()
+    assert [entry.step for entry in tier.list()] == [3]
+
+
 def test_what_is_written_over_while_it_is_put_is_not_there(tier: Tier) -> None:
     tier.put(made(3))
     late = made(4)

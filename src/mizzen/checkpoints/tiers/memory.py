@@ -79,12 +79,13 @@ class Memory:
         found: list[Entry] = []
         shards: dict[tuple[int, int], dict[int, str]] = {}  # (step, count) -> index -> buffer
         for path in self._files():
+            buffers = _words(path)
             try:
-                buffers = _words(path)
+                index, count = segment.unpack_shard(buffers.get(segment.RANK_OFFSET_SHARD))
+                steps = buffers.steps()
             except OSError:
                 continue  # the agent is making or removing it
-            index, count = segment.unpack_shard(buffers.get(segment.RANK_OFFSET_SHARD))
-            for which, step in enumerate(buffers.steps()):
+            for which, step in enumerate(steps):
                 if step >= 0 and count == 1:
                     found.append(Entry(step, f"{path.name}:{which}"))
                 elif step >= 0:
