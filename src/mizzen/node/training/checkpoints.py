@@ -80,7 +80,7 @@ class Checkpoints:
             if not self._is_own(job, target):
                 return  # the folder is another job's by now
             durable = [tier for tier in tiers if tier.is_durable]
-            if not all(
+            if not durable or not all(  # without a durable tier it stays unsaved
                 self._keep(job, number, tier, source, entry, tell)
                 for number, tier in enumerate(durable)
             ):

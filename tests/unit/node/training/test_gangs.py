@@ -19,7 +19,7 @@ from mizzen.base import names, segment
 from mizzen.base.objects import Obj, annotations_of, has_condition
 from mizzen.base.resources import EVENTS, PODS, TRAIN_JOBS
 from mizzen.checkpoints import choice
-from mizzen.checkpoints.tier import Checkpoint, Tier
+from mizzen.checkpoints.tier import TIERS, Checkpoint, Tier
 from mizzen.host.clock import RealClock
 from mizzen.node.agent import Agent
 from mizzen.node.runtimes.process.processes import start_ticks
@@ -236,6 +236,29 @@ async def test_state_whose_copy_failed_is_unsaved_though_an_earlier_copy_ended_m
             await until(lambda: kept == [1, 2], "the second copy")
             await until(lambda: agent.gangs.checkpoints.statistics().get("done") == 2, "both ended")
             assert agent.gangs.checkpoints.is_unsaved(job.key)
+        finally:
+            await agent.stop()
+
+
+async def test_state_without_a_durable_tier_stays_unsaved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a completed job's segments, the only copy there is, would be removed."""
+    monkeypatch.setenv(TIERS, "memory")
+    async with api_server(tmp_path / "home") as client:
+        gang = Gang(client, tmp_path)
+        agent = Agent(client, gang.config, RealClock(), processes_of(gang.config), [], {})
+        gang.config.pods_dir.mkdir(parents=True, exist_ok=True)
+        await agent.start()
+        await gang.make(1)
+        agent.observe("ADDED", await client.get(PODS, "job-0", "default"))
+        try:
+            (job,) = agent.gangs._jobs.values()  # pyright: ignore[reportPrivateUsage]
+            stage(job.folder / "rank-0", 1)
+            agent.gangs.checkpoints.look(job, 0, is_last=True)
+            await until(lambda: agent.gangs.checkpoints.statistics().get("done") == 1, "it ended")
+            assert agent.gangs.checkpoints.is_unsaved(job.key)
+            assert job.durable_word == 0
         finally:
             await agent.stop()
 
