@@ -269,7 +269,7 @@ class Demo:
         )
         slices = (await client.list(RESOURCE_SLICES))[0]
         node = (await client.list(NODES))[0][0]
-        why = await self.instance.command("why", f"trainjob/{JOB}")
+        why = await self.instance.command("why", f"trainjob/{JOB}", "--all")
         return report.build(inputs, environment() | report.pool(slices, node)) | {"why": why}
 
     async def _usage(self, client: Client, until: int) -> list[dict[str, Any]]:

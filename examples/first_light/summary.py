@@ -15,7 +15,7 @@ def show(report: dict[str, Any], texts: Sequence[tuple[str, str]]) -> None:
     for moment in report["timeline"]:
         detail = f"  ({moment['detail']})" if moment["detail"] else ""
         print(f"  {(moment['time'] - report['started']) / 1e9:8.3f} s  {moment['what']}{detail}")
-    print("\nWhy training changed its size (from: mizzen why trainjob/first-light)")
+    print("\nWhy training changed its size (from: mizzen why trainjob/first-light --all)")
     for line in report["why"].splitlines():
         if "Preempted by" in line or "train together" in line:
             print(f"  {line.strip()}")
