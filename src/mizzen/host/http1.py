@@ -1,7 +1,7 @@
-"""HTTP/1.1 as the client of an API server needs it: answers read in one pass, connections kept.
+"""HTTP/1.1 as clients inside an instance need it: answers read in one pass, connections kept.
 
 `httptools` (llhttp) parses; what is here is the connection around it, which costs half of what
-a general client does. Left out, as API servers need none of it: redirects, compression, cookies,
+a general client does. Left out, as API servers and agents need none of it: redirects, compression, cookies,
 proxies, pipelining. Source: RFC 9112.
 """
 

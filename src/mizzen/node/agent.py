@@ -33,7 +33,7 @@ from mizzen.client.events import EventRecorder
 from mizzen.node.addresses import Addresses
 from mizzen.node.boundary import Boundary, describe
 from mizzen.node.clock_steps import ClockSteps
-from mizzen.node.config import NodeConfig
+from mizzen.node.config import HOST_IP, NodeConfig
 from mizzen.node.context import AgentContext
 from mizzen.node.core import devices as claims_core
 from mizzen.node.core.pod import grace_ns, is_finished, new_pod, postpone, step
@@ -56,7 +56,7 @@ from mizzen.node.core.words import (
     Vanished,
     WakeAt,
 )  # fmt: skip
-from mizzen.node.executor import HOST_IP, Executor
+from mizzen.node.executor import Executor
 from mizzen.node.podfiles import PodFiles, prune, records_of
 from mizzen.node.reporter import Reporter
 from mizzen.node.restore import end_of, restore
@@ -279,7 +279,9 @@ class Agent:
             elif isinstance(event, Started):
                 self.gangs.adopted(slot)
                 self.usage.on_adopt(slot)
-        if slot.state.has_live:  # adopted: probes and hooks need the environment again
+        if (
+            slot.state.has_live and not slot.state.preparing
+        ):  # adopted: probes and hooks need the environment again
             self._start_for(slot, self.executor.prepare(slot))
         slot.is_admitted = bool(events) or has_condition(slot.state.pod, "PodScheduled")
         with contextlib.suppress(OSError):

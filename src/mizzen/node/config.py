@@ -8,6 +8,8 @@ from pathlib import Path
 from mizzen.base.serving import SERVING_DIR
 from mizzen.host.mutual_tls import MutualTls
 
+HOST_IP = "127.0.0.1"  # the node's InternalIP: what its pods call their host, where its API listens
+
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:

@@ -13,6 +13,7 @@ from mizzen.base.resources import NODES
 from mizzen.client.client import Client
 from mizzen.node.boundary import describe
 from mizzen.node.checks import check
+from mizzen.node.config import HOST_IP
 from mizzen.node.context import AgentContext
 from mizzen.node.core import admission
 from mizzen.node.core import devices as claims_core
@@ -34,8 +35,6 @@ from mizzen.node.serving import ServingSockets
 from mizzen.node.slot import Slot
 from mizzen.node.training.gangs import Gangs
 from mizzen.node.usage import UsageRecorder
-
-HOST_IP = "127.0.0.1"
 
 
 class Executor:

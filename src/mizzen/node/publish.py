@@ -19,9 +19,8 @@ from mizzen.base.registry import collect
 from mizzen.base.resources import LEASES, NAMESPACES, NODES, RESOURCE_SLICES
 from mizzen.client.client import Client
 from mizzen.node import pressure
-from mizzen.node.config import NodeConfig
+from mizzen.node.config import HOST_IP, NodeConfig
 from mizzen.node.core.devices import Device, slices
-from mizzen.node.kubelet.server import HOST
 from mizzen.node.runtimes.registry import Runtimes
 
 LEASE_NAMESPACE = "kube-node-lease"
@@ -149,7 +148,7 @@ class Publisher:
             "allocatable": allocatable(self._total, self._written_milli),
             "conditions": conditions,
             "addresses": [
-                {"type": "InternalIP", "address": HOST},
+                {"type": "InternalIP", "address": HOST_IP},
                 {"type": "Hostname", "address": self._config.node_name},
             ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self.port}},

@@ -27,8 +27,9 @@ def restore(slot: Slot, now: int) -> list[Event]:
     """
     adopted: list[AdoptedRun] = []
     events: list[Event] = []
+    running = slot.runtime.running
     for run in slot.state.containers:
-        live = _live(slot.uid, run.name, slot.runtime.running)
+        live = _live(slot.uid, run.name, running)
         records = {n: _sound(r, now) for n, r in slot.files.runs(run.name).items()}
         if not records and not live:
             continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mizzen.base.objects import Obj
 from mizzen.node.core.membership import Fact
 
-# -- events: each carries `at`, nanoseconds since the epoch --------------------------------
+# -- events: what happens to a pod carries `at`, nanoseconds since the epoch --------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from mizzen.base.errors import ApiError, BadRequest, MethodNotAllowed, NotFound,
 from mizzen.base.objects import Key, Obj
 from mizzen.base.registry import collect
 from mizzen.host.mutual_tls import MutualTls
+from mizzen.node.config import HOST_IP
 
-HOST = "127.0.0.1"  # the node's InternalIP
 CONNECTIONS_MAX = 256
 HEAD_BYTES_MAX = 16 << 10
 HEAD_S_MAX = 10.0
@@ -59,7 +59,7 @@ class NodeServer:
         """Listens until `close`; the port, to be told in the node's status. Errors: OSError."""
         self._server = await asyncio.start_server(
             self._serve,
-            HOST,
+            HOST_IP,
             limit=HEAD_BYTES_MAX,
             ssl=self._tls.server_context(),
             ssl_handshake_timeout=HEAD_S_MAX,

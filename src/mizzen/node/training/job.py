@@ -39,8 +39,8 @@ class Job:
     @property
     def staged_word(self) -> int:
         """The step word of the newest staged state of any rank, 0: none."""
-        at = (segment.RANK_OFFSET_BUFFER0, segment.RANK_OFFSET_BUFFER1)
-        return max((file.get(offset) for file in self.files.values() for offset in at), default=0)
+        with_room = (f for f in self.files.values() if f.get(segment.RANK_OFFSET_STATE_BYTES))
+        return max((file.staged_word for file in with_room), default=0)
 
 
 def configure(gang: Gang, train_job: Obj | None) -> None:

@@ -117,11 +117,15 @@ class RankFile(MappedFile):
         self.set(segment.RANK_OFFSET_OWN_STEPS, 0)
         self.set(segment.RANK_OFFSET_AWAITS, awaits)
 
+    @property
+    def staged_word(self) -> int:
+        """The step word of the newest staged state, 0: none."""
+        return max(self.get(segment.RANK_OFFSET_BUFFER0), self.get(segment.RANK_OFFSET_BUFFER1))
+
     def settle(self, at: int) -> None:
         """After its worker's death: records the step whose state was staged in the worker's last
         moment, before it could say so itself. Nobody else writes here then."""
-        staged = max(self.get(segment.RANK_OFFSET_BUFFER0), self.get(segment.RANK_OFFSET_BUFFER1))
-        done = staged - 1  # completed steps; the last of them has number done - 1
+        done = self.staged_word - 1  # completed steps; the last of them has number done - 1
         if done <= self.get(segment.RANK_OFFSET_STEPS_DONE) or not self.ring.count:
             return
         latest, _, _ = self.ring.read(max(self.ring.count - _AFTER_A_STEP, 0))

@@ -17,7 +17,7 @@ from typing import Any
 from mizzen.base.clock import Clock
 from mizzen.node.podfiles import PodFiles, read_json
 from mizzen.node.runtimes.interface import split_key
-from mizzen.node.runtimes.process.processes import is_alive, kill_run, start_ticks
+from mizzen.node.runtimes.process.processes import is_alive, kill_recorded, start_ticks
 
 GRACE_S = 5.0  # from SIGTERM to SIGKILL: what a pod itself wants only an agent knows
 ANSWER_S_MAX = 3.0
@@ -25,11 +25,12 @@ LINE_BYTES_MAX = 16 << 20
 _CREDENTIALS = struct.Struct("3i")  # struct ucred, unix(7)
 
 
-def end_pods(state_dir: Path, pods_dir: Path, clock: Clock) -> str:
+def end_pods(state_dir: Path, clock: Clock) -> str:
     """Ends the shim in `state_dir` and all its runs; what was done, "" where there was none.
 
     The pods are marked as interrupted, so that the next agent does not take them for failed.
     """
+    pods_dir = state_dir / "pods"
     shim, now_ns = _Shim.connect(state_dir, clock), clock.now_ns()
     if shim is None:
         return ""
@@ -128,7 +129,6 @@ class _Shim:
 def end_recorded(pods_dir: Path, now_ns: int) -> None:
     """SIGKILL to every run that its record names and that lives: same pid, same start."""
     for path in pods_dir.glob("*/*/*.run.json"):
-        record, uid = read_json(path) or {}, path.parts[-3]
-        pid, ticks = record.get("pid"), record.get("ticks")
-        if isinstance(pid, int) and isinstance(ticks, int) and kill_run(pid, ticks, uid):
+        uid = path.parts[-3]
+        if kill_recorded(read_json(path) or {}, uid):
             PodFiles(pods_dir, uid).interrupt(now_ns)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 KILL_ROUNDS = 50  # what forks faster than it is killed meets its control group's limit first
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -76,6 +77,12 @@ def tree_cpu_ns(leader: int) -> int:
         if len(fields) > 14:
             ticks += sum(int(f) for f in fields[11:15])
     return ticks * TICK_NS
+
+
+def kill_recorded(record: Mapping[str, Any], uid: str) -> bool:
+    """`kill_run` for a pod's run by its record, which the pod may have written itself."""
+    pid, ticks = record.get("pid"), record.get("ticks")
+    return isinstance(pid, int) and isinstance(ticks, int) and kill_run(pid, ticks, uid)
 
 
 def kill_run(leader: int, ticks: int, recorded_for: str = "") -> bool:

@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,13 @@ from mizzen.node.runtimes.interface import (
 )
 from mizzen.node.runtimes.process.cgroups import Cgroups
 from mizzen.node.runtimes.process.ending import end_pods
-from mizzen.node.runtimes.process.processes import is_alive, kill_run, set_affinity, tree_pids
+from mizzen.node.runtimes.process.processes import (
+    is_alive,
+    kill_recorded,
+    kill_run,
+    set_affinity,
+    tree_pids,
+)
 from mizzen.node.runtimes.process.requests import request
 from mizzen.node.runtimes.process.shim_client import Message, Shim
 
@@ -67,7 +73,7 @@ class ProcessRuntime(Runtime):
 
     @classmethod
     def end_all(cls, state_dir: Path, clock: Clock) -> str:
-        return end_pods(state_dir, state_dir / "pods", clock)
+        return end_pods(state_dir, clock)
 
     # -- the shim ------------------------------------------------------------------------------
 
@@ -152,12 +158,10 @@ class ProcessRuntime(Runtime):
         return Stats(cpu_ns if has_group else cpu_ns + self._ended_cpu_ns[uid])
 
     def pids(self, uid: str) -> Sequence[int]:
-        return self.cgroups.members(uid) or self._leaders(uid)
+        return self.cgroups.members(uid) or list(self._leaders(uid))
 
     def kill_lost(self, uid: str, record: Obj) -> None:
-        pid, ticks = record.get("pid"), record.get("ticks")
-        if isinstance(pid, int) and isinstance(ticks, int):
-            kill_run(pid, ticks, uid)
+        kill_recorded(record, uid)
 
     def remove(self, uid: str) -> None:
         self._resources.pop(uid, None)
@@ -168,13 +172,11 @@ class ProcessRuntime(Runtime):
                 self.signal(key, signal.SIGKILL)
         self.cgroups.remove(uid)
 
-    def _leaders(self, uid: str) -> list[int]:
-        """The first processes of the pod's containers."""
-        return [
-            pid
-            for key, (pid, _) in self.shim.running.items()
-            if _uid_of(key) == uid and not _is_command(key)
-        ]
+    def _leaders(self, uid: str) -> Iterator[int]:
+        """The first processes of the pod's containers; all runs of the node are looked through."""
+        for key, (pid, _) in self.shim.running.items():
+            if _uid_of(key) == uid and not _is_command(key):
+                yield pid
 
     # -- runs ----------------------------------------------------------------------------------
 

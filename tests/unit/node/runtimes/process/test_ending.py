@@ -33,7 +33,7 @@ UID = "uid-of-pod"
 
 
 def end_pods(state_dir: Path) -> str:
-    return ending.end_pods(state_dir, state_dir / "pods", CLOCK)
+    return ending.end_pods(state_dir, CLOCK)
 
 
 class Runs:
