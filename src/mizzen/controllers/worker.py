@@ -80,7 +80,7 @@ class Worker:
                     self._queue.add(due)
 
     def _concerned(self, watch: Watch, obj: Obj) -> Sequence[Key]:
-        """The keys that an object concerns; one that nobody can make sense of concerns none."""
+        """The keys that an object concerns; none for an object that cannot be read."""
         try:
             return list(watch.keys(self._view, obj))
         except Exception:
@@ -157,7 +157,7 @@ class Worker:
         await self._report_stuck(key, f"Failed{error.reason}", error.message)
 
     async def _report_stuck(self, key: Key, reason: str, message: str) -> None:
-        """Says on the object itself why nothing comes of it: an Event, and its own condition."""
+        """Reports on the object why it makes no progress: an Event, and its own condition."""
         obj = self._view.get(self.controller.resource, key)
         if obj is None:
             return

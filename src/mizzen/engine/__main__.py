@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write_termination(error: Exception) -> None:
-    """Says why to the controller, where the agent has named a file for it."""
+    """Writes the reason and message to the termination log, where the agent has named one."""
     path = os.environ.get(TERMINATION_LOG)
     if path:
         reason = error.reason if isinstance(error, LoadError) else LoadError.reason

@@ -1,4 +1,4 @@
-"""What a GGUF file says about itself, and whether all of it is there.
+"""Reads the header of a GGUF file and checks that the file is complete.
 
 openvino-genai 2026.4 loads a file that was cut short without a word and then answers nonsense
 (tried: 200,000 of 270,368 bytes), so the lengths are checked here first. Only the header is read.

@@ -46,7 +46,7 @@ class ServingLedger:
         self._state(RankState.JOINED)
 
     def mark(self, busy: bool) -> None:
-        """Says what is going on now. Call at every change, and at least once a second."""
+        """Records busy or idle. Call at every change, and at least once a second."""
         line = Line.SERVING_BUSY if busy else Line.SERVING_IDLE
         if self._map is not None and (
             line != self._line or self._clock.now_ns() - self._recorder.since_ns >= RECORD_NS

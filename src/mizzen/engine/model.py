@@ -30,7 +30,7 @@ class LoadError(Exception):
 
 
 class EngineMissing(LoadError):
-    """What computes is not installed here."""
+    """The inference library is not installed here."""
 
     def __init__(self, error: ImportError) -> None:
         super().__init__(
@@ -69,7 +69,7 @@ class ModelFile:
 
 
 def mark_of(path: Path) -> tuple[int, ...]:
-    """What changes when a model, or a folder's tokenizer, is replaced. Errors: OSError."""
+    """Numbers that change when a model, or a folder's tokenizer, is replaced. Errors: OSError."""
     files = sorted(path.glob("openvino_tokenizer.*")) if path.is_dir() else [path]
     stats = [file.stat() for file in files]
     return tuple(n for s in stats for n in (s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns))

@@ -126,7 +126,7 @@ def _on_loaded(server: EngineServer, ended: asyncio.Future[None], error: LoadErr
 
 
 async def _drain(server: EngineServer, grace_s: float) -> None:
-    """Lets requests finish; those that do not are told so."""
+    """Lets requests finish for `grace_s`, then cancels those that have not."""
     try:
         async with asyncio.timeout(grace_s):
             await server.wait_until_quiet()

@@ -87,7 +87,7 @@ class EngineServer:
         return app
 
     def open_app(self) -> web.Application:
-        """What anybody on the machine may ask: whether it is well, and its numbers."""
+        """The routes open to any user of the machine: health and metrics."""
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[answer_errors])
         app.add_routes(
             [
@@ -126,7 +126,7 @@ class EngineServer:
         return web.Response(text="ok\n")
 
     async def _livez(self, _: web.Request) -> web.Response:
-        """Whether it makes sense to wait for this process; a model that loads is waited for."""
+        """200 unless no step completes while requests run; a model that still loads is alive."""
         stuck_s = self.stuck_s(time.monotonic())
         if stuck_s > STUCK_S:
             raise OpenAIError(503, f"the engine has completed no step for {stuck_s:.0f} s")

@@ -79,7 +79,7 @@ class Tokenizer:
         return ids
 
     def text_bytes(self, ids: Sequence[int]) -> bytes:
-        """What these tokens say; control tokens say nothing."""
+        """The bytes that these tokens stand for; control tokens stand for none."""
         return b"".join(self._said[token] for token in ids if token < len(self._said))
 
     def _render(self, roles: Sequence[str], contents: Sequence[str]) -> str:
@@ -160,7 +160,7 @@ def first_line(error: Exception) -> str:
 
 
 def _complaint(error: Exception) -> str:
-    """What the template says, without the library's advice and the places in the template."""
+    """The template's own message, without the library's advice and the places in the template."""
     said = str(error).rpartition("Minja's error: ")[2].partition(" at row ")[0].strip()
     return said or first_line(error)
 

@@ -1,4 +1,4 @@
-"""The stepping thread: loads the model, then steps the batch for as long as anybody is in it.
+"""The stepping thread: loads the model, then steps the batch while it has requests.
 
 It blocks without a timeout-driven loop: an idle engine wakes once a second to close a ledger
 interval and does nothing else.
@@ -37,7 +37,7 @@ FAILURES_MAX = 3  # steps that fail one after another: the process is to be begu
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some text of one job. `finish_reason` stop, length, cancelled or error ends it."""
+    """New text of one job. `finish_reason` stop, length, cancelled or error ends it."""
 
     job: int
     text: str
@@ -138,7 +138,7 @@ class Worker:
 
     @property
     def steps(self) -> int:
-        """How many were completed."""
+        """The number of completed steps."""
         return self._steps
 
     @property

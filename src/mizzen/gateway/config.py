@@ -1,4 +1,4 @@
-"""How a gateway is set up."""
+"""A gateway's configuration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """Where to listen, and the API keys that open it; without keys everything is refused.
+    """The address to listen at and the API keys; without keys every request is refused.
 
     `serving` is the folder of the replicas' sockets.
     """
@@ -20,6 +20,6 @@ class GatewayConfig:
 
     @property
     def url(self) -> str:
-        """What clients on this machine use as base URL."""
+        """The base URL for clients on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"http://[{host}]:{self.port}/v1" if ":" in host else f"http://{host}:{self.port}/v1"

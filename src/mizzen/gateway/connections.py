@@ -92,6 +92,6 @@ def check_listener(address: Address) -> None:
 
 
 def stranger_behind(url: str) -> str:
-    """Who of another user listens at the host and port of a URL, "" for nobody."""
+    """The other user that listens at the host and port of a URL, "" if there is none."""
     parsed = URL(url)
     return stranger_at(parsed.host or "", parsed.port or 0)

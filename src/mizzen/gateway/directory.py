@@ -19,7 +19,7 @@ from mizzen.gateway.pool import Pool, ScaleDecision
 
 
 class Directory:
-    """What there is to route to. Pods may be heard of before their endpoint, and after."""
+    """The routable endpoints and replicas. Pods may arrive before their endpoint, and after it."""
 
     def __init__(
         self,

@@ -101,7 +101,7 @@ class Pool:
 
     @property
     def reads_metrics(self) -> bool:
-        """Whether its picker reads what engines say of themselves."""
+        """True if its picker reads the engines' metrics."""
         return not self._closed and self._picker is not None and self._picker.reads_metrics
 
     def statistics(self) -> Mapping[str, int]:
@@ -138,7 +138,7 @@ class Pool:
         self._dispatch()
 
     def close(self) -> None:
-        """The endpoint is gone: nobody waits for it any more."""
+        """Ends all waits: the endpoint is gone."""
         self._closed = True
         if self._timer:
             self._timer.cancel()

@@ -47,7 +47,7 @@ class ReplicaFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OutboundRequest:
-    """What is sent on: `body` is JSON for the engine; `on_first_byte` is called at most once."""
+    """A request to an engine: `body` is JSON; `on_first_byte` is called at most once."""
 
     path: str
     body: bytes

@@ -42,7 +42,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class GatewayServer:
-    """Serves what `directory` knows of."""
+    """Serves the endpoints in `directory`, and Services."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class GatewayServer:
 
 
 def is_of_a_model(request: web.Request) -> bool:
-    """Whether its answer flows by itself: what a Service's pods say may pause for ever."""
+    """True if the answer comes from a model and so flows; a Service's answer may pause for ever."""
     return not request.path.startswith(PREFIX)
 
 
@@ -222,7 +222,7 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 
 def _prompt_bytes(body: Mapping[str, Any]) -> bytes:
-    """What the engine will read, in a form whose equal beginnings have equal bytes."""
+    """The prompt as the engine will read it: equal beginnings have equal bytes."""
     prompt = body.get("messages") or body.get("prompt") or ""
     return (
         prompt.encode("utf-8", "surrogatepass") if isinstance(prompt, str) else write_json(prompt)

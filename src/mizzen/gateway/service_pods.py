@@ -30,7 +30,7 @@ class _Followed:
 
 
 class ServicePods:
-    """Followed by selector; handlers hear of every change of pods that were asked for."""
+    """Ready pods of Services, followed by selector from the first request on."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

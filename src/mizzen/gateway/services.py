@@ -55,7 +55,7 @@ class ServiceProxy:
         await self._session.close()
 
     def answered(self) -> Mapping[tuple[str, int], int]:
-        """How many requests each Service ("namespace/name") answered with each status."""
+        """Answered requests by Service ("namespace/name") and status."""
         return self._answered
 
     def on_change(self, kind: str, old: Obj | None, new: Obj) -> None:

@@ -1,4 +1,4 @@
-"""What controllers decide: `reconcile(view, key, now_ns) -> list[Action]`, one file each.
+"""The controllers' decisions: `reconcile(view, key, now_ns) -> list[Action]`, one file each.
 
 No I/O, no clock, no chance in here: values in, actions out.
 """

@@ -1,4 +1,4 @@
-"""What a reconciler may ask for, and what a controller declares."""
+"""The actions that a reconciler may ask for, and the declaration of a controller."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def owners(owner: Resource) -> Callable[[View, Obj], list[Key]]:
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """One controller: what it is about, what else it must hear of, and how it decides.
+    """A controller: its kind, the other kinds that it watches, and its reconcile function.
 
     `reads` are resources that it looks at but that never make a key due, `indexes` those by which
     it finds objects. `report_stuck(obj, reason, message, now_ns)` writes on the object why nothing

@@ -39,7 +39,7 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
 
 
 def _is_done(view: View, claim: Obj, consumer: Obj) -> bool | None:
-    """Whether this consumer needs the devices no more; None while the caches cannot tell."""
+    """True if this consumer no longer needs the devices; None while the caches cannot tell."""
     uid = str(consumer.get("uid") or "")
     kind = (consumer.get("apiGroup") or "", consumer.get("resource"))
     if kind == (POD_GROUPS.group, POD_GROUPS.plural):

@@ -1,4 +1,4 @@
-"""Claims made from ResourceClaimTemplates, whoever's they are: a pod's or a PodGroup's."""
+"""Makes claims from the ResourceClaimTemplates of pods and PodGroups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which claims have devices that throw their pods out, and when.
+"""Decides which claims hold devices whose taints evict pods, and when.
 
 A NoExecute taint, set by the driver in its slice or by a DeviceTaintRule, ends every pod whose claim
 does not tolerate it, or tolerates it for so many seconds only.
@@ -56,7 +56,7 @@ def results_of(claim: Obj) -> list[Obj]:
 
 
 def eviction_of(view: View, claim: Obj, rules: Iterable[Obj] | None = None) -> Eviction | None:
-    """When the claim's pods must go, None when they may stay. `rules` replace those there are."""
+    """The eviction due for the claim's pods, None for none. `rules` replace the stored ones."""
     found = view.all(DEVICE_TAINT_RULES).values() if rules is None else rules
     evicting = [r for r in found if part(r, "spec", "taint").get("effect") == NO_EXECUTE]
     due: list[int] = []
@@ -81,7 +81,7 @@ def eviction_of(view: View, claim: Obj, rules: Iterable[Obj] | None = None) -> E
 
 
 def selects(rule: Obj, device: Obj) -> bool:
-    """Whether the rule is about this device: a mapping with driver, pool and device."""
+    """True if the rule selects this device: a mapping with driver, pool and device."""
     selector = part(rule, "spec").get("deviceSelector")
     return selector is not None and all(
         selector.get(field) in (None, device.get(field)) for field in ("driver", "pool", "device")
@@ -110,7 +110,7 @@ def _generation(item: Obj) -> int:
 
 
 def _due_ns(taint: Obj, result: Obj) -> int | None:
-    """When this taint ends pods of this device; None when it is tolerated for ever."""
+    """The time at which this taint evicts pods of this device; None if it is tolerated for ever."""
     since_ns = parse_rfc3339(taint["timeAdded"]) if taint.get("timeAdded") else 0
     patience_s: list[int] = []
     for toleration in entries(result, "tolerations"):

@@ -1,4 +1,4 @@
-"""Tells in a DeviceTaintRule's status how far eviction is, or what it would do.
+"""Reports in a DeviceTaintRule's status the progress of eviction, or what it would evict.
 
 Source: kube-controller-manager `pkg/controller/devicetainteviction` maybeUpdateRuleStatus. How many
 pods it evicted is not counted: nobody remembers that over a restart.

@@ -50,7 +50,7 @@ def _why(claim: Obj, eviction: Eviction) -> str:
 
 
 def _claims_of_slice(view: View, item: Obj) -> list[Key]:
-    """Those that hold a device which the slice taints, before or after the change."""
+    """Keys of claims with a device that the slice taints, before or after the change."""
     tainted = set(EVICTING.words(item))
     if not tainted:
         return []

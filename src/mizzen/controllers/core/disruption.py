@@ -1,4 +1,4 @@
-"""Tells the scheduler what evicting a controller's pods loses, in an annotation of the pods."""
+"""Annotates a controller's pods with the cost of evicting them, for the scheduler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which ranks of an elastic gang run together, and when that changes.
+"""Decides which ranks of an elastic gang run together, and when that changes.
 
 A formation is (generation, size): ranks 0..size-1 run together. The controller fixes it and
 writes it to the pods; the agent carries it to the workers. See ARCHITECTURE.md, "Elastic gangs".
@@ -44,7 +44,7 @@ class Rank:
         return self.is_bound and not self.is_terminating and not self.is_finished
 
     def runs_in(self, generation: int) -> bool:
-        """Whether its worker is in this formation (or joins it without further word)."""
+        """True if its worker is in this formation (or joins it without further notice)."""
         return (
             self.generation == generation > 0
             and self.rank < self.size
@@ -79,7 +79,7 @@ def rank_of(pod: Obj) -> Rank:
 
 
 def current(ranks: Sequence[Rank]) -> Formation:
-    """The newest formation that any pod was told."""
+    """The newest formation that any pod has been given."""
     generation = max((rank.generation for rank in ranks), default=0)
     size = max((rank.size for rank in ranks if rank.generation == generation), default=0)
     return Formation(generation, size if generation else 0)
@@ -95,8 +95,8 @@ def members(ranks: Sequence[Rank]) -> list[Rank]:
 
 
 def is_finishing(ranks: Sequence[Rank], min_count: int) -> bool:
-    """Whether the gang is on its way to success: some ranks are done and all others are still
-    there to follow. Nothing re-forms then.
+    """True if the gang is succeeding: some ranks are done and all others are still there to
+    follow. Nothing re-forms then.
 
     With one of them gone for good the success of the others is void: they trained together,
     so they run again together, from the last step, which costs no step twice.
@@ -106,7 +106,7 @@ def is_finishing(ranks: Sequence[Rank], min_count: int) -> bool:
 
 
 def is_complete(ranks: Sequence[Rank], min_count: int) -> bool:
-    """Whether every rank that trained together succeeded."""
+    """True if every rank that trained together succeeded."""
     needed = _together(ranks, min_count)
     return bool(needed) and needed <= _done(ranks)
 
@@ -132,7 +132,7 @@ def next_formation(ranks: Sequence[Rank], min_count: int) -> Formation | None:
 
 
 def pods_to_notify(ranks: Sequence[Rank], formation: Formation) -> list[Rank]:
-    """The pods that must hear of a new formation: its members and those that leave for it."""
+    """The pods that need the new formation: its members and those that leave for it."""
     now = current(ranks)
     inside = {rank.rank for rank in members(ranks)}
     return [

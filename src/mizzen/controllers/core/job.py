@@ -82,7 +82,7 @@ STOPPED_PER_PLAN = 300  # their leaving brings the next turn
 
 
 class Verdict(NamedTuple):
-    """How the job ends: condition (Complete or Failed), reason and message."""
+    """The end of the job: condition (Complete or Failed), reason and message."""
 
     kind: str
     reason: str
@@ -97,7 +97,7 @@ class Start(NamedTuple):
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
-    """What the Job named by `key` needs now."""
+    """The actions that the Job named by `key` needs now."""
     job = view.get(JOBS, key)
     if job is not None and job["spec"].get("managedBy", JOB_CONTROLLER) != JOB_CONTROLLER:
         return []
@@ -197,7 +197,7 @@ def _late(job: Obj, now_ns: int) -> Verdict | None:
 
 
 def _end(job: Obj, tally: Tally, pods: list[Obj], verdict: Verdict, now_ns: int) -> list[Action]:
-    """Says how the job ends and stops its pods; it has ended once none of them runs any more."""
+    """Writes the job's end and stops its pods; the job has ended once no pod runs."""
     kind, reason, text = verdict
     kinds = [TARGETS[kind]]
     if all(has_ended(pod) for pod in pods) and not tally.is_partial:
@@ -298,7 +298,7 @@ def _wanted_active(job: Obj, tally: Tally) -> int:
 
 
 def _start(job: Obj, tally: Tally, pods: list[Obj], now_ns: int) -> Start:
-    """Which pods are made now; each index, or else the whole job, backs off after failures."""
+    """The pods to make now; each index, or else the whole job, backs off after failures."""
     in_the_way = tally.active
     if job["spec"].get("podReplacementPolicy") == "Failed":  # not before the old one has ended
         in_the_way = tally.active + tally.stopping
@@ -360,7 +360,7 @@ def _create(
 
 
 def _backing_off(job: Obj, pods: list[Obj], start: Start, now_ns: int) -> list[Obj]:
-    """What the job says while failures keep it from trying again."""
+    """The job's conditions while failures delay the next pods."""
     failed = [pod for pod in pods if phase_of(pod) == "Failed"]
     if start.wait_s <= 0 or not failed:
         return waiting(job, "", "", now_ns)

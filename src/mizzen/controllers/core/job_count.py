@@ -1,4 +1,4 @@
-"""What has come of a Job's pods: who runs, who succeeded, who failed, and how long to wait.
+"""Counts a Job's pods: active, succeeded, failed, and the back-off that follows.
 
 A pod that ended keeps a finalizer until it is counted, so that nobody's deletion can lose its
 result. With backoffLimitPerIndex the failures of an index are written on its pods: its last one
@@ -46,7 +46,7 @@ COUNTED_PER_PLAN = 300  # a plan has a bound; what is beyond follows in the next
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What has come of the job's pods, those counted by this reconcile included."""
+    """The counts of the job's pods, those counted by this reconcile included."""
 
     active: list[Obj]
     stopping: list[Obj]  # asked to end, and not ended yet
@@ -110,7 +110,7 @@ def _next_to_count(ended: list[Obj], pods: list[Obj]) -> list[Obj]:
 
 
 def carries_on(job: Obj, tally: Tally, made: Container[int], pod: Obj) -> bool:
-    """Whether an ended pod must stay: its index has failed and is tried again, by no pod yet.
+    """True if an ended pod must stay: its index failed and no pod has retried it yet.
 
     `made` are the indexes that get a pod by this very reconcile.
     """
@@ -127,12 +127,12 @@ def carries_on(job: Obj, tally: Tally, made: Container[int], pod: Obj) -> bool:
 
 
 def is_tracked(pod: Obj) -> bool:
-    """Whether it is still to be counted."""
+    """True if the pod is still to be counted."""
     return TRACKING in (pod["metadata"].get("finalizers") or ())
 
 
 def is_held(pod: Obj) -> bool:
-    """Whether it is counted, and stays for the sake of what is written on it."""
+    """True if the pod is counted and stays because of what is written on it."""
     return HELD in (pod["metadata"].get("finalizers") or ())
 
 
@@ -150,7 +150,7 @@ def has_ended(pod: Obj) -> bool:
 
 
 def _is_failure(job: Obj, pod: Obj) -> bool:
-    """Whether an ended pod counts as a failure of the job.
+    """True if an ended pod counts as a failure of the job.
 
     A pod that failed because somebody deleted it does not, unless a rule says so. Of a job that
     is failing, whatever had to be ended counts.
@@ -167,7 +167,7 @@ def _is_failure(job: Obj, pod: Obj) -> bool:
 
 
 def _stored(status: Obj, field: str) -> Indexes:
-    """The indexes in the status; what somebody wrote there that is none counts as none."""
+    """The indexes in the status; an invalid value counts as none."""
     try:
         return Indexes.parse(text(status, field))
     except ValueError:
@@ -175,7 +175,7 @@ def _stored(status: Obj, field: str) -> Indexes:
 
 
 def _failures(job: Obj, pods: list[Obj]) -> dict[int, Failures]:
-    """What the next pod of each index is to carry: its pods' highest counts."""
+    """The failure counts for the next pod of each index: the highest of its pods'."""
     found: dict[int, Failures] = {}
     for pod in pods:
         counted, ignored = failures_before(pod)
@@ -231,7 +231,7 @@ def _wait_s(failures: int, last_ns: int, now_ns: int) -> float:
 
 
 def end_ns(pod: Obj) -> int:
-    """When a finished pod ended: its last container, else when it ceased to be ready; 0: unknown."""
+    """The end of a finished pod: of its last container, else of its readiness; 0: unknown."""
     ends = [
         parse_rfc3339(finished)
         for container in entries(pod, "status", "containerStatuses")

@@ -33,7 +33,7 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
 
 
 def _pods_of(view: View, job: Obj) -> list[Key]:
-    """Those of a Job that is there are its own controller's business."""
+    """The pods of a deleted Job; those of a Job that exists are left to the job controller."""
     there = view.get(JOBS, key_of(job))
     if there is not None and uid_of(there) == uid_of(job):
         return []

@@ -1,4 +1,4 @@
-"""What the pods of a batch/v1 Job look like."""
+"""Builds the pods of a batch/v1 Job."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _number(pod: Obj, annotation: str, otherwise: int) -> int:
 
 
 class Failures(NamedTuple):
-    """How often an index has failed: as its limit counts, and without counting."""
+    """The failures of an index: those that its limit counts, and the others."""
 
     counted: int = 0
     ignored: int = 0

@@ -1,4 +1,4 @@
-"""What a Job's policies say of a pod that failed, and of the indexes that succeeded.
+"""Applies a Job's pod failure policy and success policy.
 
 Source: pkg/controller/job/pod_failure_policy.go, success_policy.go; KEP-3329, KEP-3850, KEP-3998.
 """

@@ -1,4 +1,4 @@
-"""What a batch/v1 Job's status says: conditions and counts.
+"""Builds a batch/v1 Job's status: conditions and counts.
 
 Source: kube-controller-manager `pkg/controller/job`; JobStatus of batch/v1.
 """
@@ -107,7 +107,7 @@ def waiting(job: Obj, reason: str, text: str, now_ns: int) -> list[Obj]:
 
 
 def report_stuck(job: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
-    """Says in the job's conditions why no pods are made; it ends with the first that are."""
+    """Sets the job's condition for why no pods are made; the first pod made clears it."""
     conditions = entries(job, "status", "conditions")
     for new in waiting(job, reason, text[:MESSAGE_CHARS_MAX], now_ns):
         change: Obj = {"status": {"conditions": with_condition(conditions, new)}}

@@ -46,7 +46,7 @@ _QUIET = ("Available", "NoReplicas", "Starting", "Unschedulable", "InsufficientD
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
-    """What the ModelEndpoint named by `key` needs now."""
+    """The actions that the ModelEndpoint named by `key` needs now."""
     endpoint = view.get(MODEL_ENDPOINTS, key)
     if endpoint is None or is_terminating(endpoint):
         return []
@@ -117,7 +117,7 @@ def _replace_outdated(endpoint: Obj, pods: list[Obj]) -> list[Action]:
 
 
 def _replace_finished(pods: list[Obj], now_ns: int) -> list[Action]:
-    """Deletes pods that ended (their policy is Always, so somebody ended them)."""
+    """Deletes pods that ended (restart policy Always: something outside ended them)."""
     actions: list[Action] = []
     for pod in pods:
         if not is_finished(pod) or is_terminating(pod):
@@ -179,7 +179,7 @@ def _write_status(endpoint: Obj, pods: list[Obj], now_ns: int) -> list[Action]:
 
 
 def report_stuck(endpoint: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
-    """Says in condition Ready why no replicas are made; the next that are made end it."""
+    """Sets condition Ready to why no replicas are made; the next replica made clears it."""
     if part(endpoint, "status").get("readyReplicas"):
         return []  # it answers; that no more are made is told as an Event
     new: Obj = {
@@ -239,7 +239,7 @@ def _verdict(pods: list[Obj], ready: int, wanted: int) -> tuple[str, str]:
 
 
 def _trouble(pod: Obj) -> tuple[str, str] | None:
-    """What the engine said when it ended."""
+    """The reason and message that the engine left when it ended."""
     for ended in terminations_of(pod):
         said = str(ended.get("message") or "").strip()
         lines = said.splitlines() or [

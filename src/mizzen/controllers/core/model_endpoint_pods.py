@@ -1,4 +1,4 @@
-"""What a replica of a ModelEndpoint looks like: one pod, one claim, one engine."""
+"""Builds a replica of a ModelEndpoint: one pod, one claim, one engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pods that nobody else would remove: on vanished nodes, never started, or too many finished.
+"""Deletes orphaned pods: on vanished nodes, never started, or too many finished.
 
 Source: kube-controller-manager `pkg/controller/podgc`.
 """

@@ -32,7 +32,7 @@ def group_of(view: View, pod: Obj) -> Obj | None:
 
 
 def is_shared(group: Obj | None, entry: Obj) -> bool:
-    """Whether an entry of a pod's spec.resourceClaims means the claim of its group.
+    """True if an entry of a pod's spec.resourceClaims refers to the claim of its group.
 
     Source: dynamic-resource-allocation resourceclaim.BindTo: all that names it must be equal.
     """

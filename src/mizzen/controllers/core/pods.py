@@ -35,7 +35,7 @@ def is_finished(pod: Obj) -> bool:
 
 
 def is_active(pod: Obj) -> bool:
-    """Runs or may yet run, and nobody asked it to stop."""
+    """True if the pod runs or may yet run and is not being deleted."""
     return not is_finished(pod) and not is_terminating(pod)
 
 
@@ -70,7 +70,7 @@ def has_failed(pod: Obj) -> bool:
 
 
 def terminations_of(pod: Obj) -> Iterator[Obj]:
-    """How containers ended with an error, the present state before the last one."""
+    """The failed terminations of containers, the present state before the last one."""
     for container in status_of(pod).get("containerStatuses") or ():
         for field in ("state", "lastState"):
             state: Obj = container.get(field) or {}
@@ -80,7 +80,7 @@ def terminations_of(pod: Obj) -> Iterator[Obj]:
 
 
 def failure_message(pod: Obj) -> str:
-    """Why a pod failed: the agent's verdict, else its containers' last words."""
+    """The reason why a pod failed: the agent's, else its containers' termination messages."""
     status = status_of(pod)
     said = str(status.get("message") or status.get("reason") or "")
     if status.get("message"):  # it names the culprit, not a peer that was killed along with it

@@ -1,4 +1,4 @@
-"""How the workers of a TrainJob find each other: a policy per framework, by `mlPolicy`'s name.
+"""The rendezvous of a TrainJob's workers: a policy per framework, by `mlPolicy`'s name.
 
 A policy says which variables its framework reads and which built-in runtime offers it; the
 training library's side of it is `mizzen/train/frameworks`.

@@ -43,7 +43,7 @@ def no_execute(node: Obj) -> list[Obj]:
 
 
 def _due_ns(taint: Obj, tolerations: list[Obj]) -> int | None:
-    """When the taint ends a pod with these tolerations; None: never."""
+    """The time at which the taint evicts a pod with these tolerations; None: never."""
     fitting = [t for t in tolerations if tolerates(t, taint)]
     if not fitting:
         return 0
@@ -64,7 +64,7 @@ def _why(node: str, taint: Obj) -> str:
 
 
 def _pods_on(view: View, node: Obj) -> list[Key]:
-    """Nodes are written often, for their heartbeat; only tainted ones concern anybody."""
+    """The pods on a tainted node; none for other nodes, which are written often (heartbeats)."""
     if not no_execute(node):
         return []
     return view.find_keys(ON_NODE, name_of(node))

@@ -33,7 +33,7 @@ class RuntimeTrouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NodeTemplate:
-    """What every pod of one TrainJob has in common, resources still as the user named them."""
+    """The part common to all pods of one TrainJob, resources still as the user named them."""
 
     num_nodes: int
     min_nodes: int
@@ -44,7 +44,7 @@ class NodeTemplate:
 
 
 def runtime_reference(job: Obj) -> tuple[Resource, Key]:
-    """Which runtime object the job names; the kind defaults to ClusterTrainingRuntime."""
+    """The runtime object that the job names; the kind defaults to ClusterTrainingRuntime."""
     reference: Obj = job["spec"].get("runtimeRef") or {}
     name = str(reference.get("name") or "")
     if reference.get("kind") == TRAINING_RUNTIMES.kind:
@@ -53,7 +53,7 @@ def runtime_reference(job: Obj) -> tuple[Resource, Key]:
 
 
 def node_template(view: View, job: Obj) -> NodeTemplate:
-    """The job merged with its runtime. Errors: RuntimeTrouble, told in words for its author."""
+    """The job merged with its runtime. Errors: RuntimeTrouble, worded for the job's author."""
     runtime = _find_runtime(view, job)
     spec: Obj = runtime["spec"]
     policy: Obj = spec.get("mlPolicy") or {}

@@ -79,7 +79,7 @@ MANAGER = "trainer.kubeflow.org/trainjob-controller"
 
 
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
-    """What the TrainJob named by `key` needs now."""
+    """The actions that the TrainJob named by `key` needs now."""
     job = view.get(TRAIN_JOBS, key)
     if job is None or is_terminating(job) or job["spec"].get("managedBy", MANAGER) != MANAGER:
         return []
@@ -97,7 +97,7 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
 
 
 def is_over(job: Obj) -> bool:
-    """Whether the job completed or failed for good; a mended runtime revives a refused one."""
+    """True if the job completed or failed for good; a mended runtime revives a refused one."""
     failed = condition(job, "Failed")
     if failed is not None and failed["status"] == "True" and failed["reason"] not in _MENDABLE:
         return True
@@ -217,7 +217,7 @@ def _fail(job: Obj, pods: list[Obj], reason: str, text: str, now_ns: int) -> lis
 
 
 def _refuse(job: Obj, pods: list[Obj], trouble: RuntimeTrouble, now_ns: int) -> list[Action]:
-    """Tells the author what is wrong; pods that run already are left alone."""
+    """Writes the trouble into the job's conditions; pods that already run are left alone."""
     text = str(trouble)
     failed = job_condition("Failed", True, trouble.reason, text, now_ns)
     actions = write_status(job, pods, [failed], now_ns)

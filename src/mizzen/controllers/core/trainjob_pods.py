@@ -91,7 +91,7 @@ def pod_group_actions(job: Obj, template: NodeTemplate, group: Obj | None) -> li
 
 
 def _asked(job: Obj, template: NodeTemplate) -> dict[str, str]:
-    """What job or pod template ask of the topology for the whole gang; the job's word prevails."""
+    """The topology annotations of job and pod template for the whole gang; the job's prevail."""
     said = {**template.annotations, **annotations_of(job)}
     return {key: said[key] for key in _ASKED if said.get(key)}
 

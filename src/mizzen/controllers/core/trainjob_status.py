@@ -1,4 +1,4 @@
-"""What a TrainJob's status says: conditions, counts, progress.
+"""Builds a TrainJob's status: conditions, counts, progress.
 
 Source: Kubeflow Trainer v2 TrainJobStatus; conditions Suspended, Complete, Failed.
 """
@@ -104,7 +104,7 @@ def waiting_condition(job: Obj, pods: Sequence[Obj], min_nodes: int, now_ns: int
 
 
 def report_stuck(job: Obj, reason: str, text: str, now_ns: int) -> list[Operation]:
-    """Says in the job's conditions why nothing is made for it."""
+    """Sets the job's condition for why no pods are made."""
     if any(counts.get("ready") for counts in entries(job, "status", "jobsStatus")):
         return []  # it runs; that no more are made is told as an Event
     new = job_condition(WAITING, True, NOT_MADE, f"{reason}: {text}", now_ns)

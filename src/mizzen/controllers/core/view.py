@@ -30,8 +30,8 @@ class View:
     """
 
     def __init__(self, kept: Mapping[Resource, Mapping[Key, Obj]] | None = None) -> None:
-        """`kept`: resources whose objects somebody else keeps, who has changed them when `apply`
-        is called; those of all others are kept here."""
+        """`kept`: resources whose objects the caller keeps, and has changed when `apply` is called;
+        the objects of all others are kept here."""
         self._kept = kept or {}
         self._own: dict[Resource, dict[Key, Obj]] = {}
         self._owned: dict[tuple[Resource, str], dict[Key, None]] = {}
@@ -67,11 +67,11 @@ class View:
         return sorted(self.add_index(index).get(word, ()))
 
     def count(self, index: Index, word: str) -> int:
-        """How many objects have this word."""
+        """The number of objects with this value in the index."""
         return len(self.add_index(index).get(word, ()))
 
     def is_gone(self, resource: Resource, uid: str, *, named_by: Obj) -> bool:
-        """Whether the object that `named_by` refers to, absent here, really was deleted.
+        """True if the object that `named_by` refers to, absent here, really was deleted.
 
         True when its deletion was seen, or when this resource's cache is at least as new as
         the referring object, so that it would be here if it still were.

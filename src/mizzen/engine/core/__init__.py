@@ -1,1 +1,1 @@
-"""What the engine decides, as functions of values: requests, replies, text."""
+"""The engine's decisions, as functions of values: requests, replies, text."""

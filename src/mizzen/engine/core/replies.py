@@ -22,7 +22,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What stays the same in all bodies of one answer; `created` in seconds since the epoch."""
+    """The fields that all bodies of one answer share; `created` in seconds since the epoch."""
 
     id: str
     model: str
@@ -46,11 +46,11 @@ class Reply:
         return self._chunk({"role": "assistant", "content": ""}, "", None, include_usage)
 
     def delta(self, text: str, include_usage: bool) -> Obj:
-        """Some more text."""
+        """The chunk that adds some text."""
         return self._chunk({"content": text}, text, None, include_usage)
 
     def closing(self, finish_reason: str, include_usage: bool) -> Obj:
-        """Why it ended."""
+        """The chunk that gives the finish reason."""
         return self._chunk({}, "", finish_reason, include_usage)
 
     def usage_chunk(self, usage: Usage) -> Obj:

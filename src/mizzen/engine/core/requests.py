@@ -69,7 +69,7 @@ _ROLES = ("system", "developer", "user", "assistant", "tool")
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to choose tokens. `max_tokens` None means as many as the context holds."""
+    """Sampling parameters. `max_tokens` None means as many as the context holds."""
 
     max_tokens: int | None = None
     temperature: float = 1.0
@@ -236,7 +236,7 @@ def _stop(value: object) -> tuple[str, ...]:
 
 
 def _refuse_unsupported(fields: Mapping[str, object]) -> None:
-    """What would change the answer if it were ignored."""
+    """Refuses fields that would change the answer if they were ignored."""
     n = _integer(fields, "n", 1)
     if n is not None and n > 1:
         _refuse("n", f"{n} is above 1, the only value this engine supports; send {n} requests")

@@ -24,7 +24,7 @@ class Detokeniser:
         return self._decoder.decode(data)
 
     def finish(self) -> str:
-        """What is still held back."""
+        """The rest: bytes still held back, decoded."""
         return self._decoder.decode(b"", True)
 
 
@@ -57,7 +57,7 @@ class StopMatcher:
         return text[: len(text) - keep]
 
     def finish(self) -> str:
-        """What was held back for a sequence that never came."""
+        """The rest: text held back for a stop sequence that never came."""
         held, self._held = self._held, ""
         return "" if self.matched else held
 
@@ -87,5 +87,5 @@ def token_bytes(entry: bytes, *, sentencepiece: bool) -> bytes:
 
 
 def looks_like_control(entry: bytes) -> bool:
-    """Whether an entry may be a control token such as <s>; only the tokenizer knows for sure."""
+    """True if an entry may be a control token such as <s>; only the tokenizer knows for sure."""
     return bool(_CONTROL.match(entry))

@@ -1,1 +1,1 @@
-"""What the gateway decides, as functions of values: names, routes, admission, scale, keys."""
+"""The gateway's decisions, as functions of values: names, routes, admission, scale, keys."""

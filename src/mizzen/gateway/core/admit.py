@@ -1,4 +1,4 @@
-"""Whether a request that finds no free place may wait, and what it is told if not."""
+"""Decides whether a request without a free place may wait, and the refusal if not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the gateway reads from ModelEndpoints and pods, and how a model's name finds one."""
+"""Reads ModelEndpoints and their pods, and resolves a model's name to an endpoint."""
 
 from __future__ import annotations
 

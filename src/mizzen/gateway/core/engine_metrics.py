@@ -1,4 +1,4 @@
-"""What an engine says of itself on its metrics page, as pickers read it."""
+"""Reads an engine's metrics page for the pickers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mizzen.base.engine import MetricNames
 
 @dataclass(frozen=True, slots=True)
 class EngineMetrics:
-    """Requests that wait and run in the engine, whoever sent them, and the share of its KV cache
-    in use (0 to 1); read at `read_ns` (monotonic)."""
+    """Requests waiting and running in the engine, from all clients, and the share of its KV
+    cache in use (0 to 1); read at `read_ns` (monotonic)."""
 
     queued: int
     running: int
@@ -20,7 +20,7 @@ class EngineMetrics:
 
 
 def read_metrics(page: str, names: MetricNames, read_ns: int) -> EngineMetrics | None:
-    """What a page in Prometheus' text form says under these names; None where one is missing."""
+    """The values under these names on a Prometheus text page; None if one is missing."""
     wanted = (names.queued, names.running, names.kv_cache_usage)
     found: dict[str, float] = {}
     for line in page.splitlines():

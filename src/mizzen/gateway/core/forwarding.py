@@ -1,4 +1,4 @@
-"""What a proxy passes on of a request's and an answer's headers, and what it must not.
+"""Chooses the headers of a request and an answer that a proxy passes on.
 
 Sources: RFC 9110, 7.6.1 (fields that concern one connection only); the `X-Forwarded-*` fields as
 common proxies set them.

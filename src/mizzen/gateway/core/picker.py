@@ -1,4 +1,4 @@
-"""What chooses the replicas of a request: a picker, found by its name among the files of `pickers`.
+"""The interface of pickers, which choose the replicas of a request, found by name in `pickers`.
 
 A picker is a pure function, asked once for each request that wants a place: what it needs to know
 is in its arguments. (Filter, score and pick of an endpoint picker are one function here.)

@@ -1,4 +1,4 @@
-"""Which beginnings of prompts a replica has read, approximately.
+"""An approximate record of the prompt prefixes that each replica has cached.
 
 An engine keeps the KV cache of prompts it has read, so a prompt that begins like one it saw is
 cheaper there. The gateway remembers hashes of prompt beginnings by replica, in blocks of bytes:

@@ -1,4 +1,4 @@
-"""How many replicas an endpoint should have, from the requests there are.
+"""Decides how many replicas an endpoint needs, from its requests.
 
 Up at once: the request that tips the number is answered sooner. Down only after the lower number
 held for the whole delay, and then to the highest that was wanted within it; to zero after a
@@ -75,7 +75,7 @@ def decide(policy: Policy, state: State, load: Load, now_ns: int) -> State:
 
 
 def due_ns(policy: Policy, state: State) -> int | None:
-    """When `decide` should be asked again though nothing happens; None for never."""
+    """The time at which to call `decide` again if nothing happens before; None: never."""
     if state.lower_since_ns is None:
         return None
     to_zero = state.peak == 0 and state.replicas == 1

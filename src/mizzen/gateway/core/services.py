@@ -1,4 +1,4 @@
-"""Which pods answer for a Service: what a path names, the port, the ready pods.
+"""Resolves a Service's path to its port and ready pods.
 
 There are no virtual IPs here: a Service is a name, and the gateway is where it resolves. The path
 is `/services/NAMESPACE/NAME[:PORT]/PATH`, PORT being the number or the name of a Service's port.
@@ -47,7 +47,7 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a request asks for; `path` is what the pod gets, still percent-encoded."""
+    """A request's target; `path` is what the pod gets, still percent-encoded."""
 
     key: Key
     port: str  # "" for the only port there is
@@ -55,7 +55,7 @@ class Route:
 
     @property
     def prefix(self) -> str:
-        """What stands before `path` where the client sees it."""
+        """The part before `path` that the client sees."""
         name = f"{self.key.name}:{self.port}" if self.port else self.key.name
         return f"{PREFIX}{self.key.namespace}/{name}"
 
@@ -126,7 +126,7 @@ def resolve(route: Route, service: Obj | None, pods: Iterable[Obj]) -> tuple[Bac
 
 
 def is_ready(pod: Obj) -> bool:
-    """Whether a running pod counts; one that nobody probes and nobody judged does."""
+    """True if a running pod may get requests; one without probe and conditions may."""
     ready = condition(pod, "Ready")
     if ready is not None:
         return ready.get("status") == "True"
