@@ -56,7 +56,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each array of a shard lies; two shards with equal layouts are interchangeable."""
+    """The offset of each array of a shard; two shards with equal layouts are interchangeable."""
 
     leaves: tuple[Leaf, ...]
     table: bytes

@@ -1,4 +1,4 @@
-"""What a control plane must know of an inference engine: its profile, one file of `engines` each.
+"""The profile of an inference engine for the control plane, one file of `engines` each.
 
 Controllers make pods from it, the agent starts what it calls built in, the gateway finds the
 replica's address and reads its numbers. Its name is what a ModelEndpoint's `spec.engine.type` says.
@@ -17,7 +17,7 @@ DEFAULT_ENGINE = "openvino-genai"
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What a replica is to serve, as words of a command line.
+    """The settings of one replica, from which a profile makes its command line.
 
     `sequences_max` run at once; `context_length` is None for the model's own; `properties` are the
     engine's own words.

@@ -115,7 +115,7 @@ class Totals:
 
 
 def totals(records: Iterable[Obj]) -> Totals:
-    """Adds up every interval of every record; workload "" holds what is nobody's."""
+    """Adds up every interval of every record; workload "" holds the time without one."""
     sums = Totals()
     for entry in records:
         spec: Obj = entry["spec"]

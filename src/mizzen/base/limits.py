@@ -1,4 +1,4 @@
-"""How large one object may be, whichever way it came to be so."""
+"""The size limit of one object, however it grew."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class OpenAIError(Exception):
 def refused_by_http(
     status: int, method: str, path: str, reason: str, body_bytes_max: int
 ) -> OpenAIError:
-    """What the HTTP library refused before any handler saw it, in OpenAI's form."""
+    """The error for a request that the HTTP library refused before a handler, in OpenAI's form."""
     message = {
         404: f"{shown(path)}: there is no such path",
         405: f"{shown(path)}: {method} is not allowed",
@@ -93,7 +93,7 @@ def read_json(raw: bytes) -> object:
 
 
 def write_json(value: object) -> bytes:
-    """What `read_json` read, as bytes again. Errors: OpenAIError 400 for what is too deep."""
+    """The value from `read_json` as bytes again. Errors: OpenAIError 400 for too deep nesting."""
     try:
         return orjson.dumps(value)
     except TypeError as error:  # orjson reads 1024 levels and writes 254

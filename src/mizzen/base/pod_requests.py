@@ -1,4 +1,4 @@
-"""What pods ask of their node, as whole numbers: milli-CPU, bytes, devices, the pod itself."""
+"""Pods' resource requests as whole numbers: milli-CPU, bytes, devices, the pod itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CPU, PODS = "cpu", "pods"
 
 
 def requests_of(spec: Obj) -> dict[str, int]:
-    """What a pod takes from its node, the pod itself (`pods`: 1) included.
+    """A pod's requests of its node, the pod itself (`pods`: 1) included.
 
     The larger of all containers (with sidecars) together and any init container with the sidecars
     before it, plus overhead; a limit stands in for a missing request.

@@ -25,7 +25,7 @@ def collect(package: str, attribute: str) -> list[tuple[str, Any]]:
 
 
 def by_name(package: str, attribute: str) -> dict[str, Any]:
-    """What `collect` finds, by the `name` of each; no two have the same."""
+    """The result of `collect` by the `name` of each; names are unique."""
     found: dict[str, Any] = {}
     for module, value in collect(package, attribute):
         assert value.name not in found, f"{module}: a second {attribute} is called {value.name}"
@@ -34,7 +34,7 @@ def by_name(package: str, attribute: str) -> dict[str, Any]:
 
 
 def names(package: str) -> list[str]:
-    """What `named` finds in the package itself, unloaded."""
+    """The names that `named` finds in the package itself, unloaded."""
     modules = pkgutil.iter_modules(import_module(package).__path__)
     return sorted(info.name for info in modules if not info.name.startswith("_"))
 

@@ -1,4 +1,4 @@
-"""How the processes of a gang find each other, as far as no framework has a say in it.
+"""The rendezvous of a gang's processes, as far as it does not depend on the framework.
 
 The controller writes these variables into the pods of a job whose runtime has a policy, beside the
 framework's own (`controllers/core/policies`); agent and training library know no others.

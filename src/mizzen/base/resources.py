@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Where objects of one kind live in the API; `group` is "" for core."""
+    """The place of one kind in the API; `group` is "" for core."""
 
     group: str
     version: str

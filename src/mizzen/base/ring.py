@@ -38,7 +38,7 @@ class Ring:
 
     @property
     def count(self) -> int:
-        """How many intervals were ever written."""
+        """The number of intervals ever written."""
         return self._words[_NEXT]
 
     def append(self, interval: Interval) -> None:
@@ -81,11 +81,11 @@ class Recorder:
 
     @property
     def since_ns(self) -> int:
-        """When the stretch that is not yet recorded began."""
+        """The beginning of the stretch that is not yet recorded."""
         return self._start
 
     def end(self, line: int, now_ns: int, cpu_ns: int, step: int = 0) -> None:
-        """What was done since the last boundary was `line`; empty stretches leave no trace."""
+        """Records the time since the last boundary as `line`; empty stretches leave no trace."""
         if now_ns <= self._start:
             return
         self._ring.append(Interval(self._start, now_ns, max(cpu_ns - self._cpu, 0), line, step))

@@ -90,7 +90,7 @@ BUFFERS_OFFSET = RING_OFFSET + RING_BYTES
 
 
 class RankState:
-    """What a worker is doing, as the agent sees it."""
+    """A worker's state, as the agent sees it."""
 
     NONE = 0  # file made, no worker yet
     STARTING = 1  # process runs, imports, loads
@@ -130,7 +130,7 @@ def unpack_control(word: int) -> Control:
 
 
 def pack_shard(index: int, count: int) -> int:
-    """Which of the `count` shards that make a checkpoint; a whole state is the one of one."""
+    """The index of a checkpoint's shard among `count`; a whole state is the only one of one."""
     return 0 if count == 1 else (index << 32) | count
 
 

@@ -1,4 +1,4 @@
-"""Where a replica answers prompts: on a UNIX socket in a folder that its own user alone may enter.
+"""A replica's UNIX socket for prompts, in a folder that its own user alone may enter.
 
 So nobody else on the machine can stand in for a replica or ask one past the gateway's keys, and
 no secret has to be made, passed on or kept. The agent names the socket in the pod's environment,

@@ -1,4 +1,4 @@
-"""Which checkpoint is taken, and which are kept: once for all tiers."""
+"""Chooses the checkpoint to load and those to keep: once for all tiers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pieces(source: Source) -> Iterator[memoryview]:
 
 
 def fault_of(tier: Tier, entry: Entry) -> str:
-    """Why the checkpoint is not whole, every byte read; "" when it is."""
+    """Why the checkpoint is not whole, every byte read; "" if it is."""
     try:
         found = tier.get(entry)
         for source in found.sources:

@@ -1,4 +1,4 @@
-"""What a tier of checkpoints promises, and how tiers are found."""
+"""The interface of checkpoint tiers, and how they are found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Damaged(Exception):
 
 
 class Gone(Exception):
-    """What was listed is not there any more: removed, or being written over."""
+    """A listed checkpoint is gone: removed, or being overwritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Source(Protocol):
         ...
 
     def is_intact(self) -> bool:
-        """Whether what was read so far is what was listed: nobody has begun to write over it."""
+        """True if what was read so far is what was listed: overwriting has not begun."""
         ...
 
 
@@ -64,11 +64,11 @@ class Tier(Protocol):
 
     @property
     def is_durable(self) -> bool:
-        """Whether the agent copies staged state there."""
+        """True if the agent copies staged state there."""
         ...
 
     def list(self) -> Sequence[Entry]:
-        """All that is complete, though perhaps damaged; of equal steps the one to prefer first."""
+        """All complete checkpoints, perhaps damaged; of equal steps the preferred one first."""
         ...
 
     def get(self, entry: Entry) -> Checkpoint:
@@ -87,14 +87,14 @@ class Tier(Protocol):
         ...
 
     def clean(self) -> None:
-        """Removes what a killed writer left unfinished; nobody writes meanwhile."""
+        """Removes the unfinished files of a killed writer; call while no writer is at work."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where one job's checkpoints may lie. `own`: the rank file that is preferred among equals;
-    `variables`: the environment, for what else a tier is to know."""
+    """The places in which one job's checkpoints may lie. `own`: the rank file that is preferred
+    among equals; `variables`: the environment, for what else a tier is to know."""
 
     segments: Path | None = None
     folder: Path | None = None

@@ -1,4 +1,4 @@
-"""What every verb is given: its arguments, the instance, and ways to reach it."""
+"""The context of every verb: its arguments, the instance, and clients."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _DONE = ("Complete", "Failed")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What of each log is wanted."""
+    """The requested part of each log."""
 
     follow: bool = False
     tail: int | None = None
@@ -136,7 +136,7 @@ async def print_pod(client: Client, pod: Obj, prefix: str, wish: Wish) -> bool:
 
 
 def _default_container(pod: Obj) -> str:
-    """The one that is meant where none is named, as kubectl has it; the others are told."""
+    """The container if none is named, chosen as kubectl does; the others are reported."""
     known = [str(c["name"]) for c in entries(pod, "spec", "containers")]
     if len(known) < 2:
         return ""
@@ -148,7 +148,7 @@ def _default_container(pod: Obj) -> str:
 
 
 def _waits(obj: Obj, pods: list[Obj]) -> str:
-    """Why nothing is written: the object's own word, or that of a pod without a place."""
+    """Why there is no output yet: from the object's status, or that of a pending pod."""
     if has_condition(obj, "Suspended"):
         return "it is suspended"
     for holder, kind, status in (

@@ -152,7 +152,7 @@ def _run(words: list[str]) -> int:
 
 
 def _split_rest(words: list[str]) -> tuple[list[str], list[str]]:
-    """What is before and after the first `--`; argparse mixes it into the positionals."""
+    """The words before and after the first `--`; argparse mixes them into the positionals."""
     if "--" not in words:
         return words, []
     at = words.index("--")

@@ -1,4 +1,4 @@
-"""What a verb is, and how all of them are found."""
+"""The declaration of a verb, and how all of them are found."""
 
 from __future__ import annotations
 

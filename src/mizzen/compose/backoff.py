@@ -1,4 +1,4 @@
-"""How long a role that died waits before it is started again."""
+"""The delay before a role that died is started again."""
 
 from __future__ import annotations
 

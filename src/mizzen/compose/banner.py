@@ -1,4 +1,4 @@
-"""What a newcomer reads when the instance is up."""
+"""The text shown to newcomers when the instance is up."""
 
 from __future__ import annotations
 

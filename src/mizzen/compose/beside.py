@@ -1,4 +1,4 @@
-"""A component of Mizzen on somebody else's API server, named by a kubeconfig.
+"""Runs a component of Mizzen on an existing API server, named by a kubeconfig.
 
 Of several copies one leads, by a Lease; a copy that lost it writes nothing more and ends, so that
 whoever supervises it starts it anew, with caches that know what happened meanwhile.
@@ -33,7 +33,7 @@ _WORK: dict[str, Work] = {"scheduler": scheduler.run_beside, "controllers": cont
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where to connect, and for how many seconds a leader may be silent."""
+    """The API server to connect to, and the seconds for which a leader may be silent."""
 
     kubeconfig: Path
     context: str = ""

@@ -1,4 +1,4 @@
-"""What a cluster lacks for Mizzen, and what two schedulers would share on it, said beforehand."""
+"""Preflight checks: what a cluster lacks for Mizzen, and what two schedulers would share on it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _CLUSTER_WIDE = frozenset(("Namespace", "ClusterRole", "ClusterRoleBinding")) | 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of one manifest: created, updated, or left as it was."""
+    """The outcome of one manifest: created, updated, or unchanged."""
 
     kind: str
     name: str
@@ -42,7 +42,7 @@ async def install(client: Client, objects: Sequence[Obj]) -> AsyncIterator[Done]
 
 
 def resource_of(obj: Obj) -> Resource:
-    """Where an object of the manifests lives."""
+    """The resource of an object in the manifests."""
     group, _, version = str(obj["apiVersion"]).rpartition("/")
     kind = str(obj["kind"])
     plural = _PLURALS.get(kind, f"{kind.lower()}s")

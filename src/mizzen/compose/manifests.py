@@ -1,4 +1,4 @@
-"""All that a real cluster needs to run Mizzen beside its own components, as API objects.
+"""The API objects by which Mizzen runs on a real cluster beside its own components.
 
 The rights are those of the one table of permissions, and to read what other systems tell of gangs
 and queues. Neither component reads a Secret; intents and leases are kept to Mizzen's namespace.
@@ -79,7 +79,7 @@ def _rules(rules: Iterable[str]) -> list[Obj]:
 
 
 def _kubeconfig() -> Obj:
-    """How a pod reaches the API server it runs on, in the form that all components read."""
+    """The kubeconfig by which a pod reaches its API server, as all components read it."""
     text = f"""apiVersion: v1
 kind: Config
 current-context: here
@@ -130,7 +130,7 @@ def _deployment(name: str, image: str) -> Obj:
 
 
 def _defaults() -> list[Obj]:
-    """What Mizzen makes on its own API server too, without what Kubernetes has or others own.
+    """The objects that Mizzen makes on its own API server, without those that clusters have.
 
     No class claims `nvidia.com/gpu`: on a shared cluster that name is the device plugin's.
     """

@@ -1,4 +1,4 @@
-"""Whether a role still answers: it writes a byte into its pipe from its own main loop.
+"""Liveness of a role: it writes a byte into its pipe from its own main loop.
 
 What is silent has hung (a blocked call, SIGSTOP) or is long at one piece of work. The two look
 alike from outside but for the CPU that the main thread uses.
@@ -42,7 +42,7 @@ class AwakeClock:
 
 @dataclass(slots=True)
 class Pulse:
-    """What is known of one run of a role. Times are an AwakeClock's.
+    """The liveness of one run of a role. Times are an AwakeClock's.
 
     Nothing is judged before the first beat, which comes when a role is ready: what starts may load
     a large store in one go.
@@ -60,8 +60,8 @@ class Pulse:
         return 0.0 if self.beat_at is None else (now_ns - self.beat_at) / 1e9
 
     def is_hung(self, now_ns: int, silent_s_max: float) -> bool:
-        """Whether it may be killed: long silent and without work since the look before, or silent
-        for longer than any work takes. To be asked again and again."""
+        """True if it may be killed: long silent and without work since the last check, or silent
+        for longer than any work takes. Call it repeatedly."""
         silent_s = self.silent_s(now_ns)
         if silent_s <= silent_s_max:
             return False

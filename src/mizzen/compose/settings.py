@@ -1,4 +1,4 @@
-"""What an instance remembers between starts: addresses, ports, simulated devices."""
+"""The settings of an instance kept between starts: addresses, ports, simulated devices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What this `mizzen up` asks for; None leaves what the instance remembers."""
+    """The settings that this `mizzen up` asks for; None keeps the stored value."""
 
     listen: str | None = None
     port: int | None = None
@@ -36,7 +36,7 @@ class Wishes:
 
 
 class BadSettings(Exception):
-    """What was asked for, or is remembered, makes no sense; the message says what to do."""
+    """A setting that was asked for, or is stored, is invalid; the message says what to do."""
 
 
 _ADVICE = "delete the file to use the defaults"
@@ -51,7 +51,7 @@ def load(home: Home) -> Settings:
 
 
 def current(home: Home) -> Settings:
-    """What the start that is under way, or has succeeded last, was given. Errors: BadSettings."""
+    """The settings of the current start, or of the last that succeeded. Errors: BadSettings."""
     try:
         return _parse(_trial(home))
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def try_out(home: Home, settings: Settings) -> None:
 
 
 def remember(home: Home) -> None:
-    """What was tried out has worked. Errors: BadSettings, OSError."""
+    """Stores the settings of a start that succeeded. Errors: BadSettings, OSError."""
     settings = current(home)
     if not home.settings.exists() or settings != load(home):
         save(home, settings)

@@ -1,4 +1,4 @@
-"""What every role's process does around its one coroutine."""
+"""The process of every role, around its one coroutine."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def _until_stopped(main: Callable[[OnReady], Awaitable[None]], ready_fd: i
 
 
 def _beat(loop: asyncio.AbstractEventLoop, ready_fd: int) -> None:
-    """Tells the supervisor that this loop turns, from now on until the process ends."""
+    """Signals to the supervisor that this loop turns, from now on until the process ends."""
     with contextlib.suppress(BlockingIOError, BrokenPipeError):
         os.write(ready_fd, BEAT)
     loop.call_later(BEAT_S, _beat, loop, ready_fd)

@@ -1,4 +1,4 @@
-"""What the supervisor writes down about itself, so that other commands find the instance."""
+"""The supervisor's record of itself, by which other commands find the instance."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RoleState:
 
 @dataclass(frozen=True, slots=True)
 class InstanceState:
-    """`is_stopping` is written before the first process is told to stop."""
+    """`is_stopping` is written before the first process is stopped."""
 
     pid: int
     start: int
@@ -93,17 +93,17 @@ def running_instance(home: Home) -> InstanceState | None:
 
 
 def ended_uncleanly(home: Home) -> bool:
-    """Whether the last supervisor left without stopping its instance (it was killed)."""
+    """True if the last supervisor left without stopping its instance (it was killed)."""
     return _record(home).exists() and running_instance(home) is None
 
 
 def write_stopped(home: Home, forced: list[str]) -> None:
-    """What had to be done by force when the instance stopped, for `take_stopped`."""
+    """Records what was stopped by force, for `take_stopped`."""
     write_atomically(_stopped(home), json.dumps(forced).encode(), mode=0o600, durable=False)
 
 
 def take_stopped(home: Home) -> list[str]:
-    """What `write_stopped` has left, once."""
+    """Reads and removes what `write_stopped` has left."""
     try:
         found: Any = json.loads(_stopped(home).read_bytes())
         _stopped(home).unlink()
@@ -153,7 +153,7 @@ def _is_locked(home: Home) -> bool:
 
 
 def _holds_lock(home: Home, pid: int) -> bool:
-    """Whether this process has the lock file open; only its owner and root may know."""
+    """True if this process has the lock file open; only its owner and root may know."""
     with contextlib.suppress(OSError):
         lock = _lock(home).stat()
         for handle in Path(f"/proc/{pid}/fd").iterdir():
@@ -164,7 +164,7 @@ def _holds_lock(home: Home, pid: int) -> bool:
 
 
 def _read(home: Home) -> InstanceState | None:
-    """What the record says; None where it is missing or damaged."""
+    """The record's content; None if it is missing or damaged."""
     try:
         with os.fdopen(private.open_file(_record(home)), "rb") as file:
             known: Any = json.loads(file.read(_RECORD_BYTES_MAX))

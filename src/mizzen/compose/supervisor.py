@@ -318,7 +318,7 @@ class Supervisor:
                 self._note(self._forced[-1])
 
     def _note(self, message: str) -> None:
-        """Best effort: a full disk or a closed terminal takes nobody down."""
+        """Prints with best effort: a full disk or a closed terminal ends no process."""
         now_ns = self._clock.now_ns()
         line = f"{rfc3339_micro(now_ns)} supervisor: {message}"
         if os.environ.get(LOG_FORMAT) == "json":
@@ -339,5 +339,5 @@ class Supervisor:
 
 
 def message_line(event: str, message: str) -> bytes:
-    """How the outcome of the first start travels to the command that waits for it."""
+    """The outcome of the first start, as sent to the command that waits for it."""
     return json.dumps({"event": event, "message": message}).encode() + b"\n"

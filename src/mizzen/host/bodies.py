@@ -97,7 +97,7 @@ class _Inflater:
         self._begin()
 
     def feed(self, data: bytes, bytes_max: int) -> bytes:
-        """What `data` says, at most `bytes_max` bytes of it."""
+        """The decompressed data, at most `bytes_max` bytes of it."""
         out = b""
         try:
             while data and len(out) < bytes_max:

@@ -1,4 +1,4 @@
-"""An HTTP door for clients that nobody knows yet: aiohttp's server with bounds.
+"""An HTTP server (aiohttp's) with bounds, for clients that are not yet authenticated.
 
 Whoever connects and says nothing is let go after `SILENT_S`, and at once where connections are all
 in use: the one that has been idle longest makes room. One address may have three quarters of them;
@@ -279,7 +279,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What the server itself refuses, and bugs, in OpenAI's form."""
+        """The HTTP server's own refusals, and bugs, in OpenAI's form."""
         if status >= 500:
             _log.error("a bug: %s %s", request.method, request.raw_path, exc_info=exc)
             error = OpenAIError(status, "the server met a bug of its own; its log has the details")
@@ -296,7 +296,7 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: object, **kw: object) -> None:
-        """A body that is not what its head said is its sender's fault, who was told."""
+        """Logs nothing for a body unlike its head: the sender's fault, already answered."""
         if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
             super().log_exception(*args, **kw)
 
@@ -305,7 +305,7 @@ class Connection(web.RequestHandler):
         self._unread = self._loop_.call_later(UNREAD_S, self._look_at_reading, left)
 
     def _look_at_reading(self, before: int) -> None:
-        """Who reads slowly stays: the whole of an answer may take long."""
+        """Keeps connections that read slowly: sending the whole of an answer may take long."""
         if self._line is not None and self._line.get_write_buffer_size() < before:
             self._wait_for_reading()
         else:

@@ -1,4 +1,4 @@
-"""Where one instance of Mizzen keeps everything: XDG folders, or all under one `--home`."""
+"""The folders of one instance of Mizzen: XDG folders, or all under one `--home`."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Home:
 
 
 def _written(path: Path) -> Path:
-    """Errors: BadHome for a path that no JSON can hold: programs are told where their files are."""
+    """Errors: BadHome for a path that no JSON can hold: programs get their paths in JSON."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -189,7 +189,7 @@ class HttpConnection(asyncio.Protocol):
         return parser.head
 
     async def next_piece(self, timeout_s: float) -> bytes:
-        """Some bytes of the body, as they come; none at its end."""
+        """The next bytes of the body; none at its end."""
         parser = self._parser
         if not parser.pieces:
             await self._until(lambda: bool(parser.pieces) or parser.is_done, timeout_s)
@@ -201,7 +201,7 @@ class HttpConnection(asyncio.Protocol):
         return piece
 
     async def rest(self, timeout_s: float) -> bytes:
-        """What is left of the body; no piece may take longer."""
+        """The rest of the body; no piece may take longer than `timeout_s`."""
         pieces: list[bytes] = []
         while piece := await self.next_piece(timeout_s):
             pieces.append(piece)

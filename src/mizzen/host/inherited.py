@@ -1,5 +1,5 @@
-"""What a process must not take over from whoever starts it as it is: its standard files, its
-umask, its limit of open files."""
+"""Corrects what a process inherits and must not keep: its standard files, its umask, its limit
+of open files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def open_standard_files() -> None:
 
 
 def print_anything() -> None:
-    """What the locale has no character for is printed escaped, and ends nobody."""
+    """Makes print escape characters that the locale lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

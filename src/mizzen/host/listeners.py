@@ -1,4 +1,4 @@
-"""Who listens on this machine's TCP addresses: asked of the kernel, which nobody can lie to.
+"""Finds the listeners on this machine's TCP addresses, from the kernel, which cannot be deceived.
 
 Source: sock_diag(7), linux/inet_diag.h. An exact question costs some microseconds, whatever the
 number of sockets.
@@ -37,7 +37,7 @@ class Listener:
 
 
 def listener_at(address: str, port: int) -> Listener | None:
-    """Who would get a connection to `address` (IPv4), None for nobody.
+    """The listener that a connection to `address` (IPv4) would reach, None if there is none.
 
     Errors: OSError where the kernel does not say.
     """
@@ -49,7 +49,7 @@ def listener_at(address: str, port: int) -> Listener | None:
 
 
 def stranger_at(address: str, port: int, is_ours: Callable[[int], bool] = lambda _: False) -> str:
-    """What is wrong with connecting there: "" unless another user would answer.
+    """Why connecting there is unsafe: "" unless another user would answer.
 
     `is_ours` says whether the socket of an inode is held by a process of ours that runs as
     another user. A kernel that does not say who listens makes nobody a stranger.
@@ -64,7 +64,7 @@ def stranger_at(address: str, port: int, is_ours: Callable[[int], bool] = lambda
 
 
 def listened_on() -> frozenset[str]:
-    """Every IPv4 address that somebody listens on by itself. Errors: OSError."""
+    """Every IPv4 address with a listener of its own. Errors: OSError."""
     asked = _ID.pack(0, 0, bytes(16), bytes(16), 0, _ANY_COOKIE)
     return frozenset(found.address for found in _ask(_REQUEST | _DUMP, asked))
 

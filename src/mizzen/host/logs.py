@@ -21,7 +21,7 @@ class BadLogSettings(Exception):
 
 
 def about(*, object: object = "", request: str = "") -> dict[str, str]:
-    """What a line is about: an object's key, a request's id."""
+    """The context of a line: an object's key, a request's id."""
     return {"object": str(object), "request": request}
 
 

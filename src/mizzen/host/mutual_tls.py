@@ -19,7 +19,7 @@ class MutualTls:
     key_file: Path
 
     def server_context(self) -> ssl.SSLContext:
-        """Lets in whoever the authority has certified as a client. Errors: OSError, SSLError."""
+        """Accepts clients that the authority has certified. Errors: OSError, SSLError."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(self.cert_file, self.key_file)

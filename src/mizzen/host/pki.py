@@ -42,8 +42,8 @@ _ALWAYS_NAMED = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Pki:
-    """Where the API server finds its certificate, what it and the agents of nodes show each other,
-    and who each token stands for."""
+    """The API server's certificate, those of the API server and the nodes' agents for each other,
+    and the user of each token."""
 
     ca_file: Path
     cert_file: Path
@@ -87,12 +87,12 @@ def component_kubeconfig(home: Home, identity: str) -> Path:
 
 
 def load(home: Home) -> Pki:
-    """What `ensure` made. Errors: FileNotFoundError before the first start, records.Damaged."""
+    """The files of `ensure`. Errors: FileNotFoundError before the first start, records.Damaged."""
     return _places(home, _read_tokens(home.tokens))
 
 
 def kubelet_tls(home: Home) -> MutualTls:
-    """What the agent's own API shows and trusts."""
+    """The certificate and trust of the agent's own API."""
     return _mutual_tls(home, "kubelet")
 
 
@@ -161,7 +161,7 @@ def _tokens(path: Path) -> dict[str, str]:
 
 
 def _read_tokens(path: Path) -> dict[str, str]:
-    """Errors: FileNotFoundError, records.Damaged: new tokens would lock out whoever has the old."""
+    """Errors: FileNotFoundError, records.Damaged: new tokens would lock out holders of old ones."""
     advice = "restore the file, or delete it and `mizzen up` makes new tokens and kubeconfigs"
     found: Any = records.read(path, advice)
     if not isinstance(found, dict):
@@ -176,7 +176,7 @@ def _read_tokens(path: Path) -> dict[str, str]:
 
 
 def _is_secret(value: Any) -> bool:
-    """Whether it can be sent as a bearer token, and is not easily guessed."""
+    """True if the value can be sent as a bearer token and is not easily guessed."""
     return isinstance(value, str) and _SECRET.fullmatch(value) is not None
 
 
@@ -215,12 +215,12 @@ def _ensure_certificates(paths: Pki, ca_key: Path, names: Sequence[str], now: da
 
 
 def _sum(files: Sequence[Path]) -> str:
-    """Tells whether the files are those that were made, all of one making."""
+    """A digest by which files are recognised as those that were made together."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _is_usable(key_file: Path, cert_file: Path, now: datetime) -> bool:
-    """Whether the authority can be read, is one pair, and is valid for as long as a server's."""
+    """True if the authority can be read, is one pair, and is valid for as long as a server's."""
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 

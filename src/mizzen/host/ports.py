@@ -1,4 +1,4 @@
-"""Which TCP ports to listen on, and who sits on the one that was wanted."""
+"""Chooses TCP ports to listen on, and names the process on one that is taken."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def choose(host: str, preferred: int, *, explicit: bool, others: Container[int] 
 
 
 def claims() -> list[int]:
-    """The descriptors that hold the chosen ports, for whoever is to hold them further."""
+    """The descriptors that hold the chosen ports, for passing on."""
     return list(_claims.values())
 
 
 def _claim(host: str, port: int) -> bool:
-    """Whether this process has the port for itself among all instances."""
+    """True if this process has the port for itself among all instances."""
     if (host, port) in _claims:
         return True
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -21,7 +21,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotOurs(OSError):
-    """What lies there is not ours alone; the message says what, whose, and what to do."""
+    """A file is not ours alone; the message says which, whose, and what to do."""
 
 
 def make_folder(path: Path) -> None:

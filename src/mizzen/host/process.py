@@ -1,4 +1,4 @@
-"""Processes named safely: a pid alone may be somebody else's tomorrow.
+"""Handles of processes that stay valid: a pid alone may be reused.
 
 Source: proc(5): /proc/PID/stat field 22 is the start time in clock ticks since boot;
 pidfd_open(2).
@@ -68,7 +68,7 @@ def send(process: ProcessId, number: signal.Signals) -> bool:
 
 
 def wait_until_gone(process: ProcessId, timeout_s: float) -> bool:
-    """Whether the process ended within the time; wakes at once, without polling."""
+    """True if the process ended within the time; wakes at once, without polling."""
     try:
         handle = os.pidfd_open(process.pid)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Small JSON files of ours that somebody may have edited, cut off or filled with something else."""
+"""Reads small JSON files of ours that may have been edited, truncated or overwritten."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Damaged(Exception):
 
 
 def read(path: Path, advice: str) -> Any:
-    """What the file holds. `advice`: what to do where that is nothing that can be read.
+    """The file's content. `advice`: what to do if it cannot be read.
 
     Errors: FileNotFoundError, OSError, Damaged.
     """

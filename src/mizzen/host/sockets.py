@@ -23,7 +23,7 @@ class SocketFolder:
         self._fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
 
     def path(self, name: str) -> str:
-        """How this process reaches the socket `name`, while the folder is open."""
+        """The path by which this process reaches the socket `name`, while the folder is open."""
         return f"/proc/self/fd/{self._fd}/{name}"
 
     def listen(self, name: str, backlog: int) -> socket.socket:

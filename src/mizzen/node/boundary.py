@@ -1,4 +1,4 @@
-"""Where a fault stops: at the object it came from, never at the agent.
+"""Contains faults: one fails the object that it came from, never the agent.
 
 Work for one object runs inside `Boundary.around`. What it raises is told on the object, as an
 Event of the kubelet's reason FailedSync, and in the log with its trace; the object is set aside
@@ -60,7 +60,7 @@ class Boundary:
                 log.exception("%s %s is set aside", obj.get("kind"), key_of(obj))
 
     def message_of(self, uid: str) -> str:
-        """Why the object is set aside, "" when it is not."""
+        """Why the object is set aside, "" if it is not."""
         found = self._aside.get(uid)
         return found.message if found is not None else ""
 

@@ -1,4 +1,4 @@
-"""How far somebody has set the wall clock forward: deadlines told by it move along."""
+"""Detects forward steps of the wall clock, so that deadlines move along."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Executor:
         self._prepared(slot, reason, message)
 
     async def _refusal(self, slot: Slot) -> tuple[str, str] | None:
-        """Why the pod cannot run here, where nobody has asked yet. Errors: ApiError."""
+        """Why the pod cannot run here, evaluated once. Errors: ApiError."""
         if slot.is_admitted:
             return None
         node = await self._client.get(NODES, self._context.config.node_name)
@@ -102,7 +102,7 @@ class Executor:
             self._context.feed(slot, Prepared(now, reason, message, fatal))
 
     def _pod_context(self, slot: Slot) -> PodContext:
-        """Where and with what the pod runs. Errors: Unresolved while claims are not allocated."""
+        """The context in which the pod runs. Errors: Unresolved while claims are not allocated."""
         pod = slot.state.pod
         wanted = claims_core.claim_names(pod)
         held = claims_core.held_by(pod, self._context.allocated)

@@ -87,7 +87,7 @@ class PodFiles:
         return self.container_dir(container) / "termination-log"
 
     def work_dir(self, container: str) -> Path:
-        """Where the container's program starts; nothing of ours is in it."""
+        """The working directory of the container's program; nothing of ours is in it."""
         return self._folder(container, "work")
 
     def volume(self, name: str) -> Path:
@@ -136,7 +136,7 @@ class PodFiles:
 
     @property
     def interrupted_at(self) -> int:
-        """When the instance last went down under the pod, 0 for never."""
+        """The time when the instance last went down under the pod, 0 for never."""
         try:
             return int(private.read_end(self.root / "pod.interrupted", 32))
         except (OSError, ValueError):

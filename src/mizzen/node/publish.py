@@ -1,4 +1,4 @@
-"""Tells the API what this machine is: Node, heartbeat Lease, ResourceSlices."""
+"""Publishes this machine to the API: Node, heartbeat Lease, ResourceSlices."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ class Publisher:
             await asyncio.sleep(1.0)
 
     async def _mend(self) -> None:
-        """Says Ready again where somebody took a silence (a suspended machine) for an end, and
-        what the machine has come to be short of."""
+        """Restores Ready where a silence (a suspended machine) was taken for an end, and
+        updates the node's pressure conditions."""
         node = await self._client.get(NODES, self._config.node_name)
         now = {p.kind: p.is_true for p in pressure.look(self._config.state_dir)} | {"Ready": True}
         if any(has_condition(node, kind) != is_true for kind, is_true in now.items()):

@@ -32,7 +32,7 @@ PLAN_PODS_MAX = 200
 
 
 class Source(Protocol):
-    """Where the reporter finds what is due: the agent."""
+    """The reporter's view of the agent: what is due to be reported."""
 
     def due_writes(self, uid: str) -> list[Operation]: ...
     def identity(self, uid: str) -> tuple[str, str] | None: ...
@@ -138,12 +138,12 @@ class Reporter:
             self._refused(uid, str(error))
 
     def _refused(self, uid: str, message: str) -> None:
-        """What the API does not take of this pod now it may take later; others do not wait."""
+        """Keeps a refused update for a later attempt; other pods do not wait."""
         self._counts["rejected"] += 1
         self._source.on_refused(uid, message)
         asyncio.get_running_loop().call_later(REFUSED_AGAIN_S, self.mark, uid)
 
 
 def _is_outage(error: ApiError) -> bool:
-    """True where the API takes nothing of anybody: it is away, busy, or its disk is full."""
+    """True if the API takes no requests at all: it is away, busy, or its disk is full."""
     return isinstance(error, Unavailable | TooManyRequests | Timeout)

@@ -80,7 +80,7 @@ def _is_sound(value: object, most: int) -> bool:
 
 
 def _failures_before(records: Mapping[int, Obj], newest: int) -> int:
-    """How many runs in a row were short before this one: the pause after it goes on growing."""
+    """The number of short runs in a row before this one: the back-off goes on growing."""
     number = newest - 1
     while number in records:
         record = records[number]

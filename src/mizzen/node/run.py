@@ -119,7 +119,7 @@ async def _work(
 
 
 async def _publish(publisher: Publisher) -> None:
-    """Tells the API what this machine is, again and again until it takes it."""
+    """Publishes the machine to the API, retried until it succeeds."""
     while True:
         try:
             await publisher.publish()

@@ -67,7 +67,7 @@ def _killed_by_others(record: Obj) -> str:
 
 
 def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -> Exited:
-    """The machine's event for the end of a run, with its last words; `heard`: just now."""
+    """The event for the end of a run, with its termination message; `heard`: just now."""
     run = slot.state.container(name)
     failure = str(record.get("failure") or "")
     reason, code = "", 128 if failure else record["code"]

@@ -358,7 +358,7 @@ def _pair(found: object) -> tuple[int, int]:
 
 
 def _restore_owner(log: DeviceLog, saved: Obj, key: str) -> Obj | None:
-    """Tells the log who had its device when `ledger.json` was written last."""
+    """Restores the owner of the log's device from the last write of `ledger.json`."""
     match part(saved, "owners").get(key):
         case [int(since), None]:
             return log.restore_owner(None, since)

@@ -1,4 +1,4 @@
-"""What this process did when: reads the clocks and records touching intervals in the ring."""
+"""Records this process's activity as touching intervals in the ring; reads the clocks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Activity:
 
 
 def process_start_ns() -> int:
-    """When the kernel started this process, wall time; up to one clock tick late, never early.
+    """The wall time at which the kernel started this process; up to one clock tick late.
 
     Source: proc(5), /proc/pid/stat field 22 (ticks since boot).
     """

@@ -1,4 +1,4 @@
-"""Where this process stands: read from the pod's environment, or made up for a run alone."""
+"""This process's rank and job: read from the pod's environment, or made up for a run alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Environment:
 
     @property
     def places(self) -> Places:
-        """Where the job's checkpoints may lie."""
+        """The places in which the job's checkpoints may lie."""
         own = self.rank_file.name
         return Places(self.segments, self.checkpoints, own, self.variables)
 

@@ -1,4 +1,4 @@
-"""What the library refuses, each with one message that says what to change."""
+"""The library's errors, each with one message that says what to change."""
 
 
 class TrainError(RuntimeError):

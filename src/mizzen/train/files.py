@@ -49,7 +49,7 @@ def open_rank(path: Path, *, write: bool) -> Words:
 
 
 def create_gang(path: Path, control: segment.Control) -> None:
-    """What the agent does at first; here for a run alone and for tests."""
+    """Creates the gang's page as the agent does; here for a run alone and for tests."""
     page = bytearray(segment.PAGE_BYTES)
     segment.WORD.pack_into(page, segment.GANG_OFFSET_MAGIC, segment.GANG_MAGIC)
     segment.WORD.pack_into(page, segment.GANG_OFFSET_CONTROL, segment.pack_control(control))

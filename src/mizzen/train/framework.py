@@ -1,4 +1,4 @@
-"""What the library asks of a framework, and the answer of plain numpy."""
+"""The interface of training frameworks, and its implementation for plain numpy."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _write(path: Path, program: Any) -> None:
 
 @contextmanager
 def _lock(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Whether this process got the lock; its death frees it."""
+    """True if this process got the lock; its death frees it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -136,7 +136,7 @@ class Job:
         self.activity.end(self._pause)
 
     def change_wanted(self, generation: int) -> bool:
-        """Whether the agent wants another formation than this one, or a stop."""
+        """True if the agent wants another formation than this one, or a stop."""
         control = segment.unpack_control(self.gang.get(segment.GANG_OFFSET_CONTROL))
         return control.generation > generation or bool(control.flags & segment.FLAG_STOP)
 
@@ -170,7 +170,7 @@ class Job:
             time.sleep(_POLL_S)
 
     def _formed(self, least: int) -> segment.Control | None:
-        """Which formation assembles: rank 0 decides it from the control word, others follow."""
+        """The formation that assembles: rank 0 decides it from the control word, others follow."""
         control = segment.unpack_control(self.gang.get(segment.GANG_OFFSET_CONTROL))
         stop = bool(control.flags & segment.FLAG_STOP)
         if self.environment.rank == 0:
@@ -213,7 +213,7 @@ def _say(kind: type[BaseException], error: BaseException, trace: TracebackType |
 def _say_and_leave(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Prints what went wrong and ends the process with code 1, without waiting for anybody.
+    """Prints the error and ends the process with code 1, without waiting for other ranks.
 
     An ordinary end of the interpreter would meet, in the communicator's destructor, a barrier with
     ranks that hang or are gone: many seconds, then an abort whose text hides the first error.

@@ -48,7 +48,7 @@ class Sampler:
 
 
 def permute(positions: Indices, count: int, key: int) -> Indices:
-    """Where each position lies in the shuffle of 0..count - 1 named by `key`.
+    """The index of each position in the shuffle of 0..count - 1 named by `key`.
 
     Source: M. Luby and C. Rackoff, "How to Construct Pseudorandom Permutations".
     """

@@ -58,7 +58,7 @@ def write(buffer: Bytes, layout: Layout, arrays: Mapping[str, Any], step: int, s
 
 
 def checksum(buffer: Bytes) -> int:
-    """What `write` returned for these bytes; their number is a multiple of ALIGNMENT."""
+    """The checksum that `write` returned for these bytes, a multiple of ALIGNMENT of them."""
     return _sum(buffer.view(np.uint64))
 
 

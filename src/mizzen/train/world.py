@@ -34,7 +34,7 @@ class Dataset(Protocol):
 
 
 class Training(Protocol):
-    """What a world asks of the job it belongs to, which outlives it (`mizzen.train.job.Job`)."""
+    """A world's view of the job it belongs to, which outlives it (`mizzen.train.job.Job`)."""
 
     environment: Environment
     steps: int
@@ -173,7 +173,7 @@ class World:
             )
 
     def _must_leave(self, number: int) -> bool:
-        """Whether step `number`, just computed, is this formation's last."""
+        """True if step `number`, just computed, is this formation's last."""
         if number + 1 >= self._job.steps:
             return True
         if self.rank == 0:

@@ -39,7 +39,7 @@ class Buffers:
         return first, second
 
     def begin(self) -> int:
-        """Which is to be written over, the older one; from here on it holds no state."""
+        """The buffer to overwrite, the older one; from here on it holds no state."""
         which = 0 if self.get(_STEP[0]) <= self.get(_STEP[1]) else 1
         self.set(_STEP[which], 0)
         return which
@@ -174,7 +174,7 @@ def _open_buffer(path: Path, which: int, step: int) -> _Buffer:
 
 
 def _described(buffer: _Buffer) -> Shard:
-    """The shard with what it says of its arrays; without, where it says nothing of sense."""
+    """The shard with its arrays' layout; without, if the description is invalid."""
     shard = buffer.shard
     try:
         head = bytearray(min(HEAD.size, shard.bytes))

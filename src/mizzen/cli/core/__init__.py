@@ -1,1 +1,1 @@
-"""What the verbs say, as pure functions over API objects."""
+"""The verbs' output, as pure functions over API objects."""

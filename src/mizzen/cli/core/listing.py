@@ -29,7 +29,7 @@ def rows(
     pods: Sequence[Obj],
     claims: Sequence[Obj],
 ) -> list[Row]:
-    """Each workload followed by its pods; pods of nobody last. Keys: kind, namespace, name,
+    """Each workload followed by its pods; pods without one last. Keys: kind, namespace, name,
     status, devices (list), detail, created (ns)."""
     devices = devices_by_pod(claims)
     by_owner: dict[str, list[Obj]] = {}

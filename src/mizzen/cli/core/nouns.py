@@ -1,4 +1,4 @@
-"""How people name objects: `pod/NAME`, `tj/NAME`, or a bare name of a workload."""
+"""Parses the names of objects in arguments: `pod/NAME`, `tj/NAME`, or a workload's bare name."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def parse(text: str) -> tuple[Resource | None, str]:
 
 
 def shown(resource: Resource, name: str) -> str:
-    """How an object is called in what we print: trainjob/first-light."""
+    """The name of an object in output: trainjob/first-light."""
     return f"{resource.kind.lower()}/{name}"
 
 

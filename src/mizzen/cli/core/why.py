@@ -74,7 +74,7 @@ class Unplaced:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What would place them, smallest first; one that was not tried says so."""
+        """The changes that would place them, smallest first; untried ones say so."""
         return tuple(
             text(c, "message") + ("" if c.get("verified") else " (not tried)")
             for c in entries(self.record, "changes")
@@ -92,7 +92,7 @@ class Explanation:
 def explain(
     target: Obj, objects: Sequence[Obj], history: Sequence[Change], events: Sequence[Obj]
 ) -> Explanation:
-    """The chain of causes of `target`, duplicates told once.
+    """The chain of causes of `target`, without duplicates.
 
     `objects`: what exists now in its namespace; `history`: oldest first, may begin late.
     """
@@ -213,7 +213,7 @@ def _telling(obj: Obj) -> list[Obj]:
 
 
 def _how_it_ended(pod: Obj) -> str:
-    """How its containers ended, and what was said about it; "" while they run."""
+    """How the pod's containers ended, with messages; "" while they run."""
     ends: list[str] = []
     for container in entries(pod, "status", "containerStatuses"):
         ended = part(container, "state", "terminated")
@@ -321,7 +321,7 @@ def _unplaced(family: Iterable[Obj]) -> tuple[Unplaced, ...]:
 
 
 def _read_record(written: str) -> Obj:
-    """{} for what is not JSON: anybody may write annotations."""
+    """The JSON object, {} for invalid JSON: any client may write annotations."""
     try:
         return part({"record": json.loads(written)}, "record")
     except ValueError:

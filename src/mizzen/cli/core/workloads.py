@@ -15,7 +15,7 @@ _NAME_MAX = 52  # leaves room for the suffixes of pods within a DNS label's 63
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What `mizzen train` was told; `device_resource` is the class's extended resource name."""
+    """The arguments of `mizzen train`; `device_resource` is the class's extended resource name."""
 
     name: str
     namespace: str
@@ -70,7 +70,7 @@ def _working_directory(directory: str) -> Obj:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What `mizzen serve` was told."""
+    """The arguments of `mizzen serve`."""
 
     name: str
     namespace: str

@@ -60,7 +60,7 @@ def run(context: Context) -> int:
 
 
 def _heeds(context: Context, state: InstanceState) -> bool:
-    """Whether the supervisor has begun to stop: it says so, or the first roles are gone.
+    """True if the supervisor has begun to stop: its state says so, or the first roles are gone.
 
     A full disk keeps it from saying so, hence the second.
     """

@@ -113,7 +113,7 @@ def _directory() -> str:
 
 
 async def _require_runtime(client: Client, name: str) -> None:
-    """A job without its runtime would fail at once, and nobody might be watching."""
+    """Fails early where the runtime is missing: the job itself would fail at once, unseen."""
     from mizzen.base.objects import name_of
     from mizzen.base.resources import CLUSTER_TRAINING_RUNTIMES
 

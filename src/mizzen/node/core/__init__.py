@@ -1,1 +1,1 @@
-"""What the agent decides, as pure functions: no clock, no files, no processes."""
+"""The agent's decisions, as pure functions: no clock, no files, no processes."""

@@ -29,7 +29,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Allocated:
-    """A device in somebody's hands: which claim, which pod."""
+    """An allocated device, with its claim and pod."""
 
     device: Device
     claim: str  # namespace/name
@@ -41,7 +41,7 @@ class Allocated:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a pod's processes run: cores, and milli-CPU when the cores are shared by quota."""
+    """The cores of a pod's processes, and milli-CPU where cores are shared by quota."""
 
     cpus: tuple[int, ...]
     quota_milli: int | None
@@ -79,7 +79,7 @@ def slices(devices: Iterable[Device], node: str, generation: Mapping[str, int]) 
 def allocations(
     claims: Iterable[Obj], devices: Sequence[Device], node: str
 ) -> dict[str, Allocated]:
-    """Which of this node's devices are allocated: driver/name -> by what."""
+    """This node's allocated devices: driver/name -> allocation."""
     known = {f"{d.driver}/{d.name}": d for d in devices}
     result: dict[str, Allocated] = {}
     for claim in claims:

@@ -199,7 +199,7 @@ def _all_of(source: Obj, sources: Sources) -> tuple[str, dict[str, str]]:
 
 
 def _origin(value_from: Obj) -> str:
-    """Where a value comes from, for people."""
+    """The source of a value, for messages."""
     for field_name, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
         reference: Obj | None = value_from.get(field_name)
         if reference:

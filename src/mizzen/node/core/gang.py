@@ -37,8 +37,8 @@ class RankView:
 
     @property
     def is_attached(self) -> bool:
-        """Whether the program takes part in formations: it leaves by their rules. Who does not,
-        or not yet, ends like the program of any pod, by SIGTERM and within its pod's grace."""
+        """True if the program takes part in formations and leaves by their rules. One that does
+        not, or not yet, ends like the program of any pod, by SIGTERM and within its pod's grace."""
         return self.state != RankState.NONE or self.generation > 0
 
 
@@ -62,7 +62,7 @@ class Member:
 
     @property
     def has_grace(self) -> bool:
-        """Whether its pod ends it, not the gang."""
+        """True if its pod ends it, not the gang."""
         return self.is_terminating and not self.view.is_attached
 
 
@@ -79,7 +79,7 @@ class Round:
 
 @dataclass(slots=True)
 class Gang:
-    """What is known of one job's gang."""
+    """The state of one job's gang."""
 
     generation: int = 0
     size: int = 0
@@ -101,12 +101,12 @@ class Gang:
         return next((m for m in self.members.values() if m.uid == uid), None)
 
     def is_current(self, member: Member) -> bool:
-        """Whether the rank belongs to the formation that the control word wants."""
+        """True if the rank belongs to the formation that the control word wants."""
         return member.rank < self.size and 0 < member.awaits <= self.generation
 
     def may_be_joining(self, member: Member) -> bool:
-        """Whether others may be assembling with a rank that is in no formation yet: they are to,
-        or were and rank 0 has not said yet, by forming a later control word, that they are not."""
+        """True if others may be assembling with a rank that is in no formation yet: they are to, or
+        were and rank 0 has not formed a later control word without them."""
         lead = self.members.get(0)
         is_leading = lead is not None and lead.is_live and lead.view.state not in ENDED
         is_open = member.was_offered and is_leading and self.formed < self.generation
@@ -237,7 +237,7 @@ def on_exit(
 
 
 def is_premature(gang: Gang, member: Member) -> str:
-    """Why a worker that ends with code 0 has not done its part; "" when it has."""
+    """Why a worker that ends with code 0 is not done; "" if it is."""
     lead, view = gang.members.get(0), member.view
     if view.state == RankState.JOINED:
         return f"rank {member.rank} ended in the middle of formation {view.generation}"
@@ -247,7 +247,7 @@ def is_premature(gang: Gang, member: Member) -> str:
 
 
 def is_watched_closely(gang: Gang, at: int) -> bool:
-    """Whether something is awaited from a worker, so that its file is looked at often."""
+    """True if a worker is expected to act, so that its file is read often."""
     for member in gang.live:
         state = member.view.state
         fresh = at - member.started_at < SILENT_NS
@@ -347,14 +347,14 @@ def _advance(gang: Gang, at: int) -> list[Command]:
 
 
 def _never_joined(gang: Gang, member: Member) -> bool:
-    """It waits for a formation that will not come; a program that knows of none does not."""
+    """True if it waits for a formation that will not come; a program without any does not."""
     is_waiting = member.view.is_attached and not member.view.generation
     return is_waiting and not gang.may_be_joining(member)
 
 
 def _stop_or_go(gang: Gang) -> list[Command]:
-    """The job stops when nobody is left to re-form with: all that run are being deleted, or
-    rank 0 is done, so that those who came too late to join leave, too, instead of waiting."""
+    """Stops the job when none is left to re-form with: all that run are being deleted, or rank 0
+    is done, so that those who came too late to join leave, too, instead of waiting."""
     live = gang.live
     lead = gang.members.get(0)
     is_over = lead is not None and lead.is_finished
@@ -394,7 +394,7 @@ def _note_common(gang: Gang) -> None:
 
 
 def _apart(gang: Gang, ranks: set[int]) -> str:
-    """Why these ranks cannot go on from the newest state of their formation; "" when they can."""
+    """Why these ranks cannot go on from the newest state of their formation; "" if they can."""
     fallen = {gang.members[r].view.generation for r in ranks if r in gang.members}
     for generation in sorted(fallen - {0}):
         same = [m for m in gang.members.values() if m.view.generation == generation]

@@ -87,7 +87,7 @@ class Container:
 
 @dataclass(slots=True)
 class PodState:
-    """Everything the machine knows of a pod."""
+    """The complete state of a pod's state machine."""
 
     pod: Obj
     ip: str
@@ -369,7 +369,7 @@ def _renew(state: PodState, run: Container) -> None:
 
 
 def postpone(state: PodState, by: int) -> None:
-    """The wall clock was set forward by this much: nobody is late for time that did not pass.
+    """Moves deadlines by a forward step of the wall clock: no time passed for the pod.
 
     Not activeDeadlineSeconds: it counts from status.startTime, which all can read.
     """
@@ -382,7 +382,7 @@ def postpone(state: PodState, by: int) -> None:
 
 
 def backoff_text(run: Container, end: Exited) -> str:
-    """Why a container waits for its next run: how the last one ended, its last words included.
+    """Why a container waits for its next run: how the last one ended, its last output included.
 
     The same text for the same end, whichever run it was: repeats are one event.
     """
@@ -433,7 +433,7 @@ def _wake(state: PodState, at: int) -> list[Command]:
 
 
 def grace_ns(state: PodState) -> int:
-    """How long the pod's processes may take to end once asked."""
+    """The time the pod's processes have to end once asked."""
     value: Any = state.pod["metadata"].get("deletionGracePeriodSeconds")
     if value is None:
         value = state.pod["spec"].get("terminationGracePeriodSeconds")

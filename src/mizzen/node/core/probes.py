@@ -1,4 +1,4 @@
-"""When to probe a container and what the answers mean.
+"""Decides when to probe a container, and evaluates the results.
 
 Before the first success startup and readiness probes run every 100 ms, growing by half up
 to the probe's period, so that readiness is seen within 0.2 s; the thresholds of a startup
@@ -94,7 +94,7 @@ def due(probes: dict[str, Probe], at: int) -> list[str]:
 
 
 def next_due(probes: dict[str, Probe]) -> int | None:
-    """When the next probe falls due, if none is in flight before it."""
+    """The time of the next probe, if none is in flight before it."""
     startup = probes.get("startup")
     holding = startup is not None and not startup.passed
     times = [

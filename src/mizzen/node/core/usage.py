@@ -1,4 +1,4 @@
-"""What one device was used for, as touching intervals: the ledger's only writer of facts.
+"""The usage of one device as touching intervals: the only source of ledger records.
 
 A log is told marks (allocated, spawned, killed, exited) and the intervals that the worker
 recorded itself. What lies between is filled by a line that the marks imply, so the result has
@@ -60,8 +60,8 @@ class DeviceLog:
         self.filler = "starting"
 
     def on_intervals(self, intervals: Sequence[RingInterval], now: int) -> None:
-        """What the worker recorded since. Ends before the cursor are known already; what ends
-        before it begins, or after now, is no record: any program may write there."""
+        """Takes in the worker's new intervals. Those that end before the cursor are known already;
+        those that end before they begin, or after now, are invalid: any program may write there."""
         for entry in intervals:
             line = RECORDED.get(entry.line, "unknown")
             if entry.end <= self.cursor or not entry.start < entry.end <= now:
@@ -87,7 +87,7 @@ class DeviceLog:
         self.filler = "starting" if again else "stopping"
 
     def on_downtime(self, since: int, until: int) -> None:
-        """The instance was down: nothing ran, whoever holds the device."""
+        """Records downtime: the instance did not run, whatever holds the device."""
         self._end(max(since, self.cursor), is_clean=True)
         self.filler = "down"
         self._fill(until)
@@ -166,7 +166,7 @@ class CpuSamples:
         del self.samples[: -self.kept]
 
     def is_older(self, moment: int) -> bool:
-        """Whether the last sample was taken before `moment`."""
+        """True if the last sample was taken before `moment`."""
         return not self.samples or self.samples[-1][0] < moment
 
     def at(self, moment: int) -> int:

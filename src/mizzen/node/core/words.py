@@ -20,7 +20,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """The pod is gone from the API: nobody wants its processes."""
+    """The pod is gone from the API: its processes are to end."""
 
     at: int
 

@@ -35,7 +35,7 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What of a log is wanted."""
+    """The requested part of a log."""
 
     follow: bool
     timestamps: bool
@@ -167,8 +167,8 @@ class _Reader:
                     yield _LOST if lost else _NEXT_RUN
 
     def _has_ended(self) -> bool:
-        """Whether nothing will be written any more: the pod is gone or finished, or the container
-        has ended and is not started again."""
+        """True if the log is complete: the pod is gone or finished, or the container has ended and
+        is not started again."""
         pod = self._pods.get(self._key)
         if pod is None:
             return True
@@ -212,7 +212,7 @@ class _Reader:
 
 
 def _runs_again(pod: Obj, is_init: bool, ended: Obj) -> bool:
-    """Whether the agent starts the container anew after this end."""
+    """True if the agent starts the container anew after this end."""
     policy = pod["spec"].get("restartPolicy") or "Always"
     if pod["metadata"].get("deletionTimestamp") or policy == "Never":
         return False

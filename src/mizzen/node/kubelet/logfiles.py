@@ -85,7 +85,7 @@ class Folder:
         return sorted({run for run, _ in self._names()})
 
     def open(self, run: int) -> list[Part]:
-        """All that is there of a run's log, oldest part first; [] where it cannot be read.
+        """All parts of a run's log, oldest first; [] if it cannot be read.
 
         The newest is opened first: a rotation meanwhile shows it again under its new name. In the
         midst of one a part may have neither name: then it is looked at again.
@@ -113,7 +113,7 @@ class Folder:
         return parts[::-1]
 
     def from_line(self, beginning: bytes) -> tuple[int, list[Part]] | None:
-        """What there is from the line on that begins so, as (run, its parts); None: it is gone."""
+        """The log from the line on that begins so, as (run, its parts); None: it is gone."""
         for run in reversed(self.runs()):
             parts = self.open(run)
             for at in reversed(range(len(parts))):
@@ -126,7 +126,7 @@ class Folder:
         return None
 
     def after(self, run: int, part: Part) -> tuple[int, Part, bool] | None:
-        """What follows a part that is read: (run, part, whether lines between them are lost).
+        """The part after one that was read: (run, part, whether lines between them are lost).
 
         That is the next younger part of the run, else the oldest part of the next run. None:
         nothing follows yet. Lost is what was rotated away before it could be read.

@@ -30,7 +30,7 @@ _END = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """What handlers answer from."""
+    """The node's state as handlers see it."""
 
     pods: Mapping[Key, Obj]  # of this node
     pods_dir: Path
@@ -56,7 +56,7 @@ class NodeServer:
         return {"connections": len(self._open)}
 
     async def open(self) -> int:
-        """Listens until `close`; the port, to be told in the node's status. Errors: OSError."""
+        """Listens until `close`; returns the port, for the node's status. Errors: OSError."""
         self._server = await asyncio.start_server(
             self._serve,
             HOST_IP,

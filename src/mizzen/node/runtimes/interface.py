@@ -116,7 +116,7 @@ RunEvent = RunStarted | RunFailed | RunEnded | RunsListed
 
 
 def run_key(uid: str, container: str, number: int) -> str:
-    """How runtimes are told of a run."""
+    """The name of a run for runtimes."""
     return f"{uid}/{container}/{number}"
 
 
@@ -201,7 +201,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def kill_lost(self, uid: str, record: Obj) -> None:
-        """Kills what is left of a run that by its record runs and that nobody holds."""
+        """Kills the processes of a run that its record says is running and that has no handle."""
 
     @abstractmethod
     def remove(self, uid: str) -> None:

@@ -26,7 +26,7 @@ def end_pods(state_dir: Path, clock: Clock) -> str:
 
 
 class Runtimes:
-    """The runtimes that work here; what runs is told by each and looked up in all."""
+    """The runtimes that work here; lists come from each, runs are looked up in all."""
 
     def __init__(
         self, runtimes: Iterable[Runtime], lacking: Mapping[str, str] | None = None
@@ -58,7 +58,7 @@ class Runtimes:
         return self._by_handler.get(_handler_of(pod), self.default)
 
     def refusal(self, pod: Obj) -> str:
-        """Why no runtime here runs the pod, "" where one does."""
+        """Why no runtime here runs the pod, "" if one does."""
         wanted = _handler_of(pod)
         if wanted in self._by_handler:
             return ""
@@ -72,7 +72,7 @@ class Runtimes:
                 runtime.signal(key, number)
 
     def remove(self, uid: str) -> None:
-        """Whatever any of them has under this name: the pod may be gone, and with it its choice."""
+        """Removes this name from every runtime: the pod, and with it the choice, may be gone."""
         for runtime in self:
             runtime.remove(uid)
 

@@ -1,4 +1,4 @@
-"""When staged state is made durable, and who is told what became of it.
+"""Decides when staged state is made durable, and reports the outcome.
 
 The copies are `mizzen.checkpoints`', in a thread of their own. A copy that fails, and an earlier one
 that turns out damaged, is told to people: an Event on the TrainJob, a condition on the pod of rank
@@ -42,7 +42,7 @@ class Checkpoints:
         return {"unsaved": len(self._unsaved), **self.writer.statistics()}
 
     def is_unsaved(self, key: str) -> bool:
-        """Whether the job's newest state exists in shared memory alone."""
+        """True if the job's newest state exists in shared memory alone."""
         return key in self._unsaved
 
     def look(self, job: Job, now: int, is_last: bool = False) -> None:
@@ -110,7 +110,7 @@ class Checkpoints:
         entry: Entry,
         tell: Callable[[Callable[[], None]], None],
     ) -> bool:
-        """Whether the tier has the checkpoint now; what it had before is read once in an agent's
+        """True if the tier has the checkpoint now; what it had before is read once in an agent's
         life. Errors: OSError, Gone, Damaged."""
         if number not in job.whole:
             job.whole[number], damaged = choice.examine(tier)

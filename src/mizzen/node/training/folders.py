@@ -67,7 +67,7 @@ class JobFolders:
             claim(place.parent, uid, mark)
 
     def make(self, key: str) -> None:
-        """What a process of the job may write to is there. Errors: OSError."""
+        """Makes the folders that processes of the job may write to. Errors: OSError."""
         for place in (self.checkpoints(key), self.output(key)):
             place.mkdir(mode=_MODE, parents=True, exist_ok=True)
 
@@ -92,7 +92,7 @@ class JobFolders:
 
 
 def owner_of(place: Path, mark: str = OWNER) -> str:
-    """The uid of the TrainJob whose folder this is, "" while nobody's. Errors: OSError.
+    """The uid of the TrainJob that owns the folder, "" for none. Errors: OSError.
 
     Programs may write there, too: only a plain file is read, and never waited for.
     """

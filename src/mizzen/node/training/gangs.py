@@ -99,7 +99,7 @@ class Gangs:
         self.refresh(slot)
 
     def refresh(self, slot: Slot) -> None:
-        """Tells the pod's machine whether the program has attached, by its file as it is now."""
+        """Updates the pod's state machine on whether the program has attached, from its file."""
         job, member = self._find(slot)
         if job is not None and member is not None:
             view = job.files[member.rank].look if member.is_live else member.view
@@ -271,7 +271,7 @@ class Gangs:
                     await self._wake.wait()
 
     def _object_of(self, job: Job) -> Obj:
-        """Where people look for what is wrong with the job."""
+        """The object to report problems of the job on."""
         known = self._train_jobs.get(job.key)
         if known is not None and uid_of(known) == job.owner_uid:
             return known
@@ -329,7 +329,7 @@ class Gangs:
                     )
 
     def _coordinator(self, job: Job) -> tuple[str, int]:
-        """Where rank 0 listens: its address, "" while it has none, and the port."""
+        """The address of rank 0, "" while it has none, and its port."""
         lead = job.gang.members.get(0)
         slot = self._agent.slots.get(lead.uid) if lead is not None else None
         if slot is None:
@@ -405,7 +405,7 @@ def rank_of(pod: Obj) -> int | None:
 
 
 def _run_of(slot: Slot) -> int:
-    """Which of the pod's lives it is: each run of each container is another."""
+    """The number of the pod's run: each run of each container is another."""
     return sum(run.number for run in slot.state.containers if not run.init)
 
 

@@ -44,7 +44,7 @@ class Job:
 
 
 def configure(gang: Gang, train_job: Obj | None) -> None:
-    """What the TrainJob's annotations say of failures and deadlines, else the defaults."""
+    """Sets limits for failures and deadlines from the TrainJob's annotations, else the defaults."""
     notes = annotations_of(train_job or {"metadata": {}})
     gang.max_failures = _from_one(notes.get(names.MAX_FAILURES), FAILURES_MAX)
     gang.deadline_ns = _from_one(notes.get(names.PROGRESS_DEADLINE_S), DEADLINE_S) * SECOND
@@ -64,7 +64,8 @@ def save(job: Job) -> None:
 
 
 def load(job: Job) -> None:
-    """What the agent before knew. Workers may write there, too: what is no number is none."""
+    """Loads the previous agent's state. Workers may write there, too: others than numbers count
+    as none."""
     saved = read_json(job.folder / KNOWN) or {}
     counted = saved.get("counted")
     job.gang.failures, job.gang.best_step = map(

@@ -1,4 +1,4 @@
-"""What rank 0's pod says of the training: steps, loss, the newest durable step."""
+"""Reports training progress on rank 0's pod: steps, loss, the newest durable step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROGRESS_NS = 1_000_000_000  # between two reports
 
 
 def news_of(job: Job, lead: Member, told: Membership) -> list[Fact]:
-    """What the pod of rank 0 does not say yet."""
+    """The facts that the pod of rank 0 does not state yet."""
     done, file = job.gang.steps_done, job.files[lead.rank]
     if not done or told.annotations.get(names.STEP) == str(done):
         return []

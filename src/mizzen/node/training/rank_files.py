@@ -47,5 +47,5 @@ class PodRankFiles:
 
 
 def folders_of(uids: Iterable[str]) -> set[str]:
-    """Where the files of these pods lie in shared memory."""
+    """The folders of these pods' files in shared memory."""
     return {f"{PODS_FOLDER}/{uid}" for uid in uids}

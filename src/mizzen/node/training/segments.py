@@ -52,7 +52,7 @@ class MappedFile:
         self._words[offset >> 3] = value
 
     def mend(self) -> None:
-        """Gives the file its length back where somebody cut it; what was there is zero then."""
+        """Restores the file's length if it was truncated; the lost part reads as zero."""
         if os.fstat(self._fd).st_size < self._length:
             _allocate(self._fd, self._length, self.path)
             self._words[0] = self._magic
@@ -77,7 +77,7 @@ def _allocate(descriptor: int, length: int, path: Path) -> None:
 
 
 class GangPage(MappedFile):
-    """What the agent tells all ranks of a job."""
+    """The page through which the agent directs all ranks of a job."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, segment.GANG_MAGIC, segment.PAGE_BYTES)
@@ -91,7 +91,7 @@ class GangPage(MappedFile):
         return segment.unpack_control(self.get(segment.GANG_OFFSET_FORMED))
 
     def set_control(self, control: segment.Control, coordinator_ip: str, port: int) -> None:
-        """The coordinator first: whoever sees the generation finds its address."""
+        """Writes the coordinator first: a reader that sees the generation finds its address."""
         if coordinator_ip:
             self.set(segment.GANG_OFFSET_COORDINATOR_IP, int(IPv4Address(coordinator_ip)))
         self.set(segment.GANG_OFFSET_COORDINATOR_PORT, port)
@@ -99,7 +99,8 @@ class GangPage(MappedFile):
 
 
 class RankFile(MappedFile):
-    """What one worker tells the agent: header and ring; its state buffers are not mapped."""
+    """The file through which one worker reports to the agent: header and ring; its state buffers
+    are not mapped."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, segment.RANK_MAGIC, segment.BUFFERS_OFFSET)

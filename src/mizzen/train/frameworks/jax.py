@@ -144,7 +144,7 @@ class _Link:
         return result
 
     def close(self) -> None:
-        """Waits for all ranks, so that nobody's last message is lost, then lets go."""
+        """Waits for all ranks, so that no rank's last message is lost, then disconnects."""
         self._programs.clear()
         self._runtime.shutdown()
         if self._service is not None:

@@ -19,7 +19,7 @@ Found = Literal["", "file", "environment"]  # environment: a folder with bin/pyt
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How to run it: the vector to exec and the folder that leads PATH."""
+    """A resolved image: the vector to exec and the folder that leads PATH."""
 
     argv: tuple[str, ...]
     bin_dir: str

@@ -253,7 +253,7 @@ def _connected(state_dir: Path) -> socket.socket | None:
 
 
 async def _roused(pid: int, ticks: int, answers: Callable[[float], Awaitable[bool]]) -> bool:
-    """True if it answers within its seconds, told to go on in between; else it is killed."""
+    """True if it answers within its seconds, continued by SIGCONT in between; else it is killed."""
     for patience_s in (ANSWER_S_MAX, SILENT_S_MAX):
         if await answers(patience_s):
             return True

@@ -23,14 +23,14 @@ def adopt_orphans() -> None:
 
 
 def start_ticks(pid: int) -> int:
-    """When the process started, in clock ticks since boot: with the pid it names one process
-    for good. 0 when there is no such process. Source: proc(5), /proc/pid/stat field 22."""
+    """The process's start time in clock ticks since boot: with the pid it names one process for
+    good. 0 if there is no such process. Source: proc(5), /proc/pid/stat field 22."""
     fields = _stat(str(pid))
     return int(fields[19]) if len(fields) > 19 else 0
 
 
 def own_children() -> list[int]:
-    """Pids of this process's children, those that nobody waited for included."""
+    """Pids of this process's children, unreaped ones included."""
     own = str(os.getpid())
     try:  # the kernel's own list, where it is built with CONFIG_PROC_CHILDREN
         with open(f"/proc/{own}/task/{own}/children", "rb") as file:

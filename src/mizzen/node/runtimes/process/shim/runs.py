@@ -50,7 +50,7 @@ class Run:
             os.kill(self.pid, number)
 
     def end(self, status: int, usage: Any) -> Message:
-        """How it ended; call when its output so far is copied."""
+        """The message about the end; call when its output so far is copied."""
         code = os.waitstatus_to_exitcode(status)
         message: Message = {
             **self.describe(),
@@ -69,14 +69,14 @@ class Run:
         return message
 
     def record(self, content: Message) -> None:
-        """Replaces the record; a full disk leaves the old one, the agent still hears of it."""
+        """Replaces the record; a full disk leaves the old one, and the agent is still notified."""
         if self._record_path:
             with contextlib.suppress(OSError):
                 replace(self._record_path, json.dumps(content).encode())
 
 
 def oom_kills(cgroups: Sequence[str]) -> int:
-    """How many processes of these control groups the kernel has killed at their memory limit.
+    """The number of OOM kills in these control groups, at their memory limit.
 
     `cgroups`: paths of the groups' cgroup.procs. Source: memory.events of v2, and since Linux 4.13
     memory.oom_control of v1.
@@ -92,7 +92,7 @@ def oom_kills(cgroups: Sequence[str]) -> int:
 
 
 def oom_kills_anywhere() -> int:
-    """How many processes of this machine the kernel has killed for lack of memory.
+    """The number of OOM kills on this machine, for lack of memory.
 
     Source: /proc/vmstat since Linux 4.13; groups without a limit of their own count nothing in v1.
     """

@@ -80,7 +80,7 @@ class Server:
         self._end_lingering()
 
     def _guarded(self, work: Callable[[], object], what: str) -> str:
-        """Does the work; its fault, "" for none, is logged and nobody else's."""
+        """Does the work; its fault, "" for none, is logged and affects nothing else."""
         try:
             work()
         except Exception as error:  # noqa: BLE001 - a poison boundary
@@ -319,7 +319,7 @@ class Server:
 
 
 def _nothing(number: int, frame: object) -> None:
-    """A handler there must be, or the kernel wakes nobody."""
+    """An empty handler: without one the kernel does not wake the loop."""
 
 
 def _listen(path: str) -> socket.socket:
