@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import islice
 
 from mizzen.apiserver import operations
@@ -26,10 +27,12 @@ from mizzen.store.store import Event, ObjectKey, Stored
 
 _RETRY_S = 1.0
 _GROUP = 128  # objects dealt with between two waits for the disk
+_LEARNED_AT_ONCE = 500  # objects looked through before others have their turn
 _OWNED = b'"ownerReferences"'
 _DELETED = b'"deletionTimestamp"'
 _NAMESPACES = "namespaces"
 _log = logging.getLogger(__name__)
+_Get = Callable[[ObjectKey], "Obj | None"]
 
 
 class Collector:
@@ -54,10 +57,8 @@ class Collector:
     async def _follow(self) -> None:
         self._dependents, self._owners, self._terminating, self._dirty = {}, {}, set(), {}
         subscription = self._store.watch("", since=self._store.revision)
-        for resource in self._store.resources():
-            for stored in self._store.list(resource).items:
-                self._learn(stored, deleted=False)
         try:
+            await self._learn_all()
             while True:
                 if self._dirty:
                     await self._settle()
@@ -68,6 +69,20 @@ class Collector:
                     self._notice(event)
         finally:
             subscription.close()
+
+    async def _learn_all(self) -> None:
+        owner = cache(self._get)  # what changes meanwhile comes by the subscription
+        count = 0
+        for resource in self._store.resources():
+            for stored in self._store.list(resource).items:
+                self._learn(stored, owner, deleted=False)
+                count += 1
+                if count % _LEARNED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+
+    def _get(self, key: ObjectKey) -> Obj | None:
+        stored = self._store.get(key)
+        return None if stored is None else stored.object()
 
     def _notice(self, event: Event) -> None:
         deleted = event.type == "DELETED"
@@ -81,10 +96,10 @@ class Collector:
             namespace = event.key.namespace
             if namespace in self._terminating:
                 self._dirty[ObjectKey(_NAMESPACES, "", namespace)] = None
-        self._learn(event.stored, deleted=deleted)
+        self._learn(event.stored, self._get, deleted=deleted)
 
-    def _learn(self, stored: Stored, *, deleted: bool) -> None:
-        """Updates the index; marks what has owners or is being deleted as dirty."""
+    def _learn(self, stored: Stored, owner: _Get, *, deleted: bool) -> None:
+        """Updates the index; marks what is being deleted, or may have lost an owner, as dirty."""
         key, data = stored.key, stored.data
         is_owned, is_marked = _OWNED in data, _DELETED in data
         if not (is_owned or is_marked or key in self._owners or key.name in self._terminating):
@@ -108,7 +123,7 @@ class Collector:
                 self._terminating.discard(key.name)
         if deleted:
             return
-        if owners != known or is_terminating(obj):
+        if is_terminating(obj) or (owners != known and not self._is_kept(owner, obj)):
             self._dirty[key] = None
         # References that were dropped may have been what an owner waited for.
         for uid in dropped:
@@ -159,7 +174,7 @@ class Collector:
             return
         owners = {owner["uid"]: owner for owner in garbage.owners_of(obj)}
         states: dict[str, OwnerState] = {
-            uid: self._state(draft, obj, owner) for uid, owner in owners.items()
+            uid: self._state(draft.get, obj, owner) for uid, owner in owners.items()
         }
         decision = garbage.fate(obj, states)
         if isinstance(decision, Collect):
@@ -206,11 +221,15 @@ class Collector:
             draft.put(key, garbage.without_owners(whole, (uid,)), "update")
         return True
 
-    def _state(self, draft: Draft, obj: Obj, reference: Obj) -> OwnerState:
+    def _is_kept(self, get: _Get, obj: Obj) -> bool:
+        """Every owner is there, and none waits for it to go."""
+        return all(self._state(get, obj, o) == "alive" for o in garbage.owners_of(obj))
+
+    def _state(self, get: _Get, obj: Obj, reference: Obj) -> OwnerState:
         key = self._owner_key(obj, reference)
         if key is None:
             return "unknown"
-        owner = draft.get(key)
+        owner = get(key)
         if owner is None or owner["metadata"]["uid"] != reference["uid"]:
             return "gone"
         return "waiting" if garbage.is_waiting(owner) else "alive"

@@ -62,14 +62,14 @@ class _Watch:
 
     def _transition(self, event: Event) -> str | None:
         """Leaving the selection looks like a deletion, entering it like an addition."""
-        matches = self.selection.matches
-        is_in = matches(event.object())
+        selection = self.selection
+        is_in = selection.may_match(event.stored.data) and selection.matches(event.object())
         if event.type == "ADDED":
             return "ADDED" if is_in else None
         previous = event.previous
         # Without the earlier form (pruned) say the safe thing: clients ignore deletions of
         # what they do not know, and treat an addition of what they know as a change.
-        was_in = matches(previous.object()) if previous is not None else True
+        was_in = selection.matches_stored(previous) if previous is not None else True
         if event.type == "DELETED":
             return "DELETED" if was_in else None
         if is_in:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+import orjson
 
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
@@ -22,10 +24,13 @@ class _Named(Protocol):
 class _Stored(Protocol):
     @property
     def key(self) -> _Named: ...
+    @property
+    def data(self) -> bytes: ...
     def object(self) -> Obj: ...
 
 
 _BY_KEY = frozenset(("metadata.name", "metadata.namespace"))
+_ZEROS = frozenset(("", "0", "false"))  # what an absent field may count as
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Selection:
     text: str
     is_everything: bool
     needs_object: bool  # False: name and namespace decide, nothing need be parsed
+    needles: tuple[bytes, ...]  # the JSON of what matches holds all of these
 
     @classmethod
     def parse(cls, kind: Kind, params: Mapping[str, str], name: str = "") -> Selection:
@@ -60,6 +66,7 @@ class Selection:
             f"{label_text}\0{field_text}",
             labels.is_everything and fields.is_everything,
             not labels.is_everything or not fields.paths <= _BY_KEY,
+            tuple(_needles(labels, fields)),
         )
 
     def matches(self, obj: Obj) -> bool:
@@ -67,13 +74,36 @@ class Selection:
             lambda path: self.kind.field(obj, path)
         )
 
+    def may_match(self, data: bytes) -> bool:
+        """False if the JSON of an object shows, unparsed, that it does not match.
+
+        A node's agent wants its own of a hundred thousand pods, and to search bytes costs a tenth
+        of parsing them.
+        """
+        return all(needle in data for needle in self.needles)
+
     def matches_stored(self, stored: _Stored) -> bool:
         """The same of bytes, which are parsed only where that is needed."""
         if self.is_everything:
             return True
         if self.needs_object:
-            return self.matches(stored.object())
+            return self.may_match(stored.data) and self.matches(stored.object())
         key = stored.key
         return self.fields.matches(
             lambda path: key.name if path == "metadata.name" else key.namespace
         )
+
+
+def _needles(labels: LabelSelector, fields: FieldSelector) -> Iterator[bytes]:
+    """Parts of JSON as stored, compact, without which an object cannot match."""
+    for requirement in labels.requirements:
+        key = orjson.dumps(requirement.key)
+        if requirement.operator == "in" and len(requirement.values) == 1:
+            yield key + b":" + orjson.dumps(next(iter(requirement.values)))
+        elif requirement.operator in ("in", "exists", "gt", "lt"):
+            yield key
+    for term in fields.terms:
+        if term.negated or term.path in _BY_KEY or term.value in _ZEROS:
+            continue
+        if term.value.isascii():  # of what is not, JSON has more than one form
+            yield orjson.dumps(term.value)[1:-1]  # a number or a boolean has no quotes
