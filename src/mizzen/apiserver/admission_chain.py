@@ -29,7 +29,7 @@ _STEPS_MAX = 4096  # pairs of a kind's version and an operation
 
 
 class Transaction(Protocol):
-    """What plug-ins see of a draft: the store as if its writes had happened. What they read is
+    """A draft as plug-ins see it: the store as if its writes had happened. Their reads are
     recorded. Objects returned are not to be changed."""
 
     user: User

@@ -45,7 +45,7 @@ class App:
             request.user = self._user_of(request)
 
     async def answer(self, request: Request) -> Answer:
-        """Of an authenticated request; an `Upgrade` where a websocket is asked for, and only there.
+        """Answers an authenticated request; with an `Upgrade` exactly if it asks for a websocket.
 
         Errors: ApiError, to be answered as its Status.
         """
@@ -178,5 +178,5 @@ def _no_websocket(path: str) -> BadRequest:
 
 
 def broken(error: Exception) -> InternalError:
-    """What a client is told about a bug; the log has the rest."""
+    """The error that a client gets for a bug; the log has the details."""
     return InternalError(f"Internal error occurred: {type(error).__name__}: {error}")

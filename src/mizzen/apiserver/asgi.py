@@ -90,7 +90,7 @@ class Bridge:
         await task
 
     async def _take_in(self, request: Request, scope: Scope, receive: Receive) -> None:
-        """Finds out who asks, then reads the body: nobody's is read before that."""
+        """Authenticates the request, then reads its body: before that none is read."""
         try:
             self._app.authenticate(request)
             if request.user is not ANONYMOUS:

@@ -1,4 +1,4 @@
-"""Decides whether somebody may: the authorizers of a folder, each asked in turn."""
+"""Authorizes a request: the authorizers of a folder, asked in turn."""
 
 from __future__ import annotations
 

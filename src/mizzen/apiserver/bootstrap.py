@@ -1,4 +1,4 @@
-"""What must be there before the first request: the namespaces that nobody creates."""
+"""Creates the objects needed before the first request: the built-in namespaces."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Served:
 
 
 def _revision(obj: Obj) -> int:
-    """Where it was last written; it has none yet within the plan that makes it."""
+    """The revision of its last write; none yet within the plan that makes it."""
     return int(obj["metadata"].get("resourceVersion") or 0)
 
 

@@ -36,7 +36,7 @@ _Get = Callable[[ObjectKey], "Obj | None"]
 
 
 class Collector:
-    """Knows who depends on whom, by the owner's UID."""
+    """The garbage collector's index of dependents, by the owner's UID."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -235,7 +235,7 @@ class Collector:
         return "waiting" if garbage.is_waiting(owner) else "alive"
 
     def _owner_key(self, obj: Obj, reference: Obj) -> ObjectKey | None:
-        """Where the owner is: in the dependent's namespace, or cluster-scoped.
+        """The owner's key: in the dependent's namespace, or cluster-scoped.
 
         None where that cannot be told: a kind that is not served in that version, or a namespaced
         owner of what has no namespace. Source: upstream since 1.20 collects neither.

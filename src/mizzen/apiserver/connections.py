@@ -1,4 +1,4 @@
-"""Who is connected: file descriptors never run out for good, whoever connects and says nothing.
+"""Bounds idle connections, so that file descriptors never run out for good.
 
 The HTTP server accepts in native threads and knows no difference between its clients. Where
 descriptors or connections get scarce, those that have not shown a token are shut down, the
@@ -49,18 +49,18 @@ def limit_files() -> None:
 
 
 def backlog() -> int:
-    """How many connections may wait: fewer than descriptors are kept back."""
+    """The number of connections that may wait: fewer than descriptors are kept back."""
     return max(8, min(BACKLOG_MAX, _kept_back() // 2))
 
 
 def connections_max() -> int:
-    """How many connections there may be, other descriptors considered."""
+    """The maximum of connections, other descriptors considered."""
     soft = _soft_limit()
     return max(16, min(CONNECTIONS_MAX, soft - min(_OTHER_FILES, 32 + soft // 6)))
 
 
 class Connections:
-    """Those of the server that listens on one port of this process."""
+    """The connections of the server that listens on one port of this process."""
 
     def __init__(self, port: int, most: int = 0) -> None:
         """`most`: how many there may be; 0: as many as the process may have."""
@@ -183,7 +183,7 @@ def _more_files() -> Generator[None]:
 
 
 def _open_files() -> int | None:
-    """How many descriptors are open; None when there is none left to count with."""
+    """The number of open descriptors; None if there is none left to count with."""
     try:
         return len(os.listdir("/proc/self/fd"))
     except OSError as error:
@@ -206,7 +206,7 @@ def _peers(port: int) -> Iterator[tuple[int, Address]]:
 
 @contextlib.contextmanager
 def _nobody_comes(port: int) -> Generator[None]:
-    """Whoever connects to a port meanwhile waits, and tries again by itself a second later."""
+    """Stops accepting connections on a port meanwhile; clients wait, and retry a second later."""
     listeners = list(_listeners(port))
     for fd in listeners:
         with _borrowed(fd) as listener, contextlib.suppress(OSError):

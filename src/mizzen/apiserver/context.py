@@ -1,4 +1,4 @@
-"""What the API server's plug-ins are made from: its configuration, store, kinds and clock."""
+"""The context of the API server's plug-ins: its configuration, store, kinds and clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mizzen.store.store import Store
 
 @dataclass(frozen=True)
 class ApiServerConfig:
-    """Where to listen and who may come.
+    """The API server's configuration: addresses, certificates, tokens.
 
     `tokens`: bearer token -> name of the user. `kubelet_client`: what agents of nodes are shown.
     """

@@ -151,7 +151,7 @@ class CustomKinds:
         return ""
 
     def _taken(self, place: Place, crd: Obj) -> str:
-        """Why its names cannot be had, "" if they can: owners are found by group and kind."""
+        """Why its names are taken, "" if they are free: owners are found by group and kind."""
         words, group = crd["spec"]["names"], place[0]
         others = [
             served.kind

@@ -29,9 +29,9 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class ReadSet:
-    """What a draft's writes rest on: a store that others write, too, may commit them if it still
-    holds. `keys` has the revision of each object (0: there is none), `lists` are resources with a
-    namespace ("": all of them) of which nothing has changed since `revision`.
+    """The reads that a draft's writes depend on: a store with other writers may commit them if they
+    still hold. `keys` has the revision of each object (0: there is none), `lists` are resources
+    with a namespace ("": all of them) of which nothing has changed since `revision`.
     """
 
     keys: Mapping[ObjectKey, int]
@@ -114,7 +114,7 @@ class Draft:
         return not entry.removed if entry else self.peek(key) is not None
 
     def removes(self, key: ObjectKey) -> bool:
-        """Whether the object is in the store and this draft's writes take it away."""
+        """True if the object is in the store and this draft's writes remove it."""
         entry = self._entries.get(key)
         return entry is not None and entry.removed
 
@@ -135,7 +135,7 @@ class Draft:
         self._lists.add((resource, namespace))
 
     def read_set(self) -> ReadSet:
-        """What was read, to be called before the tick ends: until then it is what it was."""
+        """The reads so far; call it before the tick ends: until then they hold."""
         keys = {key: self._store.peek(key) for key in self._keys}
         keys.update((key, entry.before) for key, entry in self._entries.items())
         return ReadSet(

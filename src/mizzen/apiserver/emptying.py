@@ -24,7 +24,7 @@ _MARK = b'"deletionTimestamp"'
 
 @dataclass(slots=True)
 class _Round:
-    """What one look at a namespace may still do."""
+    """The budget of one look at a namespace."""
 
     deletes: int = DELETED_AT_ONCE
     reads: int = _READ_AT_ONCE

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class EventExpiry:
-    """Knows when each Event was written, oldest first; bounded by the Events there are."""
+    """Times of the Events' last writes, oldest first; bounded by the Events there are."""
 
     def __init__(self, server: Server, keep_s: float = KEEP_S, slack_s: float = _SLACK_S) -> None:
         self._server = server

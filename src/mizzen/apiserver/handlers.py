@@ -1,4 +1,4 @@
-"""Who answers what: handlers by verb, those of subresources and virtual kinds found by name."""
+"""Handlers by verb; those of subresources and virtual kinds are found by name."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ async def discard(receive: Receive, *, is_stranger: bool) -> None:
 
 
 def _declared(headers: Mapping[str, str]) -> int | None:
-    """What the head says that the body has, in bytes; None where it does not say."""
+    """The body's length in bytes by its headers; None if they do not state it."""
     text = headers.get("content-length", "")
     if "transfer-encoding" in headers or not text.isascii() or not text.isdigit():
         return None

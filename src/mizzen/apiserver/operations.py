@@ -290,7 +290,7 @@ def _decode(
 
 
 def _unserved(draft: Draft, found: Sequence[Unserved]) -> list[Cause]:
-    """Causes for fields that are refused; whoever sets those that change nothing is told."""
+    """Causes for fields that are refused; those without effect become warnings."""
     draft.warnings.extend(each.warning for each in found if isinstance(each.treatment, Warned))
     return [each.cause for each in found if isinstance(each.treatment, Refused)]
 

@@ -1,4 +1,4 @@
-"""What every handler works with: the store, the kinds, the clock, the configuration."""
+"""The context of every handler: the store, the kinds, the clock, the configuration."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _CACHED_LINES_MAX = 8  # forms of one event that are kept for the next watcher
 
 @dataclass(slots=True)
 class _Watch:
-    """What one watcher asked for. `shape` is its class: equal shapes share encoded events."""
+    """One watcher's parameters. `shape` is its class: equal shapes share encoded events."""
 
     server: Server
     served: Served
@@ -139,7 +139,7 @@ async def watch(server: Server, served: Served, target: Target, request: Request
 
 
 def _wants_initial(params: dict[str, str], bookmarks: bool) -> bool:
-    """Whether existing objects come first. Errors: BadRequest for senseless combinations."""
+    """True if existing objects come first. Errors: BadRequest for senseless combinations."""
     asked = params.get("sendInitialEvents")
     match = params.get("resourceVersionMatch", "")
     if asked is None:

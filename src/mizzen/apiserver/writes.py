@@ -122,7 +122,7 @@ async def delete_collection(
 
 
 def strictness(request: Request) -> Strictness:
-    """How to treat unknown and duplicate fields. Errors: BadRequest."""
+    """The treatment of unknown and duplicate fields. Errors: BadRequest."""
     level = request.params.get("fieldValidation") or "Warn"
     if level not in _LEVELS:
         raise BadRequest(f"fieldValidation={level} is unknown: use one of {', '.join(_LEVELS)}")

@@ -1,4 +1,4 @@
-"""What a call is about to build or look through, known from its arguments alone.
+"""Bounds the size that a call is about to build or search, from its arguments alone.
 
 Prices are upstream's and some say little: a list added to itself costs 1, a replacement is priced
 by its text and not by what comes in, a comparison by the outermost list. Each call pays here for
@@ -52,7 +52,7 @@ def look(run: Run, value: object, leaf: Callable[[object], int] | None = None) -
 
 
 def is_nested(value: object) -> bool:
-    """Whether comparing with it may take longer than its length says."""
+    """True if comparing with it may take longer than its length says."""
     if is_list(value):
         return any(isinstance(each, (list, Map, Optional)) for each in value)
     if isinstance(value, Map):

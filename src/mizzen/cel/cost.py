@@ -1,4 +1,4 @@
-"""What each step of an evaluation costs, in upstream's units, and the limit.
+"""The cost of each step of an evaluation, in upstream's units, and the limit.
 
 Values stand on a stack under the number of the step that made them; a call takes its arguments
 from there, and is free when they are not all there. Kept exactly so, because the sum decides.

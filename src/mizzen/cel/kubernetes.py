@@ -272,7 +272,7 @@ def _sized(pattern: re.Pattern[str], most: int) -> Callable[[str], bool]:
 
 
 def _prefix(check: Callable[[str], bool]) -> Callable[[str], bool]:
-    """What a generated name may begin with: a last dash stands for the part to come."""
+    """A check of a generated name's prefix: a last dash stands for the part to come."""
     return lambda text: check(text[:-2] + "a" if text.endswith("-") and len(text) > 1 else text)
 
 

@@ -130,13 +130,13 @@ def double(text: str) -> float:
 
 
 def string(text: str) -> str:
-    """What a string literal, quotes included, stands for. Errors: CompileError."""
+    """The value of a string literal, quotes included. Errors: CompileError."""
     body, raw = _unquoted(text)
     return body if raw else _ESCAPE.sub(_character, body)
 
 
 def octets(text: str) -> bytes:
-    """What a bytes literal without its `b` stands for. Errors: CompileError."""
+    """The value of a bytes literal without its `b`. Errors: CompileError."""
     body, raw = _unquoted(text)
     if raw:
         return body.encode()

@@ -1,4 +1,4 @@
-"""What computes each function of the environment.
+"""The implementation of each function of the environment.
 
 By overload where upstream binds overloads (they check their arguments' types first), by function
 where it binds one implementation to all of them.
@@ -146,7 +146,7 @@ _BY_OVERLOAD: dict[str, Implementation] = {
 
 
 def implementation(function: str, overloads: tuple[str, ...]) -> Implementation:
-    """What runs a call that may mean these overloads."""
+    """The function that runs a call of one of these overloads."""
     if function in SINGLETONS:
         return SINGLETONS[function]
     candidates = FUNCTIONS[function]

@@ -34,7 +34,7 @@ NewId = Callable[[], int]
 def expand(
     new: NewId, here: int, function: str, target: Node | None, args: list[Node]
 ) -> Node | None:
-    """What a call of a macro stands for; None when no macro has this name and arity.
+    """The expansion of a macro call; None if no macro has this name and arity.
 
     Errors: CompileError when the arguments are not what the macro takes.
     """

@@ -47,7 +47,7 @@ def plan(checked: Checked) -> Step:
 
 
 def _scope() -> Root:
-    """For constants: no variables, and nobody looks at the bill."""
+    """A scope for constants: no variables, and an unread bill."""
     return Root(Run(), {})
 
 
@@ -80,7 +80,7 @@ class _Planner:
                 raise AssertionError(node)
 
     def _chain(self, node: Node) -> Attribute:
-        """What a selection can be added to."""
+        """The attribute to which a selection can be added."""
         return self._as_chain(self.step(node))
 
     def _as_chain(self, step: Step) -> Attribute:

@@ -1,4 +1,4 @@
-"""Which attributes and capacities an expression looks at.
+"""The attributes and capacities that an expression reads.
 
 An answer holds for all devices that agree in these, so it need not be computed again.
 """
@@ -31,7 +31,7 @@ class _Found:
 
 
 def of(root: Node) -> Reads | None:
-    """What it names one by one; None when it may look at more."""
+    """The names that it reads; None if it may read others."""
     found = _Found()
     try:
         _visit(root, {}, found)
@@ -91,7 +91,7 @@ def _selected(node: Node) -> tuple[Node | None, str | None]:
 
 
 def _domain(node: Node, bound: dict[str, _Domain]) -> _Domain | None:
-    """Which domain's map the node is."""
+    """The domain whose map the node is."""
     if isinstance(node, Ident):
         return bound.get(node.name.removeprefix("."))
     operand, domain = _selected(node)

@@ -52,11 +52,11 @@ class Regex:
 
     @property
     def size(self) -> int:
-        """Of its program: looking at one byte may take so many steps."""
+        """The size of its program: one byte may take so many steps."""
         return self._automaton.programsize
 
     def matches(self, text: str) -> bool:
-        """Whether any part of the text matches."""
+        """True if any part of the text matches."""
         return self._search(_octets(text), 0) is not None
 
     def find(self, text: str) -> str:

@@ -110,7 +110,7 @@ class CallStep:
     strict: bool = True
 
     def compute(self, scope: Scope) -> object:
-        """Of constants: nobody looks at the bill."""
+        """The value of a constant expression: its bill is not read."""
         made, failed = self._arguments(scope)
         return failed if failed is not None else self.implementation(made)
 

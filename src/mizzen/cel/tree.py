@@ -71,7 +71,7 @@ class Message(Node):
 
 @dataclass(slots=True)
 class Fold(Node):
-    """What all macros over lists and maps, and `cel.bind`, expand to."""
+    """The expansion of all macros over lists and maps, and of `cel.bind`."""
 
     range: Node
     variable: str

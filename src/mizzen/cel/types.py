@@ -44,7 +44,7 @@ class Type:
 
 
 class Steps:
-    """How much comparing and copying of types may still be done."""
+    """The budget for comparing and copying types."""
 
     __slots__ = ("left",)
 
@@ -63,7 +63,7 @@ class TooManySteps(CompileError):
 
 
 def equal(a: Type, b: Type, steps: Steps) -> bool:
-    """Whether two types are the same. Errors: TooManySteps."""
+    """True if two types are the same. Errors: TooManySteps."""
     if a is b:
         return True
     steps.take()
@@ -160,7 +160,7 @@ def unwrapped(t: Type) -> tuple[Type, bool]:
 
 
 class Substitutions(dict[str, Type]):
-    """What free types stand for, so far. Its methods' errors: TooManySteps."""
+    """The types assigned to free types so far. Its methods' errors: TooManySteps."""
 
     def __init__(self, steps: Steps, known: dict[str, Type] | None = None) -> None:
         super().__init__(known or {})
@@ -194,7 +194,7 @@ class Substitutions(dict[str, Type]):
         return made
 
     def assign(self, froms: tuple[Type, ...], tos: tuple[Type, ...]) -> bool:
-        """Whether every left type can stand for its right one; remembers what that takes."""
+        """True if every left type can stand for its right one; keeps the assignments."""
         trial = _Trial(self)
         if len(froms) != len(tos) or not all(
             _assignable(trial, a, b) for a, b in zip(froms, tos, strict=True)
@@ -205,7 +205,7 @@ class Substitutions(dict[str, Type]):
 
 
 class _Trial(ChainMap[str, Type]):
-    """What would be added comes first: what is known is not copied."""
+    """Tentative assignments before the known ones, which are not copied."""
 
     def __init__(self, known: Substitutions) -> None:
         super().__init__({}, known)
@@ -289,7 +289,7 @@ def _less_specific(a: Type, b: Type, steps: Steps) -> bool:
 
 
 def accepts(t: Type, value: object) -> bool:
-    """Whether a value has the type at run time; of a list or map the first element tells."""
+    """True if a value has the type at run time; for a list or map the first element decides."""
     if t.kind in ("dyn", "any", "param"):
         return True
     if t.name != values.type_name(value):

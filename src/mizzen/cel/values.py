@@ -109,7 +109,7 @@ class Format:
 
 
 class Growing(list[object]):
-    """The list that a fold builds: `+` extends it in place, nobody else sees it meanwhile."""
+    """The list that a fold builds: `+` extends it in place; it is not shared meanwhile."""
 
 
 class Map:
@@ -186,7 +186,7 @@ def _tagged(key: object) -> tuple[str, object]:
 
 
 def is_hashable(value: object) -> bool:
-    """Whether upstream can use the value as a key of a set; asking with another one panics."""
+    """True if upstream can use the value as a key of a set; asking with another one panics."""
     return not isinstance(value, (bytes, Semver, list, Map, Err))
 
 

@@ -1,4 +1,4 @@
-"""What components use to read and write the Kubernetes API: requests, informers, queues.
+"""The components' client of the Kubernetes API: requests, informers, queues.
 
 Deliberately lacks: schemas (the API server owns them) and retries of writes. Only reads and
 watches are repeated here; whoever wrote something and got no answer must look before it leaps.

@@ -1,4 +1,4 @@
-"""How long to wait after the n-th failure in a row."""
+"""The delay after the n-th failure in a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Kubernetes API as methods over plain objects; schemas are the server's business."""
+"""The Kubernetes API as methods over plain objects; schemas are left to the server."""
 
 from __future__ import annotations
 
@@ -313,7 +313,7 @@ class Client:
         return await self._write("POST", PODS.path(bind.namespace, bind.name, "binding"), body)
 
     async def serves_plans(self) -> bool:
-        """Whether this is Mizzen's own API server; asked once, discovery is the truth."""
+        """True if this is Mizzen's own API server; asked once, from discovery."""
         if self._has_plans is None:
             try:
                 data = await self._transport.request("GET", PLANS.prefix)

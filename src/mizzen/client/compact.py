@@ -99,7 +99,7 @@ class CompactObjects(MutableMapping[Key, Obj]):
             self._settled.pop(key, None)
 
     def _learn_dictionary(self, parsed: list[Obj]) -> None:
-        """Of objects spread over those that are there: neighbours are often of one template."""
+        """Builds the dictionary from objects spread over all; neighbours are often alike."""
         chosen = parsed[:: len(parsed) // _SAMPLES][:_SAMPLES]
         text = b"".join(map(_text, chosen))
         self._dictionary = text[-_DICTIONARY_BYTES:]

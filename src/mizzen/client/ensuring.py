@@ -54,7 +54,7 @@ async def ensure_written(client: Client, operation: Operation) -> Obj:
 
 
 async def _look(client: Client, operation: Operation) -> Obj | None:
-    """The object if the operation has taken effect; None if not, or if it cannot be told yet.
+    """The object if the operation has taken effect; None if not, or if that is not known yet.
 
     Errors: Conflict when the object has moved on, so that the write may not be made any more.
     """
@@ -91,7 +91,7 @@ async def _look_for_made(client: Client, create: Create) -> Obj | None:
 
 
 def holds(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> bool:
-    """Whether a merge patch (RFC 7386) would change nothing."""
+    """True if a merge patch (RFC 7386) would change nothing."""
     for name, wanted in patch.items():
         if wanted is None:
             if obj.get(name) is not None:
@@ -107,7 +107,7 @@ def holds(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> bool:
 
 
 def is_passing(error: ApiError) -> bool:
-    """Whether trying the same again later may succeed."""
+    """True if trying the same again later may succeed."""
     return isinstance(error, _PASSING)
 
 

@@ -1,4 +1,4 @@
-"""Events (core/v1) about objects: repeats become counts, floods become sums, nobody waits."""
+"""Events (core/v1) about objects: repeats become counts, floods become sums; never blocks."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class EventRecorder:
             await asyncio.wait((self._writer,))
 
     def _is_flood(self, uid: str, kind: str, text: str) -> bool:
-        """Whether one object has had too many different messages of one reason."""
+        """True if one object has had too many different messages of one reason."""
         known = self._distinct.setdefault((uid, kind), ())
         self._distinct.move_to_end((uid, kind))
         if len(self._distinct) > SERIES_MAX:
@@ -263,7 +263,7 @@ class EventRecorder:
 
 
 def _change(series: _Series) -> Obj:
-    """What one more occurrence changes in the stored Event."""
+    """The change that one more occurrence makes to the stored Event."""
     return {name: series.body[name] for name in ("message", "lastTimestamp", "count")}
 
 

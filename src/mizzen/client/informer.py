@@ -79,7 +79,7 @@ class Informer:
         return {"objects": len(self._objects), **self._counts}
 
     def add_handler(self, handler: Handler) -> None:
-        """Registers `handler`; objects already known are told to it as ADDED at once."""
+        """Registers `handler`; it gets objects already known as ADDED at once."""
         self._handlers.append(handler)
         for key in list(self._objects):
             handler("ADDED", None, self._objects[key])
@@ -205,8 +205,8 @@ class Informer:
             handler(revision)
 
     def _take_listed(self, listed: _Listed, obj: Obj) -> None:
-        """One object of a fresh list. Where nothing was known before it is told at once, so that
-        a long list is never there as a whole; else once it is clear what was deleted."""
+        """Takes one object of a fresh list. If nothing was known before, handlers get it at once,
+        so that a long list is never in memory as a whole; else once deletions are known."""
         key = _trimmed(obj)
         if not self._synced.is_set():
             self._put(key, obj)
@@ -245,7 +245,7 @@ class Informer:
 
 
 class _Listed:
-    """What has come of a list: the keys that need nothing more, and what is to be told."""
+    """The result of a list: the keys that need nothing more, and events due to handlers."""
 
     def __init__(self) -> None:
         self.seen: set[Key] = set()
@@ -253,7 +253,7 @@ class _Listed:
 
 
 def _trimmed(obj: Obj) -> Key:
-    """The key of an object, which is rid of what nobody here reads; in place."""
+    """The key of an object, from which unread fields are removed in place."""
     metadata = obj["metadata"]
     metadata.pop("managedFields", None)
     namespace = metadata.get("namespace")

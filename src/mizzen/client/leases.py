@@ -20,7 +20,7 @@ from mizzen.client.client import Client
 
 @dataclass(frozen=True, slots=True)
 class LeaseConfig:
-    """Whose lease, and how patient. `renew_s` must be well below `duration_s`."""
+    """The lease's name, holder and times. `renew_s` must be well below `duration_s`."""
 
     name: str
     identity: str

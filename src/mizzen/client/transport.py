@@ -286,7 +286,7 @@ class Transport:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether a server that starts again explains it; a certificate that is wrong stays wrong."""
+    """True if a server that restarts explains it; a certificate that is wrong stays wrong."""
     return isinstance(error, BrokenAnswerError | ConnectionError | TimeoutError)
 
 

@@ -17,7 +17,7 @@ WATCH_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """What happened to an object; a BOOKMARK carries only a resourceVersion."""
+    """A change of an object; a BOOKMARK carries only a resourceVersion."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
     object: Obj

@@ -46,7 +46,7 @@ def human_duration(ns: int) -> str:
 
 
 def since(moment: Any, now_ns: int) -> str:
-    """How long ago an RFC 3339 time was; "<unknown>" without one."""
+    """The age of an RFC 3339 time; "<unknown>" without one."""
     if not moment:
         return UNKNOWN
     try:

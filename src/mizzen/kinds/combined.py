@@ -26,7 +26,7 @@ _IS: dict[str, tuple[type, ...]] = {
 
 
 def problems_of(combined: Mapping[str, Any]) -> Callable[[Any, Report], list[str]]:
-    """What the combinations of one schema say against a value, in upstream's words."""
+    """A check of values against the combinations of one schema, worded as upstream does."""
     every = [predicate(child) for child in combined.get("allOf") or ()]
     some = [predicate(child) for child in combined.get("anyOf") or ()]
     single = [predicate(child) for child in combined.get("oneOf") or ()]
@@ -50,7 +50,7 @@ def problems_of(combined: Mapping[str, Any]) -> Callable[[Any, Report], list[str
 
 
 def predicate(schema: Any) -> Predicate:
-    """Whether a value meets a schema that restricts values only."""
+    """A test whether a value meets a schema that restricts values only."""
     checks: list[tuple[tuple[type, ...], Predicate]] = []
     if schema.get("enum"):
         checks.append(((), _plain(one_of(schema["enum"]))))

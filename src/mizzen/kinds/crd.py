@@ -55,7 +55,7 @@ def definition(kind: Kind) -> Obj:
 
 
 def definitions(resources: tuple[Resource, ...]) -> list[Obj]:
-    """Those of the named resources, in that order."""
+    """The definitions of the named resources, in that order."""
     kinds: Mapping[Resource, Kind] = {kind.resource: kind for kind in builtin_kinds().values()}
     return [definition(kinds[resource]) for resource in resources]
 

@@ -93,7 +93,7 @@ def _combining(inner: Decoder, combined: Mapping[str, Any]) -> Decoder:
 
 
 def _limited(inner: Decoder, schema: Schema) -> Decoder:
-    """What users' schemas say of a value that is no scalar, or may be anything."""
+    """Adds the limits of users' schemas for values that are no scalars, or may be anything."""
     limits = limits_of(schema)
     # Of other objects and of lists sizes are checked on the way.
     is_sized = bool(schema.fields) and (schema.min_items, schema.max_items) != (None, None)

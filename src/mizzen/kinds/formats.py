@@ -55,7 +55,7 @@ def _is_date(value: str) -> bool:
 
 
 def _reads(parse: Callable[[str], object]) -> Callable[[str], bool]:
-    """Whether `parse` takes a value without a ValueError."""
+    """A test whether `parse` takes a value without a ValueError."""
 
     def check(value: str) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What the API server knows about a kind, so that it has no code of its own for any of them.
+"""The API server's knowledge of a kind, so that it has no code of its own for any of them.
 
 How a write goes through it, in this order:
 
@@ -50,7 +50,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ScalePaths:
-    """Where the `scale` subresource finds its numbers, as dotted paths."""
+    """The dotted paths to the numbers of the `scale` subresource."""
 
     spec_replicas: str = "spec.replicas"
     status_replicas: str = "status.replicas"
@@ -121,7 +121,7 @@ class Kind:
 
     @property
     def has_defaults(self) -> bool:
-        """Whether its schema inserts anything outside the metadata."""
+        """True if its schema inserts anything outside the metadata."""
         fields = self.schema.fields.items()
         return any(has_defaults(child) for name, child in fields if name != "metadata")
 

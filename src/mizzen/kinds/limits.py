@@ -1,4 +1,4 @@
-"""What a value must satisfy beyond its type: ranges, lengths, patterns, formats, an enum.
+"""Limits of a value beyond its type: ranges, lengths, patterns, formats, an enum.
 
 Each check is about values of its type, and lets others pass.
 """
@@ -94,7 +94,7 @@ def _multiple(unit: float) -> Check:
 
 
 def is_multiple(value: float, unit: float) -> bool:
-    """Whether a number is a multiple as people write them: 0.3 is one of 0.1.
+    """True if a number is a multiple as people write them: 0.3 is one of 0.1.
 
     Source: go-openapi `validate.MultipleOf`, which looks how far from a whole number the ratio is.
     """

@@ -1,4 +1,4 @@
-"""What names, labels and annotations may look like.
+"""Syntax of names, labels and annotations.
 
 Source: apimachinery `util/validation`, `api/validation/objectmeta.go`; the messages are upstream's,
 since people search for them.

@@ -84,7 +84,7 @@ class _MalformedError(Exception):
 
 
 class _Document:
-    """What is being patched. Each object and list is copied before its first change, once."""
+    """The object being patched. Each object and list is copied before its first change, once."""
 
     def __init__(self, root: Any) -> None:
         self.root = root

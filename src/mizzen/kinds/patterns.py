@@ -47,7 +47,7 @@ def check_patterns(schema: Obj, path: str) -> list[Cause]:
 
 
 def matches(pattern: str, value: str, report: Report) -> bool:
-    """Whether the value matches; True where that was not looked at, which the report says.
+    """True if the value matches; also where that was not evaluated, which the report says.
 
     Errors: RegexError, of a definition that was stored before patterns were checked.
     """
@@ -57,7 +57,7 @@ def matches(pattern: str, value: str, report: Report) -> bool:
 
 
 def wrong(pattern: str, value: str, path: Path, report: Report) -> None:
-    """Says that the value does not match, if it does not."""
+    """Reports a value that does not match."""
     try:
         if not matches(pattern, value, report):
             report.wrong(path, value, f"must match '{pattern}'")

@@ -12,12 +12,12 @@ Place = tuple[str, str]  # group, plural
 
 
 def builtin_kinds() -> Mapping[Place, Kind]:
-    """Those whose objects are stored, in module name order."""
+    """The stored built-in kinds, in module name order."""
     return _by_place()[0]
 
 
 def virtual_kinds() -> Mapping[Place, Kind]:
-    """Those that are answered and not stored, as a Plan."""
+    """The kinds that are answered and not stored, such as Plan."""
     return _by_place()[1]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with an object, and where: paths are rendered only when they are needed."""
+"""Collects the problems of an object with their paths, rendered only when they are needed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def render(path: Path) -> str:
 
 @dataclass(slots=True)
 class Report:
-    """What was wrong on the way: causes for a 422, and fields the schema does not know."""
+    """Problems found while decoding: causes for a 422, and fields the schema does not know."""
 
     causes: list[Cause] = field(default_factory=list[Cause])
     unknown: list[Unknown] = field(default_factory=list["Unknown"])
@@ -56,7 +56,7 @@ class Report:
             self.causes.append(Cause(render(path), message, reason))
 
     def may_default(self, size_bytes: int) -> bool:
-        """Whether a default of this size may still be inserted; it counts as if it was."""
+        """True if a default of this size may still be inserted; it counts as if it was."""
         before = self.defaulted_bytes
         self.defaulted_bytes = after = before + size_bytes
         if after <= OBJECT_BYTES_MAX:
@@ -70,11 +70,11 @@ class Report:
 
     @property
     def is_spent(self) -> bool:
-        """Whether no more checks are made."""
+        """True if no more checks are made."""
         return self.checked_steps > CHECK_STEPS_MAX
 
     def may_check(self, steps: int) -> bool:
-        """Whether a check that takes so many steps may still be made; it counts as if it was."""
+        """True if a check of so many steps may still be made; it counts as if it was."""
         before = self.checked_steps
         self.checked_steps = after = before + steps
         if after <= CHECK_STEPS_MAX:

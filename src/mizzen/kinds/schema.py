@@ -160,7 +160,7 @@ def choice(*allowed: str, default: str | None = None) -> Schema:
 
 
 def has_defaults(schema: Schema) -> bool:
-    """Whether decoding inserts anything anywhere; recursive types count as if they did."""
+    """True if decoding inserts anything anywhere; recursive types count as if they did."""
     if schema.default is not None or schema.target is not None:
         return True
     parts = (*schema.fields.values(), schema.values, schema.items)

@@ -554,5 +554,5 @@ def table_name(definition: str) -> str:
 
 
 def treatments(definition: str) -> Mapping[str, Treatment]:
-    """What becomes of each field of a type; of one that is not in the table, nothing particular."""
+    """The treatment of each field of a type; fields that are not in the table have none."""
     return TABLE.get(table_name(definition), {})

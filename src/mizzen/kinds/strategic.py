@@ -177,7 +177,7 @@ def _merge_keyed(schema: Schema, target: list[Any], patch: list[Any], name: str)
 
 
 def _key_of(item: Any, key: str) -> Any:
-    """What an item is known by: its key, or itself where there is none."""
+    """The merge key of an item: its key field, or itself if there is none."""
     if not key:
         return item
     return cast("Mapping[str, Any]", item).get(key) if isinstance(item, dict) else item

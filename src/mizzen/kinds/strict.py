@@ -1,4 +1,4 @@
-"""What `fieldValidation` finds in a body: unknown and duplicate fields, said as upstream says it.
+"""Finds unknown and duplicate fields of a body for `fieldValidation`, worded as upstream does.
 
 Source: apimachinery `runtime.strictDecodingError`, sigs.k8s.io/json `UnmarshalStrict`.
 """

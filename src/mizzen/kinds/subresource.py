@@ -22,7 +22,7 @@ class Subresource:
 
     @property
     def shows_object(self) -> bool:
-        """Whether it answers with the object itself, so that its schema is the kind's."""
+        """True if it answers with the object itself, so that its schema is the kind's."""
         return self.response is None and self.media_type == JSON
 
 

@@ -33,7 +33,7 @@ def _canonical(text: str, *, micro: bool) -> str:
 
 
 def is_moment(text: str) -> bool:
-    """Whether the text is a moment that some calendar has."""
+    """True if the text is a moment of some calendar."""
     try:
         canonical(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What becomes of a field that somebody sets: no accepted field is ignored without a word.
+"""The treatment of each field that a user may set: no accepted field is ignored silently.
 
 `served_fields.TABLE` gives every field of every served kind one of these. The decoder refuses and
 warns by it; `tests/unit/kinds/test_served_fields.py` holds it against the schemas and against the
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """Some component reads it: `readers` are packages of mizzen, one of which names the field.
+    """A component acts on it: `readers` are packages of mizzen, one of which names the field.
 
     Without readers it only holds other fields, each of which has its own line in the table.
     """
@@ -30,7 +30,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """It is stored, and whoever sets it is told what does not happen; `fine` values ask for nothing."""
+    """It is stored, and its author is warned of having no effect; `fine` values ask for nothing."""
 
     sentence: str
     fine: tuple[Any, ...] = ()
@@ -48,7 +48,7 @@ Treatment = Acted | Accepted | Warned | Refused
 
 
 def asks_for_nothing(value: Any, fine: tuple[Any, ...]) -> bool:
-    """Whether a value says what would be so without it."""
+    """True if a value asks for what would be so without it."""
     if value is False:
         return not any(known is True for known in fine)
     if value is None or value in ("", [], {}):

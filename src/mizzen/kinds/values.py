@@ -18,6 +18,6 @@ def mark_of(value: Any) -> Hashable:
 
 
 def one_of(allowed: Iterable[Any]) -> Callable[[Any], bool]:
-    """Whether a value is among these, in the same time however many they are."""
+    """A test whether a value is among these, in constant time."""
     marks = frozenset(map(mark_of, allowed))
     return lambda value: mark_of(value) in marks

@@ -267,7 +267,7 @@ class Agent:
         return slot
 
     def _adopt(self, slot: Slot, now: int) -> None:
-        """Takes up a pod; folders that cannot be made now are left to `Executor.prepare`."""
+        """Takes up a pod again; folders that cannot be made now are left to `Executor.prepare`."""
         with contextlib.suppress(OSError):
             self.gangs.admit(slot)
         self.usage.name_owners(slot)

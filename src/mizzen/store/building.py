@@ -27,7 +27,7 @@ _BATCH_BYTES = 8 << 20  # written in one transaction
 
 @dataclass(slots=True)
 class Saved:
-    """What was read of a damaged store. `problems`: what was passed over, in words."""
+    """The objects recovered from a damaged store. `problems`: the losses, in words."""
 
     objects: dict[ObjectKey, Stored] = field(default_factory=dict[ObjectKey, Stored])
     records: list[Record] = field(default_factory=list[Record])

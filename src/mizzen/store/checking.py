@@ -1,4 +1,4 @@
-"""A store that nobody has open, looked at as a whole, and saved from where it is damaged."""
+"""Checks a closed store as a whole, and recovers objects from a damaged one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mizzen.store.pages import Broken
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a whole store holds; history has the revisions after `oldest` up to `newest`."""
+    """The content of a whole store; history has the revisions after `oldest` up to `newest`."""
 
     path: Path
     format: int

@@ -1,4 +1,4 @@
-"""What may be stored: the one place that every object passes on its way into a store."""
+"""The rules for stored objects: the one place that every object passes on its way into a store."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class _Transaction:
         self.full = ""  # what had no room for it
 
     def pending(self) -> _Pending:
-        """What its objects are once it is on the disk."""
+        """The state of its objects once it is on the disk."""
         return {
             event.key: (None if event.type == "DELETED" else event.stored, self)
             for event in self.events

@@ -1,4 +1,4 @@
-"""A whole store is read, and believed only if everything in it fits: pages, checksums, sums."""
+"""Reads a whole store, accepted only if everything in it fits: pages, checksums, sums."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _WRONG = (Broken, ValueError, LookupError, struct.error)
 
 @dataclass(slots=True)
 class Contents:
-    """What is in a store. `oldest`: history holds every record after this revision. `is_unmade`: a
-    crash came before it was made."""
+    """The content of a store. `oldest`: history holds every record after this revision.
+    `is_unmade`: a crash came before it was made."""
 
     format: int = FORMAT
     is_unmade: bool = False
@@ -56,13 +56,13 @@ def has_data(path: Path) -> bool:
 
 
 def was_begun(path: Path, mark: Path | None) -> bool:
-    """Whether a store was ever made in this folder, whatever lies there now."""
+    """True if a store was ever made in this folder, whatever lies there now."""
     writer = path / WRITER
     return (writer.exists() and writer.stat().st_size > 0) or (mark is not None and mark.exists())
 
 
 def gone(path: Path) -> Damaged:
-    """Of a store that was begun and has no data."""
+    """The error for a store that was begun and has no data."""
     data = path / DATA
     what = "is empty" if data.exists() else "is missing"
     return Damaged(

@@ -99,7 +99,7 @@ class LmdbFile:
     def heads(
         self, table: str, keys: Sequence[bytes], head_bytes: int
     ) -> list[tuple[int, bytes] | None]:
-        """Of each value its length and its first bytes; None where there is none."""
+        """The length and first bytes of each value; None for missing ones."""
         with self._reading, self._env.begin(db=self._tables[table], buffers=True) as transaction:
             found = (transaction.get(key) for key in keys)
             return [None if v is None else (len(v), bytes(v[:head_bytes])) for v in found]

@@ -118,7 +118,7 @@ class LmdbLog:
     # -- opening ----------------------------------------------------------------
 
     def _verified(self, was_begun: bool) -> Contents:
-        """What is in the folder, in the present format. Errors: Damaged, OSError."""
+        """The folder's verified content, in the present format. Errors: Damaged, OSError."""
         if not has_data(self._path):
             if was_begun:
                 raise gone(self._path)
@@ -183,7 +183,7 @@ class LmdbLog:
     def _puts(
         self, records: Sequence[Record]
     ) -> tuple[dict[tuple[str, bytes], bytes | None], Totals]:
-        """What to write, and the totals once it is."""
+        """The values to write, and the totals after that."""
         totals = self._totals.copy()
         history: dict[tuple[str, bytes], bytes | None] = {}
         objects: dict[bytes, bytes | None] = {}
@@ -224,7 +224,7 @@ class LmdbLog:
         return self._file.first_heads("history", limit, size_bytes, CHECKSUM.size)
 
     def _is_on_disk(self, totals: Totals) -> bool:
-        """Whether a write of unknown fate happened, as the file says. Errors: OSError, Damaged."""
+        """True if a write of unknown fate is in the file. Errors: OSError, Damaged."""
         self._file.reopen()
         written = self._file.get("", b"totals")
         return written == totals.pack()

@@ -1,4 +1,4 @@
-"""Where transactions become durable and history is read from."""
+"""The interface of the durable log: appends transactions and reads history."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Log(Protocol):
         ...
 
     def append(self, transactions: Sequence[Sequence[Record]]) -> list[str]:
-        """Makes each transaction durable or not, whole; says of each what was full, "" where it
+        """Makes each transaction durable or not, whole; returns what was full for each, "" where it
         is durable. May block. Errors: OSError where it is not known what is."""
         ...
 

@@ -1,4 +1,4 @@
-"""An LMDB file read without LMDB, which trusts it: each page is checked before it is believed.
+"""Reads an LMDB file without LMDB, which trusts it: each page is checked before it is used.
 
 LMDB follows what a damaged page says to wherever that leads: a signal or a failed assertion ends
 the process. Here the file is read with pread, and whatever does not fit raises `Broken`, or is told
@@ -34,7 +34,7 @@ Entry = tuple[bytes, bytes]
 
 
 class Broken(Exception):
-    """What is in the file cannot be; the message says where and why."""
+    """The file's content is impossible; the message says where and why."""
 
 
 @dataclass(slots=True)

@@ -51,7 +51,7 @@ def _revision(event: Event) -> int:
 
 
 class State:
-    """Current objects plus the newest events, by which older revisions can be told."""
+    """Current objects plus the newest events, from which older revisions are derived."""
 
     def __init__(self, revision: int = 0) -> None:
         self.revision = revision
@@ -129,7 +129,7 @@ class State:
         return Page(items, revision or self.revision, rest, remaining)
 
     def _undo(self, resource: str, namespace: str, revision: int) -> dict[_Place, Stored | None]:
-        """What the objects written after `revision` were at that moment."""
+        """The state at `revision` of the objects written after it."""
         if revision < self.recent_since:
             raise Expired(
                 f"revision {revision} is too old to list: the oldest that can still be told is "

@@ -1,4 +1,4 @@
-"""What a store is: values that go in and out, and the protocol both backends keep."""
+"""The interface of a store: values that go in and out, and the protocol both backends keep."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Page:
 
 @dataclass(slots=True)
 class Counters:
-    """What `statistics()` tells: counts since the start, times in nanoseconds."""
+    """The values of `statistics()`: counts since the start, times in nanoseconds."""
 
     commits: int = 0
     transactions: int = 0
@@ -182,11 +182,11 @@ class Subscription(Protocol):
         ...
 
     def end(self) -> None:
-        """What comes from now on is nobody's business any more."""
+        """Ends the watch: later events are dropped."""
         ...
 
     def take_nowait(self) -> list[Event]:
-        """What is at hand, perhaps nothing; `position` says whether there is more."""
+        """The events at hand, perhaps none; `position` says whether there are more."""
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""How objects and records are kept as values, each with a checksum, and what they sum up to.
+"""The encoding of objects and records as values, each with a checksum, and their sums.
 
     object    CRC-32 | revision, bytes of the key | key | JSON
     record    CRC-32 | bytes of the head | head as JSON | JSON
@@ -90,7 +90,7 @@ def read_record(at: bytes, value: bytes) -> Record:
 
 
 def check_record(at: bytes, value: bytes) -> int:
-    """Where its JSON begins. Errors: Broken where the checksum says so."""
+    """The offset of its JSON. Errors: Broken if the checksum does not match."""
     words, length = CHECKSUM.size + _LENGTH.size, len(value)
     if length >= words and len(at) == REVISION.size:
         start = words + _LENGTH.unpack_from(value, CHECKSUM.size)[0]
@@ -137,7 +137,7 @@ def _matches(value: bytes, checksum: int) -> bool:
 
 @dataclass(slots=True)
 class Sums:
-    """Of a table: entries, bytes of keys and values, the sum of their checksums."""
+    """The sums of a table: entries, bytes of keys and values, the sum of their checksums."""
 
     entries: int = 0
     size_bytes: int = 0
@@ -156,7 +156,7 @@ class Sums:
 
 @dataclass(slots=True)
 class Totals:
-    """What a whole store sums up to. `newest` is the last revision that was ever given."""
+    """The sums of a whole store. `newest` is the last revision that was ever given."""
 
     newest: int = 0
     time_ns: int = 0

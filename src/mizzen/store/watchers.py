@@ -1,4 +1,4 @@
-"""Watchers: short queues of events in memory; whoever lags goes on from the history.
+"""Watchers: short queues of events in memory; a lagging one goes on from the history.
 
 So what watchers hold is bounded in bytes, for each and for all, and none of them is cut while
 history has what it did not see yet.
@@ -20,7 +20,7 @@ WARM_BYTES_MAX = 16 << 20  # the newest events, which keep what was made of them
 
 
 class Source(Protocol):
-    """Where a watcher that lags reads from."""
+    """The history from which a lagging watcher reads."""
 
     @property
     def revision(self) -> int: ...

@@ -1,4 +1,4 @@
-"""No device is given to two claims, whatever its givers believed.
+"""Rejects double allocation of a device at commit time.
 
 A scheduler decides on caches. After an outage they can be of different age: a pod seen bound while
 its claim still looks unallocated makes a device look free that is not. Each claim by itself is
@@ -46,7 +46,7 @@ PoolName = tuple[str, str]  # driver, pool
 
 
 class Allocations:
-    """Which claims may hold each device; bounded by the devices and the claims that hold them.
+    """The claims that may hold each device; bounded by the devices and the claims that hold them.
 
     An entry is a hint: whether that claim does hold the device is read anew in the draft that
     asks. So a plan that comes to nothing, here or on its way to the disk, need not be told.
@@ -104,7 +104,7 @@ class Allocations:
     def _check_counters(
         self, draft: Transaction, key: ObjectKey, device: DeviceId, added: Iterable[DeviceId]
     ) -> None:
-        """What the device takes from its pool's counters, beside all that are held or added."""
+        """Checks the device's draw on its pool's counters, beside all that are held or added."""
         facts = self._pools.of(draft, device[:2])
         devices = {name: known for f in facts for name, known in f.devices.items()}
         mine = devices.get(device[2])

@@ -1,4 +1,4 @@
-"""Knows the bearer tokens of the configuration: one for the admin, one for each component."""
+"""Authenticates the configured bearer tokens: one for the admin, one for each component."""
 
 from __future__ import annotations
 

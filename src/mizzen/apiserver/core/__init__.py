@@ -1,1 +1,1 @@
-"""What the API server decides, as functions over plain values: no store, clock or chance."""
+"""The API server's decisions, as functions over plain values: no store, clock or chance."""

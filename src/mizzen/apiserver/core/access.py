@@ -1,4 +1,4 @@
-"""What somebody asks to do, for an authorizer to judge."""
+"""The attributes of a request that authorizers judge."""
 
 from __future__ import annotations
 

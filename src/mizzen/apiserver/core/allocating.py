@@ -1,4 +1,4 @@
-"""Who holds what of which device, and whether one more fits: exclusive use, shares, counters.
+"""Counts the use of each device and decides if one more fits: exclusive use, shares, counters.
 
 Source: KEP-5018 (admin access holds nothing), KEP-5075 (shares of one device may take its capacity
 together), KEP-4815 (devices of a pool may take its counters together); Kubernetes 1.36.
@@ -20,7 +20,7 @@ Amounts = Mapping[str, Fraction]
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What one claim has of one device: all of it (`share` ""), or the capacity of a share."""
+    """One claim's use of one device: all of it (`share` ""), or the capacity of a share."""
 
     share: str = ""
     consumed: tuple[tuple[str, str], ...] = ()
@@ -30,7 +30,7 @@ Uses = Mapping[DeviceId, tuple[Use, ...]]
 
 
 def uses_of(claim: Obj) -> dict[DeviceId, tuple[Use, ...]]:
-    """What `status.allocation` takes; devices looked after with admin access are not taken."""
+    """The devices that `status.allocation` takes; those with admin access are not taken."""
     found: Obj = claim.get("status") or {}
     for field in ("allocation", "devices"):
         found = found.get(field) or {}
@@ -46,7 +46,7 @@ def uses_of(claim: Obj) -> dict[DeviceId, tuple[Use, ...]]:
 
 
 def overlap(mine: tuple[Use, ...], others: Iterable[Use]) -> bool:
-    """Whether somebody holds a device alone that another holds too, or two hold one share."""
+    """True if one side holds a device alone that the other holds too, or both hold one share."""
     all_uses = [*mine, *others]
     shares = [use.share for use in all_uses]
     return len(all_uses) > 1 and ("" in shares or len(set(shares)) < len(shares))
@@ -57,7 +57,7 @@ def overlap(mine: tuple[Use, ...], others: Iterable[Use]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """What matters of a device that others share: its capacity, and the counters it takes."""
+    """The facts about a shared device: its capacity, and the counters it takes."""
 
     capacity: Amounts
     counters: tuple[tuple[str, str, Fraction], ...]  # counter set, counter, amount
@@ -65,7 +65,7 @@ class DeviceFacts:
 
 @dataclass(frozen=True, slots=True)
 class SliceFacts:
-    """What one slice says about devices that are shared or that share counters."""
+    """The facts in one slice about devices that are shared or that share counters."""
 
     pool: tuple[str, str]  # driver, name
     generation: int
@@ -74,7 +74,7 @@ class SliceFacts:
 
 
 def is_special(item: Obj) -> bool:
-    """Whether a slice has anything that several claims may hold together."""
+    """True if a slice has anything that several claims may hold together."""
     spec = part(item, "spec")
     return bool(spec.get("sharedCounters")) or any(
         device.get("consumesCounters") or device.get("allowMultipleAllocations")
@@ -118,7 +118,7 @@ def unqualified(driver: str, name: str) -> str:
 
 
 def capacity_problem(driver: str, facts: DeviceFacts, uses: Iterable[Use]) -> str:
-    """Which capacity all the shares of a device together exceed, "" when none."""
+    """The capacity that all shares of a device together exceed, "" for none."""
     taken: dict[str, Fraction] = {}
     for use in uses:
         for name, amount in use.consumed:
@@ -134,7 +134,7 @@ def capacity_problem(driver: str, facts: DeviceFacts, uses: Iterable[Use]) -> st
 def counter_problem(
     added: DeviceFacts, held: Iterable[DeviceFacts], available: Mapping[tuple[str, str], Fraction]
 ) -> str:
-    """Which counter that `added` takes would be overdrawn, beside `held`; "" when none."""
+    """The counter that `added` would overdraw, beside `held`; "" for none."""
     taken: dict[tuple[str, str], Fraction] = {}
     for facts in (added, *held):
         for group, name, amount in facts.counters:

@@ -1,4 +1,4 @@
-"""What a CustomResourceDefinition says once its kind is served or refused."""
+"""The status of a CustomResourceDefinition whose kind is served or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a namespace that is being deleted says about itself.
+"""The status conditions of a namespace that is being deleted.
 
 Source: kubernetes pkg/controller/namespace/deletion/status_condition_utils.go.
 """

@@ -1,4 +1,4 @@
-"""What must follow when an owner is deleted.
+"""Decides the fate of dependents when an owner is deleted.
 
 Source: kubernetes pkg/controller/garbagecollector: an object goes when none of its owners is
 left; `foregroundDeletion` makes an owner wait for the dependents that block it; `orphan` makes
@@ -43,7 +43,7 @@ def owners_of(obj: Obj) -> list[Obj]:
 
 
 def is_waiting(owner: Obj) -> bool:
-    """Whether an owner is being deleted in the foreground."""
+    """True if an owner is being deleted in the foreground."""
     metadata = owner["metadata"]
     return bool(metadata.get("deletionTimestamp")) and FOREGROUND in (
         metadata.get("finalizers") or ()
@@ -51,7 +51,7 @@ def is_waiting(owner: Obj) -> bool:
 
 
 def fate(obj: Obj, states: Mapping[str, OwnerState]) -> Collect | DropOwners | None:
-    """What becomes of an object, given what became of its owners (by UID).
+    """The action due for an object, given the states of its owners (by UID).
 
     An owner of a kind that is not served is "unknown" and counts as alive: better to keep
     something too long than to delete what somebody needs.
@@ -86,7 +86,7 @@ def next_for_owner(owner: Obj, dependents: Iterable[Obj]) -> Release | None:
 
 
 def wants_orphans(owner: Obj) -> bool:
-    """Whether the dependents must forget this owner before it goes."""
+    """True if the dependents must drop this owner before it goes."""
     metadata = owner["metadata"]
     return bool(metadata.get("deletionTimestamp")) and ORPHAN in (metadata.get("finalizers") or ())
 

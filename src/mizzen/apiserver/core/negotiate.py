@@ -1,4 +1,4 @@
-"""Which form of an answer the client accepts."""
+"""Negotiates the form of an answer from the Accept header."""
 
 from __future__ import annotations
 

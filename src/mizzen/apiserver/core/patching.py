@@ -1,4 +1,4 @@
-"""Which patch a content type means."""
+"""Maps content types to kinds of patches."""
 
 from __future__ import annotations
 

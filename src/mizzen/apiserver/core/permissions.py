@@ -1,4 +1,4 @@
-"""What each of Mizzen's components may do: one table, least privilege.
+"""The permissions of Mizzen's components: one table, least privilege.
 
 The API server authorizes by it (`authorizers/components.py`); `mizzen install` renders it as RBAC
 for a cluster that others share (`compose/manifests.py`).
@@ -147,7 +147,7 @@ DISCOVERY_PATHS = ("/api", "/api/*", "/apis", "/apis/*", "/openapi/*", "/version
 
 
 def parse(rules: Iterable[str]) -> Iterator[Rule]:
-    """What rules say, one resource at a time."""
+    """The rules, one resource at a time."""
     for rule in rules:
         verbs, resources = rule.split(" ")
         each = tuple(v for verb in verbs.split(",") for v in (READ if verb == "read" else (verb,)))

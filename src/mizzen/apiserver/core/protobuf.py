@@ -105,7 +105,7 @@ def _messages() -> Mapping[tuple[str, str], Mapping[int, _Field]]:
 
 
 def _fields(schema: Schema, numbers: Numbers) -> dict[int, _Field]:
-    """What the schema says of the fields that have a number."""
+    """The schema's part for each field that has a number."""
     found: dict[int, _Field] = {}
     for name, said in numbers.items():
         number, below = said if isinstance(said, tuple) else (said, None)
@@ -151,7 +151,7 @@ def _message(data: bytes, message: Mapping[int, _Field], path: str) -> Obj:
 
 
 def _is_hollow(value: bytes | int, depth: int = 0) -> bool:
-    """Whether a value holds nothing but zeros and empty messages."""
+    """True if a value holds nothing but zeros and empty messages."""
     if isinstance(value, int) or not value:
         return not value
     if depth == _HOLLOW_DEPTH_MAX:

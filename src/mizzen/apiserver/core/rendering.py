@@ -45,7 +45,7 @@ def partial(obj: Obj, version: str) -> Obj:
 
 
 def include_of(params: Mapping[str, str]) -> str:
-    """What of each object its row carries. Errors: BadRequest."""
+    """The part of each object that its row carries. Errors: BadRequest."""
     include = params.get("includeObject", "")
     if include not in _INCLUDE:
         raise BadRequest(f"includeObject={include} is unknown: use None, Metadata or Object")

@@ -15,7 +15,7 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path below /api or /apis names. `plural` is "" for a group-version itself."""
+    """The target of a path below /api or /apis. `plural` is "" for a group-version itself."""
 
     group: str
     version: str

@@ -1,4 +1,4 @@
-"""What a list or watch selects, by labels and fields."""
+"""Selects objects of a list or watch by labels and fields."""
 
 from __future__ import annotations
 

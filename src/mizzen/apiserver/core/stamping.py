@@ -76,7 +76,7 @@ def _drop_empty(metadata: Obj) -> None:
 
 
 def stamp_update(new: Obj, old: Obj) -> None:
-    """What an update cannot change: taken from the old object, in place."""
+    """Restores fields that an update cannot change from the old object, in place."""
     metadata, before = new["metadata"], old["metadata"]
     metadata.pop("managedFields", None)
     metadata.pop("selfLink", None)
@@ -92,7 +92,7 @@ def stamp_update(new: Obj, old: Obj) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """What a delete asks for; `grace_s` None means the object's own."""
+    """The options of a delete; `grace_s` None means the object's own."""
 
     grace_s: int | None = None
     uid: str = ""
@@ -146,7 +146,7 @@ def mark_deleted(resource: Resource, old: Obj, options: DeleteOptions, now_ns: i
 
 
 def may_go(resource: Resource, obj: Obj) -> bool:
-    """Whether an object that is marked deleted can be removed from the store now."""
+    """True if an object that is marked deleted can be removed from the store now."""
     metadata = obj["metadata"]
     if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
         return False

@@ -1,4 +1,4 @@
-"""Who makes a request, as an authenticator tells it and authorizers, admission and history read it."""
+"""The user of a request, made by authenticators; read by authorizers, admission and history."""
 
 from __future__ import annotations
 

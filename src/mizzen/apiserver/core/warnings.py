@@ -1,4 +1,4 @@
-"""What a write is warned about, as header fields that every client can read.
+"""Warnings of a write as header fields that every client can read.
 
 Source: RFC 7234 5.5; upstream's `warning.go` drops control characters and cuts what is too long.
 """

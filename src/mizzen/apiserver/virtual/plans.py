@@ -93,7 +93,7 @@ def _answer(
     stored: list[Stored],
     revision: int,
 ) -> bytes:
-    """The Plan; objects that were written are told in the very bytes that were stored."""
+    """The Plan; objects that were written are included in the very bytes that were stored."""
     written = {each.key: each.data for each in stored}
     shown: list[bytes] = []
     for key, obj in results:

@@ -238,7 +238,7 @@ def _is_domain_path(text: str) -> bool:
 
 
 def check_job_update(new: Obj, old: Obj) -> list[Cause]:
-    """What may not change once the job exists."""
+    """Refuses changes of fields that are immutable once the job exists."""
     fixed = (
         "selector", "completionMode", "managedBy", "podFailurePolicy", "successPolicy",
         "backoffLimitPerIndex",

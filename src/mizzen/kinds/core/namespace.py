@@ -38,7 +38,7 @@ def _default(obj: Obj) -> None:
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
-    """Nobody could ever take another finalizer off: there is no /finalize."""
+    """Refuses further finalizers: without /finalize they could never be removed."""
     if old is not None:
         return []
     message = f'Unsupported value: supported values: "{FINALIZER}", which the server sets by itself'

@@ -29,7 +29,7 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def check_placement(spec: Obj, path: str) -> list[Cause]:
-    """Causes to refuse what a PodSpec says of where it may go."""
+    """Causes to refuse the placement fields of a PodSpec."""
     causes = _check_tolerations(entries(spec, "tolerations"), f"{path}.tolerations")
     affinity = part(spec, "affinity")
     at = f"{path}.affinity"

@@ -1,4 +1,4 @@
-"""What `kubectl get pods` shows. Source: pkg/printers/internalversion `printPod`."""
+"""The columns of `kubectl get pods`. Source: pkg/printers/internalversion `printPod`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def status_word(pod: Obj, now_ns: int) -> str:
 
 
 def _init_word(spec: Any, status: Any) -> str:
-    """What the init containers wait for; "" when they are done."""
+    """The status word for the init containers; "" when they are done."""
     containers = entries(spec, "initContainers")
     sidecars = {c.get("name") for c in containers if c.get("restartPolicy") == "Always"}
     for index, entry in enumerate(entries(status, "initContainerStatuses")):

@@ -258,7 +258,7 @@ def _validate_update(new: Obj, old: Obj) -> list[Cause]:
 
 
 def _toleration(toleration: Obj) -> Hashable:
-    """What of a toleration cannot change: how long it holds may."""
+    """The immutable part of a toleration: all but its duration."""
     return mark_of({k: v for k, v in toleration.items() if k != "tolerationSeconds"})
 
 

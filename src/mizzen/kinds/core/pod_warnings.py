@@ -1,4 +1,4 @@
-"""What is allowed in a pod and rarely meant: its creator is warned.
+"""Warns the creator of a pod of settings that are allowed and rarely meant.
 
 Source: pkg/api/pod/warnings.go.
 """

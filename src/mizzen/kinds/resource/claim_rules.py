@@ -34,7 +34,7 @@ def default_claim_spec(spec: Obj) -> None:
 
 
 def request_names(spec: Obj) -> set[str]:
-    """What may be referred to: `<request>` and `<request>/<alternative>`."""
+    """The names that may be referred to: `<request>` and `<request>/<alternative>`."""
     names: set[str] = set()
     for request in entries(spec, "devices.requests"):
         names.add(request["name"])
@@ -130,5 +130,5 @@ def check_references(requests: list[str], path: str, names: set[str]) -> list[Ca
 
 
 def check_spec_frozen(new: Obj, old: Obj | None) -> list[Cause]:
-    """What is asked for cannot change once the object exists."""
+    """Refuses changes of the requests once the object exists."""
     return immutable(new, old, "spec")

@@ -33,7 +33,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 
 
 def is_extended_resource(name: str) -> bool:
-    """Whether pods may ask for it by name. Source: core/v1/helper IsExtendedResourceName."""
+    """True if pods may request it by name. Source: core/v1/helper IsExtendedResourceName."""
     domain, slash, _ = name.partition("/")
     native = not slash or "kubernetes.io/" in name
     return not (native or domain.startswith("requests.") or qualified_name(f"requests.{name}"))

@@ -45,7 +45,7 @@ _SEMVER = re.compile(
 
 
 def is_rich(device: Obj) -> bool:
-    """Whether it has what makes devices large: taints, counters, lists of values."""
+    """True if it has what makes devices large: taints, counters, lists of values."""
     return bool(
         device.get("taints")
         or device.get("consumesCounters")

@@ -35,7 +35,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 
 
 def state(claim: Obj, now_ns: int) -> str:
-    """What kubectl shows: "deleted,allocated,reserved" or "pending"."""
+    """The state that kubectl shows: "deleted,allocated,reserved" or "pending"."""
     words: list[str] = []
     status = part(claim, "status")
     if claim["metadata"].get("deletionTimestamp"):

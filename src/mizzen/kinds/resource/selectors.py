@@ -19,9 +19,9 @@ _REMEMBERED_MAX = 256
 
 
 class Allowance:
-    """What compiling the new selectors of one request may take, be it a plan of a thousand claims:
-    about a tenth of a second. What is beyond is told by the scheduler, which compiles it when a pod
-    needs it.
+    """The budget for compiling new selectors of one request, be it a plan of a thousand claims:
+    about a tenth of a second. The scheduler compiles the rest when a pod needs them, and reports
+    their errors.
     """
 
     BYTES_MAX = (
@@ -39,7 +39,7 @@ class Allowance:
         self._steps = Steps(self.STEPS_MAX)
 
     def problem(self, expression: str) -> str:
-        """What is wrong with it; "" also where that was not looked at to the end."""
+        """The error in the expression; "" also if the budget did not suffice to find one."""
         known = self._known.get(expression)
         if known is not None:
             self._known.move_to_end(expression)

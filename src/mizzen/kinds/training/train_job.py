@@ -213,7 +213,7 @@ def _check_size(job: Obj) -> list[Cause]:
 
 
 def _check_annotations(new: Obj, old: Obj | None) -> list[Cause]:
-    """Annotations under mizzen.dev/ are ours: one that nobody reads is a slip of the pen."""
+    """Refuses unknown annotations under mizzen.dev/: they are ours, so one is a misspelling."""
     before = annotations_of(old) if old is not None else {}
     causes: list[Cause] = []
     for name in annotations_of(new):
@@ -244,7 +244,7 @@ def _check_names(job: Obj) -> list[Cause]:
 
 
 def _check_patches(job: Obj) -> list[Cause]:
-    """What runtimePatches say must be of the right type, known and served, as in a runtime."""
+    """Checks that runtimePatches are of the right type, known and served, as in a runtime."""
     causes: list[Cause] = []
     for index, entry in enumerate(entries(job, "spec.runtimePatches")):
         at = f"spec.runtimePatches[{index}].trainingRuntimeSpec.template.spec.replicatedJobs"
