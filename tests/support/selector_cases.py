@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mizzen.cel.cost import LIMIT
-from mizzen.cel.program import compile_expression
+from mizzen.cel.program import compile_selector
 from mizzen.cel.tree import CompileError
 from mizzen.cel.values import Err
 from mizzen.scheduler.core.dra.model import Device
@@ -316,7 +316,7 @@ def our_answer(question: dict[str, Any], limit: int = LIMIT) -> dict[str, Any]:
     """{"result", "cost"} or {"phase": "compile"}, or {"phase": "runtime", "cost"}."""
     lists = question["features"] == WITH_LISTS
     try:
-        program = compile_expression(question["expression"], lists)
+        program = compile_selector(question["expression"], lists)
     except CompileError:
         return {"phase": "compile"}
     seen = cut(as_device(question["device"]), program.reads, lists)

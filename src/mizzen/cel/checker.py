@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from mizzen.cel import formats, tree, types
 from mizzen.cel.declarations import FUNCTIONS, Overload
+from mizzen.cel.environment import Environment
 from mizzen.cel.tree import (
     Call,
     CompileError,
@@ -66,12 +67,9 @@ class Checked:
         return self.types[self.root.id]
 
 
-def check(root: Node, lists: bool, steps: types.Steps | None = None) -> Checked:
-    """The typed tree; attributes may be lists (DRAListTypeAttributes).
-
-    `steps`: what comparing types may take. Errors: CompileError.
-    """
-    checker = _Checker(root, lists, steps or types.Steps())
+def check(root: Node, environment: Environment, steps: types.Steps | None = None) -> Checked:
+    """The typed tree. `steps`: what comparing types may take. Errors: CompileError."""
+    checker = _Checker(root, environment, steps or types.Steps())
     checker.check(root)
     done = checker.checked
     made: dict[int, Type] = {}
@@ -84,12 +82,13 @@ def check(root: Node, lists: bool, steps: types.Steps | None = None) -> Checked:
 
 
 class _Checker:
-    def __init__(self, root: Node, lists: bool, steps: types.Steps) -> None:
+    def __init__(self, root: Node, environment: Environment, steps: types.Steps) -> None:
         self.checked = Checked(root)
         self.free = types.Substitutions(steps)
-        self._attribute = types.DYN if lists else types.ANY
+        self._fields = environment.fields
+        self._without = environment.without
         self._fresh = 0
-        self._scopes: list[dict[str, Type]] = [{"device": types.DEVICE}]
+        self._scopes: list[Mapping[str, Type]] = [environment.variables]
 
     # -- helpers ----------------------------------------------------------------------------
 
@@ -114,7 +113,8 @@ class _Checker:
         return self.free.assign((a,), (b,))
 
     def _function(self, name: str) -> tuple[Overload, ...] | None:
-        return FUNCTIONS.get(name.removeprefix("."))
+        name = name.removeprefix(".")
+        return None if name in self._without else FUNCTIONS.get(name)
 
     # -- nodes ------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class _Checker:
             case Fold():
                 self._fold(node)
             case tree.Message():
-                raise CompileError(f"no message {node.name} can be built in a selector")
+                raise CompileError(f"no message {node.name} can be built in an expression")
             case _:
                 raise AssertionError(node)
 
@@ -174,20 +174,10 @@ class _Checker:
         return types.optional_of(result) if optional or was_optional else result
 
     def _struct_field(self, target: Type, name: str) -> Type:
-        if types.equal(target, types.DEVICE, self.free.steps):
-            fields = {
-                "driver": types.STRING,
-                "attributes": types.map_of(
-                    types.STRING, types.map_of(types.STRING, self._attribute)
-                ),
-                "capacity": types.map_of(types.STRING, types.map_of(types.STRING, types.QUANTITY)),
-                # Upstream declares it for stored expressions whatever the gate says, beside a
-                # type without it, and takes either by chance: we always have it.
-                "allowMultipleAllocations": types.BOOL,
-            }
-            if name in fields:
-                return fields[name]
-        raise CompileError(f"undefined field {name!r} of {target}")
+        found = self._fields.get(target.name, {}).get(name)
+        if found is None:
+            raise CompileError(f"undefined field {name!r} of {target}")
+        return found
 
     def _call(self, node: Call) -> None:
         if node.function == "_?._":

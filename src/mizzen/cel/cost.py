@@ -31,12 +31,13 @@ class CostExceeded(Exception):
 class Run:
     """The bill of one evaluation."""
 
-    __slots__ = ("_places", "_stack", "built", "cost", "limit")
+    __slots__ = ("_places", "_stack", "built", "built_max", "cost", "limit")
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT, built_max: int = BUILT_BYTES_MAX) -> None:
         self.cost = 0
         self.limit = limit
-        self.built = 0  # bytes, against BUILT_BYTES_MAX
+        self.built = 0  # bytes
+        self.built_max = built_max
         self._stack: list[tuple[int, object]] = []
         self._places: dict[int, list[int]] = {}  # step -> where its values stand, lowest first
 
@@ -49,10 +50,10 @@ class Run:
     def spend(self, built: int) -> None:
         """Before so many bytes are built or looked through. Errors: CostExceeded."""
         self.built += built
-        if self.built > BUILT_BYTES_MAX:
+        if self.built > self.built_max:
             raise CostExceeded(
-                f"its values take more than the {BUILT_BYTES_MAX >> 20} MiB that one evaluation "
-                "may build; make smaller ones"
+                f"its values take more than the {self.built_max / (1 << 20):.3g} MiB that one "
+                "evaluation may build; make smaller ones"
             )
 
     def add(self, number: int, value: object, cost: int) -> None:

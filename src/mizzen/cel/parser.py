@@ -28,14 +28,15 @@ _RELATIONS = frozenset({"<", "<=", ">=", ">", "==", "!=", "in"})
 _FUNCTION = {"in": "@in"}
 
 
-def parse(expression: str) -> Node:
-    """The tree of an expression. Errors: CompileError."""
-    return _Parser(lexer.tokens(expression)).whole()
+def parse(expression: str, without: frozenset[str] = frozenset()) -> Node:
+    """The tree of an expression; `without` names macros that stay calls. Errors: CompileError."""
+    return _Parser(lexer.tokens(expression), without).whole()
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], without: frozenset[str]) -> None:
         self._tokens = tokens
+        self._without = without
         self._at = 0
         self._last = 0
         self._depth: dict[str, int] = {}
@@ -188,9 +189,10 @@ class _Parser:
         if self._take("("):
             here = self.new()
             args = self._arguments()
-            return macros.expand(self.new, here, token.text, operand, args) or Call(
-                here, token.text, operand, args
-            )
+            expanded = None
+            if token.text not in self._without:
+                expanded = macros.expand(self.new, here, token.text, operand, args)
+            return expanded or Call(here, token.text, operand, args)
         return Select(self.new(), operand, token.text)
 
     def _index(self, operand: Node) -> Node:

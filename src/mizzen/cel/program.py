@@ -1,4 +1,4 @@
-"""An expression ready to run on devices.
+"""An expression ready to run.
 
 Source: k8s.io/dynamic-resource-allocation/cel/compile.go, v0.36.3.
 """
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from mizzen.cel import checker, parser, planner, reads
 from mizzen.cel.attributes import Step
+from mizzen.cel.checker import Checked
 from mizzen.cel.cost import LIMIT, CostExceeded, Run
+from mizzen.cel.environment import DEVICES, DEVICES_WITH_LISTS, Environment
 from mizzen.cel.reads import Reads
 from mizzen.cel.steps import Panic, Root
-from mizzen.cel.tree import CompileError
+from mizzen.cel.tree import CompileError, Ident, Node, walk
 from mizzen.cel.types import Steps
 from mizzen.cel.values import Err, Optional, type_name
 
@@ -26,41 +28,81 @@ _FRAMES = 20_000  # of Python, for the deepest expression that the parser lets t
 @dataclass(frozen=True, slots=True)
 class Program:
     step: Step
+    names: frozenset[str]  # of the variables that it reads, its own among them
+
+    def evaluate(self, variables: dict[str, object], bill: Run) -> object:
+        """The value, or an Err. Errors: CostExceeded, once the bill is beyond its limits."""
+        try:
+            with _room_to_nest():
+                value = self.step.eval(Root(bill, variables))
+        except (Panic, RecursionError) as error:
+            return Err(str(error))
+        except MemoryError:
+            return Err("there is too little memory to evaluate it")
+        while isinstance(value, Optional) and value.present:
+            value = value.value
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Selector(Program):
+    """A program that chooses devices."""
+
     reads: Reads | None  # None: it may look at everything
 
     def run(self, device: object, limit: int = LIMIT) -> tuple[bool | Err, int]:
-        """The answer for a device (see device.py) and what it cost."""
+        """The answer for a device (see device_values.py) and what it cost."""
         bill = Run(limit)
         try:
-            with _room_to_nest():
-                value = self.step.eval(Root(bill, {"device": device}))
-        except (CostExceeded, Panic, RecursionError) as error:
+            value = self.evaluate({"device": device}, bill)
+        except CostExceeded as error:
             return Err(str(error)), bill.cost
-        except MemoryError:
-            return Err("there is too little memory to evaluate it"), bill.cost
-        while isinstance(value, Optional) and value.present:
-            value = value.value
         if isinstance(value, (bool, Err)):
             return value, bill.cost
         return Err(f"the result is a {type_name(value)}, it must be a bool"), bill.cost
 
 
-def compile_expression(expression: str, lists: bool, steps: Steps | None = None) -> Program:
-    """The program of an expression; attributes may be `lists`.
+def compile_selector(expression: str, lists: bool, steps: Steps | None = None) -> Selector:
+    """The program of a selector; attributes of devices may be `lists`.
 
     `steps`: what comparing its types may take. Errors: CompileError.
     """
+    environment = DEVICES_WITH_LISTS if lists else DEVICES
+    wanted = ("bool", "any", "dyn") if lists else ("bool", "any")
+    checked, step = _compile(expression, environment, wanted, "bool or the unknown type", steps)
+    return Selector(step, _names(checked.root), reads.of(checked.root))
+
+
+def compile_expression(
+    expression: str, environment: Environment, wanted: str, steps: Steps | None = None
+) -> Program:
+    """The program of an expression whose type is `wanted`, the name of a scalar.
+
+    `steps`: what comparing its types may take. Errors: CompileError.
+    """
+    checked, step = _compile(expression, environment, (wanted,), wanted, steps)
+    return Program(step, _names(checked.root))
+
+
+def _compile(
+    expression: str, environment: Environment, kinds: tuple[str, ...], wanted: str,
+    steps: Steps | None,
+) -> tuple[Checked, Step]:  # fmt: skip
     if len(expression.encode("utf-8", "surrogatepass")) > EXPRESSION_BYTES_MAX:
         raise CompileError(f"it is longer than {EXPRESSION_BYTES_MAX} bytes; shorten it")
     try:
         with _room_to_nest():
-            checked = checker.check(parser.parse(expression), lists, steps)
-            result = checked.result
-            if result.kind not in ("bool", "any") and not (lists and result.kind == "dyn"):
-                raise CompileError(f"it must evaluate to bool or the unknown type, not {result}")
-            return Program(planner.plan(checked), reads.of(checked.root))
+            root = parser.parse(expression, environment.without)
+            checked = checker.check(root, environment, steps)
+            if checked.result.kind not in kinds:
+                raise CompileError(f"it must evaluate to {wanted}, not {checked.result}")
+            return checked, planner.plan(checked)
     except (RecursionError, Panic, CostExceeded) as error:
         raise CompileError(str(error)) from error
+
+
+def _names(root: Node) -> frozenset[str]:
+    return frozenset(n.name.removeprefix(".") for n in walk(root) if isinstance(n, Ident))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 
 from mizzen.cel.cost import LIMIT
-from mizzen.cel.program import Program, compile_expression
+from mizzen.cel.program import Selector, compile_selector
 from mizzen.cel.reads import Reads
 from mizzen.cel.tree import CompileError
 from mizzen.cel.values import Err, Map
@@ -55,7 +55,7 @@ class CelSelectors:
         self._left = TURN_COST_MAX
         self._spent: dict[str, tuple[int, int]] = {}  # evaluations, and what they cost, if dear
         self._reads: dict[str, Reads | CompileError | None] = {}  # outlive their programs
-        self._programs: dict[str, Program | CompileError] = {}
+        self._programs: dict[str, Selector | CompileError] = {}
         self._programs_chars = 0
         self._by_shape: dict[tuple[str, DeviceShape, _Own], bool | Err] = {}
         self._by_cut: dict[tuple[str, Cut], bool | Err] = {}
@@ -113,7 +113,7 @@ class CelSelectors:
             found = self._reads[expression]
         except KeyError:
             program = self._program(expression)
-            found = program.reads if isinstance(program, Program) else program
+            found = program.reads if isinstance(program, Selector) else program
             if len(self._reads) >= PROGRAMS_MAX:
                 self._reads.clear()
             self._reads[expression] = found
@@ -123,7 +123,7 @@ class CelSelectors:
             )
         return found
 
-    def _program(self, expression: str) -> Program | CompileError:
+    def _program(self, expression: str) -> Selector | CompileError:
         found = self._programs.get(expression)
         if found is None:
             self._check_turn()
@@ -140,9 +140,9 @@ class CelSelectors:
         if self._left <= 0 and not self._is_patient:
             raise SelectorsBusy
 
-    def _compiled(self, expression: str) -> Program | CompileError:
+    def _compiled(self, expression: str) -> Selector | CompileError:
         try:
-            return compile_expression(expression, self._lists)
+            return compile_selector(expression, self._lists)
         except CompileError as error:
             return error
         except Exception as error:  # noqa: BLE001 - a bug ends one expression, not the others
@@ -185,7 +185,7 @@ class CelSelectors:
                 answer = device
             else:
                 program = self._program(expression)
-                assert isinstance(program, Program), "what does not compile is not evaluated"
+                assert isinstance(program, Selector), "what does not compile is not evaluated"
                 limit = LIMIT if self._is_patient else EVALUATION_COST_MAX
                 answer, cost = program.run(device, limit)
         except SelectorsBusy:

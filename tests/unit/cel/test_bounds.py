@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mizzen.cel.cost import BUILT_BYTES_MAX, LIMIT, CostExceeded, Run
-from mizzen.cel.program import compile_expression
+from mizzen.cel.program import compile_selector
 from mizzen.cel.tree import CompileError
 from mizzen.cel.values import Err, Map
 from mizzen.scheduler.core.dra.model import SelectorError
@@ -89,7 +89,7 @@ def test_the_bill_names_what_is_too_much() -> None:
 
 
 def test_too_little_memory_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    program = compile_expression("true", lists=False)
+    program = compile_selector("true", lists=False)
 
     def starved(*_: object) -> object:
         raise MemoryError
@@ -103,11 +103,11 @@ def test_any_failure_is_that_selectors_own(monkeypatch: pytest.MonkeyPatch) -> N
         raise ZeroDivisionError
 
     selectors = CelSelectors()
-    monkeypatch.setattr("mizzen.scheduler.device_selectors.Program.run", broken)
+    monkeypatch.setattr("mizzen.scheduler.device_selectors.Selector.run", broken)
     with pytest.raises(SelectorError, match="ZeroDivisionError"):
         selectors.matches("device.driver == 'x'", as_device(PLAIN))
     monkeypatch.undo()
-    monkeypatch.setattr("mizzen.scheduler.device_selectors.compile_expression", broken)
+    monkeypatch.setattr("mizzen.scheduler.device_selectors.compile_selector", broken)
     with pytest.raises(SelectorError, match="ZeroDivisionError"):
         selectors.matches("device.driver == 'y'", as_device(PLAIN))
 
@@ -167,25 +167,25 @@ def test_types_that_double_are_cheap_where_they_are_shared_and_refused_else(firs
     """With 90 levels a type is made of 2^90."""
     text = nested("x", first, 90, "size(x89) == 0")
     try:
-        compile_expression(text, lists=False)
+        compile_selector(text, lists=False)
     except CompileError as error:
         assert first == "[]" and "types are too large to be compared" in str(error)
     else:
         assert first == "1"
     two = nested("x", first, 45, nested("y", first, 45, "x44 == y44"))
     with pytest.raises(CompileError, match="types are too large to be compared"):
-        compile_expression(two, lists=False)
+        compile_selector(two, lists=False)
 
 
 def test_a_message_shows_no_type_that_is_too_large() -> None:
     with pytest.raises(CompileError) as caught:
-        compile_expression(nested("x", "1", 90, "x89.startsWith('a')"), lists=False)
+        compile_selector(nested("x", "1", 90, "x89.startsWith('a')"), lists=False)
     assert len(str(caught.value)) < 300
 
 
 def test_what_nests_deeply_and_is_right_is_compiled() -> None:
     lists = "[" * 240 + "]" * 240
-    compile_expression(" || ".join([f"{lists} == {lists}"] * 10), lists=False)
+    compile_selector(" || ".join([f"{lists} == {lists}"] * 10), lists=False)
 
 
 MANY = "1" * 5000
@@ -199,7 +199,7 @@ MANY = "1" * 5000
 )  # fmt: skip
 def test_numbers_beyond_64_bits_do_not_compile(expression: str) -> None:
     with pytest.raises(CompileError) as raised:
-        compile_expression(expression, lists=False)
+        compile_selector(expression, lists=False)
     assert len(str(raised.value)) < 400
 
 
@@ -210,5 +210,5 @@ def test_numbers_beyond_64_bits_do_not_compile(expression: str) -> None:
      f"duration('{'0' * 5000}7s') == duration('7s')"],
 )  # fmt: skip
 def test_numbers_of_64_bits_compile_however_they_are_written(expression: str) -> None:
-    value, _ = compile_expression(expression, lists=False).run(Map([], native=True))
+    value, _ = compile_selector(expression, lists=False).run(Map([], native=True))
     assert value is True

@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
-from mizzen.cel.program import EXPRESSION_BYTES_MAX, compile_expression
+from mizzen.cel.program import EXPRESSION_BYTES_MAX, compile_selector
 from mizzen.cel.tree import CompileError
 from mizzen.cel.types import Steps, TooManySteps
 from mizzen.kinds.report import quoted
@@ -48,7 +48,7 @@ class Allowance:
         if self._bytes < 0 or self._steps.left < 0:
             return ""
         try:
-            compile_expression(expression, lists=False, steps=self._steps)
+            compile_selector(expression, lists=False, steps=self._steps)
             found = ""
         except TooManySteps:
             return ""
