@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from mizzen import __version__
 from mizzen.apiserver import handlers, history, metrics
@@ -18,6 +19,8 @@ from mizzen.apiserver.http import TEXT, Answer, Request, Response, Stream, answe
 from mizzen.apiserver.server import Server
 from mizzen.base import names
 from mizzen.base.errors import BadRequest, Forbidden, InternalError
+from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
+from mizzen.host.process_metrics import collect_process
 from mizzen.kinds.subresource import Subresource
 
 _HEALTH = ("/healthz", "/readyz", "/livez")
@@ -32,10 +35,11 @@ class App:
         self._of_subresources = handlers.of_subresources()
         self._of_virtual_kinds = handlers.of_virtual_kinds()
         self._user_of = authentication(server)
+        self.metrics = MetricsRegistry(partial(metrics.collect, server), collect_process)
         self._of_paths: Mapping[str, Callable[[Request], Response | Stream]] = {
             "/openapi/v2": self._discovery.openapi_v2,
             "/version": lambda _: self._version(),
-            "/metrics": lambda _: metrics.metrics(server),
+            "/metrics": lambda _: self._metrics(),
             "/mizzen/v1/history": lambda request: history.history(server, request),
         }
 
@@ -79,6 +83,9 @@ class App:
 
     def _discover(self, request: Request) -> Response:
         return self._discovery.answer(request.path.rstrip("/"), request)
+
+    def _metrics(self) -> Response:
+        return Response(200, self.metrics.render().encode(), CONTENT_TYPE)
 
     def _version(self) -> Response:
         major, minor = names.KUBERNETES_VERSION

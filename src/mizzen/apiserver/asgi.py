@@ -7,6 +7,7 @@ import logging
 import re
 import uuid
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from mizzen.apiserver.app import App, broken
@@ -15,6 +16,7 @@ from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.core.user import ANONYMOUS
 from mizzen.apiserver.http import Answer, Request, Response, Stream, Upgrade, refusal
 from mizzen.apiserver.intake import Intake, Receive, Send, discard
+from mizzen.apiserver.metrics import collect_clients
 from mizzen.apiserver.server import Server
 from mizzen.base import query
 from mizzen.base.errors import ApiError, Unavailable
@@ -37,6 +39,8 @@ class Bridge:
         self._app = App(server)
         self._intake = Intake()
         self._channels = Channels(server.closing)
+        collect = partial(collect_clients, connections, self._channels)
+        self._app.metrics.register(collect)
         self._streams: set[asyncio.Task[Any]] = set()
 
     async def end_streams(self) -> None:

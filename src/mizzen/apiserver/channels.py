@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mizzen.apiserver.http import Channel, Upgrade
@@ -33,6 +33,9 @@ class Channels:
         self._closing = closing
         self._idle_s_max = idle_s_max
         self._count_of: Counter[str] = Counter()
+
+    def statistics(self) -> Mapping[str, int]:
+        return {"open": self._count_of.total()}
 
     async def serve(
         self, upgrade: Upgrade, protocol: str, user: str, receive: Receive, send: Send

@@ -1,14 +1,42 @@
-"""The server's own counters for Prometheus."""
+"""The API server's numbers for Prometheus; upstream's names where upstream counts the same."""
 
 from __future__ import annotations
 
-from mizzen.apiserver.http import Response
+from mizzen.apiserver.channels import Channels
+from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.server import Server
-from mizzen.base.exposition import CONTENT_TYPE, Page
+from mizzen.base.exposition import Page
+
+_STORE = (
+    ("commits", "mizzen_store_commits_total", "Durable commits."),
+    ("commit_s", "mizzen_store_commit_seconds_total", "Time they took, sync included."),
+    ("transactions", "mizzen_store_transactions_total", "Transactions."),
+    ("writes", "mizzen_store_writes_total", "Objects written."),
+    ("failures", "mizzen_store_failures_total", "Transactions refused by a full disk."),
+    ("watchers", "mizzen_store_watchers", "Open watches."),
+    (
+        "watchers_lagged",
+        "mizzen_store_watchers_lagged_total",
+        "Times that a watch lagged and went on from the history.",
+    ),
+    (
+        "watchers_queued_bytes",
+        "mizzen_store_watchers_queued_bytes",
+        "Events that wait for watches.",
+    ),
+    ("revision", "mizzen_store_revision", "Newest revision."),
+    ("oldest_revision", "mizzen_store_oldest_revision", "Oldest revision of the history."),
+)
+_CHANNELS = (("open", "mizzen_apiserver_websockets", "Open websockets."),)
+_CONNECTIONS = (
+    ("users", "mizzen_apiserver_user_connections", "Connections that users have shown a token on."),
+    ("strangers", "mizzen_apiserver_stranger_connections", "Connections without a token so far."),
+    ("shut", "mizzen_apiserver_connections_shut_total", "Connections shut down to make room."),
+)
 
 
-def metrics(server: Server) -> Response:
-    page = Page()
+def collect(server: Server, page: Page) -> None:
+    """Requests, watches and the store."""
     for (verb, resource, code), count in sorted(server.requests.items()):
         labels = {"verb": verb, "resource": resource, "code": str(code)}
         page.add("apiserver_request_total", "counter", "Requests answered.", count, labels)
@@ -16,20 +44,10 @@ def metrics(server: Server) -> Response:
         text = "Events sent to watchers."
         page.add("apiserver_watch_events_total", "counter", text, count, {"resource": resource})
     store = server.store.statistics()
-    seconds = store["commit_ns"] / 1e9
-    page.add("mizzen_store_commits_total", "counter", "Durable commits.", store["commits"])
-    page.add(
-        "mizzen_store_commit_seconds_total", "counter", "Time they took, sync included.", seconds
-    )
-    page.add("mizzen_store_transactions_total", "counter", "Transactions.", store["transactions"])
-    page.add("mizzen_store_writes_total", "counter", "Objects written.", store["writes"])
-    page.add("mizzen_store_failures_total", "counter", "Transactions refused by a full disk.",
-             store["failures"])  # fmt: skip
-    page.add("mizzen_store_watchers", "gauge", "Open watches.", store["watchers"])
-    page.add("mizzen_store_watchers_lagged_total", "counter",
-             "Times that a watch lagged and went on from the history.",
-             store["watchers_lagged"])  # fmt: skip
-    page.add("mizzen_store_watchers_queued_bytes", "gauge", "Events that wait for watches.",
-             store["watchers_queued_bytes"])  # fmt: skip
-    page.add("mizzen_store_revision", "gauge", "Newest revision.", store["revision"])
-    return Response(200, page.render().encode(), CONTENT_TYPE)
+    page.add_all(_STORE, {**store, "commit_s": store["commit_ns"] / 1e9})
+
+
+def collect_clients(connections: Connections, channels: Channels, page: Page) -> None:
+    """Who is connected."""
+    page.add_all(_CONNECTIONS, connections.statistics())
+    page.add_all(_CHANNELS, channels.statistics())

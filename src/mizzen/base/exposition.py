@@ -7,9 +7,12 @@ client is not used: it keeps global state, and its import costs memory in every 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# (key of a component's statistics, name of the family, HELP): one line says what becomes of a
+# count. What ends in _total is a counter, everything else a gauge; a count that is missing is 0.
+Families = Iterable[tuple[str, str, str]]
 
 
 class Histogram:
@@ -43,35 +46,67 @@ class Histogram:
 
 
 class Page:
-    """Collects metric families and renders them; each family is announced once."""
+    """Collects metric families and renders them: each once, its samples together, whoever adds."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
-        self._announced: set[str] = set()
+        self._families: dict[str, list[str]] = {}
 
     def add(
         self, name: str, kind: str, text: str, value: float, labels: Mapping[str, str] | None = None
     ) -> None:
         """One sample of a counter or gauge."""
-        self._announce(name, kind, text)
-        self._lines.append(f"{name}{_labels(labels or {})} {_number(value)}")
+        lines = self._family(name, kind, text)
+        lines.append(f"{name}{_labels(labels or {})} {_number(value)}")
+
+    def add_all(
+        self,
+        families: Families,
+        statistics: Mapping[str, float],
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """One sample of each family, from a component's `statistics()`."""
+        for key, name, text in families:
+            kind = "counter" if name.endswith("_total") else "gauge"
+            self.add(name, kind, text, statistics.get(key, 0), labels)
 
     def add_histogram(
         self, name: str, text: str, histogram: Histogram, labels: Mapping[str, str] | None = None
     ) -> None:
-        self._announce(name, "histogram", text)
+        lines = self._family(name, "histogram", text)
         for suffix, bound, value in histogram.samples():
             extra = {"le": bound} if bound else {}
             sample_labels = _labels({**(labels or {}), **extra})
-            self._lines.append(f"{name}{suffix}{sample_labels} {_number(value)}")
+            lines.append(f"{name}{suffix}{sample_labels} {_number(value)}")
 
     def render(self) -> str:
-        return "\n".join(self._lines) + "\n"
+        return "".join(f"{line}\n" for lines in self._families.values() for line in lines)
 
-    def _announce(self, name: str, kind: str, text: str) -> None:
-        if name not in self._announced:
-            self._announced.add(name)
-            self._lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+    def _family(self, name: str, kind: str, text: str) -> list[str]:
+        """Its lines so far."""
+        lines = self._families.get(name)
+        if lines is None:
+            lines = [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+            self._families[name] = lines
+        return lines
+
+
+Collector = Callable[[Page], None]
+
+
+class MetricsRegistry:
+    """The collectors of one process: each adds its families to every page anew."""
+
+    def __init__(self, *collectors: Collector) -> None:
+        self._collectors = list(collectors)
+
+    def register(self, collector: Collector) -> None:
+        self._collectors.append(collector)
+
+    def render(self) -> str:
+        page = Page()
+        for collect in self._collectors:
+            collect(page)
+        return page.render()
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -6,10 +6,12 @@ Source: gateway-api-inference-extension, proposal 003 "model server protocol"; v
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 from mizzen.base.exposition import Histogram, Page
 from mizzen.engine.model import KV_BLOCK_TOKENS
 from mizzen.engine.worker import Worker
+from mizzen.host.door import Door
 
 # Seconds; vLLM's own bounds for time_to_first_token_seconds and e2e_request_latency_seconds.
 _FIRST_TOKEN = (
@@ -31,6 +33,13 @@ _FIRST_TOKEN = (
     10,
 )
 _LATENCY = (0.05, 0.1, 0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120)
+
+_DOORS = (
+    ("connections", "mizzen_engine_connections", "Connections of clients."),
+    ("busy", "mizzen_engine_connections_busy", "Of these, with a request under way."),
+    ("evicted", "mizzen_engine_connections_evicted_total", "Idle ones ended to make room."),
+    ("body_bytes", "mizzen_engine_request_body_bytes", "Bodies of requests, held in memory."),
+)
 
 
 class EngineMetrics:
@@ -55,8 +64,8 @@ class EngineMetrics:
         self._finished[reason] += 1
         self._latency.observe(seconds)
 
-    def page(self, worker: Worker) -> str:
-        page, labels = Page(), self._labels
+    def collect(self, worker: Worker, page: Page) -> None:
+        labels = self._labels
 
         def gauge(name: str, text: str, value: float) -> None:
             page.add(f"vllm:{name}", "gauge", text, value, labels)
@@ -86,4 +95,15 @@ class EngineMetrics:
         page.add_histogram(
             "vllm:e2e_request_latency_seconds", "Arrival to last token.", self._latency, labels
         )
-        return page.render()
+        steps = "Steps of the batch."
+        page.add("mizzen_engine_steps_total", "counter", steps, worker.steps, labels)
+
+
+def collect_doors(
+    bodies: Callable[[], Mapping[str, int]], doors: Sequence[Door], page: Page
+) -> None:
+    """Clients of all of the engine's addresses together, and the bodies they have sent."""
+    connections: Counter[str] = Counter(bodies())
+    for door in doors:
+        connections.update(door.statistics())
+    page.add_all(_DOORS, connections)

@@ -80,16 +80,15 @@ async def _serve(config: EngineConfig) -> int:
     )
     worker = Worker(config.model, settings, ledger, deliver, loaded)
     server.worker = worker
-    doors: list[Door] = []
     try:
-        await _open_doors(config, server, doors)
+        await _open_doors(config, server, server.doors)
         worker.start()
         await ended
         server.draining = True
         await _drain(server, config.grace_s)
         worker.close()
     finally:
-        for door in doors:
+        for door in server.doors:
             await door.close()
     return 0
 

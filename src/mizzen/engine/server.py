@@ -8,19 +8,22 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
 
-from mizzen.base.exposition import CONTENT_TYPE
+from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
 from mizzen.base.openai import OpenAIError, read_json, refused_by_http, shown
 from mizzen.engine.core.replies import Reply, Usage
 from mizzen.engine.core.requests import Request, TooLong, parse_chat, parse_completion
-from mizzen.engine.metrics import EngineMetrics
+from mizzen.engine.metrics import EngineMetrics, collect_doors
 from mizzen.engine.model import LIBRARY_ERRORS, ModelFile
 from mizzen.engine.worker import Job, Piece, Worker
 from mizzen.host.bodies import Bodies
+from mizzen.host.door import Door
+from mizzen.host.process_metrics import collect_process
 
 if TYPE_CHECKING:
     from mizzen.engine.tokenizer import Tokenizer
@@ -55,6 +58,12 @@ class EngineServer:
         self._model = model
         self._metrics = EngineMetrics(name)
         self._bodies = Bodies(BODY_BYTES_MAX)
+        self.doors: list[Door] = []  # the addresses it is served at
+        self._registry = MetricsRegistry(
+            lambda page: self._metrics.collect(self.worker, page),
+            partial(collect_doors, self._bodies.statistics, self.doors),
+            collect_process,
+        )
         self._calls: dict[int, _Call] = {}
         self._by_id: dict[str, _Call] = {}
         self._seen_steps, self._seen_s = -1, 0.0
@@ -140,8 +149,8 @@ class EngineServer:
         return now_s - self._seen_s
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
-        text = self._metrics.page(self.worker)
-        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+        body = self._registry.render().encode()
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def _models(self, _: web.Request) -> web.Response:
         return _json({"object": "list", "data": [self._card()]})

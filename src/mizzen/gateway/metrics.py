@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from mizzen.base.exposition import Page
+from mizzen.base.exposition import Collector, Page
 from mizzen.base.objects import Key
 from mizzen.gateway.pool import Pool
 
@@ -15,18 +15,42 @@ _GAUGES = (
     ("ready", "replicas_ready", "Replicas that get requests."),
     ("wanted", "replicas_wanted", "Replicas the load asks for."),
 )
+_COUNTS = (
+    ("retries", "mizzen_gateway_retries_total", "Requests asked of another replica."),
+    ("written", "mizzen_gateway_demand_writes_total", "Writes of an endpoint's demand."),
+    ("failed", "mizzen_gateway_demand_writes_failed_total", "Such writes that failed."),
+    (
+        "superseded",
+        "mizzen_gateway_demand_superseded_total",
+        "Decisions that a newer one replaced before they were written.",
+    ),
+    ("selectors", "mizzen_gateway_service_selectors", "Selectors of Services that are followed."),
+    ("pods", "mizzen_gateway_service_pods", "Pods that these select."),
+    ("scraped_pools", "mizzen_gateway_scraped_pools", "Endpoints whose engines' metrics are read."),
+    ("connections", "mizzen_gateway_connections", "Connections of clients."),
+    ("busy", "mizzen_gateway_connections_busy", "Of these, with a request under way."),
+    ("evicted", "mizzen_gateway_connections_evicted_total", "Idle ones ended to make room."),
+    ("body_bytes", "mizzen_gateway_request_body_bytes", "Bodies of requests, held in memory."),
+)
 
 
-def render(
-    pools: Mapping[Key, Pool],
-    services: Mapping[tuple[str, int], int],
-    counts: Mapping[str, int],
-) -> str:
-    """The page: endpoints there are, with their counts; no name that a client made up.
+def collector_of(*parts: Callable[[], Mapping[str, int]]) -> Collector:
+    """Of the `statistics` of the gateway's parts, whose keys differ."""
 
-    `services` counts requests by Service and status, `counts` the rest.
+    def collect(page: Page) -> None:
+        page.add_all(_COUNTS, {k: v for statistics in parts for k, v in statistics().items()})
+
+    return collect
+
+
+def collect_requests(
+    pools: Mapping[Key, Pool], services: Mapping[tuple[str, int], int], page: Page
+) -> None:
+    """Endpoints there are, with their counts; no name that a client made up.
+
+    `services` counts requests by Service and status.
     """
-    page, known = Page(), sorted(pools.items())
+    known = sorted(pools.items())
     for key, pool in known:
         for status, count in sorted(pool.answers.items()):
             labels = {"endpoint": str(key), "code": str(status)}
@@ -39,8 +63,6 @@ def render(
         for key, pool in known:
             value = pool.statistics()[field]
             page.add(_PREFIX + name, "gauge", text, value, {"endpoint": str(key)})
-    for name, value in sorted(counts.items()):
-        page.add(f"{_PREFIX}{name}_total", "counter", f"{name}.", value)
     for key, pool in known:
         if pool.first_byte.count:
             page.add_histogram(
@@ -49,4 +71,3 @@ def render(
                 pool.first_byte,
                 {"endpoint": str(key)},
             )
-    return page.render()

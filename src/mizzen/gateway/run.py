@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from mizzen.base import names
 from mizzen.base.clock import Clock
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS, SERVICES
 from mizzen.client.client import Client
 from mizzen.client.informer import Informer
@@ -14,6 +15,7 @@ from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.connections import Connections
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
+from mizzen.gateway.metrics import collector_of
 from mizzen.gateway.proxy import Proxy
 from mizzen.gateway.scraper import MetricsScraper
 from mizzen.gateway.server import GatewayServer, is_of_a_model
@@ -26,10 +28,15 @@ CLOSE_S = 1.0  # streams that still run when the gateway ends
 
 
 async def run(
-    client: Client, config: GatewayConfig, clock: Clock, on_ready: Callable[[], None]
+    client: Client,
+    config: GatewayConfig,
+    clock: Clock,
+    on_ready: Callable[[], None],
+    metrics: MetricsRegistry,
 ) -> None:
     """Serves until cancelled; `on_ready` is called when it listens and knows all there is.
 
+    `metrics` is what it shows at /metrics, its own collectors added.
     Errors: OSError when the address is taken.
     """
     demand = DemandWriter(client, clock, config.url)
@@ -50,13 +57,18 @@ async def run(
     service_pods = ServicePods(client)
     service_proxy = ServiceProxy(services.objects, service_pods)
     service_pods.add_handler(service_proxy.on_change)
-    server = GatewayServer(config, clock, directory, demand, proxy, service_proxy)
+    server = GatewayServer(config, clock, directory, demand, proxy, service_proxy, metrics)
     endpoints.add_handler(directory.on_endpoint)
     replicas.add_handler(directory.on_pod)
     services.add_handler(service_pods.on_service)
     services.add_handler(service_proxy.on_change)
     app, door = server.app(), Door()
     door.guard(app, flows=is_of_a_model)
+    metrics.register(
+        collector_of(
+            server.statistics, service_pods.statistics, scraper.statistics, door.statistics
+        )
+    )
     try:
         async with asyncio.TaskGroup() as tasks:
             for informer in (endpoints, services, replicas):

@@ -6,13 +6,14 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import orjson
 from aiohttp import web
 
 from mizzen.base.clock import Clock, parse_rfc3339
-from mizzen.base.exposition import CONTENT_TYPE
+from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
 from mizzen.base.objects import Obj
 from mizzen.base.openai import OpenAIError, read_json, refused_by_http, write_json
 from mizzen.gateway.config import GatewayConfig
@@ -23,7 +24,7 @@ from mizzen.gateway.core.prefixes import prefix_hashes
 from mizzen.gateway.core.services import PREFIX, ServiceError
 from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
-from mizzen.gateway.metrics import render
+from mizzen.gateway.metrics import collect_requests
 from mizzen.gateway.pool import Pool
 from mizzen.gateway.proxy import REQUEST_HEADER, OutboundRequest, Proxy
 from mizzen.gateway.services import ServiceProxy
@@ -52,6 +53,7 @@ class GatewayServer:
         demand: DemandWriter,
         proxy: Proxy,
         services: ServiceProxy,
+        metrics: MetricsRegistry,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -60,6 +62,8 @@ class GatewayServer:
         self._proxy = proxy
         self._services = services
         self._bodies = Bodies(BODY_BYTES_MAX)
+        self._metrics = metrics
+        metrics.register(partial(collect_requests, directory.pools, services.answered()))
 
     def app(self) -> web.Application:
         app = web.Application(
@@ -81,9 +85,8 @@ class GatewayServer:
 
     def statistics(self) -> Mapping[str, int]:
         return {
-            "requests": sum(pool.answers.total() for pool in self._directory.pools.values()),
-            **self._directory.statistics(),
             **self._demand.statistics(),
+            **self._bodies.statistics(),
             "retries": self._proxy.retries,
         }
 
@@ -97,12 +100,8 @@ class GatewayServer:
         return web.Response(text="ok\n")
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
-        counts = {"retries": self._proxy.retries}
-        writes = self._demand.statistics()
-        counts["demand_writes"] = writes.get("written", 0)
-        counts["demand_writes_failed"] = writes.get("failed", 0)
-        text = render(self._directory.pools, self._services.answered(), counts)
-        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+        body = self._metrics.render().encode()
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def _models(self, _: web.Request) -> web.Response:
         cards = [_card(name, endpoint) for name, endpoint in model_ids(self._directory.endpoints)]

@@ -6,6 +6,7 @@ import pytest
 
 from mizzen.base.engine import EngineProfile, EngineSettings, find_engines
 from mizzen.base.engines.openvino_genai import PROFILE
+from mizzen.base.exposition import Page
 from mizzen.base.operations import Create
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.controllers.core.model_endpoint_pods import create_replica
@@ -64,12 +65,13 @@ def test_the_built_in_engine_understands_its_command_line() -> None:
 class _Idle:
     """A worker that has just begun."""
 
-    running = waiting = 0
+    running = waiting = steps = 0
     cache_usage = 0.0
     pipeline = None
 
 
 def test_the_built_in_engine_has_the_metrics_of_its_profile() -> None:
-    page = EngineMetrics("tiny").page(_Idle())  # type: ignore[arg-type]
+    page = Page()
+    EngineMetrics("tiny").collect(_Idle(), page)  # type: ignore[arg-type]
     for name in (PROFILE.metrics.queued, PROFILE.metrics.running, PROFILE.metrics.kv_cache_usage):
-        assert f"\n# TYPE {name} gauge\n" in f"\n{page}"
+        assert f"\n# TYPE {name} gauge\n" in f"\n{page.render()}"

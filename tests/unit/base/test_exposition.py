@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mizzen.base.exposition import Histogram, Page
+from mizzen.base.exposition import Collector, Histogram, MetricsRegistry, Page
 
 
 def test_a_family_is_announced_once() -> None:
@@ -29,3 +29,37 @@ def test_buckets_are_cumulative_and_bounds_inclusive() -> None:
         'wait_seconds_count{m="x"} 3',
     ]
     assert histogram.count == 3
+
+
+FAMILIES = (
+    ("done", "work_done_total", "Done."),
+    ("open", "work_open", "Open."),
+)
+
+
+def test_statistics_become_counters_and_gauges_and_a_count_that_is_missing_is_zero() -> None:
+    page = Page()
+    page.add_all(FAMILIES, {"open": 2, "else": 9})
+    assert page.render().splitlines() == [
+        "# HELP work_done_total Done.",
+        "# TYPE work_done_total counter",
+        "work_done_total 0",
+        "# HELP work_open Open.",
+        "# TYPE work_open gauge",
+        "work_open 2",
+    ]
+
+
+def test_samples_of_one_family_stand_together_whoever_adds_them() -> None:
+    def collector(name: str) -> Collector:
+        return lambda page: page.add_all(FAMILIES, {"done": 1}, {"by": name})
+
+    registry = MetricsRegistry(collector("a"))
+    registry.register(collector("b"))
+    lines = [line for line in registry.render().splitlines() if not line.startswith("#")]
+    assert lines == [
+        'work_done_total{by="a"} 1',
+        'work_done_total{by="b"} 1',
+        'work_open{by="a"} 0',
+        'work_open{by="b"} 0',
+    ]

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.operations import Operation, Patch
 from mizzen.base.serving import socket_name
@@ -123,7 +124,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         return list(objects["pods"].values())
 
     services = ServiceProxy(objects["services"], pods_of)
-    server = GatewayServer(config, clock, directory, demand, proxy, services)
+    server = GatewayServer(config, clock, directory, demand, proxy, services, MetricsRegistry())
     app, door, listener = server.app(), Door(), listen("127.0.0.1", 0)
     door.guard(app, flows=is_of_a_model)
     await door.open(app, listener, shutdown_s=0.1)
