@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 from mizzen.base import checkpoint, registry
 
 TIERS = "MIZZEN_CHECKPOINT_TIERS"  # names, the quickest to read first
 DEFAULT_TIERS = "memory,local"
 CHUNK_BYTES = 4 << 20
+_GROUP = "mizzen.checkpoints.tiers"
 
 
 class Damaged(Exception):
@@ -105,17 +106,24 @@ class Places:
 Opener = Callable[[Places], Tier | None]  # `TIER`: None where the job has no such place
 
 
-def open_tiers(places: Places) -> list[Tier]:
-    """The job's tiers, the quickest first: files of `tiers`, or other distributions' entry points
-    of the group "mizzen.checkpoints.tiers". Errors: ValueError naming one that is unknown."""
-    found: list[Tier] = []
-    for name in (places.variables.get(TIERS) or DEFAULT_TIERS).split(","):
+def find_tiers(variables: Mapping[str, str]) -> dict[str, Opener]:
+    """The tiers in force by name, the quickest first: files of `tiers`, or other distributions'
+    entry points of the group "mizzen.checkpoints.tiers".
+
+    Errors: ValueError naming one that is unknown, and those that are known.
+    """
+    found: dict[str, Opener] = {}
+    for name in (variables.get(TIERS) or DEFAULT_TIERS).split(","):
+        name = name.strip()
         try:
-            opener = registry.named("mizzen.checkpoints.tiers", name.strip(), "TIER")
+            found[name] = registry.named(_GROUP, name, "TIER")
         except KeyError:
-            known = ", ".join(registry.names("mizzen.checkpoints.tiers"))
-            raise ValueError(f"{TIERS}: tier {name!r} is not known; there are {known}") from None
-        tier = cast("Opener", opener)(places)
-        if tier is not None:
-            found.append(tier)
+            known = ", ".join(registry.names(_GROUP))
+            raise ValueError(f'{TIERS}: there is no tier "{name}"; there are {known}') from None
     return found
+
+
+def open_tiers(places: Places) -> list[Tier]:
+    """The job's tiers, the quickest first. Errors: ValueError as of `find_tiers`."""
+    opened = (opener(places) for opener in find_tiers(places.variables).values())
+    return [tier for tier in opened if tier is not None]

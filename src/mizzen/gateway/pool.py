@@ -17,7 +17,7 @@ from mizzen.base.openai import OpenAIError
 from mizzen.gateway.core import admit, scale
 from mizzen.gateway.core.endpoints import Address, Endpoint
 from mizzen.gateway.core.engine_metrics import EngineMetrics
-from mizzen.gateway.core.picker import Candidate, RequestContext, find_pickers
+from mizzen.gateway.core.picker import Candidate, Picker, RequestContext, find_pickers
 from mizzen.gateway.core.prefixes import PrefixIndex
 
 SUSPECT_S = 0.5  # a replica that broke a connection gets no request for this long
@@ -78,7 +78,6 @@ class Pool:
     ) -> None:
         self.endpoint = endpoint
         self.replicas: dict[str, Replica] = {}
-        self._picker = find_pickers().get(endpoint.picker)
         self._clock = clock
         self._on_scale = on_scale
         self._queue: deque[_Waiter] = deque()
@@ -102,7 +101,12 @@ class Pool:
     @property
     def reads_metrics(self) -> bool:
         """True if its picker reads the engines' metrics."""
-        return not self._closed and self._picker is not None and self._picker.reads_metrics
+        picker = self._picker
+        return not self._closed and picker is not None and picker.reads_metrics
+
+    @property
+    def _picker(self) -> Picker | None:
+        return find_pickers().get(self.endpoint.picker)
 
     def statistics(self) -> Mapping[str, int]:
         return {
@@ -117,7 +121,6 @@ class Pool:
     def update(self, endpoint: Endpoint) -> None:
         """The endpoint's object changed."""
         self.endpoint = endpoint
-        self._picker = find_pickers().get(endpoint.picker)
         self._dispatch()
         self._evaluate(None)
 
@@ -259,12 +262,13 @@ class Pool:
             waiter.place.set_result(assignment)
 
     def _choose(self, waiter: _Waiter) -> Assignment | None:
-        if self._picker is None:
+        picker = self._picker
+        if picker is None:
             return None
         sound = {name: replica for name, replica in self.replicas.items() if not replica.suspect}
         fresh = {name: sound[name] for name in sound if name not in waiter.avoid}
         capacity, hashes = self.endpoint.replica_capacity, waiter.context.hashes
-        pick = self._picker.pick(
+        pick = picker.pick(
             waiter.context,
             [
                 Candidate(name, r.in_flight, capacity, r.prefixes.cached(hashes), r.turn, r.metrics)

@@ -315,9 +315,10 @@ class Agent:
             return
         self._shared_cpus = cpus
         for slot in self.slots.values():
-            held = claims_core.held_by(slot.state.pod, self.context.allocated)
+            pod = slot.state.pod
+            held = claims_core.held_by(pod, self.context.allocated)
             if not any(d.driver == names.CPU_DRIVER for d in held):
-                slot.runtime.resize(slot.uid, self.executor.resources(slot))
+                slot.runtime.resize(slot.uid, self.executor.resources(pod, held))
 
     def wake(self, slot: Slot, event: Tick | DevicesChanged) -> None:
         """Time has passed for the pod, or what it waited for has come."""

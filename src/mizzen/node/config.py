@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mizzen.base.serving import SERVING_DIR
+from mizzen.checkpoints.tier import DEFAULT_TIERS
 from mizzen.host.mutual_tls import MutualTls
 
 HOST_IP = "127.0.0.1"  # the node's InternalIP: what its pods call their host, where its API listens
@@ -24,6 +25,7 @@ class NodeConfig:
     tls: MutualTls  # of the agent's own API
     simulated_devices: int = 0
     durable_interval_s: float = 15.0
+    checkpoint_tiers: str = DEFAULT_TIERS  # names, which all trainings of this node are told
 
     @property
     def pods_dir(self) -> Path:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mizzen.base.errors import ApiError
-from mizzen.base.objects import has_condition, namespace_of
+from mizzen.base.objects import Obj, has_condition, namespace_of
 from mizzen.base.reading import part
 from mizzen.base.resources import NODES
 from mizzen.client.client import Client
@@ -119,7 +119,7 @@ class Executor:
                 "names its node itself; leave spec.nodeName out"
             )
             raise Unresolved(why, "WaitingForDevices")
-        slot.runtime.create(slot.uid, self.resources(slot))
+        slot.runtime.create(slot.uid, self.resources(pod, held))
         slot.has_sandbox = True
         extra = {**self._gangs.variables(slot), **self._serving.variables(pod)}
         if held:
@@ -138,10 +138,8 @@ class Executor:
             self._allocatable,
         )
 
-    def resources(self, slot: Slot) -> Resources:
-        """The pod's limits and cores with the devices that are allocated to it now."""
-        pod = slot.state.pod
-        held = claims_core.held_by(pod, self._context.allocated)
+    def resources(self, pod: Obj, held: Sequence[claims_core.Device]) -> Resources:
+        """The pod's limits and cores with these devices, which are allocated to it now."""
         place = claims_core.placement(held, self._context.devices, self._context.allocated)
         milli = place.quota_milli or (None if held else cpu_limit(pod))
         return Resources(milli, memory_limit(pod), cpus=place.cpus)

@@ -114,7 +114,7 @@ def test_what_is_deleted_is_gone_and_the_rest_is_not(tier: Tier) -> None:
 
 
 def test_an_unknown_tier_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match="tier 'tape' is not known; there are local, memory"):
+    with pytest.raises(ValueError, match='there is no tier "tape"; there are local, memory'):
         open_tiers(Places(variables={TIERS: "memory,tape"}))
 
 

@@ -67,9 +67,8 @@ class Runtimes:
         return f'spec.runtimeClassName "{wanted}": {lack}; this node has {have}, or leave it out'
 
     def signal(self, key: str, number: int) -> None:
-        for runtime in self:
-            if key in runtime.running:
-                runtime.signal(key, number)
+        for runtime in self:  # those that have no such run signal none
+            runtime.signal(key, number)
 
     def remove(self, uid: str) -> None:
         """Removes this name from every runtime: the pod, and with it the choice, may be gone."""

@@ -18,11 +18,11 @@ from pathlib import Path
 from mizzen.base import names, segment
 from mizzen.base.objects import Obj
 from mizzen.checkpoints import choice
-from mizzen.checkpoints.tier import Damaged, Entry, Gone, Places, Tier, open_tiers
+from mizzen.checkpoints.tier import TIERS, Damaged, Entry, Gone, Places, Tier, open_tiers
 from mizzen.host.logs import about
 from mizzen.node.context import AgentContext
 from mizzen.node.core.membership import Checkpointed
-from mizzen.node.training.folders import claim, owner_of
+from mizzen.node.training.folders import JobFolders, claim, owner_of
 from mizzen.node.training.job import Job
 from mizzen.node.training.writer import DurableWriter
 
@@ -32,14 +32,21 @@ log = logging.getLogger("mizzen.node")
 class Checkpoints:
     """Durable copies for all gangs of the node; `object_of`: where people look for a job."""
 
-    def __init__(self, agent: AgentContext, object_of: Callable[[Job], Obj]) -> None:
+    def __init__(
+        self,
+        agent: AgentContext,
+        folders: JobFolders,
+        writer: DurableWriter,
+        object_of: Callable[[Job], Obj],
+    ) -> None:
         self._agent = agent
+        self._folders = folders
+        self._writer = writer
         self._object_of = object_of
         self._unsaved: set[str] = set()  # jobs whose newest staged state is not copied yet
-        self.writer = DurableWriter()
 
     def statistics(self) -> Mapping[str, int]:
-        return {"unsaved": len(self._unsaved), **self.writer.statistics()}
+        return {"unsaved": len(self._unsaved), **self._writer.statistics()}
 
     def is_unsaved(self, key: str) -> bool:
         """True if the job's newest state exists in shared memory alone."""
@@ -57,7 +64,7 @@ class Checkpoints:
         if job.staged_word > job.durable_word:
             loop = asyncio.get_running_loop()
             self._unsaved.add(job.key)
-            self.writer.submit(job.key, lambda: self._copy(loop, job))
+            self._writer.submit(job.key, lambda: self._copy(loop, job))
 
     # -- in the writer's thread ----------------------------------------------------------------
 
@@ -65,8 +72,9 @@ class Checkpoints:
         # What is newest by now: a request that waited stands for all that came after it. Marked
         # again, since the copy before this one has ended meanwhile and took the mark away.
         self._unsaved.add(job.key)
-        target = self._agent.config.checkpoints / job.key
-        tiers = open_tiers(Places(job.folder, target, variables=os.environ))
+        target = self._folders.checkpoints(job.key)
+        variables = {**os.environ, TIERS: self._agent.config.checkpoint_tiers}
+        tiers = open_tiers(Places(job.folder, target, variables=variables))
         newest = choice.newest_first([tier for tier in tiers if not tier.is_durable])[:1]
         if not newest:
             return
@@ -135,7 +143,7 @@ class Checkpoints:
         self._report(job, text)
 
     def _damaged(self, job: Job, damaged: Mapping[int, str]) -> None:
-        folder = self._agent.config.checkpoints / job.key
+        folder = self._folders.checkpoints(job.key)
         told = "; ".join(f"step-{step}: {why}" for step, why in sorted(damaged.items()))
         text = f"durable checkpoints in {folder} are damaged and not used: {told}"
         log.error("%s", text, extra=about(object=job.key))

@@ -25,6 +25,7 @@ from mizzen.base.objects import (
 )
 from mizzen.base.reading import entries
 from mizzen.base.resources import TRAIN_JOBS
+from mizzen.checkpoints.tier import TIERS
 from mizzen.node.context import AgentContext
 from mizzen.node.core import gang as core
 from mizzen.node.core.gang import Gang, Member
@@ -39,6 +40,7 @@ from mizzen.node.training.progress import PROGRESS_NS, news_of
 from mizzen.node.training.rank_files import PodRankFiles, folders_of
 from mizzen.node.training.segments import GangPage, RankFile, remove
 from mizzen.node.training.watched_time import WatchedTime
+from mizzen.node.training.writer import DurableWriter
 
 CLOSE_LOOK_S, EASY_LOOK_S = 0.015, 0.2
 
@@ -54,8 +56,9 @@ class Gangs:
         self._is_swept = False
         self._wake = asyncio.Event()
         self._time = WatchedTime(agent.clock)
-        self.checkpoints = Checkpoints(agent, self._object_of)
-        self._folders = JobFolders(agent.config, self.checkpoints.writer.submit)
+        self._writer = DurableWriter()
+        self._folders = JobFolders(agent.config, self._writer.submit)
+        self.checkpoints = Checkpoints(agent, self._folders, self._writer, self._object_of)
         self._outside = PodRankFiles(agent.config.shm)
 
     def statistics(self) -> Mapping[str, int]:
@@ -64,7 +67,7 @@ class Gangs:
     def close(self) -> None:
         for job in self._jobs.values():
             self.checkpoints.look(job, self._time.now_ns(), is_last=True)
-        self.checkpoints.writer.close()
+        self._writer.close()
         for job in self._jobs.values():
             job.is_closed = True
             job.page.close()
@@ -172,6 +175,7 @@ class Gangs:
             "MIZZEN_RANK": str(member.rank),
             "MIZZEN_JOB": job.key,
             "MIZZEN_CHECKPOINTS": str(folders.checkpoints(job.key)),
+            TIERS: self._agent.config.checkpoint_tiers,
             "MIZZEN_OUTPUT": str(folders.output(job.key)),
             "MIZZEN_RANK_FILE": str(job.files[member.rank].path),
         }
@@ -383,7 +387,7 @@ class Gangs:
             with contextlib.suppress(RuntimeError):  # the loop has ended: the next agent sweeps
                 loop.call_soon_threadsafe(self._closed, job)
 
-        self.checkpoints.writer.submit(f"{job.key} (end of {job.owner_uid})", close)
+        self._writer.submit(f"{job.key} (end of {job.owner_uid})", close)
 
     def _close_files(self, job: Job) -> None:
         """In the writer's thread, after the copies that still read them."""

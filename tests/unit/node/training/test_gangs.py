@@ -241,13 +241,13 @@ async def test_state_whose_copy_failed_is_unsaved_though_an_earlier_copy_ended_m
 
 
 async def test_state_without_a_durable_tier_stays_unsaved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """Else a completed job's segments, the only copy there is, would be removed."""
-    monkeypatch.setenv(TIERS, "memory")
     async with api_server(tmp_path / "home") as client:
         gang = Gang(client, tmp_path)
-        agent = Agent(client, gang.config, RealClock(), processes_of(gang.config), [], {})
+        config = replace(gang.config, checkpoint_tiers="memory")
+        agent = Agent(client, config, RealClock(), processes_of(config), [], {})
         gang.config.pods_dir.mkdir(parents=True, exist_ok=True)
         await agent.start()
         await gang.make(1)
@@ -259,6 +259,8 @@ async def test_state_without_a_durable_tier_stays_unsaved(
             await until(lambda: agent.gangs.checkpoints.statistics().get("done") == 1, "it ended")
             assert agent.gangs.checkpoints.is_unsaved(job.key)
             assert job.durable_word == 0
+            (slot,) = agent.slots.values()
+            assert agent.gangs.variables(slot)[TIERS] == "memory"  # the library's are the same
         finally:
             await agent.stop()
 
