@@ -177,6 +177,15 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Invali
     )
 
 
+def reason_of(code: int) -> str:
+    """The `Status.reason` of an HTTP status; "" for a 4xx that has none of its own.
+
+    Source: apimachinery `api/errors` NewGenericServerResponse.
+    """
+    cls = _BY_CODE.get(code, InternalError if code >= 500 else None)
+    return cls.reason if cls else ""
+
+
 def from_status(status: Mapping[str, Any], http_code: int = 0) -> ApiError:
     """The error a server's `Status` stands for; an unknown reason falls back to its code."""
     code = int(status.get("code") or http_code or 500)

@@ -18,7 +18,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.openai import OpenAIError, read_json, refused_by_http, write_json
 from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.core.endpoints import Endpoint, model_ids
-from mizzen.gateway.core.keys import check_key
+from mizzen.gateway.core.keys import Unauthenticated, check_key
 from mizzen.gateway.core.picker import RequestContext
 from mizzen.gateway.core.prefixes import prefix_hashes
 from mizzen.gateway.core.services import PREFIX, ServiceError
@@ -177,19 +177,13 @@ def is_of_a_model(request: web.Request) -> bool:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every refusal in OpenAI's form, those about Services and of aiohttp included."""
+    """Every refusal, aiohttp's included: a Status for Services, else in OpenAI's form."""
     try:
         return await handler(request)
-    except ServiceError as error:
-        return _refusal(
-            OpenAIError(
-                error.status,
-                error.message,
-                code=error.code or None,
-                retry_after_s=error.retry_after_s,
-            )
-        )
-    except OpenAIError as error:
+    except Unauthenticated as error:
+        form = OpenAIError if is_of_a_model(request) else ServiceError
+        return _refusal(form(401, error.message, code=error.code))
+    except (OpenAIError, ServiceError) as error:
         return _refusal(error)
     except web.HTTPException as error:
         if error.status < 400:
@@ -201,11 +195,11 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return _json(refused.body(), refused.status, headers)
 
 
-def _refusal(error: OpenAIError) -> web.Response:
+def _refusal(error: OpenAIError | ServiceError) -> web.Response:
     headers = error.headers()
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if error.request_id:
+    if isinstance(error, OpenAIError) and error.request_id:
         headers[REQUEST_HEADER] = error.request_id
     response = _json(error.body(), error.status, headers)
     if error.status in _ENDS_THE_CONNECTION:

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from mizzen.base.errors import from_status
 from mizzen.base.objects import Obj
 from support.ports import free_port
 from support.stranger import needs_root, stranger_at_work
@@ -209,7 +210,7 @@ async def test_a_client_that_stops_in_the_middle_of_its_body_is_told_so(
     reader, writer = await asyncio.open_connection(url.host, url.port)
     head = f"POST /services/default/web/ HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\n"
     writer.write(head.encode() + b"Content-Length: 10\r\n\r\nhalf")
-    answer = await asyncio.wait_for(reader.readuntil(b"}}"), 10)
+    answer = await asyncio.wait_for(reader.readuntil(b'"code":408}'), 10)
     writer.close()
     assert answer.split(b" ", 2)[1] == b"408"
     assert b"the request's body did not go on for 0.1 s" in answer
@@ -243,7 +244,7 @@ async def test_a_pod_that_switches_protocols_unasked_is_refused(gateway: Gateway
         gateway.knows("services", service(server.sockets[0].getsockname()[1]))
         async with gateway.session.get(gateway.url + "/services/default/web/") as response:
             assert response.status == 502
-            assert "switches protocols" in (await response.json())["error"]["message"]
+            assert "switches protocols" in (await response.json())["message"]
 
 
 @needs_root
@@ -260,14 +261,19 @@ print(listener.accept()[0].recv(100), flush=True)
         gateway.knows("services", service(int(port)))
         async with gateway.session.get(gateway.url + "/services/default/web/secret") as response:
             assert response.status == 502
-            assert "user 12345, a stranger" in (await response.json())["error"]["message"]
+            assert "user 12345, a stranger" in (await response.json())["message"]
 
 
-async def test_refusals_are_json_and_say_what_to_do(gateway: Gateway) -> None:
+async def test_refusals_are_statuses_and_say_what_to_do(gateway: Gateway) -> None:
     async def refused(path: str, **headers: str) -> tuple[int, str, str | None]:
         async with gateway.session.get(gateway.url + path, headers=headers) as response:
-            error = (await response.json())["error"]
-            return response.status, error["code"], response.headers.get("Retry-After")
+            status = await response.json()
+            assert (status["kind"], status["status"]) == ("Status", "Failure")
+            assert status["code"] == response.status
+            assert status["reason"] == from_status({}, response.status).reason
+            (cause,) = status["details"]["causes"]
+            assert cause["message"] == status["message"]
+            return response.status, cause["reason"], response.headers.get("Retry-After")
 
     web_path = "/services/default/web/"
     assert await refused(web_path) == (404, "service_not_found", None)

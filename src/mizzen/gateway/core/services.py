@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from mizzen.base.errors import reason_of
 from mizzen.base.objects import (
     Key,
     Obj,
@@ -30,9 +31,9 @@ RETRY_AFTER_S = 1  # for a client that found no ready pod; a pod's probes run ev
 
 
 class ServiceError(Exception):
-    """A request for a Service that is refused or failed, with what the client will read.
+    """A request for a Service that is refused or failed, answered as a Kubernetes Status.
 
-    `code` is one word for programs.
+    `code` is one word for programs, the reason of the Status' only cause.
     """
 
     def __init__(
@@ -43,6 +44,28 @@ class ServiceError(Exception):
         self.message = message
         self.code = code
         self.retry_after_s = retry_after_s
+
+    def body(self) -> Obj:
+        """The `Status` object."""
+        details: Obj = {"kind": "services"}
+        if self.code:
+            details["causes"] = [{"reason": self.code, "message": self.message}]
+        if self.retry_after_s:
+            details["retryAfterSeconds"] = self.retry_after_s
+        return {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": reason_of(self.status),
+            "details": details,
+            "code": self.status,
+        }
+
+    def headers(self) -> dict[str, str]:
+        """Response headers that belong to the error."""
+        return {"Retry-After": str(self.retry_after_s)} if self.retry_after_s else {}
 
 
 @dataclass(frozen=True, slots=True)
