@@ -72,12 +72,22 @@ class Worker:
 
     def notice(self, resource: Resource, key: Key, old: Obj | None, new: Obj) -> None:
         """Queues the keys that a changed object concerns; its own is one for all controllers."""
-        if resource == self.controller.resource:
+        if resource == self.controller.resource and self._is_due(new):
             self._queue.add(key)
         for watch in self._watches.get(resource, ()):
             for obj in (new,) if old is None or old is new else (old, new):
                 for due in self._concerned(watch, obj):
                     self._queue.add(due)
+
+    def _is_due(self, obj: Obj) -> bool:
+        """True if the predicate says so, or cannot make sense of the object: reconciling tells."""
+        predicate = self.controller.predicate
+        try:
+            return predicate is None or predicate(self._view, obj)
+        except Exception:
+            self._counts["bugs"] += 1
+            log.exception("%s: %s cannot be judged", self.controller.name, key_of(obj))
+            return True
 
     def _concerned(self, watch: Watch, obj: Obj) -> Sequence[Key]:
         """The keys that an object concerns; none for an object that cannot be read."""

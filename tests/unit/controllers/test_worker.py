@@ -149,6 +149,26 @@ async def test_an_object_that_nobody_can_make_sense_of_ends_no_controller(tmp_pa
         await until(lambda: good, "the other key")
 
 
+async def test_what_the_predicate_leaves_out_is_not_reconciled(tmp_path):
+    seen = []
+
+    def reconcile(view, key, now_ns):
+        seen.append(key.name)
+        return []
+
+    def predicate(view, obj):
+        return obj["data"]["due"] == "yes"  # KeyError of the one that has none: reconciled
+
+    async with api_server(tmp_path) as client, controlled(client, reconcile, predicate=predicate):
+        await client.create(CONFIG_MAPS, config_map("not", due="no"))
+        await client.create(CONFIG_MAPS, config_map("odd", other="x"))
+        await client.create(CONFIG_MAPS, config_map("due", due="yes"))
+        await until(lambda: "due" in seen, "the one that is due")
+        await client.patch(CONFIG_MAPS, "not", {"data": {"due": "yes"}}, "default")
+        await until(lambda: "not" in seen, "the one that has become due")
+    assert seen == ["odd", "due", "not"]
+
+
 async def test_overtaken_and_retried_answers_come_again(tmp_path):
     calls = []
 

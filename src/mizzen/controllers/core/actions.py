@@ -57,6 +57,8 @@ def owners(owner: Resource) -> Callable[[View, Obj], list[Key]]:
 class Controller:
     """A controller: its kind, the other kinds that it watches, and its reconcile function.
 
+    `predicate` is asked of each own object that is new or has changed: where it is False, no key is
+    due. Of a hundred thousand pods that are at rest a start would go through all for each controller.
     `reads` are resources that it looks at but that never make a key due, `indexes` those by which
     it finds objects. `report_stuck(obj, reason, message, now_ns)` writes on the object why nothing
     comes of it: its plan was refused, or a fault of ours.
@@ -65,6 +67,7 @@ class Controller:
     name: str
     resource: Resource
     reconcile: Callable[[View, Key, int], list[Action]]
+    predicate: Callable[[View, Obj], bool] | None = None
     watches: tuple[Watch, ...] = ()
     reads: tuple[Resource, ...] = ()
     indexes: tuple[Index, ...] = ()

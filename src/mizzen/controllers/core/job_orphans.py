@@ -19,17 +19,24 @@ JOB_LAG_S = 5.0
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     """Takes a Job's finalizers off the pod named by `key` where no Job will."""
     pod = view.get(PODS, key)
-    if pod is None or not (is_tracked(pod) or is_held(pod)):
+    if pod is None or not _is_due(view, pod):
         return []
-    owner = controller_of(pod)
-    if owner is not None and owner.get("kind") == JOBS.kind:
-        uid = str(owner.get("uid"))
-        job = view.get(JOBS, Key(namespace_of(pod), str(owner.get("name"))))
-        if job is not None and uid_of(job) == uid:
-            return []
-        if not view.is_gone(JOBS, uid, named_by=pod):
-            return [RequeueAfter(JOB_LAG_S)]
+    owner = controller_of(pod) or {}
+    is_of_job = owner.get("kind") == JOBS.kind
+    if is_of_job and not view.is_gone(JOBS, str(owner.get("uid")), named_by=pod):
+        return [RequeueAfter(JOB_LAG_S)]
     return [untrack(pod)]
+
+
+def _is_due(view: View, pod: Obj) -> bool:
+    """True if the pod is tracked, and not by a Job that is there."""
+    if not (is_tracked(pod) or is_held(pod)):
+        return False
+    owner = controller_of(pod)
+    if owner is None or owner.get("kind") != JOBS.kind:
+        return True
+    job = view.get(JOBS, Key(namespace_of(pod), str(owner.get("name"))))
+    return job is None or uid_of(job) != str(owner.get("uid"))
 
 
 def _pods_of(view: View, job: Obj) -> list[Key]:
@@ -41,5 +48,9 @@ def _pods_of(view: View, job: Obj) -> list[Key]:
 
 
 CONTROLLER = Controller(
-    name="job-orphans", resource=PODS, reconcile=reconcile, watches=(Watch(JOBS, _pods_of),)
+    name="job-orphans",
+    resource=PODS,
+    reconcile=reconcile,
+    predicate=_is_due,
+    watches=(Watch(JOBS, _pods_of),),
 )

@@ -28,6 +28,13 @@ def _finished(pod: Obj) -> Iterator[str]:
 FINISHED = Index("finished pods", PODS, _finished)
 
 
+def _is_due(view: View, pod: Obj) -> bool:
+    node = str(pod["spec"].get("nodeName") or "")
+    if not node:
+        return is_terminating(pod)
+    return is_finished(pod) or view.get(NODES, Key("", node)) is None
+
+
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     """Removes the pod named by `key` if nothing else ever will."""
     pod = view.get(PODS, key)
@@ -70,6 +77,7 @@ CONTROLLER = Controller(
     name="pod-gc",
     resource=PODS,
     reconcile=reconcile,
+    predicate=_is_due,
     watches=(Watch(NODES, _pods_on),),
     indexes=(ON_NODE, FINISHED),
 )

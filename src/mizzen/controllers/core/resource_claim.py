@@ -27,6 +27,10 @@ from mizzen.controllers.core.pods import IN_GROUP, in_group, is_active, is_finis
 from mizzen.controllers.core.view import View
 
 
+def _is_due(_: View, pod: Obj) -> bool:
+    return is_finished(pod) or bool(entries(pod, "spec", "resourceClaims"))
+
+
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     """Makes the claims of the pod named by `key`, or deletes them when it is finished."""
     pod = view.get(PODS, key)
@@ -77,6 +81,7 @@ CONTROLLER = Controller(
     name="resource-claim",
     resource=PODS,
     reconcile=reconcile,
+    predicate=_is_due,
     watches=(
         Watch(RESOURCE_CLAIMS, _pod_of_claim),
         Watch(RESOURCE_CLAIM_TEMPLATES, _pods_of_template),

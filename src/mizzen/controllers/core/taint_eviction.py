@@ -18,6 +18,12 @@ from mizzen.controllers.core.view import View
 _NS = 1_000_000_000
 
 
+def _is_due(view: View, pod: Obj) -> bool:
+    """A node that is not known yet brings its pods when it comes."""
+    node = view.get(NODES, Key("", text(pod, "spec", "nodeName")))
+    return node is not None and bool(no_execute(node))
+
+
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     """Ends the pod named by `key` once a taint of its node does not bear with it any more."""
     pod = view.get(PODS, key)
@@ -74,6 +80,7 @@ CONTROLLER = Controller(
     name="taint-eviction",
     resource=PODS,
     reconcile=reconcile,
+    predicate=_is_due,
     watches=(Watch(NODES, _pods_on),),
     indexes=(ON_NODE,),
 )
