@@ -8,9 +8,13 @@ from mizzen.compose.settings import Settings
 from mizzen.host.home import Home
 from mizzen.host.pki import server_url
 
+_SYNCING = "what runs goes on; new work is taken up once all that is stored is read"
 
-def ready_text(home: Home, settings: Settings, seconds: float, foreground: bool) -> str:
-    """Addresses, the kubeconfig and what to type next."""
+
+def ready_text(
+    home: Home, settings: Settings, seconds: float, *, foreground: bool, syncing: str = ""
+) -> str:
+    """Addresses, the kubeconfig and what to type next; `syncing` names roles that still read."""
     api = server_url(settings.listen, settings.port)
     gateway = server_url(settings.listen, settings.gateway_port).replace("https://", "http://")
     path = shlex.quote(str(home.kubeconfig))
@@ -23,6 +27,7 @@ def ready_text(home: Home, settings: Settings, seconds: float, foreground: bool)
             f"  Kubernetes API  {api}",
             f"  OpenAI API      {gateway}/v1",
             f"  kubectl         {kubectl}",
+            *([f"  syncing         {syncing}: {_SYNCING}"] if syncing else []),
             "Next: `mizzen train SCRIPT`, `mizzen serve MODEL`, `mizzen ps`, `mizzen status`",
         )
     )

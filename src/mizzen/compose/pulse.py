@@ -12,6 +12,7 @@ from pathlib import Path
 from mizzen.base.clock import Clock
 
 BEAT = b"."
+SYNCING = b"syncing"  # followed by how many objects are known so far
 BEAT_S = 2.0  # a role writes so often
 LOOK_S = 2.0  # the supervisor looks so often
 SILENT_S_MAX = 10.0  # of a role whose main thread rests, or is stopped

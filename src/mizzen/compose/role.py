@@ -22,6 +22,7 @@ class Role:
     pid_handle: int = -1
     pipes: set[int] = field(default_factory=lambda: set[int]())
     pulse: Pulse = field(default_factory=Pulse)
+    syncing: int = 0  # objects that its caches hold so far, 0 once it is ready
     silent_s: int = 0  # since when it has not answered, 0 while it does
     started_ns: int = 0
     started_at: int = 0  # monotonic
@@ -45,5 +46,6 @@ class Role:
             restarts=self.restarts,
             ready=self.ready,
             silent_s=self.silent_s,
+            syncing=self.syncing,
             reason=self.reason,
         )

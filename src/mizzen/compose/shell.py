@@ -11,11 +11,33 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from mizzen.compose.pulse import BEAT, BEAT_S
+from mizzen.compose.pulse import BEAT, BEAT_S, SYNCING
 from mizzen.host import logs
 from mizzen.host.inherited import raise_file_limit
 
-OnReady = Callable[[], None]
+
+class OnReady:
+    """Called once the role serves; before that `syncing` may tell how far its caches are."""
+
+    def __init__(self, ready_fd: int | None) -> None:
+        self._ready_fd = ready_fd
+
+    def __call__(self) -> None:
+        # What was made while starting lives as long as the process: no need to trace it again.
+        gc.collect()
+        gc.freeze()
+        if self._ready_fd is None:
+            print("ready", flush=True)
+            return
+        os.write(self._ready_fd, b"ready\n")
+        os.set_blocking(self._ready_fd, False)
+        _beat(asyncio.get_running_loop(), self._ready_fd)
+
+    def syncing(self, objects: int) -> None:
+        """So many objects of very many have come: what is stored already is at work meanwhile."""
+        if self._ready_fd is not None:
+            os.write(self._ready_fd, SYNCING + b" %d\n" % objects)
+
 
 # API objects are trees: counting references frees them. The collector is there for the few cycles
 # of tasks and exceptions; at Python's own thresholds it went through all that a scheduler of
@@ -42,7 +64,7 @@ def run_role(
 
 async def _until_stopped(main: Callable[[OnReady], Awaitable[None]], ready_fd: int | None) -> None:
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(main(lambda: _say_ready(ready_fd)))
+    task = asyncio.ensure_future(main(OnReady(ready_fd)))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     try:
@@ -57,15 +79,3 @@ def _beat(loop: asyncio.AbstractEventLoop, ready_fd: int) -> None:
     with contextlib.suppress(BlockingIOError, BrokenPipeError):
         os.write(ready_fd, BEAT)
     loop.call_later(BEAT_S, _beat, loop, ready_fd)
-
-
-def _say_ready(ready_fd: int | None) -> None:
-    # What was made while starting lives as long as the process: no need to trace it again.
-    gc.collect()
-    gc.freeze()
-    if ready_fd is None:
-        print("ready", flush=True)
-        return
-    os.write(ready_fd, b"ready\n")
-    os.set_blocking(ready_fd, False)
-    _beat(asyncio.get_running_loop(), ready_fd)

@@ -60,8 +60,9 @@ def become_supervisor(home: Home, lock: int) -> NoReturn:
     os.execv(sys.executable, [*_command(home, "supervisor"), "--lock-fd", str(lock)])
 
 
-def start_detached(home: Home, lock: int) -> None:
-    """Starts the supervisor in its own session and waits until all roles are ready.
+def start_detached(home: Home, lock: int) -> str:
+    """Starts the supervisor in its own session and waits until all roles are ready, but for those
+    that it returns: they still sync with a large store.
 
     Errors: DoesNotStart.
     """
@@ -98,6 +99,7 @@ def start_detached(home: Home, lock: int) -> None:
     outcome = json.loads(line)
     if outcome["event"] != "ready":
         raise DoesNotStart(outcome["message"])
+    return str(outcome["message"])
 
 
 def _line_in_time(pipe: IO[str], home: Home) -> str:
@@ -135,7 +137,8 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
             if ready_fd is not None:
                 os.write(ready_fd, message_line(event, message))
             if banner and event == "ready":
-                print(ready_text(home, settings, (clock.monotonic_ns() - started) / 1e9, True))
+                took_s = (clock.monotonic_ns() - started) / 1e9
+                print(ready_text(home, settings, took_s, foreground=True, syncing=message))
             elif banner:
                 print(f"mizzen: {message}", file=sys.stderr)
             sys.stdout.flush()

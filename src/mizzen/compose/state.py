@@ -22,7 +22,8 @@ _RECORD_BYTES_MAX = 1 << 20
 class RoleState:
     """One process of the instance; `started_ns` is wall time, `pid` 0 while it is down.
 
-    `silent_s`: since when it has not answered, 0 while it does; `reason`: how it last ended.
+    `silent_s`: since when it has not answered, 0 while it does; `reason`: how it last ended;
+    `syncing`: objects that its caches hold so far, of more that are stored.
     """
 
     role: str
@@ -34,15 +35,18 @@ class RoleState:
     ready: bool
     silent_s: int = 0
     reason: str = ""
+    syncing: int = 0
 
     @property
     def condition(self) -> str:
-        """Running, NotResponding, Starting or Restarting, as far as the record and the kernel know."""
+        """Running, NotResponding, Syncing, Starting or Restarting, as far as the record and the kernel know."""
         if not self.pid or not ProcessId(self.pid, self.start).alive:
             return "Restarting"
         if self.silent_s:
             return "NotResponding"
-        return "Running" if self.ready else "Starting"
+        if self.ready:
+            return "Running"
+        return "Syncing" if self.syncing else "Starting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,7 @@ def _role(entry: Any) -> RoleState:
         ready=entry["ready"] is True,
         silent_s=_whole(entry.get("silent_s", 0)),
         reason=str(entry.get("reason", "")),
+        syncing=_whole(entry.get("syncing", 0)),
     )
 
 

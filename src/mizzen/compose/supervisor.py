@@ -25,6 +25,7 @@ from mizzen.compose.pulse import (
     LOOK_S,
     SILENT_S_MAX,
     STOPPING_SILENT_S_MAX,
+    SYNCING,
     AwakeClock,
     Pulse,
 )
@@ -57,8 +58,8 @@ class Supervisor:
         end_pods: Callable[[], str] = lambda: "",
     ) -> None:
         """`roles`: name and address, first the one all others need; `command` starts one, and is
-        given `--ready-fd N --parent PID` besides. `report` hears of ("ready", "") once, or
-        ("failed", message) when the first start cannot succeed. `end_pods` ends what the agent
+        given `--ready-fd N --parent PID` besides. `report` hears of ("ready", those that
+        still sync) once, or ("failed", message) when the first start cannot succeed. `end_pods` ends what the agent
         has left running and says what it did, "" for nothing."""
         self._home = home
         self._clock = clock
@@ -85,9 +86,10 @@ class Supervisor:
             if wake():
                 break
             self._look()
-            if not self._announced and all(role.ready for role in self._roles):
+            if not self._announced and all(role.ready or role.syncing for role in self._roles):
                 self._announced = True
-                self._report("ready", "")
+                syncing = [role.name for role in self._roles if not role.ready]
+                self._report("ready", " and ".join(syncing))
         self._stop_all()
         if self._failure:
             self._report("failed", self._failure)
@@ -197,7 +199,11 @@ class Supervisor:
         if BEAT in said:
             role.pulse.beat(self._awake.now_ns)
         became_ready = b"ready" in said
-        if became_ready or role.silent_s:
+        if SYNCING in said:
+            role.syncing = int(said.rpartition(SYNCING)[2].partition(b"\n")[0])
+        if became_ready:
+            role.syncing = 0
+        if became_ready or role.silent_s or SYNCING in said:
             role.ready = role.was_ready = role.ready or became_ready
             role.silent_s = 0
             self._write_state()
@@ -244,7 +250,7 @@ class Supervisor:
         words = role.log.last_line if code > 0 else ""
         role.reason = role.verdict or how + (f": {words}" if words else "")
         role.verdict = ""
-        role.pid, role.pid_handle, role.ready, role.silent_s = 0, -1, False, 0
+        role.pid, role.pid_handle, role.ready, role.silent_s, role.syncing = 0, -1, False, 0, 0
         if not self._stopping:
             self._plan_restart(role)
         self._write_state()

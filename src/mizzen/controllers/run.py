@@ -16,6 +16,7 @@ from mizzen.client.client import Client
 from mizzen.client.compact import CompactObjects
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
+from mizzen.client.syncing import report_syncing
 from mizzen.controllers.core.actions import Controller
 from mizzen.controllers.core.bootstrap import defaults
 from mizzen.controllers.core.view import View
@@ -29,9 +30,15 @@ PODS_PARSED_MAX = 2048
 _OWN = ("trainjob", "model-endpoint")
 
 
-async def run(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
-    """Serves until cancelled; `on_ready` is called once the caches are filled."""
-    await run_controllers(client, clock, on_ready, find_controllers())
+async def run(
+    client: Client,
+    clock: Clock,
+    on_ready: Callable[[], None],
+    on_syncing: Callable[[int], None] = lambda objects: None,
+) -> None:
+    """Serves until cancelled; `on_ready` is called once the caches are filled, `on_syncing`
+    before that, now and then, once they hold very many objects."""
+    await run_controllers(client, clock, on_ready, find_controllers(), on_syncing=on_syncing)
 
 
 async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
@@ -52,6 +59,7 @@ async def run_controllers(
     controllers: Sequence[Controller],
     *,
     makes_defaults: bool = True,
+    on_syncing: Callable[[int], None] = lambda objects: None,
 ) -> None:
     """As `run`, for these controllers alone."""
     recorder = EventRecorder(client, COMPONENT, clock)
@@ -71,9 +79,11 @@ async def run_controllers(
     async with asyncio.TaskGroup() as group:
         for resource, informer in informers.items():
             group.create_task(informer.run(), name=f"informer {resource.plural}")
+        syncing = group.create_task(report_syncing(informers, on_syncing))
         if makes_defaults:
             await create_defaults(client)
         await _wait_synced(informers)
+        syncing.cancel()
         for worker in workers:
             worker.start(group)
         on_ready()

@@ -19,6 +19,7 @@ from mizzen.client.client import Client
 from mizzen.client.compact import CompactObjects
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
+from mizzen.client.syncing import report_syncing
 from mizzen.scheduler.assumed import Assumed, assume_written
 from mizzen.scheduler.carry_out import CarryOut
 from mizzen.scheduler.core.cluster.objects import WATCHED, Feed
@@ -42,10 +43,16 @@ SETTLED_MAX = 2048  # others; as many as come at a time, so that each is read be
 _log = logging.getLogger(__name__)
 
 
-async def run(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
-    """Schedules until cancelled; `on_ready` is called once all caches are filled."""
+async def run(
+    client: Client,
+    clock: Clock,
+    on_ready: Callable[[], None],
+    on_syncing: Callable[[int], None] = lambda objects: None,
+) -> None:
+    """Schedules until cancelled; `on_ready` is called once all caches are filled, `on_syncing`
+    before that, now and then, once they hold very many objects."""
     scheduler = Scheduler(client, clock)
-    await scheduler.run(on_ready)
+    await scheduler.run(on_ready, on_syncing)
 
 
 async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
@@ -107,11 +114,17 @@ class Scheduler:
             "unreadable": len(self._unreadable),
         }
 
-    async def run(self, on_ready: Callable[[], None]) -> None:
+    async def run(
+        self,
+        on_ready: Callable[[], None],
+        on_syncing: Callable[[int], None] = lambda objects: None,
+    ) -> None:
         async with asyncio.TaskGroup() as group:
+            syncing = group.create_task(report_syncing(self._informers, on_syncing))
             group.create_task(self._optional.run())
             await self._fill(group)
             await self._optional.wait_synced()
+            syncing.cancel()
             await self._writer.recover(self._caches[PODS], self._caches[RESOURCE_CLAIMS])
             on_ready()
             await self._decide_forever()

@@ -10,6 +10,7 @@ from mizzen.compose import shell
 shell.BEAT_S = 0.05
 
 async def main(on_ready):
+    on_ready.syncing(2000)
     await asyncio.sleep(0.2)
     on_ready()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
@@ -29,7 +30,7 @@ def test_a_role_says_ready_first_and_beats_from_its_loop_for_as_long_as_that_tur
             while said.count(b".") < 3:
                 said += pipe.read(64) or b"!"
                 assert b"!" not in said, "the role ended"
-            assert said.startswith(b"ready\n.")
+            assert said.startswith(b"syncing 2000\nready\n.")
             assert role.stdin is not None
             role.stdin.write(b"block\n")
             role.stdin.flush()

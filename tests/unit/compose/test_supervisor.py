@@ -56,6 +56,16 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("blocks", flush=True)
 time.sleep(600)
 """
+# The node's agent has much to read; what it says arrives in pieces and in one.
+_SYNCING = """
+import pathlib, time
+if name == "node":
+    os.write(ready, b"syncing 2000\\n")
+    os.write(ready, b"syncing 9000\\n")
+    while not pathlib.Path("read").exists():
+        time.sleep(0.01)
+os.write(ready, b"ready\\n")
+"""
 _SUPERVISE = """
 import os, sys
 from mizzen.compose import pulse, supervisor
@@ -133,6 +143,20 @@ def test_a_role_that_dies_is_started_again_and_stops_in_order(
         "node stops",
     ]
     assert running_instance(home) is None
+
+
+def test_a_role_that_still_reads_a_large_store_holds_up_nobody(
+    home: Home, start: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    process = start(_ROLE.replace('os.write(ready, b"ready")', _SYNCING))
+    assert _said(process) == "ready node\n"
+    syncing = _until(home, lambda s: s.roles[1].syncing == 9000)
+    assert [role.condition for role in syncing.roles] == ["Running", "Syncing", "Running"]
+    (home.state / "read").touch()
+    state = _until(home, lambda s: s.roles[1].ready)
+    assert (state.roles[1].condition, state.roles[1].syncing) == ("Running", 0)
+    process.terminate()
+    assert process.wait(PATIENCE_S) == 0
 
 
 def test_a_role_that_never_starts_ends_the_first_start_with_its_last_words(

@@ -33,6 +33,8 @@ def run(context: Context) -> int:
     for role in state.roles:
         row = _row(role.role, role.pid, role.condition, role.started_ns, now_ns)
         detail = f"last end: {role.reason}" if role.reason else ""
+        if role.syncing:
+            detail = f"{role.syncing} stored objects read so far"
         if role.silent_s:
             detail = f"has not answered for {role.silent_s} s"
         rows.append(row | _extra(role.address, role.restarts, detail))
@@ -48,7 +50,7 @@ def run(context: Context) -> int:
         emit(form, rows, _COLUMNS, "role")
     if form == "table":
         print(table(["TOTAL", mebibytes(total)], []))
-    return 0 if all(row["state"] == "Running" for row in rows) else 1
+    return 0 if all(row["state"] in ("Running", "Syncing") for row in rows) else 1
 
 
 def _row(role: str, pid: int, state: str, started_ns: int, now_ns: int) -> dict[str, Any]:

@@ -73,10 +73,11 @@ def run(context: Context) -> int:
     if not args.detach:
         start.become_supervisor(home, lock)
     try:
-        start.start_detached(home, lock)
+        syncing = start.start_detached(home, lock)
     except start.DoesNotStart as error:
         raise CliError(str(error), FAILED) from error
-    print(ready_text(home, settings, time.monotonic() - began, foreground=False))
+    took_s = time.monotonic() - began
+    print(ready_text(home, settings, took_s, foreground=False, syncing=syncing))
     return 0
 
 

@@ -13,4 +13,4 @@ from mizzen.host.home import Home
 async def main(home: Home, on_ready: OnReady) -> None:
     await wait_until_listening(current(home))
     async with client_of(home, "controllers") as client:
-        await controllers.run(client, role_clock(), on_ready)
+        await controllers.run(client, role_clock(), on_ready, on_ready.syncing)

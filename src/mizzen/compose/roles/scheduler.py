@@ -13,4 +13,4 @@ from mizzen.scheduler import run as scheduler
 async def main(home: Home, on_ready: OnReady) -> None:
     await wait_until_listening(current(home))
     async with client_of(home, "scheduler") as client:
-        await scheduler.run(client, role_clock(), on_ready)
+        await scheduler.run(client, role_clock(), on_ready, on_ready.syncing)
