@@ -21,6 +21,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
+from mizzen.kinds.treatment import accepted, acted
 
 meta = package("io.k8s.apimachinery.pkg.apis.meta.v1")
 
@@ -167,3 +168,14 @@ PATCH = Schema(
 COMMON: tuple[Schema, ...] = (
     OBJECT_META, LIST_META, DELETE_OPTIONS, STATUS, WATCH_EVENT, PATCH,
 )  # fmt: skip
+
+SERVED_FIELDS = {
+    "meta.v1.LabelSelector": acted("scheduler controllers base", "matchLabels matchExpressions"),
+    "meta.v1.LabelSelectorRequirement": acted("scheduler base", "key operator values"),
+    "meta.v1.ObjectMeta": {
+        **acted("controllers", "labels annotations"),
+        **accepted("name generateName namespace uid resourceVersion generation creationTimestamp "
+                    "deletionTimestamp deletionGracePeriodSeconds ownerReferences finalizers "
+                    "managedFields selfLink", "what is made has its own, upstream too"),
+    },
+}  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.registry import builtin_kinds, virtual_kinds
 from mizzen.kinds.schema import Schema
-from mizzen.kinds.served_fields import TABLE
+from mizzen.kinds.served_fields import table
 from mizzen.kinds.treatment import Refused, Warned
 
 _OURS = "mizzen.dev"
@@ -26,7 +26,7 @@ def text() -> str:
         _served(kinds),
         "## Fields that ask for what is not there",
         "Every other field of every kind is acted upon, or changes nothing that could be missed "
-        "(`kinds/served_fields.py` says which, and why). These are refused with 422, or stored with "
+        "(each kind's `SERVED_FIELDS` say which, and why). These are refused with 422, or stored with "
         "a `Warning`; a value that asks for nothing, such as `false` or an empty list, is fine.",
         _unserved(),
     ]
@@ -50,7 +50,7 @@ def _served(kinds: Iterable[Kind]) -> str:
 def _unserved() -> str:
     """Fields of one type with one sentence share a line."""
     said: dict[tuple[str, str, str], list[str]] = {}
-    for name, fields in sorted(TABLE.items()):
+    for name, fields in sorted(table().items()):
         for field, treatment in fields.items():
             if isinstance(treatment, Refused | Warned):
                 verdict = "refused" if isinstance(treatment, Refused) else "warned of"

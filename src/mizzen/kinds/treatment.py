@@ -1,7 +1,7 @@
 """The treatment of each field that a user may set: no accepted field is ignored silently.
 
-`served_fields.TABLE` gives every field of every served kind one of these. The decoder refuses and
-warns by it; `tests/unit/kinds/test_served_fields.py` holds it against the schemas and against the
+Each module of a kind gives every field of the types that it declares one of these, in its
+`SERVED_FIELDS`; `served_fields.py` is the whole table. The decoder refuses and warns by it; `tests/unit/kinds/test_served_fields.py` holds it against the schemas and against the
 code that reads the fields.
 """
 
@@ -45,6 +45,30 @@ class Refused:
 
 
 Treatment = Acted | Accepted | Warned | Refused
+Fields = dict[str, Treatment]
+SHOWN = "for people and their tools to read"
+
+
+def acted(readers: str, fields: str) -> Fields:
+    """Fields that at least one of these packages reads."""
+    return dict.fromkeys(fields.split(), Acted(tuple(readers.split())))
+
+
+def holding(fields: str) -> Fields:
+    """Fields that only hold others, which all have a treatment of their own."""
+    return dict.fromkeys(fields.split(), Acted(()))
+
+
+def accepted(fields: str, reason: str) -> Fields:
+    return dict.fromkeys(fields.split(), Accepted(reason))
+
+
+def warned(fields: str, sentence: str, *fine: object) -> Fields:
+    return dict.fromkeys(fields.split(), Warned(sentence, fine))
+
+
+def refused(fields: str, sentence: str, *fine: object) -> Fields:
+    return dict.fromkeys(fields.split(), Refused(sentence, fine))
 
 
 def asks_for_nothing(value: Any, fine: tuple[Any, ...]) -> bool:

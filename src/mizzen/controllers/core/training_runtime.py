@@ -3,7 +3,7 @@
 Source: Kubeflow Trainer v2 (trainer 8c0f505): the runtime's JobSet template has one
 replicatedJob `node` with a container `node`; the job's `trainer` overrides image, command,
 args, env, numNodes and resources; `runtimePatches` patch the template's pods.
-Initializers and the other ML policies are refused by the API server (`kinds/served_fields.py`).
+Initializers and the other ML policies are refused by the API server (`SERVED_FIELDS`).
 """
 
 from __future__ import annotations

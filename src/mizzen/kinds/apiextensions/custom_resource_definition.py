@@ -30,6 +30,7 @@ from mizzen.kinds.schema import (
 )
 from mizzen.kinds.structural import check_structural
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import acted, refused, warned
 
 _SCALE_PATHS = {
     "specReplicasPath": ".spec.", "statusReplicasPath": ".status.", "labelSelectorPath": ".",
@@ -259,3 +260,31 @@ KIND = Kind(
         Column("Created At", of("metadata.creationTimestamp"), type="date"),
     ),
 )
+
+SERVED_FIELDS = {
+    "apiextensions.v1.CustomResourceDefinition": acted("apiserver", "spec"),
+    "apiextensions.v1.CustomResourceDefinitionSpec": acted(
+        "apiserver kinds", "group names scope versions conversion preserveUnknownFields"
+    ),
+    "apiextensions.v1.CustomResourceDefinitionNames": acted(
+        "apiserver kinds", "kind plural singular listKind shortNames categories"
+    ),
+    "apiextensions.v1.CustomResourceDefinitionVersion": {
+        **acted("apiserver kinds", "name served storage schema subresources"),
+        **acted("kinds", "additionalPrinterColumns selectableFields"),
+        **warned("deprecated deprecationWarning", "nobody is warned of the version"),
+    },
+    "apiextensions.v1.CustomResourceValidation": acted("kinds", "openAPIV3Schema"),
+    "apiextensions.v1.CustomResourceSubresources": acted("kinds", "status scale"),
+    "apiextensions.v1.CustomResourceSubresourceScale": acted(
+        "kinds", "specReplicasPath statusReplicasPath labelSelectorPath"
+    ),
+    "apiextensions.v1.CustomResourceColumnDefinition": acted(
+        "kinds", "name type jsonPath format description priority"
+    ),
+    "apiextensions.v1.SelectableField": acted("kinds", "jsonPath"),
+    "apiextensions.v1.CustomResourceConversion": {
+        **acted("kinds", "strategy"),
+        **refused("webhook", "versions are converted by their apiVersion alone"),
+    },
+}

@@ -23,6 +23,7 @@ from mizzen.kinds.meta import root
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import INT32, STR, STRINGS, TIME, array, choice, package
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import acted
 from mizzen.kinds.wire import POD_TEMPLATE
 
 v1 = package("io.k8s.api.batch.v1")
@@ -178,3 +179,7 @@ KIND = Kind(
         Column("Selector", _selector, priority=1),
     ),
 )
+
+SERVED_FIELDS = {
+    "batch.v1.Job": acted("controllers", "spec"),
+}

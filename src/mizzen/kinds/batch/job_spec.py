@@ -5,6 +5,7 @@ from __future__ import annotations
 from mizzen.kinds.core.pod_spec import POD_TEMPLATE_SPEC
 from mizzen.kinds.meta import LABEL_SELECTOR
 from mizzen.kinds.schema import BOOL, INT32, INT64, STR, array, choice, package
+from mizzen.kinds.treatment import acted
 
 v1 = package("io.k8s.api.batch.v1")
 
@@ -67,3 +68,23 @@ JOB_SPEC = v1(
     ),
     managedBy=STR("Who runs the job; cannot change.", max_length=63),
 )
+
+SERVED_FIELDS = {
+    "batch.v1.JobSpec": {
+        **acted("controllers", "template parallelism completions completionMode backoffLimit"),
+        **acted(
+            "controllers", "backoffLimitPerIndex activeDeadlineSeconds maxFailedIndexes suspend"
+        ),
+        **acted("controllers", "ttlSecondsAfterFinished podFailurePolicy podReplacementPolicy"),
+        **acted("controllers", "successPolicy managedBy"),
+        **acted("kinds", "selector manualSelector"),
+    },
+    "batch.v1.PodFailurePolicy": acted("controllers", "rules"),
+    "batch.v1.PodFailurePolicyRule": acted("controllers", "action onExitCodes onPodConditions"),
+    "batch.v1.PodFailurePolicyOnExitCodesRequirement": acted(
+        "controllers", "containerName operator values"
+    ),
+    "batch.v1.PodFailurePolicyOnPodConditionsPattern": acted("controllers", "type status"),
+    "batch.v1.SuccessPolicy": acted("controllers", "rules"),
+    "batch.v1.SuccessPolicyRule": acted("controllers", "succeededCount succeededIndexes"),
+}

@@ -10,6 +10,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.reading import part
 from mizzen.kinds.schema import INT32, MICRO_TIME, STR, package
+from mizzen.kinds.treatment import accepted, acted
 
 v1 = package("io.k8s.api.coordination.v1")
 
@@ -44,3 +45,12 @@ KIND = Kind(
     validate=_validate,
     columns=(NAME, Column("Holder", of("spec.holderIdentity")), AGE),
 )
+
+SERVED_FIELDS = {
+    "coordination.v1.Lease": acted("node controllers", "spec"),
+    "coordination.v1.LeaseSpec": {
+        **acted("node controllers compose client", "holderIdentity leaseDurationSeconds renewTime"),
+        **accepted("acquireTime leaseTransitions strategy preferredHolder",
+                    "for those who hold leases to agree upon"),
+    },
+}  # fmt: skip

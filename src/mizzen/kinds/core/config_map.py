@@ -11,6 +11,7 @@ from mizzen.kinds.meta import root
 from mizzen.kinds.names import config_key, invalid_value
 from mizzen.kinds.reading import part
 from mizzen.kinds.schema import BOOL, STR, STRING_MAP, mapping
+from mizzen.kinds.treatment import acted
 
 BYTES_MAX = 1024 * 1024
 
@@ -72,3 +73,7 @@ KIND = Kind(
         AGE,
     ),
 )
+
+SERVED_FIELDS = {
+    "core.v1.ConfigMap": {**acted("node", "data binaryData"), **acted("kinds", "immutable")},
+}  # fmt: skip

@@ -20,6 +20,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
+from mizzen.kinds.treatment import accepted, acted, holding, refused, warned
 
 v1 = package("io.k8s.api.core.v1")
 
@@ -273,3 +274,91 @@ EPHEMERAL_CONTAINER = v1(
     **_CONTAINER_FIELDS,
     targetContainerName=STR("Container whose namespaces it joins."),
 )
+
+PROCESS = "pods are processes of the machine, run by the user that started Mizzen"
+_NO_MOUNTS = (
+    "containers are processes without a mount namespace; $MIZZEN_VOLUME_<NAME> names the folder"
+)
+NO_IMAGES = "no image is pulled: `image` names a built-in image, an interpreter or an environment"
+_NO_STREAMS = "nobody can attach to a container; write to its log and read with kubectl logs"
+CONFINED = f"{PROCESS}; use the machine's own means, or leave it out"
+UNCONFINED = {"type": "Unconfined"}
+SERVED_FIELDS = {
+    "core.v1.SecurityContext": {
+        **refused("allowPrivilegeEscalation", CONFINED, True),
+        **refused("appArmorProfile seccompProfile", CONFINED, UNCONFINED),
+        **refused("capabilities privileged readOnlyRootFilesystem runAsGroup", CONFINED),
+        **refused("procMount", CONFINED, "Default"),
+        **refused("runAsNonRoot runAsUser seLinuxOptions windowsOptions", CONFINED),
+    },
+    "core.v1.Container": {
+        **acted("node", "name image command args workingDir env envFrom lifecycle volumeMounts"),
+        **acted("node", "resources livenessProbe readinessProbe startupProbe"),
+        **acted("gateway scheduler", "ports"),
+        **accepted("resizePolicy", "resources are not resized in place"),
+        **accepted(
+            "terminationMessagePath terminationMessagePolicy",
+            "last words are what is in $MIZZEN_TERMINATION_LOG, else the log's end",
+        ),
+        **accepted("imagePullPolicy", NO_IMAGES),
+        **holding("securityContext"),
+        **refused(
+            "restartPolicy",
+            "the pod's restartPolicy holds for all its containers, and init "
+            "containers run to their end: make what runs beside the others a container",
+        ),
+        **refused(
+            "restartPolicyRules",
+            "the pod's restartPolicy holds for every exit code; a "
+            "Job's podFailurePolicy can tell them apart",
+        ),
+        **refused("volumeDevices", "block devices are not served"),
+        **refused("stdin stdinOnce tty", _NO_STREAMS),
+    },
+    "core.v1.EnvVar": acted("node", "name value valueFrom"),
+    "core.v1.EnvVarSource": {
+        **acted("node", "fieldRef resourceFieldRef configMapKeyRef secretKeyRef"),
+        **refused("fileKeyRef", "use a fieldRef, or a key of a ConfigMap or Secret"),
+    },
+    "core.v1.ConfigMapKeySelector": acted("node", "name key optional"),
+    "core.v1.SecretKeySelector": acted("node", "name key optional"),
+    "core.v1.EnvFromSource": acted("node", "prefix configMapRef secretRef"),
+    "core.v1.ConfigMapEnvSource": acted("node", "name optional"),
+    "core.v1.SecretEnvSource": acted("node", "name optional"),
+    "core.v1.ContainerPort": acted(
+        "gateway scheduler", "name containerPort protocol hostPort hostIP"
+    ),
+    "core.v1.ResourceRequirements": acted("scheduler node", "limits requests claims"),
+    "core.v1.ResourceClaim": {
+        **acted("scheduler node kinds", "name"),
+        **warned("request", "all containers of a pod see all of its devices"),
+    },
+    "core.v1.VolumeMount": {
+        **acted("node", "name mountPath"),
+        **refused("subPath subPathExpr", _NO_MOUNTS),
+        **warned("readOnly", f"{_NO_MOUNTS}, and only its permissions protect it"),
+        **refused("recursiveReadOnly", _NO_MOUNTS, "Disabled"),
+        **refused("mountPropagation", _NO_MOUNTS, "None"),
+    },
+    "core.v1.Probe": {
+        **acted("node", "exec httpGet tcpSocket initialDelaySeconds timeoutSeconds periodSeconds"),
+        **acted("node", "successThreshold failureThreshold"),
+        **refused("grpc", "use httpGet, tcpSocket or exec"),
+        **refused(
+            "terminationGracePeriodSeconds", "the pod's own grace period holds; leave it out"
+        ),
+    },
+    "core.v1.ExecAction": acted("node", "command"),
+    "core.v1.HTTPGetAction": acted("node", "path port host scheme httpHeaders"),
+    "core.v1.HTTPHeader": acted("node", "name value"),
+    "core.v1.TCPSocketAction": acted("node", "port host"),
+    "core.v1.Lifecycle": {
+        **acted("node", "preStop"),
+        **refused("postStart", "begin with it in `command`, or in an init container"),
+        **refused("stopSignal", "containers are stopped by SIGTERM", "SIGTERM"),
+    },
+    "core.v1.LifecycleHandler": {
+        **acted("node", "exec"),
+        **refused("httpGet tcpSocket sleep", 'use exec, such as ["sleep", "5"]'),
+    },
+}

@@ -14,6 +14,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.reading import part
 from mizzen.kinds.schema import INT32, MICRO_TIME, STR, TIME, package
+from mizzen.kinds.treatment import SHOWN, accepted, acted
 
 v1 = package("io.k8s.api.core.v1")
 
@@ -119,3 +120,12 @@ KIND = Kind(
         Column("Name", NAME.cell, format="name", priority=1),
     ),
 )
+
+SERVED_FIELDS = {
+    "core.v1.Event": {
+        **acted("client cli", "involvedObject reason message type source firstTimestamp count"),
+        **acted("client apiserver", "lastTimestamp reportingComponent"),
+        **accepted("eventTime series action related reportingInstance", SHOWN),
+    },
+    "core.v1.EventSource": {**acted("client", "component"), **accepted("host", SHOWN)},
+}  # fmt: skip

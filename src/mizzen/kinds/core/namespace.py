@@ -12,6 +12,7 @@ from mizzen.kinds.names import dns_label
 from mizzen.kinds.reading import entries
 from mizzen.kinds.schema import STRINGS, choice, package
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import acted
 
 v1 = package("io.k8s.api.core.v1")
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -79,3 +80,8 @@ KIND = Kind(
     selectable_fields=("status.phase",),
     columns=(NAME, Column("Status", of("status.phase")), AGE),
 )
+
+SERVED_FIELDS = {
+    "core.v1.Namespace": acted("apiserver", "spec"),
+    "core.v1.NamespaceSpec": acted("apiserver", "finalizers"),
+}  # fmt: skip

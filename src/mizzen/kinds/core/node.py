@@ -26,6 +26,7 @@ from mizzen.kinds.schema import (
     package,
 )
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import SHOWN, accepted, acted
 
 v1 = package("io.k8s.api.core.v1")
 _ROLE = "node-role.kubernetes.io/"
@@ -203,3 +204,14 @@ KIND = Kind(
         ),
     ),
 )
+
+SERVED_FIELDS = {
+    "core.v1.Node": acted("scheduler", "spec"),
+    "core.v1.NodeSpec": {
+        **acted("scheduler", "unschedulable taints"),
+        **accepted("providerID podCIDR podCIDRs externalID configSource", SHOWN),
+    },
+    "core.v1.Taint": {
+        **acted("scheduler controllers", "key value effect"), **acted("controllers", "timeAdded"),
+    },
+}  # fmt: skip

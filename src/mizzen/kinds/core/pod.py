@@ -20,6 +20,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
+from mizzen.kinds.treatment import acted
 
 
 def _on_create(new: Obj) -> None:
@@ -97,3 +98,7 @@ KIND = Kind(
         Column("Readiness Gates", readiness_gates, priority=1),
     ),
 )
+
+SERVED_FIELDS = {
+    "core.v1.Pod": acted("node", "spec"),
+}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from mizzen.kinds.core.containers import (
     APP_ARMOR,
+    CONFINED,
     CONTAINER,
     EPHEMERAL_CONTAINER,
+    NO_IMAGES,
+    PROCESS,
     RESOURCE_REQUIREMENTS,
     SECCOMP,
     SELINUX,
+    UNCONFINED,
     WINDOWS,
 )
 from mizzen.kinds.core.references import (
@@ -31,6 +35,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
+from mizzen.kinds.treatment import Fields, accepted, acted, holding, refused, warned
 
 v1 = package("io.k8s.api.core.v1")
 
@@ -195,3 +200,83 @@ POD_TEMPLATE_SPEC = v1(
     metadata=OBJECT_META("Their labels and annotations."),
     spec=POD_SPEC("What they run."),
 )
+
+_NO_WISHES = "what must hold decides where a pod goes; preferences are not weighed"
+_AFFINITY: Fields = {
+    **acted("scheduler", "requiredDuringSchedulingIgnoredDuringExecution"),
+    **warned("preferredDuringSchedulingIgnoredDuringExecution", _NO_WISHES),
+}
+SERVED_FIELDS = {
+    "core.v1.PodTemplateSpec": acted("controllers", "metadata spec"),
+    "core.v1.PodSpec": {
+        **acted("node", "containers initContainers volumes restartPolicy resourceClaims nodeName"),
+        **acted("node", "terminationGracePeriodSeconds activeDeadlineSeconds hostname subdomain"),
+        **acted("node", "readinessGates"),
+        **acted(
+            "scheduler", "nodeSelector affinity tolerations topologySpreadConstraints overhead"
+        ),
+        **acted("scheduler", "schedulerName schedulingGates schedulingGroup resources"),
+        **acted("scheduler apiserver", "priorityClassName priority preemptionPolicy"),
+        **accepted(
+            "serviceAccountName serviceAccount automountServiceAccountToken",
+            "no token is given to pods; a fieldRef can pass the name on",
+        ),
+        **accepted("enableServiceLinks", "headless Services have no variables upstream either"),
+        **accepted("imagePullSecrets", NO_IMAGES),
+        **accepted(
+            "hostPID hostIPC shareProcessNamespace",
+            "the processes of all pods see each other as it is",
+        ),
+        **holding("securityContext os"),
+        **warned(
+            "hostNetwork",
+            "pods use the machine's network as it is; status.podIP stays the pod's own 127.x.y.z",
+        ),
+        **refused(
+            "dnsPolicy",
+            "pods resolve names as the machine does",
+            "ClusterFirst",
+            "ClusterFirstWithHostNet",
+            "Default",
+        ),
+        **refused(
+            "dnsConfig hostAliases",
+            "pods resolve names as the machine does; change "
+            "/etc/resolv.conf or /etc/hosts, or leave it out",
+        ),
+        **refused("hostUsers", PROCESS, True),
+        **refused(
+            "setHostnameAsFQDN hostnameOverride",
+            "the machine keeps its host name; use "
+            "hostname and subdomain, which $HOSTNAME and other pods know",
+        ),
+        **refused("runtimeClassName", "there is one runtime: processes; leave it out"),
+        **refused("ephemeralContainers", "ephemeral containers are not served"),
+    },
+    "core.v1.PodOS": refused("name", "pods run on this Linux machine", "linux"),
+    "core.v1.PodSecurityContext": {
+        **refused("appArmorProfile seccompProfile", CONFINED, UNCONFINED),
+        **refused("fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser", CONFINED),
+        **refused("seLinuxChangePolicy seLinuxOptions supplementalGroups", CONFINED),
+        **refused("supplementalGroupsPolicy sysctls windowsOptions", CONFINED),
+    },
+    "core.v1.PodResourceClaim": acted(
+        "scheduler controllers", "name resourceClaimName resourceClaimTemplateName"
+    ),
+    "core.v1.PodReadinessGate": acted("node", "conditionType"),
+    "core.v1.PodSchedulingGate": acted("scheduler kinds", "name"),
+    "core.v1.PodSchedulingGroup": acted("scheduler", "podGroupName"),
+    "core.v1.Affinity": acted("scheduler", "nodeAffinity podAffinity podAntiAffinity"),
+    "core.v1.NodeAffinity": _AFFINITY,
+    "core.v1.PodAffinity": _AFFINITY,
+    "core.v1.PodAntiAffinity": _AFFINITY,
+    "core.v1.PodAffinityTerm": acted(
+        "scheduler",
+        "labelSelector namespaces namespaceSelector topologyKey matchLabelKeys mismatchLabelKeys",
+    ),
+    "core.v1.TopologySpreadConstraint": {
+        **acted("scheduler", "maxSkew topologyKey labelSelector matchLabelKeys minDomains"),
+        **acted("scheduler", "nodeAffinityPolicy nodeTaintsPolicy"),
+        **warned("whenUnsatisfiable", _NO_WISHES, "DoNotSchedule"),
+    },
+}

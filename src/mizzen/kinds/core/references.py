@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mizzen.kinds.schema import BOOL, INT64, QUANTITY, STR, Schema, array, choice, package
+from mizzen.kinds.treatment import SHOWN, accepted, acted, refused
 
 v1 = package("io.k8s.api.core.v1")
 
@@ -85,3 +86,22 @@ def key_selector(kind: str, what: str) -> Schema:
         key=STR("The key.", required=True),
         optional=BOOL("Whether it may be missing."),
     )
+
+
+SERVED_FIELDS = {
+    "core.v1.ObjectFieldSelector": {
+        **acted("node", "fieldPath"),
+        **refused("apiVersion", "paths are written as in v1", "v1"),
+    },
+    "core.v1.ResourceFieldSelector": acted("node", "containerName resource divisor"),
+    "core.v1.NodeSelector": acted("scheduler", "nodeSelectorTerms"),
+    "core.v1.NodeSelectorTerm": acted("scheduler", "matchExpressions matchFields"),
+    "core.v1.NodeSelectorRequirement": acted("scheduler", "key operator values"),
+    "core.v1.Toleration": acted(
+        "scheduler controllers", "key operator value effect tolerationSeconds"
+    ),
+    "core.v1.ObjectReference": {
+        **acted("client base cli", "apiVersion kind namespace name uid resourceVersion"),
+        **accepted("fieldPath", SHOWN),
+    },
+}  # fmt: skip

@@ -15,6 +15,7 @@ from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import config_key, invalid_value
 from mizzen.kinds.reading import part
 from mizzen.kinds.schema import BOOL, STR, STRING_MAP, mapping
+from mizzen.kinds.treatment import acted
 
 # Keys that a secret of a known type must have. Source: core/validation `ValidateSecret`.
 _KEYS = {
@@ -66,3 +67,7 @@ KIND = Kind(
     selectable_fields=("type",),
     columns=(NAME, Column("Type", of("type")), Column("Data", keys("data"), type="integer"), AGE),
 )
+
+SERVED_FIELDS = {
+    "core.v1.Secret": {**acted("node", "data"), **acted("kinds", "stringData type immutable")},
+}  # fmt: skip

@@ -35,6 +35,7 @@ from mizzen.kinds.schema import (
     package,
 )
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import SHOWN, accepted, acted, refused
 
 v1 = package("io.k8s.api.core.v1")
 HEADLESS = "None"
@@ -210,3 +211,24 @@ KIND = Kind(
         Column("Selector", _selector, priority=1),
     ),
 )
+
+_NO_VIRTUAL_IPS = "this server has no virtual IPs and no load balancers"
+SERVED_FIELDS = {
+    "core.v1.Service": acted("gateway", "spec"),
+    "core.v1.ServiceSpec": {
+        **acted("gateway", "selector ports type publishNotReadyAddresses"),
+        **acted("kinds", "clusterIP clusterIPs externalName externalIPs"),
+        **acted("kinds", "loadBalancerIP loadBalancerClass"),
+        **refused("sessionAffinity", "each request goes to the next ready pod", "None"),
+        **refused("sessionAffinityConfig", "each request goes to the next ready pod"),
+        **refused("loadBalancerSourceRanges allocateLoadBalancerNodePorts healthCheckNodePort "
+                   "externalTrafficPolicy", _NO_VIRTUAL_IPS),
+        **accepted("internalTrafficPolicy trafficDistribution", "all pods are on this machine"),
+        **accepted("ipFamilies ipFamilyPolicy", "pods have one address each"),
+    },
+    "core.v1.ServicePort": {
+        **acted("gateway", "name port targetPort protocol"),
+        **accepted("appProtocol", SHOWN),
+        **acted("kinds", "nodePort"),
+    },
+}  # fmt: skip

@@ -8,6 +8,7 @@ from mizzen.kinds.core.references import LOCAL_OBJECT_REFERENCE, OBJECT_REFERENC
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.schema import BOOL, array
+from mizzen.kinds.treatment import accepted
 
 KIND = Kind(
     resource=SERVICE_ACCOUNTS,
@@ -24,3 +25,10 @@ KIND = Kind(
     ),
     columns=(NAME, Column("Secrets", keys("secrets"), type="integer"), AGE),
 )
+
+SERVED_FIELDS = {
+    "core.v1.ServiceAccount": accepted(
+        "secrets imagePullSecrets automountServiceAccountToken",
+        "no token is given to pods, and no image is pulled",
+    ),
+}  # fmt: skip

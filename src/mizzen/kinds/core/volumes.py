@@ -27,6 +27,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
+from mizzen.kinds.treatment import acted, refused, warned
 
 v1 = package("io.k8s.api.core.v1")
 
@@ -245,3 +246,32 @@ VOLUME = v1(
     ),
 )  # fmt: skip
 SOURCES = tuple(name for name in VOLUME.fields if name != "name")
+
+_MODES = "files of a ConfigMap are readable by all (0444), of a Secret by their owner alone (0400)"
+_VOLUME_TYPES = (
+    "downwardAPI projected image persistentVolumeClaim ephemeral nfs csi awsElasticBlockStore "
+    "azureDisk azureFile cephfs cinder fc flexVolume flocker gcePersistentDisk gitRepo glusterfs "
+    "iscsi photonPersistentDisk portworxVolume quobyte rbd scaleIO storageos vsphereVolume"
+)
+SERVED_FIELDS = {
+    "core.v1.Volume": {
+        **acted("node", "name configMap secret emptyDir hostPath"),
+        **refused(_VOLUME_TYPES, "volumes are emptyDir, hostPath, configMap and secret"),
+    },
+    "core.v1.ConfigMapVolumeSource": {
+        **acted("node", "name items optional"), **warned("defaultMode", _MODES, 0o644, 0o444),
+    },
+    "core.v1.SecretVolumeSource": {
+        **acted("node", "secretName items optional"),
+        **warned("defaultMode", _MODES, 0o644, 0o400, 0o600),
+    },
+    "core.v1.KeyToPath": {**acted("node", "key path"), **warned("mode", _MODES, 0o444, 0o400)},
+    "core.v1.EmptyDirVolumeSource": {
+        **warned("medium", "the folder lies on the disk of the instance's state"),
+        **warned("sizeLimit", "the folder may grow as long as the disk has room"),
+    },
+    "core.v1.HostPathVolumeSource": {
+        **acted("node", "path"),
+        **warned("type", "the path must exist, of whatever type; nothing is created"),
+    },
+}  # fmt: skip

@@ -16,6 +16,7 @@ from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value
 from mizzen.kinds.reading import entries, get, part
 from mizzen.kinds.schema import INT32, INT64, MICRO_TIME, STR, STRING_MAP, choice, package
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import acted
 
 v1alpha1 = package("dev.mizzen.v1alpha1")
 NAME_MAX = 50  # its pods are <name>-<index>, whose names must stay DNS labels
@@ -172,3 +173,19 @@ KIND = Kind(
         Column("Cause", of("status.demand.cause"), priority=1, description="Why so many."),
     ),
 )
+
+SERVED_FIELDS = {
+    "mizzen.v1alpha1.ModelEndpoint": acted("controllers gateway", "spec"),
+    "mizzen.v1alpha1.ModelEndpointSpec": {
+        **acted("controllers", "model resources priorityClassName engine"),
+        **acted("gateway", "replicas scaling queue"),
+    },
+    "mizzen.v1alpha1.Model": acted("controllers", "path name"),
+    "mizzen.v1alpha1.ReplicaRange": acted("gateway", "min max"),
+    "mizzen.v1alpha1.Scaling": acted(
+        "gateway", "targetConcurrency scaleDownDelaySeconds scaleToZeroDelaySeconds"
+    ),
+    "mizzen.v1alpha1.Queue": acted("gateway", "maxLength timeoutSeconds"),
+    "mizzen.v1alpha1.ReplicaResources": acted("controllers", "deviceClassName count"),
+    "mizzen.v1alpha1.Engine": acted("controllers", "type maxBatchSize contextLength args"),
+}

@@ -10,6 +10,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.schema import BOOL, INT64, STR, array, choice, package
+from mizzen.kinds.treatment import acted
 
 v1alpha1 = package("dev.mizzen.v1alpha1")
 LINES = (
@@ -108,3 +109,13 @@ KIND = Kind(
         AGE,
     ),
 )
+
+SERVED_FIELDS = {
+    "mizzen.v1alpha1.UsageRecord": acted("node cli", "spec"),
+    "mizzen.v1alpha1.UsageRecordSpec": acted(
+        "node base",
+        "node driver pool device start end pod podUID workload namespace claim intervals kernelCPU "
+        "folded",
+    ),
+    "mizzen.v1alpha1.UsageInterval": acted("node base", "line start end cpu step"),
+}

@@ -14,6 +14,7 @@ from mizzen.kinds.resource.devices import CONFIGS_MAX, OPAQUE, SELECTORS
 from mizzen.kinds.resource.rules import check_opaque
 from mizzen.kinds.resource.selectors import Selectors, expressions_of
 from mizzen.kinds.schema import STR, array, package
+from mizzen.kinds.treatment import acted
 
 v1 = package("io.k8s.api.resource.v1")
 
@@ -58,3 +59,9 @@ KIND = Kind(
     validate=_validate,
     columns=(NAME, AGE),
 )
+
+SERVED_FIELDS = {
+    "resource.v1.DeviceClass": acted("scheduler", "spec"),
+    "resource.v1.DeviceClassSpec": acted("scheduler", "selectors config extendedResourceName"),
+    "resource.v1.DeviceClassConfiguration": acted("scheduler kinds", "opaque"),
+}

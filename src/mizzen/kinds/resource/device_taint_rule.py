@@ -14,6 +14,7 @@ from mizzen.kinds.resource.devices import TAINT
 from mizzen.kinds.resource.rules import check_driver, check_name, check_pool, check_taint
 from mizzen.kinds.schema import STR, package
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import acted
 
 v1beta2 = package("io.k8s.api.resource.v1beta2")
 
@@ -79,3 +80,9 @@ KIND = Kind(
         AGE,
     ),
 )
+
+SERVED_FIELDS = {
+    "resource.v1beta2.DeviceTaintRule": acted("scheduler controllers", "spec"),
+    "resource.v1beta2.DeviceTaintRuleSpec": acted("scheduler controllers", "deviceSelector taint"),
+    "resource.v1beta2.DeviceTaintSelector": acted("scheduler controllers", "driver pool device"),
+}

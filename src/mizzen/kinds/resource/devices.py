@@ -21,6 +21,7 @@ from mizzen.kinds.schema import (
     mapping,
     package,
 )
+from mizzen.kinds.treatment import accepted, acted
 
 v1 = package("io.k8s.api.resource.v1")
 
@@ -274,3 +275,46 @@ CONSUMER = v1(
     name=STR("Name.", required=True),
     uid=STR("UID.", required=True),
 )
+
+_DRIVERS = "copied into allocations, for the drivers they are meant for"
+SERVED_FIELDS = {
+    "resource.v1.DeviceSelector": acted("scheduler", "cel"),
+    "resource.v1.CELDeviceSelector": acted("scheduler", "expression"),
+    "resource.v1.OpaqueDeviceConfiguration": accepted("driver parameters", _DRIVERS),
+    "resource.v1.DeviceTaint": acted("scheduler controllers", "key value effect timeAdded"),
+    "resource.v1.ResourceClaimSpec": acted("scheduler", "devices"),
+    "resource.v1.DeviceClaim": acted("scheduler", "requests constraints config"),
+    "resource.v1.DeviceRequest": acted("scheduler", "name exactly firstAvailable"),
+    "resource.v1.ExactDeviceRequest": acted(
+        "scheduler",
+        "deviceClassName selectors allocationMode count tolerations capacity adminAccess",
+    ),
+    "resource.v1.DeviceSubRequest": acted(
+        "scheduler", "name deviceClassName selectors allocationMode count tolerations capacity"
+    ),
+    "resource.v1.DeviceToleration": acted(
+        "scheduler controllers", "key operator value effect tolerationSeconds"
+    ),
+    "resource.v1.CapacityRequirements": acted("scheduler", "requests"),
+    "resource.v1.DeviceConstraint": acted("scheduler", "requests matchAttribute distinctAttribute"),
+    "resource.v1.DeviceClaimConfiguration": acted("scheduler kinds", "requests opaque"),
+    "resource.v1.ResourcePool": acted("scheduler", "name generation resourceSliceCount"),
+    "resource.v1.Device": acted(
+        "scheduler",
+        "name attributes capacity consumesCounters nodeName nodeSelector allNodes taints "
+        "bindsToNode bindingConditions bindingFailureConditions allowMultipleAllocations "
+        "nodeAllocatableResourceMappings",
+    ),
+    "resource.v1.DeviceAttribute": acted(
+        "scheduler", "int bool string version ints bools strings versions"
+    ),
+    "resource.v1.DeviceCapacity": acted("scheduler", "value requestPolicy"),
+    "resource.v1.CapacityRequestPolicy": acted("scheduler", "default validValues validRange"),
+    "resource.v1.CapacityRequestPolicyRange": acted("scheduler", "min max step"),
+    "resource.v1.DeviceCounterConsumption": acted("scheduler", "counterSet counters"),
+    "resource.v1.Counter": acted("scheduler", "value"),
+    "resource.v1.CounterSet": acted("scheduler", "name counters"),
+    "resource.v1.NodeAllocatableResourceMapping": acted(
+        "scheduler", "capacityKey allocationMultiplier"
+    ),
+}

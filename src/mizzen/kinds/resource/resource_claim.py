@@ -24,6 +24,7 @@ from mizzen.kinds.resource.devices import (
 from mizzen.kinds.resource.result_rules import check_claim_status
 from mizzen.kinds.schema import array, package
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import acted
 
 v1 = package("io.k8s.api.resource.v1")
 
@@ -76,3 +77,7 @@ KIND = Kind(
     subresources=(STATUS_SUBRESOURCE,),
     columns=(NAME, Column("State", state, description="pending, allocated, reserved."), AGE),
 )
+
+SERVED_FIELDS = {
+    "resource.v1.ResourceClaim": acted("scheduler", "spec"),
+}

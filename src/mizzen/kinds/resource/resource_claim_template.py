@@ -17,6 +17,7 @@ from mizzen.kinds.resource.claim_rules import (
 )
 from mizzen.kinds.resource.devices import CLAIM_SPEC
 from mizzen.kinds.schema import package
+from mizzen.kinds.treatment import acted
 
 v1 = package("io.k8s.api.resource.v1")
 
@@ -48,3 +49,8 @@ KIND = Kind(
     validate=_validate,
     columns=(NAME, AGE),
 )
+
+SERVED_FIELDS = {
+    "resource.v1.ResourceClaimTemplate": acted("controllers scheduler", "spec"),
+    "resource.v1.ResourceClaimTemplateSpec": acted("controllers scheduler", "metadata spec"),
+}

@@ -15,6 +15,7 @@ from mizzen.kinds.metadata import immutable
 from mizzen.kinds.resource.rules import check_driver, check_pool
 from mizzen.kinds.schema import INT32, INT64, STR, Schema, array, package
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import acted
 
 v1alpha3 = package("io.k8s.api.resource.v1alpha3")
 
@@ -90,3 +91,10 @@ KIND = Kind(
         AGE,
     ),
 )
+
+SERVED_FIELDS = {
+    "resource.v1alpha3.ResourcePoolStatusRequest": acted("controllers", "spec"),
+    "resource.v1alpha3.ResourcePoolStatusRequestSpec": acted(
+        "controllers", "driver poolName limit"
+    ),
+}

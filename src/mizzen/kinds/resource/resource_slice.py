@@ -21,6 +21,7 @@ from mizzen.kinds.resource.device_rules import (
 from mizzen.kinds.resource.devices import COUNTER_SET, DEVICE, POOL
 from mizzen.kinds.resource.rules import check_driver, check_pool, check_unique, too_many
 from mizzen.kinds.schema import BOOL, STR, array, package
+from mizzen.kinds.treatment import acted
 
 v1 = package("io.k8s.api.resource.v1")
 
@@ -100,3 +101,11 @@ KIND = Kind(
         AGE,
     ),
 )
+
+SERVED_FIELDS = {
+    "resource.v1.ResourceSlice": acted("scheduler", "spec"),
+    "resource.v1.ResourceSliceSpec": acted(
+        "scheduler",
+        "driver pool nodeName nodeSelector allNodes perDeviceNodeSelection devices sharedCounters",
+    ),
+}

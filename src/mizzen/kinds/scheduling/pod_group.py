@@ -13,6 +13,7 @@ from mizzen.kinds.metadata import immutable
 from mizzen.kinds.reading import entries
 from mizzen.kinds.schema import EMPTY, INT32, STR, array, choice, package
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.treatment import accepted, acted
 
 v1alpha2 = package("io.k8s.api.scheduling.v1alpha2")
 
@@ -118,3 +119,22 @@ KIND = Kind(
         AGE,
     ),
 )
+
+_GROUP = (
+    "schedulingPolicy schedulingConstraints resourceClaims disruptionMode priorityClassName "
+    "priority"
+)
+SERVED_FIELDS = {
+    "scheduling.v1alpha2.PodGroup": acted("scheduler", "spec"),
+    "scheduling.v1alpha2.PodGroupSpec": {
+        **acted("scheduler controllers", _GROUP),
+        **accepted("podGroupTemplateRef", "says where the group came from"),
+    },
+    "scheduling.v1alpha2.PodGroupSchedulingPolicy": acted("scheduler kinds", "basic gang"),
+    "scheduling.v1alpha2.GangSchedulingPolicy": acted("scheduler", "minCount"),
+    "scheduling.v1alpha2.PodGroupSchedulingConstraints": acted("scheduler", "topology"),
+    "scheduling.v1alpha2.TopologyConstraint": acted("scheduler", "key"),
+    "scheduling.v1alpha2.PodGroupResourceClaim": acted(
+        "scheduler controllers", "name resourceClaimName resourceClaimTemplateName"
+    ),
+}

@@ -10,6 +10,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.schema import BOOL, INT32, STR, choice
+from mizzen.kinds.treatment import SHOWN, accepted, acted
 
 USER_VALUE_MAX = 1_000_000_000  # above: system classes
 _SYSTEM = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
@@ -54,3 +55,10 @@ KIND = Kind(
         Column("PreemptionPolicy", of("preemptionPolicy")),
     ),
 )
+
+SERVED_FIELDS = {
+    "scheduling.v1.PriorityClass": {
+        **acted("apiserver", "value globalDefault preemptionPolicy"),
+        **accepted("description", SHOWN),
+    },
+}

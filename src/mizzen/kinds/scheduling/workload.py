@@ -13,6 +13,7 @@ from mizzen.kinds.reading import entries, part
 from mizzen.kinds.scheduling.pod_group import SPEC as POD_GROUP_SPEC
 from mizzen.kinds.scheduling.pod_group import check_policy
 from mizzen.kinds.schema import STR, array, package
+from mizzen.kinds.treatment import accepted
 
 TEMPLATES_MAX = 8
 v1alpha2 = package("io.k8s.api.scheduling.v1alpha2")
@@ -65,3 +66,9 @@ KIND = Kind(
         AGE,
     ),
 )
+
+SERVED_FIELDS = {
+    "scheduling.v1alpha2.Workload": accepted(
+        "spec", "for controllers of yours that make PodGroups from it; upstream alike"
+    ),
+}

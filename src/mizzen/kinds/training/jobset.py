@@ -19,6 +19,7 @@ from mizzen.kinds.schema import (
     package,
     record,
 )
+from mizzen.kinds.treatment import SHOWN, accepted, acted, holding, refused, warned
 
 v1alpha2 = package("io.x-k8s.jobset.v1alpha2")
 
@@ -104,3 +105,41 @@ JOB_SET_SPEC = v1alpha2(
         )
     )("Storage of the set."),
 )  # fmt: skip
+
+ONE_JOB = "a TrainJob here is one gang of pods, with no JobSet and no Job between"
+SERVED_FIELDS = {
+    "jobset.v1alpha2.JobSetSpec": {
+        **acted("controllers", "replicatedJobs"),
+        **holding("network"),
+        **accepted("startupPolicy successPolicy", "there is one Job, `node`, and all its pods count"),
+        **refused("failurePolicy", "a gang restarts in place; annotation "
+                   "mizzen.dev/max-failures-without-progress of the TrainJob bounds it"),
+        **refused("suspend ttlSecondsAfterFinished volumeClaimPolicies coordinator", ONE_JOB),
+        **refused("managedBy", ONE_JOB, "jobset.sigs.k8s.io/jobset-controller"),
+    },
+    "jobset.v1alpha2.Network": {
+        **accepted("enableDNSHostnames publishNotReadyAddresses",
+                    "pods find each other by <hostname>.<subdomain>, ready or not"),
+        **refused("subdomain", "it is always the TrainJob's name"),
+    },
+    "jobset.v1alpha2.ReplicatedJob": {
+        **acted("controllers", "name template"),
+        **accepted("groupName", SHOWN),
+        **refused("replicas", f"{ONE_JOB}; ask for more workers (numNodes)", 1),
+        **refused("dependsOn", ONE_JOB),
+    },
+    "jobset.v1alpha2.JobTemplateSpec": {
+        **acted("controllers", "spec"),
+        **accepted("metadata", f"{ONE_JOB}, whose labels these would be"),
+    },
+    "jobset.v1alpha2.JobSpec": {  # a Job's, where it stands in a runtime
+        **acted("controllers", "template"),
+        **accepted("parallelism completions completionMode podReplacementPolicy",
+                    "as upstream, numNodes decides"),
+        **warned("backoffLimit", "annotation mizzen.dev/max-failures-without-progress of the "
+                  "TrainJob bounds restarts", 6, 0),
+        **refused("backoffLimitPerIndex maxFailedIndexes podFailurePolicy successPolicy", ONE_JOB),
+        **refused("ttlSecondsAfterFinished selector manualSelector managedBy", ONE_JOB),
+        **refused("activeDeadlineSeconds suspend", f"{ONE_JOB}: set it in the TrainJob"),
+    },
+}  # fmt: skip

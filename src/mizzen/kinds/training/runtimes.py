@@ -25,7 +25,8 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
-from mizzen.kinds.training.jobset import JOB_SET_SPEC
+from mizzen.kinds.training.jobset import JOB_SET_SPEC, ONE_JOB
+from mizzen.kinds.treatment import accepted, acted, refused
 
 PREFIX = "org.kubeflow.trainer.v1alpha1"
 v1alpha1 = package(PREFIX)
@@ -145,3 +146,25 @@ def _kind(resource: Resource, short: str) -> Kind:
 
 
 KINDS = (_kind(CLUSTER_TRAINING_RUNTIMES, "ctr"), _kind(TRAINING_RUNTIMES, "tr"))
+
+_NO_TORCH = (
+    "torchrun's environment (PET_*, MASTER_ADDR) is not made, so workers would train alone; use "
+    "mlPolicy.jax, or a runtime without a policy whose program joins by itself"
+)
+SERVED_FIELDS = {
+    "trainer.v1alpha1.ClusterTrainingRuntime": acted("controllers", "spec"),
+    "trainer.v1alpha1.TrainingRuntime": acted("controllers", "spec"),
+    "trainer.v1alpha1.TrainingRuntimeSpec": {
+        **acted("controllers", "mlPolicy template"),
+        **accepted("podGroupPolicy", "workers are always placed together"),
+    },
+    "trainer.v1alpha1.MLPolicy": {
+        **acted("controllers", "numNodes jax"),
+        **refused("torch", f"the PyTorch runtime is not served: {_NO_TORCH}"),
+        **refused("mpi flux xgboost", "of the policies only jax is served"),
+    },
+    "trainer.v1alpha1.JobSetTemplateSpec": {
+        **acted("controllers", "spec"),
+        **accepted("metadata", f"{ONE_JOB}, whose labels these would be"),
+    },
+}  # fmt: skip

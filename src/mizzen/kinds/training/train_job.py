@@ -47,8 +47,8 @@ from mizzen.kinds.schema import (
 )
 from mizzen.kinds.strict import unknown_field
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
-from mizzen.kinds.training.jobset import REPLICATED_JOB
-from mizzen.kinds.treatment import Refused
+from mizzen.kinds.training.jobset import ONE_JOB, REPLICATED_JOB
+from mizzen.kinds.treatment import SHOWN, Refused, accepted, acted, refused
 
 PREFIX = "org.kubeflow.trainer.v1alpha1"
 v1alpha1 = package(PREFIX)
@@ -350,3 +350,34 @@ KIND = Kind(
         AGE,
     ),
 )
+
+SERVED_FIELDS = {
+    "trainer.v1alpha1.TrainJob": acted("controllers", "spec"),
+    "trainer.v1alpha1.TrainJobSpec": {
+        **acted("controllers", "runtimeRef trainer runtimePatches labels annotations suspend"),
+        **acted("controllers", "activeDeadlineSeconds"),
+        **refused("initializer", "nothing is fetched before training: fetch in the program, or put "
+                   "data and model on this machine"),
+        **refused("managedBy", "no other controller runs TrainJobs here; leave it out",
+                   "trainer.kubeflow.org/trainjob-controller"),
+    },
+    "trainer.v1alpha1.RuntimeRef": {
+        **acted("controllers", "name kind"), **acted("kinds", "apiGroup"),
+    },
+    "trainer.v1alpha1.Trainer": {
+        **acted("controllers", "image command args env numNodes resourcesPerNode"),
+        **refused("numProcPerNode", "each worker is one process; ask for more workers (numNodes)", 1),
+    },
+    "trainer.v1alpha1.RuntimePatch": {
+        **acted("controllers", "trainingRuntimeSpec"),
+        **acted("kinds", "manager"),
+        **accepted("time", SHOWN),
+    },
+    "trainer.v1alpha1.TrainingRuntimeSpecPatch": acted("controllers", "template"),
+    "trainer.v1alpha1.JobSetTemplatePatch": {
+        **acted("controllers", "spec"),
+        **refused("metadata", f"{ONE_JOB}: use spec.labels and spec.annotations"),
+    },
+    "trainer.v1alpha1.JobSetSpecPatch": acted("controllers", "replicatedJobs"),
+    "trainer.v1alpha1.ReplicatedJobPatch": acted("controllers", "name template"),
+}  # fmt: skip
