@@ -7,14 +7,19 @@ from typing import Any, cast
 
 from mizzen.base.objects import Obj
 
+_get = dict[str, Any].get  # read often: no cast at each step
+
 
 def field(obj: Mapping[str, Any], *path: str) -> Any:
     """The value at this path, None where any step is absent or null."""
     found: Any = obj
-    for name in path:
-        if not isinstance(found, dict):
-            return None
-        found = cast("Obj", found).get(name)
+    try:
+        for name in path:
+            if found is None:
+                return None
+            found = _get(found, name)
+    except TypeError:  # a step is no object
+        return None
     return found
 
 

@@ -89,11 +89,13 @@ def _read(file: PageFile) -> Contents:
     newest = max((stored.revision for stored in found.objects), default=0)
     sums = Sums()
     found.oldest = told.newest
+    at = b""
     for at, value in file.entries(history):
         values.check_record(at, value)
         if not sums.entries:
             found.oldest = REVISION.unpack(at)[0] - 1
         sums.add(len(at), len(value), CHECKSUM.unpack_from(value)[0])
+    if at:  # they are in order
         newest = max(newest, REVISION.unpack(at)[0])
     _compare("records of the history", sums, told.history)
     if newest > told.newest:

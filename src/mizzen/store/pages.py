@@ -19,6 +19,7 @@ _META = struct.Struct("<IIQQ")  # magic, version, address, map size; two trees, 
 _TREE = struct.Struct("<IHHQQQQQ")  # page size, flags, depth, pages of 3 kinds, entries, root
 _ENDS = struct.Struct("<QQ")
 _PAGE = struct.Struct("<QHHHH")  # number, padding, flags, lower, upper
+_OVERFLOW_PAGE = struct.Struct("<Q2xHI")  # number, flags, how many pages
 _NODE = struct.Struct("<HHHH")  # size or page number, low and high; flags or its rest; key bytes
 _NUMBER = struct.Struct("<Q")
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
@@ -260,12 +261,12 @@ class PageFile:
         if number + needed > self._last + 1:
             raise Broken(f"a value of {size} bytes at page {number} is beyond the last page")
         data = self._read(number, needed)
-        told, _, flags, _, _ = _PAGE.unpack_from(data)
-        (count,) = struct.unpack_from("<I", data, _PAGE.size - 4)
+        told, flags, count = _OVERFLOW_PAGE.unpack_from(data)
         if told != number or flags != _OVERFLOW or not needed <= count <= self._last:
             raise Broken(f"page {number} is not what its parent says")
-        for each in range(number + 1, number + count):
-            self._take(each)
+        if count > 1:
+            for each in range(number + 1, number + count):
+                self._take(each)
         found.overflows += count
         return data[_PAGE.size : _PAGE.size + size]
 

@@ -75,9 +75,10 @@ def read_object(at: bytes, value: bytes) -> Stored:
         start = name + key_bytes
         data = value[start:]
         if start <= length and _matches(value, crc32(value[CHECKSUM.size : start], crc32(data))):
-            resource, namespace, own = value[name:start].decode().split("\0")
+            text = value[name:start]
+            resource, namespace, own = text.decode().split("\0")
             key = ObjectKey(intern(resource), intern(namespace), own)  # one for all that are in it
-            if place(key) == at:
+            if at == (text if key_bytes <= _KEY_BYTES else place(key)):
                 return Stored(key, revision, data)
     raise Broken(f"object {at.decode(errors='replace')!r} does not have its checksum")
 

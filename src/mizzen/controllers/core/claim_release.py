@@ -12,6 +12,7 @@ from mizzen.base.operations import Operation, Patch
 from mizzen.base.reading import entries, field
 from mizzen.base.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS
 from mizzen.controllers.core.actions import Action, Controller, RequeueAfter, Watch
+from mizzen.controllers.core.device_evictions import claims_of_pod
 from mizzen.controllers.core.pod_group_claims import group_claim_names
 from mizzen.controllers.core.pods import is_finished
 from mizzen.controllers.core.view import View
@@ -77,15 +78,6 @@ def _release(claim: Obj, kept: list[Obj]) -> list[Operation]:
     return operations
 
 
-def _claims_of_pod(view: View, pod: Obj) -> list[Key]:
-    names = {entry.get("resourceClaimName") for entry in entries(pod, "spec", "resourceClaims")}
-    names |= {
-        entry.get("resourceClaimName") for entry in entries(pod, "status", "resourceClaimStatuses")
-    }
-    names.add(field(pod, "status", "extendedResourceClaimStatus", "resourceClaimName"))
-    return [Key(namespace_of(pod), str(name)) for name in sorted(n for n in names if n)]
-
-
 def _claims_of_group(view: View, group: Obj) -> list[Key]:
     return [Key(namespace_of(group), name) for name in sorted(group_claim_names(group).values())]
 
@@ -94,5 +86,5 @@ CONTROLLER = Controller(
     name="claim-release",
     resource=RESOURCE_CLAIMS,
     reconcile=reconcile,
-    watches=(Watch(PODS, _claims_of_pod), Watch(POD_GROUPS, _claims_of_group)),
+    watches=(Watch(PODS, claims_of_pod), Watch(POD_GROUPS, _claims_of_group)),
 )

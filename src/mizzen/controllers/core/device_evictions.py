@@ -155,8 +155,16 @@ def _uses(pod: Obj, claim: Obj) -> bool:
     return name_of(claim) in claim_names(pod)
 
 
+def claims_of_pod(_: View, pod: Obj) -> list[Key]:
+    """For a Watch: the claims that a pod uses."""
+    return [Key(namespace_of(pod), name) for name in sorted(claim_names(pod))]
+
+
 def claim_names(pod: Obj) -> set[str]:
     """The claims a pod uses, as far as they are made."""
+    status = pod.get("status") or ()
+    if "resourceClaims" not in pod["spec"] and "extendedResourceClaimStatus" not in status:
+        return set()  # as most pods, of which there are many
     named = [e.get("resourceClaimName") for e in entries(pod, "spec", "resourceClaims")]
     named += [e.get("resourceClaimName") for e in entries(pod, "status", "resourceClaimStatuses")]
     named.append(text(pod, "status", "extendedResourceClaimStatus", "resourceClaimName"))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mizzen.base.objects import Key, Obj, key_of, namespace_of
+from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.resources import DEVICE_TAINT_RULES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
 from mizzen.controllers.core.actions import Action, Controller, RequeueAfter, Watch
 from mizzen.controllers.core.device_evictions import (
     EVICTING,
     Eviction,
-    claim_names,
+    claims_of_pod,
     eviction_of,
     pods_using,
     results_of,
@@ -66,10 +66,6 @@ def _holding(view: View, is_meant: Callable[[Obj], bool]) -> list[Key]:
     return [key for key, claim in claims if any(is_meant(d) for d in results_of(claim))]
 
 
-def _claims_of_pod(view: View, pod: Obj) -> list[Key]:
-    return [Key(namespace_of(pod), name) for name in sorted(claim_names(pod))]
-
-
 CONTROLLER = Controller(
     name="device-taint-eviction",
     resource=RESOURCE_CLAIMS,
@@ -77,7 +73,7 @@ CONTROLLER = Controller(
     watches=(
         Watch(RESOURCE_SLICES, _claims_of_slice),
         Watch(DEVICE_TAINT_RULES, _claims_of_rule),
-        Watch(PODS, _claims_of_pod),
+        Watch(PODS, claims_of_pod),
     ),
     indexes=(IN_GROUP,),
 )

@@ -273,7 +273,9 @@ class World:
 
     def fault(self, kind: str, number: int) -> None:
         if kind == "kill":
-            self.ends(number, 137)
+            worker = self.workers.get(number)
+            if worker is not None and worker.state != RankState.FINISHED:
+                self.ends(number, 137)  # after its last step it would fail, and rightly so
         elif kind == "delete":
             self.delete(number)
         elif kind == "room":
