@@ -36,6 +36,7 @@ def rfc3339_micro(ns: int) -> str:
     return f"{base[:19]}.{rest // 1000:06d}Z"
 
 
+@lru_cache(maxsize=64)  # what is made together is of one second
 def parse_rfc3339(text: str) -> int:
     """Nanoseconds since the epoch; errors: ValueError for anything but RFC 3339."""
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))

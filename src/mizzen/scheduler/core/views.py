@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeVar
 
 import orjson
 
@@ -60,7 +61,7 @@ def pod_view(pod: Obj, priorities: PriorityClasses) -> PodSpecView:
     shape, extended_requests, is_choosy = _asked(spec)
     labels, conditions = labels_of(pod), status.get("conditions") or ()
     if is_settled(pod):  # there are many of them, for long
-        labels, conditions = _shared(labels), map(_shared, conditions)
+        labels, conditions = _shared(labels), _shared(conditions)
     return PodSpecView(
         key=key,
         uid=uid_of(pod),
@@ -124,7 +125,7 @@ def moved_on(view: PodSpecView, before: Obj, pod: Obj) -> PodSpecView | None:
         scheduled_message=(
             scheduled.get("message") or "" if scheduled.get("status") == "False" else ""
         ),
-        conditions=tuple(map(_shared, conditions) if is_settled(pod) else conditions),
+        conditions=tuple(_shared(conditions) if is_settled(pod) else conditions),
         labels=_shared(view.labels) if is_settled(pod) else view.labels,
         held_back="" if spec.get("nodeName") else _held_back(spec),
     )
@@ -203,6 +204,7 @@ _ASKING = (
     "topologySpreadConstraints",
 )
 _ASKING_OF_CONTAINER = frozenset({"name", "ports", "resources", "restartPolicy"})
+_Value = TypeVar("_Value")
 _Asked = tuple[PodShape, tuple[ContainerRequest, ...], bool]
 
 
@@ -264,10 +266,10 @@ def _job(pod: Obj) -> str:
     return sys.intern(owner["uid"]) if owner is not None and owner.get("kind") == JOBS.kind else ""
 
 
-def _shared(value: Mapping[str, object]) -> Obj:
+def _shared(value: _Value) -> _Value:
     """One for all that are equal, as labels and conditions of pods of one template mostly are."""
     text = orjson.dumps(value)
-    return _parsed(text) if len(text) <= SHARED_BYTES_MAX else dict(value)
+    return _parsed(text) if len(text) <= SHARED_BYTES_MAX else value
 
 
 _parsed = lru_cache(SHARED_KEPT)(orjson.loads)
@@ -285,10 +287,7 @@ def _containers(spec: Obj, claim: str) -> tuple[str, ...]:
 
 def _created_ns(pod: Obj) -> int:
     text = pod["metadata"].get("creationTimestamp")
-    return _moment_ns(text) if text else 0
-
-
-_moment_ns = lru_cache(64)(parse_rfc3339)  # what is made together is of one second
+    return parse_rfc3339(text) if text else 0
 
 
 # -- priorities, nodes ----------------------------------------------------------------------
