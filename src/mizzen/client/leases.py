@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from mizzen.base.clock import Clock, rfc3339_micro
-from mizzen.base.errors import ApiError, NotFound, Unavailable
+from mizzen.base.errors import AlreadyExists, ApiError, Conflict, NotFound, Unavailable
 from mizzen.base.objects import Obj, revision_of
 from mizzen.base.resources import LEASES
 from mizzen.client.client import Client
@@ -31,6 +32,7 @@ class LeaseConfig:
 
 # Of the lease's duration: the holder stops earlier than others may begin.
 _TRUSTED_SHARE = 2 / 3
+_log = logging.getLogger(__name__)
 
 
 class Elector:
@@ -48,6 +50,7 @@ class Elector:
         self._seen_revision = -1
         self._seen_at_ns = 0
         self._leads_until_ns = 0
+        self._trouble = ""
 
     @property
     def is_leading(self) -> bool:
@@ -101,11 +104,13 @@ class Elector:
                 "spec": spec,
             }
             return await self._wrote(self._client.create(LEASES, body))
-        except ApiError:
+        except ApiError as error:
+            self._tell(error)
             return False
         held: Obj = lease.get("spec") or {}
         holder = str(held.get("holderIdentity") or "")
         if holder not in ("", config.identity) and not self._has_lapsed(lease):
+            self._trouble = ""
             return False
         transitions = int(held.get("leaseTransitions") or 0) + (holder != config.identity)
         fresh: Obj = {**lease, "spec": {**held, **self._spec(transitions)}}
@@ -152,6 +157,17 @@ class Elector:
     async def _wrote(self, write: Awaitable[Obj]) -> bool:
         try:
             await write
-        except ApiError:
+        except (AlreadyExists, Conflict):
+            return False  # somebody else was first
+        except ApiError as error:
+            self._tell(error)
             return False
+        self._trouble = ""
         return True
+
+    def _tell(self, error: ApiError) -> None:
+        """Says what keeps this candidate from the lease, once for as long as it is the same."""
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            name = f"{self._config.namespace}/{self._config.name}"
+            _log.warning('Lease "%s" can be neither taken nor renewed, tried on: %s', name, error)

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -90,3 +91,18 @@ async def test_the_time_on_the_wall_means_nothing_to_a_lease(tmp_path):
             assert not await second.try_acquire()
             assert first.is_leading
             assert await first.try_acquire()
+
+
+async def test_what_keeps_a_candidate_from_the_lease_is_logged_once(tmp_path, caplog):
+    async with api_server(tmp_path) as client:
+        config = LeaseConfig("leader", "a", "nowhere", duration_s=10, renew_s=0.01)
+        elector = Elector(client, HandClock(), config)
+        for _ in range(3):
+            assert not await elector.try_acquire()
+        (line,) = caplog.messages
+        assert line.startswith('Lease "nowhere/leader" can be neither taken nor renewed')
+        assert '"nowhere" not found' in line
+        config = LeaseConfig("leader", "a", "default", duration_s=10, renew_s=0.01)
+        rivals = [Elector(client, HandClock(), replace(config, identity=i)) for i in "ab"]
+        assert [await rival.try_acquire() for rival in rivals] == [True, False]
+        assert len(caplog.messages) == 1  # who holds it is no trouble
