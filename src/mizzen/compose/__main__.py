@@ -1,6 +1,7 @@
 """`python -m mizzen.compose ROLE --home DIR`: becomes one process of an instance.
 
-With `--kubeconfig FILE` in place of `--home`, scheduler and controllers work on another cluster.
+With `--kubeconfig FILE` in place of `--home`, scheduler and controllers work on another cluster;
+with `--in-cluster` on the one whose pod they are.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--lock-fd", type=int, help="supervisor: the instance's lock, already held")
     parser.add_argument("--no-banner", action="store_true", help="supervisor: prints nothing")
     parser.add_argument("--kubeconfig", metavar="FILE", help="works on the cluster named there")
+    parser.add_argument("--in-cluster", action="store_true", help="works on this pod's cluster")
     parser.add_argument("--context", default="", help="of the kubeconfig (default: its current)")
     parser.add_argument(
         "--lease-seconds", type=float, default=15.0, help="how long a silent leader keeps the lead"
@@ -64,7 +66,7 @@ def _become(args: argparse.Namespace) -> None:
         die_with_parent(args.parent)
     prefer_over_workloads()
     set_title(f"mizzen-{args.role}")
-    if args.kubeconfig:
+    if args.kubeconfig or args.in_cluster:
         _run_beside(args)
         return
     home = Home.locate(args.home, os.environ)
@@ -91,7 +93,8 @@ def _run_beside(args: argparse.Namespace) -> None:
             f"{args.role} does not run on another cluster; of {', '.join(ROLES)} these do: "
             + ", ".join(beside.ROLES)
         )
-    cluster = beside.Cluster(Path(args.kubeconfig), args.context, args.lease_seconds)
+    path = Path(args.kubeconfig) if args.kubeconfig else None
+    cluster = beside.Cluster(path, args.context, args.lease_seconds)
     run_role(args.role, lambda on_ready: beside.main(args.role, cluster, on_ready), args.ready_fd)
 
 

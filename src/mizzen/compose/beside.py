@@ -1,4 +1,4 @@
-"""Runs a component of Mizzen on an existing API server, named by a kubeconfig.
+"""Runs a component of Mizzen on an existing API server: a kubeconfig's, or that of its pod.
 
 Of several copies one leads, by a Lease; a copy that lost it writes nothing more and ends, so that
 whoever supervises it starts it anew, with caches that know what happened meanwhile.
@@ -16,7 +16,10 @@ from pathlib import Path
 
 from mizzen.base.clock import Clock
 from mizzen.base.names import SYSTEM_NAMESPACE
+from mizzen.client import kubeconfig
 from mizzen.client.client import Client
+from mizzen.client.in_cluster import in_cluster
+from mizzen.client.kubeconfig import Connection
 from mizzen.client.leases import Elector, LeaseConfig
 from mizzen.compose.shell import OnReady
 from mizzen.controllers import run as controllers
@@ -33,11 +36,18 @@ _WORK: dict[str, Work] = {"scheduler": scheduler.run_beside, "controllers": cont
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The API server to connect to, and the seconds for which a leader may be silent."""
+    """The API server to connect to (None: the one whose pod this is), and the seconds for which a
+    leader may be silent."""
 
-    kubeconfig: Path
+    kubeconfig: Path | None
     context: str = ""
     lease_s: float = LEASE_S
+
+    def connection(self) -> Connection:
+        """Errors: BadRequest."""
+        if self.kubeconfig is None:
+            return in_cluster(os.environ)
+        return kubeconfig.load(self.kubeconfig, context=self.context)
 
 
 async def main(role: str, cluster: Cluster, on_ready: OnReady) -> None:
@@ -52,13 +62,10 @@ async def main(role: str, cluster: Cluster, on_ready: OnReady) -> None:
         duration_s=cluster.lease_s,
         renew_s=cluster.lease_s / 5,
     )
+    connection = cluster.connection()
     async with (
-        Client.from_kubeconfig(
-            cluster.kubeconfig, context=cluster.context, user_agent=agent
-        ) as elections,
-        Client.from_kubeconfig(
-            cluster.kubeconfig, context=cluster.context, user_agent=agent
-        ) as client,
+        Client(connection, user_agent=agent) as elections,
+        Client(connection, user_agent=agent) as client,
     ):
         elector = Elector(elections, clock, config)
         client.write_only_if(elector.check)

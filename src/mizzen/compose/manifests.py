@@ -24,8 +24,8 @@ from mizzen.scheduler.queue_policies import optional_kinds
 
 KINDS = (TRAIN_JOBS, CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, MODEL_ENDPOINTS)
 IMAGE = "mizzen:latest"
-_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-_CONFIG = "/etc/mizzen"
+# Of a copy that has just started, before it counts: one that ends at once replaces nobody.
+_PROVEN_S = 10
 COMPONENTS = {
     f"mizzen-{name}": permissions.COMPONENTS[name] for name in ("scheduler", "controllers")
 }
@@ -37,8 +37,7 @@ def manifests(image: str = IMAGE) -> list[Obj]:
     objects = [namespace, *(_ours(obj) for obj in definitions(KINDS))]
     for name, table in COMPONENTS.items():
         objects += _identity(name, table)
-    objects += [_kubeconfig(), *(_deployment(name, image) for name in COMPONENTS)]
-    return [*objects, *_defaults()]
+    return [*objects, *(_deployment(name, image) for name in COMPONENTS), *_defaults()]
 
 
 def _identity(name: str, table: Permissions) -> list[Obj]:
@@ -78,33 +77,15 @@ def _rules(rules: Iterable[str]) -> list[Obj]:
     ]
 
 
-def _kubeconfig() -> Obj:
-    """The kubeconfig by which a pod reaches its API server, as all components read it."""
-    text = f"""apiVersion: v1
-kind: Config
-current-context: here
-contexts: [{{name: here, context: {{cluster: here, user: here}}}}]
-clusters:
-- name: here
-  cluster:
-    server: https://kubernetes.default.svc
-    certificate-authority: {_ACCOUNT}/ca.crt
-users:
-- name: here
-  user: {{tokenFile: {_ACCOUNT}/token}}
-"""
-    return _object("v1", "ConfigMap", "mizzen-kubeconfig", data={"kubeconfig": text})
-
-
 def _deployment(name: str, image: str) -> Obj:
     """Two copies, of which one leads. They run where no device is handed over."""
     role = name.removeprefix("mizzen-")
     labels = {"app.kubernetes.io/name": name}
-    command = ["python3", "-m", "mizzen.compose", role, "--kubeconfig", f"{_CONFIG}/kubeconfig"]
     container: Obj = {
         "name": role,
         "image": image,
-        "command": command,
+        "imagePullPolicy": "IfNotPresent",  # by default one of tag `latest` is never taken as it is
+        "command": ["python3", "-m", "mizzen.compose", role, "--in-cluster"],
         "resources": {"requests": {"cpu": "500m", "memory": "512Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -112,17 +93,17 @@ def _deployment(name: str, image: str) -> Obj:
             "runAsNonRoot": True,
             "runAsUser": 65532,
             "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "volumeMounts": [{"name": "config", "mountPath": _CONFIG, "readOnly": True}],
     }
     pod: Obj = {
         "serviceAccountName": name,
         "priorityClassName": "system-cluster-critical",
         "containers": [container],
-        "volumes": [{"name": "config", "configMap": {"name": "mizzen-kubeconfig"}}],
     }
     spec: Obj = {
         "replicas": 2,
+        "minReadySeconds": _PROVEN_S,
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": pod},
     }

@@ -1,4 +1,4 @@
-"""What a role says when it is started with a kubeconfig that does not lead anywhere."""
+"""A role that is started with nothing that leads to a cluster ends with one line."""
 
 import subprocess
 import sys
@@ -16,3 +16,10 @@ def test_a_kubeconfig_that_means_nothing_is_one_line(tmp_path, content):
     assert done.returncode == 1
     assert done.stderr.startswith("mizzen: ") and str(path) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_outside_of_a_pod_there_is_no_cluster_to_be_in():
+    command = [sys.executable, "-m", "mizzen.compose", "scheduler", "--in-cluster"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={})
+    assert done.returncode == 1
+    assert "in no pod of a cluster" in done.stderr and "Traceback" not in done.stderr

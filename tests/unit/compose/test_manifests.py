@@ -61,3 +61,26 @@ def test_no_class_takes_the_device_plugins_resource_name() -> None:
     classes = of_kind(DEVICE_CLASSES.kind)
     assert classes
     assert GPU_RESOURCE not in {c["spec"].get("extendedResourceName") for c in classes}
+
+
+def test_pods_are_what_a_namespace_of_the_restricted_standard_admits() -> None:
+    """Source: Kubernetes' Pod Security Standards, level "restricted"."""
+    deployments = of_kind("Deployment")
+    assert [name_of(d) for d in deployments] == [*COMPONENTS]
+    for deployment in deployments:
+        pod = deployment["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        context = container["securityContext"]
+        assert context["runAsNonRoot"] and context["runAsUser"]
+        assert context["readOnlyRootFilesystem"]
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC", "volumes"} & set(pod)
+
+
+def test_an_image_that_ends_at_once_replaces_nobody_and_one_that_is_there_is_taken() -> None:
+    for deployment in of_kind("Deployment"):
+        assert deployment["spec"]["minReadySeconds"] >= 5
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        assert container["imagePullPolicy"] == "IfNotPresent"

@@ -13,7 +13,9 @@ from mizzen.cli.verb import Verb
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--kubeconfig", metavar="FILE", help="the cluster to install on")
     parser.add_argument("--context", default="", help="of the kubeconfig (default: its current)")
-    parser.add_argument("--image", default="mizzen:latest", help="container image of Mizzen")
+    parser.add_argument(
+        "--image", default="mizzen:latest", help="of Mizzen, built by you (default: mizzen:latest)"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the manifests as YAML and change nothing"
     )
@@ -45,11 +47,22 @@ def run(context: Context) -> int:
         ) as client:
             async for done in install(client, objects):
                 print(f"{done.kind} {done.name}: {done.verdict}", flush=True)
+            say(_how_to_build(context.args.image))
             for problem in await problems(client):
                 say(f"mizzen: {problem}")
         return 0
 
     return asyncio.run(apply())
+
+
+def _how_to_build(image: str) -> str:
+    """Nobody publishes an image of Mizzen: whoever installs it builds it, from this repository."""
+    return (
+        f"mizzen: its pods run the image {image}, which you build in Mizzen's repository: "
+        f"`podman build -f image/Containerfile -t {image} .` and `podman push {image}`; or, without "
+        f"builder and registry, `python image/build.py --name {image} --output mizzen.tar` and on "
+        "each node `ctr -n k8s.io images import mizzen.tar`"
+    )
 
 
 VERB = Verb(
