@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -28,20 +29,26 @@ import tarfile
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-USER = "65532:65532"  # what `mizzen install` asks for: runAsNonRoot
+USER = "65532:65532"
 APP = "opt/mizzen"
 ENVIRONMENT = {
     "PYTHONPATH": f"/{APP}",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
 }
-ENTRYPOINT = ["python3", "-m", "mizzen.cli"]
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+# How it runs: `mizzen install` asks for that user, too (runAsNonRoot).
+MIZZEN = {"User": USER, "Entrypoint": ["python3", "-m", "mizzen.cli"], "Cmd": []}
+LABELS = "org.opencontainers.image"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _MEDIA = "application/vnd.oci.image"
+# Of what pip installs: scripts that name this machine's interpreter, where and how it was installed.
+_MACHINES_OWN = re.compile(r"bin/.*|[^/]*\.dist-info/(RECORD|REQUESTED|INSTALLER|direct_url\.json)")
 # Of the standard library: what a server never imports, and would bring a window system along.
 _LEFT_OUT = re.compile(
     r"(^|/)(__pycache__|site-packages|dist-packages|test|tests|idlelib|tkinter|turtledemo|ensurepip"
@@ -58,11 +65,10 @@ class Layer:
     folders: dict[str, int] = field(default_factory=dict[str, int])
 
     def add_tree(self, folder: Path, at: str) -> None:
-        """All files of a folder, without compiled caches. Links are followed."""
+        """All files of a folder. Links are followed."""
         for path in sorted(folder.rglob("*")):
-            parts = path.relative_to(folder).parts
-            if path.is_file() and "__pycache__" not in parts:
-                self.add(path, "/".join((at, *parts)))
+            if path.is_file():
+                self.add(path, "/".join((at, *path.relative_to(folder).parts)))
 
     def add(self, path: Path, at: str) -> None:
         self.files[at] = (path, 0o755 if os.access(path, os.X_OK) else 0o644)
@@ -92,7 +98,7 @@ class Layer:
         return out.getvalue()
 
 
-def interpreter_layer(target: Path) -> Layer:
+def interpreter_layer(target: Path, scratch: Path) -> Layer:
     """This Python under /usr/local, and what shared libraries it and the extensions below load."""
     layer = Layer(folders={"tmp": 0o1777})
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -103,7 +109,10 @@ def interpreter_layer(target: Path) -> Layer:
     kept = {str(path.relative_to(standard)): path for path in sorted(standard.rglob("*"))}
     kept = {at: path for at, path in kept.items() if path.is_file() and not _LEFT_OUT.search(at)}
     for at, path in kept.items():
-        layer.add(path, f"usr/local/lib/{version}/{at}")
+        (scratch / at).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, scratch / at)
+    add_bytecode(scratch, f"usr/local/lib/{version}")
+    layer.add_tree(scratch, f"usr/local/lib/{version}")
     extensions = [path for at, path in kept.items() if at.endswith(".so")]
     loaded = [binary, *extensions, *target.rglob("*.so")]
     for at, path in sorted(shared_libraries(loaded, target).items()):
@@ -114,6 +123,15 @@ def interpreter_layer(target: Path) -> Layer:
     layer.files["etc/group"] = (b"root:x:0:\nmizzen:x:65532:\n", 0o644)
     layer.files["etc/nsswitch.conf"] = (b"hosts: files dns\n", 0o644)
     return layer
+
+
+def add_bytecode(folder: Path, at: str) -> None:
+    """Compiles all modules for where they will lie: a pod could keep none of it on a root that it
+    may only read, and would compile for a second at each start. By hash, not by time: the same
+    source gives the same bytes."""
+    command = [sys.executable, "-I", "-m", "compileall", "-q", "--invalidation-mode"]
+    command += ["unchecked-hash", "-s", str(folder), "-p", f"/{at}", str(folder)]
+    subprocess.run(command, check=False)  # what does not compile is not imported either
 
 
 def shared_libraries(paths: Iterable[Path], own: Path) -> dict[str, Path]:
@@ -141,17 +159,46 @@ def application(target: Path, wheels: Path | None) -> Layer:
     """Mizzen and what it needs, installed by pip into a folder of its own."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
     command += ["--disable-pip-version-check", "--target", str(target)]
-    if wheels is not None:
-        command += ["--no-index", "--find-links", str(wheels), "mizzen"]
-    else:
-        command.append(str(ROOT))
-    if subprocess.run(command, check=False).returncode:
-        raise SystemExit("pip could not install Mizzen; its words are above")
+    with tempfile.TemporaryDirectory(prefix="mizzen-source-") as copy:
+        if wheels is not None:
+            command += ["--no-index", "--find-links", str(wheels), "mizzen"]
+        else:
+            command.append(str(copy_source(Path(copy))))
+        if subprocess.run(command, check=False).returncode:
+            raise SystemExit("pip could not install Mizzen; its words are above")
+    add_bytecode(target, APP)
     layer = Layer()
     layer.add_tree(target, APP)
-    for at in [at for at in layer.files if at.startswith(f"{APP}/bin/")]:
-        del layer.files[at]  # scripts that name this machine's interpreter
+    for at in [*layer.files]:
+        if _MACHINES_OWN.fullmatch(at.removeprefix(f"{APP}/")):
+            del layer.files[at]
     return layer
+
+
+def copy_source(folder: Path) -> Path:
+    """What a wheel is made of, in a folder of its own: in `build/` of this tree setuptools keeps
+    modules that have been removed since, and would pack them."""
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    left_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(ROOT / "src", folder / "src", ignore=left_out)
+    return folder
+
+
+def labels(target: Path) -> dict[str, str]:
+    """The image-spec's labels, from the metadata of the Mizzen that is installed there."""
+    (installed,) = distributions(name="mizzen", path=[str(target)])
+    about = installed.metadata
+    links = dict(line.split(", ", 1) for line in about.get_all("Project-URL") or ())
+    found = {
+        "title": "mizzen",
+        "description": about["Summary"],
+        "version": about["Version"],
+        "licenses": about["License-Expression"],
+        "url": links["Homepage"],
+        "documentation": links["Documentation"],
+    }
+    return {f"{LABELS}.{name}": value for name, value in found.items()}
 
 
 class Layout:
@@ -166,8 +213,17 @@ class Layout:
         self.blobs[digest] = data
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
-    def write(self, output: Path, index: dict[str, Any], epoch_s: int) -> None:
-        """As one tar, whole or not at all."""
+    def write(self, output: Path, name: str, manifest: dict[str, Any], epoch_s: int) -> None:
+        """As one tar with one image of this name, whole or not at all."""
+        manifest["annotations"] = {
+            "io.containerd.image.name": full_name(name),
+            "org.opencontainers.image.ref.name": name.rpartition(":")[2],
+        }
+        index = {
+            "schemaVersion": 2,
+            "mediaType": f"{_MEDIA}.index.v1+json",
+            "manifests": [manifest],
+        }
         layer = Layer()
         layer.files["oci-layout"] = (b'{"imageLayoutVersion":"1.0.0"}', 0o644)
         layer.files["index.json"] = (_json(index), 0o644)
@@ -176,6 +232,14 @@ class Layout:
         part = output.with_name(output.name + ".part")
         part.write_bytes(layer.tar(epoch_s))
         part.replace(output)
+
+
+def full_name(name: str) -> str:
+    """As a kubelet asks for it: what says no registry is one of Docker's, as ever."""
+    first, slash, _ = name.partition("/")
+    if slash and (first == "localhost" or "." in first or ":" in first):
+        return name
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
 
 
 def read_base(folder: Path, layout: Layout, architecture: str) -> tuple[dict[str, Any], list[Any]]:
@@ -213,14 +277,20 @@ def _blob(folder: Path, digest: str) -> bytes:
 
 
 def assemble(
-    config: dict[str, Any], layers: list[Any], new: Iterable[Layer], layout: Layout, epoch_s: int
+    config: dict[str, Any],
+    layers: list[Any],
+    new: Iterable[Layer],
+    layout: Layout,
+    epoch_s: int,
+    settings: dict[str, Any] = MIZZEN,
 ) -> dict[str, Any]:
-    """Adds layers and Mizzen's settings; returns the manifest's descriptor."""
+    """Adds layers and the settings of what they run; returns the manifest's descriptor."""
     inner: dict[str, Any] = config.setdefault("config", {})
     given = dict(entry.split("=", 1) for entry in inner.get("Env") or ())
     given.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
     inner["Env"] = [f"{name}={value}" for name, value in {**given, **ENVIRONMENT}.items()]
-    inner |= {"User": USER, "Entrypoint": ENTRYPOINT, "Cmd": []}
+    inner |= {**settings, "Labels": {**inner.get("Labels", {}), **settings.get("Labels", {})}}
+    config["created"] = datetime.fromtimestamp(epoch_s, UTC).isoformat().replace("+00:00", "Z")
     rootfs = config.setdefault("rootfs", {"type": "layers", "diff_ids": []})
     config.pop("history", None)  # it would have to name every layer
     for layer in new:
@@ -251,12 +321,12 @@ def main() -> int:
     )
     args = parser.parse_args()
     machine = platform.machine()
-    if sys.platform != "linux" or machine not in _ARCHITECTURES:
+    if sys.platform != "linux" or machine not in ARCHITECTURES:
         parser.error(f"no image can be made on {sys.platform} {machine}: use image/Containerfile")
     if not re.fullmatch(r"[a-z0-9][\w.:/-]*:[\w][\w.-]*", args.name):
         parser.error(f"--name {args.name!r} is no name with a tag, like registry.example/mizzen:1")
     epoch_s = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
-    layout, architecture = Layout(), _ARCHITECTURES[machine]
+    layout, architecture = Layout(), ARCHITECTURES[machine]
     if not args.output.parent.is_dir():
         parser.error(f"--output {args.output}: there is no folder {args.output.parent}")
     environment = ["LD_LIBRARY_PATH=/usr/local/lib"]
@@ -274,14 +344,10 @@ def main() -> int:
         new = [application(target, args.wheels)]
         if args.base is None:
             print("adding this machine's Python ...", file=sys.stderr)
-            new.insert(0, interpreter_layer(target))
-        manifest = assemble(config, layers, new, layout, epoch_s)
-        manifest["annotations"] = {
-            "io.containerd.image.name": args.name,
-            "org.opencontainers.image.ref.name": args.name.rpartition(":")[2],
-        }
-        index = {"schemaVersion": 2, "mediaType": f"{_MEDIA}.index.v1+json"}
-        layout.write(args.output, {**index, "manifests": [manifest]}, epoch_s)
+            new.insert(0, interpreter_layer(target, Path(scratch) / "standard"))
+        settings = {**MIZZEN, "Labels": labels(target)}
+        manifest = assemble(config, layers, new, layout, epoch_s, settings)
+        layout.write(args.output, args.name, manifest, epoch_s)
     print(f"{args.name} {manifest['digest']} -> {args.output}")
     return 0
 

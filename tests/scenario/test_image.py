@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import runpy
+import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,19 +20,25 @@ ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "image" / "build.py"
 
 
-def build(output: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BUILD), "--name", "registry.example/mizzen:1"]
+def build(output: Path, *words: str, script: Path = BUILD) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(script), "--name", "registry.example/mizzen:1"]
     command += ["--output", str(output), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=170)
 
 
 @pytest.fixture(scope="module")
-def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("image")
-    done = build(folder / "mizzen.tar")
+def tar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("image") / "mizzen.tar"
+    done = build(path)
     assert done.returncode == 0, done.stderr
-    with tarfile.open(folder / "mizzen.tar") as tar:
-        tar.extractall(folder / "layout", filter="data")
+    return path
+
+
+@pytest.fixture(scope="module")
+def layout(tar: Path) -> Path:
+    folder = tar.parent
+    with tarfile.open(tar) as packed:
+        packed.extractall(folder / "layout", filter="data")
     return folder / "layout"
 
 
@@ -39,6 +47,16 @@ def blob(layout: Path, descriptor: dict[str, Any]) -> bytes:
     assert descriptor["digest"] == f"sha256:{hashlib.sha256(data).hexdigest()}"
     assert descriptor["size"] == len(data)
     return data
+
+
+def names(layout: Path) -> list[str]:
+    """Of all files of all layers."""
+    manifest, _ = parts(layout)
+    found: list[str] = []
+    for layer in manifest["layers"]:
+        with tarfile.open(fileobj=io.BytesIO(blob(layout, layer))) as tar:
+            found += tar.getnames()
+    return found
 
 
 def parts(layout: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -75,6 +93,59 @@ def test_it_starts_as_nobody_in_particular(layout: Path, tmp_path: Path) -> None
     assert "/etc/mizzen/none" in started.stderr
     assert "Traceback" not in started.stderr
     assert not (tmp_path / "bin").exists()  # no shell
+
+
+@pytest.mark.slow
+def test_the_same_source_gives_the_same_bytes(tar: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "elsewhere"
+    for name in ("pyproject.toml", "README.md", "LICENSE", "image", "src"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        tree.mkdir(exist_ok=True)
+        copy(ROOT / name, tree / name)
+    stale = tree / "build" / "lib" / "mizzen" / "removed_since.py"
+    stale.parent.mkdir(parents=True)
+    stale.touch()  # as an earlier build of a wheel leaves it
+    again = tmp_path / "again.tar"
+    done = build(again, script=tree / "image" / "build.py")
+    assert done.returncode == 0, done.stderr
+    assert again.read_bytes() == tar.read_bytes()
+
+
+@pytest.mark.slow
+def test_nothing_of_this_machine_comes_along_and_all_is_compiled(layout: Path) -> None:
+    found = names(layout)
+    assert not [name for name in found if name.startswith("opt/mizzen/bin/")]
+    assert not [name for name in found if name.endswith(("/RECORD", "/direct_url.json"))]
+    modules = {name for name in found if name.startswith("opt/mizzen/mizzen/")}
+    assert "opt/mizzen/mizzen/compose/__main__.py" in modules
+    compiled = f"opt/mizzen/mizzen/compose/__pycache__/__main__.{sys.implementation.cache_tag}.pyc"
+    assert compiled in modules
+
+
+@pytest.mark.slow
+def test_both_ways_to_build_it_say_the_same_of_it(layout: Path) -> None:
+    _, config = parts(layout)
+    said = config["config"]
+    lines = (ROOT / "image" / "Containerfile").read_text().replace("\\\n", " ").splitlines()
+    last = {line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in lines if " " in line}
+    assert dict(word.split("=", 1) for word in shlex.split(last["LABEL"])) == said["Labels"]
+    assert last["USER"] == said["User"]
+    assert json.loads(last["ENTRYPOINT"]) == said["Entrypoint"]
+    assert set(last["ENV"].split()) <= set(said["Env"])
+
+
+@pytest.mark.parametrize(
+    ("name", "full"),
+    [
+        ("mizzen:1", "docker.io/library/mizzen:1"),
+        ("team/mizzen:1", "docker.io/team/mizzen:1"),
+        ("registry.example/mizzen:1", "registry.example/mizzen:1"),
+        ("registry:5000/mizzen:1", "registry:5000/mizzen:1"),
+        ("localhost/mizzen:1", "localhost/mizzen:1"),
+    ],
+)
+def test_an_imported_image_has_the_name_that_a_kubelet_asks_for(name: str, full: str) -> None:
+    assert runpy.run_path(str(BUILD))["full_name"](name) == full
 
 
 @pytest.mark.slow
