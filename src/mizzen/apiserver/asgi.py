@@ -24,6 +24,7 @@ from mizzen.host.logs import about
 
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 _AUDIT_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
+_ID_HEADERS = (b"audit-id", b"x-request-id")  # Kubernetes' name, which wins, and proxies'
 _END_S = 1.0  # that open streams get when the server stops
 _log = logging.getLogger(__name__)
 
@@ -73,13 +74,19 @@ class Bridge:
                 extra=about(request=audit_id),
             )
             result = refusal(broken(error))
-        self._count(scope, request, 101 if isinstance(result, Upgrade) else result.status)
+        status = 101 if isinstance(result, Upgrade) else result.status
+        self._count(scope, request, status)
+        if _log.isEnabledFor(logging.DEBUG):
+            method, path = scope.get("method", "CONNECT"), scope["path"]
+            _log.debug("%s %s: %d", method, path, status, extra=about(request=audit_id))
         if isinstance(result, Stream):
             await self._attend(self._stream(result, audit_id, scope["client"], receive, send))
         elif isinstance(result, Upgrade):
             assert request is not None, "it was answered"
             name = request.user.name
-            await self._attend(self._channels.serve(result, protocol, name, receive, send))
+            await self._attend(
+                self._channels.serve(result, protocol, name, audit_id, receive, send)
+            )
         elif scope["type"] == "websocket":
             await receive()
             await _send(result, audit_id, send, kind="websocket.http.response")
@@ -174,11 +181,14 @@ def _head(scope: Scope) -> Request:
 
 
 def _audit_id(scope: Scope) -> str:
-    """By what a request is found in logs: the client's word for it, or one made here."""
-    for name, value in scope["headers"]:
-        if name == b"audit-id" and _AUDIT_ID.fullmatch(value):
-            return value.decode()
-    return str(uuid.uuid4())
+    """The request's id in logs and answer: the client's, or one made here."""
+    given = {
+        name: value
+        for name, value in scope["headers"]
+        if name in _ID_HEADERS and _AUDIT_ID.fullmatch(value)
+    }
+    found = next((given[name] for name in _ID_HEADERS if name in given), None)
+    return found.decode() if found else str(uuid.uuid4())
 
 
 async def _gone(receive: Receive) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from mizzen.apiserver.http import Channel, Upgrade
 from mizzen.apiserver.intake import Receive, Send
 from mizzen.base.errors import ApiError, BadRequest, TooManyRequests
+from mizzen.host.logs import about
 
 CHANNELS_MAX = 512
 CHANNELS_OF_ONE_MAX = 128  # one user cannot take what the others need
@@ -38,15 +39,21 @@ class Channels:
         return {"open": self._count_of.total()}
 
     async def serve(
-        self, upgrade: Upgrade, protocol: str, user: str, receive: Receive, send: Send
+        self,
+        upgrade: Upgrade,
+        protocol: str,
+        user: str,
+        audit_id: str,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Accepts what was admitted, and carries messages until one of both sides has ended or the
         server stops; then the place is free again."""
         try:
             await receive()  # websocket.connect
-            accepted = {"type": "websocket.accept", "subprotocol": protocol or None}
-            await send(accepted)
-            code, reason = await self._carry(upgrade, _Channel(protocol, send), receive)
+            await send({"type": "websocket.accept", "subprotocol": protocol or None})
+            channel = _Channel(protocol, send)
+            code, reason = await self._carry(upgrade, channel, audit_id, receive)
             if code:
                 await send({"type": "websocket.close", "code": code, "reason": reason})
         finally:
@@ -79,7 +86,7 @@ class Channels:
         return known[0]
 
     async def _carry(
-        self, upgrade: Upgrade, channel: _Channel, receive: Receive
+        self, upgrade: Upgrade, channel: _Channel, audit_id: str, receive: Receive
     ) -> tuple[int, str]:
         """The code and reason to close with; 0: the client has left."""
         talk = asyncio.ensure_future(upgrade.serve(channel))
@@ -99,7 +106,7 @@ class Channels:
                 task.cancel()
             await asyncio.wait(tasks)
         if talk in ended:
-            return _end_of(talk)
+            return _end_of(talk, audit_id)
         if feed in ended:
             problem = feed.exception()
             return (_TOO_BIG, str(problem)) if problem else (0, "")
@@ -148,7 +155,7 @@ class _Channel(Channel):
             self._silence.reschedule(asyncio.get_running_loop().time() + self._idle_s_max)
 
 
-def _end_of(talk: asyncio.Future[None]) -> tuple[int, str]:
+def _end_of(talk: asyncio.Future[None], audit_id: str) -> tuple[int, str]:
     error = talk.exception()
     if error is None:
         return _DONE, ""
@@ -156,5 +163,5 @@ def _end_of(talk: asyncio.Future[None]) -> tuple[int, str]:
         return _BROKEN, error.message[:120]  # a frame of control has 125 bytes at most
     if isinstance(error, TimeoutError):
         return _BROKEN, f"nothing was read for {UNREAD_S_MAX:g} s"
-    _log.error("a websocket broke", exc_info=error)
+    _log.error("a websocket broke", exc_info=error, extra=about(request=audit_id))
     return _BROKEN, f"Internal error occurred: {type(error).__name__}"

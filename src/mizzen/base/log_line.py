@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from mizzen.base.clock import rfc3339_micro
 
-LOG_FORMAT = "MIZZEN_LOG_FORMAT"  # environment: "text", the default, or "json"
+LOG_FORMAT = "MIZZEN_LOG_FORMAT"  # environment: one of LOG_FORMATS, the first by default
+LOG_FORMATS = ("text", "json")
 
 
 def json_line(

@@ -40,7 +40,6 @@ class OpenAIError(Exception):
         self.param = param
         self.code = code
         self.retry_after_s = retry_after_s
-        self.request_id = ""  # set by who knows it, for the response header
 
     @property
     def kind(self) -> str:

@@ -20,6 +20,7 @@ if not __package__:
     sys.path += [entry for entry in _found if os.path.isabs(entry) and entry not in sys.path]
 
 from mizzen.base.errors import BadRequest, InsufficientStorage
+from mizzen.base.log_line import LOG_FORMAT, LOG_FORMATS
 from mizzen.compose.settings import BadSettings
 from mizzen.host.home import BadHome, Home
 from mizzen.host.inherited import (
@@ -51,7 +52,12 @@ def main() -> None:
     parser.add_argument(
         "--lease-seconds", type=float, default=15.0, help="how long a silent leader keeps the lead"
     )
+    parser.add_argument(
+        "--log-format", choices=LOG_FORMATS, help=f"of log lines (default: {LOG_FORMAT}, else text)"
+    )
     args = parser.parse_args()
+    if args.log_format:
+        os.environ[LOG_FORMAT] = args.log_format
     try:
         _become(args)
     except (

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from mizzen.base.openai import OpenAIError
 from mizzen.gateway.connections import Connections, check_listener
+from mizzen.gateway.core.forwarding import REQUEST_HEADER
 from mizzen.gateway.core.picker import RequestContext
 from mizzen.gateway.pool import Pool, Replica
 from mizzen.host.logs import about
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 4  # replicas asked for one request
 BREAKS_MAX = 2  # of those, what it was on when they broke: it may be what broke them
 REPLICA_HEADER = "x-mizzen-replica"
-REQUEST_HEADER = "x-request-id"
 _UNREACHED = (
     aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ConnectionRefusedError,
 )  # fmt: skip

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, cast
@@ -18,6 +16,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.openai import OpenAIError, read_json, refused_by_http, write_json
 from mizzen.gateway.config import GatewayConfig
 from mizzen.gateway.core.endpoints import Endpoint, model_ids
+from mizzen.gateway.core.forwarding import REQUEST_HEADER
 from mizzen.gateway.core.keys import Unauthenticated, check_key
 from mizzen.gateway.core.picker import RequestContext
 from mizzen.gateway.core.prefixes import prefix_hashes
@@ -26,14 +25,14 @@ from mizzen.gateway.demand import DemandWriter
 from mizzen.gateway.directory import Directory
 from mizzen.gateway.metrics import collect_requests
 from mizzen.gateway.pool import Pool
-from mizzen.gateway.proxy import REQUEST_HEADER, OutboundRequest, Proxy
+from mizzen.gateway.proxy import OutboundRequest, Proxy
+from mizzen.gateway.request_ids import REQUEST_ID, identify
 from mizzen.gateway.services import ServiceProxy
 from mizzen.host.bodies import Bodies
 from mizzen.host.logs import about
 
 BODY_BYTES_MAX = 8 << 20
 _log = logging.getLogger(__name__)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z")
 # Who has no key keeps no connection; the rest of a body that is not wanted is not waited for.
 _ENDS_THE_CONNECTION = (401, 408, 413)
 # They tell no secrets; probes and scrapers carry no key.
@@ -125,9 +124,8 @@ class GatewayServer:
         self, request: web.Request, body: Mapping[str, Any], arrived_ns: int, began_ns: int
     ) -> web.StreamResponse:
         pool = self._find(body)
-        given = request.headers.get(REQUEST_HEADER, "")
         context = RequestContext(
-            given if _REQUEST_ID.match(given) else uuid.uuid4().hex,
+            REQUEST_ID.get(),
             arrived_ns,
             prefix_hashes(_prompt_bytes(body), pool.endpoint.engine.block_tokens),
         )
@@ -151,9 +149,6 @@ class GatewayServer:
             return response
         except OpenAIError as error:
             status = error.status
-            error.request_id = context.id
-            if status >= 500:
-                _log.warning("%s", error.message, extra=about(request=context.id))
             raise
         finally:
             pool.answers[status] += 1
@@ -177,13 +172,27 @@ def is_of_a_model(request: web.Request) -> bool:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every refusal, aiohttp's included: a Status for Services, else in OpenAI's form."""
+    """Every refusal, aiohttp's included: a Status for Services, else in OpenAI's form.
+
+    From here on the request has its id: the client's, or one made here.
+    """
+    request_id = identify(request)
+    response = await _answered(request, handler)
+    if _log.isEnabledFor(logging.DEBUG):
+        said = (request.method, request.path, response.status)
+        _log.debug("%s %s: %d", *said, extra=about(request=request_id))
+    return response
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Unauthenticated as error:
         form = OpenAIError if is_of_a_model(request) else ServiceError
         return _refusal(form(401, error.message, code=error.code))
     except (OpenAIError, ServiceError) as error:
+        if error.status >= 500:
+            _log.warning("%s", error.message, extra=about(request=REQUEST_ID.get()))
         return _refusal(error)
     except web.HTTPException as error:
         if error.status < 400:
@@ -191,16 +200,15 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         refused = refused_by_http(
             error.status, request.method, request.path, error.reason, BODY_BYTES_MAX
         )
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        headers[REQUEST_HEADER] = REQUEST_ID.get()
         return _json(refused.body(), refused.status, headers)
 
 
 def _refusal(error: OpenAIError | ServiceError) -> web.Response:
-    headers = error.headers()
+    headers = {**error.headers(), REQUEST_HEADER: REQUEST_ID.get()}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, OpenAIError) and error.request_id:
-        headers[REQUEST_HEADER] = error.request_id
     response = _json(error.body(), error.status, headers)
     if error.status in _ENDS_THE_CONNECTION:
         response.force_close()

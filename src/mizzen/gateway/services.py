@@ -19,6 +19,7 @@ from mizzen.base.objects import Key, Obj
 from mizzen.gateway.connections import stranger_behind
 from mizzen.gateway.core import forwarding
 from mizzen.gateway.core.services import Backend, Route, ServiceError, in_turn, parse, resolve
+from mizzen.gateway.request_ids import REQUEST_ID
 
 ATTEMPTS_MAX = 3  # pods tried for one request
 CONNECT_S = 2.0
@@ -135,6 +136,7 @@ class ServiceProxy:
             peer=request.remote or "",
             host=request.host,
             prefix=route.prefix,
+            request_id=REQUEST_ID.get(),
         )
         query = request.rel_url.raw_query_string
         return await self._session.request(

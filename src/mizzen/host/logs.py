@@ -1,7 +1,8 @@
 """One form for the log lines of all roles: text for people, or JSON for collectors.
 
-`MIZZEN_LOG_FORMAT` says which, `MIZZEN_LOG_LEVEL` from which level on. A call names what a line is
-about by `extra=about(object=..., request=...)`; no line holds a key, a token or a prompt.
+`MIZZEN_LOG_FORMAT`, or a role's `--log-format`, says which, `MIZZEN_LOG_LEVEL` from which level on.
+A call names what a line is about by `extra=about(object=..., request=...)`; a request has one id, in
+every line about it and in its answer. No line holds a key, a token or a prompt.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import sys
 from collections.abc import Mapping
 
-from mizzen.base.log_line import LOG_FORMAT, json_line
+from mizzen.base.log_line import LOG_FORMAT, LOG_FORMATS, json_line
 
 LOG_LEVEL = "MIZZEN_LOG_LEVEL"
 _ABOUT = ("object", "request")  # fields of a line, in this order
@@ -27,7 +28,7 @@ def about(*, object: object = "", request: str = "") -> dict[str, str]:
 
 def configure(component: str, environ: Mapping[str, str]) -> None:
     """Has this process log to stderr as the environment says. Errors: BadLogSettings."""
-    formatters = {"text": TextFormatter, "json": JsonFormatter}
+    formatters = dict(zip(LOG_FORMATS, (TextFormatter, JsonFormatter), strict=True))
     form = environ.get(LOG_FORMAT) or "text"
     level = environ.get(LOG_LEVEL) or "INFO"
     if form not in formatters:

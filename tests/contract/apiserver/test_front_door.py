@@ -84,15 +84,18 @@ def test_connections_that_say_nothing_do_not_shut_the_server(tmp_path: Path) -> 
         assert b" 200 " in known.recv(4096)
 
 
+@pytest.mark.parametrize("headers", ["Audit-Id: {}", "X-Request-Id: {}",
+                                     "X-Request-Id: theirs\r\nAudit-Id: {}"])  # fmt: skip
 @pytest.mark.parametrize(("given", "kept"), [("mine-1", True), ("two words", False), ("", False)])
 def test_every_answer_has_the_id_by_which_logs_find_it(
-    api: ApiServer, given: str, kept: bool
+    api: ApiServer, given: str, kept: bool, headers: str
 ) -> None:
     with connected(api) as connection:
         connection.sendall(
-            f"GET /healthz HTTP/1.1\r\nHost: x\r\nAudit-Id: {given}\r\n\r\n".encode()
+            f"GET /healthz HTTP/1.1\r\nHost: x\r\n{headers.format(given)}\r\n\r\n".encode()
         )
         head = connection.recv(65536).decode().lower()
     (found,) = (line.split(": ", 1)[1] for line in head.splitlines() if line.startswith("audit-id"))
     assert (found == given) is kept
-    assert len(found) == (len(given) if kept else 36)
+    other = "theirs" if "theirs" in headers else "-" * 36
+    assert len(found) == len(given if kept else other)

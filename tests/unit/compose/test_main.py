@@ -1,9 +1,12 @@
 """A role that is started with nothing that leads to a cluster ends with one line."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from mizzen.compose import __main__ as main_module
 
 
 @pytest.mark.parametrize("content", [None, "[", "kind: Config"])
@@ -23,3 +26,13 @@ def test_outside_of_a_pod_there_is_no_cluster_to_be_in():
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={})
     assert done.returncode == 1
     assert "in no pod of a cluster" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_role_logs_in_the_form_it_is_told(tmp_path, monkeypatch):
+    """Even where the environment says otherwise: the flag is nearer."""
+    seen = []
+    monkeypatch.setenv("MIZZEN_LOG_FORMAT", "json")
+    monkeypatch.setattr(sys, "argv", ["compose", "node", "--log-format", "text"])
+    monkeypatch.setattr(main_module, "_become", lambda _: seen.append(dict(os.environ)))
+    main_module.main()
+    assert seen[0]["MIZZEN_LOG_FORMAT"] == "text"

@@ -35,6 +35,15 @@ async def test_keeps_a_request_id(gateway: Gateway) -> None:
         assert response.headers["x-request-id"] == "mine-1"
 
 
+async def test_a_refusal_has_the_requests_id(gateway: Gateway) -> None:
+    for path in ("/v1/models/none", "/nowhere", "/services/default/none/"):
+        for given in ("mine-1", ""):
+            headers = {"X-Request-Id": given}
+            async with gateway.session.get(gateway.url + path, headers=headers) as response:
+                assert response.status == 404
+                assert len(response.headers["X-Request-Id"]) == (6 if given else 32)
+
+
 async def test_an_engine_that_is_a_server_of_its_own_is_asked_by_tcp(gateway: Gateway) -> None:
     gateway.endpoint()
     async with FakeEngine("own") as engine:

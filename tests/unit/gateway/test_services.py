@@ -82,6 +82,26 @@ async def test_passes_method_path_query_body_and_status(gateway: Gateway) -> Non
     assert KEY not in str(seen["headers"])
 
 
+async def test_a_request_has_one_id_in_pod_log_and_refusal(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def pod_of(request: web.Request) -> web.Response:
+        return web.Response(headers={"X-Got": request.headers["X-Request-Id"]})
+
+    await serve(gateway, pod_of)
+    url, given = gateway.url + "/services/default/web/", {"X-Request-Id": "mine-1"}
+    async with gateway.session.get(url, headers=given) as response:
+        assert response.headers["X-Got"] == "mine-1"
+    async with gateway.session.get(url) as response:
+        assert len(response.headers["X-Got"]) == 32
+    gateway.knows("services", service(free_port()))
+    async with gateway.session.get(url, headers=given) as response:
+        assert (response.status, response.headers["X-Request-Id"]) == (502, "mine-1")
+    (line,) = caplog.records
+    assert (line.levelname, vars(line)["request"]) == ("WARNING", "mine-1")
+    assert "default/web" in line.getMessage()
+
+
 @pytest.mark.parametrize("coding", ["gzip", "br", "of my own"])
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_body_in_any_coding_arrives_as_it_was_sent(

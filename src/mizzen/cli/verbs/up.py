@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 
+from mizzen.base.log_line import LOG_FORMAT, LOG_FORMATS
 from mizzen.cli.context import Context
 from mizzen.cli.exits import FAILED, CliError
 from mizzen.cli.numbers import whole
@@ -37,6 +39,10 @@ def configure(parser: ArgumentParser) -> None:
         metavar="N",
         help="pretend to have N accelerators",
     )
+    parser.add_argument(
+        "--log-format", choices=LOG_FORMATS,
+        help=f"log lines as text or as JSON objects (default: {LOG_FORMAT}, else text)",
+    )  # fmt: skip
 
 
 def run(context: Context) -> int:
@@ -51,6 +57,8 @@ def run(context: Context) -> int:
 
     began = time.monotonic()
     args, home = context.args, context.home
+    if args.log_format:
+        os.environ[LOG_FORMAT] = args.log_format  # every role inherits it
     wishes = Wishes(args.listen, args.port, args.gateway_port, args.simulated_devices)
     try:
         raise_file_limit()

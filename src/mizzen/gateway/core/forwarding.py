@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+REQUEST_HEADER = "x-request-id"
 Headers = list[tuple[str, str]]
 _ONE_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
@@ -16,10 +17,12 @@ _ONE_HOP = frozenset(
 # The key opens the gateway; a workload must not learn it. The pod's own host name is its address.
 # The server has answered `Expect` already.
 _OURS = frozenset(("authorization", "expect", "host", "x-forwarded-for", "x-forwarded-host",
-                   "x-forwarded-prefix", "x-forwarded-proto"))  # fmt: skip
+                   "x-forwarded-prefix", "x-forwarded-proto", REQUEST_HEADER))  # fmt: skip
 
 
-def to_backend(headers: Iterable[tuple[str, str]], *, peer: str, host: str, prefix: str) -> Headers:
+def to_backend(
+    headers: Iterable[tuple[str, str]], *, peer: str, host: str, prefix: str, request_id: str
+) -> Headers:
     """The request's headers as the backend gets them. `prefix` is the path cut off in front."""
     given = list(headers)
     return [
@@ -28,6 +31,7 @@ def to_backend(headers: Iterable[tuple[str, str]], *, peer: str, host: str, pref
         ("X-Forwarded-Host", host),
         ("X-Forwarded-Prefix", prefix),
         ("X-Forwarded-Proto", "http"),
+        (REQUEST_HEADER, request_id),
     ]
 
 

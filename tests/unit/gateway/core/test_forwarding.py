@@ -16,16 +16,19 @@ def test_the_key_and_the_connections_own_fields_stay_here() -> None:
         ("Transfer-Encoding", "chunked"),
         ("Expect", "100-continue"),
         ("X-Forwarded-For", "a lie"),
+        ("X-Request-Id", "two words"),
         ("Accept", "text/plain"),
         ("Content-Length", "3"),
     ]
-    assert to_backend(given, peer="127.0.0.1", host="gateway:7480", prefix=PREFIX) == [
+    way = {"peer": "127.0.0.1", "host": "gateway:7480", "prefix": PREFIX, "request_id": "r-1"}
+    assert to_backend(given, **way) == [
         ("Accept", "text/plain"),
         ("Content-Length", "3"),
         ("X-Forwarded-For", "127.0.0.1"),
         ("X-Forwarded-Host", "gateway:7480"),
         ("X-Forwarded-Prefix", PREFIX),
         ("X-Forwarded-Proto", "http"),
+        ("x-request-id", "r-1"),
     ]
 
 
