@@ -220,9 +220,9 @@ def test_a_damaged_record_of_addresses_is_told(instance: Instance, tmp_path: Pat
 
 def test_what_is_not_served_is_refused_or_warned_of(instance: Instance) -> None:
     run = ("run", "asks", "--image=mizzen.dev/python", "--restart=Never", "--overrides")
-    asks = json.dumps({"spec": {"runtimeClassName": "gvisor"}})
+    asks = json.dumps({"spec": {"hostUsers": False}})
     done = kubectl(instance, *run, asks, "--command", "--", "true")
-    assert done.returncode == 1 and "there is one runtime: processes" in done.stderr
+    assert done.returncode == 1 and "pods are processes of the machine" in done.stderr
     asks = json.dumps({"spec": {"hostNetwork": True}})
     done = kubectl(instance, *run, asks, "--command", "--", "true")
     assert done.returncode == 0 and "Warning: spec.hostNetwork: true changes nothing" in done.stderr

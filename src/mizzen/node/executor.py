@@ -65,8 +65,10 @@ class Executor:
             if slot.uid not in self._context.slots:
                 return  # it went meanwhile: nothing is made for it any more
             slot.make_folder()
-            if refused := self._context.runtimes.refusal(pod):
-                raise Unresolved(refused, "FailedCreatePodSandBox")
+            if not (slot.has_sandbox or slot.state.has_live):  # else it stays where it is
+                if refused := self._context.runtimes.refusal(pod):
+                    raise Unresolved(refused, "FailedCreatePodSandBox")
+                slot.runtime = self._context.runtimes.of(pod)
             context = self._pod_context(slot)
             sources = await read_sources(self._client, pod, context)
             slot.bundles = await asyncio.to_thread(_bundles, slot, context, sources)

@@ -11,7 +11,7 @@ from mizzen.base import names, quantity
 from mizzen.base.clock import Clock
 from mizzen.base.errors import ApiError
 from mizzen.base.objects import Obj, uid_of
-from mizzen.base.resources import PODS, RESOURCE_CLAIMS, TRAIN_JOBS
+from mizzen.base.resources import PODS, RESOURCE_CLAIMS, RUNTIME_CLASSES, TRAIN_JOBS
 from mizzen.client.client import Client
 from mizzen.client.informer import Informer
 from mizzen.host import private
@@ -55,11 +55,12 @@ async def run(
     pods = Informer(client, PODS, fields=f"spec.nodeName={config.node_name}")
     claims = Informer(client, RESOURCE_CLAIMS)
     jobs = Informer(client, TRAIN_JOBS)
-    agent.context.claims = claims.objects
+    classes = Informer(client, RUNTIME_CLASSES)
+    agent.context.claims, runtimes.classes = claims.objects, classes.objects
     server = NodeServer(config.tls, NodeView(pods.objects, config.pods_dir, clock))
     await agent.start()
     try:
-        await _work(client, agent, server, publisher, pods, claims, jobs, on_ready)
+        await _work(client, agent, server, publisher, pods, claims, jobs, classes, on_ready)
     except asyncio.CancelledError:
         await agent.stop()
         raise
@@ -78,6 +79,7 @@ async def _work(
     pods: Informer,
     claims: Informer,
     jobs: Informer,
+    classes: Informer,
     on_ready: Callable[[], None],
 ) -> None:
     def on_claim(kind: str, old: Obj | None, new: Obj) -> None:
@@ -96,9 +98,9 @@ async def _work(
         def start(name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
             group.create_task(keep_up(name, loop), name=name)
 
-        for informer in (claims, jobs, pods):
+        for informer in (claims, jobs, classes, pods):
             start(informer.resource.plural, informer.run)
-        for informer in (claims, jobs, pods):
+        for informer in (claims, jobs, classes, pods):
             await informer.wait_synced()
         await agent.usage.resume()
         jobs.add_handler(on_job)

@@ -31,12 +31,13 @@ def warnings(api: Api, body: dict[str, Any]) -> list[str]:
 def test_what_is_refused_says_why_and_what_to_do() -> None:
     async def run() -> None:
         api = await an_api(MemoryStore())
-        status, answer = await api.call("POST", PODS, pod(runtimeClassName="gvisor"))
+        status, answer = await api.call("POST", PODS, pod(hostUsers=False))
         assert status == 422
         (cause,) = answer["details"]["causes"]
-        assert cause["field"] == "spec.runtimeClassName"
+        assert cause["field"] == "spec.hostUsers"
         assert cause["message"] == (
-            'Forbidden: "gvisor" is not served: there is one runtime: processes; leave it out'
+            "Forbidden: false is not served: pods are processes of the machine, run by the user "
+            "that started Mizzen"
         )
         neutral = pod(runtimeClassName="", hostUsers=True, securityContext={}, os={"name": "linux"})
         assert (await api.call("POST", PODS, neutral))[0] == 201
@@ -75,7 +76,7 @@ def test_what_was_stored_before_does_not_keep_an_object_from_being_changed() -> 
         stored = store.peek(key)
         assert stored is not None
         old = stored.object()
-        old["spec"] = {**old["spec"], "runtimeClassName": "gvisor"}  # by an earlier version
+        old["spec"] = {**old["spec"], "hostUsers": False}  # by an earlier version
         await store.commit([Put(key, old, "update", stored.revision)], identity="x", now_ns=1)
         _, found = await api.call("GET", f"{PODS}/p")
         found["metadata"]["labels"] = {"a": "b"}

@@ -123,6 +123,7 @@ COMPONENTS = {
             "read pods,configmaps,secrets,services,nodes,namespaces,events",
             f"read resourceclaims.{_DRA},deviceclasses.{_DRA}",
             f"read trainjobs.{_TRAINER},modelendpoints.mizzen.dev",
+            "read runtimeclasses.node.k8s.io",
             "create,update,patch nodes",
             "update,patch nodes/status",
             "patch,delete pods",

@@ -20,6 +20,7 @@ _ALIASES: Mapping[Resource, tuple[str, ...]] = {
     r.RESOURCE_SLICES: (),
     r.DEVICE_CLASSES: (),
     r.PRIORITY_CLASSES: ("pc",),
+    r.RUNTIME_CLASSES: (),
     r.SERVICES: ("svc",),
     r.CONFIG_MAPS: ("cm",),
     r.SECRETS: (),

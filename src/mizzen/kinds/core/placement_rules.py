@@ -30,7 +30,7 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 def check_placement(spec: Obj, path: str) -> list[Cause]:
     """Causes to refuse the placement fields of a PodSpec."""
-    causes = _check_tolerations(entries(spec, "tolerations"), f"{path}.tolerations")
+    causes = check_tolerations(entries(spec, "tolerations"), f"{path}.tolerations")
     affinity = part(spec, "affinity")
     at = f"{path}.affinity"
     if affinity:
@@ -247,7 +247,7 @@ def _check_topology_key(owner: Obj, path: str) -> list[Cause]:
 # -- tolerations --------------------------------------------------------------------
 
 
-def _check_tolerations(tolerations: list[Obj], path: str) -> list[Cause]:
+def check_tolerations(tolerations: list[Obj], path: str) -> list[Cause]:
     causes: list[Cause] = []
     for index, toleration in enumerate(tolerations):
         at = f"{path}[{index}]"

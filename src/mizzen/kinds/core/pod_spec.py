@@ -190,7 +190,7 @@ POD_SPEC = v1(
     readinessGates=array(
         v1("PodReadinessGate", "A condition.", conditionType=STR("Its type.", required=True))
     )("Conditions that make up readiness."),
-    runtimeClassName=STR("How it is run."),
+    runtimeClassName=STR("The RuntimeClass by which it is run."),
     os=v1("PodOS", "Operating system.", name=STR("linux or windows.", required=True)),
 )  # fmt: skip
 
@@ -217,6 +217,7 @@ SERVED_FIELDS = {
         ),
         **acted("scheduler", "schedulerName schedulingGates schedulingGroup resources"),
         **acted("scheduler apiserver", "priorityClassName priority preemptionPolicy"),
+        **acted("apiserver node", "runtimeClassName"),
         **accepted(
             "serviceAccountName serviceAccount automountServiceAccountToken",
             "no token is given to pods; a fieldRef can pass the name on",
@@ -250,7 +251,6 @@ SERVED_FIELDS = {
             "the machine keeps its host name; use "
             "hostname and subdomain, which $HOSTNAME and other pods know",
         ),
-        **refused("runtimeClassName", "there is one runtime: processes; leave it out"),
         **refused("ephemeralContainers", "ephemeral containers are not served"),
     },
     "core.v1.PodOS": refused("name", "pods run on this Linux machine", "linux"),

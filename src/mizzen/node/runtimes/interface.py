@@ -129,7 +129,7 @@ def split_key(key: str) -> tuple[str, str, int, str]:
 class Runtime(ABC):
     """Runs pods in one way; every method is called in the event loop, `bundle` in a thread."""
 
-    handler: ClassVar[str]  # what a pod's runtimeClassName calls it
+    handler: ClassVar[str]  # what RuntimeClasses call it
     guarantees: Guarantees
 
     @abstractmethod

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mizzen.base.clock import Clock
-from mizzen.base.objects import Obj
+from mizzen.base.objects import Key, Obj, uid_of
 from mizzen.base.reading import text
 from mizzen.base.registry import collect
-from mizzen.node.runtimes.interface import RunEvent, Runtime
+from mizzen.node.runtimes.interface import RunEvent, Runtime, split_key
 
 DEFAULT_HANDLER = "process"
 
@@ -34,6 +34,7 @@ class Runtimes:
         """`lacking`: by handler why one that there is does not work here."""
         self._by_handler = {runtime.handler: runtime for runtime in runtimes}
         self._lacking = lacking or {}
+        self.classes: Mapping[Key, Obj] = {}  # RuntimeClasses, as the agent watches them
 
     @classmethod
     def of_this_machine(cls, state_dir: Path) -> Runtimes:
@@ -54,17 +55,33 @@ class Runtimes:
         return {key: id for runtime in self for key, id in runtime.running.items()}
 
     def of(self, pod: Obj) -> Runtime:
-        """The pod's runtime; the default one for a pod that `refusal` refuses."""
-        return self._by_handler.get(_handler_of(pod), self.default)
+        """The runtime that holds the pod's runs, else that of its class; the default one for a
+        pod that `refusal` refuses."""
+        if not _class_of(pod):
+            return self.default
+        uid = uid_of(pod)
+        for runtime in self:  # whatever has become of the class since
+            if any(split_key(key)[0] == uid for key in runtime.running):
+                return runtime
+        return self._by_handler.get(self._handler_of(pod), self.default)
 
     def refusal(self, pod: Obj) -> str:
         """Why no runtime here runs the pod, "" if one does."""
-        wanted = _handler_of(pod)
-        if wanted in self._by_handler:
+        handler = self._handler_of(pod)
+        if handler in self._by_handler:
             return ""
-        lack = self._lacking.get(wanted, "there is no such runtime")
-        have = ", ".join(f'"{handler}"' for handler in sorted(self._by_handler))
-        return f'spec.runtimeClassName "{wanted}": {lack}; this node has {have}, or leave it out'
+        subject = f'spec.runtimeClassName "{_class_of(pod)}"'
+        if not handler:
+            return f"{subject}: there is no such RuntimeClass; create it, or leave it out"
+        lack = self._lacking.get(handler, "there is no such runtime")
+        have = ", ".join(f'"{each}"' for each in sorted(self._by_handler))
+        return f'{subject}: handler "{handler}": {lack}; this node has {have}, or leave it out'
+
+    def _handler_of(self, pod: Obj) -> str:
+        """The handler that the pod's class names, "" where there is no such class."""
+        chosen = _class_of(pod)
+        found = self.classes.get(Key("", chosen)) if chosen else {"handler": DEFAULT_HANDLER}
+        return text(found or {}, "handler")
 
     def signal(self, key: str, number: int) -> None:
         for runtime in self:  # those that have no such run signal none
@@ -93,5 +110,5 @@ class Runtimes:
             await runtime.close()
 
 
-def _handler_of(pod: Obj) -> str:
-    return text(pod, "spec", "runtimeClassName") or DEFAULT_HANDLER
+def _class_of(pod: Obj) -> str:
+    return text(pod, "spec", "runtimeClassName")

@@ -148,8 +148,8 @@ def test_patches_of_the_runtime_are_checked_when_they_are_given() -> None:
     assert "must be of type string, not boolean" in wrong[1]
     ((path, message),) = _patched({"spec": {"template": {"spec": {"nodeSelectr": {}}}}})
     assert path == "spec.template.spec.nodeSelectr" and 'did you mean "nodeSelector"?' in message
-    ((path, message),) = _patched({"spec": {"template": {"spec": {"runtimeClassName": "gvisor"}}}})
-    assert path == "spec.template.spec.runtimeClassName" and "is not served" in message
+    ((path, message),) = _patched({"spec": {"template": {"spec": {"hostUsers": False}}}})
+    assert path == "spec.template.spec.hostUsers" and "is not served" in message
 
 
 def test_what_a_runtime_asks_for_and_is_not_served() -> None:
