@@ -206,7 +206,7 @@ class Feed:
             self._prioritised[key] = obj
         elif self._prioritised:
             self._prioritised.pop(key, None)
-        if self._unmade:
+        if self._unmade or self._with_extended:
             self._drop_unmade_claim(key)
         if wants and view.extended_requests:
             view = self._with_unmade_claim(view, obj)

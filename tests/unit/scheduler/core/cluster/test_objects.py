@@ -91,3 +91,18 @@ def test_of_pods_that_are_settled_no_more_is_kept_than_their_views_say() -> None
     assert first.labels is second.labels
     assert first.conditions == (started,)
     assert first.conditions[0] is second.conditions[0]
+
+
+def test_a_pod_bound_with_a_plugins_devices_stays_bound_when_a_claim_goes() -> None:
+    """Its container asks for devices by a name that no DeviceClass serves."""
+    world = World()
+    world.nodes[0]["status"]["allocatable"]["example.com/gpu"] = "2"
+    gpu = pod("gpu")
+    gpu["spec"]["containers"][0]["resources"] = {"limits": {"example.com/gpu": "2"}}
+    world.add(gpu)
+    world.add_pods(["other"])
+    world.run()
+    assert set(world.bound()) == {"gpu", "other"}
+    assert world.plan().decisions == ()
+    world.end("other")
+    assert world.plan().decisions == ()
