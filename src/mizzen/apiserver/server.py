@@ -17,6 +17,7 @@ from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.kubelet_client import KubeletClient
 from mizzen.kinds.resource.selectors import ALLOWANCE
+from mizzen.kinds.validation_rules.running import BUDGET
 
 # Upstream's alphabet of generated names: no vowels, so that no words appear.
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -41,6 +42,7 @@ class Server(Context):
     def draft(self, user: User) -> Draft:
         """For the writes of one request."""
         ALLOWANCE.renew()
+        BUDGET.renew()
         return Draft(
             self.store,
             self.admission,

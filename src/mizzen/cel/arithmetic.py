@@ -17,6 +17,7 @@ from mizzen.cel.values import (
     Duration,
     Err,
     Growing,
+    Keyed,
     Map,
     Timestamp,
     TypeValue,
@@ -53,6 +54,8 @@ def add(args: list[object]) -> object:
         if isinstance(left, Growing):
             left.extend(right)
             return left
+        if isinstance(left, Keyed):
+            return left.merged(right)
         return [*left, *right]
     match args:
         case [str() as a, str() as b]:

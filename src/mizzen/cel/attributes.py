@@ -125,15 +125,19 @@ class Attribute:
     condition: Step | None = None
     branches: tuple[Attribute, Attribute] | None = None
     qualifiers: list[Qualifier] = field(default_factory=list[Qualifier])
+    _known_id: int = 0  # of one with branches, which may have branches, and so on
 
     @property
     def id(self) -> int:
         if self.branches is not None:
-            yes, no = self.branches
-            return yes.id if yes.id == no.id else self.own_id
+            if not self._known_id:
+                yes, no = self.branches
+                self._known_id = yes.id if yes.id == no.id else self.own_id
+            return self._known_id
         return self.qualifiers[-1].id if self.qualifiers else self.own_id
 
     def add(self, qualifier: Qualifier) -> None:
+        self._known_id = 0
         if self.branches is None:
             self.qualifiers.append(qualifier)
             return

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mizzen.cel.cost import Run
-from mizzen.cel.values import Growing, Map, Optional, is_list
+from mizzen.cel.objects import JsonMap
+from mizzen.cel.values import Growing, JsonList, Map, Optional, is_list
 
 POINTER = 8  # bytes of an element of a list
 ENTRY = 128  # bytes of an entry of a map
@@ -39,6 +40,8 @@ def look(run: Run, value: object, leaf: Callable[[object], int] | None = None) -
     while left:
         one = left.pop()
         inside: list[object] = []
+        if isinstance(one, (JsonList, JsonMap)):
+            run.spend(LOOK * len(one))  # before what is inside is made
         if is_list(one):
             inside = one
         elif isinstance(one, Map):
@@ -53,6 +56,8 @@ def look(run: Run, value: object, leaf: Callable[[object], int] | None = None) -
 
 def is_nested(value: object) -> bool:
     """True if comparing with it may take longer than its length says."""
+    if isinstance(value, (JsonList, JsonMap)):
+        return len(value) > 0  # what is inside has to be made
     if is_list(value):
         return any(isinstance(each, (list, Map, Optional)) for each in value)
     if isinstance(value, Map):

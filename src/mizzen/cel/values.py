@@ -7,12 +7,12 @@ Source: google/cel-go common/types, v0.26; k8s.io/apiserver/pkg/cel, v0.36.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from math import isnan
-from typing import TypeGuard
+from typing import Any, SupportsIndex, TypeGuard, overload
 
 INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 EXPONENT_MAX = 10_000  # of a quantity; beyond, all are the same
@@ -112,10 +112,82 @@ class Growing(list[object]):
     """The list that a fold builds: `+` extends it in place; it is not shared meanwhile."""
 
 
+_UNMADE = object()
+
+
+class JsonList(list[object]):
+    """A JSON list; each element becomes a value when it is asked for, by `make`."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, raw: Iterable[object], make: Callable[[Any], object]) -> None:
+        super().__init__(raw)
+        self._make = make
+        self._made = [_UNMADE] * len(self)
+
+    @overload
+    def __getitem__(self, at: SupportsIndex, /) -> object: ...
+    @overload
+    def __getitem__(self, at: slice, /) -> list[object]: ...
+    def __getitem__(self, at: SupportsIndex | slice, /) -> object:
+        if isinstance(at, slice):
+            return [self[each] for each in range(*at.indices(len(self)))]
+        value = self._made[at]
+        if value is _UNMADE:
+            value = self._made[at] = self._make(super().__getitem__(at))
+        return value
+
+    def __iter__(self) -> Iterator[object]:
+        return (self[at] for at in range(len(self)))
+
+
+Mark = tuple[Hashable, ...]
+
+
+class Keyed(JsonList):
+    """A list in which the order of elements says nothing: each is found by its mark.
+
+    Source: k8s.io/apiserver/pkg/cel/common/valuesunstructured.go, v0.36 (lists of type set, map).
+    """
+
+    __slots__ = ("mark",)
+
+    def __init__(
+        self,
+        raw: Iterable[object],
+        make: Callable[[Any], object],
+        mark: Callable[[object], Mark],
+    ) -> None:
+        super().__init__(raw, make)
+        self.mark = mark
+
+    def by_mark(self) -> dict[Mark, object]:
+        return {self.mark(each): each for each in self}
+
+    def equals(self, other: list[object]) -> bool:
+        if len(self) != len(other):
+            return False
+        mine = self.by_mark()
+        for each in other:
+            mark = self.mark(each)
+            if mark not in mine or equal(mine[mark], each) is False:
+                return False
+        return True
+
+    def merged(self, other: list[object]) -> Keyed:
+        """With what the other has: in the place of what has the same mark, or behind all."""
+        made = self.by_mark()
+        made.update((self.mark(each), each) for each in other)
+        return Keyed(made.values(), lambda value: value, self.mark)
+
+
 class Map:
     """A CEL map: 1, 1u, 1.0 and true are different keys."""
 
     __slots__ = ("_entries", "growing", "native", "otherwise")
+
+    def __init_subclass__(cls) -> None:
+        _NAMES[cls] = "map"
 
     def __init__(
         self,
@@ -198,6 +270,8 @@ _NAMES: dict[type, str] = {
     bytes: "bytes",
     list: "list",
     Growing: "list",
+    JsonList: "list",
+    Keyed: "list",
     type(None): "null_type",
     UInt: "uint",
     Map: "map",
@@ -273,6 +347,8 @@ def equals(left: object, right: object) -> bool | Err:
 
 def _lists_equal(left: list[object], right: list[object]) -> bool:
     """Elements without an equality do not make lists differ, as upstream has it."""
+    if isinstance(left, Keyed):
+        return left.equals(right)
     if len(left) != len(right):
         return False
     return all(equal(a, b) is not False for a, b in zip(left, right, strict=True))

@@ -1,7 +1,7 @@
 """CustomResourceDefinitions turned into Kinds: what a user defines is served like what we did.
 
 Several served versions share one store through the conversion strategy None: only apiVersion
-differs. Not supported: CEL rules and conversion webhooks, both refused at creation.
+differs. Not supported: conversion webhooks, refused at creation.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds.columns import AGE, NAME, since
 from mizzen.kinds.jsonpath import compile_path
-from mizzen.kinds.kind import Cell, Column, Kind, ScalePaths
+from mizzen.kinds.kind import Cell, Column, Kind, ScalePaths, accept
 from mizzen.kinds.meta import OBJECT_META
 from mizzen.kinds.openapi import definition_name
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import STR, Schema
 from mizzen.kinds.structural import translate
 from mizzen.kinds.subresource import SCALE_SUBRESOURCE, STATUS_SUBRESOURCE
+from mizzen.kinds.validation_rules.compiling import rules_of
+from mizzen.kinds.validation_rules.running import validator_of
 
 ESTABLISHED = "Established"
 NAMES_ACCEPTED = "NamesAccepted"
@@ -45,12 +47,15 @@ def _kind(spec: Obj, version: Obj) -> Kind:
         namespaced=spec["scope"] == "Namespaced",
     )
     subresources = part(version, "subresources")
+    written = version["schema"]["openAPIV3Schema"]
+    rules = rules_of(written)
+    validate = accept if rules is None else validator_of(rules)
     return Kind(
         resource=resource,
         singular=words.get("singular") or "",
         short_names=tuple(entries(words, "shortNames")),
         categories=tuple(entries(words, "categories")),
-        schema=_schema(resource, version["schema"]["openAPIV3Schema"]),
+        schema=_schema(resource, written),
         columns=_columns(entries(version, "additionalPrinterColumns")),
         subresources=tuple(
             each for each in (SCALE_SUBRESOURCE, STATUS_SUBRESOURCE) if each.name in subresources
@@ -59,6 +64,8 @@ def _kind(spec: Obj, version: Obj) -> Kind:
             field["jsonPath"].lstrip(".") for field in entries(version, "selectableFields")
         ),
         scale=_scale(subresources.get("scale")),
+        validate=validate,
+        validate_status=validate,
         merges_strategically=False,  # as upstream: a user's schema names no merge keys
     )
 

@@ -2,7 +2,7 @@
 
 What of JSON schema is enforced beyond structure: type, format (date-time, byte, int32, int64),
 enum, ranges, lengths, pattern, required, uniqueItems, list types, and allOf/anyOf/oneOf/not over
-those. CEL rules (`x-kubernetes-validations`) are refused: ignoring them would admit wrong objects.
+those. Rules (`x-kubernetes-validations`) are checked and run by `validation_rules`.
 
 Source: apiextensions `schema/structural.go`, KEP-1693 structural schemas.
 """
@@ -19,6 +19,7 @@ from mizzen.kinds.patterns import check_patterns
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.report import Report
 from mizzen.kinds.schema import Schema
+from mizzen.kinds.validation_rules.definition import check_rules
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean")
 _FORBIDDEN = ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems", "id")
@@ -26,6 +27,7 @@ _COMBINATIONS = ("allOf", "anyOf", "oneOf")
 _VALUE_ONLY = (  # what a schema inside a combination must not say
     "type", "description", "default", "nullable", "additionalProperties", "title",
     "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource",
+    "x-kubernetes-validations",
 )  # fmt: skip
 _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
 _LIST_TYPES = ("atomic", "set", "map")
@@ -50,6 +52,8 @@ def check_structural(schema: Obj, path: str) -> list[Cause]:
     _check(schema, path, causes, 0)
     if not causes:
         causes += check_patterns(schema, path)
+    if not causes:
+        causes += check_rules(schema, path)
     if not causes:  # a default can be tried only against a schema that is right
         _check_defaults(schema, translate(schema), path, causes)
     return causes
@@ -128,13 +132,6 @@ def _check_node(node: Obj, path: str, causes: list[Cause]) -> None:
     if node.get("additionalProperties") is False:
         message = "Forbidden: additionalProperties cannot be set to false"
         causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
-    if node.get("x-kubernetes-validations"):
-        message = (
-            "Forbidden: CEL rules are not supported by this server yet, and ignoring them would "
-            "admit objects they forbid; remove them, or express them with enum, pattern, minimum"
-        )
-        at = f"{path}.x-kubernetes-validations"
-        causes.append(Cause(at, message, "FieldValueForbidden"))
     list_type = node.get("x-kubernetes-list-type") or "atomic"
     if list_type not in _LIST_TYPES:
         allowed = ", ".join(f'"{t}"' for t in _LIST_TYPES)

@@ -58,8 +58,8 @@ def _root(**spec: Any) -> dict[str, Any]:
             "s.properties[spec].x-kubernetes-list-type",
         ),
         (
-            _root(type="object", **{"x-kubernetes-validations": [{"rule": "true"}]}),
-            "s.properties[spec].x-kubernetes-validations",
+            _root(type="object", **{"x-kubernetes-validations": [{"rule": "self.x == 1"}]}),
+            "s.properties[spec].x-kubernetes-validations[0].rule",
         ),
         (
             _root(type="array", items={"type": "object"}, **{"x-kubernetes-list-type": "map"}),

@@ -31,13 +31,13 @@ PROPS = lazy(f"{PREFIX}.JSONSchemaProps", _props)
 
 VALIDATION_RULE = v1(
     "ValidationRule",
-    "A CEL rule; not supported yet.",
+    "A CEL rule that objects must keep.",
     rule=STR("The rule.", required=True),
-    message=STR(),
-    messageExpression=STR(),
-    reason=STR(),
-    fieldPath=STR(),
-    optionalOldSelf=BOOL(),
+    message=STR("What is said where it is broken."),
+    messageExpression=STR("Computes the message."),
+    reason=STR("FieldValueInvalid, ...Forbidden, ...Required or ...Duplicate."),
+    fieldPath=STR("The field it is about, from here."),
+    optionalOldSelf=BOOL("Whether oldSelf is an optional, and the rule runs on creation, too."),
 )
 JSON_SCHEMA_PROPS = v1(
     "JSONSchemaProps",
@@ -86,6 +86,6 @@ JSON_SCHEMA_PROPS = v1(
         "x-kubernetes-list-type": STR("atomic, set or map."),
         "x-kubernetes-list-map-keys": STRINGS("Keys of a list of type map."),
         "x-kubernetes-map-type": STR("granular or atomic."),
-        "x-kubernetes-validations": array(VALIDATION_RULE, key="rule")("Not supported yet."),
+        "x-kubernetes-validations": array(VALIDATION_RULE, key="rule")("Rules that hold here."),
     },
 )
