@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.names import ADMIN, IDENTITY_PREFIX
 from mizzen.base.objects import Obj
 from mizzen.base.resources import (
@@ -116,8 +117,10 @@ async def running(folder: Path) -> AsyncIterator[Cluster]:
         clock = RealClock()
         tasks = [
             asyncio.create_task(pods.run()),
-            asyncio.create_task(run_controllers(controllers, clock, ready[0].set)),
-            asyncio.create_task(run_scheduler(scheduler, clock, ready[1].set)),
+            asyncio.create_task(
+                run_controllers(controllers, clock, ready[0].set, MetricsRegistry())
+            ),
+            asyncio.create_task(run_scheduler(scheduler, clock, ready[1].set, MetricsRegistry())),
         ]
         async with asyncio.timeout(START_S):
             for event in ready:

@@ -7,6 +7,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.objects import Key
 from mizzen.base.resources import NODES, PODS
 from mizzen.client.client import Client
@@ -26,8 +27,9 @@ class Kubelet:
 
     def __init__(self, client: Client, home: Home) -> None:
         self.pods = Informer(client, PODS, fields=f"spec.nodeName={NODE}")
+        self.metrics = MetricsRegistry()
         self._client = client
-        self._view = NodeView(self.pods.objects, home.node / "pods", RealClock())
+        self._view = NodeView(self.pods.objects, home.node / "pods", RealClock(), self.metrics)
         self._tls = pki.load(home).kubelet
 
     async def start(self) -> None:

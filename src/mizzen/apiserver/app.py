@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from mizzen import __version__
-from mizzen.apiserver import handlers, history, metrics
+from mizzen.apiserver import handlers, history, metrics, role_metrics
 from mizzen.apiserver.authentication import authentication
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals, routing
@@ -16,6 +16,7 @@ from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
 from mizzen.apiserver.handlers import Handler
 from mizzen.apiserver.http import TEXT, Answer, Request, Response, Stream, answer
+from mizzen.apiserver.role_metrics import RoleMetrics
 from mizzen.apiserver.server import Server
 from mizzen.base import names
 from mizzen.base.errors import BadRequest, Forbidden, InternalError
@@ -35,6 +36,8 @@ class App:
         self._of_subresources = handlers.of_subresources()
         self._of_virtual_kinds = handlers.of_virtual_kinds()
         self._user_of = authentication(server)
+        sockets = server.config.role_sockets
+        self._roles = RoleMetrics(sockets, server.kubelets, server.store)
         self.metrics = MetricsRegistry(partial(metrics.collect, server), collect_process)
         self._of_paths: Mapping[str, Callable[[Request], Response | Stream]] = {
             "/openapi/v2": self._discovery.openapi_v2,
@@ -62,9 +65,9 @@ class App:
                 return await self._resource(target, request)
         if request.offered is not None:
             raise _no_websocket(path)
-        return self._other(path, request)
+        return await self._other(path, request)
 
-    def _other(self, path: str, request: Request) -> Response | Stream:
+    async def _other(self, path: str, request: Request) -> Response | Stream:
         """Everything that is not about objects."""
         if request.method not in ("GET", "HEAD"):
             raise refusals.unserved()
@@ -74,12 +77,13 @@ class App:
             handler = self._discover
         else:
             handler = self._of_paths.get(path)
-        if handler is None:
+        is_of_a_role = path.startswith(role_metrics.PATH)
+        if handler is None and not is_of_a_role:
             raise refusals.unserved()
         access = Access(request.user, "get", path=path)
         if not self._server.authorize(access):
             raise Forbidden(access.refusal)
-        return handler(request)
+        return handler(request) if handler is not None else await self._roles.get(path)
 
     def _discover(self, request: Request) -> Response:
         return self._discovery.answer(request.path.rstrip("/"), request)

@@ -17,6 +17,7 @@ class ApiServerConfig:
     """The API server's configuration: addresses, certificates, tokens.
 
     `tokens`: bearer token -> name of the user. `kubelet_client`: what agents of nodes are shown.
+    `role_sockets`: the folder where the instance's other roles tell their metrics, if there is one.
     """
 
     host: str
@@ -25,6 +26,7 @@ class ApiServerConfig:
     key_file: Path
     tokens: Mapping[str, str]
     kubelet_client: MutualTls
+    role_sockets: Path | None = None
 
 
 @dataclass

@@ -36,7 +36,12 @@ class WorkQueue(Generic[K]):
         return len(self._ready)
 
     def statistics(self) -> Mapping[str, int]:
-        return {"ready": len(self._ready), "delayed": len(self._later), **self._counts}
+        return {
+            "ready": len(self._ready),
+            "taken": len(self._taken),
+            "delayed": len(self._later),
+            **self._counts,
+        }
 
     def add(self, key: K) -> None:
         """Queues the key now, unless it is queued; a delayed addition is brought forward."""

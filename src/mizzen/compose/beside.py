@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mizzen.base.clock import Clock
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.names import SYSTEM_NAMESPACE
 from mizzen.client import kubeconfig
 from mizzen.client.client import Client
@@ -30,7 +31,7 @@ from mizzen.scheduler.node_partition import Overlapping
 ROLES = ("scheduler", "controllers")
 LEASE_S = 15.0
 _log = logging.getLogger(__name__)
-Work = Callable[[Client, Clock, OnReady], Awaitable[None]]
+Work = Callable[[Client, Clock, OnReady, MetricsRegistry], Awaitable[None]]
 _WORK: dict[str, Work] = {"scheduler": scheduler.run_beside, "controllers": controllers.run_beside}
 
 
@@ -73,7 +74,7 @@ async def main(role: str, cluster: Cluster, on_ready: OnReady) -> None:
         async def work() -> None:
             _log.info("%s leads", identity)
             try:
-                await _WORK[role](client, clock, on_ready)
+                await _WORK[role](client, clock, on_ready, MetricsRegistry())
             except* Overlapping as group:
                 raise SystemExit(str(group.exceptions[0])) from None
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from mizzen.base import registry
 from mizzen.base.clock import Clock
 from mizzen.base.errors import AlreadyExists, ApiError, TooManyRequests, Unavailable
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.objects import Obj
 from mizzen.base.resources import PODS, Resource
 from mizzen.client.backoff import Backoff
@@ -16,10 +18,12 @@ from mizzen.client.client import Client
 from mizzen.client.compact import CompactObjects
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
+from mizzen.client.metrics import collector_of
 from mizzen.client.syncing import report_syncing
 from mizzen.controllers.core.actions import Controller
 from mizzen.controllers.core.bootstrap import defaults
 from mizzen.controllers.core.view import View
+from mizzen.controllers.metrics import collect
 from mizzen.controllers.worker import Worker
 
 log = logging.getLogger("mizzen.controllers")
@@ -34,17 +38,21 @@ async def run(
     client: Client,
     clock: Clock,
     on_ready: Callable[[], None],
+    metrics: MetricsRegistry,
     on_syncing: Callable[[int], None] = lambda objects: None,
 ) -> None:
     """Serves until cancelled; `on_ready` is called once the caches are filled, `on_syncing`
     before that, now and then, once they hold very many objects."""
-    await run_controllers(client, clock, on_ready, find_controllers(), on_syncing=on_syncing)
+    found = find_controllers()
+    await run_controllers(client, clock, on_ready, found, metrics, on_syncing=on_syncing)
 
 
-async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
+async def run_beside(
+    client: Client, clock: Clock, on_ready: Callable[[], None], metrics: MetricsRegistry
+) -> None:
     """As `run`, on a cluster whose own controllers do what is not particular to Mizzen."""
     own = [c for c in find_controllers() if c.name in _OWN]
-    await run_controllers(client, clock, on_ready, own, makes_defaults=False)
+    await run_controllers(client, clock, on_ready, own, metrics, makes_defaults=False)
 
 
 def find_controllers() -> list[Controller]:
@@ -57,6 +65,7 @@ async def run_controllers(
     clock: Clock,
     on_ready: Callable[[], None],
     controllers: Sequence[Controller],
+    metrics: MetricsRegistry,
     *,
     makes_defaults: bool = True,
     on_syncing: Callable[[int], None] = lambda objects: None,
@@ -74,6 +83,8 @@ async def run_controllers(
     for index in {index for controller in controllers for index in controller.indexes}:
         view.add_index(index)
     workers = [Worker(c, view, client, clock, recorder, informers) for c in controllers]
+    metrics.register(partial(collect, workers))
+    metrics.register(collector_of(client, recorder, informers))
     for resource, informer in informers.items():
         _connect(resource, informer, view, workers)
     async with asyncio.TaskGroup() as group:

@@ -107,7 +107,7 @@ class Worker:
                 await self._reconcile(key)
             except Exception as error:
                 # A bug stops this key for a while, not the controller.
-                self._counts["bugs"] += 1
+                self._counts["failed"] += 1
                 log.exception("%s %s: reconcile failed", self.controller.name, key)
                 self._queue.retry(key)
                 text = f"Mizzen failed on it: {type(error).__name__}: {error}"[:MESSAGE_CHARS_MAX]
@@ -119,7 +119,6 @@ class Worker:
             await asyncio.sleep(0)
 
     async def _reconcile(self, key: Key) -> None:
-        self._counts["reconciles"] += 1
         try:
             actions = self.controller.reconcile(self._view, key, self._clock.now_ns())
             operations = [a for a in actions if not isinstance(a, RequeueAfter | EmitEvent)]
@@ -138,8 +137,10 @@ class Worker:
         except ApiError as error:
             await self._refused(key, error)
         except Retry as wish:
+            self._counts["requeued"] += 1
             self._queue.add_after(key, wish.after_s)
         except Terminal as error:
+            self._counts["terminal"] += 1
             log.warning("%s %s: given up until it changes: %s", self.controller.name, key, error)
         else:
             self._queue.forget(key)
@@ -154,11 +155,14 @@ class Worker:
                 informer.learn(written)
 
     def _follow_up(self, key: Key, actions: Sequence[Action]) -> None:
+        result = "succeeded"
         for action in actions:
             if isinstance(action, RequeueAfter):
+                result = "requeued"
                 self._queue.add_after(key, action.seconds)
             elif isinstance(action, EmitEvent):
                 self._recorder.event(action.object, action.type, action.reason, action.message)
+        self._counts[result] += 1
 
     async def _refused(self, key: Key, error: ApiError) -> None:
         self._counts["refused"] += 1

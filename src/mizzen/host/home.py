@@ -115,6 +115,11 @@ class Home:
         return self.state / "run"
 
     @property
+    def monitors(self) -> Path:
+        """The sockets on which roles tell the API server their metrics."""
+        return self.run / "monitors"
+
+    @property
     def checkpoints(self) -> Path:
         return self.state / "checkpoints"
 

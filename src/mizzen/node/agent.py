@@ -116,8 +116,9 @@ class Agent:
         self.stopping = False
 
     def statistics(self) -> Mapping[str, int]:
-        counts = {**self.boundary.statistics(), **self.reporter.statistics()}
-        return {"pods": len(self.slots), **counts}
+        running = sum(slot.state.has_live for slot in self.slots.values())
+        counts = {"pods": len(self.slots), "running_pods": running}
+        return {**counts, **self._addresses.statistics()}
 
     # -- life of the agent -----------------------------------------------------------
 

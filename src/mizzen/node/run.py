@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from mizzen.base import names, quantity
 from mizzen.base.clock import Clock
 from mizzen.base.errors import ApiError
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.objects import Obj, uid_of
 from mizzen.base.resources import PODS, RESOURCE_CLAIMS, RUNTIME_CLASSES, TRAIN_JOBS
 from mizzen.client.client import Client
 from mizzen.client.informer import Informer
+from mizzen.client.metrics import collector_of
 from mizzen.host import private
+from mizzen.host.process_metrics import collect_process
 from mizzen.node import folder
 from mizzen.node.agent import Agent
 from mizzen.node.boundary import keep_up
 from mizzen.node.config import NodeConfig
 from mizzen.node.kubelet.server import NodeServer, NodeView
+from mizzen.node.metrics import collect
 from mizzen.node.publish import Publisher, capacity, discover
 from mizzen.node.runtimes.registry import Runtimes
 
@@ -57,7 +62,11 @@ async def run(
     jobs = Informer(client, TRAIN_JOBS)
     classes = Informer(client, RUNTIME_CLASSES)
     agent.context.claims, runtimes.classes = claims.objects, classes.objects
-    server = NodeServer(config.tls, NodeView(pods.objects, config.pods_dir, clock))
+    metrics = MetricsRegistry(collect_process)
+    server = NodeServer(config.tls, NodeView(pods.objects, config.pods_dir, clock, metrics))
+    metrics.register(partial(collect, agent, server.statistics))
+    informers = {each.resource: each for each in (pods, claims, jobs, classes)}
+    metrics.register(collector_of(client, agent.events, informers))
     await agent.start()
     try:
         await _work(client, agent, server, publisher, pods, claims, jobs, classes, on_ready)

@@ -10,8 +10,10 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from mizzen.base.clock import Clock, rfc3339
+from mizzen.base.exposition import Histogram, MetricsRegistry
 from mizzen.base.objects import Key, Obj, key_of
 from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
 from mizzen.base.resources import NODES, PODS, RESOURCE_CLAIMS, Resource
@@ -19,6 +21,7 @@ from mizzen.client.client import Client
 from mizzen.client.compact import CompactObjects
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
+from mizzen.client.metrics import collector_of
 from mizzen.client.syncing import report_syncing
 from mizzen.scheduler.assumed import Assumed, assume_written
 from mizzen.scheduler.carry_out import CarryOut
@@ -30,6 +33,7 @@ from mizzen.scheduler.core.queueing_hints import matters
 from mizzen.scheduler.core.types import Plan
 from mizzen.scheduler.core.views import is_settled
 from mizzen.scheduler.device_selectors import CelSelectors
+from mizzen.scheduler.metrics import collect, collect_partition
 from mizzen.scheduler.node_partition import NodePartition, Source
 from mizzen.scheduler.optional_kinds import OptionalKinds
 from mizzen.scheduler.queue_policies import optional_kinds, queue_policies
@@ -37,6 +41,8 @@ from mizzen.scheduler.queue_policies import optional_kinds, queue_policies
 COMPONENT = "mizzen-scheduler"
 SETTLE_S = 0.001  # what was written together arrives on several watches: look once, not thrice
 SETTLE_ROUNDS_MAX = 5
+# Seconds; kube-scheduler's for an attempt (1 ms to 16 s, doubled), though one of ours is for all.
+PLAN_S_BOUNDS = tuple(0.001 * 2**n for n in range(15))
 PARSED_MAX = 8192  # objects of a kind that wait or were just placed
 SETTLED_MAX = 2048  # others; as many as come at a time, so that each is read before it is packed
 
@@ -47,20 +53,38 @@ async def run(
     client: Client,
     clock: Clock,
     on_ready: Callable[[], None],
+    metrics: MetricsRegistry,
     on_syncing: Callable[[int], None] = lambda objects: None,
 ) -> None:
     """Schedules until cancelled; `on_ready` is called once all caches are filled, `on_syncing`
     before that, now and then, once they hold very many objects."""
-    scheduler = Scheduler(client, clock)
+    informers = _informers(client)
+    scheduler = Scheduler(client, clock, informers)
+    _register(metrics, client, scheduler, informers)
     await scheduler.run(on_ready, on_syncing)
 
 
-async def run_beside(client: Client, clock: Clock, on_ready: Callable[[], None]) -> None:
+async def run_beside(
+    client: Client, clock: Clock, on_ready: Callable[[], None], metrics: MetricsRegistry
+) -> None:
     """As `run`, on the part of a shared cluster that is handed over. Errors: Overlapping."""
     informers = _informers(client)
     events = EventRecorder(client, COMPONENT, clock)
     partition = NodePartition(informers, events)
-    await Scheduler(client, clock, partition.sources).run(on_ready)
+    scheduler = Scheduler(client, clock, partition.sources, is_narrowed=True)
+    _register(metrics, client, scheduler, informers)
+    metrics.register(partial(collect_partition, partition.statistics))
+    await scheduler.run(on_ready)
+
+
+def _register(
+    metrics: MetricsRegistry,
+    client: Client,
+    scheduler: Scheduler,
+    informers: Mapping[Resource, Informer],
+) -> None:
+    metrics.register(partial(collect, scheduler.statistics, scheduler.plan_seconds))
+    metrics.register(collector_of(client, scheduler.events, informers))
 
 
 def _informers(client: Client) -> dict[Resource, Informer]:
@@ -80,11 +104,16 @@ class Scheduler:
     """Caches, wake-ups and commits around `core.place`."""
 
     def __init__(
-        self, client: Client, clock: Clock, sources: Mapping[Resource, Source] | None = None
+        self,
+        client: Client,
+        clock: Clock,
+        informers: Mapping[Resource, Source] | None = None,
+        *,
+        is_narrowed: bool = False,
     ) -> None:
         self._clock = clock
-        self._is_narrowed = sources is not None
-        self._informers: Mapping[Resource, Source] = sources or _informers(client)
+        self._is_narrowed = is_narrowed
+        self._informers: Mapping[Resource, Source] = informers or _informers(client)
         self._caches = {
             resource: Assumed(informer.objects, lambda informer=informer: informer.revision)
             for resource, informer in self._informers.items()
@@ -97,11 +126,12 @@ class Scheduler:
         self._postponed: dict[tuple[Resource, Key], None] = {}  # of these, who has to wait
         self._synced_optional: dict[tuple[Resource, Key], Obj] = {}
         self._optional_changed = False
-        self._events = EventRecorder(client, COMPONENT, clock)
-        self._writer = CarryOut(client, clock, self._events, self._written)
+        self.events = EventRecorder(client, COMPONENT, clock)
+        self._writer = CarryOut(client, clock, self.events, self._written)
         self._unreadable: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
+        self.plan_seconds = Histogram(PLAN_S_BOUNDS)
         self._optional = OptionalKinds(client, self._on_optional_change, optional_kinds())
         for resource, informer in self._informers.items():
             informer.add_handler(self._event_handler(resource))
@@ -111,6 +141,8 @@ class Scheduler:
             **self._counts,
             **self._writer.statistics(),
             **self._optional.statistics(),
+            **self._selectors.statistics(),
+            "waiting": len(self._feed.cluster.waiting),
             "unreadable": len(self._unreadable),
         }
 
@@ -193,8 +225,7 @@ class Scheduler:
         self._selectors.begin_turn()  # what is new does not keep what is known from being placed
         self._feed.settle()
         plan = place(self._what_if, self._clock.now_ns(), self._policies)
-        self._counts["plans"] += 1
-        self._counts["plan_us"] += (self._clock.monotonic_ns() - began_ns) // 1000
+        self.plan_seconds.observe((self._clock.monotonic_ns() - began_ns) / 1e9)
         for subject, error in plan.failures:
             self._counts["failures"] += 1
             _log.error("no decision about %s", subject, exc_info=error)
@@ -236,7 +267,7 @@ class Scheduler:
             _log.warning("%s is passed over: %s", what, problem)
             about = {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
             text = f"{what} is passed over by the scheduler, which cannot read it: {problem}"
-            self._events.event(about, "Warning", "Unreadable", text)
+            self.events.event(about, "Warning", "Unreadable", text)
 
     def _apply_optional(self) -> None:
         now = {

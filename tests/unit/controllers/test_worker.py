@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 from mizzen.base.errors import Retry
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.objects import key_of, name_of
 from mizzen.base.operations import Create, Patch
 from mizzen.base.resources import CONFIG_MAPS, EVENTS, PODS
@@ -22,7 +23,9 @@ def config_map(name, **data):
 async def controlled(client, reconcile, **more):
     controller = Controller("test", CONFIG_MAPS, reconcile, reads=(PODS,), **more)
     ready = asyncio.Event()
-    task = asyncio.create_task(run_controllers(client, RealClock(), ready.set, [controller]))
+    task = asyncio.create_task(
+        run_controllers(client, RealClock(), ready.set, [controller], MetricsRegistry())
+    )
     await asyncio.wait_for(ready.wait(), 10)
     try:
         yield

@@ -144,7 +144,8 @@ COMPONENTS = {
     ),
 }
 # Of everybody who is known; a trailing * is any rest, as in RBAC's nonResourceURLs.
-DISCOVERY_PATHS = ("/api", "/api/*", "/apis", "/apis/*", "/openapi/*", "/version", "/metrics")
+_DISCOVERY = ("/api", "/api/*", "/apis", "/apis/*", "/openapi/*", "/version")
+DISCOVERY_PATHS = (*_DISCOVERY, "/metrics", "/metrics/*")
 
 
 def parse(rules: Iterable[str]) -> Iterator[Rule]:

@@ -23,6 +23,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         key_file=keys.key_file,
         tokens={token: identity for identity, token in keys.tokens.items()},
         kubelet_client=keys.kubelet_client,
+        role_sockets=home.monitors,
     )
     store = LocalStore(home.store, mark=home.store_mark)
     try:

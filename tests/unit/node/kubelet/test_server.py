@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.host import pki
 from mizzen.host.clock import RealClock
+from mizzen.host.get_server import HEAD_BYTES_MAX
 from mizzen.host.home import Home
 from mizzen.host.mutual_tls import MutualTls
-from mizzen.node.kubelet import server
 from mizzen.node.kubelet.server import NodeServer, NodeView
 
 LOG = b"GET /containerLogs/default/p/main HTTP/1.1\r\nHost: n1\r\n\r\n"
@@ -26,7 +27,9 @@ class World:
 
     def __init__(self, home: Home) -> None:
         self.keys = pki.ensure(home, RealClock(), listen="127.0.0.1", port=1)
-        self.server = NodeServer(self.keys.kubelet, NodeView({}, home.node / "pods", RealClock()))
+        self.metrics = MetricsRegistry()
+        self._view = NodeView({}, home.node / "pods", RealClock(), self.metrics)
+        self.server = NodeServer(self.keys.kubelet, self._view)
 
     async def ask(self, request: bytes, shown: MutualTls | None = None) -> bytes:
         """All that comes back until the connection ends."""
@@ -78,6 +81,8 @@ async def test_nobody_else_gets_in(world: World) -> None:
         (b"POST /containerLogs/a/b/c HTTP/1.1\r\n\r\n", b"405"),
         (b"GET /exec/a/b/c HTTP/1.1\r\n\r\n", b"404"),
         (b"GET /containerLogs/a HTTP/1.1\r\n\r\n", b"404"),
+        (b"GET /metrics/cadvisor HTTP/1.1\r\n\r\n", b"404"),
+        (b"GET /healthz/ping HTTP/1.1\r\n\r\n", b"404"),
         (b"GET / HTTP/1.1\r\n\r\n", b"404"),
         (b"hello\r\n\r\n", b"400"),
     ],
@@ -88,12 +93,12 @@ async def test_what_is_not_served_is_a_4xx(world: World, request_: bytes, status
 
 async def test_a_head_without_end_is_hung_up_on(world: World) -> None:
     with contextlib.suppress(ConnectionError):
-        assert await world.ask(b"GET /" + b"x" * (2 * server.HEAD_BYTES_MAX)) == b""
+        assert await world.ask(b"GET /" + b"x" * (2 * HEAD_BYTES_MAX)) == b""
     assert (await world.ask(LOG)).startswith(b"HTTP/1.1 404 ")
 
 
-async def test_there_are_only_so_many_at_a_time(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "CONNECTIONS_MAX", 0)
-    assert b"under way, of at most 0" in await world.ask(LOG)
+async def test_it_shows_the_agents_metrics_and_that_it_lives(world: World) -> None:
+    world.metrics.register(lambda page: page.add("hits_total", "counter", "Hits.", 3))
+    answer = await world.ask(b"GET /metrics HTTP/1.1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ") and b"\nhits_total 3\n" in answer
+    assert b"ok" in await world.ask(b"GET /healthz HTTP/1.1\r\n\r\n")
