@@ -136,7 +136,8 @@ class PreemptionCandidates:
     with_arrived: bool = False
     _own: set[Key] = field(init=False)
     _arrived: dict[str, list[PodSpecView]] = field(init=False)  # by node
-    _joined: set[Key] = field(init=False)  # pods that arrived, and gangs of such
+    _arrived_pods: set[Key] = field(init=False)
+    _arrived_gangs: set[Key] = field(init=False)  # of which a pod arrived
     _gangs: dict[Key, Candidate | None] = field(default_factory=dict[Key, "Candidate | None"])
     _prices: dict[tuple[int, DisruptionCost], tuple[Cell, int]] = field(
         default_factory=dict[tuple[int, DisruptionCost], tuple[Cell, int]]
@@ -144,10 +145,12 @@ class PreemptionCandidates:
 
     def __post_init__(self) -> None:
         self._own = {pod.gang for pod in self.preemptor.unit.pods if pod.gang is not None}
-        self._arrived, self._joined = {}, set()
+        self._arrived = {}
         for placement in self.cluster.arrived:
             self._arrived.setdefault(placement.node, []).append(placement.pod)
-            self._joined.add(placement.pod.gang or placement.pod.key)
+        pods = [placement.pod for placement in self.cluster.arrived]
+        self._arrived_pods = {pod.key for pod in pods}
+        self._arrived_gangs = {pod.gang for pod in pods if pod.gang is not None}
 
     # -- who -----------------------------------------------------------------------------------
 
@@ -242,7 +245,7 @@ class PreemptionCandidates:
         return self._prices[key]
 
     def _gang(self, key: Key, group: Gang) -> Candidate | None:
-        if key in self._joined and not self.with_arrived:
+        if key in self._arrived_gangs and not self.with_arrived:
             return None
         pods = [p for p in self.cluster.members.get(key, {}).values() if self._stays(p)]
         if not pods or not all(self.policy.may_displace(self.preemptor, pod) for pod in pods):
@@ -259,4 +262,4 @@ class PreemptionCandidates:
     def _stays(self, pod: PodSpecView) -> bool:
         if pod.stays:
             return pod.key not in self.cluster.leaving
-        return self.with_arrived and pod.key in self._joined
+        return self.with_arrived and pod.key in self._arrived_pods

@@ -102,6 +102,20 @@ def test_the_smallest_leave_is_the_fewest_pods_and_devices_of_plugins() -> None:
     assert "it fits once Pod default/single leaves" in world.condition("new")["message"]
 
 
+def test_a_gang_that_gets_its_places_in_the_same_plan_is_among_those_who_would_have_to_leave() -> (
+    None
+):
+    world = World(nodes=[node(cpu="2")])
+    world.add(pod_group("g", 1))
+    for rank in range(2):
+        world.add(pod(f"g-{rank}", gang="g", rank=rank, cpu="1", priority=5))
+    world.add(pod("late", cpu="1"))
+    plan = world.plan()
+    assert {p.pod.key.name for d in plan.decisions for p in d.placements} == {"g-0", "g-1"}
+    (why,) = [d.operations for d in plan.decisions if d.subject.endswith('/late"')]
+    assert "it fits once Pod default/g-1 leaves" in str(why)
+
+
 def test_a_long_selector_is_not_repeated() -> None:
     long = 'device.driver == "' + "x" * 9000 + '"'
     world = World()

@@ -152,6 +152,19 @@ def test_whoever_gets_a_place_in_the_same_plan_is_not_evicted_in_it(limits: Limi
     assert [v.key.name for d in plan.decisions for v in d.victims] == []
 
 
+@SIZES
+def test_a_pod_named_like_a_gang_gets_a_place_and_the_gang_may_be_evicted(limits: Limits) -> None:
+    world = world_of(limits)
+    world.add(pod_group("same", 2))
+    for rank in range(2):
+        run(world, f"same-{rank}", rank, gang="same", rank=rank)
+    world.add(claim("same", exactly(count=2)), pod("same", claims=("same",), priority=9))
+    world.add(claim("want", exactly(count=2)), pod("want", claims=("want",), priority=5))
+    plan = world.plan()
+    assert [p.pod.key.name for d in plan.decisions for p in d.placements] == ["same"]
+    assert [v.key.name for d in plan.decisions for v in d.victims] == ["same-1", "same-0"]
+
+
 # -- a pod or gang on its own --------------------------------------------------------------------
 
 
