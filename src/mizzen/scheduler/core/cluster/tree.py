@@ -5,7 +5,7 @@ Domains and nodes are numbers, so that what is counted per domain can be a plain
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from mizzen.scheduler.core.conventions.topology import Topology
 
@@ -85,6 +85,19 @@ class Tree:
         for _ in range(len(self.levels) - 1 - level):
             domain = self.parents[domain]
         return domain if self.paths[domain][level] != ABSENT else -1
+
+    def grouped(self, nodes: Iterable[int], key: str) -> list[list[int]]:
+        """Nodes by their domain of a label key ("": all are in one), in their order; those that lack
+        the label are in none."""
+        if not key:
+            return [list(nodes)]
+        level, found = self.level_of(key), dict[int, list[int]]()
+        is_node = level >= len(self.levels)
+        for node in nodes:
+            domain = node if is_node else self.domain_of(node, level)
+            if domain >= 0:
+                found.setdefault(domain, []).append(node)
+        return list(found.values())
 
     def nodes_in(self, domain: int) -> list[int]:
         """All nodes of a domain, in topology order."""

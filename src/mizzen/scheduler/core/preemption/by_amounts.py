@@ -7,7 +7,7 @@ room by evicting everybody by ascending priority until it fits, and then repriev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,32 +16,24 @@ from mizzen.scheduler.core.cluster.signature import CPU_INDEX, Shape
 from mizzen.scheduler.core.fit import static_misfit
 from mizzen.scheduler.core.matching import selects
 from mizzen.scheduler.core.placing.attempt import Placer
-from mizzen.scheduler.core.preemption.candidates import Candidate, Frees, Member, evicted
-from mizzen.scheduler.core.preemption.eviction import Eviction, Preemption
+from mizzen.scheduler.core.preemption.candidates import Candidate, evicted
+from mizzen.scheduler.core.preemption.eviction import (
+    UNCOUNTED,
+    Eviction,
+    Preemption,
+    Priced,
+    freeing,
+)
 from mizzen.scheduler.core.preemption.policy import PreemptionPolicy
 from mizzen.scheduler.core.preemption.solver.bound import lower_bound
-from mizzen.scheduler.core.preemption.solver.choose import choose
-from mizzen.scheduler.core.preemption.solver.objective import NOTHING, Cost, cost_of
-from mizzen.scheduler.core.preemption.solver.problem import Demand, Fits, Problem
+from mizzen.scheduler.core.preemption.solver.objective import NOTHING, Cost
+from mizzen.scheduler.core.preemption.solver.problem import Demand
 from mizzen.scheduler.core.types import MEMORY, PODS, PodSpecView
 from mizzen.scheduler.core.units import Unit
 
 PART = 1000  # of a resource that is missing, where several are
 Amounts = dict[int, int]  # by resource index
-Freed = tuple[tuple[int, int], ...]
-Priced = tuple[Cost, Eviction]
 T = TypeVar("T")
-
-
-def preempt_by_amounts(
-    placer: Placer, unit: Unit, policy: PreemptionPolicy, now_ns: int
-) -> Eviction | None:
-    """The victims; None when no set is enough. What already leaves must have been released."""
-    search = _Search(placer, unit, policy, now_ns)
-    if unit.needed == 1:
-        return search.single()
-    found = search.gang() if search.is_plain else None
-    return found if found is not None else search.by_priority()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,9 @@ class _Node:
     missing: Amounts
 
 
-class _Search(Preemption):
+class ByAmounts(Preemption):
+    """Searches where CPU, memory and the like say what the unit lacks, or where nothing can."""
+
     def __init__(self, placer: Placer, unit: Unit, policy: PreemptionPolicy, now_ns: int) -> None:
         super().__init__(placer, unit, policy, now_ns)
         self.is_plain = not any(pod.claims for pod in self.pods) and all(
@@ -63,12 +57,15 @@ class _Search(Preemption):
         )
         self.far = () if self.is_plain else self._far()
 
-    # -- one pod ---------------------------------------------------------------------------------
+    def victims(self) -> Eviction | None:
+        """The cheapest found; None when no set is enough."""
+        if self.unit.needed == 1:  # node by node, the lowest bound first
+            ranked = [(node.bound, node) for node in self._ranked(self.pods[0])]
+            return _cheapest(ranked, self._on, self.limits.freed_nodes_max)
+        found = self._gang() if self.is_plain else None
+        return found if found is not None else self._by_priority()
 
-    def single(self) -> Eviction | None:
-        """Node by node, the lowest bound first."""
-        ranked = [(node.bound, node) for node in self._ranked(self.pods[0])]
-        return _cheapest(ranked, self._on, self.limits.freed_nodes_max)
+    # -- one pod ---------------------------------------------------------------------------------
 
     def _on(self, node: _Node) -> Priced | None:
         """The cheapest set on one node: by amounts where these decide, else by placing."""
@@ -86,54 +83,30 @@ class _Search(Preemption):
                         given[resource] = given.get(resource, 0) + amount
                 return all(given.get(r, 0) >= amount for r, amount in node.missing.items())
 
-            def shares(members: Sequence[Member]) -> Freed:
-                inside = [m.pod for m in members if m.pod.key in here]
-                return ((0, sum(share(self._amounts(pod)) for pod in inside)),)
-
-            found = self._choose(candidates, demand, shares, enough, name)
+            frees = freeing(_one_place(here), lambda m: share(self._amounts(m.pod)))
+            found = self.cheapest(candidates, frees, demand, fits=enough, nodes=(name,))
         return found or self._by_placing(candidates, here, name)
 
     def _by_placing(
-        self, candidates: Sequence[Candidate], here: Container[Key] | None = None, only: str = ""
+        self, candidates: Sequence[Candidate], here: set[Key] | None = None, only: str = ""
     ) -> Priced | None:
         """The cheapest set of which placing says that it is enough; `here`: whose leaving counts."""
-
-        def count(members: Sequence[Member]) -> Freed:
-            return ((0, sum(here is None or m.pod.key in here for m in members)),)
-
-        def fits(_: int, levels: Sequence[int]) -> bool:
-            return self.evict(candidates, levels, only) is not None
-
-        return self._choose(candidates, Demand(()), count, fits, only)
-
-    def _choose(
-        self,
-        candidates: Sequence[Candidate],
-        demand: Demand,
-        frees: Frees,
-        fits: Fits | None,
-        only: str = "",
-        free: tuple[int, ...] = (0,),
-    ) -> Priced | None:
-        """The cheapest set that frees the demand on nodes with so much free, if placing agrees."""
-        holders = tuple([candidate.holder(frees) for candidate in candidates])
-        answer = choose(
-            Problem(demand, free, (tuple(range(len(free))),), holders), fits, self.limits
-        )
-        eviction = self.evict(candidates, answer.levels, only) if answer is not None else None
-        if answer is None or eviction is None:
-            return None
-        return cost_of(holders, answer.levels), eviction
+        nodes = (only,) if only else ()
+        frees, fits = freeing(_one_place(here), lambda _: 1), self.placing(candidates, nodes)
+        return self.cheapest(candidates, frees, UNCOUNTED, fits=fits, nodes=nodes)
 
     # -- plain gangs -----------------------------------------------------------------------------
 
-    def gang(self) -> Eviction | None:
+    def _gang(self) -> Eviction | None:
         """The domain that is cheapest by its cheapest nodes; None where amounts alone mislead."""
         largest = max(
             self.pods, key=lambda p: self._wanted(self.what_if.shape_of(p)).get(CPU_INDEX, 0)
         )
+        ranked = {node.number: node for node in self._ranked(largest)}
+        tree, required = self.what_if.tree_for(self.constraints), self.constraints.topology.required
         listed: list[tuple[Cost, list[_Node]]] = []
-        for nodes in self._domains(self._ranked(largest)):
+        for numbers in tree.grouped(ranked, required):
+            nodes = [ranked[number] for number in numbers]
             places, worst = 0, NOTHING
             for node in nodes:
                 if places >= len(self.pods):
@@ -146,20 +119,6 @@ class _Search(Preemption):
         return _cheapest(
             listed, lambda nodes: self._among(largest, nodes), self.limits.freed_domains_max
         )
-
-    def _domains(self, ranked: Sequence[_Node]) -> list[list[_Node]]:
-        required = self.constraints.topology.required
-        if not required:
-            return [list(ranked)]
-        tree = self.what_if.tree_for(self.constraints)
-        level = tree.level_of(required)
-        grouped: dict[int, list[_Node]] = {}
-        for node in ranked:
-            inner = level >= len(tree.levels)
-            domain = node.number if inner else tree.domain_of(node.number, level)
-            if domain >= 0:
-                grouped.setdefault(domain, []).append(node)
-        return list(grouped.values())
 
     def _among(self, largest: PodSpecView, nodes: Sequence[_Node]) -> Priced | None:
         """The cheapest set on the first of these nodes, on more of them where that fails."""
@@ -181,28 +140,20 @@ class _Search(Preemption):
 
     def _on_some(self, largest: PodSpecView, nodes: Sequence[_Node]) -> Priced | None:
         """By the scarcest resource alone, and where that misled by placing at every step."""
-        local = {node.number: index for index, node in enumerate(nodes)}
+        local = {self.cluster.nodes.names[node.number]: at for at, node in enumerate(nodes)}
         resource = self._scarce(largest, nodes)
         candidates = self.candidates.among([pod for node in nodes for pod in node.pods])
-        index = self.cluster.nodes.index
-
-        def frees(members: Sequence[Member]) -> Freed:
-            given: Amounts = {}
-            for member in members:
-                place = local.get(index.get(member.pod.node, -1), -1)
-                if place >= 0:
-                    amount = self._amounts(member.pod).get(resource, 0)
-                    given[place] = given.get(place, 0) + amount
-            return tuple(given.items())
-
-        def fits(_: int, levels: Sequence[int]) -> bool:
-            return self.evict(candidates, levels) is not None
-
+        frees = freeing(
+            lambda pod: local.get(pod.node, -1),
+            lambda member: self._amounts(member.pod).get(resource, 0),
+        )
         wanted = [self._wanted(self.what_if.shape_of(pod)).get(resource, 0) for pod in self.pods]
         demand = Demand(tuple((size, wanted.count(size)) for size in sorted(set(wanted))))
-        free = tuple(self._free(node.number).get(resource, 0) for node in nodes)
-        found = self._choose(candidates, demand, frees, None, free=free)
-        return found or self._choose(candidates, demand, frees, fits, free=free)
+        free = [self._free(node.number).get(resource, 0) for node in nodes]
+        found = self.cheapest(candidates, frees, demand, free)
+        return found or self.cheapest(
+            candidates, frees, demand, free, fits=self.placing(candidates)
+        )
 
     def _scarce(self, pod: PodSpecView, nodes: Sequence[_Node]) -> int:
         """The resource that is missing on most of the nodes."""
@@ -215,7 +166,7 @@ class _Search(Preemption):
 
     # -- what nobody can count ---------------------------------------------------------------------
 
-    def by_priority(self) -> Eviction | None:
+    def _by_priority(self) -> Eviction | None:
         """By ascending priority until the unit fits; then everybody not in its way is reprieved."""
         candidates = self.candidates.everybody()
         for priority in sorted({candidate.priority for candidate in candidates}):
@@ -310,14 +261,16 @@ class _Search(Preemption):
         return max(0, min((total.get(r, 0) // w for r, w in wanted.items() if w), default=1))
 
 
-_Share = Callable[[Amounts], int]
+def _one_place(here: set[Key] | None) -> Callable[[PodSpecView], int]:
+    """Everybody frees the same place; `here`: only these do."""
+    return lambda pod: 0 if here is None or pod.key in here else -1
 
 
 def _is_core(name: str) -> bool:
     return name in (MEMORY, PODS, "ephemeral-storage")
 
 
-def _measure(missing: Amounts) -> tuple[Demand, _Share]:
+def _measure(missing: Amounts) -> tuple[Demand, Callable[[Amounts], int]]:
     """Reduces all that is missing to one figure: necessary, and sufficient where it is one resource."""
     if len(missing) == 1:
         ((resource, want),) = missing.items()

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 
 from mizzen.scheduler.core.fit import static_misfit
 from mizzen.scheduler.core.placing.attempt import Placer
-from mizzen.scheduler.core.preemption.by_amounts import preempt_by_amounts
-from mizzen.scheduler.core.preemption.by_devices import is_by_devices, preempt_by_devices
-from mizzen.scheduler.core.preemption.candidates import Candidate, Member, evicted
-from mizzen.scheduler.core.preemption.eviction import Eviction, Preemption
+from mizzen.scheduler.core.preemption.by_amounts import ByAmounts
+from mizzen.scheduler.core.preemption.by_devices import ByDevices
+from mizzen.scheduler.core.preemption.candidates import Candidate, evicted
+from mizzen.scheduler.core.preemption.eviction import UNCOUNTED, Eviction, Preemption, freeing
 from mizzen.scheduler.core.preemption.policy import LOWER_PRIORITY, PreemptionPolicy
-from mizzen.scheduler.core.preemption.solver.choose import choose
-from mizzen.scheduler.core.preemption.solver.problem import Demand, Problem
 from mizzen.scheduler.core.units import Unit
 
 
@@ -31,11 +29,12 @@ def find_victims(
     what_if = placer.what_if
     mark = what_if.mark()
     what_if.release_leaving()
-    if len(what_if.cluster.nodes) > what_if.cluster.limits.exact_nodes_max:
-        search = preempt_by_devices if is_by_devices(placer, unit) else preempt_by_amounts
-        eviction = search(placer, unit, policy, now_ns)
-    else:
+    if len(what_if.cluster.nodes) <= what_if.cluster.limits.exact_nodes_max:
         eviction = _preempt_exactly(Preemption(placer, unit, policy, now_ns))
+    else:
+        by_devices = ByDevices(placer, unit, policy, now_ns)
+        search = by_devices if by_devices.shapes else ByAmounts(placer, unit, policy, now_ns)
+        eviction = search.victims()
     what_if.rollback(mark)
     return eviction
 
@@ -48,29 +47,12 @@ def _preempt_exactly(search: Preemption) -> Eviction | None:
         if any(static_misfit(pod.shape, node) is None for pod in search.pods)
     ]
     number = {name: index for index, name in enumerate(names)}
+    frees = freeing(lambda pod: number.get(pod.node, -1), lambda _: 1)
+    nodes = names if len(search.pods) == 1 and len(names) > 1 else ()
     candidates = search.candidates.everybody()
-
-    def frees(members: Sequence[Member]) -> tuple[tuple[int, int], ...]:
-        places = [number[m.pod.node] for m in members if m.pod.node in number]
-        return tuple((place, 1) for place in dict.fromkeys(places))
-
-    is_single = len(search.pods) == 1 and len(names) > 1
-    everywhere = (tuple(range(len(names))),)
-    domains = tuple((n,) for n in range(len(names))) if is_single else everywhere
-    holders = tuple([candidate.holder(frees) for candidate in candidates])
-    problem = Problem(Demand(()), (0,) * len(names), domains, holders)
-
-    def evict(domain: int, levels: Sequence[int]) -> Eviction | None:
-        only = names[problem.domains[domain][0]] if is_single else ""
-        return search.evict(candidates, levels, only)
-
-    answer = choose(
-        problem, lambda domain, levels: evict(domain, levels) is not None, search.limits
-    )
-    eviction = None
-    if answer is not None:
-        eviction = evict(answer.domain, answer.levels)
-        assert eviction is not None, "a set found to be enough stays enough"
+    fits = search.placing(candidates, nodes)
+    found = search.cheapest(candidates, frees, UNCOUNTED, (0,) * len(names), fits=fits, nodes=nodes)
+    eviction = found[1] if found is not None else None
     if any(map(search.what_if.minds_neighbours, search.pods)):
         eviction = _by_neighbours(search, candidates, eviction)
     return eviction
