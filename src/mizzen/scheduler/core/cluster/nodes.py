@@ -185,13 +185,11 @@ class Nodes:
     def default_tree(self) -> Tree:
         return self.tree(self.default_topology())
 
-    def topology_for(self, keys: Iterable[str], known: Iterable[Topology]) -> Topology:
-        """A tree that has these levels: one that is defined, the default one, or one made up."""
+    def topology_for(self, keys: Iterable[str]) -> Topology:
+        """A tree that has these levels: the default one, or one made up."""
         wanted = [key for key in keys if key != HOSTNAME]
-        for topology in (*known, self.default_topology()):
-            if topology.knows(*wanted):
-                return topology
-        return Topology(tuple(wanted), "asked for")
+        default = self.default_topology()
+        return default if default.knows(*wanted) else Topology(tuple(wanted), "asked for")
 
     def label_key_count(self) -> int:
         """How many different label keys nodes have had; it only grows."""

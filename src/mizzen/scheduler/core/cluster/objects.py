@@ -111,11 +111,11 @@ class Feed:
         key = key_of(obj)
         what = f'{resource.kind} "{key}"'
         try:
+            if resource in self.cluster.queue_objects:
+                self.cluster.queue_objects[resource][key] = obj
             if resource in OTHERS:
                 self.gangs.set_owner(resource, key, obj)
-            elif resource in self.cluster.queue_objects:
-                self.cluster.queue_objects[resource][key] = obj
-            else:
+            elif resource in self._readers:
                 self._readers[resource](key, obj)
         except SelectorsBusy:
             if resource == RESOURCE_CLAIMS:
@@ -159,6 +159,8 @@ class Feed:
 
     def _forget(self, resource: Resource, key: Key) -> None:
         cluster = self.cluster
+        if resource in cluster.queue_objects:
+            cluster.queue_objects[resource].pop(key, None)
         if resource == PODS:
             self.gangs.concerns(cluster.pods.get(key), None)
             cluster.delete_pod(key)
@@ -191,9 +193,7 @@ class Feed:
             self.gangs.delete_owner(POD_GROUPS, key)
         elif resource in OTHERS:
             self.gangs.delete_owner(resource, key)
-        elif resource in cluster.queue_objects:
-            cluster.queue_objects[resource].pop(key, None)
-        elif self._priority_objects.pop(key, None) is not None:
+        elif resource == PRIORITY_CLASSES and self._priority_objects.pop(key, None) is not None:
             self._reprioritise()
 
     # -- pods --------------------------------------------------------------------------------

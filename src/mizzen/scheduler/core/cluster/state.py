@@ -19,7 +19,6 @@ from mizzen.scheduler.core.cluster.shapes import Shapes
 from mizzen.scheduler.core.cluster.signatures import Signatures
 from mizzen.scheduler.core.conventions.gang import Gang
 from mizzen.scheduler.core.conventions.pod_group_status import PodGroupState, says_scheduled
-from mizzen.scheduler.core.conventions.topology import Topology
 from mizzen.scheduler.core.dra.model import (
     Allocation,
     AllocationError,
@@ -66,7 +65,6 @@ class Cluster:
         self.members: dict[Key, dict[Key, PodSpecView]] = {}  # by gang
         self.unread: set[Key] = set()  # claims whose selectors could not be looked at yet
         self.deserted: set[Key] = set()  # gangs said to have places, none of whose members is left
-        self.topologies: dict[str, Topology] = {}
         self.queue_objects: dict[Resource, dict[Key, Obj]] = {}  # of kinds that queue policies read
         self.leaving: dict[Key, PodSpecView] = {}  # terminating pods and a plan's victims
         self.arrived: list[Placement] = []  # placed or promised a place by a plan

@@ -82,8 +82,8 @@ class WhatIf:
 
     def tree_for(self, constraints: SchedulingConstraints) -> Tree:
         """The topology tree that has all levels asked for."""
-        nodes, known = self.cluster.nodes, self.cluster.topologies
-        return nodes.tree(constraints.tree or nodes.topology_for(constraints.keys, known.values()))
+        nodes = self.cluster.nodes
+        return nodes.tree(constraints.tree or nodes.topology_for(constraints.keys))
 
     def counts(self, shape: Shape, tree: Tree, slices: Slices = ()) -> Counts:
         """How many pods of the shape each domain takes, now."""

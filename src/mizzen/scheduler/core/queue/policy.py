@@ -46,7 +46,9 @@ class QueuePolicy(Protocol):
 
     @property
     def reads(self) -> Sequence[Resource]:
-        """Kinds whose objects it finds in `Cluster.queue_objects`, as far as the cluster has them."""
+        """Kinds whose objects it finds in `Cluster.queue_objects`, as far as the cluster has them:
+        such as the scheduler watches anyway, and such as a CustomResourceDefinition brings, which
+        it must be allowed to read (`apiserver/core/permissions.py`)."""
         ...
 
     @property

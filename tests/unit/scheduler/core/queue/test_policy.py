@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 import pytest
 
-from mizzen.base.resources import Resource
+from mizzen.base.objects import Key
+from mizzen.base.resources import NAMESPACES, PRIORITY_CLASSES, Resource
+from mizzen.scheduler.core.cluster.objects import Feed
 from mizzen.scheduler.core.cluster.state import Cluster
+from mizzen.scheduler.core.conventions.watched import TOPOLOGIES
 from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.preemption.policy import LOWER_PRIORITY, PreemptionPolicy, Preemptor
 from mizzen.scheduler.core.queue.policy import ADMITTED, Held, Verdicts
 from mizzen.scheduler.core.queue.priority import POLICY as PRIORITY
 from mizzen.scheduler.core.types import PodSpecView, Reason
 from mizzen.scheduler.core.units import Unit
+from mizzen.scheduler.device_selectors import CelSelectors
 from support.scheduler_world import CORE, World, claim, node, pod, pod_group
 
 QUEUES = Resource("test.dev", "v1", "queues", "Queue", namespaced=False)
@@ -124,6 +128,39 @@ def test_places_of_the_same_plan_count_and_those_that_were_not_found_do_not() ->
     world.end("b")
     world.run()
     assert set(world.bound()) == {"c", "d"}
+
+
+class OfNamespaces:
+    """In force nowhere; it reads kinds that the scheduler reads for itself, too."""
+
+    name = "of-namespaces"
+    reads: Sequence[Resource] = (NAMESPACES, TOPOLOGIES)
+    queue_of = None
+
+    def is_in_force(self, state: Cluster) -> bool:
+        return False
+
+    def admit(self, state: Cluster, units: Sequence[Unit], now_ns: int) -> Verdicts:
+        return [(unit, ADMITTED) for unit in units]
+
+    def preemption(self, state: Cluster) -> PreemptionPolicy:
+        return LOWER_PRIORITY
+
+
+def test_a_policy_may_read_what_the_scheduler_reads_for_itself() -> None:
+    feed = Feed(CelSelectors(is_patient=True), policies=(OfNamespaces(), PRIORITY))
+    key = Key("", "x")
+    namespace = {"metadata": {"name": "x", "labels": {"team": "a"}}}
+    topology = {"metadata": {"name": "x"}, "spec": {"levels": [{"nodeLabel": "rack"}]}}
+    for kind, obj in ((NAMESPACES, namespace), (TOPOLOGIES, topology)):
+        feed.upsert(kind, obj)
+        assert feed.cluster.queue_objects[kind] == {key: obj}
+    assert feed.cluster.holdings.index.namespaces == {"x": {"team": "a"}}
+    feed.upsert(PRIORITY_CLASSES, {"metadata": {"name": "x"}, "value": 7})
+    for kind in (NAMESPACES, TOPOLOGIES):
+        feed.delete(kind, key)
+        assert not feed.cluster.queue_objects[kind]
+    assert not feed.cluster.holdings.index.namespaces
 
 
 def test_who_is_held_makes_nobody_leave() -> None:
