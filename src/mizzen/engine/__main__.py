@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mizzen.base.serving import SOCKET_VARIABLE
 from mizzen.base.termination import TERMINATION_LOG, termination_message
-from mizzen.engine.model import LoadError, find_model
+from mizzen.engine.backend import BACKEND_DEFAULT, find_backend
+from mizzen.engine.model import LoadError
 
 KV_CACHE_GIB = 2.0
 GRACE_S = 18.0  # below the 20 s after which a replica's pod is killed
@@ -30,13 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rank_file = os.environ.get("MIZZEN_RANK_FILE")
     serving = os.environ.get(SOCKET_VARIABLE)
     try:
-        model = find_model(options.model, options.context_length)
+        backend = find_backend(options.backend)
+        model = backend.find_model(options.model, options.context_length)
         # aiohttp reads all CA certificates at import (50 ms of CPU, measured), for TLS
         # connections that the engine never makes.
         os.environ.setdefault("SSL_CERT_FILE", os.devnull)
         from mizzen.engine.run import EngineConfig, run_engine
 
         config = EngineConfig(
+            backend=backend,
             model=model,
             name=options.name or options.model.stem,
             host=options.host,
@@ -75,10 +78,11 @@ def parser() -> argparse.ArgumentParser:
     add("--name", default="", help="the served model's name (default: the file's)")
     add("--host", default=os.environ.get("POD_IP") or "127.0.0.1")
     add("--port", type=int, default=8000)
+    add("--backend", default=BACKEND_DEFAULT, help="the library that computes it")
     add("--max-batch-size", type=_positive, default=16, metavar="N", help="sequences at once")
     add("--context-length", type=_positive, default=None, metavar="N", help="default: the model's")
     add("--property", action="append", default=[], metavar="KEY=VALUE",
-        help="an OpenVINO property, e.g. INFERENCE_PRECISION_HINT=f32")  # fmt: skip
+        help="a property of the library, e.g. INFERENCE_PRECISION_HINT=f32")  # fmt: skip
     add("--kv-cache-gib", type=float, default=KV_CACHE_GIB, metavar="GIB", help="at most")
     add("--grace-seconds", type=float, default=GRACE_S, metavar="S",
         help="how long requests may go on after SIGTERM")  # fmt: skip

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from mizzen.base.exposition import Histogram, Page
-from mizzen.engine.model import KV_BLOCK_TOKENS
 from mizzen.engine.worker import Worker
 from mizzen.host.door import Door
 
@@ -73,8 +72,8 @@ class EngineMetrics:
         gauge("num_requests_running", "Requests in the batch.", worker.running)
         gauge("num_requests_waiting", "Requests waiting for a place.", worker.waiting)
         gauge("kv_cache_usage_perc", "KV blocks in use, 0 to 1.", worker.cache_usage)
-        blocks = worker.pipeline.blocks if worker.pipeline else 0
-        cache = {"block_size": str(KV_BLOCK_TOKENS), "num_gpu_blocks": str(blocks)}
+        blocks = worker.loaded.blocks if worker.loaded else 0
+        cache = {"block_size": str(worker.backend.block_tokens), "num_gpu_blocks": str(blocks)}
         page.add("vllm:cache_config_info", "gauge", "KV cache.", 1, {**labels, **cache})
         for name, text, value in (
             ("prompt_tokens_total", "Prompt tokens read.", self._prompt_tokens),

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from aiohttp import web
 
+from mizzen.engine.backend import Backend, Settings
 from mizzen.engine.ledger import ServingLedger
 from mizzen.engine.model import LoadError, ModelFile
 from mizzen.engine.server import EngineServer
-from mizzen.engine.worker import Piece, Settings, Worker
+from mizzen.engine.worker import Piece, Worker
 from mizzen.host.clock import RealClock
 from mizzen.host.door import BACKLOG, Door, listen
 from mizzen.host.inherited import TooFewFiles, raise_file_limit
@@ -30,6 +31,7 @@ STRANGERS_MAX = 64  # connections for health and metrics, which anybody on the m
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
+    backend: Backend
     model: ModelFile
     name: str
     host: str
@@ -78,7 +80,7 @@ async def _serve(config: EngineConfig) -> int:
         config.kv_cache_bytes,
         config.properties,
     )
-    worker = Worker(config.model, settings, ledger, deliver, loaded)
+    worker = Worker(config.backend, config.model, settings, ledger, deliver, loaded)
     server.worker = worker
     try:
         await _open_doors(config, server, server.doors)

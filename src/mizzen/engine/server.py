@@ -9,24 +9,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
 
 from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
 from mizzen.base.openai import OpenAIError, read_json, refused_by_http, shown
+from mizzen.engine.backend import BackendError, Tokenizer
 from mizzen.engine.core.replies import Reply, Usage
 from mizzen.engine.core.requests import Request, TooLong, parse_chat, parse_completion
 from mizzen.engine.metrics import EngineMetrics, collect_doors
-from mizzen.engine.model import LIBRARY_ERRORS, ModelFile
+from mizzen.engine.model import ModelFile
 from mizzen.engine.worker import Job, Piece, Worker
 from mizzen.host.bodies import Bodies
 from mizzen.host.door import Door
 from mizzen.host.process_metrics import collect_process
-
-if TYPE_CHECKING:
-    from mizzen.engine.tokenizer import Tokenizer
 
 BODY_BYTES_MAX = 8 << 20
 STUCK_S = 120.0  # requests run and no step is completed: the process is to be begun anew
@@ -213,9 +210,8 @@ class EngineServer:
 
     async def _tokens(self, parsed: Request) -> list[int]:
         """The prompt's token ids; errors: OpenAIError 400 when it does not fit."""
-        pipeline = self.worker.pipeline
-        assert pipeline is not None, "loaded implies a pipeline"
-        tokenizer = pipeline.tokenizer
+        assert self.worker.loaded is not None, "it says so"
+        tokenizer = self.worker.loaded.tokenizer
         where = "messages" if parsed.chat else "prompt"
         if parsed.tokens:
             tokens = list(parsed.tokens)
@@ -227,7 +223,7 @@ class EngineServer:
                 tokens = await self._encode(tokenizer, parsed)
             except TooLong as error:
                 raise self._too_long(where, f"at least {error.at_least}") from error
-            except LIBRARY_ERRORS as error:
+            except BackendError as error:
                 raise OpenAIError(400, f"{where}: {error}", param=where) from error
         if not tokens:
             raise OpenAIError(400, f"{where}: has no tokens", param=where)

@@ -6,28 +6,17 @@ interval and does nothing else.
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
+from mizzen.engine.backend import Backend, BackendError, Handle, LoadedModel, Settings
 from mizzen.engine.core.generation import Generation
 from mizzen.engine.core.requests import Sampling
 from mizzen.engine.ledger import ServingLedger
-from mizzen.engine.model import (
-    LIBRARY_ERRORS,
-    EngineMissing,
-    LoadError,
-    ModelError,
-    ModelFile,
-)
-
-if TYPE_CHECKING:
-    from mizzen.engine.pipeline import Handle, Pipeline
+from mizzen.engine.model import EngineMissing, LoadError, ModelError, ModelFile
 
 HAND_OVER_S = 0.05  # longest wait for the event loop between two steps
 LEDGER_S = 1.0  # longest interval before it is recorded
@@ -55,14 +44,6 @@ class Job:
     max_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    batch_max: int
-    threads: int
-    kv_cache_bytes: int
-    properties: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
 @dataclass(slots=True)
 class _Live:
     handle: Handle
@@ -70,7 +51,7 @@ class _Live:
 
 
 class Worker:
-    """Runs the pipeline in its own thread.
+    """Runs the model in its own thread.
 
     `deliver(pieces, done)` is called in that thread after each step that produced something; it
     must pass the pieces to the event loop and see that `done()` is called once the loop has
@@ -80,12 +61,14 @@ class Worker:
 
     def __init__(
         self,
+        backend: Backend,
         model: ModelFile,
         settings: Settings,
         ledger: ServingLedger,
         deliver: Callable[[list[Piece], Callable[[], None]], None],
         on_loaded: Callable[[LoadError | None], None],
     ) -> None:
+        self.backend = backend
         self._model = model
         self._settings = settings
         self._ledger = ledger
@@ -103,7 +86,7 @@ class Worker:
         self._cache_usage = 0.0
         self._random = random.Random()
         self._thread = threading.Thread(target=self._main, name="steps", daemon=True)
-        self.pipeline: Pipeline | None = None
+        self.loaded: LoadedModel | None = None
 
     # -- called by the event loop ----------------------------------------------------
 
@@ -155,10 +138,10 @@ class Worker:
         # accepts requests and never answers them.
         end: LoadError | None = ModelError(self._model.path, "its stepping thread died")
         try:
-            self.pipeline = pipeline = self._load()
+            self.loaded = loaded = self._load()
             self._ledger.loaded()
             self._on_loaded(None)
-            self._serve(pipeline)
+            self._serve(loaded)
             end = None
         except LoadError as error:
             end = error
@@ -166,46 +149,32 @@ class Worker:
             if end is not None and not self._closing:
                 self._on_loaded(end)
 
-    def _serve(self, pipeline: Pipeline) -> None:
+    def _serve(self, loaded: LoadedModel) -> None:
         while self._take():
             self._drop_cancelled()
-            self._admit(pipeline)
+            self._admit(loaded)
             self._ledger.mark(bool(self._live))
             if self._live:
-                self._step(pipeline)
+                self._step(loaded)
         self._live.clear()
         self._ledger.mark(False)
         self._ledger.close()
 
-    def _load(self) -> Pipeline:
+    def _load(self) -> LoadedModel:
         """Loads and generates one token, so that the first request meets compiled kernels."""
-        # openvino imports its model converter when it is there (60 ms of CPU, measured); None
-        # here makes that import fail, which openvino/__init__.py allows for.
-        sys.modules.setdefault("openvino.tools.ovc", None)  # pyright: ignore[reportArgumentType]
-        if self._settings.threads == 1:
-            # With one thread openvino 2026.4.1 divides by zero where the CPU has AMX (tried: every
-            # size of model ends in SIGFPE); with the instructions below AMX it does not.
-            os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
         try:
-            from mizzen.engine.pipeline import Pipeline
+            loaded = self.backend.load(self._model, self._settings)
         except ImportError as error:
             raise EngineMissing(error) from error
-        pipeline = Pipeline(
-            self._model,
-            batch_max=self._settings.batch_max,
-            threads=self._settings.threads,
-            kv_cache_bytes=self._settings.kv_cache_bytes,
-            properties=self._settings.properties,
-        )
         try:
-            prompt = pipeline.tokenizer.encode("a", special=False)
-            handle = pipeline.add(0, prompt, Sampling(temperature=0.0), 1, 0)
-            while pipeline.is_busy():
-                pipeline.step()
-            pipeline.read(handle)
-        except LIBRARY_ERRORS as error:
+            prompt = loaded.tokenizer.encode("a", special=False)
+            handle = loaded.add(0, prompt, Sampling(temperature=0.0), 1, 0)
+            while loaded.is_busy():
+                loaded.step()
+            loaded.read(handle)
+        except BackendError as error:
             raise ModelError(self._model.path, f"its first token failed: {error}") from error
-        return pipeline
+        return loaded
 
     def _take(self) -> bool:
         """Waits for something to do and takes in what arrived; False when it is time to end."""
@@ -228,28 +197,28 @@ class Worker:
             live = self._live.pop(number, None)
             if live:
                 live.handle.cancel()
-        if not self._live and self.pipeline and self.pipeline.is_busy():
-            self.pipeline.step()  # the library frees dropped sequences in its next step
+        if not self._live and self.loaded and self.loaded.is_busy():
+            self.loaded.step()  # the library frees dropped sequences in its next step
 
-    def _admit(self, pipeline: Pipeline) -> None:
+    def _admit(self, loaded: LoadedModel) -> None:
         refused: list[Piece] = []
         while self._waiting and len(self._live) < self._settings.batch_max:
             job = self._waiting.popleft()
             seed = job.sampling.seed
             seed = self._random.randrange(SEED_MAX) if seed is None else seed % SEED_MAX
             try:
-                handle = pipeline.add(job.number, job.tokens, job.sampling, job.max_tokens, seed)
-            except LIBRARY_ERRORS:
+                handle = loaded.add(job.number, job.tokens, job.sampling, job.max_tokens, seed)
+            except BackendError:
                 refused.append(Piece(job.number, "", 0, "error"))
                 continue
             self._live[job.number] = _Live(handle, Generation(job.sampling))
         if refused:
             self._hand_over(refused)
 
-    def _step(self, pipeline: Pipeline) -> None:
+    def _step(self, loaded: LoadedModel) -> None:
         try:
-            pipeline.step()
-        except LIBRARY_ERRORS:
+            loaded.step()
+        except BackendError:
             # The library's state is unknown after this; end every answer rather than hang it.
             self._hand_over([Piece(number, "", 0, "error") for number in self._live])
             for live in self._live.values():
@@ -264,17 +233,17 @@ class Worker:
         pieces = [
             piece
             for number, live in list(self._live.items())
-            if (piece := self._advance(pipeline, number, live)) is not None
+            if (piece := self._advance(loaded, number, live)) is not None
         ]
-        self._cache_usage = pipeline.cache_usage()
+        self._cache_usage = loaded.cache_usage()
         if pieces:
             self._hand_over(pieces)
 
-    def _advance(self, pipeline: Pipeline, number: int, live: _Live) -> Piece | None:
-        ids, reason = pipeline.read(live.handle)
+    def _advance(self, loaded: LoadedModel, number: int, live: _Live) -> Piece | None:
+        ids, reason = loaded.read(live.handle)
         if not ids and not reason:
             return None
-        text = live.generation.feed(pipeline.tokenizer.text_bytes(ids), len(ids), reason)
+        text = live.generation.feed(loaded.tokenizer.text_bytes(ids), len(ids), reason)
         if live.generation.finish_reason:
             del self._live[number]
             if not reason:

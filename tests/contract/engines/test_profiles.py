@@ -11,6 +11,7 @@ from mizzen.base.operations import Create
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.controllers.core.model_endpoint_pods import create_replica
 from mizzen.engine.__main__ import parser
+from mizzen.engine.backend import find_backend
 from mizzen.engine.metrics import EngineMetrics
 from mizzen.gateway.core.endpoints import ready_address
 
@@ -67,7 +68,8 @@ class _Idle:
 
     running = waiting = steps = 0
     cache_usage = 0.0
-    pipeline = None
+    loaded = None
+    backend = find_backend(PROFILE.name)
 
 
 def test_the_built_in_engine_has_the_metrics_of_its_profile() -> None:

@@ -30,7 +30,7 @@ class Steps:
     steps: int = 0
     waiting: int = 0
     jobs: list[Job] = field(default_factory=list[Job])
-    pipeline: Any = field(
+    loaded: Any = field(
         default_factory=lambda: SimpleNamespace(tokenizer=SimpleNamespace(vocabulary_size=100))
     )
 
@@ -102,7 +102,7 @@ async def test_texts_whose_clients_left_are_not_kept_until_it_is_their_turn() ->
         assert go_on.wait(30)
         return [1]
 
-    worker.pipeline.tokenizer.encode = encode
+    worker.loaded.tokenizer.encode = encode
     server.worker = worker  # type: ignore[assignment]
     server.loaded = True
     door, listener = Door(), listen("127.0.0.1", 0)

@@ -1,4 +1,4 @@
-"""The stepping thread over a pipeline that the test breaks."""
+"""The stepping thread over a library that the test breaks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from mizzen.engine.backend import Backend, BackendError, Settings
 from mizzen.engine.core.requests import Sampling
 from mizzen.engine.ledger import ServingLedger
 from mizzen.engine.model import LoadError, ModelFile
-from mizzen.engine.worker import FAILURES_MAX, Job, Piece, Settings, Worker
+from mizzen.engine.worker import FAILURES_MAX, Job, Piece, Worker
 from mizzen.host.clock import RealClock
 
 DEADLINE_S = 20.0
@@ -30,11 +31,16 @@ class Handle:
 
 @dataclass
 class Broken:
-    """A pipeline whose steps fail while `fails` says so; a good step ends every sequence."""
+    """A model whose steps fail while `fails` says so; a good step ends every sequence."""
 
-    fails: bool = True
+    fails: bool = False
     handles: list[Handle] = field(default_factory=list[Handle])
-    tokenizer: Any = field(default_factory=lambda: SimpleNamespace(text_bytes=lambda _: b"a"))
+    blocks: int = 1
+    tokenizer: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            text_bytes=lambda _: b"a", encode=lambda *_, **__: [1]
+        )
+    )
 
     def add(self, *_: object) -> Handle:
         self.handles.append(Handle())
@@ -42,7 +48,7 @@ class Broken:
 
     def step(self) -> None:
         if self.fails:
-            raise RuntimeError("the library gives up")
+            raise BackendError("the library gives up")
 
     def read(self, _: Handle) -> tuple[list[int], str]:
         return [1], "length"
@@ -57,7 +63,7 @@ class Broken:
 @dataclass
 class At:
     worker: Worker
-    pipeline: Broken
+    model: Broken
     pieces: queue.Queue[Piece]
     loaded: queue.Queue[LoadError | None]
 
@@ -67,33 +73,35 @@ class At:
 
 
 @pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[At]:
+def at() -> Iterator[At]:
     pieces: queue.Queue[Piece] = queue.Queue()
     loaded: queue.Queue[LoadError | None] = queue.Queue()
-    pipeline = Broken()
+    broken = Broken()
 
     def deliver(new: list[Piece], done: Callable[[], None]) -> None:
         for piece in new:
             pieces.put(piece)
         done()
 
-    monkeypatch.setattr(Worker, "_load", lambda _: pipeline)
     ledger = ServingLedger(None, RealClock())
     model = ModelFile(Path("/m.gguf"), 64, False, 0)
-    worker = Worker(model, Settings(4, 1, 1 << 20), ledger, deliver, loaded.put)
+    backend = Backend("broken", 1, lambda *_: model, lambda *_: broken)
+    worker = Worker(backend, model, Settings(4, 1, 1 << 20), ledger, deliver, loaded.put)
     worker.start()
     assert loaded.get(timeout=DEADLINE_S) is None
-    yield At(worker, pipeline, pieces, loaded)
+    broken.handles.clear()  # the warm-up's
+    broken.fails = True
+    yield At(worker, broken, pieces, loaded)
     worker.close()
 
 
 def test_a_step_that_fails_ends_the_answers_and_not_the_engine(at: At) -> None:
     for number in range(1, FAILURES_MAX):
         assert at.ask(number).finish_reason == "error"
-    at.pipeline.fails = False
+    at.model.fails = False
     assert at.ask(10).finish_reason == "length"
-    assert [handle.cancelled for handle in at.pipeline.handles] == [True, True, False]
-    at.pipeline.fails = True  # they are counted anew
+    assert [handle.cancelled for handle in at.model.handles] == [True, True, False]
+    at.model.fails = True  # they are counted anew
     for number in range(11, 10 + FAILURES_MAX):
         assert at.ask(number).finish_reason == "error"
     assert at.loaded.empty()
@@ -110,15 +118,15 @@ def test_an_engine_whose_steps_all_fail_is_begun_anew(at: At) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("raised", [IndexError("unordered_map::at"), SystemError("a bug")])
-def test_whatever_ends_the_load_is_told(monkeypatch: pytest.MonkeyPatch, raised: Exception) -> None:
-    def load(_: Worker) -> Any:
+def test_whatever_ends_the_load_is_told(raised: Exception) -> None:
+    def load(*_: object) -> Any:
         raise raised
 
     told: queue.Queue[LoadError | None] = queue.Queue()
-    monkeypatch.setattr(Worker, "_load", load)
     ledger = ServingLedger(None, RealClock())
     model = ModelFile(Path("/m.gguf"), 64, False, 0)
-    worker = Worker(model, Settings(4, 1, 1 << 20), ledger, lambda *_: None, told.put)
+    backend = Backend("broken", 1, lambda *_: model, load)
+    worker = Worker(backend, model, Settings(4, 1, 1 << 20), ledger, lambda *_: None, told.put)
     worker.start()
     assert told.get(timeout=DEADLINE_S) is not None
     worker.close()

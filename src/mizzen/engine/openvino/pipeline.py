@@ -1,8 +1,7 @@
 # pyright: basic
-"""openvino-genai's continuous batching, behind the few typed calls the stepping thread needs.
+"""openvino-genai's continuous batching as a `LoadedModel`.
 
-The library is untyped, so only this file and `tokenizer.py` touch it. Imported by the stepping
-thread alone, once the port is open: the import takes longer than all the rest of the start.
+The library is untyped, so only this file and `tokenizer.py` touch it.
 
 All of its calls hold the GIL (measured, 2026.4.1: a 58 ms prefill step stalls other
 threads for 58 ms), so prompts are read in chunks (`max_num_batched_tokens`) and the stepping
@@ -11,18 +10,21 @@ thread gives way between steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import openvino as ov
 import openvino_genai as genai
 
+from mizzen.base.engines.openvino_genai import PROFILE
+from mizzen.engine.backend import Handle, Settings
 from mizzen.engine.core.requests import Sampling
-from mizzen.engine.model import KV_BLOCK_TOKENS, LIBRARY_ERRORS, ModelError, ModelFile
-from mizzen.engine.tokenizer import Tokenizer, first_line
+from mizzen.engine.model import ModelError, ModelFile
+from mizzen.engine.openvino.errors import LIBRARY_ERRORS, first_line, translated
+from mizzen.engine.openvino.tokenizer import Tokenizer
 
-Handle = Any
+KV_BLOCK_TOKENS = PROFILE.block_tokens  # openvino's block size on CPU
 CHUNK_TOKENS = 256  # prompt tokens read in one step; bounds how long a step blocks the others
 _FINISH = {
     genai.GenerationFinishReason.NONE: "",
@@ -38,24 +40,20 @@ class Pipeline:
     def __init__(
         self,
         model: ModelFile,
-        *,
-        batch_max: int,
-        threads: int,
-        kv_cache_bytes: int,
-        properties: Mapping[str, str],
+        settings: Settings,
     ) -> None:
-        self.model = model
-        self.blocks = _block_count(model, batch_max, kv_cache_bytes)
+        batch_max = settings.batch_max
+        self.blocks = _block_count(model, batch_max, settings.kv_cache_bytes)
         config = genai.SchedulerConfig()
         config.max_num_seqs = batch_max
         config.max_num_batched_tokens = max(CHUNK_TOKENS, batch_max)
         config.enable_prefix_caching = True
         config.num_kv_blocks = self.blocks
         # Pinning would move the threads off the CPUs that the claim gives us.
-        host = {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+        host = {"INFERENCE_NUM_THREADS": settings.threads, "ENABLE_CPU_PINNING": False}
         try:
             self._pipeline = genai.ContinuousBatchingPipeline(
-                str(model.path), config, "CPU", {**host, **properties}, host
+                str(model.path), config, "CPU", {**host, **settings.properties}, host
             )
             self._eos = self._pipeline.get_config().eos_token_id
             self._stop_ids = set(self._pipeline.get_config().stop_token_ids)
@@ -66,6 +64,7 @@ class Pipeline:
                 said = f"it lacks what the engine looks for in it ({said})"
             raise ModelError(model.path, said) from error
 
+    @translated
     def add(
         self, number: int, tokens: Sequence[int], sampling: Sampling, max_tokens: int, seed: int
     ) -> Handle:
@@ -88,13 +87,16 @@ class Pipeline:
             number, ov.Tensor(np.array([tokens], dtype=np.int64)), config
         )
 
+    @translated
     def step(self) -> None:
         self._pipeline.step()
 
+    @translated
     def is_busy(self) -> bool:
         return self._pipeline.has_non_finished_requests()
 
-    def read(self, handle: Handle) -> tuple[list[int], str]:
+    @translated
+    def read(self, handle: Any) -> tuple[list[int], str]:
         """New token ids and the finish reason, "" while it goes on, "error" if it broke off."""
         ids: list[int] = []
         reason = ""
@@ -106,6 +108,7 @@ class Pipeline:
             reason = "error"
         return ids, reason
 
+    @translated
     def cache_usage(self) -> float:
         """Share of KV blocks in use, 0 to 1, as of the last step."""
         return self._pipeline.get_metrics().cache_usage / 100

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mizzen.engine.gguf import GgufError, read_header
-from mizzen.engine.model import ModelError, find_model
+from mizzen.engine.model import ModelError
+from mizzen.engine.openvino.files import find_model
 from support.tiny_gguf import write_tiny_gguf
 
 

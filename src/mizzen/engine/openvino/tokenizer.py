@@ -21,7 +21,9 @@ import openvino_genai as genai
 from mizzen.engine.core.control import Spellings
 from mizzen.engine.core.requests import Message, TooLong
 from mizzen.engine.core.text import looks_like_control, token_bytes
-from mizzen.engine.model import LIBRARY_ERRORS, ModelFile, mark_of
+from mizzen.engine.model import ModelFile
+from mizzen.engine.openvino.errors import LIBRARY_ERRORS, first_line, translated
+from mizzen.engine.openvino.files import mark_of
 
 TRIED_CHARACTERS = 256  # shorter texts are within every tokenizer's reach
 _FILES = ("openvino_tokenizer.xml", "openvino_tokenizer.bin")
@@ -48,6 +50,7 @@ class Tokenizer:
     def vocabulary_size(self) -> int:
         return len(self._said)
 
+    @translated
     def encode(self, text: str, *, special: bool) -> list[int]:
         """All token ids of a text; control tokens that it spells are control tokens.
 
@@ -63,10 +66,11 @@ class Tokenizer:
             raise TooLong(len(ids))
         return ids
 
+    @translated
     def encode_chat(self, messages: Sequence[Message]) -> list[int]:
         """The prompt that stands for a conversation; what messages say is text.
 
-        A model without a template of its own gets `role: text` lines. Errors: TooLong; ValueError
+        A model without a template of its own gets `role: text` lines. Errors: TooLong; BackendError
         with the template's complaint.
         """
         contents, mark = self._spellings.cut([message.content for message in messages])
@@ -150,13 +154,6 @@ class Tokenizer:
             for token, entry in enumerate(self._spelled)
             if token in special or (looks_like_control(entry) and not tokenizer.decode([token]))
         }
-
-
-def first_line(error: Exception) -> str:
-    """The library's reason without its build paths."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if "/src/" not in line and "/home/" not in line]
-    return (said or lines or [type(error).__name__])[0]
 
 
 def _complaint(error: Exception) -> str:

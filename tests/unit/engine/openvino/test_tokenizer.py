@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from mizzen.engine.backend import BackendError
 from mizzen.engine.core.requests import Message, TooLong
-from mizzen.engine.model import find_model
+from mizzen.engine.openvino.files import find_model
 from support.tiny_gguf import EOS, write_tiny_gguf
 
 genai = pytest.importorskip("openvino_genai", reason="needs the engine extra")
-from mizzen.engine.tokenizer import Tokenizer  # noqa: E402
+from mizzen.engine.openvino.tokenizer import Tokenizer  # noqa: E402
 
 CONTEXT = 16384  # above the 8192 tokens that the library's tokenizer gives at most
 CHATML = (
@@ -92,5 +93,5 @@ def test_a_message_cannot_end_its_turn(chatml: Tokenizer) -> None:
 def test_a_templates_complaint_is_its_sentence(tmp_path: Path) -> None:
     template = "{{ raise_exception('Only user and assistant roles are supported!') }}"
     found = tokenizer(tmp_path / "tiny.gguf", chat_template=template)
-    with pytest.raises(ValueError, match=r": Only user and assistant roles are supported!$"):
+    with pytest.raises(BackendError, match=r": Only user and assistant roles are supported!$"):
         found.encode_chat([Message("system", "a")])

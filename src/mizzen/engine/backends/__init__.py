@@ -1,0 +1,1 @@
+"""One file per library that computes models in this process, each with its `BACKEND`."""

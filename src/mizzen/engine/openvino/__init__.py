@@ -1,0 +1,1 @@
+"""The model in openvino-genai: its files, its tokenizer, its continuous batching."""
