@@ -49,6 +49,9 @@ def check_structural(schema: Obj, path: str) -> list[Cause]:
         message = "Forbidden: must not specify anything other than name and generateName"
         at = f"{path}.properties[metadata]"
         causes.append(Cause(at, message, "FieldValueForbidden"))
+    if schema.get("additionalProperties") is not None:
+        message = "Forbidden: must not be used at the root"
+        causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
     _check(schema, path, causes, 0)
     if not causes:
         causes += check_patterns(schema, path)
@@ -128,6 +131,9 @@ def _check_node(node: Obj, path: str, causes: list[Cause]) -> None:
         causes.append(Cause(f"{path}.items", message, "FieldValueRequired"))
     if node.get("properties") and isinstance(node.get("additionalProperties"), dict):
         message = "Forbidden: additionalProperties and properties are mutual exclusive"
+        causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
+    if node.get("x-kubernetes-embedded-resource") and node.get("additionalProperties") is not None:
+        message = "Forbidden: must not be used if x-kubernetes-embedded-resource is set"
         causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
     if node.get("additionalProperties") is False:
         message = "Forbidden: additionalProperties cannot be set to false"

@@ -65,6 +65,15 @@ def _root(**spec: Any) -> dict[str, Any]:
             _root(type="array", items={"type": "object"}, **{"x-kubernetes-list-type": "map"}),
             "s.properties[spec].x-kubernetes-list-map-keys",
         ),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, "s.additionalProperties"),
+        (
+            _root(
+                type="object",
+                additionalProperties=True,
+                **{"x-kubernetes-embedded-resource": True},
+            ),
+            "s.properties[spec].additionalProperties",
+        ),
         (
             {
                 "type": "object",

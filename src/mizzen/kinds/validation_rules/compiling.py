@@ -92,7 +92,7 @@ class Rules:
 
 
 _REMEMBERED_MAX = 16
-_remembered: OrderedDict[bytes, Rules | None] = OrderedDict()  # by schema, the latest last
+_remembered: OrderedDict[bytes, Rules] = OrderedDict()  # by schema, the latest last
 
 
 def has_rules(node: Any) -> bool:
@@ -119,7 +119,7 @@ def rules_of(schema: Obj) -> Rules | None:
         declarations = Declarations()
         declared = declarations.declare(schema, "object", is_resource=True)
         root = _Compiler(declarations.structs).place(schema, declared)
-        found = None if root is None else Rules(root, declared)
+        found = Rules(root or Place("object", ()), declared)
     _remembered[key] = found
     if len(_remembered) > _REMEMBERED_MAX:
         _remembered.popitem(last=False)

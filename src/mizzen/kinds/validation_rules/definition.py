@@ -13,7 +13,7 @@ from mizzen.cel.tree import CompileError
 from mizzen.kinds.names import invalid_value
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.report import quoted
-from mizzen.kinds.validation_rules.compiling import RULES, Place, Rule, rules_of
+from mizzen.kinds.validation_rules.compiling import RULES, Place, Rule, has_rules, rules_of
 from mizzen.kinds.validation_rules.field_paths import field_path
 
 REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
@@ -95,17 +95,24 @@ def _check_place(place: Place, node: Obj, path: str, unrelated: str, causes: lis
     """`unrelated`: the list above whose elements have no old ones; "" where there is none."""
     for index, rule in enumerate(place.rules):
         _check_compiled(rule, f"{path}.{RULES}[{index}]", unrelated, causes)
-        if rule.optional_given and not rule.uses_old and not isinstance(rule.program, CompileError):
-            what = "may not be set if oldSelf is not used in rule"
-            _invalid(f"{path}.{RULES}[{index}].optionalOldSelf", rule.optional, what, causes)
-    for name, below in place.fields.items():
+    for name, child in part(node, "properties").items():
         at = f"{path}.properties[{name}]"
-        _check_place(below, node["properties"][name], at, unrelated, causes)
-    if place.each is not None:
-        word = "items" if node.get("type") == "array" else "additionalProperties"
-        if word == "items" and node.get("x-kubernetes-list-type") != "map":
-            unrelated = unrelated or path
-        _check_place(place.each, node[word], f"{path}.{word}", unrelated, causes)
+        _check_below(place.fields.get(name), child, at, unrelated, causes)
+    if node.get("type") == "array" and node.get("x-kubernetes-list-type") != "map":
+        unrelated = unrelated or path
+    for word in ("items", "additionalProperties"):
+        if isinstance(node.get(word), dict):
+            _check_below(place.each, node[word], f"{path}.{word}", unrelated, causes)
+
+
+def _check_below(
+    place: Place | None, node: Obj, path: str, unrelated: str, causes: list[Cause]
+) -> None:
+    if place is None and node.get(RULES):
+        message = "Forbidden: rules here would never run: nothing is declared of the values above"
+        causes.append(Cause(f"{path}.{RULES}", message, "FieldValueForbidden"))
+    elif place is not None or has_rules(node):
+        _check_place(place or Place("", ()), node, path, unrelated, causes)
 
 
 def _check_compiled(rule: Rule, path: str, unrelated: str, causes: list[Cause]) -> None:
@@ -117,6 +124,9 @@ def _check_compiled(rule: Rule, path: str, unrelated: str, causes: list[Cause]) 
             f"oldSelf cannot be used on the uncorrelatable portion of the schema within {unrelated}"
         )
         _invalid(f"{path}.rule", rule.source, what, causes)
+    if rule.optional_given and not rule.uses_old:
+        what = "may not be set if oldSelf is not used in rule"
+        _invalid(f"{path}.optionalOldSelf", rule.optional, what, causes)
     if rule.message_source and isinstance(rule.message_program, CompileError):
         what = f"messageExpression compilation failed: {rule.message_program}"
         _invalid(f"{path}.messageExpression", rule.message_source, what, causes)

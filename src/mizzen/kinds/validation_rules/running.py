@@ -87,13 +87,14 @@ class _Part:
 
 
 class _Change:
-    """From an old part to a new one; whether they are the same is worked out at most once."""
+    """From an old part to a new one; whether they are the same is worked out at most once. Whole
+    objects never are: there is metadata that no schema declares."""
 
     __slots__ = ("_new", "_old", "_same")
 
-    def __init__(self, new: _Part, old: _Part) -> None:
+    def __init__(self, new: _Part, old: _Part, *, is_root: bool) -> None:
         self._new, self._old = new.raw, old.raw
-        self._same: bool | None = None
+        self._same = False if is_root else None
 
     def is_none(self) -> bool:
         if self._same is None:
@@ -117,7 +118,7 @@ class _Walk:
         if new.raw is None:
             return
         self._budget.built -= LOOK
-        change = above if old is None else _Change(new, old)
+        change = above if old is None else _Change(new, old, is_root=path is None)
         if place.rules:
             self._check(place, path, new, old, change)
         value, former = new.value, None if old is None else old.value

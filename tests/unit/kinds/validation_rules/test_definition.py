@@ -173,7 +173,17 @@ def test_rules_within_combinations_are_refused() -> None:
 
 def test_of_what_nothing_is_declared_there_are_no_rules() -> None:
     [(_, message)] = causes({"rule": "true"}, at="any")
+    assert "compilation failed" in message
     assert "nothing is declared of it" in message
+
+
+def test_rules_that_would_never_run_are_refused() -> None:
+    below = {"n": {"type": "integer", RULES: [{"rule": "true"}]}}
+    for above in ({"type": "string"}, {"x-kubernetes-preserve-unknown-fields": True}):
+        [(field, message)] = causes(o={**above, "properties": below})
+        assert (
+            field.endswith(f"properties[o].properties[n].{RULES}") and "would never run" in message
+        )
 
 
 def test_all_rules_together_are_bounded() -> None:
