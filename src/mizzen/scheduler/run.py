@@ -129,6 +129,7 @@ class Scheduler:
         self.events = EventRecorder(client, COMPONENT, clock)
         self._writer = CarryOut(client, clock, self.events, self._written)
         self._unreadable: dict[str, str] = {}
+        self._failing: set[tuple[str, str]] = set()  # what the last plan failed on, and how
         self._wake = asyncio.Event()
         self._counts: Counter[str] = Counter()
         self.plan_seconds = Histogram(PLAN_S_BOUNDS)
@@ -226,9 +227,12 @@ class Scheduler:
         self._feed.settle()
         plan = place(self._what_if, self._clock.now_ns(), self._policies)
         self.plan_seconds.observe((self._clock.monotonic_ns() - began_ns) / 1e9)
+        failing = {(subject, repr(error)) for subject, error in plan.failures}
         for subject, error in plan.failures:
             self._counts["failures"] += 1
-            _log.error("no decision about %s", subject, exc_info=error)
+            if (subject, repr(error)) not in self._failing:  # else it was logged, plans ago
+                _log.error("no decision about %s", subject, exc_info=error)
+        self._failing = failing
         return plan
 
     # -- what changed ------------------------------------------------------------------------

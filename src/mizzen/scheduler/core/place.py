@@ -8,7 +8,7 @@ victims are chosen, or the reason written down together with what would change i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mizzen.base.objects import Key
@@ -26,9 +26,16 @@ from mizzen.scheduler.core.explaining.scattered import free_devices, scattered
 from mizzen.scheduler.core.explaining.smallest import changes
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
 from mizzen.scheduler.core.placing.what_if import WhatIf
-from mizzen.scheduler.core.preemption.policy import PreemptionPolicy
+from mizzen.scheduler.core.preemption.policy import LOWER_PRIORITY, PreemptionPolicy
 from mizzen.scheduler.core.preemption.victims import find_victims
-from mizzen.scheduler.core.queue.policy import ADMITTED, Admitted, Held, QueuePolicy, in_force
+from mizzen.scheduler.core.queue.policy import (
+    ADMITTED,
+    Admitted,
+    Held,
+    QueuePolicy,
+    Verdicts,
+    failed,
+)
 from mizzen.scheduler.core.queue.priority import POLICY as PRIORITY
 from mizzen.scheduler.core.types import (
     Decision,
@@ -53,12 +60,9 @@ def place(what_if: WhatIf, now_ns: int, policies: Sequence[QueuePolicy] = (PRIOR
     """
     cluster = what_if.cluster
     mark, leaving = what_if.mark(), cluster.leaving
-    policy = in_force(policies, cluster)
-    planner = _Planner(
-        cluster, what_if, Placer(what_if), now_ns, policy.queue_of, policy.preemption(cluster)
-    )
+    planner = _Planner(cluster, what_if, Placer(what_if), now_ns, policies)
     decisions: list[Decision] = []
-    for unit, verdict in policy.admit(cluster, units(cluster), now_ns):
+    for unit, verdict in planner.verdicts(units(cluster)):
         decisions += planner.decide(unit, verdict)
     decisions += planner.deserted()
     what_if.rollback(mark)
@@ -77,8 +81,9 @@ class _Planner:
     what_if: WhatIf
     placer: Placer
     now_ns: int
-    queue_of: Callable[[PodSpecView], str] | None
-    preemption: PreemptionPolicy
+    policies: Sequence[QueuePolicy]
+    policy: QueuePolicy = PRIORITY  # the one in force, once it was asked for verdicts
+    preemption: PreemptionPolicy = LOWER_PRIORITY
     recheck_after_s: float = 0.0
     changes: int = 0
     known_unschedulable: dict[FitClass, Unschedulable] = field(
@@ -87,6 +92,32 @@ class _Planner:
     written_claims: set[Key] = field(default_factory=set[Key])  # claims that decisions so far write
     promised_claims: set[Key] = field(default_factory=set[Key])  # allocated once somebody has left
     failures: list[tuple[str, Exception]] = field(default_factory=list[tuple[str, Exception]])
+
+    def verdicts(self, waiting: Sequence[Unit]) -> Verdicts:
+        """The policy's, in its order. Where it fails, it is asked about each unit that it has not
+        named yet alone: those that it fails on again wait, and the others go on."""
+        left = {id(unit): unit for unit in waiting}
+        try:
+            for unit, verdict in self._ask(waiting):
+                left.pop(id(unit), None)
+                yield unit, verdict
+            return
+        except Exception as error:  # noqa: BLE001 - a bug in a policy keeps nobody else waiting
+            self.failures.append((f'queue policy "{self.policy.name}"', error))
+        for unit in left.values():
+            try:
+                found = list(self._ask([unit]))
+            except Exception as error:  # noqa: BLE001 - as above; logged is the first one
+                found = [(unit, failed(self.policy.name, error))]
+            yield from found
+
+    def _ask(self, waiting: Sequence[Unit]) -> Verdicts:
+        for policy in self.policies:  # the last of them is always in force
+            self.policy = policy
+            if policy.is_in_force(self.cluster):
+                break
+        self.preemption = self.policy.preemption(self.cluster)
+        yield from self.policy.admit(self.cluster, waiting, self.now_ns)
 
     def decide(self, unit: Unit, verdict: Admitted | Held = ADMITTED) -> list[Decision]:
         """The unit's decisions; one that breaks the scheduler is told so, and the others go on."""
@@ -241,7 +272,8 @@ class _Planner:
             # Whoever gets a place may be whom another one wants near.
             labels = frozenset(pod.labels.items())
             near = (pod.key.namespace, labels, pod.neighbours, len(self.cluster.arrived))
-        queue = self.queue_of(pod) if self.queue_of is not None else ""
+        queue_of = self.policy.queue_of
+        queue = queue_of(pod) if queue_of is not None else ""
         return shape.number, queue, unit.priority, pod.may_preempt, near
 
     def _once_vacated(self, unit: Unit, pods: Sequence[PodSpecView]) -> Attempt | None:

@@ -2,7 +2,8 @@
 
 A policy is asked before anything is placed, and goes on only after the unit it named last was: what
 that one holds by then is in `Cluster.usage`. So nobody is admitted on a sum that is no longer so,
-and who was admitted and found no place has used up nothing.
+and who was admitted and found no place has used up nothing. A policy that raises stops no plan: the
+units it raises on are held, with its name and the error as their reason.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Held:
 
 
 ADMITTED = Admitted()
+ERROR_CHARS_MAX = 200  # of an error's text in a reason
 Verdicts = Iterable[tuple[Unit, Admitted | Held]]
 
 
@@ -67,6 +69,11 @@ class QueuePolicy(Protocol):
         ...
 
 
-def in_force(policies: Iterable[QueuePolicy], state: Cluster) -> QueuePolicy:
-    """The policy that decides: the first that says so. The last of them always does."""
-    return next(policy for policy in policies if policy.is_in_force(state))
+def failed(policy: str, error: Exception) -> Held:
+    """The verdict on a unit about which the policy raised: it waits, and others go on."""
+    said = f"{type(error).__name__}: {error}"[:ERROR_CHARS_MAX]
+    text = (
+        f'queue policy "{policy}" failed on it ({said}: a bug, its trace is in the scheduler\'s '
+        "log); it is asked again with every change"
+    )
+    return Held(Reason("QueuePolicyFailed", 0, text))

@@ -187,6 +187,56 @@ def test_a_policy_is_in_force_while_the_cluster_has_what_it_reads() -> None:
     assert set(world.bound()) == {"a", "b"}
 
 
+class Stumbles(AtMost):
+    """Cannot tell whom to admit where a pod's label is not a number; `late`: only when it gets there."""
+
+    def __init__(self, late: bool) -> None:
+        self.late = late
+
+    def admit(self, state: Cluster, units: Sequence[Unit], now_ns: int) -> Verdicts:
+        if not self.late:
+            [self._weight(unit) for unit in units]
+        for unit in units:
+            self._weight(unit)
+            yield unit, ADMITTED
+
+    def _weight(self, unit: Unit) -> int:
+        return int(unit.pods[0].labels.get("weight", "1"))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_policy_that_raises_holds_the_unit_it_raises_on_and_no_other(late: bool) -> None:
+    world = World(others={QUEUES: [queue(5, 1)]}, policies=(Stumbles(late), PRIORITY))
+    world.add_pods(["first", "odd", "last"])
+    world.get("Pod", "odd")["metadata"]["labels"]["weight"] = "heavy"
+    plan = world.run()
+    assert set(world.bound()) == {"first", "last"}
+    message = world.condition("odd")["message"]
+    assert 'queue policy "at-most" failed on it (ValueError: invalid literal' in message
+    ((subject, error),) = plan.failures
+    assert (subject, type(error)) == ('queue policy "at-most"', ValueError)
+    assert world.plan().decisions == (), "what is said already is not written again"
+    world.get("Pod", "odd")["metadata"]["labels"]["weight"] = "3"
+    world.run()
+    assert set(world.bound()) == {"first", "odd", "last"}
+
+
+@pytest.mark.parametrize("method", ["is_in_force", "preemption"])
+def test_a_policy_that_cannot_even_be_asked_holds_everything(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: AtMost, state: Cluster) -> None:
+        raise RuntimeError("no idea")
+
+    world = world_of(queue(5, 1))
+    world.add_pods(["a", "b"], priority=5)
+    monkeypatch.setattr(AtMost, method, broken)
+    plan = world.run()
+    assert not world.bound()
+    assert "(RuntimeError: no idea: a bug" in world.condition("a")["message"]
+    assert len(plan.failures) == 1
+
+
 @pytest.mark.parametrize("limits", [Limits(), Limits(exact_nodes_max=0)], ids=["small", "large"])
 def test_who_may_be_displaced_for_whom_is_the_policys_word(limits: Limits) -> None:
     shares = [{"metadata": {"name": name}, "spec": {"devices": 2}} for name in ("a", "b")]
