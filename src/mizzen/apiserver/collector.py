@@ -9,7 +9,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from itertools import islice
 
 from mizzen.apiserver import operations
@@ -27,6 +27,9 @@ from mizzen.store.store import Event, ObjectKey, Stored
 
 _RETRY_S = 1.0
 _GROUP = 128  # objects dealt with between two waits for the disk
+_OWNERS_PARSED_MAX = (
+    128  # of which one may own thousands; as many as a hundred thousand own one each
+)
 _LEARNED_AT_ONCE = 500  # objects looked through before others have their turn
 _OWNED = b'"ownerReferences"'
 _DELETED = b'"deletionTimestamp"'
@@ -71,7 +74,8 @@ class Collector:
             subscription.close()
 
     async def _learn_all(self) -> None:
-        owner = cache(self._get)  # what changes meanwhile comes by the subscription
+        # What changes meanwhile comes by the subscription.
+        owner = lru_cache(_OWNERS_PARSED_MAX)(self._get)
         count = 0
         for resource in self._store.resources():
             for stored in self._store.list(resource).items:

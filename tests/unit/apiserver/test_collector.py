@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from mizzen.apiserver.custom import CustomKinds
 from mizzen.base.resources import Resource
 from mizzen.store import state, watchers
 from mizzen.store.memory import MemoryStore
+from mizzen.store.store import ObjectKey, Put
 from support import waiting
 from support.api_handlers import DEFAULT, Api, an_api
 from support.custom_kinds import definition
@@ -234,6 +236,29 @@ async def test_twenty_thousand_owners_cost_linear_time(api: Api) -> None:
     assert (await api.call("DELETE", f"{DEFAULT}/configmaps/own"))[0] == 200
     await until(lambda: not count(api, "configmaps", "default"))
     assert time.process_time() - begun < 10  # quadratic: a minute
+
+
+async def test_owners_of_many_are_not_kept_parsed_at_a_start() -> None:
+    """Each pod owns the claims made for it, and there may be a hundred thousand."""
+    store, words = MemoryStore(), {f"k{n}": "v" for n in range(100)}
+    for n in range(1_000):
+        head = {"apiVersion": "v1", "kind": "ConfigMap"}
+        metadata = {"name": f"o{n}", "namespace": "default", "uid": f"u{n}"}
+        reference = {**head, "name": f"o{n}", "uid": f"u{n}"}
+        owned = {"name": f"d{n}", "namespace": "default", "uid": f"d{n}"}
+        objects = (
+            {**head, "metadata": metadata, "data": words},
+            {**head, "metadata": {**owned, "ownerReferences": [reference]}},
+        )
+        keys = (ObjectKey("configmaps", "default", o["metadata"]["name"]) for o in objects)
+        writes = [Put(key, obj, "create", 0) for key, obj in zip(keys, objects, strict=True)]
+        await store.commit(writes, identity="x", now_ns=1)
+    collector = Collector((await an_api(store)).server)
+    tracemalloc.start()
+    await collector._learn_all()  # pyright: ignore[reportPrivateUsage]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000  # all of them parsed: 11 MB
 
 
 async def test_one_object_that_breaks_the_collector_stops_nothing_else(
