@@ -242,8 +242,8 @@ def _replace(
         causes = kind.check_status(new, old)
     else:
         operation = UPDATE
-        kind.stamp(new, old, rfc3339(draft.now_ns))
         draft.admission.mutate(draft, served, operation, key, new, old)
+        kind.stamp(new, old, rfc3339(draft.now_ns))  # or a moment left out would be a new wish
         kind.prepare_update(new, old)
         kind.default(new)
         causes = kind.check(new, old)

@@ -46,6 +46,19 @@ PLUGIN = labels
 """
 
 
+TAINTS = """
+from mizzen.apiserver.admission_chain import CREATE, UPDATE, Plugin
+
+def taint(request):
+    request.object["spec"]["taints"] = [{"key": "k", "effect": "NoExecute"}]
+
+def taints(context):
+    return Plugin(frozenset((CREATE, UPDATE)), lambda s: s.key == "nodes", mutate=taint)
+
+PLUGIN = taints
+"""
+
+
 async def api_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, plugin: str
 ) -> Api:
@@ -102,6 +115,19 @@ async def test_what_a_plugin_changes_is_validated_and_what_is_invalid_is_not_adm
 
     assert plugin.seen == [("create", "c", {"by": "admin"})]
     assert (await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": "n"}}))[0] == 201
+
+
+async def test_what_a_plugin_adds_gets_its_moment_by_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await api_with(tmp_path, monkeypatch, "taints_of_a_test", TAINTS)
+    taint = {"key": "k", "effect": "NoExecute"}
+    node = {"apiVersion": "v1", "metadata": {"name": "n"}}
+    _, made = await api.call("POST", "/api/v1/nodes", node)
+    assert made["spec"]["taints"] == [taint | {"timeAdded": made["spec"]["taints"][0]["timeAdded"]}]
+    made["spec"]["taints"] = []
+    _, made = await api.call("PUT", "/api/v1/nodes/n", made)
+    assert made["spec"]["taints"][0].keys() == {"key", "effect", "timeAdded"}
 
 
 def test_an_operation_that_there_is_not_is_a_mistake() -> None:
