@@ -55,6 +55,14 @@ def main() -> None:
     parser.add_argument(
         "--log-format", choices=LOG_FORMATS, help=f"of log lines (default: {LOG_FORMAT}, else text)"
     )
+    parser.add_argument(
+        "--metrics-bind-address",
+        default="0",
+        metavar="ADDRESS:PORT",
+        help="on another cluster: metrics and health by HTTPS (default: 0, none)",
+    )
+    parser.add_argument("--tls-cert-file", default="", help="shown there (default: one is made)")
+    parser.add_argument("--tls-private-key-file", default="", help="of that certificate")
     args = parser.parse_args()
     if args.log_format:
         os.environ[LOG_FORMAT] = args.log_format
@@ -75,6 +83,8 @@ def _become(args: argparse.Namespace) -> None:
     if args.kubeconfig or args.in_cluster:
         _run_beside(args)
         return
+    if args.metrics_bind_address != "0":
+        raise BadRequest("--metrics-bind-address goes with --kubeconfig or --in-cluster")
     home = Home.locate(args.home, os.environ)
     if args.role == "supervisor":
         from mizzen.compose.start import supervise
@@ -91,7 +101,7 @@ def _run_role(role: str, home: Home, ready_fd: int | None) -> None:
 
 
 def _run_beside(args: argparse.Namespace) -> None:
-    from mizzen.compose import beside
+    from mizzen.compose import beside, secure_port
     from mizzen.compose.shell import run_role
 
     if args.role not in beside.ROLES:
@@ -101,7 +111,12 @@ def _run_beside(args: argparse.Namespace) -> None:
         )
     path = Path(args.kubeconfig) if args.kubeconfig else None
     cluster = beside.Cluster(path, args.context, args.lease_seconds)
-    run_role(args.role, lambda on_ready: beside.main(args.role, cluster, on_ready), args.ready_fd)
+    port = secure_port.parse(
+        args.metrics_bind_address, args.tls_cert_file, args.tls_private_key_file
+    )
+    run_role(
+        args.role, lambda on_ready: beside.main(args.role, cluster, on_ready, port), args.ready_fd
+    )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from mizzen.scheduler.queue_policies import optional_kinds
 
 KINDS = (TRAIN_JOBS, CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, MODEL_ENDPOINTS)
 IMAGE = "mizzen:latest"
+METRICS_PORT = 8443
 # Of a copy that has just started, before it counts: one that ends at once replaces nobody.
 _PROVEN_S = 10
 COMPONENTS = {
@@ -37,6 +38,7 @@ def manifests(image: str = IMAGE) -> list[Obj]:
     objects = [namespace, *(_ours(obj) for obj in definitions(KINDS))]
     for name, table in COMPONENTS.items():
         objects += _identity(name, table)
+    objects.append(_metrics_reader())
     return [*objects, *(_deployment(name, image) for name in COMPONENTS), *_defaults()]
 
 
@@ -85,7 +87,14 @@ def _deployment(name: str, image: str) -> Obj:
         "name": role,
         "image": image,
         "imagePullPolicy": "IfNotPresent",  # by default one of tag `latest` is never taken as it is
-        "command": ["python3", "-m", "mizzen.compose", role, "--in-cluster"],
+        "command": [
+            *("python3", "-m", "mizzen.compose", role, "--in-cluster"),
+            f"--metrics-bind-address=:{METRICS_PORT}",
+        ],
+        "ports": [{"name": "metrics", "containerPort": METRICS_PORT}],
+        "readinessProbe": _probe("/readyz", failures=3),
+        # As long as one piece of work may take: a plan for very many devices, say.
+        "livenessProbe": _probe("/livez", failures=12),
         "resources": {"requests": {"cpu": "500m", "memory": "512Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -108,6 +117,20 @@ def _deployment(name: str, image: str) -> Obj:
         "template": {"metadata": {"labels": labels}, "spec": pod},
     }
     return _object("apps/v1", "Deployment", name, spec=spec)
+
+
+def _probe(path: str, failures: int) -> Obj:
+    get = {"path": path, "port": "metrics", "scheme": "HTTPS"}
+    return {
+        "httpGet": get, "periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": failures
+    }  # fmt: skip
+
+
+def _metrics_reader() -> Obj:
+    """To be bound to whoever scrapes, as kube-builder's role of that kind."""
+    rules = [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    api = "rbac.authorization.k8s.io/v1"
+    return _object(api, "ClusterRole", "mizzen-metrics-reader", namespaced=False, rules=rules)
 
 
 def _defaults() -> list[Obj]:

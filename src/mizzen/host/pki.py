@@ -257,6 +257,17 @@ def _make_authority(key_file: Path, cert_file: Path, now: datetime) -> None:
     write_atomically(cert_file, _cert_pem(certificate))
 
 
+def self_signed(common: str, now: datetime) -> bytes:
+    """A server's certificate that nobody vouches for, and its key, as PEM."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, name = ec.generate_private_key(ec.SECP256R1()), _name(common)
+    names = _alternative_names((common, *_ALWAYS_NAMED))
+    builder = _builder(name, name, key, now, _CA_DAYS).add_extension(names, critical=False)
+    return _cert_pem(builder.sign(key, hashes.SHA256())) + _key_pem(key)
+
+
 class _Authority:
     """Certifies keys that it makes."""
 

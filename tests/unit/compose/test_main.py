@@ -28,6 +28,20 @@ def test_outside_of_a_pod_there_is_no_cluster_to_be_in():
     assert "in no pod of a cluster" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--kubeconfig", "x", "--metrics-bind-address", "8443"], "is no ADDRESS:PORT"),
+        (["--home", "x", "--metrics-bind-address", ":8443"], "goes with --kubeconfig"),
+    ],
+)
+def test_an_address_for_metrics_that_means_nothing_is_one_line(flags, said):
+    command = [sys.executable, "-m", "mizzen.compose", "scheduler", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_role_logs_in_the_form_it_is_told(tmp_path, monkeypatch):
     """Even where the environment says otherwise: the flag is nearer."""
     seen = []

@@ -79,6 +79,24 @@ def test_pods_are_what_a_namespace_of_the_restricted_standard_admits() -> None:
         assert not {"hostNetwork", "hostPID", "hostIPC", "volumes"} & set(pod)
 
 
+def test_probes_and_scrapers_find_the_port_that_the_command_names() -> None:
+    for deployment in of_kind("Deployment"):
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        (port,) = container["ports"]
+        assert f"--metrics-bind-address=:{port['containerPort']}" in container["command"]
+        for probe, path in (("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
+            asked = container[probe]["httpGet"]
+            assert asked == {"path": path, "port": port["name"], "scheme": "HTTPS"}
+
+
+def test_whoever_asks_for_metrics_is_looked_up_and_may_be_allowed_by_a_role() -> None:
+    rights = {name_of(role): role["rules"] for role in of_kind("ClusterRole")}
+    assert rights["mizzen-metrics-reader"] == [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    for component in COMPONENTS:
+        creates = [r["resources"] for r in rights[component] if r["verbs"] == ["create"]]
+        assert ["tokenreviews"] in creates and ["subjectaccessreviews"] in creates
+
+
 def test_an_image_that_ends_at_once_replaces_nobody_and_one_that_is_there_is_taken() -> None:
     for deployment in of_kind("Deployment"):
         assert deployment["spec"]["minReadySeconds"] >= 5

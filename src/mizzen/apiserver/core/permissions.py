@@ -20,6 +20,8 @@ _DRA = "resource.k8s.io"
 _SCHEDULING = "scheduling.k8s.io"
 _TRAINER = "trainer.kubeflow.org"
 _EVENTS = "create,patch,update events"
+# Who asks for metrics is looked up.
+_REVIEWS = "create tokenreviews.authentication.k8s.io,subjectaccessreviews.authorization.k8s.io"
 _COMMON = ("get,create,update,patch leases.coordination.k8s.io", "create plans.mizzen.dev")
 
 
@@ -77,6 +79,7 @@ COMPONENTS = {
         shared=(
             f"update,patch trainjobs.{_TRAINER}/finalizers",
             "update,patch modelendpoints.mizzen.dev/finalizers",
+            _REVIEWS,
         ),
         shared_namespace=("get,create,update leases.coordination.k8s.io",),
         paths=("/mizzen/v1/history",),
@@ -111,6 +114,7 @@ COMPONENTS = {
             # Asked for by API servers that guard allocations apart from the status.
             f"patch,update resourceclaims.{_DRA}/binding",
             f"read workloads.{_SCHEDULING}",
+            _REVIEWS,
         ),
         shared_namespace=(
             "read,create,update,patch,delete configmaps",
