@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from mizzen.base.errors import Cause
+from mizzen.base.errors import CAUSES_MAX, Cause
 from mizzen.base.objects import Obj
 from mizzen.cel import values
 from mizzen.cel.bounds import LOOK
@@ -117,7 +117,7 @@ class _Walk:
         """`above`: of the nearest part above that has an old one. Errors: _Stopped."""
         if new.raw is None:
             return
-        self._budget.built -= LOOK
+        self._look_through(place, path, 1)
         change = above if old is None else _Change(new, old, is_root=path is None)
         if place.rules:
             self._check(place, path, new, old, change)
@@ -126,15 +126,16 @@ class _Walk:
             before = former if isinstance(former, JsonMap) else None
             self._visit_map(place, path, value, before, change)
         elif place.each is not None and values.is_list(value):
-            self._look_through(place, path, value, former)
+            others = len(former) if values.is_list(former) else 0
+            self._look_through(place, path, len(value) + others)
             find = _finder(former)
             for index, (raw, element) in enumerate(zip(new.raw, value, strict=True)):
                 at = (path, index)
                 self.visit(place.each, at, _Part(raw, element), find(element), change)
 
-    def _look_through(self, place: Place, path: Path, *lists: object) -> None:
-        """Errors: _Stopped, before a walk that is too long."""
-        self._budget.built -= LOOK * sum(len(each) for each in lists if values.is_list(each))
+    def _look_through(self, place: Place, path: Path, count: int) -> None:
+        """Pays for so many parts. Errors: _Stopped."""
+        self._budget.built -= LOOK * count
         if self._budget.built <= 0:
             self._spent(path, place)
 
@@ -169,7 +170,7 @@ class _Walk:
                 self._wrong(path, place, _failed(value, rule))
             elif rule.uses_old or change is None or not change.is_none():
                 message = self._message(rule, variables, path, place)
-                self.causes.append(_cause(rule, path, new.raw, message))
+                self._add(_cause(rule, path, new.raw, message))
 
     def _evaluate(
         self, program: Program, variables: dict[str, object], path: Path, place: Place, rule: Rule
@@ -209,7 +210,13 @@ class _Walk:
         raise _Stopped
 
     def _wrong(self, path: Path, place: Place, problem: str) -> None:
-        self.causes.append(Cause(render(path), f'Invalid value: "{place.type}": {problem}'))
+        self._add(Cause(render(path), f'Invalid value: "{place.type}": {problem}'))
+
+    def _add(self, cause: Cause) -> None:
+        """Errors: _Stopped, where no more are told."""
+        self.causes.append(cause)
+        if len(self.causes) > CAUSES_MAX:
+            raise _Stopped
 
 
 def _variables(rule: Rule, new: _Part, old: _Part | None) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mizzen.base.errors import Cause
+from mizzen.base.errors import CAUSES_MAX, Cause
 from mizzen.kinds.structural import check_structural
 from mizzen.kinds.validation_rules.compiling import rules_of
 from mizzen.kinds.validation_rules.running import COST_MAX, Budget, validator_of
@@ -247,6 +247,21 @@ def test_a_rule_on_each_of_many_elements_is_cut_off_too() -> None:
     assert run(schema, {"l": [1] * 3000}) == []
     [cause] = run(schema, {"l": [1] * 300_000})
     assert "running out of cost budget" in cause.message and str(COST_MAX) in cause.message
+
+
+def test_a_long_walk_is_cut_off_where_nothing_is_run_either() -> None:
+    item = record(a=integer("true"))
+    for several in ({"additionalProperties": item}, {"properties": {}, "items": item}):
+        kind = "array" if "items" in several else "object"
+        schema = {"type": kind, **several}
+        spec = [{}] * 100_000 if kind == "array" else {str(n): {} for n in range(100_000)}
+        [cause] = run(schema, spec)
+        assert "running out of cost budget" in cause.message
+
+
+def test_no_more_is_told_than_anybody_reads() -> None:
+    schema = record(l={"type": "array", "items": integer("self > 0")})
+    assert len(run(schema, {"l": [0] * 1000})) == CAUSES_MAX + 1
 
 
 def test_a_budget_is_for_all_objects_of_a_request() -> None:
