@@ -12,8 +12,10 @@ from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.controllers.core.model_endpoint_pods import create_replica
 from mizzen.engine.__main__ import parser
 from mizzen.engine.backend import find_backend
-from mizzen.engine.metrics import EngineMetrics
+from mizzen.engine.metrics import EngineMetrics, collect_doors
 from mizzen.gateway.core.endpoints import ready_address
+from mizzen.host.door import Door
+from support.exposition import value
 
 EVERY_ENGINE = pytest.mark.parametrize("engine", find_engines().values(), ids=lambda e: e.name)
 SETTINGS = EngineSettings("/m.gguf", "tiny", "127.0.0.2", 8000, 7, 512, {"A": "1", "B": "2"})
@@ -77,3 +79,15 @@ def test_the_built_in_engine_has_the_metrics_of_its_profile() -> None:
     EngineMetrics("tiny").collect(_Idle(), page)  # type: ignore[arg-type]
     for name in (PROFILE.metrics.queued, PROFILE.metrics.running, PROFILE.metrics.kv_cache_usage):
         assert f"\n# TYPE {name} gauge\n" in f"\n{page.render()}"
+
+
+async def test_the_built_in_engines_page_is_read_by_prometheus() -> None:
+    page, metrics = Page(), EngineMetrics("tiny")
+    metrics.first_token(0.01, 3)
+    metrics.finished("stop", 0.3)
+    metrics.collect(_Idle(), page)  # type: ignore[arg-type]
+    collect_doors(lambda: {"body_bytes": 7}, (Door(), Door()), page)
+    text = page.render()
+    assert value(text, "mizzen_engine_connections") == 0
+    assert value(text, "mizzen_engine_request_body_bytes") == 7
+    assert value(text, "vllm:e2e_request_latency_seconds_count", model_name="tiny") == 1
