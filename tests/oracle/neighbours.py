@@ -16,7 +16,7 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 def allowed(
     nodes: Iterable[Obj], there: Iterable[Obj], pod: Obj, namespaces: Mapping[str, Obj]
 ) -> set[str]:
-    """Names of nodes that neither the pod's own wishes nor those of pods there forbid."""
+    """Names of nodes that neither the pod's own requirements nor those of pods there forbid."""
     world = _World(list(nodes), list(there), namespaces)
     return {n["metadata"]["name"] for n in world.nodes if world.takes(n, pod)}
 

@@ -219,14 +219,14 @@ def test_of_first_available_what_is_chosen_is_counted_and_nothing_else() -> None
     world = cluster(1, 1)
     add(world, "other", 2)
     world.run()
-    wish: Obj = {
+    spec: Obj = {
         "name": "gpus",
         "firstAvailable": [
             {"name": "all", "deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 8},
             {"name": "half", "deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 4},
         ],
     }
-    world.add(claim("either", wish), pod("either", claims=("either",)))
+    world.add(claim("either", spec), pod("either", claims=("either",)))
     world.run()
     assert len(world.bound()["either"]) == 4
     add(world, "last", 2)
@@ -330,8 +330,8 @@ def test_a_shared_device_without_capacity_left_says_which_capacity_and_how_much(
     world.slices.append(resource_slice("n1", [device], driver=GPU, nodeName="n1"))
 
     def share(name: str, memory: str) -> None:
-        wish = exactly("gpu", "gpu", 1, capacity={"requests": {"memory": memory}})
-        world.add(claim(name, wish), pod(name, claims=(name,)))
+        spec = exactly("gpu", "gpu", 1, capacity={"requests": {"memory": memory}})
+        world.add(claim(name, spec), pod(name, claims=(name,)))
 
     share("a", "50Gi")
     world.run()

@@ -1,6 +1,6 @@
 """Devices for claims on one node: allocations, or why there are none.
 
-`compat` is upstream's answer to the letter; `pack` is ours: the same wishes and rules, devices in
+`compat` is upstream's answer to the letter; `pack` is ours: the same requests and rules, devices in
 an order that leaves more room (see `pack`). Oracles: upstream itself in tests/kubernetes, and an
 exhaustive search in tests/oracle/allocation.py.
 """
@@ -28,7 +28,7 @@ from mizzen.scheduler.core.dra.nodes import Node
 from mizzen.scheduler.core.dra.obstacle import obstacle
 from mizzen.scheduler.core.dra.pack import Packing, Preference
 from mizzen.scheduler.core.dra.pools import NodePool
-from mizzen.scheduler.core.dra.requests import Board, Candidate, Wish
+from mizzen.scheduler.core.dra.requests import Alternative, Board, Candidate
 from mizzen.scheduler.core.dra.result import allocations
 from mizzen.scheduler.core.dra.search import Search, SearchTooLong
 
@@ -47,7 +47,7 @@ class Shortage:
     in_use: int
     of_class: int
     problem: str = ""
-    sub: SubRequest | None = field(default=None, compare=False)  # which of the claim's wishes
+    sub: SubRequest | None = field(default=None, compare=False)  # which of the claim's requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,60 +112,62 @@ def _trackers(index: int, board: Board, exact: bool) -> list[Tracker]:
 def shortage(board: Board) -> Shortage | Refusal:
     """The first request that falls short; counts what requests before it take of the same."""
     wanted: dict[tuple[int, ...], int] = {}
-    free: list[tuple[Wish, list[Candidate]]] = []
-    for wish in (slot[-1] for slots in board.slots for slot in slots):
-        matching = [c for c in board.candidates if _matches(board, wish, c)]
-        fitting = [c for c in matching if _is_there(board, wish, c.device.id)]
-        untainted = [c for c in fitting if not board.matching.repels(c.device, wish.sub)]
-        if len(untainted) < wish.count <= len(fitting):
-            return Refusal("DeviceTaintNotTolerated", _tainted(wish, fitting, len(untainted)))
+    free: list[tuple[Alternative, list[Candidate]]] = []
+    for alternative in (slot[-1] for slots in board.slots for slot in slots):
+        matching = [c for c in board.candidates if _matches(board, alternative, c)]
+        fitting = [c for c in matching if _is_there(board, alternative, c.device.id)]
+        untainted = [c for c in fitting if not board.matching.repels(c.device, alternative.sub)]
+        if len(untainted) < alternative.count <= len(fitting):
+            return Refusal(
+                "DeviceTaintNotTolerated", _tainted(alternative, fitting, len(untainted))
+            )
         fitting = untainted
         key = tuple(c.index for c in matching)
-        want = max(1, len(matching)) if wish.every is not None else wish.count
-        wanted[key] = wanted.get(key, 0) + (0 if wish.sub.admin else want)
+        want = max(1, len(matching)) if alternative.every is not None else alternative.count
+        wanted[key] = wanted.get(key, 0) + (0 if alternative.sub.admin else want)
         sharable = any(c.device.shape.allows_sharing for c in fitting)
-        if len(fitting) < (want if sharable or wish.sub.admin else wanted[key]):
+        if len(fitting) < (want if sharable or alternative.sub.admin else wanted[key]):
             in_class = [
                 c
                 for c in board.candidates
-                if _matches(board, replace(wish, sub=_ANYTHING, answers={}), c)
+                if _matches(board, replace(alternative, sub=_ANYTHING, answers={}), c)
             ]
             return Shortage(
-                wish.sub.device_class,
+                alternative.sub.device_class,
                 wanted[key],
                 len(matching),
                 len(matching) - len(fitting),
                 len(in_class),
                 _problems(board),
-                wish.sub,
+                alternative.sub,
             )
-        free.append((wish, fitting))
+        free.append((alternative, fitting))
     return Refusal(*obstacle(board, free))
 
 
-def _tainted(wish: Wish, free: Sequence[Candidate], untainted: int) -> str:
+def _tainted(alternative: Alternative, free: Sequence[Candidate], untainted: int) -> str:
     taints = dict.fromkeys(
         f"{t.key}={t.value}:{t.effect}" for c in free for t in c.device.shape.taints
     )
     return (
-        f"{len(free)} devices of class {wish.sub.device_class} are free, but {len(free) - untainted} "
-        f"of them tainted {', '.join(taints)} (want {wish.count})"
+        f"{len(free)} devices of class {alternative.sub.device_class} are free, but {len(free) - untainted} "
+        f"of them tainted {', '.join(taints)} (want {alternative.count})"
     )
 
 
 _ANYTHING = SubRequest("", "", ())
 
 
-def _matches(board: Board, wish: Wish, candidate: Candidate) -> bool:
+def _matches(board: Board, alternative: Alternative, candidate: Candidate) -> bool:
     """A selector that fails here was never asked by the search: it is no reason to fail now."""
     try:
-        return board.matches(wish, candidate)
+        return board.matches(alternative, candidate)
     except AllocationError:
         return False
 
 
-def _is_there(board: Board, wish: Wish, device: DeviceId) -> bool:
-    return bool(wish.sub.admin) or device not in board.held.devices
+def _is_there(board: Board, alternative: Alternative, device: DeviceId) -> bool:
+    return bool(alternative.sub.admin) or device not in board.held.devices
 
 
 def _problems(board: Board) -> str:

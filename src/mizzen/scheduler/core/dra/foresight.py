@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from mizzen.scheduler.core.dra.constraints import concerns
 from mizzen.scheduler.core.dra.model import AllocationError
-from mizzen.scheduler.core.dra.requests import RESULTS_MAX, Board, Candidate, Wish
+from mizzen.scheduler.core.dra.requests import RESULTS_MAX, Alternative, Board, Candidate
 
 
 def is_hopeless(board: Board) -> bool:
     """Whether some request has too few devices even if it comes alone, and no error can occur."""
     try:
         lacking = any(
-            not any(_has_enough(board, wish) for wish in slot)
+            not any(_has_enough(board, alternative) for alternative in slot)
             for slots in board.slots
             for slot in slots
         )
@@ -29,40 +29,42 @@ def _may_fail(board: Board) -> bool:
     for claim, slots in zip(board.claims, board.slots, strict=True):
         if claim.constraints and any(w.every is not None for slot in slots for w in slot):
             return True  # all devices, and a constraint that may forbid one of them
-        if sum(max(wish.count for wish in slot) for slot in slots) > RESULTS_MAX:
+        if sum(max(alternative.count for alternative in slot) for slot in slots) > RESULTS_MAX:
             return True
-    wishes = [wish for slots in board.slots for slot in slots for wish in slot]
-    for wish in wishes:
+    alternatives = [alternative for slots in board.slots for slot in slots for alternative in slot]
+    for alternative in alternatives:
         for candidate in board.candidates:
-            board.matches(wish, candidate)
+            board.matches(alternative, candidate)
     return False
 
 
-def _has_enough(board: Board, wish: Wish) -> bool:
-    if wish.every is not None:
-        return bool(wish.every) and all(_could_get(board, wish, c) for c in wish.every)
-    left = wish.count
+def _has_enough(board: Board, alternative: Alternative) -> bool:
+    if alternative.every is not None:
+        return bool(alternative.every) and all(
+            _could_get(board, alternative, c) for c in alternative.every
+        )
+    left = alternative.count
     for candidate in board.candidates:
         if left <= 0:
             break
-        if board.matches(wish, candidate) and _could_get(board, wish, candidate):
+        if board.matches(alternative, candidate) and _could_get(board, alternative, candidate):
             left -= 1
     return left <= 0
 
 
-def _could_get(board: Board, wish: Wish, candidate: Candidate) -> bool:
+def _could_get(board: Board, alternative: Alternative, candidate: Candidate) -> bool:
     device = candidate.device
-    if not wish.sub.admin and device.id in board.held.devices:
+    if not alternative.sub.admin and device.id in board.held.devices:
         return False
     if device.shape.consumes and not board.features.partitions:
         return False
-    if board.matching.repels(device, wish.sub):
+    if board.matching.repels(device, alternative.sub):
         return False
-    if not board.matching.fits(wish.sub, device, board.held, {}):
+    if not board.matching.fits(alternative.sub, device, board.held, {}):
         return False
     return all(
         constraint is None
-        or not concerns(constraint, wish.base_name, wish.sub_name)
+        or not concerns(constraint, alternative.base_name, alternative.sub_name)
         or device.attribute(constraint.attribute) is not None
-        for constraint in board.claims[wish.claim].constraints
+        for constraint in board.claims[alternative.claim].constraints
     )

@@ -11,25 +11,25 @@ from mizzen.scheduler.core.dra.constraints import concerns, members
 from mizzen.scheduler.core.dra.counters import Ledger
 from mizzen.scheduler.core.dra.model import AllocationError, Device, DistinctAttribute
 from mizzen.scheduler.core.dra.quantity import BINARY_SI, Quantity
-from mizzen.scheduler.core.dra.requests import Board, Candidate, Wish
+from mizzen.scheduler.core.dra.requests import Alternative, Board, Candidate
 
 NANO = 10**9
 Obstacle = tuple[str, str]  # a stable word, a sentence
 
 
-def obstacle(board: Board, free: Sequence[tuple[Wish, Sequence[Candidate]]]) -> Obstacle:
+def obstacle(board: Board, free: Sequence[tuple[Alternative, Sequence[Candidate]]]) -> Obstacle:
     """For every request with the free devices that match it, the first thing in its way."""
     ledger = Ledger(board.held, by_name=False, shares=board.features.variant != "stable")
-    for wish, candidates in free:
-        with_capacity = [c for c in candidates if _has_capacity(board, wish, c.device)]
-        if len(with_capacity) < min(wish.count, len(candidates)):
-            found = _capacity(board, wish, candidates)
+    for alternative, candidates in free:
+        with_capacity = [c for c in candidates if _has_capacity(board, alternative, c.device)]
+        if len(with_capacity) < min(alternative.count, len(candidates)):
+            found = _capacity(board, alternative, candidates)
             if found:
                 return "InsufficientCapacity", found
         counted = [c for c in with_capacity if not _short_counters(ledger, c)]
-        if len(counted) < min(wish.count, len(with_capacity)):
+        if len(counted) < min(alternative.count, len(with_capacity)):
             return "InsufficientCounter", _counter(ledger, with_capacity)
-        found = _constraint(board, wish, counted)
+        found = _constraint(board, alternative, counted)
         if found:
             return "ConstraintUnsatisfied", found
     return (
@@ -42,20 +42,20 @@ def obstacle(board: Board, free: Sequence[tuple[Wish, Sequence[Candidate]]]) -> 
 # -- capacity ------------------------------------------------------------------------------------
 
 
-def _has_capacity(board: Board, wish: Wish, device: Device) -> bool:
+def _has_capacity(board: Board, alternative: Alternative, device: Device) -> bool:
     try:
-        return board.matching.fits(wish.sub, device, board.held, {})
+        return board.matching.fits(alternative.sub, device, board.held, {})
     except AllocationError:
         return False
 
 
-def _capacity(board: Board, wish: Wish, candidates: Sequence[Candidate]) -> str:
+def _capacity(board: Board, alternative: Alternative, candidates: Sequence[Candidate]) -> str:
     """The capacity that is short on all of them, and the most any of them has left."""
     short: dict[str, tuple[int, int, int]] = {}  # name -> (wanted, most left, devices)
     for candidate in candidates:
         device = candidate.device
         try:
-            wanted = board.matching.consumption(wish.sub, device)
+            wanted = board.matching.consumption(alternative.sub, device)
         except AllocationError:
             continue
         taken = board.held.consumed.get(device.id, {})
@@ -65,10 +65,12 @@ def _capacity(board: Board, wish: Wish, candidates: Sequence[Candidate]) -> str:
                 _, most, count = short.get(name, (0, 0, 0))
                 short[name] = (amount, max(most, left), count + 1)
     if not short:
-        return f"no device has the capacity that request {wish.sub.name} asks for, or grants it"
+        return (
+            f"no device has the capacity that request {alternative.sub.name} asks for, or grants it"
+        )
     name, (amount, left, count) = max(short.items(), key=lambda item: item[1][2])
     return (
-        f"{count} devices of class {wish.sub.device_class} lack capacity {name} "
+        f"{count} devices of class {alternative.sub.device_class} lack capacity {name} "
         f"(want {_shown(amount)}, most left {_shown(left)})"
     )
 
@@ -105,10 +107,12 @@ def _counter(ledger: Ledger, candidates: Sequence[Candidate]) -> str:
 # -- constraints -----------------------------------------------------------------------------------
 
 
-def _constraint(board: Board, wish: Wish, candidates: Sequence[Candidate]) -> str:
+def _constraint(board: Board, alternative: Alternative, candidates: Sequence[Candidate]) -> str:
     """A constraint that this request's devices cannot meet even on their own."""
-    for constraint in board.claims[wish.claim].constraints:
-        if constraint is None or not concerns(constraint, wish.base_name, wish.sub_name):
+    for constraint in board.claims[alternative.claim].constraints:
+        if constraint is None or not concerns(
+            constraint, alternative.base_name, alternative.sub_name
+        ):
             continue
         groups: dict[object, int] = {}
         for candidate in candidates:
@@ -117,11 +121,11 @@ def _constraint(board: Board, wish: Wish, candidates: Sequence[Candidate]) -> st
                 groups[value] = groups.get(value, 0) + 1
         is_distinct = isinstance(constraint, DistinctAttribute)
         best = len(groups) if is_distinct else max(groups.values(), default=0)
-        if best < wish.count:
+        if best < alternative.count:
             how = "differ" if is_distinct else "agree"
             return (
-                f"{len(candidates)} devices of class {wish.sub.device_class} are free, but at "
-                f"most {best} of them {how} in {constraint.attribute} (want {wish.count})"
+                f"{len(candidates)} devices of class {alternative.sub.device_class} are free, but at "
+                f"most {best} of them {how} in {constraint.attribute} (want {alternative.count})"
             )
     return ""
 

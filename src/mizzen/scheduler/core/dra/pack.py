@@ -20,7 +20,7 @@ from mizzen.scheduler.core.dra.model import (
     MatchAttribute,
 )
 from mizzen.scheduler.core.dra.pools import NodePool
-from mizzen.scheduler.core.dra.requests import Board, Candidate, Wish
+from mizzen.scheduler.core.dra.requests import Alternative, Board, Candidate
 from mizzen.scheduler.core.dra.search import Search
 
 Preference = Callable[[Device], tuple[int, ...]]
@@ -38,24 +38,24 @@ class Packing:
         self._ledger = ledger
         self._prefer = prefer
 
-    def __call__(self, search: Search, wish: Wish) -> Sequence[Candidate]:
+    def __call__(self, search: Search, alternative: Alternative) -> Sequence[Candidate]:
         """Free devices that match, best first; those whose selector fails come last."""
         fitting: list[Candidate] = []
         failing: list[Candidate] = []
         for candidate in self._board.candidates:
-            if not search.is_free(wish, candidate.device.id):
+            if not search.is_free(alternative, candidate.device.id):
                 continue
             try:
-                if self._board.matches(wish, candidate):
+                if self._board.matches(alternative, candidate):
                     fitting.append(candidate)
             except AllocationError:
                 failing.append(candidate)
         if len(fitting) > 1:
-            self._sort(search, wish, fitting)
+            self._sort(search, alternative, fitting)
         return fitting + failing
 
-    def _sort(self, search: Search, wish: Wish, candidates: list[Candidate]) -> None:
-        groups = {c.index: self._group(wish, c) for c in candidates}
+    def _sort(self, search: Search, alternative: Alternative, candidates: list[Candidate]) -> None:
+        groups = {c.index: self._group(alternative, c) for c in candidates}
         sizes = Counter(groups.values())
         parts = _Partitions(self._board, self._ledger)
         prefer = self._prefer
@@ -64,7 +64,7 @@ class Packing:
             device = candidate.device
             group = groups[candidate.index]
             size = sizes[group]
-            small = (0, size) if size >= wish.count else (1, -size)
+            small = (0, size) if size >= alternative.count else (1, -size)
             return (
                 bool(device.shape.bindings),
                 prefer(device) if prefer is not None else (),
@@ -77,17 +77,17 @@ class Packing:
 
         candidates.sort(key=key)  # pyright: ignore[reportArgumentType]
 
-    def _group(self, wish: Wish, candidate: Candidate) -> tuple[str, ...]:
+    def _group(self, alternative: Alternative, candidate: Candidate) -> tuple[str, ...]:
         """Where the device is: values of the attributes its claim compares, then of localities."""
         device = candidate.device
         compared: list[Attribute | None] = [
             device.attribute(constraint.attribute)
-            for constraint in self._board.claims[wish.claim].constraints
+            for constraint in self._board.claims[alternative.claim].constraints
             if isinstance(constraint, MatchAttribute)
         ]
         distinct = {
             c.attribute.rpartition("/")[2]
-            for c in self._board.claims[wish.claim].constraints
+            for c in self._board.claims[alternative.claim].constraints
             if isinstance(c, DistinctAttribute)
         }
         near = _localities(device, distinct)

@@ -38,8 +38,8 @@ class Candidate:
 
 
 @dataclass(slots=True)
-class Wish:
-    """One request, or one alternative of a request, in the making."""
+class Alternative:
+    """One alternative of a request (its only one, unless it is a list), in the making."""
 
     claim: int
     request: DeviceRequest
@@ -59,7 +59,7 @@ class Wish:
         return self.sub.name if self.request.is_list else ""
 
 
-Slot = tuple[Wish, ...]  # the alternatives of one request, in order
+Slot = tuple[Alternative, ...]  # the alternatives of one request, in order
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Board:
                 self._check_gates(index, request)
                 slot = self._slot(index, request)
                 slots.append(slot)
-                least += min(wish.count for wish in slot)
+                least += min(alternative.count for alternative in slot)
             if least > RESULTS_MAX:
                 raise AllocationError(
                     f"claim #{index}: number of requested devices {least} exceeds the limit of "
@@ -113,9 +113,9 @@ class Board:
             raise AllocationError(
                 f"claim #{claim}, request {request.name}: has neither exactly nor firstAvailable"
             )
-        return tuple(self._wish(claim, request, sub) for sub in request.alternatives)
+        return tuple(self._alternative(claim, request, sub) for sub in request.alternatives)
 
-    def _wish(self, claim: int, request: DeviceRequest, sub: SubRequest) -> Wish:
+    def _alternative(self, claim: int, request: DeviceRequest, sub: SubRequest) -> Alternative:
         where = f"claim #{claim}, request {sub.name}"
         if None in sub.selectors:
             raise AllocationError(f"{where}: a selector is not CEL (of an unknown kind)")
@@ -127,7 +127,7 @@ class Board:
             raise AllocationError(
                 f'{where}: DeviceClass "{sub.device_class}" does not exist; there are: {known}'
             )
-        wish = Wish(claim, request, sub, found)
+        alternative = Alternative(claim, request, sub, found)
         if sub.strange_mode is not None:
             said = f"{sub.strange_mode!r} is unknown" if sub.strange_mode else "is absent"
             raise AllocationError(
@@ -135,15 +135,15 @@ class Board:
                 "--dry-run=server` fills in the defaults)"
             )
         if sub.all_devices:
-            wish.every = tuple(self._all(wish, where))
-            wish.count = len(wish.every)
+            alternative.every = tuple(self._all(alternative, where))
+            alternative.count = len(alternative.every)
         elif sub.count > _COUNT_MAX:
             raise AllocationError(f"{where}: count {sub.count} is too large")
         else:
-            wish.count = sub.count
-        return wish
+            alternative.count = sub.count
+        return alternative
 
-    def _all(self, wish: Wish, where: str) -> list[Candidate]:
+    def _all(self, alternative: Alternative, where: str) -> list[Candidate]:
         """Every matching device that could serve the request if it were free."""
         found: list[Candidate] = []
         at = 0
@@ -154,23 +154,23 @@ class Board:
                     f"{pool.state}: {pool.problem}"
                 )
             for candidate in self.candidates[at : at + len(pool.devices)]:
-                if self.matches(wish, candidate) and self.matching.fits(
-                    wish.sub, candidate.device, self.held, {}
+                if self.matches(alternative, candidate) and self.matching.fits(
+                    alternative.sub, candidate.device, self.held, {}
                 ):
                     found.append(candidate)
             at += len(pool.devices)
         return found
 
-    def matches(self, wish: Wish, candidate: Candidate) -> bool:
+    def matches(self, alternative: Alternative, candidate: Candidate) -> bool:
         """Whether class, selectors and the device's own scope admit it. Errors: AllocationError."""
         device = candidate.device
         if device.shape.bindings and not self.features.binding:
             return False
-        known = wish.answers.get(candidate.index)
+        known = alternative.answers.get(candidate.index)
         if known is None:
-            known = self.matching.matches(wish.device_class, wish.sub, device) and (
+            known = self.matching.matches(alternative.device_class, alternative.sub, device) and (
                 device.id.device not in candidate.pool.per_device
                 or reaches(device.scope, self.node)
             )
-            wish.answers[candidate.index] = known
+            alternative.answers[candidate.index] = known
         return known

@@ -22,7 +22,7 @@ from mizzen.scheduler.core.dra.model import (
     SubRequest,
     Toleration,
 )
-from mizzen.scheduler.core.dra.requests import Wish
+from mizzen.scheduler.core.dra.requests import Alternative
 from mizzen.scheduler.core.dra.search import Choice, Search
 from mizzen.scheduler.core.dra.wire import selector_object, toleration_object
 
@@ -33,7 +33,7 @@ def allocations(search: Search) -> tuple[Allocation, ...]:
     found: list[Allocation] = []
     for index, claim in enumerate(board.claims):
         chosen = search.chosen[index]
-        wishes = [
+        alternatives = [
             slot[search.selected.get((index, at), 0)] for at, slot in enumerate(board.slots[index])
         ]
         found.append(
@@ -42,7 +42,7 @@ def allocations(search: Search) -> tuple[Allocation, ...]:
                 selector=_node_selector(
                     [c.candidate.device for c in chosen], board.node.name, board.features
                 ),
-                config=tuple(_configs(claim, wishes)),
+                config=tuple(_configs(claim, alternatives)),
             )
         )
     return tuple(found)
@@ -53,10 +53,10 @@ def _result(choice: Choice, claim: ClaimRequest, features: Features) -> DeviceRe
     consumed = choice.consumed
     shape = device.shape
     return DeviceResult(
-        request=choice.wish.sub.name,
+        request=choice.alternative.sub.name,
         id=device.id,
-        admin=bool(choice.wish.sub.admin),
-        tolerations=_tolerations(choice.wish, claim),
+        admin=bool(choice.alternative.sub.admin),
+        tolerations=_tolerations(choice.alternative, claim),
         bindings=(shape.bindings or ()) if features.binding else (),
         binding_failures=shape.binding_failures if features.binding else (),
         shared=consumed is not None,
@@ -64,17 +64,19 @@ def _result(choice: Choice, claim: ClaimRequest, features: Features) -> DeviceRe
     )
 
 
-def _tolerations(wish: Wish, claim: ClaimRequest) -> tuple[Toleration, ...]:
+def _tolerations(alternative: Alternative, claim: ClaimRequest) -> tuple[Toleration, ...]:
     """Of the first request of that name, as upstream looks it up (names are unique when valid)."""
-    found = next((r for r in claim.requests if r.name == wish.request.name), wish.request)
-    if found is wish.request:
-        return next(s for s in found.alternatives if s.name == wish.sub.name).tolerations
-    return _namesake(found, wish).tolerations
+    found = next(
+        (r for r in claim.requests if r.name == alternative.request.name), alternative.request
+    )
+    if found is alternative.request:
+        return next(s for s in found.alternatives if s.name == alternative.sub.name).tolerations
+    return _namesake(found, alternative).tolerations
 
 
-def _namesake(request: DeviceRequest, wish: Wish) -> SubRequest:
+def _namesake(request: DeviceRequest, alternative: Alternative) -> SubRequest:
     for sub in request.alternatives:
-        if request.is_list == wish.request.is_list and sub.name == wish.sub.name:
+        if request.is_list == alternative.request.is_list and sub.name == alternative.sub.name:
             return sub
     raise AllocationError(f"two requests are named {request.name}")
 
@@ -118,18 +120,19 @@ def _same(left: NodeRequirement, right: NodeRequirement) -> bool:
 # -- configuration ------------------------------------------------------------------------
 
 
-def _configs(claim: ClaimRequest, wishes: Sequence[Wish]) -> Iterable[Obj]:
+def _configs(claim: ClaimRequest, alternatives: Sequence[Alternative]) -> Iterable[Obj]:
     """The classes' first, each once for all requests that use the class, then the claim's own."""
     by_class: dict[str, list[Obj]] = {}
-    for wish in wishes:
-        known = by_class.get(wish.device_class.name)
+    for alternative in alternatives:
+        known = by_class.get(alternative.device_class.name)
         if known is None:
-            by_class[wish.device_class.name] = [
-                _config("FromClass", [wish.sub.name], entry) for entry in wish.device_class.config
+            by_class[alternative.device_class.name] = [
+                _config("FromClass", [alternative.sub.name], entry)
+                for entry in alternative.device_class.config
             ]
         else:
             for entry in known:
-                entry["requests"].append(wish.sub.name)
+                entry["requests"].append(alternative.sub.name)
     for entries in by_class.values():
         yield from entries
     for entry in claim.config:
@@ -137,8 +140,10 @@ def _configs(claim: ClaimRequest, wishes: Sequence[Wish]) -> Iterable[Obj]:
         if not listed:
             yield _config("FromClaim", listed, entry)
             continue
-        for wish in wishes:
-            if wish.base_name in listed or (wish.sub_name and wish.sub_name in listed):
+        for alternative in alternatives:
+            if alternative.base_name in listed or (
+                alternative.sub_name and alternative.sub_name in listed
+            ):
                 yield _config("FromClaim", list(listed), entry)
 
 

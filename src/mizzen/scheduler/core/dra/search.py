@@ -16,9 +16,9 @@ from mizzen.scheduler.core.dra.capacity import Consumption
 from mizzen.scheduler.core.dra.constraints import Tracker
 from mizzen.scheduler.core.dra.counters import Ledger
 from mizzen.scheduler.core.dra.model import AllocationError, DeviceId
-from mizzen.scheduler.core.dra.requests import RESULTS_MAX, Board, Candidate, Wish
+from mizzen.scheduler.core.dra.requests import RESULTS_MAX, Alternative, Board, Candidate
 
-Order = Callable[["Search", Wish], Sequence[Candidate]]  # which devices to try, best first
+Order = Callable[["Search", Alternative], Sequence[Candidate]]  # which devices to try, best first
 
 
 class SearchTooLong(Exception):
@@ -31,9 +31,9 @@ class ResultsExceeded(Exception):
 
 @dataclass(slots=True)
 class Choice:
-    """A device chosen for a wish, and all that must be undone to take it back."""
+    """A device chosen for a request, and all that must be undone to take it back."""
 
-    wish: Wish
+    alternative: Alternative
     candidate: Candidate
     consumed: Consumption | None = None  # of a share
     charged: bool = False  # counters were taken
@@ -89,9 +89,9 @@ class Search:
         if not alternatives[0].request.is_list:
             return self._try(alternatives[0], request)
         only_exceeded = True
-        for index, wish in enumerate(alternatives):
+        for index, alternative in enumerate(alternatives):
             try:
-                found = self._try(wish, request)
+                found = self._try(alternative, request)
             except ResultsExceeded:
                 continue
             only_exceeded = False
@@ -104,34 +104,41 @@ class Search:
 
     # -- devices of one request -----------------------------------------------------------
 
-    def _try(self, wish: Wish, request: int) -> bool:
-        if wish.every is not None:
-            return bool(wish.every) and self._fill(wish, request, wish.every, 0, 0)
-        among = self.board.candidates if self.order is None else self.order(self, wish)
-        return self._fill(wish, request, among, 0, 0)
+    def _try(self, alternative: Alternative, request: int) -> bool:
+        if alternative.every is not None:
+            return bool(alternative.every) and self._fill(
+                alternative, request, alternative.every, 0, 0
+            )
+        among = self.board.candidates if self.order is None else self.order(self, alternative)
+        return self._fill(alternative, request, among, 0, 0)
 
     def _fill(
-        self, wish: Wish, request: int, among: Sequence[Candidate], have: int, start: int
+        self,
+        alternative: Alternative,
+        request: int,
+        among: Sequence[Candidate],
+        have: int,
+        start: int,
     ) -> bool:
-        """The rest of this wish from candidate `start` on, then all that follows."""
-        if have >= wish.count:
-            return self._request(wish.claim, request + 1)
-        if len(self.chosen[wish.claim]) + wish.count - have > RESULTS_MAX:
+        """The rest of this request from candidate `start` on, then all that follows."""
+        if have >= alternative.count:
+            return self._request(alternative.claim, request + 1)
+        if len(self.chosen[alternative.claim]) + alternative.count - have > RESULTS_MAX:
             raise ResultsExceeded
-        if wish.every is not None:
-            return self._fill_with(wish, request, among, have, have, must=True)
+        if alternative.every is not None:
+            return self._fill_with(alternative, request, among, have, have, must=True)
         # Upstream looks at every device, and so meets its errors; orders of ours need not.
-        end = len(among) if self.order is None else len(among) - (wish.count - have) + 1
+        end = len(among) if self.order is None else len(among) - (alternative.count - have) + 1
         for index in range(start, end):
-            if self._may_take(wish, among[index]) and self._fill_with(
-                wish, request, among, have, index, must=False
+            if self._may_take(alternative, among[index]) and self._fill_with(
+                alternative, request, among, have, index, must=False
             ):
                 return True
         return False
 
     def _fill_with(
         self,
-        wish: Wish,
+        alternative: Alternative,
         request: int,
         among: Sequence[Candidate],
         have: int,
@@ -139,31 +146,33 @@ class Search:
         *,
         must: bool,
     ) -> bool:
-        choice = self._take(wish, among[index], must)
+        choice = self._take(alternative, among[index], must)
         if choice is None:
             return False
         done = False
         try:
-            done = self._fill(wish, request, among, have + 1, index + 1)
+            done = self._fill(alternative, request, among, have + 1, index + 1)
         finally:
             if not done:
                 self._take_back(choice)
         return done
 
-    def _may_take(self, wish: Wish, candidate: Candidate) -> bool:
+    def _may_take(self, alternative: Alternative, candidate: Candidate) -> bool:
         self.steps += 1
         if self.steps > self.steps_max:
             raise SearchTooLong
-        if not self.is_free(wish, candidate.device.id):
+        if not self.is_free(alternative, candidate.device.id):
             return False
-        return self.board.matches(wish, candidate) and self._has_capacity(wish, candidate)
+        return self.board.matches(alternative, candidate) and self._has_capacity(
+            alternative, candidate
+        )
 
     # -- one device -----------------------------------------------------------------------
 
-    def is_free(self, wish: Wish, device: DeviceId) -> bool:
-        """Whether nobody stands in the way of this wish, counters and capacity aside."""
-        if wish.sub.admin:
-            return wish.claim not in self._users.get(device, ())
+    def is_free(self, alternative: Alternative, device: DeviceId) -> bool:
+        """Whether nobody stands in the way of this request, counters and capacity aside."""
+        if alternative.sub.admin:
+            return alternative.claim not in self._users.get(device, ())
         return not self._in_use(device)
 
     def taken_of(self, device: DeviceId) -> dict[str, int] | None:
@@ -173,18 +182,20 @@ class Search:
     def _in_use(self, device: DeviceId) -> bool:
         return device in self.board.held.devices or bool(self._users.get(device))
 
-    def _has_capacity(self, wish: Wish, candidate: Candidate) -> bool:
-        return self.board.matching.fits(wish.sub, candidate.device, self.board.held, self._taken)
+    def _has_capacity(self, alternative: Alternative, candidate: Candidate) -> bool:
+        return self.board.matching.fits(
+            alternative.sub, candidate.device, self.board.held, self._taken
+        )
 
-    def _take(self, wish: Wish, candidate: Candidate, must: bool) -> Choice | None:
+    def _take(self, alternative: Alternative, candidate: Candidate, must: bool) -> Choice | None:
         board, device = self.board, candidate.device
         shares = board.features.consumable and device.shape.allows_sharing
-        if wish.sub.admin:
-            if not shares and wish.claim in self._users.get(device.id, ()):
+        if alternative.sub.admin:
+            if not shares and alternative.claim in self._users.get(device.id, ()):
                 return None
         elif self._in_use(device.id):
             return None
-        choice = Choice(wish, candidate)
+        choice = Choice(alternative, candidate)
         if device.shape.consumes:
             if not board.features.partitions:
                 return None
@@ -193,30 +204,30 @@ class Search:
                 if not self.ledger.take(device, candidate.pool):
                     return None
                 choice.charged = True
-        if board.matching.repels(device, wish.sub):
+        if board.matching.repels(device, alternative.sub):
             self._give_back_counters(choice)
             return None
         if not self._constrain(choice):
             self._give_back_counters(choice)
             if must and self.order is None:
                 raise AllocationError(
-                    f"claim #{wish.claim}, request {wish.sub.name}: cannot add device {device.id} "
+                    f"claim #{alternative.claim}, request {alternative.sub.name}: cannot add device {device.id} "
                     "because a constraint of the claim would not be satisfied"
                 )
             return None
-        if not self._has_capacity(wish, candidate):
+        if not self._has_capacity(alternative, candidate):
             self._release(choice)
             return None
         if shares:
             self._share(choice)
         else:
-            self._users.setdefault(device.id, set()).add(wish.claim)
-        self.chosen[wish.claim].append(choice)
+            self._users.setdefault(device.id, set()).add(alternative.claim)
+        self.chosen[alternative.claim].append(choice)
         return choice
 
     def _share(self, choice: Choice) -> None:
         device = choice.candidate.device
-        choice.consumed = self.board.matching.consumption(choice.wish.sub, device)
+        choice.consumed = self.board.matching.consumption(choice.alternative.sub, device)
         choice.was_shared = device.id in self._taken
         taken = self._taken.setdefault(device.id, {})
         for name, amount, _ in choice.consumed.nano if choice.consumed else ():
@@ -224,20 +235,20 @@ class Search:
 
     def _constrain(self, choice: Choice) -> bool:
         """Adds the device to all constraints of its claim, or to none."""
-        wish, device = choice.wish, choice.candidate.device
-        trackers = self.constraints[wish.claim]
+        alternative, device = choice.alternative, choice.candidate.device
+        trackers = self.constraints[alternative.claim]
         for index, tracker in enumerate(trackers):
-            if not tracker.add(wish.base_name, wish.sub_name, device):
+            if not tracker.add(alternative.base_name, alternative.sub_name, device):
                 for added in reversed(trackers[:index]):
-                    added.remove(wish.base_name, wish.sub_name, device)
+                    added.remove(alternative.base_name, alternative.sub_name, device)
                 return False
         return True
 
     def _take_back(self, choice: Choice) -> None:
-        wish, device = choice.wish, choice.candidate.device
-        self.chosen[wish.claim].pop()
+        alternative, device = choice.alternative, choice.candidate.device
+        self.chosen[alternative.claim].pop()
         if choice.consumed is None:
-            self._users[device.id].discard(wish.claim)
+            self._users[device.id].discard(alternative.claim)
         else:
             taken = self._taken[device.id]
             for name, amount, _ in choice.consumed.nano:
@@ -247,9 +258,9 @@ class Search:
         self._release(choice)
 
     def _release(self, choice: Choice) -> None:
-        wish, device = choice.wish, choice.candidate.device
-        for tracker in reversed(self.constraints[wish.claim]):
-            tracker.remove(wish.base_name, wish.sub_name, device)
+        alternative, device = choice.alternative, choice.candidate.device
+        for tracker in reversed(self.constraints[alternative.claim]):
+            tracker.remove(alternative.base_name, alternative.sub_name, device)
         self._give_back_counters(choice)
 
     def _give_back_counters(self, choice: Choice) -> None:

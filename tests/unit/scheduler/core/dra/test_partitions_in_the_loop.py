@@ -100,14 +100,14 @@ def link_pool(name: str, *, is_local: bool) -> Obj:
     return resource_slice(name, [device], driver=LINK, **where)
 
 
-def wish(kind: str) -> Obj:
+def device_request(kind: str) -> Obj:
     match kind:
         case "gpu" | "half" | "quarter":
             return exactly("r", "gpu", 1, f'device.attributes["{GPU}"].profile == "{kind}"')
         case "two":
             return exactly("r", "gpu", 2, f'device.attributes["{GPU}"].profile == "quarter"')
         case "any":
-            alternatives = [wish("half")["exactly"], wish("quarter")["exactly"]]
+            alternatives = [device_request("half")["exactly"], device_request("quarter")["exactly"]]
             return {
                 "name": "r",
                 "firstAvailable": [{"name": f"a{i}", **a} for i, a in enumerate(alternatives)],
@@ -158,7 +158,7 @@ def test_no_counter_and_no_capacity_is_ever_overdrawn(
         there = sorted(name for k, name in world.objects if k == "Pod")
         if what == "come":
             name = f"p{number:02}"
-            world.add(claim(name, wish(kind)), pod(name, claims=(name,)))
+            world.add(claim(name, device_request(kind)), pod(name, claims=(name,)))
         elif what == "restart":
             world.forget()
         elif there:
