@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.names import CPU_CORE_RESOURCE, FORMATION_SIZE, JOIN_READY, MIN_NODES
 from mizzen.base.objects import Key
 from mizzen.base.operations import Patch
@@ -31,7 +32,7 @@ async def cluster(tmp_path):
         ready = asyncio.Event()
         pods = Informer(client, PODS)
         tasks = [
-            asyncio.create_task(run(client, RealClock(), ready.set)),
+            asyncio.create_task(run(client, RealClock(), ready.set, MetricsRegistry())),
             asyncio.create_task(pods.run()),
         ]
         await asyncio.wait_for(ready.wait(), 20)
