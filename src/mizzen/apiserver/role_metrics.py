@@ -64,7 +64,10 @@ class RoleMetrics:
             if len(nodes) != 1:
                 raise NotFound(f"there is not one node alone: ask for {PATH}{NODE}/NAME")
             name = nodes[0].key.name
-        pieces = await self._kubelets.get(name, ("metrics",), {}, math.inf)
+        try:
+            pieces = await self._kubelets.get(name, ("metrics",), {}, math.inf)
+        except Unavailable as error:  # no word when to come back: kubectl would, ten times
+            raise Unavailable(error.message) from error
         async with contextlib.aclosing(pieces):
             return b"".join([piece async for piece in pieces])
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from mizzen.base import query
 from mizzen.base.errors import ApiError, BadRequest, MethodNotAllowed, TooManyRequests
 
-CONNECTIONS_MAX = 256
+REQUESTS_MAX = 256  # under way at a time
 HEAD_BYTES_MAX = 16 << 10
 HEAD_S_MAX = 10.0
 _END = b"\r\n\r\n"
@@ -38,15 +38,10 @@ Answer = Callable[[Get], Awaitable[AsyncGenerator[bytes, None]]]
 class GetServer:
     """Answers until it is closed."""
 
-    def __init__(
-        self,
-        answer: Answer,
-        content_type: str = "text/plain",
-        connections_max: int = CONNECTIONS_MAX,
-    ) -> None:
+    def __init__(self, answer: Answer, content_type: str = "text/plain") -> None:
         self._answer_of = answer
         self._content_type = content_type
-        self._connections_max = connections_max
+        self._under_way = 0  # whoever connects and says nothing does not count: it goes soon
         self._open: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -79,7 +74,11 @@ class GetServer:
         try:
             async with asyncio.timeout(HEAD_S_MAX):
                 head = await reader.readuntil(_END)
-            await self._answer(head, reader, writer)
+            self._under_way += 1
+            try:
+                await self._answer(head, reader, writer)
+            finally:
+                self._under_way -= 1
             is_whole = True
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
             pass  # no HTTP, or the client has left
@@ -124,10 +123,10 @@ class GetServer:
             raise BadRequest("this is no HTTP/1.1")
         if method != "GET":
             raise MethodNotAllowed(f"{method} is not served here: GET is")
-        if len(self._open) > self._connections_max:
+        if self._under_way > REQUESTS_MAX:
             raise TooManyRequests(
-                f"{len(self._open)} requests are under way here, of at most "
-                f"{self._connections_max}: try again",
+                f"{self._under_way} requests are under way here, of at most {REQUESTS_MAX}: "
+                "try again",
                 retry_after_s=1,
             )
         path, _, text = target.partition("?")

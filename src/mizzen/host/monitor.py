@@ -10,14 +10,14 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
-from mizzen.base.errors import NotFound, Unavailable
+from mizzen.base.errors import NotFound, TooManyRequests, Unavailable
 from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
 from mizzen.host.get_server import Get, GetServer
 from mizzen.host.process_metrics import collect_process
 
 BACKLOG = 16
 HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
-CONNECTIONS_MAX = 32  # scrapers and probes are few
+SCRAPES_MAX = 16  # at a time: strangers who wait to be let in keep no probe from its answer
 # Lets a request for metrics in. Errors: ApiError.
 Admit = Callable[[Get], Awaitable[None]]
 
@@ -33,7 +33,8 @@ class Monitor:
         self.metrics = MetricsRegistry(collect_process)
         self.is_ready = False
         self._admit = admit
-        self._server = GetServer(self._answer, CONTENT_TYPE, CONNECTIONS_MAX)
+        self._scrapes = 0
+        self._server = GetServer(self._answer, CONTENT_TYPE)
         self.close = self._server.close
 
     async def open(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
@@ -43,14 +44,28 @@ class Monitor:
     async def _answer(self, request: Get) -> AsyncGenerator[bytes, None]:
         """Errors: ApiError."""
         if request.path == "/metrics":
-            await self._admit(request)
-            return _text(self.metrics.render())
+            return _text(await self._page(request))
         if request.path not in HEALTH_PATHS:
             served = ", ".join(("/metrics", *HEALTH_PATHS))
             raise NotFound(f"{request.path} is not served here: {served} are")
         if request.path == "/readyz" and not self.is_ready:
             raise Unavailable("it is starting: it does not know yet all there is")
         return _text("ok")
+
+    async def _page(self, request: Get) -> str:
+        """Errors: ApiError."""
+        if self._scrapes >= SCRAPES_MAX:
+            raise TooManyRequests(
+                f"{self._scrapes} requests for metrics are under way, of at most {SCRAPES_MAX}: "
+                "try again",
+                retry_after_s=1,
+            )
+        self._scrapes += 1
+        try:
+            await self._admit(request)
+            return self.metrics.render()
+        finally:
+            self._scrapes -= 1
 
 
 async def _text(text: str) -> AsyncGenerator[bytes, None]:

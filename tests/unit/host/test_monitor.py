@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mizzen.base.errors import Unauthorized
+from mizzen.host import get_server
 from mizzen.host import monitor as monitor_module
 from mizzen.host.get_server import Get
 from mizzen.host.monitor import Monitor
@@ -71,12 +72,35 @@ async def test_health_is_for_everybody_and_metrics_for_those_let_in(tmp_path: Pa
         assert (await ask(sockets, "/metrics", "Authorization: Bearer right\r\n"))[0] == 200
 
 
-async def test_there_are_only_so_many_at_a_time(
+async def test_who_waits_to_be_let_in_keeps_no_probe_from_its_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor_module, "CONNECTIONS_MAX", 1)
+    monkeypatch.setattr(monitor_module, "SCRAPES_MAX", 2)
+    let_in = asyncio.Event()
+
+    async def admit(request: Get) -> None:
+        await let_in.wait()
+
+    async with listening(Monitor(admit), tmp_path / "s") as sockets:
+        waiting = [asyncio.create_task(ask(sockets, "/metrics")) for _ in range(3)]
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        status, text = done.pop().result()
+        assert status == 429 and "2 requests for metrics are under way, of at most 2" in text
+        assert (await ask(sockets, "/livez"))[0] == 200
+        let_in.set()
+        found = [await task for task in waiting]
+        assert sorted(status for status, _ in found) == [200, 200, 429]
+
+
+async def test_requests_under_way_are_bounded_and_silent_connections_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with listening(Monitor(), tmp_path / "s") as sockets:
-        _, silent = await asyncio.open_unix_connection(sockets.path("role"))
+        silent = [await asyncio.open_unix_connection(sockets.path("role")) for _ in range(3)]
+        monkeypatch.setattr(get_server, "REQUESTS_MAX", 1)
+        assert (await ask(sockets, "/livez"))[0] == 200
+        monkeypatch.setattr(get_server, "REQUESTS_MAX", 0)
         status, text = await ask(sockets, "/livez")
-        silent.close()
-    assert status == 429 and "2 requests are under way here, of at most 1" in text
+        for _, writer in silent:
+            writer.close()
+    assert status == 429 and "1 requests are under way here, of at most 0" in text
