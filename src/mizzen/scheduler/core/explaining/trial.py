@@ -11,6 +11,7 @@ from mizzen.scheduler.core.dra.model import ClaimRequest
 from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.attempt import Attempt, Placer
+from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
 from mizzen.scheduler.core.preemption.policy import LOWER_PRIORITY, PreemptionPolicy
 from mizzen.scheduler.core.types import PodShape, PodSpecView
 from mizzen.scheduler.core.units import Unit
@@ -54,13 +55,16 @@ class Trial:
         """The members that must be placed together; an extra member stands for itself."""
         return self.unit.pods[: self.unit.needed]
 
+    @property
+    def constraints(self) -> SchedulingConstraints:
+        return self.unit.constraints(self.unit.member_nodes)
+
     def without(self, leaving: Iterable[PodSpecView], only: str = "") -> Attempt | None:
         """The attempt once these have left (`only`: on that node); None without tries left."""
         if self.left <= 0:
             return None
         self.left -= 1
-        constraints = self.unit.constraints(self.unit.member_nodes)
-        return self.placer.place_without(leaving, self.pods, constraints, only)
+        return self.placer.place_without(leaving, self.pods, self.constraints, only)
 
     def fits(self, edit: Edit) -> bool:
         """True if it is placed when it asks for this instead."""
@@ -100,7 +104,7 @@ class Trial:
         """Equal nodes answer once for all; only what they leave open is placed."""
         what_if = self.placer.what_if
         table = what_if.cluster.signatures
-        constraints = self.unit.constraints(self.unit.member_nodes)
+        constraints = self.constraints
         if topology is not None:
             constraints = replace(constraints, topology=topology)
         shapes = [what_if.shape_of(pod) for pod in pods]

@@ -18,9 +18,10 @@ word on what matters more, and losses are compared among equals.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 
-from mizzen.scheduler.core.preemption.solver.problem import Holder, Kind, Step
+from mizzen.scheduler.core.preemption.solver.problem import Holder, Kind, Levels, Step
 
 Cell = tuple[bool, int, Kind]  # whole?, priority, kind: ascending in gravity
 
@@ -71,3 +72,22 @@ def cost_of(holders: Sequence[Holder], levels: Sequence[int]) -> Cost:
             lost[cell] = lost.get(cell, 0) + max(1, step.loss)
             pods += step.pods
     return tuple(sorted(lost.items(), reverse=True)), pods
+
+
+def cheapest_first(weights: Sequence[Sequence[int]]) -> Iterator[tuple[int, Levels]]:
+    """Every set of steps with its weight, ascending from none; of equals the first named leave.
+
+    `weights`: of each holder, what each level weighs; they ascend from 0. Takes a step of a heap for
+    each set, and as many entries of it as there are holders.
+    """
+    queue: list[tuple[int, Levels]] = [(0, (0,) * len(weights))]  # levels below 0: most first
+    while queue:
+        weight, taken = heappop(queue)
+        yield weight, tuple([-level for level in taken])
+        # A set is made from the one without the last step of its last holder, and so once.
+        last = max((at for at, level in enumerate(taken) if level), default=0)
+        for at in range(last, len(weights)):
+            level = 1 - taken[at]
+            if level < len(weights[at]):
+                more = weights[at][level] - weights[at][level - 1]
+                heappush(queue, (weight + more, (*taken[:at], -level, *taken[at + 1 :])))

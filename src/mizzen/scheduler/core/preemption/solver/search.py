@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from itertools import combinations, product
+from itertools import combinations
+from math import prod
 
 from mizzen.scheduler.core.limits import Limits
 from mizzen.scheduler.core.preemption.solver.domain import Domain, Stages
+from mizzen.scheduler.core.preemption.solver.objective import cheapest_first
 from mizzen.scheduler.core.preemption.solver.relaxation import (
     Choice,
     Estimate,
@@ -113,15 +115,10 @@ class Search:
 
     def _try_all(self, best: Best) -> bool:
         """Every selection, the cheapest first, until one is enough; False when there are too many."""
-        selections = 1
-        for item in self.domain.items:
-            selections *= item.top + 1
-            if selections > self.limits.solver_sets_max:
-                return False
-        every = product(*(range(item.top, -1, -1) for item in self.domain.items))
-        cheapest_first = sorted(every, key=self.domain.weight)  # of equals the first named leave
-        for stages in cheapest_first:
-            weight = self.domain.weight(stages)
+        items = self.domain.items
+        if prod(item.top + 1 for item in items) > self.limits.solver_sets_max:
+            return False
+        for weight, stages in cheapest_first([item.weights for item in items]):
             if best.beats(weight):
                 break
             if self.domain.accepts(stages):
