@@ -16,7 +16,11 @@ _GAUGES = (
     ("wanted", "replicas_wanted", "Replicas the load asks for."),
 )
 _COUNTS = (
+    ("endpoints", "mizzen_gateway_endpoints", "Endpoints there are."),
+    ("replicas", "mizzen_gateway_replicas", "Their replicas that are known."),
     ("retries", "mizzen_gateway_retries_total", "Requests asked of another replica."),
+    ("decisions", "mizzen_gateway_demand_decisions_total", "Changes of the replicas wanted."),
+    ("writing", "mizzen_gateway_demand_writing", "Endpoints whose demand is being written."),
     ("written", "mizzen_gateway_demand_writes_total", "Writes of an endpoint's demand."),
     ("failed", "mizzen_gateway_demand_writes_failed_total", "Such writes that failed."),
     (

@@ -64,11 +64,8 @@ async def run(
     services.add_handler(service_proxy.on_change)
     app, door = server.app(), Door()
     door.guard(app, flows=is_of_a_model)
-    metrics.register(
-        collector_of(
-            server.statistics, service_pods.statistics, scraper.statistics, door.statistics
-        )
-    )
+    parts = (server, directory, service_pods, scraper, door)
+    metrics.register(collector_of(*(part.statistics for part in parts)))
     try:
         async with asyncio.TaskGroup() as tasks:
             for informer in (endpoints, services, replicas):
