@@ -6,7 +6,7 @@ BENCH_ARGS ?=
 ATTACK_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: help demo verify test test-fast test-kubernetes attack soak lint bench bench-scheduler bench-scale docs accept clean
+.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak lint bench bench-scheduler bench-scale docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -27,6 +27,9 @@ test-fast: .venv/.dev  ## unit and contract tests without the slow ones: less th
 test-kubernetes: .venv/.dev  ## tests beside a real Kubernetes, which Go builds first (minutes, once)
 	$(BIN)/python tests/support/peers.py
 	$(BIN)/python -m pytest tests/kubernetes
+
+test-kubernetes-node: .venv/.dev  ## the image in real pods; MIZZEN_NODE_PEERS=DIR has kubelet and containerd
+	$(BIN)/python -m pytest tests/kubernetes_node -rs
 
 attack: .venv/.dev  ## hostile bodies, sockets, files, pods, neighbours against an instance, ten minutes; ATTACK_ARGS="--seed 2"
 	$(BIN)/python tests/attack/run.py $(ATTACK_ARGS)

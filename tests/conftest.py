@@ -1,4 +1,4 @@
-"""`tests/kubernetes` needs peers built with Go: it runs only where it is named."""
+"""What needs Kubernetes' own programs runs only where its folder is named."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-KUBERNETES = Path(__file__).parent / "kubernetes"
+NAMED_ONLY = tuple(Path(__file__).parent / name for name in ("kubernetes", "kubernetes_node"))
 E2E = Path(__file__).parent / "e2e"
 CLUSTER_TIMEOUT_S = 900.0
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if collection_path != KUBERNETES:
+    if collection_path not in NAMED_ONLY:
         return None
     named = (config.invocation_params.dir / str(arg).split("::")[0] for arg in config.args)
-    return None if any(path.resolve().is_relative_to(KUBERNETES) for path in named) else True
+    return None if any(path.resolve().is_relative_to(collection_path) for path in named) else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with real clusters of processes may take minutes on a machine that is busy."""
     for item in items:
-        if item.path.is_relative_to(E2E) or item.path.is_relative_to(KUBERNETES):
+        if any(item.path.is_relative_to(folder) for folder in (E2E, *NAMED_ONLY)):
             item.add_marker(pytest.mark.timeout(CLUSTER_TIMEOUT_S))

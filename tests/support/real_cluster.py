@@ -1,13 +1,14 @@
 """A real Kubernetes control plane of one test session: etcd, kube-apiserver, kube-scheduler.
 
-There is no kubelet and no kube-controller-manager; whoever needs pods to run says so in their
-status, and namespaces get their default ServiceAccount here.
+There is no kubelet and no kube-controller-manager, unless `real_node.py` adds them: whoever needs
+pods to run says so in their status, and namespaces get their default ServiceAccount here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import ssl
 import subprocess
 import time
@@ -56,6 +57,7 @@ class Cluster:
     url: str
     authority: Path
     tokens: Mapping[str, str]  # user -> token
+    keys: pki.Pki
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def kubeconfig(self, user: str = ADMIN, server: str = "", token: str = "") -> Path:
@@ -95,8 +97,8 @@ class Cluster:
     def kube_scheduler(self, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
         """kube-scheduler beside, for as long as the block; it logs into the folder."""
         config = self.kubeconfig(KUBE_SCHEDULER)
-        process = self._start(
-            "kube-scheduler",
+        process = self.start(
+            programs("kube-scheduler") / "kube-scheduler",
             f"--kubeconfig={config}",
             f"--authentication-kubeconfig={config}",
             f"--authorization-kubeconfig={config}",
@@ -104,55 +106,71 @@ class Cluster:
             "--secure-port=0",
             "--kube-api-qps=2000",
             "--kube-api-burst=4000",
-            f"--feature-gates={_gates()}",
+            f"--feature-gates={feature_gates()}",
             *flags,
         )
         try:
             yield process
         finally:
-            _stop(process)
-            self.processes.remove(process)
+            self.stop(process)
 
-    def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"{name}.log").open("ab")
-        process = subprocess.Popen(
-            [str(programs() / name), *arguments],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=self.folder,
-        )
-        log.close()
+    def start(
+        self, program: Path, *arguments: str, name: str = "", env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """The program beside, which logs into the folder; it ends with the cluster or by `stop`."""
+        with (self.folder / f"{name or program.name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [str(program), *arguments],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env={**os.environ, **(env or {})},
+            )
         self.processes.append(process)
         return process
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self.processes.remove(process)
 
 
 @contextlib.contextmanager
 def real_cluster(
-    folder: Path, *, gates: Sequence[str] = GATES, runtime_config: Sequence[str] = RUNTIME_CONFIG
+    folder: Path,
+    *,
+    gates: Sequence[str] = GATES,
+    runtime_config: Sequence[str] = RUNTIME_CONFIG,
+    address: str = "127.0.0.1",
+    port: int = 0,
 ) -> Iterator[Cluster]:
     """A control plane that is ready to serve, and gone when the block ends, however it ends."""
     home = Home.locate(str(folder / "home"), {})
     home.make()
-    port = free_port()
-    keys = pki.ensure(home, RealClock(), listen="127.0.0.1", port=port)
+    port = port or free_port()
+    keys = pki.ensure(home, RealClock(), listen=address, port=port)
     tokens = {ADMIN: "admin-token", KUBE_SCHEDULER: "kube-scheduler-token"}
-    cluster = Cluster(folder, f"https://127.0.0.1:{port}", keys.ca_file, tokens)
+    cluster = Cluster(folder, f"https://{address}:{port}", keys.ca_file, tokens, keys)
     try:
         etcd = _start_etcd(cluster)
-        _start_apiserver(cluster, keys, port, etcd, gates, runtime_config)
+        _start_apiserver(cluster, address, port, etcd, gates, runtime_config)
         _wait_ready(cluster)
         for name in ("default", "kube-system"):
             cluster.make_namespace(name)
         yield cluster
     finally:
-        for process in reversed(cluster.processes):
-            _stop(process)
+        for process in reversed([*cluster.processes]):
+            cluster.stop(process)
 
 
 def _start_etcd(cluster: Cluster) -> str:
     client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
-    cluster._start(
-        "etcd",
+    cluster.start(
+        programs("etcd") / "etcd",
         f"--data-dir={cluster.folder / 'etcd'}",
         f"--listen-client-urls={client}",
         f"--advertise-client-urls={client}",
@@ -167,25 +185,28 @@ def _start_etcd(cluster: Cluster) -> str:
 
 def _start_apiserver(
     cluster: Cluster,
-    keys: pki.Pki,
+    address: str,
     port: int,
     etcd: str,
     gates: Sequence[str],
     runtime_config: Sequence[str],
 ) -> None:
-    tokens = cluster.folder / "tokens.csv"
+    keys, tokens = cluster.keys, cluster.folder / "tokens.csv"
     tokens.write_text(
         f'{cluster.tokens[ADMIN]},{ADMIN},1,"system:masters"\n'
         f"{cluster.tokens[KUBE_SCHEDULER]},{KUBE_SCHEDULER},2\n"
     )
-    cluster._start(
-        "kube-apiserver",
+    cluster.start(
+        programs("kube-apiserver") / "kube-apiserver",
         f"--etcd-servers={etcd}",
-        "--bind-address=127.0.0.1",
+        f"--bind-address={address}",
         "--advertise-address=127.0.0.1",
         f"--secure-port={port}",
         f"--tls-cert-file={keys.cert_file}",
         f"--tls-private-key-file={keys.key_file}",
+        f"--kubelet-client-certificate={keys.kubelet_client.cert_file}",
+        f"--kubelet-client-key={keys.kubelet_client.key_file}",
+        "--kubelet-preferred-address-types=InternalIP",
         f"--cert-dir={cluster.folder / 'certificates'}",
         "--endpoint-reconciler-type=none",
         "--authorization-mode=Node,RBAC",
@@ -196,12 +217,12 @@ def _start_apiserver(
         "--service-cluster-ip-range=10.0.0.0/16",
         # Without a node controller nobody would take the taint off again.
         "--disable-admission-plugins=TaintNodesByCondition",
-        f"--feature-gates={_gates(gates)}",
+        f"--feature-gates={feature_gates(gates)}",
         f"--runtime-config={','.join(runtime_config)}",
     )
 
 
-def _gates(gates: Sequence[str] = GATES) -> str:
+def feature_gates(gates: Sequence[str] = GATES) -> str:
     return ",".join(f"{gate}=true" for gate in gates)
 
 
@@ -222,15 +243,6 @@ def _wait_ready(cluster: Cluster) -> None:
 def _log_tails(cluster: Cluster) -> str:
     logs = cluster.folder.glob("*.log")
     return "\n".join(f"{log.name}: ...{log.read_text(errors='replace')[-2000:]}" for log in logs)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _parsed(text: bytes) -> Any:

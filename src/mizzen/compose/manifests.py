@@ -25,6 +25,8 @@ from mizzen.scheduler.queue_policies import optional_kinds
 KINDS = (TRAIN_JOBS, CLUSTER_TRAINING_RUNTIMES, TRAINING_RUNTIMES, MODEL_ENDPOINTS)
 IMAGE = "mizzen:latest"
 METRICS_PORT = 8443
+# CPU as kubeadm asks for kube-scheduler: a small node has room for a fifth copy, on an update.
+_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
 # Of a copy that has just started, before it counts: one that ends at once replaces nobody.
 _PROVEN_S = 10
 COMPONENTS = {
@@ -95,7 +97,7 @@ def _deployment(name: str, image: str) -> Obj:
         "readinessProbe": _probe("/readyz", failures=3),
         # As long as one piece of work may take: a plan for very many devices, say.
         "livenessProbe": _probe("/livez", failures=12),
-        "resources": {"requests": {"cpu": "500m", "memory": "512Mi"}},
+        "resources": {"requests": _REQUESTS},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
