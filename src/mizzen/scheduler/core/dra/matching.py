@@ -25,7 +25,7 @@ from mizzen.scheduler.core.dra.model import (
 )
 
 REMEMBERED_MAX = 1_000_000  # answers kept of each sort; beyond, all are forgotten at once
-_REPELLING = frozenset({"NoSchedule", "NoExecute"})
+REPELLING = frozenset({"NoSchedule", "NoExecute"})
 _NOTHING: Mapping[str, int] = {}
 
 _Expressions = tuple[str | None, ...]
@@ -112,7 +112,7 @@ class Matching:
         if answer is None:
             self._make_room()
             answer = self._repelled[key] = any(
-                taint.effect in _REPELLING
+                taint.effect in REPELLING
                 and not any(tolerates(toleration, taint) for toleration in sub.tolerations)
                 for taint in device.shape.taints
             )

@@ -48,22 +48,21 @@ def reaches(scope: NodeScope, node: Node) -> bool:
 
 
 def _term_matches(term: tuple[NodeRequirement, ...], node: Node) -> bool:
+    """A field of a node without a name is met; an unknown field reads as empty."""
     for requirement in term:
-        if requirement.is_field:
-            if node.name and not _field_matches(requirement, node):
-                return False
-        elif not _label_matches(requirement, node.labels.get(requirement.key)):
+        if not requirement.is_field:
+            value = node.labels.get(requirement.key)
+        elif node.name:
+            value = node.name if requirement.key == "metadata.name" else ""
+        else:
+            continue
+        if not meets(requirement, value):
             return False
     return True
 
 
-def _field_matches(requirement: NodeRequirement, node: Node) -> bool:
-    """An unknown field reads as empty."""
-    value = node.name if requirement.key == "metadata.name" else ""
-    return (value == requirement.values[0]) == (requirement.operator == "In")
-
-
-def _label_matches(requirement: NodeRequirement, value: str | None) -> bool:
+def meets(requirement: NodeRequirement, value: str | None) -> bool:
+    """True if a label or field with this value (None: absent) is what is required."""
     match requirement.operator:
         case "In":
             return value is not None and value in requirement.values
@@ -73,12 +72,13 @@ def _label_matches(requirement: NodeRequirement, value: str | None) -> bool:
             return value is not None
         case "DoesNotExist":
             return value is None
-        case _:
-            seen = None if value is None else int64(value)
-            bound = int64(requirement.values[0])
+        case "Gt" | "Lt" if value is not None and len(requirement.values) == 1:
+            seen, bound = int64(value), int64(requirement.values[0])
             if seen is None or bound is None:
                 return False
             return seen > bound if requirement.operator == "Gt" else seen < bound
+        case _:
+            return False
 
 
 # -- validity ---------------------------------------------------------------------------
