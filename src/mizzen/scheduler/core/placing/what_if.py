@@ -135,9 +135,6 @@ class WhatIf:
             known = self._verdict = (pod, now, Verdict(index, views, pod))
         return known[2]
 
-    def _states(self, pod: PodSpecView) -> list[ClaimState]:
-        return self.cluster.states_of(pod)
-
     # -- taking places ----------------------------------------------------------------------
 
     def assume_outcome(self, pod: PodSpecView, node: int, outcome: Outcome) -> Placement:
@@ -182,7 +179,7 @@ class WhatIf:
         for key, allocation in placement.allocations:
             cluster.holdings.hold(allocation, 1)
             self._use(cluster.claims[key], allocation, pod.uid)
-        for state in self._states(pod):
+        for state in self.cluster.states_of(pod):
             if pod.uid not in state.users:
                 self._use(state, state.allocation, pod.uid)
         allocations = cluster.allocations_of(pod)
@@ -204,9 +201,9 @@ class WhatIf:
             devices = [r.id for a in allocations for r in a.results]
             cluster.holdings.count_cores(pod.gang, devices, -1)
         cluster.holdings.refund(pod.uid)
-        for state in self._states(pod):
+        for state in self.cluster.states_of(pod):
             if pod.uid in state.users:
-                self._set_users(state, state.users - {pod.uid})
+                self._set(state, state.allocation, state.users - {pod.uid})
             if not state.users and state.allocation is not None:
                 self._release(state)
 
@@ -227,31 +224,19 @@ class WhatIf:
 
     def _use(self, state: ClaimState, allocation: Allocation | None, uid: str) -> None:
         """The claim has this allocation (whose devices are held already) and one more user."""
-        before, users = state.allocation, state.users
-        state.allocation, state.users = allocation, users | {uid}
-
-        def undo() -> None:
-            state.allocation, state.users = before, users
-
-        self.cluster.nodes.log.append(undo)
-
-    def _set_users(self, state: ClaimState, users: frozenset[str]) -> None:
-        before = state.users
-        state.users = users
-
-        def undo() -> None:
-            state.users = before
-
-        self.cluster.nodes.log.append(undo)
+        self._set(state, allocation, state.users | {uid})
 
     def _release(self, state: ClaimState) -> None:
-        before = state.allocation
-        assert before is not None
-        self.cluster.holdings.hold(before, -1)
-        state.allocation = None
+        assert state.allocation is not None
+        self.cluster.holdings.hold(state.allocation, -1)
+        self._set(state, None, state.users)
+
+    def _set(self, state: ClaimState, allocation: Allocation | None, users: frozenset[str]) -> None:
+        before = state.allocation, state.users
+        state.allocation, state.users = allocation, users
 
         def undo() -> None:
-            state.allocation = before
+            state.allocation, state.users = before
 
         self.cluster.nodes.log.append(undo)
 
