@@ -54,7 +54,7 @@ from mizzen.scheduler.core.types import (
 )
 from mizzen.scheduler.core.units import Unit
 from mizzen.scheduler.device_selectors import CelSelectors
-from support.node_columns import MachineType, NodeColumns, load
+from support.node_columns import MachineType, NodeColumns, add_nodes, load
 
 NOW_NS = 1_789_000_000 * 10**9
 CHIPS = 4
@@ -117,10 +117,11 @@ def from_json(nodes: int) -> tuple[Cluster, float, float]:
         cluster.set_slice(json.loads(line), zlib.compress(line, 1))
     slices_s = time.perf_counter() - began
     allocatable = {"cpu": 192_000, "memory": 2 << 40, "pods": 110}
-    cluster.add_nodes(
+    views = (
         NodeView(name, {key: columns[key][i] for key in LEVELS}, (), allocatable, 192_000)
         for i, name in enumerate(names)
     )
+    add_nodes(cluster, views)
     return cluster, time.perf_counter() - began - slices_s, slices_s
 
 

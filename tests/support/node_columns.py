@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mizzen.base.objects import Obj
+from mizzen.scheduler.core.cluster.pools import Pools, SliceRecord
 from mizzen.scheduler.core.cluster.state import Cluster
 from mizzen.scheduler.core.dra.model import Taint
 from mizzen.scheduler.core.types import CPU, NodeView
@@ -68,7 +69,7 @@ def load(cluster: Cluster, columns: NodeColumns) -> None:
         by_type.setdefault(machine_type, []).append(name)
     for machine_type, names in by_type.items():
         for spec in columns.machine_types[machine_type].slices:
-            cluster.pools.add_alike(names, spec)
+            _add_alike(cluster.pools, names, spec)
     views = (
         NodeView(
             name,
@@ -81,4 +82,28 @@ def load(cluster: Cluster, columns: NodeColumns) -> None:
             zip(columns.names, columns.machine_type, strict=True)
         )
     )
-    cluster.add_nodes(views)
+    add_nodes(cluster, views)
+
+
+def add_nodes(cluster: Cluster, views: Iterable[NodeView]) -> None:
+    """Nodes whose slices are there; the first decision finds the default tree made."""
+    for view in views:
+        cluster.set_node(view)
+    cluster.nodes.default_tree()
+
+
+def _add_alike(pools: Pools, nodes: Iterable[str], spec: Obj) -> None:
+    """One complete pool, of the node's name, for each of many nodes that are new, read once.
+
+    `spec` is that of a ResourceSlice; its `nodeName` and pool are taken as each node's own.
+    """
+    pool = {"name": "node", "generation": 1, "resourceSliceCount": 1}
+    first = {"metadata": {"name": "node"}, "spec": {**spec, "nodeName": "node", "pool": pool}}
+    record = pools._record(first, first)  # pyright: ignore[reportPrivateUsage]
+    driver = record.pool[0]
+    known, node_of, of_node = pools._pools, pools._node_of, pools._of_node  # pyright: ignore[reportPrivateUsage]
+    for node in nodes:
+        key = (driver, node)
+        known[key] = (SliceRecord(node, key, node, 0, 1, record.part, first),)
+        node_of[key] = node
+        of_node[node] = (*of_node.get(node, ()), key)

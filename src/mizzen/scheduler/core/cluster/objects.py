@@ -6,8 +6,7 @@ An object that cannot be read is left out and noted: one bad object must not sto
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from mizzen.base.objects import Key, Obj, key_of, labels_of, uid_of
 from mizzen.base.reading import text
@@ -341,12 +340,3 @@ class Feed:
             self.gangs.set_classes({name: value for name, (value, _, _) in found.items()})
             for obj in list(self._prioritised.values()):
                 self.upsert(PODS, obj)
-
-
-def filled(selectors: Selectors, objects: Mapping[Resource, Iterable[Any]]) -> Feed:
-    """A feed with all these objects in it."""
-    feed = Feed(selectors)
-    for resource in WATCHED:
-        for obj in objects.get(resource, ()):
-            feed.upsert(resource, obj)
-    return feed

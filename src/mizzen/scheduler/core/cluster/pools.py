@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from mizzen.base.objects import Obj
@@ -78,28 +77,6 @@ class Pools:
         self._layouts = {self.empty.pools: self.empty}
         self._of_one.clear()
         return touched
-
-    def add_alike(self, nodes: Iterable[str], spec: Obj) -> None:
-        """One complete pool, of the node's name, for each of many nodes that are new.
-
-        `spec` is that of a ResourceSlice; its `nodeName` and pool are taken as each node's own.
-        """
-        first = {
-            "metadata": {"name": "node"},
-            "spec": {
-                **spec,
-                "nodeName": "node",
-                "pool": {"name": "node", "generation": 1, "resourceSliceCount": 1},
-            },
-        }
-        record = self._record(first, first)
-        driver, part = record.pool[0], record.part
-        pools, node_of, of_node = self._pools, self._node_of, self._of_node
-        for node in nodes:
-            key = (driver, node)
-            pools[key] = (SliceRecord(node, key, node, 0, 1, part, first),)
-            node_of[key] = node
-            of_node[node] = (*of_node.get(node, ()), key)
 
     # -- questions ----------------------------------------------------------------------------
 

@@ -83,9 +83,6 @@ class Cluster:
     def rollback(self, mark: int) -> None:
         self.nodes.rollback(mark)
 
-    def _log(self, undo: Callable[[], None]) -> None:
-        self.nodes.log.append(undo)
-
     # -- nodes and devices ---------------------------------------------------------------------
 
     def set_node(self, view: NodeView) -> None:
@@ -99,14 +96,6 @@ class Cluster:
             layout, pool_names = self.pools.layout_of(view.name)
             self.nodes.add(view, layout, pool_names)
             self._occupy(view.name)
-        self._settled()
-
-    def add_nodes(self, views: Iterable[NodeView]) -> None:
-        """Nodes that are all new."""
-        for view in views:
-            self.nodes.add(view, *self.pools.layout_of(view.name))
-            self._occupy(view.name)
-        self.nodes.default_tree()  # the first decision need not wait for it
         self._settled()
 
     def delete_node(self, name: str) -> None:

@@ -59,13 +59,6 @@ class Held:
             held.consumed[device] = {name: amount.nano for name, amount in amounts.items()}
         return held
 
-    def copy(self) -> Held:
-        held = Held()
-        held.devices = self.devices.copy()
-        held.shares = self.shares.copy()
-        held.consumed = {device: dict(amounts) for device, amounts in self.consumed.items()}
-        return held
-
     def hold(self, allocation: Allocation, sign: int = 1) -> None:
         """Adds (or with -1 removes) what an allocation holds; admin access holds nothing."""
         for result in allocation.results:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 
 from mizzen.scheduler.core.dra.held import Held
@@ -75,7 +77,7 @@ def test_shares_come_and_go_in_any_order() -> None:
     held = Held()
     held.hold(share("2"))
     held.hold(share("3"))
-    copy = held.copy()
+    copy = deepcopy(held)
     held.hold(share("2"), -1)
     assert held.consumed[device] == {"bw": parse("3").nano}
     assert copy.consumed[device] == {"bw": parse("5").nano}
