@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from mizzen.scheduler.core.dra.capacity import consumption
-from mizzen.scheduler.core.dra.case import Case
+from mizzen.scheduler.core.dra.compat.case import Case
 from mizzen.scheduler.core.dra.matching import Matching
 from mizzen.scheduler.core.dra.model import (
     Allocation,

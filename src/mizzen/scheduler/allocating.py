@@ -1,6 +1,6 @@
 """Answers allocation questions, one JSON object per line: what `mizzen allocate` runs.
 
-The thin shell around `core/dra/case.py`: text in, text out, and fresh ids for shares.
+The thin shell around `core/dra/compat/case.py`: text in, text out, and fresh ids for shares.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 
 from mizzen.base.objects import Obj
-from mizzen.scheduler.core.dra.case import BadCase, answer, read_case
+from mizzen.scheduler.core.dra.compat.case import BadCase, answer, read_case
 from mizzen.scheduler.core.dra.features import Features
 from mizzen.scheduler.core.dra.model import Selectors
 from mizzen.scheduler.device_selectors import CelSelectors

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from mizzen.scheduler.core.dra.constraints import Tracker, tracker
+from mizzen.scheduler.core.dra.compat.constraints import kinds
+from mizzen.scheduler.core.dra.constraints import EXACT, Tracker, tracker
 from mizzen.scheduler.core.dra.counters import Ledger
 from mizzen.scheduler.core.dra.foresight import is_hopeless
 from mizzen.scheduler.core.dra.held import Taken
@@ -102,7 +103,7 @@ def allocate(
 def _trackers(index: int, board: Board, exact: bool) -> list[Tracker]:
     found: list[Tracker] = []
     for at, constraint in enumerate(board.claims[index].constraints):
-        made = tracker(constraint, board.features, exact=exact)
+        made = tracker(constraint, board.features, EXACT if exact else kinds(board.features))
         if made is None:
             raise AllocationError(f"claim #{index}, constraint #{at}: is of no kind known here")
         found.append(made)

@@ -240,7 +240,7 @@ class Search:
         for index, tracker in enumerate(trackers):
             if not tracker.add(alternative.base_name, alternative.sub_name, device):
                 for added in reversed(trackers[:index]):
-                    added.remove(alternative.base_name, alternative.sub_name, device)
+                    added.remove(alternative.base_name, alternative.sub_name)
                 return False
         return True
 
@@ -258,9 +258,9 @@ class Search:
         self._release(choice)
 
     def _release(self, choice: Choice) -> None:
-        alternative, device = choice.alternative, choice.candidate.device
+        alternative = choice.alternative
         for tracker in reversed(self.constraints[alternative.claim]):
-            tracker.remove(alternative.base_name, alternative.sub_name, device)
+            tracker.remove(alternative.base_name, alternative.sub_name)
         self._give_back_counters(choice)
 
     def _give_back_counters(self, choice: Choice) -> None:

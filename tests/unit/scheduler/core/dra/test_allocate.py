@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mizzen.scheduler.core.dra.allocate import Refusal, allocate
-from mizzen.scheduler.core.dra.case import Case, answer, read_case
+from mizzen.scheduler.core.dra.compat.case import Case, answer, read_case
 from mizzen.scheduler.core.dra.matching import Matching
 from mizzen.scheduler.core.dra.model import AllocationError, Device, SelectorError
 from mizzen.scheduler.core.dra.pools import NodePool, gather

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import pytest
 
-from mizzen.scheduler.core.dra.case import CaseNode
+from mizzen.scheduler.core.dra.compat.case import CaseNode
 from mizzen.scheduler.core.dra.model import AllocationError, NodeRequirement, NodeScope
 from mizzen.scheduler.core.dra.nodes import reaches
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mizzen.base import quantity
 from mizzen.base.objects import Obj
-from mizzen.scheduler.core.dra.case import answer, read_case
+from mizzen.scheduler.core.dra.compat.case import answer, read_case
 from mizzen.scheduler.device_selectors import CelSelectors
 from support.scheduler_world import World, claim, device_class, exactly, node, pod, resource_slice
 

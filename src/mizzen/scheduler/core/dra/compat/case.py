@@ -16,7 +16,8 @@ from mizzen.base.objects import Obj
 from mizzen.scheduler.core.dra import quantity
 from mizzen.scheduler.core.dra.allocate import Order, Refusal, Shortage, allocate
 from mizzen.scheduler.core.dra.claim_spec import read_class, read_request
-from mizzen.scheduler.core.dra.features import Features, from_gates
+from mizzen.scheduler.core.dra.compat.gates import from_gates
+from mizzen.scheduler.core.dra.features import Features
 from mizzen.scheduler.core.dra.held import Held
 from mizzen.scheduler.core.dra.matching import Matching
 from mizzen.scheduler.core.dra.model import (

@@ -1,0 +1,5 @@
+"""What `mizzen allocate` and the comparison with upstream need beyond what the placer uses.
+
+`case` reads a question and answers it, `gates` reads upstream's feature gates, `constraints` repeats
+how upstream tracks them. The placer never comes here: its order is `pack`, its features are `ALL`.
+"""
