@@ -59,6 +59,45 @@ FIELDS: dict[str, Any] = {
         "type": "array", "maxItems": 10,
         "items": {"type": "object", "properties": {"v": {"type": "integer"}}},
     },
+    "pairs": {
+        "type": "array", "maxItems": 5, "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["a-a", "b"],
+        "items": {
+            "type": "object", "required": ["a-a", "b"],
+            "properties": {
+                "a-a": {"type": "string", "maxLength": 5}, "b": {"type": "integer"},
+                "sub": {
+                    "type": "array", "maxItems": 5, "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["k"],
+                    "items": {
+                        "type": "object", "required": ["k"],
+                        "properties": {"k": {"type": "boolean"}, "v": {"type": "number"}},
+                    },
+                },
+            },
+        },
+    },
+    "objects": {
+        "type": "object", "maxProperties": 5,
+        "additionalProperties": {
+            "type": "object", "nullable": True,
+            "properties": {"v": {"type": "integer", "nullable": True}},
+        },
+    },
+    "matrix": {
+        "type": "array", "maxItems": 5,
+        "items": {"type": "array", "maxItems": 5, "items": {"type": "number"}},
+    },
+    "whole": {
+        "type": "object", "x-kubernetes-embedded-resource": True,
+        "x-kubernetes-preserve-unknown-fields": True,
+        "properties": {"data": {"type": "string", "maxLength": 9}},
+    },
+    "atomic": {
+        "type": "object", "x-kubernetes-map-type": "atomic",
+        "properties": {"v": {"type": "integer"}, "namespace": {"type": "string", "maxLength": 9}},
+    },
+    "empty": {"type": "object"},
 }  # fmt: skip
 NEW: dict[str, Any] = {
     "n": 3, "m": 5, "f": 2, "s": "abc", "t": "", "on": True, "since": "2026-01-31T12:00:00Z",
@@ -66,11 +105,21 @@ NEW: dict[str, Any] = {
     "maybe": None, "free": {"a": [1]}, "labels": {"a.b": "c", "x": "y"}, "ints": [3, 1, 2],
     "nulls": [None, 1], "names": ["b", "a"],
     "list": [{"k": "one", "v": 1}, {"k": "two", "v": 2}], "plain": [{"v": 1}, {}],
+    "pairs": [
+        {"a-a": "x", "b": 1, "sub": [{"k": True, "v": 1.5}, {"k": False}]}, {"a-a": "x", "b": 2},
+    ],
+    "objects": {"a": {"v": 1}, "b": {"v": None}, "c": None}, "matrix": [[1, 2.5], []],
+    "atomic": {"v": 1, "namespace": "d"}, "empty": {},
+    "whole": {"apiVersion": "v1", "kind": "A", "metadata": {"name": "e"}, "data": "x", "more": 1},
 }  # fmt: skip
-SAME = {name: value for name, value in NEW.items() if name != "free"}
+_OPEN = ("free", "whole")  # they have fields unknown to their schema
+SAME = {name: value for name, value in NEW.items() if name not in _OPEN}
 OLD: dict[str, Any] = {
     **NEW, "n": 2, "names": ["a", "b"], "port": "80%", "free": {"a": [2]},
     "list": [{"k": "two", "v": 3}, {"k": "one", "v": 1}],
+    "pairs": [{"a-a": "x", "b": 2}, {"a-a": "x", "b": 1, "sub": [{"k": True, "v": 2}]}],
+    "objects": {"a": {"v": 2}, "b": {}}, "matrix": [[1, 2.5]],
+    "atomic": {"v": 2}, "whole": {**NEW["whole"], "data": "z"},
 }  # fmt: skip
 
 

@@ -357,7 +357,10 @@ def _lists_equal(left: list[object], right: list[object]) -> bool:
 def _maps_equal(left: Map, right: Map) -> bool:
     if len(left) != len(right):
         return False
-    for key, value in left.items():
+    entries = left.items()
+    if len(entries) != len(left) and len(entries) != len(right.items()):
+        return False  # fields that are null are counted, and are not there
+    for key, value in entries:
         found = right.find(key)
         if found is None or equal(value, found[1]) is False:
             return False

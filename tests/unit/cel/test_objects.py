@@ -88,3 +88,9 @@ def test_map_lists_are_merged_by_their_keys() -> None:
         {"k": 1, "v": 3}, two, {"k": 3},
     ]  # fmt: skip
     assert values.equal(made({"k": 1}), made({"k": True})) is False  # type: ignore[dict-item]
+
+
+def test_null_fields_make_records_differ_from_either_side() -> None:
+    null, there = (Record({"v": value, "w": 1}, lambda _, raw: raw, {}) for value in (None, 1))
+    assert values.equal(null, there) is values.equal(there, null) is False
+    assert values.equal(null, Record({"v": None, "w": 1}, lambda _, raw: raw, {})) is True

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from mizzen.base.objects import Obj
 from mizzen.cel import clock, objects, types
+from mizzen.cel.lexer import RESERVED
 from mizzen.cel.objects import Adapt, JsonMap, Record
 from mizzen.cel.types import Type
 from mizzen.cel.values import INT_MAX, Duration, Err, JsonList
@@ -90,6 +91,8 @@ class Declarations:
                 known[escaped] = declared.type
                 if escaped != real:
                     renamed[escaped] = real
+                if real in RESERVED:  # `self.namespace` is understood, too
+                    known[real] = declared.type
         self.structs[name] = known
         return Declared(Type("struct", name), _record(fields, renamed), fields)
 
