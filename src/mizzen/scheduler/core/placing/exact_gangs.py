@@ -7,8 +7,8 @@ ranks (slices) go into domains of theirs, one run after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.tree import Tree
@@ -39,44 +39,28 @@ def place(
     ):
         name = cluster.nodes.names[only] if only >= 0 else ""
         return one_by_one(pods, name, constraints.member_nodes, ())
-    tree = what_if.tree_for(constraints)
-    around = [
-        cluster.nodes.index[name]
-        for name in constraints.member_nodes
-        if name in cluster.nodes.index
-    ]
+    tree, topology = what_if.tree_for(constraints), constraints.topology
+    gang = _Gang(what_if, tree, constraints, one_by_one)
+    index = cluster.nodes.index
+    around = [index[name] for name in constraints.member_nodes if name in index]
     subgroups = _by_subgroup(pods, constraints)
     everywhere = [only] if only >= 0 else list(cluster.nodes.live())
-    best = Attempt(pod=pods[0])
-    topology = constraints.topology
-    for nodes in _domains(
-        what_if, tree, topology, (pods[0].gang, constraints.subgroup), around, everywhere
-    ):
-        mark = what_if.mark()
-        found = Attempt()
-        for name, members, inner in subgroups:
-            found = _joined(
-                found,
-                _place_subgroup(
-                    what_if, tree, members, inner, name, nodes, constraints, one_by_one
-                ),
-            )
-            if not found.fits:
-                what_if.rollback(mark)
-                break
-        if found.fits:
-            order = {placement.pod.key: placement for placement in found.placements}
-            return Attempt(tuple([order[pod.key] for pod in pods]))
-        if not best.misfits or found.before > best.before:
-            best = found
-    if not best.misfits:
-        why = Misfit("DomainHeld" if topology.exclusive else "DomainTooSmall", topology.required)
-        return Attempt(pod=pods[0], misfits=((why, len(cluster.nodes)),))
-    rest = len(cluster.nodes) - sum(count for _, count in best.misfits)
+    found = gang.in_one_domain(
+        gang.domains(topology, (pods[0].gang, constraints.subgroup), around, everywhere),
+        topology,
+        pods[0],
+        lambda nodes: gang.all_of(
+            gang.subgroup(members, inner, name, nodes) for name, members, inner in subgroups
+        ),
+    )
+    if found.fits:
+        order = {placement.pod.key: placement for placement in found.placements}
+        return Attempt(tuple([order[pod.key] for pod in pods]))
+    rest = len(cluster.nodes) - sum(count for _, count in found.misfits)
     if rest <= 0:
-        return best
+        return found
     key = topology.required or next((w.required for w in _requests(constraints) if w.required), "")
-    return replace(best, misfits=(*best.misfits, (Misfit("OtherDomain", key), rest)))
+    return replace(found, misfits=(*found.misfits, (Misfit("OtherDomain", key), rest)))
 
 
 def _by_subgroup(pods: Sequence[PodSpecView], constraints: SchedulingConstraints) -> list[Part]:
@@ -110,104 +94,108 @@ def _sliced(slices: Sequence[Slice], required: str = "", exclusive: str = "") ->
     )
 
 
-def _place_subgroup(
-    what_if: WhatIf,
-    tree: Tree,
-    members: list[PodSpecView],
-    topology: TopologyRequest,
-    name: str,
-    nodes: Sequence[int],
-    constraints: SchedulingConstraints,
-    one_by_one: OneByOne,
-    *,
-    is_run: bool = False,
-) -> Attempt:
-    """The members of one subgroup in one domain of what it requires, among these nodes."""
+@dataclass(frozen=True, slots=True)
+class _Gang:
+    """One attempt for a gang, on one tree."""
 
-    def inside_of(nodes: Sequence[int]) -> Attempt:
-        if topology.slices:
-            return _runs(what_if, tree, members, topology, name, nodes, constraints, one_by_one)
-        return one_by_one(members, "", constraints.member_nodes, nodes)
+    what_if: WhatIf
+    tree: Tree
+    constraints: SchedulingConstraints
+    one_by_one: OneByOne
 
-    if not topology.required:
-        return inside_of(nodes)
-    around = (
-        ()
-        if is_run
-        else exclusive_domains.nodes_of_subgroup(what_if.cluster, members[0].gang, name)
-    )
-    best = Attempt(pod=members[0])
-    for inside in _domains(what_if, tree, topology, (members[0].gang, name), around, nodes):
-        found = inside_of(inside)
-        if found.fits:
-            return found
-        if not best.misfits or found.before > best.before:
-            best = found
-    if best.misfits:
-        return best
-    why = Misfit("DomainHeld" if topology.exclusive else "DomainTooSmall", topology.required)
-    return Attempt(pod=members[0], misfits=((why, len(what_if.cluster.nodes)),))
+    def subgroup(
+        self,
+        members: list[PodSpecView],
+        topology: TopologyRequest,
+        name: str,
+        nodes: Sequence[int],
+        *,
+        is_run: bool = False,
+    ) -> Attempt:
+        """The members of one subgroup in one domain of what it requires, among these nodes."""
 
+        def inside_of(nodes: Sequence[int]) -> Attempt:
+            if topology.slices:
+                return self.all_of(self._runs(members, topology, name, nodes))
+            return self.one_by_one(members, "", self.constraints.member_nodes, nodes)
 
-def _runs(
-    what_if: WhatIf,
-    tree: Tree,
-    members: list[PodSpecView],
-    topology: TopologyRequest,
-    name: str,
-    nodes: Sequence[int],
-    constraints: SchedulingConstraints,
-    one_by_one: OneByOne,
-) -> Attempt:
-    """Runs of members in order of rank, each in one domain; all of them, or none."""
-    outer = topology.slices[0]
-    alone = topology.exclusive if topology.exclusive != topology.required else ""
-    inner = _sliced(topology.slices[1:], outer.required, alone)
-    mark = what_if.mark()
-    found = Attempt()
-    for start in range(0, len(members), outer.size):
-        run = members[start : start + outer.size]
-        placed = _place_subgroup(
-            what_if, tree, run, inner, name, nodes, constraints, one_by_one, is_run=True
-        )
-        found = _joined(found, placed)
-        if not found.fits:
-            what_if.rollback(mark)
-            break
-    return found
+        if not topology.required:
+            return inside_of(nodes)
+        cluster, gang = self.what_if.cluster, members[0].gang
+        around = () if is_run else exclusive_domains.nodes_of_subgroup(cluster, gang, name)
+        found = self.domains(topology, (gang, name), around, nodes)
+        return self.in_one_domain(found, topology, members[0], inside_of)
 
+    def _runs(
+        self,
+        members: list[PodSpecView],
+        topology: TopologyRequest,
+        name: str,
+        nodes: Sequence[int],
+    ) -> Iterator[Attempt]:
+        """Runs of members in order of rank, each in one domain."""
+        outer = topology.slices[0]
+        alone = topology.exclusive if topology.exclusive != topology.required else ""
+        inner = _sliced(topology.slices[1:], outer.required, alone)
+        for start in range(0, len(members), outer.size):
+            run = members[start : start + outer.size]
+            yield self.subgroup(run, inner, name, nodes, is_run=True)
 
-def _domains(
-    what_if: WhatIf,
-    tree: Tree,
-    topology: TopologyRequest,
-    group: tuple[Key | None, str],
-    around: Sequence[int],
-    nodes: Sequence[int],
-) -> Iterator[list[int]]:
-    """These nodes by domain of the level required, those left out that the members may not use."""
-    if not topology.required:
-        yield list(nodes)
-        return
-    level = tree.level_of(topology.required)
-    alone = tree.depth(topology.exclusive) if topology.exclusive else None
-    held = exclusive_domains.held(what_if.cluster, tree, topology, *group)
-    here = {tree.domain_at(node, level) for node in around}
-    grouped: dict[int, list[int]] = {}
-    for node in nodes:
-        domain = tree.domain_at(node, level)
-        lacks = domain == -1 and level < len(tree.levels)
-        if lacks or (alone is not None and exclusive_domains.is_held(tree, -1 - node, alone, held)):
-            continue
-        grouped.setdefault(domain, []).append(node)
-    for domain, listed in grouped.items():
-        if here <= {domain}:
-            yield listed
+    def all_of(self, attempts: Iterable[Attempt]) -> Attempt:
+        """Attempts made one after the other as one: all of them, or none."""
+        mark = self.what_if.mark()
+        found = Attempt()
+        for more in attempts:
+            if not more.fits:
+                self.what_if.rollback(mark)
+                before = len(found.placements) + more.before
+                return Attempt(pod=more.pod, misfits=more.misfits, before=before)
+            found = Attempt((*found.placements, *more.placements))
+        return found
 
+    def in_one_domain(
+        self,
+        domains: Iterable[list[int]],
+        topology: TopologyRequest,
+        pod: PodSpecView,
+        attempt: Callable[[Sequence[int]], Attempt],
+    ) -> Attempt:
+        """The first attempt that fits in a domain, else the one that came furthest."""
+        best = Attempt(pod=pod)
+        for nodes in domains:
+            found = attempt(nodes)
+            if found.fits:
+                return found
+            if not best.misfits or found.before > best.before:
+                best = found
+        if best.misfits:
+            return best
+        why = Misfit("DomainHeld" if topology.exclusive else "DomainTooSmall", topology.required)
+        return Attempt(pod=pod, misfits=((why, len(self.what_if.cluster.nodes)),))
 
-def _joined(one: Attempt, more: Attempt) -> Attempt:
-    """Both attempts as one; the second fails after all of the first."""
-    if more.fits:
-        return Attempt((*one.placements, *more.placements))
-    before = len(one.placements) + more.before
-    return Attempt(pod=more.pod, misfits=more.misfits, before=before)
+    def domains(
+        self,
+        topology: TopologyRequest,
+        group: tuple[Key | None, str],
+        around: Sequence[int],
+        nodes: Sequence[int],
+    ) -> Iterator[list[int]]:
+        """These nodes by domain of the level required, those left out that the members may not use."""
+        if not topology.required:
+            yield list(nodes)
+            return
+        tree = self.tree
+        level = tree.level_of(topology.required)
+        alone = tree.depth(topology.exclusive) if topology.exclusive else None
+        held = exclusive_domains.held(self.what_if.cluster, tree, topology, *group)
+        here = {tree.domain_at(node, level) for node in around}
+        grouped: dict[int, list[int]] = {}
+        for node in nodes:
+            domain = tree.domain_at(node, level)
+            lacks = domain == -1 and level < len(tree.levels)
+            is_held = alone is not None and exclusive_domains.is_held(tree, -1 - node, alone, held)
+            if not lacks and not is_held:
+                grouped.setdefault(domain, []).append(node)
+        for domain, listed in grouped.items():
+            if here <= {domain}:
+                yield listed
