@@ -92,3 +92,8 @@ class Membership:
 
 
 ALONE = Membership()
+
+
+def gang_key(kind: str, namespace: str, name: str) -> Key:
+    """The name of a gang of another convention than PodGroup's."""
+    return Key(namespace, f"{kind}/{name}")

@@ -6,9 +6,9 @@ A Job without such annotations keeps its upstream meaning: each pod on its own.
 from __future__ import annotations
 
 from mizzen.base import names
-from mizzen.base.objects import Key, Obj, annotations_of, key_of, labels_of, namespace_of
+from mizzen.base.objects import Obj, annotations_of, key_of, labels_of, namespace_of
 from mizzen.base.reading import part
-from mizzen.scheduler.core.conventions.gang import Gang, Membership
+from mizzen.scheduler.core.conventions.gang import Gang, Membership, gang_key
 from mizzen.scheduler.core.conventions.jobset import pods_at_once
 from mizzen.scheduler.core.conventions.reading import index
 
@@ -22,16 +22,11 @@ def member(pod: Obj) -> Membership | None:
         return None
     completion = annotations_of(pod).get(names.COMPLETION_INDEX)
     return Membership(
-        gang_key(namespace_of(pod), name), order=(index(completion),), needs_owner=True
+        gang_key(KIND, namespace_of(pod), name), order=(index(completion),), needs_owner=True
     )
-
-
-def gang_key(namespace: str, name: str) -> Key:
-    return Key(namespace, f"{KIND}/{name}")
 
 
 def gang(job: Obj) -> Gang:
     """All pods that run at once start together."""
-    key = key_of(job)
     pods = pods_at_once(part(job, "spec"))
-    return Gang(key=gang_key(key.namespace, key.name), min_count=pods, count=pods)
+    return Gang(key=gang_key(KIND, *key_of(job)), min_count=pods, count=pods)

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mizzen.base import names
-from mizzen.base.objects import Key, Obj, annotations_of, key_of, labels_of, namespace_of
+from mizzen.base.objects import Obj, annotations_of, key_of, labels_of, namespace_of
 from mizzen.base.reading import part
-from mizzen.scheduler.core.conventions.gang import Gang, Membership, Subgroup
+from mizzen.scheduler.core.conventions.gang import Gang, Membership, Subgroup, gang_key
 from mizzen.scheduler.core.conventions.reading import entries, index, whole
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 
@@ -32,15 +32,11 @@ def member(pod: Obj) -> Membership | None:
     completion = labels.get(names.COMPLETION_INDEX) or annotations.get(names.COMPLETION_INDEX)
     replicated = labels.get(names.REPLICATED_JOB_NAME, "")
     return Membership(
-        gang=gang_key(namespace_of(pod), name),
+        gang=gang_key(KIND, namespace_of(pod), name),
         subgroup=job_name(replicated, job) if _exclusive_key(annotations) else replicated,
         order=(job, index(completion)),
         needs_owner=True,
     )
-
-
-def gang_key(namespace: str, name: str) -> Key:
-    return Key(namespace, f"{KIND}/{name}")
 
 
 def job_name(replicated_job: str, job_index: int) -> str:
@@ -51,13 +47,12 @@ def job_name(replicated_job: str, job_index: int) -> str:
 def gang(jobset: Obj) -> Gang:
     """Counts come from the JobSet: replicas x the pods of each job that run at once."""
     spec = part(jobset, "spec")
-    key = key_of(jobset)
     jobs = entries(spec, "replicatedJobs")
     subgroups = tuple(part_of for job in jobs for part_of in _subgroups(jobset, job))
     in_order = part(spec, "startupPolicy").get("startupPolicyOrder") == "InOrder"
     staged = in_order or any(job.get("dependsOn") for job in jobs)
     return Gang(
-        key=gang_key(key.namespace, key.name),
+        key=gang_key(KIND, *key_of(jobset)),
         min_count=0 if staged else sum(part_of.min_count for part_of in subgroups),
         count=sum(part_of.count for part_of in subgroups),
         subgroups=subgroups,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mizzen.base.objects import Key, Obj, annotations_of, key_of, labels_of, namespace_of
+from mizzen.base.objects import Obj, annotations_of, key_of, labels_of, namespace_of
 from mizzen.base.reading import part
-from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused, Subgroup
+from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused, Subgroup, gang_key
 from mizzen.scheduler.core.conventions.reading import entries, request, text_of, whole
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 
@@ -23,18 +23,13 @@ def member(pod: Obj) -> Membership | None:
     name = annotations_of(pod).get(ANNOTATION)
     if not name:
         return None
-    key = gang_key(namespace_of(pod), name)
+    key = gang_key(KIND, namespace_of(pod), name)
     return Membership(key, labels_of(pod).get(SUBGROUP, ""), needs_owner=True)
-
-
-def gang_key(namespace: str, name: str) -> Key:
-    return Key(namespace, f"{KIND}/{name}")
 
 
 def gang(group: Obj, classes: Mapping[str, int] | None = None) -> Gang:
     """minMember in all, minMember of each subgroup, required and preferred levels of both."""
     spec = part(group, "spec")
-    key = key_of(group)
     listed = entries(spec, "subGroups")
     nested = [text_of(entry.get("name")) for entry in listed if entry.get("parent")]
     parts = tuple(
@@ -47,7 +42,7 @@ def gang(group: Obj, classes: Mapping[str, int] | None = None) -> Gang:
     )
     text = f"subGroups {', '.join(nested)} have a parent; only one layer of subgroups is understood"
     return Gang(
-        key=gang_key(key.namespace, key.name),
+        key=gang_key(KIND, *key_of(group)),
         min_count=max(whole(spec.get("minMember")), sum(p.min_count for p in parts)),
         topology=_levels(part(spec, "topologyConstraint")),
         subgroups=parts,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mizzen.base.objects import Key, Obj, annotations_of, labels_of, name_of, namespace_of
+from mizzen.base.objects import Obj, annotations_of, labels_of, name_of, namespace_of
 from mizzen.base.reading import part
-from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused, Subgroup
+from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused, Subgroup, gang_key
 from mizzen.scheduler.core.conventions.reading import (
     count,
     entries,
@@ -46,7 +46,7 @@ def member(pod: Obj) -> Membership | None:
     name = labels.get(GROUP_NAME)
     if not name:
         return None
-    key = Key(namespace_of(pod), f"{KIND}/{name}")
+    key = gang_key(KIND, namespace_of(pod), name)
     total = count(annotations.get(TOTAL_COUNT), f"annotation {TOTAL_COUNT} of a pod group's pod")
     topology = asked(annotations)
     for refusal in (total, topology):

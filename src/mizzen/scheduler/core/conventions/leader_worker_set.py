@@ -12,7 +12,14 @@ from dataclasses import replace
 
 from mizzen.base.objects import Key, Obj, annotations_of, labels_of, namespace_of
 from mizzen.base.reading import part
-from mizzen.scheduler.core.conventions.gang import Disruption, Gang, Membership, Refused, Subgroup
+from mizzen.scheduler.core.conventions.gang import (
+    Disruption,
+    Gang,
+    Membership,
+    Refused,
+    Subgroup,
+    gang_key,
+)
 from mizzen.scheduler.core.conventions.reading import count, index
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 
@@ -36,7 +43,7 @@ def member(pod: Obj) -> Membership | None:
     name = labels.get(NAME)
     if not name:
         return None
-    key = gang_key(namespace_of(pod), name, index(labels.get(GROUP_INDEX)))
+    key = gang_key(KIND, namespace_of(pod), f"{name}-{index(labels.get(GROUP_INDEX))}")
     size = count(annotations.get(SIZE, "1"), f"annotation {SIZE}")
     if isinstance(size, Refused):
         return Membership(gang=key, refused=size)
@@ -47,10 +54,6 @@ def member(pod: Obj) -> Membership | None:
         order=(index(labels.get(WORKER_INDEX)),),
         described=_described(key, size, subgroup, annotations),
     )
-
-
-def gang_key(namespace: str, name: str, group: int) -> Key:
-    return Key(namespace, f"{KIND}/{name}-{group}")
 
 
 def set_key(gang: Key) -> Key:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mizzen.base.objects import Key, Obj, annotations_of, key_of, labels_of, namespace_of
+from mizzen.base.objects import Obj, annotations_of, key_of, labels_of, namespace_of
 from mizzen.base.reading import part
-from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused, Subgroup
+from mizzen.scheduler.core.conventions.gang import Gang, Membership, Refused, Subgroup, gang_key
 from mizzen.scheduler.core.conventions.hyper_nodes import tier_key, tier_name_key
 from mizzen.scheduler.core.conventions.reading import entries, index, request, text_of, whole
 from mizzen.scheduler.core.conventions.topology import Slice, TopologyRequest
@@ -52,20 +52,15 @@ def _task(pod: Obj, kind: str, name: str) -> Membership:
     )
 
 
-def gang_key(kind: str, namespace: str, name: str) -> Key:
-    return Key(namespace, f"{kind}/{name}")
-
-
 def gang(group: Obj, classes: Mapping[str, int] | None = None) -> Gang:
     """What a PodGroup asks: minMember in all, minTaskMember of each task."""
     spec = part(group, "spec")
-    key = key_of(group)
     tasks = {
         task: Subgroup(task, whole(least))
         for task, least in sorted(part(spec, "minTaskMember").items())
     }
     result = Gang(
-        key=gang_key(KIND, key.namespace, key.name),
+        key=gang_key(KIND, *key_of(group)),
         min_count=whole(spec.get("minMember")),
         topology=_tiers(spec),
         priority=(classes or {}).get(text_of(spec.get("priorityClassName"))),
@@ -86,7 +81,6 @@ def gang(group: Obj, classes: Mapping[str, int] | None = None) -> Gang:
 def job_gang(job: Obj) -> Gang:
     """What a Volcano Job asks: minAvailable, by default all replicas of all its tasks."""
     spec = part(job, "spec")
-    key = key_of(job)
     tasks: list[Subgroup] = []
     for task in entries(spec, "tasks"):
         replicas = whole(task.get("replicas"))
@@ -95,7 +89,7 @@ def job_gang(job: Obj) -> Gang:
     total = sum(task.count for task in tasks)
     available = spec.get("minAvailable")
     result = Gang(
-        key=gang_key(JOB_KIND, key.namespace, key.name),
+        key=gang_key(JOB_KIND, *key_of(job)),
         min_count=whole(available, total),
         count=total,
         topology=_tiers(spec),

@@ -82,16 +82,19 @@ def owned_gang(
     resource = found[0]
     if resource is LEADER_WORKER_SETS:
         return leader_worker_set.gang(owner, described or Gang(gang, 1))
-    if resource is POD_GROUPS:
-        return pod_group.gang(owner, classes)
-    if resource is VOLCANO_POD_GROUPS:
-        return volcano.gang(owner, classes)
-    if resource is KAI_POD_GROUPS:
-        return kai.gang(owner, classes)
-    plain = {
-        JOB_SETS: jobset.gang,
-        VOLCANO_JOBS: volcano.job_gang,
-        COSCHEDULING_POD_GROUPS: coscheduling.gang,
-        JOBS: job.gang,
-    }
-    return plain[resource](owner)
+    if resource in _WITH_PRIORITY:
+        return _WITH_PRIORITY[resource](owner, classes)
+    return _PLAIN[resource](owner)
+
+
+_WITH_PRIORITY = {
+    POD_GROUPS: pod_group.gang,
+    VOLCANO_POD_GROUPS: volcano.gang,
+    KAI_POD_GROUPS: kai.gang,
+}
+_PLAIN = {
+    JOB_SETS: jobset.gang,
+    VOLCANO_JOBS: volcano.job_gang,
+    COSCHEDULING_POD_GROUPS: coscheduling.gang,
+    JOBS: job.gang,
+}
