@@ -254,7 +254,8 @@ def test_a_long_walk_is_cut_off_where_nothing_is_run_either() -> None:
     for several in ({"additionalProperties": item}, {"properties": {}, "items": item}):
         kind = "array" if "items" in several else "object"
         schema = {"type": kind, **several}
-        spec: Any = [{}] * 100_000 if kind == "array" else {str(n): {} for n in range(100_000)}
+        empty: dict[str, Any] = {}
+        spec = [empty] * 100_000 if kind == "array" else {str(n): empty for n in range(100_000)}
         [cause] = run(schema, spec)
         assert "running out of cost budget" in cause.message
 
