@@ -180,7 +180,7 @@ class Collector:
         states: dict[str, OwnerState] = {
             uid: self._state(draft.get, obj, owner) for uid, owner in owners.items()
         }
-        decision = garbage.fate(obj, states)
+        decision = garbage.decide(obj, states)
         if isinstance(decision, Collect):
             options = DeleteOptions(propagation=decision.propagation)
             operations.delete(draft, served, key.namespace, key.name, options)
@@ -204,7 +204,7 @@ class Collector:
         if release is None:
             return
         new = garbage.without_finalizer(served.view_object(obj), release.finalizer)
-        if stamping.may_go(served.resource, new):
+        if stamping.is_removable(served.resource, new):
             draft.remove(key, new)
         else:
             draft.put(key, new, "update")

@@ -43,7 +43,7 @@ def empty_namespace(server: Server, draft: Draft, namespace: Obj) -> bool:
     if round.remaining.is_nothing:
         new = emptying.finalized(new)
     key = ObjectKey(NAMESPACES.plural, "", name)
-    if stamping.may_go(NAMESPACES, new):
+    if stamping.is_removable(NAMESPACES, new):
         draft.remove(key, new)
     elif new != namespace:
         draft.put(key, new, "update/status")

@@ -128,7 +128,7 @@ def delete(
     key = ObjectKey(served.key, namespace, name)
     draft.admission.admit(draft, served, DELETE, key, old, old)
     new = stamping.mark_deleted(served.resource, old, options, draft.now_ns)
-    if stamping.may_go(served.resource, new):
+    if stamping.is_removable(served.resource, new):
         gone = {**old, "metadata": dict(old["metadata"])}
         draft.remove(key, gone)
         return gone, True
@@ -252,7 +252,7 @@ def _replace(
     if new == old:
         return old
     draft.admission.admit(draft, served, operation, key, new, old)
-    if stamping.may_go(resource, new):
+    if stamping.is_removable(resource, new):
         draft.remove(key, new)
     else:
         draft.put(key, new, f"{verb}/{subresource}" if subresource else verb)

@@ -34,7 +34,7 @@ _DONE = ("Complete", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class LogOptions:
     """The requested part of each log."""
 
     follow: bool = False
@@ -46,7 +46,7 @@ class Wish:
 async def follow_train_job(client: Client, namespace: str, name: str) -> int:
     """All ranks' lines until the job is done; FAILED when it failed, and why on stderr."""
     job = await client.get(TRAIN_JOBS, name, namespace)
-    await print_workload(client, TRAIN_JOBS, job, Wish(follow=True))
+    await print_workload(client, TRAIN_JOBS, job, LogOptions(follow=True))
     job = await client.get(TRAIN_JOBS, name, namespace)
     if has_condition(job, "Failed"):
         entry = condition(job, "Failed") or {}
@@ -57,7 +57,7 @@ async def follow_train_job(client: Client, namespace: str, name: str) -> int:
     return OK
 
 
-async def print_workload(client: Client, resource: Resource, obj: Obj, wish: Wish) -> int:
+async def print_workload(client: Client, resource: Resource, obj: Obj, options: LogOptions) -> int:
     """Each pod's lines behind its name; with `follow` also those of pods that come later, and what
     is waited for while there are none. NOT_FOUND where there was nothing to print.
 
@@ -69,15 +69,15 @@ async def print_workload(client: Client, resource: Resource, obj: Obj, wish: Wis
     try:
         while True:
             pods = await _pods_of(client, obj)
-            _begin(client, obj, pods, tasks, wish)
-            if not wish.follow:
+            _begin(client, obj, pods, tasks, options)
+            if not options.follow:
                 break
             now = await _now(client, resource, obj)
             if now is None:
                 raise CliError(f"{shown} was deleted meanwhile", NOT_FOUND)
             if any(has_condition(now, kind) for kind in _DONE):
                 # Those that came and went since they were listed.
-                _begin(client, obj, await _pods_of(client, obj), tasks, wish)
+                _begin(client, obj, await _pods_of(client, obj), tasks, options)
                 break
             waits = "" if any(not task.done() for task in tasks.values()) else _waits(now, pods)
             if waits and waits != said:
@@ -89,7 +89,7 @@ async def print_workload(client: Client, resource: Resource, obj: Obj, wish: Wis
         for task in tasks.values():
             task.cancel()
     if not any(printed):
-        what = "no run before the last" if wish.previous else "no log"
+        what = "no run before the last" if options.previous else "no log"
         say(f"mizzen: {shown} has {what}; `mizzen why {shown}` tells what became of it")
         return NOT_FOUND
     return OK
@@ -100,37 +100,37 @@ def _begin(
     obj: Obj,
     pods: list[Obj],
     tasks: dict[str, asyncio.Task[bool]],
-    wish: Wish,
+    options: LogOptions,
 ) -> None:
     """Starts printing each pod that has started and is not printed yet."""
     for pod in pods:
         uid, name = pod["metadata"]["uid"], name_of(pod)
         if uid not in tasks and _has_started(pod):
             prefix = f"[{name.removeprefix(name_of(obj) + '-')}] "
-            tasks[uid] = asyncio.create_task(print_pod(client, pod, prefix, wish))
+            tasks[uid] = asyncio.create_task(print_pod(client, pod, prefix, options))
 
 
-async def print_pod(client: Client, pod: Obj, prefix: str, wish: Wish) -> bool:
+async def print_pod(client: Client, pod: Obj, prefix: str, options: LogOptions) -> bool:
     """A pod's log, and whether it has one; silent about one of several that has none (any more)."""
     from mizzen.client.following import followed
 
     ignored = (NotFound, BadRequest) if prefix else ()
     with contextlib.suppress(*ignored):
-        container = wish.container or _default_container(pod)
-        if wish.follow:
-            lines = followed(client, pod, container=container, tail=wish.tail)
+        container = options.container or _default_container(pod)
+        if options.follow:
+            lines = followed(client, pod, container=container, tail=options.tail)
         else:
             lines = client.logs(
                 name_of(pod),
                 namespace_of(pod),
                 container=container,
-                tail=wish.tail,
-                previous=wish.previous,
+                tail=options.tail,
+                previous=options.previous,
             )
         async for line in lines:
             if prefix and not line.endswith(b"\n"):
                 line += b"\n"  # the next line is another pod's
-            write_bytes(prefix.encode() + line, flush=wish.follow)
+            write_bytes(prefix.encode() + line, flush=options.follow)
         return True
     return False
 

@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return exits.OK
     except OSError as error:
-        return _fail(_told(error), exits.FAILED)
+        return _fail(_message_of(error), exits.FAILED)
     except Exception as error:  # noqa: BLE001 - a bug: users get one line, the trace goes to a file
         return _report_bug(error)
 
@@ -183,7 +183,7 @@ _NEXT_STEPS = {
 }
 
 
-def _told(error: OSError) -> str:
+def _message_of(error: OSError) -> str:
     """The file, what is wrong and what to do; where its owner is the reason, who that is."""
     if isinstance(error, FileNotFoundError) and not error.filename:  # getcwd(2) alone names none
         return "the present folder is gone: change into one that is there"

@@ -26,7 +26,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class StartOptions:
     """The settings that this `mizzen up` asks for; None keeps the stored value."""
 
     listen: str | None = None
@@ -120,19 +120,19 @@ def _address(value: Any) -> str:
         ) from None
 
 
-def settle(remembered: Settings, wishes: Wishes) -> Settings:
+def settle(remembered: Settings, options: StartOptions) -> Settings:
     """The settings for this start, with ports that are free now.
 
     Errors: PortTaken when a port was asked for by number and is in use; BadSettings.
     """
     try:
-        listen = remembered.listen if wishes.listen is None else _address(wishes.listen)
+        listen = remembered.listen if options.listen is None else _address(options.listen)
     except ValueError as error:
         raise BadSettings(f"--listen: {error}") from error
-    simulated = wishes.simulated_devices
-    gateway = wishes.gateway_port or remembered.gateway_port
-    port = _free(listen, wishes.port, remembered.port, gateway)
-    gateway = _free(listen, wishes.gateway_port, remembered.gateway_port, port)
+    simulated = options.simulated_devices
+    gateway = options.gateway_port or remembered.gateway_port
+    port = _free(listen, options.port, remembered.port, gateway)
+    gateway = _free(listen, options.gateway_port, remembered.gateway_port, port)
     if gateway == port:
         raise PortTaken(f"port {port} cannot serve both the API and the gateway; choose another")
     return replace(

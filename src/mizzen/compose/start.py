@@ -15,7 +15,7 @@ from typing import IO, NoReturn
 from mizzen.base.clock import Clock
 from mizzen.compose import settings as settings_module
 from mizzen.compose.banner import ready_text
-from mizzen.compose.settings import Settings, Wishes
+from mizzen.compose.settings import Settings, StartOptions
 from mizzen.compose.state import running_instance, take_lock
 from mizzen.host import ports
 from mizzen.host.clock import RealClock
@@ -34,7 +34,7 @@ class DoesNotStart(Exception):
     """The instance could not be brought up; the message names the role and its last words."""
 
 
-def prepare(home: Home, wishes: Wishes, clock: Clock) -> tuple[Settings, int]:
+def prepare(home: Home, options: StartOptions, clock: Clock) -> tuple[Settings, int]:
     """Folders, ports, keys and kubeconfigs; returns the settings and the held lock.
 
     Errors: AlreadyRunning, ports.PortTaken, settings.BadSettings, records.Damaged, OSError.
@@ -46,7 +46,7 @@ def prepare(home: Home, wishes: Wishes, clock: Clock) -> tuple[Settings, int]:
     if lock is None:
         raise AlreadyRunning(str(home.root))
     remembered = settings_module.load(home)
-    settings = settings_module.settle(remembered, wishes)
+    settings = settings_module.settle(remembered, options)
     settings_module.try_out(home, settings)
     pki.ensure(home, clock, listen=settings.listen, port=settings.port)
     return settings, lock

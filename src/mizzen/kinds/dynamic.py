@@ -15,7 +15,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds.columns import AGE, NAME, since
 from mizzen.kinds.jsonpath import compile_path
-from mizzen.kinds.kind import Cell, Column, Kind, ScalePaths, accept
+from mizzen.kinds.kind import Cell, Column, Kind, ScalePaths, no_rules
 from mizzen.kinds.meta import OBJECT_META
 from mizzen.kinds.openapi import definition_name
 from mizzen.kinds.reading import entries, part
@@ -49,7 +49,7 @@ def _kind(spec: Obj, version: Obj) -> Kind:
     subresources = part(version, "subresources")
     written = version["schema"]["openAPIV3Schema"]
     rules = rules_of(written)
-    validate = accept if rules is None else validator_of(rules)
+    validate = no_rules if rules is None else validator_of(rules)
     return Kind(
         resource=resource,
         singular=words.get("singular") or "",

@@ -62,24 +62,24 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 
 
-def nothing(obj: Obj) -> None:
+def no_op(obj: Obj) -> None:
     """The hook of kinds that have nothing to add."""
 
 
-def keep_nothing(new: Obj, old: Obj) -> None:
+def keep_no_field(new: Obj, old: Obj) -> None:
     """The hook of kinds whose writers own every field outside of metadata and status."""
 
 
-def warn_of_nothing(obj: Obj) -> list[str]:
+def no_warnings(obj: Obj) -> list[str]:
     """The hook of kinds in which nothing is allowed that is rarely meant."""
     return []
 
 
-def timeless(new: Obj, old: Obj | None, now: str) -> None:
+def no_stamp(new: Obj, old: Obj | None, now: str) -> None:
     """The hook of kinds that hold no moment of their own."""
 
 
-def accept(new: Obj, old: Obj | None) -> list[Cause]:
+def no_rules(new: Obj, old: Obj | None) -> list[Cause]:
     """The validator of kinds whose schema says all."""
     return []
 
@@ -99,13 +99,13 @@ class Kind:
     refused_subresources: Mapping[str, str] = field(default_factory=dict[str, str])  # name -> why
     selectable_fields: tuple[str, ...] = ()  # beyond metadata.name and metadata.namespace
     field_aliases: Mapping[str, str] = field(default_factory=dict[str, str])  # selector -> path
-    default: Callable[[Obj], None] = nothing  # defaults beyond the schema's, in place
-    stamp: Callable[[Obj, Obj | None, str], None] = timeless  # moments, in place; now is RFC 3339
-    validate: Validator = accept  # beyond the schema; types are right when it is called
-    validate_status: Validator = accept
-    warn: Callable[[Obj], list[str]] = warn_of_nothing  # creators: of what is allowed, rarely meant
-    on_create: Callable[[Obj], None] = nothing  # e.g. the first status, in place
-    on_update: Callable[[Obj, Obj], None] = keep_nothing  # (new, old): what the server keeps
+    default: Callable[[Obj], None] = no_op  # defaults beyond the schema's, in place
+    stamp: Callable[[Obj, Obj | None, str], None] = no_stamp  # moments, in place; now is RFC 3339
+    validate: Validator = no_rules  # beyond the schema; types are right when it is called
+    validate_status: Validator = no_rules
+    warn: Callable[[Obj], list[str]] = no_warnings  # creators: of what is allowed, rarely meant
+    on_create: Callable[[Obj], None] = no_op  # e.g. the first status, in place
+    on_update: Callable[[Obj, Obj], None] = keep_no_field  # (new, old): what the server keeps
     scale: ScalePaths | None = None
     protobuf: Numbers | None = None  # beyond metadata's; None: it is not understood in protobuf
     merges_strategically: bool = True  # strategic merge patch is served, and said to be
@@ -166,7 +166,7 @@ class Kind:
             if "status" in old:
                 new["status"] = old["status"]
         _keep_generation(new, old)
-        if self.generation and wish_of(new) != wish_of(old):
+        if self.generation and desired_state(new) != desired_state(old):
             new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
 
     def prepare_status(self, new: Obj, old: Obj) -> None:
@@ -209,7 +209,7 @@ class Kind:
         return path == "metadata.name" or path in self.selectable_fields
 
 
-def wish_of(obj: Mapping[str, Any]) -> Obj:
+def desired_state(obj: Mapping[str, Any]) -> Obj:
     """Everything the generation counts: all but identity, metadata and status."""
     skip = ("apiVersion", "kind", "metadata", "status")
     return {name: value for name, value in obj.items() if name not in skip}

@@ -36,9 +36,7 @@ from mizzen.node.clock_steps import ClockSteps
 from mizzen.node.config import HOST_IP, NodeConfig
 from mizzen.node.context import AgentContext
 from mizzen.node.core import devices as claims_core
-from mizzen.node.core.pod import grace_ns, is_finished, new_pod, postpone, step
-from mizzen.node.core.status import patch_of
-from mizzen.node.core.words import (
+from mizzen.node.core.events import (
     Command,
     DevicesChanged,
     Event,
@@ -56,6 +54,8 @@ from mizzen.node.core.words import (
     Vanished,
     WakeAt,
 )  # fmt: skip
+from mizzen.node.core.pod import grace_ns, is_finished, new_pod, postpone, step
+from mizzen.node.core.status import patch_of
 from mizzen.node.executor import Executor
 from mizzen.node.podfiles import PodFiles, prune, records_of
 from mizzen.node.reporter import Reporter

@@ -111,7 +111,7 @@ def describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-async def keep_up(
+async def run_forever(
     name: str, run: Callable[[], Coroutine[Any, Any, None]], pause_s: float = AGAIN_FIRST_S
 ) -> None:
     """Runs a loop that is to run for ever; one that fails is said and begun again after a pause."""

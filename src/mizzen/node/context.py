@@ -12,7 +12,7 @@ from mizzen.client.events import EventRecorder
 from mizzen.node.boundary import Boundary
 from mizzen.node.config import NodeConfig
 from mizzen.node.core.devices import Allocated, Device
-from mizzen.node.core.words import Event
+from mizzen.node.core.events import Event
 from mizzen.node.reporter import Reporter
 from mizzen.node.runtimes.registry import Runtimes
 from mizzen.node.slot import Slot

@@ -18,9 +18,7 @@ from mizzen.node.context import AgentContext
 from mizzen.node.core import admission
 from mizzen.node.core import devices as claims_core
 from mizzen.node.core.environment import Sources, Unresolved
-from mizzen.node.core.pod import SIGKILL, is_finished
-from mizzen.node.core.resources import cpu_limit, memory_limit
-from mizzen.node.core.words import (
+from mizzen.node.core.events import (
     Prepared,
     PreStopDone,
     ProbeDone,
@@ -29,6 +27,8 @@ from mizzen.node.core.words import (
     Signal,
     Spawn,
 )  # fmt: skip
+from mizzen.node.core.pod import SIGKILL, is_finished
+from mizzen.node.core.resources import cpu_limit, memory_limit
 from mizzen.node.resolve import PodContext, containers, device_variables, host_names, read_sources
 from mizzen.node.runtimes.interface import Bundle, Resources, run_key
 from mizzen.node.serving import ServingSockets

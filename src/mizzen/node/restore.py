@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Mapping
 
 from mizzen.base.objects import Obj
+from mizzen.node.core.events import Adopted, AdoptedRun, Event, Exited, Started
 from mizzen.node.core.pod import STABLE_NS
-from mizzen.node.core.words import Adopted, AdoptedRun, Event, Exited, Started
 from mizzen.node.podfiles import write_json
 from mizzen.node.runtimes.interface import split_key
 from mizzen.node.slot import INTERRUPTED, Slot, exited_of

@@ -21,7 +21,7 @@ from mizzen.host import private
 from mizzen.host.process_metrics import collect_process
 from mizzen.node import folder
 from mizzen.node.agent import Agent
-from mizzen.node.boundary import keep_up
+from mizzen.node.boundary import run_forever
 from mizzen.node.config import NodeConfig
 from mizzen.node.kubelet.server import NodeServer, NodeView
 from mizzen.node.metrics import collect
@@ -105,7 +105,7 @@ async def _work(
     async with asyncio.TaskGroup() as group:
 
         def start(name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
-            group.create_task(keep_up(name, loop), name=name)
+            group.create_task(run_forever(name, loop), name=name)
 
         for informer in (claims, jobs, classes, pods):
             start(informer.resource.plural, informer.run)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mizzen.base.objects import Obj
+from mizzen.node.core.events import Exited
 from mizzen.node.core.pod import SIGKILL, UNSTARTED, Container, PodState
 from mizzen.node.core.resources import memory_limit
-from mizzen.node.core.words import Exited
 from mizzen.node.podfiles import PodFiles, write_json
 from mizzen.node.runtimes.interface import Bundle, Runtime
 

@@ -15,7 +15,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import JOBS, PODS
 from mizzen.cli import following
 from mizzen.cli.exits import NOT_FOUND, OK, CliError
-from mizzen.cli.following import Wish, print_pod, print_workload
+from mizzen.cli.following import LogOptions, print_pod, print_workload
 from mizzen.client.client import Client
 from mizzen.host.home import Home
 from mizzen.node.runtimes.process.shim.logs import LogFile
@@ -81,7 +81,9 @@ class World:
         await self.client.patch(JOBS, "j", patch, "default", subresource="status")
 
     def follow(self) -> asyncio.Task[int]:
-        return asyncio.create_task(print_workload(self.client, JOBS, self.job, Wish(follow=True)))
+        return asyncio.create_task(
+            print_workload(self.client, JOBS, self.job, LogOptions(follow=True))
+        )
 
 
 def write(place: Path, run: int, text: bytes) -> None:
@@ -157,17 +159,19 @@ async def test_a_job_that_is_deleted_ends_its_follower_with_a_word(
 
 
 async def test_nothing_to_print_is_said(world: World, said: list[Any]) -> None:
-    assert await print_workload(world.client, JOBS, world.job, Wish()) == NOT_FOUND
+    assert await print_workload(world.client, JOBS, world.job, LogOptions()) == NOT_FOUND
     assert said == ["mizzen: job/j has no log; `mizzen why job/j` tells what became of it"]
 
 
 async def test_the_run_before_the_last_restart_can_be_read(world: World, said: list[Any]) -> None:
     place = await world.pod("j-0")
     write(place, 0, b"why it died\n")
-    assert await print_workload(world.client, JOBS, world.job, Wish(previous=True)) == NOT_FOUND
+    assert (
+        await print_workload(world.client, JOBS, world.job, LogOptions(previous=True)) == NOT_FOUND
+    )
     said.clear()
     write(place, 1, b"runs again\n")
-    assert await print_workload(world.client, JOBS, world.job, Wish(previous=True)) == OK
+    assert await print_workload(world.client, JOBS, world.job, LogOptions(previous=True)) == OK
     assert said == [b"[0] why it died\n"]
 
 
@@ -192,7 +196,7 @@ async def test_a_pod_that_waits_to_be_started_again_has_its_log(
     }
     status = {"status": {"containerStatuses": [container]}}
     await world.client.patch(PODS, "j-0", status, "default", subresource="status")
-    assert await print_workload(world.client, JOBS, world.job, Wish()) == OK
+    assert await print_workload(world.client, JOBS, world.job, LogOptions()) == OK
     assert said == [b"[0] why it failed\n"]
 
 
@@ -210,8 +214,8 @@ async def test_of_several_containers_one_is_shown_and_the_others_named(
         place = tmp_path / "state" / "node" / "pods" / pod["metadata"]["uid"] / name
         place.mkdir(parents=True)
         write(place, 0, name.encode() + b"\n")
-    assert await print_pod(world.client, pod, "", Wish())
+    assert await print_pod(world.client, pod, "", LogOptions())
     assert said[-1] == chosen.encode() + b"\n" and "--container" in said[0]
     said.clear()
-    assert await print_pod(world.client, pod, "", Wish(container="side"))
+    assert await print_pod(world.client, pod, "", LogOptions(container="side"))
     assert said == [b"side\n"]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mizzen.compose import settings
-from mizzen.compose.settings import Settings, Wishes
+from mizzen.compose.settings import Settings, StartOptions
 from mizzen.host.home import Home
 from mizzen.host.ports import PortTaken
 
@@ -24,20 +24,20 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
 def test_a_remembered_port_in_use_gives_way_and_an_explicit_one_does_not() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = int(server.getsockname()[1])
-        settled = settings.settle(Settings(port=taken), Wishes(simulated_devices=2))
+        settled = settings.settle(Settings(port=taken), StartOptions(simulated_devices=2))
         assert settled.port != taken
         assert settled.simulated_devices == 2
         with pytest.raises(PortTaken):
-            settings.settle(Settings(), Wishes(port=taken))
+            settings.settle(Settings(), StartOptions(port=taken))
 
 
 def test_one_port_cannot_serve_both() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = int(server.getsockname()[1])
     with pytest.raises(PortTaken, match="both"):
-        settings.settle(Settings(), Wishes(port=free, gateway_port=free))
-    for wishes in (Wishes(port=free), Wishes(gateway_port=free), Wishes()):
-        settled = settings.settle(Settings(port=free, gateway_port=free), wishes)
+        settings.settle(Settings(), StartOptions(port=free, gateway_port=free))
+    for options in (StartOptions(port=free), StartOptions(gateway_port=free), StartOptions()):
+        settled = settings.settle(Settings(port=free, gateway_port=free), options)
         assert free in (settled.port, settled.gateway_port)
         assert settled.port != settled.gateway_port
 
@@ -94,9 +94,9 @@ def test_damaged_settings_are_one_clear_sentence(home: Home, content: bytes) -> 
 )
 def test_what_is_no_address_is_refused(listen: str) -> None:
     with pytest.raises(settings.BadSettings, match="not an IP address to listen on: choose"):
-        settings.settle(Settings(), Wishes(listen=listen))
+        settings.settle(Settings(), StartOptions(listen=listen))
 
 
 def test_an_address_of_another_machine_is_named() -> None:
     with pytest.raises(settings.BadSettings, match=r"cannot listen on 192\.0\.2\.1, port \d+: .*;"):
-        settings.settle(Settings(), Wishes(listen="192.0.2.1"))
+        settings.settle(Settings(), StartOptions(listen="192.0.2.1"))

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from mizzen.base.objects import Obj
-from mizzen.node.boundary import Boundary, keep_up
+from mizzen.node.boundary import Boundary, run_forever
 from support.waiting import until
 
 POD: Obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "uid": "u"}}
@@ -86,7 +86,7 @@ async def test_a_loop_that_fails_begins_again_and_can_be_cancelled() -> None:
             raise RuntimeError("a bug")
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(keep_up("loop", loop, 0.01))
+    task = asyncio.create_task(run_forever("loop", loop, 0.01))
     await until(lambda: len(begun) == 3, "the third begin")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -13,7 +13,7 @@ from mizzen.base.reading import text
 from mizzen.base.resources import PODS
 from mizzen.client.client import Client
 from mizzen.node import reporter as module
-from mizzen.node.boundary import keep_up
+from mizzen.node.boundary import run_forever
 from mizzen.node.reporter import Reporter
 from support.api_in_process import api_server
 from support.waiting import until
@@ -97,7 +97,7 @@ async def test_a_fault_while_one_is_written_loses_no_other(
         reporter = Reporter(client, pods, pods.told.append)
         for uid in pods.pods:
             reporter.mark(uid)
-        task = asyncio.create_task(keep_up("reporter", reporter.run, 0.01))
+        task = asyncio.create_task(run_forever("reporter", reporter.run, 0.01))
         others = [uid for uid in pods.pods if uid != first]
         await until(lambda: not any(pods.due_writes(u) for u in others), "the others' statuses", 5)
         assert faults == [first, first]

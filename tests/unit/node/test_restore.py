@@ -9,8 +9,8 @@ import pytest
 
 from mizzen.base.objects import Obj
 from mizzen.node.agent import Agent
+from mizzen.node.core.events import Adopted, Event, Exited, Started
 from mizzen.node.core.pod import new_pod, step
-from mizzen.node.core.words import Adopted, Event, Exited, Started
 from mizzen.node.podfiles import PodFiles, write_json
 from mizzen.node.restore import restore
 from mizzen.node.runtimes.process.cgroups import Cgroups

@@ -50,7 +50,7 @@ def is_waiting(owner: Obj) -> bool:
     )
 
 
-def fate(obj: Obj, states: Mapping[str, OwnerState]) -> Collect | DropOwners | None:
+def decide(obj: Obj, states: Mapping[str, OwnerState]) -> Collect | DropOwners | None:
     """The action due for an object, given the states of its owners (by UID).
 
     An owner of a kind that is not served is "unknown" and counts as alive: better to keep

@@ -145,7 +145,7 @@ def mark_deleted(resource: Resource, old: Obj, options: DeleteOptions, now_ns: i
     return new
 
 
-def may_go(resource: Resource, obj: Obj) -> bool:
+def is_removable(resource: Resource, obj: Obj) -> bool:
     """True if an object that is marked deleted can be removed from the store now."""
     metadata = obj["metadata"]
     if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):

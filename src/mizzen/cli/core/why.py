@@ -102,17 +102,17 @@ def explain(
     for change in history:
         uid = uid_of(change.object)
         if uid in family and change.object.get("kind") not in _QUIET:
-            links += _told_by_change(change, seen.get(uid))
+            links += _links_of_change(change, seen.get(uid))
             seen[uid] = change.object
     for obj in objects:
         if uid_of(obj) in family and uid_of(obj) not in seen:
-            links += _told_by_object(obj)
+            links += _links_of_object(obj)
     # An Event says its seconds; the history says exactly when it was written.
     written = {uid_of(c.object): c.time_ns for c in history if c.object.get("kind") == "Event"}
     told = {(link.subject, link.what.split(": ", 1)[-1]) for link in links}
     for event in events:
         if text(event, "involvedObject", "uid") in family:
-            link = _told_by_event(event, written.get(uid_of(event), 0))
+            link = _link_of_event(event, written.get(uid_of(event), 0))
             if (link.subject, text(event, "message")) not in told:
                 links.append(link)
     links.sort(key=lambda link: link.time_ns)
@@ -145,7 +145,7 @@ def _family(target: Obj, objects: Sequence[Obj]) -> set[str]:
     return family
 
 
-def _told_by_change(change: Change, before: Obj | None) -> list[Link]:
+def _links_of_change(change: Change, before: Obj | None) -> list[Link]:
     obj = change.object
     by = change.identity.removeprefix(IDENTITY_PREFIX)
     subject = _subject(obj)
@@ -182,7 +182,7 @@ def _nothing() -> Obj:
 def _changed_facts(obj: Obj, before: Obj) -> list[str]:
     facts: list[str] = []
     old_conditions = {text(c, "type"): c for c in entries(before, "status", "conditions")}
-    for entry in _telling(obj):
+    for entry in _informative_conditions(obj):
         old = old_conditions.get(text(entry, "type"), {})
         if any(text(entry, key) != text(old, key) for key in ("status", "reason", "message")):
             facts.append(_condition_text(entry))
@@ -204,7 +204,7 @@ def _changed_facts(obj: Obj, before: Obj) -> list[str]:
     return facts
 
 
-def _telling(obj: Obj) -> list[Obj]:
+def _informative_conditions(obj: Obj) -> list[Obj]:
     return [
         entry
         for entry in entries(obj, "status", "conditions")
@@ -233,18 +233,18 @@ def _devices(obj: Obj) -> list[str]:
     return [text(result, "device") for result in results]
 
 
-def _told_by_object(obj: Obj) -> list[Link]:
+def _links_of_object(obj: Obj) -> list[Link]:
     """An object whose history is gone: what it says about itself."""
     subject = _subject(obj)
     created = parse_rfc3339(text(obj, "metadata", "creationTimestamp"))
     links = [Link(created, subject, _with_cause("created", obj))]
-    for entry in _telling(obj):
+    for entry in _informative_conditions(obj):
         when = _time(entry, "lastTransitionTime") or created
         links.append(Link(when, subject, _condition_text(entry)))
     return links
 
 
-def _told_by_event(event: Obj, written_ns: int) -> Link:
+def _link_of_event(event: Obj, written_ns: int) -> Link:
     involved = part(event, "involvedObject")
     count = number(event, "count")
     times = f" ({count} times)" if count > 1 else ""
@@ -284,19 +284,19 @@ def _pending(family: Iterable[Obj], condition: str) -> list[tuple[str, str, str]
             if text(entry, "type") == condition and text(entry, "status") == "False":
                 reason, _, change = text(entry, "message").rpartition("; ")
                 found.append((_subject(obj), reason or change, change if reason else ""))
-        if condition == "PodScheduled" and _is_unheard(obj):
-            found.append((_subject(obj), *_silence(text(obj, "spec", "schedulerName"))))
+        if condition == "PodScheduled" and _is_unseen(obj):
+            found.append((_subject(obj), *_no_scheduler_yet(text(obj, "spec", "schedulerName"))))
     return found
 
 
-def _silence(scheduler: str) -> tuple[str, str]:
+def _no_scheduler_yet(scheduler: str) -> tuple[str, str]:
     if scheduler in ("", "default-scheduler", "mizzen"):
         return "the scheduler has said nothing of it yet", "`mizzen status` says whether it runs"
     text = f'scheduler "{scheduler}", which is not Mizzen\'s, has said nothing of it yet'
     return text, "start that scheduler, or leave spec.schedulerName out"
 
 
-def _is_unheard(obj: Obj) -> bool:
+def _is_unseen(obj: Obj) -> bool:
     """A pod without a node of which no scheduler has said anything."""
     heard = any(
         text(entry, "type") == "PodScheduled" for entry in entries(obj, "status", "conditions")

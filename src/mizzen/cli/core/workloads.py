@@ -30,31 +30,31 @@ class Training:
     env: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def train_job(wish: Training) -> Obj:
+def train_job(options: Training) -> Obj:
     """The TrainJob: upstream's fields, elasticity as annotations."""
-    metadata: Obj = {"name": wish.name, "namespace": wish.namespace}
-    if wish.min_workers is not None or wish.max_workers is not None:
+    metadata: Obj = {"name": options.name, "namespace": options.namespace}
+    if options.min_workers is not None or options.max_workers is not None:
         metadata["annotations"] = {
-            MIN_NODES: str(wish.min_workers or 1),
-            MAX_NODES: str(wish.max_workers or wish.workers),
+            MIN_NODES: str(options.min_workers or 1),
+            MAX_NODES: str(options.max_workers or options.workers),
         }
     trainer: Obj = {
-        "numNodes": wish.workers,
-        "command": ["python", wish.script],
-        "resourcesPerNode": {"limits": {wish.device_resource: 1}},
+        "numNodes": options.workers,
+        "command": ["python", options.script],
+        "resourcesPerNode": {"limits": {options.device_resource: 1}},
     }
-    if wish.arguments:
-        trainer["args"] = list(wish.arguments)
-    if wish.env:
-        trainer["env"] = [{"name": name, "value": value} for name, value in wish.env.items()]
+    if options.arguments:
+        trainer["args"] = list(options.arguments)
+    if options.env:
+        trainer["env"] = [{"name": name, "value": value} for name, value in options.env.items()]
     return {
         "apiVersion": TRAIN_JOBS.api_version,
         "kind": TRAIN_JOBS.kind,
         "metadata": metadata,
         "spec": {
-            "runtimeRef": {"name": wish.runtime},
+            "runtimeRef": {"name": options.runtime},
             "trainer": trainer,
-            "runtimePatches": [_working_directory(wish.directory)],
+            "runtimePatches": [_working_directory(options.directory)],
         },
     }
 
@@ -85,28 +85,28 @@ class Serving:
     precision: str = ""
 
 
-def model_endpoint(wish: Serving) -> Obj:
+def model_endpoint(options: Serving) -> Obj:
     """The ModelEndpoint; what was not said is left to its defaults."""
     spec: Obj = {
-        "model": {"path": wish.model, "name": wish.name},
-        "replicas": {"min": wish.min_replicas, "max": wish.max_replicas},
-        "resources": {"deviceClassName": wish.device_class, "count": wish.devices},
+        "model": {"path": options.model, "name": options.name},
+        "replicas": {"min": options.min_replicas, "max": options.max_replicas},
+        "resources": {"deviceClassName": options.device_class, "count": options.devices},
     }
     engine: Obj = {}
-    if wish.concurrency is not None:
-        spec["scaling"] = {"targetConcurrency": wish.concurrency}
-    if wish.max_batch is not None:
-        engine["maxBatchSize"] = wish.max_batch
-    if wish.context_length is not None:
-        engine["contextLength"] = wish.context_length
-    if wish.precision:
-        engine["args"] = {"INFERENCE_PRECISION_HINT": wish.precision}
+    if options.concurrency is not None:
+        spec["scaling"] = {"targetConcurrency": options.concurrency}
+    if options.max_batch is not None:
+        engine["maxBatchSize"] = options.max_batch
+    if options.context_length is not None:
+        engine["contextLength"] = options.context_length
+    if options.precision:
+        engine["args"] = {"INFERENCE_PRECISION_HINT": options.precision}
     if engine:
         spec["engine"] = engine
     return {
         "apiVersion": MODEL_ENDPOINTS.api_version,
         "kind": MODEL_ENDPOINTS.kind,
-        "metadata": {"name": wish.name, "namespace": wish.namespace},
+        "metadata": {"name": options.name, "namespace": options.namespace},
         "spec": spec,
     }
 

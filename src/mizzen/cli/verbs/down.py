@@ -103,7 +103,7 @@ def _take_over(context: Context) -> InstanceState | None:
     Where it cannot be started they are ended without.
     """
     from mizzen.compose import start
-    from mizzen.compose.settings import BadSettings, Wishes
+    from mizzen.compose.settings import BadSettings, StartOptions
     from mizzen.compose.state import running_instance
     from mizzen.host.clock import RealClock
     from mizzen.host.ports import PortTaken
@@ -113,7 +113,7 @@ def _take_over(context: Context) -> InstanceState | None:
     say("mizzen was killed before: starting it once more to stop what it left running")
     home = context.home
     try:
-        _, lock = start.prepare(home, Wishes(), RealClock())
+        _, lock = start.prepare(home, StartOptions(), RealClock())
         start.start_detached(home, lock)
     except start.AlreadyRunning:
         raise CliError(f"another process starts mizzen just now (home {home.root})") from None

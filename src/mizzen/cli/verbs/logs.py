@@ -43,15 +43,15 @@ async def _show(context: Context, client: Client) -> int:
     if args.follow and args.previous:
         raise CliError("--previous has ended: there is nothing to --follow", USAGE)
     resource, obj = await find(client, args.object, context.namespace)
-    wish = following.Wish(args.follow, args.tail, args.previous, args.container)
+    options = following.LogOptions(args.follow, args.tail, args.previous, args.container)
     if resource == PODS:
-        await following.print_pod(client, obj, "", wish)
+        await following.print_pod(client, obj, "", options)
         return 0
     if resource not in following.WITH_LOGS:
         raise CliError(
             f"a {resource.kind} has no log: name a pod, TrainJob, Job or ModelEndpoint", USAGE
         )
-    return await following.print_workload(client, resource, obj, wish)
+    return await following.print_workload(client, resource, obj, options)
 
 
 VERB = Verb(

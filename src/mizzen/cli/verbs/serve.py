@@ -65,10 +65,12 @@ def run(context: Context) -> int:
     most = max(1, args.min) if args.max is None else args.max
     if args.min > most:
         raise CliError(f"--min {args.min} --max {most} is not a range; choose min <= max", USAGE)
-    return context.with_client(lambda client: _serve(context, client, _wish(context, model, most)))
+    return context.with_client(
+        lambda client: _serve(context, client, _serving_of(context, model, most))
+    )
 
 
-def _wish(context: Context, model: Path, most: int) -> Serving:
+def _serving_of(context: Context, model: Path, most: int) -> Serving:
     from mizzen.cli.core.workloads import Serving, name_from
 
     args = context.args
@@ -89,68 +91,68 @@ def _wish(context: Context, model: Path, most: int) -> Serving:
     )
 
 
-async def _serve(context: Context, client: Client, wish: Serving) -> int:
+async def _serve(context: Context, client: Client, serving: Serving) -> int:
     from mizzen.base.errors import AlreadyExists
     from mizzen.base.resources import MODEL_ENDPOINTS
     from mizzen.cli.core.workloads import model_endpoint
     from mizzen.cli.finding import find_device_class
 
-    await find_device_class(client, wish.device_class)
+    await find_device_class(client, serving.device_class)
     try:
-        await client.create(MODEL_ENDPOINTS, model_endpoint(wish))
+        await client.create(MODEL_ENDPOINTS, model_endpoint(serving))
     except AlreadyExists as error:
         raise CliError(
-            f"{error.message}: `mizzen delete modelendpoint/{wish.name}` first, or choose another "
+            f"{error.message}: `mizzen delete modelendpoint/{serving.name}` first, or choose another "
             "--name",
             REFUSED,
         ) from error
-    print(f"modelendpoint/{wish.name} created")
-    if wish.min_replicas > 0 and not context.args.no_wait:
+    print(f"modelendpoint/{serving.name} created")
+    if serving.min_replicas > 0 and not context.args.no_wait:
         try:
-            await _wait_until_ready(client, wish, context.args.timeout)
+            await _wait_until_ready(client, serving, context.args.timeout)
         except asyncio.CancelledError:  # Ctrl-C ends the waiting, not the endpoint
             say(
-                f"\nmodelendpoint/{wish.name} stays: `mizzen ps` shows it, "
-                f"`mizzen delete modelendpoint/{wish.name}` removes it"
+                f"\nmodelendpoint/{serving.name} stays: `mizzen ps` shows it, "
+                f"`mizzen delete modelendpoint/{serving.name}` removes it"
             )
             raise
-    _print_usage(context, wish.name)
+    _print_usage(context, serving.name)
     return 0
 
 
-async def _wait_until_ready(client: Client, wish: Serving, timeout_s: float) -> None:
+async def _wait_until_ready(client: Client, serving: Serving, timeout_s: float) -> None:
     from mizzen.base.objects import condition
     from mizzen.base.resources import MODEL_ENDPOINTS
 
     began = time.monotonic()
     said = ""
     while True:
-        endpoint = await client.get(MODEL_ENDPOINTS, wish.name, wish.namespace)
+        endpoint = await client.get(MODEL_ENDPOINTS, serving.name, serving.namespace)
         ready = condition(endpoint, "Ready") or {}
         if ready.get("status") == "True":
             return
         if ready.get("reason") in _HOPELESS:
             raise CliError(f"{ready.get('reason')}: {ready.get('message')}", FAILED)
-        text = await _progress(client, wish, ready)
+        text = await _progress(client, serving, ready)
         if text != said:
             say(f"  {time.monotonic() - began:5.1f} s  {text}")
             said = text
         if time.monotonic() - began > timeout_s:
             raise CliError(
-                f"modelendpoint/{wish.name} is not ready after {timeout_s:.0f} s ({text}); "
-                f"see `mizzen why modelendpoint/{wish.name}`",
+                f"modelendpoint/{serving.name} is not ready after {timeout_s:.0f} s ({text}); "
+                f"see `mizzen why modelendpoint/{serving.name}`",
                 TIMED_OUT,
             )
         await asyncio.sleep(0.25)
 
 
-async def _progress(client: Client, wish: Serving, ready: Obj) -> str:
+async def _progress(client: Client, serving: Serving, ready: Obj) -> str:
     from mizzen.base.names import ENDPOINT
     from mizzen.base.objects import condition
     from mizzen.base.resources import PODS
     from mizzen.cli.core.listing import pod_status
 
-    pods, _ = await client.list(PODS, wish.namespace, labels=f"{ENDPOINT}={wish.name}")
+    pods, _ = await client.list(PODS, serving.namespace, labels=f"{ENDPOINT}={serving.name}")
     for pod in pods:
         scheduled = condition(pod, "PodScheduled") or {}
         if scheduled.get("status") == "False":

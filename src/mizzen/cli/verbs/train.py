@@ -53,26 +53,30 @@ async def _create(context: Context, client: Client, script: Path, env: dict[str,
     from mizzen.cli.core.workloads import train_job
     from mizzen.cli.following import follow_train_job
 
-    wish = await _wish(context, client, script, env)
+    training = await _training_of(context, client, script, env)
     try:
-        await client.create(TRAIN_JOBS, train_job(wish))
+        await client.create(TRAIN_JOBS, train_job(training))
     except AlreadyExists as error:
         raise CliError(
-            f"{error.message}: `mizzen delete trainjob/{wish.name}` first, or choose another --name",
+            f"{error.message}: `mizzen delete trainjob/{training.name}` first, or choose another --name",
             REFUSED,
         ) from error
-    print(f"trainjob/{wish.name} created")
+    print(f"trainjob/{training.name} created")
     if context.args.follow:
         try:
-            return await follow_train_job(client, wish.namespace, wish.name)
+            return await follow_train_job(client, training.namespace, training.name)
         except asyncio.CancelledError:  # Ctrl-C ends the watching, not the training
-            say(f"\ntrainjob/{wish.name} goes on: `mizzen logs -f trainjob/{wish.name}` follows it")
+            say(
+                f"\ntrainjob/{training.name} goes on: `mizzen logs -f trainjob/{training.name}` follows it"
+            )
             raise
-    say(f"watch it: `mizzen logs -f trainjob/{wish.name}`, `mizzen ps`")
+    say(f"watch it: `mizzen logs -f trainjob/{training.name}`, `mizzen ps`")
     return 0
 
 
-async def _wish(context: Context, client: Client, script: Path, env: dict[str, str]) -> Training:
+async def _training_of(
+    context: Context, client: Client, script: Path, env: dict[str, str]
+) -> Training:
     from mizzen.cli.core.workloads import Training, name_from
 
     args = context.args

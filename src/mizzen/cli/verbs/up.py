@@ -48,7 +48,7 @@ def configure(parser: ArgumentParser) -> None:
 def run(context: Context) -> int:
     from mizzen.compose import checking, start
     from mizzen.compose.banner import ready_text
-    from mizzen.compose.settings import BadSettings, Wishes
+    from mizzen.compose.settings import BadSettings, StartOptions
     from mizzen.compose.state import running_instance
     from mizzen.host.clock import RealClock
     from mizzen.host.inherited import TooFewFiles, raise_file_limit
@@ -59,10 +59,10 @@ def run(context: Context) -> int:
     args, home = context.args, context.home
     if args.log_format:
         os.environ[LOG_FORMAT] = args.log_format  # every role inherits it
-    wishes = Wishes(args.listen, args.port, args.gateway_port, args.simulated_devices)
+    options = StartOptions(args.listen, args.port, args.gateway_port, args.simulated_devices)
     try:
         raise_file_limit()
-        settings, lock = start.prepare(home, wishes, RealClock())
+        settings, lock = start.prepare(home, options, RealClock())
         if args.new_store:
             checking.begin_anew(home)
     except start.AlreadyRunning:

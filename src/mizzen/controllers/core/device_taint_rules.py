@@ -103,11 +103,11 @@ def _published(view: View) -> Iterable[Obj]:
     newest: dict[str, int] = {}
     slices = view.all(RESOURCE_SLICES).values()
     for item in slices:
-        (pool,) = POOLS.words(item)
+        (pool,) = POOLS.values(item)
         generation = int(part(item, "spec", "pool").get("generation") or 0)
         newest[pool] = max(newest.get(pool, 0), generation)
     for item in slices:
-        (pool,) = POOLS.words(item)
+        (pool,) = POOLS.values(item)
         spec = part(item, "spec")
         if int(part(spec, "pool").get("generation") or 0) == newest[pool]:
             place: Obj = {"driver": spec.get("driver"), "pool": part(spec, "pool").get("name")}

@@ -51,7 +51,7 @@ def _why(claim: Obj, eviction: Eviction) -> str:
 
 def _claims_of_slice(view: View, item: Obj) -> list[Key]:
     """Keys of claims with a device that the slice taints, before or after the change."""
-    tainted = set(EVICTING.words(item))
+    tainted = set(EVICTING.values(item))
     if not tainted:
         return []
     return _holding(view, lambda d: f"{d['driver']}/{d['pool']}/{d['device']}" in tainted)

@@ -23,7 +23,7 @@ CLAIMS_DROPPED_PER_PLAN = 200  # their going brings the next turn
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceWish:
+class DeviceRequest:
     """So many devices of one class."""
 
     device_class: str
@@ -42,14 +42,16 @@ def classes_by_resource(view: View) -> dict[str, str]:
     return found
 
 
-def take_wishes(container: Obj, classes: dict[str, str]) -> tuple[Obj, list[DeviceWish]]:
+def take_device_requests(
+    container: Obj, classes: dict[str, str]
+) -> tuple[Obj, list[DeviceRequest]]:
     """The container with its device resources replaced by the claim, and what they were."""
     resources: Obj = container.get("resources") or {}
     limits: dict[str, str] = resources.get("limits") or {}
     requests: dict[str, str] = resources.get("requests") or {}
     wanted = {name: value for name, value in {**requests, **limits}.items() if name in classes}
-    wishes = [
-        DeviceWish(classes[name], quantity.to_int(value))
+    device_requests = [
+        DeviceRequest(classes[name], quantity.to_int(value))
         for name, value in sorted(wanted.items())
         if quantity.to_int(value) > 0
     ]
@@ -60,12 +62,12 @@ def take_wishes(container: Obj, classes: dict[str, str]) -> tuple[Obj, list[Devi
         for field, values in (("limits", limits), ("requests", requests))
     }
     kept = {field: values for field, values in kept.items() if values}
-    if wishes:
+    if device_requests:
         kept["claims"] = [*(resources.get("claims") or ()), {"name": CLAIM}]
-    return {**container, "resources": kept}, wishes
+    return {**container, "resources": kept}, device_requests
 
 
-def claim_for(owner: Obj, pod_name: str, wishes: list[DeviceWish], now_ns: int) -> Obj:
+def claim_for(owner: Obj, pod_name: str, device_requests: list[DeviceRequest], now_ns: int) -> Obj:
     """A claim for one incarnation of a pod.
 
     It belongs to the workload, not the pod: claim and pod are made in one plan, when the pod
@@ -86,23 +88,25 @@ def claim_for(owner: Obj, pod_name: str, wishes: list[DeviceWish], now_ns: int) 
                     {
                         "name": f"request-{index}",
                         "exactly": {
-                            "deviceClassName": wish.device_class,
+                            "deviceClassName": device_request.device_class,
                             "allocationMode": "ExactCount",
-                            "count": wish.count,
+                            "count": device_request.count,
                         },
                     }
-                    for index, wish in enumerate(wishes)
+                    for index, device_request in enumerate(device_requests)
                 ]
             }
         },
     }
 
 
-def with_claim(owner: Obj, pod: Obj, wishes: list[DeviceWish], now_ns: int) -> list[Action]:
+def with_claim(
+    owner: Obj, pod: Obj, device_requests: list[DeviceRequest], now_ns: int
+) -> list[Action]:
     """The operations that make the pod, its claim first where it has one."""
-    if not wishes:
+    if not device_requests:
         return [Create(PODS, pod)]
-    claim = claim_for(owner, name_of(pod), wishes, now_ns)
+    claim = claim_for(owner, name_of(pod), device_requests, now_ns)
     pod["spec"]["resourceClaims"] = [
         *(pod["spec"].get("resourceClaims") or ()),
         {"name": CLAIM, "resourceClaimName": name_of(claim)},

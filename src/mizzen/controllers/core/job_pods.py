@@ -18,7 +18,11 @@ from mizzen.base.objects import (
 )
 from mizzen.base.reading import part
 from mizzen.controllers.core.actions import Action
-from mizzen.controllers.core.extended_resources import DeviceWish, take_wishes, with_claim
+from mizzen.controllers.core.extended_resources import (
+    DeviceRequest,
+    take_device_requests,
+    with_claim,
+)
 
 # A finished pod keeps this until it is counted, so that deleting it cannot lose its result.
 TRACKING = "batch.kubernetes.io/job-tracking"
@@ -95,7 +99,7 @@ def create_pod(
         "controller-uid": uid_of(job),
     }
     annotations: Obj = dict(metadata.get("annotations") or {})
-    spec, wishes = _pod_spec(job, template, index, classes)
+    spec, device_requests = _pod_spec(job, template, index, classes)
     if is_indexed(job):
         labels[COMPLETION_INDEX] = annotations[COMPLETION_INDEX] = str(index)
         spec.setdefault("hostname", _stem(job, index)[:63])
@@ -114,18 +118,18 @@ def create_pod(
         },
         "spec": spec,
     }
-    return with_claim(job, pod, wishes, now_ns)
+    return with_claim(job, pod, device_requests, now_ns)
 
 
 def _pod_spec(
     job: Obj, template: Obj, index: int, classes: dict[str, str]
-) -> tuple[Obj, list[DeviceWish]]:
+) -> tuple[Obj, list[DeviceRequest]]:
     spec: Obj = dict(part(template, "spec"))
-    wishes: list[DeviceWish] = []
+    device_requests: list[DeviceRequest] = []
     containers: list[Obj] = []
     for container in spec.get("containers") or ():
-        changed, wanted = take_wishes(container, classes)
-        wishes += wanted
+        changed, wanted = take_device_requests(container, classes)
+        device_requests += wanted
         if is_indexed(job):
             env = [
                 *(changed.get("env") or ()),
@@ -134,4 +138,4 @@ def _pod_spec(
             changed = {**changed, "env": env}
         containers.append(changed)
     spec["containers"] = containers
-    return spec, wishes
+    return spec, device_requests

@@ -21,7 +21,7 @@ from mizzen.base.names import (
 from mizzen.base.objects import Obj, name_of, namespace_of, owner_reference
 from mizzen.base.reading import field, part
 from mizzen.controllers.core.actions import Action
-from mizzen.controllers.core.extended_resources import CLAIM, DeviceWish, with_claim
+from mizzen.controllers.core.extended_resources import CLAIM, DeviceRequest, with_claim
 
 TEMPLATE_HASH = "mizzen.dev/template-hash"  # label: which version of the spec a replica runs
 START_S = 3600  # a model that is not loaded by then is begun anew
@@ -51,7 +51,7 @@ def create_replica(endpoint: Obj, index: int, cause: str, now_ns: int) -> list[A
         },
         "spec": _pod_spec(endpoint, profile),
     }
-    return with_claim(endpoint, pod, [_wish(endpoint)], now_ns)
+    return with_claim(endpoint, pod, [_device_request(endpoint)], now_ns)
 
 
 def template_hash(endpoint: Obj) -> str:
@@ -62,9 +62,9 @@ def template_hash(endpoint: Obj) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _wish(endpoint: Obj) -> DeviceWish:
+def _device_request(endpoint: Obj) -> DeviceRequest:
     resources = part(endpoint, "spec", "resources")
-    return DeviceWish(
+    return DeviceRequest(
         str(resources.get("deviceClassName") or CPU_CORE_CLASS), int(resources.get("count") or 1)
     )
 

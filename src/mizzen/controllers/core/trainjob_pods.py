@@ -22,7 +22,11 @@ from mizzen.base.operations import Create, Patch
 from mizzen.base.reading import part
 from mizzen.base.resources import POD_GROUPS
 from mizzen.controllers.core.actions import Action
-from mizzen.controllers.core.extended_resources import DeviceWish, take_wishes, with_claim
+from mizzen.controllers.core.extended_resources import (
+    DeviceRequest,
+    take_device_requests,
+    with_claim,
+)
 from mizzen.controllers.core.rendezvous import Policy, environment
 from mizzen.controllers.core.training_runtime import NODE, NodeTemplate
 from mizzen.controllers.core.view import View
@@ -40,11 +44,11 @@ def create_rank(
 ) -> list[Action]:
     """The operations that make one rank's pod and its claim."""
     spec: Obj = dict(template.pod_spec)
-    wishes: list[DeviceWish] = []
+    device_requests: list[DeviceRequest] = []
     containers: list[Obj] = []
     for container in spec["containers"]:
-        changed, wanted = take_wishes(container, classes)
-        wishes += wanted
+        changed, wanted = take_device_requests(container, classes)
+        device_requests += wanted
         if container["name"] == NODE and template.policy is not None:
             env: list[Obj] = changed.get("env") or []
             changed = {
@@ -58,7 +62,7 @@ def create_rank(
     spec["subdomain"] = name_of(job)
     spec["schedulingGroup"] = {"podGroupName": name_of(job)}
     spec.setdefault("schedulerName", HANDED_OVER_TO)
-    return with_claim(job, _pod(job, template, rank, spec), wishes, now_ns)
+    return with_claim(job, _pod(job, template, rank, spec), device_requests, now_ns)
 
 
 def pod_group_actions(job: Obj, template: NodeTemplate, group: Obj | None) -> list[Action]:

@@ -1,4 +1,4 @@
-"""The cluster as controllers see it: cached objects, indexed by owner and by words."""
+"""The cluster as controllers see it: cached objects, indexed by owner and by values."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ TOMBSTONES_MAX = 8192
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Finds objects of `resource` by the words that `words` gives each."""
+    """Finds objects of `resource` by the values that `values` gives each."""
 
     name: str
     resource: Resource
-    words: Callable[[Obj], Iterable[str]]
+    values: Callable[[Obj], Iterable[str]]
 
 
 class View:
@@ -57,18 +57,18 @@ class View:
         """As `owned`, for those who need no more than the keys."""
         return sorted(self._owned.get((resource, uid_of(owner)), ()))
 
-    def find(self, index: Index, word: str) -> list[Obj]:
-        """Objects that have this word, by name."""
+    def find(self, index: Index, value: str) -> list[Obj]:
+        """Objects that have this value, by name."""
         found = self.all(index.resource)
-        return [found[key] for key in self.find_keys(index, word)]
+        return [found[key] for key in self.find_keys(index, value)]
 
-    def find_keys(self, index: Index, word: str) -> list[Key]:
+    def find_keys(self, index: Index, value: str) -> list[Key]:
         """As `find`, for those who need no more than the keys."""
-        return sorted(self.add_index(index).get(word, ()))
+        return sorted(self.add_index(index).get(value, ()))
 
-    def count(self, index: Index, word: str) -> int:
+    def count(self, index: Index, value: str) -> int:
         """The number of objects with this value in the index."""
-        return len(self.add_index(index).get(word, ()))
+        return len(self.add_index(index).get(value, ()))
 
     def is_gone(self, resource: Resource, uid: str, *, named_by: Obj) -> bool:
         """True if the object that `named_by` refers to, absent here, really was deleted.
@@ -83,12 +83,12 @@ class View:
     # -- feeding ------------------------------------------------------------------
 
     def add_index(self, index: Index) -> Mapping[str, Mapping[Key, None]]:
-        """The keys by word, from now on kept up to date; to fill it late means reading all."""
+        """The keys by value, from now on kept up to date; to fill it late means reading all."""
         known = self._indexes.setdefault(index.resource, {})
         if index not in known:
             known[index] = {}
             for key, obj in self.all(index.resource).items():
-                _add_words(index, known[index], key, obj)
+                _index_values(index, known[index], key, obj)
         return known[index]
 
     def apply(self, resource: Resource, old: Obj | None, new: Obj | None) -> Key:
@@ -106,9 +106,9 @@ class View:
             self._drop_owned(resource, key, previous)
         for index, entries in self._indexes.get(resource, {}).items():
             if previous is not None:
-                _drop_words(index, entries, key, previous)
+                _unindex_values(index, entries, key, previous)
             if new is not None:
-                _add_words(index, entries, key, new)
+                _index_values(index, entries, key, new)
         if new is None:
             self._tombstones[uid_of(changed)] = None
             if len(self._tombstones) > TOMBSTONES_MAX:
@@ -144,15 +144,15 @@ class View:
                 del self._owned[index]
 
 
-def _add_words(index: Index, entries: dict[str, dict[Key, None]], key: Key, obj: Obj) -> None:
-    for word in index.words(obj):
-        entries.setdefault(word, {})[key] = None
+def _index_values(index: Index, entries: dict[str, dict[Key, None]], key: Key, obj: Obj) -> None:
+    for value in index.values(obj):
+        entries.setdefault(value, {})[key] = None
 
 
-def _drop_words(index: Index, entries: dict[str, dict[Key, None]], key: Key, obj: Obj) -> None:
-    for word in index.words(obj):
-        found = entries.get(word)
+def _unindex_values(index: Index, entries: dict[str, dict[Key, None]], key: Key, obj: Obj) -> None:
+    for value in index.values(obj):
+        found = entries.get(value)
         if found is not None:
             found.pop(key, None)
             if not found:
-                del entries[word]
+                del entries[value]

@@ -15,7 +15,7 @@ from itertools import groupby
 _MARKS = range(0x10FFFD, 0x100000, -1)  # characters for private use: no text needs them
 
 
-class Spellings:
+class ControlTokenTexts:
     """The texts of a model's control tokens."""
 
     def __init__(self, spellings: Iterable[str]) -> None:
@@ -26,7 +26,7 @@ class Spellings:
         ahead = "|".join(f"{re.escape(at)}(?={_any_of(rest)})" for at, rest in rests.items())
         self._begins = re.compile(ahead) if ahead else None
 
-    def cut(self, texts: Sequence[str]) -> tuple[list[str], str]:
+    def split(self, texts: Sequence[str]) -> tuple[list[str], str]:
         """The texts with a mark within each spelling, and the mark; "" when nothing was spelled.
 
         The mark occurs nowhere else. Errors: ValueError when every mark occurs in the texts.

@@ -5,7 +5,7 @@ openvino-genai's tokenizer of a GGUF file keeps the last 8192 tokens of a text a
 rest without a word, whatever `max_length` says (2026.4.1: a constant in the graph that it
 builds, openvino.genai src/cpp/src/gguf_utils/gguf_tokenizer.cpp, MAX_LENGTH). Whether a tokenizer
 cuts is tried at the first text that is long enough to matter; one that does is built again
-with a larger constant. What still cuts then has its reach measured, and texts beyond are refused.
+with a larger constant. What still cuts then has its limit measured, and texts beyond are refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import openvino_genai as genai
 
-from mizzen.engine.core.control import Spellings
+from mizzen.engine.core.control import ControlTokenTexts
 from mizzen.engine.core.requests import Message, TooLong
 from mizzen.engine.core.text import looks_like_control, token_bytes
 from mizzen.engine.model import ModelFile
@@ -37,18 +37,20 @@ class Tokenizer:
         self._model = model
         self._tokenizer = tokenizer
         self._template = bool(tokenizer.chat_template)
-        self._reach = 0  # tokens of a text that surely all come out; 0 while it was not tried
-        self._spelled = self._read_vocabulary()
+        self._limit = 0  # tokens of a text that surely all come out; 0 while it was not tried
+        self._token_bytes = self._read_vocabulary()
         control = self._control_tokens(stop_ids)
-        self._said = [b"" if i in control else text for i, text in enumerate(self._spelled)]
-        self._spellings = Spellings(
-            self._spelled[token].decode("utf-8", "replace") for token in control
+        self._text_bytes = [
+            b"" if i in control else text for i, text in enumerate(self._token_bytes)
+        ]
+        self._control_texts = ControlTokenTexts(
+            self._token_bytes[token].decode("utf-8", "replace") for token in control
         )
-        self._longest = max(map(len, self._spelled), default=1)
+        self._longest = max(map(len, self._token_bytes), default=1)
 
     @property
     def vocabulary_size(self) -> int:
-        return len(self._said)
+        return len(self._text_bytes)
 
     @translated
     def encode(self, text: str, *, special: bool) -> list[int]:
@@ -59,10 +61,10 @@ class Tokenizer:
         limit = self._model.context_length
         if len(text) > limit * self._longest:
             raise TooLong(limit + 1)
-        if not self._reach and len(text) >= TRIED_CHARACTERS:
-            self._try_reach()
+        if not self._limit and len(text) >= TRIED_CHARACTERS:
+            self._measure_limit()
         ids = self._ids(text, special)
-        if self._reach and len(ids) >= self._reach:
+        if self._limit and len(ids) >= self._limit:
             raise TooLong(len(ids))
         return ids
 
@@ -73,7 +75,7 @@ class Tokenizer:
         A model without a template of its own gets `role: text` lines. Errors: TooLong; BackendError
         with the template's complaint.
         """
-        contents, mark = self._spellings.cut([message.content for message in messages])
+        contents, mark = self._control_texts.split([message.content for message in messages])
         rendered = self._render([message.role for message in messages], contents)
         parts = rendered.split(mark) if mark else [rendered]
         ids: list[int] = []
@@ -84,7 +86,7 @@ class Tokenizer:
 
     def text_bytes(self, ids: Sequence[int]) -> bytes:
         """The bytes that these tokens stand for; control tokens stand for none."""
-        return b"".join(self._said[token] for token in ids if token < len(self._said))
+        return b"".join(self._text_bytes[token] for token in ids if token < len(self._text_bytes))
 
     def _render(self, roles: Sequence[str], contents: Sequence[str]) -> str:
         turns = list(zip(roles, contents, strict=True))
@@ -94,32 +96,32 @@ class Tokenizer:
         try:
             return self._tokenizer.apply_chat_template(history, add_generation_prompt=True)
         except LIBRARY_ERRORS as error:
-            raise ValueError(f"the model's chat template: {_complaint(error)}") from error
+            raise ValueError(f"the model's chat template: {_template_error(error)}") from error
 
     def _ids(self, text: str, special: bool) -> list[int]:
         encoded = self._tokenizer.encode(text, add_special_tokens=special, max_length=1 << 30)
         return encoded.input_ids.data[0].tolist()
 
-    # -- reach ------------------------------------------------------------------------------
+    # -- limit ------------------------------------------------------------------------------
 
-    def _try_reach(self) -> None:
+    def _measure_limit(self) -> None:
         wanted = self._model.context_length + 2
-        reach = self._reach_of(wanted)
-        if reach < wanted:
+        limit = self._measured_limit(wanted)
+        if limit < wanted:
             try:
-                self._lift(wanted)
-                reach = self._reach_of(wanted)
+                self._rebuild(wanted)
+                limit = self._measured_limit(wanted)
             except (OSError, *LIBRARY_ERRORS):
-                pass  # no room for the graph, or another library than ours: its reach is known
-        self._reach = reach
+                pass  # no room for the graph, or another library than ours: its limit is known
+        self._limit = limit
 
-    def _reach_of(self, wanted: int) -> int:
+    def _measured_limit(self, wanted: int) -> int:
         """Tokens that come out of a text of some more than `wanted`, at most `wanted`."""
         piece = "a b " * 16
         repeats = 2 * wanted // len(self._ids(piece, False)) + 1
         return min(wanted, len(self._ids(piece * repeats, False)))
 
-    def _lift(self, wanted: int) -> None:
+    def _rebuild(self, wanted: int) -> None:
         """Builds the tokenizer again from its graph, with `wanted` in place of a smaller limit."""
         with tempfile.TemporaryDirectory(prefix="mizzen-tokenizer-") as folder:
             graph = Path(folder)
@@ -151,12 +153,12 @@ class Tokenizer:
                    tokenizer.get_pad_token_id(), *stop_ids}  # fmt: skip
         return {
             token
-            for token, entry in enumerate(self._spelled)
+            for token, entry in enumerate(self._token_bytes)
             if token in special or (looks_like_control(entry) and not tokenizer.decode([token]))
         }
 
 
-def _complaint(error: Exception) -> str:
+def _template_error(error: Exception) -> str:
     """The template's own message, without the library's advice and the places in the template."""
     said = str(error).rpartition("Minja's error: ")[2].partition(" at row ")[0].strip()
     return said or first_line(error)

@@ -16,8 +16,7 @@ from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import Obj, annotations_of, controller_of, has_condition, is_terminating
 from mizzen.base.reading import part, text
 from mizzen.node.core import probes as probing
-from mizzen.node.core.membership import AwaitsFormation, Fact, Membership, take_fact
-from mizzen.node.core.words import (
+from mizzen.node.core.events import (
     Adopted,
     Command,
     DevicesChanged,
@@ -43,6 +42,7 @@ from mizzen.node.core.words import (
     Vanished,
     WakeAt,
 )  # fmt: skip
+from mizzen.node.core.membership import AwaitsFormation, Fact, Membership, take_fact
 
 SECOND = 1_000_000_000
 DEADLINE_EXCEEDED = "DeadlineExceeded"

@@ -12,8 +12,8 @@ from mizzen.base.operations import Patch
 from mizzen.base.reading import entries
 from mizzen.base.resources import PODS
 from mizzen.node.core import probes as probing
+from mizzen.node.core.events import Exited
 from mizzen.node.core.pod import Container, PodState, backoff_text, phase_of
-from mizzen.node.core.words import Exited
 
 MESSAGE_CHARS_MAX = 4096
 

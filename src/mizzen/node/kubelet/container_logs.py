@@ -34,7 +34,7 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _LogOptions:
     """The requested part of a log."""
 
     follow: bool
@@ -56,19 +56,19 @@ async def container_logs(
     if pod is None or params.get("uid") not in (None, uid_of(pod)):
         raise NotFound(f'pod "{name}" is not known to its node')
     previous = query.is_true(params.get("previous"))
-    wish = _wish(params, view.clock.now_ns())
+    options = _log_options(params, view.clock.now_ns())
     folder = Folder(view.pods_dir, uid_of(pod), container)
     runs = await _in_thread(folder.runs)
-    if len(runs) <= previous and not wish.resume_at:
+    if len(runs) <= previous and not options.resume_at:
         which = "previous terminated container" if previous else "container"
         reason = "not found" if previous else "is waiting to start: it has written no log yet"
         raise BadRequest(f'{which} "{container}" in pod "{name}" {reason}')
-    reader = _Reader(view.pods, pod, container, folder, wish)
+    reader = _Reader(view.pods, pod, container, folder, options)
     run = runs[-1 - previous] if runs else 0
-    return reader.chunks(run, follow=wish.follow and not previous)
+    return reader.chunks(run, follow=options.follow and not previous)
 
 
-def _wish(params: Mapping[str, str], now_ns: int) -> _Wish:
+def _log_options(params: Mapping[str, str], now_ns: int) -> _LogOptions:
     since_ns = 0
     since_s = query.number(params, "sinceSeconds", least=1)
     if since_s is not None:
@@ -78,7 +78,7 @@ def _wish(params: Mapping[str, str], now_ns: int) -> _Wish:
             since_ns = parse_rfc3339(params["sinceTime"])
         except ValueError as error:
             raise BadRequest(f"sinceTime: {error}") from error
-    return _Wish(
+    return _LogOptions(
         follow=query.is_true(params.get("follow")),
         timestamps=query.is_true(params.get("timestamps")),
         tail=query.number(params, "tailLines"),
@@ -98,15 +98,20 @@ class _Reader:
     """Reads one log from its oldest wanted line on, and follows it."""
 
     def __init__(
-        self, pods: Mapping[Key, Obj], pod: Obj, container: str, folder: Folder, wish: _Wish
+        self,
+        pods: Mapping[Key, Obj],
+        pod: Obj,
+        container: str,
+        folder: Folder,
+        options: _LogOptions,
     ) -> None:
         self._pods = pods
         self._key = key_of(pod)
         self._uid = uid_of(pod)
         self._container = container
         self._folder = folder
-        self._wish = wish
-        self._left = wish.limit_bytes
+        self._log_options = options
+        self._left = options.limit_bytes
         self._is_within_line = False
 
     async def chunks(self, run: int, *, follow: bool) -> AsyncGenerator[bytes, None]:
@@ -127,14 +132,14 @@ class _Reader:
     def _open(self, run: int) -> tuple[int, list[Part], bool]:
         """The run's parts, each at its first line that is wanted, and whether those before it are
         lost; another run where the line to resume at is in one."""
-        if self._wish.resume_at:
-            found = self._folder.from_line(self._wish.resume_at + b" ")
+        if self._log_options.resume_at:
+            found = self._folder.from_line(self._log_options.resume_at + b" ")
             if found is not None:
                 return *found, False
             run = next(iter(self._folder.runs()), 0)
             return run, self._folder.open(run), True
         parts = self._folder.open(run)
-        lacking = self._wish.tail
+        lacking = self._log_options.tail
         if lacking is not None:
             for opened in reversed(parts):
                 lacking = opened.seek_last(lacking)
@@ -183,7 +188,7 @@ class _Reader:
         return False
 
     def _formatted(self, data: bytes) -> Iterator[bytes]:
-        wish = self._wish
+        options = self._log_options
         if data in (_LOST, _NEXT_RUN):
             if self._is_within_line:
                 yield b"\n"
@@ -195,10 +200,10 @@ class _Reader:
             if len(parts) < 3:
                 continue
             moment, _, tag = parts[:3]
-            if wish.since_ns and _time_of(moment) < wish.since_ns:
+            if options.since_ns and _time_of(moment) < options.since_ns:
                 continue
             text = parts[3] if len(parts) == 4 else b""
-            if wish.timestamps and not self._is_within_line:
+            if options.timestamps and not self._is_within_line:
                 text = moment + b" " + text
             self._is_within_line = tag == b"P"
             yield text if tag == b"P" else text + b"\n"

@@ -28,15 +28,15 @@ from mizzen.base.resources import TRAIN_JOBS
 from mizzen.checkpoints.tier import TIERS
 from mizzen.node.context import AgentContext
 from mizzen.node.core import gang as core
+from mizzen.node.core.events import Exited, GangFailed, GangRestart, KillNow
 from mizzen.node.core.gang import Gang, Member
 from mizzen.node.core.membership import Attached, AwaitsFormation, ReadyToJoin
 from mizzen.node.core.pod import formation_of, is_finished
-from mizzen.node.core.words import Exited, GangFailed, GangRestart, KillNow
 from mizzen.node.slot import DISRUPTIONS, Slot
 from mizzen.node.training.checkpoints import Checkpoints
 from mizzen.node.training.folders import JobFolders, owner_of
 from mizzen.node.training.job import Job, configure, load, save
-from mizzen.node.training.progress import PROGRESS_NS, news_of
+from mizzen.node.training.progress import PROGRESS_NS, progress_facts
 from mizzen.node.training.rank_files import PodRankFiles, folders_of
 from mizzen.node.training.segments import GangPage, RankFile, remove
 from mizzen.node.training.watched_time import WatchedTime
@@ -300,7 +300,7 @@ class Gangs:
         slot = self._agent.slots.get(lead.uid)
         if slot is None:
             return
-        for fact in news_of(job, lead, slot.state.member):
+        for fact in progress_facts(job, lead, slot.state.member):
             job.progress_at = now
             self._agent.feed(slot, fact)
 

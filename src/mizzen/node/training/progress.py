@@ -10,7 +10,7 @@ from mizzen.node.training.job import Job
 PROGRESS_NS = 1_000_000_000  # between two reports
 
 
-def news_of(job: Job, lead: Member, told: Membership) -> list[Fact]:
+def progress_facts(job: Job, lead: Member, told: Membership) -> list[Fact]:
     """The facts that the pod of rank 0 does not state yet."""
     done, file = job.gang.steps_done, job.files[lead.rank]
     if not done or told.annotations.get(names.STEP) == str(done):

@@ -4,7 +4,7 @@ from mizzen.apiserver.core.garbage import (
     Collect,
     DropOwners,
     Release,
-    fate,
+    decide,
     next_for_owner,
     without_finalizer,
     without_owners,
@@ -22,19 +22,19 @@ def deleted_owner(*finalizers: str) -> Obj:
 
 
 def test_an_object_goes_with_its_last_owner() -> None:
-    assert fate(owned("a", "b"), {"a": "gone", "b": "gone"}) == Collect("Background")
-    assert fate(owned("a", "b"), {"a": "gone", "b": "alive"}) == DropOwners(frozenset("a"))
-    assert fate(owned("a"), {"a": "alive"}) is None
-    assert fate(owned(), {}) is None
+    assert decide(owned("a", "b"), {"a": "gone", "b": "gone"}) == Collect("Background")
+    assert decide(owned("a", "b"), {"a": "gone", "b": "alive"}) == DropOwners(frozenset("a"))
+    assert decide(owned("a"), {"a": "alive"}) is None
+    assert decide(owned(), {}) is None
 
 
 def test_what_cannot_be_known_is_kept() -> None:
-    assert fate(owned("a"), {"a": "unknown"}) is None
-    assert fate(owned("a"), {}) is None
+    assert decide(owned("a"), {"a": "unknown"}) is None
+    assert decide(owned("a"), {}) is None
 
 
 def test_an_owner_in_foreground_deletion_takes_its_dependents_first() -> None:
-    assert fate(owned("a"), {"a": "waiting"}) == Collect("Foreground")
+    assert decide(owned("a"), {"a": "waiting"}) == Collect("Foreground")
     owner = deleted_owner("foregroundDeletion")
     assert next_for_owner(owner, [owned("o", blocks=True)]) is None
     assert next_for_owner(owner, [owned("o")]) == Release("foregroundDeletion")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mizzen.node.core.pod import PodState, new_pod, phase_of, postpone, step
-from mizzen.node.core.status import patch_of, status_of
-from mizzen.node.core.words import (
+from mizzen.node.core.events import (
     Adopted,
     AdoptedRun,
     DevicesChanged,
@@ -29,6 +27,8 @@ from mizzen.node.core.words import (
     Vanished,
     WakeAt,
 )  # fmt: skip
+from mizzen.node.core.pod import PodState, new_pod, phase_of, postpone, step
+from mizzen.node.core.status import patch_of, status_of
 
 S = 1_000_000_000
 T0 = 1_700_000_000 * S
