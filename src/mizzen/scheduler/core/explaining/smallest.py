@@ -122,7 +122,8 @@ def _publishing(misfits: Misfits) -> Wait | None:
     shortages = _shortages(misfits)
     if not shortages or len(shortages) < len(misfits):
         return None
-    best = max((s for s, _ in shortages), key=lambda s: s.matching)
+    # Of equals one with a problem, by its text: whoever starts anew must say the same.
+    best = max((s for s, _ in shortages), key=lambda s: (s.matching, s.problem))
     return Wait(f"the driver has published it ({best.problem})") if best.problem else None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mizzen.base.objects import Obj
 from support.scheduler_world import (
     CORE,
@@ -114,6 +116,21 @@ def test_a_gang_that_gets_its_places_in_the_same_plan_is_among_those_who_would_h
     assert {p.pod.key.name for d in plan.decisions for p in d.placements} == {"g-0", "g-1"}
     (why,) = [d.operations for d in plan.decisions if d.subject.endswith('/late"')]
     assert "it fits once Pod default/g-1 leaves" in str(why)
+
+
+@pytest.mark.parametrize("late", ["n1", "n2", "n3"])
+def test_a_pool_that_is_being_published_is_told_whichever_nodes_it_is(late: str) -> None:
+    names = ("n1", "n2", "n3")
+    slices = [
+        resource_slice(name, [{"name": f"{name}-other"}], driver="x.dev", count=1 + (name == late))
+        for name in names
+    ]
+    classes = [device_class("y", 'device.driver == "y.dev"')]
+    world = World(nodes=[node(name) for name in names], slices=slices, classes=classes)
+    world.add(claim("c", exactly("r", "y")), pod("p", claims=("c",)))
+    world.run()
+    message = world.condition("p")["message"]
+    assert f"wait until the driver has published it (pool x.dev/{late} is incomplete" in message
 
 
 def test_a_long_selector_is_not_repeated() -> None:
