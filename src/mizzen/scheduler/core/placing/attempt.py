@@ -134,15 +134,10 @@ class Placer:
             first = [index[only]]
         if among or not what_if.is_countable(pod, shape):
             return self._place_exact(pod, shape, first, only, among)
-        table, nodes = what_if.cluster.signatures, what_if.cluster.nodes
         for node in first:
-            signature = nodes.sigs[node]
-            assert signature is not None
-            found = table.outcome(
-                shape, signature, what_if.cluster.holdings.gang_cores(pod.gang, node)
-            )
-            if not isinstance(found, Misfit):
-                return what_if.assume_outcome(pod, node, found)
+            found = what_if.assume_on(pod, shape, node)
+            if isinstance(found, Placement):
+                return found
             if only:
                 return ((found, 1),)
         placed = place_counted(what_if, pod, shape, first[-1] if first else -1)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 from mizzen.base.objects import Key
 from mizzen.scheduler.core.cluster.tree import Tree
-from mizzen.scheduler.core.conventions.topology import Slice, TopologyRequest
+from mizzen.scheduler.core.conventions.reading import request
+from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import exclusive_domains
 from mizzen.scheduler.core.placing.answer import Attempt
-from mizzen.scheduler.core.placing.scheduling_constraints import SchedulingConstraints
+from mizzen.scheduler.core.placing.scheduling_constraints import NOTHING, SchedulingConstraints
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import PodSpecView
 
@@ -68,7 +69,7 @@ def _by_subgroup(pods: Sequence[PodSpecView], constraints: SchedulingConstraints
     for pod in pods:
         name = pod.membership.subgroup
         found.setdefault(name if constraints.topology_of(name) else "", []).append(pod)
-    rest = _sliced(constraints.topology.slices)  # its level is seen to already
+    rest = request(layers=constraints.topology.slices) or NOTHING  # its level is seen to already
     return [
         (name, members, constraints.topology_of(name) or rest) for name, members in found.items()
     ]
@@ -77,20 +78,6 @@ def _by_subgroup(pods: Sequence[PodSpecView], constraints: SchedulingConstraints
 def _requests(constraints: SchedulingConstraints) -> Iterator[TopologyRequest]:
     return (
         subgroup.topology for subgroup in constraints.subgroups if subgroup.topology is not None
-    )
-
-
-def _sliced(slices: Sequence[Slice], required: str = "", exclusive: str = "") -> TopologyRequest:
-    """All in one domain of `required`, and inside that in these runs."""
-    if not slices:
-        return TopologyRequest(required=required, exclusive=exclusive)
-    outer, inner = slices[0], tuple(slices[1:])
-    return TopologyRequest(
-        required=required,
-        exclusive=exclusive,
-        subgroup_size=outer.size,
-        subgroup_required=outer.required,
-        inner=inner,
     )
 
 
@@ -136,7 +123,7 @@ class _Gang:
         """Runs of members in order of rank, each in one domain."""
         outer = topology.slices[0]
         alone = topology.exclusive if topology.exclusive != topology.required else ""
-        inner = _sliced(topology.slices[1:], outer.required, alone)
+        inner = request(outer.required, "", topology.slices[1:], alone) or NOTHING
         for start in range(0, len(members), outer.size):
             run = members[start : start + outer.size]
             yield self.subgroup(run, inner, name, nodes, is_run=True)

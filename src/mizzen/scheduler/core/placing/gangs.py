@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mizzen.scheduler.core.cluster.signature import Shape
 from mizzen.scheduler.core.cluster.tree import ABSENT, ROOT, Tree
 from mizzen.scheduler.core.conventions.gang import Subgroup
+from mizzen.scheduler.core.conventions.reading import request
 from mizzen.scheduler.core.conventions.topology import TopologyRequest
 from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing import exclusive_domains
@@ -338,12 +339,8 @@ def _chunks(task: _Task, constraints: SchedulingConstraints) -> list[Chunk] | No
     own_slices = task.topology.exclusive not in ("", task.topology.required)
     is_mixed = len(task.groups) > 1 or _has_rest(task.members, task.topology)
     if task.topology.slices and (is_mixed or own_slices):
-        whole = TopologyRequest(
-            subgroup_size=task.topology.subgroup_size,
-            subgroup_required=task.topology.subgroup_required,
-            exclusive=task.topology.exclusive if own_slices else "",
-            inner=task.topology.inner,
-        )
+        alone = task.topology.exclusive if own_slices else ""
+        whole = request(layers=task.topology.slices, exclusive=alone) or NOTHING
         return _runs(task, task.members, whole, constraints.subgroup)
     return None
 
@@ -361,14 +358,8 @@ def _runs(task: _Task, indices: Indices, topology: TopologyRequest, subgroup: st
     is_uniform = is_uniform and not _has_rest(indices, topology)
     if not topology.slices or (is_uniform and not own_slices):
         return [(indices, topology, subgroup)]
-    outer, rest = topology.slices[0], topology.slices[1:]
-    inner = TopologyRequest(
-        required=outer.required,
-        subgroup_size=rest[0].size if rest else 0,
-        subgroup_required=rest[0].required if rest else "",
-        exclusive=topology.exclusive,
-        inner=rest[1:],
-    )
+    outer = topology.slices[0]
+    inner = request(outer.required, "", topology.slices[1:], topology.exclusive) or NOTHING
     starts = range(0, len(indices), outer.size)
     return [(indices[start : start + outer.size], inner, subgroup) for start in starts]
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mizzen.scheduler.core.cluster.signature import CPU_INDEX, Shape
-from mizzen.scheduler.core.misfit import Misfit
 from mizzen.scheduler.core.placing.what_if import WhatIf
 from mizzen.scheduler.core.types import Placement, PodSpecView
 
@@ -84,24 +83,14 @@ class _Search:
                 return False
             self.left -= 1
             mark = self.what_if.mark()
-            if self._put(index, pod, shape, node) and self.place(at + 1):
-                return True
+            placement = self.what_if.assume_on(pod, shape, node)
+            if isinstance(placement, Placement):
+                self.found[index] = placement
+                if self.place(at + 1):
+                    return True
             self.what_if.rollback(mark)
         self.dead_ends.add(known)
         return False
-
-    def _put(self, index: int, pod: PodSpecView, shape: Shape, node: int) -> bool:
-        cluster = self.what_if.cluster
-        signature = cluster.nodes.sigs[node]
-        assert signature is not None
-        gang_cores = (
-            cluster.holdings.gang_cores(pod.gang, node) if signature.layout.has_cores else ()
-        )
-        outcome = cluster.signatures.outcome(shape, signature, gang_cores)
-        if isinstance(outcome, Misfit):
-            return False
-        self.found[index] = self.what_if.assume_outcome(pod, node, outcome)
-        return True
 
     def _candidates(self, shape: Shape) -> Iterator[int]:
         """Nodes that take one more, one of each kind, the fullest first."""

@@ -137,6 +137,15 @@ class WhatIf:
 
     # -- taking places ----------------------------------------------------------------------
 
+    def assume_on(self, pod: PodSpecView, shape: Shape, node: int) -> Placement | Misfit:
+        """The pod, which counting describes, takes a place on this node; or why it has none."""
+        cluster = self.cluster
+        signature = cluster.nodes.sigs[node]
+        assert signature is not None
+        cores = cluster.holdings.gang_cores(pod.gang, node) if signature.layout.has_cores else ()
+        found = cluster.signatures.outcome(shape, signature, cores)
+        return found if isinstance(found, Misfit) else self.assume_outcome(pod, node, found)
+
     def assume_outcome(self, pod: PodSpecView, node: int, outcome: Outcome) -> Placement:
         """The pod takes a place that counting found; its claims get the devices picked there."""
         cluster = self.cluster
