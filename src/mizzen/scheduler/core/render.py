@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
+from typing import Literal
 
 from mizzen.base import names
 from mizzen.base.clock import rfc3339
@@ -20,9 +21,7 @@ from mizzen.base.resources import PODS, RESOURCE_CLAIMS
 from mizzen.scheduler.core.claiming.binding_conditions import FAILED
 from mizzen.scheduler.core.claiming.extended import CLAIM, Extended, claim_object, status_object
 from mizzen.scheduler.core.cluster.state import Cluster
-from mizzen.scheduler.core.dra.model import (
-    Allocation,
-)
+from mizzen.scheduler.core.dra.model import Allocation
 from mizzen.scheduler.core.dra.result import allocation_object
 from mizzen.scheduler.core.types import CPU, Claim, Consumer, Note, Placement, PodSpecView
 
@@ -31,9 +30,7 @@ def bind_operations(
     cluster: Cluster, placements: Sequence[Placement], now_ns: int
 ) -> tuple[Operation, ...]:
     """Claims first, then the bindings."""
-    bindings = [
-        Bind(p.pod.key.namespace, p.pod.key.name, p.node, uid=p.pod.uid) for p in placements
-    ]
+    bindings = [Bind(*p.pod.key, p.node, uid=p.pod.uid) for p in placements]
     return (*claim_operations(cluster, placements, now_ns), *bindings)
 
 
@@ -109,8 +106,7 @@ def _node_status(
         "nodeAllocatableResourceClaimStatuses": [statuses[name] for name in sorted(statuses)]
     }
     pod = placement.pod
-    place = (PODS, pod.key.namespace, pod.key.name)
-    return [Patch(*place, {"status": status}, subresource="status", uid=pod.uid)]
+    return [Patch(PODS, *pod.key, {"status": status}, "status", uid=pod.uid)]
 
 
 def _make_claim(
@@ -119,10 +115,7 @@ def _make_claim(
     """The claim for what a pod asks by name, and the pod's status that tells of it."""
     spec, mappings = extended.spec_on(allocatable)
     status: Obj = {"extendedResourceClaimStatus": status_object(claim.key, mappings)}
-    namespace, name = pod.key.namespace, pod.key.name
-    status_patch = Patch(
-        PODS, namespace, name, {"status": status}, subresource="status", uid=pod.uid
-    )
+    status_patch = Patch(PODS, *pod.key, {"status": status}, "status", uid=pod.uid)
     if not claim.is_unmade:
         return [status_patch]
     made = claim_object(claim.key, pod.key, pod.uid, spec)
@@ -141,7 +134,7 @@ def _claim_patches(
     # A claim allocated now has no users but these; a shared one keeps those it has.
     listed = consumers if allocation is not None else [*claim.reserved_for, *added]
     status: Obj = {"reservedFor": [_consumer_object(consumer) for consumer in listed]}
-    namespace, name, version = claim.key.namespace, claim.key.name, claim.resource_version
+    version = claim.resource_version
     operations: list[Operation] = []
     if allocation is not None:
         given = allocation_object(allocation, _share_ids(claim, now_ns))
@@ -149,29 +142,18 @@ def _claim_patches(
         if names.CLAIM_FINALIZER not in claim.finalizers:
             finalizers = [*claim.finalizers, names.CLAIM_FINALIZER]
             protect: Obj = {"metadata": {"finalizers": finalizers}}
-            operations.append(
-                Patch(
-                    RESOURCE_CLAIMS,
-                    namespace,
-                    name,
-                    protect,
-                    resource_version=version,
-                    uid=claim.uid,
-                )
-            )
+            operations.append(claim_patch(claim, protect, version=version))
             version = ""
-    operations.append(
-        Patch(
-            RESOURCE_CLAIMS,
-            namespace,
-            name,
-            {"status": status},
-            subresource="status",
-            resource_version=version,
-            uid=claim.uid,
-        )
-    )
+    operations.append(claim_patch(claim, {"status": status}, "status", version))
     return operations
+
+
+def claim_patch(
+    claim: Claim, patch: Obj, subresource: Literal["", "status"] = "", version: str = ""
+) -> Patch:
+    """Changes this claim and no other of its name; with `version`, only as it was seen."""
+    uid = claim.uid
+    return Patch(RESOURCE_CLAIMS, *claim.key, patch, subresource, resource_version=version, uid=uid)
 
 
 def _consumer_object(consumer: Consumer) -> Obj:
@@ -207,12 +189,11 @@ def evict_operations(
             _status_patch(pod, target),
             Patch(
                 PODS,
-                pod.key.namespace,
-                pod.key.name,
+                *pod.key,
                 {"metadata": {"annotations": {names.CAUSE: cause or message}}},
                 uid=pod.uid,
             ),
-            Delete(PODS, pod.key.namespace, pod.key.name, uid=pod.uid),
+            Delete(PODS, *pod.key, uid=pod.uid),
         ]
     return tuple(operations)
 
@@ -252,10 +233,9 @@ def _status_patch(pod: PodSpecView, condition: Obj, nominated: str | None = None
         status["nominatedNodeName"] = nominated or None
     return Patch(
         PODS,
-        pod.key.namespace,
-        pod.key.name,
+        *pod.key,
         {"status": status},
-        subresource="status",
+        "status",
         resource_version=pod.resource_version,
         uid=pod.uid,
     )

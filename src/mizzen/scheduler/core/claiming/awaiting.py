@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from mizzen.base import names
 from mizzen.base.objects import Key, Obj
-from mizzen.base.operations import Operation, Patch
-from mizzen.base.resources import RESOURCE_CLAIMS
+from mizzen.base.operations import Operation
 from mizzen.scheduler.core import render
 from mizzen.scheduler.core.claiming.binding_conditions import (
     FAILED,
@@ -138,22 +137,8 @@ def _give_back(
 def _deallocate(claim: Claim) -> list[Operation]:
     status: Obj = {"allocation": None, "reservedFor": None, "devices": None}
     others = [name for name in claim.finalizers if name != names.CLAIM_FINALIZER]
-    key = claim.key
+    finalizers: Obj = {"metadata": {"finalizers": others or None}}
     return [
-        Patch(
-            RESOURCE_CLAIMS,
-            key.namespace,
-            key.name,
-            {"status": status},
-            "status",
-            resource_version=claim.resource_version,
-            uid=claim.uid,
-        ),
-        Patch(
-            RESOURCE_CLAIMS,
-            key.namespace,
-            key.name,
-            {"metadata": {"finalizers": others or None}},
-            uid=claim.uid,
-        ),
+        render.claim_patch(claim, {"status": status}, "status", claim.resource_version),
+        render.claim_patch(claim, finalizers),
     ]
