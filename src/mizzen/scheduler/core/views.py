@@ -30,8 +30,8 @@ from mizzen.base.resources import JOBS
 from mizzen.scheduler.core.claiming.extended import CLAIM, ContainerRequest, extended_requests_of
 from mizzen.scheduler.core.conventions.membership import membership
 from mizzen.scheduler.core.disruption_cost import disruption_cost_of
-from mizzen.scheduler.core.dra.model import NodeRequirement, NodeSelector, Taint, Toleration
-from mizzen.scheduler.core.dra.wire import part
+from mizzen.scheduler.core.dra.model import NodeSelector, Toleration
+from mizzen.scheduler.core.dra.wire import part, read_selector, read_taints
 from mizzen.scheduler.core.neighbours.requirements import neighbours_of
 from mizzen.scheduler.core.types import CPU, MEMORY, PODS, NodeView, PodClaim, PodShape, PodSpecView
 
@@ -315,7 +315,7 @@ def node_view(node: Obj) -> NodeView:
     return NodeView(
         name=node["metadata"]["name"],
         labels=labels_of(node),
-        taints=taints(spec.get("taints") or ()),
+        taints=read_taints(spec.get("taints") or ()),
         allocatable=allocatable,
         capacity_cpu_milli=quantity.to_milli(capacity.get(CPU) or 0),
         is_unschedulable=bool(spec.get("unschedulable")),
@@ -324,10 +324,6 @@ def node_view(node: Obj) -> NodeView:
 
 
 # -- parts -----------------------------------------------------------------------------------
-
-
-def taints(entries: Iterable[Obj]) -> tuple[Taint, ...]:
-    return tuple(Taint(e["key"], e.get("value") or "", e.get("effect") or "") for e in entries)
 
 
 def tolerations(entries: Iterable[Obj]) -> tuple[Toleration, ...]:
@@ -344,13 +340,4 @@ def tolerations(entries: Iterable[Obj]) -> tuple[Toleration, ...]:
 
 def node_selector(selector: Obj) -> NodeSelector:
     """A core/v1 NodeSelector; an empty term matches nothing and is left out."""
-    terms: list[tuple[NodeRequirement, ...]] = []
-    for term in selector.get("nodeSelectorTerms") or ():
-        parts = [
-            NodeRequirement(e["key"], e["operator"], tuple(e.get("values") or ()), is_field)
-            for name, is_field in (("matchExpressions", False), ("matchFields", True))
-            for e in term.get(name) or ()
-        ]
-        if parts:
-            terms.append(tuple(parts))
-    return tuple(terms)
+    return tuple(term for term in read_selector(selector) if term)

@@ -17,7 +17,6 @@ from mizzen.scheduler.core.dra.model import (
     DeviceRequest,
     DeviceResult,
     NodeRequirement,
-    NodeScope,
     NodeSelector,
     SubRequest,
     Toleration,
@@ -89,7 +88,7 @@ def _node_selector(devices: Sequence[Device], node: str, features: Features) -> 
         scope = device.scope
         binds = device.shape.binds_to_node and features.variant != "stable"
         if scope.is_local or binds:
-            name = _local_name(scope, node, features)
+            name = scope.node if features.variant == "stable" else node
             return ((NodeRequirement("metadata.name", "In", (name,), is_field=True),),)
         terms = scope.selector or ()
         if len(terms) > 1:
@@ -103,10 +102,6 @@ def _node_selector(devices: Sequence[Device], node: str, features: Features) -> 
                 into.append(requirement)
     merged = (*expressions, *fields)
     return (merged,) if merged else None
-
-
-def _local_name(scope: NodeScope, node: str, features: Features) -> str:
-    return scope.node if features.variant == "stable" else node
 
 
 def _same(left: NodeRequirement, right: NodeRequirement) -> bool:
