@@ -27,7 +27,7 @@ from mizzen.base.objects import Obj, owner_reference, uid_of
 from mizzen.base.resources import MODEL_ENDPOINTS, PODS
 from mizzen.base.serving import socket_name
 from mizzen.client.client import Client
-from mizzen.compose.settings import Settings, Wishes, save, settle
+from mizzen.compose.settings import Settings, StartOptions, save, settle
 from mizzen.host import pki
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
@@ -136,7 +136,7 @@ def replicas(model: Path, sockets: list[Path]) -> Iterator[list[EngineProcess]]:
 async def cluster(tmp_path: Path, model: Path, sockets: list[Path]) -> AsyncIterator[Cluster]:
     home = Home.locate(str(tmp_path / "home"), os.environ)
     home.make()
-    settings = settle(Settings(), Wishes())
+    settings = settle(Settings(), StartOptions())
     save(home, settings)
     pki.ensure(home, RealClock(), listen=settings.listen, port=settings.port)
     client = Client.from_kubeconfig(home.kubeconfig, user_agent="test")
