@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from mizzen.base import registry
@@ -93,7 +93,8 @@ async def run_controllers(
         syncing = group.create_task(report_syncing(informers, on_syncing))
         if makes_defaults:
             await create_defaults(client)
-        await _wait_synced(informers)
+        for informer in informers.values():
+            await informer.wait_synced()
         syncing.cancel()
         for worker in workers:
             worker.start(group)
@@ -132,8 +133,3 @@ def _connect(resource: Resource, informer: Informer, view: View, workers: Sequen
 
     informer.add_handler(changed)
     informer.add_progress_handler(lambda revision: view.note_revision(resource, revision))
-
-
-async def _wait_synced(informers: Mapping[Resource, Informer]) -> None:
-    for informer in informers.values():
-        await informer.wait_synced()

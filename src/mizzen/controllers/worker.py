@@ -150,7 +150,8 @@ class Worker:
         self._counts["commits"] += 1
         results = await self._client.commit(operations)
         for operation, written in zip(operations, results, strict=False):
-            informer = self._informers.get(_resource_of(operation))
+            resource = PODS if isinstance(operation, Bind) else operation.resource
+            informer = self._informers.get(resource)
             if informer is not None and isinstance(operation, Create | Patch):
                 informer.learn(written)
 
@@ -187,7 +188,3 @@ class Worker:
             log.warning(
                 "%s %s: its status does not say so", self.controller.name, key, exc_info=True
             )
-
-
-def _resource_of(operation: Operation) -> Resource:
-    return PODS if isinstance(operation, Bind) else operation.resource

@@ -146,13 +146,9 @@ def pods_using(view: View, claim: Obj) -> list[Obj]:
                 found[uid_of(pod)] = pod
         elif consumer.get("resource") == POD_GROUPS.plural:
             for pod in view.find(IN_GROUP, in_group(namespace, name)):
-                if _uses(pod, claim):
+                if name_of(claim) in claim_names(pod):
                     found[uid_of(pod)] = pod
     return [pod for pod in found.values() if pod["spec"].get("nodeName") and is_active(pod)]
-
-
-def _uses(pod: Obj, claim: Obj) -> bool:
-    return name_of(claim) in claim_names(pod)
 
 
 def claims_of_pod(_: View, pod: Obj) -> list[Key]:

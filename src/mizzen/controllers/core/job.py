@@ -165,13 +165,11 @@ def _indexes_failed(job: Obj, tally: Tally) -> Verdict | None:
         text = f"{failed} failed indexes exceed spec.maxFailedIndexes: {most}"
         return Verdict("Failed", "MaxFailedIndexesExceeded", text)
     if failed and failed + len(tally.done) >= completions_of(job):
-        return Verdict("Failed", "FailedIndexes", f"failed indexes: {_short(tally)}")
+        text = str(tally.failed_indexes)
+        if len(text) > 200:
+            text = f"{text[:200]}… ({failed} in all)"
+        return Verdict("Failed", "FailedIndexes", f"failed indexes: {text}")
     return None
-
-
-def _short(tally: Tally) -> str:
-    text = str(tally.failed_indexes)
-    return text if len(text) <= 200 else f"{text[:200]}… ({len(tally.failed_indexes)} in all)"
 
 
 def _succeeded(job: Obj, tally: Tally) -> Verdict | None:

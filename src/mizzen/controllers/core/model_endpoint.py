@@ -80,7 +80,10 @@ def _scale(view: View, endpoint: Obj, pods: list[Obj], now_ns: int) -> list[Acti
         return _add(view, endpoint, wanted - len(present), cause, now_ns)
     if len(present) > wanted:
         extra = sorted(present, key=lambda pod: (is_ready(pod), -_index(pod)))
-        return _remove(endpoint, extra[: len(present) - wanted], cause)
+        removed = extra[: len(present) - wanted]
+        text = f"removing {', '.join(name_of(pod) for pod in removed)}"
+        text += f": {cause}" if cause else ""
+        return [*_delete(removed), EmitEvent(endpoint, "Normal", "ScaledDown", text)]
     return _replace_outdated(endpoint, present)
 
 
@@ -96,12 +99,6 @@ def _add(view: View, endpoint: Obj, count: int, cause: str, now_ns: int) -> list
         index += 1
     text = f"{count} more replica(s)" + (f": {cause}" if cause else "")
     return [*actions, EmitEvent(endpoint, "Normal", "ScaledUp", text)]
-
-
-def _remove(endpoint: Obj, pods: list[Obj], cause: str) -> list[Action]:
-    names = ", ".join(name_of(pod) for pod in pods)
-    text = f"removing {names}" + (f": {cause}" if cause else "")
-    return [*_delete(pods), EmitEvent(endpoint, "Normal", "ScaledDown", text)]
 
 
 def _replace_outdated(endpoint: Obj, pods: list[Obj]) -> list[Action]:

@@ -68,7 +68,8 @@ def create_rank(
 def pod_group_actions(job: Obj, template: NodeTemplate, group: Obj | None) -> list[Action]:
     """Makes the gang's PodGroup, or brings its minimum up to date."""
     wanted = {"gang": {"minCount": template.min_nodes}}
-    asked = _asked(job, template)
+    said = {**template.annotations, **annotations_of(job)}  # the job's prevail
+    asked = {key: said[key] for key in _ASKED if said.get(key)}
     if group is None:
         spec: Obj = {"schedulingPolicy": wanted}
         if template.pod_spec.get("priorityClassName"):
@@ -92,12 +93,6 @@ def pod_group_actions(job: Obj, template: NodeTemplate, group: Obj | None) -> li
     if news:
         change["metadata"] = {"annotations": news}
     return [Patch(POD_GROUPS, namespace_of(job), name_of(job), change)] if change else []
-
-
-def _asked(job: Obj, template: NodeTemplate) -> dict[str, str]:
-    """The topology annotations of job and pod template for the whole gang; the job's prevail."""
-    said = {**template.annotations, **annotations_of(job)}
-    return {key: said[key] for key in _ASKED if said.get(key)}
 
 
 def pod_group_of(view: View, job: Obj) -> Obj | None:

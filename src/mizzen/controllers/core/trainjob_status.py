@@ -62,7 +62,9 @@ def write_status(
     if merged:
         wanted["conditions"] = merged
     progress = _progress(pods)
-    is_progress_new = progress is not None and not _same_progress(old, progress)
+    before = dict(old.get("trainerStatus") or {})
+    before.pop("lastUpdatedTime", None)
+    is_progress_new = progress is not None and before != progress
     is_rest_new = any(old.get(field) != value for field, value in wanted.items())
     if not is_rest_new and not is_progress_new:
         return []
@@ -186,12 +188,6 @@ def _trainer_status(report: Obj) -> Obj:
         if seconds > 0 or left == 0:
             status["estimatedRemainingSeconds"] = round(left * seconds)
     return status
-
-
-def _same_progress(old: Obj, progress: Obj) -> bool:
-    before = dict(old.get("trainerStatus") or {})
-    before.pop("lastUpdatedTime", None)
-    return before == progress
 
 
 def _wait_s(old: Obj, now_ns: int) -> float:
