@@ -48,6 +48,6 @@ def collect(server: Server, page: Page) -> None:
 
 
 def collect_clients(connections: Connections, channels: Channels, page: Page) -> None:
-    """Who is connected."""
+    """Adds the numbers of connections and websockets."""
     page.add_all(_CONNECTIONS, connections.statistics())
     page.add_all(_CHANNELS, channels.statistics())

@@ -37,7 +37,7 @@ class RoleMetrics:
         self._store = store
 
     async def get(self, path: str) -> Response:
-        """Of a path below `PATH`.
+        """The answer for a path below `PATH`.
 
         Errors: NotFound; Unavailable for a role that does not run, Timeout for one that hangs.
         """
@@ -58,7 +58,7 @@ class RoleMetrics:
         return Response(200, body, CONTENT_TYPE)
 
     async def _of_node(self, name: str) -> bytes:
-        """Of the agent of that node; "": of the only node."""
+        """The metrics of the agent of that node; "": of the only node."""
         if not name:
             nodes = self._store.list(NODES.plural, limit=2).items
             if len(nodes) != 1:

@@ -46,7 +46,7 @@ class Histogram:
 
 
 class Page:
-    """Collects metric families and renders them: each once, its samples together, whoever adds."""
+    """Collects metric families and renders them: each once, its samples together."""
 
     def __init__(self) -> None:
         self._families: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""What an expression may name: variables, the fields of their types, functions.
+"""The names that an expression may use: variables, the fields of their types, functions.
 
 Source: k8s.io/dynamic-resource-allocation/cel/compile.go, v0.36.3, for devices.
 """

@@ -166,7 +166,7 @@ class Elector:
         return True
 
     def _tell(self, error: ApiError) -> None:
-        """Says what keeps this candidate from the lease, once for as long as it is the same."""
+        """Logs what keeps this candidate from the lease, once for as long as it is the same."""
         if str(error) != self._trouble:
             self._trouble = str(error)
             name = f"{self._config.namespace}/{self._config.name}"

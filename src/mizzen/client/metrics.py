@@ -1,4 +1,4 @@
-"""How a component and its API server get on, for Prometheus: requests, caches, Events, queues."""
+"""Metrics of a component's use of its API server: requests, caches, Events, queues."""
 
 from __future__ import annotations
 

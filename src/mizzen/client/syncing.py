@@ -1,4 +1,4 @@
-"""How far informers are that have very much to read."""
+"""Reports the progress of informers that have very much to read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Source(Protocol):
 
 
 async def report_syncing(sources: Mapping[Any, _Source], report: Callable[[int], None]) -> None:
-    """Tells how many objects are there, again and again until cancelled, once they are many."""
+    """Reports the number of objects again and again until cancelled, once they are many."""
     while True:
         await asyncio.sleep(REPORT_S)
         count = sum(len(source.objects) for source in sources.values())

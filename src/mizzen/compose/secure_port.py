@@ -1,4 +1,4 @@
-"""Where a component on another cluster tells metrics and health: HTTPS, as kube-scheduler's port."""
+"""Metrics and health of a component on another cluster: HTTPS, as kube-scheduler's port."""
 
 from __future__ import annotations
 

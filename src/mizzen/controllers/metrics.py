@@ -33,7 +33,7 @@ _REASONS = ("overtaken", "unavailable", "refused", "failed", "terminal")
 
 
 def collect(workers: Sequence[Worker], page: Page) -> None:
-    """Of all controllers."""
+    """Adds the metrics of all controllers to the page."""
     most = "controller_runtime_max_concurrent_reconciles"
     for worker in workers:
         name = worker.controller.name

@@ -1,4 +1,4 @@
-"""What a process tells whoever watches over it: /metrics, /healthz, /livez and /readyz.
+"""The endpoints by which a process is monitored: /metrics, /healthz, /livez and /readyz.
 
 That it answers says that its loop turns; whether it is ready says whoever runs it. Answers come
 from the loop itself, so that what hangs is silent, as a probe should find it.
@@ -23,11 +23,11 @@ Admit = Callable[[Get], Awaitable[None]]
 
 
 async def admit_all(request: Get) -> None:
-    """For sockets that nobody else can reach."""
+    """Admits every request: for sockets that no other user can reach."""
 
 
 class Monitor:
-    """Of one process. Health is told to whoever asks, metrics to those who are let in."""
+    """The endpoints of one process. Health is open to all, metrics to admitted clients."""
 
     def __init__(self, admit: Admit = admit_all) -> None:
         self.metrics = MetricsRegistry(collect_process)

@@ -258,7 +258,7 @@ def _make_authority(key_file: Path, cert_file: Path, now: datetime) -> None:
 
 
 def self_signed(common: str, now: datetime) -> bytes:
-    """A server's certificate that nobody vouches for, and its key, as PEM."""
+    """A self-signed certificate for a server, and its key, as PEM."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
 

@@ -96,7 +96,7 @@ _remembered: OrderedDict[bytes, Rules] = OrderedDict()  # by schema, the latest 
 
 
 def has_rules(node: Any) -> bool:
-    """Whether the schema has rules anywhere but in combinations."""
+    """True if the schema has rules anywhere but in combinations."""
     if not isinstance(node, dict):
         return False
     below = cast("Obj", node)

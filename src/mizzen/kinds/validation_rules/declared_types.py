@@ -1,4 +1,4 @@
-"""What a structural schema declares to expressions, and how its JSON becomes their values.
+"""Types that a structural schema declares to expressions, and JSON as their values.
 
 Source: k8s.io/apiserver/pkg/cel/common/schemas.go, v0.36.
 """

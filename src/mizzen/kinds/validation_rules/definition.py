@@ -1,4 +1,4 @@
-"""What is wrong with the rules of a definition: said when it is written.
+"""Checks the rules of a definition when it is written.
 
 Source: k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go, v0.36.
 """

@@ -1,4 +1,4 @@
-"""Where a rule says that the field is which it is about: `.spec.replicas`, `.labels['a.b']`.
+"""Parses a rule's `fieldPath`: `.spec.replicas`, `.labels['a.b']`.
 
 Source: k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/validation.go, v0.36.
 """

@@ -42,7 +42,7 @@ _WORDS = {
 
 
 class Budget:
-    """What the rules of one request may cost."""
+    """The cost that the rules of one request may have."""
 
     def __init__(self) -> None:
         self.renew()

@@ -23,7 +23,7 @@ from mizzen.node.config import HOST_IP
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """What handlers answer from."""
+    """The node's state as handlers see it."""
 
     pods: Mapping[Key, Obj]  # of this node
     pods_dir: Path
@@ -48,7 +48,7 @@ class NodeServer:
         self.close = self._server.close
 
     async def open(self) -> int:
-        """Listens until `close`; the port, to be told in the node's status. Errors: OSError."""
+        """Listens until `close`; returns the port, for the node's status. Errors: OSError."""
         listener = socket.create_server((HOST_IP, 0))
         await self._server.open(listener, self._tls.server_context())
         return int(listener.getsockname()[1])
