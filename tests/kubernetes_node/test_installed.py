@@ -15,6 +15,7 @@ from support.real_node import ROOT
 from support.real_site import COMPONENTS, REPOSITORY, Site, is_ready
 
 MEMORY_BYTES_MAX = 512 << 20  # what each pod asks for
+FROZEN_S = 240.0  # twelve probes of ten seconds, then the grace in which it does not end
 TRAIN_JOB = f"""
 apiVersion: trainer.kubeflow.org/v1alpha1
 kind: TrainJob
@@ -70,6 +71,21 @@ def test_another_copy_leads_when_the_leader_is_deleted_or_killed(
         return pod["status"]["containerStatuses"][0]["restartCount"] == 1 and is_ready(pod)
 
     site.until(is_restarted, "the kubelet has started the killed one anew")
+
+
+def test_a_copy_that_is_frozen_is_started_anew(site: Site) -> None:
+    frozen = site.leader("mizzen-controllers")
+    (pod,) = (pod for pod in site.pods("mizzen-controllers") if name_of(pod) == frozen)
+    restarts = pod["status"]["containerStatuses"][0]["restartCount"]
+    os.kill(site.process(pod), signal.SIGSTOP)
+    site.until(lambda: site.leader("mizzen-controllers") not in ("", frozen), "the other leads")
+
+    def is_restarted() -> bool:
+        (pod,) = (pod for pod in site.pods("mizzen-controllers") if name_of(pod) == frozen)
+        (state,) = pod["status"]["containerStatuses"]
+        return state["restartCount"] == restarts + 1 and state["ready"]
+
+    site.until(is_restarted, "its liveness probe has failed long enough", FROZEN_S)
 
 
 def test_pods_and_train_jobs_run_on_the_node_that_is_handed_over(site: Site) -> None:

@@ -127,11 +127,13 @@ class Site:
         pod = self.get("pod", name)
         return pod["status"]["phase"] == "Succeeded"
 
-    def until(self, condition: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + DEADLINE_S
+    def until(
+        self, condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S
+    ) -> None:
+        deadline = time.monotonic() + deadline_s
         while not condition():
             assert time.monotonic() < deadline, (
-                f"not within {DEADLINE_S} s: {what}\n"
+                f"not within {deadline_s} s: {what}\n"
                 + self.kubectl("get", "pods", "-A", "-o", "wide")
             )
             time.sleep(POLL_S)
