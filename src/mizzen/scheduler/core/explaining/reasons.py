@@ -283,7 +283,9 @@ def _detail(group: Misfits, *, alone: bool) -> str:
                 f"the best takes {best.have})"
             )
         case "HostPortTaken":
-            return f"{_nodes(count)} {_have(count)} host port {first.what} in use"
+            return (
+                f"{_nodes(count)} {'has' if count == 1 else 'have'} host port {first.what} in use"
+            )
         case "TopologyLabelMissing":
             return f"{_nodes(count)} {_lack(count)} label {first.what}, which its constraints name"
         case "TopologySpread":
@@ -335,10 +337,6 @@ def _shortage(group: Sequence[Shortage], count: int, *, alone: bool) -> str:
 
 def _nodes(count: int) -> str:
     return f"{count} node" if count == 1 else f"{count} nodes"
-
-
-def _have(count: int) -> str:
-    return "has" if count == 1 else "have"
 
 
 def _lack(count: int) -> str:

@@ -44,7 +44,11 @@ def smallest_relaxation(trial: Trial) -> Relax | None:
     """
     listed = constraints(trial)[: trial.limits.constraints_max]
     sets: list[tuple[Constraint, ...]] = [(one,) for one in listed]
-    pairs = [pair for pair in combinations(listed, TOGETHER_MAX) if _go_together(pair)]
+    pairs = [
+        pair
+        for pair in combinations(listed, TOGETHER_MAX)
+        if not all(isinstance(one, OuterLevel) for one in pair)  # one of them is the farther
+    ]
     sets += pairs[: trial.limits.constraint_pairs_max]
     changes = sorted((Relax(some) for some in sets), key=lambda c: c.size)
     for change in changes:
@@ -100,10 +104,6 @@ def outward(topology: TopologyRequest, to: OuterLevel) -> TopologyRequest:
     alone = "" if topology.exclusive == to.level else topology.exclusive
     preferred = topology.preferred or to.level
     return replace(topology, required=to.to, preferred=preferred, exclusive=alone)
-
-
-def _go_together(pair: Sequence[Constraint]) -> bool:
-    return sum(isinstance(one, OuterLevel) for one in pair) < TOGETHER_MAX
 
 
 # -- what there is ---------------------------------------------------------------------------------

@@ -66,12 +66,9 @@ def scattered(what_if: WhatIf, unit: Unit, pods: Sequence[PodSpecView]) -> Scatt
     is_node = level >= len(tree.levels)
     listed = sorted(nodes.live()) if is_node else tree.by_level[level]
     if constraints.member_nodes and not is_node:
-        around = {
-            tree.domain_of(nodes.index[b], level)
-            for b in constraints.member_nodes
-            if b in nodes.index
-        }
-        listed = [d for d in listed if d in around] or listed
+        around = [nodes.index[name] for name in constraints.member_nodes if name in nodes.index]
+        here = {tree.domain_of(node, level) for node in around}
+        listed = [d for d in listed if d in here] or listed
     if not listed:
         return Scattered(constraints.topology.required, 0, "", 0, counts.totals[ROOT])
     takes = counts.per_node if is_node else counts.totals

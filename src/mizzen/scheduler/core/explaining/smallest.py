@@ -62,7 +62,8 @@ def changes(
     if not found:
         less = least_given_up(trial)
         if isinstance(less, FewerDevices):
-            less = replace(less, there=_there(attempt.misfits, less.want))
+            most = [shortage.matching for shortage, _ in _shortages(attempt.misfits)]
+            less = replace(less, there=max(most, default=less.want))
         elif isinstance(less, FewerMembers):
             less = replace(less, **_together(attempt.misfits, less.want))
         if less is not None:
@@ -135,10 +136,6 @@ def _together(misfits: Misfits, members: int) -> dict[str, int]:
     needed = members * max(s.want for s, _ in shortages)
     there = sum(s.matching * count for s, count in shortages)
     return {"needed": needed, "there": there} if there < needed else {}
-
-
-def _there(misfits: Misfits, want: int) -> int:
-    return max((s.matching for s, _ in _shortages(misfits)), default=want)
 
 
 def _shortages(misfits: Misfits) -> list[tuple[Shortage, int]]:

@@ -115,7 +115,7 @@ def waiting(draw: st.DrawFn) -> tuple[World, list[str], int]:
 
 
 def explained(world: World) -> tuple[Change, ...] | None:
-    """What the scheduler says of the first pod that waits; None when none does."""
+    """The scheduler's word on the first pod that waits; None when none does."""
     plan = world.plan()
     found = [d.unschedulable for d in plan.decisions if d.unschedulable is not None]
     return found[0].changes if found else None

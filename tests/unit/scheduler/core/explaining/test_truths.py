@@ -1,4 +1,4 @@
-"""What is told is so: who is held back, what is free, who is enough to leave."""
+"""All that is told is so: who is held back, what is free, who is enough to leave."""
 
 from __future__ import annotations
 

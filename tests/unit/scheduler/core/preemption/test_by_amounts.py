@@ -45,7 +45,7 @@ class Case:
     minimum: Mapping[str, int]
 
     def fits(self, gone: Sequence[Running], want: int, memory: int, pods: int) -> bool:
-        """Whether the nodes take so many pods once these are gone."""
+        """True if the nodes take so many pods once these are gone."""
         names = {r.name for r in gone}
         places = 0
         for where in NODES:

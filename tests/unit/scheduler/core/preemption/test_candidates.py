@@ -1,4 +1,4 @@
-"""Who may be evicted, in which steps, at what cost; and the same order in small and large clusters."""
+"""Candidates, their steps and costs; and the same order in small and large clusters."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_a_gang_of_which_one_pod_cannot_resume_is_killed() -> None:
 
 
 def chosen(candidates: Sequence[Candidate], chips: int = 8) -> list[str]:
-    """Who leaves so that a pod gets `chips` of node 0 or 1, both full."""
+    """The pods that leave so that a pod gets `chips` of node 0 or 1, both full."""
     holders = tuple(candidate.holder(frees) for candidate in candidates)
     answer = choose(Problem(Demand(((chips, 1),)), (0, 0), ((0,), (1,)), holders))
     assert answer is not None

@@ -1,4 +1,4 @@
-"""Who may be evicted for whom is the policy's word alone, in small and large clusters."""
+"""The policy alone says who may be evicted for whom, in small and large clusters."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def rank_domains(columns: Columns, domains: Iterable[Sequence[int]], want: int) 
                 found.append(Ranked(columns.cells[cell], loss, number))
                 break
             missing -= chips
-    found.sort(key=_order)
+    found.sort(key=lambda entry: (entry.cell, entry.loss, entry.domain))
     return found
 
 
@@ -162,7 +162,3 @@ def _batches(ranked: Sequence[Ranked], size: int) -> Iterator[list[Ranked]]:
     while some := list(islice(rest, size)):
         yield some
         size = 2 * size
-
-
-def _order(entry: Ranked) -> tuple[Cell | tuple[()], int, int]:
-    return (entry.cell, entry.loss, entry.domain)

@@ -103,7 +103,7 @@ class Relaxation:
         segments = [
             (segment, node) for node, offer in enumerate(offers) for segment in offer.segments
         ]
-        segments.sort(key=_price)
+        segments.sort(key=lambda entry: entry[0][0])
         picked: dict[int, Choice] = {}
         for (price, slots, _, choice), node in segments:
             picked[node] = choice
@@ -153,10 +153,6 @@ class Relaxation:
         return moved
 
 
-def _price(entry: tuple[Segment, int]) -> int:
-    return entry[0][0]
-
-
 def _spread(split: list[list[int]], weight: int, rest: Sequence[int]) -> None:
     total, given, last = sum(rest), 0, 0
     for place, part in enumerate(rest):
@@ -182,7 +178,7 @@ def _combined(
     every: list[tuple[int, int, Choice]] = list(points)
     for amount, cost, stage in options:
         every += [(a + amount, c + cost, (choice, number, stage)) for a, c, choice in points]
-    every.sort(key=_most_first)
+    every.sort(key=lambda point: (-point[0], point[1]))  # most first
     kept: list[tuple[int, int, Choice]] = []
     for point in every:
         if not kept or point[1] < kept[-1][1]:
@@ -191,10 +187,6 @@ def _combined(
     if len(kept) > points_max:
         kept = _thinned(kept, points_max)
     return kept
-
-
-def _most_first(point: tuple[int, int, Choice]) -> tuple[int, int]:
-    return (-point[0], point[1])
 
 
 def _thinned(

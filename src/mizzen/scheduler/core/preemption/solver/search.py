@@ -296,7 +296,9 @@ class Search:
             number, stage = self._split(relaxation, branch, candidate)
             if number < 0:
                 continue
-            for low, high in _halves(branch, number, stage):
+            raised, lowered = list(branch.low), list(branch.high)
+            raised[number], lowered[number] = stage, stage - 1
+            for low, high in ((raised, branch.high), (branch.low, lowered)):
                 child = self._child(relaxation, branch, number, low, high)
                 if child is not None and not best.beats(child.bound):
                     serial += 1
@@ -354,23 +356,14 @@ class Search:
             unpaid = item.weights[stage] - item.weights[low] - paid
             if unpaid > worst:
                 worst, number = unpaid, index
-        if number < 0:
-            number = self._undecided(branch, candidate)
-        if number < 0:
-            return -1, 0
-        return number, max(candidate[number], branch.low[number] + 1)
-
-    def _undecided(self, branch: Branch, candidate: Sequence[int]) -> int:
-        """At the last node, or anywhere."""
-        domain = self.domain
-        open_items = [n for n in range(len(domain.items)) if branch.low[n] < branch.high[n]]
-        last = branch.estimate.last
-        if last >= 0:
-            for number, _ in domain.on_node[last]:
-                if branch.low[number] < branch.high[number] and candidate[number]:
-                    return number
-        taken = [number for number in open_items if candidate[number] > branch.low[number]]
-        return (taken or open_items or [-1])[0]
+        if number < 0:  # an undecided one: at the last node, or anywhere, rather one that leaves
+            low, high, last = branch.low, branch.high, branch.estimate.last
+            there = domain.on_node[last] if last >= 0 else ()
+            undecided = [n for n in range(len(domain.items)) if low[n] < high[n]]
+            at_last = [n for n, _ in there if low[n] < high[n] and candidate[n]]
+            taken = [n for n in undecided if candidate[n] > low[n]]
+            number = (at_last or taken or undecided or [-1])[0]
+        return (number, max(candidate[number], branch.low[number] + 1)) if number >= 0 else (-1, 0)
 
 
 def _selection(best: Best) -> Selection | None:
@@ -394,13 +387,3 @@ def _raised(stages: Sequence[int], estimate: Estimate) -> Stages:
         for number, stage in _raises(result, choice):
             result[number] = stage
     return result
-
-
-def _halves(branch: Branch, number: int, stage: int) -> Iterable[tuple[Stages, Stages]]:
-    """From `stage` on, and below it."""
-    low = list(branch.low)
-    low[number] = stage
-    yield low, branch.high
-    high = list(branch.high)
-    high[number] = stage - 1
-    yield branch.low, high

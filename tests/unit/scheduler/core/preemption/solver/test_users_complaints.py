@@ -1,4 +1,4 @@
-"""What users of other schedulers complain of in preemption, each as a small cluster."""
+"""Complaints of other schedulers' users about preemption, each as a small cluster."""
 
 from __future__ import annotations
 
