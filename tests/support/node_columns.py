@@ -86,10 +86,12 @@ def load(cluster: Cluster, columns: NodeColumns) -> None:
 
 
 def add_nodes(cluster: Cluster, views: Iterable[NodeView]) -> None:
-    """Nodes whose slices are there; the first decision finds the default tree made."""
+    """Nodes that are all new, settled once; the first decision finds the default tree made."""
     for view in views:
-        cluster.set_node(view)
+        cluster.nodes.add(view, *cluster.pools.layout_of(view.name))
+        cluster._occupy(view.name)  # pyright: ignore[reportPrivateUsage]
     cluster.nodes.default_tree()
+    cluster._settled()  # pyright: ignore[reportPrivateUsage]
 
 
 def _add_alike(pools: Pools, nodes: Iterable[str], spec: Obj) -> None:
