@@ -66,7 +66,7 @@ class Assumed(Mapping[Key, Obj]):
         return len(self._cache) + len(self._unseen())
 
     def _unseen(self) -> Mapping[Key, Obj]:
-        """What we made and the cache has not heard of."""
+        """Objects we made that the cache has not heard of."""
         if self._made:
             newest = self._revision()
             self._made = {

@@ -73,7 +73,7 @@ class CelSelectors:
         self._left = TURN_COST_MAX
 
     def matches(self, expression: str, device: Device) -> bool:
-        """Whether the device satisfies the expression. Errors: SelectorError, SelectorsBusy."""
+        """True if the device satisfies the expression. Errors: SelectorError, SelectorsBusy."""
         reads = self._reads_of(expression)
         key = (expression, device.shape, self._own(reads, device))
         answer = self._by_shape.get(key)
@@ -108,7 +108,7 @@ class CelSelectors:
         return None if found is None else found.attributes | found.capacity
 
     def _reads_of(self, expression: str) -> Reads | None:
-        """What it looks at; None: all. Errors: SelectorError, SelectorsBusy."""
+        """The attributes it looks at; None: all. Errors: SelectorError, SelectorsBusy."""
         try:
             found = self._reads[expression]
         except KeyError:
@@ -150,7 +150,7 @@ class CelSelectors:
             return CompileError(f"it cannot be read ({type(error).__name__})")
 
     def _own(self, reads: Reads | None, device: Device) -> _Own:
-        """What only this device has and the answer may depend on."""
+        """The attributes only this device has that the answer may depend on."""
         if reads is None or not device.own:
             return device.own
         names = reads.attributes

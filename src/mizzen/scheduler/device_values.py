@@ -81,7 +81,7 @@ def _amount(capacity: Capacity) -> Quantity:
 
 
 def is_supported(attribute: Attribute, lists: bool) -> bool:
-    """Whether CEL can have its value; if not, every expression fails on the device."""
+    """True if CEL can have its value; if not, every expression fails on the device."""
     return not isinstance(_value(attribute, lists), Err)
 
 

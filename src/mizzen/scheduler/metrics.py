@@ -53,5 +53,5 @@ def collect(statistics: _Statistics, plan_seconds: Histogram, page: Page) -> Non
 
 
 def collect_partition(statistics: _Statistics, page: Page) -> None:
-    """What is Mizzen's on a shared cluster."""
+    """Metrics of Mizzen's part of a shared cluster."""
     page.add_all(_PARTITION, statistics())

@@ -92,7 +92,7 @@ def _informers(client: Client) -> dict[Resource, Informer]:
 
 
 def _cache(resource: Resource) -> CompactObjects | None:
-    """What there may be very many of is read once, and again only when it changes."""
+    """A compact cache for kinds of which there are very many: read once, and when they change."""
     if resource == PODS:
         return CompactObjects(PARSED_MAX, SETTLED_MAX, is_settled)
     if resource == NODES:

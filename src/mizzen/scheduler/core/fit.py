@@ -142,7 +142,7 @@ class NodeFit:
         return name in shape.covered or (shape.has_claims and name in self._extended)
 
     def count_plain(self, shape: Shape, signature: Signature, static: Misfit | None) -> int:
-        """How many pods without claims fit there one after another."""
+        """The number of pods without claims that fit there one after another."""
         if self.misfit(shape, signature, static) is not None:
             return 0
         free = signature.free

@@ -213,7 +213,7 @@ def _short_of(group: Gang, pending: list[PodSpecView], staying: list[PodSpecView
 
 
 def _lacking(group: Gang, staying: list[PodSpecView]) -> dict[str, int]:
-    """How many members each subgroup is below its minimum, of those that have one."""
+    """The members each subgroup lacks to its minimum, of those that have one."""
     result = {
         subgroup.name: subgroup.min_count for subgroup in group.subgroups if subgroup.min_count
     }
@@ -224,7 +224,7 @@ def _lacking(group: Gang, staying: list[PodSpecView]) -> dict[str, int]:
 
 
 def _ready(staying: list[PodSpecView], pending: list[PodSpecView]) -> int:
-    """How many from the front continue the staying ranks without a hole; all, without ranks."""
+    """The number from the front that continue the staying ranks without a hole; all, without ranks."""
     if any(pod.rank is None for pod in pending):
         return len(pending)
     taken = {pod.rank for pod in staying}

@@ -1,4 +1,4 @@
-"""What surrounds the allocator of `dra`: how pods come to claims, and what claims bring with them.
+"""The surroundings of the allocator `dra`: how pods come to claims, and what claims bring along.
 
 `claims` reads them; `extended` and `unmade` make them of resource names; `taint_rules` and
 `group_claims` apply other objects to them; `node_allocatable` charges nodes for them;

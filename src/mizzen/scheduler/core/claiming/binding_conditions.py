@@ -33,7 +33,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a driver says of one allocated device."""
+    """A driver's report on one allocated device."""
 
     device: DeviceId
     share: str
@@ -67,7 +67,7 @@ Verdict = Waiting | Failed | None  # None: ready
 
 
 def read_binding(claim: Key, status: Obj, allocation: Allocation | None) -> Binding | None:
-    """How far an allocated claim's devices are; None where nothing has to be awaited."""
+    """The progress of an allocated claim's devices; None where nothing has to be awaited."""
     results = awaited(allocation) if allocation is not None else ()
     if not results:
         return None
@@ -139,7 +139,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def retry_at_ns(conditions: Iterable[Obj]) -> int:
-    """When a pod whose devices failed is tried again, 0 for one whose devices did not."""
+    """The time at which a pod whose devices failed is tried again, 0 for one whose devices did not."""
     for condition in conditions:
         if condition.get("type") == "PodScheduled" and condition.get("reason") == FAILED:
             probed = condition.get("lastProbeTime")

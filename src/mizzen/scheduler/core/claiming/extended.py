@@ -28,7 +28,7 @@ VARIANTS_KEPT = 1024
 
 @dataclass(frozen=True, slots=True)
 class ContainerRequest:
-    """What one container asks for by name. `index` counts init containers first.
+    """One container's requests by name. `index` counts init containers first.
 
     `wants` are (resource, how many, place among the container's requests by name).
     """
@@ -41,7 +41,7 @@ class ContainerRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequestMapping:
-    """Which container's resource became which request of the claim."""
+    """The container and resource that became a request of the claim."""
 
     container: str
     resource: str
@@ -56,7 +56,7 @@ class Extended:
     classes: tuple[tuple[str, str], ...]
 
     def request_on(self, allocatable: Mapping[str, int]) -> ClaimRequest | None:
-        """What the claim asks for on a node; None where device plugins offer all of it."""
+        """The claim's requests on a node; None where device plugins offer all of it."""
         return _request(self.containers, self._claimed(allocatable))
 
     def spec_on(self, allocatable: Mapping[str, int]) -> tuple[Obj, tuple[RequestMapping, ...]]:

@@ -16,7 +16,7 @@ from mizzen.scheduler.core.types import Consumer, PodSpecView
 
 @dataclass(frozen=True, slots=True)
 class GroupClaims:
-    """Who the consumer is, and the group's claims as (entry, claim), as far as they are made."""
+    """The consumer, and the group's claims as (entry, claim), as far as they are made."""
 
     consumer: Consumer
     claims: frozenset[tuple[str, Key]]

@@ -1,4 +1,4 @@
-"""What allocated devices take of their node's own resources: CPU, memory, huge pages.
+"""The amounts that allocated devices take of their node's own resources: CPU, memory, huge pages.
 
 A device says so in `nodeAllocatableResourceMappings`: a fixed amount for each device, or an amount
 for each unit of a capacity that a share of it consumes. It is charged to the node beside what the
@@ -22,7 +22,7 @@ _MILLI = 1000
 def uses_of(
     shape: DeviceShape, consumed: Iterable[tuple[str, int]] | None = None
 ) -> tuple[tuple[str, int], ...]:
-    """What one device of this shape, or one share of it, takes: (resource, amount).
+    """The amounts that one device of this shape, or one share of it, takes: (resource, amount).
 
     `consumed` is a share's capacity in billionths; None for a device that is held alone.
     Units: milli-CPU, else whole units (bytes, pages), rounded up.

@@ -118,7 +118,7 @@ class Holdings:
         return True
 
     def times_held(self, device: DeviceId) -> int:
-        """How many allocations hold the whole device."""
+        """The number of allocations that hold the whole device."""
         found = self.locate(device)
         if found is None:
             held = self.elsewhere.get(device[:2])
@@ -330,7 +330,7 @@ class Holdings:
     # -- cores of gangs -------------------------------------------------------------------------
 
     def gang_cores(self, gang: Key | None, node: int) -> GangCores:
-        """How many devices of each core of the node the gang has."""
+        """The gang's devices on each core of the node, counted."""
         if gang is None or not self.cores_by_gang:
             return ()
         counter = self.cores_by_gang.get((gang, node))

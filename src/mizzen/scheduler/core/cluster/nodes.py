@@ -192,7 +192,7 @@ class Nodes:
         return default if default.knows(*wanted) else Topology(tuple(wanted), "asked for")
 
     def label_key_count(self) -> int:
-        """How many different label keys nodes have had; it only grows."""
+        """The number of different label keys nodes have had; it only grows."""
         return len(self._label_keys)
 
     def some_labels(self) -> Iterable[Mapping[str, str]]:
@@ -207,7 +207,7 @@ class Nodes:
         return [s for s in self.signatures.table.values() if s.nodes]
 
     def position(self) -> int:
-        """Where the journal stands; see `changed_since`."""
+        """The journal's position; see `changed_since`."""
         if len(self.journal) > self._journal_max:
             half = len(self.journal) // 2  # who is not far behind stays so
             self.journal_start += half

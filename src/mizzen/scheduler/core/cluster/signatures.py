@@ -66,7 +66,7 @@ class Signatures:
         return found
 
     def count(self, shape: Shape, signature: Signature) -> int:
-        """How many pods of this shape fit there one after another."""
+        """The number of pods of this shape that fit there one after another."""
         number = shape.number
         known = signature.counts.get(number)
         if known is not None:

@@ -400,7 +400,7 @@ class Cluster:
         return [s.allocation for s in self.states_of(pod) if s.allocation is not None]
 
     def _devices_by_claim(self, pod: PodSpecView) -> Iterable[tuple[Key, Amounts]]:
-        """How many devices of each DeviceClass the pod's claims hold."""
+        """The number of devices of each DeviceClass that the pod's claims hold."""
         for state in self.states_of(pod):
             if state.allocation is not None:
                 subs = (s for r in state.claim.request.requests for s in r.alternatives)

@@ -1,4 +1,4 @@
-"""What a gang asks for, held against itself and its tree: the first contradiction, or nothing."""
+"""The first contradiction of a gang's requests, with each other or with its tree, or nothing."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _request(who: str, asked: TopologyRequest, tree: Topology, count: int) -> Re
 
 
 def _is_outside(inner: str, outer: str, tree: Topology) -> bool:
-    """Whether what should lie inside lies further out; unnamed levels bind nothing."""
+    """True if what should lie inside lies further out; unnamed levels bind nothing."""
     inner_depth, outer_depth = tree.depth(inner), tree.depth(outer)
     return inner_depth is not None and outer_depth is not None and inner_depth < outer_depth
 

@@ -69,14 +69,14 @@ class Gang:
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether it, or a part of it, wants a domain that no other such group is in."""
+        """True if it, or a part of it, wants a domain that no other such group is in."""
         asked = (self.topology, *(part.topology for part in self.subgroups))
         return any(request is not None and request.exclusive for request in asked)
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """What a pod says of the gang it belongs to; `gang` None: it is on its own.
+    """A pod's place in the gang it belongs to; `gang` None: it is on its own.
 
     `described` is what the pod's own labels and annotations say of the gang. Where the convention
     has an object for it (`watched.owner_of`), that says the counts; while it is missing the pod

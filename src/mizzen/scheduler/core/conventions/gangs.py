@@ -26,7 +26,7 @@ Owners = Mapping[Resource, Mapping[Key, Obj]]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What gangs are read against: their owners by kind, priorities by class, labels of nodes.
+    """The facts that gangs are read against: their owners by kind, priorities by class, labels of nodes.
 
     `labels` are asked for once, and only when a gang asks for topology.
     """

@@ -60,7 +60,7 @@ def gang(jobset: Obj) -> Gang:
 
 
 def pods_at_once(job_spec: Obj) -> int:
-    """How many pods of a batch/v1 Job run together. Source: the Job API's defaults."""
+    """The number of pods of a batch/v1 Job that run together. Source: the Job API's defaults."""
     at_once = whole(job_spec.get("parallelism"), 1)
     return min(at_once, whole(job_spec.get("completions"), at_once))
 

@@ -72,7 +72,7 @@ def podset(pod: Obj) -> str:
 
 
 def asked(annotations: Mapping[str, str]) -> TopologyRequest | Refused | None:
-    """What a PodSet's annotations ask; None where they ask nothing."""
+    """The request of a PodSet's annotations; None where they ask nothing."""
     required, preferred = annotations.get(REQUIRED, ""), annotations.get(PREFERRED, "")
     given = [key for key in (REQUIRED, PREFERRED) if annotations.get(key)]
     if annotations.get(UNCONSTRAINED) == "true":

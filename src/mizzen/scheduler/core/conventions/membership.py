@@ -1,4 +1,4 @@
-"""Which gang a pod belongs to, whatever convention says it, and the gang from all that is said.
+"""A pod's gang, whatever convention says it, and the gang from all that is said of it.
 
 Precedence. A group that the pod names itself: PodGroup, Volcano's, coscheduling's, KAI's, Kueue's.
 Two of different names contradict each other; of two with the same name the first counts. Else
@@ -128,7 +128,7 @@ def _plain(gang: Key) -> str:
 
 
 def _asked(annotations: Mapping[str, str]) -> TopologyRequest | Refused | None:
-    """What the pod asks, in our words or Kueue's."""
+    """The pod's own request, in our words or Kueue's."""
     ours, theirs = pod_group.annotated(annotations), kueue.asked(annotations)
     if isinstance(ours, Refused) or isinstance(theirs, Refused):
         return ours if isinstance(ours, Refused) else theirs

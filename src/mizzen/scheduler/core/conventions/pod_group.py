@@ -55,7 +55,7 @@ def member(pod: Obj) -> Membership | None:
 
 
 def gang(group: Obj, classes: Mapping[str, int] | None = None) -> Gang:
-    """What a PodGroup asks; `classes` are the priorities of PriorityClasses by name."""
+    """The gang of a PodGroup; `classes` are the priorities of PriorityClasses by name."""
     spec = part(group, "spec")
     key = key_of(group)
     minimum = part(spec, "schedulingPolicy", "gang").get("minCount")
@@ -98,7 +98,7 @@ def asked(group: Obj) -> TopologyRequest | Refused | None:
 
 
 def annotated(annotations: Mapping[str, str]) -> TopologyRequest | Refused | None:
-    """What our annotations ask of the topology; None where they ask nothing."""
+    """The request of our annotations; None where they ask nothing."""
     layers = ()
     text = annotations.get(names.TOPOLOGY_SLICES, "").strip()
     if text:

@@ -54,7 +54,7 @@ def unscheduled(
 
 
 def says_scheduled(group: PodGroupState) -> bool:
-    """Whether its status says that it has its places."""
+    """True if its status says that it has its places."""
     return _known(group).get("status") == "True"
 
 

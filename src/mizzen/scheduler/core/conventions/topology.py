@@ -22,7 +22,7 @@ class Topology:
         return self.levels.index(key) if key in self.levels else None
 
     def knows(self, *keys: str) -> bool:
-        """Whether all these levels are in the tree; empty keys ask nothing."""
+        """True if all these levels are in the tree; empty keys ask nothing."""
         return all(key in self.levels for key in keys if key)
 
 
@@ -36,7 +36,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class TopologyRequest:
-    """What members want of the topology; a label key each, "" asks nothing.
+    """The request of members for topology; a label key each, "" asks nothing.
 
     `required`: all in one domain of it. `preferred`: in one domain of it, else of the next level
     out, and so on up to `required`, else anywhere. `subgroup_size` members each, in order of rank,

@@ -53,7 +53,7 @@ def _task(pod: Obj, kind: str, name: str) -> Membership:
 
 
 def gang(group: Obj, classes: Mapping[str, int] | None = None) -> Gang:
-    """What a PodGroup asks: minMember in all, minTaskMember of each task."""
+    """The gang of a PodGroup: minMember in all, minTaskMember of each task."""
     spec = part(group, "spec")
     tasks = {
         task: Subgroup(task, whole(least))
@@ -79,7 +79,7 @@ def gang(group: Obj, classes: Mapping[str, int] | None = None) -> Gang:
 
 
 def job_gang(job: Obj) -> Gang:
-    """What a Volcano Job asks: minAvailable, by default all replicas of all its tasks."""
+    """The gang of a Volcano Job: minAvailable, by default all replicas of all its tasks."""
     spec = part(job, "spec")
     tasks: list[Subgroup] = []
     for task in entries(spec, "tasks"):

@@ -1,4 +1,4 @@
-"""How much of a device's capacities a request consumes: policies, defaults, rounding up.
+"""The share of a device's capacities that a request consumes: policies, defaults, rounding up.
 
 Source: k8s.io/dynamic-resource-allocation/structured/internal consumable_capacity.go, v0.36.
 """
@@ -22,13 +22,13 @@ Capacities = tuple[tuple[str, Capacity], ...]
 
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """What one allocation takes of a device: (name, amount) and, in billionths, (amount, limit)."""
+    """One allocation's share of a device: (name, amount) and, in billionths, (amount, limit)."""
 
     amounts: tuple[tuple[str, Quantity], ...]
     nano: tuple[tuple[str, int, int], ...]
 
     def fits(self, *taken: Mapping[str, int] | None) -> bool:
-        """Whether it stays within the capacity beside what is taken already."""
+        """True if it stays within the capacity beside what is taken already."""
         for name, amount, limit in self.nano:
             total = amount
             for others in taken:

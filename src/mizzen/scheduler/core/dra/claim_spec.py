@@ -1,4 +1,4 @@
-"""What ResourceClaims and DeviceClasses ask for, and allocations as they stand, read into values.
+"""ResourceClaims, DeviceClasses and allocations as they stand, read into values.
 
 With `defaults` a request says what the API server would fill in (ExactCount, one device); without,
 it is taken as written, as upstream's allocator does.

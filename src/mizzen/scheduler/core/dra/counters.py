@@ -43,7 +43,7 @@ class Ledger:
         self._charge(self._key(pool), device, -1)
 
     def left(self, pool: NodePool) -> dict[tuple[str, str], int]:
-        """What remains of each counter (set, name), less what was taken since."""
+        """The rest of each counter (set, name), less what was taken since."""
         key = self._key(pool)
         if key not in self._left:
             self._left[key] = self._available(pool)

@@ -1,4 +1,4 @@
-"""Seeing without a search that there is no solution, where a search could find nothing else.
+"""Proves before any search that there is no solution, where a search could find nothing else.
 
 Upstream tries every combination of the first requests before it learns that the last one has no
 device at all. Where nothing a search meets could be an error, that is known beforehand.
@@ -12,7 +12,7 @@ from mizzen.scheduler.core.dra.requests import RESULTS_MAX, Alternative, Board, 
 
 
 def is_hopeless(board: Board) -> bool:
-    """Whether some request has too few devices even if it comes alone, and no error can occur."""
+    """True if some request has too few devices even if it comes alone, and no error can occur."""
     try:
         lacking = any(
             not any(_has_enough(board, alternative) for alternative in slot)
@@ -25,7 +25,7 @@ def is_hopeless(board: Board) -> bool:
 
 
 def _may_fail(board: Board) -> bool:
-    """Whether a search could end in an error. Errors: AllocationError if it could for a selector."""
+    """True if a search could end in an error. Errors: AllocationError if it could for a selector."""
     for claim, slots in zip(board.claims, board.slots, strict=True):
         if claim.constraints and any(w.every is not None for slot in slots for w in slot):
             return True  # all devices, and a constraint that may forbid one of them

@@ -1,4 +1,4 @@
-"""What is taken already: whole devices, shares of devices, and the capacity those shares consume.
+"""Devices taken already: whole devices, shares of devices, and the capacity those shares consume.
 
 Source: k8s.io/dynamic-resource-allocation/structured AllocatedState, v0.36.
 """
@@ -14,7 +14,7 @@ from mizzen.scheduler.core.dra.quantity import Quantity
 
 
 class Taken(Protocol):
-    """What a search asks about devices that are taken already."""
+    """Devices that are taken already, as a search asks about them."""
 
     @property
     def devices(self) -> Container[DeviceId]:
@@ -27,7 +27,7 @@ class Taken(Protocol):
         ...
 
     def uses(self, device: DeviceId) -> bool:
-        """Whether anybody holds the device or a share of it."""
+        """True if anybody holds the device or a share of it."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Which devices satisfy which requests, remembered per device shape.
+"""Devices matched to requests, remembered per device shape.
 
 Thousands of devices of one make are asked once, not thousands of times.
 """
@@ -45,7 +45,7 @@ class Matching:
         self._count = 0
 
     def matches(self, device_class: DeviceClass, sub: SubRequest, device: Device) -> bool:
-        """Whether the class's selectors, then the request's, hold. Errors: AllocationError."""
+        """True if the class's selectors, then the request's, hold. Errors: AllocationError."""
         return self._hold(device_class.selectors, device) and self._hold(sub.selectors, device)
 
     def _hold(self, expressions: _Expressions, device: Device) -> bool:
@@ -78,7 +78,7 @@ class Matching:
     # -- capacity -----------------------------------------------------------------------
 
     def consumption(self, sub: SubRequest, device: Device) -> Consumption | None:
-        """What the request would consume of it; None when it cannot serve the request."""
+        """The request's consumption of it; None when it cannot serve the request."""
         known = self._consumptions.setdefault(sub.capacity, {})
         shape = device.shape
         if shape not in known:
@@ -93,7 +93,7 @@ class Matching:
         held: Taken,
         taken: Mapping[DeviceId, Mapping[str, int]],
     ) -> bool:
-        """Whether the device has the capacity left that the request consumes."""
+        """True if the device has the capacity left that the request consumes."""
         if not self.features.consumable:
             return True
         wanted = self.consumption(sub, device)
@@ -104,7 +104,7 @@ class Matching:
     # -- taints -------------------------------------------------------------------------
 
     def repels(self, device: Device, sub: SubRequest) -> bool:
-        """Whether a taint that the request does not tolerate keeps it off the device."""
+        """True if a taint that the request does not tolerate keeps it off the device."""
         if not self.features.taints or not device.shape.taints:
             return False
         key = (device.shape, sub.tolerations)

@@ -66,7 +66,7 @@ NodeSelector = tuple[tuple[NodeRequirement, ...], ...]  # terms are ORed, requir
 
 @dataclass(frozen=True, slots=True)
 class NodeScope:
-    """Which nodes reach a device: one by name, those a selector matches, or all.
+    """The nodes that reach a device: one by name, those a selector matches, or all.
 
     `is_local` also when the name was given but is empty, which upstream tells apart.
     """
@@ -104,7 +104,7 @@ class ValidRange:
 
 @dataclass(frozen=True, slots=True)
 class RequestPolicy:
-    """How requests for a consumable capacity are rounded and bounded; None where unsaid."""
+    """The rounding and the bounds of requests for a consumable capacity; None where unsaid."""
 
     default: Quantity | None = None
     valid_values: tuple[Quantity, ...] | None = None
@@ -130,7 +130,7 @@ class CounterSet:
 
 @dataclass(frozen=True, slots=True)
 class NodeAllocatable:
-    """What a device takes of a node resource: `capacity_key` of it, or devices, x `multiplier`."""
+    """A device's share of a node resource: `capacity_key` of it, or devices, x `multiplier`."""
 
     resource: str
     capacity_key: str = ""
@@ -265,7 +265,7 @@ class Selectors(Protocol):
     """Evaluates CEL device selectors; implemented by `mizzen.cel`."""
 
     def matches(self, expression: str, device: Device) -> bool:
-        """Whether the device satisfies it. Errors: SelectorError, SelectorsBusy."""
+        """True if the device satisfies it. Errors: SelectorError, SelectorsBusy."""
         ...
 
     def reads(self, expression: str) -> frozenset[str] | None:
@@ -328,7 +328,7 @@ Constraint = MatchAttribute | DistinctAttribute | None  # None: a kind that nobo
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """What a claim asks for."""
+    """A claim's requests and the constraints on their devices."""
 
     requests: tuple[DeviceRequest, ...]
     constraints: tuple[Constraint, ...] = ()

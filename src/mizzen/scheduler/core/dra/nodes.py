@@ -1,4 +1,4 @@
-"""Which nodes a node selector means, with the errors upstream reports for one that makes no sense.
+"""Node selectors matched against nodes, with the errors upstream reports for senseless ones.
 
 Source: k8s.io/component-helpers scheduling/corev1/nodeaffinity, k8s.io/apimachinery labels and
 validation, v0.36.
@@ -25,7 +25,7 @@ _SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
 
 
 class Node(Protocol):
-    """What placement of devices sees of a node."""
+    """A node as far as the placement of devices sees it."""
 
     @property
     def name(self) -> str: ...
@@ -34,7 +34,7 @@ class Node(Protocol):
 
 
 def reaches(scope: NodeScope, node: Node) -> bool:
-    """Whether the node is in scope. Errors: AllocationError when the selector is not valid."""
+    """True if the node is in scope. Errors: AllocationError when the selector is not valid."""
     if scope.node:
         return scope.node == node.name
     if scope.all_nodes:
@@ -86,7 +86,7 @@ def meets(requirement: NodeRequirement, value: str | None) -> bool:
 
 @lru_cache(1024)
 def selector_problem(selector: NodeSelector) -> str:
-    """What is wrong with it, or ""."""
+    """The first thing that is wrong with it, or ""."""
     for requirement in (r for term in selector for r in term):
         problem = _field_problem(requirement) if requirement.is_field else _problem(requirement)
         if problem:

@@ -1,4 +1,4 @@
-"""What keeps enough free devices from serving claims: a capacity, a counter, a constraint.
+"""The obstacle that keeps enough free devices from serving claims: a capacity, a counter, a constraint.
 
 Asked once a search has failed, of each request by itself; the answer is a reason, no proof.
 """

@@ -78,7 +78,7 @@ class Packing:
         candidates.sort(key=key)  # pyright: ignore[reportArgumentType]
 
     def _group(self, alternative: Alternative, candidate: Candidate) -> tuple[str, ...]:
-        """Where the device is: values of the attributes its claim compares, then of localities."""
+        """The place of the device: values of the attributes its claim compares, then of localities."""
         device = candidate.device
         compared: list[Attribute | None] = [
             device.attribute(constraint.attribute)
@@ -120,7 +120,7 @@ def _room_left(search: Search, candidate: Candidate) -> tuple[int, Fraction]:
 
 
 class _Partitions:
-    """What taking a partition costs its neighbours, as things stand at one moment."""
+    """The cost of taking a partition to its neighbours, as things stand at one moment."""
 
     def __init__(self, board: Board, ledger: Ledger) -> None:
         self._ledger = ledger

@@ -155,7 +155,7 @@ def counter_sets(sets: Iterable[CounterSet]) -> tuple[CounterSets, str]:
 
 
 def consumption_problem(counters: CounterSets, devices: Iterable[Device]) -> str:
-    """Which counter a device consumes that its pool has not, or ""."""
+    """The counter a device consumes that its pool lacks, or ""."""
     for use in (u for device in devices for u in device.shape.consumes):
         known = counters.get(use.name)
         if known is None:

@@ -45,7 +45,7 @@ class Quantity:
         return (self.nano > other.nano) - (self.nano < other.nano)
 
     def same(self, other: Quantity) -> bool:
-        """Whether Go's `==` holds between two independent copies."""
+        """True if Go's `==` holds between two independent copies."""
         return not self.big and not other.big and self == other
 
     def beside(self, other: Quantity) -> Quantity:
@@ -127,7 +127,7 @@ def _unit(text: str, suffix: str) -> tuple[int, str]:
 def _quick(
     text: str, number: str, fraction: str, exponent: int, form: str, negative: bool
 ) -> Quantity | None:
-    """How upstream reads what surely fits 64 bits; it keeps the text when it is canonical."""
+    """Read as upstream reads what surely fits 64 bits; it keeps the text when it is canonical."""
     scale, mantissa = exponent, 1
     if form == BINARY_SI:
         if fraction:

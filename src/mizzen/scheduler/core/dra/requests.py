@@ -64,7 +64,7 @@ Slot = tuple[Alternative, ...]  # the alternatives of one request, in order
 
 @dataclass(slots=True)
 class Board:
-    """What one allocation is about: who asks, what the node has, and what is known so far."""
+    """The state of one allocation: claims, the node's pools, and what is known of both so far."""
 
     claims: Sequence[ClaimRequest]
     node: Node
@@ -162,7 +162,7 @@ class Board:
         return found
 
     def matches(self, alternative: Alternative, candidate: Candidate) -> bool:
-        """Whether class, selectors and the device's own scope admit it. Errors: AllocationError."""
+        """True if class, selectors and the device's own scope admit it. Errors: AllocationError."""
         device = candidate.device
         if device.shape.bindings and not self.features.binding:
             return False

@@ -1,4 +1,4 @@
-"""What a finished search found, as allocations: devices, the nodes that reach them, configuration.
+"""Allocations out of a finished search: devices, the nodes that reach them, configuration.
 
 Source: k8s.io/dynamic-resource-allocation/structured/internal Allocate, createNodeSelector, v0.36.
 """

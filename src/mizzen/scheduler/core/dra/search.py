@@ -59,7 +59,7 @@ class Search:
     _taken: dict[DeviceId, dict[str, int]] = field(default_factory=dict[DeviceId, dict[str, int]])
 
     def run(self) -> bool:
-        """Whether a solution was found; it stands in `chosen` then.
+        """True if a solution was found; it stands in `chosen` then.
 
         Errors: AllocationError as upstream; SearchTooLong after `steps_max` devices tried.
         """
@@ -170,13 +170,13 @@ class Search:
     # -- one device -----------------------------------------------------------------------
 
     def is_free(self, alternative: Alternative, device: DeviceId) -> bool:
-        """Whether nobody stands in the way of this request, counters and capacity aside."""
+        """True if nobody stands in the way of this request, counters and capacity aside."""
         if alternative.sub.admin:
             return alternative.claim not in self._users.get(device, ())
         return not self._in_use(device)
 
     def taken_of(self, device: DeviceId) -> dict[str, int] | None:
-        """What this search consumes of a shared device, in billionths; None if it shares it not."""
+        """This search's share of a shared device, in billionths; None if it has none."""
         return self._taken.get(device)
 
     def _in_use(self, device: DeviceId) -> bool:

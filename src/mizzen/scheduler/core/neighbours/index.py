@@ -1,4 +1,4 @@
-"""Who is where, as far as somebody who waits, or somebody who is there, asks for it.
+"""Pods by node, as far as a pod that waits, or one that is there, asks about them.
 
 Kept by the same arrivals and departures as amounts are, those of a plan included, which undo.
 """
@@ -96,7 +96,7 @@ class PodIndex:
     # -- questions --------------------------------------------------------------------------
 
     def repels(self, pod: PodSpecView) -> bool:
-        """Whether somebody who is somewhere must not have the pod near."""
+        """True if some pod that has its place must not have this one near."""
         return any(self.minds(term, pod) for term in self.repelling)
 
     def minds(self, term: Term, pod: PodSpecView) -> bool:

@@ -1,4 +1,4 @@
-"""What a pod requires of the pods near it, as values.
+"""A pod's requirements of the pods near it, as values.
 
 Preferences and ScheduleAnyway are no requirements and are left out. `matchLabelKeys` and
 `mismatchLabelKeys` become requirements on the pod's own values, as kube-apiserver writes them.
@@ -34,7 +34,7 @@ class Selection:
     def matches(
         self, namespace: str, labels: Mapping[str, str], known: Mapping[str, Mapping[str, str]]
     ) -> bool:
-        """Whether a pod is one of them; `known` has the labels of namespaces."""
+        """True if a pod is one of them; `known` has the labels of namespaces."""
         if self.selector is None or not self.selector.matches(labels):
             return False
         if namespace in self.namespaces:
@@ -88,7 +88,7 @@ class HostPort(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """What one pod requires: pods that must be near, must not be, are to be spread, and ports."""
+    """One pod's requirements: pods that must be near, must not be, are to be spread, and ports."""
 
     near: tuple[Term, ...] = ()
     apart: tuple[Term, ...] = ()
@@ -101,7 +101,7 @@ class Neighbours:
         return tuple(term.pods for term in self.near)
 
     def selections(self) -> Iterator[Selections]:
-        """Which pods have to be known by their nodes."""
+        """The pods that have to be known by their nodes."""
         if self.near:
             yield self.together
         for one in (*self.apart, *self.spread):
@@ -109,7 +109,7 @@ class Neighbours:
 
 
 def neighbours_of(spec: Obj, namespace: str, labels: Mapping[str, str]) -> Neighbours | None:
-    """What a pod requires of its neighbours; None: nothing. Errors: ValueError for a selector."""
+    """A pod's requirements of its neighbours; None: nothing. Errors: ValueError for a selector."""
     affinity: Obj = spec.get("affinity") or {}
     near = tuple(_terms(affinity.get("podAffinity"), namespace, labels))
     apart = tuple(_terms(affinity.get("podAntiAffinity"), namespace, labels))

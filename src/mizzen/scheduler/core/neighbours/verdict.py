@@ -22,7 +22,7 @@ Values = dict[str, set[str]]  # by label key
 
 @dataclass(frozen=True, slots=True)
 class _Domains:
-    """How many of a spread's pods each domain has, and the fewest that any has."""
+    """The number of a spread's pods in each domain, and the fewest that any has."""
 
     counts: Mapping[str, int]
     least: int
@@ -53,7 +53,7 @@ class Verdict:
         self._spread = [(one, self._domains(pod, one)) for one in requirements.spread]
 
     def misfit(self, number: int, node: NodeView) -> Misfit | None:
-        """What keeps the pod off the node, None if nothing does."""
+        """The thing that keeps the pod off the node, None if nothing does."""
         taken = self._index.ports.get(number, ())
         for port in self._requirements.ports:
             if any(port.conflicts(other) for other in taken):

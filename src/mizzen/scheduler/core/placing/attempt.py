@@ -89,7 +89,7 @@ class Placer:
     def _gatherings(
         self, pods: Sequence[PodSpecView], among: Sequence[int]
     ) -> Iterator[Sequence[int]]:
-        """Where pods that must be near each other may all be: the first is free to go anywhere, and
+        """Nodes where pods that must be near each other may all be: the first is free to go anywhere, and
         where it goes the others may find no room. Domains of what they share, the largest first."""
         nodes, most = self.what_if.cluster.nodes, self.what_if.cluster.limits.gatherings_max
         asked = dict.fromkeys(t.key for p in pods if p.neighbours for t in p.neighbours.near)
@@ -166,7 +166,7 @@ class Placer:
 
 
 def _size(pod: PodSpecView) -> tuple[int, ...]:
-    """How hard a pod is to place: devices, then CPU, then memory."""
+    """The difficulty of placing a pod: devices, then CPU, then memory."""
     asked = dict(pod.shape.requests)
     counted = sum(n for name, n in asked.items() if "/" in name)
     return len(pod.claims) + counted, asked.get(CPU, 0), asked.get(MEMORY, 0)

@@ -1,4 +1,4 @@
-"""How many pods of one shape each node and domain takes, kept current by the nodes' journal."""
+"""The number of pods of one shape that each node and domain takes, kept current by the nodes' journal."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class Counts:
     # -- filling -------------------------------------------------------------------------------
 
     def fill(self, domain: int, pods: int) -> Fill:
-        """How many pods go to which nodes of a domain that takes them all: few and tight ones.
+        """Pods dealt out to the nodes of a domain that takes them all: few and tight ones.
 
         One child that takes all that is left, the tightest; else the roomiest child whole, and on.
         """

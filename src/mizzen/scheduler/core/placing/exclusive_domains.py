@@ -62,7 +62,7 @@ def is_held(tree: Tree, domain: int, level: int, taken: frozenset[int]) -> bool:
 
 
 def nodes_of_subgroup(cluster: Cluster, gang: Key | None, subgroup: str) -> tuple[int, ...]:
-    """Where members of a subgroup are or have been promised a place."""
+    """Nodes where members of a subgroup are or have been promised a place."""
     members = cluster.members.get(gang, {}).values() if gang is not None else ()
     charged = cluster.holdings.charged
     places = [charged.get(p.uid) for p in members if p.membership.subgroup == subgroup]
@@ -70,7 +70,7 @@ def nodes_of_subgroup(cluster: Cluster, gang: Key | None, subgroup: str) -> tupl
 
 
 def to_come(cluster: Cluster, gang: Key | None, subgroup: str) -> int:
-    """How many members of the gang, or of one subgroup, are still to be made."""
+    """The number of members of the gang, or of one subgroup, still to be made."""
     group = cluster.gangs.get(gang) if gang is not None else None
     if group is None or gang is None:
         return 0

@@ -219,7 +219,7 @@ def _domains(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
 
 
 def _around(task: _Task, level: int, *, is_last: bool) -> Iterable[int]:
-    """Where members run already: their domain, or one inside the domain they must share."""
+    """Domains where members run already: theirs, or one inside the domain they must share."""
     tree = task.tree
     here = {tree.domain_of(node, level) for node in task.around}
     if len(here) == 1 and -1 not in here:

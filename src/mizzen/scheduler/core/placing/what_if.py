@@ -86,7 +86,7 @@ class WhatIf:
         return nodes.tree(constraints.tree or nodes.topology_for(constraints.keys))
 
     def counts(self, shape: Shape, tree: Tree, slices: Slices = ()) -> Counts:
-        """How many pods of the shape each domain takes, now."""
+        """The number of pods of the shape that each domain takes, now."""
         if self._version != self.cluster.version:
             self._counts.clear()
             self._may_share.clear()

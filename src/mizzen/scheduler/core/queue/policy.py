@@ -65,7 +65,7 @@ class QueuePolicy(Protocol):
         ...
 
     def preemption(self, state: Cluster) -> PreemptionPolicy:
-        """Who may be evicted for whom while this state lasts."""
+        """The rule of who may be evicted for whom while this state lasts."""
         ...
 
 
