@@ -22,7 +22,6 @@ from mizzen.scheduler.core.dra.model import (
     AllocationError,
     ClaimRequest,
     DeviceClass,
-    DeviceId,
     SubRequest,
 )
 from mizzen.scheduler.core.dra.nodes import Node
@@ -116,7 +115,8 @@ def shortage(board: Board) -> Shortage | Refusal:
     free: list[tuple[Alternative, list[Candidate]]] = []
     for alternative in (slot[-1] for slots in board.slots for slot in slots):
         matching = [c for c in board.candidates if _matches(board, alternative, c)]
-        fitting = [c for c in matching if _is_there(board, alternative, c.device.id)]
+        taken = () if alternative.sub.admin else board.held.devices
+        fitting = [c for c in matching if c.device.id not in taken]
         untainted = [c for c in fitting if not board.matching.repels(c.device, alternative.sub)]
         if len(untainted) < alternative.count <= len(fitting):
             return Refusal(
@@ -139,7 +139,7 @@ def shortage(board: Board) -> Shortage | Refusal:
                 len(matching),
                 len(matching) - len(fitting),
                 len(in_class),
-                _problems(board),
+                "; ".join(f"pool {p} is {p.state}: {p.problem}" for p in board.pools if p.problem),
                 alternative.sub,
             )
         free.append((alternative, fitting))
@@ -165,13 +165,3 @@ def _matches(board: Board, alternative: Alternative, candidate: Candidate) -> bo
         return board.matches(alternative, candidate)
     except AllocationError:
         return False
-
-
-def _is_there(board: Board, alternative: Alternative, device: DeviceId) -> bool:
-    return bool(alternative.sub.admin) or device not in board.held.devices
-
-
-def _problems(board: Board) -> str:
-    return "; ".join(
-        f"pool {pool} is {pool.state}: {pool.problem}" for pool in board.pools if pool.problem
-    )

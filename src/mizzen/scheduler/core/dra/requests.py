@@ -88,7 +88,12 @@ class Board:
             least = 0
             for request in claim.requests:
                 self._check_gates(index, request)
-                slot = self._slot(index, request)
+                if not request.alternatives:
+                    raise AllocationError(
+                        f"claim #{index}, request {request.name}: has neither exactly nor "
+                        "firstAvailable"
+                    )
+                slot = tuple(self._alternative(index, request, s) for s in request.alternatives)
                 slots.append(slot)
                 least += min(alternative.count for alternative in slot)
             if least > RESULTS_MAX:
@@ -107,13 +112,6 @@ class Board:
                     f"claim #{claim}, request {sub.name}: asks for capacity, but the feature "
                     "DRAConsumableCapacity is off"
                 )
-
-    def _slot(self, claim: int, request: DeviceRequest) -> Slot:
-        if not request.alternatives:
-            raise AllocationError(
-                f"claim #{claim}, request {request.name}: has neither exactly nor firstAvailable"
-            )
-        return tuple(self._alternative(claim, request, sub) for sub in request.alternatives)
 
     def _alternative(self, claim: int, request: DeviceRequest, sub: SubRequest) -> Alternative:
         where = f"claim #{claim}, request {sub.name}"
