@@ -47,6 +47,7 @@ from mizzen.base.resources import (  # noqa: E402
 )
 from mizzen.client.client import Client  # noqa: E402
 from mizzen.client.informer import Informer  # noqa: E402
+from mizzen.compose.pulse import SYNCING  # noqa: E402
 from support.api_process import ApiServer, running  # noqa: E402
 
 OPERATIONS_PER_PLAN = 200
@@ -218,7 +219,8 @@ def scheduler(server: ApiServer) -> Iterator[subprocess.Popen[bytes]]:
     os.close(writer)
     try:
         with os.fdopen(reader, "rb") as pipe:
-            assert pipe.readline() == b"ready\n", "the scheduler did not start"
+            said = next((line for line in pipe if not line.startswith(SYNCING)), b"")
+            assert said == b"ready\n", "the scheduler did not start"
         yield process
     finally:
         process.terminate()

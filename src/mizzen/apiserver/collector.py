@@ -30,7 +30,7 @@ _GROUP = 128  # objects dealt with between two waits for the disk
 _OWNERS_PARSED_MAX = (
     128  # of which one may own thousands; as many as a hundred thousand own one each
 )
-_LEARNED_AT_ONCE = 500  # objects looked through before others have their turn
+_LEARNED_AT_ONCE = 64  # objects looked through before others have their turn
 _OWNED = b'"ownerReferences"'
 _DELETED = b'"deletionTimestamp"'
 _NAMESPACES = "namespaces"
