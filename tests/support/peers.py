@@ -109,7 +109,8 @@ def _fingerprint(name: str) -> str:
 
 def _versions() -> list[str]:
     """The modules of go.mod with their versions, whoever needs them and in whatever order."""
-    lines = (line.split("//")[0].removeprefix("require ").strip() for line in _GO_MOD.open())
+    text = _GO_MOD.read_text()
+    lines = (line.split("//")[0].removeprefix("require ").strip() for line in text.splitlines())
     return sorted(line for line in lines if re.search(r" v\d", line))
 
 
