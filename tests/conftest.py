@@ -1,14 +1,21 @@
-"""What needs Kubernetes' own programs runs only where its folder is named."""
+"""What needs Kubernetes' own programs runs only where its folder is named; no example is timed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 NAMED_ONLY = tuple(Path(__file__).parent / name for name in ("kubernetes", "kubernetes_node"))
 E2E = Path(__file__).parent / "e2e"
 CLUSTER_TIMEOUT_S = 900.0
+
+# How long an example takes says how busy the machine is.
+settings.register_profile(
+    "untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

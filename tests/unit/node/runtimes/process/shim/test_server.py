@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from mizzen.host.process import ProcessId, wait_until_gone
 from mizzen.node.runtimes.process import shim_client
 from mizzen.node.runtimes.process.processes import is_alive, start_ticks
 from mizzen.node.runtimes.process.shim_client import Shim
@@ -199,7 +200,7 @@ async def test_a_shim_that_stays_silent_is_killed(
             assert bench.shim.pid != pid
         else:
             await bench.shim.watch()
-    assert not is_alive(pid, ticks)
+    assert wait_until_gone(ProcessId(pid, ticks), DEADLINE_S)  # killed, and it may take a moment
 
 
 @pytest.mark.parametrize("kib", [64, 1024])
