@@ -27,9 +27,7 @@ from mizzen.store.store import Event, ObjectKey, Stored
 
 _RETRY_S = 1.0
 _GROUP = 128  # objects dealt with between two waits for the disk
-_OWNERS_PARSED_MAX = (
-    128  # of which one may own thousands; as many as a hundred thousand own one each
-)
+_OWNERS_PARSED_MAX = 128  # one may own thousands; a hundred thousand may own one object each
 _LEARNED_AT_ONCE = 64  # objects looked through before others have their turn
 _OWNED = b'"ownerReferences"'
 _DELETED = b'"deletionTimestamp"'

@@ -66,18 +66,7 @@ class ApiError(Exception):
             ]
         if self.retry_after_s:
             details["retryAfterSeconds"] = self.retry_after_s
-        status: Obj = {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": self.message,
-            "reason": self.reason,
-            "code": self.code,
-        }
-        if details:
-            status["details"] = details
-        return status
+        return failure_status(self.code, self.reason, self.message, details)
 
 
 class BadRequest(ApiError):
@@ -175,6 +164,20 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Invali
         name=name,
         causes=causes,
     )
+
+
+def failure_status(code: int, reason: str, message: str, details: Obj) -> Obj:
+    """A refusal as a `Status` object, in upstream's order; empty details are left out."""
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        **({"details": details} if details else {}),
+        "code": code,
+    }
 
 
 def reason_of(code: int) -> str:

@@ -58,9 +58,9 @@ class Supervisor:
         end_pods: Callable[[], str] = lambda: "",
     ) -> None:
         """`roles`: name and address, first the one all others need; `command` starts one, and is
-        given `--ready-fd N --parent PID` besides. `report` hears of ("ready", those that
-        still sync) once, or ("failed", message) when the first start cannot succeed. `end_pods` ends what the agent
-        has left running and says what it did, "" for nothing."""
+        given `--ready-fd N --parent PID` besides. `report` hears of ("ready", those that still
+        sync) once, or ("failed", message) when the first start cannot succeed. `end_pods` ends what
+        the agent has left running and says what it did, "" for nothing."""
         self._home = home
         self._clock = clock
         self._command = command

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from mizzen.base.errors import reason_of
+from mizzen.base.errors import failure_status, reason_of
 from mizzen.base.objects import (
     Key,
     Obj,
@@ -52,16 +52,7 @@ class ServiceError(Exception):
             details["causes"] = [{"reason": self.code, "message": self.message}]
         if self.retry_after_s:
             details["retryAfterSeconds"] = self.retry_after_s
-        return {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": self.message,
-            "reason": reason_of(self.status),
-            "details": details,
-            "code": self.status,
-        }
+        return failure_status(self.status, reason_of(self.status), self.message, details)
 
     def headers(self) -> dict[str, str]:
         """Response headers that belong to the error."""

@@ -7,6 +7,8 @@ Source: k8s.io/dynamic-resource-allocation/structured/internal (constraint.go, a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from mizzen.scheduler.core.dra.features import Features
 from mizzen.scheduler.core.dra.model import (
     Attribute,
@@ -19,7 +21,7 @@ from mizzen.scheduler.core.dra.model import (
 Members = frozenset[tuple[str, object]]  # values with their type, as 1 == True in Python
 
 
-class Tracker:
+class Tracker(ABC):
     """One constraint of one claim while devices come and go, last in first out."""
 
     def __init__(self, constraint: MatchAttribute | DistinctAttribute, features: Features) -> None:
@@ -38,11 +40,13 @@ class Tracker:
         if concerns(self.constraint, request, sub):
             self.take_back(request)
 
+    @abstractmethod
     def take(self, request: str, attribute: Attribute) -> bool:
-        raise NotImplementedError
+        """True if the constraint allows one more device, which is then counted."""
 
+    @abstractmethod
     def take_back(self, request: str) -> None:
-        raise NotImplementedError
+        """Undoes the last `take`."""
 
 
 Kinds = tuple[type[Tracker], type[Tracker]]  # of matchAttribute and of distinctAttribute
