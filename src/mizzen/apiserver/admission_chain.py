@@ -61,6 +61,7 @@ class AdmissionRequest:
 
 
 Step = Callable[[AdmissionRequest], None]
+Removal = Callable[["Transaction", ObjectKey, Obj], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,15 @@ class Plugin:
     """Takes part in these operations on the kinds that `concerns` says, asked once for each.
 
     `mutate` gets an object with right types and the schema's defaults and must leave such a one;
-    `admit` a valid one. Both refuse by an ApiError.
+    `admit` a valid one. Both refuse by an ApiError. `remove` is told of every object that a draft
+    removes, whatever its kind and whoever removes it, and refuses none.
     """
 
     operations: frozenset[str]
     concerns: Callable[[Served], bool]
     mutate: Step | None = None
     admit: Step | None = None
+    remove: Removal | None = None
 
     def __post_init__(self) -> None:
         assert self.operations <= _OPERATIONS, f"unknown: {self.operations - _OPERATIONS}"
@@ -86,6 +89,7 @@ class Admission:
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = plugins
+        self._removals = [p.remove for p in plugins if p.remove is not None]
         self._steps: dict[tuple[Served, str], tuple[list[Step], list[Step]]] = {}
 
     def mutate(
@@ -103,6 +107,11 @@ class Admission:
         """Refuses what one plug-in refuses. Errors: ApiError."""
         steps = self._steps.get((served, operation)) or self._find(served, operation)
         _take(steps[1], draft, served, operation, key, new, old)
+
+    def remove(self, draft: Transaction, key: ObjectKey, gone: Obj) -> None:
+        """Tells of an object that this draft removes; `gone` is its last form."""
+        for removal in self._removals:
+            removal(draft, key, gone)
 
     def _find(self, served: Served, operation: str) -> tuple[list[Step], list[Step]]:
         if len(self._steps) >= _STEPS_MAX:  # of forms of custom kinds that are served no more
@@ -127,5 +136,10 @@ def _take(
 
 
 def admission(context: Context, package: str = f"{__package__}.admission") -> Admission:
-    """With every `PLUGIN` of the package, in name order; each is made of the context once."""
-    return Admission([make(context) for _, make in collect(package, "PLUGIN")])
+    """With every `PLUGIN` of the package, in name order; each is made of the context once, some as
+    several plug-ins that share what they know."""
+    plugins: list[Plugin] = []
+    for _, make in collect(package, "PLUGIN"):
+        made: Plugin | Sequence[Plugin] = make(context)
+        plugins += [made] if isinstance(made, Plugin) else made
+    return Admission(plugins)

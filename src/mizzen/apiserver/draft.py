@@ -163,6 +163,7 @@ class Draft:
             self._written[key.resource].discard(key)
         else:
             entry.object, entry.verb, entry.removed = obj, "delete", True
+        self.admission.remove(self, key, obj)
 
     def _enter(self, key: ObjectKey, entry: _Entry) -> None:
         self._entries[key] = entry

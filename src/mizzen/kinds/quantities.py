@@ -32,11 +32,16 @@ def canonical(text: str) -> str:
         or len(_NUMBER.findall(text)[0].replace(".", "").lstrip("0")) > _FREE_DIGITS
     ):
         value = max(-AMOUNT_MAX, min(AMOUNT_MAX, value))
+    return written(value, text)
+
+
+def written(value: Fraction, like: str) -> str:
+    """The canonical text of a value, in the family of units in which `like` is written."""
     if value == 0:
         return "0"
-    if text.endswith("i") and abs(value) >= 1024 and value.denominator == 1:
+    if like.endswith("i") and abs(value) >= 1024 and value.denominator == 1:
         return _binary(value.numerator)
-    exponential = "e" in text.lower() and not text.endswith("E")
+    exponential = "e" in like.lower() and not like.endswith("E")
     for suffix, exponent in _DECIMAL:
         scaled = value / Fraction(10) ** exponent
         if scaled.denominator == 1:
@@ -46,6 +51,23 @@ def canonical(text: str) -> str:
     # Finer than a nano: upstream rounds up to the next nano.
     nano = value * 10**9
     return f"{-((-nano.numerator) // nano.denominator)}n"
+
+
+@lru_cache(maxsize=4096)
+def plus(text: str, more: str) -> str:
+    """The sum, in the family of the first unless that is zero. Source: resource.Quantity.Add.
+
+    Errors: ValueError when one of them is not a quantity.
+    """
+    value = parse(text)
+    return written(value + parse(more), text if value else more)
+
+
+@lru_cache(maxsize=4096)
+def minus(text: str, less: str) -> str:
+    """The difference, written as `plus` writes sums; below zero where `less` is more."""
+    value = parse(text)
+    return written(value - parse(less), text if value else less)
 
 
 def _binary(value: int) -> str:

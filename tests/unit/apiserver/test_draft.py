@@ -129,5 +129,9 @@ async def test_a_draft_knows_what_it_read_and_at_which_revision() -> None:
         ObjectKey("pods", "default", "p"): 0,
         namespace: stored.revision,
     }
-    assert read.lists == {("priorityclasses.scheduling.k8s.io", "")}
+    assert read.lists == {
+        ("priorityclasses.scheduling.k8s.io", ""),
+        ("limitranges", "default"),
+        ("resourcequotas", "default"),
+    }
     assert read.revision == api.store.assigned
