@@ -41,11 +41,13 @@ class Clock:
 class Api:
     """Requests as `admin`, answered by the handlers."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, **config: Any) -> None:
         self.clock = Clock()
         self.store = store
-        config = ApiServerConfig("", 0, Path(), Path(), {_TOKEN: "admin"}, NO_NODES)
-        self.server = Server(config, store, Catalog(builtin_kinds(), virtual_kinds()), self.clock)
+        made = ApiServerConfig(
+            "127.0.0.1", 7443, Path(), Path(), {_TOKEN: "admin"}, NO_NODES, **config
+        )
+        self.server = Server(made, store, Catalog(builtin_kinds(), virtual_kinds()), self.clock)
         self.app = App(self.server)
 
     async def call(
@@ -90,9 +92,9 @@ class Api:
         return await self.call("POST", PLANS + query, body)
 
 
-async def an_api(store: Store) -> Api:
-    """With the namespaces every instance has."""
-    api = Api(store)
+async def an_api(store: Store, **config: Any) -> Api:
+    """With the namespaces every instance has; `config` as of an `ApiServerConfig`."""
+    api = Api(store, **config)
     await make_namespaces(api.server)
     return api
 

@@ -1,13 +1,26 @@
-"""Creates the objects needed before the first request: the built-in namespaces."""
+"""Creates the objects needed before the first request: the built-in namespaces, and the Service
+by which pods find the API server."""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.admission.permanent_namespaces import PERMANENT_NAMESPACES
 from mizzen.apiserver.core.user import API_SERVER
+from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.server import Server
-from mizzen.base.resources import NAMESPACES
+from mizzen.base.objects import Obj
+from mizzen.base.resources import NAMESPACES, SERVICES
+from mizzen.host.ports import may_listen_on
+from mizzen.kinds.core.service_spec import HEADLESS
 from mizzen.store.store import ObjectKey
+
+KUBERNETES = "kubernetes"
+_HTTPS_PORT = 443
+_log = logging.getLogger(__name__)
 
 
 async def make_namespaces(server: Server) -> None:
@@ -21,3 +34,58 @@ async def make_namespaces(server: Server) -> None:
     done = draft.commit()
     if done is not None:
         await done
+
+
+async def make_services(server: Server) -> None:
+    """Makes or mends the Service `kubernetes`, and gives Services whose address is of a range that
+    this instance had before one of the present range."""
+    served = server.catalog.by_place((SERVICES.group, SERVICES.plural))
+    assert served is not None, "services are built in"
+    draft = server.draft(API_SERVER)
+    network = server.config.service_range
+    key = ObjectKey(served.key, "default", KUBERNETES)
+    own = str(network[1])
+    found = draft.get(key)
+    port = _HTTPS_PORT if may_listen_on(_HTTPS_PORT) else server.config.port
+    ports: list[Obj] = [
+        {"name": "https", "protocol": "TCP", "port": port, "targetPort": server.config.port}
+    ]
+    if found is None:
+        labels = {"component": "apiserver", "provider": KUBERNETES}
+        spec: Obj = {"clusterIP": own, "clusterIPs": [own], "ports": ports}
+        body = {"metadata": {"name": KUBERNETES, "labels": labels}, "spec": spec}
+        operations.create(draft, served, "default", body)
+    else:
+        spec = {**found["spec"], "clusterIP": own, "clusterIPs": [own], "ports": ports}
+        if spec != found["spec"]:
+            draft.put(key, {**found, "metadata": dict(found["metadata"]), "spec": spec}, "update")
+    strangers = [s for s in draft.list(served.key) if _is_stranger(s, network)]
+    _move(draft, served.key, strangers, network)
+    done = draft.commit()
+    if done is not None:
+        await done
+
+
+def _is_stranger(service: Obj, network: IPv4Network) -> bool:
+    address = service["spec"].get("clusterIP") or HEADLESS
+    try:
+        return address != HEADLESS and IPv4Address(address) not in network
+    except AddressValueError:
+        return False
+
+
+def _move(draft: Draft, resource: str, services: Iterable[Obj], network: IPv4Network) -> None:
+    """Another instance holds the range that these had: upstream says so and waits for people; on
+    one machine it would be another's Service that their clients reach."""
+    taken = {service["spec"].get("clusterIP") for service in draft.list(resource)}
+    free = (str(network[i]) for i in range(2, network.num_addresses - 1))
+    for service in services:
+        address = next((each for each in free if each not in taken), None)
+        metadata = service["metadata"]
+        if address is None:
+            _log.error("the range %s has no address for %s", network, metadata["name"])
+            return
+        spec = {**service["spec"], "clusterIP": address, "clusterIPs": [address]}
+        key = ObjectKey(resource, metadata["namespace"], metadata["name"])
+        draft.put(key, {**service, "metadata": dict(metadata), "spec": spec}, "update")
+        _log.warning("Service %s/%s is at %s from now on", *key[1:], address)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from mizzen.apiserver.catalog import Catalog
 from mizzen.base.clock import Clock
 from mizzen.host.mutual_tls import MutualTls
 from mizzen.store.store import Store
+
+SERVICE_RANGE_DEFAULT = IPv4Network("127.2.0.0/20")
+NODE_PORTS = range(30_000, 32_768)
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class ApiServerConfig:
 
     `tokens`: bearer token -> name of the user. `kubelet_client`: what agents of nodes are shown.
     `role_sockets`: the folder where the instance's other roles tell their metrics, if there is one.
+    `service_range`: whence Services have their cluster IPs; `node_ports` their ports on nodes.
     """
 
     host: str
@@ -27,6 +32,8 @@ class ApiServerConfig:
     tokens: Mapping[str, str]
     kubelet_client: MutualTls
     role_sockets: Path | None = None
+    service_range: IPv4Network = SERVICE_RANGE_DEFAULT
+    node_ports: range = NODE_PORTS
 
 
 @dataclass

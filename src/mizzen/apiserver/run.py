@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from mizzen.apiserver.asgi import Bridge
-from mizzen.apiserver.bootstrap import make_namespaces
+from mizzen.apiserver.bootstrap import make_namespaces, make_services
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.collector import Collector
 from mizzen.apiserver.connections import Connections
@@ -31,6 +31,7 @@ async def serve(
     """
     server = Server(config, store, Catalog(builtin_kinds(), virtual_kinds()), clock)
     await make_namespaces(server)
+    await make_services(server)
     custom = CustomKinds(server)
     await custom.load()
     connections = Connections(config.port)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from mizzen.host import records
+from mizzen.host import records, service_ranges
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
 from mizzen.host.ports import API_PORT, GATEWAY_PORT, PortTaken, choose
@@ -23,6 +23,7 @@ class Settings:
     port: int = API_PORT
     gateway_port: int = GATEWAY_PORT
     simulated_devices: int = 0
+    service_cluster_ip_range: str = ""  # "" until the first start has chosen one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class StartOptions:
     port: int | None = None
     gateway_port: int | None = None
     simulated_devices: int | None = None
+    service_cluster_ip_range: str | None = None
 
 
 class BadSettings(Exception):
@@ -93,6 +95,7 @@ def _parse(path: Path) -> Settings:
             port=_whole(fields, "port", 1, 65535),
             gateway_port=_whole(fields, "gateway_port", 1, 65535),
             simulated_devices=_whole(fields, "simulated_devices", 0, SIMULATED_DEVICES_MAX),
+            service_cluster_ip_range=_range(fields.get("service_cluster_ip_range") or ""),
         )
     except records.Damaged as error:
         raise BadSettings(str(error)) from error
@@ -120,10 +123,19 @@ def _address(value: Any) -> str:
         ) from None
 
 
-def settle(remembered: Settings, options: StartOptions) -> Settings:
-    """The settings for this start, with ports that are free now.
+def _range(text: str) -> str:
+    """Errors: ValueError."""
+    try:
+        return str(service_ranges.parse(text)) if text else ""
+    except service_ranges.RangeTaken as error:
+        raise ValueError(str(error)) from error
 
-    Errors: PortTaken when a port was asked for by number and is in use; BadSettings.
+
+def settle(remembered: Settings, options: StartOptions, seed: int = 0) -> Settings:
+    """The settings for this start, with ports and a range of cluster IPs that are free now.
+
+    `seed` says at which range to begin. Errors: PortTaken when a port was asked for by number and
+    is in use; BadSettings.
     """
     try:
         listen = remembered.listen if options.listen is None else _address(options.listen)
@@ -135,12 +147,19 @@ def settle(remembered: Settings, options: StartOptions) -> Settings:
     gateway = _free(listen, options.gateway_port, remembered.gateway_port, port)
     if gateway == port:
         raise PortTaken(f"port {port} cannot serve both the API and the gateway; choose another")
+    try:
+        services = service_ranges.choose(
+            remembered.service_cluster_ip_range, options.service_cluster_ip_range, seed
+        )
+    except service_ranges.RangeTaken as error:
+        raise BadSettings(f"--service-cluster-ip-range: {error}") from error
     return replace(
         remembered,
         listen=listen,
         port=port,
         gateway_port=gateway,
         simulated_devices=remembered.simulated_devices if simulated is None else simulated,
+        service_cluster_ip_range=services,
     )
 
 

@@ -17,7 +17,7 @@ from mizzen.compose import settings as settings_module
 from mizzen.compose.banner import ready_text
 from mizzen.compose.settings import Settings, StartOptions
 from mizzen.compose.state import running_instance, take_lock
-from mizzen.host import ports
+from mizzen.host import ports, service_ranges
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.host.pki import server_url
@@ -46,9 +46,10 @@ def prepare(home: Home, options: StartOptions, clock: Clock) -> tuple[Settings, 
     if lock is None:
         raise AlreadyRunning(str(home.root))
     remembered = settings_module.load(home)
-    settings = settings_module.settle(remembered, options)
+    settings = settings_module.settle(remembered, options, home.seed)
     settings_module.try_out(home, settings)
-    pki.ensure(home, clock, listen=settings.listen, port=settings.port)
+    own = service_ranges.first_address(settings.service_cluster_ip_range)
+    pki.ensure(home, clock, listen=settings.listen, port=settings.port, service_address=own)
     return settings, lock
 
 

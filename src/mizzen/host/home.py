@@ -159,6 +159,11 @@ class Home:
         span = _LAST_POD_NETWORK - _FIRST_POD_NETWORK + 1
         return _FIRST_POD_NETWORK + int(self._digest()[8:16], 16) % span
 
+    @property
+    def seed(self) -> int:
+        """A number that differs from home to home."""
+        return int(self._digest()[16:24], 16)
+
     def _digest(self) -> str:
         return hashlib.sha256(os.fsencode(self.state)).hexdigest()
 

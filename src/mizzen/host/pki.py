@@ -37,7 +37,10 @@ _SERVER_DAYS = 397  # what clients accept at most of a server certificate
 _RENEW_DAYS = 30
 _BACKDATED = timedelta(hours=1)  # so that a clock that is set back a little ends nothing
 _SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")  # RFC 6750, 2.1
-_ALWAYS_NAMED = ("localhost", "127.0.0.1", "::1")
+_ALWAYS_NAMED = (
+    "localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,10 @@ class Pki:
     kubelet_client: MutualTls
 
 
-def ensure(home: Home, clock: Clock, *, listen: str, port: int) -> Pki:
+def ensure(home: Home, clock: Clock, *, listen: str, port: int, service_address: str = "") -> Pki:
     """Makes what is missing or due, and writes the kubeconfigs for this address.
+
+    `service_address` is that of the Service `kubernetes`, by which pods find the API server.
 
     Each file is replaced atomically; interrupted at any point, the next call completes it.
     Certificates that are not valid at this moment (the clock was wrong when they were made) or
@@ -63,7 +68,8 @@ def ensure(home: Home, clock: Clock, *, listen: str, port: int) -> Pki:
     """
     now = datetime.fromtimestamp(clock.now_ns() / 1e9, UTC)
     paths = _places(home, _tokens(home.tokens))
-    _ensure_certificates(paths, home.pki / "ca.key", (*_ALWAYS_NAMED, listen), now)
+    own = (service_address,) if service_address else ()
+    _ensure_certificates(paths, home.pki / "ca.key", (*_ALWAYS_NAMED, listen, *own), now)
     _api_keys(home.api_keys)
     load_api_keys(home)
     authority = paths.ca_file.read_bytes()

@@ -11,9 +11,10 @@ API_PORT = 7443
 GATEWAY_PORT = 7480
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 _TRIES = 20
+_CAP_NET_BIND_SERVICE = 1 << 10  # capabilities(7)
 # Between the choice and the first listener, and while a server is being started again, nobody
 # listens: a name of its own for each port (unix(7), abstract) says that it has its owner already.
-_claims: dict[tuple[str, int], int] = {}  # descriptors
+_claims: dict[str, int] = {}  # name -> descriptor
 
 
 class PortTaken(Exception):
@@ -28,7 +29,7 @@ def choose(host: str, preferred: int, *, explicit: bool, others: Container[int] 
     Errors: PortTaken when an explicit port is taken; OSError when the address itself is wrong.
     """
     is_free = _is_free(host, preferred) and (explicit or preferred not in others)
-    if is_free and _claim(host, preferred):
+    if is_free and claim(f"{host}:{preferred}"):
         return preferred
     if explicit:
         holder = "another instance of Mizzen" if is_free else holder_of(preferred)
@@ -39,9 +40,22 @@ def choose(host: str, preferred: int, *, explicit: bool, others: Container[int] 
     for _ in range(_TRIES):
         with _bind(host, 0) as free:
             port = int(free.getsockname()[1])
-        if port not in others and _claim(host, port):
+        if port not in others and claim(f"{host}:{port}"):
             return port
     raise OSError(errno.EADDRINUSE, "no port is free")
+
+
+def may_listen_on(port: int) -> bool:
+    """True if this user may listen on a port of this number at all; below 1024 not all may."""
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+        if port >= first:
+            return True
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except (OSError, ValueError):
+        return port >= 1024
+    held = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+    return bool(held & _CAP_NET_BIND_SERVICE)
 
 
 def claims() -> list[int]:
@@ -49,18 +63,23 @@ def claims() -> list[int]:
     return list(_claims.values())
 
 
-def _claim(host: str, port: int) -> bool:
-    """True if this process has the port for itself among all instances."""
-    if (host, port) in _claims:
+def claim(name: str) -> bool:
+    """True if this process has what is named so for itself among all instances."""
+    if name in _claims:
         return True
-    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        claim.bind(f"\0mizzen/{host}:{port}")
+        holder.bind(f"\0mizzen/{name}")
     except OSError:
-        claim.close()
+        holder.close()
         return False
-    _claims[host, port] = claim.detach()
+    _claims[name] = holder.detach()
     return True
+
+
+def is_claimed(name: str) -> bool:
+    """True if this process has it already."""
+    return name in _claims
 
 
 def holder_of(port: int) -> str:

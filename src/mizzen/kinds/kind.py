@@ -159,12 +159,12 @@ class Kind:
 
         Defaults come first, or a manifest that leaves them out would count as a change.
         """
-        self.on_update(new, old)
-        self.default(new)
         if self.has_status:
             new.pop("status", None)
             if "status" in old:
                 new["status"] = old["status"]
+        self.on_update(new, old)
+        self.default(new)
         _keep_generation(new, old)
         if self.generation and desired_state(new) != desired_state(old):
             new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1

@@ -29,6 +29,10 @@ def configure(parser: ArgumentParser) -> None:
         "--gateway-port", type=_port, help="port of the OpenAI API (default: 7480 or a free one)"
     )
     parser.add_argument(
+        "--service-cluster-ip-range", metavar="CIDR",
+        help="addresses for Services (default: a free /20 of 127.1.0.0 to 127.63.255.255)",
+    )  # fmt: skip
+    parser.add_argument(
         "--new-store",
         action="store_true",
         help="begin with nothing where the store of this instance is gone",
@@ -59,7 +63,13 @@ def run(context: Context) -> int:
     args, home = context.args, context.home
     if args.log_format:
         os.environ[LOG_FORMAT] = args.log_format  # every role inherits it
-    options = StartOptions(args.listen, args.port, args.gateway_port, args.simulated_devices)
+    options = StartOptions(
+        args.listen,
+        args.port,
+        args.gateway_port,
+        args.simulated_devices,
+        args.service_cluster_ip_range,
+    )
     try:
         raise_file_limit()
         settings, lock = start.prepare(home, options, RealClock())

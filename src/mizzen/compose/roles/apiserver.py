@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+
 from mizzen.apiserver.connections import limit_files
+from mizzen.apiserver.context import SERVICE_RANGE_DEFAULT
 from mizzen.apiserver.run import ApiServerConfig, serve
 from mizzen.compose.role_clock import role_clock
 from mizzen.compose.settings import current
@@ -24,6 +27,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         tokens={token: identity for identity, token in keys.tokens.items()},
         kubelet_client=keys.kubelet_client,
         role_sockets=home.monitors,
+        service_range=IPv4Network(settings.service_cluster_ip_range or SERVICE_RANGE_DEFAULT),
     )
     store = LocalStore(home.store, mark=home.store_mark)
     try:

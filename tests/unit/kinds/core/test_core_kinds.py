@@ -57,37 +57,6 @@ def test_no_writer_takes_the_finalizer_off_a_namespace(spec: dict[str, Any] | No
     assert new["spec"] == {"finalizers": ["kubernetes"]}
 
 
-@pytest.mark.parametrize(
-    ("spec", "causes"),
-    [
-        ({"selector": {"a": "b"}, "ports": [{"port": 80}]}, []),
-        ({"clusterIP": "None"}, []),
-        ({"type": "ExternalName", "externalName": "example.com"}, []),
-        ({"type": "ExternalName"}, ["spec.externalName"]),
-        ({"type": "NodePort"}, ["spec.type"]),
-        ({"type": "LoadBalancer"}, ["spec.type"]),
-        ({"clusterIP": "10.0.0.1"}, ["spec.clusterIP"]),
-        ({"ports": [{"port": 80}, {"port": 81}]}, ["spec.ports[0].name", "spec.ports[1].name"]),
-        ({"ports": [{"port": 80, "nodePort": 30000}]}, ["spec.ports[0].nodePort"]),
-    ],
-)
-def test_services_without_virtual_ips(spec: dict[str, Any], causes: list[str]) -> None:
-    assert fields("services", {"spec": spec}) == causes
-
-
-def test_services_are_headless_by_default() -> None:
-    spec = complete("services", {"spec": {"ports": [{"port": 80}]}})["spec"]
-    assert (
-        spec["clusterIP"] == "None"
-        and spec["clusterIPs"] == ["None"]
-        and spec["ports"][0]["targetPort"] == 80
-    )
-    refused = KINDS[("", "services")].check(
-        complete("services", {"spec": {"type": "NodePort"}}), None
-    )
-    assert "use a headless Service" in refused[0].message
-
-
 def test_secrets_encode_text_and_know_their_types() -> None:
     secret = complete("secrets", {"stringData": {"a": "hi"}})
     assert (

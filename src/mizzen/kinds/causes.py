@@ -1,0 +1,47 @@
+"""Causes in upstream's words, for what a validator finds.
+
+Source: apimachinery `util/validation/field/errors.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from mizzen.base.errors import Cause
+
+
+def required(path: str, detail: str = "") -> Cause:
+    message = f"Required value: {detail}" if detail else "Required value"
+    return Cause(path, message, "FieldValueRequired")
+
+
+def forbidden(path: str, detail: str) -> Cause:
+    return Cause(path, f"Forbidden: {detail}", "FieldValueForbidden")
+
+
+def invalid(path: str, value: Any, problem: str) -> Cause:
+    return Cause(path, f"Invalid value: {_json(value)}: {problem}")
+
+
+def duplicate(path: str, value: Any) -> Cause:
+    return Cause(path, f"Duplicate value: {_json(value)}", "FieldValueDuplicate")
+
+
+def unsupported(path: str, value: Any, supported: Sequence[str]) -> Cause:
+    known = ", ".join(f'"{each}"' for each in supported)
+    message = f"Unsupported value: {_json(value)}: supported values: {known}"
+    return Cause(path, message, "FieldValueNotSupported")
+
+
+def port_number(path: str, number: int) -> list[Cause]:
+    """Causes against what is no port."""
+    if 1 <= number <= 65535:
+        return []
+    return [Cause(path, f"Invalid value: {number}: must be between 1 and 65535, inclusive")]
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
