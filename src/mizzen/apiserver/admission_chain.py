@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.context import Context
+from mizzen.apiserver.context import Context, Epoch
 from mizzen.apiserver.core.user import User
+from mizzen.apiserver.reviews import Reviews
 from mizzen.base.objects import Obj
 from mizzen.base.registry import collect
 from mizzen.store.store import ObjectKey, Stored
@@ -25,6 +26,8 @@ CREATE, UPDATE, UPDATE_STATUS, BIND, DELETE = (
 )  # fmt: skip
 _OPERATIONS = frozenset((CREATE, UPDATE, UPDATE_STATUS, BIND, DELETE))
 _MUTABLE = frozenset((CREATE, UPDATE, UPDATE_STATUS))
+# Stages, one after the other; plug-ins of one stage in the order of their names.
+BUILT_IN, POLICIES, WEBHOOKS, ACCOUNTING = range(4)
 _STEPS_MAX = 4096  # pairs of a kind's version and an operation
 
 
@@ -35,6 +38,8 @@ class Transaction(Protocol):
     user: User
     now_ns: int
     warnings: list[str]
+    is_dry: bool  # nothing of it will be committed
+    reviews: Reviews | None  # None: nobody is asked about these writes
 
     def get(self, key: ObjectKey) -> Obj | None: ...
 
@@ -66,7 +71,8 @@ Removal = Callable[["Transaction", ObjectKey, Obj], None]
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """Takes part in these operations on the kinds that `concerns` says, asked once for each.
+    """Takes part in these operations on the kinds that `concerns` says, asked once for each, and
+    again after the context's epoch of admission has changed.
 
     `mutate` gets an object with right types and the schema's defaults and must leave such a one;
     `admit` a valid one. Both refuse by an ApiError. `remove` is told of every object that a draft
@@ -78,6 +84,7 @@ class Plugin:
     mutate: Step | None = None
     admit: Step | None = None
     remove: Removal | None = None
+    stage: int = BUILT_IN
 
     def __post_init__(self) -> None:
         assert self.operations <= _OPERATIONS, f"unknown: {self.operations - _OPERATIONS}"
@@ -87,8 +94,10 @@ class Plugin:
 class Admission:
     """The steps for each kind and operation, worked out at the first write."""
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
-        self._plugins = plugins
+    def __init__(self, plugins: Sequence[Plugin], epoch: Epoch | None = None) -> None:
+        self._plugins = sorted(plugins, key=lambda plugin: plugin.stage)
+        self._epoch = epoch or Epoch()
+        self._known = self._epoch.number
         self._removals = [p.remove for p in plugins if p.remove is not None]
         self._steps: dict[tuple[Served, str], tuple[list[Step], list[Step]]] = {}
 
@@ -97,7 +106,7 @@ class Admission:
         new: Obj, old: Obj | None = None,
     ) -> None:  # fmt: skip
         """Changes `new` in place, or refuses. Errors: ApiError."""
-        steps = self._steps.get((served, operation)) or self._find(served, operation)
+        steps = self._of(served, operation)
         _take(steps[0], draft, served, operation, key, new, old)
 
     def admit(
@@ -105,13 +114,19 @@ class Admission:
         new: Obj, old: Obj | None = None,
     ) -> None:  # fmt: skip
         """Refuses what one plug-in refuses. Errors: ApiError."""
-        steps = self._steps.get((served, operation)) or self._find(served, operation)
+        steps = self._of(served, operation)
         _take(steps[1], draft, served, operation, key, new, old)
 
     def remove(self, draft: Transaction, key: ObjectKey, gone: Obj) -> None:
         """Tells of an object that this draft removes; `gone` is its last form."""
         for removal in self._removals:
             removal(draft, key, gone)
+
+    def _of(self, served: Served, operation: str) -> tuple[list[Step], list[Step]]:
+        if self._known != self._epoch.number:
+            self._steps.clear()
+            self._known = self._epoch.number
+        return self._steps.get((served, operation)) or self._find(served, operation)
 
     def _find(self, served: Served, operation: str) -> tuple[list[Step], list[Step]]:
         if len(self._steps) >= _STEPS_MAX:  # of forms of custom kinds that are served no more
@@ -142,4 +157,4 @@ def admission(context: Context, package: str = f"{__package__}.admission") -> Ad
     for _, make in collect(package, "PLUGIN"):
         made: Plugin | Sequence[Plugin] = make(context)
         plugins += [made] if isinstance(made, Plugin) else made
-    return Admission(plugins)
+    return Admission(plugins, context.admission_epoch)

@@ -85,6 +85,10 @@ class Catalog:
         found = self._served.get(place)
         return found[0] if found else None
 
+    def versions(self, place: Place) -> tuple[Served, ...]:
+        """Every version that is served."""
+        return self._served.get(place, ())
+
     def by_key(self, key: str) -> Served | None:
         """By the store's name of the resource, e.g. `jobs.batch`."""
         plural, _, group = key.partition(".")

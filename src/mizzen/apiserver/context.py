@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -36,6 +36,15 @@ class ApiServerConfig:
     node_ports: range = NODE_PORTS
 
 
+class Epoch:
+    """Counts changes of what was worked out once, so that it is worked out again."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 @dataclass
 class Context:
     """The parts of one API server that are there before any request."""
@@ -44,3 +53,4 @@ class Context:
     store: Store
     catalog: Catalog
     clock: Clock
+    admission_epoch: Epoch = field(default_factory=Epoch)  # of webhooks and policies

@@ -11,6 +11,7 @@ import orjson
 from mizzen.apiserver.admission_chain import Admission
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core.user import User
+from mizzen.apiserver.reviews import Reviews
 from mizzen.base.objects import Obj
 from mizzen.store.store import ObjectKey, Put, Remove, Store, Stored, Write
 
@@ -76,6 +77,8 @@ class Draft:
         self.now_ns = now_ns
         self.new_id = new_id
         self.new_suffix = new_suffix
+        self.reviews: Reviews | None = None
+        self.is_dry = False
         self.warnings: list[str] = []
         self.read_bytes = 0  # of objects read to be changed, as often as they were
         self.admission = admission

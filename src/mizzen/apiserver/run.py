@@ -50,3 +50,4 @@ async def serve(
             group.create_task(http.serve(on_listening, bridge.end_streams))
     finally:
         server.closing.set()
+        server.webhooks.close()

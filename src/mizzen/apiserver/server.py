@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from mizzen.apiserver.admission_chain import Admission, admission
 from mizzen.apiserver.authorization import authorization
@@ -16,9 +17,13 @@ from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.kubelet_client import KubeletClient
+from mizzen.apiserver.reviews import Draws, Options, Reviews, attempt
+from mizzen.apiserver.webhook_client import WebhookClient
+from mizzen.base.errors import ApiError
 from mizzen.kinds.resource.selectors import ALLOWANCE
 from mizzen.kinds.validation_rules.running import BUDGET
 
+T = TypeVar("T")
 # Upstream's alphabet of generated names: no vowels, so that no words appear.
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -33,14 +38,16 @@ class Server(Context):
     authorize: Callable[[Access], bool] = field(init=False)
     admission: Admission = field(init=False)
     kubelets: KubeletClient = field(init=False)
+    webhooks: WebhookClient = field(init=False)
 
     def __post_init__(self) -> None:
         self.kubelets = KubeletClient(self.store, self.config.kubelet_client)
+        self.webhooks = WebhookClient(self.store)
         self.authorize = authorization(self)
         self.admission = admission(self)
 
     def draft(self, user: User) -> Draft:
-        """For the writes of one request."""
+        """For writes of the server's own, which nobody is asked about."""
         ALLOWANCE.renew()
         BUDGET.renew()
         return Draft(
@@ -51,6 +58,37 @@ class Server(Context):
             new_id=_new_id,
             new_suffix=_new_suffix,
         )
+
+    async def attempt(
+        self, user: User, work: Callable[[Draft], T], options: Options, *, is_dry: bool
+    ) -> tuple[Draft, T]:
+        """The draft of a request's writes, to be committed in this very tick, and what `work` made.
+
+        Where webhooks are to be asked, `work` is done again for their answers, with the same names
+        and moment: it reads and writes by its draft alone. Errors: those of `work`.
+        """
+        draft = self.draft(user)
+        draft.is_dry = is_dry
+        reviews = draft.reviews = Reviews(options)
+        try:
+            result = work(draft)
+        except ApiError:
+            if not reviews.is_waiting:
+                raise
+        else:
+            if not reviews.is_waiting:
+                return draft, result
+        new_id, new_suffix = Draws(_new_id), Draws(_new_suffix)
+
+        def begin(reviews: Reviews) -> Draft:
+            again = self.draft(user)
+            new_id.rewind()
+            new_suffix.rewind()
+            again.new_id, again.new_suffix = new_id, new_suffix
+            again.now_ns, again.is_dry, again.reviews = draft.now_ns, is_dry, reviews
+            return again
+
+        return await attempt(begin, work, self.webhooks, Reviews(options))
 
 
 def _new_id() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -25,52 +25,66 @@ from mizzen.base import query
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.kinds import strict
+from mizzen.store.store import Stored
 
 _POLICIES = ("", "Background", "Foreground", "Orphan")
 _LEVELS = ("Strict", "Warn", "Ignore")
 
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
-    draft = server.draft(request.user)
-    made = operations.create(draft, served, target.namespace, request.json(), strictness(request))
+    body, level = request.json(), strictness(request)
+
+    def work(draft: Draft) -> Obj:
+        return operations.create(draft, served, target.namespace, body, level)
+
+    is_dry = is_dry_run(request.params)
+    options = ("CreateOptions", request.params)
+    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry)
     return await _finish(server, served, request, draft, made, 201)
 
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
-    draft = server.draft(request.user)
-    made = operations.update(
-        draft,
-        served,
-        target.namespace,
-        target.name,
-        request.json(),
-        subresource=target.subresource,
-        strictness=strictness(request),
-    )
+    body, level = request.json(), strictness(request)
+
+    def work(draft: Draft) -> Obj:
+        return operations.update(
+            draft, served, target.namespace, target.name, body,
+            subresource=target.subresource, strictness=level,
+        )  # fmt: skip
+
+    is_dry = is_dry_run(request.params)
+    options = ("UpdateOptions", request.params)
+    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry)
     return await _finish(server, served, request, draft, made, 200)
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
-    draft = server.draft(request.user)
     apply = patching.applier(request.content_type, served.kind, parse_json(request.body))
-    made = operations.patch(
-        draft,
-        served,
-        target.namespace,
-        target.name,
-        apply,
-        subresource=target.subresource,
-        strictness=strictness(request),
-    )
+    level = strictness(request)
+
+    def work(draft: Draft) -> Obj:
+        return operations.patch(
+            draft, served, target.namespace, target.name, apply,
+            subresource=target.subresource, strictness=level,
+        )  # fmt: skip
+
+    is_dry = is_dry_run(request.params)
+    options = ("UpdateOptions", request.params)
+    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry)
     return await _finish(server, served, request, draft, made, 200)
 
 
 async def delete(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = delete_options(request)
-    draft = server.draft(request.user)
-    obj, gone = operations.delete(draft, served, target.namespace, target.name, options)
+    is_dry = _is_dry(request)
+
+    def work(draft: Draft) -> tuple[Obj, bool]:
+        return operations.delete(draft, served, target.namespace, target.name, options)
+
+    said = ("DeleteOptions", request.params)
+    draft, (obj, gone) = await server.attempt(request.user, work, said, is_dry=is_dry)
     form_of(request.accept)
-    await commit(draft, _is_dry(request))
+    await commit(draft, is_dry)
     if not gone:
         return show(server, served, orjson.dumps(obj), request)
     resource = served.resource
@@ -95,15 +109,19 @@ async def delete_collection(
     chosen = chosen[: limit or None]
     dry = _is_dry(request)
     for some in at_once(chosen):
-        draft = server.draft(request.user)
-        # Its schema may have changed while others wrote.
-        served = server.catalog.find(target.group, target.version, target.plural) or served
-        for stored in some:
-            current = server.store.peek(stored.key)
-            if current is None or not selection.matches_stored(current):
-                continue  # others wrote between two commits
-            namespace, name = stored.key.namespace, stored.key.name
-            operations.delete(draft, served, namespace, name, options)
+
+        def work(draft: Draft, some: Sequence[Stored] = some) -> None:
+            # Its schema may have changed while others wrote.
+            now = server.catalog.find(target.group, target.version, target.plural) or served
+            for stored in some:
+                current = server.store.peek(stored.key)
+                if current is None or not selection.matches_stored(current):
+                    continue  # others wrote between two commits
+                namespace, name = stored.key.namespace, stored.key.name
+                operations.delete(draft, now, namespace, name, options)
+
+        said = ("DeleteOptions", request.params)
+        draft, _ = await server.attempt(request.user, work, said, is_dry=dry)
         await commit(draft, dry)
         await asyncio.sleep(0)
     body = b"".join(

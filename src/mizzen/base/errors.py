@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from mizzen.base.objects import Obj
 
@@ -30,8 +30,8 @@ class Cause:
 class ApiError(Exception):
     """Something the API refused. Subclasses fix `code` and `reason`."""
 
-    code: ClassVar[int] = 500
-    reason: ClassVar[str] = "InternalError"
+    code: int = 500
+    reason: str = "InternalError"
 
     def __init__(
         self,
@@ -137,6 +137,26 @@ class InsufficientStorage(Unavailable):
 
 class Timeout(ApiError):
     code, reason = 504, "Timeout"
+
+
+class Passed(ApiError):
+    """A refusal that is somebody else's, passed on as the Status that he made."""
+
+    def __init__(self, status: Obj) -> None:
+        super().__init__(str(status.get("message") or ""))
+        self._status = status
+        self.code = int(status["code"])
+        self.reason = str(status.get("reason") or "")
+
+    def to_status(self) -> Obj:
+        return self._status
+
+    def with_cause(self, first: Cause) -> Passed:
+        """The same, with this cause before its own."""
+        details: Obj = self._status.get("details") or {}
+        cause = {"reason": first.reason, "message": first.message, "field": first.field}
+        causes = [cause, *(details.get("causes") or ())]
+        return Passed({**self._status, "details": {**details, "causes": causes}})
 
 
 _CLASSES: tuple[type[ApiError], ...] = (

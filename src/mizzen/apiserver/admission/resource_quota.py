@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mizzen.apiserver.admission_chain import (
+    ACCOUNTING,
     CREATE,
     UPDATE,
     UPDATE_STATUS,
@@ -169,7 +170,10 @@ def resource_quota(context: Context) -> tuple[Plugin, Plugin]:
         frozenset((CREATE, UPDATE_STATUS)), lambda s: s.key == QUOTAS, mutate=known.count_own
     )
     operations = frozenset((CREATE, UPDATE, UPDATE_STATUS))
-    return own, Plugin(operations, _concerns, admit=known.charge, remove=known.give_back)
+    charge = Plugin(
+        operations, _concerns, admit=known.charge, remove=known.give_back, stage=ACCOUNTING
+    )
+    return own, charge
 
 
 PLUGIN = resource_quota

@@ -6,26 +6,33 @@ from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core.bodies import as_object, text
 from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.writes import commit, is_dry_run, success
+from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
     binding = as_object(request.json(), "the body must be a Binding object")
     metadata = part(binding, "metadata")
-    draft = server.draft(request.user)
-    operations.bind(
-        draft,
-        served,
-        target.namespace,
-        target.name or text(metadata, "name"),
-        text(part(binding, "target"), "name"),
-        uid=text(metadata, "uid"),
-        resource_version=text(metadata, "resourceVersion"),
-    )
-    await commit(draft, is_dry_run(request.params))
+
+    def work(draft: Draft) -> Obj:
+        return operations.bind(
+            draft,
+            served,
+            target.namespace,
+            target.name or text(metadata, "name"),
+            text(part(binding, "target"), "name"),
+            uid=text(metadata, "uid"),
+            resource_version=text(metadata, "resourceVersion"),
+        )
+
+    is_dry = is_dry_run(request.params)
+    options = ("CreateOptions", request.params)
+    draft, _ = await server.attempt(request.user, work, options, is_dry=is_dry)
+    await commit(draft, is_dry)
     return answer(201, success(code=201))
 
 

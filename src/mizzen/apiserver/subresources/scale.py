@@ -94,9 +94,12 @@ async def patch(server: Server, served: Served, target: Target, request: Request
 async def _write(
     server: Server, served: Served, target: Target, request: Request, change: Callable[[Obj], Any]
 ) -> Response:
-    draft = server.draft(request.user)
-    made = _change(draft, served, target, change)
-    await commit(draft, is_dry_run(request.params))
+    is_dry = is_dry_run(request.params)
+    options = ("UpdateOptions", request.params)
+    draft, made = await server.attempt(
+        request.user, lambda draft: _change(draft, served, target, change), options, is_dry=is_dry
+    )
+    await commit(draft, is_dry)
     return answer(200, _read(served, made))
 
 

@@ -19,7 +19,7 @@ from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.writes import is_dry_run
-from mizzen.base.errors import ApiError, BadRequest, Cause, Forbidden, TooLarge
+from mizzen.base.errors import ApiError, BadRequest, Cause, Forbidden, Passed, TooLarge
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.base.resources import PLANS
@@ -47,17 +47,23 @@ async def commit(server: Server, served: Served, target: Target, request: Reques
     """
     body = request.json()
     entries, name = _parse(body)
-    draft = server.draft(request.user)
-    plan_id = name or draft.new_id()
-    results: list[_Result] = []
-    for index, entry in enumerate(entries):
-        try:
-            results.append(_carry_out(server, draft, entry))
-            _check_read(draft)
-        except ApiError as error:
-            raise _at(error, index) from error
+
+    def work(draft: Draft) -> tuple[str, list[_Result]]:
+        plan_id = name or draft.new_id()
+        results: list[_Result] = []
+        for index, entry in enumerate(entries):
+            try:
+                results.append(_carry_out(server, draft, entry))
+                _check_read(draft)
+            except ApiError as error:
+                raise _at(error, index) from error
+        return plan_id, results
+
+    is_dry = is_dry_run(request.params)
+    options = ("CreateOptions", request.params)
+    draft, (plan_id, results) = await server.attempt(request.user, work, options, is_dry=is_dry)
     revision, stored = server.store.revision, list[Stored]()
-    done = _commit(draft, plan_id, results, is_dry_run(request.params))
+    done = _commit(draft, plan_id, results, is_dry)
     if done is not None:
         stored = await done
         revision = stored[-1].revision
@@ -267,6 +273,8 @@ def _authorize(
 def _at(error: ApiError, index: int) -> ApiError:
     """The same error, saying which operation it was."""
     first = Cause(f"spec.operations[{index}]", error.message, "FieldValueInvalid")
+    if isinstance(error, Passed):
+        return error.with_cause(first)
     return type(error)(
         error.message,
         group=error.group,
