@@ -5,8 +5,9 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 ATTACK_ARGS ?=
 SOAK_ARGS ?=
+CONFORMANCE_ARGS ?=
 
-.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak lint bench bench-scheduler bench-scale docs accept clean
+.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak conformance lint bench bench-api bench-scheduler bench-scale docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -37,6 +38,9 @@ attack: .venv/.dev  ## hostile bodies, sockets, files, pods, neighbours against 
 soak: .venv/.dev  ## half an hour of churn, kills, full disks, little memory; then what must hold; SOAK_ARGS="--minutes 5"
 	$(BIN)/python tests/soak/run.py $(SOAK_ARGS)
 
+conformance: .venv/.dev  ## Kubernetes' own conformance program against an instance; needs Go; writes docs/conformance.md
+	$(BIN)/python tests/conformance/run.py --page docs/conformance.md $(CONFORMANCE_ARGS)
+
 lint: .venv/.dev  ## style, types, import rules, tidiness
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,6 +50,10 @@ lint: .venv/.dev  ## style, types, import rules, tidiness
 
 bench: .venv/.dev  ## what is promised in numbers, measured here; BENCH_ARGS="--json FILE"
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+bench-api: .venv/.dev  ## the API server beside kube-apiserver and etcd: CPU, rates, latencies; writes docs/api-speed.md
+	$(BIN)/python tests/support/peers.py
+	$(BIN)/python bench/run.py --suite apiserver --page docs/api-speed.md $(BENCH_ARGS)
 
 bench-scheduler: .venv/.dev  ## the scheduler at a million chips and beside kube-scheduler; writes docs/scheduler-speed.md
 	$(BIN)/python tests/support/peers.py

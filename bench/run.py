@@ -20,7 +20,7 @@ from pathlib import Path
 from measuring import Figure, as_json, markdown, table
 
 FOLDER = Path(__file__).parent
-SUITES = ("scale", "scheduling")
+SUITES = ("apiserver", "scale", "scheduling")
 NOT_A_BENCHMARK = ("measuring", "run")
 TIMEOUT_S = 120
 SUITE_TIMEOUT_S = 1800  # of one benchmark of a suite: clusters of a million chips, real peers

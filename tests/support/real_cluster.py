@@ -147,8 +147,12 @@ def real_cluster(
     runtime_config: Sequence[str] = RUNTIME_CONFIG,
     address: str = "127.0.0.1",
     port: int = 0,
+    is_durable: bool = False,
 ) -> Iterator[Cluster]:
-    """A control plane that is ready to serve, and gone when the block ends, however it ends."""
+    """A control plane that is ready to serve, and gone when the block ends, however it ends.
+
+    `is_durable`: etcd waits for the disk, which costs time where only answers are compared.
+    """
     home = Home.locate(str(folder / "home"), {})
     home.make()
     port = port or free_port()
@@ -156,7 +160,7 @@ def real_cluster(
     tokens = {ADMIN: "admin-token", KUBE_SCHEDULER: "kube-scheduler-token"}
     cluster = Cluster(folder, f"https://{address}:{port}", keys.ca_file, tokens, keys)
     try:
-        etcd = _start_etcd(cluster)
+        etcd = _start_etcd(cluster, is_durable)
         _start_apiserver(cluster, address, port, etcd, gates, runtime_config)
         _wait_ready(cluster)
         for name in ("default", "kube-system"):
@@ -167,7 +171,7 @@ def real_cluster(
             cluster.stop(process)
 
 
-def _start_etcd(cluster: Cluster) -> str:
+def _start_etcd(cluster: Cluster, is_durable: bool) -> str:
     client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     cluster.start(
         programs("etcd") / "etcd",
@@ -177,7 +181,7 @@ def _start_etcd(cluster: Cluster) -> str:
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
-        "--unsafe-no-fsync",  # what survives a power cut is not tested here
+        *(() if is_durable else ("--unsafe-no-fsync",)),
         "--log-level=error",
     )
     return client
@@ -217,8 +221,8 @@ def _start_apiserver(
         "--service-cluster-ip-range=10.0.0.0/16",
         # Without a node controller nobody would take the taint off again.
         "--disable-admission-plugins=TaintNodesByCondition",
-        f"--feature-gates={feature_gates(gates)}",
-        f"--runtime-config={','.join(runtime_config)}",
+        *((f"--feature-gates={feature_gates(gates)}",) if gates else ()),
+        *((f"--runtime-config={','.join(runtime_config)}",) if runtime_config else ()),
     )
 
 
