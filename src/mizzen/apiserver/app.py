@@ -19,7 +19,7 @@ from mizzen.apiserver.http import TEXT, Answer, Request, Response, Stream, answe
 from mizzen.apiserver.role_metrics import RoleMetrics
 from mizzen.apiserver.server import Server
 from mizzen.base import names
-from mizzen.base.errors import BadRequest, Forbidden, InternalError
+from mizzen.base.errors import BadRequest, InternalError
 from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
 from mizzen.host.process_metrics import collect_process
 from mizzen.kinds.subresource import Subresource
@@ -82,7 +82,7 @@ class App:
             raise refusals.unserved()
         access = Access(request.user, "get", path=path)
         if not self._server.authorize(access):
-            raise Forbidden(access.refusal)
+            raise self._server.denial(access)
         return handler(request) if handler is not None else await self._roles.get(path)
 
     def _discover(self, request: Request) -> Response:
@@ -114,17 +114,9 @@ class App:
             raise refusals.unserved()
         verb = routing.verb_of(request.method, target, request.params)
         resource = served.resource
-        access = Access(
-            request.user,
-            verb,
-            resource.group,
-            resource.plural,
-            target.subresource,
-            target.namespace,
-            target.name,
-        )
+        access = routing.access_of(request.user, verb, target, request.params)
         if not self._server.authorize(access):
-            raise refusals.forbidden(resource, target.name, access.refusal)
+            raise self._server.denial(access)
         if bool(target.namespace) and not resource.namespaced:
             raise refusals.unserved()
         if target.name and resource.namespaced and not target.namespace:
@@ -151,7 +143,7 @@ class App:
             raise _no_websocket(request.path)
         access = access._replace(verb="create")
         if not self._server.authorize(access):
-            raise refusals.forbidden(served.resource, access.name, access.refusal)
+            raise self._server.denial(access)
 
     def _handler(
         self,

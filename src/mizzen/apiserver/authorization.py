@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from mizzen.apiserver.context import Context
-from mizzen.apiserver.core.access import Access
+from mizzen.apiserver.core.authorizer import Authorizer, together
+from mizzen.apiserver.core.user import MASTERS
 from mizzen.base.registry import collect
 
-# Whether this authorizer allows it. None can take away what another allows, as with RBAC.
-Authorizer = Callable[[Access], bool]
 
-
-def authorization(
-    context: Context, package: str = f"{__package__}.authorizers"
-) -> Callable[[Access], bool]:
+def authorization(context: Context, package: str = f"{__package__}.authorizers") -> Authorizer:
     """Asks every `AUTHORIZER` of the package, in name order; each is made of the context once.
 
-    What nobody allows is denied.
+    What nobody allows is denied. Masters may do everything, whatever roles there are.
     """
-    found: list[Authorizer] = [make(context) for _, make in collect(package, "AUTHORIZER")]
-
-    if len(found) == 1:
-        return found[0]
-
-    def authorize(access: Access) -> bool:
-        return any(authorizer(access) for authorizer in found)
-
-    return authorize
+    return together([make(context) for _, make in collect(package, "AUTHORIZER")], MASTERS)

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from mizzen.apiserver.catalog import Catalog
+from mizzen.apiserver.core.authorizer import Authorizer
 from mizzen.base.clock import Clock
 from mizzen.host.mutual_tls import MutualTls
 from mizzen.store.store import Store
@@ -54,3 +55,4 @@ class Context:
     catalog: Catalog
     clock: Clock
     admission_epoch: Epoch = field(default_factory=Epoch)  # of webhooks and policies
+    authorizer: Authorizer = field(init=False)  # of admission and reviews, which come later

@@ -13,13 +13,14 @@ from typing import TypeVar
 from mizzen.apiserver.admission_chain import Admission, admission
 from mizzen.apiserver.authorization import authorization
 from mizzen.apiserver.context import Context
+from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.kubelet_client import KubeletClient
 from mizzen.apiserver.reviews import Draws, Options, Reviews, attempt
 from mizzen.apiserver.webhook_client import WebhookClient
-from mizzen.base.errors import ApiError
+from mizzen.base.errors import ApiError, Forbidden
 from mizzen.kinds.resource.selectors import ALLOWANCE
 from mizzen.kinds.validation_rules.running import BUDGET
 
@@ -35,7 +36,7 @@ class Server(Context):
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams end when it is set
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
     watch_events: Counter[str] = field(default_factory=Counter[str])
-    authorize: Callable[[Access], bool] = field(init=False)
+    authorize: Callable[[Access], bool] = field(init=False)  # by it, asked at every request
     admission: Admission = field(init=False)
     kubelets: KubeletClient = field(init=False)
     webhooks: WebhookClient = field(init=False)
@@ -43,8 +44,13 @@ class Server(Context):
     def __post_init__(self) -> None:
         self.kubelets = KubeletClient(self.store, self.config.kubelet_client)
         self.webhooks = WebhookClient(self.store)
-        self.authorize = authorization(self)
+        self.authorizer = authorization(self)
+        self.authorize = self.authorizer.allows
         self.admission = admission(self)
+
+    def denial(self, access: Access) -> Forbidden:
+        """The answer to what nobody allows."""
+        return refusals.denied(access, self.authorizer.reason(access))
 
     def draft(self, user: User) -> Draft:
         """For writes of the server's own, which nobody is asked about."""

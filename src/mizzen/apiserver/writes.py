@@ -25,7 +25,7 @@ from mizzen.base import query
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.kinds import strict
-from mizzen.store.store import Stored
+from mizzen.store.store import ObjectKey, Stored
 
 _POLICIES = ("", "Background", "Foreground", "Orphan")
 _LEVELS = ("Strict", "Warn", "Ignore")
@@ -222,10 +222,20 @@ async def _finish(
     """Commits and answers with the object as written."""
     form_of(request.accept)  # an answer that cannot be given is refused before it is too late
     done = draft.commit(dry=is_dry_run(request.params))
-    # What was committed is answered in the very bytes that were stored.
-    data = (await done)[0].data if done is not None else orjson.dumps(made)
-    response = show(server, served, data, request, status)
+    data = None
+    if done is not None:
+        stored = await done
+        # What was committed is answered in the very bytes that were stored, and beside it may lie
+        # what plug-ins wrote.
+        found = stored if len(stored) == 1 else [s for s in stored if s.key == _key(served, made)]
+        data = found[0].data if found else None
+    response = show(server, served, data or orjson.dumps(made), request, status)
     return _with_warnings(response, draft)
+
+
+def _key(served: Served, obj: Obj) -> ObjectKey:
+    metadata = obj["metadata"]
+    return ObjectKey(served.key, metadata.get("namespace") or "", metadata["name"])
 
 
 def _with_warnings(response: Response, draft: Draft) -> Response:

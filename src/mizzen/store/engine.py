@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 
 from mizzen.base.errors import AlreadyExists, Conflict, Expired, InsufficientStorage, NotFound
@@ -140,6 +140,9 @@ class Engine:
     def watch(self, resource: str, namespace: str = "", *, since: int) -> Subscription:
         self._check_age(since)
         return self._watchers.add(self, resource, namespace, since)
+
+    def listen(self, resource: str, on_event: Callable[[Event], None]) -> None:
+        self._watchers.listen(resource, on_event)
 
     def statistics(self) -> Mapping[str, int]:
         counters = self._counters

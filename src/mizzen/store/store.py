@@ -268,6 +268,11 @@ class Store(Protocol):
         """
         ...
 
+    def listen(self, resource: str, on_event: Callable[[Event], None]) -> None:
+        """Calls `on_event` with each event of a resource from now on, as soon as it is visible:
+        before the writer's future is done. It returns at once and raises nothing."""
+        ...
+
     def history(self, since: int, limit: int) -> list[Record]:
         """Records after `since`, oldest first: `limit` or HISTORY_BATCH_BYTES_MAX of them, at
         least one if there is one. Errors: Expired."""

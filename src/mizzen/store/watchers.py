@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from mizzen.store.store import BATCH_BYTES_MAX, Event
@@ -135,6 +135,7 @@ class Watchers:
 
     def __init__(self) -> None:
         self._by_resource: dict[str, set[Watcher]] = {}
+        self._listeners: dict[str, list[Callable[[Event], None]]] = {}
         self._queued_bytes = 0
         self._warm: deque[Event] = deque()
         self._warm_bytes = 0
@@ -148,8 +149,13 @@ class Watchers:
         self._by_resource.setdefault(resource, set()).add(watcher)
         return watcher
 
+    def listen(self, resource: str, on_event: Callable[[Event], None]) -> None:
+        self._listeners.setdefault(resource, []).append(on_event)
+
     def notify(self, events: Iterable[Event]) -> None:
         for event in events:
+            for on_event in self._listeners.get(event.key.resource, ()):
+                on_event(event)
             self._warm_up(event)
             may_queue = self._queued_bytes + event.size <= QUEUES_BYTES_MAX
             holders = 0

@@ -161,6 +161,24 @@ async def test_what_is_too_large_already_may_shrink_or_go(store: Engine) -> None
     await commit(store, remove("a"))
 
 
+async def test_listeners_hear_of_a_write_before_its_writer(store: Engine) -> None:
+    heard: list[Event] = []
+    order: list[str] = []
+
+    def on_event(event: Event) -> None:
+        assert store.get(event.key) is not None, "it is visible by then"
+        heard.append(event)
+        order.append("listener")
+
+    store.listen("pods", on_event)
+    done = asyncio.ensure_future(commit(store, put("a"), put("b")))
+    done.add_done_callback(lambda _: order.append("writer"))
+    await done
+    await asyncio.sleep(0)
+    assert told(heard) == [("ADDED", "a", 1), ("ADDED", "b", 2)]
+    assert order == ["listener", "listener", "writer"]
+
+
 async def test_watch_from_now_and_from_history(store: Engine) -> None:
     live = store.watch("pods", since=0)
     await commit(store, put("a"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mizzen.apiserver.authorization import Authorizer
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.access import Access
+from mizzen.apiserver.core.authorizer import Authorizer
 
 ALLOWED: set[tuple[str, str, str]] = set()
 
@@ -13,7 +13,7 @@ def scripted(context: Context) -> Authorizer:
     def allows(access: Access) -> bool:
         return (access.user.name, access.verb, access.what) in ALLOWED
 
-    return allows
+    return Authorizer(allows)
 
 
 AUTHORIZER = scripted

@@ -13,10 +13,12 @@ from mizzen.store.memory import MemoryStore
 from support.api_handlers import Api, an_api
 
 BY_NAMESPACE = """
+from mizzen.apiserver.core.authorizer import Authorizer
+
 def by_namespace(context):
     def authorize(access):
         return "team" in access.user.groups and access.namespace == "team"
-    return authorize
+    return Authorizer(authorize)
 
 AUTHORIZER = by_namespace
 """
@@ -38,7 +40,8 @@ async def teams_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
     api = await an_api(MemoryStore())
     for name in ("team", "other"):
         await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    api.server.authorize = authorization(api.server, folder.name)
+    api.server.authorizer = authorization(api.server, folder.name)
+    api.server.authorize = api.server.authorizer.allows
     monkeypatch.setattr(api.app, "_user_of", lambda _: User("jane", groups=("team",)))
     return api
 
@@ -53,13 +56,13 @@ async def test_requests_are_judged_by_namespace_and_name(
     code, status = await api.call("POST", maps.format("other"), body)
     assert code == 403
     assert status["message"] == (
-        'configmaps "" is forbidden: User "jane" cannot create resource "configmaps" in API '
+        'configmaps is forbidden: User "jane" cannot create resource "configmaps" in API '
         'group "" in the namespace "other"'
     )
     assert (await api.call("GET", maps.format("other") + "/shared"))[0] == 404
     assert (await api.call("GET", maps.format("other") + "/mine"))[0] == 403
     code, status = await api.call("GET", "/metrics")
-    assert (code, status["message"]) == (403, 'User "jane" cannot get path "/metrics"')
+    assert (code, status["message"]) == (403, 'forbidden: User "jane" cannot get path "/metrics"')
 
 
 async def test_each_operation_of_a_plan_is_judged_and_a_namespace_reaches_no_cluster_object(

@@ -1,14 +1,13 @@
-"""Allows Mizzen's components what their table says, masters everything, everybody discovery."""
+"""Allows Mizzen's components what their table says, and everybody discovery."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mizzen.apiserver.authorization import Authorizer
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.access import Access
+from mizzen.apiserver.core.authorizer import Authorizer
 from mizzen.apiserver.core.permissions import COMPONENTS, DISCOVERY_PATHS, Permissions, parse
-from mizzen.apiserver.core.user import MASTERS
 from mizzen.base.names import IDENTITY_PREFIX
 
 
@@ -43,14 +42,12 @@ def components(context: Context) -> Authorizer:
     discovery = _Paths(DISCOVERY_PATHS)
 
     def authorize(access: Access) -> bool:
-        if MASTERS in access.user.groups:
-            return True
         component = allowed.get(access.user.name)
         if component is not None and component(access):
             return True
-        return access.verb == "get" and access.path in discovery
+        return bool(access.path) and access.verb == "get" and access.path in discovery
 
-    return authorize
+    return Authorizer(authorize)
 
 
 AUTHORIZER = components

@@ -5,6 +5,7 @@ Source: apimachinery `api/errors`.
 
 from __future__ import annotations
 
+from mizzen.apiserver.core.access import Access
 from mizzen.base.errors import (
     AlreadyExists,
     Cause,
@@ -57,10 +58,23 @@ def conflict(resource: Resource, name: str, reason: str = _MODIFIED) -> Conflict
 
 
 def forbidden(resource: Resource, name: str, reason: str) -> Forbidden:
-    return Forbidden(
-        f'{qualified(resource)} "{name}" is forbidden: {reason}',
-        group=resource.group, kind=resource.plural, name=name,
-    )  # fmt: skip
+    return _forbidden(resource.group, resource.plural, name, reason)
+
+
+def denied(access: Access, reason: str) -> Forbidden:
+    """For what no authorizer allows; `reason` "" is that none says why.
+
+    Source: apiserver `endpoints/handlers/responsewriters/errors.go`.
+    """
+    what = access.refusal.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    message = f"{what}: {reason}" if reason else what
+    return _forbidden(access.group, access.resource, access.name, message)
+
+
+def _forbidden(group: str, plural: str, name: str, reason: str) -> Forbidden:
+    what = f"{plural}.{group}" if group else plural
+    subject = f'{what} "{name}" is ' if name else f"{what} is " if what else ""
+    return Forbidden(f"{subject}forbidden: {reason}", group=group, kind=plural, name=name)
 
 
 def unserved() -> NotFound:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from mizzen.apiserver.core.access import Access
+from mizzen.apiserver.core.user import User
 from mizzen.base import query
 from mizzen.base.errors import BadRequest
 
@@ -50,6 +52,31 @@ def _target(group: str, version: str, rest: list[str], namespace: str) -> Target
     plural = rest[0] if rest else ""
     name = rest[1] if len(rest) > 1 else ""
     return Target(group, version, plural, namespace, name, "/".join(rest[2:]))
+
+
+def access_of(user: User, verb: str, target: Target, params: Mapping[str, str]) -> Access:
+    """The attributes by which a request for objects is judged.
+
+    A namespace is judged as an object within itself. A list or watch of a single name is judged
+    by that name, so that whoever may only see that one object can watch it.
+    Source: apiserver `endpoints/request/requestinfo.go`.
+    """
+    namespace, name, plural = target.namespace, target.name, target.plural
+    if plural == "namespaces" and not target.group:
+        namespace = name
+    if not name and "fieldSelector" in params and verb in ("list", "watch"):
+        name = _selected_name(params["fieldSelector"])
+    return Access(user, verb, target.group, plural, target.subresource, namespace, name)
+
+
+def _selected_name(selector: str) -> str:
+    """The only name that a field selector can match, "" where it leaves more."""
+    for term in selector.split(","):
+        field, equals, value = term.partition("=")
+        if equals and field == "metadata.name":
+            name = value.removeprefix("=")
+            return "" if any(c in name for c in "/%\\") else name
+    return ""
 
 
 def verb_of(method: str, target: Target, params: Mapping[str, str]) -> str:

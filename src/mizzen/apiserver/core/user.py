@@ -11,6 +11,7 @@ from mizzen.base.names import IDENTITY_PREFIX
 AUTHENTICATED = "system:authenticated"  # whoever an authenticator knows
 UNAUTHENTICATED = "system:unauthenticated"
 MASTERS = "system:masters"  # they may do everything
+SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"  # NAMESPACE:NAME follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +27,5 @@ class User:
 ANONYMOUS = User("system:anonymous", groups=(UNAUTHENTICATED,))
 
 # What the API server writes by itself: first namespaces and definitions, deletions.
-API_SERVER = User(IDENTITY_PREFIX + "apiserver")
+API_SERVER = User(IDENTITY_PREFIX + "apiserver", groups=(MASTERS, AUTHENTICATED))
 GARBAGE_COLLECTOR = User(IDENTITY_PREFIX + "garbage-collector")

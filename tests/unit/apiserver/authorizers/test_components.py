@@ -20,7 +20,7 @@ from support.api_handlers import NO_NODES, Clock
 _CONFIG = ApiServerConfig("", 0, Path(), Path(), {}, NO_NODES)
 ADMIN = User("admin", groups=(MASTERS,))
 HISTORY = "/mizzen/v1/history"
-_authorize = authorization(Context(_CONFIG, MemoryStore(), Catalog({}, {}), Clock()))
+_authorize = authorization(Context(_CONFIG, MemoryStore(), Catalog({}, {}), Clock())).allows
 
 
 def allowed(user: User | str, verb: str, resource: str, subresource: str = "") -> bool:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from mizzen.apiserver.core.routing import Target, parse_path, verb_of
+from mizzen.apiserver.core.routing import Target, access_of, parse_path, verb_of
+from mizzen.apiserver.core.user import User
 from mizzen.base.errors import BadRequest
 
 
@@ -37,3 +38,29 @@ def test_verbs() -> None:
     assert verb_of("DELETE", many, {}) == "deletecollection"
     with pytest.raises(BadRequest):
         verb_of("BREW", one, {})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "judged"),
+    [
+        ("GET", "/api/v1/namespaces/a", ("get", "namespaces", "", "a", "a")),
+        ("PUT", "/api/v1/namespaces/a/finalize", ("update", "namespaces", "finalize", "a", "a")),
+        ("GET", "/api/v1/namespaces", ("list", "namespaces", "", "", "")),
+        ("GET", "/api/v1/pods?fieldSelector=a=b,metadata.name=x", ("list", "pods", "", "", "x")),
+        ("GET", "/api/v1/pods?fieldSelector=metadata.name==x", ("list", "pods", "", "", "x")),
+        ("GET", "/api/v1/pods?fieldSelector=metadata.name!=x", ("list", "pods", "", "", "")),
+        ("GET", "/api/v1/pods?fieldSelector=metadata.name=a\\,b", ("list", "pods", "", "", "")),
+        ("DELETE", "/api/v1/pods?fieldSelector=metadata.name=x", ("deletecollection", "pods", "", "", "")),
+        ("GET", "/api/v1/namespaces/a/pods/p/log", ("get", "pods", "log", "a", "p")),
+    ],
+)  # fmt: skip
+def test_what_is_judged_is_upstreams(
+    method: str, path: str, judged: tuple[str, str, str, str, str]
+) -> None:
+    path, _, query = path.partition("?")
+    params = {"fieldSelector": query.partition("=")[2]} if query else {}
+    target = parse_path(path)
+    assert target is not None
+    access = access_of(User("jane"), verb_of(method, target, params), target, params)
+    found = (access.verb, access.resource, access.subresource, access.namespace, access.name)
+    assert found == judged

@@ -1,0 +1,138 @@
+"""The roles and bindings that every instance has: upstream's, and those of Mizzen's own kinds.
+
+Upstream's come from a table, derived from Kubernetes 1.36 by tools/rbac_defaults.py. They are
+made, and completed, at each start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+import orjson
+
+from mizzen.apiserver.core.rbac_index import CLUSTER_ROLES, GROUP
+from mizzen.apiserver.core.rbac_reconcile import (
+    AUTOUPDATE,
+    is_of_another_role,
+    reconciled_binding,
+    reconciled_role,
+)
+from mizzen.apiserver.core.role_aggregation import settle
+from mizzen.apiserver.core.stamping import stamp_create
+from mizzen.apiserver.core.user import API_SERVER
+from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.server import Server
+from mizzen.base.objects import Obj
+from mizzen.base.reading import part
+from mizzen.store.store import ObjectKey
+
+_TABLE = "tables/rbac_defaults.json"
+_AGGREGATE = f"{GROUP}/aggregate-to-"
+_READ, _WRITE = "get,list,watch", "create,delete,deletecollection,patch,update"
+_TRAINER = "trainer.kubeflow.org"
+# What upstream's edit and view say of its own kinds, said of those that users of Mizzen write.
+_OF_MIZZEN: tuple[list[Any], ...] = (
+    ["ClusterRole", "", "mizzen:aggregate-to-edit", [f"{_AGGREGATE}edit"], [], [
+        [_WRITE, _TRAINER, "trainjobs,trainingruntimes"],
+        [_WRITE, "mizzen.dev", "modelendpoints,modelendpoints/scale"],
+        [_WRITE, "scheduling.k8s.io", "podgroups"],
+    ]],
+    ["ClusterRole", "", "mizzen:aggregate-to-view", [f"{_AGGREGATE}view"], [], [
+        [_READ, _TRAINER, "trainjobs,trainjobs/status,trainingruntimes"],
+        [_READ, "mizzen.dev", "modelendpoints,modelendpoints/scale,modelendpoints/status"],
+        [_READ, "scheduling.k8s.io", "podgroups,podgroups/status"],
+    ]],
+)  # fmt: skip
+
+
+def default_objects() -> Iterator[tuple[ObjectKey, Obj]]:
+    """Each default with its place in the store, in the form of their kinds' v1."""
+    text = resources.files("mizzen.apiserver").joinpath(_TABLE).read_bytes()
+    for kind, namespace, name, *rest in (*orjson.loads(text), *_OF_MIZZEN):
+        metadata: Obj = {
+            "name": name,
+            "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"},
+            "annotations": {AUTOUPDATE: "true"},
+        }
+        if namespace:
+            metadata["namespace"] = namespace
+        obj: Obj = {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": metadata}
+        obj.update(_binding(*rest) if kind.endswith("Binding") else _role(metadata, *rest))
+        yield ObjectKey(f"{kind.lower()}s.{GROUP}", namespace, name), obj
+
+
+def _role(metadata: Obj, labels: list[str], selected: list[str], rules: list[list[str]]) -> Obj:
+    metadata["labels"].update(dict.fromkeys(labels, "true"))
+    role: Obj = {"rules": [_rule(*(part.split(",") for part in rule)) for rule in rules]}
+    if selected:
+        selectors = [{"matchLabels": {label: "true"}} for label in selected]
+        role["aggregationRule"] = {"clusterRoleSelectors": selectors}
+    return role
+
+
+def _rule(verbs: list[str], where: list[str], *rest: list[str]) -> Obj:
+    if not rest:
+        return {"nonResourceURLs": where, "verbs": verbs}
+    rule: Obj = {"apiGroups": where, "resources": rest[0], "verbs": verbs}
+    if len(rest) > 1:
+        rule["resourceNames"] = rest[1]
+    return rule
+
+
+def _binding(role_kind: str, role_name: str, subjects: list[list[str]]) -> Obj:
+    made: Obj = {"roleRef": {"apiGroup": GROUP, "kind": role_kind, "name": role_name}}
+    if subjects:
+        made["subjects"] = [
+            {"kind": kind, "name": name, "namespace": namespace}
+            if kind == "ServiceAccount"
+            else {"apiGroup": GROUP, "kind": kind, "name": name}
+            for kind, name, namespace in subjects
+        ]
+    return made
+
+
+async def make_defaults(server: Server) -> None:
+    """Creates the defaults that are missing and completes the others, in one transaction; what is
+    annotated with `autoupdate: "false"` stays as it is."""
+    draft = server.draft(API_SERVER)
+    replaced: list[tuple[ObjectKey, Obj]] = []
+    for key, wanted in default_objects():
+        existing = draft.get(key)
+        if existing is None:
+            _create(draft, key, wanted)
+        elif "roleRef" not in wanted:
+            _update(draft, key, reconciled_role(existing, wanted))
+        elif is_of_another_role(existing, wanted):
+            draft.remove(key, existing)
+            replaced.append((key, wanted))
+        else:
+            _update(draft, key, reconciled_binding(existing, wanted))
+    roles: Mapping[str, Obj] = {
+        part(role, "metadata")["name"]: role for role in draft.list(CLUSTER_ROLES)
+    }
+    for name, role in settle(roles).items():
+        _update(draft, ObjectKey(CLUSTER_ROLES, "", name), role)
+    await _commit(draft)
+    if replaced:  # an object that follows another by its name is a later write
+        draft = server.draft(API_SERVER)
+        for key, wanted in replaced:
+            _create(draft, key, wanted)
+        await _commit(draft)
+
+
+def _create(draft: Draft, key: ObjectKey, obj: Obj) -> None:
+    stamp_create(obj["metadata"], draft.now_ns, draft.new_id())
+    draft.put(key, obj, "create")
+
+
+def _update(draft: Draft, key: ObjectKey, obj: Obj | None) -> None:
+    if obj is not None:
+        draft.put(key, obj, "update")
+
+
+async def _commit(draft: Draft) -> None:
+    done = draft.commit()
+    if done is not None:
+        await done
