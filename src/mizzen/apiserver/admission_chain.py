@@ -38,6 +38,7 @@ class Transaction(Protocol):
     user: User
     now_ns: int
     warnings: list[str]
+    audit_annotations: dict[str, str]  # for the audit log, by key
     is_dry: bool  # nothing of it will be committed
     reviews: Reviews | None  # None: nobody is asked about these writes
 

@@ -80,6 +80,7 @@ class Draft:
         self.reviews: Reviews | None = None
         self.is_dry = False
         self.warnings: list[str] = []
+        self.audit_annotations: dict[str, str] = {}
         self.read_bytes = 0  # of objects read to be changed, as often as they were
         self.admission = admission
         self._store = store

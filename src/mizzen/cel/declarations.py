@@ -2,8 +2,7 @@
 
     name  method|function  overload  (argument types) -> result type
 
-A method's first argument is its target. Capital letters are free types. The functions of
-`authorizer` are left out: no selector can get at one.
+A method's first argument is its target. Capital letters are free types.
 Source: google/cel-go common/stdlib, ext; k8s.io/apiserver/pkg/cel/library; for stored expressions
 of k8s.io/dynamic-resource-allocation/cel, v0.36.3.
 """
@@ -135,6 +134,7 @@ _[_] function optional_map_index_value (optional_type(map(K, V)), K) -> optional
 _||_ function logical_or (bool, bool) -> bool
 add method quantity_add (kubernetes.Quantity, kubernetes.Quantity) -> kubernetes.Quantity
 add method quantity_add_int (kubernetes.Quantity, int) -> kubernetes.Quantity
+allowed method decision_allowed (kubernetes.authorization.Decision) -> bool
 asApproximateFloat method quantity_get_float (kubernetes.Quantity) -> double
 asInteger method quantity_get_int (kubernetes.Quantity) -> int
 bool function bool_to_bool (bool) -> bool
@@ -144,6 +144,8 @@ bytes function string_to_bytes (string) -> bytes
 cel.@mapInsert function @mapInsert_map_key_value (map(K, V), K, V) -> map(K, V)
 cel.@mapInsert function @mapInsert_map_map (map(K, V), map(K, V)) -> map(K, V)
 charAt method string_char_at_int (string, int) -> string
+check method pathcheck_check (kubernetes.authorization.PathCheck, string) -> kubernetes.authorization.Decision
+check method resourcecheck_check (kubernetes.authorization.ResourceCheck, string) -> kubernetes.authorization.Decision
 cidr function string_to_cidr (string) -> net.CIDR
 compareTo method quantity_compare_to (kubernetes.Quantity, kubernetes.Quantity) -> int
 compareTo method semver_compare_to (kubernetes.Semver, kubernetes.Semver) -> int
@@ -162,7 +164,10 @@ duration function int64_to_duration (int) -> duration
 duration function string_to_duration (string) -> duration
 dyn function to_dyn (A) -> dyn
 endsWith method ends_with_string (string, string) -> bool
+error method decision_error (kubernetes.authorization.Decision) -> string
+errored method decision_errored (kubernetes.authorization.Decision) -> bool
 family method ip_family (net.IP) -> int
+fieldSelector method authorizer_fieldselector (kubernetes.authorization.ResourceCheck, string) -> kubernetes.authorization.ResourceCheck
 find method string_find_string (string, string) -> string
 findAll method string_find_all_string (string, string) -> list(string)
 findAll method string_find_all_string_int (string, string, int) -> list(string)
@@ -214,6 +219,7 @@ getScheme method url_get_scheme (kubernetes.URL) -> string
 getSeconds method timestamp_to_seconds (timestamp) -> int
 getSeconds method timestamp_to_seconds_tz (timestamp, string) -> int
 getSeconds method duration_to_seconds (duration) -> int
+group method authorizer_group (kubernetes.authorization.Authorizer, string) -> kubernetes.authorization.GroupCheck
 hasValue method optional_hasValue (optional_type(V)) -> bool
 includes method dra_includes_dyn_dyn (dyn, dyn) -> bool
 indexOf method list_a_index_of_int (list(A), A) -> int
@@ -254,6 +260,7 @@ isURL function is_url_string (string) -> bool
 isUnspecified method ip_is_unspecified (net.IP) -> bool
 join method list_join (list(string)) -> string
 join method list_join_string (list(string), string) -> string
+labelSelector method authorizer_labelselector (kubernetes.authorization.ResourceCheck, string) -> kubernetes.authorization.ResourceCheck
 last method list_last (list(V)) -> optional_type(V)
 lastIndexOf method list_a_last_index_of_int (list(A), A) -> int
 lastIndexOf method string_last_index_of_string (string, string) -> int
@@ -281,6 +288,8 @@ min method list_timestamp_min_timestamp (list(timestamp)) -> timestamp
 min method list_string_min_string (list(string)) -> string
 min method list_bytes_min_bytes (list(bytes)) -> bytes
 minor method semver_minor (kubernetes.Semver) -> int
+name method resourcecheck_name (kubernetes.authorization.ResourceCheck, string) -> kubernetes.authorization.ResourceCheck
+namespace method resourcecheck_namespace (kubernetes.authorization.ResourceCheck, string) -> kubernetes.authorization.ResourceCheck
 optional.none function optional_none () -> optional_type(V)
 optional.of function optional_of (V) -> optional_type(V)
 optional.ofNonZeroValue function optional_ofNonZeroValue (V) -> optional_type(V)
@@ -288,13 +297,17 @@ optional.unwrap function optional_unwrap (list(optional_type(V))) -> list(V)
 or method optional_or_optional (optional_type(V), optional_type(V)) -> optional_type(V)
 orValue method optional_orValue_value (optional_type(V), V) -> V
 patch method semver_patch (kubernetes.Semver) -> int
+path method authorizer_path (kubernetes.authorization.Authorizer, string) -> kubernetes.authorization.PathCheck
 prefixLength method cidr_prefix_length (net.CIDR) -> int
 quantity function string_to_quantity (string) -> kubernetes.Quantity
+reason method decision_reason (kubernetes.authorization.Decision) -> string
 replace method string_replace_string_string (string, string, string) -> string
 replace method string_replace_string_string_int (string, string, string, int) -> string
+resource method groupcheck_resource (kubernetes.authorization.GroupCheck, string) -> kubernetes.authorization.ResourceCheck
 reverse method list_reverse (list(T)) -> list(T)
 semver function string_to_semver (string) -> kubernetes.Semver
 semver function string_bool_to_semver (string, bool) -> kubernetes.Semver
+serviceAccount method authorizer_serviceaccount (kubernetes.authorization.Authorizer, string, string) -> kubernetes.authorization.Authorizer
 sets.contains function list_sets_contains_list (list(T), list(T)) -> bool
 sets.equivalent function list_sets_equivalent_list (list(T), list(T)) -> bool
 sets.intersects function list_sets_intersects_list (list(T), list(T)) -> bool
@@ -332,6 +345,7 @@ string function cidr_to_string (net.CIDR) -> string
 strings.quote function strings_quote (string) -> string
 sub method quantity_sub (kubernetes.Quantity, kubernetes.Quantity) -> kubernetes.Quantity
 sub method quantity_sub_int (kubernetes.Quantity, int) -> kubernetes.Quantity
+subresource method resourcecheck_subresource (kubernetes.authorization.ResourceCheck, string) -> kubernetes.authorization.ResourceCheck
 substring method string_substring_int (string, int) -> string
 substring method string_substring_int_int (string, int, int) -> string
 sum method list_int_sum_int (list(int)) -> int

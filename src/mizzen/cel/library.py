@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mizzen.cel import (
     arithmetic,
+    authorization,
     clock,
     kubernetes,
     network,
@@ -115,6 +116,20 @@ _BY_FUNCTION: dict[str, Implementation] = {
     "last": sequences.end_of(-1),
     "optional.unwrap": sequences.unwrap,
     "unwrapOpt": sequences.unwrap,
+    "path": authorization.path,
+    "group": authorization.group,
+    "serviceAccount": authorization.service_account,
+    "resource": authorization.resource,
+    "subresource": authorization.subresource,
+    "namespace": authorization.namespace,
+    "name": authorization.name,
+    "fieldSelector": authorization.selected,
+    "labelSelector": authorization.selected,
+    "check": authorization.check,
+    "allowed": authorization.allowed,
+    "reason": authorization.reason,
+    "error": authorization.error,
+    "errored": authorization.errored,
     **{name: network.url_part(name) for name in network.URL_PARTS},
     **{name: clock.getter(name) for name in clock.GETTERS},
 }

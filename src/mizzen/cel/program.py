@@ -18,7 +18,7 @@ from mizzen.cel.environment import DEVICES, DEVICES_WITH_LISTS, Environment
 from mizzen.cel.reads import Reads
 from mizzen.cel.steps import Panic, Root
 from mizzen.cel.tree import CompileError, Ident, Node, walk
-from mizzen.cel.types import Steps
+from mizzen.cel.types import Steps, Type
 from mizzen.cel.values import Err, Optional, type_name
 
 EXPRESSION_BYTES_MAX = 10 * 1024  # resource.k8s.io/v1 CELSelectorExpressionMaxLength
@@ -84,6 +84,23 @@ def compile_expression(
     return Program(step, _names(checked.root))
 
 
+@dataclass(frozen=True, slots=True)
+class TypedProgram(Program):
+    """A program with the type of its values."""
+
+    type: Type
+
+
+def compile_typed(
+    expression: str, environment: Environment, wanted: tuple[str, ...] = (),
+    steps: Steps | None = None,
+) -> TypedProgram:  # fmt: skip
+    """As `compile_expression`, for several types or, without `wanted`, for any."""
+    shown = f"one of {', '.join(wanted)}" if len(wanted) > 1 else "".join(wanted)
+    checked, step = _compile(expression, environment, wanted, shown, steps)
+    return TypedProgram(step, _names(checked.root), checked.result)
+
+
 def _compile(
     expression: str, environment: Environment, kinds: tuple[str, ...], wanted: str,
     steps: Steps | None,
@@ -94,7 +111,7 @@ def _compile(
         with _room_to_nest():
             root = parser.parse(expression, environment.without)
             checked = checker.check(root, environment, steps)
-            if checked.result.kind not in kinds:
+            if kinds and checked.result.kind not in kinds:
                 raise CompileError(f"it must evaluate to {wanted}, not {checked.result}")
             return checked, planner.plan(checked)
     except (RecursionError, Panic, CostExceeded) as error:

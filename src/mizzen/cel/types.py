@@ -296,7 +296,7 @@ def accepts(t: Type, value: object) -> bool:
         return False
     if values.is_list(value) and value:
         return accepts(t.params[0], value[0])
-    if isinstance(value, values.Map) and len(value):
+    if t.kind == "map" and isinstance(value, values.Map) and len(value):
         key, first = value.first()
         return accepts(t.params[0], key) and accepts(t.params[1], first)
     return True

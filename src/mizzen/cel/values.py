@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from math import isnan
-from typing import Any, SupportsIndex, TypeGuard, overload
+from typing import Any, SupportsIndex, TypeGuard, TypeVar, overload
 
+_V = TypeVar("_V")
 INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 EXPONENT_MAX = 10_000  # of a quantity; beyond, all are the same
 
@@ -186,8 +187,8 @@ class Map:
 
     __slots__ = ("_entries", "growing", "native", "otherwise")
 
-    def __init_subclass__(cls) -> None:
-        _NAMES[cls] = "map"
+    def __init_subclass__(cls, type_name: str = "map") -> None:
+        _NAMES[cls] = type_name
 
     def __init__(
         self,
@@ -292,6 +293,16 @@ _NAMES: dict[type, str] = {
 def type_name(value: object) -> str:
     """The runtime name of a value's type."""
     return _NAMES[type(value)]
+
+
+def named(type_name: str) -> Callable[[type[_V]], type[_V]]:
+    """Decorates a class of values with the name of its type."""
+
+    def name(cls: type[_V]) -> type[_V]:
+        _NAMES[cls] = type_name
+        return cls
+
+    return name
 
 
 def is_list(value: object) -> TypeGuard[list[object]]:

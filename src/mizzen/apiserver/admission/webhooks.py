@@ -14,48 +14,34 @@ from mizzen.apiserver.admission_chain import (
     BIND,
     CREATE,
     DELETE,
-    UPDATE,
-    UPDATE_STATUS,
     WEBHOOKS,
     AdmissionRequest,
     Plugin,
 )
+from mizzen.apiserver.admission_matching import (
+    OPERATIONS,
+    asked,
+    is_selected,
+    names_for,
+    version_for,
+)
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.configurations import Configurations
 from mizzen.apiserver.context import Context
-from mizzen.apiserver.core.admission_review import (
-    CallFailed,
-    Verdict,
-    denial,
-    options_of,
-    review_request,
-)
-from mizzen.apiserver.core.admission_rules import (
-    EXEMPT_GROUP,
-    Place,
-    matched_version,
-    may_match,
-    selects,
-    with_version,
-)
-from mizzen.apiserver.core.refusals import not_found
+from mizzen.apiserver.core.admission_review import CallFailed, Verdict, denial
+from mizzen.apiserver.core.admission_rules import EXEMPT_GROUP, may_match, with_version
+from mizzen.apiserver.core.policies import Bill, Conditions
+from mizzen.apiserver.core.refusals import forbidden
 from mizzen.apiserver.reviews import Reviews
 from mizzen.base.errors import ApiError, BadRequest, InternalError, Passed
 from mizzen.base.objects import Obj
 from mizzen.base.reading import entries
-from mizzen.base.resources import NAMESPACES
+from mizzen.cel.values import Err
+from mizzen.kinds.admission_expressions import Scope
 from mizzen.kinds.patches import json_patch
-from mizzen.store.store import ObjectKey
 
 _MUTATING = f"mutatingwebhookconfigurations.{EXEMPT_GROUP}"
 _VALIDATING = f"validatingwebhookconfigurations.{EXEMPT_GROUP}"
-_OPERATIONS = {
-    CREATE: ("CREATE", ""),
-    UPDATE: ("UPDATE", ""),
-    UPDATE_STATUS: ("UPDATE", "status"),
-    BIND: ("CREATE", "binding"),
-    DELETE: ("DELETE", ""),
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +54,7 @@ class _Webhook:
     is_equivalent: bool
     is_ignored: bool  # where it cannot be asked
     is_reinvoked: bool
+    conditions: Conditions
 
     @property
     def name(self) -> str:
@@ -84,6 +71,7 @@ def _read(configuration: Obj) -> list[_Webhook]:
             is_equivalent=(each.get("matchPolicy") or "Equivalent") == "Equivalent",
             is_ignored=each.get("failurePolicy") == "Ignore",
             is_reinvoked=each.get("reinvocationPolicy") == "IfNeeded",
+            conditions=Conditions.of(entries(each, "matchConditions"), Scope(has_variables=False)),
         )
         for index, each in enumerate(entries(configuration, "webhooks"))
     ]
@@ -109,39 +97,29 @@ class Webhooks:
     def relevant(self, request: AdmissionRequest) -> Iterator[tuple[_Webhook, str]]:
         """Those whose rules and selectors choose this write, with the version that they are to
         see; selectors look at the object as it is when its turn comes."""
-        served, resource = request.served, request.served.resource
-        operation, subresource = _OPERATIONS[request.operation]
-        place = Place(
-            resource.group, resource.version, resource.plural, subresource, operation,
-            resource.namespaced,
-        )  # fmt: skip
-        others = self._context.catalog.versions((resource.group, resource.plural))
-        versions = [each.resource.version for each in others]
+        catalog = self._context.catalog
         for each in self._all():
-            version = matched_version(each.rules, place, versions, is_equivalent=each.is_equivalent)
-            if version is None:
-                continue
-            new = None if request.operation == DELETE else request.object
-            if not selects(each.written.get("objectSelector"), new, request.old):
-                continue
-            if self._is_in_namespace(each, request, served):
+            version = version_for(catalog, request, each.rules, is_equivalent=each.is_equivalent)
+            selectors = (each.written.get(f"{of}Selector") for of in ("object", "namespace"))
+            if (
+                version is not None
+                and is_selected(request, *selectors)
+                and self._is_conditioned(each, request, version)
+            ):
                 yield each, version
 
-    def _is_in_namespace(
-        self, webhook: _Webhook, request: AdmissionRequest, served: Served
-    ) -> bool:
-        selector = webhook.written.get("namespaceSelector")
-        if not selector:
+    def _is_conditioned(self, webhook: _Webhook, request: AdmissionRequest, version: str) -> bool:
+        """True if its match conditions hold. Errors: Forbidden where that cannot be told."""
+        if not webhook.conditions.programs:
             return True
-        if served.resource == NAMESPACES:
-            return selects(selector, request.object)
-        if not served.resource.namespaced:
-            return True
-        namespace = request.key.namespace
-        found = request.draft.get(ObjectKey(NAMESPACES.plural, "", namespace))
-        if found is None:
-            raise not_found(NAMESPACES, namespace)
-        return selects(selector, found)
+        names = names_for(self._context, request, version)
+        held = webhook.conditions.hold(names, Bill())
+        if not isinstance(held, Err):
+            return held
+        if webhook.is_ignored:
+            return False
+        resource, name = request.served.resource, request.key.name
+        raise forbidden(resource, name, f'webhook "{webhook.name}": {held.reason}')
 
 
 def _ask(
@@ -151,21 +129,11 @@ def _ask(
 
     Errors: ApiError where the webhook refuses, or cannot be asked and must be.
     """
-    draft, resource = request.draft, request.served.resource
+    draft = request.draft
     effects = webhook.written.get("sideEffects")
     if draft.is_dry and effects not in ("None", "NoneOnDryRun"):
         raise BadRequest(f'admission webhook "{webhook.name}" does not support dry run')
-    operation, subresource = _OPERATIONS[request.operation]
-    new = None if request.operation == DELETE else request.object
-    if new is not None and request.operation == UPDATE and request.old and "status" in request.old:
-        new = {**new, "status": request.old["status"]}
-    objects = (new, None if request.operation == CREATE else request.old)
-    shown = [None if o is None else with_version(o, resource.group, version) for o in objects]
-    body = review_request(
-        resource, version, subresource=subresource, operation=operation,
-        namespace=request.key.namespace, name=request.key.name, user=draft.user, new=shown[0],
-        old=shown[1], is_dry=draft.is_dry, options=options_of(*reviews.options),
-    )  # fmt: skip
+    body = asked(request, version)
     is_mutating = bool(turn)
     found = reviews.verdict(
         f"{webhook.source}{turn}", webhook.written, body, is_mutating=is_mutating
@@ -280,7 +248,7 @@ def webhooks(context: Context) -> list[Plugin]:
     def validate(request: AdmissionRequest) -> None:
         _validate(validating, request)
 
-    everything = frozenset(_OPERATIONS)
+    everything = frozenset(OPERATIONS)
     return [
         mutating.configurations.watch(),
         validating.configurations.watch(),

@@ -211,6 +211,8 @@ async def test_deletions_are_asked_about_and_may_be_refused(api: Api, tmp_path: 
         ({"rules": [{**RULE, "resources": ["*/*"], "apiGroups": ["*"]}]}, True),
         ({"rules": [{**RULE, "scope": "Cluster"}]}, False),
         ({"rules": [{**RULE, "operations": ["UPDATE"]}]}, False),
+        ({"matchConditions": [{"name": "a", "expression": "object.data.a == 'b'"}]}, True),
+        ({"matchConditions": [{"name": "a", "expression": "object.data.a == 'c'"}]}, False),
     ],
 )
 async def test_rules_and_selectors_choose(
