@@ -158,17 +158,24 @@ def is_dry_run(params: Mapping[str, str]) -> bool:
 
 def _is_dry(request: Request) -> bool:
     """A delete may say it in its body, too. Errors: BadRequest: what is misspelt deletes nothing."""
-    is_dry = is_dry_run(request.params)
-    said = _delete_body(request).get("dryRun")
+    return is_dry_run(request.params) or is_dry_deletion(_delete_body(request))
+
+
+def is_dry_deletion(options: Obj) -> bool:
+    """Errors: BadRequest."""
+    said = options.get("dryRun")
     if said not in (None, [], ["All"]):
         raise BadRequest('dryRun: Unsupported value: supported values: ["All"]')
-    return is_dry or said == ["All"]
+    return said == ["All"]
 
 
 def delete_options(request: Request) -> DeleteOptions:
     """From query and body; the body wins. Errors: BadRequest."""
-    params = request.params
-    options = _delete_body(request)
+    return delete_options_of(_delete_body(request), request.params)
+
+
+def delete_options_of(options: Obj, params: Mapping[str, str]) -> DeleteOptions:
+    """From DeleteOptions, and parameters for what they leave out. Errors: BadRequest."""
     grace_s = grace_seconds(options.get("gracePeriodSeconds"))
     if grace_s is None:
         grace_s = query.number(params, "gracePeriodSeconds", most=GRACE_S_MAX)

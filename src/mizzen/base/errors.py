@@ -62,7 +62,12 @@ class ApiError(Exception):
             details["kind"] = self.kind
         if self.causes:
             details["causes"] = [
-                {"reason": c.reason, "message": c.message, "field": c.field} for c in self.causes
+                {
+                    **({"reason": c.reason} if c.reason else {}),
+                    "message": c.message,
+                    **({"field": c.field} if c.field else {}),
+                }
+                for c in self.causes
             ]
         if self.retry_after_s:
             details["retryAfterSeconds"] = self.retry_after_s

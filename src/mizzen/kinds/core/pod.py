@@ -63,6 +63,7 @@ KIND = Kind(
     stamp=_stamp,
     subresources=(
         Subresource("binding", ("create",), ("", "v1", "Binding")),
+        Subresource("eviction", ("create",), ("policy", "v1", "Eviction")),
         Subresource("log", ("get",), media_type="text/plain"),
         STATUS_SUBRESOURCE,
     ),
@@ -73,7 +74,6 @@ KIND = Kind(
         "portforward": "port-forward is not served: pods listen on their own 127.x.y.z address "
         "(status.podIP), which this machine can reach directly",
         "proxy": "proxy is not served: connect to the pod's own address (status.podIP)",
-        "eviction": "eviction is not served: delete the pod",
         "ephemeralcontainers": "ephemeral containers are not served",
     },
     selectable_fields=(
