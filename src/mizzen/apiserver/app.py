@@ -10,7 +10,7 @@ from mizzen import __version__
 from mizzen.apiserver import handlers, history, metrics, role_metrics
 from mizzen.apiserver.authentication import authentication
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import refusals, routing
+from mizzen.apiserver.core import impersonation, refusals, routing
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
@@ -19,12 +19,13 @@ from mizzen.apiserver.http import TEXT, Answer, Request, Response, Stream, answe
 from mizzen.apiserver.role_metrics import RoleMetrics
 from mizzen.apiserver.server import Server
 from mizzen.base import names
-from mizzen.base.errors import BadRequest, InternalError
+from mizzen.base.errors import BadRequest, InternalError, Unauthorized
 from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
 from mizzen.host.process_metrics import collect_process
 from mizzen.kinds.subresource import Subresource
 
 _HEALTH = ("/healthz", "/readyz", "/livez")
+_OPEN = ("/version",)  # to strangers, too
 
 
 class App:
@@ -47,9 +48,40 @@ class App:
         }
 
     def authenticate(self, request: Request) -> None:
-        """Sets the user, from the head alone. Errors: Unauthorized."""
-        if request.path not in _HEALTH:
-            request.user = self._user_of(request)
+        """Sets the user, from the head alone: who asks, or in whose name it is asked.
+
+        Health and version need no credential. Errors: Unauthorized; BadRequest and Forbidden where
+        the head says another name.
+        """
+        if request.path in _HEALTH:
+            return
+        try:
+            user = self._user_of(request)
+        except Unauthorized:
+            if request.path not in _OPEN or "authorization" in request.headers:
+                raise
+            return  # what strangers may do is the authorizers' to say
+        request.user = user
+        for name in request.headers:
+            if name.startswith(impersonation.PREFIX):
+                self._impersonate(request)
+                break
+
+    def _impersonate(self, request: Request) -> None:
+        wanted = impersonation.requested(request.pairs())
+        if wanted is not None:
+            access = self._access(request)
+            request.requester = request.user
+            request.user = impersonation.impersonated(self._server.authorizer, access, wanted)
+
+    def _access(self, request: Request) -> Access:
+        """The attributes by which a request is judged. Errors: BadRequest."""
+        path = request.path
+        target = routing.parse_path(path) if path.startswith(("/api/", "/apis/")) else None
+        if target is None or not target.plural:
+            return _of_path(request)
+        verb = routing.verb_of(request.method, target, request.params)
+        return routing.access_of(request.user, verb, target, request.params)
 
     async def answer(self, request: Request) -> Answer:
         """Answers an authenticated request; with an `Upgrade` exactly if it asks for a websocket.
@@ -69,8 +101,6 @@ class App:
 
     async def _other(self, path: str, request: Request) -> Response | Stream:
         """Everything that is not about objects."""
-        if request.method not in ("GET", "HEAD"):
-            raise refusals.unserved()
         path = path.rstrip("/")
         is_discovery = path in ("/api", "/apis") or path.startswith(("/api/", "/apis/"))
         if is_discovery or path.startswith("/openapi/v3"):
@@ -78,11 +108,11 @@ class App:
         else:
             handler = self._of_paths.get(path)
         is_of_a_role = path.startswith(role_metrics.PATH)
-        if handler is None and not is_of_a_role:
-            raise refusals.unserved()
-        access = Access(request.user, "get", path=path)
+        access = _of_path(request)
         if not self._server.authorize(access):
             raise self._server.denial(access)
+        if request.method not in ("GET", "HEAD") or (handler is None and not is_of_a_role):
+            raise refusals.unserved()
         return handler(request) if handler is not None else await self._roles.get(path)
 
     def _discover(self, request: Request) -> Response:
@@ -109,14 +139,14 @@ class App:
         )
 
     async def _resource(self, target: Target, request: Request) -> Answer:
-        served = self._server.catalog.find(target.group, target.version, target.plural)
-        if served is None:
-            raise refusals.unserved()
         verb = routing.verb_of(request.method, target, request.params)
-        resource = served.resource
         access = routing.access_of(request.user, verb, target, request.params)
         if not self._server.authorize(access):
             raise self._server.denial(access)
+        served = self._server.catalog.find(target.group, target.version, target.plural)
+        if served is None:
+            raise refusals.unserved()
+        resource = served.resource
         if bool(target.namespace) and not resource.namespaced:
             raise refusals.unserved()
         if target.name and resource.namespaced and not target.namespace:
@@ -174,6 +204,11 @@ class App:
         if handler is None:
             raise refusals.method_not_allowed(resource, f"{method} on this path")
         return handler
+
+
+def _of_path(request: Request) -> Access:
+    path = request.path.rstrip("/") or "/"
+    return Access(request.user, request.method.lower(), path=path)
 
 
 def _no_websocket(path: str) -> BadRequest:

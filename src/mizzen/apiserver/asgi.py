@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -106,7 +106,8 @@ class Bridge:
             self._app.authenticate(request)
             if request.user is not ANONYMOUS:
                 now = asyncio.get_running_loop().time()
-                self._connections.introduce(scope["client"], request.user.name, now)
+                who = request.requester or request.user
+                self._connections.introduce(scope["client"], who.name, now)
             if request.user is not ANONYMOUS and request.method in _WITH_BODY:
                 name = request.user.name
                 request.body = await self._intake.body(receive, request.headers, name)
@@ -169,15 +170,15 @@ async def _pump(stream: Stream, audit_id: str, send: Send) -> None:
 
 
 def _head(scope: Scope) -> Request:
-    headers = {
-        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-    }
+    fields: Sequence[tuple[bytes, bytes]] = scope["headers"]
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in fields}
     params = query.parse(scope["query_string"].decode("latin-1"))
     raw: bytes | None = scope.get("raw_path")
     path = raw.decode("latin-1") if raw else scope["path"]
     if scope["type"] == "websocket":
-        return Request("GET", path, params, headers, b"", offered=scope["subprotocols"])
-    return Request(scope["method"], path, params, headers, b"")
+        return Request("GET", path, params, headers, b"", fields=fields,
+                       offered=scope["subprotocols"])  # fmt: skip
+    return Request(scope["method"], path, params, headers, b"", fields=fields)
 
 
 def _audit_id(scope: Scope) -> str:

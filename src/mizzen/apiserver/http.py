@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,6 +29,8 @@ class Request:
     headers: dict[str, str]  # lower-case names
     body: bytes
     user: User = ANONYMOUS
+    requester: User | None = None  # who really asks, where it is in another's name
+    fields: Sequence[tuple[bytes, bytes]] = ()  # the headers as they came, repeated ones too
     target: Target | None = None  # set once it is known who asks
     offered: Sequence[str] | None = None  # subprotocols, where a websocket is asked for
 
@@ -39,6 +41,13 @@ class Request:
     @property
     def content_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Each header with each of its values; those are UTF-8 where they came from outside."""
+        if not self.fields:
+            yield from self.headers.items()
+        for name, value in self.fields:
+            yield name.decode("latin-1").lower(), value.decode(errors="replace")
 
     def json(self) -> Any:
         """The body as a JSON value. Errors: UnsupportedMediaType, BadRequest."""

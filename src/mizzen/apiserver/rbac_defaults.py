@@ -44,6 +44,10 @@ _OF_MIZZEN: tuple[list[Any], ...] = (
         [_READ, "mizzen.dev", "modelendpoints,modelendpoints/scale,modelendpoints/status"],
         [_READ, "scheduling.k8s.io", "podgroups,podgroups/status"],
     ]],
+    ["ClusterRole", "", "mizzen:metrics-reader", [], [], [["get", "/metrics,/metrics/*"]]],
+    ["ClusterRoleBinding", "", "mizzen:metrics-reader", "ClusterRole", "mizzen:metrics-reader", [
+        ["Group", "system:monitoring", ""],
+    ]],
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Allows Mizzen's components what their table says, and everybody discovery."""
+"""Allows Mizzen's components what their table says."""
 
 from __future__ import annotations
 
@@ -43,9 +43,11 @@ def components(context: Context) -> Authorizer:
 
     def authorize(access: Access) -> bool:
         component = allowed.get(access.user.name)
-        if component is not None and component(access):
-            return True
-        return bool(access.path) and access.verb == "get" and access.path in discovery
+        if component is None:
+            return False
+        if access.path:
+            return access.verb == "get" and (access.path in discovery or component(access))
+        return component(access)
 
     return Authorizer(authorize)
 

@@ -11,7 +11,9 @@ from mizzen.base.names import IDENTITY_PREFIX
 AUTHENTICATED = "system:authenticated"  # whoever an authenticator knows
 UNAUTHENTICATED = "system:unauthenticated"
 MASTERS = "system:masters"  # they may do everything
+NODES = "system:nodes"
 SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"  # NAMESPACE:NAME follow
+NODE_PREFIX = "system:node:"  # the node's name follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class User:
     uid: str = ""
     groups: tuple[str, ...] = ()
     extra: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+
+
+def service_account_groups(namespace: str) -> tuple[str, ...]:
+    """The groups of every service account of a namespace, beside all who are known."""
+    return ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
 
 
 ANONYMOUS = User("system:anonymous", groups=(UNAUTHENTICATED,))

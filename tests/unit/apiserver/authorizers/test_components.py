@@ -58,10 +58,12 @@ def test_no_component_may_write_everything(component: str) -> None:
         assert not allowed(component, verb, "customresourcedefinitions.apiextensions.k8s.io")
 
 
-def test_everybody_may_discover_and_few_read_the_history() -> None:
-    stranger = User("stranger")
+def test_components_discover_strangers_do_not_and_few_read_the_history() -> None:
+    gateway, stranger = User(IDENTITY_PREFIX + "gateway"), User("stranger")
     for path in ("/api", "/apis", "/apis/batch/v1", "/openapi/v3/api/v1", "/version", "/metrics"):
-        assert _authorize(Access(stranger, "get", path=path)), path
+        assert _authorize(Access(gateway, "get", path=path)), path
+        assert not _authorize(Access(gateway, "post", path=path)), path
+        assert not _authorize(Access(stranger, "get", path=path)), "as roles say, not the table"
     assert not _authorize(Access(stranger, "get", path=HISTORY))
     assert not _authorize(Access(User(IDENTITY_PREFIX + "scheduler"), "get", path=HISTORY))
     assert _authorize(Access(User(IDENTITY_PREFIX + "controllers"), "get", path=HISTORY))
