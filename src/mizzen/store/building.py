@@ -121,8 +121,18 @@ def _try(read: Callable[[bytes, bytes], _T], at: bytes, value: bytes, saved: Sav
         return None
 
 
-def build(path: Path, objects: Iterable[Stored], records: Iterable[Record], newest: int) -> None:
-    """A store file in an empty folder; objects in the order of their places, records of theirs."""
+def build(
+    path: Path,
+    objects: Iterable[Stored],
+    records: Iterable[Record],
+    newest: int,
+    *,
+    restored: int = 0,
+) -> None:
+    """A store file in an empty folder; objects in the order of their places, records of theirs.
+
+    `restored`: as of `Log`.
+    """
     file = LmdbFile(path, TABLES, GROWING, sync=False)
     totals = Totals(newest=newest)
     puts: list[tuple[str, bytes, bytes | None]] = []
@@ -136,6 +146,8 @@ def build(path: Path, objects: Iterable[Stored], records: Iterable[Record], newe
                 puts, size = [], 0
         puts.append(("", b"format", str(FORMAT).encode()))
         puts.append(("", b"totals", totals.pack()))
+        if restored:
+            puts.append(("", values.RESTORED, values.restored_value(restored)))
         file.write(puts)
     finally:
         file.close()

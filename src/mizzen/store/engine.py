@@ -139,6 +139,11 @@ class Engine:
 
     def watch(self, resource: str, namespace: str = "", *, since: int) -> Subscription:
         self._check_age(since)
+        if since < self._log.restored:
+            raise Expired(
+                f"too old resource version: {since} ({self._log.restored}): the store was put back "
+                "from a copy since then"
+            )
         return self._watchers.add(self, resource, namespace, since)
 
     def listen(self, resource: str, on_event: Callable[[Event], None]) -> None:

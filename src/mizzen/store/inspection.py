@@ -22,12 +22,14 @@ _WRONG = (Broken, ValueError, LookupError, struct.error)
 @dataclass(slots=True)
 class Contents:
     """The content of a store. `oldest`: history holds every record after this revision.
+    `restored`: the first revision since it was put back from a copy, 0 if it never was.
     `is_unmade`: a crash came before it was made."""
 
     format: int = FORMAT
     is_unmade: bool = False
     totals: Totals = field(default_factory=Totals)
     oldest: int = 0
+    restored: int = 0
     objects: list[Stored] = field(default_factory=list[Stored])
 
 
@@ -81,6 +83,7 @@ def _read(file: PageFile) -> Contents:
         _read_old(file, objects, history, found)
         return found
     found.totals = told = Totals.unpack(beside.get(b"totals", b""))
+    found.restored = values.read_restored(beside.get(values.RESTORED, b""))
     sums = Sums()
     for at, value in file.entries(objects):
         found.objects.append(values.read_object(at, value))

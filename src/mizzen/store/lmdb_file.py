@@ -220,6 +220,20 @@ class LmdbFile:
         os.close(data)
 
 
+def copy_file(path: Path, to: Path) -> None:
+    """Copies the tables as they are at this moment into a new folder, while others may write.
+
+    The copy holds no free pages. Errors: NoRoom, OSError.
+    """
+    try:
+        with lmdb.open(str(path), readonly=True, map_size=MAP_BYTES) as environment:
+            environment.copy(str(to), compact=True)
+    except lmdb.Error as error:
+        if any(text in str(error) for text in _NO_ROOM):
+            raise NoRoom(str(to)) from error
+        raise OSError(errno.EIO, f"the store cannot be copied: {error}", str(to)) from error
+
+
 def _allocate_lock(path: Path) -> None:
     """LMDB maps this file and writes to it: on a full disk a page that it does not have yet would
     be a SIGBUS. Errors: OSError."""

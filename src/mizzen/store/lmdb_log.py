@@ -66,7 +66,7 @@ class LmdbLog:
             os.close(self._lock)
             raise
         self._totals = found.totals
-        self._oldest = found.oldest
+        self._oldest, self._restored = found.oldest, found.restored
         self._objects: list[Stored] = found.objects
         if self._file.get("", b"format") is None:
             totals = ("", b"totals", self._totals.pack())
@@ -82,6 +82,10 @@ class LmdbLog:
     @property
     def oldest(self) -> int:
         return self._oldest
+
+    @property
+    def restored(self) -> int:
+        return self._restored
 
     def load(self) -> tuple[int, int, Iterable[Stored]]:
         objects, self._objects = self._objects, []

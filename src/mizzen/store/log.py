@@ -17,6 +17,14 @@ class Log(Protocol):
         """History holds every record after this revision."""
         ...
 
+    @property
+    def restored(self) -> int:
+        """The revision from which on it goes on as a copy that was put back, 0 if it is none.
+
+        What was given out between the copy and this revision is gone, so no watch begins before.
+        """
+        ...
+
     def load(self) -> tuple[int, int, Iterable[Stored]]:
         """(newest revision, its time in ns, all objects)."""
         ...
@@ -47,6 +55,10 @@ class MemoryLog:
     @property
     def oldest(self) -> int:
         return self._oldest
+
+    @property
+    def restored(self) -> int:
+        return 0
 
     def load(self) -> tuple[int, int, Iterable[Stored]]:
         return 0, 0, ()

@@ -22,6 +22,7 @@ from mizzen.store.store import EventType, ObjectKey, Record, Stored
 
 REVISION = struct.Struct(">Q")  # the key of a record
 CHECKSUM = struct.Struct(">I")
+RESTORED = b"restored"  # the key in the main table
 _HEAD = struct.Struct(">QI")  # revision, bytes of the key that follows
 _LENGTH = struct.Struct(">I")
 _SUMS = struct.Struct(">QQQ")
@@ -100,6 +101,21 @@ def check_record(at: bytes, value: bytes) -> int:
             return start
     revision = int.from_bytes(at, "big")
     raise Broken(f"revision {revision} of the history does not have its checksum")
+
+
+def restored_value(revision: int) -> bytes:
+    text = REVISION.pack(revision)
+    return CHECKSUM.pack(crc32(text)) + text
+
+
+def read_restored(value: bytes) -> int:
+    """0 where there is none. Errors: Broken where the checksum says so."""
+    if not value:
+        return 0
+    text = value[CHECKSUM.size :]
+    if len(text) != REVISION.size or not _matches(value, crc32(text)):
+        raise Broken("the revision at which it was restored does not have its checksum")
+    return REVISION.unpack(text)[0]
 
 
 def read_old_object(value: bytes) -> Stored:
