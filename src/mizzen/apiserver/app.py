@@ -70,11 +70,11 @@ class App:
     def _impersonate(self, request: Request) -> None:
         wanted = impersonation.requested(request.pairs())
         if wanted is not None:
-            access = self._access(request)
+            access = self.access_of(request)
             request.requester = request.user
             request.user = impersonation.impersonated(self._server.authorizer, access, wanted)
 
-    def _access(self, request: Request) -> Access:
+    def access_of(self, request: Request) -> Access:
         """The attributes by which a request is judged. Errors: BadRequest."""
         path = request.path
         target = routing.parse_path(path) if path.startswith(("/api/", "/apis/")) else None

@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 from mizzen.apiserver.app import App, broken
+from mizzen.apiserver.audit import Audit, AuditLog, load_policy
 from mizzen.apiserver.channels import Channels
 from mizzen.apiserver.connections import Connections
+from mizzen.apiserver.core.audit_event import AuditedRequest
 from mizzen.apiserver.core.user import ANONYMOUS
 from mizzen.apiserver.http import Answer, Request, Response, Stream, Upgrade, refusal
 from mizzen.apiserver.intake import Intake, Receive, Send, discard
@@ -35,6 +37,8 @@ class Bridge:
     """An ASGI application."""
 
     def __init__(self, server: Server, connections: Connections) -> None:
+        self.audit_log: AuditLog | None = None
+        self._audit: Audit | None = None
         self._server = server
         self._connections = connections
         self._app = App(server)
@@ -43,6 +47,11 @@ class Bridge:
         collect = partial(collect_clients, connections, self._channels)
         self._app.metrics.register(collect)
         self._streams: set[asyncio.Task[Any]] = set()
+        config = server.config
+        if config.audit_policy is not None and config.audit_log is not None:
+            policy, self.audit_log = load_policy(config.audit_policy), AuditLog(config.audit_log)
+            access_of = self._app.access_of
+            self._audit = Audit(policy, self.audit_log, access_of, server.authorizer, server.clock)
 
     async def end_streams(self) -> None:
         """Refuses new requests and lets every open stream say goodbye."""
@@ -54,10 +63,13 @@ class Bridge:
         request: Request | None = None
         audit_id = _audit_id(scope)
         protocol = ""
+        audited: AuditedRequest | None = None
         result: Answer
         try:
             request = _head(scope)
             await self._take_in(request, scope, receive)
+            if self._audit is not None:
+                audited = self._audit.begin(request, audit_id, scope)
             if self._server.closing.is_set():
                 raise Unavailable("the API server is stopping", retry_after_s=1)
             result = await self._app.answer(request)
@@ -76,6 +88,11 @@ class Bridge:
             result = refusal(broken(error))
         status = 101 if isinstance(result, Upgrade) else result.status
         self._count(scope, request, status)
+        if self._audit is not None and request is not None:
+            if status == 401:
+                audited = self._audit.begin(request, audit_id, scope)
+            if audited is not None:
+                self._audit.answered(audited, request, result)
         if _log.isEnabledFor(logging.DEBUG):
             method, path = scope.get("method", "CONNECT"), scope["path"]
             _log.debug("%s %s: %d", method, path, status, extra=about(request=audit_id))
@@ -92,6 +109,8 @@ class Bridge:
             await _send(result, audit_id, send, kind="websocket.http.response")
         else:
             await _send(result, audit_id, send, head_only=scope.get("method") == "HEAD")
+        if self._audit is not None and audited is not None and request is not None:
+            self._audit.ended(audited, request, result)
 
     async def _attend(self, work: Coroutine[Any, Any, None]) -> None:
         """As a task of its own, which is let go on for a moment when the server stops."""

@@ -23,6 +23,7 @@ class ApiServerConfig:
 
     `tokens`: bearer token -> name of the user. `kubelet_client`: what agents of nodes are shown.
     `role_sockets`: the folder where the instance's other roles tell their metrics, if there is one.
+    `audit_policy`: what of requests is recorded in `audit_log`; nothing where there is no policy.
     `service_range`: whence Services have their cluster IPs; `node_ports` their ports on nodes.
     """
 
@@ -35,6 +36,8 @@ class ApiServerConfig:
     role_sockets: Path | None = None
     service_range: IPv4Network = SERVICE_RANGE_DEFAULT
     node_ports: range = NODE_PORTS
+    audit_policy: Path | None = None
+    audit_log: Path | None = None
 
 
 class Epoch:

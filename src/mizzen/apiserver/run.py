@@ -40,6 +40,8 @@ async def serve(
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(custom.run())
+            if bridge.audit_log is not None:
+                group.create_task(bridge.audit_log.run())
             group.create_task(Collector(server).run())
             group.create_task(EventExpiry(server).run())
 

@@ -72,6 +72,11 @@ class Home:
         return self.config / "instance.json"
 
     @property
+    def audit_policy(self) -> Path:
+        """Says what the API server records of requests; without it nothing."""
+        return self.config / "audit-policy.yaml"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.config / "kubeconfig"
 
