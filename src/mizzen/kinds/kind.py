@@ -91,6 +91,7 @@ class Kind:
     resource: Resource
     schema: Schema
     is_stored: bool = True  # False: virtual, answered at once, such as a Plan
+    is_acted_upon: bool = True  # False: stored and checked, for others; no component here reads it
     columns: tuple[Column, ...] = ()
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()

@@ -65,6 +65,17 @@ def dns_label_1035(name: str) -> str:
     return ""
 
 
+def path_segment(name: str) -> str:
+    """The problem with a name that may be anything that fits into a path, as of roles.
+
+    Source: apimachinery `api/validation/path`.
+    """
+    if name in (".", ".."):
+        return f"may not be '{name}'"
+    problems = [f"may not contain '{char}'" for char in "/%" if char in name]
+    return ", ".join(problems)
+
+
 def qualified_name(name: str) -> str:
     """The problem with a label's or an annotation's key: `[prefix/]name`."""
     prefix, slash, rest = name.rpartition("/")

@@ -94,6 +94,8 @@ def _body(schema: Schema, schemas: dict[str, Obj]) -> Obj:
         result.update(_list_extensions(schema))
     if schema.open:
         result["x-kubernetes-preserve-unknown-fields"] = True
+    if schema.map_type:
+        result["x-kubernetes-map-type"] = schema.map_type
     if schema.embedded:
         result["x-kubernetes-embedded-resource"] = True
     return result
@@ -120,7 +122,7 @@ def _type(schema: Schema) -> Obj:
 def _add_fields(schema: Schema, result: Obj, schemas: dict[str, Obj]) -> None:
     if schema.fields:
         result["properties"] = {k: _node(v, schemas) for k, v in schema.fields.items()}
-        needed = [name for name, field in schema.fields.items() if field.required]
+        needed = [name for name, each in schema.fields.items() if each.required or each.expected]
         if needed:
             result["required"] = needed
     if schema.values is not None:
@@ -129,7 +131,11 @@ def _add_fields(schema: Schema, result: Obj, schemas: dict[str, Obj]) -> None:
 
 def _list_extensions(schema: Schema) -> Obj:
     result: Obj = {}
-    if schema.list_keys:
+    if schema.list_type:
+        result["x-kubernetes-list-type"] = schema.list_type
+        if schema.list_keys:
+            result["x-kubernetes-list-map-keys"] = list(schema.list_keys)
+    elif schema.list_keys:
         result["x-kubernetes-list-type"] = "map"
         result["x-kubernetes-list-map-keys"] = list(schema.list_keys)
     elif schema.merge or schema.unique:

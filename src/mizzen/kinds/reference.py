@@ -23,6 +23,8 @@ def text() -> str:
         "Written by `make docs` from the kinds themselves; edit those. `kubectl explain KIND.FIELD` "
         "says the same of a running instance. [api.md](api.md) says how all of them behave.",
         "## What is served",
+        "Objects of the kinds that nobody here acts upon are stored, validated and served for "
+        "others, such as a kubelet or an operator of yours.",
         _served(kinds),
         "## Fields that ask for what is not there",
         "Every other field of every kind is acted upon, or changes nothing that could be missed "
@@ -37,13 +39,16 @@ def text() -> str:
 
 
 def _served(kinds: Iterable[Kind]) -> str:
-    lines = ["| API version | kind | resource | namespaced | subresources |", "|-|-|-|-|-|"]
+    lines = ["| API version | kind | resource | namespaced | subresources | acted upon |"]
+    lines.append("|-|-|-|-|-|-|")
     for kind in kinds:
         resource = kind.resource
         names = ", ".join((resource.plural, *kind.short_names))
         below = ", ".join(sorted(each.name for each in kind.subresources)) or "-"
         scope = "yes" if resource.namespaced else "no"
-        lines.append(f"| {resource.api_version} | {resource.kind} | {names} | {scope} | {below} |")
+        acts = "yes" if kind.is_acted_upon else "by nobody here"
+        words = (resource.api_version, resource.kind, names, scope, below, acts)
+        lines.append(f"| {' | '.join(words)} |")
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ Source: apiextensions "structural schema"; OpenAPI 3.0 schema objects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -55,11 +55,14 @@ class Schema:
     combined: Mapping[str, Any] = field(default_factory=_no_fields)  # allOf, anyOf, oneOf, not
     default: Any = None  # inserted where the field is absent; None = no default
     required: bool = False  # as a field of its parent
+    expected: bool = False  # published as required, not enforced: null and absent are fine
     nullable: bool = False
     open: bool = False  # keeps fields it does not know
     embedded: bool = False  # a whole object with apiVersion, kind and metadata
     unique: bool = False  # a list whose items (or their list_keys) must differ
     list_keys: tuple[str, ...] = ()  # x-kubernetes-list-map-keys
+    list_type: str = ""  # x-kubernetes-list-type; "" = as list_keys, merge and unique have it
+    map_type: str = ""  # x-kubernetes-map-type: "atomic", or "" = granular
     merge_key: str = ""  # strategic merge: key of the list's items
     merge: bool = False  # strategic merge: merge this list instead of replacing it
     retain_keys: bool = False  # strategic merge: a union, of which $retainKeys clears the rest
@@ -85,6 +88,30 @@ class Schema:
         return self.target() if self.target else self
 
 
+class LazyFields(Mapping[str, Schema]):
+    """Fields that are made at their first use: most types of upstream's never are."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Mapping[str, Schema]]) -> None:
+        self._make = make
+        self._made: Mapping[str, Schema] | None = None
+
+    def _fields(self) -> Mapping[str, Schema]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def __getitem__(self, name: str) -> Schema:
+        return self._fields()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields())
+
+    def __len__(self) -> int:
+        return len(self._fields())
+
+
 def partial(schema: Schema) -> Schema:
     """The schema of a patch: the same fields and types, of which none must be there."""
     return replace(
@@ -93,6 +120,7 @@ def partial(schema: Schema) -> Schema:
         values=partial(schema.values) if schema.values is not None else None,
         items=partial(schema.items) if schema.items is not None else None,
         required=False,
+        expected=False,
         default=None,
         min_items=None,
         cache={},
@@ -176,9 +204,19 @@ def package(prefix: str) -> Callable[..., Schema]:
     """A maker of named records: `v1 = package("io.k8s.api.core.v1")`."""
 
     def record(name: str, description: str, /, **fields: Schema) -> Schema:
-        return Schema("object", name=f"{prefix}.{name}", description=description, fields=fields)
+        made = Schema("object", name=f"{prefix}.{name}", description=description, fields=fields)
+        _WRITTEN.setdefault(made.name, made)
+        return made
 
     return record
+
+
+_WRITTEN: dict[str, Schema] = {}
+
+
+def written(name: str) -> Schema | None:
+    """The named record that a module loaded so far writes out, None where there is none."""
+    return _WRITTEN.get(name)
 
 
 def record(description: str = "", /, **fields: Schema) -> Schema:

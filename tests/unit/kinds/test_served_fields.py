@@ -47,7 +47,8 @@ def _types() -> dict[str, Schema]:
                 visit(child, f"{of}.{field}", is_root=False)
 
     for kind in builtin_kinds().values():
-        visit(kind.schema, kind.resource.kind, is_root=True)
+        if kind.is_acted_upon:
+            visit(kind.schema, kind.resource.kind, is_root=True)
     return found
 
 

@@ -1,75 +1,129 @@
-"""Our schemas against the official client's models: users apply real manifests.
-
-The `kubernetes` package is generated from upstream's OpenAPI, so it is an independent list of
-fields. Where we know less than it does, the field is listed here with its reason.
-"""
+"""Kinds and types that come from the tables: what they say, and that they say it of every type."""
 
 from __future__ import annotations
 
-from typing import Any
+from importlib.resources import files
 
+import orjson
 import pytest
 
+from mizzen.base.resources import PODS, Resource
+from mizzen.kinds import openapi
+from mizzen.kinds.decoding import decode
+from mizzen.kinds.kind import Kind
 from mizzen.kinds.registry import builtin_kinds
-from mizzen.kinds.schema import Schema
+from mizzen.kinds.schema import LazyFields, Schema
+from mizzen.kinds.upstream import resources, table_of, upstream_kind, upstream_type
 
-models: Any = pytest.importorskip("kubernetes.client.models")
-
-# Fields that the client (1.37) knows and our baseline, 1.36, does not.
-LATER: dict[str, set[str]] = {
-    "ClusterTrustBundleProjection": {"user"},
-    "ConfigMapVolumeSource": {"defaultUser"},
-    "DownwardAPIVolumeFile": {"user"},
-    "DownwardAPIVolumeSource": {"defaultUser"},
-    "EmptyDirVolumeSource": {"mode"},
-    "GRPCAction": {"mode"},
-    "HTTPGetAction": {"protocol"},
-    "KeyToPath": {"user"},
-    "NodeAllocatableResourceClaimStatus": {"mapping", "overhead"},
-    "NodeSpec": {"podPreemptionPolicy"},
-    "NodeSystemInfo": {"runningInUserNamespace"},
-    "PodCertificateProjection": {"user"},
-    "PodSpec": {"evictionResponders"},
-    "PodStatus": {"volumeHealth"},
-    "ProjectedVolumeSource": {"defaultUser"},
-    "SecretVolumeSource": {"defaultUser"},
-    "ServiceAccountTokenProjection": {"user"},
-    "VolumeMount": {"bindMountOptions"},
-}
-# Fields of alpha types that 1.36 has and the client does not any more.
-EARLIER: dict[str, set[str]] = {"NodeAllocatableResourceClaimStatus": {"resources"}}
+KINDS = builtin_kinds()
+CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
 
 
-def _named(schema: Schema, found: dict[str, Schema]) -> None:
-    known = schema.resolve()
-    if known.name and known.name in found:
-        return
-    if known.name:
-        found[known.name] = known
-    for child in known.fields.values():
-        _named(child, found)
-    for child in (known.items, known.values):
-        if child is not None:
-            _named(child, found)
+def _kind(plural: str) -> Kind:
+    return next(kind for place, kind in KINDS.items() if place[1] == plural)
 
 
-def _definitions() -> dict[str, Schema]:
-    found: dict[str, Schema] = {}
-    for kind in builtin_kinds().values():
-        _named(kind.schema, found)
-    return {n: s for n, s in found.items() if n.startswith("io.k8s.api.core.v1.") and s.fields}
+def _types() -> list[str]:
+    found: list[str] = []
+    for path in files("mizzen.kinds.tables").iterdir():
+        if path.name.endswith(".json") and path.name != "resources.json":
+            table = orjson.loads(path.read_bytes())
+            found += [f"{table['package']}.{word}" for word in table["types"]]
+    return sorted(found)
 
 
-DEFINITIONS = _definitions()
+def test_everything_upstream_serves_by_default_is_served() -> None:
+    stored = {resource for resource, row in resources().items() if "update" in row["verbs"]}
+    lacking = {(r.group, r.plural) for r in stored} - KINDS.keys()
+    assert lacking == {("events.k8s.io", "events")}
 
 
-@pytest.mark.parametrize("name", sorted(DEFINITIONS))
-def test_core_types_have_all_fields_of_upstream(name: str) -> None:
-    short = name.rpartition(".")[2]
-    model = getattr(models, f"V1{short}", None) or getattr(models, f"CoreV1{short}", None)
-    if model is None:
-        pytest.fail(f"{short} is no type of upstream")
-    theirs = set(model.attribute_map.values())
-    ours = set(DEFINITIONS[name].fields)
-    assert ours - theirs <= EARLIER.get(short, set()), "fields that upstream does not have"
-    assert theirs - ours <= LATER.get(short, set()), "fields that we lack"
+@pytest.mark.parametrize("name", _types())
+def test_every_type_of_the_tables_is_a_schema(name: str) -> None:
+    schema = upstream_type(name)
+    assert schema.name in (name, "")
+    for field, child in schema.fields.items():
+        assert child.type, field
+
+
+def test_a_type_is_not_made_before_its_first_use() -> None:
+    made = upstream_kind(CSI_DRIVERS)
+    fields = made.schema.fields
+    assert isinstance(fields, LazyFields) and fields._made is None  # pyright: ignore
+    assert set(fields) == {"apiVersion", "kind", "metadata", "spec"}
+    assert upstream_type("io.k8s.api.storage.v1.CSIDriverSpec") is upstream_type(
+        "io.k8s.api.storage.v1.CSIDriverSpec"
+    )
+
+
+def test_fields_of_a_file_stand_in_place_of_the_tables() -> None:
+    spec = Schema("object", name="io.k8s.api.storage.v1.CSIDriverSpec", description="Ours.")
+    made = upstream_kind(CSI_DRIVERS, "A driver.", fields={"spec": spec}, generation=True)
+    assert made.schema.fields["spec"] is spec and made.generation
+    assert made.schema.description == "A driver."
+
+
+def test_types_that_are_written_out_win_over_the_table() -> None:
+    template = upstream_type("io.k8s.api.core.v1.PodTemplateSpec")
+    assert template.fields["spec"].base() is upstream_type("io.k8s.api.core.v1.PodSpec").base()
+    assert template.description
+
+
+def test_what_the_tables_do_not_have_is_an_error() -> None:
+    for name in ("io.k8s.api.storage.v1.Nothing", "io.k8s.api.nowhere.v1.Thing"):
+        with pytest.raises(KeyError):
+            table_of(name)
+    with pytest.raises(KeyError):
+        upstream_kind(Resource("", "v9", "pods", "Pod"))
+
+
+def test_zeros_that_upstream_stores_are_stored() -> None:
+    """Go cannot tell an absent number from 0, and writes it: clients read it back."""
+    schema = upstream_type("io.k8s.api.policy.v1.PodDisruptionBudgetStatus")
+    assert decode(schema, {}).object == {
+        "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0,
+    }  # fmt: skip
+
+
+def test_lists_and_moments_that_are_null_are_not_required() -> None:
+    schema = upstream_type("io.k8s.api.events.v1.EventSeries")
+    assert decode(schema, {"count": 1, "lastObservedTime": None}).causes == []
+    assert schema.fields["lastObservedTime"].expected
+    nodes = upstream_type("io.k8s.api.storage.v1.CSINodeSpec")
+    assert decode(nodes, {"drivers": None}).causes == []
+
+
+def test_a_pointer_that_upstream_requires_is_required() -> None:
+    schema = upstream_type("io.k8s.api.resource.v1.Counter")
+    (cause,) = decode(schema, {}).causes
+    assert (cause.field, cause.message) == ("value", "Required value")
+
+
+def test_list_types_and_merge_keys_are_those_of_the_table() -> None:
+    claims = upstream_type("io.k8s.api.core.v1.PersistentVolumeClaimStatus").fields["conditions"]
+    assert (claims.list_type, claims.list_keys) == ("map", ("type",))
+    assert (claims.merge, claims.merge_key) == (True, "type")
+    subject = upstream_type("io.k8s.api.rbac.v1.RoleRef")
+    assert subject.map_type == "atomic"
+
+
+def test_the_documents_publish_list_types_and_what_is_required() -> None:
+    kind = _kind("persistentvolumes")
+    schemas = openapi.document("", "v1", [kind])["components"]["schemas"]
+    spec = schemas["io.k8s.api.core.v1.PersistentVolumeSpec"]["properties"]
+    assert spec["accessModes"]["x-kubernetes-list-type"] == "atomic"
+    source = schemas["io.k8s.api.core.v1.ISCSIPersistentVolumeSource"]
+    assert sorted(source["required"]) == ["iqn", "lun", "targetPortal"]
+
+
+def test_a_kind_has_its_names_verbs_and_status_from_discovery() -> None:
+    kind = upstream_kind(PODS)
+    assert kind.short_names == ("po",) and kind.categories == ("all",)
+    assert [each.name for each in kind.subresources] == ["status"]
+    assert "deletecollection" in kind.verbs and kind.generation
+    assert upstream_kind(CSI_DRIVERS).subresources == ()
+
+
+def test_nobody_acts_upon_a_kind_without_a_file() -> None:
+    assert not _kind("csidrivers").is_acted_upon
+    assert _kind("pods").is_acted_upon
