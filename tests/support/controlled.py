@@ -33,6 +33,8 @@ class Cluster:
     def add(self, resource: Resource, obj: Obj) -> Obj:
         body = copy.deepcopy(obj)
         body = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
+        if prefix := body["metadata"].get("generateName"):
+            body["metadata"].setdefault("name", f"{prefix}{self.revision}")
         body["metadata"].setdefault("uid", f"uid-{self.revision + 1}")
         body["metadata"].setdefault("creationTimestamp", rfc3339(self.now))
         slot = (resource, key_of(body))

@@ -13,7 +13,7 @@ from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.server import Server
 from mizzen.base.objects import Obj
-from mizzen.base.resources import NAMESPACES, SERVICES
+from mizzen.base.resources import ENDPOINT_SLICES, ENDPOINTS, NAMESPACES, SERVICES
 from mizzen.host.ports import may_listen_on
 from mizzen.kinds.core.service_spec import HEADLESS
 from mizzen.store.store import ObjectKey
@@ -59,11 +59,44 @@ async def make_services(server: Server) -> None:
         spec = {**found["spec"], "clusterIP": own, "clusterIPs": [own], "ports": ports}
         if spec != found["spec"]:
             draft.put(key, {**found, "metadata": dict(found["metadata"]), "spec": spec}, "update")
+    _make_endpoints(server, draft)
     strangers = [s for s in draft.list(served.key) if _is_stranger(s, network)]
     _move(draft, served.key, strangers, network)
     done = draft.commit()
     if done is not None:
         await done
+
+
+def _make_endpoints(server: Server, draft: Draft) -> None:
+    """Where the API server itself is to be found."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.config.host, server.config.host)
+    port: Obj = {"name": "https", "port": server.config.port, "protocol": "TCP"}
+    skip = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+    subset: Obj = {"addresses": [{"ip": host}], "ports": [port]}
+    endpoints: Obj = {"metadata": {"name": KUBERNETES, "labels": skip}, "subsets": [subset]}
+    slice_: Obj = {
+        "metadata": {"name": KUBERNETES, "labels": {"kubernetes.io/service-name": KUBERNETES}},
+        "addressType": "IPv6" if ":" in host else "IPv4",
+        "ports": [port],
+        "endpoints": [{"addresses": [host], "conditions": {"ready": True}}],
+    }
+    for resource, body, own in (
+        (ENDPOINTS, endpoints, ("subsets",)),
+        (ENDPOINT_SLICES, slice_, ("ports", "endpoints")),
+    ):
+        served = server.catalog.by_place((resource.group, resource.plural))
+        assert served is not None, "both are built in"
+        key = ObjectKey(served.key, "default", KUBERNETES)
+        found = draft.get(key)
+        if found is not None and found.get("addressType") == body.get("addressType"):
+            fields = {name: body[name] for name in own}
+            if {name: found.get(name) for name in own} != fields:
+                draft.put(key, {**found, "metadata": dict(found["metadata"]), **fields}, "update")
+            continue
+        if found is not None:
+            draft.remove(key, found)  # an address of another family: made anew at the next start
+            continue
+        operations.create(draft, served, "default", body)
 
 
 def _is_stranger(service: Obj, network: IPv4Network) -> bool:

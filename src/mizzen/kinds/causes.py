@@ -36,6 +36,11 @@ def unsupported(path: str, value: Any, supported: Sequence[str]) -> Cause:
     return Cause(path, message, "FieldValueNotSupported")
 
 
+def too_many(path: str, count: int, most: int) -> Cause:
+    message = f"Too many: {count}: must have at most {most} items"
+    return Cause(path, message, "FieldValueTooMany")
+
+
 def port_number(path: str, number: int) -> list[Cause]:
     """Causes against what is no port."""
     if 1 <= number <= 65535:
