@@ -29,6 +29,7 @@ AMBIENT_TIME: dict[str, str] = {
     "src/mizzen/client/backoff.py": "draws the jitter; callers pass a function in tests",
     "src/mizzen/client/events.py": "durations of a rate limit, no wall time",
     "src/mizzen/engine/server.py": "runs in a pod, without the rest of Mizzen around it",
+    "src/mizzen/node/forwarder/": "runs alone, without site-packages",
     "src/mizzen/node/runtimes/process/cgroups.py": "waits for the kernel to empty a group, bounded",
     "src/mizzen/node/runtimes/process/shim/": "runs alone, without site-packages",
     "src/mizzen/store/engine.py": "durations for statistics",

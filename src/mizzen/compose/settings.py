@@ -24,6 +24,7 @@ class Settings:
     gateway_port: int = GATEWAY_PORT
     simulated_devices: int = 0
     service_cluster_ip_range: str = ""  # "" until the first start has chosen one
+    node_port_address: str = "127.0.0.1"  # where node ports are listened on
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class StartOptions:
     gateway_port: int | None = None
     simulated_devices: int | None = None
     service_cluster_ip_range: str | None = None
+    node_port_address: str | None = None
 
 
 class BadSettings(Exception):
@@ -96,6 +98,7 @@ def _parse(path: Path) -> Settings:
             gateway_port=_whole(fields, "gateway_port", 1, 65535),
             simulated_devices=_whole(fields, "simulated_devices", 0, SIMULATED_DEVICES_MAX),
             service_cluster_ip_range=_range(fields.get("service_cluster_ip_range") or ""),
+            node_port_address=_address(fields.get("node_port_address") or "127.0.0.1"),
         )
     except records.Damaged as error:
         raise BadSettings(str(error)) from error
@@ -137,10 +140,10 @@ def settle(remembered: Settings, options: StartOptions, seed: int = 0) -> Settin
     `seed` says at which range to begin. Errors: PortTaken when a port was asked for by number and
     is in use; BadSettings.
     """
-    try:
-        listen = remembered.listen if options.listen is None else _address(options.listen)
-    except ValueError as error:
-        raise BadSettings(f"--listen: {error}") from error
+    listen = _chosen("--listen", options.listen, remembered.listen)
+    node_ports = _chosen(
+        "--node-port-address", options.node_port_address, remembered.node_port_address
+    )
     simulated = options.simulated_devices
     gateway = options.gateway_port or remembered.gateway_port
     port = _free(listen, options.port, remembered.port, gateway)
@@ -160,7 +163,16 @@ def settle(remembered: Settings, options: StartOptions, seed: int = 0) -> Settin
         gateway_port=gateway,
         simulated_devices=remembered.simulated_devices if simulated is None else simulated,
         service_cluster_ip_range=services,
+        node_port_address=node_ports,
     )
+
+
+def _chosen(option: str, wished: str | None, remembered: str) -> str:
+    """Errors: BadSettings."""
+    try:
+        return remembered if wished is None else _address(wished)
+    except ValueError as error:
+        raise BadSettings(f"{option}: {error}") from error
 
 
 def _free(listen: str, wished: int | None, remembered: int, other: int) -> int:

@@ -70,6 +70,7 @@ from mizzen.node.runtimes.interface import (
     split_key,
 )
 from mizzen.node.runtimes.registry import Runtimes
+from mizzen.node.services import Services
 from mizzen.node.serving import ServingSockets
 from mizzen.node.slot import Slot, exited_of
 from mizzen.node.training.gangs import Gangs
@@ -105,8 +106,16 @@ class Agent:
         self.gangs = Gangs(self.context)
         self.usage = UsageRecorder(self.context, self.gangs, client)
         self.serving = ServingSockets(config.serving_dir)
+        self.services = Services(
+            client,
+            config.node_name,
+            config.node_port_address,
+            self.events,
+            self.boundary,
+            config.state_dir / "forwarder.log",
+        )
         self.executor = Executor(
-            self.context, self.gangs, self.usage, self.serving, client, allocatable
+            self.context, self.gangs, self.usage, self.serving, client, allocatable, self.services
         )
         self._clock_steps = ClockSteps(clock)
         self._client = client

@@ -24,6 +24,7 @@ class NodeConfig:
     pod_network: int
     tls: MutualTls  # of the agent's own API
     simulated_devices: int = 0
+    node_port_address: str = HOST_IP  # where Services' node ports are listened on
     durable_interval_s: float = 15.0
     checkpoint_tiers: str = DEFAULT_TIERS  # names, which all trainings of this node are told
 

@@ -31,6 +31,7 @@ from mizzen.node.core.pod import SIGKILL, is_finished
 from mizzen.node.core.resources import cpu_limit, memory_limit
 from mizzen.node.resolve import PodContext, containers, device_variables, host_names, read_sources
 from mizzen.node.runtimes.interface import Bundle, Resources, run_key
+from mizzen.node.services import Services
 from mizzen.node.serving import ServingSockets
 from mizzen.node.slot import Slot
 from mizzen.node.training.gangs import Gangs
@@ -48,6 +49,7 @@ class Executor:
         serving: ServingSockets,
         client: Client,
         allocatable: Mapping[str, str],
+        services: Services,
     ) -> None:
         self._context = context
         self._gangs = gangs
@@ -55,6 +57,7 @@ class Executor:
         self._serving = serving
         self._client = client
         self._allocatable = allocatable
+        self._services = services
 
     async def prepare(self, slot: Slot) -> None:
         pod, reason, message = slot.state.pod, "", ""
@@ -138,6 +141,7 @@ class Executor:
             extra,
             host_names([(p.pod, p.ip) for p in peers]),
             self._allocatable,
+            self._services.variables(pod),
         )
 
     def resources(self, pod: Obj, held: Sequence[claims_core.Device]) -> Resources:

@@ -38,6 +38,11 @@ _USAGE = (
     ("dropped", "mizzen_node_usage_dropped_total", "UsageRecords given up: too many waited."),
     ("lost", "mizzen_node_usage_intervals_lost_total", "Intervals overwritten before being read."),
 )
+_SERVICES = (
+    ("routes", "mizzen_node_service_routes", "Ports of Services that lead to endpoints here."),
+    ("refused", "mizzen_node_service_routes_refused", "Such ports that cannot be listened on."),
+    ("restarts", "mizzen_node_forwarder_restarts_total", "Times that the forwarder ended."),
+)
 _API = (("connections", "mizzen_node_api_connections", "Connections to the agent's own API."),)
 
 
@@ -51,4 +56,5 @@ def collect(agent: Agent, api: _Statistics, page: Page) -> None:
     page.add_all(_REPORTER, agent.reporter.statistics())
     page.add_all(_GANGS, agent.gangs.statistics())
     page.add_all(_USAGE, agent.usage.statistics())
+    page.add_all(_SERVICES, agent.services.statistics())
     page.add_all(_API, api())

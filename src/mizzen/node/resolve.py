@@ -39,6 +39,7 @@ class PodContext:
     extra: Mapping[str, str]  # MIZZEN_* and the like; they win over the pod's own
     hosts: Mapping[str, str]  # "<hostname>.<subdomain>" -> address, of the pod's namespace
     allocatable: Mapping[str, str]
+    services: Mapping[str, str]  # variables; the pod's own win over them
 
 
 async def read_sources(client: Client, pod: Obj, context: PodContext) -> Sources:
@@ -92,7 +93,8 @@ def _container(
         "POD_IP": context.ip,
         "NODE_NAME": context.node_name,
     }
-    given = {volume_variable(name): folder for name, folder in volumes.items()}
+    given = dict(context.services)
+    given |= {volume_variable(name): folder for name, folder in volumes.items()}
     given[TERMINATION_LOG] = str(files.termination_log(container["name"]))
     declared = environment(pod, container, {**given, **context.extra}, sources)
     variables = {**given, **declared, **context.extra}

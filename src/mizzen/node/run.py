@@ -65,7 +65,11 @@ async def run(
     metrics = MetricsRegistry(collect_process)
     server = NodeServer(config.tls, NodeView(pods.objects, config.pods_dir, clock, metrics))
     metrics.register(partial(collect, agent, server.statistics))
-    informers = {each.resource: each for each in (pods, claims, jobs, classes)}
+    services = agent.services
+    informers = {
+        each.resource: each
+        for each in (pods, claims, jobs, classes, services.services, services.slices)
+    }
     metrics.register(collector_of(client, agent.events, informers))
     await agent.start()
     try:
@@ -107,10 +111,13 @@ async def _work(
         def start(name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
             group.create_task(run_forever(name, loop), name=name)
 
-        for informer in (claims, jobs, classes, pods):
+        services = agent.services
+        synced = (claims, jobs, classes, services.services, pods)
+        for informer in (*synced, services.slices):
             start(informer.resource.plural, informer.run)
-        for informer in (claims, jobs, classes, pods):
+        for informer in synced:
             await informer.wait_synced()
+        services.connect()
         await agent.usage.resume()
         jobs.add_handler(on_job)
         pods.add_handler(on_pod)  # after the sync: peers' addresses are known together
@@ -125,6 +132,7 @@ async def _work(
         start("reporter", agent.reporter.run)
         start("gangs", agent.gangs.run)
         start("usage", agent.usage.run)
+        start("services", services.run)
         start("folder", lambda: folder.run(client, agent.config.node_name, agent.clock))
         on_ready()
 

@@ -24,7 +24,7 @@ def pod_with(*volumes: Obj) -> Obj:
     }
 
 
-CONTEXT = PodContext("node", "127.0.0.1", "127.9.0.2", {"MIZZEN_RANK": "3"}, {}, {})
+CONTEXT = PodContext("node", "127.0.0.1", "127.9.0.2", {"MIZZEN_RANK": "3"}, {}, {}, {})
 
 
 def test_volumes_are_filled_and_may_be_referred_to(tmp_path: Path) -> None:

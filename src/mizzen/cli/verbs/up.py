@@ -33,6 +33,10 @@ def configure(parser: ArgumentParser) -> None:
         help="addresses for Services (default: a free /20 of 127.1.0.0 to 127.63.255.255)",
     )  # fmt: skip
     parser.add_argument(
+        "--node-port-address", metavar="ADDRESS",
+        help="where node ports of Services are listened on (default: 127.0.0.1)",
+    )  # fmt: skip
+    parser.add_argument(
         "--new-store",
         action="store_true",
         help="begin with nothing where the store of this instance is gone",
@@ -69,6 +73,7 @@ def run(context: Context) -> int:
         args.gateway_port,
         args.simulated_devices,
         args.service_cluster_ip_range,
+        args.node_port_address,
     )
     try:
         raise_file_limit()

@@ -29,6 +29,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         tls=pki.kubelet_tls(home),
         checkpoint_tiers=checkpoint_tiers,
         simulated_devices=settings.simulated_devices,
+        node_port_address=settings.node_port_address,
     )
     await wait_until_listening(settings)
     async with client_of(home, "node") as client:
