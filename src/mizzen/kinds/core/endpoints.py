@@ -13,43 +13,22 @@ from mizzen.base.resources import ENDPOINTS
 from mizzen.kinds import causes as words
 from mizzen.kinds import ip_addresses
 from mizzen.kinds.columns import AGE, NAME, NONE
-from mizzen.kinds.core.references import OBJECT_REFERENCE
-from mizzen.kinds.kind import Column, Kind
-from mizzen.kinds.meta import root
+from mizzen.kinds.kind import Column
 from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value, qualified_name
 from mizzen.kinds.reading import entries, part
-from mizzen.kinds.schema import INT32, STR, array, package
 from mizzen.kinds.treatment import SHOWN, accepted, acted
+from mizzen.kinds.upstream import upstream_kind
 
-v1 = package("io.k8s.api.core.v1")
 _SHOWN_MAX = 3
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _MANAGED_BY = "endpoints.kubernetes.io/managed-by"
 _DEPRECATED = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 
-ADDRESS = v1(
-    "EndpointAddress",
-    "An address.",
-    ip=STR("Its IP.", required=True),
-    hostname=STR("Its name within the Service."),
-    nodeName=STR("Its node."),
-    targetRef=OBJECT_REFERENCE("The object that it is, such as a pod."),
-)
-PORT = v1(
-    "EndpointPort",
-    "A port of all these addresses.",
-    name=STR("The name of the Service's port."),
-    port=INT32("Its number.", required=True),
-    protocol=STR("Transport.", default="TCP"),
-    appProtocol=STR("Application protocol."),
-)
-SUBSET = v1(
-    "EndpointSubset",
-    "Addresses that have the same ports.",
-    addresses=array(ADDRESS)("Those that take requests."),
-    notReadyAddresses=array(ADDRESS)("Those that do not."),
-    ports=array(PORT, keys=("name", "port", "protocol"))("Their ports."),
-)
+
+def _default(endpoints: Obj) -> None:
+    for subset in entries(endpoints, "subsets"):
+        for port in subset.get("ports") or ():
+            port.setdefault("protocol", "TCP")
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -119,16 +98,10 @@ def _cell(endpoints: Obj, now_ns: int) -> str:
     return shown if entries(endpoints, "subsets") else NONE
 
 
-KIND = Kind(
-    resource=ENDPOINTS,
-    short_names=("ep",),
-    generation=False,
-    schema=root(
-        ENDPOINTS,
-        "A Service's endpoints.",
-        "io.k8s.api.core.v1.Endpoints",
-        subsets=array(SUBSET)("Addresses by ports."),
-    ),
+KIND = upstream_kind(
+    ENDPOINTS,
+    "A Service's endpoints.",
+    default=_default,
     validate=_validate,
     warn=_warn,
     columns=(NAME, Column("Endpoints", _cell), AGE),

@@ -9,83 +9,11 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import SERVICES
 from mizzen.kinds.columns import AGE, NAME, NONE
 from mizzen.kinds.core import service_rules, service_spec
-from mizzen.kinds.kind import Column, Kind
-from mizzen.kinds.meta import CONDITIONS, root
+from mizzen.kinds.kind import Column
 from mizzen.kinds.names import dns_label
 from mizzen.kinds.reading import entries, part
-from mizzen.kinds.schema import (
-    BOOL,
-    INT32,
-    INT_OR_STR,
-    STR,
-    STRING_MAP,
-    STRINGS,
-    array,
-    package,
-)
-from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 from mizzen.kinds.treatment import SHOWN, accepted, acted, holding
-
-v1 = package("io.k8s.api.core.v1")
-PORT = v1(
-    "ServicePort",
-    "A port of the Service.",
-    name=STR("Its name; required where there are several."),
-    port=INT32("Its number.", required=True),
-    targetPort=INT_OR_STR("Number or name of the pods' port; the same number by default."),
-    protocol=STR("Transport: TCP, UDP or SCTP.", default="TCP"),
-    appProtocol=STR("Application protocol."),
-    nodePort=INT32("For types NodePort and LoadBalancer: the port on the node."),
-)
-AFFINITY_CONFIG = v1(
-    "SessionAffinityConfig",
-    "How long a client stays with a pod.",
-    clientIP=v1(
-        "ClientIPConfig",
-        "By the client's address.",
-        timeoutSeconds=INT32("For so long after its last connection; 10800 by default."),
-    )("By the client's address."),
-)
-INGRESS = v1(
-    "LoadBalancerIngress",
-    "An address of a load balancer.",
-    ip=STR("Its IP."),
-    ipMode=STR("VIP or Proxy."),
-    hostname=STR("Its DNS name."),
-    ports=array(
-        v1(
-            "PortStatus",
-            "What became of a port.",
-            port=INT32("Its number.", required=True),
-            protocol=STR("Transport.", required=True),
-            error=STR("What is wrong with it."),
-        )
-    )("Its ports."),
-)
-SPEC = v1(
-    "ServiceSpec",
-    "Which pods, by which name.",
-    selector=STRING_MAP("Labels of the pods."),
-    ports=array(PORT, key="port", keys=("port", "protocol"))("Ports."),
-    type=STR("ClusterIP, NodePort, LoadBalancer or ExternalName.", default="ClusterIP"),
-    clusterIP=STR('Its address, or "None": headless.'),
-    clusterIPs=STRINGS("The same as a list."),
-    externalName=STR("For type ExternalName: the name it stands for."),
-    publishNotReadyAddresses=BOOL("Whether pods count before they are ready."),
-    sessionAffinity=STR("None, or ClientIP.", default="None"),
-    sessionAffinityConfig=AFFINITY_CONFIG("How long a client stays with a pod."),
-    externalIPs=STRINGS("Addresses that others route to nodes."),
-    loadBalancerIP=STR("A wish of type LoadBalancer."),
-    loadBalancerClass=STR("Which load balancer is meant."),
-    loadBalancerSourceRanges=STRINGS("Who may come through the load balancer."),
-    allocateLoadBalancerNodePorts=BOOL("Whether type LoadBalancer has node ports, too."),
-    externalTrafficPolicy=STR("Cluster or Local."),
-    internalTrafficPolicy=STR("Cluster or Local."),
-    healthCheckNodePort=INT32("Port for the health checks of load balancers."),
-    ipFamilies=STRINGS("IPv4, IPv6."),
-    ipFamilyPolicy=STR("SingleStack, PreferDualStack or RequireDualStack."),
-    trafficDistribution=STR("A preference among endpoints."),
-)
+from mizzen.kinds.upstream import upstream_kind
 
 
 def _cluster_ip(service: Obj, now_ns: int) -> str:
@@ -117,11 +45,9 @@ def _selector(service: Obj, now_ns: int) -> str:
     return ",".join(f"{k}={v}" for k, v in sorted(selector.items())) or NONE
 
 
-KIND = Kind(
-    resource=SERVICES,
-    short_names=("svc",),
-    categories=("all",),
-    generation=False,
+KIND = upstream_kind(
+    SERVICES,
+    "A name for a set of pods.",
     name_rule=dns_label,
     protobuf={
         "spec": (
@@ -138,27 +64,12 @@ KIND = Kind(
             },
         )
     },
-    schema=root(
-        SERVICES,
-        "A name for a set of pods.",
-        "io.k8s.api.core.v1.Service",
-        spec=SPEC("Which pods, by which name.", required=True),
-        status=v1(
-            "ServiceStatus",
-            "What became of it.",
-            conditions=CONDITIONS(),
-            loadBalancer=v1(
-                "LoadBalancerStatus", "Its load balancer.", ingress=array(INGRESS)("Addresses.")
-            )("Its load balancer."),
-        )("What became of it."),
-    ),
     default=service_spec.default,
     on_create=service_spec.on_create,
     on_update=service_spec.on_update,
     validate=service_rules.validate,
     validate_status=service_rules.validate_status,
     warn=service_spec.warn,
-    subresources=(STATUS_SUBRESOURCE,),
     selectable_fields=("spec.clusterIP", "spec.type"),
     columns=(
         NAME,
