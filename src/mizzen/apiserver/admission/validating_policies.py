@@ -105,7 +105,7 @@ class Policies:
         """The version in which the policy sees the write; None where it is not about it."""
         is_equivalent = (constraints.get("matchPolicy") or "Equivalent") == "Equivalent"
         catalog, name = self._context.catalog, request.key.name
-        selectors = (constraints.get(f"{of}Selector") for of in ("object", "namespace"))
+        selectors = constraints.get("objectSelector"), constraints.get("namespaceSelector")
         if not is_selected(request, *selectors):
             return None
         excluded = _named(entries(constraints, "excludeResourceRules"), name)

@@ -100,7 +100,8 @@ class Webhooks:
         catalog = self._context.catalog
         for each in self._all():
             version = version_for(catalog, request, each.rules, is_equivalent=each.is_equivalent)
-            selectors = (each.written.get(f"{of}Selector") for of in ("object", "namespace"))
+            hook = each.written
+            selectors = hook.get("objectSelector"), hook.get("namespaceSelector")
             if (
                 version is not None
                 and is_selected(request, *selectors)

@@ -73,8 +73,9 @@ COMPONENTS = {
             f"update,patch devicetaintrules.{_DRA}/status",
             f"update,patch,delete resourcepoolstatusrequests.{_DRA}",
             f"update,patch resourcepoolstatusrequests.{_DRA}/status",
-            "update,patch,delete jobs.batch",
-            "update,patch jobs.batch/status",
+            "create,update,patch,delete jobs.batch",
+            "update,patch jobs.batch/status,cronjobs.batch/status",
+            "update,patch poddisruptionbudgets.policy/status,resourcequotas/status",
             f"delete resourceslices.{_DRA},events,usagerecords.mizzen.dev",
         ),
         shared=(

@@ -7,7 +7,6 @@ from typing import Any
 import pytest_asyncio
 
 from mizzen.store.memory import MemoryStore
-from mizzen.store.store import ObjectKey, Put
 from support.api_handlers import DEFAULT, Api, an_api
 
 Obj = dict[str, Any]
@@ -20,13 +19,8 @@ async def api() -> Api:
         "type": "Container", "default": {"cpu": "500m"}, "defaultRequest": {"cpu": "100m"},
         "max": {"cpu": "1"},
     }  # fmt: skip
-    obj = {
-        "apiVersion": "v1", "kind": "LimitRange",
-        "metadata": {"name": "limits", "namespace": "default", "uid": "u"},
-        "spec": {"limits": [limit]},
-    }  # fmt: skip
-    key = ObjectKey("limitranges", "default", "limits")
-    await made.store.commit([Put(key, obj, "create")], identity="test", now_ns=0)
+    body = {"metadata": {"name": "limits"}, "spec": {"limits": [limit]}}
+    assert (await made.call("POST", f"{DEFAULT}/limitranges", body))[0] == 201
     return made
 
 

@@ -8,7 +8,7 @@ import orjson
 import pytest_asyncio
 
 from mizzen.store.memory import MemoryStore
-from mizzen.store.store import ObjectKey, Put
+from mizzen.store.store import ObjectKey
 from support.api_handlers import DEFAULT, NS, Api, an_api
 
 Obj = dict[str, Any]
@@ -23,11 +23,10 @@ async def api() -> Api:
 
 
 async def limit(api: Api, hard: Obj) -> None:
-    obj = {
-        "apiVersion": "v1", "kind": "ResourceQuota",
-        "metadata": {"name": "q", "namespace": "default", "uid": "u"}, "spec": {"hard": hard},
-    }  # fmt: skip
-    await api.store.commit([Put(KEY, obj, "create")], identity="test", now_ns=0)
+    body = {"metadata": {"name": "q"}, "spec": {"hard": hard}}
+    path = f"{DEFAULT}/resourcequotas"
+    if (await api.call("POST", path, body))[0] != 201:
+        assert (await api.call("PUT", f"{path}/q", body))[0] == 200
 
 
 def used(api: Api) -> Obj:
@@ -68,9 +67,7 @@ async def test_a_container_must_say_what_is_limited(api: Api) -> None:
 
 async def test_a_dry_run_is_judged_and_charges_nothing(api: Api) -> None:
     assert (await api.call("POST", f"{DEFAULT}/pods?dryRun=All", pod("a")))[0] == 201
-    stored = api.store.get(KEY)
-    assert stored is not None
-    assert b"used" not in stored.data
+    assert used(api) == {"pods": "0", "requests.cpu": "0", "count/configmaps": "0"}
     assert (await api.call("POST", f"{DEFAULT}/pods?dryRun=All", pod("a", "2")))[0] == 403
 
 
@@ -131,3 +128,23 @@ async def test_a_pod_stuck_in_its_deletion_is_given_back_once(api: Api) -> None:
     await api.call("PATCH", f"{DEFAULT}/pods/a", free, content_type=merge)
     await api.call("DELETE", f"{DEFAULT}/pods/a?gracePeriodSeconds=0")
     assert used(api) == {"pods": "1", "requests.cpu": "250m", "count/configmaps": "0"}
+
+
+async def test_a_new_quota_tells_at_once_what_is_used(api: Api) -> None:
+    await api.call("POST", f"{DEFAULT}/pods", pod("a"))
+    body = {"metadata": {"name": "r"}, "spec": {"hard": {"pods": "5", "count/resourcequotas": "2"}}}
+    code, made = await api.call("POST", f"{DEFAULT}/resourcequotas", body)
+    assert code == 201
+    assert made["status"]["used"] == {"count/resourcequotas": "2", "pods": "1"}
+    third = {"metadata": {"name": "s"}, "spec": {}}
+    assert (await api.call("POST", f"{DEFAULT}/resourcequotas", third))[0] == 403
+
+
+async def test_what_is_written_as_used_is_counted(api: Api) -> None:
+    await api.call("POST", f"{DEFAULT}/pods", pod("a"))
+    wrong = {"status": {"hard": {"pods": "9"}, "used": {"pods": "7"}}}
+    path, merge = f"{DEFAULT}/resourcequotas/q/status", "application/merge-patch+json"
+    code, made = await api.call("PATCH", path, wrong, content_type=merge)
+    assert code == 200
+    assert made["status"]["hard"]["pods"] == "9"
+    assert made["status"]["used"]["pods"] == "1"

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from mizzen.apiserver.admission_chain import admission
 from mizzen.store.memory import MemoryStore
-from mizzen.store.store import ObjectKey, Put
 from support.api_handlers import DEFAULT, Api, an_api
 
 Obj = dict[str, Any]
 MAPS = f"{DEFAULT}/configmaps"
-GROUP = "admissionregistration.k8s.io"
+PATH = "/apis/admissionregistration.k8s.io/v1"
+POLICIES = "validatingadmissionpolicies"
+BINDINGS = "validatingadmissionpolicybindings"
 CREATES: Obj = {
     "resourceRules": [
         {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"],
@@ -30,13 +30,11 @@ async def api() -> Api:
 
 
 async def write(api: Api, kind: str, name: str, spec: Obj) -> None:
-    plural = {"ValidatingAdmissionPolicy": "validatingadmissionpolicies"}.get(
-        kind, f"{kind.lower()}s"
-    )
-    obj = {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-    key = ObjectKey(f"{plural}.{GROUP}", "", name)
-    await api.store.commit([Put(key, obj, "create")], identity="test", now_ns=0)
-    api.server.admission = admission(api.server)  # the store was written behind the server's back
+    plural = POLICIES if kind == "ValidatingAdmissionPolicy" else BINDINGS
+    body = {"metadata": {"name": name}, "spec": spec}
+    await api.call("DELETE", f"{PATH}/{plural}/{name}")
+    code, made = await api.call("POST", f"{PATH}/{plural}", body)
+    assert code == 201, made
 
 
 async def bind(api: Api, policy: Obj, **binding: Any) -> None:

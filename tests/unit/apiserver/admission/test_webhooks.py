@@ -35,22 +35,17 @@ async def api() -> AsyncIterator[Api]:
 
 
 async def configure(api: Api, kind: str, name: str, *hooks: Obj) -> None:
-    resource = f"{kind.lower()}webhookconfigurations.admissionregistration.k8s.io"
     whole = [
         {
-            "name": f"{name}.acme.com", "rules": [RULE], "sideEffects": "None",
-            "admissionReviewVersions": ["v1"], "failurePolicy": "Fail",
-            "matchPolicy": "Equivalent", "timeoutSeconds": 5, **hook,
+            "name": f"{name}{index}.acme.com", "rules": [RULE], "sideEffects": "None",
+            "admissionReviewVersions": ["v1"], "timeoutSeconds": 5, **hook,
         }
-        for hook in hooks
+        for index, hook in enumerate(hooks)
     ]  # fmt: skip
-    obj = {
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": f"{kind}WebhookConfiguration",
-        "metadata": {"name": name, "uid": f"uid-{name}"}, "webhooks": whole,
-    }  # fmt: skip
-    key = ObjectKey(resource, "", name)
-    await api.store.commit([Put(key, obj, "create")], identity="test", now_ns=0)
-    api.server.admission = admission(api.server)  # the store was written behind the server's back
+    path = f"/apis/admissionregistration.k8s.io/v1/{kind.lower()}webhookconfigurations"
+    await api.call("DELETE", f"{path}/{name}")
+    code, made = await api.call("POST", path, {"metadata": {"name": name}, "webhooks": whole})
+    assert code == 201, made
 
 
 def config_map(name: str = "m", **data: str) -> Obj:
@@ -68,7 +63,7 @@ async def test_a_validating_webhook_refuses_in_its_words(api: Api, tmp_path: Pat
         assert (await api.call("POST", MAPS, config_map(bad="no")))[0] == 201
         code, status = await api.call("POST", MAPS, config_map("n", bad="yes"))
         assert (code, status["reason"]) == (403, "Forbidden")
-        assert status["message"] == ('admission webhook "v.acme.com" denied the request: bad data')
+        assert status["message"] == ('admission webhook "v0.acme.com" denied the request: bad data')
         assert (await api.call("GET", f"{MAPS}/n"))[0] == 404
         asked = hook.requests[0]
         assert asked["operation"] == "CREATE"
@@ -126,7 +121,7 @@ async def test_validating_webhooks_see_what_mutating_ones_made(api: Api, tmp_pat
         code, status = await api.call("POST", MAPS, config_map(a="b"))
         assert code == 400
         assert status["message"] == (
-            'admission webhook "v.acme.com" denied the request without explanation'
+            'admission webhook "v0.acme.com" denied the request without explanation'
         )
 
 
@@ -249,7 +244,7 @@ async def test_what_cannot_be_asked_fails_or_is_ignored(
         code, status = await api.call("POST", MAPS, config_map(a="b"))
         assert code == 500
         assert status["message"].startswith(
-            f'Internal error occurred: failed calling webhook "v.acme.com": {why}'
+            f'Internal error occurred: failed calling webhook "v0.acme.com": {why}'
         )
         lenient = {"clientConfig": server.client_config, "failurePolicy": "Ignore"}
         await configure(api, "Validating", "v", lenient)
@@ -263,7 +258,7 @@ async def test_nobody_listening_is_a_failure(api: Api, tmp_path: Path) -> None:
     code, status = await api.call("POST", MAPS, config_map(a="b"))
     assert code == 500
     assert (
-        'failed calling webhook "v.acme.com": failed to call webhook: Post "https://127.0'
+        'failed calling webhook "v0.acme.com": failed to call webhook: Post "https://127.0'
         in (status["message"])
     )
 
@@ -272,9 +267,15 @@ async def test_webhooks_with_side_effects_are_not_asked_of_dry_runs(
     api: Api, tmp_path: Path
 ) -> None:
     async with webhook(tmp_path, lambda request: ALLOWED) as server:
-        hook = {"clientConfig": server.client_config, "sideEffects": "Some"}
-        await configure(api, "Validating", "v", hook)
+        await configure(api, "Validating", "v", {"clientConfig": server.client_config})
+        key = ObjectKey("validatingwebhookconfigurations.admissionregistration.k8s.io", "", "v")
+        stored = api.store.get(key)
+        assert stored is not None
+        old = stored.object()  # of before v1, which allows no such webhook any more
+        old["webhooks"][0]["sideEffects"] = "Some"
+        await api.store.commit([Put(key, old, "update")], identity="test", now_ns=0)
+        api.server.admission = admission(api.server)  # written behind the server's back
         code, status = await api.call("POST", f"{MAPS}?dryRun=All", config_map(a="b"))
         assert code == 400
-        assert status["message"] == 'admission webhook "v.acme.com" does not support dry run'
+        assert status["message"] == 'admission webhook "v0.acme.com" does not support dry run'
         assert server.requests == []

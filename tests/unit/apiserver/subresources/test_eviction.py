@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from mizzen.store.memory import MemoryStore
-from mizzen.store.store import ObjectKey, Put
+from mizzen.store.store import ObjectKey
 from support.api_handlers import DEFAULT, Api, an_api
 
 Obj = dict[str, Any]
@@ -38,16 +38,16 @@ async def set_ready(api: Api, is_ready: bool) -> None:
 
 
 async def protect(api: Api, name: str = "b", policy: str = "", **status: int) -> None:
-    obj: Obj = {
-        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
-        "metadata": {"name": name, "namespace": "default", "uid": name, "generation": 1},
-        "spec": {"selector": {"matchLabels": {"app": "web"}}, "minAvailable": 1},
-        "status": {"observedGeneration": 1, "currentHealthy": 1, "desiredHealthy": 1, **status},
-    }  # fmt: skip
+    spec: Obj = {"selector": {"matchLabels": {"app": "web"}}, "minAvailable": 1}
     if policy:
-        obj["spec"]["unhealthyPodEvictionPolicy"] = policy
-    key = BUDGET._replace(name=name)
-    await api.store.commit([Put(key, obj, "create")], identity="test", now_ns=0)
+        spec["unhealthyPodEvictionPolicy"] = policy
+    path = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
+    code, _ = await api.call("POST", path, {"metadata": {"name": name}, "spec": spec})
+    assert code == 201
+    said = {"observedGeneration": 1, "currentHealthy": 1, "desiredHealthy": 1, **status}
+    merge = "application/merge-patch+json"
+    code, _ = await api.call("PATCH", f"{path}/{name}/status", {"status": said}, content_type=merge)
+    assert code == 200
 
 
 async def is_leaving(api: Api) -> bool:
