@@ -18,6 +18,7 @@ from mizzen.store.store import ObjectKey, Put, Remove, Store, Stored, Write
 # Of objects that are deleted in one commit; others write between two of them.
 DELETED_AT_ONCE = 500
 DELETED_BYTES_AT_ONCE = 8 << 20
+MANAGER = "mizzen"  # of fields that the server sets of its own accord
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ class Draft:
         self.new_id = new_id
         self.new_suffix = new_suffix
         self.reviews: Reviews | None = None
+        self.manager = MANAGER  # whose fields the writes set
         self.is_dry = False
         self.warnings: list[str] = []
         self.audit_annotations: dict[str, str] = {}

@@ -12,8 +12,9 @@ from typing import Any
 
 from mizzen.apiserver.admission_chain import BIND, CREATE, DELETE, UPDATE, UPDATE_STATUS
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import refusals, stamping
-from mizzen.apiserver.core.bodies import text
+from mizzen.apiserver.core import applying, field_managers, refusals, stamping
+from mizzen.apiserver.core.bodies import as_object, text
+from mizzen.apiserver.core.field_managers import Writer, track_create, track_update
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
@@ -37,12 +38,19 @@ class Strictness:
     duplicates: tuple[str, ...] = ()
 
 
-STRICT = Strictness()
+STRICT, IGNORE = Strictness(), Strictness("Ignore")
 
 
 def create(
-    draft: Draft, served: Served, namespace: str, body: Any, strictness: Strictness = STRICT
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    body: Any,
+    strictness: Strictness = STRICT,
+    *,
+    is_managed: bool = False,
 ) -> Obj:
+    """`is_managed`: the body says who manages its fields, since it was applied."""
     kind, resource = served.kind, served.resource
     obj = stamping.check_envelope(body, resource)
     stamping.place(obj, resource, namespace)
@@ -54,8 +62,17 @@ def create(
     new = decoded.object
     name = text(new["metadata"], "name")
     key = ObjectKey(served.key, namespace if resource.namespaced else "", name)
+    given = new["metadata"].get("managedFields")
     stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
     kind.prepare_create(new)
+    kind.default(new)
+    if is_managed:
+        new["metadata"]["managedFields"] = given
+    else:
+        if given:
+            new["metadata"]["managedFields"] = given
+        writer, now = Writer(draft.manager), rfc3339(draft.now_ns)
+        track_create(kind, new, writer, now, is_builtin=served.is_builtin)
     draft.admission.mutate(draft, served, CREATE, key, new)
     kind.default(new)
     kind.stamp(new, None, rfc3339(draft.now_ns))
@@ -115,6 +132,52 @@ def patch(
     check_preconditions(served, old, uid, resource_version)
     patched = stamping.check_envelope(apply(old), served.resource)
     return _replace(draft, served, old, patched, "patch", subresource, strictness)
+
+
+def apply(
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    name: str,
+    config: Obj,
+    old: Obj | None,
+    *,
+    subresource: str,
+    strictness: Strictness,
+    is_forced: bool,
+    is_served: Callable[[str], bool],
+) -> Obj:
+    """Merges a configuration into what is there (`old`, as read), by who manages which field."""
+    resource = served.resource
+    config = stamping.check_envelope(
+        {
+            **config,
+            "metadata": dict(as_object(config.get("metadata") or {}, "metadata must be an object")),
+        },
+        resource,
+    )
+    if old is None and subresource:
+        raise refusals.not_found(resource, name)
+    stamping.place(config, resource, namespace)
+    found = config["metadata"].setdefault("name", name)
+    if found != name:
+        raise BadRequest(
+            f"the name of the object ({found}) does not match the name on the URL ({name})"
+        )
+    applying.check(served.kind, config, strictness.level, strictness.duplicates)
+    uid = text(config["metadata"], "uid")
+    if old is None and uid:
+        raise refusals.conflict(
+            resource, name, f"uid mismatch: the provided object specified uid {uid}, and no "
+            "existing object was found",
+        )  # fmt: skip
+    new = field_managers.apply(
+        served.kind, old, config, Writer(draft.manager, subresource), rfc3339(draft.now_ns),
+        is_forced=is_forced, is_builtin=served.is_builtin, is_served=is_served,
+    )  # fmt: skip
+    if old is None:
+        return create(draft, served, namespace, new, IGNORE, is_managed=True)
+    return _replace(draft, served, old, new, "patch", subresource, IGNORE, is_managed=True)
 
 
 def delete(
@@ -211,6 +274,8 @@ def _replace(
     verb: str,
     subresource: str,
     strictness: Strictness,
+    *,
+    is_managed: bool = False,
 ) -> Obj:
     """The second half of updates and patches: what may change, changes."""
     kind, resource = served.kind, served.resource
@@ -232,7 +297,10 @@ def _replace(
     new = decoded.object
     if new["metadata"] is old["metadata"]:
         new["metadata"] = dict(old["metadata"])
+    given = new["metadata"].get("managedFields")
     stamping.stamp_update(new, old)
+    kind.default(new)
+    _track(draft, served, old, new, given, subresource, is_managed)
     key = ObjectKey(served.key, old["metadata"].get("namespace") or "", name)
     if subresource == "status":
         operation = UPDATE_STATUS
@@ -257,6 +325,22 @@ def _replace(
     else:
         draft.put(key, new, f"{verb}/{subresource}" if subresource else verb)
     return new
+
+
+def _track(
+    draft: Draft, served: Served, old: Obj, new: Obj, given: Any, subresource: str, done: bool
+) -> None:
+    """Records whose fields the new object's are, in place."""
+    metadata, stored = new["metadata"], old["metadata"].get("managedFields")
+    if done:
+        metadata["managedFields"] = given
+        return
+    if stored is not None:
+        metadata["managedFields"] = stored
+    track_update(
+        served.kind, old, new, given, Writer(draft.manager, subresource), rfc3339(draft.now_ns),
+        is_builtin=served.is_builtin, is_served=lambda version: True,
+    )  # fmt: skip
 
 
 def _kept(served: Served, obj: Obj, old: Obj) -> frozenset[str]:

@@ -16,7 +16,7 @@ from mizzen.apiserver.context import Context
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.user import User
-from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.draft import MANAGER, Draft
 from mizzen.apiserver.kubelet_client import KubeletClient
 from mizzen.apiserver.reviews import Draws, Options, Reviews, attempt
 from mizzen.apiserver.webhook_client import WebhookClient
@@ -66,7 +66,13 @@ class Server(Context):
         )
 
     async def attempt(
-        self, user: User, work: Callable[[Draft], T], options: Options, *, is_dry: bool
+        self,
+        user: User,
+        work: Callable[[Draft], T],
+        options: Options,
+        *,
+        is_dry: bool,
+        manager: str = MANAGER,
     ) -> tuple[Draft, T]:
         """The draft of a request's writes, to be committed in this very tick, and what `work` made.
 
@@ -74,7 +80,7 @@ class Server(Context):
         and moment: it reads and writes by its draft alone. Errors: those of `work`.
         """
         draft = self.draft(user)
-        draft.is_dry = is_dry
+        draft.is_dry, draft.manager = is_dry, manager
         reviews = draft.reviews = Reviews(options)
         try:
             result = work(draft)
@@ -92,6 +98,7 @@ class Server(Context):
             new_suffix.rewind()
             again.new_id, again.new_suffix = new_id, new_suffix
             again.now_ns, again.is_dry, again.reviews = draft.now_ns, is_dry, reviews
+            again.manager = manager
             return again
 
         return await attempt(begin, work, self.webhooks, Reviews(options))

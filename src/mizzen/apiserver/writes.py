@@ -10,7 +10,8 @@ import orjson
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import patching, protobuf, warnings
+from mizzen.apiserver.core import applying, field_managers, patching, protobuf, warnings
+from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.bodies import GRACE_S_MAX, as_object, grace_seconds, text
 from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
@@ -25,6 +26,7 @@ from mizzen.base import query
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.kinds import strict
+from mizzen.kinds.kind import APPLY_PATCH
 from mizzen.store.store import ObjectKey, Stored
 
 _POLICIES = ("", "Background", "Foreground", "Orphan")
@@ -37,9 +39,9 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     def work(draft: Draft) -> Obj:
         return operations.create(draft, served, target.namespace, body, level)
 
-    is_dry = is_dry_run(request.params)
+    is_dry, manager = is_dry_run(request.params), manager_of(request)
     options = ("CreateOptions", request.params)
-    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry)
+    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry, manager=manager)
     return await _finish(server, served, request, draft, made, 201)
 
 
@@ -52,13 +54,17 @@ async def update(server: Server, served: Served, target: Target, request: Reques
             subresource=target.subresource, strictness=level,
         )  # fmt: skip
 
-    is_dry = is_dry_run(request.params)
+    is_dry, manager = is_dry_run(request.params), manager_of(request)
     options = ("UpdateOptions", request.params)
-    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry)
+    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry, manager=manager)
     return await _finish(server, served, request, draft, made, 200)
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
+    is_apply = request.content_type == APPLY_PATCH
+    field_managers.check_apply_options(request.params, is_apply=is_apply)
+    if is_apply:
+        return await _apply(server, served, target, request)
     apply = patching.applier(request.content_type, served.kind, parse_json(request.body))
     level = strictness(request)
 
@@ -68,10 +74,52 @@ async def patch(server: Server, served: Served, target: Target, request: Request
             subresource=target.subresource, strictness=level,
         )  # fmt: skip
 
-    is_dry = is_dry_run(request.params)
+    is_dry, manager = is_dry_run(request.params), manager_of(request)
     options = ("UpdateOptions", request.params)
-    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry)
+    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry, manager=manager)
     return await _finish(server, served, request, draft, made, 200)
+
+
+async def _apply(server: Server, served: Served, target: Target, request: Request) -> Response:
+    """Server-side apply: an object that is not there is made, by whoever may create it."""
+    config, duplicates = applying.configuration(request.body)
+    level = request.params.get("fieldValidation") or "Strict"
+    strict_level = Strictness(level, duplicates)
+    is_forced = query.is_true(request.params.get("force"))
+    is_dry, manager = is_dry_run(request.params), manager_of(request)
+    resource = served.resource
+    versions = {each.resource.api_version for each in server.catalog.versions(place_of(served))}
+
+    def work(draft: Draft) -> tuple[Obj, bool]:
+        old = draft.read(served, target.namespace, target.name)
+        if old is None and not target.subresource:
+            access = Access(
+                request.user, "create", resource.group, resource.plural, "", target.namespace,
+                target.name,
+            )  # fmt: skip
+            if not server.authorize(access):
+                raise server.denial(access)
+        made = operations.apply(
+            draft, served, target.namespace, target.name, config, old,
+            subresource=target.subresource, strictness=strict_level, is_forced=is_forced,
+            is_served=versions.__contains__,
+        )  # fmt: skip
+        return made, old is None
+
+    options = ("PatchOptions", request.params)
+    draft, (made, is_new) = await server.attempt(
+        request.user, work, options, is_dry=is_dry, manager=manager
+    )
+    return await _finish(server, served, request, draft, made, 201 if is_new else 200)
+
+
+def manager_of(request: Request) -> str:
+    """The field manager of a request. Errors: Invalid."""
+    return field_managers.manager_of(request.params, request.headers.get("user-agent", ""))
+
+
+def place_of(served: Served) -> tuple[str, str]:
+    return served.resource.group, served.resource.plural
 
 
 async def delete(server: Server, served: Served, target: Target, request: Request) -> Response:

@@ -30,6 +30,7 @@ from mizzen.kinds.metadata import check_metadata
 from mizzen.kinds.reading import get
 from mizzen.kinds.schema import Schema, at, has_defaults
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
+from mizzen.kinds.wire import Numbers
 
 Cell = str | int | float | bool | None
 Validator = Callable[[Obj, Obj | None], list[Cause]]
@@ -59,6 +60,7 @@ class ScalePaths:
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 
 def no_op(obj: Obj) -> None:
@@ -107,6 +109,7 @@ class Kind:
     on_create: Callable[[Obj], None] = no_op  # e.g. the first status, in place
     on_update: Callable[[Obj, Obj], None] = keep_no_field  # (new, old): what the server keeps
     scale: ScalePaths | None = None
+    protobuf: Numbers | None = None  # beyond metadata's; None: it is not understood in protobuf
     merges_strategically: bool = True  # strategic merge patch is served, and said to be
     generation: bool = True  # metadata.generation counts changes outside metadata and status
     name_rule: names.NameRule = names.dns_subdomain
@@ -128,7 +131,7 @@ class Kind:
     def patch_types(self) -> tuple[str, ...]:
         """The media types of the patches that it takes."""
         strategic = (STRATEGIC_PATCH,) if self.merges_strategically else ()
-        return (JSON_PATCH, MERGE_PATCH, *strategic)
+        return (JSON_PATCH, MERGE_PATCH, *strategic, APPLY_PATCH)
 
     @property
     def has_status(self) -> bool:

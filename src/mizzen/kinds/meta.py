@@ -52,7 +52,7 @@ OBJECT_META = meta(
     annotations=STRING_MAP("Keys and values for tools, not for selection."),
     ownerReferences=array(OWNER_REFERENCE, key="uid")("Objects this one depends on."),
     finalizers=array(STR, merge=True)("Who must agree before the object is removed."),
-    managedFields=array(ANY)("Who set which field; not recorded yet."),
+    managedFields=array(ANY)("Who set which field; set by the server."),
     selfLink=STR("Not used any more."),
 )
 

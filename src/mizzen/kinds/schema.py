@@ -17,11 +17,12 @@ from typing import Any, Literal
 
 Type = Literal["any", "object", "array", "string", "integer", "number", "boolean", "int-or-string"]
 
-# Changes that alter what decodes; all others share the compiled decoder with the original.
+# Changes that alter what decodes, or how fields are managed; all others share what is compiled with
+# the original.
 _SHAPE = frozenset(
     ("type", "fields", "values", "items", "format", "enum", "minimum", "maximum", "min_length",
      "max_length", "min_items", "max_items", "pattern", "unique", "nullable", "open", "list_keys",
-     "served_as")
+     "served_as", "list_type", "map_type", "merge", "merge_key")
 )  # fmt: skip
 
 

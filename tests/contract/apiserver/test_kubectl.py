@@ -90,22 +90,6 @@ def test_create_commands_send_protobuf(api: ApiServer, namespace: str) -> None:
     assert json.loads(api.kubectl(*n, "get", "secret", "s", "-o", "json"))["data"] == {"a": "Yg=="}
     job = json.loads(api.kubectl(*n, "get", "job", "j", "-o", "json"))
     assert job["spec"]["template"]["spec"]["containers"][0]["command"] == ["sleep", "1"]
-    api.kubectl(*n, "create", "deployment", "d", "--image=mizzen.dev/python", "--replicas=0")
-    deployment = json.loads(api.kubectl(*n, "get", "deployment", "d", "-o", "json"))
-    assert deployment["spec"]["replicas"] == 0
-    assert deployment["spec"]["selector"] == {"matchLabels": {"app": "d"}}
-    api.kubectl(*n, "create", "cronjob", "c", "--image=i", "--schedule=* * * * *")
-    api.kubectl(*n, "create", "quota", "q", "--hard=pods=3,requests.cpu=1")
-    quota = json.loads(api.kubectl(*n, "get", "quota", "q", "-o", "json"))
-    assert quota["spec"]["hard"] == {"pods": "3", "requests.cpu": "1"}
-    api.kubectl(*n, "create", "pdb", "p", "--selector=a=b", "--min-available=50%")
-    budget = json.loads(api.kubectl(*n, "get", "pdb", "p", "-o", "json"))
-    assert budget["spec"]["minAvailable"] == "50%"
-    api.kubectl(*n, "create", "ingress", "i", "--rule=example.com/a=s:80")
-    api.kubectl(*n, "create", "role", "r", "--verb=get", "--resource=pods")
-    api.kubectl(*n, "create", "rolebinding", "b", "--role=r", "--user=ann")
-    role = json.loads(api.kubectl(*n, "get", "role", "r", "-o", "json"))
-    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
 
 
 def test_edit_opens_the_object_and_saves_it(api: ApiServer, namespace: str) -> None:
@@ -238,9 +222,35 @@ def test_what_is_not_served_says_so(api: ApiServer, namespace: str) -> None:
     for command in (("exec", "p", "--", "ls"), ("port-forward", "p", "8080:80")):
         refused = api.kubectl_run(*n, *command)
         assert refused.returncode != 0
-    manifest = POD.format(name="p")
-    refused = api.kubectl_run(*n, "apply", "--server-side", "-f-", stdin=manifest)
-    assert "server-side apply is not served" in refused.stderr
+
+
+def test_server_side_apply_asks_before_it_takes_what_others_manage(
+    api: ApiServer, namespace: str
+) -> None:
+    n = ("-n", namespace)
+    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: '%s'}\n"
+    made = api.kubectl(*n, "apply", "--server-side", "-f-", stdin=manifest % 1)
+    assert made == "configmap/c serverside-applied\n"
+    api.kubectl(*n, "patch", "cm", "c", "--type=merge", "-p", '{"data":{"a":"2","b":"3"}}')
+    refused = api.kubectl_run(*n, "apply", "--server-side", "-f-", stdin=manifest % 4)
+    assert 'Apply failed with 1 conflict: conflict with "kubectl-patch"' in refused.stderr
+    assert ".data.a" in refused.stderr
+    forced = ("apply", "--server-side", "--force-conflicts", "-f-")
+    api.kubectl(*n, *forced, stdin=manifest % 4)
+    assert api.kubectl(*n, "get", "cm", "c", "-o", "jsonpath={.data}") == '{"a":"4","b":"3"}'
+    api.kubectl(*n, *forced, stdin=manifest.replace("{a:", "{z:") % 5)
+    assert api.kubectl(*n, "get", "cm", "c", "-o", "jsonpath={.data}") == '{"b":"3","z":"5"}'
+
+
+def test_client_side_apply_is_taken_over_by_server_side_apply(
+    api: ApiServer, namespace: str
+) -> None:
+    n = ("-n", namespace)
+    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: '%s'}\n"
+    api.kubectl(*n, "apply", "-f-", stdin=manifest % 1)
+    api.kubectl(*n, "apply", "--server-side", "-f-", stdin=manifest % 2)
+    api.kubectl(*n, "apply", "--server-side", "-f-", stdin=manifest.replace("{a:", "{b:") % 3)
+    assert api.kubectl(*n, "get", "cm", "m", "-o", "jsonpath={.data}") == '{"b":"3"}'
 
 
 def test_deleting_a_namespace_deletes_what_is_in_it(api: ApiServer, namespace: str) -> None:

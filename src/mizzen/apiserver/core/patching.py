@@ -20,12 +20,9 @@ def applier(content_type: str, kind: Kind, patch: Any) -> Callable[[Obj], Any]:
     if content_type == JSON_PATCH:
         return lambda obj: json_patch(obj, patch)
     if content_type not in kind.patch_types:
-        hint = ""
-        if content_type.startswith("application/apply-patch"):
-            hint = "; server-side apply is not served: use client-side apply (kubectl apply)"
         raise UnsupportedMediaType(
             f"the body of the request was in an unknown format ({content_type or 'none given'}): "
-            f"accepted media types include: {', '.join(kind.patch_types)}{hint}"
+            f"accepted media types include: {', '.join(kind.patch_types)}"
         )
     change = as_object(patch, "the patch must be an object")
     if content_type == MERGE_PATCH:

@@ -13,7 +13,7 @@ from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response, answer, parse_json
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import commit, is_dry_run
+from mizzen.apiserver.writes import commit, is_dry_run, manager_of
 from mizzen.base.errors import Cause, invalid
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
@@ -70,6 +70,7 @@ def _change(draft: Draft, served: Served, target: Target, change: Callable[[Obj]
         lambda obj: merge_patch(obj, nested),
         uid=text(metadata, "uid"),
         resource_version=text(metadata, "resourceVersion"),
+        subresource="scale",
     )
 
 
@@ -97,7 +98,11 @@ async def _write(
     is_dry = is_dry_run(request.params)
     options = ("UpdateOptions", request.params)
     draft, made = await server.attempt(
-        request.user, lambda draft: _change(draft, served, target, change), options, is_dry=is_dry
+        request.user,
+        lambda draft: _change(draft, served, target, change),
+        options,
+        is_dry=is_dry,
+        manager=manager_of(request),
     )
     await commit(draft, is_dry)
     return answer(200, _read(served, made))

@@ -18,7 +18,7 @@ from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import is_dry_run
+from mizzen.apiserver.writes import is_dry_run, manager_of
 from mizzen.base.errors import ApiError, BadRequest, Cause, Forbidden, Passed, TooLarge
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
@@ -61,7 +61,9 @@ async def commit(server: Server, served: Served, target: Target, request: Reques
 
     is_dry = is_dry_run(request.params)
     options = ("CreateOptions", request.params)
-    draft, (plan_id, results) = await server.attempt(request.user, work, options, is_dry=is_dry)
+    draft, (plan_id, results) = await server.attempt(
+        request.user, work, options, is_dry=is_dry, manager=manager_of(request)
+    )
     revision, stored = server.store.revision, list[Stored]()
     done = _commit(draft, plan_id, results, is_dry)
     if done is not None:

@@ -1,0 +1,298 @@
+"""Who manages which fields of the objects that requests write.
+
+Source: apiserver `endpoints/handlers/fieldmanager`, KEP-555.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from mizzen.apiserver.core.last_applied import (
+    KUBECTL,
+    fields_to_take_over,
+    last_applied,
+    noted,
+)
+from mizzen.base.errors import ApiError, BadRequest, Cause, Conflict, invalid
+from mizzen.base.limits import OBJECT_DEPTH_MAX
+from mizzen.base.objects import Obj
+from mizzen.kinds.kind import Kind
+from mizzen.kinds.managed_fields import managers, sets
+from mizzen.kinds.managed_fields.elements import NoElement, shown
+from mizzen.kinds.managed_fields.implied_fields import implied_fields
+from mizzen.kinds.managed_fields.managers import (
+    APPLY,
+    BEFORE_FIRST_APPLY,
+    UPDATE,
+    Conflicts,
+    Context,
+    Entry,
+    Id,
+    Malformed,
+    Managers,
+)
+from mizzen.kinds.managed_fields.sets import LEAF, Fields
+from mizzen.kinds.managed_fields.walking import all_of
+
+MANAGER_LENGTH_MAX = 128
+# Of the sets of custom objects: deeper ones are not tracked, since an object has a greatest depth.
+DEPTH_MAX = OBJECT_DEPTH_MAX - 10
+_NONE: Obj = {}
+_NOTHING: Obj = {"metadata": _NONE}
+# Fields of the metadata that no comparison needs: they are nobody's.
+_LEFT_OUT = ("managedFields", "resourceVersion", "generation")
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """On whose behalf fields are set: the manager's name, and the subresource it writes to."""
+
+    manager: str
+    subresource: str = ""
+
+
+def manager_of(params: Mapping[str, str], user_agent: str) -> str:
+    """The manager of a request: as it says, or the program that sends it.
+
+    Errors: Invalid where the name is too long or not printable.
+    """
+    said = params.get("fieldManager", "")
+    if not said:
+        program = user_agent.partition("/")[0]
+        return "".join(filter(str.isprintable, program))[:MANAGER_LENGTH_MAX] or managers.UNKNOWN
+    if len(said) > MANAGER_LENGTH_MAX:
+        message = f"Too long: may not be more than {MANAGER_LENGTH_MAX} bytes"
+        raise _bad_option("fieldManager", message, "FieldValueTooLong")
+    if not said.isprintable():
+        message = f'Invalid value: "{said}": should only contain printable characters'
+        raise _bad_option("fieldManager", message, "FieldValueInvalid")
+    return said
+
+
+def _bad_option(field: str, message: str, reason: str) -> ApiError:
+    return invalid("PatchOptions", "meta.k8s.io", "", [Cause(field, message, reason)])
+
+
+def check_apply_options(params: Mapping[str, str], *, is_apply: bool) -> None:
+    """Errors: Invalid where apply lacks its manager, or another patch is to be forced."""
+    if is_apply and not params.get("fieldManager"):
+        message = "Required value: is required for apply patch"
+        raise _bad_option("fieldManager", message, "FieldValueRequired")
+    if not is_apply and "force" in params:
+        message = "Forbidden: may not be specified for non-apply patch"
+        raise _bad_option("force", message, "FieldValueForbidden")
+
+
+def track_create(kind: Kind, new: Obj, writer: Writer, now: str, *, is_builtin: bool) -> None:
+    """Records who made an object, in place; `new` has its defaults."""
+    metadata = new["metadata"]
+    given = metadata.pop("managedFields", None)
+    context = _context(kind, writer.subresource, is_builtin, lambda version: True)
+    if given and not _is_reset(given):
+        metadata["managedFields"] = _updated(context, _NONE, new, given, writer, now)
+        return
+    try:
+        fields = all_of(kind.schema, new, context.implied)
+    except NoElement:
+        return
+    fields = managers.stripped(sets.without(fields, context.reset))
+    if fields and (is_builtin or sets.depth(fields) <= DEPTH_MAX):
+        own = _own(writer, context)
+        metadata["managedFields"] = managers.encode({own: Entry(context.api_version, fields, now)})
+
+
+def track_update(
+    kind: Kind,
+    old: Obj,
+    new: Obj,
+    given: Any,
+    writer: Writer,
+    now: str,
+    *,
+    is_builtin: bool,
+    is_served: Callable[[str], bool],
+) -> None:
+    """Records who changed what, in place. `given` are the managed fields of the request itself."""
+    context = _context(kind, writer.subresource, is_builtin, is_served)
+    stored: list[Any] = old["metadata"].get("managedFields") or []
+    if writer.subresource or given is None or given == stored:
+        given = stored
+    elif _is_reset(given):
+        given = list[Any]()
+    elif not _can_be_read(given):
+        given = stored
+    if not given and not stored:
+        return  # never tracked, and not begun by an update
+    found = _updated(context, old, new, given, writer, now)
+    if found:
+        new["metadata"]["managedFields"] = found
+    else:
+        new["metadata"].pop("managedFields", None)
+
+
+def _updated(
+    context: Context, old: Obj, new: Obj, given: list[Any], writer: Writer, now: str
+) -> list[Obj]:
+    try:
+        before = managers.decode(given)
+        own = _own(writer, context)
+        after = managers.updated(context, _plain(old), _plain(new), before, own, now)
+    except (Malformed, NoElement):
+        return cast("list[Obj]", given)  # as upstream: no write fails by them
+    if after is before:
+        return cast("list[Obj]", given)
+    if writer.subresource == "scale" and own in after:  # upstream's entry has no moment
+        earlier = before.get(own)
+        time = earlier.time if earlier is not None else None
+        after = {**after, own: Entry(after[own].api_version, after[own].fields, time)}
+    return managers.encode(after)
+
+
+def apply(
+    kind: Kind,
+    live: Obj | None,
+    config: Obj,
+    writer: Writer,
+    now: str,
+    *,
+    is_forced: bool,
+    is_builtin: bool,
+    is_served: Callable[[str], bool],
+) -> Obj:
+    """The object that an applied configuration makes, its managed fields included.
+
+    `live` None: there is none yet. Errors: Conflict with its causes; BadRequest.
+    """
+    if config["metadata"].get("managedFields") is not None:
+        raise BadRequest("metadata.managedFields must be nil")
+    context = _context(kind, writer.subresource, is_builtin, is_served)
+    own = Id(writer.manager, APPLY, writer.subresource)
+    before = _plain(live) if live is not None else _NONE
+    stored: list[Any] = (live or _NOTHING)["metadata"].get("managedFields") or []
+    try:
+        found = managers.decode(stored)
+        if not found and live is not None:
+            found = _before_first_apply(context, kind, before, writer, now)
+        merged, after = _applied(context, before, config, found, own, is_forced)
+    except Malformed as error:
+        raise BadRequest(f"failed to decode managed fields: {error}") from error
+    except NoElement as error:
+        raise BadRequest(f"failed to create typed patch object: {error}") from error
+    except Conflicts as error:
+        raise conflict(error.found) from error
+    if writer.manager == KUBECTL and last_applied(merged):
+        merged = noted(merged, config)
+    if merged != before and own in after:
+        after[own] = Entry(after[own].api_version, after[own].fields, now)
+    metadata = dict(merged["metadata"])
+    if live is not None:
+        metadata |= {n: live["metadata"][n] for n in _LEFT_OUT if n in live["metadata"]}
+    encoded = managers.encode(after)
+    same = stored if encoded == stored else encoded
+    metadata["managedFields"] = same
+    return {**merged, "metadata": metadata}
+
+
+def _applied(
+    context: Context, live: Obj, config: Obj, found: Managers, own: Id, is_forced: bool
+) -> tuple[Obj, Managers]:
+    """Errors: Conflicts; kubectl's are none where client-side apply set the field before."""
+    try:
+        return managers.applied(context, live, config, found, own, is_forced=is_forced)
+    except Conflicts as error:
+        if own.manager != KUBECTL or not (free := fields_to_take_over(context, live)):
+            raise
+        left = {who: sets.difference(fields, free) for who, fields in error.found.items()}
+        left = {who: fields for who, fields in left.items() if fields}
+        if left:
+            raise Conflicts(left) from error
+    return managers.applied(context, live, config, found, own, is_forced=True)
+
+
+def _before_first_apply(
+    context: Context, kind: Kind, live: Obj, writer: Writer, now: str
+) -> Managers:
+    fields = all_of(kind.schema, live, context.implied)
+    fields = managers.stripped(sets.without(fields, context.reset))
+    if not fields:
+        return {}
+    manager = Id(BEFORE_FIRST_APPLY, UPDATE, writer.subresource, context.api_version)
+    return {manager: Entry(context.api_version, fields, now)}
+
+
+def conflict(found: Mapping[Id, Fields]) -> Conflict:
+    """The refusal of a configuration that would change others' fields."""
+    listed = [(manager, shown(path)) for manager in found for path in sets.paths(found[manager])]
+    causes = [
+        Cause(path, f"conflict with {_named(manager, found)}", "FieldManagerConflict")
+        for manager, path in listed
+    ]
+    if len(listed) == 1:
+        manager, path = listed[0]
+        message = f"Apply failed with 1 conflict: conflict with {_named(manager, found)}: {path}"
+    else:
+        lines: list[str] = []
+        for manager in sorted(found):
+            lines.append(f"conflicts with {_named(manager, found)}:")
+            lines += [f"- {path}" for owner, path in listed if owner == manager]
+        message = f"Apply failed with {len(listed)} conflicts: " + "\n".join(lines)
+    return Conflict(message, causes=causes)
+
+
+def _named(manager: Id, found: Mapping[Id, Fields]) -> str:
+    text = f'"{manager.manager}"'
+    if manager.subresource:
+        text += f' with subresource "{manager.subresource}"'
+    if manager.operation == UPDATE:
+        text += f" using {manager.api_version}"
+    return text
+
+
+def _own(writer: Writer, context: Context) -> Id:
+    return Id(writer.manager, UPDATE, writer.subresource, context.api_version)
+
+
+def _context(
+    kind: Kind, subresource: str, is_builtin: bool, is_served: Callable[[str], bool]
+) -> Context:
+    implied = implied_fields(kind.resource) if is_builtin else _NONE
+    return Context(
+        kind.schema, kind.resource.api_version, implied, _reset(kind, subresource), is_served
+    )
+
+
+def _reset(kind: Kind, subresource: str) -> Fields:
+    """The fields that a write to this part of an object does not set, whatever it says."""
+    if subresource == "status":
+        reset: Fields = {
+            f"f:{name}": LEAF
+            for name in kind.schema.fields
+            if name not in ("apiVersion", "kind", "metadata", "status")
+        }
+        return reset
+    return _STATUS if kind.has_status and not subresource else _NONE
+
+
+_STATUS: Fields = {"f:status": LEAF}
+
+
+def _plain(obj: Obj) -> Obj:
+    """The object without what is nobody's and differs from write to write."""
+    metadata = obj.get("metadata")
+    if not metadata:
+        return obj
+    return {**obj, "metadata": {n: v for n, v in metadata.items() if n not in _LEFT_OUT}}
+
+
+def _is_reset(given: Any) -> bool:
+    """True if a request means to forget all managers: an empty list, or one of an empty entry."""
+    return given == [] or given == [{}]
+
+
+def _can_be_read(given: Any) -> bool:
+    try:
+        return isinstance(given, list) and bool(managers.decode(cast("list[Any]", given)))
+    except Malformed:
+        return False

@@ -1,0 +1,31 @@
+"""The fields that upstream's types always have: nobody owns them where nothing is in them.
+
+The table is derived from upstream's Go types by `scripts/derive_implied_fields.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+from mizzen.base.objects import Obj
+from mizzen.base.resources import Resource
+
+_METADATA: Mapping[str, Any] = {"metadata": {}}
+
+
+def implied_fields(resource: Resource) -> Mapping[str, Any]:
+    """What an object of a built-in kind has although nothing was set."""
+    below = _table().get(f"{resource.api_version} {resource.kind}")
+    return _METADATA if below is None else {**_METADATA, **below}
+
+
+@cache
+def _table() -> Mapping[str, Obj]:
+    text = files("mizzen.kinds.managed_fields").joinpath("implied_fields.json").read_bytes()
+    found: Mapping[str, Obj] = orjson.loads(text)
+    return found

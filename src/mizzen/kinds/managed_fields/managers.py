@@ -1,0 +1,283 @@
+"""Managers: who owns which fields, after an update and after an applied configuration.
+
+Source: apimachinery `util/managedfields/internal`, structured-merge-diff `merge/update.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, cast
+
+from mizzen.base.objects import Obj
+from mizzen.kinds.managed_fields import merging, sets
+from mizzen.kinds.managed_fields.sets import SELF, Fields
+from mizzen.kinds.managed_fields.walking import Comparison, compare, fields_of
+from mizzen.kinds.schema import Schema
+
+APPLY, UPDATE = "Apply", "Update"
+UPDATERS_MAX = 10  # entries of operation Update
+ANCIENT = "ancient-changes"  # what more than those have set
+BEFORE_FIRST_APPLY = "before-first-apply"
+UNKNOWN = "unknown"
+_FIELDS_TYPE = "FieldsV1"
+# Nobody's: the server sets them, or the request's path names them.
+_STRIPPED = tuple(
+    f"f:{name}"
+    for name in (
+        "name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation",
+        "managedFields", "resourceVersion",
+    )
+)  # fmt: skip
+
+
+class Id(NamedTuple):
+    """What tells managers of an object apart; an applier stays one whatever version it applies."""
+
+    manager: str
+    operation: str
+    subresource: str = ""
+    api_version: str = ""  # "" for Apply
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The fields of one manager."""
+
+    api_version: str
+    fields: Fields
+    time: str | None = None
+
+
+Managers = dict[Id, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """How the objects of a kind are gone through.
+
+    `is_served` says of an apiVersion whether there still is one; `reset` are the fields that this
+    kind of write cannot set; `implied` as in `walking`.
+    """
+
+    schema: Schema
+    api_version: str
+    implied: Mapping[str, Any]
+    reset: Fields
+    is_served: Callable[[str], bool]
+
+
+class Conflicts(Exception):
+    """Fields that others own and the configuration would change, by their owners."""
+
+    def __init__(self, found: Mapping[Id, Fields]) -> None:
+        super().__init__("conflicts")
+        self.found = found
+
+
+class Malformed(Exception):
+    """Managed fields that nobody can read; the message says why."""
+
+
+def decode(entries: Sequence[Any]) -> Managers:
+    """Errors: Malformed."""
+    found: Managers = {}
+    for index, given in enumerate(entries):
+        entry = cast("Obj", given) if isinstance(given, dict) else {}
+        operation, version = entry.get("operation"), entry.get("apiVersion")
+        if operation not in (APPLY, UPDATE):
+            raise Malformed("operation must be `Apply` or `Update`")
+        if not isinstance(version, str) or not version:
+            raise Malformed("apiVersion must not be empty")
+        if entry.get("fieldsType") != _FIELDS_TYPE:
+            raise Malformed(f"missing fieldsType in managed fields entry {index}")
+        fields = entry.get("fieldsV1")
+        if fields is None:
+            fields = {}
+        if not sets.valid(fields):
+            raise Malformed(f"error decoding set: entry {index}")
+        manager = Id(
+            str(entry.get("manager") or ""),
+            operation,
+            str(entry.get("subresource") or ""),
+            "" if operation == APPLY else version,
+        )
+        found[manager] = Entry(version, cast("Fields", fields), entry.get("time"))
+    return found
+
+
+def encode(managers: Managers) -> list[Obj]:
+    """The entries as objects hold them: appliers first, then by time and name."""
+    return [
+        _encoded(manager, entry)
+        for manager, entry in sorted(
+            managers.items(),
+            key=lambda item: (
+                item[0].operation, item[1].time or "", item[0].manager, item[1].api_version,
+                item[0].subresource,
+            ),
+        )
+    ]  # fmt: skip
+
+
+def _encoded(manager: Id, entry: Entry) -> Obj:
+    result: Obj = {
+        "manager": manager.manager,
+        "operation": manager.operation,
+        "apiVersion": entry.api_version,
+    }
+    if entry.time is not None:
+        result["time"] = entry.time
+    result |= {"fieldsType": _FIELDS_TYPE, "fieldsV1": entry.fields}
+    if manager.subresource:
+        result["subresource"] = manager.subresource
+    return result
+
+
+def updated(
+    context: Context, old: Obj, new: Obj, managers: Managers, own: Id, now: str
+) -> Managers:
+    """The managers after a write by `own` made `new` of `old`. Errors: elements.NoElement."""
+    difference = compare(context.schema, old, new, context.implied)
+    if difference.is_same:
+        return managers
+    result, difference = _taken(context, difference, managers, None, is_forced=True)
+    fields = stripped(
+        sets.without(sets.union(difference.modified, difference.added), context.reset)
+    )
+    if fields:
+        previous = result.get(own)
+        if previous is not None:
+            fields = sets.union(fields, previous.fields)
+        result[own] = Entry(context.api_version, fields, now)
+    return _capped(result)
+
+
+def stripped(fields: Fields) -> Fields:
+    """The set without what nobody owns."""
+    if "f:apiVersion" in fields or "f:kind" in fields:
+        fields = {n: c for n, c in fields.items() if n not in ("f:apiVersion", "f:kind")}
+    metadata = cast("Fields | None", fields.get("f:metadata"))
+    if metadata is None:
+        return fields
+    metadata = {n: c for n, c in metadata.items() if n != SELF and n not in _STRIPPED}
+    if metadata:
+        return {**fields, "f:metadata": metadata}
+    return {n: c for n, c in fields.items() if n != "f:metadata"}
+
+
+def _taken(
+    context: Context,
+    difference: Comparison,
+    managers: Managers,
+    own: Id | None,
+    *,
+    is_forced: bool,
+) -> tuple[Managers, Comparison]:
+    """The managers without what was changed or removed; all but `own`, whose is what it says.
+
+    Errors: Conflicts unless it is forced.
+    """
+    if context.reset:
+        difference = Comparison(
+            *(
+                sets.without(each, context.reset)
+                for each in (difference.removed, difference.modified, difference.added)
+            )
+        )
+    changed = sets.union(difference.modified, difference.added)
+    result: Managers = {}
+    conflicts: dict[Id, Fields] = {}
+    for manager, entry in managers.items():
+        if manager == own:
+            result[manager] = entry
+            continue
+        if not context.is_served(entry.api_version):
+            continue
+        conflict = sets.intersection(entry.fields, changed)
+        if conflict:
+            conflicts[manager] = conflict
+        fields = sets.difference(entry.fields, conflict)
+        fields = sets.difference(fields, difference.removed)
+        if fields:
+            result[manager] = entry if fields == entry.fields else replace(entry, fields=fields)
+    if conflicts and not is_forced:
+        raise Conflicts(conflicts)
+    return result, difference
+
+
+def applied(
+    context: Context,
+    live: Obj,
+    config: Obj,
+    managers: Managers,
+    own: Id,
+    *,
+    is_forced: bool,
+) -> tuple[Obj, Managers]:
+    """The object after `own` applied a configuration, and its managers; the time is not set.
+
+    The configuration replaces what this manager applied before: what it no longer mentions and
+    nobody else owns is removed. Errors: Conflicts, elements.NoElement.
+    """
+    merged = merging.merge(context.schema, live, config)
+    last = managers.get(own)
+    fields = sets.without(fields_of(context.schema, config), context.reset)
+    entry = Entry(context.api_version, fields, last.time if last is not None else None)
+    result: Managers = {**managers, own: entry}
+    if last is not None and last.fields and context.is_served(last.api_version):
+        merged = _pruned(context.schema, merged, result, last.fields)
+    difference = compare(context.schema, live, merged, context.implied)
+    result, _ = _taken(context, difference, result, own, is_forced=is_forced)
+    fields = stripped(fields)
+    if fields:
+        result[own] = replace(entry, fields=fields)
+    else:
+        result.pop(own, None)
+    return merged, result
+
+
+def _pruned(schema: Schema, merged: Obj, managers: Managers, last: Fields) -> Obj:
+    """Without what was applied last time, is not now, and nobody owns."""
+
+    def named(fields: Fields) -> Fields:
+        return merging.with_named_fields(schema, fields)
+
+    last = named(last)
+    whole = named(fields_of(schema, merged))
+    owned: Fields = {}
+    for entry in managers.values():
+        owned = sets.union(owned, entry.fields)
+    left = merging.remove(schema, merged, last)
+    # What others own stays, and so does what this manager never had.
+    kept = sets.union(named(fields_of(schema, left)), named(owned))
+    left = merging.remove(schema, merged, sets.difference(whole, kept))
+    gone = sets.difference(whole, named(fields_of(schema, left)))
+    return merging.remove(schema, merged, sets.intersection(gone, last))
+
+
+def _capped(managers: Managers) -> Managers:
+    """At most UPDATERS_MAX entries of updates: of more, the oldest become one of each version."""
+    updaters = [manager for manager in managers if manager.operation == UPDATE]
+    count = len(updaters)
+    if count <= UPDATERS_MAX:
+        return managers
+    result = dict(managers)
+    updaters.sort(key=lambda manager: (managers[manager].time or "", manager))
+    first: dict[str, Id] = {}
+    for manager in updaters:
+        if count <= UPDATERS_MAX:
+            break
+        entry = managers[manager]
+        bucket = Id(ANCIENT, UPDATE, "", entry.api_version)
+        earlier = first.setdefault(entry.api_version, manager)
+        if earlier == manager:
+            continue
+        if bucket not in result:
+            result[bucket] = result.pop(earlier)
+        fields = sets.union(entry.fields, result[bucket].fields)
+        result[bucket] = Entry(entry.api_version, fields, entry.time)
+        if manager != bucket:
+            del result[manager]
+            count -= 1
+    return result

@@ -1,0 +1,136 @@
+"""Sets of fields: union, difference and the like. Nothing here changes what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+Fields = dict[str, Any]  # element -> Fields; see the package
+SELF = "."
+LEAF: Fields = {}  # shared: never to be changed
+
+
+def is_member(node: Fields) -> bool:
+    """True if the element itself is in the set, not only what is below it."""
+    return not node or SELF in node
+
+
+def node_of(is_in: bool, below: Fields) -> Fields | None:
+    """An element's node, None where there is nothing left of it. `below` has no `.`."""
+    if not below:
+        return LEAF if is_in else None
+    return {SELF: LEAF, **below} if is_in else below
+
+
+def below(node: Fields) -> Fields:
+    """The children of an element."""
+    return {name: child for name, child in node.items() if name != SELF} if SELF in node else node
+
+
+def union(one: Fields, other: Fields) -> Fields:
+    """The fields of either."""
+    if not other:
+        return one
+    if not one:
+        return other
+    result = dict(one)
+    for name, right in other.items():
+        left = result.get(name)
+        if left is None:
+            result[name] = right
+        elif left is not right:
+            is_in = is_member(left) or is_member(right)
+            result[name] = cast("Fields", node_of(is_in, union(below(left), below(right))))
+    return result
+
+
+def intersection(one: Fields, other: Fields) -> Fields:
+    """The fields of both."""
+    result: Fields = {}
+    for name, left in one.items():
+        right = other.get(name)
+        if right is not None:
+            is_in = is_member(left) and is_member(right)
+            node = node_of(is_in, intersection(below(left), below(right)))
+            if node is not None:
+                result[name] = node
+    return result
+
+
+def difference(one: Fields, other: Fields) -> Fields:
+    """The fields of the first that are not in the second: a parent that is leaves its children."""
+    if not other:
+        return one
+    result: Fields = {}
+    for name, left in one.items():
+        right = other.get(name)
+        if right is None:
+            result[name] = left
+            continue
+        is_in = is_member(left) and not is_member(right)
+        node = node_of(is_in, difference(below(left), below(right)))
+        if node is not None:
+            result[name] = node
+    return result
+
+
+def without(one: Fields, other: Fields) -> Fields:
+    """As `difference`, but a parent that is in the second takes its children along."""
+    result: Fields = {}
+    for name, left in one.items():
+        right = other.get(name)
+        if right is None:
+            result[name] = left
+        elif not is_member(right):
+            node = node_of(is_member(left), without(below(left), below(right)))
+            if node is not None:
+                result[name] = node
+    return result
+
+
+def has(fields: Fields, path: tuple[str, ...]) -> bool:
+    """True if this very field is in the set."""
+    node: Fields | None = fields
+    for element in path:
+        node = node.get(element)
+        if node is None:
+            return False
+    return is_member(node)
+
+
+def single(path: tuple[str, ...]) -> Fields:
+    """The set of one field."""
+    node = LEAF
+    for element in reversed(path):
+        node = {element: node}
+    return node
+
+
+def paths(fields: Fields, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every field in the set, parents first, in the order of their names."""
+    for name in sorted(fields):
+        if name == SELF:
+            continue
+        node = cast("Fields", fields[name])
+        path = (*before, name)
+        if is_member(node):
+            yield path
+        yield from paths(node, path)
+
+
+def depth(fields: Fields) -> int:
+    """The elements of the longest path."""
+    level, count = [fields], 0
+    while level := [child for node in level for child in node.values() if child]:
+        count += 1
+    return count
+
+
+def valid(value: Any) -> bool:
+    """True if this JSON is a set of fields."""
+    if not isinstance(value, Mapping):
+        return False
+    return all(
+        (name == SELF or name[:2] in ("f:", "k:", "v:", "i:")) and valid(child)
+        for name, child in cast("Mapping[str, Any]", value).items()
+    )

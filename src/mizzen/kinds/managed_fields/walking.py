@@ -1,0 +1,276 @@
+"""Objects and sets of fields: which fields an object has, and in which two objects differ.
+
+Both are compiled from a schema at first use, as decoding is. What a schema leaves open is a map
+down to its scalars; lists without keys are one value each.
+
+`implied` are the fields that upstream's Go types always have, though they hold nothing: a Pod's
+`spec` with `containers: null`. They belong to nobody (`implied_fields.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from mizzen.base.objects import Obj
+from mizzen.kinds.managed_fields.elements import Element, element_of
+from mizzen.kinds.managed_fields.sets import LEAF, SELF, Fields
+from mizzen.kinds.schema import Schema
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(slots=True)
+class Comparison:
+    """The fields that the new object lacks, has otherwise, or has beside those of the old one."""
+
+    removed: Fields = field(default_factory=Fields)
+    modified: Fields = field(default_factory=Fields)
+    added: Fields = field(default_factory=Fields)
+
+    @property
+    def is_same(self) -> bool:
+        return not (self.removed or self.modified or self.added)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the walks need to know of a value: by which type it is gone through."""
+
+    is_map: bool = False
+    is_list: bool = False
+    fields: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+    values: Schema | None = None  # of other keys
+    items: Schema | None = None
+    element: Element | None = None
+
+
+_LEAF_SHAPE = Shape()
+_ANY = Schema("any")
+_OPEN_SHAPE = Shape(is_map=True, values=_ANY)
+
+
+# Upstream's types of x-kubernetes-map-type "atomic" that we write out ourselves.
+_ATOMIC_TYPES = frozenset(
+    (
+        "ConfigMapKeySelector", "CrossVersionObjectReference", "FileKeySelector", "LabelSelector",
+        "LocalObjectReference", "NodeSelector", "NodeSelectorTerm", "ObjectFieldSelector",
+        "ObjectReference", "OwnerReference", "ResourceFieldSelector", "RoleRef", "ScopeSelector",
+        "SecretKeySelector", "SecretReference", "Subject", "TypedLocalObjectReference",
+    )
+)  # fmt: skip
+
+
+def shape_of(schema: Schema) -> Shape:
+    """The shape of a schema's values, worked out once."""
+    found = schema.cache.get("shape")
+    if found is None:
+        found = schema.cache["shape"] = _shape(schema.resolve())
+    return found
+
+
+def _shape(schema: Schema) -> Shape:
+    if schema.map_type == "atomic" or schema.name.rpartition(".")[2] in _ATOMIC_TYPES:
+        return _LEAF_SHAPE
+    if schema.type == "object":
+        open_values = _ANY if schema.open else None
+        values = schema.values if schema.values is not None else open_values
+        return Shape(is_map=True, fields=schema.fields, values=values)
+    if schema.type == "array":
+        element = element_of(schema)
+        if element is None:
+            return _LEAF_SHAPE
+        return Shape(is_list=True, items=schema.items, element=element)
+    return _OPEN_SHAPE if schema.type == "any" else _LEAF_SHAPE
+
+
+def fields_of(schema: Schema, obj: Obj) -> Fields:
+    """Every leaf and item that an applied configuration mentions.
+
+    Source: structured-merge-diff `ToFieldSet`. Errors: NoElement.
+    """
+    return _mentioned_in_map(shape_of(schema), obj)
+
+
+def _mentioned(schema: Schema, value: Any) -> Fields | None:
+    """The node of a value, without its own membership unless it is a leaf."""
+    shape = shape_of(schema)
+    if shape.is_map and isinstance(value, dict):
+        return _mentioned_in_map(shape, cast("Obj", value)) or None
+    if shape.is_list and isinstance(value, list):
+        assert shape.element is not None and shape.items is not None
+        result: Fields = {}
+        seen: set[str] = set()
+        for item in cast("list[Any]", value):
+            name = shape.element(item)
+            if name in seen:
+                result[name] = LEAF
+                continue
+            seen.add(name)
+            below = _mentioned(shape.items, item)
+            result[name] = {SELF: LEAF, **below} if below else LEAF
+        return result or None
+    return LEAF
+
+
+def _mentioned_in_map(shape: Shape, obj: Obj) -> Fields:
+    result: Fields = {}
+    for name, value in obj.items():
+        child = shape.fields.get(name)
+        is_declared = child is not None
+        if child is None:
+            child = shape.values or _ANY
+        node = _mentioned(child, value)
+        if value is None or value == {} or not is_declared:
+            node = {SELF: LEAF, **node} if node else LEAF
+        if node is not None:
+            result[f"f:{name}"] = node
+    return result
+
+
+def all_of(schema: Schema, obj: Obj, implied: Mapping[str, Any] = _NOTHING) -> Fields:
+    """Every field of an object that did not exist before, parents included.
+
+    It is `compare` with nothing, at a fraction of its cost.
+    """
+    return _all_in_map(shape_of(schema), obj, implied)
+
+
+def _all(schema: Schema, value: Any) -> Fields:
+    shape = schema.cache.get("shape") or shape_of(schema)
+    if shape is _LEAF_SHAPE or not value:
+        return LEAF
+    if shape.is_map and type(value) is dict:
+        return {SELF: LEAF, **_all_in_map(shape, cast("Obj", value), _NOTHING)}
+    if shape.is_list and type(value) is list:
+        element, items = shape.element, shape.items
+        assert element is not None and items is not None
+        result: Fields = {SELF: LEAF}
+        for item in cast("list[Any]", value):
+            name = element(item)
+            result[name] = LEAF if name in result else _all(items, item)
+        return result
+    return LEAF
+
+
+def _all_in_map(shape: Shape, obj: Obj, implied: Mapping[str, Any]) -> Fields:
+    result: Fields = {}
+    fields, values = shape.fields, shape.values or _ANY
+    for name, value in obj.items():
+        child = fields.get(name, values)
+        node = _all(child, value)
+        if name in implied:
+            known = implied[name]
+            if value == known:
+                continue
+            if isinstance(known, dict) and type(value) is dict:
+                node = _all_in_map(shape_of(child), cast("Obj", value), cast("Obj", known))
+                if not node:
+                    continue
+            elif known is None and len(node) > 1:
+                node = {n: c for n, c in node.items() if n != SELF}
+        result[f"f:{name}"] = node
+    return result
+
+
+def compare(
+    schema: Schema, old: Obj, new: Obj, implied: Mapping[str, Any] = _NOTHING
+) -> Comparison:
+    """The difference between two objects of one type.
+
+    Source: structured-merge-diff `TypedValue.Compare`. Errors: NoElement.
+    """
+    result = Comparison()
+    _compare_maps(shape_of(schema), old, new, implied, result)
+    return result
+
+
+_Sink = tuple[Fields, Fields, Fields]  # removed, modified, added
+
+
+def _compare_maps(
+    shape: Shape, old: Obj, new: Obj, implied: Mapping[str, Any], into: Comparison
+) -> None:
+    for name in old.keys() | new.keys() if old.keys() != new.keys() else new:
+        left, right = old.get(name, _ABSENT), new.get(name, _ABSENT)
+        if left == right:
+            continue
+        child = shape.fields.get(name) or shape.values or _ANY
+        known = implied.get(name, _ABSENT)
+        if known is not _ABSENT:
+            left, right = (known if each is _ABSENT else each for each in (left, right))
+        _compare(child, f"f:{name}", left, right, known, into)
+
+
+class _Absent:
+    pass
+
+
+_ABSENT: Any = _Absent()
+
+
+def _compare(
+    schema: Schema, element: str, old: Any, new: Any, implied: Any, into: Comparison
+) -> None:
+    if old is _ABSENT:
+        if new is not _ABSENT:
+            into.added[element] = _all(schema, new)
+        return
+    if new is _ABSENT:
+        into.removed[element] = _all(schema, old)
+        return
+    shape = shape_of(schema)
+    nested: Comparison | None = None
+    if shape.is_map and _is_some(dict, old, new):
+        nested = Comparison()
+        below = cast("Mapping[str, Any]", implied) if isinstance(implied, dict) else _NOTHING
+        _compare_maps(shape, old or {}, new or {}, below, nested)
+    elif shape.is_list and _is_some(list, old, new):
+        nested = Comparison()
+        _compare_lists(shape, old or [], new or [], nested)
+    if nested is None:
+        if old != new:
+            into.modified[element] = LEAF
+        return
+    for below, target in (
+        (nested.removed, into.removed),
+        (nested.modified, into.modified),
+        (nested.added, into.added),
+    ):
+        if below:
+            target[element] = below
+
+
+def _is_some(kind: type, old: Any, new: Any) -> bool:
+    """True if both can be gone through and one has something in it."""
+    return bool(old or new) and all(each is None or type(each) is kind for each in (old, new))
+
+
+def _compare_lists(shape: Shape, old: list[Any], new: list[Any], into: Comparison) -> None:
+    assert shape.element is not None and shape.items is not None
+    lefts, rights = _by_element(shape.element, old), _by_element(shape.element, new)
+    for name in {**lefts, **rights}:
+        left, right = lefts.get(name, ()), rights.get(name, ())
+        if len(left) <= 1 and len(right) <= 1:
+            if left != right:
+                one, other = (each[0] if each else _ABSENT for each in (left, right))
+                _compare(shape.items, name, one, other, _ABSENT, into)
+        elif len(left) >= 2 and len(right) >= 2:
+            if left != right:
+                into.modified[name] = LEAF
+        elif len(left) >= 2:
+            if right:
+                into.added[name] = _all(shape.items, right[0])
+            into.removed[name] = LEAF
+        else:
+            if left:
+                into.removed[name] = _all(shape.items, left[0])
+            into.added[name] = LEAF
+
+
+def _by_element(element: Element, items: list[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for item in items:
+        found.setdefault(element(item), []).append(item)
+    return found
