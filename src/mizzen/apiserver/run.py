@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from mizzen.apiserver import flow_defaults, rbac_defaults
 from mizzen.apiserver.asgi import Bridge
 from mizzen.apiserver.bootstrap import make_namespaces, make_services
 from mizzen.apiserver.catalog import Catalog
@@ -31,6 +32,8 @@ async def serve(
     """
     server = Server(config, store, Catalog(builtin_kinds(), virtual_kinds()), clock)
     await make_namespaces(server)
+    await rbac_defaults.make_defaults(server)
+    await flow_defaults.make_defaults(server)
     await make_services(server)
     custom = CustomKinds(server)
     await custom.load()
