@@ -15,6 +15,7 @@ from mizzen.apiserver.context import ApiServerConfig
 from mizzen.apiserver.custom import CustomKinds
 from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.granian_server import HttpServer
+from mizzen.apiserver.namespace_contents import NamespaceContents
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import Clock
 from mizzen.kinds.registry import builtin_kinds, virtual_kinds
@@ -47,6 +48,7 @@ async def serve(
                 group.create_task(bridge.audit_log.run())
             group.create_task(Collector(server).run())
             group.create_task(EventExpiry(server).run())
+            group.create_task(NamespaceContents(server).run())
 
             def on_listening() -> None:
                 group.create_task(connections.guard())
