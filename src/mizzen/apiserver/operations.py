@@ -18,7 +18,7 @@ from mizzen.apiserver.core.field_managers import Writer, track_create, track_upd
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
-from mizzen.base.errors import BadRequest, Cause, invalid
+from mizzen.base.errors import BadRequest, Cause, Conflict, InternalError, Invalid, invalid
 from mizzen.base.objects import Obj, with_condition
 from mizzen.base.resources import PODS
 from mizzen.kinds import strict
@@ -53,6 +53,8 @@ def create(
     """`is_managed`: the body says who manages its fields, since it was applied."""
     kind, resource = served.kind, served.resource
     obj = stamping.check_envelope(body, resource)
+    if obj["metadata"].get("resourceVersion") not in (None, "", "0"):
+        raise InternalError("resourceVersion should not be set on objects to be created")
     stamping.place(obj, resource, namespace)
     _name(draft, served, obj, namespace)
     decoded = _decode(draft, served, obj, strictness)
@@ -89,23 +91,6 @@ def create(
     return new
 
 
-def decode_virtual(
-    draft: Draft, served: Served, namespace: str, body: Any, strictness: Strictness
-) -> Obj:
-    """The body of a kind that is answered and not stored, with right types and defaults.
-
-    Errors: BadRequest, Invalid.
-    """
-    obj = stamping.check_envelope(body, served.resource)
-    stamping.place(obj, served.resource, namespace)
-    decoded = _decode(draft, served, obj, strictness)
-    causes = decoded.causes + _unserved(draft, decoded.unserved)
-    if causes:
-        name = text(obj["metadata"], "name")
-        raise invalid(served.resource.kind, served.resource.group, name, causes)
-    return decoded.object
-
-
 def update(
     draft: Draft,
     served: Served,
@@ -116,9 +101,6 @@ def update(
     subresource: str = "",
     strictness: Strictness = STRICT,
 ) -> Obj:
-    old = draft.read(served, namespace, name)
-    if old is None:
-        raise refusals.not_found(served.resource, name)
     obj = stamping.check_envelope(body, served.resource)
     if served.resource.namespaced:
         stamping.place(obj, served.resource, namespace)
@@ -127,6 +109,9 @@ def update(
         raise BadRequest(
             f"the name of the object ({found}) does not match the name on the URL ({name})"
         )
+    old = draft.read(served, namespace, name)
+    if old is None:
+        raise refusals.not_found(served.resource, name)
     return _replace(draft, served, old, obj, "update", subresource, strictness)
 
 
@@ -204,7 +189,7 @@ def delete(
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
-    check_preconditions(served, old, options.uid, options.resource_version)
+    _check_meant(served, old, options)
     key = ObjectKey(served.key, namespace, name)
     draft.admission.admit(draft, served, DELETE, key, old, old)
     new = stamping.mark_deleted(served.resource, old, options, draft.now_ns)
@@ -283,6 +268,28 @@ def check_preconditions(served: Served, obj: Obj, uid: str, resource_version: st
         )
 
 
+def _check_meant(served: Served, obj: Obj, options: DeleteOptions) -> None:
+    """As `check_preconditions`, in the words in which upstream refuses a deletion."""
+    metadata, resource = obj["metadata"], served.resource
+    uid, revision = metadata["uid"], metadata.get("resourceVersion")
+    reason = ""
+    if options.uid and options.uid != uid:
+        reason = (
+            f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). "
+            "The object might have been deleted and then recreated"
+        )
+    elif options.resource_version and options.resource_version != revision:
+        reason = (
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
+            f"the ResourceVersion in record ({revision}). The object might have been modified"
+        )
+    if reason:
+        raise Conflict(
+            f'Operation cannot be fulfilled on {resource.kind} "{metadata["name"]}": {reason}',
+            group=resource.group, kind=resource.kind, name=metadata["name"],
+        )  # fmt: skip
+
+
 def _replace(
     draft: Draft,
     served: Served,
@@ -303,7 +310,12 @@ def _replace(
     uid = obj["metadata"].get("uid")
     if uid and uid != old["metadata"]["uid"]:
         check_preconditions(served, old, uid, "")
-    decoded = _decode(draft, served, obj, strictness, _kept(served, obj, old))
+    try:
+        decoded = _decode(draft, served, obj, strictness, _kept(served, obj, old))
+    except BadRequest as error:
+        if verb == "patch":  # it is the patch that is wrong
+            raise _wrong_patch(error) from error
+        raise
     news = decoded.unserved
     if news:  # what is stored already does not keep an object from being changed
         before = {found.path: found for found in kind.decode(old).unserved}
@@ -342,6 +354,13 @@ def _replace(
     else:
         draft.put(key, new, f"{verb}/{subresource}" if subresource else verb)
     return new
+
+
+def _wrong_patch(error: BadRequest) -> Invalid:
+    """Source: apiserver `endpoints/handlers/patch.go`, which names no object."""
+    _, mark, problem = error.message.partition("strict decoding error: ")
+    cause = Cause("patch", f"Invalid value: {mark}{problem or error.message}")
+    return Invalid(f' "" is invalid: patch: {cause.message}', causes=[cause])
 
 
 def _track(

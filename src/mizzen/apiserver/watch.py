@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import orjson
 
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import rendering
+from mizzen.apiserver.core import rendering, request_options
 from mizzen.apiserver.core.negotiate import Form, form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
@@ -17,7 +17,7 @@ from mizzen.apiserver.http import Request, Stream
 from mizzen.apiserver.reads import check_not_future
 from mizzen.apiserver.server import Server
 from mizzen.base import query
-from mizzen.base.errors import BadRequest, Expired
+from mizzen.base.errors import Expired
 from mizzen.base.objects import Obj
 from mizzen.store.store import Event, Stored, Subscription
 
@@ -38,10 +38,11 @@ class _Watch:
     include: str
     bookmarks: bool
     shape: tuple[object, ...]
+    needs_columns: bool  # of a Table: the first event has them, the others none
 
     def line(self, event: Event) -> bytes:
         """The event as a line, empty where it does not concern this class of watchers."""
-        cache = event.cache
+        cache = event.cache if not self.needs_columns else None
         if cache is None:  # an old event: whoever lags must not keep more of it than its bytes
             return self._encode(event)
         found = cache.get(self.shape)
@@ -87,7 +88,12 @@ class _Watch:
         kind = self.served.kind
         if self.form.shape == "Table":
             meta = {"resourceVersion": str(stored.revision)}
-            return orjson.dumps(rendering.table(kind, [obj], meta, self.form, self.include, now_ns))
+            table = rendering.table(kind, [obj], meta, self.form, self.include, now_ns)
+            if self.needs_columns:
+                self.needs_columns = False
+            else:
+                table["columnDefinitions"] = None
+            return orjson.dumps(table)
         return orjson.dumps(rendering.partial(obj, self.form.version))
 
     def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
@@ -109,6 +115,9 @@ class _Watch:
                 self.form, self.include, 0,
             )  # fmt: skip
             obj["rows"] = [row]
+            if not self.needs_columns:
+                obj["columnDefinitions"] = None
+            self.needs_columns = False
         return self.wrap("BOOKMARK", orjson.dumps(obj))
 
     @staticmethod
@@ -123,37 +132,29 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     include = rendering.include_of(params)
     selection = Selection.parse(served.kind, params, name=target.name)
     bookmarks = query.is_true(params.get("allowWatchBookmarks"))
-    initial = _wants_initial(params, bookmarks)
+    initial = _wants_initial(params)
     revision = check_not_future(server, params)
     timeout_s = float(query.number(params, "timeoutSeconds") or _TIMEOUT_S)
     shape = (served, form, include, selection.text)
-    setup = _Watch(server, served, selection, form, include, bookmarks, shape)
+    is_table = form.shape == "Table"
+    setup = _Watch(server, served, selection, form, include, bookmarks, shape, is_table)
     start = server.store.revision if initial or not revision else revision
     subscription = server.store.watch(served.key, target.namespace, since=start)
     existing: list[Stored] = []
     if initial:
         listed = server.store.list(served.key, target.namespace).items
         existing = [stored for stored in listed if selection.matches_stored(stored)]
-    ends = bool(params.get("sendInitialEvents"))
+    ends = bookmarks and bool(params.get("sendInitialEvents"))
     return Stream(_stream(setup, subscription, existing, start, timeout_s, ends and initial))
 
 
-def _wants_initial(params: dict[str, str], bookmarks: bool) -> bool:
-    """True if existing objects come first. Errors: BadRequest for senseless combinations."""
+def _wants_initial(params: dict[str, str]) -> bool:
+    """True if existing objects come first. Errors: Invalid for senseless combinations."""
+    request_options.check_watch(params)
     asked = params.get("sendInitialEvents")
-    match = params.get("resourceVersionMatch", "")
     if asked is None:
-        if match:
-            raise BadRequest(
-                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-            )
         return params.get("resourceVersion") in (None, "", "0")
-    if match != "NotOlderThan":
-        raise BadRequest("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
-    wanted = query.is_true(asked)
-    if wanted and not bookmarks:
-        raise BadRequest("sendInitialEvents requires allowWatchBookmarks")
-    return wanted
+    return query.is_true(asked)
 
 
 async def _stream(

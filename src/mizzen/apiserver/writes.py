@@ -10,9 +10,16 @@ import orjson
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import applying, field_managers, patching, protobuf, warnings
+from mizzen.apiserver.core import (
+    applying,
+    field_managers,
+    patching,
+    protobuf,
+    request_options,
+    warnings,
+)
 from mizzen.apiserver.core.access import Access
-from mizzen.apiserver.core.bodies import GRACE_S_MAX, as_object, grace_seconds, text
+from mizzen.apiserver.core.bodies import as_list, as_object, grace_of_query, grace_seconds, text
 from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
@@ -29,12 +36,9 @@ from mizzen.kinds import strict
 from mizzen.kinds.kind import APPLY_PATCH
 from mizzen.store.store import ObjectKey, Stored
 
-_POLICIES = ("", "Background", "Foreground", "Orphan")
-_LEVELS = ("Strict", "Warn", "Ignore")
-
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
-    body, level = request.json(), strictness(request)
+    body, level = request.json(), strictness(request, "CreateOptions")
 
     def work(draft: Draft) -> Obj:
         return operations.create(draft, served, target.namespace, body, level)
@@ -46,7 +50,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
 
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
-    body, level = request.json(), strictness(request)
+    body, level = request.json(), strictness(request, "UpdateOptions")
 
     def work(draft: Draft) -> Obj:
         return operations.update(
@@ -66,7 +70,7 @@ async def patch(server: Server, served: Served, target: Target, request: Request
     if is_apply:
         return await _apply(server, served, target, request)
     apply = patching.applier(request.content_type, served.kind, parse_json(request.body))
-    level = strictness(request)
+    level = strictness(request, "PatchOptions")
 
     def work(draft: Draft) -> Obj:
         return operations.patch(
@@ -187,34 +191,29 @@ async def delete_collection(
     return Response(200, body)
 
 
-def strictness(request: Request) -> Strictness:
-    """The treatment of unknown and duplicate fields. Errors: BadRequest."""
-    level = request.params.get("fieldValidation") or "Warn"
-    if level not in _LEVELS:
-        raise BadRequest(f"fieldValidation={level} is unknown: use one of {', '.join(_LEVELS)}")
+def strictness(request: Request, options: str) -> Strictness:
+    """The treatment of unknown and duplicate fields. Errors: Invalid."""
+    level = request_options.level_of(request.params, options)
     if level == "Ignore" or request.content_type == protobuf.MEDIA_TYPE:
         return Strictness(level)
     return Strictness(level, tuple(strict.duplicate_fields(request.body)))
 
 
-def is_dry_run(params: Mapping[str, str]) -> bool:
-    text = params.get("dryRun", "")
-    if text not in ("", "All"):
-        raise BadRequest(f"dryRun={text} is unknown: use All")
-    return text == "All"
+def is_dry_run(params: Mapping[str, str], options: str = "CreateOptions") -> bool:
+    """Errors: Invalid."""
+    said = params.get("dryRun")
+    return request_options.is_dry([said], options) if said else False
 
 
 def _is_dry(request: Request) -> bool:
-    """A delete may say it in its body, too. Errors: BadRequest: what is misspelt deletes nothing."""
-    return is_dry_run(request.params) or is_dry_deletion(_delete_body(request))
+    """A delete may say it in its body, too. Errors: Invalid: what is misspelt deletes nothing."""
+    return is_dry_run(request.params, "DeleteOptions") or is_dry_deletion(_delete_body(request))
 
 
 def is_dry_deletion(options: Obj) -> bool:
-    """Errors: BadRequest."""
-    said = options.get("dryRun")
-    if said not in (None, [], ["All"]):
-        raise BadRequest('dryRun: Unsupported value: supported values: ["All"]')
-    return said == ["All"]
+    """Errors: BadRequest, Invalid."""
+    said = as_list(options.get("dryRun") or [], "dryRun: Invalid value: must be a list")
+    return request_options.is_dry([str(each) for each in said], "DeleteOptions")
 
 
 def delete_options(request: Request) -> DeleteOptions:
@@ -226,20 +225,16 @@ def delete_options_of(options: Obj, params: Mapping[str, str]) -> DeleteOptions:
     """From DeleteOptions, and parameters for what they leave out. Errors: BadRequest."""
     grace_s = grace_seconds(options.get("gracePeriodSeconds"))
     if grace_s is None:
-        grace_s = query.number(params, "gracePeriodSeconds", most=GRACE_S_MAX)
+        grace_s = grace_of_query(params)
     policy = options.get("propagationPolicy") or params.get("propagationPolicy") or ""
-    if policy not in _POLICIES:
-        raise BadRequest(
-            f"propagationPolicy: Unsupported value: {policy}: "
-            "supported values: Background, Foreground, Orphan"
-        )
+    if not isinstance(policy, str):
+        raise BadRequest("propagationPolicy: Invalid value: must be a string")
     orphans = options.get("orphanDependents")
     if orphans is None and "orphanDependents" in params:
         orphans = query.is_true(params["orphanDependents"])
     if orphans is not None and not isinstance(orphans, bool):
         raise BadRequest("orphanDependents: Invalid value: must be true or false")
-    if orphans is not None and policy:
-        raise BadRequest("orphanDependents and propagationPolicy cannot be both set")
+    request_options.check_propagation(policy, orphans)
     if orphans:
         policy = "Orphan"
     preconditions = as_object(

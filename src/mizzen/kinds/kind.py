@@ -30,6 +30,7 @@ from mizzen.kinds.metadata import check_metadata
 from mizzen.kinds.reading import get
 from mizzen.kinds.schema import Schema, at, has_defaults
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
+from mizzen.kinds.wire import Numbers
 
 Cell = str | int | float | bool | None
 Validator = Callable[[Obj, Obj | None], list[Cause]]
@@ -108,7 +109,9 @@ class Kind:
     on_create: Callable[[Obj], None] = no_op  # e.g. the first status, in place
     on_update: Callable[[Obj, Obj], None] = keep_no_field  # (new, old): what the server keeps
     scale: ScalePaths | None = None
+    protobuf: Numbers | None = None  # beyond metadata's; None: it is not understood in protobuf
     merges_strategically: bool = True  # strategic merge patch is served, and said to be
+    keeps_first_status: bool = False  # a creator may say it, such as a kubelet of its Node
     generation: bool = True  # metadata.generation counts changes outside metadata and status
     name_rule: names.NameRule = names.dns_subdomain
     verbs: tuple[str, ...] = (
@@ -147,7 +150,7 @@ class Kind:
 
     def prepare_create(self, new: Obj) -> None:
         """Drops what a creator must not set, gives the first status and generation; in place."""
-        if self.has_status:
+        if self.has_status and not self.keeps_first_status:
             new.pop("status", None)
         new["metadata"].pop("generation", None)
         if self.generation:

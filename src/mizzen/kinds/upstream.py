@@ -85,6 +85,13 @@ _COUNTED = frozenset(
 )
 
 
+# Source: AddFieldLabelConversionFunc in pkg/apis.
+_SELECTABLE: Mapping[str, tuple[str, ...]] = {
+    "replicationcontrollers": ("status.replicas",),
+    "certificatesigningrequests": ("spec.signerName",),
+}
+
+
 # -- resources ------------------------------------------------------------------------
 @cache
 def resources() -> Mapping[Resource, Obj]:
@@ -119,6 +126,7 @@ def upstream_kind(
         "singular": row["singular"],
         "verbs": tuple(row["verbs"]),
         "columns": (NAME, AGE),
+        "selectable_fields": _SELECTABLE.get(resource.plural, ()),
         "subresources": (STATUS_SUBRESOURCE,) if "status" in below else (),
         "generation": resource.plural in _COUNTED,
     }

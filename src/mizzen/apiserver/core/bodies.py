@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
+from mizzen.base import query
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.kinds.report import quoted
@@ -32,13 +34,21 @@ def text(obj: Obj, name: str) -> str:
 
 
 def grace_seconds(value: Any) -> int | None:
-    """gracePeriodSeconds. Errors: BadRequest."""
+    """gracePeriodSeconds, of which less than none is one, as upstream. Errors: BadRequest."""
     if value is None:
         return None
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= GRACE_S_MAX:
+    if not is_number or value > GRACE_S_MAX:
         raise BadRequest(
-            f"gracePeriodSeconds: Invalid value: {quoted(value)}: must be a number of seconds from "
-            f"0 to {GRACE_S_MAX}"
+            f"gracePeriodSeconds: Invalid value: {quoted(value)}: must be a number of seconds up to "
+            f"{GRACE_S_MAX}"
         )
-    return value
+    return value if value >= 0 else 1
+
+
+def grace_of_query(params: Mapping[str, str]) -> int | None:
+    """The same as a parameter. Errors: BadRequest."""
+    said = params.get("gracePeriodSeconds", "")
+    if said.startswith("-") and said[1:].isdigit():
+        return 1
+    return query.number(params, "gracePeriodSeconds", most=GRACE_S_MAX)

@@ -58,7 +58,12 @@ class Selection:
             raise BadRequest(str(error)) from error
         for path in sorted(fields.paths):
             if not kind.is_selectable(path):
-                raise BadRequest(f'field label not supported: "{path}"')
+                raise BadRequest(
+                    f"field label not supported: {path}"
+                    if kind.selectable_fields
+                    else f'"{path}" is not a known field selector: only "metadata.name", '
+                    '"metadata.namespace"'
+                )
         return cls(
             kind,
             labels,

@@ -53,6 +53,7 @@ KIND = Kind(
     resource=CONFIG_MAPS,
     short_names=("cm",),
     generation=False,
+    protobuf={"data": 2, "binaryData": 3, "immutable": 4},
     schema=root(
         CONFIG_MAPS,
         "Configuration for pods to read.",

@@ -176,6 +176,7 @@ KIND = Kind(
     resource=NODES,
     short_names=("no",),
     generation=False,
+    keeps_first_status=True,
     schema=root(
         NODES,
         "A machine.",

@@ -49,8 +49,6 @@ def validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec: Obj = new["spec"]
     causes += _check_topology(new)
     kind: str = spec["type"]
-    if kind not in _TYPES:
-        causes.append(unsupported("spec.type", kind, _TYPES))
     if not spec.get("ports") and not is_headless(new) and kind != "ExternalName":
         causes.append(required("spec.ports"))
     if has_node_ports(new) and is_headless(new):
@@ -67,6 +65,9 @@ def validate(new: Obj, old: Obj | None) -> list[Cause]:
         path = f"spec.externalIPs[{index}]"
         wrong = ip_addresses.check_address(path, address, before)
         causes += wrong or _not_loopback(path, address) + ip_addresses.check_endpoint(path, address)
+    if kind not in _TYPES:
+        causes.append(unsupported("spec.type", kind, _TYPES))
+    causes += _check_port_pairs(new)
     causes += _check_source_ranges(new, old)
     if kind != "LoadBalancer":
         for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
@@ -250,6 +251,13 @@ def _check_ports(service: Obj) -> list[Cause]:
         scheme = port.get("appProtocol")
         if scheme is not None and (problem := qualified_name(scheme)):
             causes.append(invalid(f"{path}.appProtocol", scheme, problem))
+    return causes
+
+
+def _check_port_pairs(service: Obj) -> list[Cause]:
+    """Node ports where there are none; numbers that are there twice."""
+    causes: list[Cause] = []
+    ports = entries(service["spec"], "ports")
     if service["spec"]["type"] == "ClusterIP":
         causes += [
             forbidden(f"spec.ports[{i}].nodePort", "may not be used when `type` is 'ClusterIP'")

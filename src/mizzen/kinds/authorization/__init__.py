@@ -1,1 +1,0 @@
-"""Reviews of access: asked and answered, never stored."""

@@ -1,1 +1,0 @@
-"""Priority and fairness: which requests are served before others."""
