@@ -27,6 +27,7 @@ NAME_LENGTH_MAX = (
 _CONCURRENCY = ("Allow", "Forbid", "Replace")
 _COUNTS = ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
 _DEFAULTS = (("suspend", False), ("successfulJobsHistoryLimit", 3), ("failedJobsHistoryLimit", 1))
+_IN_ZONE = re.compile(r"(CRON_)?TZ=\S+ +")
 _ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}")
 
 
@@ -76,7 +77,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 def _check_schedule(schedule: str) -> list[Cause]:
     causes: list[Cause] = []
     try:
-        cron.parse(schedule)
+        cron.parse(_IN_ZONE.sub("", schedule))
     except ValueError as error:
         causes.append(words.invalid("spec.schedule", schedule, str(error)))
     if "TZ" in schedule:
@@ -92,14 +93,17 @@ def _check_zone(zone: str) -> list[Cause]:
     for each in zone.split("/"):
         if each in (".", "..") or each.startswith("-") or not _ZONE_PART.fullmatch(each):
             return [words.invalid(path, zone, f"unknown time zone {zone}")]
+    causes: list[Cause] = []
     if zone.lower() == "local":
-        return [words.invalid(path, zone, "timeZone must be an explicit time zone as defined in "
-                              "https://www.iana.org/time-zones")]  # fmt: skip
+        what = (
+            "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
+        )
+        causes.append(words.invalid(path, zone, what))
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return [words.invalid(path, zone, f"unknown time zone {zone}")]
-    return []
+        causes.append(words.invalid(path, zone, f"unknown time zone {zone}"))
+    return causes
 
 
 def _last_schedule(cron_job: Obj, now_ns: int) -> str:

@@ -51,7 +51,9 @@ def _check_amount(name: str, amount: str, path: str) -> list[Cause]:
     if problem:
         return [words.invalid(path, name, problem)]
     if "/" not in name and not _is_standard(name):
-        return [words.invalid(path, name, "must be a standard resource for quota")]
+        kinds = ("must be a standard resource type or fully qualified", "must be a standard "
+                 "resource for quota")  # fmt: skip
+        return [words.invalid(path, name, each) for each in kinds]
     if parse(amount) < 0:
         return [words.invalid(path, amount, "must be greater than or equal to 0")]
     is_whole = name in _INTEGERS or name.startswith("count/")

@@ -17,6 +17,7 @@ from mizzen.kinds.reading import part
 from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
 
+_FIELDS = ("minAvailable", "selector", "maxUnavailable", "unhealthyPodEvictionPolicy")
 _POLICIES = ("AlwaysAllow", "IfHealthyBudget")
 _PERCENT = re.compile(r"[0-9]+%")
 
@@ -25,8 +26,9 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec = part(new, "spec")
     causes: list[Cause] = []
     if "minAvailable" in spec and "maxUnavailable" in spec:
+        shown = {each[0].upper() + each[1:]: spec.get(each) for each in _FIELDS}  # as Go has it
         what = "minAvailable and maxUnavailable cannot be both set"
-        causes.append(words.invalid("spec", spec, what))
+        causes.append(words.invalid("spec", shown, what))
     for name in ("minAvailable", "maxUnavailable"):
         value, path = spec.get(name), f"spec.{name}"
         if isinstance(value, int) and value < 0:

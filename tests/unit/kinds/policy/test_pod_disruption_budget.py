@@ -21,8 +21,8 @@ Obj = dict[str, Any]
         ({"minAvailable": "some"}, 'Invalid value: "some": a valid percent string must be a '),
         (
             {"minAvailable": 1, "maxUnavailable": 1},
-            'Invalid value: {"minAvailable":1,"maxUnavailable":1}: minAvailable and '
-            "maxUnavailable cannot be both set",
+            'Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,'
+            '"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set',
         ),
     ],
 )
