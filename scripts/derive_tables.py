@@ -14,7 +14,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Obj = dict[str, Any]
 VERSION = "1.36.3"
@@ -33,6 +33,8 @@ BEYOND = {
 }
 OUT = Path(__file__).parents[1] / "src" / "mizzen" / "kinds" / "tables"
 REFERENCE = "#/components/schemas/"
+# Types of which protobuf sends zeros as well; a zero that Go has a pointer to is said.
+ZEROS = {"string", "boolean", "int32", "int64", "double", "IntOrString", "Quantity"}
 # Names in JSON that are no identifiers, of JSONSchemaProps.
 SPELLED = {"schema": "$schema", "ref": "$ref"}
 
@@ -53,12 +55,14 @@ def main() -> None:
         packages.setdefault(package, {})[word] = definitions[name]
     for package, types in packages.items():
         messages = read_messages(modules, package)
-        omitted = read_omitted(modules, package)
         made = {word: table_of(word, body, package, messages) for word, body in types.items()}
-        for word, field in omitted:
+        for (word, field), declared in read_structs(modules, package).items():
             facts = made.get(word, {}).get("fields", {}).get(field, {})
-            if facts.get("default") in ("", 0, False) and not facts.get("required"):
+            is_zero = facts.get("default") in ("", 0, False) and not facts.get("required")
+            if declared.is_omitted and is_zero:
                 del facts["default"]
+            if declared.is_pointer and facts.get("type", "").rpartition(".")[2] in ZEROS:
+                facts["pointer"] = True
         write_package(package, made)
 
 
@@ -243,19 +247,29 @@ def read_messages(modules: Path, package: str) -> dict[str, Obj]:
     return parse_proto(path.read_text()) if path.exists() else {}
 
 
-def read_omitted(modules: Path, package: str) -> Iterator[tuple[str, str]]:
-    """(type, field) of what Go leaves out of JSON when it is zero: a default of zero says nothing."""
+class GoField(NamedTuple):
+    """How Go declares a field: what JSON and protobuf say of its zero depends on it."""
+
+    is_pointer: bool
+    is_omitted: bool  # from JSON where it is zero
+
+
+def read_structs(modules: Path, package: str) -> dict[tuple[str, str], GoField]:
+    """(type, field in JSON) -> its declaration, of a package's types.go."""
     path = folder_of(modules, package) / "types.go"
     text = path.read_text() if path.exists() else ""
     found = re.finditer(r"^type (\w+) struct \{(.*?)^\}", text, re.M | re.S)
     structs = {struct[1]: struct[2] for struct in found}
+    fields: dict[tuple[str, str], GoField] = {}
     for word in structs:
         bodies = [structs[word]]
         for inner in re.finditer(r'^\s+(\w+)\s+`json:",inline"', structs[word], re.M):
             bodies.append(structs.get(inner[1], ""))
         for body in bodies:
-            for field in re.finditer(r'^\s+\w+\s+([^\s*]\S*)\s+`json:"(\w+),omit', body, re.M):
-                yield word, field[2]
+            for each in re.finditer(r'^\s+\w+\s+(\S+)\s+`json:"([^,"]+)([^"]*)"', body, re.M):
+                is_pointer = each[1].startswith("*")
+                fields[word, each[2]] = GoField(is_pointer, not is_pointer and ",omit" in each[3])
+    return fields
 
 
 def folder_of(modules: Path, package: str) -> Path:

@@ -15,7 +15,7 @@ from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
 from mizzen.apiserver.handlers import Handler
-from mizzen.apiserver.http import TEXT, Answer, Request, Response, Stream, answer
+from mizzen.apiserver.http import TEXT, Answer, Request, Response, Stream, Upgrade, answer
 from mizzen.apiserver.role_metrics import RoleMetrics
 from mizzen.apiserver.server import Server
 from mizzen.base import names
@@ -94,10 +94,35 @@ class App:
         if path.startswith(("/api/", "/apis/")):
             target = request.target = routing.parse_path(path)
             if target is not None and target.plural:
-                return await self._resource(target, request)
+                verb = routing.verb_of(request.method, target, request.params)
+                access = routing.access_of(request.user, verb, target, request.params)
+                return await self._in_turn(access, request, target)
         if request.offered is not None:
             raise _no_websocket(path)
-        return await self._other(path, request)
+        return await self._in_turn(_of_path(request), request, None)
+
+    async def _in_turn(self, access: Access, request: Request, target: Target | None) -> Answer:
+        """Answers once it is the request's turn. Errors: TooManyRequests."""
+        flows = self._server.flows
+        place = flows.enter(access)
+        if place is None:
+            return await self._judged(access, request, target)
+        ticket, classification = place
+        try:
+            await flows.wait(ticket)
+            result = await self._judged(access, request, target)
+        finally:
+            flows.leave(ticket)
+        if not isinstance(result, Upgrade):
+            result.headers = (*result.headers, *classification.headers)
+        return result
+
+    async def _judged(self, access: Access, request: Request, target: Target | None) -> Answer:
+        if not self._server.authorize(access):
+            raise self._server.denial(access)
+        if target is None:
+            return await self._other(request.path, request)
+        return await self._resource(access, target, request)
 
     async def _other(self, path: str, request: Request) -> Response | Stream:
         """Everything that is not about objects."""
@@ -108,9 +133,6 @@ class App:
         else:
             handler = self._of_paths.get(path)
         is_of_a_role = path.startswith(role_metrics.PATH)
-        access = _of_path(request)
-        if not self._server.authorize(access):
-            raise self._server.denial(access)
         if request.method not in ("GET", "HEAD") or (handler is None and not is_of_a_role):
             raise refusals.unserved()
         return handler(request) if handler is not None else await self._roles.get(path)
@@ -138,11 +160,8 @@ class App:
             },
         )
 
-    async def _resource(self, target: Target, request: Request) -> Answer:
-        verb = routing.verb_of(request.method, target, request.params)
-        access = routing.access_of(request.user, verb, target, request.params)
-        if not self._server.authorize(access):
-            raise self._server.denial(access)
+    async def _resource(self, access: Access, target: Target, request: Request) -> Answer:
+        verb = access.verb
         served = self._server.catalog.find(target.group, target.version, target.plural)
         if served is None:
             raise refusals.unserved()

@@ -38,6 +38,7 @@ class ApiServerConfig:
     node_ports: range = NODE_PORTS
     audit_policy: Path | None = None
     audit_log: Path | None = None
+    ca_file: Path | None = None  # the authority that clients and pods are to trust
 
 
 class Epoch:

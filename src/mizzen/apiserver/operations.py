@@ -91,6 +91,23 @@ def create(
     return new
 
 
+def decode_virtual(
+    draft: Draft, served: Served, namespace: str, body: Any, strictness: Strictness
+) -> Obj:
+    """The body of a kind that is answered and not stored, with right types and defaults.
+
+    Errors: BadRequest, Invalid.
+    """
+    obj = stamping.check_envelope(body, served.resource)
+    stamping.place(obj, served.resource, namespace)
+    decoded = _decode(draft, served, obj, strictness)
+    causes = decoded.causes + _unserved(draft, decoded.unserved)
+    if causes:
+        name = text(obj["metadata"], "name")
+        raise invalid(served.resource.kind, served.resource.group, name, causes)
+    return decoded.object
+
+
 def update(
     draft: Draft,
     served: Served,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from mizzen.apiserver import flow_defaults, rbac_defaults
 from mizzen.apiserver.asgi import Bridge
 from mizzen.apiserver.bootstrap import make_namespaces, make_services
 from mizzen.apiserver.catalog import Catalog
@@ -14,6 +15,7 @@ from mizzen.apiserver.context import ApiServerConfig
 from mizzen.apiserver.custom import CustomKinds
 from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.granian_server import HttpServer
+from mizzen.apiserver.namespace_contents import NamespaceContents
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import Clock
 from mizzen.kinds.registry import builtin_kinds, virtual_kinds
@@ -31,6 +33,8 @@ async def serve(
     """
     server = Server(config, store, Catalog(builtin_kinds(), virtual_kinds()), clock)
     await make_namespaces(server)
+    await rbac_defaults.make_defaults(server)
+    await flow_defaults.make_defaults(server)
     await make_services(server)
     custom = CustomKinds(server)
     await custom.load()
@@ -44,6 +48,7 @@ async def serve(
                 group.create_task(bridge.audit_log.run())
             group.create_task(Collector(server).run())
             group.create_task(EventExpiry(server).run())
+            group.create_task(NamespaceContents(server).run())
 
             def on_listening() -> None:
                 group.create_task(connections.guard())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import MANAGER, Draft
+from mizzen.apiserver.flow_control import FlowControl
 from mizzen.apiserver.kubelet_client import KubeletClient
 from mizzen.apiserver.reviews import Draws, Options, Reviews, attempt
 from mizzen.apiserver.webhook_client import WebhookClient
@@ -38,6 +40,7 @@ class Server(Context):
     watch_events: Counter[str] = field(default_factory=Counter[str])
     authorize: Callable[[Access], bool] = field(init=False)  # by it, asked at every request
     admission: Admission = field(init=False)
+    flows: FlowControl = field(init=False)
     kubelets: KubeletClient = field(init=False)
     webhooks: WebhookClient = field(init=False)
 
@@ -47,6 +50,7 @@ class Server(Context):
         self.authorizer = authorization(self)
         self.authorize = self.authorizer.allows
         self.admission = admission(self)
+        self.flows = FlowControl(self.store, time.monotonic)
 
     def denial(self, access: Access) -> Forbidden:
         """The answer to what nobody allows."""

@@ -191,7 +191,7 @@ async def delete_collection(
     return Response(200, body)
 
 
-def strictness(request: Request, options: str) -> Strictness:
+def strictness(request: Request, options: str = "CreateOptions") -> Strictness:
     """The treatment of unknown and duplicate fields. Errors: Invalid."""
     level = request_options.level_of(request.params, options)
     if level == "Ignore" or request.content_type == protobuf.MEDIA_TYPE:

@@ -72,6 +72,30 @@ PRIORITY_CLASSES = Resource(
 RUNTIME_CLASSES = Resource("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", namespaced=False)
 POD_GROUPS = Resource("scheduling.k8s.io", "v1alpha2", "podgroups", "PodGroup")
 WORKLOADS = Resource("scheduling.k8s.io", "v1alpha2", "workloads", "Workload")
+_RBAC, _REVIEWS = "rbac.authorization.k8s.io", "authorization.k8s.io"
+ROLES = Resource(_RBAC, "v1", "roles", "Role")
+ROLE_BINDINGS = Resource(_RBAC, "v1", "rolebindings", "RoleBinding")
+CLUSTER_ROLES = Resource(_RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
+CLUSTER_ROLE_BINDINGS = Resource(
+    _RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
+)
+SUBJECT_ACCESS_REVIEWS = Resource(
+    _REVIEWS, "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
+)
+LOCAL_SUBJECT_ACCESS_REVIEWS = Resource(
+    _REVIEWS, "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview"
+)
+SELF_SUBJECT_ACCESS_REVIEWS = Resource(
+    _REVIEWS, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
+)
+SELF_SUBJECT_RULES_REVIEWS = Resource(
+    _REVIEWS, "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", namespaced=False
+)
+_FLOWS = "flowcontrol.apiserver.k8s.io"
+FLOW_SCHEMAS = Resource(_FLOWS, "v1", "flowschemas", "FlowSchema", namespaced=False)
+PRIORITY_LEVEL_CONFIGURATIONS = Resource(
+    _FLOWS, "v1", "prioritylevelconfigurations", "PriorityLevelConfiguration", namespaced=False
+)
 JOBS = Resource("batch", "v1", "jobs", "Job")
 CRON_JOBS = Resource("batch", "v1", "cronjobs", "CronJob")
 CUSTOM_RESOURCE_DEFINITIONS = Resource(

@@ -30,7 +30,6 @@ from mizzen.kinds.metadata import check_metadata
 from mizzen.kinds.reading import get
 from mizzen.kinds.schema import Schema, at, has_defaults
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
-from mizzen.kinds.wire import Numbers
 
 Cell = str | int | float | bool | None
 Validator = Callable[[Obj, Obj | None], list[Cause]]
@@ -109,7 +108,6 @@ class Kind:
     on_create: Callable[[Obj], None] = no_op  # e.g. the first status, in place
     on_update: Callable[[Obj, Obj], None] = keep_no_field  # (new, old): what the server keeps
     scale: ScalePaths | None = None
-    protobuf: Numbers | None = None  # beyond metadata's; None: it is not understood in protobuf
     merges_strategically: bool = True  # strategic merge patch is served, and said to be
     keeps_first_status: bool = False  # a creator may say it, such as a kubelet of its Node
     generation: bool = True  # metadata.generation counts changes outside metadata and status

@@ -10,6 +10,7 @@ from support.api_process import ApiServer
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
+ROOT_CA = "kube-root-ca.crt"  # in every namespace
 
 
 def maps(namespace: str, name: str = "") -> str:
@@ -158,11 +159,11 @@ def test_lists_page_at_one_revision(api: ApiServer, namespace: str) -> None:
     _, second = api.call("GET", maps(namespace) + f"?limit=2&continue={more}")
     assert [i["metadata"]["name"] for i in second["items"]] == ["c2", "c3"]
     assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
-    assert first["metadata"]["remainingItemCount"] == 3
+    assert first["metadata"]["remainingItemCount"] == 4  # the namespace has one of its own
     at = first["metadata"]["resourceVersion"]
     exact = f"?resourceVersion={at}&resourceVersionMatch=Exact"
-    assert len(api.call("GET", maps(namespace) + exact)[1]["items"]) == 5
-    assert len(api.call("GET", maps(namespace) + "?resourceVersion=0")[1]["items"]) == 4
+    assert len(api.call("GET", maps(namespace) + exact)[1]["items"]) == 6
+    assert len(api.call("GET", maps(namespace) + "?resourceVersion=0")[1]["items"]) == 5
     _, empty = api.call("GET", maps(namespace) + "?labelSelector=no=such")
     assert empty["items"] == []
     code, status = api.call("GET", maps(namespace) + "?resourceVersion=99999999")
@@ -187,7 +188,8 @@ def test_a_watch_with_a_selector_shows_entering_and_leaving(api: ApiServer, name
 def test_a_streaming_list_ends_in_its_bookmark(api: ApiServer, namespace: str) -> None:
     api.call("POST", maps(namespace), config("a"))
     options = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
-    added, end = events(api, f"{maps(namespace)}?watch=1&{options}", 2)
+    added, own, end = events(api, f"{maps(namespace)}?watch=1&{options}", 3)
+    assert own["object"]["metadata"]["name"] == ROOT_CA
     assert (added["type"], added["object"]["metadata"]["name"]) == ("ADDED", "a")
     annotations = end["object"]["metadata"]["annotations"]
     assert (end["type"], annotations) == ("BOOKMARK", {"k8s.io/initial-events-end": "true"})
@@ -265,7 +267,7 @@ def test_deletecollection_deletes_no_more_than_its_limit(api: ApiServer, namespa
     code, deleted = api.call("DELETE", maps(namespace) + "?limit=1")
     assert (code, [each["metadata"]["name"] for each in deleted["items"]]) == (200, ["a"])
     left = api.call("GET", maps(namespace))[1]["items"]
-    assert [each["metadata"]["name"] for each in left] == ["b", "c"]
+    assert [each["metadata"]["name"] for each in left] == ["b", "c", ROOT_CA]
 
 
 def test_deletecollection_follows_its_selector(api: ApiServer, namespace: str) -> None:
@@ -273,7 +275,7 @@ def test_deletecollection_follows_its_selector(api: ApiServer, namespace: str) -
         api.call("POST", maps(namespace), config(name, labels={"l": label}))
     assert api.call("DELETE", maps(namespace) + "?labelSelector=l=x")[0] == 200
     _, left = api.call("GET", maps(namespace))
-    assert [i["metadata"]["name"] for i in left["items"]] == ["c"]
+    assert [i["metadata"]["name"] for i in left["items"]] == ["c", ROOT_CA]
 
 
 def test_bad_requests_get_clear_refusals(api: ApiServer, namespace: str) -> None:

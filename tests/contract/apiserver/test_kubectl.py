@@ -90,6 +90,22 @@ def test_create_commands_send_protobuf(api: ApiServer, namespace: str) -> None:
     assert json.loads(api.kubectl(*n, "get", "secret", "s", "-o", "json"))["data"] == {"a": "Yg=="}
     job = json.loads(api.kubectl(*n, "get", "job", "j", "-o", "json"))
     assert job["spec"]["template"]["spec"]["containers"][0]["command"] == ["sleep", "1"]
+    api.kubectl(*n, "create", "deployment", "d", "--image=mizzen.dev/python", "--replicas=0")
+    deployment = json.loads(api.kubectl(*n, "get", "deployment", "d", "-o", "json"))
+    assert deployment["spec"]["replicas"] == 0
+    assert deployment["spec"]["selector"] == {"matchLabels": {"app": "d"}}
+    api.kubectl(*n, "create", "cronjob", "c", "--image=i", "--schedule=* * * * *")
+    api.kubectl(*n, "create", "quota", "q", "--hard=pods=3,requests.cpu=1")
+    quota = json.loads(api.kubectl(*n, "get", "quota", "q", "-o", "json"))
+    assert quota["spec"]["hard"] == {"pods": "3", "requests.cpu": "1"}
+    api.kubectl(*n, "create", "pdb", "p", "--selector=a=b", "--min-available=50%")
+    budget = json.loads(api.kubectl(*n, "get", "pdb", "p", "-o", "json"))
+    assert budget["spec"]["minAvailable"] == "50%"
+    api.kubectl(*n, "create", "ingress", "i", "--rule=example.com/a=s:80")
+    api.kubectl(*n, "create", "role", "r", "--verb=get", "--resource=pods")
+    api.kubectl(*n, "create", "rolebinding", "b", "--role=r", "--user=ann")
+    role = json.loads(api.kubectl(*n, "get", "role", "r", "-o", "json"))
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
 
 
 def test_edit_opens_the_object_and_saves_it(api: ApiServer, namespace: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.rbac_index import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from mizzen.apiserver.core.user import API_SERVER, AUTHENTICATED, User
-from mizzen.apiserver.rbac_defaults import default_objects, make_defaults
+from mizzen.apiserver.rbac_defaults import make_defaults
+from mizzen.apiserver.rbac_table import default_objects
 from mizzen.store.memory import MemoryStore
 from mizzen.store.store import ObjectKey
 from support.api_handlers import Api, an_api

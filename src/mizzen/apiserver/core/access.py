@@ -22,6 +22,14 @@ class Access(NamedTuple):
     namespace: str = ""
     name: str = ""
     path: str = ""
+    field_selector: str = ""  # of lists, watches and deletions of several, as it was written
+
+    def selects(self, path: str, value: str) -> bool:
+        """True if the request is for objects alone whose field has this value."""
+        return any(
+            term in (f"{path}={value}", f"{path}=={value}")
+            for term in self.field_selector.split(",")
+        )
 
     @property
     def what(self) -> str:

@@ -96,7 +96,7 @@ class RbacIndex:
         self._forget()
 
     def allows(self, access: Access) -> bool:
-        user, verb, group, resource, subresource, namespace, name, path = access
+        user, verb, group, resource, subresource, namespace, name, path, _ = access
         grants = self._grants.get((user.name, user.groups))
         if grants is None:
             grants = self._look_up(user)

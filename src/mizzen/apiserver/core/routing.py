@@ -12,6 +12,7 @@ from mizzen.base import query
 from mizzen.base.errors import BadRequest
 
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
+_WITH_SELECTORS = ("list", "watch", "deletecollection")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
@@ -64,9 +65,13 @@ def access_of(user: User, verb: str, target: Target, params: Mapping[str, str]) 
     namespace, name, plural = target.namespace, target.name, target.plural
     if plural == "namespaces" and not target.group:
         namespace = name
-    if not name and "fieldSelector" in params and verb in ("list", "watch"):
-        name = _selected_name(params["fieldSelector"])
-    return Access(user, verb, target.group, plural, target.subresource, namespace, name)
+    if "fieldSelector" not in params or verb not in _WITH_SELECTORS:
+        return Access(user, verb, target.group, plural, target.subresource, namespace, name)
+    selector = params["fieldSelector"]
+    if not name and verb != "deletecollection":
+        name = _selected_name(selector)
+    group, subresource = target.group, target.subresource
+    return Access(user, verb, group, plural, subresource, namespace, name, "", selector)
 
 
 def _selected_name(selector: str) -> str:

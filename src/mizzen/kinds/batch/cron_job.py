@@ -119,12 +119,6 @@ def _containers(cron_job: Obj, field: str) -> str:
 KIND = upstream_kind(
     CRON_JOBS,
     "A Job at each moment of a schedule.",
-    protobuf={
-        "spec": (
-            2,
-            {"schedule": 1, "startingDeadlineSeconds": 2, "concurrencyPolicy": 3, "suspend": 4},
-        )
-    },
     default=_default,
     validate=_validate,
     columns=(

@@ -24,7 +24,6 @@ from mizzen.kinds.reading import entries, part
 from mizzen.kinds.schema import INT32, STR, STRINGS, TIME, array, choice, package
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
 from mizzen.kinds.treatment import acted
-from mizzen.kinds.wire import POD_TEMPLATE
 
 v1 = package("io.k8s.api.batch.v1")
 
@@ -149,12 +148,6 @@ def _selector(job: Obj, now_ns: int) -> str:
 KIND = Kind(
     resource=JOBS,
     categories=("all",),
-    protobuf={
-        "spec": (
-            2,
-            {"parallelism": 1, "completions": 2, "template": (6, POD_TEMPLATE), "backoffLimit": 7},
-        )
-    },
     schema=root(
         JOBS,
         "Pods that run to completion.",

@@ -53,7 +53,6 @@ KIND = Kind(
     resource=CONFIG_MAPS,
     short_names=("cm",),
     generation=False,
-    protobuf={"data": 2, "binaryData": 3, "immutable": 4},
     schema=root(
         CONFIG_MAPS,
         "Configuration for pods to read.",

@@ -55,7 +55,6 @@ KIND = Kind(
     short_names=("ns",),
     generation=False,
     name_rule=dns_label,
-    protobuf={},
     schema=root(
         NAMESPACES,
         "A scope for names.",

@@ -145,7 +145,6 @@ def _amounts(quota: Obj, *, limits: bool) -> str:
 KIND = upstream_kind(
     RESOURCE_QUOTAS,
     "What a namespace may take in all; the API server keeps its status.",
-    protobuf={"spec": (2, {"scopes": 2})},
     validate=_validate,
     columns=(
         NAME,

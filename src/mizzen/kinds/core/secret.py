@@ -52,7 +52,6 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 KIND = Kind(
     resource=SECRETS,
     generation=False,
-    protobuf={"data": 2, "type": 3, "stringData": 4, "immutable": 5},
     schema=root(
         SECRETS,
         "Configuration that should not be shown.",

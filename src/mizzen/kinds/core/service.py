@@ -49,21 +49,6 @@ KIND = upstream_kind(
     SERVICES,
     "A name for a set of pods.",
     name_rule=dns_label,
-    protobuf={
-        "spec": (
-            2,
-            {
-                "ports": (
-                    1,
-                    {"name": 1, "protocol": 2, "port": 3, "targetPort": 4, "nodePort": 5},
-                ),
-                "selector": 2,
-                "clusterIP": 3,
-                "type": 4,
-                "externalName": 10,
-            },
-        )
-    },
     default=service_spec.default,
     on_create=service_spec.on_create,
     on_update=service_spec.on_update,

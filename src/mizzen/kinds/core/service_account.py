@@ -14,7 +14,6 @@ KIND = Kind(
     resource=SERVICE_ACCOUNTS,
     short_names=("sa",),
     generation=False,
-    protobuf={"imagePullSecrets": (3, {"name": 1}), "automountServiceAccountToken": 4},
     schema=root(
         SERVICE_ACCOUNTS,
         "An identity for pods.",

@@ -34,7 +34,6 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 KIND = Kind(
     resource=PRIORITY_CLASSES,
     short_names=("pc",),
-    protobuf={"value": 2, "globalDefault": 3, "description": 4, "preemptionPolicy": 5},
     schema=root(
         PRIORITY_CLASSES,
         "A name for a pod's importance.",

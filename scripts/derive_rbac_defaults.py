@@ -1,10 +1,10 @@
 """Derives the table of upstream's default roles and bindings from a Kubernetes module.
 
-    python tools/rbac_defaults.py $(go list -m -f '{{.Dir}}' k8s.io/kubernetes)
+    python scripts/derive_rbac_defaults.py $(go list -m -f '{{.Dir}}' k8s.io/kubernetes)
 
 Source: plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata, which upstream's own tests hold
 against its code. The table is src/mizzen/apiserver/tables/rbac_defaults.json; its reader is
-src/mizzen/apiserver/rbac_defaults.py.
+src/mizzen/apiserver/rbac_table.py.
 """
 
 from __future__ import annotations

@@ -1,0 +1,36 @@
+"""Answers reviews of access over HTTP: body in, status out, nothing stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mizzen.apiserver import operations
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import warnings
+from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.http import Request, Response, answer
+from mizzen.apiserver.server import Server
+from mizzen.apiserver.writes import strictness
+from mizzen.base.errors import Cause, invalid
+from mizzen.base.objects import Obj
+
+
+def answer_review(
+    server: Server,
+    served: Served,
+    target: Target,
+    request: Request,
+    check: Callable[[Obj], list[Cause]],
+    status_of: Callable[[Obj], Obj],
+) -> Response:
+    """The review with its status. Errors: BadRequest; Invalid where `check` finds a cause."""
+    draft = server.draft(request.user)
+    given = strictness(request)
+    review = operations.decode_virtual(draft, served, target.namespace, request.json(), given)
+    causes = check(review)
+    if causes:
+        raise invalid(served.resource.kind, served.resource.group, "", causes)
+    response = answer(201, {**review, "status": status_of(review)})
+    if draft.warnings:
+        response.headers = warnings.headers(draft.warnings)
+    return response

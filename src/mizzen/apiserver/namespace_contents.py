@@ -1,0 +1,111 @@
+"""Each namespace has the ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`.
+
+Both are made once the namespace is there, made again when somebody deletes them, and the authority's
+certificate is put back when somebody changes it. Source: kube-controller-manager's serviceaccount
+and root-ca-certificate-publisher controllers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from mizzen.apiserver import operations
+from mizzen.apiserver.core.refusals import qualified
+from mizzen.apiserver.core.user import API_SERVER
+from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.server import Server
+from mizzen.base.errors import ApiError
+from mizzen.base.objects import Obj, is_terminating
+from mizzen.base.resources import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Resource
+from mizzen.store.store import Event, ObjectKey
+
+DEFAULT_ACCOUNT = "default"
+ROOT_CA = "kube-root-ca.crt"
+CA_KEY = "ca.crt"
+_ABOUT = {
+    "kubernetes.io/description": "Contains a CA bundle that can be used to verify the "
+    "kube-apiserver when using internal endpoints such as the internal service IP or "
+    "kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes "
+    "clusters."
+}
+_RETRY_S = 5.0
+_log = logging.getLogger(__name__)
+
+
+class NamespaceContents:
+    """Follows namespaces, ServiceAccounts and ConfigMaps of one server."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        ca_file = server.config.ca_file
+        self._ca = "" if ca_file is None else ca_file.read_text()
+        self._due: dict[str, None] = {}
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        store = self._server.store
+        for stored in store.list(qualified(NAMESPACES)).items:
+            self._due[stored.key.name] = None
+        store.listen(qualified(NAMESPACES), self._on_namespace)
+        store.listen(qualified(SERVICE_ACCOUNTS), self._on_account)
+        store.listen(qualified(CONFIG_MAPS), self._on_config_map)
+        while True:
+            refused: list[str] = []
+            while self._due:
+                name = next(iter(self._due))
+                del self._due[name]
+                try:
+                    await self._fill(name)
+                except ApiError as error:  # such as a quota's
+                    _log.warning("namespace %s lacks its contents for now: %s", name, error)
+                    refused.append(name)
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RETRY_S if refused else None):
+                    await self._changed.wait()
+            self._due.update(dict.fromkeys(refused))
+
+    async def _fill(self, name: str) -> None:
+        """Errors: ApiError."""
+        draft = self._server.draft(API_SERVER)
+        namespace = draft.get(ObjectKey(qualified(NAMESPACES), "", name))
+        if namespace is None or is_terminating(namespace):
+            return
+        self._keep(draft, SERVICE_ACCOUNTS, name, {"metadata": {"name": DEFAULT_ACCOUNT}})
+        if self._ca:
+            metadata: Obj = {"name": ROOT_CA, "annotations": _ABOUT}
+            self._keep(draft, CONFIG_MAPS, name, {"metadata": metadata, "data": {CA_KEY: self._ca}})
+        done = draft.commit()
+        if done is not None:
+            await done
+
+    def _keep(self, draft: Draft, resource: Resource, namespace: str, wanted: Obj) -> None:
+        served = self._server.catalog.by_place((resource.group, resource.plural))
+        assert served is not None, "both are built in"
+        key = ObjectKey(served.key, namespace, wanted["metadata"]["name"])
+        found = draft.get(key)
+        if found is None:
+            if not draft.removes(key):
+                operations.create(draft, served, namespace, wanted)
+        elif "data" in wanted and found.get("data") != wanted["data"]:
+            body = {**found, "metadata": dict(found["metadata"]), "data": wanted["data"]}
+            operations.update(draft, served, namespace, key.name, body)
+
+    def _on_namespace(self, event: Event) -> None:
+        if event.type == "ADDED":
+            self._mark(event.key.name)
+
+    def _on_account(self, event: Event) -> None:
+        if event.type == "DELETED" and event.key.name == DEFAULT_ACCOUNT:
+            self._mark(event.key.namespace)
+
+    def _on_config_map(self, event: Event) -> None:
+        if event.key.name == ROOT_CA and event.type != "ADDED":
+            self._mark(event.key.namespace)
+
+    def _mark(self, namespace: str) -> None:
+        self._due[namespace] = None
+        self._changed.set()

@@ -1,0 +1,1 @@
+"""Reviews of access: asked and answered, never stored."""

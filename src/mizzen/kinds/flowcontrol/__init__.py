@@ -1,0 +1,1 @@
+"""Priority and fairness: which requests are served before others."""
