@@ -15,7 +15,7 @@ from mizzen.apiserver.http import Request, Response, Stream, refusal
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError
 from mizzen.host.mutual_tls import MutualTls
-from mizzen.kinds.registry import builtin_kinds, virtual_kinds
+from mizzen.kinds.registry import builtin_kinds, converted_kinds, virtual_kinds
 from mizzen.store.store import Store
 
 NS = 1_000_000_000
@@ -47,7 +47,9 @@ class Api:
         made = ApiServerConfig(
             "127.0.0.1", 7443, Path(), Path(), {_TOKEN: "admin"}, NO_NODES, **config
         )
-        self.server = Server(made, store, Catalog(builtin_kinds(), virtual_kinds()), self.clock)
+        self.server = Server(
+            made, store, Catalog(builtin_kinds(), virtual_kinds(), converted_kinds()), self.clock
+        )
         self.app = App(self.server)
 
     async def call(

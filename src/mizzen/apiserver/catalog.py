@@ -17,6 +17,9 @@ from mizzen.store.store import Stored
 class Served:
     """A kind in one version, with what every request needs, worked out once.
 
+    A version of a built-in kind that is converted has another's `key`, and its objects lie there in
+    that one's form.
+
     Versions of a kind share `key`, under which the store keeps their objects. The stored form
     names the version that wrote it; `is_only` says that there is no other, `is_builtin` that its
     schema stays as it is. Objects written up to `complete_after` may lack defaults that the
@@ -24,7 +27,16 @@ class Served:
     shares the event.
     """
 
-    __slots__ = ("complete_after", "is_builtin", "is_only", "key", "kind", "resource", "retired")
+    __slots__ = (
+        "complete_after",
+        "conversion",
+        "is_builtin",
+        "is_only",
+        "key",
+        "kind",
+        "resource",
+        "retired",
+    )
 
     def __init__(
         self,
@@ -36,8 +48,10 @@ class Served:
     ) -> None:
         self.kind = kind
         self.resource = kind.resource
-        self.key = qualified(kind.resource)
-        self.is_only = is_only
+        self.conversion = kind.conversion
+        stored = kind.resource if kind.conversion is None else kind.conversion.stored
+        self.key = qualified(stored)
+        self.is_only = is_only and kind.conversion is None
         self.is_builtin = is_builtin
         self.complete_after = complete_after if complete_after and kind.has_defaults else 0
         self.retired = asyncio.Event()
@@ -48,7 +62,17 @@ class Served:
             return stored.data
         return orjson.dumps(self.view_object(orjson.loads(stored.data)))
 
+    def stored_form(self, obj: Obj) -> Obj:
+        """An object of this version as the store has it."""
+        if self.conversion is None:
+            return obj
+        made = self.conversion.to_stored(obj)
+        return {**made, "apiVersion": self.conversion.stored.api_version}
+
     def view_object(self, obj: Obj) -> Obj:
+        if self.conversion is not None:
+            made = self.conversion.from_stored(obj)
+            return {**made, "apiVersion": self.resource.api_version}
         if not self.is_only and obj["apiVersion"] != self.resource.api_version:
             obj = {**obj, "apiVersion": self.resource.api_version}
         if self.complete_after and _revision(obj) <= self.complete_after:
@@ -64,7 +88,12 @@ def _revision(obj: Obj) -> int:
 class Catalog:
     """Finds kinds. `generation` counts changes, so that discovery can be cached."""
 
-    def __init__(self, builtin: Mapping[Place, Kind], virtual: Mapping[Place, Kind]) -> None:
+    def __init__(
+        self,
+        builtin: Mapping[Place, Kind],
+        virtual: Mapping[Place, Kind],
+        converted: Iterable[Kind] = (),
+    ) -> None:
         self.generation = 0
         self._kinds: dict[tuple[str, str], Served] | None = None  # by apiVersion and kind
         self._builtin = frozenset((*builtin, *virtual))
@@ -72,13 +101,20 @@ class Catalog:
         self._served: dict[Place, tuple[Served, ...]] = {
             place: (Served(kind, is_builtin=True),) for place, kind in builtin.items()
         }
+        self._converted = [Served(kind, is_builtin=True) for kind in converted]
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         for served in self._served.get((group, plural), ()):
             if served.resource.version == version:
                 return served
         virtual = self._virtual.get((group, plural))
-        return virtual if virtual and virtual.resource.version == version else None
+        if virtual and virtual.resource.version == version:
+            return virtual
+        for served in self._converted:
+            resource = served.resource
+            if (resource.group, resource.version, resource.plural) == (group, version, plural):
+                return served
+        return None
 
     def by_place(self, place: Place) -> Served | None:
         """In the version objects are stored in."""
@@ -103,12 +139,17 @@ class Catalog:
                 for versions in reversed(self._served.values())  # the first to have the name wins
                 for served in versions
             }
+            for served in self._converted:
+                found = self.by_key(served.key)
+                if found is not None:
+                    resource = served.resource
+                    self._kinds[resource.api_version, resource.kind] = found
         return self._kinds.get((api_version, kind))
 
     def all(self) -> Iterable[Served]:
         """Every kind in every version, virtual ones included."""
         stored = [served for versions in self._served.values() for served in versions]
-        return [*stored, *self._virtual.values()]
+        return [*stored, *self._virtual.values(), *self._converted]
 
     def stored(self) -> Iterable[Served]:
         """Every kind of stored objects once."""

@@ -87,7 +87,7 @@ def create(
         raise refusals.already_exists(resource, name)
     if draft.removes(key):
         raise refusals.deleted_by_the_same_plan(resource, name)
-    draft.put(key, new, "create")
+    draft.put(key, served.stored_form(new), "create")
     return new
 
 
@@ -212,11 +212,11 @@ def delete(
     new = stamping.mark_deleted(served.resource, old, options, draft.now_ns)
     if stamping.is_removable(served.resource, new):
         gone = {**old, "metadata": dict(old["metadata"])}
-        draft.remove(key, gone)
+        draft.remove(key, served.stored_form(gone))
         return gone, True
     if new == old:
         return old, False
-    draft.put(key, new, "delete")
+    draft.put(key, served.stored_form(new), "delete")
     return new, False
 
 
@@ -367,9 +367,10 @@ def _replace(
         return old
     draft.admission.admit(draft, served, operation, key, new, old)
     if stamping.is_removable(resource, new):
-        draft.remove(key, new)
+        draft.remove(key, served.stored_form(new))
     else:
-        draft.put(key, new, f"{verb}/{subresource}" if subresource else verb)
+        stored = served.stored_form(new)
+        draft.put(key, stored, f"{verb}/{subresource}" if subresource else verb)
     return new
 
 

@@ -18,7 +18,7 @@ from mizzen.apiserver.granian_server import HttpServer
 from mizzen.apiserver.namespace_contents import NamespaceContents
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import Clock
-from mizzen.kinds.registry import builtin_kinds, virtual_kinds
+from mizzen.kinds.registry import builtin_kinds, converted_kinds, virtual_kinds
 from mizzen.store.store import Store
 
 __all__ = ["ApiServerConfig", "serve"]
@@ -31,7 +31,9 @@ async def serve(
 
     Errors: OSError when the address is taken.
     """
-    server = Server(config, store, Catalog(builtin_kinds(), virtual_kinds()), clock)
+    server = Server(
+        config, store, Catalog(builtin_kinds(), virtual_kinds(), converted_kinds()), clock
+    )
     await make_namespaces(server)
     await rbac_defaults.make_defaults(server)
     await flow_defaults.make_defaults(server)

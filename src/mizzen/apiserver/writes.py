@@ -278,7 +278,8 @@ async def _finish(
         # What was committed is answered in the very bytes that were stored, and beside it may lie
         # what plug-ins wrote.
         found = stored if len(stored) == 1 else [s for s in stored if s.key == _key(served, made)]
-        data = found[0].data if found else None
+        if found:
+            data = found[0].data if served.conversion is None else served.view(found[0])
     response = show(server, served, data or orjson.dumps(made), request, status)
     return _with_warnings(response, draft)
 

@@ -25,6 +25,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds import names
+from mizzen.kinds.conversion import Conversion
 from mizzen.kinds.decoding import Decoded, decode
 from mizzen.kinds.metadata import check_metadata
 from mizzen.kinds.reading import get
@@ -91,6 +92,7 @@ class Kind:
     resource: Resource
     schema: Schema
     is_stored: bool = True  # False: virtual, answered at once, such as a Plan
+    conversion: Conversion | None = None  # of a version that is served beside the stored one
     is_acted_upon: bool = True  # False: stored and checked, for others; no component here reads it
     columns: tuple[Column, ...] = ()
     short_names: tuple[str, ...] = ()

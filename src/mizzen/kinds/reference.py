@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from mizzen.kinds.kind import Kind
-from mizzen.kinds.registry import builtin_kinds, virtual_kinds
+from mizzen.kinds.registry import builtin_kinds, converted_kinds, virtual_kinds
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.served_fields import table
 from mizzen.kinds.treatment import Refused, Warned
@@ -25,7 +25,11 @@ def text() -> str:
         "## What is served",
         "Objects of the kinds that nobody here acts upon are stored, validated and served for "
         "others, such as a kubelet or an operator of yours.",
-        _served(kinds),
+        _served(
+            sorted(
+                (*kinds, *converted_kinds()), key=lambda k: (k.resource.group, k.resource.plural)
+            )
+        ),
         "## Fields that ask for what is not there",
         "Every other field of every kind is acted upon, or changes nothing that could be missed "
         "(each kind's `SERVED_FIELDS` say which, and why). These are refused with 422, or stored with "

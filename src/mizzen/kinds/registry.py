@@ -6,8 +6,9 @@ checked by its schema, acted upon by nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cache
+from typing import NamedTuple
 
 from mizzen.base.registry import collect
 from mizzen.base.resources import Resource
@@ -15,8 +16,8 @@ from mizzen.kinds.kind import Kind
 from mizzen.kinds.upstream import resources, upstream_kind
 
 Place = tuple[str, str]  # group, plural
-# Second versions of stored objects, which need to be converted.
-NOT_ALONE = frozenset(
+# Second versions of stored objects, which are not served before a module converts them.
+_CONVERTED = frozenset(
     (
         Resource("autoscaling", "v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
         Resource("events.k8s.io", "v1", "events", "Event"),
@@ -24,34 +25,50 @@ NOT_ALONE = frozenset(
 )
 
 
+class _Kinds(NamedTuple):
+    stored: Mapping[Place, Kind]
+    virtual: Mapping[Place, Kind]
+    converted: Sequence[Kind]
+
+
 def builtin_kinds() -> Mapping[Place, Kind]:
     """The stored built-in kinds, in module name order."""
-    return _by_place()[0]
+    return _kinds().stored
 
 
 def virtual_kinds() -> Mapping[Place, Kind]:
     """The kinds that are answered and not stored, such as Plan."""
-    return _by_place()[1]
+    return _kinds().virtual
+
+
+def converted_kinds() -> Sequence[Kind]:
+    """The versions that are served of objects which are stored in another, such as the events of
+    events.k8s.io."""
+    return _kinds().converted
 
 
 @cache
-def _by_place() -> tuple[Mapping[Place, Kind], Mapping[Place, Kind]]:
+def _kinds() -> _Kinds:
     stored: dict[Place, Kind] = {}
     virtual: dict[Place, Kind] = {}
+    converted: list[Kind] = []
     for kind in _found():
+        if kind.conversion is not None:
+            converted.append(kind)
+            continue
         place = (kind.resource.group, kind.resource.plural)
         assert place not in stored and place not in virtual, f"two kinds are called {place}"
         (stored if kind.is_stored else virtual)[place] = kind
     for kind in _bare(stored.keys() | virtual.keys()):
         stored[kind.resource.group, kind.resource.plural] = kind
-    return stored, virtual
+    return _Kinds(stored, virtual, converted)
 
 
 def _bare(taken: Set[Place]) -> Iterable[Kind]:
     """Upstream's kinds that no module defines, in the newest of their versions."""
     for resource, row in resources().items():
         place = (resource.group, resource.plural)
-        if "update" in row["verbs"] and place not in taken and resource not in NOT_ALONE:
+        if "update" in row["verbs"] and place not in taken and resource not in _CONVERTED:
             yield upstream_kind(resource, is_acted_upon=False)
 
 

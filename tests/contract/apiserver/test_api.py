@@ -278,6 +278,42 @@ def test_deletecollection_follows_its_selector(api: ApiServer, namespace: str) -
     assert [i["metadata"]["name"] for i in left["items"]] == ["c", ROOT_CA]
 
 
+def test_events_are_the_same_objects_in_both_their_versions(api: ApiServer, namespace: str) -> None:
+    old = f"/api/v1/namespaces/{namespace}/events"
+    new = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+    about = {"kind": "Pod", "name": "p", "namespace": namespace}
+    body = {
+        "metadata": {"name": "e"}, "eventTime": "2027-01-15T08:00:00.000001Z", "type": "Normal",
+        "reportingController": "example.com/c", "reportingInstance": "c-1", "action": "Running",
+        "reason": "Ran", "note": "hello", "regarding": about,
+    }  # fmt: skip
+    code, made = api.call("POST", new, body)
+    assert code == 201, made
+    assert (made["apiVersion"], made["note"]) == ("events.k8s.io/v1", "hello")
+    found = api.call("GET", f"{old}/e")[1]
+    assert (found["apiVersion"], found["message"]) == ("v1", "hello")
+    assert found["involvedObject"] == about
+    assert found["metadata"]["uid"] == made["metadata"]["uid"]
+    since = made["metadata"]["resourceVersion"]
+    series = {"series": {"count": 2, "lastObservedTime": "2027-01-15T08:00:01.000000Z"}}
+    code, patched = api.call(
+        "PATCH", f"{new}/e", series, content_type="application/strategic-merge-patch+json"
+    )
+    assert code == 200 and patched["series"]["count"] == 2 and "message" not in patched
+    for path in (old, new):
+        (event,) = events(api, f"{path}?watch=1&resourceVersion={since}", 1)
+        assert event["object"] == api.call("GET", f"{path}/e")[1]
+    selector = "fieldSelector=regarding.name%3Dp,reportingController%3Dexample.com/c"
+    (item,) = api.call("GET", f"{new}?{selector}")[1]["items"]
+    assert item["regarding"] == about and item["apiVersion"] == "events.k8s.io/v1"
+    assert api.call("GET", f"{new}?fieldSelector=regarding.name%3Dq")[1]["items"] == []
+    code, refused = api.call("PATCH", f"{new}/e", {"note": "other"},
+                             content_type="application/merge-patch+json")  # fmt: skip
+    assert code == 422 and "message: Invalid value" in refused["message"]
+    assert api.call("DELETE", f"{new}/e")[0] == 200
+    assert api.call("GET", f"{old}/e")[0] == 404
+
+
 def test_bad_requests_get_clear_refusals(api: ApiServer, namespace: str) -> None:
     path = maps(namespace)
     assert api.call("POST", path, b"{")[0] == 400

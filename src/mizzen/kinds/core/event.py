@@ -9,6 +9,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import EVENTS
 from mizzen.kinds.columns import NAME, UNKNOWN, of, since
+from mizzen.kinds.core.event_rules import check_event
 from mizzen.kinds.core.references import OBJECT_REFERENCE
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
@@ -28,12 +29,7 @@ def _default(event: Obj) -> None:
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
-    namespace = new["metadata"].get("namespace") or ""
-    about = new["involvedObject"].get("namespace") or ""
-    if about and namespace and about != namespace:
-        message = f'Invalid value: "{about}": does not match event.namespace'
-        return [Cause("involvedObject.namespace", message)]
-    return []
+    return check_event(new, "reportingComponent")
 
 
 def _last_seen(event: Obj, now_ns: int) -> str:
