@@ -74,6 +74,19 @@ class ApiInProcess:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def kubeconfig(self, identity: str) -> dict[str, object]:
+        """What other programs reach the server by."""
+        authority = {"certificate-authority": str(self._files.ca_file), "server": self.url}
+        user = {"token": self._files.tokens[identity]}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "mizzen", "cluster": authority}],
+            "users": [{"name": identity, "user": user}],
+            "contexts": [{"name": "mizzen", "context": {"cluster": "mizzen", "user": identity}}],
+            "current-context": "mizzen",
+        }
+
     def client(self, identity: str, patience: Patience | None = None) -> Client:
         connection = Connection(
             self.url,

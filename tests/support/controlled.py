@@ -62,7 +62,8 @@ class Cluster:
         self.revision += 1
 
     def view(self) -> View:
-        view = View.of((r, o) for (r, _), o in self.objects.items())
+        objects = ((r, o) for (r, _), o in self.objects.items())
+        view = View.of(objects, revision=self.revision)
         for resource in self.controller.resources:
             view.note_revision(resource, self.revision)
         return view

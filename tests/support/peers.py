@@ -22,6 +22,8 @@ CLUSTER = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
 }
+# Not part of a cluster that tests start, where Mizzen's controllers or the test do its work.
+ALONE = {"kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager"}
 # Small programs of our own around upstream's packages: each folder is one.
 OWN = {
     f"upstream-{path.parent.name}": f"./{path.parent.name}"
@@ -58,7 +60,7 @@ def programs(*names: str) -> Path:
 def build() -> Path:
     """The folder of all programs, built where that is due (minutes the first time)."""
     try:
-        return programs(*CLUSTER, *OWN)
+        return programs(*CLUSTER, *ALONE, *OWN)
     except NoPeers:
         if os.environ.get("MIZZEN_PEERS"):
             raise
@@ -71,7 +73,7 @@ def build() -> Path:
     folder = ROOT / ".peers" / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     known = _stamps(folder)
-    for name, package in {**CLUSTER, **OWN}.items():
+    for name, package in {**CLUSTER, **ALONE, **OWN}.items():
         if (folder / name).exists() and known.get(name) == _fingerprint(name):
             continue
         print(f"building {name} ...", file=sys.stderr, flush=True)
@@ -100,7 +102,7 @@ def _stamps(folder: Path) -> dict[str, str]:
 
 def _fingerprint(name: str) -> str:
     """Of everything the program is made of: the versions, and the sources where they are ours."""
-    own = SOURCES / {**CLUSTER, **OWN}[name]
+    own = SOURCES / {**CLUSTER, **ALONE, **OWN}[name]
     digest = hashlib.sha256("\n".join(_versions()).encode())
     for path in sorted(own.rglob("*.go")):
         digest.update(str(path.relative_to(SOURCES)).encode() + b"\0" + path.read_bytes() + b"\0")

@@ -49,6 +49,7 @@ class Resource:
         return "/".join(parts)
 
 
+_APPS = "apps"
 _DRA = "resource.k8s.io"
 _TRAINER = "trainer.kubeflow.org"
 
@@ -97,6 +98,13 @@ FLOW_SCHEMAS = Resource(_FLOWS, "v1", "flowschemas", "FlowSchema", namespaced=Fa
 PRIORITY_LEVEL_CONFIGURATIONS = Resource(
     _FLOWS, "v1", "prioritylevelconfigurations", "PriorityLevelConfiguration", namespaced=False
 )
+DEPLOYMENTS = Resource(_APPS, "v1", "deployments", "Deployment")
+REPLICA_SETS = Resource(_APPS, "v1", "replicasets", "ReplicaSet")
+STATEFUL_SETS = Resource(_APPS, "v1", "statefulsets", "StatefulSet")
+DAEMON_SETS = Resource(_APPS, "v1", "daemonsets", "DaemonSet")
+CONTROLLER_REVISIONS = Resource(_APPS, "v1", "controllerrevisions", "ControllerRevision")
+REPLICATION_CONTROLLERS = Resource("", "v1", "replicationcontrollers", "ReplicationController")
+PERSISTENT_VOLUME_CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 JOBS = Resource("batch", "v1", "jobs", "Job")
 CRON_JOBS = Resource("batch", "v1", "cronjobs", "CronJob")
 CUSTOM_RESOURCE_DEFINITIONS = Resource(

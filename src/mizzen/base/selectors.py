@@ -158,6 +158,23 @@ def from_object(selector: Mapping[str, Any] | None) -> LabelSelector | None:
     return LabelSelector(tuple(found))
 
 
+def selector_text(selector: Mapping[str, Any] | None) -> str:
+    """A meta/v1 LabelSelector in the words of `parse_labels`, by key; "" for none or all.
+
+    Source: apimachinery `labels.Selector.String` of LabelSelectorAsSelector.
+    """
+    if selector is None:
+        return ""
+    labels: Mapping[str, str] = selector.get("matchLabels") or {}
+    found = [(key, f"{key}={value}") for key, value in labels.items()]
+    for entry in selector.get("matchExpressions") or ():
+        key, operator = str(entry.get("key")), str(entry.get("operator"))
+        values = ",".join(sorted(entry.get("values") or ()))
+        words = {"Exists": key, "DoesNotExist": f"!{key}"}
+        found.append((key, words.get(operator) or f"{key} {operator.lower()} ({values})"))
+    return ",".join(text for _, text in sorted(found, key=lambda each: each[0]))
+
+
 def _tokens(text: str) -> list[str]:
     tokens: list[str] = []
     position, end = 0, len(text.rstrip())

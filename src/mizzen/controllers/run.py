@@ -82,6 +82,8 @@ async def run_controllers(
     view = View({resource: informer.objects for resource, informer in informers.items()})
     for index in {index for controller in controllers for index in controller.indexes}:
         view.add_index(index)
+    for digest in {id(d): d for controller in controllers for d in controller.digests}.values():
+        view.add_digest(digest)
     workers = [Worker(c, view, client, clock, recorder, informers) for c in controllers]
     metrics.register(partial(collect, workers))
     metrics.register(collector_of(client, recorder, informers))

@@ -18,8 +18,8 @@ from mizzen.base.errors import (
     TooManyRequests,
     Unavailable,
 )
-from mizzen.base.objects import Key, Obj, key_of
-from mizzen.base.operations import Bind, Create, Operation, Patch
+from mizzen.base.objects import Key, Obj, is_terminating, key_of, uid_of
+from mizzen.base.operations import Bind, Create, Delete, Operation, Patch
 from mizzen.base.resources import PODS, Resource
 from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
@@ -31,6 +31,7 @@ from mizzen.controllers.core.view import View
 log = logging.getLogger("mizzen.controllers")
 MESSAGE_CHARS_MAX = 1000
 OVERTAKEN_TOLD_S = 2.0  # what has to wait so long to be tried again was overtaken many times
+DELETIONS_LAG_S = 0.05  # as a rule the deletions come sooner, and bring the key with them
 WORKERS = 4  # keys of one controller in flight at once; a key is never worked on twice
 
 
@@ -61,6 +62,7 @@ class Worker:
         for watch in controller.watches:
             self._watches.setdefault(watch.resource, []).append(watch)
         self._queue: WorkQueue[Key] = WorkQueue()
+        self._unseen_deletions: dict[Key, list[Delete]] = {}
         self._counts: Counter[str] = Counter()
 
     def statistics(self) -> Mapping[str, int]:
@@ -119,11 +121,14 @@ class Worker:
             await asyncio.sleep(0)
 
     async def _reconcile(self, key: Key) -> None:
+        if self._awaits_deletions(key):
+            self._queue.add_after(key, DELETIONS_LAG_S)
+            return
         try:
             actions = self.controller.reconcile(self._view, key, self._clock.now_ns())
             operations = [a for a in actions if not isinstance(a, RequeueAfter | EmitEvent)]
             if operations:
-                await self._commit(operations)
+                await self._commit(key, operations)
         except (Conflict, AlreadyExists, NotFound) as error:
             self._counts["overtaken"] += 1
             log.debug("%s %s: overtaken: %s", self.controller.name, key, error)
@@ -146,9 +151,32 @@ class Worker:
             self._queue.forget(key)
             self._follow_up(key, actions)
 
-    async def _commit(self, operations: Sequence[Operation]) -> None:
+    def _awaits_deletions(self, key: Key) -> bool:
+        """True while a cache still shows as alive what a plan for this key has deleted.
+
+        Decided then, others would be deleted in their place: which go is decided anew each time,
+        and what was written so far is seen at once, but for deletions.
+        """
+        unseen = self._unseen_deletions.pop(key, ())
+        unseen = [each for each in unseen if self._is_alive(each)]
+        if unseen:
+            self._unseen_deletions[key] = unseen
+        return bool(unseen)
+
+    def _is_alive(self, delete: Delete) -> bool:
+        found = self._view.get(delete.resource, Key(delete.namespace, delete.name))
+        return found is not None and uid_of(found) == delete.uid and not is_terminating(found)
+
+    async def _commit(self, key: Key, operations: Sequence[Operation]) -> None:
         self._counts["commits"] += 1
         results = await self._client.commit(operations)
+        deletions = [
+            each
+            for each in operations
+            if isinstance(each, Delete) and each.uid and each.resource in self._informers
+        ]
+        if deletions:
+            self._unseen_deletions[key] = deletions
         for operation, written in zip(operations, results, strict=False):
             resource = PODS if isinstance(operation, Bind) else operation.resource
             informer = self._informers.get(resource)
@@ -177,12 +205,17 @@ class Worker:
         if obj is None:
             return
         try:
-            self._recorder.event(obj, "Warning", reason, message)
             report = self.controller.report_stuck
             now_ns = self._clock.now_ns()
-            writes = report(obj, reason, message, now_ns) if report is not None else []
+            actions: Sequence[Action] = ()
+            if report is not None:
+                actions = report(obj, reason, message, now_ns)
+            events = [each for each in actions if isinstance(each, EmitEvent)]
+            for each in events or [EmitEvent(obj, "Warning", reason, message)]:
+                self._recorder.event(each.object, each.type, each.reason, each.message)
+            writes = [a for a in actions if not isinstance(a, RequeueAfter | EmitEvent)]
             if writes:
-                await self._commit(writes)
+                await self._commit(key, writes)
         except Exception:
             # Whatever is odd about the object may be odd here, too.
             log.warning(

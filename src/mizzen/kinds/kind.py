@@ -54,7 +54,7 @@ class ScalePaths:
 
     spec_replicas: str = "spec.replicas"
     status_replicas: str = "status.replicas"
-    selector: str = ""  # of a serialised label selector in status
+    selector: str = ""  # of a label selector, serialised or not
 
 
 JSON_PATCH = "application/json-patch+json"
@@ -69,6 +69,11 @@ def no_op(obj: Obj) -> None:
 
 def keep_no_field(new: Obj, old: Obj) -> None:
     """The hook of kinds whose writers own every field outside of metadata and status."""
+
+
+def no_other_change(new: Obj, old: Obj) -> bool:
+    """The rule of kinds whose generation counts changes outside of metadata and status alone."""
+    return False
 
 
 def no_warnings(obj: Obj) -> list[str]:
@@ -113,6 +118,7 @@ class Kind:
     merges_strategically: bool = True  # strategic merge patch is served, and said to be
     keeps_first_status: bool = False  # a creator may say it, such as a kubelet of its Node
     generation: bool = True  # metadata.generation counts changes outside metadata and status
+    counts_too: Callable[[Obj, Obj], bool] = no_other_change  # (new, old): so does this change
     name_rule: names.NameRule = names.dns_subdomain
     verbs: tuple[str, ...] = (
         "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch",
@@ -169,7 +175,9 @@ class Kind:
         self.on_update(new, old)
         self.default(new)
         _keep_generation(new, old)
-        if self.generation and desired_state(new) != desired_state(old):
+        if self.generation and (
+            desired_state(new) != desired_state(old) or self.counts_too(new, old)
+        ):
             new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
 
     def prepare_status(self, new: Obj, old: Obj) -> None:

@@ -12,6 +12,7 @@ from mizzen.base.selectors import (
     labels_equal,
     parse_fields,
     parse_labels,
+    selector_text,
 )
 
 
@@ -122,3 +123,28 @@ def test_what_a_selector_asks_for_matches(labels: dict[str, str]) -> None:
     text = ",".join(f"{k}={v}" for k, v in labels.items())
     assert parse_labels(text).matches({**labels, "more": "x"} if "more" not in labels else labels)
     assert set(parse_labels(text).requirements) == set(labels_equal(labels).requirements)
+
+
+@pytest.mark.parametrize(
+    ("selector", "text"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({"matchLabels": {"b": "2", "a": "1"}}, "a=1,b=2"),
+        (
+            {
+                "matchLabels": {"c": "3"},
+                "matchExpressions": [
+                    {"key": "a", "operator": "In", "values": ["y", "x"]},
+                    {"key": "b", "operator": "NotIn", "values": ["z"]},
+                    {"key": "d", "operator": "Exists"},
+                    {"key": "e", "operator": "DoesNotExist"},
+                ],
+            },
+            "a in (x,y),b notin (z),c=3,d,!e",
+        ),
+    ],
+)
+def test_a_selector_as_text(selector, text):
+    assert selector_text(selector) == text
+    assert not selector or parse_labels(text).requirements

@@ -5,8 +5,8 @@ import contextlib
 
 from mizzen.base.errors import Retry
 from mizzen.base.exposition import MetricsRegistry
-from mizzen.base.objects import key_of, name_of
-from mizzen.base.operations import Create, Patch
+from mizzen.base.objects import Key, key_of, name_of
+from mizzen.base.operations import Create, Delete, Patch
 from mizzen.base.resources import CONFIG_MAPS, EVENTS, PODS
 from mizzen.controllers.core.actions import Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.run import run_controllers
@@ -192,6 +192,53 @@ async def test_overtaken_and_retried_answers_come_again(tmp_path):
         event = await first_event(client)
         assert event["message"] == "call 3"
         assert key_of(created) == calls[0]
+
+
+async def test_an_event_of_the_hook_is_told_in_place_of_the_usual_one(tmp_path):
+    def reconcile(view, key, now_ns):
+        if key.name != "bad":
+            return []
+        return [Create(PODS, {"metadata": {"name": "Not A Name", "namespace": "default"}})]
+
+    def report_stuck(obj, reason, message, now_ns):
+        return [EmitEvent(obj, "Warning", "FailedCreate", f"Error creating: {message}")]
+
+    async with (
+        api_server(tmp_path) as client,
+        controlled(client, reconcile, report_stuck=report_stuck),
+    ):
+        await client.create(CONFIG_MAPS, config_map("bad"))
+        event = await first_event(client)
+        assert event["reason"] == "FailedCreate"
+        assert event["message"].startswith("Error creating: ")
+
+
+async def test_nothing_is_decided_anew_before_its_own_deletions_are_seen(tmp_path):
+    """Or another would be deleted in the place of one whose deletion has not come yet."""
+    deleted = []
+
+    def reconcile(view, key, now_ns):
+        if key.name != "one":
+            return []
+        spare = [k.name for k in view.all(CONFIG_MAPS) if k.name.startswith("spare")]
+        chosen = sorted(spare, reverse=len(deleted) % 2 == 1)[: max(0, len(spare) - 2)][:1]
+        found = [view.get(CONFIG_MAPS, Key("default", name)) for name in chosen]
+        deleted.extend(chosen)
+        again = [RequeueAfter(0.0)] if chosen else []
+        return [
+            *(Delete(CONFIG_MAPS, "default", name_of(o), uid=o["metadata"]["uid"]) for o in found),
+            *again,
+        ]
+
+    async with api_server(tmp_path) as client:
+        for number in range(4):
+            await client.create(CONFIG_MAPS, config_map(f"spare-{number}"))
+        async with controlled(client, reconcile):
+            await client.create(CONFIG_MAPS, config_map("one"))
+            await until(lambda: len(deleted) >= 2, "two deletions")
+            await asyncio.sleep(0.1)
+        left = {name_of(obj) for obj in (await client.list(CONFIG_MAPS, "default"))[0]}
+        assert {"spare-1", "spare-2"} <= left and len(deleted) == 2
 
 
 async def first_event(client):

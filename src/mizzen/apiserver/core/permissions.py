@@ -76,6 +76,11 @@ COMPONENTS = {
             "create,update,patch,delete jobs.batch",
             "update,patch jobs.batch/status,cronjobs.batch/status",
             "update,patch poddisruptionbudgets.policy/status,resourcequotas/status",
+            "create,update,patch,delete replicasets.apps,controllerrevisions.apps",
+            "update,patch deployments.apps/status,replicasets.apps/status",
+            "update,patch statefulsets.apps/status,daemonsets.apps/status",
+            "update,patch replicationcontrollers/status",
+            "create,update,patch persistentvolumeclaims",
             f"delete resourceslices.{_DRA},events,usagerecords.mizzen.dev",
         ),
         shared=(

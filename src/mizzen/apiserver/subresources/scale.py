@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
@@ -17,6 +17,8 @@ from mizzen.apiserver.writes import commit, is_dry_run, manager_of
 from mizzen.base.errors import Cause, invalid
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
+from mizzen.base.resources import REPLICATION_CONTROLLERS
+from mizzen.base.selectors import selector_text
 from mizzen.kinds import reading
 from mizzen.kinds.patches import merge_patch
 from mizzen.kinds.report import quoted
@@ -33,7 +35,7 @@ def _read(served: Served, obj: Obj) -> Obj:
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     status: Obj = {"replicas": reading.get(obj, paths.status_replicas) or 0}
     if paths.selector:
-        status["selector"] = reading.get(obj, paths.selector) or ""
+        status["selector"] = _selector_text(obj["kind"], reading.get(obj, paths.selector))
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -41,6 +43,16 @@ def _read(served: Served, obj: Obj) -> Obj:
         "spec": {"replicas": reading.get(obj, paths.spec_replicas) or 0},
         "status": status,
     }
+
+
+def _selector_text(kind: str, selector: Any) -> str:
+    """A selector as text, which HorizontalPodAutoscalers find pods by."""
+    if not isinstance(selector, dict):
+        return str(selector or "")
+    found = cast("Obj", selector)
+    if kind == REPLICATION_CONTROLLERS.kind:
+        return selector_text({"matchLabels": found})
+    return selector_text(found)
 
 
 def _change(draft: Draft, served: Served, target: Target, change: Callable[[Obj], Any]) -> Obj:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from mizzen.base.objects import Key, Obj, controller_of, namespace_of
 from mizzen.base.operations import Operation
 from mizzen.base.resources import Resource
-from mizzen.controllers.core.view import Index, View
+from mizzen.controllers.core.view import Digest, Index, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,9 @@ class Controller:
     `predicate` is asked of each own object that is new or has changed: where it is False, no key is
     due. Of a hundred thousand pods that are at rest a start would go through all for each controller.
     `reads` are resources that it looks at but that never make a key due, `indexes` those by which
-    it finds objects. `report_stuck(obj, reason, message, now_ns)` writes on the object why nothing
-    comes of it: its plan was refused, or a fault of ours.
+    it finds objects, `digests` what it reads of dependents without unpacking them.
+    `report_stuck(obj, reason, message, now_ns)` writes on the object why nothing comes of it: its plan
+    was refused, or a fault of ours. An Event among its actions is told in place of the usual one.
     """
 
     name: str
@@ -71,7 +72,8 @@ class Controller:
     watches: tuple[Watch, ...] = ()
     reads: tuple[Resource, ...] = ()
     indexes: tuple[Index, ...] = ()
-    report_stuck: Callable[[Obj, str, str, int], list[Operation]] | None = None
+    digests: tuple[Digest[Any], ...] = ()
+    report_stuck: Callable[[Obj, str, str, int], Sequence[Action]] | None = None
 
     @property
     def resources(self) -> tuple[Resource, ...]:

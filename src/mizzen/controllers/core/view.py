@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
 
 from mizzen.base.objects import Key, Obj, controller_of, key_of, revision_of, uid_of
 from mizzen.base.resources import Resource
 
 TOMBSTONES_MAX = 8192
+F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,19 @@ class Index:
     name: str
     resource: Resource
     values: Callable[[Obj], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest(Generic[F]):
+    """The few facts of each object of `resource` that its controllers of these kinds decide by.
+
+    They are kept beside the object's key, so that of ten thousand pods none need be unpacked to
+    count them. At most one digest for a resource and a kind of owner.
+    """
+
+    resource: Resource
+    owner_kinds: frozenset[str]
+    facts: Callable[[Obj], F]
 
 
 class View:
@@ -34,7 +49,8 @@ class View:
         the objects of all others are kept here."""
         self._kept = kept or {}
         self._own: dict[Resource, dict[Key, Obj]] = {}
-        self._owned: dict[tuple[Resource, str], dict[Key, None]] = {}
+        self._owned: dict[tuple[Resource, str], dict[Key, Any]] = {}  # with what a digest says
+        self._digests: dict[tuple[Resource, str], Digest[Any]] = {}
         self._revisions: dict[Resource, int] = {}
         self._tombstones: OrderedDict[str, None] = OrderedDict()
         self._indexes: dict[Resource, dict[Index, dict[str, dict[Key, None]]]] = {}
@@ -57,6 +73,12 @@ class View:
         """As `owned`, for those who need no more than the keys."""
         return sorted(self._owned.get((resource, uid_of(owner)), ()))
 
+    def digested(self, digest: Digest[F], owner: Obj) -> Mapping[Key, F]:
+        """The facts of each object whose controller is `owner`, in no order; not to be changed."""
+        self.add_digest(digest)
+        found = self._owned.get((digest.resource, uid_of(owner)))
+        return cast("dict[Key, F]", found) if found is not None else {}
+
     def find(self, index: Index, value: str) -> list[Obj]:
         """Objects that have this value, by name."""
         found = self.all(index.resource)
@@ -69,6 +91,10 @@ class View:
     def count(self, index: Index, value: str) -> int:
         """The number of objects with this value in the index."""
         return len(self.add_index(index).get(value, ()))
+
+    def revision(self, resource: Resource) -> int:
+        """The revision up to which this resource's cache holds everything."""
+        return self._revisions.get(resource, 0)
 
     def is_gone(self, resource: Resource, uid: str, *, named_by: Obj) -> bool:
         """True if the object that `named_by` refers to, absent here, really was deleted.
@@ -90,6 +116,15 @@ class View:
             for key, obj in self.all(index.resource).items():
                 _index_values(index, known[index], key, obj)
         return known[index]
+
+    def add_digest(self, digest: Digest[Any]) -> None:
+        """Keeps the facts from now on; to begin late means reading all."""
+        wanted = [(digest.resource, kind) for kind in digest.owner_kinds]
+        if all(self._digests.get(each) is digest for each in wanted):
+            return
+        self._digests.update(dict.fromkeys(wanted, digest))
+        for key, obj in self.all(digest.resource).items():
+            self._add_owned(digest.resource, key, obj)
 
     def apply(self, resource: Resource, old: Obj | None, new: Obj | None) -> Key:
         """Takes in one change of the object whose key is returned; `new` None means deleted."""
@@ -114,9 +149,7 @@ class View:
             if len(self._tombstones) > TOMBSTONES_MAX:
                 self._tombstones.popitem(last=False)
             return key
-        owner = controller_of(new)
-        if owner is not None:
-            self._owned.setdefault((resource, str(owner["uid"])), {})[key] = None
+        self._add_owned(resource, key, new)
         return key
 
     def note_revision(self, resource: Resource, revision: int) -> None:
@@ -131,6 +164,14 @@ class View:
             view.apply(resource, None, obj)
             view.note_revision(resource, revision)
         return view
+
+    def _add_owned(self, resource: Resource, key: Key, new: Obj) -> None:
+        owner = controller_of(new)
+        if owner is None:
+            return
+        digest = self._digests.get((resource, str(owner.get("kind"))))
+        facts = digest.facts(new) if digest is not None else None
+        self._owned.setdefault((resource, str(owner["uid"])), {})[key] = facts
 
     def _drop_owned(self, resource: Resource, key: Key, previous: Obj) -> None:
         owner = controller_of(previous)

@@ -1,6 +1,6 @@
 from mizzen.base.objects import Key
 from mizzen.base.resources import PODS
-from mizzen.controllers.core.view import Index, View
+from mizzen.controllers.core.view import Digest, Index, View
 
 OWNER = {"metadata": {"uid": "o"}}
 
@@ -50,3 +50,32 @@ def test_an_index_that_comes_late_knows_what_was_there():
     assert view.find(by_name, "b") == [pod("b")]
     view.apply(PODS, pod("b"), None)
     assert view.find(by_name, "b") == []
+
+
+NAMES = Digest(PODS, frozenset({"X"}), lambda obj: obj["metadata"]["name"].upper())
+
+
+def test_a_digest_is_kept_beside_the_keys_of_its_owners_kinds():
+    view = View.of([(PODS, pod("a")), (PODS, pod("b"))])
+    assert dict(view.digested(NAMES, OWNER)) == {Key("n", "a"): "A", Key("n", "b"): "B"}
+    changed = pod("a")
+    changed["metadata"]["name"] = "a"
+    view.apply(PODS, pod("a"), {**changed, "metadata": {**changed["metadata"], "labels": {}}})
+    view.apply(PODS, pod("b"), None)
+    view.apply(PODS, None, pod("c"))
+    assert dict(view.digested(NAMES, OWNER)) == {Key("n", "a"): "A", Key("n", "c"): "C"}
+    assert view.owned_keys(PODS, OWNER) == [Key("n", "a"), Key("n", "c")]
+    assert view.digested(NAMES, {"metadata": {"uid": "nobody"}}) == {}
+
+
+def test_of_other_owners_nothing_is_digested():
+    facts = Digest(PODS, frozenset({"Y"}), lambda obj: 1 / 0)
+    view = View.of([(PODS, pod("a"))])
+    assert dict(view.digested(facts, OWNER)) == {Key("n", "a"): None}
+
+
+def test_the_revision_of_a_cache():
+    view = View.of([(PODS, pod("a"))], revision=7)
+    assert view.revision(PODS) == 7
+    view.note_revision(PODS, 5)
+    assert view.revision(PODS) == 7
