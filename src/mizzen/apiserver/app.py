@@ -109,7 +109,8 @@ class App:
             return await self._judged(access, request, target)
         ticket, classification = place
         try:
-            await flows.wait(ticket)
+            if ticket.started_s is None:
+                await flows.wait(ticket)
             result = await self._judged(access, request, target)
         finally:
             flows.leave(ticket)

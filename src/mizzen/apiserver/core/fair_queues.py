@@ -75,6 +75,7 @@ class FairQueues:
     def __init__(self, seats: int) -> None:
         self._seats = seats
         self._executing = 0
+        self._waiting = 0
         self._levels: dict[str, _Level] = {}
 
     def configure(self, limits: Mapping[str, LevelLimits]) -> None:
@@ -117,6 +118,7 @@ class FairQueues:
         queue.waiting.append(ticket)
         level.busy[queue] = None
         level.waiting += 1
+        self._waiting += 1
         ticket.queue = queue
         return ticket
 
@@ -131,7 +133,7 @@ class FairQueues:
         if queue is not None:
             queue.executing -= 1
             queue.virtual_start += took_s - ticket.charged_s
-        return list(self._dispatch(now_s))
+        return list(self._dispatch(now_s)) if self._waiting else []
 
     def give_up(self, ticket: Ticket) -> None:
         """Takes away a request that waits."""
@@ -139,6 +141,7 @@ class FairQueues:
         assert queue is not None and ticket.started_s is None, "it does not wait"
         queue.waiting.remove(ticket)
         level.waiting -= 1
+        self._waiting -= 1
         if not queue.waiting:
             level.busy.pop(queue, None)
 
@@ -174,6 +177,7 @@ class FairQueues:
                 queue = min(level.busy, key=lambda each: each.virtual_start)
                 ticket = queue.waiting.popleft()
                 level.waiting -= 1
+                self._waiting -= 1
                 if not queue.waiting:
                     del level.busy[queue]
                 level.virtual_now = max(level.virtual_now, queue.virtual_start)
