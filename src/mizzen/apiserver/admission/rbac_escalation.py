@@ -32,7 +32,6 @@ from mizzen.apiserver.core.rbac_index import (
 )
 from mizzen.apiserver.core.role_aggregation import is_aggregated
 from mizzen.apiserver.core.user import MASTERS
-from mizzen.base.errors import NotFound
 from mizzen.base.objects import Obj
 from mizzen.store.store import ObjectKey
 
@@ -79,10 +78,7 @@ class Escalation:
         namespace = key.namespace if is_role else ""
         role = request.draft.get(ObjectKey(f"{plural}.{GROUP}", namespace, name))
         if role is None:
-            plural = "role" if is_role else "clusterrole"
-            raise NotFound(
-                f'{plural}.{GROUP} "{name}" not found', group=GROUP, kind=plural, name=name
-            )
+            raise refusals.not_found(request.served.resource, name)  # of the binding, as upstream
         self._check_rules(request, rules_of(role))
 
     def _check_rules(self, request: AdmissionRequest, rules: Sequence[PolicyRule]) -> None:
