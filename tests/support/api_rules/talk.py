@@ -139,3 +139,10 @@ def with_query(path: str, query: Mapping[str, Any]) -> str:
 def config_map(name: str, labels: Mapping[str, str] | None = None, **data: str) -> dict[str, Any]:
     metadata = {"name": name, **({"labels": dict(labels)} if labels else {})}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def secret(name: str, labels: Mapping[str, str] | None = None, **data: str) -> dict[str, Any]:
+    """Of a kind that no controller adds to a namespace."""
+    body = config_map(name, labels)
+    del body["data"]
+    return {**body, "kind": "Secret", **({"stringData": data} if data else {})}
