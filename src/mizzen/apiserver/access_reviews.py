@@ -7,11 +7,12 @@ from collections.abc import Callable
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import warnings
+from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.writes import strictness
-from mizzen.base.errors import Cause, invalid
+from mizzen.base.errors import Cause, NotAcceptable, invalid
 from mizzen.base.objects import Obj
 
 
@@ -23,7 +24,12 @@ def answer_review(
     check: Callable[[Obj], list[Cause]],
     status_of: Callable[[Obj], Obj],
 ) -> Response:
-    """The review with its status. Errors: BadRequest; Invalid where `check` finds a cause."""
+    """The review with its status.
+
+    Errors: BadRequest; Invalid where `check` finds a cause; NotAcceptable where a table is wanted.
+    """
+    if form_of(request.accept).shape:
+        raise NotAcceptable("the only form of a review is the review: ask for application/json")
     draft = server.draft(request.user)
     given = strictness(request)
     review = operations.decode_virtual(draft, served, target.namespace, request.json(), given)

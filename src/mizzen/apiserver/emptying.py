@@ -15,7 +15,7 @@ from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import DELETED_AT_ONCE, DELETED_BYTES_AT_ONCE, Draft
 from mizzen.apiserver.server import Server
 from mizzen.base.objects import Obj, is_terminating
-from mizzen.base.resources import NAMESPACES
+from mizzen.base.resources import NAMESPACES, PODS
 from mizzen.store.store import ObjectKey
 
 _READ_AT_ONCE = 500  # of what waits for its finalizers: enough to say which
@@ -33,12 +33,21 @@ class _Round:
 
 def empty_namespace(server: Server, draft: Draft, namespace: Obj) -> bool:
     """Deletes some of what is in it; False where there is more. Once nothing is left it takes the
-    finalizer off, which removes the namespace; until then its conditions say what is."""
+    finalizer off, which removes the namespace; until then its conditions say what is.
+
+    Pods go first and all else stays until they are gone: nobody's policy, token or configuration is
+    taken from a program that still runs. Source: KEP-5080.
+    """
     name = namespace["metadata"]["name"]
     round = _Round()
-    for served in list(server.catalog.stored()):
-        if served.resource.namespaced and not _empty(server, draft, served, name, round):
-            return False
+    pods = server.catalog.by_place((PODS.group, PODS.plural))
+    assert pods is not None, "pods are built in"
+    if not _empty(server, draft, pods, name, round):
+        return False
+    if round.remaining.is_nothing:
+        for served in list(server.catalog.stored()):
+            if served.resource.namespaced and not _empty(server, draft, served, name, round):
+                return False
     new = emptying.with_conditions(namespace, round.remaining, draft.now_ns)
     if round.remaining.is_nothing:
         new = emptying.finalized(new)

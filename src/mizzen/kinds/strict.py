@@ -79,8 +79,8 @@ def problems(unknown: Sequence[Unknown], duplicates: Sequence[str]) -> list[str]
 
     Only so many, since the search for what was meant takes its time.
     """
-    told = [*duplicates[:PROBLEMS_MAX]]
-    told += (unknown_field(field) for field in unknown[: PROBLEMS_MAX - len(told)])
+    told = [unknown_field(field) for field in unknown[:PROBLEMS_MAX]]
+    told += duplicates[: PROBLEMS_MAX - len(told)]
     more = len(duplicates) + len(unknown) - len(told)
     return [*told, f"and {more} more unknown or duplicate fields"] if more else told
 

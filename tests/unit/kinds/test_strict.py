@@ -19,7 +19,7 @@ def test_unknown_and_duplicate_fields_in_one_message() -> None:
     assert error is not None and error.code == 400
     assert error.message == (
         'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: '
-        'duplicate field "data", unknown field "datta" (did you mean "data"?)'
+        'unknown field "datta" (did you mean "data"?), duplicate field "data"'
     )
 
 

@@ -45,7 +45,10 @@ _OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field on the wire. `keeps_zero`: Go has a pointer to it, so that a zero was meant."""
+    """One field on the wire.
+
+    `keeps_zero`: Go has a pointer to it, so that a zero was meant, or its JSON always has the field.
+    """
 
     number: int
     name: str  # in JSON; "" of what is inline
@@ -128,6 +131,6 @@ def _field(number: int, name: str, facts: Mapping[str, Any], package: str) -> Fi
         form or "message",
         many=many,
         map=is_map,
-        keeps_zero=bool(facts.get("pointer")),
+        keeps_zero=bool(facts.get("pointer") or facts.get("required")),
         type="" if form else whole,
     )

@@ -4,7 +4,8 @@ A body is `k8s\\0` and a runtime.Unknown with apiVersion, kind and the object. k
 kubelet and controllers of upstream's send it. The messages are upstream's whole types (`messages.py`);
 fields that they do not have, of a newer release, are passed over as upstream does.
 
-Go writes every plain field, set or not: a zero is dropped, unless Go has a pointer to it.
+Go writes every plain field, set or not: a zero is dropped, unless Go has a pointer to it, or writes
+it in JSON, too.
 
 Source: apimachinery `runtime/serializer/protobuf`, `generated.proto`.
 """
