@@ -201,11 +201,28 @@ def lazy(name: str, target: Callable[[], Schema]) -> Schema:
     return Schema("object", name=name, target=target)
 
 
+# Types that modules write out and that server-side apply takes as one value, as the tables have it.
+_CORE, _META = "io.k8s.api.core.v1", "io.k8s.apimachinery.pkg.apis.meta.v1"
+_ATOMIC = frozenset(
+    (
+        f"{_CORE}.ConfigMapKeySelector", f"{_CORE}.FileKeySelector", f"{_CORE}.SecretKeySelector",
+        f"{_CORE}.LocalObjectReference", f"{_CORE}.TypedLocalObjectReference",
+        f"{_CORE}.ObjectReference", f"{_CORE}.NodeSelector", f"{_CORE}.NodeSelectorTerm",
+        f"{_CORE}.ObjectFieldSelector", f"{_CORE}.ResourceFieldSelector",
+        f"{_META}.LabelSelector", f"{_META}.OwnerReference",
+    )
+)  # fmt: skip
+
+
 def package(prefix: str) -> Callable[..., Schema]:
     """A maker of named records: `v1 = package("io.k8s.api.core.v1")`."""
 
     def record(name: str, description: str, /, **fields: Schema) -> Schema:
-        made = Schema("object", name=f"{prefix}.{name}", description=description, fields=fields)
+        whole = f"{prefix}.{name}"
+        map_type = "atomic" if whole in _ATOMIC else ""
+        made = Schema(
+            "object", name=whole, description=description, fields=fields, map_type=map_type
+        )
         _WRITTEN.setdefault(made.name, made)
         return made
 

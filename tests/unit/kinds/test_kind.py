@@ -9,7 +9,7 @@ import pytest
 from mizzen.base import resources
 from mizzen.base.resources import Resource
 from mizzen.kinds.kind import Kind
-from mizzen.kinds.registry import builtin_kinds, virtual_kinds
+from mizzen.kinds.registry import builtin_kinds, converted_kinds, virtual_kinds
 
 KINDS = builtin_kinds()
 POD = KINDS[("", "pods")]
@@ -35,7 +35,7 @@ def _complete(kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_resource_that_components_name_has_its_kind() -> None:
     known = {v for v in vars(resources).values() if isinstance(v, Resource)}
-    kinds = (*KINDS.values(), *virtual_kinds().values())
+    kinds = (*KINDS.values(), *virtual_kinds().values(), *converted_kinds())
     assert known <= {kind.resource for kind in kinds}
 
 

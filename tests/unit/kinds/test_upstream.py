@@ -8,11 +8,11 @@ import orjson
 import pytest
 
 from mizzen.base.resources import PODS, Resource
-from mizzen.kinds import openapi
+from mizzen.kinds import openapi, upstream
 from mizzen.kinds.decoding import decode
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.registry import builtin_kinds, converted_kinds
-from mizzen.kinds.schema import LazyFields, Schema
+from mizzen.kinds.schema import LazyFields, Schema, written
 from mizzen.kinds.upstream import resources, table_of, upstream_kind, upstream_type
 
 KINDS = builtin_kinds()
@@ -67,6 +67,30 @@ def test_types_that_are_written_out_win_over_the_table() -> None:
     template = upstream_type("io.k8s.api.core.v1.PodTemplateSpec")
     assert template.fields["spec"].base() is upstream_type("io.k8s.api.core.v1.PodSpec").base()
     assert template.description
+
+
+def _merging(schema: Schema) -> tuple[object, ...]:
+    """Whatever server-side apply and strategic merge do with a field by its schema."""
+    if schema.type != "array":
+        return ()
+    by_keys = "map" if schema.list_keys else "set" if schema.merge or schema.unique else "atomic"
+    return (
+        schema.list_type or by_keys, schema.list_keys,
+        schema.merge, schema.merge_key, schema.retain_keys,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in _types() if written(name)])
+def test_types_that_are_written_out_merge_as_the_tables_say(name: str) -> None:
+    ours, package = written(name), name.rpartition(".")[0]
+    assert ours is not None
+    facts = table_of(name)
+    assert ours.map_type == facts.get("map", "")
+    for field, said in facts.get("fields", {}).items():
+        if field in ours.fields and said["type"].startswith("[]"):
+            theirs = upstream._field(said, package)  # pyright: ignore
+            assert _merging(ours.fields[field])[1:] == _merging(theirs)[1:], field
+            assert _merging(ours.fields[field])[0] == said.get("list", "atomic"), field
 
 
 def test_what_the_tables_do_not_have_is_an_error() -> None:

@@ -40,7 +40,9 @@ JOB_CONDITION = v1(
 STATUS = v1(
     "JobStatus",
     "What became of it.",
-    conditions=array(JOB_CONDITION, key="type", keys=())("Aspects of its state."),
+    conditions=array(JOB_CONDITION, key="type")(
+        "Aspects of its state.", list_type="atomic", list_keys=()
+    ),
     startTime=TIME("When it started."),
     completionTime=TIME("When it succeeded."),
     active=INT32("Pods that run or will."),
@@ -52,7 +54,7 @@ STATUS = v1(
     failedIndexes=STR("Indexes that failed."),
     uncountedTerminatedPods=v1(
         "UncountedTerminatedPods", "Pods that ended and are not counted yet.",
-        succeeded=STRINGS(), failed=STRINGS(),
+        succeeded=STRINGS(list_type="set"), failed=STRINGS(list_type="set"),
     ),
 )  # fmt: skip
 

@@ -22,7 +22,9 @@ POD_FAILURE_POLICY = v1(
                 "Exit codes.",
                 containerName=STR("The container; any by default."),
                 operator=choice("In", "NotIn")("How to compare.", required=True),
-                values=array(INT32)("The codes.", required=True, min_items=1, max_items=255),
+                values=array(INT32)(
+                    "The codes.", list_type="set", required=True, min_items=1, max_items=255
+                ),
             ),
             onPodConditions=array(
                 v1(

@@ -212,7 +212,7 @@ RESTART_RULE = v1(
         "ContainerRestartRuleOnExitCodes",
         "Exit codes.",
         operator=choice("In", "NotIn")("How to compare.", required=True),
-        values=array(INT32)("The codes."),
+        values=array(INT32)("The codes.", list_type="set"),
     ),
 )
 VOLUME_MOUNT = v1(

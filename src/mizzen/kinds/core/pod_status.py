@@ -117,7 +117,9 @@ POD_STATUS = v1(
     reason=STR("Why it is so, for programs, e.g. Evicted."),
     nominatedNodeName=STR("Node where room is being made for it."),
     hostIP=STR("Address of its node."),
-    hostIPs=array(v1("HostIP", "An address.", ip=STR(required=True)), key="ip", keys=())(),
+    hostIPs=array(v1("HostIP", "An address.", ip=STR(required=True)), key="ip")(
+        list_type="atomic", list_keys=()
+    ),
     podIP=STR("Its address."),
     podIPs=array(v1("PodIP", "An address.", ip=STR(required=True)), key="ip")("Its addresses."),
     startTime=TIME("When the node accepted it."),

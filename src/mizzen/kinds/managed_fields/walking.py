@@ -51,17 +51,6 @@ _ANY = Schema("any")
 _OPEN_SHAPE = Shape(is_map=True, values=_ANY)
 
 
-# Upstream's types of x-kubernetes-map-type "atomic" that we write out ourselves.
-_ATOMIC_TYPES = frozenset(
-    (
-        "ConfigMapKeySelector", "CrossVersionObjectReference", "FileKeySelector", "LabelSelector",
-        "LocalObjectReference", "NodeSelector", "NodeSelectorTerm", "ObjectFieldSelector",
-        "ObjectReference", "OwnerReference", "ResourceFieldSelector", "RoleRef", "ScopeSelector",
-        "SecretKeySelector", "SecretReference", "Subject", "TypedLocalObjectReference",
-    )
-)  # fmt: skip
-
-
 def shape_of(schema: Schema) -> Shape:
     """The shape of a schema's values, worked out once."""
     found = schema.cache.get("shape")
@@ -71,7 +60,7 @@ def shape_of(schema: Schema) -> Shape:
 
 
 def _shape(schema: Schema) -> Shape:
-    if schema.map_type == "atomic" or schema.name.rpartition(".")[2] in _ATOMIC_TYPES:
+    if schema.map_type == "atomic":
         return _LEAF_SHAPE
     if schema.type == "object":
         open_values = _ANY if schema.open else None

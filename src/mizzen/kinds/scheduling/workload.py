@@ -36,7 +36,7 @@ SPEC = v1alpha2(
             name=STR("Its name in this Workload.", required=True),
             **_COPIED,
         ),
-        key="name",
+        keys=("name",),
     )("Templates of PodGroups.", required=True, max_items=TEMPLATES_MAX),
 )
 
