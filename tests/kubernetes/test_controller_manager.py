@@ -13,11 +13,11 @@ import pytest
 
 from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.names import ADMIN, IDENTITY_PREFIX
-from mizzen.controllers.run import run
+from mizzen.controllers.run import find_controllers, run_controllers
 from mizzen.host.clock import RealClock
 from support.api_in_process import ApiInProcess
 from support.peers import NoPeers, programs
-from support.workload_scenario import Scenario
+from support.workload_scenario import WORKLOADS, Scenario
 
 PROGRAM = "kube-controller-manager"
 CONTROLLERS = (
@@ -34,7 +34,9 @@ async def ours(server: ApiInProcess, folder: Path) -> AsyncIterator[None]:
     """Mizzen's controllers."""
     async with server.client(f"{IDENTITY_PREFIX}controllers") as client:
         ready = asyncio.Event()
-        task = asyncio.create_task(run(client, RealClock(), ready.set, MetricsRegistry()))
+        own = [each for each in find_controllers() if each.resource in WORKLOADS]
+        running = run_controllers(client, RealClock(), ready.set, own, MetricsRegistry())
+        task = asyncio.create_task(running)
         await asyncio.wait_for(ready.wait(), 30)
         yield
         task.cancel()
@@ -53,7 +55,6 @@ async def upstreams(server: ApiInProcess, folder: Path) -> AsyncIterator[None]:
     flags = (
         f"--kubeconfig={config}",
         f"--controllers={','.join(CONTROLLERS)}",
-        "--kube-api-content-type=application/json",
         "--leader-elect=false",
         "--secure-port=0",
         "--kube-api-qps=500",

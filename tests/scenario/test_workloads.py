@@ -109,6 +109,17 @@ def test_a_deployment_from_creation_to_undo(instance: Instance) -> None:
     assert before.isdisjoint(pod["metadata"]["uid"] for pod in after)
 
 
+def test_a_deployment_by_kubectls_own_words(instance: Instance) -> None:
+    made = ("create", "deployment", "made", "--image=mizzen.dev/python", "--replicas=2")
+    instance.kubectl(*made, "--", "python", "-c", "import time; time.sleep(600)")
+    assert "successfully rolled out" in rolled(instance, "deployment/made")
+    described = instance.kubectl("describe", "deployment", "made")
+    assert "2 desired | 2 updated | 2 total | 2 available | 0 unavailable" in described
+    assert "ScalingReplicaSet" in described
+    instance.kubectl("delete", "deployment", "made")
+    instance.until(lambda: get(instance, "pods", "-l", "app=made")["items"] == [])
+
+
 def test_a_paused_deployment_is_not_rolled(instance: Instance) -> None:
     apply(instance, "Deployment", "paused", replicas=1, template=template("paused"))
     rolled(instance, "deployment/paused")

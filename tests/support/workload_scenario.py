@@ -21,6 +21,7 @@ from mizzen.base.resources import (
     CONTROLLER_REVISIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
+    EVENTS,
     NODES,
     PODS,
     REPLICA_SETS,
@@ -30,16 +31,16 @@ from mizzen.base.resources import (
 )
 from mizzen.client.client import Client
 
-DEADLINE_S = 20.0
-SEEN = (
+DEADLINE_S = 60.0
+EVENTS_LAG_S = 3.0
+WORKLOADS = (
     DEPLOYMENTS,
     REPLICA_SETS,
     STATEFUL_SETS,
     DAEMON_SETS,
-    CONTROLLER_REVISIONS,
     REPLICATION_CONTROLLERS,
-    PODS,
 )
+SEEN = (*WORKLOADS, CONTROLLER_REVISIONS, PODS)
 _WORD = "[bcdfghjklmnpqrstvwxz2456789]"
 _POD = re.compile(rf"^(.*)-{_WORD}{{5}}$")
 
@@ -75,6 +76,7 @@ class Scenario:
                 "replicationcontroller": await self._replication_controller(),
                 "statefulset": await self._stateful_set(),
                 "daemonset": await self._daemon_set(),
+                "events": [await self._events()],
             }
         finally:
             agent.cancel()
@@ -162,6 +164,18 @@ class Scenario:
         await self.client.patch(NODES, "node-b", {"spec": {"taints": taint}})
         moments.append(await self._settled("each", of=DAEMON_SETS, daemons=1))
         return moments
+
+    async def _events(self) -> list[Any]:
+        """Who was told what, in whatever steps and words; they are written a while later."""
+        told: set[tuple[str, str, str]] = set()
+        since = time.monotonic()
+        while time.monotonic() - since < EVENTS_LAG_S:
+            events, _ = await self.client.list(EVENTS, "default")
+            found = {(e["involvedObject"]["kind"], e["type"], e["reason"]) for e in events}
+            if found != told:
+                told, since = found, time.monotonic()
+            await asyncio.sleep(0.1)
+        return sorted(map(list, told))
 
     # -- waiting ----------------------------------------------------------------------
 
