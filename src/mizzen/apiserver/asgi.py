@@ -75,7 +75,7 @@ class Bridge:
             result = await self._app.answer(request)
             if isinstance(result, Upgrade):
                 name, offered = request.user.name, request.offered or ()
-                protocol = self._channels.admit(result, offered, name)
+                protocol = await self._channels.admit(result, offered, name)
         except ApiError as error:
             result = refusal(error)
         except Exception as error:  # noqa: BLE001 - the supervisor loop of requests
@@ -196,7 +196,8 @@ def _head(scope: Scope) -> Request:
     path = raw.decode("latin-1") if raw else scope["path"]
     if scope["type"] == "websocket":
         return Request("GET", path, params, headers, b"", fields=fields,
-                       offered=scope["subprotocols"])  # fmt: skip
+                       offered=scope["subprotocols"],
+                       query=scope["query_string"].decode("latin-1"))  # fmt: skip
     return Request(scope["method"], path, params, headers, b"", fields=fields)
 
 

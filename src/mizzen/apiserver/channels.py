@@ -57,15 +57,15 @@ class Channels:
             if code:
                 await send({"type": "websocket.close", "code": code, "reason": reason})
         finally:
-            self._count_of[user] -= 1
-            if not self._count_of[user]:
-                del self._count_of[user]
+            if upgrade.end is not None:
+                upgrade.end()
+            self._release(user)
 
-    def admit(self, upgrade: Upgrade, offered: Sequence[str], user: str) -> str:
+    async def admit(self, upgrade: Upgrade, offered: Sequence[str], user: str) -> str:
         """The subprotocol to speak: the first of those offered that the handler knows. The place
         counts from now on: whoever is admitted must be served.
 
-        Errors: BadRequest, TooManyRequests.
+        Errors: BadRequest, TooManyRequests; those of `upgrade.begin`.
         """
         for held, most, whose in (
             (self._count_of[user], CHANNELS_OF_ONE_MAX, f'of "{user}"'),
@@ -83,7 +83,18 @@ class Channels:
                 f"offer {', '.join(each or '(none)' for each in upgrade.protocols)}"
             )
         self._count_of[user] += 1
+        if upgrade.begin is not None:
+            try:
+                await upgrade.begin(known[0])
+            except BaseException:
+                self._release(user)
+                raise
         return known[0]
+
+    def _release(self, user: str) -> None:
+        self._count_of[user] -= 1
+        if not self._count_of[user]:
+            del self._count_of[user]
 
     async def _carry(
         self, upgrade: Upgrade, channel: _Channel, audit_id: str, receive: Receive

@@ -33,6 +33,7 @@ class Request:
     fields: Sequence[tuple[bytes, bytes]] = ()  # the headers as they came, repeated ones too
     target: Target | None = None  # set once it is known who asks
     offered: Sequence[str] | None = None  # subprotocols, where a websocket is asked for
+    query: str = ""  # as it came, of a websocket: parameters may be repeated
 
     @property
     def accept(self) -> str:
@@ -120,6 +121,9 @@ class Upgrade:
 
     protocols: Sequence[str]  # that `serve` speaks; "" where none need be named
     serve: Callable[[Channel], Coroutine[Any, Any, None]]
+    # Before the client is told that it has a websocket, with its subprotocol. Errors: ApiError.
+    begin: Callable[[str], Coroutine[Any, Any, None]] | None = None
+    end: Callable[[], None] | None = None  # after all, once `begin` has returned
 
 
 Answer = Response | Stream | Upgrade

@@ -7,20 +7,25 @@ asked nothing. What agents answer is the kubelet's: text, and the status of HTTP
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from mizzen.base.errors import ApiError, BadRequest, InternalError, NotFound, Unavailable
 from mizzen.base.reading import entries, part
 from mizzen.base.resources import NODES
-from mizzen.host.http1 import BrokenAnswerError, Head, HttpConnection
+from mizzen.host.http1 import AnswerParser, BrokenAnswerError, Head, HttpConnection
 from mizzen.host.mutual_tls import MutualTls
+from mizzen.host.websocket import WebSocket, accept_of
 from mizzen.store.store import ObjectKey, Store
 
 CONNECT_S_MAX = 5.0
 ANSWER_S_MAX = 30.0  # until the head of an answer is there
-_BROKEN = (BrokenAnswerError, OSError, TimeoutError)
+HEAD_BYTES_MAX = 64 << 10
+REFUSAL_BYTES_MAX = 64 << 10
+_BROKEN = (BrokenAnswerError, OSError, EOFError, TimeoutError, asyncio.LimitOverrunError)
 
 
 class KubeletClient:
@@ -52,14 +57,62 @@ class KubeletClient:
             is_answered = True
             return Pieces(node, connection, idle_s_max)
         except _BROKEN as error:
-            what = str(error) or type(error).__name__
-            raise Unavailable(
-                f'the agent of node "{node}" does not answer at {host}:{port}: {what}',
-                retry_after_s=1,
-            ) from error
+            raise _silent(node, host, port, error) from error
         finally:
             if connection is not None and not is_answered:
                 connection.close()
+
+    async def upgrade(
+        self, node: str, path: tuple[str, ...], params: Sequence[tuple[str, str]], protocol: str
+    ) -> WebSocket:
+        """A websocket to the agent that speaks this subprotocol ("" for none).
+
+        Errors: those of `get`, a failure of the agent's own in its words.
+        """
+        host, port = self._address(node)
+        target = f"/{'/'.join(quote(each, safe='') for each in path)}?{urlencode(params)}"
+        key = base64.b64encode(os.urandom(16)).decode()
+        named = f"Sec-WebSocket-Protocol: {protocol}\r\n" if protocol else ""
+        request = (
+            f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\n"
+            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+            f"{named}\r\n"
+        )
+        writer: asyncio.StreamWriter | None = None
+        is_open = False
+        try:
+            async with asyncio.timeout(CONNECT_S_MAX):
+                reader, writer = await asyncio.open_connection(
+                    host, port, ssl=self._client_context(), server_hostname=host,
+                    limit=HEAD_BYTES_MAX,
+                )  # fmt: skip
+            async with asyncio.timeout(ANSWER_S_MAX):
+                writer.write(request.encode())
+                text = await reader.readuntil(b"\r\n\r\n")
+                status, headers = _head_of(text)
+                if status != 101:
+                    raise _refused(node, *await _refusal(text, reader), is_own=True)
+            if headers.get("sec-websocket-accept") != accept_of(key) or (
+                headers.get("sec-websocket-protocol", "") != protocol
+            ):
+                raise BrokenAnswerError(
+                    f"it opens another websocket than {protocol or 'asked for'}"
+                )
+            is_open = True
+            return WebSocket(reader, writer, is_client=True, protocol=protocol)
+        except _BROKEN as error:
+            raise _silent(node, host, port, error) from error
+        finally:
+            if writer is not None and not is_open:
+                writer.transport.abort()
+
+    async def reach(self, node: str) -> None:
+        """Tries whether the agent can be connected to. Errors: Unavailable."""
+        host, port = self._address(node)
+        try:
+            (await self._connect(host, port)).close()
+        except _BROKEN as error:
+            raise _silent(node, host, port, error) from error
 
     def _address(self, node: str) -> tuple[str, int]:
         stored = self._store.get(ObjectKey(NODES.plural, "", node))
@@ -75,13 +128,16 @@ class KubeletClient:
         )
 
     async def _connect(self, host: str, port: int) -> HttpConnection:
-        if self._context is None:
-            self._context = self._tls.client_context()
         async with asyncio.timeout(CONNECT_S_MAX):
             _, connection = await asyncio.get_running_loop().create_connection(
-                HttpConnection, host, port, ssl=self._context, server_hostname=host
+                HttpConnection, host, port, ssl=self._client_context(), server_hostname=host
             )
         return connection
+
+    def _client_context(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = self._tls.client_context()
+        return self._context
 
 
 class Pieces:
@@ -114,11 +170,46 @@ class Pieces:
         self._connection.close()
 
 
-def _refused(node: str, head: Head, text: str) -> ApiError:
+def _head_of(text: bytes) -> tuple[int, dict[str, str]]:
+    """The status and headers by lower-case names. Errors: BrokenAnswerError."""
+    first, *lines = text.decode("latin-1").split("\r\n")
+    version, _, rest = first.partition(" ")
+    if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+        raise BrokenAnswerError("the answer is no HTTP/1.1")
+    fields = (line.partition(":") for line in lines if line)
+    return int(rest[:3]), {name.strip().lower(): value.strip() for name, _, value in fields}
+
+
+async def _refusal(begun: bytes, reader: asyncio.StreamReader) -> tuple[Head, str]:
+    """The whole answer of an agent that opens no websocket."""
+    parser = AnswerParser()
+    parser.feed(begun)
+    size = 0
+    while not parser.is_done and size < REFUSAL_BYTES_MAX:
+        data = await reader.read(REFUSAL_BYTES_MAX)
+        size += len(data)
+        if not data:
+            parser.end()
+            break
+        parser.feed(data)
+    assert parser.head is not None, "it was read up to there"
+    return parser.head, b"".join(parser.pieces).decode(errors="replace").strip()
+
+
+def _silent(node: str, host: str, port: int, error: BaseException) -> Unavailable:
+    what = str(error) or type(error).__name__
+    return Unavailable(
+        f'the agent of node "{node}" does not answer at {host}:{port}: {what}', retry_after_s=1
+    )
+
+
+def _refused(node: str, head: Head, text: str, *, is_own: bool = False) -> ApiError:
     if head.status == BadRequest.code:
         return BadRequest(text)
     if head.status == NotFound.code:
         return NotFound(text)
     if head.status == 429:
         return Unavailable(text, retry_after_s=1)
+    if is_own and head.status == InternalError.code:
+        return InternalError(text)
     return InternalError(f'the agent of node "{node}" answered {head.status}: {text}')

@@ -1,4 +1,5 @@
-"""A small HTTP server for what one process of Mizzen tells another: GET, answers that stream.
+"""A small HTTP server for what one process of Mizzen tells another: GET, answers that stream, and
+websockets.
 
 Small on purpose, for every role and every node pays for it: one request for a connection. What is
 not sent to its end breaks off, so that whoever reads it knows. Source: RFC 9112.
@@ -10,11 +11,13 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mizzen.base import query
 from mizzen.base.errors import ApiError, BadRequest, MethodNotAllowed, TooManyRequests
+from mizzen.host.websocket import WebSocket, WebSocketError, accept_of, offered
 
 REQUESTS_MAX = 256  # under way at a time
 HEAD_BYTES_MAX = 16 << 10
@@ -29,10 +32,21 @@ class Get:
     path: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
+    query: str = ""  # as it came: parameters may be repeated
+    offered: Sequence[str] | None = None  # subprotocols, where a websocket is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """An answer that goes both ways, until `serve` returns or the client leaves: it is cancelled
+    then. Only to a request for a websocket."""
+
+    protocol: str  # one of those offered, "" for none
+    serve: Callable[[WebSocket], Coroutine[Any, Any, None]]
 
 
 # The answer's text, as it comes. Errors: ApiError, whose code and message are the answer.
-Answer = Callable[[Get], Awaitable[AsyncGenerator[bytes, None]]]
+Answer = Callable[[Get], Awaitable[AsyncGenerator[bytes, None] | Upgrade]]
 
 
 class GetServer:
@@ -92,12 +106,16 @@ class GetServer:
         self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            chunks = await self._answer_of(self._read(head))
+            request = self._read(head)
+            chunks = await self._answer_of(request)
         except ApiError as error:
             body = error.message.encode()
             length = f"Content-Length: {len(body)}"
             writer.write(_head(error.code, "text/plain", length) + body)
             await writer.drain()
+            return
+        if isinstance(chunks, Upgrade):
+            await _upgrade(request, chunks, reader, writer)
             return
         writer.write(_head(200, self._content_type, "Transfer-Encoding: chunked"))
         pump = asyncio.ensure_future(_pump(chunks, writer))
@@ -132,12 +150,30 @@ class GetServer:
         path, _, text = target.partition("?")
         fields = (line.partition(":") for line in lines)
         headers = {name.lower(): value.strip() for name, _, value in fields if name}
-        return Get(path, query.parse(text), headers)
+        try:
+            return Get(path, query.parse(text), headers, text, offered(headers))
+        except WebSocketError as error:
+            raise BadRequest(str(error)) from error
 
 
 def _head(status: int, content_type: str, length: str) -> bytes:
     fields = f"Content-Type: {content_type}\r\n{length}\r\nConnection: close"
     return f"HTTP/1.1 {status} {'OK' if status == 200 else 'Refused'}\r\n{fields}\r\n\r\n".encode()
+
+
+async def _upgrade(
+    request: Get, upgrade: Upgrade, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Opens the websocket and lets it be served; how it is closed is told there."""
+    assert request.offered is not None, "nobody upgrades what does not ask for it"
+    accept = accept_of(request.headers["sec-websocket-key"])
+    named = f"\r\nSec-WebSocket-Protocol: {upgrade.protocol}" if upgrade.protocol else ""
+    writer.write(
+        f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept}{named}\r\n\r\n".encode()
+    )
+    await writer.drain()
+    await upgrade.serve(WebSocket(reader, writer, is_client=False, protocol=upgrade.protocol))
 
 
 async def _pump(chunks: AsyncGenerator[bytes, None], writer: asyncio.StreamWriter) -> None:

@@ -63,6 +63,15 @@ def stranger_at(address: str, port: int, is_ours: Callable[[int], bool] = lambda
     return f"{address}:{port} is listened on by user {found.uid}, a stranger"
 
 
+def holds(pid: int, inode: int) -> bool:
+    """True if the process has the socket of this inode open, as far as we may look."""
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            return any(os.readlink(entry.path) == f"socket:[{inode}]" for entry in entries)
+    except OSError:
+        return False  # gone, or not ours to look at
+
+
 def listened_on() -> frozenset[str]:
     """Every IPv4 address with a listener of its own. Errors: OSError."""
     asked = _ID.pack(0, 0, bytes(16), bytes(16), 0, _ANY_COOKIE)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
 from collections.abc import Callable, Iterable
 
 from mizzen.base.objects import Obj
-from mizzen.host.listeners import stranger_at
+from mizzen.host.listeners import holds, stranger_at
 
 HEADER_BYTES_MAX = 64 * 1024
 
@@ -91,18 +90,9 @@ async def _http(
 
 
 def _refuse_stranger(ip: str, port: int, pids: Callable[[], Iterable[int]]) -> None:
-    why = stranger_at(ip, port, lambda inode: any(_holds(pid, inode) for pid in pids()))
+    why = stranger_at(ip, port, lambda inode: any(holds(pid, inode) for pid in pids()))
     if why:
         raise Stranger(why)
-
-
-def _holds(pid: int, inode: int) -> bool:
-    """True if the process has the socket of this inode open."""
-    try:
-        with os.scandir(f"/proc/{pid}/fd") as entries:
-            return any(os.readlink(entry.path) == f"socket:[{inode}]" for entry in entries)
-    except OSError:
-        return False  # gone, or not ours to look at
 
 
 def _port(port: int | str, container: Obj) -> int:

@@ -63,7 +63,8 @@ async def run(
     classes = Informer(client, RUNTIME_CLASSES)
     agent.context.claims, runtimes.classes = claims.objects, classes.objects
     metrics = MetricsRegistry(collect_process)
-    server = NodeServer(config.tls, NodeView(pods.objects, config.pods_dir, clock, metrics))
+    view = NodeView(pods.objects, config.pods_dir, clock, metrics, agent.slots)
+    server = NodeServer(config.tls, view)
     metrics.register(partial(collect, agent, server.statistics))
     services = agent.services
     informers = {

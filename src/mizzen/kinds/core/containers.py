@@ -280,7 +280,6 @@ _NO_MOUNTS = (
     "containers are processes without a mount namespace; $MIZZEN_VOLUME_<NAME> names the folder"
 )
 NO_IMAGES = "no image is pulled: `image` names a built-in image, an interpreter or an environment"
-_NO_STREAMS = "nobody can attach to a container; write to its log and read with kubectl logs"
 CONFINED = f"{PROCESS}; use the machine's own means, or leave it out"
 UNCONFINED = {"type": "Unconfined"}
 SERVED_FIELDS = {
@@ -313,7 +312,7 @@ SERVED_FIELDS = {
             "Job's podFailurePolicy can tell them apart",
         ),
         **refused("volumeDevices", "block devices are not served"),
-        **refused("stdin stdinOnce tty", _NO_STREAMS),
+        **acted("node", "stdin stdinOnce tty"),
     },
     "core.v1.EnvVar": acted("node", "name value valueFrom"),
     "core.v1.EnvVarSource": {

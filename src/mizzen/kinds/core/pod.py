@@ -65,14 +65,14 @@ KIND = Kind(
         Subresource("binding", ("create",), ("", "v1", "Binding")),
         Subresource("eviction", ("create",), ("policy", "v1", "Eviction")),
         Subresource("log", ("get",), media_type="text/plain"),
+        Subresource("exec", ("create", "get"), ("", "v1", "PodExecOptions"), upgrades=True),
+        Subresource("attach", ("create", "get"), ("", "v1", "PodAttachOptions"), upgrades=True),
+        Subresource(
+            "portforward", ("create", "get"), ("", "v1", "PodPortForwardOptions"), upgrades=True
+        ),
         STATUS_SUBRESOURCE,
     ),
     refused_subresources={
-        "exec": "exec is not served: pods are processes of this machine; use kubectl logs to see "
-        "them",
-        "attach": "attach is not served: use kubectl logs -f",
-        "portforward": "port-forward is not served: pods listen on their own 127.x.y.z address "
-        "(status.podIP), which this machine can reach directly",
         "proxy": "proxy is not served: connect to the pod's own address (status.podIP)",
         "ephemeralcontainers": "ephemeral containers are not served",
     },

@@ -22,6 +22,7 @@ from mizzen.base.clock import parse_rfc3339
 from mizzen.base.errors import BadRequest, NotFound
 from mizzen.base.objects import Key, Obj, key_of, uid_of
 from mizzen.base.reading import entries, part
+from mizzen.host.get_server import Get
 from mizzen.node.kubelet.logfiles import Folder, Part
 from mizzen.node.kubelet.server import NodeView
 
@@ -46,15 +47,14 @@ class _LogOptions:
 
 
 async def container_logs(
-    view: NodeView, names: list[str], params: Mapping[str, str]
+    view: NodeView, names: list[str], request: Get
 ) -> AsyncGenerator[bytes, None]:
     """Errors: NotFound for a pod that is not here, BadRequest where there is no log (yet)."""
     if len(names) != 3:
         raise NotFound("a log is at /containerLogs/NAMESPACE/POD/CONTAINER")
     namespace, name, container = names
-    pod = view.pods.get(Key(namespace, name))
-    if pod is None or params.get("uid") not in (None, uid_of(pod)):
-        raise NotFound(f'pod "{name}" is not known to its node')
+    params = request.params
+    pod = view.pod(namespace, name, params)
     previous = query.is_true(params.get("previous"))
     options = _log_options(params, view.clock.now_ns())
     folder = Folder(view.pods_dir, uid_of(pod), container)

@@ -1,24 +1,26 @@
 """The agent's own API, as the kubelet's: HTTPS that lets in the API server alone.
 
-Source: the kubelet's `/containerLogs/{namespace}/{pod}/{container}`, `/metrics`, `/healthz`.
+Source: the kubelet's `/containerLogs/{namespace}/{pod}/{container}`, `/exec/...`, `/attach/...`,
+`/portForward/{namespace}/{pod}`, `/metrics`, `/healthz`.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
 from mizzen.base.clock import Clock
 from mizzen.base.errors import NotFound
 from mizzen.base.exposition import MetricsRegistry
-from mizzen.base.objects import Key, Obj
+from mizzen.base.objects import Key, Obj, uid_of
 from mizzen.base.registry import collect
-from mizzen.host.get_server import Get, GetServer
+from mizzen.host.get_server import Get, GetServer, Upgrade
 from mizzen.host.mutual_tls import MutualTls
 from mizzen.node.config import HOST_IP
+from mizzen.node.slot import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,19 @@ class NodeView:
     pods_dir: Path
     clock: Clock
     metrics: MetricsRegistry
+    slots: Mapping[str, Slot] = field(default_factory=dict[str, Slot])  # pod uid ->
+
+    def pod(self, namespace: str, name: str, params: Mapping[str, str]) -> Obj:
+        """The pod of that name, and of `uid` where one is asked for. Errors: NotFound."""
+        pod = self.pods.get(Key(namespace, name))
+        if pod is None or params.get("uid") not in (None, uid_of(pod)):
+            raise NotFound(f'pod "{name}" is not known to its node')
+        return pod
 
 
-# (what is known, the path's parts after the first, parameters) -> the answer's text, as it comes
-Handler = Callable[[NodeView, list[str], Mapping[str, str]], Awaitable[AsyncGenerator[bytes, None]]]
+Answer = AsyncGenerator[bytes, None] | Upgrade
+# (what is known, the path's parts after the first, the request) -> the answer
+Handler = Callable[[NodeView, list[str], Get], Awaitable[Answer]]
 
 
 class NodeServer:
@@ -53,10 +64,10 @@ class NodeServer:
         await self._server.open(listener, self._tls.server_context())
         return int(listener.getsockname()[1])
 
-    async def _answer(self, request: Get) -> AsyncGenerator[bytes, None]:
+    async def _answer(self, request: Get) -> Answer:
         """Errors: ApiError."""
         first, *parts = [unquote(part) for part in request.path.removeprefix("/").split("/")]
         handler = self._handlers.get(first)
         if handler is None:
             raise NotFound(f"{request.path} is not served by this node")
-        return await handler(self._view, parts, request.params)
+        return await handler(self._view, parts, request)

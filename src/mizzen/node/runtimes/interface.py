@@ -13,6 +13,7 @@ was killed at its memory limit), `oom_anywhere` (one of the machine); more is th
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,44 @@ class ExecResult:
 
     code: int
     output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stdio:
+    """The streams that a client wants of a program; on a terminal output and errors are one."""
+
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    tty: bool = False
+
+
+class ExecFailed(Exception):
+    """A command that could not be started, or a run that is not there; the message says why."""
+
+
+class Streams(ABC):
+    """A program's streams as a client has them: those that it wanted, else None.
+
+    Whoever reads slowly slows the program down, nothing is kept for it beyond the pipes.
+    """
+
+    stdin: asyncio.StreamWriter | None = None
+    stdout: asyncio.StreamReader | None = None
+    stderr: asyncio.StreamReader | None = None
+
+    @abstractmethod
+    def resize(self, rows: int, columns: int) -> None:
+        """Sets the terminal's size; nothing where there is none."""
+
+    @abstractmethod
+    async def wait(self) -> ExecResult:
+        """The end of the program; what it wrote may still be unread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of the streams: a program that goes on is hung up on (SIGHUP on a terminal,
+        SIGPIPE as it writes), and not killed, as upstream's runtimes leave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +226,25 @@ class Runtime(ABC):
     ) -> ExecResult:
         """Runs a command beside a run, as "<key>/<what>". Errors: TimeoutError, after killing it;
         ValueError for what no program can be given."""
+
+    @abstractmethod
+    async def open_exec(
+        self, key: str, what: str, bundle: Bundle, argv: Sequence[str], stdio: Stdio
+    ) -> Streams:
+        """Starts a command beside a run, as "<key>/<what>", with streams; it ends with the run.
+
+        Errors: ExecFailed where it does not start; ValueError for what no program can be given.
+        """
+
+    @abstractmethod
+    async def attach(self, key: str, stdio: Stdio) -> Streams:
+        """The streams of a run from now on. Errors: ExecFailed where it does not run."""
+
+    @abstractmethod
+    async def connect_port(
+        self, uid: str, address: str, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to what the pod itself listens to. Errors: OSError."""
 
     @abstractmethod
     def resize(self, uid: str, resources: Resources) -> None:

@@ -56,6 +56,9 @@ def request(spec: ContainerSpec) -> Obj:
         "nice": WORKLOAD_NICE,
         "rlimits": {"RLIMIT_CORE": [0, 0]},
         "oom_score_adj": OOM_SCORE_ADJ,
+        "stdin": bool(container.get("stdin")),
+        "stdin_once": bool(container.get("stdinOnce")),
+        "tty": bool(container.get("tty")),
     }
 
 

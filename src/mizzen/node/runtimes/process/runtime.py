@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import logging
 import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mizzen.base.clock import Clock
@@ -23,6 +25,7 @@ from mizzen.node.runtimes.interface import (
     BEST_EFFORT,
     Bundle,
     ContainerSpec,
+    ExecFailed,
     ExecResult,
     Guarantees,
     Resources,
@@ -33,10 +36,13 @@ from mizzen.node.runtimes.interface import (
     RunStarted,
     Runtime,
     Stats,
+    Stdio,
+    Streams,
     split_key,
 )
 from mizzen.node.runtimes.process.cgroups import Cgroups
 from mizzen.node.runtimes.process.ending import end_pods
+from mizzen.node.runtimes.process.ports import connect
 from mizzen.node.runtimes.process.processes import (
     is_alive,
     kill_recorded,
@@ -46,6 +52,7 @@ from mizzen.node.runtimes.process.processes import (
 )
 from mizzen.node.runtimes.process.requests import request
 from mizzen.node.runtimes.process.shim_client import Message, Shim
+from mizzen.node.runtimes.process.streams import ProcessStreams, Resize
 
 log = logging.getLogger("mizzen.node")
 
@@ -67,7 +74,8 @@ class ProcessRuntime(Runtime):
         self._resources: dict[str, Resources] = {}  # pod uid ->
         self._joins: dict[str, list[str]] = {}  # pod uid -> files of its groups
         self._ended_cpu_ns: Counter[str] = Counter()  # pod uid ->, where no group sums it up
-        self._commands: dict[str, asyncio.Future[Message]] = {}  # beside containers, by key
+        self._commands: dict[str, _Command] = {}  # beside containers, by key
+        self._counter = itertools.count()
         self._is_closing = False
         self._is_shut_down = False
 
@@ -122,9 +130,9 @@ class ProcessRuntime(Runtime):
     def _hear(self, message: Message) -> None:
         key = message["key"]
         if _is_command(key):
-            future = self._commands.get(key)
-            if future is not None and not future.done() and message["event"] != "started":
-                future.set_result(message)
+            command = self._commands.get(key)
+            if command is not None:
+                command.hear(message)
         elif message["event"] == "started":
             self._on_event(RunStarted(key, self._id(message["pid"]), message["started"]))
         elif message["event"] == "failed":
@@ -204,19 +212,104 @@ class ProcessRuntime(Runtime):
         self, key: str, what: str, bundle: Bundle, argv: Sequence[str], timeout_s: float
     ) -> ExecResult:
         command = f"{key}/{what}"
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._commands[command] = future
+        made = self._commands[command] = _Command()
         try:
-            self._spawn(command, bundle, argv=list(argv), capture=CAPTURE_BYTES)
+            quiet = {**bundle, "stdin": False, "tty": False}
+            self._spawn(command, quiet, argv=list(argv), capture=CAPTURE_BYTES)
             async with asyncio.timeout(timeout_s):
-                said = await future
+                said = await made.ended
         except TimeoutError:
             self.shim.signal(command, signal.SIGKILL)
             raise
         finally:
             self._commands.pop(command, None)
-        output = said.get("failure") or said.get("output") or said.get("message") or ""
-        return ExecResult(said.get("code", 1), str(output))
+        return _result(said)
+
+    # -- streams -------------------------------------------------------------------------------
+
+    async def open_exec(
+        self, key: str, what: str, bundle: Bundle, argv: Sequence[str], stdio: Stdio
+    ) -> Streams:
+        command = f"{key}/{what}-{next(self._counter)}"
+        made = self._commands[command] = _Command()
+        streams = await self._open_streams(command, made, stdio)
+        try:
+            self._spawn(
+                command, bundle, argv=list(argv), capture=1, tty=stdio.tty, stdio=streams.paths
+            )
+            await made.begun
+        except BaseException:
+            streams.close()
+            raise
+        streams.release()
+        if made.ended.done() and (failure := _failure(made.ended.result())):
+            streams.close()
+            raise ExecFailed(failure)
+        return streams
+
+    async def attach(self, key: str, stdio: Stdio) -> Streams:
+        client = f"{key}/attach-{next(self._counter)}"
+        made = self._commands[client] = _Command()
+        resize = partial(self.shim.resize, key) if stdio.tty else None
+        streams = await self._open_streams(client, made, replace(stdio, tty=False), resize)
+        try:
+            stdin, stdout, stderr = streams.paths
+            pipes = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+            self.shim.attach({"id": client, "key": key, **pipes})
+            said = await made.begun
+        except BaseException:
+            streams.close()
+            raise
+        streams.release()
+        if said["event"] == "failed":
+            streams.close()
+            raise ExecFailed(said["message"])
+        return streams
+
+    async def _open_streams(
+        self, key: str, command: _Command, stdio: Stdio, resize: Resize | None = None
+    ) -> ProcessStreams:
+        async def wait() -> ExecResult:
+            return _result(await command.ended)
+
+        def forget() -> None:
+            self._commands.pop(key, None)
+
+        try:
+            return await ProcessStreams.open(stdio, wait, forget, resize)
+        except OSError as error:
+            forget()
+            raise ExecFailed(f"no pipe can be made: {error.strerror}") from error
+
+    async def connect_port(
+        self, uid: str, address: str, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        trees = [pid for leader in self._leaders(uid) for pid in tree_pids(leader)]
+        return await connect(self.cgroups.members(uid) or trees, address, port)
+
+
+class _Command:
+    """A command beside a container, or a client of one, as far as the shim has told."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.begun: asyncio.Future[Message] = loop.create_future()
+        self.ended: asyncio.Future[Message] = loop.create_future()
+
+    def hear(self, message: Message) -> None:
+        if not self.begun.done():
+            self.begun.set_result(message)
+        if message["event"] not in ("started", "attached") and not self.ended.done():
+            self.ended.set_result(message)
+
+
+def _result(said: Message) -> ExecResult:
+    return ExecResult(said.get("code", 1), str(_failure(said) or said.get("output") or ""))
+
+
+def _failure(said: Message) -> str:
+    """Why the program could not be run, "" if it was."""
+    return str(said.get("failure") or said.get("message") or "")
 
 
 def _kill(runs: Sequence[tuple[int, int]]) -> None:

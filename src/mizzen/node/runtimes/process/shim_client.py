@@ -121,6 +121,14 @@ class Shim:
         """Sends a signal to a run; SIGKILL reaches its whole process group."""
         self._send({"op": "signal", "key": key, "signal": number})
 
+    def attach(self, request: Message) -> None:
+        """Attaches the pipes of a client to a run: `attached` or `failed` follows."""
+        self._send({"op": "attach", **request})
+
+    def resize(self, key: str, rows: int, columns: int) -> None:
+        """Sets the size of a run's terminal."""
+        self._send({"op": "resize", "key": key, "rows": rows, "columns": columns})
+
     def shutdown(self) -> None:
         """Kills every run and ends the shim."""
         self._send({"op": "shutdown"})
@@ -221,7 +229,7 @@ class Shim:
     def _note(self, message: Message) -> None:
         if message["event"] == "started":
             self.running[message["key"]] = (message["pid"], message["ticks"])
-        else:
+        elif message["event"] != "attached":
             self.running.pop(message["key"], None)
 
     def _tell(self, message: Message) -> None:

@@ -5,25 +5,43 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import selectors
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mizzen.host.private import replace
+from mizzen.node.runtimes.process.shim.attaching import Terminal
 from mizzen.node.runtimes.process.shim.children import start_ticks
 from mizzen.node.runtimes.process.shim.logs import Capture, Message, Sink
-from mizzen.node.runtimes.process.shim.spawn import STDERR, STDOUT, Spawned
+from mizzen.node.runtimes.process.shim.spawn import Spawned
 
 
 class Run:
     """A child from its fork until its last output is copied."""
 
-    def __init__(self, request: Message, child: Spawned, sink: Sink) -> None:
+    def __init__(
+        self,
+        request: Message,
+        child: Spawned,
+        sink: Sink,
+        selector: selectors.BaseSelector,
+        watch: Callable[[Run, int], None],
+    ) -> None:
+        """`watch` has one of its outputs read as they come."""
         self.key: str = request["key"]
         self.pid = child.pid
         self.error_fd = child.error_fd  # -1 once it is closed: the program runs, or does not
-        self.open_fds = {child.stdout_fd: STDOUT, child.stderr_fd: STDERR}
+        self.open_fds = child.outputs
+        self.terminal = Terminal(
+            selector,
+            self.open_fds,
+            child.stdin_fd,
+            is_tty=bool(request.get("tty")),
+            is_stdin_once=bool(request.get("stdin_once")),
+            resume=lambda fd: watch(self, fd),
+        )
         self.ended_at = 0.0  # monotonic; set when reaped
         self.failure = b""
         self.sink = sink

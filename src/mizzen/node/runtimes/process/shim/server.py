@@ -1,7 +1,7 @@
 """The shim's loop: JSON lines over a Unix socket in, processes and their ends out.
 
-Requests (one JSON object a line): `spawn`, `signal`, `list`, `shutdown`. Messages back: `hello`,
-`started`, `failed`, `exited`, `processes`. One agent is connected at a time; a new connection
+Requests (one JSON object a line): `spawn`, `signal`, `attach`, `resize`, `list`, `shutdown`.
+Messages back: `hello`, `started`, `attached`, `failed`, `exited`, `processes`. One agent is connected at a time; a new connection
 replaces the old one, and `list` tells it everything that lives.
 
 Every run has a record `<dir>/<name>.run.json`, replaced atomically when it starts and ends:
@@ -162,6 +162,12 @@ class Server:
             run = self._runs.get(request["key"])
             if run is not None:
                 run.signal(int(request["signal"]))
+        elif op == "attach":
+            self._attach(request)
+        elif op == "resize":
+            run = self._runs.get(request["key"])
+            if run is not None:
+                run.terminal.resize(int(request["rows"]), int(request["columns"]))
         elif op == "list":
             running = [run.describe() for run in self._runs.values()]
             self._send({"event": "processes", "id": request.get("id"), "processes": running})
@@ -210,11 +216,27 @@ class Server:
             sink.close()
             self._send({"event": "failed", "key": key, "message": f"cannot fork: {error.strerror}"})
             return
-        run = self._runs[key] = Run(request, child, sink)
+        run = self._runs[key] = Run(request, child, sink, self._selector, self._watch_output)
         run.record({**run.describe(), "state": "running"})
         self._watch(run.error_fd, partial(self._exec, run))
         for fd in run.open_fds:
-            self._watch(fd, partial(self._copy, run, fd))
+            self._watch_output(run, fd)
+
+    def _watch_output(self, run: Run, fd: int) -> None:
+        self._watch(fd, partial(self._copy, run, fd))
+
+    def _attach(self, request: Message) -> None:
+        """`id` is the client, `key` the run; its pipes close as the run ends."""
+        run = self._runs.get(request["key"])
+        answer: Message = {"event": "attached", "key": request["id"]}
+        if run is None:
+            answer |= {"event": "failed", "message": "it does not run"}
+        else:
+            try:
+                run.terminal.attach(request)
+            except OSError as error:
+                answer |= {"event": "failed", "message": error.strerror}
+        self._send(answer)
 
     def _exec(self, run: Run, mask: int = 0) -> None:
         """EOF on the error pipe: the program runs."""
@@ -246,13 +268,15 @@ class Server:
         if data:
             feed = partial(run.sink.feed, run.open_fds[fd], data)
             self._guarded(feed, f"output of {run.key}")
+            self._guarded(partial(run.terminal.show, fd, data), f"clients of {run.key}")
         else:
             self._close(run, fd)
         return len(data)
 
     def _close(self, run: Run, fd: int) -> None:
         if run.open_fds.pop(fd, None) is not None:
-            self._selector.unregister(fd)
+            with contextlib.suppress(KeyError):  # while a client is slow it is not watched
+                self._selector.unregister(fd)
             os.close(fd)
 
     def _reap(self, mask: int) -> None:
@@ -283,6 +307,10 @@ class Server:
             while left > 0 and (copied := self._copy(run, fd)):
                 left -= copied
         message = run.end(status, usage)
+        self._guarded(run.terminal.end, f"clients of {run.key}")
+        for other in list(self._runs.values()):
+            if other.key.startswith(f"{run.key}/"):
+                other.signal(signal.SIGKILL)  # a command beside a container ends with it
         self._lingering.append(run)
         self._end_lingering()  # what was written without a line's end is in the log before we tell
         run.record(message)

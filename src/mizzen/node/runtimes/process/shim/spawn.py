@@ -7,70 +7,92 @@ RCU grace period (about 10 ms); the child does it, so the parent never waits.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import signal
+import termios
 from typing import Any
 
 from mizzen.node.runtimes.process.shim.children import adopt_orphans
 
 STDOUT, STDERR = b"stdout", b"stderr"
+_DEFAULTED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGHUP)
 
 
 class Spawned:
-    """A child between fork and exec, or running: its pid and the parent's ends of its pipes."""
+    """A child between fork and exec, or running: its pid and the parent's ends of its streams."""
 
-    def __init__(self, pid: int, error_fd: int, stdout_fd: int, stderr_fd: int) -> None:
+    def __init__(self, pid: int, error_fd: int, outputs: dict[int, bytes], stdin_fd: int) -> None:
         self.pid = pid
         self.error_fd = error_fd  # EOF: exec succeeded; bytes: why it did not
-        self.stdout_fd = stdout_fd
-        self.stderr_fd = stderr_fd
+        self.outputs = outputs  # what is read from each is of this stream
+        self.stdin_fd = stdin_fd  # -1: its input is empty, or somebody else's
 
 
 def spawn(request: dict[str, Any]) -> Spawned:
-    """Forks. Errors: OSError when the system has no pipe or process left.
+    """Forks. Errors: OSError when the system has no pipe, terminal or process left.
 
     `request`: argv, env, cwd, cpus (list), nice, rlimits {name: [soft, hard]}, cgroups (paths of
-    cgroup.procs files), oom_score_adj.
+    cgroup.procs files), oom_score_adj; and of the streams: `stdio`, three paths that the child
+    opens ("" is /dev/null), else `stdin` (it has an input) and `tty` (a terminal of its own).
     """
     made: list[int] = []
+
+    def pipe() -> tuple[int, int]:
+        made.extend(os.pipe())
+        return made[-2], made[-1]
+
     try:
-        for _ in range(3):
-            made += os.pipe()
+        error_r, error_w = pipe()
+        theirs: tuple[int, ...] = ()
+        outputs: dict[int, bytes] = {}
+        stdin_fd = -1
+        if request.get("tty") and not request.get("stdio"):
+            master, slave = os.openpty()
+            made += master, slave
+            theirs, outputs = (slave, slave, slave), {master: STDOUT}
+            if request.get("stdin"):
+                stdin_fd = os.dup(master)
+                made.append(stdin_fd)
+        elif not request.get("stdio"):
+            in_r = -1
+            if request.get("stdin"):
+                in_r, stdin_fd = pipe()
+            (out_r, out_w), (err_r, err_w) = pipe(), pipe()
+            theirs, outputs = (in_r, out_w, err_w), {out_r: STDOUT, err_r: STDERR}
         pid = os.fork()
     except OSError:
         for fd in made:
             os.close(fd)
         raise
-    error_r, error_w, out_r, out_w, err_r, err_w = made
     if pid == 0:
-        _child(request, error_w, out_w, err_w)
-    for fd in (error_w, out_w, err_w):
+        _child(request, error_w, theirs)
+    for fd in {error_w, *theirs} - {-1}:
         os.close(fd)
-    for fd in (error_r, out_r, err_r):
-        os.set_blocking(fd, False)
-    return Spawned(pid, error_r, out_r, err_r)
+    for fd in (error_r, *outputs, stdin_fd):
+        if fd >= 0:
+            os.set_blocking(fd, False)
+    return Spawned(pid, error_r, outputs, stdin_fd)
 
 
-def _child(request: dict[str, Any], error_fd: int, out_fd: int, err_fd: int) -> None:
+def _child(request: dict[str, Any], error_fd: int, streams: tuple[int, ...]) -> None:
     step = "start"
     try:
         os.setsid()
         adopt_orphans()
         signal.set_wakeup_fd(-1)
-        for number in (
-            signal.SIGCHLD,
-            signal.SIGTERM,
-            signal.SIGINT,
-            signal.SIGPIPE,
-            signal.SIGHUP,
-        ):
+        for number in _DEFAULTED:
             signal.signal(number, signal.SIG_DFL)
-        null = os.open("/dev/null", os.O_RDONLY)
-        os.dup2(null, 0)
-        os.dup2(out_fd, 1)
-        os.dup2(err_fd, 2)
+        step = "open its streams"
+        streams = streams or _opened(request["stdio"])
+        null = os.open("/dev/null", os.O_RDWR)
+        for number, fd in enumerate(streams):
+            os.dup2(fd if fd >= 0 else null, number)
+        if request.get("tty"):
+            fcntl.ioctl(0 if streams[0] >= 0 else 1, termios.TIOCSCTTY, 0)
         os.set_inheritable(error_fd, False)
+        step = "start"
         _limit(request)
         step = f"enter the working directory {request['cwd']!r}"
         os.chdir(request["cwd"])
@@ -82,6 +104,15 @@ def _child(request: dict[str, Any], error_fd: int, out_fd: int, err_fd: int) -> 
         os.write(error_fd, f"cannot {step}: {error!r}".encode(errors="replace"))
     finally:
         os._exit(127)
+
+
+def _opened(paths: list[str]) -> tuple[int, ...]:
+    """Input, output and errors by path; -1 for what leads nowhere."""
+    modes = (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)
+    return tuple(
+        os.open(path, mode | os.O_NOCTTY) if path else -1
+        for path, mode in zip(paths, modes, strict=True)
+    )
 
 
 def _limit(request: dict[str, Any]) -> None:

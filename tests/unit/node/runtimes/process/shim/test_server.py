@@ -232,10 +232,10 @@ async def test_a_reused_descriptor_is_not_taken_for_the_one_before(bench: Bench)
     """Probes beside ends: what is closed and opened again within a turn has other bytes in it."""
     for number in range(60):
         bench.spawn(f"u{number}/c/0", "sh", "-c", f"echo {number}; echo {number} >&2")
-        bench.spawn(f"u{number}/c/0/probe", "echo", str(number), capture=100, record="")
+        bench.spawn(f"u{number}/p/0/probe", "echo", str(number), capture=100, record="")
     for number in range(60):
         assert (await bench.end_of(f"u{number}/c/0"))["code"] == 0
-        assert (await bench.end_of(f"u{number}/c/0/probe"))["output"] == f"{number}\n"
+        assert (await bench.end_of(f"u{number}/p/0/probe"))["output"] == f"{number}\n"
         texts = [line.split(" ", 3)[3] for line in bench.log(f"u{number}/c/0")]
         assert texts == [str(number)] * 2
 
