@@ -128,7 +128,7 @@ class Bridge:
                 who = request.requester or request.user
                 self._connections.introduce(scope["client"], who.name, now)
             if request.user is not ANONYMOUS and request.method in _WITH_BODY:
-                name = request.user.name
+                name = (request.requester or request.user).name
                 request.body = await self._intake.body(receive, request.headers, name)
         except ApiError:
             if request.method in _WITH_BODY and "expect" not in request.headers:

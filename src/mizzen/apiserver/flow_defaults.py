@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mizzen.apiserver.core.flow_status import with_dangling
 from mizzen.apiserver.core.stamping import stamp_create
 from mizzen.apiserver.core.user import API_SERVER, AUTHENTICATED, MASTERS, NODES, UNAUTHENTICATED
 from mizzen.apiserver.flow_control import FLOW_SCHEMAS, GROUP, PRIORITY_LEVELS
 from mizzen.apiserver.server import Server
+from mizzen.base.clock import rfc3339
 from mizzen.base.names import IDENTITY_PREFIX
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
@@ -126,6 +128,8 @@ async def make_defaults(server: Server) -> None:
         existing = draft.get(key)
         if existing is None:
             stamp_create(wanted["metadata"], draft.now_ns, draft.new_id())
+            if key.resource == FLOW_SCHEMAS:
+                wanted = with_dangling(wanted, True, rfc3339(draft.now_ns))
             draft.put(key, wanted, "create")
         elif existing["spec"] != wanted["spec"] and _may_update(existing):
             metadata: dict[str, Any] = dict(existing["metadata"])

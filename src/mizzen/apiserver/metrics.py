@@ -27,6 +27,12 @@ _STORE = (
     ("revision", "mizzen_store_revision", "Newest revision."),
     ("oldest_revision", "mizzen_store_oldest_revision", "Oldest revision of the history."),
 )
+_FLOWS = (
+    ("executing", "apiserver_flowcontrol_current_executing_seats", "gauge", "Seats taken."),
+    ("waiting", "apiserver_flowcontrol_current_inqueue_requests", "gauge", "Requests that wait."),
+    ("seats", "apiserver_flowcontrol_nominal_limit_seats", "gauge", "Seats of the level's own."),
+    ("rejected", "apiserver_flowcontrol_rejected_requests_total", "counter", "Refused with 429."),
+)  # fmt: skip
 _CHANNELS = (("open", "mizzen_apiserver_websockets", "Open websockets."),)
 _CONNECTIONS = (
     ("users", "mizzen_apiserver_user_connections", "Connections that users have shown a token on."),
@@ -43,6 +49,9 @@ def collect(server: Server, page: Page) -> None:
     for resource, count in sorted(server.watch_events.items()):
         text = "Events sent to watchers."
         page.add("apiserver_watch_events_total", "counter", text, count, {"resource": resource})
+    for level, counts in sorted(server.flows.statistics().items()):
+        for name, metric, kind, text in _FLOWS:
+            page.add(metric, kind, text, counts[name], {"priority_level": level})
     store = server.store.statistics()
     page.add_all(_STORE, {**store, "commit_s": store["commit_ns"] / 1e9})
 

@@ -8,6 +8,8 @@ from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.authorizer import Authorizer
 from mizzen.apiserver.core.permissions import COMPONENTS, DISCOVERY_PATHS, Permissions, parse
+from mizzen.apiserver.core.policy_rules import PolicyRule
+from mizzen.apiserver.core.user import User
 from mizzen.base.names import IDENTITY_PREFIX
 
 
@@ -49,7 +51,17 @@ def components(context: Context) -> Authorizer:
             return access.verb == "get" and (access.path in discovery or component(access))
         return component(access)
 
-    return Authorizer(authorize)
+    def rules(user: User, namespace: str) -> tuple[list[PolicyRule], list[str]]:
+        table = COMPONENTS.get(user.name.removeprefix(IDENTITY_PREFIX))
+        if table is None or user.name not in allowed:
+            return [], []
+        found = [
+            PolicyRule(rule.verbs, (rule.group if rule.resource != "*" else "*",), (rule.resource,))
+            for rule in parse((*table.everywhere, *table.own))
+        ]
+        return [*found, PolicyRule(("get",), urls=(*DISCOVERY_PATHS, *table.paths))], []
+
+    return Authorizer(authorize, rules=rules)
 
 
 AUTHORIZER = components

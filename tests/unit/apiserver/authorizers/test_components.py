@@ -73,3 +73,13 @@ def test_components_discover_strangers_do_not_and_few_read_the_history() -> None
 def test_the_scheduler_may_read_whatever_tells_of_gangs_and_queues() -> None:
     for kind in optional_kinds():
         assert allowed("scheduler", "watch", f"{kind.plural}.{kind.group}"), kind
+
+
+def test_components_are_told_their_rules() -> None:
+    authorizer = authorization(Context(_CONFIG, MemoryStore(), Catalog({}, {}), Clock()))
+    rules, errors = authorizer.rules(User(IDENTITY_PREFIX + "scheduler"), "default")
+    assert not errors
+    bind = Access(User("x"), "create", "", "pods", "binding")
+    assert any(rule.allows(bind) for rule in rules)
+    assert not any(rule.allows(bind._replace(subresource="exec")) for rule in rules)
+    assert authorizer.rules(User("scheduler"), "default") == ([], [])
