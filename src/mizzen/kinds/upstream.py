@@ -102,6 +102,14 @@ def resources() -> Mapping[Resource, Obj]:
     return {_resource(row): row for row in rows}
 
 
+def resource_named(group: str, plural: str, version: str = "v1") -> Resource:
+    """Upstream's resource of this name, for kinds that no component addresses. Errors: KeyError."""
+    for resource in resources():
+        if (resource.group, resource.version, resource.plural) == (group, version, plural):
+            return resource
+    raise KeyError(f"{plural}.{group}/{version}")
+
+
 def _resource(row: Obj) -> Resource:
     return Resource(
         row["group"], row["version"], row["plural"], row["kind"], namespaced=row["namespaced"]

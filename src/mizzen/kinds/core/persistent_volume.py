@@ -1,0 +1,82 @@
+"""PersistentVolume: storage that outlives the pods that use it."""
+
+from __future__ import annotations
+
+from mizzen.base.errors import Cause
+from mizzen.base.objects import Obj
+from mizzen.kinds.causes import forbidden
+from mizzen.kinds.columns import AGE, NAME, of
+from mizzen.kinds.core.volume_rules import (
+    check_fixed_mode,
+    check_volume,
+    class_of,
+    shown_modes,
+    sources_of,
+)
+from mizzen.kinds.kind import Column
+from mizzen.kinds.reading import entries, get, part
+from mizzen.kinds.upstream import resource_named, upstream_kind
+
+
+def _on_create(volume: Obj) -> None:
+    volume["status"] = {"phase": "Pending"}
+
+
+def _default(volume: Obj) -> None:
+    volume["spec"].setdefault("persistentVolumeReclaimPolicy", "Retain")
+    volume["spec"].setdefault("volumeMode", "Filesystem")
+
+
+def _validate(new: Obj, old: Obj | None) -> list[Cause]:
+    """Source: pkg/apis/core/validation `ValidatePersistentVolumeUpdate`."""
+    causes = check_volume(new["spec"], "spec")
+    if old is None:
+        return causes
+    if _fixed(new, old) != _fixed(old, old):
+        problem = "spec.persistentvolumesource is immutable after creation"
+        causes.append(forbidden("spec.persistentvolumesource", problem))
+    return causes + check_fixed_mode(new, old)
+
+
+def _fixed(volume: Obj, old: Obj) -> Obj:
+    """The source, without the one secret that may be said later."""
+    sources = sources_of(volume["spec"])
+    secret = "controllerExpandSecretRef"
+    if "csi" in sources and secret not in part(old, "spec.csi"):
+        csi = {name: value for name, value in sources["csi"].items() if name != secret}
+        sources = {**sources, "csi": csi}
+    return sources
+
+
+def _phase(volume: Obj, now_ns: int) -> str:
+    if volume["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    return get(volume, "status.phase") or ""
+
+
+def _claim(volume: Obj, now_ns: int) -> str:
+    claim = part(volume, "spec.claimRef")
+    return f"{claim.get('namespace') or ''}/{claim.get('name') or ''}" if claim else ""
+
+
+KIND = upstream_kind(
+    resource_named("", "persistentvolumes"),
+    "Storage that outlives the pods that use it.",
+    is_acted_upon=False,
+    default=_default,
+    on_create=_on_create,
+    validate=_validate,
+    columns=(
+        NAME,
+        Column("Capacity", of("spec.capacity.storage", "0")),
+        Column("Access Modes", lambda v, now: shown_modes(entries(v, "spec.accessModes"))),
+        Column("Reclaim Policy", of("spec.persistentVolumeReclaimPolicy")),
+        Column("Status", _phase),
+        Column("Claim", _claim),
+        Column("StorageClass", lambda v, now: class_of(v)),
+        Column("VolumeAttributesClass", of("spec.volumeAttributesClassName", "<unset>")),
+        Column("Reason", of("status.reason")),
+        AGE,
+        Column("VolumeMode", of("spec.volumeMode", "<unset>"), priority=1),
+    ),
+)
