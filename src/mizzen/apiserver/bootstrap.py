@@ -12,8 +12,9 @@ from mizzen.apiserver.admission.permanent_namespaces import PERMANENT_NAMESPACES
 from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.server import Server
+from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Obj
-from mizzen.base.resources import ENDPOINT_SLICES, ENDPOINTS, NAMESPACES, SERVICES
+from mizzen.base.resources import ENDPOINT_SLICES, ENDPOINTS, NAMESPACES, SERVICE_CIDRS, SERVICES
 from mizzen.host.ports import may_listen_on
 from mizzen.kinds.core.service_spec import HEADLESS
 from mizzen.store.store import ObjectKey
@@ -60,6 +61,7 @@ async def make_services(server: Server) -> None:
         if spec != found["spec"]:
             draft.put(key, {**found, "metadata": dict(found["metadata"]), "spec": spec}, "update")
     _make_endpoints(server, draft)
+    _make_range(server, draft)
     strangers = [s for s in draft.list(served.key) if _is_stranger(s, network)]
     _move(draft, served.key, strangers, network)
     done = draft.commit()
@@ -97,6 +99,25 @@ def _make_endpoints(server: Server, draft: Draft) -> None:
             draft.remove(key, found)  # an address of another family: made anew at the next start
             continue
         operations.create(draft, served, "default", body)
+
+
+def _make_range(server: Server, draft: Draft) -> None:
+    """The ServiceCIDR that says whence cluster IPs are; one of a former range goes first."""
+    served = server.catalog.by_place((SERVICE_CIDRS.group, SERVICE_CIDRS.plural))
+    assert served is not None, "it is built in"
+    key = ObjectKey(served.key, "", KUBERNETES)
+    ranges = [str(server.config.service_range)]
+    found = draft.get(key)
+    if found is not None and found["spec"]["cidrs"] != ranges:
+        new = {**found, "metadata": dict(found["metadata"]), "spec": {"cidrs": ranges}}
+        draft.put(key, new, "update")
+    elif found is None:
+        body: Obj = {"metadata": {"name": KUBERNETES}, "spec": {"cidrs": ranges}}
+        made = operations.create(draft, served, "", body)
+        told: Obj = {"type": "Ready", "status": "True", "reason": "", "message":
+                     "Kubernetes Service CIDR is ready",
+                     "lastTransitionTime": rfc3339(draft.now_ns)}  # fmt: skip
+        draft.put(key, {**made, "status": {"conditions": [told]}}, "create")
 
 
 def _is_stranger(service: Obj, network: IPv4Network) -> bool:

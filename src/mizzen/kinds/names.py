@@ -17,6 +17,7 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_HTTP_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _PORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 ANNOTATIONS_BYTES_MAX = 256 * 1024
@@ -48,6 +49,32 @@ def dns_subdomain(name: str) -> str:
             "'example.com', regex used for validation is "
             "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
         )
+    return ""
+
+
+def wildcard_subdomain(name: str) -> str:
+    """The problem with `*.` and an RFC 1123 subdomain."""
+    if len(name) > 253:
+        return "must be no more than 253 bytes"
+    if not name.startswith("*.") or _SUBDOMAIN.fullmatch(name[2:]) is None:
+        return (
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS "
+            "subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and "
+            "end with an alphanumeric character (e.g. '*.example.com', regex used for validation "
+            "is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+        )
+    return ""
+
+
+def domain_prefixed_path(name: str) -> str:
+    """The problem with a domain, a slash and a path, as controllers are called."""
+    domain, slash, path = name.partition("/")
+    if not slash or not path:
+        return 'must be a domain-prefixed path (such as "acme.io/foo")'
+    if problem := dns_subdomain(domain):
+        return problem
+    if _HTTP_PATH.fullmatch(path) is None:
+        return "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')"
     return ""
 
 

@@ -20,7 +20,12 @@ async def test_the_first_address_is_the_api_servers_own() -> None:
     (port,) = service["spec"]["ports"]
     assert port["name"] == "https" and port["targetPort"] == api.server.config.port
     assert service["metadata"]["labels"] == {"component": "apiserver", "provider": "kubernetes"}
+    ranges = "/apis/networking.k8s.io/v1/servicecidrs/kubernetes"
+    _, made = await api.call("GET", ranges)
+    assert made["spec"]["cidrs"] == [str(SERVICE_RANGE_DEFAULT)]
+    assert made["status"]["conditions"][0]["status"] == "True"
     await make_services(api.server)
+    assert (await api.call("GET", ranges))[1] == made
     assert (await api.call("GET", KUBERNETES))[1] == service  # nothing is written again
 
 
@@ -42,4 +47,6 @@ async def test_services_follow_the_instance_to_another_range() -> None:
     found = {each["metadata"]["name"]: each["spec"]["clusterIP"] for each in listed["items"]}
     assert found["kubernetes"] == "127.7.0.1" and found.pop("h") == "None"
     assert len(set(found.values())) == 3
+    ranges = "/apis/networking.k8s.io/v1/servicecidrs/kubernetes"
+    assert (await before.call("GET", ranges))[1]["spec"]["cidrs"] == ["127.7.0.0/24"]
     assert all(IPv4Address(each) in network for each in found.values())
