@@ -81,12 +81,17 @@ def dependents(resource: Resource, owner: Resource, index: Index) -> Watch:
 
 def selecting(view: View, index: Index, obj: Obj) -> list[Key]:
     """The owners whose selector selects the object."""
-    labels, namespace = labels_of(obj), namespace_of(obj)
-    if not labels:
+    labels = labels_of(obj)
+    by_label = view.add_index(index)
+    if not labels or not by_label:
         return []
+    namespace = namespace_of(obj)
+    values = [f"{namespace}/", *(f"{namespace}/{key}={value}" for key, value in labels.items())]
     found: list[Key] = []
-    for label in ("", *(f"{key}={value}" for key, value in labels.items())):
-        for owner in view.find(index, f"{namespace}/{label}"):
+    for value in values:
+        if value not in by_label:  # as a rule: pods are looked up at each of their changes
+            continue
+        for owner in view.find(index, value):
             selector = selector_of(owner)
             if selector is not None and selector.matches(labels):
                 found.append(key_of(owner))
@@ -97,10 +102,12 @@ def selecting(view: View, index: Index, obj: Obj) -> list[Key]:
 
 
 def _orphan_values(obj: Obj) -> Iterator[str]:
-    labels = labels_of(obj)
-    if not labels or controller_of(obj) is not None or is_terminating(obj):
+    metadata: Obj = obj["metadata"]
+    labels: dict[str, str] = metadata.get("labels") or {}
+    if not labels or controller_of(obj) is not None or metadata.get("deletionTimestamp"):
         return
-    if part(obj, "status").get("phase") in ("Succeeded", "Failed"):
+    status: Obj = obj.get("status") or {}
+    if status.get("phase") in ("Succeeded", "Failed"):
         return
     yield f"{namespace_of(obj)}/" + ",".join(f"{k}={v}" for k, v in sorted(labels.items()))
 

@@ -5,7 +5,7 @@ Source: kube-controller-manager `pkg/controller/daemon`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mizzen.base.objects import (
@@ -85,16 +85,17 @@ class Turn:
     daemon: Obj
     history: History
     revision: str
-    place: Callable[[Obj], Place]
+    places: dict[str, Place]  # by node
     on_node: dict[str, list[DaemonPod]]
     now_ns: int
+    min_ready_s: int
+    allows_surge: bool
     actions: list[Action] = field(default_factory=list[Action])
     wanted_on: dict[str, int] = field(default_factory=dict[str, int])  # node: failures before
     deleted: set[Key] = field(default_factory=set[Key])
 
     def is_available(self, pod: DaemonPod) -> bool:
-        min_ready_s = number(self.daemon, "spec", "minReadySeconds")
-        return pod.facts.is_available(min_ready_s, self.now_ns)
+        return pod.facts.is_available(self.min_ready_s, self.now_ns)
 
     def delete(self, pod: DaemonPod) -> None:
         if pod.key in self.deleted or len(self.deleted) >= DELETED_PER_PLAN:
@@ -118,10 +119,14 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     history = find_update(view, daemon, found, label=REVISION_LABEL)
     revision = labels_of(history.update).get(REVISION_LABEL) or name_of(history.update)
     on_node, pod_claims = _claim_pods(view, daemon, selector, revision)
-    turn = Turn(view, daemon, history, revision, places(daemon), on_node, now_ns)
+    place = places(daemon)
+    there = {name_of(node): place(node) for node in view.all(NODES).values()}
+    min_ready_s, surges = number(daemon, "spec", "minReadySeconds"), surge_of(daemon, 1) > 0
+    turn = Turn(view, daemon, history, revision, there, on_node, now_ns, min_ready_s, surges)
     turn.actions += [*claims, *pod_claims, *history.writes]
     _manage(turn)
-    if not turn.deleted and not turn.wanted_on and _is_rolling(daemon):
+    is_at_rest = not turn.deleted and not turn.wanted_on
+    if is_at_rest and _is_rolling(daemon) and _has_old_pods(turn):
         _roll(turn)
     _create(turn)
     turn.actions += _truncate(turn)
@@ -130,13 +135,17 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     if operations and not written:
         written = [unchanged(DAEMON_SETS, daemon)]
     facts = (pod.facts for pods in on_node.values() for pod in pods)
-    wait_s = next_available_s(facts, number(daemon, "spec", "minReadySeconds"), now_ns)
+    wait_s = next_available_s(facts, min_ready_s, now_ns)
     again = [RequeueAfter(wait_s)] if wait_s is not None else []
     return [*written, *turn.actions, *again]
 
 
 def _is_rolling(daemon: Obj) -> bool:
     return text(daemon, "spec", "updateStrategy", "type") != "OnDelete"
+
+
+def _has_old_pods(turn: Turn) -> bool:
+    return any(not pod.is_updated for pods in turn.on_node.values() for pod in pods)
 
 
 def _claim_pods(
@@ -171,11 +180,10 @@ def _claim_pods(
 
 
 def _manage(turn: Turn) -> None:
-    nodes = turn.view.all(NODES)
-    for node in nodes.values():
-        _manage_node(turn, name_of(node), turn.place(node))
+    for name, place in turn.places.items():
+        _manage_node(turn, name, place)
     for name, pods in turn.on_node.items():
-        if Key("", name) not in nodes:
+        if name not in turn.places:
             for pod in pods:
                 if not pod.facts.node:  # nobody else would ever remove it
                     turn.delete(pod)
@@ -199,8 +207,9 @@ def _manage_node(turn: Turn, node: str, place: Place) -> None:
             _replace_finished(turn, node, pod, starts=place.starts)
         else:
             running.append(pod)
-    running = oldest_first(running)
-    if not surge_of(turn.daemon, 1):
+    if len(running) > 1:
+        running = oldest_first(running)
+    if not turn.allows_surge:
         for pod in running[1:]:
             turn.delete(pod)
         return
@@ -280,7 +289,7 @@ def _create(turn: Turn) -> None:
 
 def _roll(turn: Turn) -> None:
     """Replaces pods of old revisions, as many at a time as the strategy allows."""
-    nodes = {name_of(node): turn.place(node).starts for node in turn.view.all(NODES).values()}
+    nodes = {name: place.starts for name, place in turn.places.items()}
     wanted = sum(nodes.values())
     surge, unavailable = surge_of(turn.daemon, wanted), unavailable_of(turn.daemon, wanted)
     if wanted and not surge and not unavailable:
@@ -366,9 +375,9 @@ def _roll_by_surge(
 
 def _status(turn: Turn) -> list[Action]:
     desired = current = misscheduled = ready = available = updated = 0
-    for node in turn.view.all(NODES).values():
-        pods = turn.on_node.get(name_of(node))
-        if not turn.place(node).starts:
+    for name, place in turn.places.items():
+        pods = turn.on_node.get(name)
+        if not place.starts:
             misscheduled += bool(pods)
             continue
         desired += 1

@@ -53,15 +53,16 @@ def places(daemon: Obj) -> Callable[[Obj], Place]:
     fits = node_filter(spec)
     tolerations = with_tolerations(spec)
     named = text(spec, "nodeName")
+    repelling, evicting = frozenset((NO_EXECUTE, NO_SCHEDULE)), frozenset((NO_EXECUTE,))
     neither, both = Place(starts=False, stays=False), Place(starts=True, stays=True)
 
     def place(node: Obj) -> Place:
         if (named and named != name_of(node)) or not fits(node):
             return neither
         taints = entries(node, "spec", "taints")
-        if not untolerated(taints, tolerations, frozenset((NO_EXECUTE, NO_SCHEDULE))):
+        if not untolerated(taints, tolerations, repelling):
             return both
-        stays = not untolerated(taints, tolerations, frozenset((NO_EXECUTE,)))
+        stays = not untolerated(taints, tolerations, evicting)
         return Place(starts=False, stays=stays)
 
     return place

@@ -31,6 +31,8 @@ class Replica(NamedTuple):
     """One pod: what of it matters to those who keep so many of it."""
 
     phase: str
+    is_active: bool  # it runs or may yet run, and is not being deleted
+    is_finished: bool
     is_terminating: bool
     is_ready: bool
     node: str  # "" before it is bound
@@ -40,14 +42,6 @@ class Replica(NamedTuple):
     restarts: tuple[int, int]  # the most of its containers, of its sidecars
     cost: int
     labels: Labels
-
-    @property
-    def is_finished(self) -> bool:
-        return self.phase in ("Succeeded", "Failed")
-
-    @property
-    def is_active(self) -> bool:
-        return not self.is_terminating and not self.is_finished
 
     def is_available(self, min_ready_s: int, now_ns: int) -> bool:
         if not self.is_ready or min_ready_s <= 0:
@@ -67,9 +61,13 @@ def read_replica(pod: Obj) -> Replica:
     since = ready.get("lastTransitionTime") if is_ready else None
     created = pod["metadata"].get("creationTimestamp")
     node = intern(text(pod, "spec", "nodeName"))
+    phase, leaves = intern(phase_of(pod)), is_terminating(pod)
+    has_ended = phase in ("Succeeded", "Failed")
     return Replica(
-        intern(phase_of(pod)),
-        is_terminating(pod),
+        phase,
+        not leaves and not has_ended,
+        has_ended,
+        leaves,
         is_ready,
         node,
         "" if node else _target(pod),
