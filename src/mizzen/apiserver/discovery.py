@@ -1,4 +1,4 @@
-"""Discovery (aggregated and legacy) and OpenAPI v3, made once per change of the catalog."""
+"""Discovery (aggregated and legacy) and OpenAPI, made once per change of the catalog."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mizzen.apiserver.catalog import Catalog, Served
 from mizzen.apiserver.core.negotiate import discovery_version
 from mizzen.apiserver.core.refusals import unserved
 from mizzen.apiserver.http import Request, Response, answer
+from mizzen.base import names
 from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds.kind import Kind
@@ -48,18 +49,27 @@ class Discovery:
         return made
 
     def openapi_v2(self, request: Request) -> Response:
-        """An OpenAPI v2 document without definitions.
+        """The OpenAPI v2 document as JSON; in protobuf one without definitions.
 
-        kubectl falls back to it for kinds that v3 does not have, such as misspelt ones, and must
-        find it to get to its own clear message. All schemas are in v3.
+        kubectl asks for protobuf where v3 does not have a kind, such as a misspelt one, and must
+        find a document to get to its own clear message.
         """
-        info = {"title": "Kubernetes", "version": "v3-only"}
         if "protobuf" not in request.accept:
-            return answer(200, {"swagger": "2.0", "info": info, "paths": {}})
+            return self.answer("/openapi/v2", request)
         # gnostic's openapi.v2.Document: swagger = 1, info = 2 (title = 1, version = 2).
-        inner = b"".join(_text_field(i + 1, text) for i, text in enumerate(info.values()))
+        info = ("Kubernetes", "v3-only")
+        inner = b"".join(_text_field(i + 1, text) for i, text in enumerate(info))
         body = _text_field(1, "2.0") + bytes((2 << 3 | 2, len(inner))) + inner
         return Response(200, body, _OPENAPI_V2)
+
+    def _whole_openapi(self) -> Response:
+        # Loaded when first asked for: most processes' lives pass without it.
+        from mizzen.kinds import openapi_v2
+
+        documents = (orjson.loads(self._document(place)) for place in self._documents())
+        major, minor = names.KUBERNETES_VERSION
+        body = orjson.dumps(openapi_v2.document(documents, f"v{major}.{minor}.0+mizzen"))
+        return Response(200, body, headers=[("etag", f'"{_digest(body)}"'), ("vary", "Accept")])
 
     def _make(self, path: str, version: str) -> Response:
         parts = path.removeprefix("/").split("/")
@@ -71,6 +81,8 @@ class Discovery:
         if path == "/apis":
             groups = [self._group(group) for group in self._groups() if group]
             return answer(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+        if path == "/openapi/v2":
+            return self._whole_openapi()
         if parts[0] == "openapi":
             return self._openapi(parts[2:])
         if parts[0] == "apis" and len(parts) == 2 and parts[1] in self._groups():

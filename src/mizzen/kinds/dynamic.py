@@ -56,6 +56,7 @@ def _kind(spec: Obj, version: Obj) -> Kind:
         short_names=tuple(entries(words, "shortNames")),
         categories=tuple(entries(words, "categories")),
         schema=_schema(resource, written),
+        written=written,
         columns=_columns(entries(version, "additionalPrinterColumns")),
         subresources=tuple(
             each for each in (SCALE_SUBRESOURCE, STATUS_SUBRESOURCE) if each.name in subresources

@@ -96,6 +96,7 @@ class Kind:
 
     resource: Resource
     schema: Schema
+    written: Obj | None = None  # a custom kind's schema as its definition has it, for OpenAPI
     is_stored: bool = True  # False: virtual, answered at once, such as a Plan
     conversion: Conversion | None = None  # of a version that is served beside the stored one
     is_acted_upon: bool = True  # False: stored and checked, for others; no component here reads it

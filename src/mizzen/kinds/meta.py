@@ -45,7 +45,9 @@ OBJECT_META = meta(
     uid=STR("Unique over time and space; set by the server."),
     resourceVersion=STR("Changes with every write; send it back to update exactly what you saw."),
     generation=INT64("Counts changes of the wish (spec); set by the server."),
-    creationTimestamp=TIME("When the object was created; set by the server."),
+    creationTimestamp=TIME(
+        "CreationTimestamp is a timestamp: when the object was created; set by the server."
+    ),
     deletionTimestamp=TIME("When the object will be gone; set by a graceful delete."),
     deletionGracePeriodSeconds=INT64("Seconds between delete and removal."),
     labels=STRING_MAP("Keys and values to select objects by."),

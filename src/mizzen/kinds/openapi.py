@@ -14,7 +14,7 @@ from typing import Any
 from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds.kind import Kind
-from mizzen.kinds.meta import COMMON, DELETE_OPTIONS, LIST_META, STATUS
+from mizzen.kinds.meta import COMMON, DELETE_OPTIONS, LIST_META, OBJECT_META, STATUS
 from mizzen.kinds.schema import STR, Schema, array
 
 _JSON = "application/json"
@@ -165,6 +165,8 @@ def definition_name(resource: Resource) -> str:
 def _add_kind(kind: Kind, schemas: dict[str, Obj], paths: Obj) -> None:
     resource = kind.resource
     schema = _root(kind.schema, resource)
+    if kind.written is not None:
+        schemas[schema.name] = _as_written(kind.written, schemas)
     reference = _reference(schema, schemas)
     schemas[schema.name]["x-kubernetes-group-version-kind"] = [_gvk(resource)]
     if not kind.is_stored:
@@ -199,6 +201,34 @@ def _add_kind(kind: Kind, schemas: dict[str, Obj], paths: Obj) -> None:
     for below in kind.subresources:
         if below.shows_object:
             paths[f"{collection}/{{name}}/{below.name}"] = _changes(kind, below.verbs, reference)
+
+
+def _as_written(written: Obj, schemas: dict[str, Obj]) -> Obj:
+    """A custom kind's own schema, with what every object has."""
+    own: Obj = {
+        "apiVersion": {"type": "string", "description": "APIVersion defines the schema's version."},
+        "kind": {"type": "string", "description": "Kind is what the object is: a CamelCase word."},
+        "metadata": {
+            "description": "Standard object's metadata: its name, labels and history.",
+            "allOf": [_reference(OBJECT_META, schemas)],
+        },
+    }
+    result = _with_embedded(written, own)
+    return {**result, "properties": {**(result.get("properties") or {}), **own}}
+
+
+def _with_embedded(written: Obj, own: Obj) -> Obj:
+    """The schema with the fields of whole objects within it."""
+    result = dict(written)
+    for name in ("items", "additionalProperties"):
+        if isinstance(written.get(name), dict):
+            result[name] = _with_embedded(written[name], own)
+    fields = written.get("properties")
+    if fields:
+        result["properties"] = {n: _with_embedded(c, own) for n, c in fields.items()}
+    if written.get("x-kubernetes-embedded-resource"):
+        result["properties"] = {**own, **(result.get("properties") or {})}
+    return result
 
 
 def _root(schema: Schema, resource: Resource) -> Schema:
