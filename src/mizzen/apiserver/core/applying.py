@@ -17,6 +17,7 @@ from mizzen.kinds.report import Unknown
 from mizzen.kinds.schema import Schema, partial
 
 YAML_BYTES_MAX = 1 << 20  # a second or so to parse; JSON may have what a body may
+DUPLICATES_MAX = 20  # that are told
 VALUES_MAX = 200_000  # after aliases are followed: a few lines can mean millions
 
 
@@ -38,27 +39,51 @@ def configuration(body: bytes) -> tuple[Obj, tuple[str, ...]]:
     try:
         found, duplicates = orjson.loads(body), tuple(strict.duplicate_fields(body))
     except ValueError:
-        found, duplicates = _from_yaml(body), ()
+        found, duplicates = _from_yaml(body)
     if not isinstance(found, dict):
         raise BadRequest("error decoding YAML: the configuration must be an object")
     return cast("Obj", found), duplicates
 
 
-def _from_yaml(body: bytes) -> Any:
+def _from_yaml(body: bytes) -> tuple[Any, tuple[str, ...]]:
     if len(body) > YAML_BYTES_MAX:
         raise TooLarge(
             f"a configuration in YAML may have at most {YAML_BYTES_MAX} bytes, this one has "
             f"{len(body)}: send it as JSON"
         )
+    loader: Any = _Loader(body)
+    duplicates: list[str] = []
     try:
-        found = yaml.load(body, Loader=_Loader)
+        node = loader.get_single_node()
+        _find_duplicates(node, duplicates, [VALUES_MAX])
+        found = loader.construct_document(node) if node is not None else None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadRequest(f"error decoding YAML: {' '.join(str(error).split())}") from error
+    finally:
+        loader.dispose()
     left = [VALUES_MAX]
     try:
-        return _as_json(found, left)
+        return _as_json(found, left), tuple(duplicates)
     except RecursionError as error:
         raise BadRequest("error decoding YAML: it is nested too deeply") from error
+
+
+def _find_duplicates(node: Any, found: list[str], left: list[int]) -> None:
+    """Adds the keys that a mapping repeats, as upstream's parser tells them. Errors: BadRequest."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise BadRequest(f"error decoding YAML: it has more than {VALUES_MAX} values")
+    if isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            _find_duplicates(child, found, left)
+    elif isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, child in node.value:
+            name = str(key.value)
+            if name in seen and len(found) < DUPLICATES_MAX:
+                found.append(f'line {key.start_mark.line + 1}: key "{name}" already set in map')
+            seen.add(name)
+            _find_duplicates(child, found, left)
 
 
 def _as_json(value: Any, left: list[int]) -> Any:

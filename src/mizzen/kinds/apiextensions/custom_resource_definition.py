@@ -113,7 +113,7 @@ STATUS = v1(
             "CustomResourceDefinitionCondition",
             "One aspect of its state.",
             type=STR("Established, NamesAccepted, ...", required=True),
-            status=choice("True", "False", "Unknown")("Whether it holds.", required=True),
+            status=STR("Whether it holds: True, False or Unknown.", required=True),
             lastTransitionTime=TIME("When status last changed."),
             observedGeneration=INT64(),
             reason=STR("CamelCase word for programs."),
