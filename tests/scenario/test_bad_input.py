@@ -218,11 +218,20 @@ def test_a_damaged_record_of_addresses_is_told(instance: Instance, tmp_path: Pat
     kubectl(instance, "delete", "modelendpoint", "unseen")
 
 
+STUCK = "jsonpath={.status.containerStatuses[0].state.waiting.reason}=CreateContainerConfigError"
+
+
 def test_what_is_not_served_is_refused_or_warned_of(instance: Instance) -> None:
     run = ("run", "asks", "--image=mizzen.dev/python", "--restart=Never", "--overrides")
     asks = json.dumps({"spec": {"hostUsers": False}})
     done = kubectl(instance, *run, asks, "--command", "--", "true")
-    assert done.returncode == 1 and "pods are processes of the machine" in done.stderr
+    assert done.returncode == 0
+    assert "Warning: spec.hostUsers: false is refused by Mizzen's own nodes" in done.stderr
+    found = kubectl(instance, "wait", "pod/asks", "--timeout=30s", "--for", STUCK)
+    assert found.returncode == 0, found.stderr
+    shown = kubectl(instance, "get", "pod", "asks", "-o", "json")
+    assert "spec.hostUsers: pods are processes of the machine" in shown.stdout
+    assert kubectl(instance, "delete", "pod", "asks", "--wait").returncode == 0
     asks = json.dumps({"spec": {"hostNetwork": True}})
     done = kubectl(instance, *run, asks, "--command", "--", "true")
     assert done.returncode == 0 and "Warning: spec.hostNetwork: true changes nothing" in done.stderr

@@ -24,7 +24,7 @@ from mizzen.base.resources import PODS
 from mizzen.kinds import strict
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.report import Unserved
-from mizzen.kinds.treatment import Refused, Warned
+from mizzen.kinds.treatment import Refused
 from mizzen.store.store import ObjectKey
 
 _NAME_TRIES = 8
@@ -428,8 +428,8 @@ def _decode(
 
 
 def _unserved(draft: Draft, found: Sequence[Unserved]) -> list[Cause]:
-    """Causes for fields that are refused; those without effect become warnings."""
-    draft.warnings.extend(each.warning for each in found if isinstance(each.treatment, Warned))
+    """Causes for fields that are refused; the others become warnings."""
+    draft.warnings.extend(x.warning for x in found if not isinstance(x.treatment, Refused))
     return [each.cause for each in found if isinstance(each.treatment, Refused)]
 
 

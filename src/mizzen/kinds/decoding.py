@@ -21,7 +21,7 @@ from mizzen.kinds.quantities import canonical
 from mizzen.kinds.report import Path, Report, Unknown, Unserved, quoted, render
 from mizzen.kinds.schema import MICRO_TIME, QUANTITY, TIME, Schema
 from mizzen.kinds.served_fields import treatments
-from mizzen.kinds.treatment import Refused, Warned, asks_for_nothing
+from mizzen.kinds.treatment import Refused, RefusedByNode, Warned, asks_for_nothing
 from mizzen.kinds.values import mark_of
 
 Decoder = Callable[[Any, Path, "Report"], Any]
@@ -137,7 +137,7 @@ def _record(schema: Schema) -> Decoder:
         name: (_later(child), child.nullable) for name, child in schema.fields.items()
     }
     for name, treatment in treatments(schema.served_as or schema.name).items():
-        if isinstance(treatment, Warned | Refused) and name in fields:
+        if isinstance(treatment, Warned | Refused | RefusedByNode) and name in fields:
             fields[name] = (_unserved(fields[name][0], treatment), fields[name][1])
     defaults = [
         (name, child.default, len(name) + len(orjson.dumps(child.default)))
@@ -178,7 +178,7 @@ def _record(schema: Schema) -> Decoder:
     return decode
 
 
-def _unserved(inner: Decoder, treatment: Warned | Refused) -> Decoder:
+def _unserved(inner: Decoder, treatment: Warned | Refused | RefusedByNode) -> Decoder:
     """Reports values that ask for what is not served; what is refused need not be right besides."""
 
     def decode(value: Any, path: Path, report: Report) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.registry import builtin_kinds, converted_kinds, virtual_kinds
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.served_fields import table
-from mizzen.kinds.treatment import Refused, Warned
+from mizzen.kinds.treatment import Refused, RefusedByNode, Warned
 
 _OURS = "mizzen.dev"
 _COMMON = ("apiVersion", "kind", "metadata")
@@ -33,7 +34,7 @@ def text() -> str:
         "## Fields that ask for what is not there",
         "Every other field of every kind is acted upon, or changes nothing that could be missed "
         "(each kind's `SERVED_FIELDS` say which, and why). These are refused with 422, or stored with "
-        "a `Warning`; a value that asks for nothing, such as `false` or an empty list, is fine.",
+        "a `Warning` (for other nodes what Mizzen's own refuse); a value that asks for nothing, such as `false` or an empty list, is fine.",
         _unserved(),
     ]
     for kind in (*kinds, *virtual_kinds().values()):
@@ -56,13 +57,18 @@ def _served(kinds: Iterable[Kind]) -> str:
     return "\n".join(lines)
 
 
+_VERDICTS: dict[type[Any], str] = {
+    Refused: "refused", RefusedByNode: "refused by nodes", Warned: "warned of",
+}  # fmt: skip
+
+
 def _unserved() -> str:
     """Fields of one type with one sentence share a line."""
     said: dict[tuple[str, str, str], list[str]] = {}
     for name, fields in sorted(table().items()):
         for field, treatment in fields.items():
-            if isinstance(treatment, Refused | Warned):
-                verdict = "refused" if isinstance(treatment, Refused) else "warned of"
+            if isinstance(treatment, Refused | RefusedByNode | Warned):
+                verdict = _VERDICTS[type(treatment)]
                 shown = f"`{field}`"
                 if treatment.fine:
                     values = ", ".join(_shown(value) for value in treatment.fine)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from mizzen.base.errors import CAUSES_MAX, Cause
 from mizzen.base.limits import OBJECT_BYTES_MAX
-from mizzen.kinds.treatment import Refused, Warned
+from mizzen.kinds.treatment import Refused, RefusedByNode, Warned
 
 # (parent, segment): a str is a field, an int a list index, a 1-tuple a map key.
 Path = tuple["Path", "str | int | tuple[str]"] | None
@@ -118,7 +118,7 @@ class Unserved:
 
     path: str
     value: Any
-    treatment: Warned | Refused
+    treatment: Warned | Refused | RefusedByNode
 
     @property
     def cause(self) -> Cause:
@@ -127,7 +127,9 @@ class Unserved:
 
     @property
     def warning(self) -> str:
-        return f"{self.path}: {quoted(self.value)} changes nothing: {self.treatment.sentence}"
+        by_node = isinstance(self.treatment, RefusedByNode)
+        what = "is refused by Mizzen's own nodes" if by_node else "changes nothing"
+        return f"{self.path}: {quoted(self.value)} {what}: {self.treatment.sentence}"
 
 
 def quoted(value: Any) -> str:

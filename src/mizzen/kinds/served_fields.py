@@ -1,4 +1,4 @@
-"""The treatment of each field, by type: acted upon, accepted, warned of, refused.
+"""The treatment of each field, by type: acted upon, accepted, warned of, refused, refused by nodes.
 
 Each module says it in `SERVED_FIELDS` of the types that it declares. A type is named by the last
 three words of its OpenAPI definition. Types that only stand below a refused field are not here, nor

@@ -44,7 +44,16 @@ class Refused:
     fine: tuple[Any, ...] = ()
 
 
-Treatment = Acted | Accepted | Warned | Refused
+@dataclass(frozen=True, slots=True)
+class RefusedByNode:
+    """It is stored, for a node that can do it (a real kubelet), and its author is warned; Mizzen's
+    own agent runs no pod that asks for it, and says this sentence. `fine` values ask for nothing."""
+
+    sentence: str
+    fine: tuple[Any, ...] = ()
+
+
+Treatment = Acted | Accepted | Warned | Refused | RefusedByNode
 Fields = dict[str, Treatment]
 SHOWN = "for people and their tools to read"
 
@@ -69,6 +78,10 @@ def warned(fields: str, sentence: str, *fine: object) -> Fields:
 
 def refused(fields: str, sentence: str, *fine: object) -> Fields:
     return dict.fromkeys(fields.split(), Refused(sentence, fine))
+
+
+def refused_by_node(fields: str, sentence: str, *fine: object) -> Fields:
+    return dict.fromkeys(fields.split(), RefusedByNode(sentence, fine))
 
 
 def asks_for_nothing(value: Any, fine: tuple[Any, ...]) -> bool:

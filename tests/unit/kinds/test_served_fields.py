@@ -15,7 +15,7 @@ from mizzen.kinds.decoding import decode
 from mizzen.kinds.registry import builtin_kinds
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.served_fields import UNLISTED, table, table_name, treatments
-from mizzen.kinds.treatment import Accepted, Acted, Refused, Warned
+from mizzen.kinds.treatment import Accepted, Acted, Refused, RefusedByNode, Warned
 
 TABLE = table()
 SOURCES = Path(__file__).parents[3] / "src" / "mizzen"
@@ -69,7 +69,8 @@ def test_what_keeps_fields_it_does_not_know_is_not_ours_to_read() -> None:
         f"{name}.{field}"
         for name, schema in TYPES.items()
         for field, child in schema.fields.items()
-        if child.resolve().open and not isinstance(TABLE[name].get(field), Refused | Warned)
+        if child.resolve().open
+        and not isinstance(TABLE[name].get(field), Refused | RefusedByNode | Warned)
     }
     accepted = {f"{name}.{field}" for name, field, _ in _fields(Accepted)}
     checked_as_a_patch = "trainer.v1alpha1.ReplicatedJobPatch.template"
@@ -126,7 +127,7 @@ def test_a_field_without_readers_consists_of_fields_that_have_their_own_lines() 
 def test_every_other_field_has_its_sentence() -> None:
     for name, field, treatment in _fields(Accepted):
         assert len(treatment.reason) > 10, (name, field)
-    for name, field, treatment in _fields(Warned, Refused):
+    for name, field, treatment in _fields(Warned, Refused, RefusedByNode):
         assert len(treatment.sentence) > 10, (name, field)
 
 
@@ -149,11 +150,13 @@ def _sample(schema: Schema, fine: tuple[Any, ...]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "field"), [(n, f) for n, f, t in _fields(Refused, Warned)], ids=lambda v: str(v)
+    ("name", "field"),
+    [(n, f) for n, f, t in _fields(Refused, RefusedByNode, Warned)],
+    ids=lambda v: str(v),
 )
 def test_what_is_not_served_is_refused_or_warned_of(name: str, field: str) -> None:
     treatment = TABLE[name][field]
-    assert isinstance(treatment, Refused | Warned)
+    assert isinstance(treatment, Refused | RefusedByNode | Warned)
     schema = TYPES[name]
     value = _sample(schema.fields[field], treatment.fine)
     if value is False:  # e.g. hostUsers: to be isolated is what cannot be had

@@ -20,7 +20,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
-from mizzen.kinds.treatment import accepted, acted, holding, refused, warned
+from mizzen.kinds.treatment import accepted, acted, holding, refused_by_node, warned
 
 v1 = package("io.k8s.api.core.v1")
 
@@ -284,11 +284,11 @@ CONFINED = f"{PROCESS}; use the machine's own means, or leave it out"
 UNCONFINED = {"type": "Unconfined"}
 SERVED_FIELDS = {
     "core.v1.SecurityContext": {
-        **refused("allowPrivilegeEscalation", CONFINED, True),
-        **refused("appArmorProfile seccompProfile", CONFINED, UNCONFINED),
-        **refused("capabilities privileged readOnlyRootFilesystem runAsGroup", CONFINED),
-        **refused("procMount", CONFINED, "Default"),
-        **refused("runAsNonRoot runAsUser seLinuxOptions windowsOptions", CONFINED),
+        **refused_by_node("allowPrivilegeEscalation", CONFINED, True),
+        **refused_by_node("appArmorProfile seccompProfile", CONFINED, UNCONFINED),
+        **refused_by_node("capabilities privileged readOnlyRootFilesystem runAsGroup", CONFINED),
+        **refused_by_node("procMount", CONFINED, "Default"),
+        **refused_by_node("runAsNonRoot runAsUser seLinuxOptions windowsOptions", CONFINED),
     },
     "core.v1.Container": {
         **acted("node", "name image command args workingDir env envFrom lifecycle volumeMounts"),
@@ -301,23 +301,23 @@ SERVED_FIELDS = {
         ),
         **accepted("imagePullPolicy", NO_IMAGES),
         **holding("securityContext"),
-        **refused(
+        **refused_by_node(
             "restartPolicy",
             "the pod's restartPolicy holds for all its containers, and init "
             "containers run to their end: make what runs beside the others a container",
         ),
-        **refused(
+        **refused_by_node(
             "restartPolicyRules",
             "the pod's restartPolicy holds for every exit code; a "
             "Job's podFailurePolicy can tell them apart",
         ),
-        **refused("volumeDevices", "block devices are not served"),
+        **refused_by_node("volumeDevices", "block devices are not served"),
         **acted("node", "stdin stdinOnce tty"),
     },
     "core.v1.EnvVar": acted("node", "name value valueFrom"),
     "core.v1.EnvVarSource": {
         **acted("node", "fieldRef resourceFieldRef configMapKeyRef secretKeyRef"),
-        **refused("fileKeyRef", "use a fieldRef, or a key of a ConfigMap or Secret"),
+        **refused_by_node("fileKeyRef", "use a fieldRef, or a key of a ConfigMap or Secret"),
     },
     "core.v1.ConfigMapKeySelector": acted("node", "name key optional"),
     "core.v1.SecretKeySelector": acted("node", "name key optional"),
@@ -334,16 +334,16 @@ SERVED_FIELDS = {
     },
     "core.v1.VolumeMount": {
         **acted("node", "name mountPath"),
-        **refused("subPath subPathExpr", _NO_MOUNTS),
+        **refused_by_node("subPath subPathExpr", _NO_MOUNTS),
         **warned("readOnly", f"{_NO_MOUNTS}, and only its permissions protect it"),
-        **refused("recursiveReadOnly", _NO_MOUNTS, "Disabled"),
-        **refused("mountPropagation", _NO_MOUNTS, "None"),
+        **refused_by_node("recursiveReadOnly", _NO_MOUNTS, "Disabled"),
+        **refused_by_node("mountPropagation", _NO_MOUNTS, "None"),
     },
     "core.v1.Probe": {
         **acted("node", "exec httpGet tcpSocket initialDelaySeconds timeoutSeconds periodSeconds"),
         **acted("node", "successThreshold failureThreshold"),
-        **refused("grpc", "use httpGet, tcpSocket or exec"),
-        **refused(
+        **refused_by_node("grpc", "use httpGet, tcpSocket or exec"),
+        **refused_by_node(
             "terminationGracePeriodSeconds", "the pod's own grace period holds; leave it out"
         ),
     },
@@ -353,11 +353,11 @@ SERVED_FIELDS = {
     "core.v1.TCPSocketAction": acted("node", "port host"),
     "core.v1.Lifecycle": {
         **acted("node", "preStop"),
-        **refused("postStart", "begin with it in `command`, or in an init container"),
-        **refused("stopSignal", "containers are stopped by SIGTERM", "SIGTERM"),
+        **refused_by_node("postStart", "begin with it in `command`, or in an init container"),
+        **refused_by_node("stopSignal", "containers are stopped by SIGTERM", "SIGTERM"),
     },
     "core.v1.LifecycleHandler": {
         **acted("node", "exec"),
-        **refused("httpGet tcpSocket sleep", 'use exec, such as ["sleep", "5"]'),
+        **refused_by_node("httpGet tcpSocket sleep", 'use exec, such as ["sleep", "5"]'),
     },
 }

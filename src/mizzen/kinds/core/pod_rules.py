@@ -93,6 +93,9 @@ def validate_pod(new: Obj, old: Obj | None) -> list[Cause]:
     if old is not None:
         return _validate_update(new["spec"], old["spec"])
     causes = validate_pod_spec(new["spec"], "spec")
+    if new["spec"].get("ephemeralContainers"):
+        message = "Forbidden: cannot be set on create"
+        causes.append(Cause("spec.ephemeralContainers", message, "FieldValueForbidden"))
     name = new["metadata"].get("name") or ""
     if new["spec"].get("schedulingGates") and new["spec"].get("nodeName"):
         message = "Forbidden: cannot be set until all schedulingGates have been cleared"
@@ -294,6 +297,10 @@ def validate_template(template: Obj, path: str, policies: tuple[str, ...]) -> li
         message = "Required value"
         return [*causes, Cause(f"{path}.spec.containers", message, "FieldValueRequired")]
     causes += validate_pod_spec(spec, f"{path}.spec")
+    if spec.get("ephemeralContainers"):
+        message = "Forbidden: ephemeral containers not allowed in pod template"
+        at = f"{path}.spec.ephemeralContainers"
+        causes.append(Cause(at, message, "FieldValueForbidden"))
     policy = spec.get("restartPolicy") or ""
     if policies and policy not in policies:
         allowed = ", ".join(f'"{p}"' for p in policies)

@@ -35,7 +35,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
-from mizzen.kinds.treatment import Fields, accepted, acted, holding, refused, warned
+from mizzen.kinds.treatment import Fields, accepted, acted, holding, refused_by_node, warned
 
 v1 = package("io.k8s.api.core.v1")
 
@@ -233,32 +233,34 @@ SERVED_FIELDS = {
             "hostNetwork",
             "pods use the machine's network as it is; status.podIP stays the pod's own 127.x.y.z",
         ),
-        **refused(
+        **refused_by_node(
             "dnsPolicy",
             "pods resolve names as the machine does",
             "ClusterFirst",
             "ClusterFirstWithHostNet",
             "Default",
         ),
-        **refused(
+        **refused_by_node(
             "dnsConfig hostAliases",
             "pods resolve names as the machine does; change "
             "/etc/resolv.conf or /etc/hosts, or leave it out",
         ),
-        **refused("hostUsers", PROCESS, True),
-        **refused(
+        **refused_by_node("hostUsers", PROCESS, True),
+        **refused_by_node(
             "setHostnameAsFQDN hostnameOverride",
             "the machine keeps its host name; use "
             "hostname and subdomain, which $HOSTNAME and other pods know",
         ),
-        **refused("ephemeralContainers", "ephemeral containers are not served"),
+        **refused_by_node("ephemeralContainers", "ephemeral containers are not served"),
     },
-    "core.v1.PodOS": refused("name", "pods run on this Linux machine", "linux"),
+    "core.v1.PodOS": refused_by_node("name", "pods run on this Linux machine", "linux"),
     "core.v1.PodSecurityContext": {
-        **refused("appArmorProfile seccompProfile", CONFINED, UNCONFINED),
-        **refused("fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser", CONFINED),
-        **refused("seLinuxChangePolicy seLinuxOptions supplementalGroups", CONFINED),
-        **refused("supplementalGroupsPolicy sysctls windowsOptions", CONFINED),
+        **refused_by_node("appArmorProfile seccompProfile", CONFINED, UNCONFINED),
+        **refused_by_node(
+            "fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser", CONFINED
+        ),
+        **refused_by_node("seLinuxChangePolicy seLinuxOptions supplementalGroups", CONFINED),
+        **refused_by_node("supplementalGroupsPolicy sysctls windowsOptions", CONFINED),
     },
     "core.v1.PodResourceClaim": acted(
         "scheduler controllers", "name resourceClaimName resourceClaimTemplateName"

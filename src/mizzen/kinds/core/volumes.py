@@ -27,7 +27,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
-from mizzen.kinds.treatment import acted, refused, warned
+from mizzen.kinds.treatment import acted, refused_by_node, warned
 
 v1 = package("io.k8s.api.core.v1")
 
@@ -256,7 +256,7 @@ _VOLUME_TYPES = (
 SERVED_FIELDS = {
     "core.v1.Volume": {
         **acted("node", "name configMap secret emptyDir hostPath"),
-        **refused(_VOLUME_TYPES, "volumes are emptyDir, hostPath, configMap and secret"),
+        **refused_by_node(_VOLUME_TYPES, "volumes are emptyDir, hostPath, configMap and secret"),
     },
     "core.v1.ConfigMapVolumeSource": {
         **acted("node", "name items optional"), **warned("defaultMode", _MODES, 0o644, 0o444),

@@ -148,8 +148,14 @@ def test_patches_of_the_runtime_are_checked_when_they_are_given() -> None:
     assert "must be of type string, not boolean" in wrong[1]
     ((path, message),) = _patched({"spec": {"template": {"spec": {"nodeSelectr": {}}}}})
     assert path == "spec.template.spec.nodeSelectr" and 'did you mean "nodeSelector"?' in message
-    ((path, message),) = _patched({"spec": {"template": {"spec": {"hostUsers": False}}}})
-    assert path == "spec.template.spec.hostUsers" and "is not served" in message
+    reference = {"valueFrom": {"fieldRef": {"apiVersion": "v2", "fieldPath": "metadata.name"}}}
+    container["env"] = [{"name": "A", **reference}]
+    ((path, message),) = _patched(pod)
+    assert path == "spec.template.spec.containers[0].env[0].valueFrom.fieldRef.apiVersion"
+    assert "is not served" in message
+    container["env"] = []
+    pod["spec"]["template"]["spec"] = {"containers": [container], "hostUsers": False}
+    assert _patched(pod) == [], "a node may refuse it"
 
 
 def test_what_a_runtime_asks_for_and_is_not_served() -> None:

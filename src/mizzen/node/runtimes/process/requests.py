@@ -18,6 +18,7 @@ from mizzen.node.core.environment import Unresolved, check_size, volume_variable
 from mizzen.node.podfiles import PodFiles
 from mizzen.node.runtimes.interface import ContainerSpec
 from mizzen.node.runtimes.process.images import Found, resolve
+from mizzen.node.runtimes.process.refusals import refusals
 
 _PASSED_ON = (
     "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
@@ -33,6 +34,9 @@ def request(spec: ContainerSpec) -> Obj:
     Errors: Unresolved, with the waiting reason.
     """
     pod, container = spec.pod, spec.container
+    refused = "; ".join(refusals(pod, container, os.geteuid(), os.getegid()))
+    if refused:
+        raise Unresolved(refused)
     _refuse_mounts(pod, container)
     known = {k: replace_hosts(v, spec.hosts) for k, v in spec.variables.items()}
     passed_on = {k: os.environ[k] for k in _PASSED_ON if k in os.environ}
