@@ -68,7 +68,7 @@ class Schema:
     merge: bool = False  # strategic merge: merge this list instead of replacing it
     retain_keys: bool = False  # strategic merge: a union, of which $retainKeys clears the rest
     target: Callable[[], Schema] | None = None  # a recursive reference
-    cache: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    cache: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
 
     def __call__(self, description: str = "", /, **changes: Any) -> Schema:
         """A copy, as a field says more about the type it uses."""

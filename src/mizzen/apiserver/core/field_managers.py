@@ -116,8 +116,8 @@ def track_update(
 ) -> None:
     """Records who changed what, in place. `given` are the managed fields of the request itself."""
     context = _context(kind, writer.subresource, is_builtin, is_served)
-    stored: list[Any] = old["metadata"].get("managedFields") or []
-    if writer.subresource or given is None or given == stored:
+    stored: list[Any] = old["metadata"].get("managedFields") or _NO_ENTRIES
+    if writer.subresource or given is None or given is stored or given == stored:
         given = stored
     elif _is_reset(given):
         given = list[Any]()
@@ -136,7 +136,8 @@ def _updated(
     context: Context, old: Obj, new: Obj, given: list[Any], writer: Writer, now: str
 ) -> list[Obj]:
     try:
-        before = managers.decode(given)
+        stored = old["metadata"].get("managedFields") if old else None
+        before = managers.decode(given, is_stored=given is stored)
         own = _own(writer, context)
         after = managers.updated(context, _plain(old), _plain(new), before, own, now)
     except (Malformed, NoElement):
@@ -172,7 +173,7 @@ def apply(
     before = _plain(live) if live is not None else _NONE
     stored: list[Any] = (live or _NOTHING)["metadata"].get("managedFields") or []
     try:
-        found = managers.decode(stored)
+        found = managers.decode(stored, is_stored=True)
         if not found and live is not None:
             found = _before_first_apply(context, kind, before, writer, now)
         merged, after = _applied(context, before, config, found, own, is_forced)
@@ -257,10 +258,12 @@ def _own(writer: Writer, context: Context) -> Id:
 def _context(
     kind: Kind, subresource: str, is_builtin: bool, is_served: Callable[[str], bool]
 ) -> Context:
-    implied = implied_fields(kind.resource) if is_builtin else _NONE
-    return Context(
-        kind.schema, kind.resource.api_version, implied, _reset(kind, subresource), is_served
-    )
+    cache = kind.schema.cache
+    found = cache.get(("managed", subresource))
+    if found is None:
+        implied = implied_fields(kind.resource) if is_builtin else _NONE
+        found = cache["managed", subresource] = (implied, _reset(kind, subresource))
+    return Context(kind.schema, kind.resource.api_version, found[0], found[1], is_served)
 
 
 def _reset(kind: Kind, subresource: str) -> Fields:
@@ -275,6 +278,7 @@ def _reset(kind: Kind, subresource: str) -> Fields:
     return _STATUS if kind.has_status and not subresource else _NONE
 
 
+_NO_ENTRIES: list[Any] = []
 _STATUS: Fields = {"f:status": LEAF}
 
 

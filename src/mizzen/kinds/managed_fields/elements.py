@@ -41,7 +41,13 @@ def _by_keys(item: Schema, keys: tuple[str, ...]) -> Element:
         if key in item.fields and item.fields[key].default is not None
     }
 
+    only = keys[0] if len(keys) == 1 else ""
+
     def element(value: Any) -> str:
+        if only and type(value) is dict:
+            name = cast("Obj", value).get(only)
+            if type(name) is str and name.replace("-", "").isalnum() and name.isascii():
+                return f'k:{{"{only}":"{name}"}}'
         if not isinstance(value, dict):
             what = "a null element" if value is None else "non-map elements"
             raise NoElement(f"associative list with keys may not have {what}")

@@ -9,7 +9,7 @@ down to its scalars; lists without keys are one value each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -126,21 +126,64 @@ def all_of(schema: Schema, obj: Obj, implied: Mapping[str, Any] = _NOTHING) -> F
     return _all_in_map(shape_of(schema), obj, implied)
 
 
+Walker = Callable[[Any], Fields]
+
+
 def _all(schema: Schema, value: Any) -> Fields:
-    shape = schema.cache.get("shape") or shape_of(schema)
-    if shape is _LEAF_SHAPE or not value:
-        return LEAF
-    if shape.is_map and type(value) is dict:
-        return {SELF: LEAF, **_all_in_map(shape, cast("Obj", value), _NOTHING)}
-    if shape.is_list and type(value) is list:
-        element, items = shape.element, shape.items
-        assert element is not None and items is not None
+    walker = _walker_of(schema)
+    return walker(value) if walker is not None and value else LEAF
+
+
+def _walker_of(schema: Schema) -> Walker | None:
+    """Gives all fields of values that hold something; None where these are leaves whatever they
+    hold. Made at first use, and the walkers of fields when one is first met."""
+    if "walker" not in schema.cache:
+        shape = shape_of(schema)
+        maker = _map_walker if shape.is_map else _list_walker if shape.is_list else None
+        schema.cache["walker"] = maker(shape) if maker is not None else None
+    return schema.cache["walker"]
+
+
+def _map_walker(shape: Shape) -> Walker:
+    fields = shape.fields
+    known: dict[str, tuple[str, Walker | None]] = {}
+    values = _walker_of(shape.values) if shape.values not in (None, _ANY) else None
+    is_open = shape.values is None or shape.values is _ANY
+
+    def walk(value: Any) -> Fields:
+        if type(value) is not dict:
+            return LEAF
+        result: Fields = {SELF: LEAF}
+        for name, child in cast("Obj", value).items():
+            found = known.get(name)
+            if found is not None:
+                element, walker = found
+            elif name in fields:
+                element, walker = known[name] = (f"f:{name}", _walker_of(fields[name]))
+            else:
+                element, walker = f"f:{name}", _walker_of(_ANY) if is_open else values
+            result[element] = walker(child) if walker is not None and child else LEAF
+        return result
+
+    return walk
+
+
+def _list_walker(shape: Shape) -> Walker:
+    element, items = shape.element, shape.items
+    assert element is not None and items is not None
+    inner = _walker_of(items)
+
+    def walk(value: Any) -> Fields:
+        if type(value) is not list:
+            return LEAF
         result: Fields = {SELF: LEAF}
         for item in cast("list[Any]", value):
             name = element(item)
-            result[name] = LEAF if name in result else _all(items, item)
+            twin = name in result
+            result[name] = inner(item) if inner is not None and item and not twin else LEAF
         return result
-    return LEAF
+
+    return walk
 
 
 def _all_in_map(shape: Shape, obj: Obj, implied: Mapping[str, Any]) -> Fields:
