@@ -26,7 +26,16 @@ from mizzen.base.objects import (
 )
 from mizzen.base.operations import Patch
 from mizzen.base.reading import entries, field, number, part, text
-from mizzen.base.resources import JOBS, POD_DISRUPTION_BUDGETS, PODS, Resource
+from mizzen.base.resources import (
+    DEPLOYMENTS,
+    JOBS,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
+    STATEFUL_SETS,
+    Resource,
+)
 from mizzen.base.selectors import from_object
 from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.core.view import Index, View
@@ -122,17 +131,22 @@ def _scale(view: View, pods: list[Obj]) -> int:
 
     Errors: _Uncountable."""
     scales: dict[str, int] = {}
+    seen: set[str] = set()
     for pod in pods:
         reference = controller_of(pod)
-        if reference is None or reference["uid"] in scales:
+        if reference is None or reference["uid"] in seen:
             continue
+        seen.add(reference["uid"])
         found = _controller(view, pod, reference)
+        above = controller_of(found) if found is not None else None
+        if above is not None and above["kind"] == DEPLOYMENTS.kind:  # which knows how many it wants
+            found = _controller(view, pod, above) or found
         replicas = None if found is None else field(found, "spec", "replicas")
-        if found is not None and reference["kind"] == JOBS.kind:
+        if found is not None and found["kind"] == JOBS.kind:
             replicas = number(found, "spec", "parallelism")
-        if replicas is None:
+        if found is None or replicas is None:
             raise _Uncountable(f'found no controllers for pod "{name_of(pod)}"')
-        scales[reference["uid"]] = int(replicas)
+        scales[uid_of(found)] = int(replicas)
     return sum(scales.values())
 
 
@@ -222,7 +236,9 @@ def _budgets_beside(view: View, owner: Obj) -> list[Key]:
 
 
 # Kinds whose pods are counted by their scale.
-SCALED: tuple[Resource, ...] = (JOBS,)
+SCALED: tuple[Resource, ...] = (
+    JOBS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, REPLICATION_CONTROLLERS,
+)  # fmt: skip
 CONTROLLER = Controller(
     name="disruption",
     resource=POD_DISRUPTION_BUDGETS,

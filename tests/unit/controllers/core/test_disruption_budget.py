@@ -9,7 +9,7 @@ import pytest
 from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Key, owner_reference
 from mizzen.base.operations import Patch
-from mizzen.base.resources import JOBS, POD_DISRUPTION_BUDGETS, PODS
+from mizzen.base.resources import DEPLOYMENTS, JOBS, POD_DISRUPTION_BUDGETS, PODS, REPLICA_SETS
 from mizzen.controllers.core.actions import EmitEvent, RequeueAfter
 from mizzen.controllers.core.disruption_budget import reconcile
 from mizzen.controllers.core.view import View
@@ -63,6 +63,29 @@ def test_what_is_allowed(spec: Obj, desired: int, expected: int, allowed: int) -
     assert (found["currentHealthy"], found["disruptionsAllowed"]) == (3, allowed)
     assert found["observedGeneration"] == 2
     assert found["conditions"][0]["reason"] == ("SufficientPods" if allowed else "InsufficientPods")
+
+
+def test_a_deployment_says_how_many_its_sets_should_have() -> None:
+    deployment: Obj = {
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "w", "namespace": "d", "uid": "u-w"}, "spec": {"replicas": 4},
+    }  # fmt: skip
+    sets: list[Obj] = [
+        {
+            "apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": {"name": name, "namespace": "d", "uid": f"u-{name}",
+                         "ownerReferences": [owner_reference(deployment)]},
+            "spec": {"replicas": 3},
+        }
+        for name in ("w-1", "w-2")
+    ]  # fmt: skip
+    pods = [pod(f"p{index}", owner=owner) for index, owner in enumerate(sets)]
+    objects = [(POD_DISRUPTION_BUDGETS, budget(maxUnavailable=1)), (DEPLOYMENTS, deployment),
+               *((REPLICA_SETS, each) for each in sets), *((PODS, each) for each in pods)]  # fmt: skip
+    (patch,) = reconcile(View.of(objects), Key("d", "b"), NOW_NS)
+    assert isinstance(patch, Patch)
+    assert patch.patch["status"]["expectedPods"] == 4
+    assert patch.patch["status"]["desiredHealthy"] == 3
 
 
 def test_pods_that_leave_or_are_not_ready_are_not_healthy() -> None:
