@@ -220,7 +220,9 @@ class App:
         if kind.is_stored:
             handler = handlers.OF_STORED_KINDS.get((verb, bool(target.name)))
         else:
-            handler = None if target.name else self._of_virtual_kinds[resource.plural, verb]
+            is_by_name = verb == "get"  # all else is asked of them without one
+            found = self._of_virtual_kinds[resource.plural, verb]
+            handler = found if bool(target.name) == is_by_name else None
         if handler is None:
             raise refusals.method_not_allowed(resource, f"{method} on this path")
         return handler

@@ -143,3 +143,5 @@ TRAINING_RUNTIMES = Resource(_TRAINER, "v1alpha1", "trainingruntimes", "Training
 MODEL_ENDPOINTS = Resource("mizzen.dev", "v1alpha1", "modelendpoints", "ModelEndpoint")
 USAGE_RECORDS = Resource("mizzen.dev", "v1alpha1", "usagerecords", "UsageRecord", namespaced=False)
 PLANS = Resource("mizzen.dev", "v1alpha1", "plans", "Plan", namespaced=False)
+NODE_METRICS = Resource("metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", namespaced=False)
+POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")

@@ -1,0 +1,5 @@
+"""NodeMetrics: the resource of metrics.k8s.io is called as that of core."""
+
+from mizzen.apiserver import usage_metrics
+
+HANDLERS = {"get": usage_metrics.nodes, "list": usage_metrics.nodes}
