@@ -180,6 +180,11 @@ class Collector:
         }
         decision = garbage.decide(obj, states)
         if isinstance(decision, Collect):
+            dependents = (found for _, found in self._dependents_of(draft, obj["metadata"]["uid"]))
+            if any(map(garbage.is_waiting, dependents)):  # a circle, in which all would wait
+                draft.put(key, garbage.unblocking(served.view_object(obj)), "update")
+                waiting = (self._owner_key(obj, owner) for owner in owners.values())
+                self._dirty.update((each, None) for each in waiting if each is not None)
             options = DeleteOptions(propagation=decision.propagation)
             operations.delete(draft, served, key.namespace, key.name, options)
             return

@@ -132,6 +132,20 @@ async def test_foreground_deletion_asked_for_twice_ends(api: Api) -> None:
     await until(lambda: not count(api, "serviceaccounts"))
 
 
+async def test_a_circle_of_owners_is_no_deadlock(api: Api) -> None:
+    path = f"{DEFAULT}/configmaps"
+    made = [await make(api, path, name) for name in ("a", "b", "c")]
+    for index, each in enumerate(made):
+        blocking = owner(made[index - 1], blockOwnerDeletion=True, controller=True)
+        patch = {"metadata": {"ownerReferences": [blocking]}}
+        merge = "application/merge-patch+json"
+        where = f"{path}/{each['metadata']['name']}"
+        assert (await api.call("PATCH", where, patch, content_type=merge))[0] == 200
+    body = {"propagationPolicy": "Foreground"}
+    assert (await api.call("DELETE", f"{path}/a", body))[0] == 200
+    await until(lambda: count(api, "configmaps", "default") == 0)
+
+
 async def test_a_namespace_says_what_it_waits_for(api: Api) -> None:
     await make(api, CORE, "t")
     await make(api, f"{CORE}/t/configmaps", "held", metadata={"finalizers": ["example.com/x"]})

@@ -103,6 +103,12 @@ def without_owners(obj: Obj, uids: Iterable[str]) -> Obj:
     return {**obj, "metadata": metadata}
 
 
+def unblocking(obj: Obj) -> Obj:
+    """A copy of the object for which no owner waits any more."""
+    owners = [{**owner, "blockOwnerDeletion": False} for owner in owners_of(obj)]
+    return {**obj, "metadata": {**obj["metadata"], "ownerReferences": owners}}
+
+
 def without_finalizer(obj: Obj, finalizer: str) -> Obj:
     """A copy of the object without this finalizer."""
     metadata = dict(obj["metadata"])

@@ -112,8 +112,8 @@ STATUS = v1(
         v1(
             "CustomResourceDefinitionCondition",
             "One aspect of its state.",
-            type=STR("Established, NamesAccepted, ...", required=True),
-            status=STR("Whether it holds: True, False or Unknown.", required=True),
+            type=STR("Established, NamesAccepted, ..."),
+            status=STR("Whether it holds: True, False or Unknown."),
             lastTransitionTime=TIME("When status last changed."),
             observedGeneration=INT64(),
             reason=STR("CamelCase word for programs."),
