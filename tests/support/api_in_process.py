@@ -57,8 +57,9 @@ class ApiInProcess:
         tokens = {token: identity for identity, token in self._files.tokens.items()}
         files = self._files
         self._config = ApiServerConfig(
-            "127.0.0.1", port, files.cert_file, files.key_file, tokens, files.kubelet_client
-        )
+            "127.0.0.1", port, files.cert_file, files.key_file, tokens, files.kubelet_client,
+            ca_file=files.ca_file, service_account_key=files.service_account_key,
+        )  # fmt: skip
         self.url = f"https://127.0.0.1:{port}"
         self._store = MemoryStore()
         self._task: asyncio.Task[None] | None = None

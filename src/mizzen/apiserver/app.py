@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from mizzen import __version__
-from mizzen.apiserver import handlers, history, metrics, role_metrics
-from mizzen.apiserver.authentication import authentication
+from mizzen.apiserver import handlers, history, metrics, openid, role_metrics
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import impersonation, refusals, routing
 from mizzen.apiserver.core.access import Access
@@ -36,7 +35,7 @@ class App:
         self._discovery = Discovery(server.catalog)
         self._of_subresources = handlers.of_subresources()
         self._of_virtual_kinds = handlers.of_virtual_kinds()
-        self._user_of = authentication(server)
+        self._user_of = server.authenticate
         sockets = server.config.role_sockets
         self._roles = RoleMetrics(sockets, server.kubelets, server.store)
         self.metrics = MetricsRegistry(partial(metrics.collect, server), collect_process)
@@ -44,6 +43,8 @@ class App:
             "/openapi/v2": self._discovery.openapi_v2,
             "/version": lambda _: self._version(),
             "/metrics": lambda _: self._metrics(),
+            openid.CONFIGURATION: partial(openid.configuration, server),
+            openid.KEYS: partial(openid.keys, server),
             "/mizzen/v1/history": lambda request: history.history(server, request),
         }
 

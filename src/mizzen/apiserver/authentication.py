@@ -14,11 +14,12 @@ from mizzen.base.registry import collect
 # The user behind the head of a request (its body is not read before that), None where it holds no
 # credential that this authenticator knows. Errors: Unauthorized where no other is to be asked.
 Authenticator = Callable[[Request], User | None]
+Authentication = Callable[[Request], User]  # Errors: Unauthorized
 
 
 def authentication(
     context: Context, package: str = f"{__package__}.authenticators"
-) -> Callable[[Request], User]:
+) -> Authentication:
     """Asks every `AUTHENTICATOR` of the package, in name order; each is made of the context once.
 
     The first that knows the user is believed. Errors: Unauthorized when none does.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.core.authorizer import Authorizer
 from mizzen.base.clock import Clock
 from mizzen.host.mutual_tls import MutualTls
+from mizzen.host.token_signer import TokenSigner
 from mizzen.store.store import Store
 
 SERVICE_RANGE_DEFAULT = IPv4Network("127.2.0.0/20")
@@ -39,6 +41,7 @@ class ApiServerConfig:
     audit_policy: Path | None = None
     audit_log: Path | None = None
     ca_file: Path | None = None  # the authority that clients and pods are to trust
+    service_account_key: Path | None = None  # signs service accounts' tokens; None: there are none
 
 
 class Epoch:
@@ -60,3 +63,9 @@ class Context:
     clock: Clock
     admission_epoch: Epoch = field(default_factory=Epoch)  # of webhooks and policies
     authorizer: Authorizer = field(init=False)  # of admission and reviews, which come later
+
+    @cached_property
+    def token_signer(self) -> TokenSigner | None:
+        """Of service accounts' tokens."""
+        key_file = self.config.service_account_key
+        return None if key_file is None else TokenSigner(key_file)

@@ -10,6 +10,7 @@ import orjson
 
 from mizzen.apiserver.core import protobuf
 from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.core.service_tokens import API_AUDIENCES
 from mizzen.apiserver.core.user import ANONYMOUS, User
 from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
 from mizzen.base.limits import OBJECT_DEPTH_MAX, with_room
@@ -34,6 +35,8 @@ class Request:
     target: Target | None = None  # set once it is known who asks
     offered: Sequence[str] | None = None  # subprotocols, where a websocket is asked for
     query: str = ""  # as it came, of a websocket: parameters may be repeated
+    # Whom its credential is to be for; once it is authenticated, for whom of them it is.
+    audiences: Sequence[str] = API_AUDIENCES
 
     @property
     def accept(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mizzen.apiserver.admission_chain import Admission, admission
+from mizzen.apiserver.authentication import Authentication, authentication
 from mizzen.apiserver.authorization import authorization
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core import refusals
@@ -39,6 +40,7 @@ class Server(Context):
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
     watch_events: Counter[str] = field(default_factory=Counter[str])
     authorize: Callable[[Access], bool] = field(init=False)  # by it, asked at every request
+    authenticate: Authentication = field(init=False)
     admission: Admission = field(init=False)
     flows: FlowControl = field(init=False)
     kubelets: KubeletClient = field(init=False)
@@ -47,6 +49,7 @@ class Server(Context):
     def __post_init__(self) -> None:
         self.kubelets = KubeletClient(self.store, self.config.kubelet_client)
         self.webhooks = WebhookClient(self.store)
+        self.authenticate = authentication(self)
         self.authorizer = authorization(self)
         self.authorize = self.authorizer.allows
         self.admission = admission(self)

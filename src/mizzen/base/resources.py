@@ -100,6 +100,11 @@ SELF_SUBJECT_ACCESS_REVIEWS = Resource(
 SELF_SUBJECT_RULES_REVIEWS = Resource(
     _REVIEWS, "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", namespaced=False
 )
+_AUTHENTICATION = "authentication.k8s.io"
+TOKEN_REVIEWS = Resource(_AUTHENTICATION, "v1", "tokenreviews", "TokenReview", namespaced=False)
+SELF_SUBJECT_REVIEWS = Resource(
+    _AUTHENTICATION, "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False
+)
 _FLOWS = "flowcontrol.apiserver.k8s.io"
 FLOW_SCHEMAS = Resource(_FLOWS, "v1", "flowschemas", "FlowSchema", namespaced=False)
 PRIORITY_LEVEL_CONFIGURATIONS = Resource(

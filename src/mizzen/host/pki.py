@@ -26,6 +26,7 @@ from mizzen.host import records
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
 from mizzen.host.mutual_tls import MutualTls
+from mizzen.host.token_signer import ensure_key
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -54,6 +55,7 @@ class Pki:
     tokens: Mapping[str, str]  # identity -> token
     kubelet: MutualTls
     kubelet_client: MutualTls
+    service_account_key: Path
 
 
 def ensure(home: Home, clock: Clock, *, listen: str, port: int, service_address: str = "") -> Pki:
@@ -70,6 +72,7 @@ def ensure(home: Home, clock: Clock, *, listen: str, port: int, service_address:
     paths = _places(home, _tokens(home.tokens))
     own = (service_address,) if service_address else ()
     _ensure_certificates(paths, home.pki / "ca.key", (*_ALWAYS_NAMED, listen, *own), now)
+    ensure_key(paths.service_account_key)
     _api_keys(home.api_keys)
     load_api_keys(home)
     authority = paths.ca_file.read_bytes()
@@ -116,6 +119,7 @@ def _places(home: Home, tokens: Mapping[str, str]) -> Pki:
         tokens,
         kubelet_tls(home),
         _mutual_tls(home, "kubelet-client"),
+        folder / "service-account.key",
     )
 
 

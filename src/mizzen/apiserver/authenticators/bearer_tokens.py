@@ -6,6 +6,7 @@ import hmac
 
 from mizzen.apiserver.authentication import Authenticator
 from mizzen.apiserver.context import Context
+from mizzen.apiserver.core.service_tokens import API_AUDIENCES
 from mizzen.apiserver.core.user import AUTHENTICATED, MASTERS, User
 from mizzen.apiserver.http import Request
 from mizzen.base.names import ADMIN
@@ -23,6 +24,10 @@ def bearer_tokens(context: Context) -> Authenticator:
         for known, user in users:  # all of them, each in constant time: none tells how near it is
             if hmac.compare_digest(known, given):
                 found = user
+        if found is not None and request.audiences is not API_AUDIENCES:
+            request.audiences = [each for each in request.audiences if each in API_AUDIENCES]
+            if not request.audiences:
+                return None
         return found
 
     return authenticate

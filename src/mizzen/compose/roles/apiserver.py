@@ -28,6 +28,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         kubelet_client=keys.kubelet_client,
         role_sockets=home.monitors,
         ca_file=keys.ca_file,
+        service_account_key=keys.service_account_key,
         audit_policy=home.audit_policy if home.audit_policy.exists() else None,
         audit_log=home.logs / "audit.log",
         service_range=IPv4Network(settings.service_cluster_ip_range or SERVICE_RANGE_DEFAULT),

@@ -8,12 +8,16 @@ from mizzen.kinds.core.references import LOCAL_OBJECT_REFERENCE, OBJECT_REFERENC
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.schema import BOOL, array
+from mizzen.kinds.subresource import Subresource
 from mizzen.kinds.treatment import accepted
 
 KIND = Kind(
     resource=SERVICE_ACCOUNTS,
     short_names=("sa",),
     generation=False,
+    subresources=(
+        Subresource("token", ("create",), ("authentication.k8s.io", "v1", "TokenRequest")),
+    ),
     schema=root(
         SERVICE_ACCOUNTS,
         "An identity for pods.",

@@ -1,0 +1,129 @@
+"""Authenticates service accounts by their tokens.
+
+A token is verified once. Whatever it rests on (the account, the pod, the secret or the node) is
+looked up at every request, and read again where it has been written since: what is gone counts for
+nothing at once. Source: pkg/serviceaccount/jwt.go, claims.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mizzen.apiserver.authentication import Authenticator
+from mizzen.apiserver.context import Context
+from mizzen.apiserver.core.service_tokens import (
+    ISSUER,
+    Bound,
+    audiences_of,
+    bound_objects,
+    gone,
+    time_error,
+    user_of,
+)
+from mizzen.apiserver.core.user import User
+from mizzen.apiserver.http import Request
+from mizzen.base.clock import Clock
+from mizzen.base.errors import Unauthorized
+from mizzen.base.objects import Obj, is_terminating
+from mizzen.host.token_signer import InvalidToken, TokenSigner, unverified_claims
+from mizzen.store.store import ObjectKey, Store
+
+CACHED_MAX = 4096  # tokens; about 3 KiB each
+_UNSEEN = -1
+
+
+class _Verified:
+    """A token whose signature is right: what it says, and the revisions it was last checked by."""
+
+    __slots__ = ("audiences", "bound", "claims", "seen", "user")
+
+    def __init__(self, claims: Obj) -> None:
+        self.claims = claims
+        self.user = user_of(claims)
+        self.audiences = audiences_of(claims)
+        self.bound: list[tuple[ObjectKey, Bound]] = [
+            (ObjectKey(each.resource, each.namespace, each.name), each)
+            for each in bound_objects(claims)
+        ]
+        self.seen = [_UNSEEN] * len(self.bound)
+
+
+class ServiceAccountTokens:
+    def __init__(self, store: Store, signer: TokenSigner, clock: Clock) -> None:
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+        self._verified: dict[str, _Verified] = {}
+
+    def __call__(self, request: Request) -> User | None:
+        """Errors: Unauthorized where the token is ours and does not count."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or "." not in token:
+            return None
+        token = token.strip()
+        verified = self._verified.get(token)
+        if verified is None:
+            verified = self._verify(token)
+            if verified is None:
+                return None
+        audiences = [each for each in request.audiences if each in verified.audiences]
+        if not audiences:
+            have, wanted = (_listed(each) for each in (verified.audiences, request.audiences))
+            raise _unauthorized(
+                f"token audiences {have} is invalid for the target audiences {wanted}"
+            )
+        now_s = self._clock.now_ns() / 1e9
+        error = time_error(verified.claims, now_s) or self._find_gone(verified, now_s)
+        if error:
+            raise _unauthorized(error)
+        request.audiences = audiences
+        return verified.user
+
+    def _verify(self, token: str) -> _Verified | None:
+        try:
+            if unverified_claims(token).get("iss") != ISSUER:
+                return None
+        except InvalidToken:
+            return None
+        try:
+            verified = _Verified(self._signer.verify(token))
+        except InvalidToken as error:
+            raise _unauthorized(str(error)) from error
+        if len(self._verified) >= CACHED_MAX:
+            del self._verified[next(iter(self._verified))]
+        self._verified[token] = verified
+        return verified
+
+    def _find_gone(self, verified: _Verified, now_s: float) -> str:
+        seen = verified.seen
+        for index, (key, bound) in enumerate(verified.bound):
+            stored = self._store.peek(key)
+            if stored is not None and stored.revision == seen[index]:
+                continue
+            obj = None if stored is None else stored.object()
+            error = gone(bound, obj, now_s)
+            if error:
+                return error
+            assert obj is not None and stored is not None, "nothing is gone"
+            # One that is being deleted carries its tokens for a while only.
+            seen[index] = _UNSEEN if is_terminating(obj) else stored.revision
+        return ""
+
+
+def _listed(audiences: Sequence[str]) -> str:
+    quoted = " ".join(f'"{each}"' for each in audiences)
+    return f"[{quoted}]"
+
+
+def _unauthorized(why: str) -> Unauthorized:
+    return Unauthorized(f"Unauthorized: {why}")
+
+
+def service_accounts(context: Context) -> Authenticator:
+    signer = context.token_signer
+    if signer is None:
+        return lambda _: None
+    return ServiceAccountTokens(context.store, signer, context.clock)
+
+
+AUTHENTICATOR = service_accounts

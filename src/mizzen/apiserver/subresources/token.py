@@ -1,0 +1,140 @@
+"""The tokens of a service account: serviceaccounts/NAME/token, made and kept nowhere.
+
+Source: pkg/registry/core/serviceaccount/storage/token.go, Kubernetes 1.36.
+"""
+
+from __future__ import annotations
+
+from mizzen.apiserver import operations
+from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.core import refusals, warnings
+from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.core.service_tokens import API_AUDIENCES, make_claims
+from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.http import Request, Response, answer
+from mizzen.apiserver.server import Server
+from mizzen.apiserver.writes import strictness
+from mizzen.base.clock import rfc3339
+from mizzen.base.errors import BadRequest, Cause, Conflict, invalid
+from mizzen.base.objects import Obj
+from mizzen.base.reading import part, text
+from mizzen.base.resources import NODES, PODS, SECRETS
+from mizzen.kinds.authentication.reviews import TOKEN_REQUEST
+from mizzen.store.store import ObjectKey
+
+LIFE_S_MIN, LIFE_S_MAX = 10 * 60, 1 << 32
+_NS = 1_000_000_000
+_BOUND = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
+_RESOURCE = TOKEN_REQUEST.resource
+_SERVED = Served(TOKEN_REQUEST, is_builtin=True)
+
+
+async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
+    signer = server.token_signer
+    if signer is None:
+        raise refusals.method_not_allowed(served.resource, "token")
+    draft = server.draft(request.user)
+    level = strictness(request)
+    wish = operations.decode_virtual(draft, _SERVED, target.namespace, request.json(), level)
+    said = text(wish, "metadata", "name")
+    if said and said != target.name:
+        why = f'Invalid value: "{said}": must match the service account name if specified'
+        raise invalid(_RESOURCE.kind, _RESOURCE.group, target.name, [Cause("metadata.name", why)])
+    account = draft.get(ObjectKey(served.key, target.namespace, target.name))
+    if account is None:
+        raise refusals.not_found(served.resource, target.name)
+    said, real = text(wish, "metadata", "uid"), account["metadata"]["uid"]
+    if said and said != real:
+        why = (
+            f"the UID in the token request ({said}) does not match the UID of the service account "
+            f"({real})"
+        )
+        raise _conflict(_RESOURCE.kind, _RESOURCE.group, target.name, why)
+    spec: Obj = {"audiences": list(API_AUDIENCES), **_said(part(wish, "spec"))}
+    wish["spec"] = spec
+    life_s: int = spec["expirationSeconds"]
+    _check_life(life_s)
+    bound = _bound(draft, account, spec.get("boundObjectRef"))
+    now_s = draft.now_ns // _NS
+    claims = make_claims(
+        account, bound, spec["audiences"], now_s=now_s, life_s=life_s, token_id=draft.new_id()
+    )
+    metadata = {
+        "name": target.name,
+        "namespace": target.namespace,
+        "uid": real,
+        "creationTimestamp": rfc3339(draft.now_ns),
+    }
+    ends = rfc3339((now_s + life_s) * _NS)
+    status = {"token": signer.sign(claims), "expirationTimestamp": ends}
+    wish["metadata"] |= metadata
+    response = answer(201, {**wish, "status": status})
+    if draft.warnings:
+        response.headers = warnings.headers(draft.warnings)
+    return response
+
+
+def _said(spec: Obj) -> Obj:
+    """The fields that ask for something; upstream writes the reference in any case."""
+    said = {name: value for name, value in spec.items() if value}
+    return {
+        "expirationSeconds": spec.get("expirationSeconds", 3600),
+        "boundObjectRef": None,
+        **said,
+    }
+
+
+def _check_life(life_s: int) -> None:
+    bound = "less than 10 minutes" if life_s < LIFE_S_MIN else "larger than 2^32 seconds"
+    if not LIFE_S_MIN <= life_s <= LIFE_S_MAX:
+        why = f"Invalid value: {life_s}: may not specify a duration {bound}"
+        cause = Cause("spec.expirationSeconds", why)
+        raise invalid(_RESOURCE.kind, _RESOURCE.group, "", [cause])
+
+
+def _conflict(kind: str, group: str, name: str, why: str) -> Conflict:
+    """Upstream names the kind here, where other conflicts name the resource."""
+    what = f"{kind}.{group}" if group else kind
+    message = f'Operation cannot be fulfilled on {what} "{name}": {why}'
+    return Conflict(message, group=group, kind=kind, name=name)
+
+
+def _bound(draft: Draft, account: Obj, reference: Obj | None) -> dict[str, Obj]:
+    """The objects that the token is bound to, by their kinds in lower case.
+
+    Errors: BadRequest, NotFound, Conflict.
+    """
+    if not reference:
+        return {}
+    kind, version = text(reference, "kind"), text(reference, "apiVersion")
+    resource = _BOUND.get(kind)
+    if resource is None or "/" in version:
+        group, _, number = version.rpartition("/")
+        raise BadRequest(f"cannot bind token to object of type {group}/{number}, Kind={kind}")
+    name, metadata = text(reference, "name"), account["metadata"]
+    namespace = metadata["namespace"] if resource.namespaced else ""
+    found = draft.get(ObjectKey(refusals.qualified(resource), namespace, name))
+    if found is None:
+        raise refusals.not_found(resource, name)
+    bound = {kind.lower(): found}
+    if resource is PODS:
+        if text(found, "spec", "serviceAccountName") != metadata["name"]:
+            raise BadRequest(
+                f'cannot bind token for serviceaccount "{metadata["name"]}" to pod running with '
+                "different serviceaccount name."
+            )
+        node = text(found, "spec", "nodeName")
+        if node:
+            key = ObjectKey(refusals.qualified(NODES), "", node)
+            bound["node"] = draft.get(key) or {"metadata": {"name": node}}
+    uid = text(reference, "uid")
+    if uid and uid != found["metadata"]["uid"]:
+        why = (
+            f"the UID in the bound object reference ({uid}) does not match the UID in record. The "
+            "object might have been deleted and then recreated"
+        )
+        raise _conflict(kind, "", name, why)
+    return bound
+
+
+HANDLERS = {"create": create}
