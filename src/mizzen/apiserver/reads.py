@@ -21,6 +21,9 @@ from mizzen.base.errors import BadRequest, Expired
 from mizzen.base.objects import Obj
 from mizzen.store.store import ObjectKey, Page, Stored
 
+# Upstream keeps revisions for five minutes, or ten.
+CONTINUE_S_MAX = 300
+_NS = 1_000_000_000
 COMPRESSED_FROM_BYTES = 128 << 10
 _SCAN = 500  # objects looked at at a time when a selector meets a limit
 
@@ -55,10 +58,15 @@ async def list_objects(
     limit = query.number(params, "limit") or 0
     query.number(params, "timeoutSeconds")  # it never takes as long, but must be one
     revision, after = _position(server, params)
-    items, page = _collect(server, served, target.namespace, selection, limit, revision, after)
+    try:
+        items, page = _collect(server, served, target.namespace, selection, limit, revision, after)
+    except Expired as error:
+        if after is None:
+            raise
+        raise _too_old(server, after) from error
     meta: Obj = {"resourceVersion": str(page.revision)}
     if page.rest is not None:
-        meta["continue"] = _encode_continue(page.revision, page.rest)
+        meta["continue"] = _encode_continue(server, page.revision, page.rest)
         if selection.is_everything:
             meta["remainingItemCount"] = page.remaining
     body = rendering.many(
@@ -151,21 +159,40 @@ def check_not_future(server: Server, params: Mapping[str, str]) -> int:
     return revision
 
 
-def _encode_continue(revision: int, place: tuple[str, str]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([revision, *place])).decode()
+def _encode_continue(server: Server, revision: int, place: tuple[str, str]) -> str:
+    token = [revision, *place, server.clock.now_ns() // _NS]
+    return base64.urlsafe_b64encode(orjson.dumps(token)).decode()
 
 
 def _decode_continue(server: Server, token: str) -> tuple[int, tuple[str, str]]:
+    """The revision, 0 where the rest of a list is wanted as it is by now, and the last place.
+
+    Errors: BadRequest; Expired.
+    """
     try:
-        revision, namespace, name = orjson.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, TypeError) as error:  # no JSON, or no list of three
+        revision, namespace, name, given_s = orjson.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, TypeError) as error:  # no JSON, or no list of four
         raise BadRequest(
             "invalid continue token: continue key is not valid: it is not one this server made"
         ) from error
-    if type(revision) is not int or not 0 < revision <= server.store.revision:
+    if type(revision) is not int or not 0 <= revision <= server.store.revision:
         raise BadRequest(
             "invalid continue token: continue key is not valid: its revision does not exist"
         )
-    if not isinstance(namespace, str) or not isinstance(name, str):
+    if not isinstance(namespace, str) or not isinstance(name, str) or type(given_s) is not int:
         raise BadRequest("continue key is not valid: it names no object")
+    if revision and server.clock.now_ns() // _NS - given_s > CONTINUE_S_MAX:
+        raise _too_old(server, (namespace, name))
     return revision, (namespace, name)
+
+
+def _too_old(server: Server, place: tuple[str, str]) -> Expired:
+    """The refusal of a token, with one by which the list goes on as it is by now."""
+    return Expired(
+        "The provided continue parameter is too old to display a consistent list result. You can "
+        "start a new list without the continue parameter, or use the continue token in this "
+        "response to retrieve the remainder of the results. Continuing with the provided token "
+        "results in an inconsistent list - objects that were created, modified, or deleted between "
+        "the time the first chunk was returned and now may show up in the list.",
+        continue_token=_encode_continue(server, 0, place),
+    )

@@ -42,7 +42,9 @@ class ApiError(Exception):
         name: str = "",
         causes: Sequence[Cause] = (),
         retry_after_s: int = 0,
+        continue_token: str = "",
     ) -> None:
+        """`continue_token`: by which a list whose token is too old goes on all the same."""
         super().__init__(message)
         self.message = message
         self.group = group
@@ -50,6 +52,7 @@ class ApiError(Exception):
         self.name = name
         self.causes = tuple(causes)
         self.retry_after_s = retry_after_s
+        self.continue_token = continue_token
 
     def to_status(self) -> Obj:
         """The `Status` object that goes on the wire."""
@@ -71,7 +74,10 @@ class ApiError(Exception):
             ]
         if self.retry_after_s:
             details["retryAfterSeconds"] = self.retry_after_s
-        return failure_status(self.code, self.reason, self.message, details)
+        status = failure_status(self.code, self.reason, self.message, details)
+        if self.continue_token:
+            status["metadata"] = {"continue": self.continue_token}
+        return status
 
 
 class BadRequest(ApiError):
