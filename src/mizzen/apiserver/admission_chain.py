@@ -52,6 +52,8 @@ class Transaction(Protocol):
 
     def put(self, key: ObjectKey, obj: Obj, verb: str) -> None: ...
 
+    def on_lost(self, call: Callable[[], None]) -> None: ...
+
 
 @dataclass(slots=True)
 class AdmissionRequest:

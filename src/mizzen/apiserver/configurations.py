@@ -22,8 +22,7 @@ _T = TypeVar("_T")
 class Configurations(Generic[_T]):
     """What `read` makes of every object of a resource, by name.
 
-    Writes on their way to the disk count, as everywhere in admission. Where the disk refuses one
-    after all, the next read that finds a revision it does not know begins anew.
+    Writes on their way to the disk count, as everywhere in admission, until it refuses them.
     """
 
     def __init__(self, context: Context, resource: str, read: Callable[[Obj], _T]) -> None:
@@ -41,12 +40,16 @@ class Configurations(Generic[_T]):
     def watch(self) -> Plugin:
         """The plug-in that notices writes of the resource."""
 
-        def written(request: AdmissionRequest) -> None:
+        def change(draft: Transaction) -> None:
             self._forget()
+            draft.on_lost(self._forget)
+
+        def written(request: AdmissionRequest) -> None:
+            change(request.draft)
 
         def removed(draft: Transaction, key: ObjectKey, gone: Obj) -> None:
             if key.resource == self._resource:
-                self._forget()
+                change(draft)
 
         return Plugin(
             frozenset((CREATE, UPDATE)),

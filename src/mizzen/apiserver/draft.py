@@ -90,6 +90,7 @@ class Draft:
         self._written: dict[str, set[ObjectKey]] = {}  # the entries' keys by resource
         self._keys: set[ObjectKey] = set()
         self._lists: set[tuple[str, str]] = set()
+        self._on_lost: list[Callable[[], None]] = []
 
     def read(self, served: Served, namespace: str, name: str) -> Obj | None:
         """The object that an operation is about to change."""
@@ -190,7 +191,19 @@ class Draft:
         if dry:
             self._store.check(writes)
             return None
-        return self._store.commit(writes, identity=self.user.name, now_ns=self.now_ns, plan=plan)
+        done = self._store.commit(writes, identity=self.user.name, now_ns=self.now_ns, plan=plan)
+        if self._on_lost:
+            done.add_done_callback(self._tell_lost)
+        return done
+
+    def on_lost(self, call: Callable[[], None]) -> None:
+        """Calls this if the writes are accepted, and do not reach the disk after all."""
+        self._on_lost.append(call)
+
+    def _tell_lost(self, done: asyncio.Future[list[Stored]]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            for call in self._on_lost:
+                call()
 
     def _write(self, key: ObjectKey, entry: _Entry) -> Write:
         expect = entry.before.revision if entry.before else 0

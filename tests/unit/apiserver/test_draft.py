@@ -13,9 +13,10 @@ from mizzen.apiserver.collector import Collector
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import DELETED_AT_ONCE, DELETED_BYTES_AT_ONCE, at_once
+from mizzen.base.errors import InsufficientStorage
 from mizzen.base.objects import name_of
 from mizzen.store.memory import MemoryStore
-from mizzen.store.store import ObjectKey, Remove, Write
+from mizzen.store.store import ObjectKey, Remove, Stored, Write
 from support import waiting
 from support.api_handlers import Api, an_api
 
@@ -135,3 +136,33 @@ async def test_a_draft_knows_what_it_read_and_at_which_revision() -> None:
         ("resourcequotas", "default"),
     }
     assert read.revision == api.store.assigned
+
+
+class _FullDisk(MemoryStore):
+    """Accepts writes, which do not reach the disk."""
+
+    def commit(
+        self, writes: Sequence[Write], *, identity: str, now_ns: int, plan: str = ""
+    ) -> asyncio.Future[list[Stored]]:
+        lost = asyncio.get_running_loop().create_future()
+        lost.set_exception(InsufficientStorage("no space"))
+        return lost
+
+
+@pytest.mark.parametrize(("is_full", "calls"), [(True, ["lost"]), (False, [])])
+async def test_writes_that_do_not_reach_the_disk_are_told(is_full: bool, calls: list[str]) -> None:
+    api = await an_api(MemoryStore())
+    served = api.server.catalog.by_key("configmaps")
+    assert served is not None
+    draft = api.server.draft(User("jane"))
+    operations.create(draft, served, "default", {"metadata": {"name": "m"}})
+    told: list[str] = []
+    draft.on_lost(lambda: told.append("lost"))
+    if is_full:
+        draft._store = _FullDisk()  # pyright: ignore[reportPrivateUsage]
+    done = draft.commit()
+    assert done is not None
+    await asyncio.wait([done])
+    await asyncio.sleep(0)
+    assert told == calls
+    assert bool(done.exception()) is is_full
