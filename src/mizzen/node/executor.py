@@ -141,7 +141,9 @@ class Executor:
             extra,
             host_names([(p.pod, p.ip) for p in peers]),
             self._allocatable,
-            self._services.variables(pod),
+            # A training's rendezvous is set for it. Libraries that find KUBERNETES_SERVICE_HOST
+            # would rather ask the API server, with a token file that no process has here.
+            {} if slot.state.is_member else self._services.variables(pod),
         )
 
     def resources(self, pod: Obj, held: Sequence[claims_core.Device]) -> Resources:

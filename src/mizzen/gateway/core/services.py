@@ -1,6 +1,6 @@
 """Resolves a Service's path to its port and ready pods.
 
-There are no virtual IPs here: a Service is a name, and the gateway is where it resolves. The path
+A Service has an address on its node alone; by its path here it is reached from anywhere. The path
 is `/services/NAMESPACE/NAME[:PORT]/PATH`, PORT being the number or the name of a Service's port.
 Source: the proxy subresource of Services in Kubernetes, whose `NAME:PORT` this follows.
 """
