@@ -73,6 +73,7 @@ from mizzen.node.runtimes.registry import Runtimes
 from mizzen.node.services import Services
 from mizzen.node.serving import ServingSockets
 from mizzen.node.slot import Slot, exited_of
+from mizzen.node.tokens import PodTokens
 from mizzen.node.training.gangs import Gangs
 from mizzen.node.usage import UsageRecorder
 
@@ -114,8 +115,16 @@ class Agent:
             self.boundary,
             config.state_dir / "forwarder.log",
         )
+        self.tokens = PodTokens(client, clock, self.slots)
         self.executor = Executor(
-            self.context, self.gangs, self.usage, self.serving, client, allocatable, self.services
+            self.context,
+            self.gangs,
+            self.usage,
+            self.serving,
+            client,
+            allocatable,
+            self.services,
+            self.tokens,
         )
         self._clock_steps = ClockSteps(clock)
         self._client = client

@@ -34,6 +34,7 @@ from mizzen.node.runtimes.interface import Bundle, Resources, run_key
 from mizzen.node.services import Services
 from mizzen.node.serving import ServingSockets
 from mizzen.node.slot import Slot
+from mizzen.node.tokens import PodTokens
 from mizzen.node.training.gangs import Gangs
 from mizzen.node.usage import UsageRecorder
 
@@ -50,6 +51,7 @@ class Executor:
         client: Client,
         allocatable: Mapping[str, str],
         services: Services,
+        tokens: PodTokens,
     ) -> None:
         self._context = context
         self._gangs = gangs
@@ -58,6 +60,7 @@ class Executor:
         self._client = client
         self._allocatable = allocatable
         self._services = services
+        self._tokens = tokens
 
     async def prepare(self, slot: Slot) -> None:
         pod, reason, message = slot.state.pod, "", ""
@@ -73,7 +76,7 @@ class Executor:
                     raise Unresolved(refused, "FailedCreatePodSandBox")
                 slot.runtime = self._context.runtimes.of(pod)
             context = self._pod_context(slot)
-            sources = await read_sources(self._client, pod, context)
+            sources = await read_sources(self._client, pod, context, self._tokens)
             slot.bundles = await asyncio.to_thread(_bundles, slot, context, sources)
         except Unresolved as error:
             reason, message = error.reason, str(error)

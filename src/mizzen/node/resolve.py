@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mizzen.base import names
 from mizzen.base.errors import NotFound
@@ -20,13 +19,14 @@ from mizzen.node.core.devices import Device
 from mizzen.node.core.environment import (
     Sources,
     Unresolved,
-    data_of,
     environment,
     needed,
     volume_variable,
 )
+from mizzen.node.core.projection import files_of
 from mizzen.node.podfiles import PodFiles
 from mizzen.node.runtimes.interface import ContainerSpec
+from mizzen.node.tokens import PodTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,11 @@ class PodContext:
     services: Mapping[str, str]  # variables; the pod's own win over them
 
 
-async def read_sources(client: Client, pod: Obj, context: PodContext) -> Sources:
-    """The ConfigMaps and Secrets that the pod refers to. Errors: ApiError, but for NotFound."""
+async def read_sources(client: Client, pod: Obj, context: PodContext, tokens: PodTokens) -> Sources:
+    """The ConfigMaps and Secrets that the pod refers to, and new tokens of its ServiceAccount.
+
+    Errors: ApiError, but for objects that are not found.
+    """
     namespace = namespace_of(pod)
     config_maps, secrets = needed(pod["spec"])
     found: dict[str, dict[str, Obj | None]] = {"ConfigMap": {}, "Secret": {}}
@@ -61,7 +64,8 @@ async def read_sources(client: Client, pod: Obj, context: PodContext) -> Sources
         "status.hostIPs": context.host_ip,
         "spec.nodeName": context.node_name,
     }
-    return Sources(found["ConfigMap"], found["Secret"], facts, context.allocatable)
+    own = await tokens.read(pod)
+    return Sources(found["ConfigMap"], found["Secret"], facts, context.allocatable, own)
 
 
 def containers(
@@ -130,46 +134,22 @@ def _volumes(pod: Obj, sources: Sources, files: PodFiles) -> dict[str, str]:
         result[name] = str(folder)
         if "emptyDir" in volume:
             continue
-        _fill(volume, folder, sources)
+        _fill(pod, volume, folder, sources)
     return result
 
 
-def _fill(volume: Obj, folder: Path, sources: Sources) -> None:
-    if "configMap" in volume:
-        kind, origin, name = "ConfigMap", volume["configMap"], volume["configMap"]["name"]
-        found = sources.config_maps.get(name)
-    elif "secret" in volume:
-        kind, origin, name = "Secret", volume["secret"], volume["secret"]["secretName"]
-        found = sources.secrets.get(name)
-    else:
-        kinds = sorted(k for k in volume if k != "name")
-        raise Unresolved(
-            f'volume "{volume["name"]}" is of type {kinds}; supported are emptyDir, configMap, '
-            "secret and hostPath"
-        )
-    if found is None:
-        if origin.get("optional"):
-            return
-        raise Unresolved(
-            f'volume "{volume["name"]}": {kind} "{name}" does not exist', "FailedMount"
-        )
-    entries = data_of(found)
-    items: Any = origin.get("items") or [{"key": k, "path": k} for k in entries]
-    for item in items:
-        if item["key"] not in entries:
-            raise Unresolved(
-                f'volume "{volume["name"]}": {kind} "{name}" has no key {item["key"]!r}'
-            )
-        target = folder / item["path"]
+def _fill(pod: Obj, volume: Obj, folder: Path, sources: Sources) -> None:
+    for path, (content, mode) in files_of(pod, volume, sources).items():
+        target = folder / path
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise Unresolved(f'volume "{volume["name"]}": path {item["path"]!r} leaves the volume')
+            raise Unresolved(f'volume "{volume["name"]}": path {path!r} leaves the volume')
         target.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             target.unlink()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with os.fdopen(private.open_file(target, flags), "wb") as file:
-            file.write(entries[item["key"]])
-            os.fchmod(file.fileno(), 0o400 if kind == "Secret" else 0o444)
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
 
 
 def device_variables(held: Sequence[Device]) -> dict[str, str]:

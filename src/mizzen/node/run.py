@@ -134,6 +134,7 @@ async def _work(
         start("gangs", agent.gangs.run)
         start("usage", agent.usage.run)
         start("services", services.run)
+        start("tokens", agent.tokens.run)
         start("folder", lambda: folder.run(client, agent.config.node_name, agent.clock))
         on_ready()
 

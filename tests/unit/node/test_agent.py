@@ -10,14 +10,13 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from mizzen.base.errors import NotFound
 from mizzen.base.objects import Obj
 from mizzen.base.resources import (
     CONFIG_MAPS,
@@ -29,83 +28,21 @@ from mizzen.base.resources import (
     SECRETS,
     USAGE_RECORDS,
 )
-from mizzen.client.client import Client
-from mizzen.host import pki
 from mizzen.host.clock import RealClock
-from mizzen.host.home import Home
 from mizzen.node import usage
 from mizzen.node.addresses import Addresses
 from mizzen.node.agent import Agent
 from mizzen.node.core.usage import CpuSamples
-from mizzen.node.run import NodeConfig, run
+from mizzen.node.run import NodeConfig
 from mizzen.node.runtimes.process.cgroups import Cgroups
 from mizzen.node.runtimes.process.processes import start_ticks
 from mizzen.node.runtimes.process.runtime import ProcessRuntime
 from mizzen.node.runtimes.process.shim_client import Shim
 from mizzen.node.runtimes.registry import Runtimes
 from mizzen.node.usage import UsageRecorder
+from support.agent_world import DEADLINE_S, World, phase
 from support.api_in_process import api_server
 from support.waiting import until
-
-DEADLINE_S = 10.0
-
-
-class World:
-    """One node, its agent, and the API it meets."""
-
-    def __init__(self, client: Client, folder: Path) -> None:
-        self.client = client
-        places = [folder / name for name in ("node", "shm", "cp", "out")]
-        tls = pki.load(Home.locate(str(folder / "home"), {})).kubelet
-        self.config = NodeConfig("testnode", *places, 201, tls, 1)
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        ready = asyncio.Event()
-        work = run(self.client, self.config, RealClock(), ready.set)
-        self._task = asyncio.create_task(work)
-        waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait({self._task, waiting}, timeout=DEADLINE_S, return_when="FIRST_COMPLETED")
-        assert ready.is_set(), self._task
-
-    async def stop(self) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-
-    async def pod(self, name: str, *argv: str, **spec: Any) -> None:
-        container = {"name": "main", "image": "mizzen.dev/python", "command": list(argv)}
-        container |= spec.pop("container", {})
-        full = {"nodeName": "testnode", "restartPolicy": "Never", "containers": [container], **spec}
-        await self.client.create(
-            PODS, {"metadata": {"name": name, "namespace": "default"}, "spec": full}
-        )
-
-    async def until(self, name: str, test: Callable[[Obj], object]) -> Obj:
-        last: Obj = {}
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DEADLINE_S):
-                while True:
-                    last = await self.client.get(PODS, name, "default")
-                    if test(last):
-                        return last
-                    await asyncio.sleep(0.01)
-        raise AssertionError(f"not in time: {last.get('status')}")
-
-    async def until_gone(self, name: str) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            with contextlib.suppress(NotFound):
-                while True:
-                    await self.client.get(PODS, name, "default")
-                    await asyncio.sleep(0.01)
-
-    async def log(self, name: str) -> list[str]:
-        return [line.decode().rstrip("\n") async for line in self.client.logs(name, "default")]
-
-
-def phase(name: str) -> Callable[[Obj], bool]:
-    return lambda pod: (pod.get("status") or {}).get("phase") == name
 
 
 def state(pod: Obj) -> Obj:

@@ -138,6 +138,7 @@ COMPONENTS = {
             "create,update,patch nodes",
             "update,patch nodes/status",
             "patch,delete pods",
+            "create serviceaccounts/token",
             "update,patch pods/status",
             f"update,patch resourceclaims.{_DRA}/status",
             f"read,create,update,patch,delete resourceslices.{_DRA}",

@@ -247,17 +247,43 @@ VOLUME = v1(
 )  # fmt: skip
 SOURCES = tuple(name for name in VOLUME.fields if name != "name")
 
-_MODES = "files of a ConfigMap are readable by all (0444), of a Secret by their owner alone (0400)"
+_MODES = (
+    "files of a ConfigMap and the pod's fields are readable by all (0444), of a Secret and tokens "
+    "by their owner alone (0400)"
+)
 _VOLUME_TYPES = (
-    "downwardAPI projected image persistentVolumeClaim ephemeral nfs csi awsElasticBlockStore "
+    "image persistentVolumeClaim ephemeral nfs csi awsElasticBlockStore "
     "azureDisk azureFile cephfs cinder fc flexVolume flocker gcePersistentDisk gitRepo glusterfs "
     "iscsi photonPersistentDisk portworxVolume quobyte rbd scaleIO storageos vsphereVolume"
 )
 SERVED_FIELDS = {
     "core.v1.Volume": {
-        **acted("node", "name configMap secret emptyDir hostPath"),
-        **refused_by_node(_VOLUME_TYPES, "volumes are emptyDir, hostPath, configMap and secret"),
+        **acted("node", "name configMap secret emptyDir hostPath downwardAPI projected"),
+        **refused_by_node(
+            _VOLUME_TYPES,
+            "volumes are emptyDir, hostPath, configMap, secret, downwardAPI and projected",
+        ),
     },
+    "core.v1.DownwardAPIVolumeSource": {
+        **acted("node", "items"), **warned("defaultMode", _MODES, 0o644, 0o444),
+    },
+    "core.v1.DownwardAPIVolumeFile": {
+        **acted("node", "path fieldRef resourceFieldRef"), **warned("mode", _MODES, 0o444),
+    },
+    "core.v1.ProjectedVolumeSource": {
+        **acted("node", "sources"), **warned("defaultMode", _MODES, 0o644, 0o444, 0o400),
+    },
+    "core.v1.VolumeProjection": {
+        **acted("node", "configMap secret downwardAPI serviceAccountToken"),
+        **refused_by_node(
+            "clusterTrustBundle podCertificate",
+            "projected are configMap, secret, downwardAPI and serviceAccountToken",
+        ),
+    },
+    "core.v1.ConfigMapProjection": acted("node", "name items optional"),
+    "core.v1.SecretProjection": acted("node", "name items optional"),
+    "core.v1.DownwardAPIProjection": acted("node", "items"),
+    "core.v1.ServiceAccountTokenProjection": acted("node", "path audience expirationSeconds"),
     "core.v1.ConfigMapVolumeSource": {
         **acted("node", "name items optional"), **warned("defaultMode", _MODES, 0o644, 0o444),
     },

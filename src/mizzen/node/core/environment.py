@@ -40,6 +40,7 @@ class Sources:
     secrets: Mapping[str, Obj | None] = field(default_factory=dict[str, Obj | None])
     facts: Mapping[str, str] = field(default_factory=dict[str, str])  # fieldRef path -> value
     allocatable: Mapping[str, str] = field(default_factory=dict[str, str])
+    tokens: Mapping[Any, str] = field(default_factory=dict[Any, str])  # by projection.TokenWish
 
 
 def volume_variable(name: str) -> str:
@@ -63,6 +64,9 @@ def needed(spec: Obj) -> tuple[set[str], set[str]]:
         config_maps |= _named(volume.get("configMap"))
         if volume.get("secret"):
             secrets |= _named({"name": volume["secret"].get("secretName")})
+        for source in entries(volume, "projected", "sources"):
+            config_maps |= _named(source.get("configMap"))
+            secrets |= _named(source.get("secret"))
     return config_maps, secrets
 
 
@@ -211,7 +215,7 @@ def _value_from(pod: Obj, container: Obj, origin: Obj, sources: Sources) -> str 
     if origin.get("fieldRef"):
         return field_of(pod, origin["fieldRef"]["fieldPath"], sources.facts)
     if origin.get("resourceFieldRef"):
-        return _resource(pod, container, origin["resourceFieldRef"], sources)
+        return resource_of(pod, container, origin["resourceFieldRef"], sources)
     if origin.get("configMapKeyRef"):
         return _entry("ConfigMap", origin["configMapKeyRef"], sources.config_maps)
     if origin.get("secretKeyRef"):
@@ -256,7 +260,8 @@ def field_of(pod: Obj, path: str, facts: Mapping[str, str]) -> str:
     raise Unresolved(f"fieldRef {path!r} is not a field of a pod that can be passed down")
 
 
-def _resource(pod: Obj, container: Obj, reference: Obj, sources: Sources) -> str:
+def resource_of(pod: Obj, container: Obj, reference: Obj, sources: Sources) -> str:
+    """An amount of a container, which is `container` where the reference names none."""
     holder = container
     if reference.get("containerName"):
         name = reference["containerName"]

@@ -1,0 +1,115 @@
+"""Tokens of pods are asked for once, and renewed before they end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from mizzen.base.objects import Obj, uid_of
+from mizzen.base.resources import PODS, SERVICE_ACCOUNTS
+from mizzen.client.client import Client
+from mizzen.host.token_signer import unverified_claims
+from mizzen.node.core.environment import Unresolved
+from mizzen.node.core.pod import new_pod
+from mizzen.node.core.projection import TokenWish
+from mizzen.node.podfiles import PodFiles
+from mizzen.node.runtimes.process.cgroups import Cgroups
+from mizzen.node.runtimes.process.runtime import ProcessRuntime
+from mizzen.node.slot import Slot
+from mizzen.node.tokens import PodTokens
+from support.agent_world import World, phase
+from support.api_handlers import NS, Clock
+from support.api_in_process import api_server
+
+WISH = TokenWish("vault", 600)
+
+
+async def make_pod(client: Client, account: str) -> Obj:
+    wish = {"path": "token", "audience": "vault", "expirationSeconds": 600}
+    volume = {"name": "v", "projected": {"sources": [{"serviceAccountToken": wish}]}}
+    spec = {"containers": [{"name": "c", "image": "i"}], "serviceAccountName": account,
+            "volumes": [volume]}  # fmt: skip
+    return await client.create(PODS, {"metadata": {"name": account, "namespace": "default"},
+                                      "spec": spec})  # fmt: skip
+
+
+def test_a_token_is_of_the_pod_and_is_renewed_at_four_fifths(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with api_server(tmp_path / "api") as client:
+            metadata = {"name": "robot", "namespace": "default"}
+            await client.create(SERVICE_ACCOUNTS, {"metadata": metadata})
+            pod = await make_pod(client, "robot")
+            clock, slots = Clock(), dict[str, Slot]()
+            files = PodFiles(tmp_path, uid_of(pod))
+            state = new_pod(pod, "127.9.0.2", clock.now_ns())
+            slots[uid_of(pod)] = Slot(
+                uid_of(pod), state, files, ProcessRuntime(tmp_path, Cgroups("best-effort", {}))
+            )
+            tokens = PodTokens(client, clock, slots)
+            first = (await tokens.read(pod))[WISH]
+            claims = unverified_claims(first)
+            assert claims["aud"] == ["vault"] and claims["exp"] - claims["iat"] == 600
+            assert claims["kubernetes.io"]["pod"]["uid"] == uid_of(pod)
+            written = files.volume("v") / "token"
+            clock.ns += 479 * NS
+            await tokens.renew()
+            assert not written.exists()
+            clock.ns += 2 * NS
+            await tokens.renew()
+            renewed = written.read_text()
+            assert unverified_claims(renewed)["jti"] != claims["jti"]
+            assert written.stat().st_mode & 0o777 == 0o600
+
+    asyncio.run(run())
+
+
+def test_an_account_that_is_not_there_has_no_token(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with api_server(tmp_path) as client:
+            pod = await make_pod(client, "nobody")
+            with pytest.raises(Unresolved, match='serviceaccounts "nobody" not found') as caught:
+                await PodTokens(client, Clock(), {}).read(pod)
+            assert caught.value.reason == "FailedMount"
+
+    asyncio.run(run())
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with api_server(tmp_path / "home") as client:
+        made = World(client, tmp_path)
+        await made.start()
+        yield made
+        await made.stop()
+
+
+async def test_a_pod_has_a_token_of_its_own_account(world: World) -> None:
+    """What a cluster mounts at /var/run/secrets/kubernetes.io/serviceaccount lies in a folder."""
+    metadata = {"name": "robot", "namespace": "default"}
+    await world.client.create(SERVICE_ACCOUNTS, {"metadata": metadata})
+    sources: list[Obj] = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"downwardAPI": {"items": [
+            {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]  # fmt: skip
+    script = """
+import json, os, pathlib
+folder = pathlib.Path(os.environ["MIZZEN_VOLUME_API"])
+print((folder / "namespace").read_text())
+print((folder / "token").read_text())
+"""
+    volumes = [{"name": "api", "projected": {"sources": sources}}]
+    await world.pod("own", "python", "-c", script, serviceAccountName="robot", volumes=volumes)
+    await world.until("own", phase("Succeeded"))
+    namespace, token = await world.log("own")
+    assert namespace == "default"
+    body = json.dumps({"spec": {"token": token}}).encode()
+    path = "/apis/authentication.k8s.io/v1/tokenreviews"
+    status = json.loads(await world.client.raw("POST", path, body=body))["status"]
+    assert status["user"]["username"] == "system:serviceaccount:default:robot"
+    assert status["user"]["extra"]["authentication.kubernetes.io/pod-name"] == ["own"]
