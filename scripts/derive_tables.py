@@ -34,7 +34,8 @@ BEYOND = {
 OUT = Path(__file__).parents[1] / "src" / "mizzen" / "kinds" / "tables"
 REFERENCE = "#/components/schemas/"
 # Types of which protobuf sends zeros as well; a zero that Go has a pointer to is said.
-ZEROS = {"string", "boolean", "int32", "int64", "double", "IntOrString", "Quantity"}
+ZEROS = {"string", "boolean", "int32", "int64", "double", "IntOrString", "Quantity",
+         "JSONSchemaPropsOrBool"}  # fmt: skip
 # Names in JSON that are no identifiers, of JSONSchemaProps.
 SPELLED = {"schema": "$schema", "ref": "$ref"}
 
@@ -256,8 +257,8 @@ class GoField(NamedTuple):
 
 def read_structs(modules: Path, package: str) -> dict[tuple[str, str], GoField]:
     """(type, field in JSON) -> its declaration, of a package's types.go."""
-    path = folder_of(modules, package) / "types.go"
-    text = path.read_text() if path.exists() else ""
+    paths = sorted(folder_of(modules, package).glob("types*.go"))
+    text = "".join(path.read_text() for path in paths)
     found = re.finditer(r"^type (\w+) struct \{(.*?)^\}", text, re.M | re.S)
     structs = {struct[1]: struct[2] for struct in found}
     fields: dict[tuple[str, str], GoField] = {}

@@ -15,13 +15,22 @@ from mizzen.apiserver.audit import Audit, AuditLog, load_policy
 from mizzen.apiserver.channels import Channels
 from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.core.audit_event import AuditedRequest
+from mizzen.apiserver.core.negotiate import takes_protobuf_alone
 from mizzen.apiserver.core.user import ANONYMOUS
-from mizzen.apiserver.http import Answer, Request, Response, Stream, Upgrade, refusal
+from mizzen.apiserver.http import (
+    Answer,
+    Request,
+    Response,
+    Stream,
+    Upgrade,
+    in_protobuf,
+    refusal,
+)
 from mizzen.apiserver.intake import Intake, Receive, Send, discard
 from mizzen.apiserver.metrics import collect_clients
 from mizzen.apiserver.server import Server
 from mizzen.base import query
-from mizzen.base.errors import ApiError, Unavailable
+from mizzen.base.errors import ApiError, NotAcceptable, Unavailable
 from mizzen.host.logs import about
 
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH", "DELETE"))
@@ -86,6 +95,8 @@ class Bridge:
                 extra=about(request=audit_id),
             )
             result = refusal(broken(error))
+        if request is not None and takes_protobuf_alone(request.accept):
+            result = _in_protobuf(result)
         status = 101 if isinstance(result, Upgrade) else result.status
         self._count(scope, request, status)
         if self._audit is not None and request is not None:
@@ -221,6 +232,15 @@ def _start(status: int, content_type: str, headers: Any, audit_id: str) -> dict[
     fields = [(b"audit-id", audit_id.encode()), (b"content-type", content_type.encode())]
     fields += [(name.encode(), value.encode()) for name, value in headers]
     return {"type": "http.response.start", "status": status, "headers": fields}
+
+
+def _in_protobuf(response: Answer) -> Answer:
+    if not isinstance(response, Response):
+        return response
+    try:
+        return in_protobuf(response)
+    except NotAcceptable as error:  # what was written is written: a refusal would deny it
+        return in_protobuf(refusal(error)) if response.status == 200 else response
 
 
 async def _send(

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import orjson
 
-from mizzen.apiserver.core import protobuf
+from mizzen.apiserver.core import protobuf, protobuf_answers
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES
 from mizzen.apiserver.core.user import ANONYMOUS, User
-from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
+from mizzen.base.errors import ApiError, BadRequest, NotAcceptable, UnsupportedMediaType
 from mizzen.base.limits import OBJECT_DEPTH_MAX, with_room
 from mizzen.base.objects import Obj
 
@@ -134,6 +134,21 @@ Answer = Response | Stream | Upgrade
 
 def answer(status: int, obj: Obj, content_type: str = JSON) -> Response:
     return Response(status, orjson.dumps(obj), content_type)
+
+
+def in_protobuf(response: Response) -> Response:
+    """The same answer for a client that takes nothing else. Errors: NotAcceptable where upstream
+    has no message for what it is."""
+    if response.content_type != JSON:
+        return response
+    obj = orjson.loads(response.body)
+    api_version, kind = obj.get("apiVersion", ""), obj.get("kind", "")
+    if not protobuf_answers.can_encode(api_version, kind):
+        raise NotAcceptable(
+            f"{api_version} {kind} is not served as {protobuf.MEDIA_TYPE}: accept {JSON}"
+        )
+    body = protobuf_answers.encode(obj)
+    return Response(response.status, body, protobuf.MEDIA_TYPE, response.headers)
 
 
 def refusal(error: ApiError) -> Response:

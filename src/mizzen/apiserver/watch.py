@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import orjson
 
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import rendering, request_options
-from mizzen.apiserver.core.negotiate import Form, form_of
+from mizzen.apiserver.core import protobuf_answers, rendering, request_options
+from mizzen.apiserver.core.negotiate import PROTOBUF, Form, form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
-from mizzen.apiserver.http import Request, Stream
+from mizzen.apiserver.http import JSON, Request, Stream
 from mizzen.apiserver.reads import check_not_future
 from mizzen.apiserver.server import Server
 from mizzen.base import query
-from mizzen.base.errors import Expired
+from mizzen.base.errors import Expired, NotAcceptable
 from mizzen.base.objects import Obj
 from mizzen.store.store import Event, Stored, Subscription
 
@@ -120,8 +120,9 @@ class _Watch:
             self.needs_columns = False
         return self.wrap("BOOKMARK", orjson.dumps(obj))
 
-    @staticmethod
-    def wrap(kind: str, data: bytes) -> bytes:
+    def wrap(self, kind: str, data: bytes) -> bytes:
+        if self.form.is_protobuf:
+            return protobuf_answers.frame(kind, orjson.loads(data))
         return b'{"type":"%s","object":%s}\n' % (kind.encode(), data)
 
 
@@ -129,6 +130,9 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     """Starts a watch. What can be refused is refused here, before the stream begins."""
     params = request.params
     form = form_of(request.accept)
+    resource = served.resource
+    if form.is_protobuf and not protobuf_answers.can_encode(resource.api_version, resource.kind):
+        raise NotAcceptable(f"{resource.plural} are not served as {PROTOBUF}: accept {JSON}")
     include = rendering.include_of(params)
     selection = Selection.parse(served.kind, params, name=target.name)
     bookmarks = query.is_true(params.get("allowWatchBookmarks"))
@@ -145,7 +149,8 @@ async def watch(server: Server, served: Served, target: Target, request: Request
         listed = server.store.list(served.key, target.namespace).items
         existing = [stored for stored in listed if selection.matches_stored(stored)]
     ends = bookmarks and bool(params.get("sendInitialEvents"))
-    return Stream(_stream(setup, subscription, existing, start, timeout_s, ends and initial))
+    chunks = _stream(setup, subscription, existing, start, timeout_s, ends and initial)
+    return Stream(chunks, protobuf_answers.STREAM_TYPE if form.is_protobuf else JSON)
 
 
 def _wants_initial(params: dict[str, str]) -> bool:
@@ -199,7 +204,7 @@ async def _stream(
         if setup.bookmarks:
             yield setup.bookmark(subscription.position)
     except Expired as error:
-        yield _Watch.wrap("ERROR", orjson.dumps(error.to_status()))
+        yield setup.wrap("ERROR", orjson.dumps(error.to_status()))
     finally:
         if ending is not None:
             ending.cancel()

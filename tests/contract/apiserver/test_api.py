@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+from mizzen.apiserver.core.protobuf import decode
 from support.api_process import ApiServer
 
 MERGE = "application/merge-patch+json"
@@ -329,6 +330,29 @@ def test_bad_requests_get_clear_refusals(api: ApiServer, namespace: str) -> None
     not_yet = b"k8s\0" + b"\x0a\x12\x0a\x07apps/v1\x12\x07Unknown"
     protobuf = "application/vnd.kubernetes.protobuf"
     assert api.call("POST", path, not_yet, content_type=protobuf)[0] in (400, 415)
+
+
+def test_clients_that_take_protobuf_alone_get_it(api: ApiServer, namespace: str) -> None:
+    protobuf = "application/vnd.kubernetes.protobuf"
+    created = api.call("POST", maps(namespace), config("p"))[1]
+
+    def raw(path: str) -> tuple[int, str, bytes]:
+        with api.open("GET", path, None, "admin", "application/json", protobuf) as response:
+            return response.status, response.headers["content-type"], response.read()
+
+    code, media, body = raw(maps(namespace, "p"))
+    assert (code, media) == (200, protobuf)
+    assert decode(body) == created
+    assert raw(maps(namespace))[2].startswith(b"k8s\0")
+    code, media, body = raw(maps(namespace, "none"))
+    assert (code, media, decode(body)["reason"]) == (404, protobuf, "NotFound")
+    assert raw("/apis/mizzen.dev/v1alpha1/usagerecords")[0] == 406
+    code, media, body = raw(f"{maps(namespace)}?watch=1&timeoutSeconds=1")
+    assert media == f"{protobuf};stream=watch"
+    length = int.from_bytes(body[:4], "big")
+    assert body[4:11] == b"\x0a\x05ADDED" and len(body) >= length + 4
+    both = f"{protobuf},application/json"
+    assert api.call("GET", maps(namespace, "p"), accept=both)[1] == created
 
 
 def test_discovery_in_all_its_forms(api: ApiServer) -> None:

@@ -16,14 +16,17 @@ class Form:
 
     shape: str = ""
     version: str = "v1"
+    is_protobuf: bool = False
 
 
 PLAIN = Form()
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
 @lru_cache(maxsize=256)
 def form_of(accept: str) -> Form:
-    """The first acceptable alternative of an Accept header.
+    """The first acceptable alternative of an Accept header; JSON before protobuf, for objects are
+    stored as JSON, and to write them otherwise costs more than reading them saves.
 
     Errors: NotAcceptable when only encodings are accepted that are not served.
     """
@@ -39,10 +42,23 @@ def form_of(accept: str) -> Form:
         known = shape in ("Table", "PartialObjectMetadata") and version in ("v1", "v1beta1")
         if known and words.get("g", "meta.k8s.io") == "meta.k8s.io":
             return Form(shape, version)
+    for alternative in accept.split(","):
+        media, *parts = [part.strip().lower() for part in alternative.split(";")]
+        if media == PROTOBUF and not any(part.startswith("as=") for part in parts):
+            return Form(is_protobuf=True)
     raise NotAcceptable(
-        "only the following media types are accepted: application/json "
-        "(as Table or PartialObjectMetadata of meta.k8s.io/v1 where useful)"
+        f"only the following media types are accepted: application/json, {PROTOBUF} "
+        "(JSON as Table or PartialObjectMetadata of meta.k8s.io/v1 where useful)"
     )
+
+
+@lru_cache(maxsize=256)
+def takes_protobuf_alone(accept: str) -> bool:
+    """True if a client is to be answered in protobuf, errors too."""
+    try:
+        return PROTOBUF in accept and form_of(accept).is_protobuf
+    except NotAcceptable:
+        return False
 
 
 @lru_cache(maxsize=256)

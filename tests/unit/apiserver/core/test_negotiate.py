@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from mizzen.apiserver.core.negotiate import PLAIN, Form, discovery_version, form_of
+from mizzen.apiserver.core.negotiate import (
+    PLAIN,
+    Form,
+    discovery_version,
+    form_of,
+    takes_protobuf_alone,
+)
 from mizzen.base.errors import NotAcceptable
 
 
@@ -20,6 +26,16 @@ def test_the_first_form_that_is_served_wins() -> None:
 def test_what_is_not_served_is_refused(accept: str) -> None:
     with pytest.raises(NotAcceptable):
         form_of(accept)
+
+
+def test_protobuf_is_for_those_who_take_nothing_else() -> None:
+    protobuf = "application/vnd.kubernetes.protobuf"
+    assert form_of(protobuf) == Form(is_protobuf=True)
+    assert takes_protobuf_alone(protobuf)
+    for accept in ("", "*/*", "text/html", f"{protobuf},application/json"):
+        assert not takes_protobuf_alone(accept)
+    with pytest.raises(NotAcceptable):
+        form_of(f"{protobuf};as=Table;v=v1;g=meta.k8s.io")
 
 
 def test_discovery_versions() -> None:
