@@ -45,6 +45,7 @@ from mizzen.node.core.events import (
     Prepare,
     RecordEvent,
     Remove,
+    RunPostStart,
     RunPreStop,
     RunProbe,
     Signal,
@@ -370,6 +371,8 @@ class Agent:
                     asyncio.get_running_loop().call_soon(self._on_run, failed)
             case Signal():
                 self.executor.signal(slot, command)
+            case RunPostStart():
+                self._start_for(slot, self.executor.post_start(slot, command))
             case RunPreStop():
                 self._start_for(slot, self.executor.pre_stop(slot, command))
             case RunProbe():

@@ -53,9 +53,36 @@ async def check(
     return False, f"a probe of type {sorted(spec)} is not supported; use httpGet, tcpSocket or exec"
 
 
+async def call(
+    action: Obj, container: Obj, ip: str, timeout_s: float, pids: Callable[[], Iterable[int]]
+) -> tuple[bool, str]:
+    """Carries out the httpGet of a hook, of which any answer is a success: (success, message).
+
+    Source: pkg/kubelet/lifecycle/handlers.go.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            await _status(action, container, ip, "", pids)
+    except TimeoutError:
+        return False, f"no answer within {timeout_s:g} s"
+    except Stranger as error:
+        return False, str(error)
+    except (OSError, ValueError, OverflowError, asyncio.LimitOverrunError) as error:
+        return False, str(error) or type(error).__name__
+    return True, ""
+
+
 async def _http(
     action: Obj, container: Obj, ip: str, unix: str, pids: Callable[[], Iterable[int]]
 ) -> tuple[bool, str]:
+    code = await _status(action, container, ip, unix, pids)
+    return 200 <= code < 400, f"HTTP probe failed with status code: {code}"
+
+
+async def _status(
+    action: Obj, container: Obj, ip: str, unix: str, pids: Callable[[], Iterable[int]]
+) -> int:
+    """The status code of the answer, 0 for what is no HTTP."""
     host = action.get("host") or ip
     port = _port(action["port"], container)
     secure: ssl.SSLContext | None = None
@@ -81,8 +108,7 @@ async def _http(
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         await writer.drain()
         status_line = (await reader.readline()).decode("latin-1").split(" ", 2)
-        code = int(status_line[1]) if len(status_line) > 1 else 0
-        return 200 <= code < 400, f"HTTP probe failed with status code: {code}"
+        return int(status_line[1]) if len(status_line) > 1 else 0
     finally:
         writer.close()
         with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 
 from mizzen.base.errors import ApiError
@@ -12,22 +13,24 @@ from mizzen.base.reading import part
 from mizzen.base.resources import NODES
 from mizzen.client.client import Client
 from mizzen.node.boundary import describe
-from mizzen.node.checks import check
+from mizzen.node.checks import call, check
 from mizzen.node.config import HOST_IP
 from mizzen.node.context import AgentContext
 from mizzen.node.core import admission
 from mizzen.node.core import devices as claims_core
 from mizzen.node.core.environment import Sources, Unresolved
 from mizzen.node.core.events import (
+    PostStartDone,
     Prepared,
     PreStopDone,
     ProbeDone,
+    RunPostStart,
     RunPreStop,
     RunProbe,
     Signal,
     Spawn,
 )  # fmt: skip
-from mizzen.node.core.pod import SIGKILL, is_finished
+from mizzen.node.core.pod import SIGKILL, Container, is_finished
 from mizzen.node.core.resources import cpu_limit, memory_limit
 from mizzen.node.resolve import PodContext, containers, device_variables, host_names, read_sources
 from mizzen.node.runtimes.interface import Bundle, Resources, run_key
@@ -200,18 +203,43 @@ class Executor:
                 slot, ProbeDone(run.name, command.number, command.kind, ok, message, now)
             )
 
+    async def post_start(self, slot: Slot, command: RunPostStart) -> None:
+        run = slot.state.container(command.container)
+        assert run is not None, command
+        ok, message = await self._hook(
+            slot, run, "postStart", math.inf
+        )  # its container's end is it
+        if slot.uid in self._context.slots:
+            now = self._context.clock.now_ns()
+            self._context.feed(slot, PostStartDone(run.name, command.number, ok, message, now))
+
     async def pre_stop(self, slot: Slot, command: RunPreStop) -> None:
         run = slot.state.container(command.container)
         assert run is not None, command
-        argv: list[str] = part(run.spec, "lifecycle", "preStop", "exec").get("command") or []
         left_s = max(run.stop_by - self._context.clock.now_ns(), 0) / 1e9
-        ok, message = await self._exec(slot, run.name, run.number, "prestop", argv, left_s)
+        ok, message = await self._hook(slot, run, "preStop", left_s)
         if not ok:
             self._context.events.event(slot.state.pod, "Warning", "FailedPreStopHook", message)
         if slot.uid in self._context.slots:
             self._context.feed(
                 slot, PreStopDone(command.container, command.number, self._context.clock.now_ns())
             )
+
+    async def _hook(
+        self, slot: Slot, run: Container, moment: str, timeout_s: float
+    ) -> tuple[bool, str]:
+        """Carries out a hook of the container's life; why it failed."""
+        hook: Obj = part(run.spec, "lifecycle", moment)
+        if hook.get("sleep"):
+            await asyncio.sleep(min(int(hook["sleep"]["seconds"]), timeout_s))
+            return True, ""
+        if hook.get("httpGet"):
+            return await call(
+                hook["httpGet"], run.spec, slot.state.ip, timeout_s,
+                lambda: slot.runtime.pids(slot.uid),
+            )  # fmt: skip
+        argv: list[str] = part(hook, "exec").get("command") or []
+        return await self._exec(slot, run.name, run.number, moment.lower(), argv, timeout_s)
 
     async def _exec(
         self, slot: Slot, name: str, number: int, what: str, argv: list[str], timeout_s: float

@@ -131,6 +131,29 @@ async def test_a_folder_that_cannot_be_made_is_the_pods_reason(world: World) -> 
     await world.until("p", phase("Succeeded"))
 
 
+async def test_hooks_are_run_before_a_container_is_ready_and_before_it_is_stopped(
+    world: World, tmp_path: Path
+) -> None:
+    begun, over = tmp_path / "begun", tmp_path / "over"
+    hooks = {
+        "postStart": {"exec": {"command": ["sh", "-c", f"sleep 0.2; touch {begun}"]}},
+        "preStop": {"httpGet": {"port": 8080, "path": "/none"}},
+    }
+    program = f"trap 'touch {over}; exit' TERM; python -m http.server 8080 --bind $POD_IP & wait"
+    await world.pod("p", "sh", "-c", program, container={"lifecycle": hooks})
+    await world.until("p", is_ready)
+    assert begun.exists()
+    await world.client.delete(PODS, "p", "default", grace_period_s=5)
+    await world.until_gone("p")
+    assert over.exists()
+    failing = {"postStart": {"exec": {"command": ["sh", "-c", "echo no; exit 1"]}}}
+    await world.pod("q", "sleep", "600", container={"lifecycle": failing})
+    ended = await world.until("q", phase("Failed"))
+    assert (
+        "postStart hook failed: command ended with 1: no" in state(ended)["terminated"]["message"]
+    )
+
+
 async def test_readiness_over_http(world: World) -> None:
     probe = {"readinessProbe": {"httpGet": {"port": 8080}}}
     program = "exec python -m http.server 8080 --bind $POD_IP"

@@ -352,12 +352,12 @@ SERVED_FIELDS = {
     "core.v1.HTTPHeader": acted("node", "name value"),
     "core.v1.TCPSocketAction": acted("node", "port host"),
     "core.v1.Lifecycle": {
-        **acted("node", "preStop"),
-        **refused_by_node("postStart", "begin with it in `command`, or in an init container"),
+        **acted("node", "preStop postStart"),
         **refused_by_node("stopSignal", "containers are stopped by SIGTERM", "SIGTERM"),
     },
     "core.v1.LifecycleHandler": {
-        **acted("node", "exec"),
-        **refused_by_node("httpGet tcpSocket sleep", 'use exec, such as ["sleep", "5"]'),
+        **acted("node", "exec httpGet sleep"),
+        **refused_by_node("tcpSocket", "no kubelet runs it either; use exec, httpGet or sleep"),
     },
+    "core.v1.SleepAction": acted("node", "seconds"),
 }

@@ -77,6 +77,15 @@ class ProbeDone:
 
 
 @dataclass(frozen=True, slots=True)
+class PostStartDone:
+    container: str
+    number: int
+    ok: bool
+    message: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class PreStopDone:
     container: str
     number: int
@@ -139,7 +148,7 @@ class KillNow:
 
 
 PodEvent = (
-    Observed | Vanished | Prepared | Started | Exited | ProbeDone | PreStopDone | Tick
+    Observed | Vanished | Prepared | Started | Exited | ProbeDone | PostStartDone | PreStopDone | Tick
     | DevicesChanged | GangRestart | GangFailed | KillNow
 )  # fmt: skip
 Event = PodEvent | Adopted | Fact
@@ -163,6 +172,12 @@ class Signal:
     container: str
     number: int
     signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunPostStart:
+    container: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,4 +212,6 @@ class RecordEvent:
     message: str
 
 
-Command = Prepare | Spawn | Signal | RunPreStop | RunProbe | WakeAt | Remove | RecordEvent
+Command = (
+    Prepare | Spawn | Signal | RunPostStart | RunPreStop | RunProbe | WakeAt | Remove | RecordEvent
+)

@@ -27,12 +27,14 @@ from mizzen.node.core.events import (
     KillNow,
     Observed,
     PodEvent,
+    PostStartDone,
     Prepare,
     Prepared,
     PreStopDone,
     ProbeDone,
     RecordEvent,
     Remove,
+    RunPostStart,
     RunPreStop,
     RunProbe,
     Signal,
@@ -72,6 +74,7 @@ class Container:
     failures: int = 0
     probes: dict[str, probing.Probe] = field(default_factory=dict[str, probing.Probe])
     stop_by: int = 0  # when SIGKILL follows; 0 = not being stopped
+    is_post_starting: bool = False  # its hook runs: it is neither ready nor probed
     pre_stop: Literal["", "running", "done"] = ""
     killed_at: int = 0
     kill_reason: str = ""
@@ -186,11 +189,13 @@ def _take(state: PodState, event: PodEvent) -> list[Command]:
         case Prepared():
             return _take_prepared(state, event)
         case Started():
-            _take_started(state, event)
+            return _take_started(state, event)
         case Exited():
             _take_exited(state, event)
         case ProbeDone():
             return _take_probe(state, event)
+        case PostStartDone():
+            return _take_post_start(state, event)
         case PreStopDone():
             run = _current(state, event.container, event.number)
             if run is not None:
@@ -240,12 +245,33 @@ def _take_prepared(state: PodState, event: Prepared) -> list[Command]:
     return [RecordEvent("Warning", event.reason, event.message)] if new else []
 
 
-def _take_started(state: PodState, event: Started) -> None:
+def _take_started(state: PodState, event: Started) -> list[Command]:
     run = _current(state, event.container, event.number)
     if run is None or run.phase == "exited":
-        return
+        return []
     run.phase, run.id, run.started_at = "running", event.id, event.at
+    # Of a run that an agent before this one started the hook has begun, too.
+    run.is_post_starting = bool(event.heard and part(run.spec, "lifecycle", "postStart"))
+    if run.is_post_starting:
+        return [RunPostStart(run.name, run.number)]
     run.probes = probing.probes_of(run.spec, event.heard or event.at)
+    return []
+
+
+def _take_post_start(state: PodState, event: PostStartDone) -> list[Command]:
+    """Probes begin once the hook has done its work; a container whose hook fails is ended."""
+    run = _current(state, event.container, event.number)
+    if run is None or not run.is_post_starting:
+        return []
+    run.is_post_starting = False
+    if event.ok:
+        run.probes = probing.probes_of(run.spec, event.at)
+        return []
+    commands: list[Command] = [RecordEvent("Warning", "FailedPostStartHook", event.message)]
+    if not run.stop_by:
+        run.kill_reason = f"postStart hook failed: {event.message}"
+        commands += _stop(state, run, event.at)
+    return commands
 
 
 def _take_exited(state: PodState, event: Exited) -> None:
@@ -255,7 +281,7 @@ def _take_exited(state: PodState, event: Exited) -> None:
     run.phase, run.ended = "exited", event
     run.started_at = event.started
     run.probes = {}
-    run.stop_by, run.pre_stop = 0, ""
+    run.stop_by, run.pre_stop, run.is_post_starting = 0, "", False
     if event.at - event.started >= STABLE_NS:
         run.failures = 0
     delay = min(SECOND << min(run.failures, 10), BACKOFF_MAX_NS)
@@ -479,7 +505,8 @@ def _stop(state: PodState, run: Container, at: int) -> list[Command]:
     if state.member.is_attached and not run.init:
         return []
     hook: Obj = part(run.spec, "lifecycle", "preStop")
-    if hook.get("exec") and run.phase == "running":
+    is_hooked = any(hook.get(action) for action in ("exec", "httpGet", "sleep"))
+    if is_hooked and run.phase == "running":
         run.pre_stop = "running"
         return [RunPreStop(run.name, run.number)]
     return [Signal(run.name, run.number, SIGTERM)]

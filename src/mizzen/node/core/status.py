@@ -84,7 +84,9 @@ def _container(state: PodState, run: Container) -> Obj:
         "imageID": run.spec.get("image") or "",
         "restartCount": run.number,
         "ready": _is_ready(run),
-        "started": run.phase == "running" and probing.is_started(run.probes),
+        "started": run.phase == "running"
+        and not run.is_post_starting
+        and probing.is_started(run.probes),
         "state": _state(state, run),
         "lastState": {"terminated": _terminated(run, run.last)} if run.last is not None else {},
     }
@@ -96,7 +98,8 @@ def _container(state: PodState, run: Container) -> Obj:
 def _is_ready(run: Container) -> bool:
     if run.init:
         return run.succeeded
-    return run.phase == "running" and probing.is_ready(run.probes)
+    is_up = run.phase == "running" and not run.is_post_starting
+    return is_up and probing.is_ready(run.probes)
 
 
 def _state(state: PodState, run: Container) -> Obj:

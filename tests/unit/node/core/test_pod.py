@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from mizzen.node.core.events import (
     Adopted,
     AdoptedRun,
@@ -12,12 +14,14 @@ from mizzen.node.core.events import (
     GangRestart,
     KillNow,
     Observed,
+    PostStartDone,
     Prepare,
     Prepared,
     PreStopDone,
     ProbeDone,
     RecordEvent,
     Remove,
+    RunPostStart,
     RunPreStop,
     RunProbe,
     Signal,
@@ -174,6 +178,64 @@ def test_pre_stop_comes_before_sigterm() -> None:
     state = running(containers=[{"name": "main", "image": "mizzen.dev/python", "lifecycle": hook}])
     assert RunPreStop("main", 0) in step(state, Observed(deleted(state, 5), T0))
     assert Signal("main", 0, 15) in step(state, PreStopDone("main", 0, T0 + S))
+
+
+@pytest.mark.parametrize(
+    ("hook", "is_run"),
+    [
+        ({"sleep": {"seconds": 1}}, True),
+        ({"httpGet": {"port": 1}}, True),
+        ({"tcpSocket": {}}, False),
+    ],
+)
+def test_hooks_are_commands_requests_and_pauses(hook: dict[str, Any], is_run: bool) -> None:
+    lifecycle = {"preStop": hook}
+    container = {"name": "main", "image": "mizzen.dev/python", "lifecycle": lifecycle}
+    state = running(containers=[container])
+    commands = step(state, Observed(deleted(state, 5), T0))
+    assert (RunPreStop("main", 0) in commands) == is_run
+    assert (Signal("main", 0, 15) in commands) != is_run
+
+
+def post_starting(**spec: Any) -> PodState:
+    container = {
+        "name": "main", "image": "mizzen.dev/python", "readinessProbe": {"httpGet": {"port": 80}},
+        "lifecycle": {"postStart": {"exec": {"command": ["true"]}}},
+    }  # fmt: skip
+    state = new_pod(pod(containers=[container], **spec), "127.99.0.2", T0)
+    step(state, Tick(T0))
+    step(state, Prepared(T0))
+    assert step(state, Started("main", 0, "run", T0, T0)) == [RunPostStart("main", 0)]
+    return state
+
+
+def test_a_container_is_probed_once_its_post_start_hook_is_done() -> None:
+    state = post_starting()
+    assert not status_of(state, "127.0.0.1", T0)["containerStatuses"][0]["started"]
+    assert step(state, Tick(T0 + S)) == []
+    done = step(state, PostStartDone("main", 0, True, "", T0 + S))
+    assert done == [RunProbe("main", 0, "readiness")]
+    assert status_of(state, "127.0.0.1", T0)["containerStatuses"][0]["started"]
+
+
+def test_a_container_whose_post_start_hook_fails_is_ended_and_started_again() -> None:
+    state = post_starting()
+    failed = step(state, PostStartDone("main", 0, False, "it said no", T0 + S))
+    assert RecordEvent("Warning", "FailedPostStartHook", "it said no") in failed
+    assert Signal("main", 0, 15) in failed
+    step(state, Exited("main", 0, 143, 15, T0, T0 + S))
+    again = step(state, Tick(T0 + 10 * S))
+    assert Prepare() in again
+
+
+def test_a_hook_that_has_begun_is_not_begun_again_by_the_next_agent() -> None:
+    container = {
+        "name": "main", "image": "mizzen.dev/python",
+        "lifecycle": {"postStart": {"exec": {"command": ["true"]}}},
+    }  # fmt: skip
+    state = new_pod(pod(containers=[container]), "127.99.0.2", T0)
+    step(state, Adopted((AdoptedRun("main", 0, None, 0),)))
+    assert RunPostStart("main", 0) not in step(state, Started("main", 0, "run", T0))
 
 
 def test_a_pod_that_vanished_is_killed_at_once() -> None:
