@@ -6,6 +6,7 @@ synchronous: what they read cannot change before the draft is committed.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from mizzen.base.objects import Obj, with_condition
 from mizzen.base.resources import PODS
 from mizzen.kinds import strict
 from mizzen.kinds.decoding import Decoded
+from mizzen.kinds.managed_fields.implied_fields import implied_status
 from mizzen.kinds.report import Unserved
 from mizzen.kinds.treatment import Refused
 from mizzen.store.store import ObjectKey
@@ -67,6 +69,10 @@ def create(
     given = new["metadata"].get("managedFields")
     stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
     kind.prepare_create(new)
+    if served.is_builtin and "status" not in new and kind.has_status:
+        status = implied_status(resource)
+        if status is not None:
+            new["status"] = copy.deepcopy(status) if status else {}
     kind.default(new)
     if is_managed:
         new["metadata"]["managedFields"] = given

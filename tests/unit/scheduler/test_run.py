@@ -220,7 +220,9 @@ async def test_a_toleration_given_to_a_pod_that_waits_is_looked_at(api: Api) -> 
     async with scheduling(api.scheduler):
         await add(admin, (PODS, pod("a")))
         await pods_until(admin, are_told("a"))
-        await admin.patch(PODS, "a", {"spec": {"tolerations": [{"operator": "Exists"}]}}, "default")
+        given = (await admin.get(PODS, "a", "default"))["spec"]["tolerations"]  # by admission
+        wish = {"spec": {"tolerations": [*given, {"operator": "Exists"}]}}
+        await admin.patch(PODS, "a", wish, "default")
         await pods_until(admin, are_bound("a"))
 
 

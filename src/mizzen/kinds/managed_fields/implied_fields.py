@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -22,6 +22,21 @@ def implied_fields(resource: Resource) -> Mapping[str, Any]:
     """What an object of a built-in kind has although nothing was set."""
     below = _table().get(f"{resource.api_version} {resource.kind}")
     return _METADATA if below is None else {**_METADATA, **below}
+
+
+@cache
+def implied_status(resource: Resource) -> Obj | None:
+    """The status that an object of a built-in kind has before anybody wrote one; None: none."""
+    status = implied_fields(resource).get("status")
+    return cast("Obj", _set(status)) if isinstance(status, dict) else None
+
+
+def _set(value: Any) -> Any:
+    """Without what is null."""
+    if not isinstance(value, dict):
+        return value
+    fields = cast("Obj", value).items()
+    return {name: _set(child) for name, child in fields if child is not None}
 
 
 @cache
