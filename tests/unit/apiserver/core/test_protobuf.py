@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import tracemalloc
 
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.apiserver.core.protobuf import decode
+from mizzen.apiserver.core.protobuf_answers import encode
 from mizzen.base.errors import ApiError, UnsupportedMediaType
+from support.protobuf_cases import CASES
 
 
 def varint(number: int) -> bytes:
@@ -124,6 +127,19 @@ def test_broken_bodies_are_refused_not_fatal(raw: bytes) -> None:
         decode(body("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, raw)))
     except ApiError as error:
         assert error.code in (400, 415)
+
+
+def test_bodies_with_flipped_bytes_are_read_or_refused() -> None:
+    chance = random.Random(36)
+    bodies = [encode(case) for case in CASES]
+    for _ in range(3000):
+        changed = bytearray(chance.choice(bodies))
+        for _ in range(chance.randint(1, 5)):
+            changed[chance.randrange(4, len(changed))] = chance.randrange(256)
+        try:
+            decode(bytes(changed))
+        except ApiError as error:
+            assert error.code in (400, 415)
 
 
 def refused(raw: bytes) -> ApiError:
