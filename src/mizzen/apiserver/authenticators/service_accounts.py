@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from mizzen.apiserver.authentication import Authenticator
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.service_tokens import (
+    API_AUDIENCES,
     ISSUER,
     Bound,
     audiences_of,
     bound_objects,
     gone,
+    life_ns,
     time_error,
     user_of,
 )
@@ -26,7 +28,7 @@ from mizzen.base.clock import Clock
 from mizzen.base.errors import Unauthorized
 from mizzen.base.objects import Obj, is_terminating
 from mizzen.host.token_signer import InvalidToken, TokenSigner, unverified_claims
-from mizzen.store.store import ObjectKey, Store
+from mizzen.store.store import ObjectKey, Store, Stored
 
 CACHED_MAX = 4096  # tokens; about 3 KiB each
 _UNSEEN = -1
@@ -35,12 +37,14 @@ _UNSEEN = -1
 class _Verified:
     """A token whose signature is right: what it says, and the revisions it was last checked by."""
 
-    __slots__ = ("audiences", "bound", "claims", "seen", "user")
+    __slots__ = ("audiences", "bound", "claims", "is_for_api", "life_ns", "seen", "user")
 
     def __init__(self, claims: Obj) -> None:
         self.claims = claims
         self.user = user_of(claims)
         self.audiences = audiences_of(claims)
+        self.is_for_api = set(API_AUDIENCES) <= set(self.audiences)
+        self.life_ns = life_ns(claims)
         self.bound: list[tuple[ObjectKey, Bound]] = [
             (ObjectKey(each.resource, each.namespace, each.name), each)
             for each in bound_objects(claims)
@@ -66,17 +70,17 @@ class ServiceAccountTokens:
             verified = self._verify(token)
             if verified is None:
                 return None
-        audiences = [each for each in request.audiences if each in verified.audiences]
-        if not audiences:
-            have, wanted = (_listed(each) for each in (verified.audiences, request.audiences))
-            raise _unauthorized(
-                f"token audiences {have} is invalid for the target audiences {wanted}"
-            )
-        now_s = self._clock.now_ns() / 1e9
-        error = time_error(verified.claims, now_s) or self._find_gone(verified, now_s)
-        if error:
-            raise _unauthorized(error)
-        request.audiences = audiences
+        if request.audiences is not API_AUDIENCES or not verified.is_for_api:
+            _narrow(request, verified.audiences)
+        now_ns = self._clock.now_ns()
+        begins_ns, ends_ns = verified.life_ns
+        if not begins_ns <= now_ns <= ends_ns:
+            raise _unauthorized(time_error(verified.claims, now_ns / 1e9))
+        seen = verified.seen
+        for index, (key, bound) in enumerate(verified.bound):
+            stored = self._store.peek(key)
+            if stored is None or stored.revision != seen[index]:
+                seen[index] = _check(bound, stored, now_ns / 1e9)
         return verified.user
 
     def _verify(self, token: str) -> _Verified | None:
@@ -94,20 +98,24 @@ class ServiceAccountTokens:
         self._verified[token] = verified
         return verified
 
-    def _find_gone(self, verified: _Verified, now_s: float) -> str:
-        seen = verified.seen
-        for index, (key, bound) in enumerate(verified.bound):
-            stored = self._store.peek(key)
-            if stored is not None and stored.revision == seen[index]:
-                continue
-            obj = None if stored is None else stored.object()
-            error = gone(bound, obj, now_s)
-            if error:
-                return error
-            assert obj is not None and stored is not None, "nothing is gone"
-            # One that is being deleted carries its tokens for a while only.
-            seen[index] = _UNSEEN if is_terminating(obj) else stored.revision
-        return ""
+
+def _narrow(request: Request, audiences: Sequence[str]) -> None:
+    """Errors: Unauthorized where the token is for none of the audiences that are asked for."""
+    common = [each for each in request.audiences if each in audiences]
+    if not common:
+        have, wanted = _listed(audiences), _listed(request.audiences)
+        raise _unauthorized(f"token audiences {have} is invalid for the target audiences {wanted}")
+    request.audiences = common
+
+
+def _check(bound: Bound, stored: Stored | None, now_s: float) -> int:
+    """The revision by which the object carries the token. Errors: Unauthorized where it is gone."""
+    obj = None if stored is None else stored.object()
+    error = gone(bound, obj, now_s)
+    if error or stored is None or obj is None:
+        raise _unauthorized(error)
+    # One that is being deleted carries its tokens for a while only.
+    return _UNSEEN if is_terminating(obj) else stored.revision
 
 
 def _listed(audiences: Sequence[str]) -> str:

@@ -89,6 +89,12 @@ def time_error(claims: Obj, now_s: float) -> str:
     return ""
 
 
+def life_ns(claims: Obj) -> tuple[int, int]:
+    """The first and the last moment at which `time_error` has nothing to say."""
+    begins_s = max(_number(claims, "nbf"), _number(claims, "iat")) - LEEWAY_S
+    return int(begins_s * 1e9), int((_number(claims, "exp") + LEEWAY_S) * 1e9)
+
+
 def _number(claims: Obj, name: str) -> float:
     value = claims.get(name)
     return float(value) if isinstance(value, int | float) else 0.0
