@@ -376,3 +376,69 @@ def test_what_is_no_review_is_refused_alike(
 
     theirs, ours = both(sides, ask)
     assert ours == theirs and theirs[0] in (400, 422)
+
+
+def static_pod(name: str, node: str, number: int) -> dict[str, Any]:
+    """A pod that refers to objects of this number, in ways that both servers store."""
+    container = {
+        "name": "c", "image": "x",
+        "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": f"s{number}", "key": "k"}}}],
+        "envFrom": [{"configMapRef": {"name": f"m{number}"}}],
+    }  # fmt: skip
+    volumes = [{"name": "a", "secret": {"secretName": f"v{number}"}}]
+    spec = {
+        "nodeName": node, "containers": [container], "volumes": volumes,
+        "serviceAccountName": f"robot{number}", "imagePullSecrets": [{"name": f"i{number}"}],
+        "resourceClaims": [{"name": "g", "resourceClaimName": f"g{number}"}],
+    }  # fmt: skip
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+_OF_NODES = [
+    ("", "secrets", "siv"), ("", "configmaps", "mp"), ("", "persistentvolumeclaims", "d"),
+    ("", "persistentvolumeclaims/status", "d"), ("", "serviceaccounts", "robot"),
+    ("", "serviceaccounts/token", "robot"), ("", "pods", "pod"), ("", "pods/status", "pod"),
+    ("", "pods/eviction", "pod"), ("", "pods/log", "pod"), ("", "nodes", "n"),
+    ("", "nodes/status", "n"), ("", "services", "x"), ("", "events", "x"),
+    ("resource.k8s.io", "resourceclaims", "g"), ("coordination.k8s.io", "leases", "n"),
+    ("storage.k8s.io", "csinodes", "n"), ("storage.k8s.io", "csidrivers", "x"),
+]  # fmt: skip
+
+
+def test_kubelets_reach_what_their_pods_refer_to(sides: tuple[Side, Side]) -> None:
+    for side in sides:
+        for number in (1, 2):
+            account = {"metadata": {"name": f"robot{number}"}}
+            side.ask("POST", "/api/v1/namespaces/team/serviceaccounts", account)
+            pod = static_pod(f"pod{number}", f"n{number}", number)
+            side.make("/api/v1/namespaces/team/pods", pod)
+    chance = random.Random(5)
+    groups = ["system:nodes", "system:authenticated"]
+    seen = {"resourceAttributes": {
+        "verb": "get", "resource": "secrets", "namespace": "team", "name": "v2",
+    }}  # fmt: skip
+    deadline = time.monotonic() + SETTLED_S
+    while not sides[0].may("system:node:n2", groups, seen)["allowed"]:
+        assert time.monotonic() < deadline, "upstream does not see the pods"
+        time.sleep(0.05)
+    allowed, differing = 0, list[Any]()
+    for _ in range(400):
+        group, what, prefixes = chance.choice(_OF_NODES)
+        resource, _, subresource = what.partition("/")
+        prefix = prefixes if len(prefixes) > 3 or prefixes in ("pod",) else chance.choice(prefixes)
+        verbs = ["get", "list", "watch", "create", "update", "patch", "delete"]
+        attributes: dict[str, Any] = {
+            "verb": chance.choice(verbs), "group": group, "resource": resource,
+            "subresource": subresource, "name": chance.choice(["", f"{prefix}1", f"{prefix}2"]),
+            "namespace": chance.choice(["team", "team", "kube-node-lease", ""]),
+        }  # fmt: skip
+        if attributes["verb"] in ("list", "watch") and chance.random() < 0.5:
+            raw = f"spec.nodeName={chance.choice(['n1', 'n2'])}"
+            attributes["fieldSelector"] = {"rawSelector": raw}
+        node = chance.choice(["system:node:n1", "system:node:n2", "system:node:"])
+        question = {"resourceAttributes": attributes}
+        theirs, ours = both(sides, lambda side: side.may(node, groups, question))  # noqa: B023
+        allowed += theirs["allowed"]
+        if (theirs["allowed"], theirs.get("reason")) != (ours["allowed"], ours.get("reason")):
+            differing.append((node, attributes, theirs, ours))
+    assert differing == [] and 40 < allowed < 360

@@ -94,24 +94,25 @@ def _service_account(access: Access, node: str, related: Related) -> tuple[bool,
     return _by_relation(access, node, related)
 
 
-def _own(kind: str, access: Access, node: str) -> tuple[bool, str]:
+def _own(kind: str, access: Access, node: str, namespace: str = "") -> tuple[bool, str]:
     if access.verb not in ("get", "create", "update", "patch", "delete"):
         return False, f"can only get, create, update, patch, or delete a {kind}"
+    if namespace and access.namespace != namespace:
+        return False, f'can only access leases in the "{namespace}" system namespace'
     if access.verb != "create" and access.name != node:
         return False, f"can only access {kind} with the same name as the requesting node"
     return True, ""
 
 
 def _lease(access: Access, node: str, related: Related) -> tuple[bool, str]:
-    if access.namespace != LEASE_NAMESPACE:
-        return False, f'can only access leases in the "{LEASE_NAMESPACE}" system namespace'
-    return _own("node lease", access, node)
+    return _own("node lease", access, node, LEASE_NAMESPACE)
 
 
 def _csi_node(access: Access, node: str, related: Related) -> tuple[bool, str]:
-    if access.subresource:
+    allowed, reason = _own("CSINode", access, node)
+    if access.subresource and not reason.startswith("can only get"):
         return False, "cannot authorize CSINode subresources"
-    return _own("CSINode", access, node)
+    return allowed, reason
 
 
 def _slice(access: Access, node: str, related: Related) -> tuple[bool, str]:
