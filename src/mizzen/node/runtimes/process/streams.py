@@ -115,9 +115,7 @@ class ProcessStreams(Streams):
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(PENDING_BYTES_MAX // 2)  # it pauses at twice that
         file = os.fdopen(fd, "rb", buffering=0)
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), file
-        )
+        transport, _ = await loop.connect_read_pipe(lambda: _Reading(reader), file)
         self._transports.append(transport)
         return reader
 
@@ -130,3 +128,10 @@ class ProcessStreams(Streams):
         )
         self._transports.append(transport)
         return asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+class _Reading(asyncio.StreamReaderProtocol):
+    """A terminal's end is an error (EIO), before which a reader would forget what it has."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(None)
