@@ -184,3 +184,25 @@ async def test_an_update(both: Both, resource: Resource, change: Any) -> None:
             assert differences(ours, theirs) == []
     finally:
         await both.ask("DELETE", path)
+
+
+async def test_a_strategic_patch_puts_what_is_new_first(both: Both) -> None:
+    resource, strategic = DEPLOYMENTS, "application/strategic-merge-patch+json"
+    body = {"metadata": {"name": "order", "namespace": "default"}, "spec": SPEC}
+    typed = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
+    typed["metadata"]["finalizers"] = ["example.com/a", "example.com/b"]
+    path = resource.path("default", "order")
+    await both.ask("POST", resource.path("default"), typed)
+    containers = [{"name": "d", "image": "d"}]
+    change = {
+        "metadata": {"finalizers": ["example.com/z"]},
+        "spec": {"template": {"spec": {"containers": containers}}},
+    }
+    try:
+        ours, theirs = await both.ask("PATCH", path, change, content_type=strategic)
+        assert differences(ours, theirs) == []
+        names = [each["name"] for each in theirs["spec"]["template"]["spec"]["containers"]]
+        assert names == ["d", "c"]
+    finally:
+        await both.ask("PATCH", path, {"metadata": {"finalizers": None}}, content_type=strategic)
+        await both.ask("DELETE", path)

@@ -146,8 +146,27 @@ def _merge_list(schema: Schema, target: list[Any], patch: list[Any], name: str) 
     if not schema.merge_key:
         there = {mark_of(item) for item in target}
         added = {mark_of(item): item for item in reversed(patch)}
-        return target + [added[m] for m in dict.fromkeys(map(mark_of, patch)) if m not in there]
-    return _merge_keyed(schema, target, patch, name)
+        merged = target + [added[m] for m in dict.fromkeys(map(mark_of, patch)) if m not in there]
+    else:
+        merged = _merge_keyed(schema, target, patch, name)
+    return _patched_first(merged, target, patch, schema.merge_key)
+
+
+def _patched_first(merged: list[Any], before: list[Any], patch: list[Any], key: str) -> list[Any]:
+    """What is patched in the patch's order; the rest keeps its place before what was there, too.
+
+    So what is new comes first. Source: strategicpatch `mergeSlice`, normalizeElementOrder.
+    """
+    marks = _marks(merged, key)
+    places: dict[Hashable, deque[int]] = {}  # a key may be there more than once
+    for index, mark in enumerate(marks):
+        places.setdefault(mark, deque()).append(index)
+    wanted = dict.fromkeys(_marks(patch, key))
+    named = [index for mark in wanted for index in places.get(mark, ())]
+    taken = set(named)
+    others = [index for index in range(len(merged)) if index not in taken]
+    old = {mark: index for index, mark in enumerate(_marks(before, key))}
+    return [merged[index] for index in _interleave(named, others, marks, old)]
 
 
 def _merge_keyed(schema: Schema, target: list[Any], patch: list[Any], name: str) -> list[Any]:
@@ -225,11 +244,14 @@ def _marks(items: list[Any], key: str) -> list[Hashable]:
 def _interleave(
     named: list[int], others: list[int], marks: list[Hashable], old: Mapping[Hashable, int]
 ) -> list[int]:
-    """Merges both sequences: an item of `others` goes before a named one it stood before."""
+    """Merges both sequences: an item of `others` goes before a named one it stood before.
+
+    A named one that is new goes before all that are left.
+    """
     result: list[int] = []
     last, at = len(old), 0
     for index in named:
-        place = old.get(marks[index], last)
+        place = old.get(marks[index], -1)
         while at < len(others) and old.get(marks[others[at]], last) < place:
             result.append(others[at])
             at += 1

@@ -29,10 +29,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"spec": {"containers": [{"name": "b", "image": "new"}]}},
         _pod(containers=[A, {"name": "b", "image": "new"}]),
     ),
-    "a new item is appended": (
+    "a new item comes first": (
         _pod(containers=[A]),
         {"spec": {"containers": [B]}},
-        _pod(containers=[A, B]),
+        _pod(containers=[B, A]),
     ),
     "an item is deleted": (
         _pod(containers=[A, B]),
@@ -125,7 +125,7 @@ def test_cases(case: str) -> None:
 def test_primitive_lists_merge_as_sets() -> None:
     old = {"metadata": {"name": "p", "finalizers": ["a", "b"]}}
     patch = {"metadata": {"finalizers": ["c"], "$deleteFromPrimitiveList/finalizers": ["a"]}}
-    assert strategic_merge_patch(POD, old, patch)["metadata"]["finalizers"] == ["b", "c"]
+    assert strategic_merge_patch(POD, old, patch)["metadata"]["finalizers"] == ["c", "b"]
 
 
 @pytest.mark.parametrize(
