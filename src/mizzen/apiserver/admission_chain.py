@@ -21,11 +21,11 @@ from mizzen.base.registry import collect
 from mizzen.store.store import ObjectKey, Stored
 
 # A patch is an update; a change of `scale` is one of the object behind it.
-CREATE, UPDATE, UPDATE_STATUS, BIND, DELETE = (
-    "create", "update", "update/status", "create/binding", "delete",
+CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, BIND, DELETE = (
+    "create", "update", "update/status", "update/approval", "create/binding", "delete",
 )  # fmt: skip
-_OPERATIONS = frozenset((CREATE, UPDATE, UPDATE_STATUS, BIND, DELETE))
-_MUTABLE = frozenset((CREATE, UPDATE, UPDATE_STATUS))
+_OPERATIONS = frozenset((CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, BIND, DELETE))
+_MUTABLE = frozenset((CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL))
 # Stages, one after the other; plug-ins of one stage in the order of their names.
 BUILT_IN, POLICIES, WEBHOOKS, ACCOUNTING = range(4)
 _STEPS_MAX = 4096  # pairs of a kind's version and an operation

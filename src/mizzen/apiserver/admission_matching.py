@@ -9,6 +9,7 @@ from mizzen.apiserver.admission_chain import (
     CREATE,
     DELETE,
     UPDATE,
+    UPDATE_APPROVAL,
     UPDATE_STATUS,
     AdmissionRequest,
 )
@@ -32,6 +33,7 @@ OPERATIONS = {
     CREATE: ("CREATE", ""),
     UPDATE: ("UPDATE", ""),
     UPDATE_STATUS: ("UPDATE", "status"),
+    UPDATE_APPROVAL: ("UPDATE", "approval"),
     BIND: ("CREATE", "binding"),
     DELETE: ("DELETE", ""),
 }

@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mizzen.apiserver.admission_chain import BIND, CREATE, DELETE, UPDATE, UPDATE_STATUS
+from mizzen.apiserver.admission_chain import (
+    BIND,
+    CREATE,
+    DELETE,
+    UPDATE,
+    UPDATE_APPROVAL,
+    UPDATE_STATUS,
+)
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import applying, field_managers, refusals, stamping
 from mizzen.apiserver.core.bodies import as_object, text
@@ -30,6 +37,7 @@ from mizzen.kinds.treatment import Refused
 from mizzen.store.store import ObjectKey
 
 _NAME_TRIES = 8
+_OF_STATUS = {"status": UPDATE_STATUS, "approval": UPDATE_APPROVAL}  # all else stays as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,8 +362,8 @@ def _replace(
     kind.default(new)
     _track(draft, served, old, new, given, subresource, is_managed)
     key = ObjectKey(served.key, old["metadata"].get("namespace") or "", name)
-    if subresource == "status":
-        operation = UPDATE_STATUS
+    if subresource in _OF_STATUS:
+        operation = _OF_STATUS[subresource]
         kind.prepare_status(new, old)
         draft.admission.mutate(draft, served, operation, key, new, old)
         kind.default(new)

@@ -61,3 +61,18 @@ def test_pythons_client_asks_for_tokens(api: ApiServer, namespace: str) -> None:
         said = client.AuthenticationV1Api(connection).create_token_review(review)
     assert said.status.authenticated
     assert said.status.user.username == f"system:serviceaccount:{namespace}:robot"
+
+
+def test_kubectl_approves_and_denies_requests_for_certificates(api: ApiServer) -> None:
+    for name in ("yes", "no"):
+        body = {
+            "apiVersion": "certificates.k8s.io/v1",
+            "kind": "CertificateSigningRequest",
+            "metadata": {"name": name},
+            "spec": {"request": "aGk=", "signerName": "example.com/s", "usages": ["client auth"]},
+        }
+        api.kubectl("create", "-f", "-", stdin=json.dumps(body))
+    api.kubectl("certificate", "approve", "yes")
+    api.kubectl("certificate", "deny", "no")
+    shown = api.kubectl("get", "csr", "--no-headers")
+    assert [line.split()[-1] for line in shown.splitlines()] == ["Denied", "Approved"]
