@@ -55,9 +55,8 @@ async def test_a_copy_is_ready_while_it_waits_and_once_it_leads(tmp_path: Path) 
                     await asyncio.sleep(0.02)
             assert await _status(port.port, "/readyz") == 200
             assert await _status(port.port, "/metrics") == 401
-            # This API server reviews no tokens: nobody is let in for want of an answer.
-            authorization = "Authorization: Bearer x\r\n"
-            assert await _status(port.port, "/metrics", authorization) == 503
+            authorization = "Authorization: Bearer x\r\n"  # the API server knows no such token
+            assert await _status(port.port, "/metrics", authorization) == 401
             assert not is_ready.is_set()
             lease = {"spec": {"holderIdentity": ""}}
             await admin.patch(LEASES, "mizzen-controllers", lease, SYSTEM_NAMESPACE)
