@@ -141,8 +141,6 @@ async def _ask(client: Client, method: str, path: str, data: bytes | None, **mor
         return {"code": error.code, "reason": error.reason, "causes": causes}
     for field in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
         answer.get("metadata", {}).pop(field, None)
-    pods = ((answer.get("spec") or {}).get("template") or {}).get("spec") or {}
-    pods.pop("enableServiceLinks", None)  # ours is a default of all PodSpecs, upstream's of pods
     return answer
 
 

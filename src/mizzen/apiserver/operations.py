@@ -191,7 +191,7 @@ def apply(
     )
     if old is None and subresource:
         raise refusals.not_found(resource, name)
-    stamping.place(config, resource, namespace)
+    stamping.place({"metadata": dict(config["metadata"])}, resource, namespace)
     found = config["metadata"].setdefault("name", name)
     if found != name:
         raise BadRequest(
@@ -210,6 +210,8 @@ def apply(
     )  # fmt: skip
     if old is None:
         return create(draft, served, namespace, new, IGNORE, is_managed=True)
+    if wanted := config["metadata"].get("resourceVersion"):
+        new["metadata"]["resourceVersion"] = wanted  # the version that was meant
     return _replace(draft, served, old, new, "patch", subresource, IGNORE, is_managed=True)
 
 
@@ -340,6 +342,9 @@ def _replace(
         raise refusals.conflict(resource, name)
     uid = obj["metadata"].get("uid")
     if uid and uid != old["metadata"]["uid"]:
+        if verb == "patch":
+            cause = Cause("metadata.uid", f'Invalid value: "{uid}": field is immutable')
+            raise invalid(resource.kind, resource.group, name, [cause])
         check_preconditions(served, old, uid, "")
     try:
         decoded = _decode(draft, served, obj, strictness, _kept(served, obj, old))

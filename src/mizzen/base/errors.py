@@ -205,7 +205,7 @@ def failure_status(code: int, reason: str, message: str, details: Obj) -> Obj:
         "metadata": {},
         "status": "Failure",
         "message": message,
-        "reason": reason,
+        **({"reason": reason} if reason else {}),
         **({"details": details} if details else {}),
         "code": code,
     }

@@ -213,6 +213,7 @@ def translate(node: Obj, *, needed: bool = False, is_open: bool = False) -> Sche
             max_items=node.get("maxItems"),
             unique=list_type in ("set", "map") or bool(node.get("uniqueItems")),
             list_keys=keys,
+            list_type=node.get("x-kubernetes-list-type") or "",
             **common,
         )
     return Schema(kind or "any", **common, **_limits(node))
@@ -258,5 +259,6 @@ def _object(node: Obj, common: Obj) -> Schema:
         values=values,
         min_items=node.get("minProperties"),
         max_items=node.get("maxProperties"),
+        map_type="atomic" if node.get("x-kubernetes-map-type") == "atomic" else "",
         **common,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from mizzen.base.objects import Obj
 from mizzen.kinds import strict
 from mizzen.kinds.decoding import decode
 from mizzen.kinds.kind import Kind
+from mizzen.kinds.managed_fields.walking import misnamed
 from mizzen.kinds.report import Unknown
 from mizzen.kinds.schema import Schema, partial
 
@@ -125,13 +127,16 @@ def check(kind: Kind, config: Obj, level: str, duplicates: Sequence[str]) -> Non
     found = decode(_partial(kind.schema), config)
     problems = [_undeclared(each) for each in found.unknown]
     problems += [
-        f".{each.field}: {each.message}" for each in found.causes if _is_of_type(each.message)
+        f".{each.field}: {_mistyped(each.message)}"
+        for each in found.causes
+        if each.reason == "FieldValueTypeInvalid"
     ]
+    problems += misnamed(kind.schema, config)
     if problems:
         metadata = config["metadata"]
         resource = kind.resource
         what = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; "
-        what += f"{resource.api_version}, Kind={resource.kind}"
+        what += f"{resource.group}/{resource.version}, Kind={resource.kind}"
         listed = problems[0] if len(problems) == 1 else "errors:\n  " + "\n  ".join(problems)
         raise Untyped(f"failed to create typed patch object ({what}): {listed}")
 
@@ -140,8 +145,21 @@ def _undeclared(field: Unknown) -> str:
     return f".{field.path}: field not declared in schema"
 
 
-def _is_of_type(message: str) -> bool:
-    return "expected" in message
+_MISTYPED = re.compile(r"Invalid value: (.*): must be of type (\w+), not", re.DOTALL)
+_NAMES = {
+    "object": "map",
+    "array": "list",
+    "integer": "numeric (int or float)",
+    "number": "numeric",
+}
+
+
+def _mistyped(message: str) -> str:
+    """A value of a wrong type in the words of structured-merge-diff."""
+    found = _MISTYPED.match(message)
+    if found is None:
+        return message
+    return f"expected {_NAMES.get(found[2], found[2])}, got &{{{found[1]}}}"
 
 
 def _partial(schema: Schema) -> Schema:

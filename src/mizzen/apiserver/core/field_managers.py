@@ -120,11 +120,13 @@ def track_update(
     if writer.subresource or given is None or given is stored or given == stored:
         given = stored
     elif _is_reset(given):
-        given = list[Any]()
+        # Of custom objects an empty list is as none at all: upstream keeps them untyped.
+        given = list[Any]() if is_builtin or given else stored
     elif not _can_be_read(given):
         given = stored
-    if not given and not stored:
-        return  # never tracked, and not begun by an update
+    if not given:  # never tracked and not begun by an update, or forgotten by this very one
+        new["metadata"].pop("managedFields", None)
+        return
     found = _updated(context, old, new, given, writer, now)
     if found:
         new["metadata"]["managedFields"] = found
@@ -145,10 +147,19 @@ def _updated(
     if after is before:
         return cast("list[Obj]", given)
     if writer.subresource == "scale" and own in after:  # upstream's entry has no moment
-        earlier = before.get(own)
+        earlier, fields = before.get(own), after[own].fields
         time = earlier.time if earlier is not None else None
-        after = {**after, own: Entry(after[own].api_version, after[own].fields, time)}
+        after = {**after, own: Entry(after[own].api_version, fields, time)}
+        if _first_value(new, fields) == 0:  # which a Scale leaves out: nobody's
+            del after[own]
     return managers.encode(after)
+
+
+def _first_value(obj: Any, fields: Fields) -> Any:
+    while fields and isinstance(obj, dict):
+        element, fields = next(iter(fields.items()))
+        obj = cast("Obj", obj).get(element[2:])
+    return obj
 
 
 def apply(

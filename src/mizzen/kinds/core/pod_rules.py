@@ -38,6 +38,13 @@ def default_pod(pod: Obj) -> None:
     """Completes a pod in place, as upstream's defaulting and its ServiceAccount admission do."""
     spec = part(pod, "spec")
     default_pod_spec(spec)
+    # Source: SetDefaults_Pod, which templates do not go through.
+    spec.setdefault("enableServiceLinks", True)
+    for name in CONTAINER_LISTS:
+        for container in entries(spec, name):
+            resources = part(container, "resources")
+            if limits := part(resources, "limits"):
+                resources["requests"] = {**limits, **part(resources, "requests")}
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = account
 
@@ -54,10 +61,6 @@ def _default_container(container: Obj, host_network: bool) -> None:
         tag = str(container["image"]).rpartition("/")[2].partition(":")[2]
         pinned = "@" in str(container["image"]) or (tag and tag != "latest")
         container["imagePullPolicy"] = "IfNotPresent" if pinned else "Always"
-    resources = part(container, "resources")
-    limits = part(resources, "limits")
-    if limits:
-        resources["requests"] = {**limits, **part(resources, "requests")}
     if host_network:
         for port in entries(container, "ports"):
             port.setdefault("hostPort", port.get("containerPort"))

@@ -142,7 +142,7 @@ POD_SPEC = v1(
     resourceClaims=array(POD_RESOURCE_CLAIM, key="name")("Devices.", retain_keys=True),
     resources=RESOURCE_REQUIREMENTS("What all containers together need."),
     nodeName=STR("The node; set by the scheduler."),
-    nodeSelector=STRING_MAP("Labels the node must have."),
+    nodeSelector=STRING_MAP("Labels the node must have.", map_type="atomic"),
     affinity=AFFINITY("Where the pod should run."),
     tolerations=array(TOLERATION)("Taints it does not mind."),
     topologySpreadConstraints=array(
@@ -174,7 +174,7 @@ POD_SPEC = v1(
         searches=STRINGS(),
         options=array(v1("PodDNSConfigOption", "An option.", name=STR(), value=STR()))(),
     ),
-    enableServiceLinks=BOOL("Variables for Services.", default=True),
+    enableServiceLinks=BOOL("Variables for Services."),
     hostNetwork=BOOL("Use the node's network."),
     hostPID=BOOL("See the node's processes."),
     hostIPC=BOOL("Share the node's IPC."),

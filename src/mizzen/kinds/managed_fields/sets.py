@@ -107,15 +107,13 @@ def single(path: tuple[str, ...]) -> Fields:
 
 
 def paths(fields: Fields, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every field in the set, parents first, in the order of their names."""
-    for name in sorted(fields):
-        if name == SELF:
-            continue
-        node = cast("Fields", fields[name])
-        path = (*before, name)
+    """Every field in the set by name, those of each level before what is below, as upstream."""
+    nodes = [(name, cast("Fields", fields[name])) for name in sorted(fields) if name != SELF]
+    for name, node in nodes:
         if is_member(node):
-            yield path
-        yield from paths(node, path)
+            yield (*before, name)
+    for name, node in nodes:
+        yield from paths(node, (*before, name))
 
 
 def depth(fields: Fields) -> int:

@@ -51,7 +51,7 @@ def test_fields_that_nobody_declared_are_named() -> None:
     with pytest.raises(Untyped) as caught:
         check(KIND, config, "Ignore", ())
     assert caught.value.message == (
-        "failed to create typed patch object (n/a; v1, Kind=ConfigMap): "
+        "failed to create typed patch object (n/a; /v1, Kind=ConfigMap): "
         ".dta: field not declared in schema"
     )
 
