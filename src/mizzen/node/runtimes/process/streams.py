@@ -14,6 +14,7 @@ import termios
 from collections.abc import Awaitable, Callable
 
 from mizzen.node.runtimes.interface import ExecResult, Stdio, Streams
+from mizzen.node.runtimes.process.terminal_input import TerminalInput
 
 PENDING_BYTES_MAX = 64 << 10  # of each output, beyond its pipe
 
@@ -94,7 +95,7 @@ class ProcessStreams(Streams):
         self.paths = [os.ttyname(slave)] * 3
         # A transport owns its descriptor, so each gets one of its own.
         if stdio.stdin:
-            self.stdin = await self._writer(os.dup(master))
+            self.stdin = self._terminal_writer(os.dup(master))
         self.stdout = await self._reader(master)
 
     async def _open_pipes(self, stdio: Stdio) -> None:
@@ -118,6 +119,14 @@ class ProcessStreams(Streams):
         transport, _ = await loop.connect_read_pipe(lambda: _Reading(reader), file)
         self._transports.append(transport)
         return reader
+
+    def _terminal_writer(self, fd: int) -> asyncio.StreamWriter:
+        os.set_blocking(fd, False)
+        reader = asyncio.StreamReader()  # of nothing, as below
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport = TerminalInput(fd, protocol)
+        self._transports.append(transport)
+        return asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
 
     async def _writer(self, fd: int) -> asyncio.StreamWriter:
         loop = asyncio.get_running_loop()
