@@ -41,6 +41,8 @@ var (
 	rate        = flag.Float64("rate", 0, "with watch: objects a second; 0 is as fast as it goes")
 )
 
+const reconnectsMax = 50 // of one watcher
+
 type report struct {
 	Count   int     `json:"count"`
 	Errors  int64   `json:"errors"`
@@ -224,26 +226,46 @@ func watch(client *http.Client) report {
 	return found
 }
 
-// follow reads one stream to the last object and returns the latency of each event.
+// follow reads events to the last object and returns the latency of each. A server that ends the stream
+// of a reader that lags is asked again, from the last event on, as informers do.
 func follow(client *http.Client, ready *sync.WaitGroup) []float64 {
-	path := collection() + "?watch=1&resourceVersion=0&labelSelector=app%3Dload"
+	latencies := make([]float64, 0, *count)
+	revision := "0"
+	for again := 0; again <= reconnectsMax && len(latencies) < *count; again++ {
+		answer := stream(client, revision)
+		if again == 0 {
+			ready.Done()
+		}
+		latencies, revision = events(answer, latencies, revision)
+		answer.Close()
+	}
+	return latencies
+}
+
+func stream(client *http.Client, revision string) io.ReadCloser {
+	path := collection() + "?watch=1&labelSelector=app%3Dload&resourceVersion=" + revision
 	request, _ := http.NewRequest("GET", *server+path, nil)
 	request.Header.Set("Authorization", "Bearer "+*token)
 	request.Header.Set("Accept", "application/json")
 	answer, err := client.Do(request)
-	ready.Done()
 	if err != nil {
 		fail(err)
 	}
-	defer answer.Body.Close()
+	return answer.Body
+}
+
+func events(from io.Reader, latencies []float64, revision string) ([]float64, string) {
 	mark, own := []byte(`"sent":"`), []byte(`"name":"`+*prefix+"-")
-	lines := bufio.NewReaderSize(answer.Body, 64<<10)
-	latencies := make([]float64, 0, *count)
+	version := []byte(`"resourceVersion":"`)
+	lines := bufio.NewReaderSize(from, 64<<10)
 	for len(latencies) < *count {
 		line, err := lines.ReadSlice('\n')
 		now := time.Now().UnixNano()
 		if err != nil {
 			break
+		}
+		if _, rest, ok := bytes.Cut(line, version); ok {
+			revision = string(rest[:bytes.IndexByte(rest, '"')])
 		}
 		_, rest, ok := bytes.Cut(line, mark)
 		if !ok || !bytes.Contains(line, own) {
@@ -255,7 +277,7 @@ func follow(client *http.Client, ready *sync.WaitGroup) []float64 {
 		}
 		latencies = append(latencies, float64(now-sent)/1e6)
 	}
-	return latencies
+	return latencies, revision
 }
 
 func summary(latencies [][]float64, took time.Duration) report {
