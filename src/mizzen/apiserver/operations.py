@@ -80,7 +80,7 @@ def create(
     if served.is_builtin and "status" not in new and kind.has_status:
         status = implied_status(resource)
         if status is not None:
-            new["status"] = copy.deepcopy(status) if status else {}
+            new["status"] = copy.deepcopy(status)
     kind.default(new)
     if is_managed:
         new["metadata"]["managedFields"] = given

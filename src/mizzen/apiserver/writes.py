@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -43,10 +43,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     def work(draft: Draft) -> Obj:
         return operations.create(draft, served, target.namespace, body, level)
 
-    is_dry, manager = is_dry_run(request.params), manager_of(request)
-    options = ("CreateOptions", request.params)
-    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry, manager=manager)
-    return await _finish(server, served, request, draft, made, 201)
+    return await _attempt(server, served, request, work, "CreateOptions", 201)
 
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
@@ -58,10 +55,7 @@ async def update(server: Server, served: Served, target: Target, request: Reques
             subresource=target.subresource, strictness=level,
         )  # fmt: skip
 
-    is_dry, manager = is_dry_run(request.params), manager_of(request)
-    options = ("UpdateOptions", request.params)
-    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry, manager=manager)
-    return await _finish(server, served, request, draft, made, 200)
+    return await _attempt(server, served, request, work, "UpdateOptions", 200)
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
@@ -78,10 +72,22 @@ async def patch(server: Server, served: Served, target: Target, request: Request
             subresource=target.subresource, strictness=level,
         )  # fmt: skip
 
+    return await _attempt(server, served, request, work, "UpdateOptions", 200)
+
+
+async def _attempt(
+    server: Server,
+    served: Served,
+    request: Request,
+    work: Callable[[Draft], Obj],
+    options: str,
+    status: int,
+) -> Response:
+    """Does the work, asks whom it may concern, commits and answers with the object as written."""
     is_dry, manager = is_dry_run(request.params), manager_of(request)
-    options = ("UpdateOptions", request.params)
-    draft, made = await server.attempt(request.user, work, options, is_dry=is_dry, manager=manager)
-    return await _finish(server, served, request, draft, made, 200)
+    said = (options, request.params)
+    draft, made = await server.attempt(request.user, work, said, is_dry=is_dry, manager=manager)
+    return await _finish(server, served, request, draft, made, status)
 
 
 async def _apply(server: Server, served: Served, target: Target, request: Request) -> Response:
@@ -92,7 +98,8 @@ async def _apply(server: Server, served: Served, target: Target, request: Reques
     is_forced = query.is_true(request.params.get("force"))
     is_dry, manager = is_dry_run(request.params), manager_of(request)
     resource = served.resource
-    versions = {each.resource.api_version for each in server.catalog.versions(place_of(served))}
+    versions = server.catalog.versions((resource.group, resource.plural))
+    served_in = {each.resource.api_version for each in versions}
 
     def work(draft: Draft) -> tuple[Obj, bool]:
         old = draft.read(served, target.namespace, target.name)
@@ -106,7 +113,7 @@ async def _apply(server: Server, served: Served, target: Target, request: Reques
         made = operations.apply(
             draft, served, target.namespace, target.name, config, old,
             subresource=target.subresource, strictness=strict_level, is_forced=is_forced,
-            is_served=versions.__contains__,
+            is_served=served_in.__contains__,
         )  # fmt: skip
         return made, old is None
 
@@ -120,10 +127,6 @@ async def _apply(server: Server, served: Served, target: Target, request: Reques
 def manager_of(request: Request) -> str:
     """The field manager of a request. Errors: Invalid."""
     return field_managers.manager_of(request.params, request.headers.get("user-agent", ""))
-
-
-def place_of(served: Served) -> tuple[str, str]:
-    return served.resource.group, served.resource.plural
 
 
 async def delete(server: Server, served: Served, target: Target, request: Request) -> Response:
