@@ -13,15 +13,10 @@ from collections import OrderedDict
 from mizzen.base.errors import ApiError, Forbidden, Timeout, Unauthorized, Unavailable
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
-from mizzen.base.resources import Resource
+from mizzen.base.resources import SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS
 from mizzen.client.client import Client
 from mizzen.host.get_server import Get
 
-_AUTHN, _AUTHZ = "authentication.k8s.io", "authorization.k8s.io"
-TOKEN_REVIEWS = Resource(_AUTHN, "v1", "tokenreviews", "TokenReview", namespaced=False)
-ACCESS_REVIEWS = Resource(
-    _AUTHZ, "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
-)
 VERDICT_S = 10.0  # as long as upstream remembers a token
 VERDICTS_MAX = 1024
 REVIEW_S_MAX = 10.0
@@ -87,7 +82,7 @@ class Reviewer:
         }
         what = {"path": path, "verb": "get"}
         spec: Obj = {**who, "nonResourceAttributes": what}
-        review = await self._client.create(ACCESS_REVIEWS, {"metadata": {}, "spec": spec})
+        review = await self._client.create(SUBJECT_ACCESS_REVIEWS, {"metadata": {}, "spec": spec})
         if part(review, "status").get("allowed"):
             return None
         return Forbidden, f'User "{who["user"]}" cannot get path "{path}"'

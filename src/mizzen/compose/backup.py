@@ -23,6 +23,7 @@ from typing import Any, cast
 from mizzen import __version__
 from mizzen.base.clock import Clock, rfc3339
 from mizzen.compose.state import running_instance, take_lock
+from mizzen.host import private
 from mizzen.host.home import Home
 from mizzen.host.records import Damaged
 from mizzen.store import copying
@@ -80,7 +81,7 @@ def backup(home: Home, file: Path, clock: Clock) -> Manifest:
         _write(part, home, scratch / "store" / DATA, found, rfc3339(clock.now_ns()))
         manifest = _read(part, None)
         os.replace(part, file)
-        _sync(file.parent)
+        private.sync_folder(file.parent)
     return manifest
 
 
@@ -113,7 +114,7 @@ def restore(home: Home, file: Path, *, replace: bool = False) -> tuple[Manifest,
             else:
                 shutil.rmtree(home.store, ignore_errors=True)
             os.rename(scratch / "store", home.store)
-            _sync(home.state)
+            private.sync_folder(home.state)
             for name, path in places.items():
                 os.replace(scratch / "read" / name, path)
     finally:
@@ -259,11 +260,3 @@ def _aside(store: Path) -> Path:
     while (path := store.with_name(f"{store.name}.before-restore-{number}")).exists():
         number += 1
     return path
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

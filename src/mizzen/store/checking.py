@@ -38,7 +38,12 @@ def check(folder: Path, mark: Path | None = None) -> Found:
     FileNotFoundError; BlockingIOError while a process has it open.
     """
     with _closed(folder, mark):
-        found = inspect(folder)
+        return verify(folder)
+
+
+def verify(folder: Path) -> Found:
+    """As `check`, of a folder that nobody writes to, such as a copy. Errors: Damaged, OSError."""
+    found = inspect(folder)
     totals = found.totals
     return Found(
         folder / DATA, found.format, len(found.objects), totals.history.entries, found.oldest,

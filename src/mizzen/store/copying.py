@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mizzen.store import values
 from mizzen.store.building import build
-from mizzen.store.checking import Found
+from mizzen.store.checking import Found, verify
 from mizzen.store.inspection import DATA, OLD_FORMAT, inspect, table
 from mizzen.store.lmdb_file import copy_file
 from mizzen.store.pages import PageFile
@@ -36,16 +36,6 @@ def copy(folder: Path, to: Path) -> Found:
     except BaseException:  # half a copy must not be taken for one
         shutil.rmtree(to, ignore_errors=True)
         raise
-
-
-def verify(folder: Path) -> Found:
-    """The content of a copy, all of it read. Errors: records.Damaged, OSError."""
-    found = inspect(folder)
-    totals = found.totals
-    return Found(
-        folder / DATA, found.format, len(found.objects), totals.history.entries, found.oldest,
-        totals.newest,
-    )  # fmt: skip
 
 
 def restore(copy: Path, to: Path) -> Found:

@@ -10,14 +10,14 @@ import pytest
 
 from mizzen.base.errors import Expired
 from mizzen.host.records import Damaged
-from mizzen.store import copying
+from mizzen.store import checking, copying
 from mizzen.store.local import LocalStore
 from mizzen.store.store import ObjectKey, Put
 
 COPY = """
 import sys
 from pathlib import Path
-from mizzen.store import copying
+from mizzen.store import checking, copying
 copying.copy(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
@@ -40,7 +40,7 @@ async def test_a_copy_taken_while_it_is_written_to_is_a_moment_of_it(tmp_path: P
     writing.cancel()
     await asyncio.wait([writing])
     await store.close()
-    copies = [copying.verify(tmp_path / f"copy{number}") for number in range(3)]
+    copies = [checking.verify(tmp_path / f"copy{number}") for number in range(3)]
     for found in copies:  # one object was written by each revision, and each has its record
         assert found.objects == found.records == found.newest
     assert 50 <= copies[0].newest <= copies[1].newest <= copies[2].newest
