@@ -56,6 +56,13 @@ class Api:
         self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
     ) -> tuple[int, Any]:
         """(HTTP status, the answer)."""
+        made = await self.send(method, path, body, content_type=content_type)
+        return made.status, json.loads(made.body)
+
+    async def send(
+        self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
+    ) -> Response:
+        """The whole answer, with its headers."""
         path, _, query = path.partition("?")
         params = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
         data = body if isinstance(body, bytes) else b"" if body is None else _json(body)
@@ -67,7 +74,7 @@ class Api:
         except ApiError as error:
             made = refusal(error)
         assert isinstance(made, Response), "streams are not for this helper"
-        return made.status, json.loads(made.body)
+        return made
 
     async def watch(self, path: str) -> AsyncIterator[bytes]:
         """The chunks of a watch, from its start on."""

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from mizzen.host.home import Home
 from support.peers import programs
 from support.ports import free_port
 
-READY_S = 90.0
+READY_S = 240.0
 STOP_S = 10.0
 ADMIN = "admin"
 KUBE_SCHEDULER = "system:kube-scheduler"
@@ -72,17 +73,27 @@ class Cluster:
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """(HTTP status, parsed answer) of the administrator's request."""
+        status, answer, _ = self.ask(method, path, body)
+        return status, answer
+
+    def ask(
+        self, method: str, path: str, body: Any = None, content_type: str = ""
+    ) -> tuple[int, Any, list[str]]:
+        """As `call`, with the texts of the warnings."""
         data = None if body is None else json.dumps(body).encode()
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"content-type": kind, "authorization": f"Bearer {self.tokens[ADMIN]}"}
+        merge = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {
+            "content-type": content_type or merge,
+            "authorization": f"Bearer {self.tokens[ADMIN]}",
+        }
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             context = ssl.create_default_context(cafile=str(self.authority))
             with urllib.request.urlopen(request, timeout=30, context=context) as response:
                 text = response.read()
-                return response.status, _parsed(text)
+                return response.status, _parsed(text), _warnings(response.headers)
         except urllib.error.HTTPError as error:
-            return error.code, _parsed(error.read())
+            return error.code, _parsed(error.read()), _warnings(error.headers)
 
     def make_namespace(self, name: str) -> str:
         """A namespace with the ServiceAccount that pods need."""
@@ -247,6 +258,10 @@ def _wait_ready(cluster: Cluster) -> None:
 def _log_tails(cluster: Cluster) -> str:
     logs = cluster.folder.glob("*.log")
     return "\n".join(f"{log.name}: ...{log.read_text(errors='replace')[-2000:]}" for log in logs)
+
+
+def _warnings(headers: Message) -> list[str]:
+    return headers.get_all("warning") or []
 
 
 def _parsed(text: bytes) -> Any:
