@@ -13,6 +13,7 @@ import orjson
 
 from mizzen.apiserver.core.rbac_index import GROUP
 from mizzen.apiserver.core.rbac_reconcile import AUTOUPDATE
+from mizzen.base.names import KUBELET_CLIENT
 from mizzen.base.objects import Obj
 from mizzen.store.store import ObjectKey
 
@@ -35,6 +36,10 @@ _OF_MIZZEN: tuple[list[Any], ...] = (
     ["ClusterRole", "", "mizzen:metrics-reader", [], [], [["get", "/metrics,/metrics/*"]]],
     ["ClusterRoleBinding", "", "mizzen:metrics-reader", "ClusterRole", "mizzen:metrics-reader", [
         ["Group", "system:monitoring", ""],
+    ]],
+    # The API server, by its certificate, at kubelets that ask it what it may.
+    ["ClusterRoleBinding", "", "mizzen:kubelet-client", "ClusterRole", "system:kubelet-api-admin", [
+        ["User", KUBELET_CLIENT, ""],
     ]],
 )  # fmt: skip
 

@@ -101,6 +101,8 @@ IMAGE_PYTHON = "mizzen.dev/python"  # built in: the interpreter Mizzen itself ru
 # -- identities (user names that bearer tokens stand for) ----------------------------
 ADMIN = "admin"
 IDENTITY_PREFIX = "system:mizzen:"  # + controllers | scheduler | node | gateway
+KUBELET_CLIENT = "mizzen-apiserver-kubelet-client"  # of the certificate that kubelets are shown
+KUBE_PROXY = "system:kube-proxy"  # upstream's; what it may says the role system:node-proxier
 
 # The Kubernetes whose API is served: (major, minor).
 KUBERNETES_VERSION = ("1", "36")

@@ -33,12 +33,13 @@ class Verb:
 
 def names() -> list[str]:
     """All verbs, without importing any."""
-    return sorted(module.name for module in pkgutil.iter_modules(verbs.__path__))
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(verbs.__path__))
 
 
 def load(name: str) -> Verb:
-    verb = importlib.import_module(f"{verbs.__name__}.{name}").VERB
-    assert isinstance(verb, Verb) and verb.name == name, f"verbs/{name}.py defines VERB {name}"
+    module = name.replace("-", "_")
+    verb = importlib.import_module(f"{verbs.__name__}.{module}").VERB
+    assert isinstance(verb, Verb) and verb.name == name, f"verbs/{module}.py defines VERB {name}"
     return verb
 
 

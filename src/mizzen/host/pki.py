@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mizzen.base.clock import Clock
-from mizzen.base.names import ADMIN, IDENTITY_PREFIX
+from mizzen.base.names import ADMIN, IDENTITY_PREFIX, KUBELET_CLIENT
 from mizzen.host import records
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
@@ -98,6 +98,22 @@ def component_kubeconfig(home: Home, identity: str) -> Path:
 def load(home: Home) -> Pki:
     """The files of `ensure`. Errors: FileNotFoundError before the first start, records.Damaged."""
     return _places(home, _read_tokens(home.tokens))
+
+
+def certify_kubelet(
+    home: Home, clock: Clock, folder: Path, node: str, addresses: Sequence[str]
+) -> MutualTls:
+    """The serving certificate of a kubelet at these addresses, made in `folder` with a new key, and
+    a copy of the authority by which it knows the API server.
+
+    Errors: FileNotFoundError before the first start, OSError.
+    """
+    now = datetime.fromtimestamp(clock.now_ns() / 1e9, UTC)
+    made = MutualTls(folder / "ca.crt", folder / "kubelet.crt", folder / "kubelet.key")
+    authority = _Authority(home.pki / "ca.key", home.pki / "ca.crt", now)
+    write_atomically(made.ca_file, (home.pki / "ca.crt").read_bytes())
+    authority.certify(f"system:node:{node}", made.cert_file, made.key_file, (*addresses, node))
+    return made
 
 
 def kubelet_tls(home: Home) -> MutualTls:
@@ -214,7 +230,7 @@ def _ensure_certificates(paths: Pki, ca_key: Path, names: Sequence[str], now: da
     authority.certify("mizzen-apiserver", paths.cert_file, paths.key_file, names)
     authority.certify("mizzen-node", paths.kubelet.cert_file, paths.kubelet.key_file, names)
     client = paths.kubelet_client
-    authority.certify("mizzen-apiserver-kubelet-client", client.cert_file, client.key_file, ())
+    authority.certify(KUBELET_CLIENT, client.cert_file, client.key_file, ())
     record = {
         "names": sorted(set(names)),
         "from": int((now - _BACKDATED).timestamp()),

@@ -52,6 +52,11 @@ def first_address(text: str) -> str:
     return str(IPv4Network(text)[1])
 
 
+def is_loopback(text: str) -> bool:
+    """True if addresses of the range are this machine's alone; so is what was not chosen yet."""
+    return not text or IPv4Network(text).overlaps(_LOOPBACK)
+
+
 def parse(text: str) -> IPv4Network:
     """Errors: RangeTaken for what cannot be a range of cluster IPs."""
     try:

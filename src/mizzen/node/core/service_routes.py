@@ -13,6 +13,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.reading import entries, field, part
 
 FORWARDED = ("TCP", "UDP")
+LOOPBACK = "127."
 
 
 class Route(NamedTuple):
@@ -32,10 +33,13 @@ class Route(NamedTuple):
 def routes(
     service: Obj, slices: Iterable[Obj], node: str, node_port_address: str
 ) -> Iterator[Route]:
-    """A route for each port of the Service on its address and, if it has one, on the node's."""
+    """A route for each port of the Service on its address and, if it has one, on the node's.
+
+    None where the address is no loopback address: kube-proxy carries those, with their node ports.
+    """
     spec: Obj = service["spec"]
-    address = spec.get("clusterIP") or "None"
-    if address == "None" or spec.get("type") == "ExternalName":
+    address: str = spec.get("clusterIP") or "None"
+    if not address.startswith(LOOPBACK) or spec.get("type") == "ExternalName":
         return
     affinity_s = 0
     if spec.get("sessionAffinity") == "ClientIP":

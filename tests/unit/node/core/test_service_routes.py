@@ -70,4 +70,5 @@ def test_affinity_and_what_has_no_address() -> None:
     of = service(sessionAffinity="ClientIP", sessionAffinityConfig=config)
     assert found(of)[0].affinity_s == 7
     assert found(service(clusterIP="None")) == []
+    assert found(service(clusterIP="10.96.0.9")) == []  # kube-proxy carries it
     assert found(service(type="ExternalName", clusterIP="")) == []
