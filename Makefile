@@ -6,8 +6,9 @@ BENCH_ARGS ?=
 ATTACK_ARGS ?=
 SOAK_ARGS ?=
 CONFORMANCE_ARGS ?=
+DIFFERENTIAL_ARGS ?=
 
-.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak conformance lint bench bench-api bench-scheduler bench-scale docs accept clean
+.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak conformance differential lint bench bench-api bench-scheduler bench-scale docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -40,6 +41,10 @@ soak: .venv/.dev  ## half an hour of churn, kills, full disks, little memory; th
 
 conformance: .venv/.dev  ## Kubernetes' own conformance program against an instance; needs Go; writes docs/conformance.md
 	$(BIN)/python tests/conformance/run.py --page docs/conformance.md $(CONFORMANCE_ARGS)
+
+differential: .venv/.dev  ## random sequences of requests to Mizzen and kube-apiserver, compared; needs Go; DIFFERENTIAL_ARGS="--seed 2"
+	$(BIN)/python tests/support/peers.py
+	$(BIN)/python tests/differential/run.py $(DIFFERENTIAL_ARGS)
 
 lint: .venv/.dev  ## style, types, import rules, tidiness
 	$(BIN)/ruff check .

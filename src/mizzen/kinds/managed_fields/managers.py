@@ -222,7 +222,7 @@ def applied(
     The configuration replaces what this manager applied before: what it no longer mentions and
     nobody else owns is removed. Errors: Conflicts, elements.NoElement.
     """
-    merged = merging.merge(context.schema, live, config)
+    whole = merged = merging.merge(context.schema, live, config)
     last = managers.get(own)
     fields = sets.without(fields_of(context.schema, config), context.reset)
     entry = Entry(context.api_version, fields, last.time if last is not None else None)
@@ -230,6 +230,8 @@ def applied(
     if last is not None and last.fields and context.is_served(last.api_version):
         merged = _pruned(context.schema, merged, result, last.fields)
     difference = compare(context.schema, live, merged, context.implied)
+    if merged is not whole:
+        merged = merging.without_emptied(merged)
     result, _ = _taken(context, difference, result, own, is_forced=is_forced)
     fields = stripped(fields)
     if fields:
@@ -240,7 +242,10 @@ def applied(
 
 
 def _pruned(schema: Schema, merged: Obj, managers: Managers, last: Fields) -> Obj:
-    """Without what was applied last time, is not now, and nobody owns."""
+    """Without what was applied last time, is not now, and nobody owns.
+
+    What is emptied by that stays, as EMPTIED: it is whoever's it was.
+    """
 
     def named(fields: Fields) -> Fields:
         return merging.with_named_fields(schema, fields)
@@ -255,7 +260,8 @@ def _pruned(schema: Schema, merged: Obj, managers: Managers, last: Fields) -> Ob
     kept = sets.union(named(fields_of(schema, left)), named(owned))
     left = merging.remove(schema, merged, sets.difference(whole, kept))
     gone = sets.difference(whole, named(fields_of(schema, left)))
-    return merging.remove(schema, merged, sets.intersection(gone, last))
+    gone = sets.intersection(gone, last)
+    return merging.remove(schema, merged, gone) if gone else merged
 
 
 def _capped(managers: Managers) -> Managers:

@@ -11,11 +11,10 @@ from typing import Any, cast
 from mizzen.base.objects import Obj
 from mizzen.kinds.managed_fields.elements import Element, NoElement
 from mizzen.kinds.managed_fields.sets import LEAF, SELF, Fields, below, is_member
-from mizzen.kinds.managed_fields.walking import Shape, shape_of
+from mizzen.kinds.managed_fields.walking import EMPTIED, Shape, shape_of
 from mizzen.kinds.schema import Schema
 
 _ANY = Schema("any")
-_GONE: Any = object()
 
 
 def merge(schema: Schema, live: Obj, config: Obj) -> Obj:
@@ -107,9 +106,19 @@ def _named(
 
 
 def remove(schema: Schema, obj: Obj, fields: Fields) -> Obj:
-    """The object without these fields and items; what has nothing left goes, too."""
+    """The object without these fields and items; what has nothing left is EMPTIED."""
     left = _remove_from_map(shape_of(schema), obj, fields)
-    return {} if left is _GONE else left
+    return {} if left is EMPTIED else left
+
+
+def without_emptied(value: Any) -> Any:
+    """The value without the fields that have nothing left."""
+    if isinstance(value, dict):
+        fields = cast("Obj", value).items()
+        return {name: without_emptied(each) for name, each in fields if each is not EMPTIED}
+    if isinstance(value, list):
+        return [without_emptied(each) for each in cast("list[Any]", value)]
+    return value
 
 
 def _remove(schema: Schema, value: Any, fields: Fields) -> Any:
@@ -125,8 +134,8 @@ def _remove(schema: Schema, value: Any, fields: Fields) -> Any:
                 kept.append(item)
             elif not is_member(node):
                 left = _remove(shape.items, item, below(node))
-                kept.append({} if left is _GONE else left)
-        return kept or _GONE
+                kept.append({} if left is EMPTIED else left)
+        return kept or EMPTIED
     return value
 
 
@@ -138,10 +147,8 @@ def _remove_from_map(shape: Shape, obj: Obj, fields: Fields) -> Any:
             result[name] = value
         elif not is_member(node):
             child = shape.fields.get(name) or shape.values or _ANY
-            left = _remove(child, value, below(node))
-            if left is not _GONE:
-                result[name] = left
-    return result or _GONE
+            result[name] = _remove(child, value, below(node))
+    return result or EMPTIED
 
 
 def with_named_fields(schema: Schema, fields: Fields) -> Fields:

@@ -21,6 +21,13 @@ from mizzen.kinds.schema import Schema
 _NOTHING: Mapping[str, Any] = {}
 
 
+class _Emptied(dict[str, Any]):
+    """A map or list of which applying took the last part: upstream's null, until it is stored."""
+
+
+EMPTIED: Any = _Emptied()
+
+
 @dataclass(slots=True)
 class Comparison:
     """The fields that the new object lacks, has otherwise, or has beside those of the old one."""
@@ -301,7 +308,9 @@ def _compare(
 
 def _is_some(kind: type, old: Any, new: Any) -> bool:
     """True if both can be gone through and one has something in it."""
-    return bool(old or new) and all(each is None or type(each) is kind for each in (old, new))
+    return bool(old or new) and all(
+        each is None or each is EMPTIED or type(each) is kind for each in (old, new)
+    )
 
 
 def _compare_lists(shape: Shape, old: list[Any], new: list[Any], into: Comparison) -> None:

@@ -1,0 +1,1 @@
+"""Generators, a file for each part of the API: `sequence(draws)` returns steps."""

@@ -1,0 +1,103 @@
+"""Where two servers' answers to one sequence are not alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from differential.explained import ADDED_WARNINGS, EXPLAINED, Explained
+from differential.steps import Step
+
+_INDEX = re.compile(r"/\d+")
+_QUOTED = re.compile(r'"[^"]*"|\b\d+\b')
+ABSENT = "(absent)"
+
+
+@dataclass(frozen=True)
+class Difference:
+    step: Step
+    where: str  # /body/metadata/name
+    ours: Any
+    theirs: Any
+
+    def __str__(self) -> str:
+        return f"{self.where}\n    ours   {_short(self.ours)}\n    theirs {_short(self.theirs)}"
+
+    @property
+    def signature(self) -> str:
+        """Equal for differences that are likely of one kind."""
+        path = self.step.path.partition("?")[0]
+        subject = re.sub(r"/namespaces/<<ns>>|/(<<ns>>-)?(one|two|obj|[oe]\d+)\b", "", path)
+        where = re.sub(r"/(items|events)/\*(/object)?", "/body", _INDEX.sub("/*", self.where))
+        ours, theirs = (_QUOTED.sub("#", _short(each))[:160] for each in (self.ours, self.theirs))
+        return f"{subject} {where}: {ours} | {theirs}"
+
+
+def differences(
+    steps: Sequence[Step], ours: Sequence[Any], theirs: Sequence[Any]
+) -> Iterator[Difference]:
+    """Those that the table does not explain."""
+    for step, one, other in zip(steps, ours, theirs, strict=True):
+        one = _without_added_warnings(one)
+        for where, mine, original in _differing(one, other, ""):
+            found = Difference(step, where, mine, original)
+            if explanation(found) is None:
+                yield found
+
+
+def _without_added_warnings(shown: dict[str, Any]) -> dict[str, Any]:
+    if "warnings" not in shown:
+        return shown
+    added = re.compile("|".join(ADDED_WARNINGS))
+    left = [each for each in shown["warnings"] if not added.search(each)]
+    rest = {name: value for name, value in shown.items() if name != "warnings"}
+    return {**rest, "warnings": left} if left else rest
+
+
+def explanation(found: Difference) -> Explained | None:
+    return next((each for each in EXPLAINED if _covers(each, found)), None)
+
+
+def _covers(each: Explained, found: Difference) -> bool:
+    step = f"{found.step.method} {found.step.path}"
+    return bool(
+        re.search(each.step, step)
+        and re.fullmatch(each.where, found.where)
+        and re.search(each.ours, _said(found.ours), re.DOTALL)
+        and re.search(each.theirs, _said(found.theirs), re.DOTALL)
+    )
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _short(value: Any) -> str:
+    said = _said(value)
+    return said if len(said) < 700 else said[:700] + "..."
+
+
+def _differing(ours: Any, theirs: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        if where == "" and ours.get("status") != theirs.get("status"):
+            yield "/answer", _told(ours), _told(theirs)
+            return
+        for name in sorted({*ours, *theirs}):
+            one, other = ours.get(name, ABSENT), theirs.get(name, ABSENT)
+            yield from _differing(one, other, f"{where}/{name}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from _differing(one, other, f"{where}/{number}")
+    elif ours != theirs or type(ours) is not type(theirs):
+        yield where, ours, theirs
+
+
+def _told(shown: dict[str, Any]) -> str:
+    """An answer in a line: its status, and its message where it is a refusal."""
+    body = shown.get("body")
+    is_refusal = isinstance(body, dict) and body.get("kind") == "Status"
+    said = body.get("message", "") if is_refusal else ""
+    return f"{shown.get('status')} {said}"

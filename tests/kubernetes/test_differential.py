@@ -1,0 +1,28 @@
+"""Kept and new sequences of requests are answered alike by kube-apiserver and by Mizzen.
+
+`make differential` sends as many as one likes.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from differential.cases import CASES
+from differential.run import both, case_of, generators, parsed, run
+
+SEQUENCES = 200
+
+
+@pytest.mark.parametrize("process", [False, True])
+async def test_sequences_are_answered_alike(peers: Path, tmp_path: Path, process: bool) -> None:
+    options: Namespace = parsed(["--process"] if process else [])
+    areas = list(generators())
+    cases = [case_of(7, number, areas) for number in range(SEQUENCES)]
+    async with both(tmp_path, options) as pair:
+        done = await run(pair, [*CASES.values(), *cases], options)
+    told = [f"{case.name}, {each.step}\n  {each}" for case, found in pair.found for each in found]
+    assert told == [], "\n".join(told)
+    assert done == len(CASES) + len(cases)
