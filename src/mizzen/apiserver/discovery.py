@@ -46,7 +46,8 @@ class Discovery:
         etag = dict(made.headers).get("etag")
         if etag and request.headers.get("if-none-match") == etag:
             return Response(304, b"", made.content_type, made.headers)
-        return made
+        # A new one: whoever sends it adds headers to it.
+        return Response(made.status, made.body, made.content_type, made.headers)
 
     def openapi_v2(self, request: Request) -> Response:
         """The OpenAPI v2 document as JSON; in protobuf one without definitions.
