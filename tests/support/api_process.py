@@ -87,7 +87,9 @@ def start(root: Path, port: int = 0, *, files: int = 0) -> ApiServer:
     home = Home.locate(str(root), {})
     home.make()
     port = port or free_port()
-    settings.save(home, settings.Settings(port=port, gateway_port=free_port()))
+    settings.save(
+        home, settings.Settings(port=port, gateway_port=free_port(), certificate_port=free_port())
+    )
     keys = pki.ensure(home, RealClock(), listen="127.0.0.1", port=port)
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "mizzen.compose", "apiserver", "--home", str(root)]

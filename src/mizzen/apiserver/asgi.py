@@ -205,11 +205,15 @@ def _head(scope: Scope) -> Request:
     params = query.parse(scope["query_string"].decode("latin-1"))
     raw: bytes | None = scope.get("raw_path")
     path = raw.decode("latin-1") if raw else scope["path"]
+    certificate = scope.get("certificate")
     if scope["type"] == "websocket":
         return Request("GET", path, params, headers, b"", fields=fields,
                        offered=scope["subprotocols"],
-                       query=scope["query_string"].decode("latin-1"))  # fmt: skip
-    return Request(scope["method"], path, params, headers, b"", fields=fields)
+                       query=scope["query_string"].decode("latin-1"),
+                       certificate=certificate)  # fmt: skip
+    return Request(
+        scope["method"], path, params, headers, b"", fields=fields, certificate=certificate
+    )
 
 
 def _audit_id(scope: Scope) -> str:

@@ -16,15 +16,20 @@ from mizzen.base.registry import collect
 Authenticator = Callable[[Request], User | None]
 Authentication = Callable[[Request], User]  # Errors: Unauthorized
 
+_FIRST = "client_certificates"
+
 
 def authentication(
     context: Context, package: str = f"{__package__}.authenticators"
 ) -> Authentication:
-    """Asks every `AUTHENTICATOR` of the package, in name order; each is made of the context once.
+    """Asks every `AUTHENTICATOR` of the package, certificates first, as upstream does, then in
+    name order; each is made of the context once.
 
     The first that knows the user is believed. Errors: Unauthorized when none does.
     """
-    found: list[Authenticator] = [make(context) for _, make in collect(package, "AUTHENTICATOR")]
+    makers = dict(collect(package, "AUTHENTICATOR"))
+    order = sorted(makers, key=lambda name: name != f"{package}.{_FIRST}")
+    found: list[Authenticator] = [makers[name](context) for name in order]
 
     def authenticate(request: Request) -> User:
         for authenticator in found:

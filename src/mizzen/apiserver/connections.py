@@ -39,6 +39,7 @@ _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
 _log = logging.getLogger(__name__)
 
 Address = tuple[str, int]
+Ports = frozenset[int]
 
 
 def limit_files() -> None:
@@ -60,11 +61,11 @@ def connections_max() -> int:
 
 
 class Connections:
-    """The connections of the server that listens on one port of this process."""
+    """The connections of the server that listens on some ports of this process."""
 
-    def __init__(self, port: int, most: int = 0) -> None:
+    def __init__(self, *ports: int, most: int = 0) -> None:
         """`most`: how many there may be; 0: as many as the process may have."""
-        self._port = port
+        self._ports = frozenset(ports)
         self._users_max = (most or connections_max()) * _USERS_PERCENT // 100
         self._known: set[Address] = set()
         self._users: set[Address] = set()  # those of them that are no role's
@@ -90,7 +91,7 @@ class Connections:
         if not identity.startswith(IDENTITY_PREFIX) and address not in self._users:
             if len(self._users) >= self._users_max and now >= self._counted_at + _LOOK_S:
                 self._counted_at = now
-                self._keep(peer for _, peer in _peers(self._port))
+                self._keep(peer for _, peer in _peers(self._ports))
             if len(self._users) >= self._users_max:
                 raise TooManyRequests(
                     f"users of this API server hold {len(self._users)} connections, of at most "
@@ -108,14 +109,14 @@ class Connections:
     def cut(self, client: tuple[str, int | str]) -> None:
         """Shuts this client's connection down, whatever is under way on it."""
         wanted = (client[0], int(client[1]))
-        _shut_down([fd for fd, peer in _peers(self._port) if peer == wanted])
+        _shut_down([fd for fd, peer in _peers(self._ports) if peer == wanted])
 
     async def guard(self) -> None:
         """Runs until cancelled, once the server listens. Errors: OSError when descriptors cannot
         be won back."""
         loop = asyncio.get_running_loop()
         exhausted = 0
-        for fd in _listeners(self._port):
+        for fd in _listeners(self._ports):
             with _borrowed(fd) as listener:
                 listener.listen(backlog())  # Granian takes no less than 128
         while True:
@@ -125,7 +126,7 @@ class Connections:
             if files is None:
                 if exhausted > _EXHAUSTED_LOOKS_MAX:
                     raise _no_files_left()
-                with _more_files(), _nobody_comes(self._port):
+                with _more_files(), _nobody_comes(self._ports):
                     self._look(loop.time(), patience_s=0.0)
                     await asyncio.sleep(_RELIEF_S)
             elif files * 100 > _TIGHT_PERCENT * min(_soft_limit(), CONNECTIONS_MAX):
@@ -133,11 +134,11 @@ class Connections:
             else:
                 self._strangers.clear()
                 if len(self._known) > _KNOWN_MAX:
-                    self._keep(peer for _, peer in _peers(self._port))
+                    self._keep(peer for _, peer in _peers(self._ports))
 
     def _look(self, now: float, patience_s: float = _STRANGER_S) -> None:
         """Shuts down strangers that have had their time. Their descriptors stay the server's."""
-        peers = list(_peers(self._port))
+        peers = list(_peers(self._ports))
         there = {peer for _, peer in peers}
         self._keep(there)
         strangers = there - self._known
@@ -192,12 +193,12 @@ def _open_files() -> int | None:
         raise
 
 
-def _peers(port: int) -> Iterator[tuple[int, Address]]:
-    """The connections that this process has accepted on a port, by descriptor."""
+def _peers(ports: Ports) -> Iterator[tuple[int, Address]]:
+    """The connections that this process has accepted on these ports, by descriptor."""
     for fd in range(_soft_limit() + _kept_back()):
         try:
             with _borrowed(fd) as connection:
-                if connection.getsockname()[1] == port:
+                if connection.getsockname()[1] in ports:
                     host, peer_port = connection.getpeername()[:2]
                     yield fd, (host, peer_port)
         except (OSError, IndexError):
@@ -205,9 +206,9 @@ def _peers(port: int) -> Iterator[tuple[int, Address]]:
 
 
 @contextlib.contextmanager
-def _nobody_comes(port: int) -> Generator[None]:
-    """Stops accepting connections on a port meanwhile; clients wait, and retry a second later."""
-    listeners = list(_listeners(port))
+def _nobody_comes(ports: Ports) -> Generator[None]:
+    """Stops accepting connections meanwhile; clients wait, and retry a second later."""
+    listeners = list(_listeners(ports))
     for fd in listeners:
         with _borrowed(fd) as listener, contextlib.suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _drop_all())
@@ -219,12 +220,12 @@ def _nobody_comes(port: int) -> Generator[None]:
                 listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
-def _listeners(port: int) -> Iterator[int]:
+def _listeners(ports: Ports) -> Iterator[int]:
     for fd in range(_soft_limit()):
         try:
             with _borrowed(fd) as listener:
                 is_listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                if is_listening and listener.getsockname()[1] == port:
+                if is_listening and listener.getsockname()[1] in ports:
                     yield fd
         except (OSError, IndexError):
             continue

@@ -41,6 +41,8 @@ class ApiServerConfig:
     audit_policy: Path | None = None
     audit_log: Path | None = None
     ca_file: Path | None = None  # the authority that clients and pods are to trust
+    certificate_port: int = 0  # where clients may show a certificate of `ca_file`; 0: nowhere
+    certificate_sockets: Path | None = None  # a folder of that port's own
     service_account_key: Path | None = None  # signs service accounts' tokens; None: there are none
 
 

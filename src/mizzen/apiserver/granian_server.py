@@ -27,13 +27,25 @@ _START_TRY_S = 0.002
 class HttpServer:
     """Serves one ASGI application until it is stopped."""
 
-    def __init__(self, app: Any, host: str, port: int, cert_file: Path, key_file: Path) -> None:
-        check_free(host, port)
-        self._host, self._port = host, port
+    def __init__(
+        self,
+        app: Any,
+        host: str = "",
+        port: int = 0,
+        cert_file: Path | None = None,
+        key_file: Path | None = None,
+        *,
+        path: Path | None = None,
+    ) -> None:
+        """Listens on an address, with TLS, or on the UNIX socket `path`, in plain HTTP."""
+        if path is None:
+            check_free(host, port)
+        self._host, self._port, self._path = host, port, path
         self._embedded = Embedded(
             app,
             host,
             port,
+            uds=path,
             interface=Interfaces.ASGINL,
             ssl_cert=cert_file,
             ssl_key=key_file,
@@ -50,6 +62,7 @@ class HttpServer:
             ),
             log_enabled=False,
         )
+        self._embedded.bind_uds = path  # as it is: resolved, it may be longer than a name may be
 
     async def serve(
         self, on_listening: Callable[[], None], end_streams: Callable[[], Awaitable[None]]
@@ -76,13 +89,18 @@ class HttpServer:
             if task.done():
                 task.result()
             try:
-                _, writer = await asyncio.open_connection(host, self._port)
+                if self._path is not None:
+                    _, writer = await asyncio.open_unix_connection(self._path)
+                else:
+                    _, writer = await asyncio.open_connection(host, self._port)
             except OSError:
                 await asyncio.sleep(_START_TRY_S)
                 continue
             writer.close()
             return
-        raise RuntimeError(f"the HTTP server does not answer on {host}:{self._port}")
+        raise RuntimeError(
+            f"the HTTP server does not answer on {self._path or f'{host}:{self._port}'}"
+        )
 
 
 def check_free(host: str, port: int) -> None:

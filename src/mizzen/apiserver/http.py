@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import orjson
 
 from mizzen.apiserver.core import protobuf, protobuf_answers
+from mizzen.apiserver.core.client_certificate import ClientCertificate
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES
 from mizzen.apiserver.core.user import ANONYMOUS, User
@@ -37,6 +38,7 @@ class Request:
     query: str = ""  # as it came, of a websocket: parameters may be repeated
     # Whom its credential is to be for; once it is authenticated, for whom of them it is.
     audiences: Sequence[str] = API_AUDIENCES
+    certificate: ClientCertificate | None = None  # that the client showed in the handshake
 
     @property
     def accept(self) -> str:

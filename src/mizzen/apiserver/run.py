@@ -9,6 +9,7 @@ from mizzen.apiserver import flow_defaults, rbac_defaults
 from mizzen.apiserver.asgi import Bridge
 from mizzen.apiserver.bootstrap import make_namespaces, make_services
 from mizzen.apiserver.catalog import Catalog
+from mizzen.apiserver.certificate_port import CertificatePort, server_context
 from mizzen.apiserver.collector import Collector
 from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.context import ApiServerConfig
@@ -40,8 +41,9 @@ async def serve(
     await make_services(server)
     custom = CustomKinds(server)
     await custom.load()
-    connections = Connections(config.port)
+    connections = Connections(config.port, config.certificate_port)
     bridge = Bridge(server, connections)
+    certificates = _certificate_port(config, bridge)
     http = HttpServer(bridge, config.host, config.port, config.cert_file, config.key_file)
     try:
         async with asyncio.TaskGroup() as group:
@@ -57,6 +59,17 @@ async def serve(
                 on_ready()
 
             group.create_task(http.serve(on_listening, bridge.end_streams))
+            if certificates is not None:
+                group.create_task(certificates.serve(bridge.end_streams))
     finally:
         server.closing.set()
         server.webhooks.close()
+
+
+def _certificate_port(config: ApiServerConfig, bridge: Bridge) -> CertificatePort | None:
+    if not config.certificate_port:
+        return None
+    assert config.ca_file is not None and config.certificate_sockets is not None, "they go together"
+    context = server_context(config.cert_file, config.key_file, config.ca_file)
+    address = (config.host, config.certificate_port)
+    return CertificatePort(bridge, address, config.certificate_sockets, context)

@@ -12,7 +12,7 @@ from typing import Any, cast
 from mizzen.host import records, service_ranges
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
-from mizzen.host.ports import API_PORT, GATEWAY_PORT, PortTaken, choose
+from mizzen.host.ports import API_PORT, CERTIFICATE_PORT, GATEWAY_PORT, PortTaken, choose
 
 SIMULATED_DEVICES_MAX = 100_000
 
@@ -22,6 +22,7 @@ class Settings:
     listen: str = "127.0.0.1"
     port: int = API_PORT
     gateway_port: int = GATEWAY_PORT
+    certificate_port: int = CERTIFICATE_PORT  # the API's, for clients that show a certificate
     simulated_devices: int = 0
     service_cluster_ip_range: str = ""  # "" until the first start has chosen one
     node_port_address: str = "127.0.0.1"  # where node ports are listened on
@@ -96,6 +97,9 @@ def _parse(path: Path) -> Settings:
             listen=_address(fields["listen"]),
             port=_whole(fields, "port", 1, 65535),
             gateway_port=_whole(fields, "gateway_port", 1, 65535),
+            certificate_port=_whole(
+                {"certificate_port": CERTIFICATE_PORT, **fields}, "certificate_port", 1, 65535
+            ),
             simulated_devices=_whole(fields, "simulated_devices", 0, SIMULATED_DEVICES_MAX),
             service_cluster_ip_range=_range(fields.get("service_cluster_ip_range") or ""),
             node_port_address=_address(fields.get("node_port_address") or "127.0.0.1"),
@@ -148,6 +152,7 @@ def settle(remembered: Settings, options: StartOptions, seed: int = 0) -> Settin
     gateway = options.gateway_port or remembered.gateway_port
     port = _free(listen, options.port, remembered.port, gateway)
     gateway = _free(listen, options.gateway_port, remembered.gateway_port, port)
+    certificate = _free(listen, None, remembered.certificate_port, port, gateway)
     if gateway == port:
         raise PortTaken(f"port {port} cannot serve both the API and the gateway; choose another")
     try:
@@ -161,6 +166,7 @@ def settle(remembered: Settings, options: StartOptions, seed: int = 0) -> Settin
         listen=listen,
         port=port,
         gateway_port=gateway,
+        certificate_port=certificate,
         simulated_devices=remembered.simulated_devices if simulated is None else simulated,
         service_cluster_ip_range=services,
         node_port_address=node_ports,
@@ -175,9 +181,9 @@ def _chosen(option: str, wished: str | None, remembered: str) -> str:
         raise BadSettings(f"{option}: {error}") from error
 
 
-def _free(listen: str, wished: int | None, remembered: int, other: int) -> int:
+def _free(listen: str, wished: int | None, remembered: int, *others: int) -> int:
     try:
-        return choose(listen, wished or remembered, explicit=wished is not None, others=(other,))
+        return choose(listen, wished or remembered, explicit=wished is not None, others=others)
     except OSError as error:
         raise BadSettings(
             f"cannot listen on {listen}, port {wished or remembered}: {error.strerror}; choose "

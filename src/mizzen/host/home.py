@@ -125,6 +125,11 @@ class Home:
         return self.run / "monitors"
 
     @property
+    def certificate_sockets(self) -> Path:
+        """Where the API server's port for certificates reaches its HTTP server."""
+        return self.run / "certificates"
+
+    @property
     def checkpoints(self) -> Path:
         return self.state / "checkpoints"
 

@@ -1,8 +1,8 @@
 """Keys, certificates and tokens of one instance, and the kubeconfigs made of them.
 
 Tokens and the CA live as long as the instance; certificates are renewed when the listen address
-changes or a month before they end. Identity is the token; only the API server has a certificate as
-a client, which it shows to the agents of nodes.
+changes or a month before they end. The instance's own roles are known by tokens; the API server
+shows a certificate to the agents of nodes, as users may to the API server.
 """
 
 from __future__ import annotations
@@ -114,6 +114,17 @@ def certify_kubelet(
     write_atomically(made.ca_file, (home.pki / "ca.crt").read_bytes())
     authority.certify(f"system:node:{node}", made.cert_file, made.key_file, (*addresses, node))
     return made
+
+
+def client_certificate(
+    home: Home, now: datetime, user: str, groups: Sequence[str] = ()
+) -> tuple[bytes, bytes]:
+    """A certificate by which the API server knows its holder as this user, and its key, as PEM.
+
+    It is shown at the port for certificates (`Settings.certificate_port`), for 397 days.
+    Errors: OSError before the first start.
+    """
+    return _Authority(home.pki / "ca.key", home.pki / "ca.crt", now).make(user, groups, ())
 
 
 def kubelet_tls(home: Home) -> MutualTls:
@@ -310,6 +321,14 @@ class _Authority:
 
     def certify(self, common: str, cert_file: Path, key_file: Path, names: Sequence[str]) -> None:
         """A server of these names; a client where there are none."""
+        certificate, key = self.make(common, (), names)
+        write_atomically(key_file, key, mode=0o600)
+        write_atomically(cert_file, certificate)
+
+    def make(
+        self, common: str, organizations: Sequence[str], names: Sequence[str]
+    ) -> tuple[bytes, bytes]:
+        """The certificate of a new key, and the key, as PEM."""
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -319,15 +338,14 @@ class _Authority:
         role = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = (
-            _builder(_name(common), self._subject, key, self._now, _SERVER_DAYS)
+            _builder(_name(common, *organizations), self._subject, key, self._now, _SERVER_DAYS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([role]), critical=False)
             .add_extension(issuer, critical=False)
         )
         if names:
             builder = builder.add_extension(_alternative_names(names), critical=False)
-        write_atomically(key_file, _key_pem(key), mode=0o600)
-        write_atomically(cert_file, _cert_pem(builder.sign(self._key, hashes.SHA256())))
+        return _cert_pem(builder.sign(self._key, hashes.SHA256())), _key_pem(key)
 
 
 def _alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
@@ -358,11 +376,12 @@ def _builder(
     )
 
 
-def _name(common: str) -> x509.Name:
+def _name(common: str, *organizations: str) -> x509.Name:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+    groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in organizations]
+    return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
 def _key_pem(key: EllipticCurvePrivateKey) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Container
 from pathlib import Path
 
 API_PORT = 7443
+CERTIFICATE_PORT = 7444
 GATEWAY_PORT = 7480
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 _TRIES = 20

@@ -1,3 +1,4 @@
+import json
 import socket
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def test_one_port_cannot_serve_both() -> None:
         settled = settings.settle(Settings(port=free, gateway_port=free), options)
         assert free in (settled.port, settled.gateway_port)
         assert settled.port != settled.gateway_port
+
+
+def test_the_port_for_certificates_gives_way_to_the_others(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = int(server.getsockname()[1])
+    settled = settings.settle(Settings(certificate_port=free), StartOptions(port=free))
+    assert settled.port == free
+    assert settled.certificate_port not in (settled.port, settled.gateway_port)
+    settings.save(home, settled)
+    kept = json.loads(home.settings.read_bytes())
+    del kept["certificate_port"]  # as an earlier version has written them
+    home.settings.write_text(json.dumps(kept))
+    assert settings.load(home).certificate_port == Settings().certificate_port
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ async def main(home: Home, on_ready: OnReady) -> None:
         kubelet_client=keys.kubelet_client,
         role_sockets=home.monitors,
         ca_file=keys.ca_file,
+        certificate_port=settings.certificate_port,
+        certificate_sockets=home.certificate_sockets,
         service_account_key=keys.service_account_key,
         audit_policy=home.audit_policy if home.audit_policy.exists() else None,
         audit_log=home.logs / "audit.log",
