@@ -140,6 +140,5 @@ def warned() -> Iterator[Case]:
         {"enforce_version": "v1.0"}, {"enforce": "privileged"}, {"enforce": "nothing"},
     ):  # fmt: skip
         said = namespace("warned", **change)
-        yield Case("PATCH", f"{path}/warned", {"metadata": {"labels": said["metadata"]["labels"]}},
-                   settles=True)  # fmt: skip
+        yield Case("PATCH", f"{path}/warned", {"metadata": {"labels": said["metadata"]["labels"]}})  # fmt: skip
     yield Case("DELETE", f"{path}/warned")

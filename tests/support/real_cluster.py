@@ -225,6 +225,7 @@ def _start_apiserver(
         f"--cert-dir={cluster.folder / 'certificates'}",
         "--endpoint-reconciler-type=none",
         "--authorization-mode=Node,RBAC",
+        "--allow-privileged=true",
         f"--token-auth-file={tokens}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={keys.cert_file}",

@@ -215,6 +215,7 @@ BOUNDS: dict[str, Bound] = {
     "cel.@mapInsert": _inserted,
     "lowerAscii": _by_character,
     "upperAscii": _by_character,
+    "jsonpatch.escapeKey": _quoted,
     "strings.quote": _quoted,
     **dict.fromkeys(
         ("substring", "trim", "slice", "reverse", "sort", "@sortByAssociatedKeys"), _copied

@@ -44,6 +44,7 @@ _TYPE_NAMES = {
         "net.CIDR": types.read("net.CIDR"),
     }.items()
 }
+_OF_PATCHES = ("jsonpatch.escapeKey",)  # where objects can be built
 _LITERALS: Mapping[type, Type] = {
     bool: types.BOOL,
     int: types.INT,
@@ -87,6 +88,7 @@ class _Checker:
         self.free = types.Substitutions(steps)
         self._fields = environment.fields
         self._without = environment.without
+        self._built = environment.builds
         self._fresh = 0
         self._scopes: list[Mapping[str, Type]] = [environment.variables]
 
@@ -114,7 +116,9 @@ class _Checker:
 
     def _function(self, name: str) -> tuple[Overload, ...] | None:
         name = name.removeprefix(".")
-        return None if name in self._without else FUNCTIONS.get(name)
+        if name in self._without or (name in _OF_PATCHES and not self._built):
+            return None
+        return FUNCTIONS.get(name)
 
     # -- nodes ------------------------------------------------------------------------------
 
@@ -135,7 +139,7 @@ class _Checker:
             case Fold():
                 self._fold(node)
             case tree.Message():
-                raise CompileError(f"no message {node.name} can be built in an expression")
+                self._message(node)
             case _:
                 raise AssertionError(node)
 
@@ -174,10 +178,30 @@ class _Checker:
         return types.optional_of(result) if optional or was_optional else result
 
     def _struct_field(self, target: Type, name: str) -> Type:
+        if target.name not in self._fields and self._builds(target.name):
+            return types.DYN
         found = self._fields.get(target.name, {}).get(name)
         if found is None:
             raise CompileError(f"undefined field {name!r} of {target}")
         return found
+
+    def _builds(self, name: str) -> bool:
+        return name.partition(".")[0] in self._built and (name in self._built or "." in name)
+
+    def _message(self, node: tree.Message) -> None:
+        if not self._builds(node.name):
+            raise CompileError(f"no message {node.name} can be built in an expression")
+        made = Type("struct", node.name)
+        for each in node.fields:
+            wanted, found = (
+                self._struct_field(made, each.name),
+                self._element(each.value, each.optional),
+            )
+            if not self._assignable(wanted, found):
+                raise CompileError(
+                    f"expected type of field {each.name!r} is {wanted} but provided type is {found}"
+                )
+        self._set(node, made)
 
     def _call(self, node: Call) -> None:
         if node.function == "_?._":

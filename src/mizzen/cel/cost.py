@@ -15,7 +15,7 @@ from mizzen.cel import values
 from mizzen.cel.values import CIDR, IP, Format, Map, Optional
 
 LIMIT = 1_000_000  # resource.k8s.io/v1 CELSelectorExpressionMaxCost
-LIST_COST, MAP_COST = 10, 30  # making one
+LIST_COST, MAP_COST, STRUCT_COST = 10, 30, 40  # making one
 CHECK_COST = 1000  # of an authorization; upstream's 350,000 lets an expression ask for two
 BUILT_BYTES_MAX = 64 << 20  # that one evaluation builds or looks through, in all; see `bounds`
 STEP_BYTES = 16  # what a step that is free of charge counts as
@@ -190,6 +190,7 @@ _PARSED = frozenset(
         "url",
         "lowerAscii",
         "upperAscii",
+        "jsonpatch.escapeKey",
         "substring",
         "trim",
         "cidr",

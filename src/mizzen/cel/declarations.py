@@ -362,6 +362,7 @@ uint function double_to_uint64 (double) -> uint
 uint function int64_to_uint64 (int) -> uint
 uint function string_to_uint64 (string) -> uint
 unwrapOpt method optional_unwrapOpt (list(optional_type(V))) -> list(V)
+jsonpatch.escapeKey function string_jsonpatch_escapeKey_string (string) -> string
 upperAscii method string_upper_ascii (string) -> string
 url function string_to_url (string) -> kubernetes.URL
 validate method format-validate (kubernetes.NamedFormat, string) -> optional_type(list(string))

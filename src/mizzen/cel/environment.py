@@ -15,11 +15,13 @@ from mizzen.cel.types import Type
 @dataclass(frozen=True, slots=True)
 class Environment:
     """`fields` are those of struct types, by the types' names. `without` are the functions, and
-    `cel.bind`, that other environments have."""
+    `cel.bind`, that other environments have. `builds` are the types of which objects can be made,
+    and with them any below (`Object.spec`), whose fields may be any."""
 
     variables: Mapping[str, Type]
     fields: Mapping[str, Mapping[str, Type]]
     without: frozenset[str] = frozenset()
+    builds: frozenset[str] = frozenset()
 
 
 def _of_devices(attribute: Type) -> Environment:

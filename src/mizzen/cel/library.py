@@ -56,6 +56,7 @@ _BY_FUNCTION: dict[str, Implementation] = {
     "charAt": strings.char_at,
     "lowerAscii": strings.lower_ascii,
     "upperAscii": strings.upper_ascii,
+    "jsonpatch.escapeKey": strings.escape_key,
     "replace": strings.replace,
     "split": strings.split,
     "substring": strings.substring,

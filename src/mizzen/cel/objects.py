@@ -12,7 +12,7 @@ from typing import Any, cast
 import orjson
 
 from mizzen.cel.lexer import RESERVED
-from mizzen.cel.values import JsonList, Keyed, Map, Mark
+from mizzen.cel.values import Built, JsonList, Keyed, Map, Mark, UInt, type_name
 
 Adapt = Callable[[Any], object]  # a JSON value as a value of expressions, or an Err
 
@@ -98,6 +98,47 @@ class Record(JsonMap):
             return None
         real = self._names.get(key, key)
         return None if self.raw.get(real) is None else (key, self.part(real))
+
+
+def to_json(value: object) -> Any:
+    """The JSON of a value that an expression made. Errors: ValueError where it has none."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, JsonMap):
+        return value.raw
+    if isinstance(value, Map):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("map key is not a string")
+        return {str(key): to_json(part) for key, part in value.items()}
+    if isinstance(value, JsonList):
+        return value.raw()
+    if isinstance(value, list):
+        return [to_json(part) for part in cast("list[object]", value)]
+    if isinstance(value, UInt):
+        return value.value
+    raise ValueError(f"a {type_name(value)} cannot be written as JSON")
+
+
+def misnamed(value: object, path: tuple[str, ...]) -> list[str]:
+    """Objects whose types do not name the place where they are, as errors.
+
+    Source: k8s.io/apiserver/pkg/cel/mutation/dynamic/objects.go, v0.36.
+    """
+    found: list[str] = []
+    if isinstance(value, Built):
+        expected = ".".join(path)
+        if value.type != expected:
+            found.append(
+                f'unexpected type name "{value.type}", expected "{expected}", which matches field '
+                "name path from root Object type"
+            )
+        for key, part in value.items():
+            found += misnamed(part, (*path, str(key)))
+    elif isinstance(value, Map) and not isinstance(value, JsonMap):
+        found += [each for _, part in value.items() for each in misnamed(part, path)]
+    elif isinstance(value, list) and not isinstance(value, JsonList):
+        found += [each for part in cast("list[object]", value) for each in misnamed(part, path)]
+    return found
 
 
 def untyped(value: Any) -> object:

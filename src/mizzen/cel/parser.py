@@ -14,6 +14,7 @@ from mizzen.cel.tree import (
     Call,
     CompileError,
     Entry,
+    Field,
     Ident,
     ListNode,
     Literal,
@@ -232,7 +233,7 @@ class _Parser:
         dot = "." if self._take(".") else ""
         message = self._message_name()
         if message:
-            return Message(self.new(), message)
+            return Message(self.new(), message, self._fields())
         name = self._next().text
         if name in lexer.RESERVED:
             raise CompileError(f"reserved identifier: {name}")
@@ -245,7 +246,7 @@ class _Parser:
         return Ident(self.new(), dot + name)
 
     def _message_name(self) -> str:
-        """The dotted name when a `{` follows it; the fields are then skipped. "" otherwise."""
+        """The dotted name when a `{` follows it, read up to there; "" otherwise."""
         at, names = self._at, [self._token.text]
         while self._tokens[at + 1].text == "." and self._tokens[at + 2].kind == "ident":
             at += 2
@@ -253,15 +254,21 @@ class _Parser:
         if self._tokens[at + 1].kind != "op" or self._tokens[at + 1].text != "{":
             return ""
         self._at = at + 2
+        return ".".join(names)
+
+    def _fields(self) -> list[Field]:
+        """What is between the braces of a message, the closing one included."""
+        fields: list[Field] = []
         while not self._take("}"):
-            self._take("?")
-            if self._next().kind != "ident":
+            optional = self._take("?")
+            name = self._next()
+            if name.kind != "ident":
                 raise self._unexpected("expected a field name")
             self._expect(":")
-            self._expr()
+            fields.append(Field(name.text, self._expr(), optional))
             if not self._take(",") and not self._is("}"):
                 raise self._unexpected("expected ',' or '}'")
-        return ".".join(names)
+        return fields
 
     def _list(self) -> Node:
         here = self.new()

@@ -18,6 +18,7 @@ from mizzen.cel.steps import (
     Logic,
     MakeList,
     MakeMap,
+    MakeMessage,
     Membership,
     OrElse,
     Root,
@@ -30,6 +31,7 @@ from mizzen.cel.tree import (
     ListNode,
     Literal,
     MapNode,
+    Message,
     Node,
     Select,
 )
@@ -76,6 +78,9 @@ class _Planner:
                 return self._map(node)
             case Fold():
                 return self._fold(node)
+            case Message():
+                fields = [(each.name, self.step(each.value), each.optional) for each in node.fields]
+                return MakeMessage(node.id, node.name, fields)
             case _:
                 raise AssertionError(node)
 

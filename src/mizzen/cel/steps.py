@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mizzen.cel import bounds, cost, values
 from mizzen.cel.attributes import Scope, Step
 from mizzen.cel.cost import Run
-from mizzen.cel.values import Err, Growing, Map, Optional, no_overload
+from mizzen.cel.values import Built, Err, Growing, Map, Optional, no_overload
 
 Implementation = Callable[[list[object]], object]
 
@@ -252,6 +252,32 @@ class MakeMap:
         result = self.compute(scope)
         scope.run.take([part.id for key, value, _ in self.entries for part in (key, value)])
         scope.run.add(self.id, result, cost.MAP_COST)
+        return result
+
+
+@dataclass(slots=True)
+class MakeMessage:
+    id: int
+    name: str
+    fields: list[tuple[str, Step, bool]]
+
+    def eval(self, scope: Scope) -> object:
+        scope.run.spend(bounds.ENTRY * len(self.fields))
+        made: dict[str, object] = {}
+        for name, step, optional in self.fields:
+            value = step.eval(scope)
+            if isinstance(value, Err):
+                return value
+            if optional:
+                if not isinstance(value, Optional):
+                    return Err(f"cannot initialize optional entry {name!r} from non-optional value")
+                if not value.present:
+                    continue
+                value = value.value
+            made[name] = value
+        result = Built(self.name, made)
+        scope.run.take([step.id for _, step, _ in self.fields])
+        scope.run.add(self.id, result, cost.STRUCT_COST)
         return result
 
 

@@ -70,6 +70,10 @@ def upper_ascii(args: list[object]) -> object:
     return _ascii(str(args[0]), str.upper)
 
 
+def escape_key(args: list[object]) -> object:
+    return str(args[0]).replace("~", "~0").replace("/", "~1")
+
+
 def replace(args: list[object]) -> object:
     text, old, new = str(args[0]), str(args[1]), str(args[2])
     count = int(args[3]) if len(args) > 3 else -1  # type: ignore[call-overload]

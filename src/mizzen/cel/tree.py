@@ -63,10 +63,18 @@ class MapNode(Node):
 
 
 @dataclass(slots=True)
+class Field:
+    name: str
+    value: Node
+    optional: bool
+
+
+@dataclass(slots=True)
 class Message(Node):
-    """`name{…}`: no message can be built in a selector; kept so that the checker can say so."""
+    """`name{field: value, …}`: which of them can be built says the environment."""
 
     name: str
+    fields: list[Field]
 
 
 @dataclass(slots=True)
@@ -94,6 +102,8 @@ def children(node: Node) -> list[Node]:
             return list(node.elements)
         case MapNode():
             return [part for entry in node.entries for part in (entry.key, entry.value)]
+        case Message():
+            return [each.value for each in node.fields]
         case Fold():
             return [
                 node.range,

@@ -126,6 +126,10 @@ class JsonList(list[object]):
         self._make = make
         self._made = [_UNMADE] * len(self)
 
+    def raw(self) -> list[object]:
+        """The elements as they were given."""
+        return list[object].copy(self)
+
     @overload
     def __getitem__(self, at: SupportsIndex, /) -> object: ...
     @overload
@@ -290,9 +294,19 @@ _NAMES: dict[type, str] = {
 }
 
 
+class Built(Map):
+    """An object that an expression makes, of the type that it names."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, of: str, fields: dict[str, object]) -> None:
+        super().__init__(fields.items(), native=True)
+        self.type = of
+
+
 def type_name(value: object) -> str:
     """The runtime name of a value's type."""
-    return _NAMES[type(value)]
+    return value.type if isinstance(value, Built) else _NAMES[type(value)]
 
 
 def named(type_name: str) -> Callable[[type[_V]], type[_V]]:

@@ -60,6 +60,11 @@ _NAMESPACE = _object(
 _AUTHORIZER = types.read("kubernetes.authorization.Authorizer")
 _CHECK = types.read("kubernetes.authorization.ResourceCheck")
 _VARIABLES = "kubernetes.variables"
+OBJECT, JSON_PATCHES = "Object", "list(JSONPatch)"  # what mutations make
+_BUILT = frozenset({"Object", "JSONPatch"})
+_JSON_PATCH = {
+    "op": types.STRING, "path": types.STRING, "from": types.STRING, "value": types.DYN,
+}  # fmt: skip
 # Of selectors of devices alone.
 _WITHOUT = frozenset({"includes"})
 _REMEMBERED_MAX = 512
@@ -96,17 +101,22 @@ class Scope:
     has_variables: bool = True
 
     def compile(
-        self, expression: str, wanted: tuple[str, ...] = (), *, has_authorizer: bool | None = None
+        self,
+        expression: str,
+        wanted: tuple[str, ...] = (),
+        *,
+        has_authorizer: bool | None = None,
+        builds: str = "",
     ) -> TypedProgram:
-        """Errors: CompileError."""
+        """`builds`: the type of what a mutation makes. Errors: CompileError."""
         asks = self.has_authorizer if has_authorizer is None else has_authorizer
         key = (
-            expression, wanted, self.has_params, asks, self.has_variables,
+            expression, wanted, self.has_params, asks, self.has_variables, builds,
             tuple((name, str(each)) for name, each in self.variables.items()),
         )  # fmt: skip
         known = _remembered.pop(key, None)
         if known is None:
-            known = self._compile(expression, wanted, asks)
+            known = self._compile(expression, wanted, asks, builds)
         _remembered[key] = known
         if len(_remembered) > _REMEMBERED_MAX:
             _remembered.popitem(last=False)
@@ -115,7 +125,7 @@ class Scope:
         return known
 
     def _compile(
-        self, expression: str, wanted: tuple[str, ...], has_authorizer: bool
+        self, expression: str, wanted: tuple[str, ...], has_authorizer: bool, builds: str
     ) -> TypedProgram | CompileError:
         declared = _declared()
         names: dict[str, Type] = {"object": types.DYN, "oldObject": types.DYN}
@@ -130,10 +140,17 @@ class Scope:
         if self.has_variables:
             names["variables"] = Type("struct", _VARIABLES)
             fields = {**fields, _VARIABLES: self.variables}
+        built = _BUILT if builds else frozenset[str]()
+        if builds:
+            fields = {**fields, "JSONPatch": _JSON_PATCH}
         try:
-            return compile_typed(expression, Environment(names, fields, _WITHOUT), wanted, Steps())
+            environment = Environment(names, fields, _WITHOUT, built)
+            program = compile_typed(expression, environment, wanted, Steps())
+            if builds and str(program.type) != builds:
+                raise CompileError(f"must evaluate to {builds}")
         except CompileError as error:
             return error
+        return program
 
 
 _remembered: OrderedDict[tuple[Any, ...], TypedProgram | CompileError] = OrderedDict()

@@ -62,7 +62,8 @@ def json_patch(target: Any, operations: Any) -> Any:
         try:
             _apply(document, step)
         except _DoesNotApplyError as error:
-            raise Invalid(f"the JSON patch does not apply: operation {index}: {error}") from error
+            refusal = FailedTest if isinstance(error, _FailedTestError) else Invalid
+            raise refusal(f"the JSON patch does not apply: operation {index}: {error}") from error
         except _MalformedError as error:
             raise BadRequest(f"the JSON patch is malformed: operation {index}: {error}") from error
     try:
@@ -75,7 +76,15 @@ def json_patch(target: Any, operations: Any) -> Any:
     return document.root
 
 
+class FailedTest(Invalid):
+    """A `test` of a JSON patch does not hold, so that nothing of it is done."""
+
+
 class _DoesNotApplyError(Exception):
+    pass
+
+
+class _FailedTestError(_DoesNotApplyError):
     pass
 
 
@@ -181,7 +190,7 @@ def _apply(document: _Document, step: Any) -> None:
         elif op == "replace":
             document.replace(path, value)
         elif not _same(document.get(path), value):
-            raise _DoesNotApplyError(f"testing value {_text(path)} failed")
+            raise _FailedTestError(f"testing value {_text(path)} failed")
     elif op == "remove":
         document.remove(path)
     elif op == "copy":

@@ -124,14 +124,7 @@ def check(kind: Kind, config: Obj, level: str, duplicates: Sequence[str]) -> Non
     """
     if duplicates and level == "Strict":
         raise BadRequest(f"error strict decoding YAML: {'; '.join(duplicates)}")
-    found = decode(_partial(kind.schema), config)
-    problems = [_undeclared(each) for each in found.unknown]
-    problems += [
-        f".{each.field}: {_mistyped(each.message)}"
-        for each in found.causes
-        if each.reason == "FieldValueTypeInvalid"
-    ]
-    problems += misnamed(kind.schema, config)
+    problems = type_problems(kind, config)
     if problems:
         metadata = config["metadata"]
         resource = kind.resource
@@ -139,6 +132,18 @@ def check(kind: Kind, config: Obj, level: str, duplicates: Sequence[str]) -> Non
         what += f"{resource.group}/{resource.version}, Kind={resource.kind}"
         listed = problems[0] if len(problems) == 1 else "errors:\n  " + "\n  ".join(problems)
         raise Untyped(f"failed to create typed patch object ({what}): {listed}")
+
+
+def type_problems(kind: Kind, config: Obj) -> list[str]:
+    """Fields that the kind does not have, and values of other types than theirs."""
+    found = decode(_partial(kind.schema), config)
+    problems = [_undeclared(each) for each in found.unknown]
+    problems += [
+        f".{each.field}: {_mistyped(each.message)}"
+        for each in found.causes
+        if each.reason == "FieldValueTypeInvalid"
+    ]
+    return problems + misnamed(kind.schema, config)
 
 
 def _undeclared(field: Unknown) -> str:

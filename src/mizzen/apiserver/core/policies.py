@@ -6,7 +6,7 @@ Source: k8s.io/apiserver/pkg/admission/plugin/policy/validating, v0.36.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mizzen.base.objects import Obj
 from mizzen.base.reading import entries, part, text
@@ -71,7 +71,7 @@ class Conditions:
         """`written`: {name, expression} each."""
         return Conditions(
             tuple(
-                (each["expression"], _compile(scope, each["expression"], "bool"))
+                (each["expression"], compile_in(scope, each["expression"], "bool"))
                 for each in written
             )
         )
@@ -80,7 +80,7 @@ class Conditions:
         """False where one does not, whatever others say; else the first error."""
         problem: Err | None = None
         for expression, program in self.programs:
-            value = _evaluate(expression, program, names, bill)
+            value = evaluate(expression, program, names, bill)
             if value is False:
                 return False
             if isinstance(value, Err):
@@ -89,17 +89,14 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Policy:
-    """A policy, ready to be asked."""
+class BoundPolicy:
+    """The parts that all kinds of policies have, compiled."""
 
     name: str
     written: Obj
     is_ignored: bool  # where it cannot be evaluated
     conditions: Conditions
     variables: Mapping[str, tuple[str, Compiled]]
-    validations: tuple[_Validation, ...]
-    annotations: tuple[tuple[str, str, Compiled], ...]
-    bindings: list[Obj] = field(default_factory=list[Obj])
 
     @property
     def constraints(self) -> Obj:
@@ -110,27 +107,59 @@ class Policy:
         found = part(self.written, "spec", "paramKind")
         return (text(found, "apiVersion"), text(found, "kind")) if found else None
 
+    def lazily(self, names: dict[str, object], bill: Bill) -> Variables:
+        """The value of `variables`."""
+
+        def make(name: str, _: object) -> object:
+            expression, program = self.variables[name]
+            return evaluate(expression, program, {**names, "variables": made}, bill)
+
+        made = Variables(dict.fromkeys(self.variables, True), make)
+        return made
+
+
+def read_bound(policy: Obj) -> tuple[BoundPolicy, Scope]:
+    """What all policies have in common, and the names that its own expressions may use. What does
+    not compile is told by each evaluation."""
+    spec = part(policy, "spec")
+    scope = Scope(has_params="paramKind" in spec)
+    conditions = Scope(has_params=scope.has_params, has_variables=False)
+    variables: dict[str, tuple[str, Compiled]] = {}
+    for each in entries(spec, "variables"):
+        program = compile_in(scope, each["expression"])
+        variables[each["name"]] = (each["expression"], program)
+        if isinstance(program, TypedProgram):
+            scope.variables[each["name"]] = program.type
+    common = BoundPolicy(
+        name=policy["metadata"]["name"],
+        written=policy,
+        is_ignored=spec.get("failurePolicy") == "Ignore",
+        conditions=Conditions.of(entries(spec, "matchConditions"), conditions),
+        variables=variables,
+    )
+    return common, scope
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy(BoundPolicy):
+    """A ValidatingAdmissionPolicy, ready to be asked."""
+
+    validations: tuple[_Validation, ...]
+    annotations: tuple[tuple[str, str, Compiled], ...]
+
     @staticmethod
     def of(policy: Obj) -> Policy:
-        """What does not compile is told by each evaluation."""
         spec = part(policy, "spec")
-        scope = Scope(has_params="paramKind" in spec)
-        conditions = Scope(has_params=scope.has_params, has_variables=False)
-        variables: dict[str, tuple[str, Compiled]] = {}
-        for each in entries(spec, "variables"):
-            program = _compile(scope, each["expression"])
-            variables[each["name"]] = (each["expression"], program)
-            if isinstance(program, TypedProgram):
-                scope.variables[each["name"]] = program.type
+        common, scope = read_bound(policy)
         return Policy(
-            name=policy["metadata"]["name"],
-            written=policy,
-            is_ignored=spec.get("failurePolicy") == "Ignore",
-            conditions=Conditions.of(entries(spec, "matchConditions"), conditions),
-            variables=variables,
+            common.name,
+            common.written,
+            common.is_ignored,
+            common.conditions,
+            common.variables,
             validations=tuple(_validation(scope, each) for each in entries(spec, "validations")),
             annotations=tuple(
-                (each["key"], each["valueExpression"], _compile(scope, each["valueExpression"]))
+                (each["key"], each["valueExpression"], compile_in(scope, each["valueExpression"]))
                 for each in entries(spec, "auditAnnotations")
             ),
         )
@@ -143,17 +172,17 @@ class Policy:
             return self._failed(matched.reason), {}
         if not matched:
             return [], {}
-        given = {**names, "variables": self._lazily(names, bill)}
+        given = {**names, "variables": self.lazily(names, bill)}
         denials: list[Denial] = []
         for each in self.validations:
-            value = _evaluate(each.expression, each.program, given, bill)
+            value = evaluate(each.expression, each.program, given, bill)
             if isinstance(value, Err):
                 denials += self._failed(value.reason)
             elif value is not True:
                 denials.append(Denial(_message(each, given, bill), each.reason))
         annotations: dict[str, str] = {}
         for key, expression, program in self.annotations:
-            value = _evaluate(expression, program, given, bill)
+            value = evaluate(expression, program, given, bill)
             if isinstance(value, Err):
                 denials += self._failed(value.reason)
             elif isinstance(value, str) and value.strip():
@@ -163,36 +192,34 @@ class Policy:
     def _failed(self, reason: str) -> list[Denial]:
         return [] if self.is_ignored else [Denial(reason)]
 
-    def _lazily(self, names: dict[str, object], bill: Bill) -> Variables:
-        def make(name: str, _: object) -> object:
-            expression, program = self.variables[name]
-            return _evaluate(expression, program, {**names, "variables": made}, bill)
-
-        made = Variables(dict.fromkeys(self.variables, True), make)
-        return made
-
 
 def _validation(scope: Scope, written: Obj) -> _Validation:
     said = written.get("messageExpression")
     return _Validation(
         expression=written["expression"].strip(),
-        program=_compile(scope, written["expression"], "bool"),
+        program=compile_in(scope, written["expression"], "bool"),
         message=(written.get("message") or "").strip(),
-        message_program=_compile(scope, said, "string", has_authorizer=False) if said else None,
+        message_program=compile_in(scope, said, "string", has_authorizer=False) if said else None,
         reason=written.get("reason") or "Invalid",
     )
 
 
-def _compile(
-    scope: Scope, expression: str, *wanted: str, has_authorizer: bool | None = None
+def compile_in(
+    scope: Scope,
+    expression: str,
+    *wanted: str,
+    has_authorizer: bool | None = None,
+    builds: str = "",
 ) -> Compiled:
+    """The program, or why there is none. `builds`: the type of what a mutation makes."""
     try:
-        return scope.compile(expression, wanted, has_authorizer=has_authorizer)
+        return scope.compile(expression, wanted, has_authorizer=has_authorizer, builds=builds)
     except CompileError as error:
         return error
 
 
-def _evaluate(expression: str, program: Compiled, names: dict[str, object], bill: Bill) -> object:
+def evaluate(expression: str, program: Compiled, names: dict[str, object], bill: Bill) -> object:
+    """The value, or an Err in the words in which policies tell it."""
     if isinstance(program, CompileError):
         return Err(f"compilation error: compilation failed: {program}")
     if bill.cost <= 0 or bill.built <= 0:
@@ -212,7 +239,7 @@ def _evaluate(expression: str, program: Compiled, names: dict[str, object], bill
 
 def _message(validation: _Validation, names: dict[str, object], bill: Bill) -> str:
     if isinstance(validation.message_program, TypedProgram):
-        made = _evaluate("messageExpression", validation.message_program, names, bill)
+        made = evaluate("messageExpression", validation.message_program, names, bill)
         said = made.strip() if isinstance(made, str) else ""
         if said and "\n" not in said and len(said.encode()) <= MESSAGE_BYTES_MAX:
             return said

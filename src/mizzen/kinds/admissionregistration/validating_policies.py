@@ -11,22 +11,20 @@ from collections.abc import Iterator
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
-from mizzen.cel.lexer import RESERVED
-from mizzen.cel.tree import CompileError
 from mizzen.kinds import causes as words
 from mizzen.kinds.admission_expressions import Scope
-from mizzen.kinds.admissionregistration.matching import (
-    FAILURES,
-    check_choice,
-    check_conditions,
-    check_expression,
-    check_match_resources,
-    check_size,
-    default_matching,
+from mizzen.kinds.admissionregistration.matching import check_expression, check_size
+from mizzen.kinds.admissionregistration.policies import (
+    check_binding,
+    check_constraints,
+    check_expressions,
+    default_binding,
+    default_policy,
+    param_kind,
+    param_ref,
 )
 from mizzen.kinds.columns import AGE, NAME, NONE, Column, keys
-from mizzen.kinds.core.placement_rules import check_label_selector
-from mizzen.kinds.names import dns_subdomain, qualified_name
+from mizzen.kinds.names import qualified_name
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
@@ -34,20 +32,6 @@ from mizzen.kinds.upstream import upstream_kind
 ANNOTATIONS_MAX = 20
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 _ACTIONS = ("Audit", "Deny", "Warn")
-_IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
-
-
-def _default_policy(policy: Obj) -> None:
-    spec = part(policy, "spec")
-    spec.setdefault("failurePolicy", "Fail")
-    if "matchConstraints" in spec:
-        default_matching(part(spec, "matchConstraints"))
-
-
-def _default_binding(binding: Obj) -> None:
-    spec = part(binding, "spec")
-    if "matchResources" in spec:
-        default_matching(part(spec, "matchResources"))
 
 
 def _validate_policy(new: Obj, old: Obj | None) -> list[Cause]:
@@ -68,25 +52,9 @@ def _validate_policy(new: Obj, old: Obj | None) -> list[Cause]:
 
 
 def _check_policy(new: Obj, spec: Obj) -> Iterator[Cause]:
-    has_params = "paramKind" in spec
-    yield from check_choice(spec, "failurePolicy", FAILURES, "spec")
-    if has_params:
-        for name in ("apiVersion", "kind"):
-            if not part(spec, "paramKind").get(name):
-                yield words.required(f"spec.paramKind.{name}")
-    constraints = part(spec, "matchConstraints")
-    if "matchConstraints" not in spec:
-        yield words.required("spec.matchConstraints")
-    else:
-        yield from check_match_resources(constraints, "spec.matchConstraints")
-        if not entries(constraints, "resourceRules"):
-            yield words.required("spec.matchConstraints.resourceRules")
-    conditions = Scope(has_params=has_params, has_variables=False)
-    yield from check_conditions(
-        entries(spec, "matchConditions"), "spec.matchConditions", conditions
-    )
-    scope = Scope(has_params=has_params)
-    yield from _check_variables(spec, scope)
+    scope = Scope(has_params="paramKind" in spec)
+    yield from check_constraints(spec)
+    yield from check_expressions(spec, scope)
     validations, annotations = entries(spec, "validations"), entries(spec, "auditAnnotations")
     if not validations and not annotations:
         what = "validations or auditAnnotations must contain at least one item"
@@ -111,24 +79,6 @@ def _check_policy(new: Obj, spec: Obj) -> Iterator[Cause]:
         if key in seen:
             yield words.duplicate(f"{path}.key", key)
         seen.add(key)
-
-
-def _check_variables(spec: Obj, scope: Scope) -> Iterator[Cause]:
-    """Those that compile are names of the scope for what follows."""
-    for index, each in enumerate(entries(spec, "variables")):
-        path, name, expression = f"spec.variables[{index}]", each["name"], each["expression"]
-        if not name.strip():
-            yield words.required(f"{path}.name", "name is not specified")
-        elif not _IDENTIFIER.fullmatch(name) or name in RESERVED:
-            yield words.invalid(f"{path}.name", name, "must be a valid CEL identifier")
-        if not expression.strip():
-            yield words.required(f"{path}.expression", "expression is not specified")
-            continue
-        try:
-            scope.variables[name] = scope.compile(expression).type
-        except CompileError as error:
-            what = f"compilation failed: {error}"
-            yield words.invalid(f"{path}.expression", expression, what)
 
 
 def _check_validation(validation: Obj, path: str, scope: Scope) -> Iterator[Cause]:
@@ -157,16 +107,8 @@ def _check_validation(validation: Obj, path: str, scope: Scope) -> Iterator[Caus
 
 def _validate_binding(new: Obj, old: Obj | None) -> list[Cause]:
     spec = part(new, "spec")
-    causes: list[Cause] = []
-    name, actions = spec.get("policyName") or "", spec.get("validationActions") or list[str]()
-    if not name:
-        causes.append(words.required("spec.policyName"))
-    elif problem := dns_subdomain(name):
-        causes.append(words.invalid("spec.policyName", name, problem))
-    if "paramRef" in spec:
-        causes += _check_reference(part(spec, "paramRef"), "spec.paramRef")
-    if "matchResources" in spec:
-        causes += check_match_resources(part(spec, "matchResources"), "spec.matchResources")
+    causes = list(check_binding(spec))
+    actions = spec.get("validationActions") or list[str]()
     path = "spec.validationActions"
     for index, action in enumerate(actions):
         if action not in _ACTIONS:
@@ -184,35 +126,6 @@ def _validate_binding(new: Obj, old: Obj | None) -> list[Cause]:
     return causes
 
 
-def _check_reference(reference: Obj, path: str) -> Iterator[Cause]:
-    name, selector = reference.get("name"), reference.get("selector")
-    if name and selector is not None:
-        for each in ("name", "selector"):
-            yield words.forbidden(f"{path}.{each}", "name and selector are mutually exclusive")
-    if selector is not None:
-        yield from check_label_selector(part(reference, "selector"), f"{path}.selector")
-    if not name and selector is None:
-        yield words.required(path, "one of name or selector must be specified")
-    action = reference.get("parameterNotFoundAction")
-    if not action:
-        yield words.required(f"{path}.parameterNotFoundAction")
-    elif action not in ("Deny", "Allow"):
-        yield words.unsupported(f"{path}.parameterNotFoundAction", action, ("Deny", "Allow"))
-
-
-def _param_kind(policy: Obj, now_ns: int) -> str:
-    found = part(policy, "spec.paramKind")
-    return f"{found.get('apiVersion')}/{found.get('kind')}" if found else "<unset>"
-
-
-def _param_ref(binding: Obj, now_ns: int) -> str:
-    found = part(binding, "spec.paramRef")
-    if not found:
-        return "<unset>"
-    namespace, name = found.get("namespace"), found.get("name") or "*"
-    return f"{namespace}/{name}" if namespace else str(name)
-
-
 _GROUP = "admissionregistration.k8s.io"
 POLICIES = Resource(
     _GROUP, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", namespaced=False
@@ -225,24 +138,24 @@ KINDS = (
     upstream_kind(
         POLICIES,
         "Expressions that writes must satisfy.",
-        default=_default_policy,
+        default=default_policy,
         validate=_validate_policy,
         columns=(
             NAME,
             Column("Validations", keys("spec.validations"), type="integer"),
-            Column("ParamKind", _param_kind),
+            Column("ParamKind", param_kind),
             AGE,
         ),
     ),
     upstream_kind(
         BINDINGS,
         "Where a policy counts, with which parameters, and what follows.",
-        default=_default_binding,
+        default=default_binding,
         validate=_validate_binding,
         columns=(
             NAME,
             Column("PolicyName", lambda b, now: part(b, "spec").get("policyName") or NONE),
-            Column("ParamRef", _param_ref),
+            Column("ParamRef", param_ref),
             AGE,
         ),
     ),
