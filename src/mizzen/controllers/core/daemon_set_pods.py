@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from mizzen.base.images import differ, kind_of_node, kind_of_pod
 from mizzen.base.int_or_percent import scaled
 from mizzen.base.objects import Key, Obj, name_of
 from mizzen.base.reading import entries, part, text
@@ -53,11 +54,14 @@ def places(daemon: Obj) -> Callable[[Obj], Place]:
     fits = node_filter(spec)
     tolerations = with_tolerations(spec)
     named = text(spec, "nodeName")
+    images = kind_of_pod(spec)
     repelling, evicting = frozenset((NO_EXECUTE, NO_SCHEDULE)), frozenset((NO_EXECUTE,))
     neither, both = Place(starts=False, stays=False), Place(starts=True, stays=True)
 
     def place(node: Obj) -> Place:
         if (named and named != name_of(node)) or not fits(node):
+            return neither
+        if differ(images, kind_of_node(node)):
             return neither
         taints = entries(node, "spec", "taints")
         if not untolerated(taints, tolerations, repelling):

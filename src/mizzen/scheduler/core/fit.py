@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from mizzen.base.images import differ
 from mizzen.scheduler.core.cluster.layouts import Layout, Terms
 from mizzen.scheduler.core.cluster.signature import CPU_INDEX, Shape, Signature
 from mizzen.scheduler.core.dra.model import DeviceResult, Taint
@@ -49,6 +50,8 @@ def static_misfit(shape: PodShape, node: NodeView) -> Misfit | None:
     for taint, word in ((UNSCHEDULABLE, "NodeUnschedulable"), (NOT_READY, "NodeNotReady")):
         if taint in implied_taints(node) and untolerated((taint,), shape.tolerations):
             return Misfit(word)
+    if differ(shape.images, node.images):
+        return Misfit("ImagesOfOthers", shape.images)
     for key, value in shape.node_selector:
         if node.labels.get(key) != value:
             return Misfit("NodeSelectorMismatch", f"{key}={value}")

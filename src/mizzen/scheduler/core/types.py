@@ -80,10 +80,13 @@ class PodShape:
     node_selector: tuple[tuple[str, str], ...] = ()
     affinity: NodeSelector | None = None
     tolerations: tuple[Toleration, ...] = ()
+    images: str = ""  # base.images: the kind of node that its images need, "" for any
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
-        parts = (self.requests, self.node_selector, self.affinity, self.tolerations)
+        parts = (
+            self.requests, self.node_selector, self.affinity, self.tolerations, self.images
+        )  # fmt: skip
         object.__setattr__(self, "_hash", hash(parts))
 
     def __hash__(self) -> int:
@@ -168,6 +171,7 @@ class NodeView:
     capacity_cpu_milli: int
     is_unschedulable: bool = False
     is_ready: bool = True
+    images: str = ""  # base.images: what it runs, "" where that is not told
 
 
 # -- answers ----------------------------------------------------------------------------------

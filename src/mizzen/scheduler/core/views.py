@@ -12,6 +12,7 @@ import orjson
 
 from mizzen.base import names, quantity
 from mizzen.base.clock import parse_rfc3339
+from mizzen.base.images import kind_of_node, kind_of_pod
 from mizzen.base.objects import (
     Key,
     Obj,
@@ -200,10 +201,11 @@ _ASKING = (
     "nodeSelector",
     "overhead",
     "resources",
+    "runtimeClassName",
     "tolerations",
     "topologySpreadConstraints",
 )
-_ASKING_OF_CONTAINER = frozenset({"name", "ports", "resources", "restartPolicy"})
+_ASKING_OF_CONTAINER = frozenset({"image", "name", "ports", "resources", "restartPolicy"})
 _Value = TypeVar("_Value")
 _Asked = tuple[PodShape, tuple[ContainerRequest, ...], bool]
 
@@ -226,6 +228,7 @@ def _shape(spec: Obj) -> PodShape:
         node_selector=tuple(sorted(part(spec, "nodeSelector").items())),
         affinity=node_selector(affinity) if affinity else None,
         tolerations=tolerations(spec.get("tolerations") or ()),
+        images=kind_of_pod(spec),
     )
 
 
@@ -320,6 +323,7 @@ def node_view(node: Obj) -> NodeView:
         capacity_cpu_milli=quantity.to_milli(capacity.get(CPU) or 0),
         is_unschedulable=bool(spec.get("unschedulable")),
         is_ready=ready is None or has_condition(node, "Ready"),
+        images=kind_of_node(node),
     )
 
 

@@ -148,6 +148,19 @@ def test_on_nodes_that_fit(cluster, spec, nodes):
     assert sorted(on(cluster)) == nodes
 
 
+@pytest.mark.parametrize(
+    ("image", "nodes"), [("nginx", ["kubelet", "unknown"]), ("/bin/sh", ["agent", "unknown"])]
+)
+def test_on_nodes_that_run_their_images(cluster, image, nodes):
+    cluster.node("unknown")
+    for name, runtime in (("agent", "process://1"), ("kubelet", "containerd://2")):
+        cluster.node(name)
+        told = {"status": {"nodeInfo": {"containerRuntimeVersion": runtime}}}
+        cluster.change(NODES, name, told)
+    start(cluster, template=template(image))
+    assert sorted(on(cluster)) == nodes
+
+
 def test_cordoned_nodes_have_them_too(cluster):
     taint = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
     cluster.node("a", taints=[taint])

@@ -44,3 +44,33 @@ def test_labels_that_decide_are_named() -> None:
     affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
     shape = pod_view(pod("p", nodeSelector={"zone": "a"}, affinity=affinity), {}).shape
     assert label_keys(shape) == {"zone", "rack"}
+
+
+@pytest.mark.parametrize("more", [{}, PINNED], ids=["by signature", "by node"])
+def test_images_go_where_they_can_run(more: dict[str, Any]) -> None:
+    agent, kubelet = (
+        node(name, labels={"kubernetes.io/hostname": "n1"}) for name in ("agent", "kubelet")
+    )
+    agent["status"]["nodeInfo"] = {"containerRuntimeVersion": "process://0.1.0"}
+    kubelet["status"]["nodeInfo"] = {"containerRuntimeVersion": "containerd://2.4.2"}
+    world = World(nodes=[agent, kubelet])
+    for name, image in (("own", "mizzen.dev/python"), ("path", "/bin/sh"), ("web", "nginx")):
+        made = pod(name, cpu="10m", **more)
+        made["spec"]["containers"][0]["image"] = image
+        world.add(made)
+    world.run()
+    nodes = {
+        name: world.get("Pod", name)["spec"].get("nodeName") for name in ("own", "path", "web")
+    }
+    assert nodes == {"own": "agent", "path": "agent", "web": "kubelet"}
+
+
+def test_where_nothing_runs_an_image_it_is_said() -> None:
+    agent = node("agent")
+    agent["status"]["nodeInfo"] = {"containerRuntimeVersion": "process://0.1.0"}
+    world = World(nodes=[agent])
+    made = pod("web", cpu="10m")
+    made["spec"]["containers"][0]["image"] = "nginx"
+    world.add(made)
+    world.run()
+    assert "1 runs no containers, which its images are for" in world.condition("web")["message"]

@@ -228,6 +228,7 @@ class Nodes:
             view.is_unschedulable,
             view.is_ready,
             view.taints,
+            view.images,
             tuple([labels.get(k) for k in self._keys]),
             self._machine_type_of(view)[2],
         )

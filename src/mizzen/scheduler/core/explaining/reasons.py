@@ -256,6 +256,9 @@ def _detail(group: Misfits, *, alone: bool) -> str:
             return f"{_nodes(count)} {_lack(count)} {first.what} {figures}"
         case "TaintNotTolerated":
             return f"{count} tainted {first.what}"
+        case "ImagesOfOthers":
+            verb = "runs" if count == 1 else "run"
+            return f"{count} {verb} no {first.what}, which its images are for"
         case "NodeSelectorMismatch":
             return f"{_nodes(count)} {_lack(count)} label {first.what}"
         case "NodeAffinityMismatch":
