@@ -18,6 +18,7 @@ from mizzen.kinds import times
 from mizzen.kinds.combined import problems_of
 from mizzen.kinds.limits import limits_of
 from mizzen.kinds.quantities import canonical
+from mizzen.kinds.remembered import Memory, key_of
 from mizzen.kinds.report import Path, Report, Unknown, Unserved, quoted, render
 from mizzen.kinds.schema import MICRO_TIME, QUANTITY, TIME, Schema
 from mizzen.kinds.served_fields import treatments
@@ -59,7 +60,7 @@ def decoder_of(schema: Schema) -> Decoder:
     """The schema's decoder, compiled at first use."""
     found = schema.cache.get("decoder")
     if found is None:
-        found = _compile(schema)
+        found = _remembering(_compile(schema)) if schema.recurs else _compile(schema)
         if schema.type in ("any", "array", "object"):
             found = _limited(found, schema)
         if schema.combined:
@@ -78,6 +79,48 @@ def _keeping(schema: Schema, kept: frozenset[str]) -> Decoder:
         fields = {**schema.fields, **dict.fromkeys(kept & schema.fields.keys(), Schema("any"))}
         found = schema.cache[name] = decoder_of(replace(schema, fields=fields, cache={}))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A value that was right: as JSON, complete; what of it is not served; what defaults added."""
+
+    data: bytes
+    unserved: tuple[Unserved, ...]
+    defaulted_bytes: int
+
+
+def _remembering(inner: Decoder) -> Decoder:
+    """The same for values that come again: a right one is read instead of checked anew."""
+    known: dict[str, Memory[_Known]] = {}
+
+    def decode(value: Any, path: Path, report: Report) -> Any:
+        key, at = key_of(value), render(path)
+        if key is None:
+            return inner(value, path, report)
+        memory = known.get(at)
+        if memory is None:
+            if len(known) >= _PLACES_MAX:
+                return inner(value, path, report)
+            memory = known[at] = Memory()
+        found = memory.find(key)
+        if found is not None:
+            report.unserved += found.unserved
+            report.may_default(found.defaulted_bytes)
+            return orjson.loads(found.data)
+        own = Report()
+        own.defaulted_bytes, own.checked_steps = report.defaulted_bytes, report.checked_steps
+        result = inner(value, path, own)
+        if not own.causes and not own.unknown and own.checked_steps == report.checked_steps:
+            added = own.defaulted_bytes - report.defaulted_bytes
+            memory.keep(key, _Known(orjson.dumps(result), tuple(own.unserved), added))
+        report.take(own)
+        return result
+
+    return decode
+
+
+_PLACES_MAX = 16  # where a type is met: spec, spec.template.spec
 
 
 def _combining(inner: Decoder, combined: Mapping[str, Any]) -> Decoder:
@@ -133,22 +176,31 @@ def _nullable(inner: Decoder) -> Decoder:
 
 
 def _record(schema: Schema) -> Decoder:
-    fields: dict[str, tuple[Decoder, bool]] = {
-        name: (_later(child), child.nullable) for name, child in schema.fields.items()
-    }
-    for name, treatment in treatments(schema.served_as or schema.name).items():
-        if isinstance(treatment, Warned | Refused | RefusedByNode) and name in fields:
-            fields[name] = (_unserved(fields[name][0], treatment), fields[name][1])
+    # Decoder, nullable, and the type whose values are right as they are; filled as fields are met,
+    # most fields of most schemas never are.
+    fields: dict[str, tuple[Decoder, bool, type | None]] = {}
+    schemas = schema.fields
+    special = treatments(schema.served_as or schema.name)
     defaults = [
         (name, child.default, len(name) + len(orjson.dumps(child.default)))
-        for name, child in schema.fields.items()
+        for name, child in schemas.items()
         if child.default is not None
     ]
-    needed = [name for name, child in schema.fields.items() if child.required]
+    needed = [name for name, child in schemas.items() if child.required]
     is_open = schema.open
     values = _later(schema.values) if schema.values is not None else None
-    known = tuple(schema.fields)
+    known = tuple(schemas)
     find = fields.get
+
+    def field(name: str) -> tuple[Decoder, bool, type | None] | None:
+        child, treatment = schemas.get(name), special.get(name)
+        if child is None:
+            return None
+        decoder, plain = decoder_of(child), _plain_type(child)
+        if isinstance(treatment, Warned | Refused | RefusedByNode):
+            decoder, plain = _unserved(decoder, treatment), None
+        found = fields[name] = (decoder, child.nullable, plain)
+        return found
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         if type(value) is not dict:
@@ -157,7 +209,7 @@ def _record(schema: Schema) -> Decoder:
         source = cast("dict[str, Any]", value)
         result: dict[str, Any] = {}
         for name, part in source.items():
-            entry = find(name)
+            entry = find(name) or field(name)
             if entry is None:
                 if is_open:
                     result[name] = part
@@ -165,17 +217,32 @@ def _record(schema: Schema) -> Decoder:
                     result[name] = values(part, (path, (name,)), report)
                 else:
                     report.unknown.append(Unknown(path, name, known))
+            elif type(part) is entry[2]:
+                result[name] = part
             elif part is not None or entry[1]:
                 result[name] = entry[0](part, (path, name), report)
         for name, default, size_bytes in defaults:
             if name not in result and report.may_default(size_bytes):
-                result[name] = fields[name][0](fresh(default), (path, name), report)
+                entry = find(name) or field(name)
+                assert entry is not None, "a field with a default is one of the schema's"
+                result[name] = entry[0](fresh(default), (path, name), report)
         for name in needed:
             if name not in result:
                 report.add((path, name), "Required value", "FieldValueRequired")
         return result
 
     return decode
+
+
+_PLAIN: dict[str, type] = {"string": str, "boolean": bool}
+
+
+def _plain_type(schema: Schema | None) -> type | None:
+    """The type of which every value is right as it stands; None where more is asked of them."""
+    if schema is None or schema.type not in _PLAIN or schema.combined or schema.target is not None:
+        return None
+    is_converted = schema.name == QUANTITY.name or schema.name in _MOMENTS
+    return None if is_converted or limits_of(schema) is not None else _PLAIN[schema.type]
 
 
 def _unserved(inner: Decoder, treatment: Warned | Refused | RefusedByNode) -> Decoder:
@@ -216,6 +283,7 @@ def _map(schema: Schema) -> Decoder:
     assert schema.values is not None
     decode_value = _later(schema.values)
     keep_null = schema.values.nullable or schema.values.type == "any"
+    plain = _plain_type(schema.values)
     least, most = schema.min_items, schema.max_items
 
     def decode(value: Any, path: Path, report: Report) -> Any:
@@ -225,7 +293,7 @@ def _map(schema: Schema) -> Decoder:
         source = cast("dict[str, Any]", value)
         _check_size(len(source), least, most, path, report)
         return {
-            key: decode_value(part, (path, (key,)), report)
+            key: part if type(part) is plain else decode_value(part, (path, (key,)), report)
             for key, part in source.items()
             if part is not None or keep_null
         }
@@ -237,6 +305,7 @@ def _array(schema: Schema) -> Decoder:
     decode_item = _later(schema.items) if schema.items is not None else _anything
     least, most = schema.min_items, schema.max_items
     unique, keys = schema.unique, schema.list_keys
+    plain = _plain_type(schema.items)
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         if type(value) is not list:
@@ -244,7 +313,10 @@ def _array(schema: Schema) -> Decoder:
             return value
         source = cast("list[Any]", value)
         _check_size(len(source), least, most, path, report)
-        result = [decode_item(part, (path, i), report) for i, part in enumerate(source)]
+        result = [
+            part if type(part) is plain else decode_item(part, (path, i), report)
+            for i, part in enumerate(source)
+        ]
         if unique:
             _check_unique(result, keys, path, report)
         return result

@@ -9,22 +9,25 @@ from mizzen.base.objects import Obj
 
 def get(obj: Any, path: str) -> Any:
     """The value at a dotted path, None where a part is missing."""
-    for name in path.split(
-        "."
-    ):  # not by way of base.reading: every validation asks dozens of times
+    for name in path.split("."):
         if not isinstance(obj, dict):
             return None
         obj = cast("Obj", obj).get(name)
     return obj
 
 
+# Every validation asks for dozens of fields, nearly all of them at hand: those are not split.
+
+
 def part(obj: Any, path: str) -> Obj:
     """The object at a dotted path; an empty one, not attached, where there is none."""
-    found = get(obj, path)
+    is_here = type(obj) is dict and "." not in path
+    found: Any = cast("Obj", obj).get(path) if is_here else get(obj, path)
     return cast("Obj", found) if isinstance(found, dict) else {}
 
 
 def entries(obj: Any, path: str) -> list[Any]:
     """The list at a dotted path; an empty one, not attached, where there is none."""
-    found = get(obj, path)
+    is_here = type(obj) is dict and "." not in path
+    found: Any = cast("Obj", obj).get(path) if is_here else get(obj, path)
     return cast("list[Any]", found) if isinstance(found, list) else []

@@ -55,6 +55,13 @@ class Report:
         if len(self.causes) < CAUSES_MAX:
             self.causes.append(Cause(render(path), message, reason))
 
+    def take(self, other: Report) -> None:
+        """Adds the problems of a part that was gone through with the counts of this report."""
+        self.causes += other.causes[: CAUSES_MAX - len(self.causes)]
+        self.unknown += other.unknown
+        self.unserved += other.unserved
+        self.defaulted_bytes, self.checked_steps = other.defaulted_bytes, other.checked_steps
+
     def may_default(self, size_bytes: int) -> bool:
         """True if a default of this size may still be inserted; it counts as if it was."""
         before = self.defaulted_bytes

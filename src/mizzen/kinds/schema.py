@@ -22,7 +22,7 @@ Type = Literal["any", "object", "array", "string", "integer", "number", "boolean
 _SHAPE = frozenset(
     ("type", "fields", "values", "items", "format", "enum", "minimum", "maximum", "min_length",
      "max_length", "min_items", "max_items", "pattern", "unique", "nullable", "open", "list_keys",
-     "served_as", "list_type", "map_type", "merge", "merge_key")
+     "served_as", "list_type", "map_type", "merge", "merge_key", "recurs")
 )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ class Schema:
     merge_key: str = ""  # strategic merge: key of the list's items
     merge: bool = False  # strategic merge: merge this list instead of replacing it
     retain_keys: bool = False  # strategic merge: a union, of which $retainKeys clears the rest
+    recurs: bool = False  # values come from templates: what follows from one is remembered
     target: Callable[[], Schema] | None = None  # a recursive reference
     cache: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
 
@@ -213,6 +214,8 @@ _ATOMIC = frozenset(
     )
 )  # fmt: skip
 
+_RECURRING = frozenset((f"{_CORE}.PodSpec",))
+
 
 def package(prefix: str) -> Callable[..., Schema]:
     """A maker of named records: `v1 = package("io.k8s.api.core.v1")`."""
@@ -221,8 +224,9 @@ def package(prefix: str) -> Callable[..., Schema]:
         whole = f"{prefix}.{name}"
         map_type = "atomic" if whole in _ATOMIC else ""
         made = Schema(
-            "object", name=whole, description=description, fields=fields, map_type=map_type
-        )
+            "object", name=whole, description=description, fields=fields, map_type=map_type,
+            recurs=whole in _RECURRING,
+        )  # fmt: skip
         _WRITTEN.setdefault(made.name, made)
         return made
 

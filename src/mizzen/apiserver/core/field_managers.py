@@ -34,7 +34,7 @@ from mizzen.kinds.managed_fields.managers import (
     Managers,
 )
 from mizzen.kinds.managed_fields.sets import LEAF, Fields
-from mizzen.kinds.managed_fields.walking import all_of
+from mizzen.kinds.managed_fields.walking import walker_of
 
 MANAGER_LENGTH_MAX = 128
 # Of the sets of custom objects: deeper ones are not tracked, since an object has a greatest depth.
@@ -94,7 +94,7 @@ def track_create(kind: Kind, new: Obj, writer: Writer, now: str, *, is_builtin: 
         metadata["managedFields"] = _updated(context, _NONE, new, given, writer, now)
         return
     try:
-        fields = all_of(kind.schema, new, context.implied)
+        fields = context.whole(new)
     except NoElement:
         return
     fields = managers.stripped(sets.without(fields, context.reset))
@@ -186,7 +186,7 @@ def apply(
     try:
         found = managers.decode(stored, is_stored=True)
         if not found and live is not None:
-            found = _before_first_apply(context, kind, before, writer, now)
+            found = _before_first_apply(context, before, writer, now)
         merged, after = _applied(context, before, config, found, own, is_forced)
     except Malformed as error:
         raise BadRequest(f"failed to decode managed fields: {error}") from error
@@ -223,10 +223,8 @@ def _applied(
     return managers.applied(context, live, config, found, own, is_forced=True)
 
 
-def _before_first_apply(
-    context: Context, kind: Kind, live: Obj, writer: Writer, now: str
-) -> Managers:
-    fields = all_of(kind.schema, live, context.implied)
+def _before_first_apply(context: Context, live: Obj, writer: Writer, now: str) -> Managers:
+    fields = context.whole(live)
     fields = managers.stripped(sets.without(fields, context.reset))
     if not fields:
         return {}
@@ -273,8 +271,10 @@ def _context(
     found = cache.get(("managed", subresource))
     if found is None:
         implied = implied_fields(kind.resource) if is_builtin else _NONE
-        found = cache["managed", subresource] = (implied, _reset(kind, subresource))
-    return Context(kind.schema, kind.resource.api_version, found[0], found[1], is_served)
+        reset, whole = _reset(kind, subresource), walker_of(kind.schema, implied)
+        found = cache["managed", subresource] = (implied, reset, whole)
+    implied, reset, whole = found
+    return Context(kind.schema, kind.resource.api_version, implied, reset, whole, is_served)
 
 
 def _reset(kind: Kind, subresource: str) -> Fields:

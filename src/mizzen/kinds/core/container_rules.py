@@ -155,7 +155,7 @@ def _check_amount(name: str, value: Any, path: str) -> list[Cause]:
         )
         return [invalid_value(path, name, problem)]
     amount = parse(value)
-    if amount < 0:
+    if amount.numerator < 0:
         return [invalid_value(path, value, "must be greater than or equal to 0")]
     if "/" in name and amount.denominator != 1:
         return [invalid_value(path, value, "must be an integer")]

@@ -38,6 +38,8 @@ def check_placement(spec: Obj, path: str) -> list[Cause]:
         for kind in ("podAffinity", "podAntiAffinity"):
             causes += _check_pod_affinity(part(affinity, kind), f"{at}.{kind}")
     spread = entries(spec, "topologySpreadConstraints")
+    if not affinity and not spread:
+        return causes
     count = sum(map(_conditions_in, [*_pod_terms(affinity), *spread]))
     if count > NEIGHBOUR_CONDITIONS_MAX:
         message = (

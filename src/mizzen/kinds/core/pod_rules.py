@@ -22,9 +22,15 @@ from mizzen.kinds.names import (
     qualified_name,
 )
 from mizzen.kinds.reading import entries, part
+from mizzen.kinds.remembered import remembered
 from mizzen.kinds.values import mark_of
 
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
+_NAMES = (
+    ("nodeName", dns_subdomain), ("priorityClassName", dns_subdomain),
+    ("serviceAccountName", dns_subdomain), ("schedulerName", dns_subdomain),
+    ("runtimeClassName", dns_subdomain), ("hostname", dns_label), ("subdomain", dns_label),
+)  # fmt: skip
 _UPDATE_HELP = (
     "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
     "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
@@ -41,9 +47,9 @@ def default_pod(pod: Obj) -> None:
     # Source: SetDefaults_Pod, which templates do not go through.
     spec.setdefault("enableServiceLinks", True)
     for name in CONTAINER_LISTS:
-        for container in entries(spec, name):
-            resources = part(container, "resources")
-            if limits := part(resources, "limits"):
+        for container in spec.get(name) or ():
+            resources = container.get("resources")
+            if resources and (limits := part(resources, "limits")):
                 resources["requests"] = {**limits, **part(resources, "requests")}
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = account
@@ -51,19 +57,16 @@ def default_pod(pod: Obj) -> None:
 
 def default_pod_spec(spec: Obj) -> None:
     """Completes a PodSpec in place; also used for the templates of workloads."""
+    is_of_host = bool(spec.get("hostNetwork"))
     for name in CONTAINER_LISTS:
-        for container in entries(spec, name):
-            _default_container(container, bool(spec.get("hostNetwork")))
-
-
-def _default_container(container: Obj, host_network: bool) -> None:
-    if "imagePullPolicy" not in container and container.get("image"):
-        tag = str(container["image"]).rpartition("/")[2].partition(":")[2]
-        pinned = "@" in str(container["image"]) or (tag and tag != "latest")
-        container["imagePullPolicy"] = "IfNotPresent" if pinned else "Always"
-    if host_network:
-        for port in entries(container, "ports"):
-            port.setdefault("hostPort", port.get("containerPort"))
+        for container in spec.get(name) or ():
+            if "imagePullPolicy" not in container and container.get("image"):
+                tag = str(container["image"]).rpartition("/")[2].partition(":")[2]
+                pinned = "@" in str(container["image"]) or (tag and tag != "latest")
+                container["imagePullPolicy"] = "IfNotPresent" if pinned else "Always"
+            if is_of_host:
+                for port in entries(container, "ports"):
+                    port.setdefault("hostPort", port.get("containerPort"))
 
 
 def quality_of_service(spec: Obj) -> str:
@@ -86,7 +89,7 @@ def quality_of_service(spec: Obj) -> str:
 
 def _positive(quantity: Any) -> bool:
     try:
-        return quantity is not None and parse(quantity) > 0
+        return quantity is not None and parse(quantity).numerator > 0
     except ValueError:
         return False
 
@@ -95,17 +98,24 @@ def _positive(quantity: Any) -> bool:
 def validate_pod(new: Obj, old: Obj | None) -> list[Cause]:
     if old is not None:
         return _validate_update(new["spec"], old["spec"])
-    causes = validate_pod_spec(new["spec"], "spec")
-    if new["spec"].get("ephemeralContainers"):
+    spec = new["spec"]
+    causes = [] if _is_right(spec) else validate_pod_spec(spec, "spec")
+    if spec.get("ephemeralContainers"):
         message = "Forbidden: cannot be set on create"
         causes.append(Cause("spec.ephemeralContainers", message, "FieldValueForbidden"))
     name = new["metadata"].get("name") or ""
-    if new["spec"].get("schedulingGates") and new["spec"].get("nodeName"):
+    if spec.get("schedulingGates") and spec.get("nodeName"):
         message = "Forbidden: cannot be set until all schedulingGates have been cleared"
         causes.append(Cause("spec.nodeName", message, "FieldValueForbidden"))
     if len(name) > 253:
         causes.append(invalid_value("metadata.name", name, "must be no more than 253 bytes"))
     return causes
+
+
+@remembered
+def _is_right(spec: Obj) -> bool:
+    """True if nothing is wrong with the spec of a pod, its types being right."""
+    return not validate_pod_spec(spec, "spec")
 
 
 def validate_pod_status(new: Obj, old: Obj | None) -> list[Cause]:
@@ -140,12 +150,7 @@ def validate_pod_spec(spec: Obj, path: str) -> list[Cause]:
 
 def _check_names(spec: Obj, path: str) -> list[Cause]:
     causes: list[Cause] = []
-    rules = {
-        "nodeName": dns_subdomain, "priorityClassName": dns_subdomain,
-        "serviceAccountName": dns_subdomain, "schedulerName": dns_subdomain,
-        "runtimeClassName": dns_subdomain, "hostname": dns_label, "subdomain": dns_label,
-    }  # fmt: skip
-    for field, rule in rules.items():
+    for field, rule in _NAMES:
         value = spec.get(field)
         if value and rule(value):
             causes.append(invalid_value(f"{path}.{field}", value, rule(value)))
@@ -236,6 +241,8 @@ def _check_host_ports(spec: Obj, path: str) -> list[Cause]:
 # -- updates ------------------------------------------------------------------------
 def _validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Most of a pod cannot change once it exists."""
+    if new == old:
+        return []
     causes = _check_deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
     kept = frozenset(map(_toleration, entries(new, "tolerations")))
     if any(_toleration(each) not in kept for each in entries(old, "tolerations")):

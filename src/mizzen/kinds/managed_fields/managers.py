@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from mizzen.base.objects import Obj
 from mizzen.kinds.managed_fields import merging, sets
 from mizzen.kinds.managed_fields.sets import SELF, Fields
-from mizzen.kinds.managed_fields.walking import Comparison, compare, fields_of
+from mizzen.kinds.managed_fields.walking import Comparison, Walker, compare, fields_of
 from mizzen.kinds.schema import Schema
 
 APPLY, UPDATE = "Apply", "Update"
@@ -57,13 +57,14 @@ class Context:
     """How the objects of a kind are gone through.
 
     `is_served` says of an apiVersion whether there still is one; `reset` are the fields that this
-    kind of write cannot set; `implied` as in `walking`.
+    kind of write cannot set; `implied` as in `walking`; `whole` gives every field of an object.
     """
 
     schema: Schema
     api_version: str
     implied: Mapping[str, Any]
     reset: Fields
+    whole: Walker
     is_served: Callable[[str], bool]
 
 

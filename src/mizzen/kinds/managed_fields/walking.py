@@ -16,6 +16,7 @@ from typing import Any, cast
 from mizzen.base.objects import Obj
 from mizzen.kinds.managed_fields.elements import Element, NoElement, element_of, shown
 from mizzen.kinds.managed_fields.sets import LEAF, SELF, Fields
+from mizzen.kinds.remembered import remembered
 from mizzen.kinds.schema import Schema
 
 _NOTHING: Mapping[str, Any] = {}
@@ -26,6 +27,13 @@ class _Emptied(dict[str, Any]):
 
 
 EMPTIED: Any = _Emptied()
+
+
+class _Absent:
+    pass
+
+
+_ABSENT: Any = _Absent()
 
 
 @dataclass(slots=True)
@@ -150,14 +158,6 @@ def _mentioned_in_map(shape: Shape, obj: Obj) -> Fields:
     return result
 
 
-def all_of(schema: Schema, obj: Obj, implied: Mapping[str, Any] = _NOTHING) -> Fields:
-    """Every field of an object that did not exist before, parents included.
-
-    It is `compare` with nothing, at a fraction of its cost.
-    """
-    return _all_in_map(shape_of(schema), obj, implied)
-
-
 Walker = Callable[[Any], Fields]
 
 
@@ -172,7 +172,8 @@ def _walker_of(schema: Schema) -> Walker | None:
     if "walker" not in schema.cache:
         shape = shape_of(schema)
         maker = _map_walker if shape.is_map else _list_walker if shape.is_list else None
-        schema.cache["walker"] = maker(shape) if maker is not None else None
+        walker = maker(shape) if maker is not None else None
+        schema.cache["walker"] = remembered(walker) if schema.recurs and walker else walker
     return schema.cache["walker"]
 
 
@@ -218,24 +219,46 @@ def _list_walker(shape: Shape) -> Walker:
     return walk
 
 
-def _all_in_map(shape: Shape, obj: Obj, implied: Mapping[str, Any]) -> Fields:
-    result: Fields = {}
-    fields, values = shape.fields, shape.values or _ANY
-    for name, value in obj.items():
-        child = fields.get(name, values)
-        node = _all(child, value)
-        if name in implied:
-            known = implied[name]
-            if value == known:
+def walker_of(schema: Schema, implied: Mapping[str, Any] = _NOTHING) -> Walker:
+    """The function that gives every field of an object that did not exist before, parents included.
+
+    It is `compare` with nothing, at a fraction of its cost.
+    """
+    shape = shape_of(schema)
+    fields, others = shape.fields, shape.values or _ANY
+    # Element, walker, what is implied and how it is gone through itself; filled as fields are met.
+    known: dict[str, tuple[str, Walker | None, Any, Walker | None]] = {}
+
+    def entry(name: str) -> tuple[str, Walker | None, Any, Walker | None]:
+        child: Schema = fields.get(name, others)
+        usual: Any = implied.get(name, _ABSENT)
+        inner = walker_of(child, cast("Obj", usual)) if isinstance(usual, dict) else None
+        if inner is not None and child.recurs:
+            inner = remembered(inner)
+        found = (f"f:{name}", _walker_of(child), cast("Any", usual), inner)
+        if name in fields:
+            known[name] = found
+        return found
+
+    def walk(obj: Any) -> Fields:
+        result: Fields = {}
+        for name, value in cast("Obj", obj).items():
+            element, walker, usual, inner = known.get(name) or entry(name)
+            if usual is _ABSENT:
+                result[element] = walker(value) if walker is not None and value else LEAF
+            elif value == usual:
                 continue
-            if isinstance(known, dict) and type(value) is dict:
-                node = _all_in_map(shape_of(child), cast("Obj", value), cast("Obj", known))
-                if not node:
-                    continue
-            elif known is None and len(node) > 1:
-                node = {n: c for n, c in node.items() if n != SELF}
-        result[f"f:{name}"] = node
-    return result
+            elif inner is not None and type(value) is dict:
+                if node := inner(value):
+                    result[element] = node
+            else:
+                node = walker(value) if walker is not None and value else LEAF
+                if usual is None and len(node) > 1:  # the list itself is always there
+                    node = {n: c for n, c in node.items() if n != SELF}
+                result[element] = node
+        return result
+
+    return walk
 
 
 def compare(
@@ -265,13 +288,6 @@ def _compare_maps(
         if known is not _ABSENT:
             left, right = (known if each is _ABSENT else each for each in (left, right))
         _compare(child, f"f:{name}", left, right, known, into)
-
-
-class _Absent:
-    pass
-
-
-_ABSENT: Any = _Absent()
 
 
 def _compare(

@@ -21,6 +21,7 @@ from mizzen.kinds.managed_fields.managers import (
     encode,
     updated,
 )
+from mizzen.kinds.managed_fields.walking import walker_of
 from mizzen.kinds.schema import INT32, STR, STRING_MAP, array, record
 
 SCHEMA = record(
@@ -30,7 +31,7 @@ SCHEMA = record(
     ),
     status=record(phase=STR()),
 )
-CONTEXT = Context(SCHEMA, "v1", {}, {"f:status": {}}, {"v1", "v2"}.__contains__)
+CONTEXT = Context(SCHEMA, "v1", {}, {"f:status": {}}, walker_of(SCHEMA), {"v1", "v2"}.__contains__)
 A, B = Id("a", APPLY), Id("b", APPLY)
 U = Id("u", UPDATE, "", "v1")
 

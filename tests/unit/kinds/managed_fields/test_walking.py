@@ -9,7 +9,7 @@ import pytest
 from mizzen.base.objects import Obj
 from mizzen.kinds.managed_fields.elements import NoElement, shown
 from mizzen.kinds.managed_fields.sets import LEAF
-from mizzen.kinds.managed_fields.walking import all_of, compare, fields_of
+from mizzen.kinds.managed_fields.walking import compare, fields_of, walker_of
 from mizzen.kinds.schema import BOOL, INT32, OPEN, STR, STRING_MAP, Schema, array, record
 
 PORT = record(number=INT32(), protocol=STR(default="TCP"), host=STR())
@@ -34,7 +34,7 @@ def test_a_new_object_is_all_its_creators_with_parents() -> None:
     obj = spec(
         ports=[{"number": 80, "protocol": "TCP"}], args=["a"], finalizers=["x"], selector={"a": "b"}
     )
-    assert all_of(SCHEMA, obj) == {
+    assert walker_of(SCHEMA)(obj) == {
         "f:spec": {
             ".": {},
             "f:ports": {
@@ -51,14 +51,14 @@ def test_a_new_object_is_all_its_creators_with_parents() -> None:
 def test_what_a_type_always_has_is_nobodys() -> None:
     implied = {"spec": {"ports": None, "template": {}}}
     obj = spec(ports=[{"number": 80}], template={"labels": {"a": "b"}}, replicas=1)
-    assert all_of(SCHEMA, obj, implied) == {
+    assert walker_of(SCHEMA, implied)(obj) == {
         "f:spec": {
             "f:ports": {'k:{"number":80,"protocol":"TCP"}': {".": {}, "f:number": {}}},
             "f:template": {"f:labels": {".": {}, "f:a": {}}},
             "f:replicas": {},
         }
     }
-    assert all_of(SCHEMA, spec(template={}), implied) == {}
+    assert walker_of(SCHEMA, implied)(spec(template={})) == {}
 
 
 def test_an_applied_configuration_owns_its_leaves_and_items() -> None:
@@ -92,7 +92,7 @@ OBJECTS = (
 @pytest.mark.parametrize("new", OBJECTS)
 def test_comparing_with_nothing_adds_everything(new: Obj) -> None:
     found = compare(SCHEMA, {}, new)
-    assert (found.added, found.removed, found.modified) == (all_of(SCHEMA, new), {}, {})
+    assert (found.added, found.removed, found.modified) == (walker_of(SCHEMA)(new), {}, {})
 
 
 @pytest.mark.parametrize("old", OBJECTS)
@@ -118,7 +118,7 @@ def test_differences_are_named() -> None:
 def test_twins_are_one_value() -> None:
     twins = spec(ports=[{"number": 1, "host": "a"}, {"number": 1, "host": "b"}])
     element = 'k:{"number":1,"protocol":"TCP"}'
-    assert all_of(SCHEMA, twins)["f:spec"]["f:ports"] == {".": {}, element: {}}
+    assert walker_of(SCHEMA)(twins)["f:spec"]["f:ports"] == {".": {}, element: {}}
     changed = spec(ports=[{"number": 1, "host": "a"}, {"number": 1, "host": "c"}])
     assert compare(SCHEMA, twins, changed).modified == {"f:spec": {"f:ports": {element: {}}}}
 
@@ -130,7 +130,7 @@ def test_an_item_without_keys_is_refused_as_upstream_does() -> None:
 
 
 def test_open_schemas_are_maps_down_to_their_leaves() -> None:
-    found = all_of(Schema("object", open=True), {"a": {"b": [{"c": 1}], "d": 1}})
+    found = walker_of(Schema("object", open=True))({"a": {"b": [{"c": 1}], "d": 1}})
     assert found == {"f:a": {".": {}, "f:b": {}, "f:d": {}}}
     assert LEAF == {}
 
