@@ -21,10 +21,10 @@ verify: demo  ## the demo, the same job undisturbed, and two independent checker
 	$(BIN)/python examples/first_light/checker.py .demo/worker-logs .demo/undisturbed/worker-logs
 
 test: .venv/.dev  ## all tests; ends with pytest's summary
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 2 --dist loadgroup
 
 test-fast: .venv/.dev  ## unit and contract tests without the slow ones: less than a minute
-	$(BIN)/python -m pytest tests/unit tests/contract -m 'not slow'
+	$(BIN)/python -m pytest tests/unit tests/contract -m 'not slow' -n auto --dist loadgroup
 
 test-kubernetes: .venv/.dev  ## tests beside a real Kubernetes, which Go builds first (minutes, once)
 	$(BIN)/python tests/support/peers.py

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 NAMED_ONLY = tuple(Path(__file__).parent / name for name in ("kubernetes", "kubernetes_node"))
 E2E = Path(__file__).parent / "e2e"
+SCENARIO = Path(__file__).parent / "scenario"
 CLUSTER_TIMEOUT_S = 900.0
 
 # How long an example takes says how busy the machine is.
@@ -26,7 +27,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with real clusters of processes may take minutes on a machine that is busy."""
+    """Tests with real clusters of processes may take minutes on a machine that is busy.
+
+    Beside other workers (`pytest -n 2 --dist loadgroup`) one of them runs whole instances, one
+    after the other, and files stay together, since their fixtures are costly.
+    """
     for item in items:
+        instances = any(item.path.is_relative_to(folder) for folder in (E2E, SCENARIO))
+        item.add_marker(pytest.mark.xdist_group("instances" if instances else str(item.path)))
         if any(item.path.is_relative_to(folder) for folder in (E2E, *NAMED_ONLY)):
             item.add_marker(pytest.mark.timeout(CLUSTER_TIMEOUT_S))

@@ -53,10 +53,10 @@ def test_a_range_inside_of_anothers_is_not_free() -> None:
 
 
 def test_a_range_that_was_wished_for_stays_or_is_refused() -> None:
-    assert choose("", "10.96.0.0/16", 0) == "10.96.0.0/16"
-    assert choose("10.96.0.0/16", None, 0) == "10.96.0.0/16"
-    with held_by_another("10.97.0.0/16"), pytest.raises(RangeTaken):
-        choose("10.97.0.0/16", None, 0)
+    assert choose("", "198.18.96.0/20", 0) == "198.18.96.0/20"
+    assert choose("198.18.96.0/20", None, 0) == "198.18.96.0/20"
+    with held_by_another("198.18.112.0/20"), pytest.raises(RangeTaken):
+        choose("198.18.112.0/20", None, 0)
 
 
 @pytest.mark.parametrize(

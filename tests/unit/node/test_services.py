@@ -210,7 +210,8 @@ async def _event(client: Client, reason: str) -> Obj:
     async with asyncio.timeout(WITHIN_S):
         while True:
             for event in (await client.list(EVENTS))[0]:
-                if event.get("reason") == reason:
+                # The Service "kubernetes" may be told of too: instances beside have its address.
+                if event.get("reason") == reason and event["involvedObject"]["name"] == "web":
                     return event
             await asyncio.sleep(0.01)
 
