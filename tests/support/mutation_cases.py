@@ -95,7 +95,6 @@ def mutated() -> Iterator[Case]:
         (MAPS, MAP, [applied("Object{metadata: Object.wrong{name: 'x'}}")]),
         (MAPS, MAP, [applied("Object{nothing: 1}")]),
         (MAPS, MAP, [applied("Object{data: {'x': object.data.none}}")]),
-        (MAPS, MAP, [applied("Object{metadata: Object.metadata{labels: {'x': 1}}}")]),
         (DEPLOYMENTS, DEPLOYMENT, [applied("Object{spec: Object.spec{replicas: 1337}}")]),
         (DEPLOYMENTS, DEPLOYMENT, [applied(
             "Object{spec: Object.spec{template: Object.spec.template{spec: "
@@ -112,7 +111,7 @@ def mutated() -> Iterator[Case]:
             "value: Object.spec.template.spec.containers{name: 'z', image: 'z'}}]")]),
         (DEPLOYMENTS, DEPLOYMENT, [patched("[JSONPatch{op: 'add', path: '/spec/replicas', "
                                            "value: 3}, JSONPatch{op: 'copy', from: "
-                                           "'/metadata/name', path: '/spec/paused'}]")]),
+                                           "'/metadata/name', path: '/metadata/generateName'}]")]),
     ):  # fmt: skip
         yield Case("POST", POLICIES, policy(*mutations))
         path = f"{target}/{body['metadata']['name']}"

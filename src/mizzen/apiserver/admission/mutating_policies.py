@@ -24,7 +24,7 @@ from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.admission_rules import EXEMPT_GROUP, with_version
 from mizzen.apiserver.core.mutations import MutatingPolicy, MutationFailed, mutate
 from mizzen.apiserver.core.policies import Bill
-from mizzen.base.errors import Passed, failure_status
+from mizzen.base.errors import InternalError, Passed, failure_status
 from mizzen.base.objects import Obj
 from mizzen.cel.values import Err
 from mizzen.kinds.admission_expressions import object_value
@@ -103,7 +103,7 @@ class MutatingPolicies(BoundPolicies[MutatingPolicy]):
             seen = with_version(before, resource.group, call.version)
             try:
                 made = mutate(each, kind, seen, given, bill)
-                has_changed = _put(request, made) or has_changed
+                has_changed = _put(request, made, each.is_json_patch) or has_changed
             except MutationFailed as error:
                 problem = problem or error
         if problem is not None:
@@ -117,16 +117,20 @@ class MutatingPolicies(BoundPolicies[MutatingPolicy]):
         return names
 
 
-def _put(request: AdmissionRequest, made: Obj) -> bool:
+def _put(request: AdmissionRequest, made: Obj, is_patched: bool) -> bool:
     """Makes the request's object this one, with right types; True if it is another.
 
-    Errors: MutationFailed where it is none.
+    Errors: MutationFailed where it is none; InternalError, which no policy may ignore, after a
+    JSON patch, as upstream.
     """
     obj, resource, kind = request.object, request.served.resource, request.served.kind
     decoded = kind.decode(with_version(made, resource.group, resource.version))
     if decoded.causes:
         first = decoded.causes[0]
-        raise MutationFailed(f"{first.field}: {first.message}")
+        said = f"{first.field}: {first.message}"
+        if is_patched:
+            raise InternalError(f"Internal error occurred: {said}")
+        raise MutationFailed(said)
     new, old = decoded.object, obj["metadata"]
     new["metadata"] = {
         **{k: v for k, v in new["metadata"].items() if k not in _KEPT},

@@ -130,7 +130,7 @@ def _applied(kind: Kind, obj: Obj, value: object) -> Obj:
 
 
 def _check_names(value: Built) -> None:
-    wrong = misnamed(value, (OBJECT,))
+    wrong = misnamed(value, (value.type,))
     if wrong:
         raise MutationFailed("type mismatch: " + "\n".join(wrong))
 

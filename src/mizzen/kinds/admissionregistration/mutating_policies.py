@@ -28,7 +28,7 @@ from mizzen.kinds.reading import entries, part
 from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
 
-_OPERATIONS = ("CREATE", "UPDATE")
+_OPERATIONS = ("*", "CONNECT", "CREATE", "UPDATE")
 _REINVOCATIONS = ("IfNeeded", "Never")
 _PATCHES = {
     "ApplyConfiguration": ("applyConfiguration", OBJECT),
