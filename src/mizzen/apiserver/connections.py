@@ -193,9 +193,19 @@ def _open_files() -> int | None:
         raise
 
 
+def _descriptors() -> Iterable[int]:
+    """Those that are open; where none is left to list them with, all that might be."""
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError as error:
+        if error.errno == errno.EMFILE:
+            return range(_soft_limit() + _kept_back())
+        raise
+
+
 def _peers(ports: Ports) -> Iterator[tuple[int, Address]]:
     """The connections that this process has accepted on these ports, by descriptor."""
-    for fd in range(_soft_limit() + _kept_back()):
+    for fd in _descriptors():
         try:
             with _borrowed(fd) as connection:
                 if connection.getsockname()[1] in ports:
@@ -221,7 +231,7 @@ def _nobody_comes(ports: Ports) -> Generator[None]:
 
 
 def _listeners(ports: Ports) -> Iterator[int]:
-    for fd in range(_soft_limit()):
+    for fd in _descriptors():
         try:
             with _borrowed(fd) as listener:
                 is_listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)

@@ -81,7 +81,7 @@ def ensure(home: Home, clock: Clock, *, listen: str, port: int, service_address:
         where = home.kubeconfig if identity == ADMIN else component_kubeconfig(home, identity)
         text = kubeconfig(server, authority, identity, token)
         if not where.is_file() or where.read_bytes() != text.encode():
-            write_atomically(where, text.encode(), mode=0o600)
+            write_atomically(where, text.encode(), mode=0o600, durable=False)
     return paths
 
 
@@ -238,17 +238,20 @@ def _ensure_certificates(paths: Pki, ca_key: Path, names: Sequence[str], now: da
     if not _is_usable(ca_key, paths.ca_file, now):
         _make_authority(ca_key, paths.ca_file, now)
     authority = _Authority(ca_key, paths.ca_file, now)
-    authority.certify("mizzen-apiserver", paths.cert_file, paths.key_file, names)
-    authority.certify("mizzen-node", paths.kubelet.cert_file, paths.kubelet.key_file, names)
-    client = paths.kubelet_client
-    authority.certify(KUBELET_CLIENT, client.cert_file, client.key_file, ())
+    # What a crash leaves half written does not have the stamp's sum, and is made anew.
+    for common, made, own in (
+        ("mizzen-apiserver", (paths.cert_file, paths.key_file), names),
+        ("mizzen-node", (paths.kubelet.cert_file, paths.kubelet.key_file), names),
+        (KUBELET_CLIENT, (paths.kubelet_client.cert_file, paths.kubelet_client.key_file), ()),
+    ):
+        authority.certify(common, *made, own, durable=False)
     record = {
         "names": sorted(set(names)),
         "from": int((now - _BACKDATED).timestamp()),
         "renew": int((now + timedelta(days=_SERVER_DAYS - _RENEW_DAYS)).timestamp()),
         "sum": _sum(files),
     }
-    write_atomically(stamp, json.dumps(record).encode())
+    write_atomically(stamp, json.dumps(record).encode(), durable=False)
 
 
 def _sum(files: Sequence[Path]) -> str:
@@ -319,11 +322,19 @@ class _Authority:
         self._subject = x509.load_pem_x509_certificate(cert_file.read_bytes()).subject
         self._now = now
 
-    def certify(self, common: str, cert_file: Path, key_file: Path, names: Sequence[str]) -> None:
+    def certify(
+        self,
+        common: str,
+        cert_file: Path,
+        key_file: Path,
+        names: Sequence[str],
+        *,
+        durable: bool = True,
+    ) -> None:
         """A server of these names; a client where there are none."""
         certificate, key = self.make(common, (), names)
-        write_atomically(key_file, key, mode=0o600)
-        write_atomically(cert_file, certificate)
+        write_atomically(key_file, key, mode=0o600, durable=durable)
+        write_atomically(cert_file, certificate, durable=durable)
 
     def make(
         self, common: str, organizations: Sequence[str], names: Sequence[str]

@@ -54,7 +54,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(context: Context) -> int:
-    from mizzen.compose import checking, start
+    from mizzen.compose import start
     from mizzen.compose.banner import ready_text
     from mizzen.compose.settings import BadSettings, StartOptions
     from mizzen.compose.state import running_instance
@@ -79,6 +79,8 @@ def run(context: Context) -> int:
         raise_file_limit()
         settings, lock = start.prepare(home, options, RealClock())
         if args.new_store:
+            from mizzen.compose import checking  # loads the store
+
             checking.begin_anew(home)
     except start.AlreadyRunning:
         state = running_instance(home)

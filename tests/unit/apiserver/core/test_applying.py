@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mizzen.apiserver.core import applying
 from mizzen.apiserver.core.applying import Untyped, check, configuration
-from mizzen.base.errors import BadRequest, TooLarge
+from mizzen.base.errors import BadRequest
 from mizzen.kinds.core.config_map import KIND
 
 
@@ -31,19 +30,6 @@ def test_repeated_keys_are_told_with_their_line() -> None:
 def test_what_is_no_configuration_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest):
         configuration(body)
-
-
-def test_aliases_cannot_blow_up() -> None:
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
-    with pytest.raises(BadRequest, match="more than"):
-        configuration("\n".join(lines).encode())
-
-
-def test_yaml_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applying, "YAML_BYTES_MAX", 10)
-    with pytest.raises(TooLarge, match="send it as JSON"):
-        configuration(b"data: {a: b, c: d}")
 
 
 def test_fields_that_nobody_declared_are_named() -> None:
