@@ -125,6 +125,11 @@ class Catalog:
         """Every version that is served."""
         return self._served.get(place, ())
 
+    def api_versions(self, place: Place) -> frozenset[str]:
+        """Every apiVersion in which its objects can be read and written."""
+        named = (each.resource for each in (*self.versions(place), *self._converted))
+        return frozenset(each.api_version for each in named if (each.group, each.plural) == place)
+
     def by_key(self, key: str) -> Served | None:
         """By the store's name of the resource, e.g. `jobs.batch`."""
         plural, _, group = key.partition(".")

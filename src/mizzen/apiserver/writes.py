@@ -98,8 +98,7 @@ async def _apply(server: Server, served: Served, target: Target, request: Reques
     is_forced = query.is_true(request.params.get("force"))
     is_dry, manager = is_dry_run(request.params), manager_of(request)
     resource = served.resource
-    versions = server.catalog.versions((resource.group, resource.plural))
-    served_in = {each.resource.api_version for each in versions}
+    served_in = server.catalog.api_versions((resource.group, resource.plural))
 
     def work(draft: Draft) -> tuple[Obj, bool]:
         old = draft.read(served, target.namespace, target.name)

@@ -16,13 +16,6 @@ from mizzen.kinds.kind import Kind
 from mizzen.kinds.upstream import resources, upstream_kind
 
 Place = tuple[str, str]  # group, plural
-# Second versions of stored objects, which are not served before a module converts them.
-_CONVERTED = frozenset(
-    (
-        Resource("autoscaling", "v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
-        Resource("events.k8s.io", "v1", "events", "Event"),
-    )
-)
 
 
 class _Kinds(NamedTuple):
@@ -59,16 +52,16 @@ def _kinds() -> _Kinds:
         place = (kind.resource.group, kind.resource.plural)
         assert place not in stored and place not in virtual, f"two kinds are called {place}"
         (stored if kind.is_stored else virtual)[place] = kind
-    for kind in _bare(stored.keys() | virtual.keys()):
+    for kind in _bare(stored.keys() | virtual.keys(), {kind.resource for kind in converted}):
         stored[kind.resource.group, kind.resource.plural] = kind
     return _Kinds(stored, virtual, converted)
 
 
-def _bare(taken: Set[Place]) -> Iterable[Kind]:
+def _bare(taken: Set[Place], converted: Set[Resource]) -> Iterable[Kind]:
     """Upstream's kinds that no module defines, in the newest of their versions."""
     for resource, row in resources().items():
         place = (resource.group, resource.plural)
-        if "update" in row["verbs"] and place not in taken and resource not in _CONVERTED:
+        if "update" in row["verbs"] and place not in taken and resource not in converted:
             yield upstream_kind(resource, is_acted_upon=False)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from support.api_rules.talk import Talk
 
-_AREAS = ("reading", "writing", "deleting", "identity")
+_AREAS = ("reading", "writing", "deleting", "identity", "autoscaling")
 _found: dict[str, Rule] = {}
 
 

@@ -15,6 +15,15 @@ from mizzen.kinds.reading import entries, part
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _NATIVE = ("cpu", "memory", "ephemeral-storage")
+# What else has a name without a domain. Source: pkg/apis/core/helper.
+_STANDARD = frozenset(
+    (
+        *(f"{side}.{name}" for side in ("requests", "limits") for name in _NATIVE),
+        "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps",
+        "persistentvolumeclaims", "storage", "requests.storage", "services.nodeports",
+        "services.loadbalancers",
+    )
+)  # fmt: skip
 
 
 def check_name(name: str, path: str, seen: set[str], causes: list[Cause]) -> None:
@@ -145,15 +154,22 @@ def check_resources(resources: Obj, path: str, claims: set[str]) -> list[Cause]:
     return causes
 
 
-def _check_amount(name: str, value: Any, path: str) -> list[Cause]:
+def check_resource_name(name: str, path: str) -> list[Cause]:
+    """Causes to refuse the name of a container's resource."""
     if qualified_name(name):
         return [invalid_value(path, name, qualified_name(name))]
-    if "/" not in name and name not in _NATIVE and not name.startswith("hugepages-"):
-        problem = (
-            "must be a standard resource for containers (cpu, memory, ephemeral-storage) or "
-            "fully qualified, such as nvidia.com/gpu"
-        )
-        return [invalid_value(path, name, problem)]
+    if "/" in name or name in _NATIVE or name.startswith("hugepages-"):
+        return []
+    found = invalid_value(path, name, "must be a standard resource for containers")
+    if name in _STANDARD or name.startswith(("requests.hugepages-", "limits.hugepages-")):
+        return [found]
+    what = "must be a standard resource type or fully qualified"
+    return [invalid_value(path, name, what), found]
+
+
+def _check_amount(name: str, value: Any, path: str) -> list[Cause]:
+    if causes := check_resource_name(name, path):
+        return causes
     amount = parse(value)
     if amount.numerator < 0:
         return [invalid_value(path, value, "must be greater than or equal to 0")]

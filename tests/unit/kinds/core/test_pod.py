@@ -105,7 +105,7 @@ CLAIMS = [{"name": "c", "resourceClaimTemplateName": "t"}]
         ([{"livenessProbe": {"exec": {"command": ["x"]}, "successThreshold": 2}}], {}, "spec.containers[0].livenessProbe.successThreshold", "must be 1"),
         ([{"readinessProbe": {"tcpSocket": {"port": 0}}}], {}, "spec.containers[0].readinessProbe.tcpSocket.port", "between 1 and 65535"),
         ([{"resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}}], {}, "spec.containers[0].resources.requests", "cpu limit of 1"),
-        ([{"resources": {"limits": {"gpu": "1"}}}], {}, "spec.containers[0].resources.limits[gpu]", "fully qualified"),
+        ([{"resources": {"limits": {"gpu": "1"}}}], {}, "spec.containers[0].resources.limits[gpu]", "must be a standard resource for containers"),
         ([{"resources": {"limits": {"nvidia.com/gpu": "500m"}}}], {}, "spec.containers[0].resources.limits[nvidia.com/gpu]", "must be an integer"),
         ([{"resources": {"claims": [{"name": "c"}]}}], {}, "spec.containers[0].resources.claims[0].name", 'Not found: "c"'),
         ([{}], {"resourceClaims": [{"name": "c"}]}, "spec.resourceClaims[0]", "must specify one of"),

@@ -1,0 +1,1 @@
+"""HorizontalPodAutoscalers, in the version that is stored and in the first one."""
