@@ -136,9 +136,13 @@ def adoptable(view: View, resource: Resource, owner: Obj, selector: LabelSelecto
     return found[:ADOPTED_PER_PLAN]
 
 
-def adopt(resource: Resource, obj: Obj, owner: Obj) -> Patch:
-    """Makes `owner` the controller; refused if the object has changed."""
-    return _with_owners(resource, obj, [*_references(obj), owner_reference(owner)])
+def adopt(resource: Resource, obj: Obj, owner: Obj, finalizer: str = "") -> Patch:
+    """Makes `owner` the controller, with its finalizer; refused if the object has changed."""
+    write = _with_owners(resource, obj, [*_references(obj), owner_reference(owner)])
+    finalizers = obj["metadata"].get("finalizers") or []
+    if finalizer and finalizer not in finalizers:
+        write.patch["metadata"]["finalizers"] = [*finalizers, finalizer]
+    return write
 
 
 def release(resource: Resource, obj: Obj, owner: Obj) -> Patch:
@@ -165,8 +169,12 @@ def claim(
     owner: Obj,
     selector: LabelSelector,
     is_member: Callable[[Obj], bool] = lambda obj: True,
+    finalizer: str = "",
 ) -> tuple[list[Obj], list[Patch]]:
-    """What the owner controls and selects, what it adopts included, and the writes for that."""
+    """What the owner controls and selects, what it adopts included, and the writes for that.
+
+    `finalizer`: what it adopts gets.
+    """
     mine: list[Obj] = []
     writes: list[Patch] = []
     for obj in view.owned(resource, owner):
@@ -177,7 +185,7 @@ def claim(
     for obj in adoptable(view, resource, owner, selector):
         if is_member(obj):
             mine.append(obj)
-            writes.append(adopt(resource, obj, owner))
+            writes.append(adopt(resource, obj, owner, finalizer))
     return mine, writes
 
 

@@ -30,6 +30,7 @@ MAX_REPLICAS = "deployment.kubernetes.io/max-replicas"
 TEMPLATE_HASH = "pod-template-hash"
 ROLLBACK_TO = "deprecated.deployment.rollback.to"
 HISTORY_CHARS_MAX = 2000
+_INT64_MAX = (1 << 63) - 1
 INT32_MAX = 2**31 - 1
 _NAME_CHARS_MAX = 253
 # Of a Deployment's annotations these are not copied to its ReplicaSets.
@@ -197,9 +198,11 @@ def annotate_size(deployment: Obj, one: OwnedSet) -> bool:
 
 
 def _count(written: str | None) -> int | None:
-    if not written or not written.isascii() or not written.isdigit() or len(written) > 18:
+    """Errors: none; what is no number of 64 bits is None."""
+    if not written or not written.isascii() or not written.isdigit() or len(written) > 19:
         return None
-    return int(written)
+    found = int(written)
+    return found if found <= _INT64_MAX else None
 
 
 # -- arithmetic of a rollout ------------------------------------------------------------

@@ -36,6 +36,14 @@ from mizzen.controllers.core.actions import (
     Watch,
     owners,
 )
+from mizzen.controllers.core.adoption import (
+    ORPHANS,
+    claim,
+    dependents,
+    selected_by,
+    selector_of,
+    unchanged,
+)
 from mizzen.controllers.core.extended_resources import classes_by_resource, drop_unused_claims
 from mizzen.controllers.core.job_count import (
     COUNTED_PER_PLAN,
@@ -105,10 +113,18 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
         return []
     if is_terminating(job):
         return _untrack(view.owned(PODS, job))
-    pods = view.owned(PODS, job)
-    actions = drop_unused_claims(view, job, pods)
     if is_over(job):
+        pods = view.owned(PODS, job)
+        actions = drop_unused_claims(view, job, pods)
         return actions + _expire(job, now_ns) + _stop(pods) + _untrack(pods)
+    selector = selector_of(job)
+    if selector is None:
+        pods = view.owned(PODS, job)
+    else:
+        pods, claims = claim(view, PODS, job, selector, finalizer=TRACKING)
+        if claims:  # first of all: what is adopted is counted, and each pod written once in a plan
+            return [unchanged(JOBS, job), *claims]
+    actions = drop_unused_claims(view, job, pods)
     tally = count(job, pods)
     verdict = _target(job) or _verdict(job, tally, pods, now_ns)
     if verdict is not None:
@@ -382,11 +398,13 @@ def _untrack(pods: list[Obj]) -> list[Action]:
 
 
 _job_of = owners(JOBS)
+_BY_LABEL = selected_by(JOBS)
 CONTROLLER = Controller(
     name="job",
     resource=JOBS,
     reconcile=reconcile,
-    watches=(Watch(PODS, _job_of), Watch(RESOURCE_CLAIMS, _job_of)),
+    watches=(dependents(PODS, JOBS, _BY_LABEL), Watch(RESOURCE_CLAIMS, _job_of)),
     reads=(DEVICE_CLASSES,),
+    indexes=(_BY_LABEL, ORPHANS[PODS]),
     report_stuck=report_stuck,
 )

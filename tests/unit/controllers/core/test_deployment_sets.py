@@ -21,6 +21,7 @@ from mizzen.controllers.core.deployment_sets import (
     max_unavailable,
     owned_set,
     replicas_of_new,
+    revision_of_set,
 )
 from support.controlled import SECOND, START
 from support.workloads import LABELS, template
@@ -192,6 +193,11 @@ def test_annotations_are_copied_and_revisions_counted():
     assert (new.annotations[REVISION], new.annotations[REVISION_HISTORY]) == ("5", "1,3")
     assert not annotate_new(deployment(), new, 4)
     assert new.annotations[REVISION] == "5"
+
+
+def test_revisions_have_64_bits():
+    assert revision_of_set(of(1, revision="3546343826724305832")) == 3546343826724305832
+    assert revision_of_set(of(1, revision=str(1 << 63))) == 0
 
 
 def test_the_history_of_revisions_is_bounded():

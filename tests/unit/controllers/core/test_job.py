@@ -4,6 +4,7 @@ from mizzen.base.objects import Key
 from mizzen.base.operations import Create
 from mizzen.base.resources import JOBS, PODS
 from mizzen.controllers.core.job import CONTROLLER
+from mizzen.controllers.core.job_pods import TRACKING
 from support.controlled import SECOND, Cluster
 from support.jobs import active, end, over, start, status, stopped
 
@@ -94,6 +95,35 @@ def test_indexed(cluster):
     end(cluster, names[1])
     assert status(cluster)["completedIndexes"] == "0-2"
     assert over(cluster)
+
+
+def test_pods_are_adopted_and_let_go_by_their_labels(cluster):
+    template = {
+        "metadata": {"labels": {"job": "j"}},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "c"}]},
+    }
+    spec = {
+        "completions": 2,
+        "parallelism": 2,
+        "backoffLimit": 6,
+        "selector": {"matchLabels": {"job": "j"}},
+        "template": template,
+    }
+    cluster.add(JOBS, {"metadata": {"name": "j", "namespace": "default"}, "spec": spec})
+    cluster.settle("j")
+    first, second = active(cluster)
+    # As job-orphans leaves a pod that somebody has taken from its Job.
+    change = {"metadata": {"ownerReferences": None, "finalizers": ["a.b/c"]}}
+    cluster.change(PODS, first, change)
+    cluster.settle("j")
+    assert active(cluster) == [first, second]
+    metadata = cluster.get(PODS, first)["metadata"]
+    assert metadata["ownerReferences"][0]["name"] == "j"
+    assert metadata["finalizers"] == ["a.b/c", TRACKING]
+    cluster.change(PODS, second, {"metadata": {"labels": None}})
+    cluster.settle("j")
+    assert not cluster.get(PODS, second)["metadata"].get("ownerReferences")
+    assert len(active(cluster)) == 3  # one in its place
 
 
 def test_suspend_and_resume(cluster):
