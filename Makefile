@@ -8,7 +8,7 @@ SOAK_ARGS ?=
 CONFORMANCE_ARGS ?=
 DIFFERENTIAL_ARGS ?=
 
-.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak conformance differential lint bench bench-api bench-scheduler bench-scale docs accept clean
+.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak conformance differential upgrade lint bench bench-api bench-scheduler bench-scale docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -46,6 +46,9 @@ differential: .venv/.dev  ## random sequences of requests to Mizzen and kube-api
 	$(BIN)/python tests/support/peers.py
 	$(BIN)/python tests/differential/run.py $(DIFFERENTIAL_ARGS)
 
+upgrade: .venv/.dev  ## the minor version before, from git's history, and this one on one home: up, emulation, rollback
+	$(BIN)/python tests/upgrade/run.py
+
 lint: .venv/.dev  ## style, types, import rules, tidiness
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,9 +70,10 @@ bench-scheduler: .venv/.dev  ## the scheduler at a million chips and beside kube
 bench-scale: .venv/.dev  ## what an instance weighs beside 100,000 pods, and how soon it is ready; takes minutes
 	$(BIN)/python bench/run.py --suite scale $(BENCH_ARGS)
 
-docs: .venv/.dev  ## writes docs/cli.md and docs/api-reference.md anew from the code
+docs: .venv/.dev  ## writes docs/cli.md, docs/api-reference.md and kinds/introduced.json anew from the code
 	$(BIN)/python -m mizzen.cli.reference > docs/cli.md
 	$(BIN)/python -m mizzen.kinds.reference > docs/api-reference.md
+	$(BIN)/python scripts/record_version.py
 
 accept: .venv/.dev  ## records the present output of tests/scenario; review the diff
 	MIZZEN_ACCEPT=1 $(BIN)/python -m pytest tests/scenario

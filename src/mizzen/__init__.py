@@ -3,4 +3,4 @@
 Packages import downwards only; `.importlinter` says the order and checks it.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

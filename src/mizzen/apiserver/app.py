@@ -152,6 +152,10 @@ class App:
             {
                 "major": major,
                 "minor": minor,
+                "emulationMajor": major,
+                "emulationMinor": minor,
+                "minCompatibilityMajor": major,
+                "minCompatibilityMinor": str(int(minor) - 1),
                 "gitVersion": f"v{major}.{minor}.0+mizzen.{__version__}",
                 "gitCommit": "",
                 "gitTreeState": "",

@@ -11,6 +11,7 @@ from pathlib import Path
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.core.authorizer import Authorizer
 from mizzen.base.clock import Clock
+from mizzen.base.versions import EffectiveVersion
 from mizzen.host.mutual_tls import MutualTls
 from mizzen.host.token_signer import TokenSigner
 from mizzen.store.store import Store
@@ -44,6 +45,7 @@ class ApiServerConfig:
     certificate_port: int = 0  # where clients may show a certificate of `ca_file`; 0: nowhere
     certificate_sockets: Path | None = None  # a folder of that port's own
     service_account_key: Path | None = None  # signs service accounts' tokens; None: there are none
+    version: EffectiveVersion = field(default_factory=EffectiveVersion)
 
 
 class Epoch:

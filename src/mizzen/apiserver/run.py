@@ -19,10 +19,26 @@ from mizzen.apiserver.granian_server import HttpServer
 from mizzen.apiserver.namespace_contents import NamespaceContents
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import Clock
+from mizzen.base.versions import BINARY, EffectiveVersion
+from mizzen.kinds.compatibility import introduced_in
 from mizzen.kinds.registry import builtin_kinds, converted_kinds, virtual_kinds
 from mizzen.store.store import Store
 
-__all__ = ["ApiServerConfig", "serve"]
+__all__ = ["ApiServerConfig", "catalog_of", "serve"]
+
+
+def catalog_of(version: EffectiveVersion) -> Catalog:
+    """The built-in kinds; while an older version is emulated, as that one had them."""
+    if not version.is_emulated:
+        return Catalog(builtin_kinds(), virtual_kinds(), converted_kinds())
+    new = introduced_in(BINARY)
+    stored = {
+        place: new.as_before(kind)
+        for place, kind in builtin_kinds().items()
+        if new.serves_before(kind)
+    }
+    converted = [kind for kind in converted_kinds() if new.serves_before(kind)]
+    return Catalog(stored, virtual_kinds(), converted)
 
 
 async def serve(
@@ -32,9 +48,7 @@ async def serve(
 
     Errors: OSError when the address is taken.
     """
-    server = Server(
-        config, store, Catalog(builtin_kinds(), virtual_kinds(), converted_kinds()), clock
-    )
+    server = Server(config, store, catalog_of(config.version), clock)
     await make_namespaces(server)
     await rbac_defaults.make_defaults(server)
     await flow_defaults.make_defaults(server)

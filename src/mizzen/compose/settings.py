@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from mizzen.base.versions import EffectiveVersion, NotEmulated, effective
 from mizzen.host import records, service_ranges
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
@@ -26,6 +27,12 @@ class Settings:
     simulated_devices: int = 0
     service_cluster_ip_range: str = ""  # "" until the first start has chosen one
     node_port_address: str = "127.0.0.1"  # where node ports are listened on
+    emulate_version: str = ""  # "": the binary's own
+
+    @property
+    def version(self) -> EffectiveVersion:
+        """Errors: NotEmulated after an update to a binary that cannot."""
+        return effective(self.emulate_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class StartOptions:
     simulated_devices: int | None = None
     service_cluster_ip_range: str | None = None
     node_port_address: str | None = None
+    emulate_version: str | None = None
 
 
 class BadSettings(Exception):
@@ -103,6 +111,7 @@ def _parse(path: Path) -> Settings:
             simulated_devices=_whole(fields, "simulated_devices", 0, SIMULATED_DEVICES_MAX),
             service_cluster_ip_range=_range(fields.get("service_cluster_ip_range") or ""),
             node_port_address=_address(fields.get("node_port_address") or "127.0.0.1"),
+            emulate_version=str(fields.get("emulate_version") or ""),
         )
     except records.Damaged as error:
         raise BadSettings(str(error)) from error
@@ -170,6 +179,7 @@ def settle(remembered: Settings, options: StartOptions, seed: int = 0) -> Settin
         simulated_devices=remembered.simulated_devices if simulated is None else simulated,
         service_cluster_ip_range=services,
         node_port_address=node_ports,
+        emulate_version=_emulated(remembered.emulate_version, options.emulate_version),
     )
 
 
@@ -179,6 +189,16 @@ def _chosen(option: str, wished: str | None, remembered: str) -> str:
         return remembered if wished is None else _address(wished)
     except ValueError as error:
         raise BadSettings(f"{option}: {error}") from error
+
+
+def _emulated(remembered: str, wished: str | None) -> str:
+    """The binary's own version ends emulation. Errors: BadSettings."""
+    version = remembered if wished is None else wished
+    try:
+        effective_version = effective(version)
+    except NotEmulated as error:
+        raise BadSettings(f"--emulate-version: {error}") from error
+    return version if effective_version.is_emulated else ""
 
 
 def _free(listen: str, wished: int | None, remembered: int, *others: int) -> int:

@@ -47,10 +47,26 @@ def prepare(home: Home, options: StartOptions, clock: Clock) -> tuple[Settings, 
         raise AlreadyRunning(str(home.root))
     remembered = settings_module.load(home)
     settings = settings_module.settle(remembered, options, home.seed)
+    _check_store(home, settings)
     settings_module.try_out(home, settings)
     own = service_ranges.first_address(settings.service_cluster_ip_range)
     pki.ensure(home, clock, listen=settings.listen, port=settings.port, service_address=own)
     return settings, lock
+
+
+def _check_store(home: Home, settings: Settings) -> None:
+    """Errors: BadSettings where the store may hold what the emulated version does not know."""
+    version = settings.version
+    if not version.is_emulated:
+        return
+    from mizzen.store.inspection import format_in
+
+    if (found := format_in(home.store)) > version.store_format:
+        raise settings_module.BadSettings(
+            f"--emulate-version: the store {home.store} has format {found}, mizzen "
+            f"{version.emulation} reads format {version.store_format}: `mizzen rollback` makes it "
+            "that, or says what stands in the way"
+        )
 
 
 def become_supervisor(home: Home, lock: int) -> NoReturn:

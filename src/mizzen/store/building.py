@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from mizzen.host import private
 from mizzen.store import values
-from mizzen.store.inspection import DATA, FORMAT, OLD_FORMAT, Contents, format_of, table
+from mizzen.store.inspection import CHECKED_FORMAT, DATA, OLD_FORMAT, Contents, format_of, table
 from mizzen.store.lmdb_file import LmdbFile
 from mizzen.store.pages import Broken, PageFile
 from mizzen.store.store import ObjectKey, Record, Stored
@@ -31,13 +31,14 @@ class Saved:
 
     objects: dict[ObjectKey, Stored] = field(default_factory=dict[ObjectKey, Stored])
     records: list[Record] = field(default_factory=list[Record])
+    format: int = CHECKED_FORMAT
     newest: int = 0  # the last revision ever given, as far as the totals still say: none is reused
     restored: int = 0  # objects that only the history still had
     problems: list[str] = field(default_factory=list[str])
 
 
 def migrate(path: Path, contents: Contents, keep_bytes: int) -> None:
-    """Puts a file of the present format in the place of an old one; a crash leaves either.
+    """Puts a file with checksums in the place of one without; a crash leaves either.
 
     `contents` is what was inspected. Errors: NoRoom, OSError.
     """
@@ -54,7 +55,7 @@ def migrate(path: Path, contents: Contents, keep_bytes: int) -> None:
                     yield values.read_old_record(at, value)
 
     (path / _NEXT).mkdir(mode=0o700)
-    build(path / _NEXT, contents.objects, records(), contents.totals.newest)
+    build(path / _NEXT, contents.objects, records(), contents.totals.newest, format=CHECKED_FORMAT)
     os.replace(path / _NEXT / DATA, path / DATA)
     private.sync_folder(path)
     remove_leftovers(path)
@@ -76,7 +77,7 @@ def salvage(path: Path, folder: Path) -> Saved:
             max((stored.revision for stored in found), default=0),
             saved.records[-1].revision if saved.records else 0,
         )
-        build(folder, found, saved.records, newest)
+        build(folder, found, saved.records, newest, format=saved.format)
     except BaseException:  # half a store must not be taken for one
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -88,7 +89,8 @@ def read_what_can_be(path: Path) -> Saved:
     saved = Saved()
     with closing(PageFile(path / DATA, lambda error: saved.problems.append(str(error)))) as file:
         trees, beside = file.tables()
-        is_old = format_of(beside) == OLD_FORMAT
+        saved.format = format_of(beside)
+        is_old = saved.format == OLD_FORMAT
         with suppress(Broken):
             saved.newest = Totals.unpack(beside.get(b"totals", b"")).newest
         read_object = _old_object if is_old else values.read_object
@@ -127,11 +129,12 @@ def build(
     records: Iterable[Record],
     newest: int,
     *,
+    format: int,
     restored: int = 0,
 ) -> None:
     """A store file in an empty folder; objects in the order of their places, records of theirs.
 
-    `restored`: as of `Log`.
+    `format`: of what they were read from, CHECKED_FORMAT at least. `restored`: as of `Log`.
     """
     file = LmdbFile(path, TABLES, GROWING, sync=False)
     totals = Totals(newest=newest)
@@ -144,7 +147,7 @@ def build(
             if size >= _BATCH_BYTES:
                 file.write(puts)
                 puts, size = [], 0
-        puts.append(("", b"format", str(FORMAT).encode()))
+        puts.append(("", b"format", str(max(format, CHECKED_FORMAT)).encode()))
         puts.append(("", b"totals", totals.pack()))
         if restored:
             puts.append(("", values.RESTORED, values.restored_value(restored)))

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
 from mizzen.host.records import Damaged
 from mizzen.store import building
-from mizzen.store.building import Saved
-from mizzen.store.inspection import DATA, WRITER, gone, has_data, inspect, was_begun
-from mizzen.store.lmdb_file import NoRoom
+from mizzen.store.building import GROWING, TABLES, Saved
+from mizzen.store.inspection import (
+    CHECKED_FORMAT,
+    DATA,
+    WRITER,
+    gone,
+    has_data,
+    inspect,
+    was_begun,
+)
+from mizzen.store.lmdb_file import LmdbFile, NoRoom
 from mizzen.store.lmdb_log import lock_for_writing
 from mizzen.store.pages import Broken
+from mizzen.store.store import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,28 @@ def verify(folder: Path) -> Found:
         folder / DATA, found.format, len(found.objects), totals.history.entries, found.oldest,
         totals.newest,
     )  # fmt: skip
+
+
+def lower_format(
+    folder: Path,
+    format: int,
+    reasons_against: Callable[[Iterable[Stored]], list[str]],
+    mark: Path | None = None,
+) -> list[str]:
+    """Gives a store an older format, unless its objects are a reason not to: those are returned.
+
+    All of it is verified first. Errors: as `check`; NoRoom, OSError.
+    """
+    assert format >= CHECKED_FORMAT, "formats without checksums are only read"
+    with _closed(folder, mark):
+        found = inspect(folder)
+        if found.format <= format:
+            return []
+        if reasons := reasons_against(found.objects):
+            return reasons
+        with closing(LmdbFile(folder, TABLES, GROWING)) as file:
+            file.write([("", b"format", str(format).encode())])
+    return []
 
 
 def begin_anew(folder: Path, mark: Path) -> None:

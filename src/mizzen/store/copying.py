@@ -55,7 +55,7 @@ def restore(copy: Path, to: Path) -> Found:
     newest = contents.totals.newest + REVISIONS_ON
     to.mkdir(mode=0o700)
     try:
-        build(to, contents.objects, records(), newest, restored=newest)
+        build(to, contents.objects, records(), newest, format=contents.format, restored=newest)
         return verify(to)
     except BaseException:
         shutil.rmtree(to, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from mizzen.store.values import CHECKSUM, REVISION, Sums, Totals
 
 DATA = "data.mdb"
 WRITER = "writer"  # locked by the one process that writes; not empty once the store was made
-FORMAT = 2
+FORMAT = 3  # the newest; its bytes are those of format 2, but kinds that it may hold are more
+CHECKED_FORMAT = 2  # the first with checksums
 OLD_FORMAT = 1  # without checksums; read once, and written anew
 _WRONG = (Broken, ValueError, LookupError, struct.error)
 
@@ -36,11 +38,23 @@ class Contents:
 def inspect(path: Path) -> Contents:
     """Everything but the records, all of it verified. Errors: Damaged, OSError."""
     try:
-        file = PageFile(path / DATA)
-        try:
+        with closing(PageFile(path / DATA)) as file:
             return _read(file)
-        finally:
-            file.close()
+    except _WRONG as error:
+        raise damaged(path, str(error)) from error
+
+
+def format_in(path: Path) -> int:
+    """The format of the store in a folder, by its main table alone; 0 where there is none yet.
+
+    Errors: Damaged, OSError.
+    """
+    if not has_data(path):
+        return 0
+    try:
+        with closing(PageFile(path / DATA)) as file:
+            _, beside = file.tables()
+            return format_of(beside) if beside else 0
     except _WRONG as error:
         raise damaged(path, str(error)) from error
 
@@ -121,10 +135,9 @@ def _read_old(file: PageFile, objects: Tree, history: Tree, found: Contents) -> 
 
 
 def format_of(beside: dict[bytes, bytes]) -> int:
-    text = beside.get(b"format", b"")
-    if text not in (b"1", b"2"):
-        shown = text.decode(errors="replace")
-        raise Broken(f"it has format {shown!r}, this version reads {OLD_FORMAT} and {FORMAT}")
+    text = beside.get(b"format", b"").decode(errors="replace")
+    if text not in map(str, range(OLD_FORMAT, FORMAT + 1)):
+        raise Broken(f"it has format {text!r}, this version reads {OLD_FORMAT} to {FORMAT}")
     return int(text)
 
 

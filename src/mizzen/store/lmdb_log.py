@@ -26,6 +26,7 @@ from mizzen.host.files import write_atomically
 from mizzen.host.records import Damaged
 from mizzen.store import building, values
 from mizzen.store.inspection import (
+    CHECKED_FORMAT,
     DATA,
     FORMAT,
     OLD_FORMAT,
@@ -53,14 +54,23 @@ class LmdbLog:
     """`Log` in a folder. One writer, by an advisory lock on the file `writer`.
 
     Once it was made, that file is not empty, and `mark` is there, which does not go with the folder.
+    `format` is what is written: a file of an older one is raised to it.
     """
 
-    def __init__(self, path: Path, keep: int, keep_bytes: int, mark: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        keep: int,
+        keep_bytes: int,
+        mark: Path | None = None,
+        format: int = FORMAT,
+    ) -> None:
+        assert format >= CHECKED_FORMAT, "formats without checksums are only read"
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path, self._keep, self._keep_bytes = path, keep, keep_bytes
         self._lock = lock_for_writing(path)
         try:
-            found = self._verified(was_begun(path, mark))
+            found = self._verified(was_begun(path, mark), format)
             self._file = LmdbFile(path, building.TABLES, building.GROWING)
         except BaseException:
             os.close(self._lock)
@@ -68,12 +78,11 @@ class LmdbLog:
         self._totals = found.totals
         self._oldest, self._restored = found.oldest, found.restored
         self._objects: list[Stored] = found.objects
-        if self._file.get("", b"format") is None:
-            totals = ("", b"totals", self._totals.pack())
-            self._file.write([("", b"format", str(FORMAT).encode()), totals])
+        if self._file.get("", b"format") != (text := str(format).encode()):
+            self._file.write([("", b"format", text), ("", b"totals", self._totals.pack())])
             private.sync_folder(path)
         # From now on an empty file is not a new store, nor is an empty folder.
-        os.pwrite(self._lock, b"format %d\n" % FORMAT, 0)
+        os.pwrite(self._lock, b"format %d\n" % format, 0)
         if mark is not None and not mark.exists():
             with contextlib.suppress(OSError):  # on a full disk: the next start makes it
                 write_atomically(mark, f"there is a store in {path}\n".encode(), mode=0o600)
@@ -121,8 +130,8 @@ class LmdbLog:
 
     # -- opening ----------------------------------------------------------------
 
-    def _verified(self, was_begun: bool) -> Contents:
-        """The folder's verified content, in the present format. Errors: Damaged, OSError."""
+    def _verified(self, was_begun: bool, format: int) -> Contents:
+        """The folder's verified content, with checksums. Errors: Damaged, OSError."""
         if not has_data(self._path):
             if was_begun:
                 raise gone(self._path)
@@ -131,6 +140,11 @@ class LmdbLog:
         found = inspect(self._path)
         if found.is_unmade and was_begun:
             raise damaged(self._path, "there is nothing in it, and there was")
+        if found.format > format and not found.is_unmade:
+            raise Damaged(
+                f"the store {self._path / DATA} has format {found.format}, and format {format} is "
+                "asked for: `mizzen rollback` says whether it can have it"
+            )
         if found.format == OLD_FORMAT:
             try:
                 building.migrate(self._path, found, self._keep_bytes)

@@ -392,9 +392,9 @@ def test_a_format_that_is_yet_to_come(store: Path) -> None:
 
     environment = lmdb.open(str(store), max_dbs=2, map_size=1 << 30)
     with environment.begin(write=True) as transaction:
-        transaction.put(b"format", b"3")
+        transaction.put(b"format", b"4")
     environment.close()
-    with pytest.raises(Damaged, match="format '3', this version reads 1 and 2"):
+    with pytest.raises(Damaged, match="format '4', this version reads 1 to 3"):
         contents(store)
 
 

@@ -114,3 +114,12 @@ def test_what_is_no_address_is_refused(listen: str) -> None:
 def test_an_address_of_another_machine_is_named() -> None:
     with pytest.raises(settings.BadSettings, match=r"cannot listen on 192\.0\.2\.1, port \d+: .*;"):
         settings.settle(Settings(), StartOptions(listen="192.0.2.1"))
+
+
+def test_an_emulated_version_is_remembered_until_the_own_is_asked_for() -> None:
+    emulating = settings.settle(Settings(), StartOptions(emulate_version="0.1"))
+    assert emulating.emulate_version == "0.1" and emulating.version.store_format == 2
+    assert settings.settle(emulating, StartOptions()).emulate_version == "0.1"
+    assert settings.settle(emulating, StartOptions(emulate_version="0.2")).emulate_version == ""
+    with pytest.raises(settings.BadSettings, match=r"--emulate-version: version '9\.9' cannot be"):
+        settings.settle(Settings(), StartOptions(emulate_version="9.9"))

@@ -37,6 +37,10 @@ def configure(parser: ArgumentParser) -> None:
         help="where node ports of Services are listened on (default: 127.0.0.1)",
     )  # fmt: skip
     parser.add_argument(
+        "--emulate-version", metavar="MINOR",
+        help="store and serve nothing that this older version does not know (default: as before)",
+    )  # fmt: skip
+    parser.add_argument(
         "--new-store",
         action="store_true",
         help="begin with nothing where the store of this instance is gone",
@@ -74,6 +78,7 @@ def run(context: Context) -> int:
         args.simulated_devices,
         args.service_cluster_ip_range,
         args.node_port_address,
+        args.emulate_version,
     )
     try:
         raise_file_limit()

@@ -34,8 +34,9 @@ async def main(home: Home, on_ready: OnReady) -> None:
         audit_policy=home.audit_policy if home.audit_policy.exists() else None,
         audit_log=home.logs / "audit.log",
         service_range=IPv4Network(settings.service_cluster_ip_range or SERVICE_RANGE_DEFAULT),
+        version=settings.version,
     )
-    store = LocalStore(home.store, mark=home.store_mark)
+    store = LocalStore(home.store, mark=home.store_mark, format=settings.version.store_format)
     try:
         await serve(config, store, role_clock(), on_ready)
     finally:

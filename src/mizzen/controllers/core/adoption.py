@@ -139,7 +139,7 @@ def adoptable(view: View, resource: Resource, owner: Obj, selector: LabelSelecto
 def adopt(resource: Resource, obj: Obj, owner: Obj, finalizer: str = "") -> Patch:
     """Makes `owner` the controller, with its finalizer; refused if the object has changed."""
     write = _with_owners(resource, obj, [*_references(obj), owner_reference(owner)])
-    finalizers = obj["metadata"].get("finalizers") or []
+    finalizers: list[str] = obj["metadata"].get("finalizers") or []
     if finalizer and finalizer not in finalizers:
         write.patch["metadata"]["finalizers"] = [*finalizers, finalizer]
     return write
