@@ -42,6 +42,7 @@ class ApiServerConfig:
     audit_policy: Path | None = None
     audit_log: Path | None = None
     ca_file: Path | None = None  # the authority that clients and pods are to trust
+    ca_key_file: Path | None = None  # its key, to sign requests for certificates; None: nobody does
     certificate_port: int = 0  # where clients may show a certificate of `ca_file`; 0: nowhere
     certificate_sockets: Path | None = None  # a folder of that port's own
     service_account_key: Path | None = None  # signs service accounts' tokens; None: there are none

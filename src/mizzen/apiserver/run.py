@@ -10,6 +10,7 @@ from mizzen.apiserver.asgi import Bridge
 from mizzen.apiserver.bootstrap import make_namespaces, make_services
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.certificate_port import CertificatePort, server_context
+from mizzen.apiserver.certificate_signer import CertificateSigner
 from mizzen.apiserver.collector import Collector
 from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.context import ApiServerConfig
@@ -20,6 +21,7 @@ from mizzen.apiserver.namespace_contents import NamespaceContents
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import Clock
 from mizzen.base.versions import BINARY, EffectiveVersion
+from mizzen.host.certificate_authority import CertificateAuthority
 from mizzen.kinds.compatibility import introduced_in
 from mizzen.kinds.registry import builtin_kinds, converted_kinds, virtual_kinds
 from mizzen.store.store import Store
@@ -67,6 +69,9 @@ async def serve(
             group.create_task(Collector(server).run())
             group.create_task(EventExpiry(server).run())
             group.create_task(NamespaceContents(server).run())
+            if config.ca_file is not None and config.ca_key_file is not None:
+                authority = CertificateAuthority(config.ca_key_file, config.ca_file)
+                group.create_task(CertificateSigner(server, authority).run())
 
             def on_listening() -> None:
                 group.create_task(connections.guard())

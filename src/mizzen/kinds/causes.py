@@ -41,6 +41,11 @@ def too_many(path: str, count: int, most: int) -> Cause:
     return Cause(path, message, "FieldValueTooMany")
 
 
+def too_long(path: str, bytes_max: int) -> Cause:
+    message = f"Too long: may not be more than {bytes_max} bytes"
+    return Cause(path, message, "FieldValueTooLong")
+
+
 def port_number(path: str, number: int) -> list[Cause]:
     """Causes against what is no port."""
     if 1 <= number <= 65535:

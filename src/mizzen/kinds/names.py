@@ -28,7 +28,7 @@ NameRule = Callable[[str], str]  # the problem with a name, "" when there is non
 def dns_label(name: str) -> str:
     """The problem with an RFC 1123 label."""
     if len(name) > 63:
-        return "must be no more than 63 bytes"
+        return "must be no more than 63 characters"
     if _LABEL.fullmatch(name) is None:
         return (
             "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or "
@@ -41,7 +41,7 @@ def dns_label(name: str) -> str:
 def dns_subdomain(name: str) -> str:
     """The problem with an RFC 1123 subdomain."""
     if len(name) > 253:
-        return "must be no more than 253 bytes"
+        return "must be no more than 253 characters"
     if _SUBDOMAIN.fullmatch(name) is None:
         return (
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
@@ -55,7 +55,7 @@ def dns_subdomain(name: str) -> str:
 def wildcard_subdomain(name: str) -> str:
     """The problem with `*.` and an RFC 1123 subdomain."""
     if len(name) > 253:
-        return "must be no more than 253 bytes"
+        return "must be no more than 253 characters"
     if not name.startswith("*.") or _SUBDOMAIN.fullmatch(name[2:]) is None:
         return (
             "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS "
@@ -81,7 +81,7 @@ def domain_prefixed_path(name: str) -> str:
 def dns_label_1035(name: str) -> str:
     """The problem with an RFC 1035 label, as Services are named."""
     if len(name) > 63:
-        return "must be no more than 63 bytes"
+        return "must be no more than 63 characters"
     if _LABEL_1035.fullmatch(name) is None:
         return (
             "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start "

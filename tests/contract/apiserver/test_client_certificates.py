@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import ssl
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from mizzen.compose import settings
 from mizzen.host import pki
 from support.api_process import ApiServer
+from support.certificate_cases import KUBELET_CLIENT, key_pem, pem_request, wish
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=800)
 
@@ -96,6 +99,52 @@ def test_answers_have_as_many_headers_as_ever(api: ApiServer, tmp_path: Path) ->
     shown = certified(api, tmp_path, "jane")
     first, *_, last = [ask(api, "/apis/apps/v1", shown)[2] for _ in range(4)]
     assert first == last
+
+
+def signed(api: ApiServer, name: str) -> str:
+    """The certificate of a request, once it is there."""
+    api.kubectl("wait", f"csr/{name}", "--for=jsonpath={.status.certificate}", "--timeout=20s")
+    found = api.kubectl("get", "csr", name, "-o", "jsonpath={.status.certificate}")
+    return base64.b64decode(found).decode()
+
+
+def test_kubectl_approves_a_certificate_that_the_server_knows_then(
+    api: ApiServer, tmp_path: Path
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = pem_request("mary", ["devs"], key=key)
+    body = wish(request, name="mary", expirationSeconds=3600)
+    api.kubectl("create", "-f", "-", stdin=json.dumps(body))
+    api.kubectl("certificate", "approve", "mary")
+    file = tmp_path / "mary.pem"
+    file.write_text(signed(api, "mary") + key_pem(key))
+    assert who(api, file)["groups"] == ["devs", "system:authenticated"]
+    api.kubectl("delete", "csr", "mary")
+
+
+def test_a_kubelets_request_is_approved_by_itself_where_a_role_says_so(
+    api: ApiServer, tmp_path: Path
+) -> None:
+    """As kubelets join: a bootstrap token's user asks, then the node for its renewal."""
+    role = "system:certificates.k8s.io:certificatesigningrequests:nodeclient"
+    api.kubectl("create", "clusterrolebinding", "join", f"--clusterrole={role}", "--group=join")
+    api.kubectl("create", "clusterrolebinding", "ask", "--clusterrole=system:node-bootstrapper",
+                "--group=join")  # fmt: skip
+    node = pem_request("system:node:n1", ["system:nodes"])
+    bodies = {name: wish(node, KUBELET_CLIENT, name=name) for name in ("node", "stranger")}
+    asks = ("create", "-f", "-", "--validate=false")
+    api.kubectl(*asks, "--as=boot", "--as-group=join", stdin=json.dumps(bodies["node"]))
+    api.kubectl(*asks, stdin=json.dumps({**bodies["stranger"], "spec": {
+        **bodies["stranger"]["spec"], "usages": ["client auth"]}}))  # fmt: skip
+    assert signed(api, "node").startswith("-----BEGIN CERTIFICATE-----")
+    conditions = api.kubectl("get", "csr", "node", "-o", "jsonpath={.status.conditions[0].reason}")
+    assert conditions == "AutoApproved"
+    assert "Pending" in api.kubectl("get", "csr", "stranger")
+    api.kubectl("certificate", "approve", "stranger")
+    api.kubectl("wait", "csr/stranger", "--for=condition=Failed", "--timeout=20s")
+    failed = ("get", "csr", "stranger", "-o", "jsonpath={.status.conditions[1].message}")
+    problem = api.kubectl(*failed)
+    assert problem == "usages did not match [client auth digital signature key encipherment]"
 
 
 def test_kubectl_shows_its_certificate(api: ApiServer, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from support.api_process import ApiServer
+from support.certificate_cases import GOOD, OTHER, wish
 
 
 def claims(token: str) -> dict[str, object]:
@@ -65,14 +66,9 @@ def test_pythons_client_asks_for_tokens(api: ApiServer, namespace: str) -> None:
 
 def test_kubectl_approves_and_denies_requests_for_certificates(api: ApiServer) -> None:
     for name in ("yes", "no"):
-        body = {
-            "apiVersion": "certificates.k8s.io/v1",
-            "kind": "CertificateSigningRequest",
-            "metadata": {"name": name},
-            "spec": {"request": "aGk=", "signerName": "example.com/s", "usages": ["client auth"]},
-        }
+        body = wish(GOOD, OTHER, name=name)
         api.kubectl("create", "-f", "-", stdin=json.dumps(body))
     api.kubectl("certificate", "approve", "yes")
     api.kubectl("certificate", "deny", "no")
-    shown = api.kubectl("get", "csr", "--no-headers")
+    shown = api.kubectl("get", "csr", "no", "yes", "--no-headers")
     assert [line.split()[-1] for line in shown.splitlines()] == ["Denied", "Approved"]

@@ -15,12 +15,15 @@ from mizzen.apiserver.admission_chain import (
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.admission_review import user_info
+from mizzen.apiserver.core.certificate_requests import CLIENT, names_of
 from mizzen.apiserver.core.refusals import forbidden
+from mizzen.apiserver.core.user import MASTERS
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import Cause, invalid
 from mizzen.base.objects import Obj
 from mizzen.base.reading import entries, part, text
-from mizzen.kinds.certificates.signing_request import APPROVED, DENIED, FAILED, KIND
+from mizzen.kinds.certificates.pem import parse_request
+from mizzen.kinds.certificates.signing_request import APPROVED, DENIED, FAILED, KIND, decoded
 
 _RESOURCE = KIND.resource
 _ASKER = ("username", "uid", "groups", "extra")
@@ -63,7 +66,9 @@ class _Signers:
     def admit(self, request: AdmissionRequest) -> None:
         """Errors: Forbidden, Invalid."""
         new, old = request.object, request.old
-        assert old is not None, "a status is of something that is there"
+        if old is None:
+            _check_subject(request)
+            return
         if request.operation == UPDATE_APPROVAL:
             self._require(request, "approve")
             return
@@ -92,6 +97,16 @@ class _Signers:
         raise forbidden(_RESOURCE, request.key.name, why)
 
 
+def _check_subject(request: AdmissionRequest) -> None:
+    """Errors: Forbidden where a client would be a master."""
+    spec = request.object["spec"]
+    if spec["signerName"] != CLIENT:
+        return
+    if MASTERS in names_of(parse_request(decoded(spec["request"]))).organizations:
+        why = f"use of {CLIENT} signer with {MASTERS} group is not allowed"
+        raise forbidden(_RESOURCE, request.key.name, why)
+
+
 def _types(request: Obj) -> set[str]:
     return {each["type"] for each in entries(request, "status", "conditions")}
 
@@ -105,7 +120,7 @@ def certificates(context: Context) -> tuple[Plugin, Plugin]:
             mutate=_mutate,
         ),
         Plugin(
-            frozenset((UPDATE_STATUS, UPDATE_APPROVAL)),
+            frozenset((CREATE, UPDATE_STATUS, UPDATE_APPROVAL)),
             lambda served: served.resource == _RESOURCE,
             admit=signers.admit,
         ),

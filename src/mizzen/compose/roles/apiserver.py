@@ -28,6 +28,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         kubelet_client=keys.kubelet_client,
         role_sockets=home.monitors,
         ca_file=keys.ca_file,
+        ca_key_file=home.pki / "ca.key",
         certificate_port=settings.certificate_port,
         certificate_sockets=home.certificate_sockets,
         service_account_key=keys.service_account_key,

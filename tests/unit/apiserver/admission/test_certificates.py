@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import Any
 
 from mizzen.store.memory import MemoryStore
+from support import certificate_cases
 from support.api_handlers import Api
+from support.certificate_cases import CERTIFICATE, CLIENT, GOOD, OTHER, armoured, pem_request
 
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 MERGE = "application/merge-patch+json"
+SIGNED = base64.b64encode(armoured(CERTIFICATE, "CERTIFICATE")).decode()
 
 
 def wish(**spec: Any) -> dict[str, Any]:
-    full = {"request": "aGk=", "signerName": "example.com/s", "usages": ["client auth"], **spec}
-    return {"metadata": {"name": "r"}, "spec": full}
+    return certificate_cases.wish(GOOD, OTHER, name="r", **spec)
 
 
 def said(*types: str) -> dict[str, Any]:
@@ -44,7 +47,7 @@ def test_approval_changes_conditions_alone_and_status_says_nothing_of_it() -> No
         code, answer = await patch(api, "/status", said("Approved"))
         assert code == 422 and 'may not add a condition of type "Approved"' in answer["message"]
         body = said("Approved")
-        body["status"]["certificate"] = "aGk="
+        body["status"]["certificate"] = SIGNED
         code, made = await patch(api, "/approval", body)
         assert code == 200 and set(made["status"]) == {"conditions"}
         (condition,) = made["status"]["conditions"]
@@ -53,7 +56,7 @@ def test_approval_changes_conditions_alone_and_status_says_nothing_of_it() -> No
         assert code == 422 and "mutually exclusive" in answer["message"]
         code, answer = await patch(api, "/approval", said("Other"))
         assert code == 422 and 'may not remove a condition of type "Approved"' in answer["message"]
-        code, made = await patch(api, "/status", {"status": {"certificate": "aGk="}})
+        code, made = await patch(api, "/status", {"status": {"certificate": SIGNED}})
         assert code == 200 and made["status"]["conditions"] == [condition]
 
     asyncio.run(run())
@@ -70,5 +73,17 @@ def test_a_request_says_what_for_and_by_whom() -> None:
         ):
             code, answer = await api.call("POST", REQUESTS, wish(**spec))
             assert code == 422 and words in answer["message"], answer
+
+    asyncio.run(run())
+
+
+def test_nobody_becomes_a_master_by_a_certificate() -> None:
+    async def run() -> None:
+        api = Api(MemoryStore())
+        masters = pem_request(groups=["system:masters"])
+        for signer, expected in ((CLIENT, 403), (OTHER, 201)):
+            body = certificate_cases.wish(masters, signer, name="m")
+            code, answer = await api.call("POST", REQUESTS, body)
+            assert code == expected, answer
 
     asyncio.run(run())
