@@ -72,6 +72,12 @@ def rolled(instance: Instance, what: str) -> str:
     return instance.kubectl("rollout", "status", what, "--timeout=50s")
 
 
+def progressing(instance: Instance, deployment: str) -> str:
+    """The reason of the Deployment's condition of that type."""
+    conditions = get(instance, "deployment", deployment)["status"]["conditions"]
+    return next(each["reason"] for each in conditions if each["type"] == "Progressing")
+
+
 def set_version(instance: Instance, what: str, version: str) -> None:
     instance.kubectl("set", "env", what, f"VERSION={version}")
 
@@ -136,15 +142,17 @@ def test_a_paused_deployment_is_not_rolled(instance: Instance) -> None:
 
 def test_a_rollout_without_progress_is_told(instance: Instance) -> None:
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-    spec = {"replicas": 1, "strategy": rolling, "progressDeadlineSeconds": 2}
+    spec = {"replicas": 1, "strategy": rolling}
     apply(instance, "Deployment", "late", template=template("late"), **spec)
     rolled(instance, "deployment/late")
+    spec["progressDeadlineSeconds"] = 2
     gated = template("late", "2", schedulingGates=[{"name": "example.com/never"}])
     apply(instance, "Deployment", "late", template=gated, **spec)
     with pytest.raises(AssertionError, match="exceeded its progress deadline"):
         rolled(instance, "deployment/late")
     assert versions(instance, "late") == ["1", "2"]
     instance.kubectl("rollout", "undo", "deployment/late")
+    instance.until(lambda: progressing(instance, "late") == "NewReplicaSetAvailable")
     rolled(instance, "deployment/late")
     instance.until(lambda: versions(instance, "late") == ["1"])
 
