@@ -24,8 +24,11 @@ from mizzen.store.store import ObjectKey, Stored
 CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, BIND, DELETE = (
     "create", "update", "update/status", "update/approval", "create/binding", "delete",
 )  # fmt: skip
-_OPERATIONS = frozenset((CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, BIND, DELETE))
-_MUTABLE = frozenset((CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL))
+UPDATE_RESIZE, UPDATE_EPHEMERAL = "update/resize", "update/ephemeralcontainers"  # of pods
+_MUTABLE = frozenset(
+    (CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, UPDATE_RESIZE, UPDATE_EPHEMERAL)
+)
+_OPERATIONS = _MUTABLE | {BIND, DELETE}
 # Stages, one after the other; plug-ins of one stage in the order of their names.
 BUILT_IN, POLICIES, WEBHOOKS, ACCOUNTING = range(4)
 _STEPS_MAX = 4096  # pairs of a kind's version and an operation

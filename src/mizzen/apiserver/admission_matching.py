@@ -10,6 +10,8 @@ from mizzen.apiserver.admission_chain import (
     DELETE,
     UPDATE,
     UPDATE_APPROVAL,
+    UPDATE_EPHEMERAL,
+    UPDATE_RESIZE,
     UPDATE_STATUS,
     AdmissionRequest,
 )
@@ -34,6 +36,8 @@ OPERATIONS = {
     UPDATE: ("UPDATE", ""),
     UPDATE_STATUS: ("UPDATE", "status"),
     UPDATE_APPROVAL: ("UPDATE", "approval"),
+    UPDATE_RESIZE: ("UPDATE", "resize"),
+    UPDATE_EPHEMERAL: ("UPDATE", "ephemeralcontainers"),
     BIND: ("CREATE", "binding"),
     DELETE: ("DELETE", ""),
 }

@@ -365,6 +365,8 @@ def _replace(
     given = new["metadata"].get("managedFields")
     stamping.stamp_update(new, old)
     kind.default(new)
+    if subresource in kind.parts:
+        kind.prepare_part(subresource, new, old)
     _track(draft, served, old, new, given, subresource, is_managed)
     key = ObjectKey(served.key, old["metadata"].get("namespace") or "", name)
     if subresource in _OF_STATUS:
@@ -373,6 +375,11 @@ def _replace(
         draft.admission.mutate(draft, served, operation, key, new, old)
         kind.default(new)
         causes = kind.check_status(new, old)
+    elif subresource in kind.parts:
+        operation = f"{UPDATE}/{subresource}"
+        draft.admission.mutate(draft, served, operation, key, new, old)
+        kind.default(new)
+        causes = kind.check_part(subresource, new, old)
     else:
         operation = UPDATE
         draft.admission.mutate(draft, served, operation, key, new, old)

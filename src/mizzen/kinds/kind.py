@@ -49,6 +49,17 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class WritablePart:
+    """A part of an object that a subresource of its own writes.
+
+    `keep(new, old)` leaves all else as it was, in place; `validate` is `Kind.validate` for it.
+    """
+
+    keep: Callable[[Obj, Obj], None]
+    validate: Validator
+
+
+@dataclass(frozen=True, slots=True)
 class ScalePaths:
     """The dotted paths to the numbers of the `scale` subresource."""
 
@@ -116,6 +127,7 @@ class Kind:
     on_create: Callable[[Obj], None] = no_op  # e.g. the first status, in place
     on_update: Callable[[Obj, Obj], None] = keep_no_field  # (new, old): what the server keeps
     scale: ScalePaths | None = None
+    parts: Mapping[str, WritablePart] = field(default_factory=dict[str, WritablePart])
     merges_strategically: bool = True  # strategic merge patch is served, and said to be
     keeps_first_status: bool = False  # a creator may say it, such as a kubelet of its Node
     generation: bool = True  # metadata.generation counts changes outside metadata and status
@@ -198,6 +210,16 @@ class Kind:
         """Every cause to refuse a create (old None) or an update, metadata included."""
         causes = check_metadata(new, old, self.resource.namespaced, self.name_rule)
         return causes + self.validate(new, old)
+
+    def prepare_part(self, name: str, new: Obj, old: Obj) -> None:
+        """Keeps everything but the part of this subresource, and counts the generation; in place."""
+        self.parts[name].keep(new, old)
+        self.prepare_update(new, old)
+
+    def check_part(self, name: str, new: Obj, old: Obj) -> list[Cause]:
+        """Every cause to refuse an update of the part of this subresource."""
+        causes = check_metadata(new, old, self.resource.namespaced, self.name_rule)
+        return causes + self.parts[name].validate(new, old)
 
     def check_status(self, new: Obj, old: Obj) -> list[Cause]:
         """Every cause to refuse an update of the status subresource."""

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mizzen.apiserver.admission_chain import CREATE, UPDATE, AdmissionRequest, Plugin
+from mizzen.apiserver.admission_chain import (
+    CREATE,
+    UPDATE,
+    UPDATE_RESIZE,
+    AdmissionRequest,
+    Plugin,
+)
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.limit_ranges import claim_problems, pod_problems, set_defaults
@@ -69,7 +75,7 @@ def _concerns(served: Served) -> bool:
 def limit_ranger(context: Context) -> tuple[Plugin, Plugin]:
     known = LimitRanges(context.store)
     noted = Plugin(frozenset((CREATE,)), lambda s: s.key == LIMIT_RANGES, admit=known.note)
-    operations = frozenset((CREATE, UPDATE))
+    operations = frozenset((CREATE, UPDATE, UPDATE_RESIZE))
     return noted, Plugin(operations, _concerns, mutate=known.mutate, admit=known.check)
 
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from itertools import islice
 
-from mizzen.apiserver.admission_chain import CREATE, UPDATE, AdmissionRequest, Plugin
+from mizzen.apiserver.admission_chain import (
+    CREATE,
+    UPDATE,
+    UPDATE_EPHEMERAL,
+    AdmissionRequest,
+    Plugin,
+)
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.pod_security import (
@@ -40,7 +46,7 @@ _TEMPLATES = {
     ("batch", "jobs"): ("spec", "template"),
     ("batch", "cronjobs"): ("spec", "jobTemplate", "spec", "template"),
 }
-_OPERATIONS = frozenset((CREATE, UPDATE))
+_OPERATIONS = frozenset((CREATE, UPDATE, UPDATE_EPHEMERAL))
 
 
 class PodSecurity:

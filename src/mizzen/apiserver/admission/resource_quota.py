@@ -15,6 +15,7 @@ from mizzen.apiserver.admission_chain import (
     ACCOUNTING,
     CREATE,
     UPDATE,
+    UPDATE_RESIZE,
     UPDATE_STATUS,
     AdmissionRequest,
     Plugin,
@@ -169,7 +170,7 @@ def resource_quota(context: Context) -> tuple[Plugin, Plugin]:
     own = Plugin(
         frozenset((CREATE, UPDATE_STATUS)), lambda s: s.key == QUOTAS, mutate=known.count_own
     )
-    operations = frozenset((CREATE, UPDATE, UPDATE_STATUS))
+    operations = frozenset((CREATE, UPDATE, UPDATE_STATUS, UPDATE_RESIZE))
     charge = Plugin(
         operations, _concerns, admit=known.charge, remove=known.give_back, stage=ACCOUNTING
     )

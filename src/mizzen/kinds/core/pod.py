@@ -7,6 +7,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import PODS
 from mizzen.kinds.columns import AGE, NAME, NONE, of
 from mizzen.kinds.core.pod_columns import nominated, readiness_gates, ready, restarts, status_word
+from mizzen.kinds.core.pod_parts import PARTS
 from mizzen.kinds.core.pod_rules import (
     default_pod,
     quality_of_service,
@@ -70,11 +71,13 @@ KIND = Kind(
         Subresource(
             "portforward", ("create", "get"), ("", "v1", "PodPortForwardOptions"), upgrades=True
         ),
+        Subresource("ephemeralcontainers", ("get", "patch", "update")),
+        Subresource("resize", ("get", "patch", "update")),
         STATUS_SUBRESOURCE,
     ),
+    parts=PARTS,
     refused_subresources={
         "proxy": "proxy is not served: connect to the pod's own address (status.podIP)",
-        "ephemeralcontainers": "ephemeral containers are not served",
     },
     selectable_fields=(
         "spec.nodeName",

@@ -81,10 +81,17 @@ def quality_of_service(spec: Obj) -> str:
         for name in ("cpu", "memory"):
             limit, request = limits.get(name), requests.get(name, limits.get(name))
             any_set = any_set or _positive(limit) or _positive(request)
-            all_equal = all_equal and _positive(limit) and limit == request
+            all_equal = all_equal and _positive(limit) and _is_same(limit, request)
     if not any_set:
         return "BestEffort"
     return "Guaranteed" if all_equal else "Burstable"
+
+
+def _is_same(limit: Any, request: Any) -> bool:
+    try:
+        return limit == request or parse(limit) == parse(request)
+    except ValueError:
+        return False
 
 
 def _positive(quantity: Any) -> bool:
