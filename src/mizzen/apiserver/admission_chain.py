@@ -31,6 +31,7 @@ _MUTABLE = frozenset(
 _OPERATIONS = _MUTABLE | {BIND, DELETE}
 # Stages, one after the other; plug-ins of one stage in the order of their names.
 BUILT_IN, POLICIES, WEBHOOKS, ACCOUNTING = range(4)
+_SHARED_MAX = 256  # objects
 _STEPS_MAX = 4096  # pairs of a kind's version and an operation
 
 
@@ -48,6 +49,14 @@ class Transaction(Protocol):
     def get(self, key: ObjectKey) -> Obj | None: ...
 
     def list(self, resource: str, namespace: str = "") -> Sequence[Obj]: ...
+
+    def look(self, key: ObjectKey) -> Obj | None:
+        """As `get`, for those who read and no more."""
+        ...
+
+    def look_at_all(self, resource: str) -> Sequence[Obj]:
+        """As `list` of all namespaces, for those who read and no more."""
+        ...
 
     def peek(self, key: ObjectKey) -> Stored | None: ...
 
@@ -97,6 +106,24 @@ class Plugin:
         assert self.mutate is None or self.operations & _MUTABLE, "there is nothing to mutate"
 
 
+class SharedObjects:
+    """The objects that every write is held against, as parsed from what is stored just now."""
+
+    def __init__(self) -> None:
+        self._known: dict[ObjectKey, tuple[Stored, Obj]] = {}
+
+    def object(self, stored: Stored) -> Obj:
+        """The object, for everybody: nothing of it may be changed."""
+        known = self._known.get(stored.key)
+        if known is not None and known[0] is stored:
+            return known[1]
+        if len(self._known) >= _SHARED_MAX:
+            del self._known[next(iter(self._known))]
+        obj = stored.object()
+        self._known[stored.key] = (stored, obj)
+        return obj
+
+
 class Admission:
     """The steps for each kind and operation, worked out at the first write."""
 
@@ -104,6 +131,7 @@ class Admission:
         self._plugins = sorted(plugins, key=lambda plugin: plugin.stage)
         self._epoch = epoch or Epoch()
         self._known = self._epoch.number
+        self.shared = SharedObjects()
         self._removals = [p.remove for p in plugins if p.remove is not None]
         self._steps: dict[tuple[Served, str], tuple[list[Step], list[Step]]] = {}
 

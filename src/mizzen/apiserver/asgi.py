@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import uuid
 from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.core.audit_event import AuditedRequest
 from mizzen.apiserver.core.negotiate import takes_protobuf_alone
 from mizzen.apiserver.core.user import ANONYMOUS
+from mizzen.apiserver.heads import Heads
 from mizzen.apiserver.http import (
     Answer,
     Request,
@@ -26,6 +26,7 @@ from mizzen.apiserver.http import (
     in_protobuf,
     refusal,
 )
+from mizzen.apiserver.identifiers import new_id
 from mizzen.apiserver.intake import Intake, Receive, Send, discard
 from mizzen.apiserver.metrics import collect_clients
 from mizzen.apiserver.server import Server
@@ -52,6 +53,7 @@ class Bridge:
         self._connections = connections
         self._app = App(server)
         self._intake = Intake()
+        self._heads = Heads()
         self._channels = Channels(server.closing)
         collect = partial(collect_clients, connections, self._channels)
         self._app.metrics.register(collect)
@@ -75,7 +77,7 @@ class Bridge:
         audited: AuditedRequest | None = None
         result: Answer
         try:
-            request = _head(scope)
+            request = self._head(scope)
             await self._take_in(request, scope, receive)
             if self._audit is not None:
                 audited = self._audit.begin(request, audit_id, scope)
@@ -146,6 +148,22 @@ class Bridge:
                 await discard(receive, is_stranger=request.user is ANONYMOUS)
             raise
 
+    def _head(self, scope: Scope) -> Request:
+        fields: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        headers = self._heads.headers(tuple(fields))
+        params = query.parse(scope["query_string"].decode("latin-1"))
+        raw: bytes | None = scope.get("raw_path")
+        path = raw.decode("latin-1") if raw else scope["path"]
+        certificate = scope.get("certificate")
+        if scope["type"] == "websocket":
+            return Request("GET", path, params, headers, b"", fields=fields,
+                           offered=scope["subprotocols"],
+                           query=scope["query_string"].decode("latin-1"),
+                           certificate=certificate)  # fmt: skip
+        return Request(
+            scope["method"], path, params, headers, b"", fields=fields, certificate=certificate
+        )
+
     def _count(self, scope: Scope, request: Request | None, status: int) -> None:
         target = request.target if request else None
         resource = target.plural if target and status != 404 else ""
@@ -199,32 +217,17 @@ async def _pump(stream: Stream, audit_id: str, send: Send) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-def _head(scope: Scope) -> Request:
-    fields: Sequence[tuple[bytes, bytes]] = scope["headers"]
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in fields}
-    params = query.parse(scope["query_string"].decode("latin-1"))
-    raw: bytes | None = scope.get("raw_path")
-    path = raw.decode("latin-1") if raw else scope["path"]
-    certificate = scope.get("certificate")
-    if scope["type"] == "websocket":
-        return Request("GET", path, params, headers, b"", fields=fields,
-                       offered=scope["subprotocols"],
-                       query=scope["query_string"].decode("latin-1"),
-                       certificate=certificate)  # fmt: skip
-    return Request(
-        scope["method"], path, params, headers, b"", fields=fields, certificate=certificate
-    )
-
-
 def _audit_id(scope: Scope) -> str:
     """The request's id in logs and answer: the client's, or one made here."""
-    given = {
-        name: value
-        for name, value in scope["headers"]
-        if name in _ID_HEADERS and _AUDIT_ID.fullmatch(value)
-    }
+    given: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in _ID_HEADERS and _AUDIT_ID.fullmatch(value):
+            given[name] = value
+    if not given:
+        return new_id()
     found = next((given[name] for name in _ID_HEADERS if name in given), None)
-    return found.decode() if found else str(uuid.uuid4())
+    assert found is not None, "one of them was given"
+    return found.decode()
 
 
 async def _gone(receive: Receive) -> None:

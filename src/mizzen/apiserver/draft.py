@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -110,6 +110,24 @@ class Draft:
             return None if entry.removed else entry.object
         stored = self.peek(key)
         return None if stored is None else stored.object()
+
+    def look(self, key: ObjectKey) -> Obj | None:
+        """As `get`, for those who read and no more: nothing of it may be changed, or written again.
+
+        What is asked for at every write (a namespace, a class) is parsed once for each revision.
+        """
+        if key in self._entries:
+            return self.get(key)
+        stored = self.peek(key)
+        return None if stored is None else self.admission.shared.object(stored)
+
+    def look_at_all(self, resource: str) -> Sequence[Obj]:
+        """As `list` of all namespaces, for those who read and no more."""
+        if self._written.get(resource):
+            return self.list(resource)
+        self.rests_on(resource)
+        shared = self.admission.shared
+        return [shared.object(stored) for stored in self._store.peek_all(resource)]
 
     def peek(self, key: ObjectKey) -> Stored | None:
         """As the store has it, without this draft's own writes."""

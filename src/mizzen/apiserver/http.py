@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ class Request:
     method: str
     path: str
     params: dict[str, str]
-    headers: dict[str, str]  # lower-case names
+    headers: Mapping[str, str]  # lower-case names; shared with other requests
     body: bytes
     user: User = ANONYMOUS
     requester: User | None = None  # who really asks, where it is in another's name

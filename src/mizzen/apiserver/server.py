@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import MANAGER, Draft
 from mizzen.apiserver.flow_control import FlowControl
+from mizzen.apiserver.identifiers import new_id
 from mizzen.apiserver.kubelet_client import KubeletClient
 from mizzen.apiserver.reviews import Draws, Options, Reviews, attempt
 from mizzen.apiserver.webhook_client import WebhookClient
@@ -68,7 +68,7 @@ class Server(Context):
             self.admission,
             user=user,
             now_ns=self.clock.now_ns(),
-            new_id=_new_id,
+            new_id=new_id,
             new_suffix=_new_suffix,
         )
 
@@ -97,22 +97,18 @@ class Server(Context):
         else:
             if not reviews.is_waiting:
                 return draft, result
-        new_id, new_suffix = Draws(_new_id), Draws(_new_suffix)
+        ids, suffixes = Draws(new_id), Draws(_new_suffix)
 
         def begin(reviews: Reviews) -> Draft:
             again = self.draft(user)
-            new_id.rewind()
-            new_suffix.rewind()
-            again.new_id, again.new_suffix = new_id, new_suffix
+            ids.rewind()
+            suffixes.rewind()
+            again.new_id, again.new_suffix = ids, suffixes
             again.now_ns, again.is_dry, again.reviews = draft.now_ns, is_dry, reviews
             again.manager = manager
             return again
 
         return await attempt(begin, work, self.webhooks, Reviews(options))
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())
 
 
 def _new_suffix() -> str:

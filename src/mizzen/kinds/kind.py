@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from mizzen.base.errors import Cause
@@ -141,7 +142,7 @@ class Kind:
     def singular_name(self) -> str:
         return self.singular or self.resource.kind.lower()
 
-    @property
+    @cached_property
     def has_defaults(self) -> bool:
         """True if its schema inserts anything outside the metadata."""
         fields = self.schema.fields.items()
@@ -153,7 +154,7 @@ class Kind:
         strategic = (STRATEGIC_PATCH,) if self.merges_strategically else ()
         return (JSON_PATCH, MERGE_PATCH, *strategic, APPLY_PATCH)
 
-    @property
+    @cached_property
     def has_status(self) -> bool:
         return STATUS_SUBRESOURCE in self.subresources
 

@@ -17,17 +17,20 @@ def get(obj: Any, path: str) -> Any:
 
 
 # Every validation asks for dozens of fields, nearly all of them at hand: those are not split.
+_get = dict[str, Any].get
 
 
 def part(obj: Any, path: str) -> Obj:
     """The object at a dotted path; an empty one, not attached, where there is none."""
+    given: Any = obj
     is_here = type(obj) is dict and "." not in path
-    found: Any = cast("Obj", obj).get(path) if is_here else get(obj, path)
-    return cast("Obj", found) if isinstance(found, dict) else {}
+    found: Obj | None = _get(given, path) if is_here else get(obj, path)
+    return found if isinstance(found, dict) else {}
 
 
 def entries(obj: Any, path: str) -> list[Any]:
     """The list at a dotted path; an empty one, not attached, where there is none."""
+    given: Any = obj
     is_here = type(obj) is dict and "." not in path
-    found: Any = cast("Obj", obj).get(path) if is_here else get(obj, path)
-    return cast("list[Any]", found) if isinstance(found, list) else []
+    found: list[Any] | None = _get(given, path) if is_here else get(obj, path)
+    return found if isinstance(found, list) else []

@@ -101,8 +101,7 @@ class Event:
         self.cache = self._object = None
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Create or replace. The store takes `object` over and sets its resourceVersion.
 
     `expect`: None = no check, 0 = must not exist, else the revision it must have.
@@ -115,8 +114,7 @@ class Put:
     uid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(NamedTuple):
     """Delete; `object` is its last form, which watchers and history get."""
 
     key: ObjectKey
@@ -129,8 +127,7 @@ class Remove:
 Write = Put | Remove
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One line of history. `data` is the object after the write as JSON."""
 
     revision: int

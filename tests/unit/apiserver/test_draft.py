@@ -166,3 +166,25 @@ async def test_writes_that_do_not_reach_the_disk_are_told(is_full: bool, calls: 
     await asyncio.sleep(0)
     assert told == calls
     assert bool(done.exception()) is is_full
+
+
+async def test_what_is_only_looked_at_is_parsed_once_and_as_new_as_what_is_read() -> None:
+    api = await an_api(MemoryStore())
+    key = ObjectKey("namespaces", "", "default")
+    draft, later = api.server.draft(User("jane")), api.server.draft(User("jane"))
+    found = draft.look(key)
+    assert found is not None and later.look(key) is found
+    assert draft.look_at_all("namespaces")[0] is found
+    assert draft.read_set().keys[key] and draft.read_set().lists == {("namespaces", "")}
+    change = {"metadata": {"labels": {"a": "b"}}}
+    media = "application/merge-patch+json"
+    await api.call("PATCH", "/api/v1/namespaces/default", change, content_type=media)
+    seen = later.look(key)
+    assert seen is not None and seen["metadata"]["labels"]["a"] == "b"
+    served = api.server.catalog.by_key("namespaces")
+    assert served is not None
+    operations.delete(later, served, "", "default", DeleteOptions())
+    changed = later.look(key)
+    assert changed is not None and changed["metadata"]["deletionTimestamp"]
+    assert later.look_at_all("namespaces")[0]["metadata"]["deletionTimestamp"]
+    assert later.look(ObjectKey("namespaces", "", "none")) is None

@@ -16,7 +16,7 @@ from mizzen.store.store import ObjectKey
 
 def _check(request: AdmissionRequest) -> None:
     namespace = request.key.namespace
-    found = request.draft.get(ObjectKey(NAMESPACES.plural, "", namespace))
+    found = request.draft.look(ObjectKey(NAMESPACES.plural, "", namespace))
     if found is None:
         raise not_found(NAMESPACES, namespace)
     if found["metadata"].get("deletionTimestamp"):

@@ -40,11 +40,11 @@ def _class_of(draft: Transaction, pod: str, spec: dict[str, Any]) -> Obj | None:
     """The named class, or else the least of the default ones, which the pod is then given."""
     name = spec.get("priorityClassName")
     if name:
-        found = draft.get(ObjectKey(_CLASSES, "", name))
+        found = draft.look(ObjectKey(_CLASSES, "", name))
         if found is None:
             raise forbidden(PODS, pod, f"no PriorityClass with name {name} was found")
         return found
-    defaults = [each for each in draft.list(_CLASSES) if each.get("globalDefault")]
+    defaults = [each for each in draft.look_at_all(_CLASSES) if each.get("globalDefault")]
     chosen = min(defaults, key=lambda each: each["value"], default=None)
     if chosen is not None:
         spec["priorityClassName"] = chosen["metadata"]["name"]

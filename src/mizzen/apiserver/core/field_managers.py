@@ -6,8 +6,7 @@ Source: apiserver `endpoints/handlers/fieldmanager`, KEP-555.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from mizzen.apiserver.core.last_applied import (
     KUBECTL,
@@ -45,8 +44,7 @@ _NOTHING: Obj = {"metadata": _NONE}
 _LEFT_OUT = ("managedFields", "resourceVersion", "generation")
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(NamedTuple):
     """On whose behalf fields are set: the manager's name, and the subresource it writes to."""
 
     manager: str

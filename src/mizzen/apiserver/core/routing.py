@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from mizzen.apiserver.core.access import Access
@@ -16,8 +16,7 @@ _WITH_SELECTORS = ("list", "watch", "deletecollection")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The target of a path below /api or /apis. `plural` is "" for a group-version itself."""
 
     group: str
@@ -30,7 +29,9 @@ class Target:
 
 def parse_path(path: str) -> Target | None:
     """The target of an API path, None where the path has no such form."""
-    parts = [unquote(part) for part in path.strip("/").split("/")]
+    parts = path.strip("/").split("/")
+    if "%" in path:
+        parts = [unquote(part) for part in parts]
     if parts[0] == "api":
         group, rest = "", parts[1:]
     elif parts[0] == "apis" and len(parts) >= 3 and parts[1]:

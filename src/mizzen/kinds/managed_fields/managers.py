@@ -52,8 +52,7 @@ class Entry:
 Managers = dict[Id, Entry]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """How the objects of a kind are gone through.
 
     `is_served` says of an apiVersion whether there still is one; `reset` are the fields that this
