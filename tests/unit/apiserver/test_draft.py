@@ -170,7 +170,8 @@ async def test_writes_that_do_not_reach_the_disk_are_told(is_full: bool, calls: 
 
 async def test_what_is_only_looked_at_is_parsed_once_and_as_new_as_what_is_read() -> None:
     api = await an_api(MemoryStore())
-    key = ObjectKey("namespaces", "", "default")
+    await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": "a"}})
+    key = ObjectKey("namespaces", "", "a")
     draft, later = api.server.draft(User("jane")), api.server.draft(User("jane"))
     found = draft.look(key)
     assert found is not None and later.look(key) is found
@@ -178,12 +179,12 @@ async def test_what_is_only_looked_at_is_parsed_once_and_as_new_as_what_is_read(
     assert draft.read_set().keys[key] and draft.read_set().lists == {("namespaces", "")}
     change = {"metadata": {"labels": {"a": "b"}}}
     media = "application/merge-patch+json"
-    await api.call("PATCH", "/api/v1/namespaces/default", change, content_type=media)
+    await api.call("PATCH", "/api/v1/namespaces/a", change, content_type=media)
     seen = later.look(key)
     assert seen is not None and seen["metadata"]["labels"]["a"] == "b"
     served = api.server.catalog.by_key("namespaces")
     assert served is not None
-    operations.delete(later, served, "", "default", DeleteOptions())
+    operations.delete(later, served, "", "a", DeleteOptions())
     changed = later.look(key)
     assert changed is not None and changed["metadata"]["deletionTimestamp"]
     assert later.look_at_all("namespaces")[0]["metadata"]["deletionTimestamp"]
