@@ -29,7 +29,7 @@ class Patch:
     namespace: str
     name: str
     patch: Obj
-    subresource: Literal["", "status"] = ""
+    subresource: Literal["", "status", "scale"] = ""
     resource_version: str = ""
     uid: str = ""
 

@@ -6,12 +6,16 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qsl
+
+import orjson
 
 from mizzen.base.clock import Clock
 from mizzen.base.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
+    InternalError,
     NotFound,
     Retry,
     Terminal,
@@ -25,13 +29,15 @@ from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.client.informer import Informer
 from mizzen.client.queue import WorkQueue
-from mizzen.controllers.core.actions import Action, Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.controllers.core.actions import Action, Ask, Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.core.view import View
 
 log = logging.getLogger("mizzen.controllers")
 MESSAGE_CHARS_MAX = 1000
 OVERTAKEN_TOLD_S = 2.0  # what has to wait so long to be tried again was overtaken many times
 DELETIONS_LAG_S = 0.05  # as a rule the deletions come sooner, and bring the key with them
+ASKED_MAX = 64  # for one decision
+ASKED_LATER_S = 15.0
 WORKERS = 4  # keys of one controller in flight at once; a key is never worked on twice
 
 
@@ -125,7 +131,7 @@ class Worker:
             self._queue.add_after(key, DELETIONS_LAG_S)
             return
         try:
-            actions = self.controller.reconcile(self._view, key, self._clock.now_ns())
+            actions = await self._decide(key)
             operations = [a for a in actions if not isinstance(a, RequeueAfter | EmitEvent)]
             if operations:
                 await self._commit(key, operations)
@@ -150,6 +156,31 @@ class Worker:
         else:
             self._queue.forget(key)
             self._follow_up(key, actions)
+
+    async def _decide(self, key: Key) -> list[Action]:
+        """The actions, after whatever must be asked for them. Errors: those of the controller."""
+        decide, now_ns = self.controller.decide, self._clock.now_ns()
+        if decide is None:
+            return self.controller.reconcile(self._view, key, now_ns)
+        answers: dict[str, Obj | ApiError] = {}
+        while True:
+            try:
+                return decide(self._view, key, now_ns, answers)
+            except Ask as question:
+                if len(answers) == ASKED_MAX:
+                    raise Retry(
+                        f"it asks for more than {ASKED_MAX} answers", ASKED_LATER_S
+                    ) from question
+                answers[question.path] = await self._answer(question.path)
+
+    async def _answer(self, path: str) -> Obj | ApiError:
+        path, _, query = path.partition("?")
+        try:
+            return orjson.loads(await self._client.raw("GET", path, params=dict(parse_qsl(query))))
+        except ApiError as error:
+            return error
+        except orjson.JSONDecodeError:
+            return InternalError(f"{path} answered what is no JSON")
 
     def _awaits_deletions(self, key: Key) -> bool:
         """True while a cache still shows as alive what a plan for this key has deleted.

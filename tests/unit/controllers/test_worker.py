@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 
-from mizzen.base.errors import Retry
+from mizzen.base.errors import ApiError, Retry
 from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.objects import Key, key_of, name_of
 from mizzen.base.operations import Create, Delete, Patch
-from mizzen.base.resources import CONFIG_MAPS, EVENTS, PODS
-from mizzen.controllers.core.actions import Controller, EmitEvent, RequeueAfter, Watch
+from mizzen.base.resources import CONFIG_MAPS, DEPLOYMENTS, EVENTS, PODS
+from mizzen.controllers.core.actions import Ask, Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.run import run_controllers
 from mizzen.host.clock import RealClock
 from support.api_in_process import api_server
@@ -50,6 +50,41 @@ async def test_a_reconciler_sees_its_own_writes_at_once(tmp_path):
         await until(lambda: len(calls) >= 2, "a second look")
         names = {name_of(obj) for obj in (await client.list(CONFIG_MAPS, "default"))[0]}
         assert {"mine", "copy-of-mine"} <= names
+
+
+async def test_who_needs_facts_asks_for_them_and_may_scale_by_a_plan(tmp_path):
+    path, seen = "/apis/apps/v1/namespaces/default/deployments/web/scale", []
+
+    def decide(view, key, now_ns, answers):
+        if key.name != "mine":
+            return []
+        for wanted in ("/apis/nothing/v1", path):
+            if wanted not in answers:
+                raise Ask(wanted)
+        assert isinstance(answers["/apis/nothing/v1"], ApiError)
+        replicas = answers[path]["spec"]["replicas"]
+        seen.append(replicas)
+        return (
+            [
+                Patch(DEPLOYMENTS, "default", "web", {"spec": {"replicas": replicas + 1}}, "scale"),
+                Patch(CONFIG_MAPS, "default", "mine", {"data": {"was": str(replicas)}}),
+            ]
+            if replicas == 1
+            else []
+        )
+
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "c", "image": "i"}]}}  # fmt: skip
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    body = {"metadata": {"name": "web", "namespace": "default"}, "spec": spec}
+    async with api_server(tmp_path) as client, controlled(client, lambda *_: [], decide=decide):
+        await client.create(DEPLOYMENTS, body)
+        await client.create(CONFIG_MAPS, config_map("mine"))
+
+        await until(lambda: 2 in seen, "the plan")
+        found = await client.get(CONFIG_MAPS, "mine", "default")
+        assert found["data"] == {"was": "1"}
 
 
 async def test_a_refused_write_is_told_on_the_object(tmp_path):

@@ -20,6 +20,9 @@ class _Allowed:
         rules = list(parse((*permissions.everywhere, *permissions.own)))
         self._rules = {(v, r.group, r.resource) for r in rules for v in r.verbs}
         self._any = {v for r in rules if r.resource == "*" for v in r.verbs}
+        self._anywhere = {  # subresources of whatever
+            (v, r.resource[2:]) for r in rules if r.resource.startswith("*/") for v in r.verbs
+        }
         self._paths = _Paths(permissions.paths)
 
     def __call__(self, access: Access) -> bool:
@@ -27,7 +30,9 @@ class _Allowed:
             return access.verb == "get" and access.path in self._paths
         if (access.verb, access.group, access.what) in self._rules:
             return True
-        return access.verb in self._any and not access.subresource
+        if access.subresource:
+            return (access.verb, access.subresource) in self._anywhere
+        return access.verb in self._any
 
 
 class _Paths:
@@ -56,7 +61,9 @@ def components(context: Context) -> Authorizer:
         if table is None or user.name not in allowed:
             return [], []
         found = [
-            PolicyRule(rule.verbs, (rule.group if rule.resource != "*" else "*",), (rule.resource,))
+            PolicyRule(
+                rule.verbs, ("*" if rule.resource[0] == "*" else rule.group,), (rule.resource,)
+            )
             for rule in parse((*table.everywhere, *table.own))
         ]
         return [*found, PolicyRule(("get",), urls=(*DISCOVERY_PATHS, *table.paths))], []

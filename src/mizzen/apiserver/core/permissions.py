@@ -81,6 +81,8 @@ COMPONENTS = {
             "update,patch statefulsets.apps/status,daemonsets.apps/status",
             "update,patch replicationcontrollers/status",
             "create,update,patch persistentvolumeclaims",
+            "update,patch horizontalpodautoscalers.autoscaling/status",
+            "get,update,patch */scale",
             f"delete resourceslices.{_DRA},events,usagerecords.mizzen.dev",
         ),
         shared=(

@@ -55,30 +55,32 @@ def _selector_text(kind: str, selector: Any) -> str:
     return selector_text(found)
 
 
-def _change(draft: Draft, served: Served, target: Target, change: Callable[[Obj], Any]) -> Obj:
+def change(
+    draft: Draft, served: Served, namespace: str, name: str, apply: Callable[[Obj], Any]
+) -> Obj:
     """Applies a change of the Scale to the object behind it; returns that object."""
     paths = served.kind.scale
-    old = draft.read(served, target.namespace, target.name)
+    old = draft.read(served, namespace, name)
     if old is None:
-        raise refusals.not_found(served.resource, target.name)
+        raise refusals.not_found(served.resource, name)
     if paths is None:
         raise refusals.unserved()
-    wanted = as_object(change(_read(served, old)), "the body must be a Scale object")
+    wanted = as_object(apply(_read(served, old)), "the body must be a Scale object")
     replicas = reading.get(wanted, "spec.replicas")
     is_number = isinstance(replicas, int) and not isinstance(replicas, bool)
     if not is_number or not 0 <= replicas <= REPLICAS_MAX:
         message = f"Invalid value: {quoted(replicas)}: must be an integer from 0 to {REPLICAS_MAX}"
         cause = Cause("spec.replicas", message)
-        raise invalid("Scale", "autoscaling", target.name, [cause])
+        raise invalid("Scale", "autoscaling", name, [cause])
     nested: Any = replicas
-    for name in reversed(paths.spec_replicas.split(".")):
-        nested = {name: nested}
+    for each in reversed(paths.spec_replicas.split(".")):
+        nested = {each: nested}
     metadata = part(wanted, "metadata")
     return operations.patch(
         draft,
         served,
-        target.namespace,
-        target.name,
+        namespace,
+        name,
         lambda obj: merge_patch(obj, nested),
         uid=text(metadata, "uid"),
         resource_version=text(metadata, "resourceVersion"),
@@ -105,13 +107,13 @@ async def patch(server: Server, served: Served, target: Target, request: Request
 
 
 async def _write(
-    server: Server, served: Served, target: Target, request: Request, change: Callable[[Obj], Any]
+    server: Server, served: Served, target: Target, request: Request, apply: Callable[[Obj], Any]
 ) -> Response:
     is_dry = is_dry_run(request.params)
     options = ("UpdateOptions", request.params)
     draft, made = await server.attempt(
         request.user,
-        lambda draft: _change(draft, served, target, change),
+        lambda draft: change(draft, served, target.namespace, target.name, apply),
         options,
         is_dry=is_dry,
         manager=manager_of(request),

@@ -18,6 +18,7 @@ from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
+from mizzen.apiserver.subresources import scale
 from mizzen.apiserver.writes import is_dry_run, manager_of
 from mizzen.base.errors import ApiError, BadRequest, Cause, Forbidden, Passed, TooLarge
 from mizzen.base.objects import Obj
@@ -170,13 +171,18 @@ def _create(server: Server, draft: Draft, entry: Obj) -> _Result:
 def _patch(server: Server, draft: Draft, entry: Obj) -> _Result:
     served = _served(server, entry, str(entry.get("apiVersion") or ""))
     subresource = str(entry.get("subresource") or "")
-    if subresource not in ("", "status"):
-        raise BadRequest(f"subresource {subresource!r} cannot be patched in a plan: use status")
-    if subresource and not served.kind.has_status:
+    if subresource not in ("", "status", "scale"):
+        raise BadRequest(
+            f"subresource {subresource!r} cannot be patched in a plan: use status or scale"
+        )
+    if subresource and served.kind.subresource(subresource) is None:
         raise refusals.unserved()
     change = as_object(entry.get("patch"), "patch: Required value: a merge patch")
     namespace, name = _place(entry)
     _authorize(server, draft, "patch", served, namespace, name, subresource)
+    if subresource == "scale":
+        scaled = scale.change(draft, served, namespace, name, lambda s: merge_patch(s, change))
+        return _result(served, scaled)
     obj = operations.patch(
         draft,
         served,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mizzen.base.errors import ApiError
 from mizzen.base.objects import Key, Obj, controller_of, namespace_of
 from mizzen.base.operations import Operation
 from mizzen.base.resources import Resource
@@ -27,6 +28,17 @@ class EmitEvent:
     type: Literal["Normal", "Warning"]
     reason: str
     message: str
+
+
+class Ask(Exception):
+    """A decision needs the answer to a GET of this path, which nobody watches."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+Answers = Mapping[str, Obj | ApiError]  # by path
 
 
 # All operations of one reconcile are committed together or not at all.
@@ -53,6 +65,10 @@ def owners(owner: Resource) -> Callable[[View, Obj], list[Key]]:
     return keys
 
 
+def _idle(view: View, key: Key, now_ns: int) -> list[Action]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Controller:
     """A controller: its kind, the other kinds that it watches, and its reconcile function.
@@ -63,11 +79,14 @@ class Controller:
     it finds objects, `digests` what it reads of dependents without unpacking them.
     `report_stuck(obj, reason, message, now_ns)` writes on the object why nothing comes of it: its plan
     was refused, or a fault of ours. An Event among its actions is told in place of the usual one.
+    `decide` stands in place of `reconcile` where facts are needed that must be asked for: it raises
+    `Ask` and is called again with the answer, at the same moment.
     """
 
     name: str
     resource: Resource
-    reconcile: Callable[[View, Key, int], list[Action]]
+    reconcile: Callable[[View, Key, int], list[Action]] = _idle
+    decide: Callable[[View, Key, int, Answers], list[Action]] | None = None
     predicate: Callable[[View, Obj], bool] | None = None
     watches: tuple[Watch, ...] = ()
     reads: tuple[Resource, ...] = ()

@@ -12,6 +12,7 @@ from mizzen.base.resources import HORIZONTAL_POD_AUTOSCALERS
 from mizzen.kinds.autoscaling import autoscaler_rules
 from mizzen.kinds.columns import AGE, NAME, UNKNOWN, Column, of
 from mizzen.kinds.reading import entries, get, part
+from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
 
 CPU_PERCENT_DEFAULT = 80
@@ -109,6 +110,25 @@ KIND = upstream_kind(
     default=default,
     validate=autoscaler_rules.check,
     validate_status=autoscaler_rules.check_status,
-    is_acted_upon=False,
     columns=COLUMNS,
 )
+
+_V2 = "autoscaling.v2"
+SERVED_FIELDS = {
+    f"{_V2}.{name}": acted("controllers", fields)
+    for name, fields in {
+        "HorizontalPodAutoscalerSpec": "behavior maxReplicas metrics minReplicas scaleTargetRef",
+        "CrossVersionObjectReference": "apiVersion kind name",
+        "HorizontalPodAutoscalerBehavior": "scaleDown scaleUp",
+        "HPAScalingRules": "policies selectPolicy stabilizationWindowSeconds tolerance",
+        "HPAScalingPolicy": "periodSeconds type value",
+        "MetricSpec": "containerResource external object pods resource type",
+        "ContainerResourceMetricSource": "container name target",
+        "ExternalMetricSource": "metric target",
+        "ObjectMetricSource": "describedObject metric target",
+        "PodsMetricSource": "metric target",
+        "ResourceMetricSource": "name target",
+        "MetricIdentifier": "name selector",
+        "MetricTarget": "averageUtilization averageValue type value",
+    }.items()
+} | {f"{_V2}.HorizontalPodAutoscaler": holding("spec")}

@@ -1,0 +1,88 @@
+"""Metrics of a HorizontalPodAutoscaler: which paths tell them, and what the answers mean.
+
+Source: `metrics/client.go`; k8s.io/metrics v0.36, its clients of custom and external metrics.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from mizzen.base import quantity
+from mizzen.base.clock import parse_rfc3339
+from mizzen.base.objects import Obj, name_of
+from mizzen.base.reading import entries, part, text
+from mizzen.base.selectors import selector_text
+from mizzen.controllers.core.autoscaling.replicas import PodMetric
+
+NS = 1_000_000_000
+WINDOW_NS = 60 * NS  # of custom metrics that name none
+_RESOURCES = "/apis/metrics.k8s.io/v1beta1"
+_CUSTOM = "/apis/custom.metrics.k8s.io/v1beta2"
+_EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"
+_DURATION = re.compile(r"([0-9.]+)(h|ms|m|s)")
+_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+def resource_path(namespace: str, selector: str) -> str:
+    return f"{_RESOURCES}/namespaces/{namespace}/pods?labelSelector={quote(selector)}"
+
+
+def pods_path(namespace: str, selector: str, metric: Obj) -> str:
+    path = f"{_CUSTOM}/namespaces/{namespace}/pods/*/{quote(text(metric, 'name'))}"
+    return f"{path}?labelSelector={quote(selector)}{_of_metric(metric)}"
+
+
+def object_path(namespace: str, resource: str, name: str, metric: Obj) -> str:
+    """`resource`: plural with its group; "" for the namespace itself."""
+    place = f"{resource}/{name}" if resource else "metrics"
+    return f"{_CUSTOM}/namespaces/{namespace}/{place}/{quote(text(metric, 'name'))}?{_of_metric(metric)}"
+
+
+def external_path(namespace: str, metric: Obj) -> str:
+    selector = quote(selector_text(part(metric, "selector")))
+    return (
+        f"{_EXTERNAL}/namespaces/{namespace}/{quote(text(metric, 'name'))}?labelSelector={selector}"
+    )
+
+
+def _of_metric(metric: Obj) -> str:
+    selector = selector_text(part(metric, "selector"))
+    return f"&metricLabelSelector={quote(selector)}" if selector else ""
+
+
+def pods_usage(answer: Obj, resource: str, container: str) -> dict[str, PodMetric]:
+    """By pod, from a PodMetricsList: of one container, or of all where all tell it."""
+    found: dict[str, PodMetric] = {}
+    for item in entries(answer, "items"):
+        told = entries(item, "containers")
+        if container:
+            told = [each for each in told if each.get("name") == container]
+        amounts = [part(each, "usage").get(resource) for each in told]
+        if not amounts or None in amounts:
+            continue
+        value = sum(quantity.to_milli(each) for each in amounts if each is not None)
+        window_ns = _duration_ns(text(item, "window"))
+        found[name_of(item)] = PodMetric(value, parse_rfc3339(text(item, "timestamp")), window_ns)
+    return found
+
+
+def pods_values(answer: Obj) -> dict[str, PodMetric]:
+    """By pod, from a MetricValueList."""
+    return {
+        text(item, "describedObject", "name"): PodMetric(
+            quantity.to_milli(text(item, "value")),
+            parse_rfc3339(text(item, "timestamp")),
+            int(item["windowSeconds"]) * NS if "windowSeconds" in item else WINDOW_NS,
+        )
+        for item in entries(answer, "items")
+    }
+
+
+def values(answer: Obj) -> list[int]:
+    """Thousandths, from a list of custom or external metrics."""
+    return [quantity.to_milli(text(item, "value")) for item in entries(answer, "items")]
+
+
+def _duration_ns(written: str) -> int:
+    return int(sum(float(n) * _UNITS_S[unit] for n, unit in _DURATION.findall(written)) * NS)
