@@ -194,6 +194,8 @@ class App:
             if upgrades and request.method in ("GET", "HEAD"):
                 raise BadRequest("Upgrade request required")
             return
+        if subresource is not None and subresource.may_upgrade:
+            return
         if not upgrades:
             raise _no_websocket(request.path)
         access = access._replace(verb="create")

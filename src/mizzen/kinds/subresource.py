@@ -19,6 +19,7 @@ class Subresource:
     response: tuple[str, str, str] | None = None  # group, version, kind; None: the object's own
     media_type: str = JSON  # of what is answered
     upgrades: bool = False  # GET opens a websocket, for which the verb create is asked, too
+    may_upgrade: bool = False  # GET answers over a websocket, too, and needs no other verb
 
     @property
     def shows_object(self) -> bool:

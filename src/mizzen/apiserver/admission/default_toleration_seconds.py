@@ -5,7 +5,7 @@ Source: plugin/pkg/admission/defaulttolerationseconds, Kubernetes 1.36.
 
 from __future__ import annotations
 
-from mizzen.apiserver.admission_chain import CREATE, AdmissionRequest, Plugin
+from mizzen.apiserver.admission_chain import CREATE, UPDATE, AdmissionRequest, Plugin
 from mizzen.apiserver.context import Context
 from mizzen.base.objects import Obj
 from mizzen.base.reading import entries
@@ -39,7 +39,7 @@ def _is_about(toleration: Obj, taint: str) -> bool:
 
 
 def default_toleration_seconds(context: Context) -> Plugin:
-    return Plugin(frozenset((CREATE,)), lambda served: served.resource == PODS, mutate=_add)
+    return Plugin(frozenset((CREATE, UPDATE)), lambda served: served.resource == PODS, mutate=_add)
 
 
 PLUGIN = default_toleration_seconds

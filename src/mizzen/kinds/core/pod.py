@@ -65,7 +65,7 @@ KIND = Kind(
     subresources=(
         Subresource("binding", ("create",), ("", "v1", "Binding")),
         Subresource("eviction", ("create",), ("policy", "v1", "Eviction")),
-        Subresource("log", ("get",), media_type="text/plain"),
+        Subresource("log", ("get",), media_type="text/plain", may_upgrade=True),
         Subresource("exec", ("create", "get"), ("", "v1", "PodExecOptions"), upgrades=True),
         Subresource("attach", ("create", "get"), ("", "v1", "PodAttachOptions"), upgrades=True),
         Subresource(

@@ -5,6 +5,7 @@ Source: pkg/apis/core/v1/defaults.go, pkg/apis/core/validation/validation.go.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -25,6 +26,13 @@ from mizzen.kinds.reading import entries, part
 from mizzen.kinds.remembered import remembered
 from mizzen.kinds.values import mark_of
 
+_SYSCTL_MAX = 253
+_SYSCTL_PART = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SYSCTL = re.compile(rf"({_SYSCTL_PART}[\./])*{_SYSCTL_PART}", re.ASCII)
+_SYSCTLS_OF_HOSTS = {
+    "hostNetwork": ("net.",),
+    "hostIPC": ("kernel.sem", "kernel.shm", "kernel.msg", "fs.mqueue."),
+}
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _NAMES = (
     ("nodeName", dns_subdomain), ("priorityClassName", dns_subdomain),
@@ -151,8 +159,32 @@ def validate_pod_spec(spec: Obj, path: str) -> list[Cause]:
             causes += check_container(container, at, volumes, claims)
     causes += check_labels(part(spec, "nodeSelector"), f"{path}.nodeSelector")
     causes += check_placement(spec, path)
+    causes += _check_sysctls(spec, f"{path}.securityContext.sysctls")
     causes += _check_gates(entries(spec, "schedulingGates"), f"{path}.schedulingGates")
     return causes + _check_host_ports(spec, path)
+
+
+def _check_sysctls(spec: Obj, path: str) -> list[Cause]:
+    """Source: validateSysctls, ValidateHostSysctl."""
+    causes: list[Cause] = []
+    seen: set[str] = set()
+    for index, sysctl in enumerate(entries(spec, "securityContext.sysctls")):
+        at, name = f"{path}[{index}].name", str(sysctl["name"])
+        if not name:
+            causes.append(Cause(at, "Required value", "FieldValueRequired"))
+        elif len(name) > _SYSCTL_MAX or not _SYSCTL.fullmatch(name):
+            said = f"must have at most {_SYSCTL_MAX} characters and match regex ^{_SYSCTL.pattern}$"
+            causes.append(invalid_value(at, name, said))
+        elif name in seen:
+            causes.append(Cause(at, f'Duplicate value: "{name}"', "FieldValueDuplicate"))
+        dotted = name.replace("/", ".")
+        for field, prefixes in _SYSCTLS_OF_HOSTS.items():
+            if spec.get(field) and dotted.startswith(prefixes):
+                causes.append(
+                    invalid_value(at, name, f"may not be specified when '{field}' is true")
+                )
+        seen.add(name)
+    return causes
 
 
 def _check_names(spec: Obj, path: str) -> list[Cause]:

@@ -52,6 +52,18 @@ async def test_pods_tolerate_silent_nodes_for_a_while(api: Api) -> None:
     ]  # fmt: skip
 
 
+async def test_who_replaces_tolerations_loses_none_of_those(api: Api) -> None:
+    spec: Obj = {"containers": [{"name": "c", "image": "i"}]}
+    pod = await made(api, f"{DEFAULT}/pods", {"metadata": {"name": "p"}, "spec": spec})
+    own = {"key": "mine", "operator": "Exists"}
+    pod["spec"]["tolerations"] = [own]
+    code, changed = await api.call("PUT", f"{DEFAULT}/pods/p", pod)
+    assert code == 200, changed
+    assert [t["key"] for t in changed["spec"]["tolerations"]] == [
+        "mine", "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable",
+    ]  # fmt: skip
+
+
 async def test_a_claim_gets_the_default_class(api: Api) -> None:
     assert "storageClassName" not in (await made(api, CLAIMS, claim("early")))["spec"]
     for name, default in (("a", "true"), ("b", "true"), ("c", "false")):

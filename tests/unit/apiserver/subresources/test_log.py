@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
 from mizzen.base.errors import BadRequest, Unavailable
+from mizzen.base.names import ADMIN
 from mizzen.base.resources import NODES, PODS
 from mizzen.client.client import Client
 from mizzen.host import pki
@@ -20,7 +23,7 @@ from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from mizzen.node.kubelet.logfiles import Part
 from mizzen.node.runtimes.process.shim.logs import LogFile
-from support.api_in_process import api_server
+from support.api_in_process import ApiInProcess, api_server
 from support.kubelet import NODE, Kubelet, kubelet, tell
 from support.ports import free_port
 from support.waiting import until
@@ -194,6 +197,33 @@ async def test_only_the_time_of_a_line_is_resumed_at(world: World, text: str) ->
     await world.start()
     with pytest.raises(BadRequest, match="resumeAt"):
         await world.read(resume_at=text)
+
+
+@pytest.mark.parametrize("protocol", ["", "binary.k8s.io", "base64.binary.k8s.io"])
+async def test_a_log_comes_over_a_websocket_too(tmp_path: Path, protocol: str) -> None:
+    server = ApiInProcess(tmp_path)
+    await server.start()
+    home = Home.locate(str(tmp_path), {})
+    files = pki.load(home)
+    async with server.client(ADMIN) as client, kubelet(client, home) as node:
+        world = World(client, home.node / "pods", node)
+        await world.start()
+        world.write(b"one\ntwo\xff\n")
+        world.end()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(
+                f"{server.url}/api/v1/namespaces/default/pods/p/log",
+                protocols=(protocol,) if protocol else (),
+                headers={"Authorization": f"Bearer {files.tokens[ADMIN]}"},
+                ssl=ssl.create_default_context(cafile=files.ca_file),
+            ) as socket,
+        ):
+            said = [message.data async for message in socket]
+    await server.stop()
+    whole = (base64.b64decode(each) if isinstance(each, str) else each for each in said)
+    assert b"".join(whole) == b"one\ntwo\xff\n"
+    assert all(isinstance(each, str) is protocol.startswith("base64") for each in said)
 
 
 async def test_a_pod_without_a_node_waits_to_start(world: World) -> None:
