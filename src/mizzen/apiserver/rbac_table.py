@@ -13,6 +13,7 @@ import orjson
 
 from mizzen.apiserver.core.rbac_index import GROUP
 from mizzen.apiserver.core.rbac_reconcile import AUTOUPDATE
+from mizzen.apiserver.core.user import NODES
 from mizzen.base.names import KUBELET_CLIENT
 from mizzen.base.objects import Obj
 from mizzen.store.store import ObjectKey
@@ -40,6 +41,11 @@ _OF_MIZZEN: tuple[list[Any], ...] = (
     # The API server, by its certificate, at kubelets that ask it what it may.
     ["ClusterRoleBinding", "", "mizzen:kubelet-client", "ClusterRole", "system:kubelet-api-admin", [
         ["User", KUBELET_CLIENT, ""],
+    ]],
+    # A kubelet's certificate is renewed before it ends, by whoever shows it.
+    ["ClusterRoleBinding", "", "mizzen:node-certificates", "ClusterRole",
+     "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", [
+        ["Group", NODES, ""],
     ]],
 )  # fmt: skip
 

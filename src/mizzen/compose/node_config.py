@@ -10,18 +10,17 @@ import ipaddress
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mizzen.apiserver.core import node_tokens
-from mizzen.apiserver.core.user import NODE_PREFIX
+from mizzen.apiserver.core.user import NODE_PREFIX, NODES
 from mizzen.base.clock import Clock
 from mizzen.base.names import KUBE_PROXY
 from mizzen.compose import settings as settings_module
 from mizzen.host import pki, private, service_ranges
 from mizzen.host.files import write_atomically
 from mizzen.host.home import Home
-from mizzen.host.token_signer import TokenSigner
 
 CONTAINERD = "unix:///run/containerd/containerd.sock"
 KUBELET_PORT = 10250
@@ -47,7 +46,7 @@ class NodeWish:
 def write(home: Home, folder: Path, wish: NodeWish, clock: Clock) -> list[str]:
     """Writes the folder, mode 0700, and returns what is to be known, a sentence each.
 
-    What lies there of an earlier call is replaced; its token counts on until it ends.
+    What lies there of an earlier call is replaced; its certificates count on until they end.
     Errors: NotPossible, settings.BadSettings, OSError.
     """
     if not _NAME.fullmatch(wish.name):
@@ -64,15 +63,14 @@ def write(home: Home, folder: Path, wish: NodeWish, clock: Clock) -> list[str]:
     folder = folder.absolute()
     private.make_folder(folder)
     tls = pki.certify_kubelet(home, clock, folder, wish.name, [wish.address])
-    signer = TokenSigner(pki.load(home).service_account_key)
-    server, authority = pki.server_url(settings.listen, settings.port), tls.ca_file.read_bytes()
-    for file, user in (
-        ("kubeconfig", NODE_PREFIX + wish.name),
-        ("kube-proxy.kubeconfig", KUBE_PROXY),
+    server = pki.server_url(settings.listen, settings.certificate_port)
+    authority, now = tls.ca_file.read_bytes(), datetime.fromtimestamp(clock.now_ns() / 1e9, UTC)
+    for file, user, groups in (
+        ("kubeconfig", NODE_PREFIX + wish.name, (NODES,)),
+        ("kube-proxy.kubeconfig", KUBE_PROXY, ()),
     ):
-        claims = node_tokens.make_claims(user, clock.now_ns() // 10**9)
-        token = node_tokens.PREFIX + signer.sign(claims)
-        text = pki.kubeconfig(server, authority, user, token)
+        certificate, key = pki.client_certificate(home, now, user, groups)
+        text = pki.certificate_kubeconfig(server, authority, user, certificate, key)
         write_atomically(folder / file, text.encode(), mode=0o600)
     for file, config in (
         ("kubelet.yaml", kubelet_configuration(folder, wish)),
@@ -99,6 +97,7 @@ def kubelet_configuration(folder: Path, wish: NodeWish) -> dict[str, Any]:
             "x509": {"clientCAFile": str(folder / "ca.crt")},
         },
         "authorization": {"mode": "Webhook"},
+        "rotateCertificates": True,  # it asks for the next one by a CertificateSigningRequest
         "tlsCertFile": str(folder / "kubelet.crt"),
         "tlsPrivateKeyFile": str(folder / "kubelet.key"),
     }

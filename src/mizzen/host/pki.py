@@ -162,6 +162,19 @@ def load_api_keys(home: Home) -> list[str]:
 
 def kubeconfig(server: str, authority: bytes, identity: str, token: str) -> str:
     """A kubeconfig (v1 Config) as JSON, which is YAML too and needs no quoting rules."""
+    return _kubeconfig(server, authority, identity, {"token": token})
+
+
+def certificate_kubeconfig(
+    server: str, authority: bytes, identity: str, certificate: bytes, key: bytes
+) -> str:
+    """As `kubeconfig`, for a server's port for certificates."""
+    pair = {"client-certificate-data": certificate, "client-key-data": key}
+    data = {name: base64.b64encode(value).decode() for name, value in pair.items()}
+    return _kubeconfig(server, authority, identity, data)
+
+
+def _kubeconfig(server: str, authority: bytes, identity: str, user: Mapping[str, str]) -> str:
     document = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -175,7 +188,7 @@ def kubeconfig(server: str, authority: bytes, identity: str, token: str) -> str:
                 },
             }
         ],
-        "users": [{"name": identity, "user": {"token": token}}],
+        "users": [{"name": identity, "user": user}],
         "contexts": [
             {
                 "name": "mizzen",

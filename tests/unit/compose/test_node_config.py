@@ -11,13 +11,11 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from mizzen.apiserver.core import node_tokens
 from mizzen.client import kubeconfig
 from mizzen.compose import node_config
 from mizzen.compose.settings import Settings, save
 from mizzen.host import pki
 from mizzen.host.home import Home
-from mizzen.host.token_signer import TokenSigner
 from support.clocks import Clocks
 
 ADDRESS, RANGE = "192.0.2.7", "10.96.0.0/16"
@@ -44,10 +42,12 @@ def test_the_kubelet_is_its_node_and_asks_the_api_server_who_may(
     assert node_config.write(home, folder, wish, Clocks()) == []
 
     connection = kubeconfig.load(folder / "kubeconfig")
-    assert connection.server == f"https://{ADDRESS}:7443"
-    signer = TokenSigner(pki.load(home).service_account_key)
-    user = node_tokens.user_of(signer.verify(connection.token.removeprefix(node_tokens.PREFIX)))
-    assert user is not None and (user.name, user.groups[0]) == ("system:node:n1", "system:nodes")
+    assert connection.server == f"https://{ADDRESS}:{Settings().certificate_port}"
+    certificate = x509.load_pem_x509_certificate(connection.client_certificate.encode())
+    assert certificate.subject.rfc4514_string() in (
+        "CN=system:node:n1,O=system:nodes", "O=system:nodes,CN=system:node:n1",
+    )  # fmt: skip
+    assert not connection.token
 
     config = read(folder / "kubelet.yaml")
     assert config["authentication"]["anonymous"] == {"enabled": False}
