@@ -24,10 +24,11 @@ class Served:
     names the version that wrote it; `is_only` says that there is no other, `is_builtin` that its
     schema stays as it is. Objects written up to `complete_after` may lack defaults that the
     schema has by now. `retired` is set once this version is served no longer; a later form of it
-    shares the event.
+    shares the event. `api_versions` are those of all versions that are served.
     """
 
     __slots__ = (
+        "api_versions",
         "complete_after",
         "conversion",
         "is_builtin",
@@ -55,6 +56,7 @@ class Served:
         self.is_builtin = is_builtin
         self.complete_after = complete_after if complete_after and kind.has_defaults else 0
         self.retired = asyncio.Event()
+        self.api_versions = frozenset((kind.resource.api_version,))
 
     def view(self, stored: Stored) -> bytes:
         """The JSON in this version (conversion strategy None: apiVersion and defaults differ)."""
@@ -102,6 +104,10 @@ class Catalog:
             place: (Served(kind, is_builtin=True),) for place, kind in builtin.items()
         }
         self._converted = [Served(kind, is_builtin=True) for kind in converted]
+        for served in self._converted:
+            others = [each for each in self.all() if each.key == served.key]
+            for each in others:
+                each.api_versions = frozenset(other.resource.api_version for other in others)
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         for served in self._served.get((group, plural), ()):
@@ -124,11 +130,6 @@ class Catalog:
     def versions(self, place: Place) -> tuple[Served, ...]:
         """Every version that is served."""
         return self._served.get(place, ())
-
-    def api_versions(self, place: Place) -> frozenset[str]:
-        """Every apiVersion in which its objects can be read and written."""
-        named = (each.resource for each in (*self.versions(place), *self._converted))
-        return frozenset(each.api_version for each in named if (each.group, each.plural) == place)
 
     def by_key(self, key: str) -> Served | None:
         """By the store's name of the resource, e.g. `jobs.batch`."""
@@ -176,6 +177,8 @@ class Catalog:
         assert place not in self._builtin, "built-in kinds stay"
         only = len(kinds) == 1 if is_only is None else is_only
         made = tuple(Served(kind, is_only=only, complete_after=complete_after) for kind in kinds)
+        for served in made:
+            served.api_versions = frozenset(kind.resource.api_version for kind in kinds)
         former = {served.resource.version: served for served in self._served.get(place, ())}
         for served in made:
             earlier = former.pop(served.resource.version, None)

@@ -178,7 +178,6 @@ def apply(
     subresource: str,
     strictness: Strictness,
     is_forced: bool,
-    is_served: Callable[[str], bool],
 ) -> Obj:
     """Merges a configuration into what is there (`old`, as read), by who manages which field."""
     resource = served.resource
@@ -206,7 +205,8 @@ def apply(
         )  # fmt: skip
     new = field_managers.apply(
         served.kind, old, config, Writer(draft.manager, subresource), rfc3339(draft.now_ns),
-        is_forced=is_forced, is_builtin=served.is_builtin, is_served=is_served,
+        is_forced=is_forced, is_builtin=served.is_builtin,
+        is_served=served.api_versions.__contains__,
     )  # fmt: skip
     if old is None:
         return create(draft, served, namespace, new, IGNORE, is_managed=True)
@@ -384,8 +384,7 @@ def _replace(
         operation = UPDATE
         draft.admission.mutate(draft, served, operation, key, new, old)
         kind.stamp(new, old, rfc3339(draft.now_ns))  # or a moment left out would be a new wish
-        kind.prepare_update(new, old)
-        kind.default(new)
+        kind.prepare_update(new, old)  # defaults again, for what plug-ins have changed
         causes = kind.check(new, old)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
@@ -419,7 +418,7 @@ def _track(
         metadata["managedFields"] = stored
     track_update(
         served.kind, old, new, given, Writer(draft.manager, subresource), rfc3339(draft.now_ns),
-        is_builtin=served.is_builtin, is_served=lambda version: True,
+        is_builtin=served.is_builtin, is_served=served.api_versions.__contains__,
     )  # fmt: skip
 
 

@@ -93,12 +93,12 @@ async def _attempt(
 async def _apply(server: Server, served: Served, target: Target, request: Request) -> Response:
     """Server-side apply: an object that is not there is made, by whoever may create it."""
     config, duplicates = applying.configuration(request.body)
-    level = request.params.get("fieldValidation") or "Strict"
+    said = request.params.get("fieldValidation")
+    level = request_options.level_of(request.params, "PatchOptions") if said else "Strict"
     strict_level = Strictness(level, duplicates)
     is_forced = query.is_true(request.params.get("force"))
     is_dry, manager = is_dry_run(request.params), manager_of(request)
     resource = served.resource
-    served_in = server.catalog.api_versions((resource.group, resource.plural))
 
     def work(draft: Draft) -> tuple[Obj, bool]:
         old = draft.read(served, target.namespace, target.name)
@@ -112,7 +112,6 @@ async def _apply(server: Server, served: Served, target: Target, request: Reques
         made = operations.apply(
             draft, served, target.namespace, target.name, config, old,
             subresource=target.subresource, strictness=strict_level, is_forced=is_forced,
-            is_served=served_in.__contains__,
         )  # fmt: skip
         return made, old is None
 

@@ -99,6 +99,10 @@ def field_validation(api: Talk) -> None:
     silent = api.post(path, wish.replace(b"NAME", b"i"), fieldValidation="Ignore")
     assert silent.ok(201) and silent.warnings == []
     api.post(path, wish.replace(b"NAME", b"x"), fieldValidation="Maybe").refused(422, "Invalid")
+    applied = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{}}'
+    how = {"fieldManager": "m", "fieldValidation": "Maybe"}
+    apply = "application/apply-patch+yaml"
+    api.patch(f"{path}/x", applied, apply, **how).refused(422, "Invalid")
 
 
 @rule("patches are validated as strictly")

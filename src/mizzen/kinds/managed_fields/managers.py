@@ -144,9 +144,7 @@ def updated(
     if difference.is_same:
         return managers
     result, difference = _taken(context, difference, managers, None, is_forced=True)
-    fields = stripped(
-        sets.without(sets.union(difference.modified, difference.added), context.reset)
-    )
+    fields = stripped(sets.union(difference.modified, difference.added))
     if fields:
         previous = result.get(own)
         if previous is not None:
@@ -196,13 +194,15 @@ def _taken(
             continue
         if not context.is_served(entry.api_version):
             continue
-        conflict = sets.intersection(entry.fields, changed)
+        fields = entry.fields
+        conflict = sets.intersection(fields, changed)
         if conflict:
             conflicts[manager] = conflict
-        fields = sets.difference(entry.fields, conflict)
+            fields = sets.difference(fields, conflict)
         fields = sets.difference(fields, difference.removed)
         if fields:
-            result[manager] = entry if fields == entry.fields else replace(entry, fields=fields)
+            is_same = fields is entry.fields or fields == entry.fields
+            result[manager] = entry if is_same else replace(entry, fields=fields)
     if conflicts and not is_forced:
         raise Conflicts(conflicts)
     return result, difference
@@ -227,7 +227,8 @@ def applied(
     fields = sets.without(fields_of(context.schema, config), context.reset)
     entry = Entry(context.api_version, fields, last.time if last is not None else None)
     result: Managers = {**managers, own: entry}
-    if last is not None and last.fields and context.is_served(last.api_version):
+    is_known = last is not None and last.fields and context.is_served(last.api_version)
+    if last is not None and is_known and not _says_as_much(config, fields, last.fields):
         merged = _pruned(context.schema, merged, result, last.fields)
     difference = compare(context.schema, live, merged, context.implied)
     if merged is not whole:
@@ -239,6 +240,20 @@ def applied(
     else:
         result.pop(own, None)
     return merged, result
+
+
+def _says_as_much(config: Any, fields: Fields, last: Fields) -> bool:
+    """True if a configuration has all that was applied last, each with a value: nothing can go."""
+    return not sets.difference(last, fields) and not _has_empty(config)
+
+
+def _has_empty(value: Any) -> bool:
+    """True if there is a null, an empty map or an empty list in it."""
+    if isinstance(value, dict):
+        return not value or any(map(_has_empty, cast("Obj", value).values()))
+    if isinstance(value, list):
+        return not value or any(map(_has_empty, cast("list[Any]", value)))
+    return value is None
 
 
 def _pruned(schema: Schema, merged: Obj, managers: Managers, last: Fields) -> Obj:

@@ -46,10 +46,16 @@ def union(one: Fields, other: Fields) -> Fields:
 
 def intersection(one: Fields, other: Fields) -> Fields:
     """The fields of both."""
+    if one.keys().isdisjoint(other):
+        return {}
     result: Fields = {}
     for name, left in one.items():
         right = other.get(name)
-        if right is not None:
+        if right is None:
+            continue
+        if not left and not right:
+            result[name] = LEAF
+        else:
             is_in = is_member(left) and is_member(right)
             node = node_of(is_in, intersection(below(left), below(right)))
             if node is not None:
@@ -59,13 +65,15 @@ def intersection(one: Fields, other: Fields) -> Fields:
 
 def difference(one: Fields, other: Fields) -> Fields:
     """The fields of the first that are not in the second: a parent that is leaves its children."""
-    if not other:
+    if one.keys().isdisjoint(other):
         return one
     result: Fields = {}
     for name, left in one.items():
         right = other.get(name)
         if right is None:
             result[name] = left
+            continue
+        if not left and not right:
             continue
         is_in = is_member(left) and not is_member(right)
         node = node_of(is_in, difference(below(left), below(right)))
@@ -76,6 +84,8 @@ def difference(one: Fields, other: Fields) -> Fields:
 
 def without(one: Fields, other: Fields) -> Fields:
     """As `difference`, but a parent that is in the second takes its children along."""
+    if one.keys().isdisjoint(other):
+        return one
     result: Fields = {}
     for name, left in one.items():
         right = other.get(name)

@@ -146,3 +146,23 @@ def test_entries_are_read_and_written_alike() -> None:
 def test_entries_that_nobody_can_read_are_refused(entry: object) -> None:
     with pytest.raises(Malformed):
         decode([entry])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"spec": {"items": [{"name": "x", "value": "2"}], "note": "n"}},
+        {"spec": {"items": [{"name": "x"}], "note": "n"}},
+        {"spec": {"items": [], "note": "n"}},
+        {"spec": {"items": [{"name": "x", "value": "1"}, {"name": "y"}], "note": "n", "more": {}}},
+    ],
+)
+def test_a_configuration_that_says_as_much_as_before_is_merged_and_no_more(
+    config: Obj, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = {"spec": {"items": [{"name": "x", "value": "1"}], "note": "n"}}
+    live, found = apply({}, first, {}, A)
+    live, found = apply(live, {"spec": {"replicas": 3}}, found, B)
+    quickly = apply(live, config, found, A)
+    monkeypatch.setattr(managers, "_says_as_much", lambda *_: False)
+    assert quickly == apply(live, config, found, A)
