@@ -5,10 +5,11 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 ATTACK_ARGS ?=
 SOAK_ARGS ?=
+CRASH_ARGS ?=
 CONFORMANCE_ARGS ?=
 DIFFERENTIAL_ARGS ?=
 
-.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak conformance differential upgrade lint bench bench-api bench-scheduler bench-scale docs accept clean
+.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak conformance differential upgrade crash lint bench bench-api bench-scheduler bench-scale docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -48,6 +49,9 @@ differential: .venv/.dev  ## random sequences of requests to Mizzen and kube-api
 
 upgrade: .venv/.dev  ## the minor version before, from git's history, and this one on one home: up, emulation, rollback
 	$(BIN)/python tests/upgrade/run.py
+
+crash: .venv/.dev  ## a store cut, flipped, killed between system calls, on failing disks, against what was acknowledged; CRASH_ARGS="--minutes 30"
+	$(BIN)/python tests/crash/run.py $(CRASH_ARGS)
 
 lint: .venv/.dev  ## style, types, import rules, tidiness
 	$(BIN)/ruff check .

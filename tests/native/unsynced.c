@@ -4,7 +4,8 @@
  *
  * Writes still reach the page cache, since the program maps its files and must see them. Syncs are
  * recorded and not carried out. Journal records are single writev calls on an O_APPEND file, so a
- * SIGKILL leaves whole records. Writes to descriptor 1 are recorded too: acknowledgements.
+ * SIGKILL leaves whole records. Syncs named in $UNSYNCED_FAILING fail with EIO, after which the kernel
+ * takes what was written for clean: no later sync brings it to the disk. Writes to descriptor 1 are recorded too: acknowledgements.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { WRITE = 1, SYNC = 2, TRUNCATE = 3, ACKNOWLEDGE = 4 };
+enum { WRITE = 1, SYNC = 2, TRUNCATE = 3, ACKNOWLEDGE = 4, FAILED_SYNC = 5 };
 
 struct record {
     uint32_t kind, durable;
@@ -121,10 +122,20 @@ ssize_t write(int fd, const void *data, size_t length) {
 }
 
 int fdatasync(int fd) {
+    static long syncs;
+    const char *failing = getenv("UNSYNCED_FAILING"); /* the n-th, m-th ... sync: ",3,8," */
+    char path[4096], number[32];
     pthread_mutex_lock(&lock);
-    mark(fd, SYNC, 0);
+    int fails = 0;
+    if (failing && watched(fd, path, sizeof path)) {
+        snprintf(number, sizeof number, ",%ld,", ++syncs);
+        fails = strstr(failing, number) != NULL;
+    }
+    mark(fd, fails ? FAILED_SYNC : SYNC, 0);
     pthread_mutex_unlock(&lock);
-    return 0;
+    if (!fails) return 0;
+    errno = EIO;
+    return -1;
 }
 int fsync(int fd) { return fdatasync(fd); }
 

@@ -6,11 +6,11 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "native" / "unsynced.c"
-WRITE, SYNC, TRUNCATE, ACKNOWLEDGE = 1, 2, 3, 4
+WRITE, SYNC, TRUNCATE, ACKNOWLEDGE, FAILED_SYNC = 1, 2, 3, 4, 5
 _HEAD = struct.Struct("=IIQQQQII")
 _SECTOR = 4096  # what a disk writes whole at best; larger writes may be torn here
 
@@ -57,11 +57,21 @@ def forget(journal: Path, keep: Callable[[], bool]) -> int:
     Returns the number of sectors dropped.
     """
     loose: dict[str, list[Record]] = {}
+    lost: dict[str, int] = {}  # how many of these a sync that failed has left behind for ever
     for record in records(journal):
-        if record.kind == SYNC:
-            loose.pop(record.path, None)  # a folder's sync leaves nothing of it here either
-        elif record.kind in (WRITE, TRUNCATE):
-            loose.setdefault(record.path, []).append(record)
+        if record.kind == ACKNOWLEDGE:
+            continue
+        found = loose.setdefault(record.path, [])
+        if record.kind == FAILED_SYNC:
+            lost[record.path] = len(found)
+        elif record.kind == SYNC:
+            kept = lost.get(record.path, 0)
+            if not kept:
+                del loose[record.path]  # a folder's sync leaves nothing of it here either
+            else:
+                found[kept:] = [replace(each, durable=True) for each in found[kept:]]
+        else:
+            found.append(record)
     return sum(_forget_file(Path(path), found, keep) for path, found in loose.items())
 
 

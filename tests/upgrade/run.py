@@ -51,12 +51,6 @@ spec:
     metadata: {labels: {app: %(name)s}}
     spec: {containers: [{name: c, image: mizzen.dev/python}]}
 """
-HPA = """
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: h, namespace: default}
-spec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: newer}}
-"""
 
 
 class Version:
@@ -85,6 +79,12 @@ class Version:
         )  # fmt: skip
         assert done.returncode == 0, (self.name, words, done.stdout, done.stderr)
         return done.stdout
+
+    def discovered(self, path: str) -> list[dict[str, Any]]:
+        """The resources of a group's version, none where it is not served."""
+        if path.removeprefix("/apis/") not in self.kubectl("api-versions").split():
+            return []
+        return json.loads(self.kubectl("get", "--raw", path))["resources"]
 
     def objects(self) -> dict[str, Any]:
         """What people made, as both versions serve it: without what every write changes."""
@@ -152,7 +152,7 @@ def go_through(older: Version, newer: Version) -> None:
     step(f"this version emulates {OLDER}: all is there, and what it adds is not served")
     newer.up("--emulate-version", OLDER)
     same(made, newer.objects(), "emulating")
-    hidden = hides_what_is_new(newer)
+    hides_what_is_new(newer)
     newer.kubectl("apply", "--server-side", "-f", "-", given=BY_HAND % {"name": "emulated"})
     made = newer.objects()
     assert json.loads(newer.ok("version", "-o", "json"))[0]["emulation"] == OLDER
@@ -169,22 +169,11 @@ def go_through(older: Version, newer: Version) -> None:
     newer.up("--emulate-version", "0.2")
     same(made, newer.objects(), "upgraded")
     newer.kubectl("apply", "--server-side", "-f", "-", given=BY_HAND % {"name": "newer"})
-    if hidden:
-        newer.kubectl("apply", "-f", "-", given=HPA)
     made = newer.objects()
     newer.ok("down")
     refused = older.run("up", "--detach")
     assert refused.returncode and "format" in refused.stderr, refused
     older.run("down")
-
-    if hidden:
-        step("a rollback that would lose something says what, and changes nothing")
-        done = newer.run("rollback")
-        assert done.returncode and "HorizontalPodAutoscaler default/h" in done.stdout, done
-        newer.up()
-        same(made, newer.objects(), "after a refused rollback")
-        newer.kubectl("delete", "hpa", "h")
-        newer.ok("down")
 
     step(f"rolled back: mizzen {OLDER} has every object")
     newer.ok("rollback")
@@ -197,17 +186,15 @@ def go_through(older: Version, newer: Version) -> None:
     same(made, newer.objects(), "upgraded again")
 
 
-def hides_what_is_new(newer: Version) -> bool:
-    """True if this version adds HorizontalPodAutoscalers to those that the older one serves."""
+def hides_what_is_new(newer: Version) -> None:
+    """While it emulates, no kind is served that the older version does not have."""
     table = ROOT / "src" / "mizzen" / "kinds" / "introduced.json"
     new = json.loads(table.read_text())["0.2"]["resources"]
-    served = newer.kubectl("api-resources", "-o", "name", "--cached=false").split()
     for name in new:
         group, _, plural = name.rpartition("/")
-        full = f"{plural}.{group.partition('/')[0]}" if "/" in group else plural
-        versions = newer.kubectl("api-versions").split() if full in served else []
-        assert full not in served or group not in versions, f"{name} is served while emulating"
-    return "autoscaling/v2/horizontalpodautoscalers" in new
+        path = f"/apis/{group}" if "/" in group else f"/api/{group}"
+        listed = [r["name"] for r in newer.discovered(path)]
+        assert plural not in listed, f"{name} is served while emulating"
 
 
 def main() -> int:

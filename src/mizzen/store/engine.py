@@ -40,14 +40,14 @@ _GROUP_WRITES = 2048  # most writes that share one durable commit
 class _Transaction:
     """Writes that stand or fall together, on their way to the disk."""
 
-    __slots__ = ("done", "events", "full", "records", "rests_on")
+    __slots__ = ("done", "events", "records", "refused", "rests_on")
 
     def __init__(self, done: asyncio.Future[list[Stored]]) -> None:
         self.done = done
         self.events: list[Event] = []
         self.records: list[Record] = []
         self.rests_on: set[_Transaction] = set()  # pending ones whose objects it changed again
-        self.full = ""  # what had no room for it
+        self.refused = ""  # why it was not written
 
     def pending(self) -> _Pending:
         """The state of its objects once it is on the disk."""
@@ -271,20 +271,20 @@ class Engine:
     def _settle(self, group: list[_Transaction], outcome: list[str]) -> None:
         """Memory, then watchers, then callers. Invariant: the log kept no transaction that
         rests on one it refused (`Log.append` stops a group at the first refusal)."""
-        for transaction, full in zip(group, outcome, strict=True):
-            transaction.full = full
+        for transaction, refused in zip(group, outcome, strict=True):
+            transaction.refused = refused
         for transaction in group:
-            if not transaction.full:
+            if not transaction.refused:
                 for event in transaction.events:
                     self._state.apply(event)
                 self._counters.transactions += 1
                 self._counters.writes += len(transaction.events)
             self._forget(transaction)
         for transaction in group:
-            if not transaction.full:
+            if not transaction.refused:
                 self._watchers.notify(transaction.events)
         for transaction in group:
-            if transaction.full:
+            if transaction.refused:
                 self._refuse(transaction)
             elif not transaction.done.done():
                 transaction.done.set_result([event.stored for event in transaction.events])
@@ -294,8 +294,8 @@ class Engine:
         """Staged transactions that rest on a refused one can never hold."""
         kept: list[_Transaction] = []
         for transaction in self._staged:
-            if full := next((other.full for other in transaction.rests_on if other.full), ""):
-                transaction.full = full
+            if refused := next((o.refused for o in transaction.rests_on if o.refused), ""):
+                transaction.refused = refused
                 self._forget(transaction)
                 self._refuse(transaction)
             else:
@@ -316,8 +316,8 @@ class Engine:
         if not transaction.done.done():
             transaction.done.set_exception(
                 InsufficientStorage(
-                    f"{transaction.full} is full: nothing of this request was written; "
-                    "free some space and try again"
+                    f"{transaction.refused}: nothing of this request was written; make room or mend "
+                    "the disk, then try again"
                 )
             )
 

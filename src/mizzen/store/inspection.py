@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,11 +38,8 @@ class Contents:
 
 def inspect(path: Path) -> Contents:
     """Everything but the records, all of it verified. Errors: Damaged, OSError."""
-    try:
-        with closing(PageFile(path / DATA)) as file:
-            return _read(file)
-    except _WRONG as error:
-        raise damaged(path, str(error)) from error
+    with _opened(path) as file:
+        return _read(file)
 
 
 def format_in(path: Path) -> int:
@@ -51,18 +49,30 @@ def format_in(path: Path) -> int:
     """
     if not has_data(path):
         return 0
+    with _opened(path) as file:
+        _, beside = file.tables()
+        return format_of(beside) if beside else 0
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[PageFile]:
+    """Errors: Damaged, which says where in the file; OSError."""
     try:
-        with closing(PageFile(path / DATA)) as file:
-            _, beside = file.tables()
-            return format_of(beside) if beside else 0
+        file = PageFile(path / DATA)
     except _WRONG as error:
         raise damaged(path, str(error)) from error
+    try:
+        yield file
+    except _WRONG as error:
+        raise damaged(path, f"at byte {file.offset}: {error}") from error
+    finally:
+        file.close()
 
 
 def damaged(path: Path, why: str) -> Damaged:
     return Damaged(
-        f"the store {path / DATA} is damaged: {why}; nothing of it is served. `mizzen check` looks "
-        "at it again, `mizzen check --salvage FOLDER` saves what can be read"
+        f"the store {path / DATA} is damaged: {why}; nothing of it is served. Put back a backup "
+        "(`mizzen restore FILE --replace`), or save what can be read (`mizzen check --salvage FOLDER`)"
     )
 
 

@@ -18,12 +18,23 @@ _CHUNK = 512
 _CHUNK_BYTES = 1 << 20
 _LOCK_BYTES = 8192  # of LMDB's lock file, for 126 readers
 # LMDB reports a write cut short by a full disk as EIO. In each of these cases the transaction
-# was dropped before its root was written; a root that fails is a panic, which is not among them.
+# was dropped before its root was written; after a root that fails everything else is a panic.
 _NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+
+
+_IO_ERROR = os.strerror(errno.EIO)
 
 
 class NoRoom(Exception):
     """Something is full, the message says what; the transaction was dropped whole."""
+
+
+class WriteFailed(OSError):
+    """The disk refused a write or a sync; the transaction was dropped whole.
+
+    What the kernel forgot of it then is not relied on: its pages are free, and whoever takes them
+    next writes them whole and syncs again.
+    """
 
 
 class Removed(Exception):
@@ -177,7 +188,8 @@ class LmdbFile:
     ) -> None:
         """One transaction, on disk when this returns; a put of None deletes.
 
-        Errors: NoRoom; OSError where it is not known whether it is on the disk, and `reopen` tells.
+        Errors: NoRoom; WriteFailed; any other OSError where it is not known whether it is on the
+        disk, and `reopen` tells.
         """
         while True:
             try:
@@ -189,12 +201,28 @@ class LmdbFile:
                 with self._reading:
                     self._map_bytes *= 2
                     self._env.set_mapsize(self._map_bytes)
-            except lmdb.DiskError as error:
-                raise NoRoom("the disk of the store") from error
             except lmdb.Error as error:
-                if any(text in str(error) for text in _NO_ROOM):
+                if self._has_panicked():  # the root may be on the disk or not
+                    raise OSError(errno.EIO, f"the store cannot be written: {error}") from error
+                if _IO_ERROR in str(error) and self._has_room():
+                    raise WriteFailed(
+                        errno.EIO, f"the disk of the store failed ({_IO_ERROR})"
+                    ) from error
+                if isinstance(error, lmdb.DiskError) or any(t in str(error) for t in _NO_ROOM):
                     raise NoRoom("the disk of the store") from error
                 raise OSError(errno.EIO, f"the store cannot be written: {error}") from error
+
+    def _has_panicked(self) -> bool:
+        """True if a root could not be written: LMDB refuses everything until it is opened anew."""
+        try:
+            self._env.begin(write=True).abort()
+        except lmdb.PanicError:
+            return True
+        return False
+
+    def _has_room(self) -> bool:
+        disk = os.fstatvfs(self._data)
+        return disk.f_bavail * disk.f_frsize > RESERVE_BYTES
 
     def _write(
         self,

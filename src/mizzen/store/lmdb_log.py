@@ -38,7 +38,7 @@ from mizzen.store.inspection import (
     inspect,
     was_begun,
 )
-from mizzen.store.lmdb_file import RESERVE_BYTES, LmdbFile, NoRoom, Removed
+from mizzen.store.lmdb_file import RESERVE_BYTES, LmdbFile, NoRoom, Removed, WriteFailed
 from mizzen.store.pages import Broken
 from mizzen.store.store import ObjectKey, Record, Stored
 from mizzen.store.values import CHECKSUM, REVISION, Totals
@@ -165,7 +165,7 @@ class LmdbLog:
     # -- writing ----------------------------------------------------------------
 
     def _write(self, records: Sequence[Record]) -> str:
-        """One LMDB transaction; what was full where there was no room for it.
+        """One LMDB transaction; why it was not written, or "".
 
         Errors: Unavailable once the file was removed.
         """
@@ -179,7 +179,7 @@ class LmdbLog:
             ) from error
         is_short = reserve < RESERVE_BYTES
         if is_short and not _may_use(records, reserve):
-            return "the disk of the store"
+            return "the disk of the store is full"
         puts, totals = self._puts(records)
         old = self._prunable(totals, is_short)
         for at, size, head in old:
@@ -189,10 +189,12 @@ class LmdbLog:
         try:
             self._file.write(put_list, [("history", at) for at, _, _ in old])
         except NoRoom as error:
-            return str(error)
+            return f"{error} is full"
+        except WriteFailed as error:
+            return str(error.strerror)
         except OSError as error:
             if not self._is_on_disk(totals):
-                return f"{error.strerror or error}: the disk of the store"
+                return f"the disk of the store failed ({error.strerror or error})"
         self._totals = totals
         if old:
             self._oldest = REVISION.unpack(old[-1][0])[0]
@@ -242,10 +244,17 @@ class LmdbLog:
         return self._file.first_heads("history", limit, size_bytes, CHECKSUM.size)
 
     def _is_on_disk(self, totals: Totals) -> bool:
-        """True if a write of unknown fate is in the file. Errors: OSError, Damaged."""
+        """True if a write of unknown fate is in the file. Errors: OSError, Damaged.
+
+        What the file shows may be in memory alone, and after a sync that failed no other one brings
+        it to the disk. So it is believed once one more root is there, which rests on it.
+        """
         self._file.reopen()
-        written = self._file.get("", b"totals")
-        return written == totals.pack()
+        packed = totals.pack()
+        if self._file.get("", b"totals") != packed:
+            return False
+        self._file.write([("", b"totals", packed)])
+        return True
 
 
 def _may_use(records: Sequence[Record], reserve_bytes: int) -> bool:

@@ -30,8 +30,8 @@ class Log(Protocol):
         ...
 
     def append(self, transactions: Sequence[Sequence[Record]]) -> list[str]:
-        """Makes each transaction durable or not, whole; returns what was full for each, "" where it
-        is durable. May block. Errors: OSError where it is not known what is."""
+        """Makes each transaction durable or not, whole; returns for each why not, "" where it is
+        durable. May block. Errors: OSError where it is not known what is."""
         ...
 
     def read(self, since: int, limit: int, bytes_max: int) -> list[Record]:

@@ -82,6 +82,7 @@ class PageFile:
     def __init__(self, path: Path, on_broken: Callable[[Broken], None] | None = None) -> None:
         self._path = path
         self._on_broken = on_broken
+        self.offset = 0  # of the page or entry that was read last, in bytes
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self._size = os.fstat(self._file).st_size
@@ -244,6 +245,7 @@ class PageFile:
         end = start + key_bytes
         if flags not in (0, _BIG, _SUBTREE):
             raise Broken(f"page {number} has an impossible node")
+        self.offset = number * self._page_bytes + offset
         if flags & _BIG:
             if end + _NUMBER.size > self._page_bytes:
                 raise Broken(f"page {number} has an impossible node")
@@ -278,6 +280,7 @@ class PageFile:
         self._used[number] = 1
 
     def _read(self, number: int, pages: int) -> bytes:
+        self.offset = number * self._page_bytes
         wanted = pages * self._page_bytes
         data = os.pread(self._file, wanted, number * self._page_bytes)
         if len(data) < wanted:

@@ -96,6 +96,31 @@ def test_bytes_not_yet_synced_may_vanish(tmp_path: Path, library: Path, share_ke
         check(folder, acknowledged)
 
 
+def test_a_sync_that_fails_acknowledges_nothing_that_is_not_on_the_disk(
+    tmp_path: Path, library: Path
+) -> None:
+    """Afterwards the kernel takes for clean what was never written: no later sync brings it back."""
+    moments = random.Random(5)
+    folder = tmp_path / "s"
+    check(folder, [])  # makes it
+    acknowledged: list[int] = []
+    failed = 0
+    for round in range(2):
+        journal = tmp_path / f"journal-{round}"
+        failing = sorted(moments.sample(range(3, 60), 12))
+        env = {
+            "LD_PRELOAD": str(library),
+            "UNSYNCED_DIR": str(folder),
+            "UNSYNCED_JOURNAL": str(journal),
+            "UNSYNCED_FAILING": f",{','.join(map(str, failing))},",
+        }
+        acknowledged += run_until_killed(folder, 60, env=env)
+        failed += sum(r.kind == unsynced.FAILED_SYNC for r in unsynced.records(journal))
+        unsynced.forget(journal, lambda: moments.random() < 0.5)
+        check(folder, acknowledged)
+    assert failed > 5
+
+
 def test_the_forgetful_disk_does_forget(tmp_path: Path, library: Path) -> None:
     """The layer under test above drops what a program wrote without a sync, and nothing else."""
     folder = tmp_path / "s"
@@ -114,6 +139,28 @@ def test_the_forgetful_disk_does_forget(tmp_path: Path, library: Path) -> None:
     assert (folder / "f").read_bytes() == b"AC" + b"A" * 4094 + b"B" * 8192
     assert unsynced.forget(tmp_path / "j", lambda: False) == 2
     assert (folder / "f").read_bytes() == b"AC" + b"A" * 8190
+
+
+def test_after_a_sync_that_failed_it_forgets_what_a_later_one_would_have_kept(
+    tmp_path: Path, library: Path
+) -> None:
+    folder = tmp_path / "s"
+    folder.mkdir()
+    program = (
+        "import os, sys\n"
+        "fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
+        "os.pwrite(fd, b'A' * 8192, 0); os.fdatasync(fd); os.pwrite(fd, b'B' * 4096, 0)\n"
+        "try: os.fdatasync(fd)\n"
+        "except OSError: os.pwrite(fd, b'C' * 4096, 4096)\n"
+        "os.fdatasync(fd)\n"
+    )
+    env = {"LD_PRELOAD": str(library), "UNSYNCED_DIR": str(folder), "UNSYNCED_FAILING": ",2,",
+           "UNSYNCED_JOURNAL": str(tmp_path / "j")}  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-c", program, str(folder / "f")], check=True, env={**os.environ, **env}
+    )
+    assert unsynced.forget(tmp_path / "j", lambda: False) == 1
+    assert (folder / "f").read_bytes() == b"A" * 4096 + b"C" * 4096
 
 
 def test_a_sync_comes_before_each_acknowledgement(tmp_path: Path, library: Path) -> None:
