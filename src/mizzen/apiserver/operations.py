@@ -90,12 +90,18 @@ def create(
         writer, now = Writer(draft.manager), rfc3339(draft.now_ns)
         track_create(kind, new, writer, now, is_builtin=served.is_builtin)
     draft.admission.mutate(draft, served, CREATE, key, new)
-    kind.default(new)
+    is_settled = kind.is_settled(new)
+    if not is_settled:
+        kind.default(new)
     kind.stamp(new, None, rfc3339(draft.now_ns))
-    causes = kind.check(new, None)
-    if causes:
-        raise invalid(resource.kind, resource.group, name, causes)
-    draft.warnings.extend(kind.warn(new))
+    if not is_settled or kind.check_new_metadata(new):
+        causes = kind.check(new, None)
+        if causes:
+            raise invalid(resource.kind, resource.group, name, causes)
+        warnings = kind.warn(new)
+        draft.warnings.extend(warnings)
+        if not warnings:
+            kind.settle(new)
     draft.admission.admit(draft, served, CREATE, key, new)
     if draft.exists(key):
         raise refusals.already_exists(resource, name)

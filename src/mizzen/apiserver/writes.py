@@ -38,7 +38,8 @@ from mizzen.store.store import ObjectKey, Stored
 
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
-    body, level = request.json(), strictness(request, "CreateOptions")
+    body = request.json()
+    level = strictness(request, "CreateOptions", body)
 
     def work(draft: Draft) -> Obj:
         return operations.create(draft, served, target.namespace, body, level)
@@ -47,7 +48,8 @@ async def create(server: Server, served: Served, target: Target, request: Reques
 
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
-    body, level = request.json(), strictness(request, "UpdateOptions")
+    body = request.json()
+    level = strictness(request, "UpdateOptions", body)
 
     def work(draft: Draft) -> Obj:
         return operations.update(
@@ -63,8 +65,9 @@ async def patch(server: Server, served: Served, target: Target, request: Request
     field_managers.check_apply_options(request.params, is_apply=is_apply)
     if is_apply:
         return await _apply(server, served, target, request)
-    apply = patching.applier(request.content_type, served.kind, parse_json(request.body))
-    level = strictness(request, "PatchOptions")
+    body = parse_json(request.body)
+    apply = patching.applier(request.content_type, served.kind, body)
+    level = strictness(request, "PatchOptions", body)
 
     def work(draft: Draft) -> Obj:
         return operations.patch(
@@ -192,12 +195,14 @@ async def delete_collection(
     return Response(200, body)
 
 
-def strictness(request: Request, options: str = "CreateOptions") -> Strictness:
-    """The treatment of unknown and duplicate fields. Errors: Invalid."""
+def strictness(request: Request, options: str = "CreateOptions", parsed: Any = None) -> Strictness:
+    """The treatment of unknown and duplicate fields; `parsed` is the body where it has been read.
+
+    Errors: Invalid."""
     level = request_options.level_of(request.params, options)
     if level == "Ignore" or request.content_type == protobuf.MEDIA_TYPE:
         return Strictness(level)
-    return Strictness(level, tuple(strict.duplicate_fields(request.body)))
+    return Strictness(level, tuple(strict.duplicate_fields(request.body, parsed)))
 
 
 def is_dry_run(params: Mapping[str, str], options: str = "CreateOptions") -> bool:

@@ -30,6 +30,7 @@ from mizzen.kinds.conversion import Conversion
 from mizzen.kinds.decoding import Decoded, decode
 from mizzen.kinds.metadata import check_metadata
 from mizzen.kinds.reading import get
+from mizzen.kinds.remembered import Memory, key_of
 from mizzen.kinds.schema import Schema, at, has_defaults
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
 
@@ -126,6 +127,8 @@ class Kind:
     validate_status: Validator = no_rules
     warn: Callable[[Obj], list[str]] = no_warnings  # creators: of what is allowed, rarely meant
     on_create: Callable[[Obj], None] = no_op  # e.g. the first status, in place
+    # default, validate and warn look at the spec of a new object alone, but for its name.
+    rules_on_spec_alone: bool = False
     on_update: Callable[[Obj, Obj], None] = keep_no_field  # (new, old): what the server keeps
     scale: ScalePaths | None = None
     parts: Mapping[str, WritablePart] = field(default_factory=dict[str, WritablePart])
@@ -207,6 +210,23 @@ class Kind:
                 new[name] = value
         _keep_generation(new, old)
 
+    @cached_property
+    def _settled(self) -> Memory[bool]:
+        return Memory()
+
+    def is_settled(self, new: Obj) -> bool:
+        """True if another object has had this very spec, complete, and nothing was to be said of it:
+        then a new object need not be completed, and its metadata alone can be wrong."""
+        if not self.rules_on_spec_alone:
+            return False
+        key = key_of(new["spec"])
+        return key is not None and self._settled.find(key) is not None
+
+    def settle(self, new: Obj) -> None:
+        """Remembers that nothing was to be said of an object that has its defaults."""
+        if self.rules_on_spec_alone and (key := key_of(new["spec"])) is not None:
+            self._settled.keep(key, True)
+
     def check(self, new: Obj, old: Obj | None) -> list[Cause]:
         """Every cause to refuse a create (old None) or an update, metadata included."""
         causes = check_metadata(new, old, self.resource.namespaced, self.name_rule)
@@ -221,6 +241,10 @@ class Kind:
         """Every cause to refuse an update of the part of this subresource."""
         causes = check_metadata(new, old, self.resource.namespaced, self.name_rule)
         return causes + self.parts[name].validate(new, old)
+
+    def check_new_metadata(self, new: Obj) -> list[Cause]:
+        """Every cause to refuse the metadata of a create."""
+        return check_metadata(new, None, self.resource.namespaced, self.name_rule)
 
     def check_status(self, new: Obj, old: Obj) -> list[Cause]:
         """Every cause to refuse an update of the status subresource."""

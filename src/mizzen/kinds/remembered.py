@@ -43,10 +43,10 @@ class Memory(Generic[T]):
         self.find = self._known.get
 
     def keep(self, key: bytes, answer: T) -> None:
-        """Of a key that is not known yet."""
         known = self._known
+        if key not in known:
+            self._bytes += len(key)
         known[key] = answer
-        self._bytes += len(key)
         while len(known) > ENTRIES_MAX or self._bytes > BYTES_MAX:
             oldest = next(iter(known))
             del known[oldest]

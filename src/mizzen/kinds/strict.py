@@ -30,15 +30,16 @@ def unknown_field(field: Unknown) -> str:
     return f'{text} (did you mean "{close[0]}"?)' if close else text
 
 
-def duplicate_fields(body: bytes | str) -> list[str]:
+def duplicate_fields(body: bytes | str, parsed: Any = None) -> list[str]:
     """`duplicate field "spec.nodeName"` for every key that an object of the body repeats.
 
     The body must be valid JSON. One that reads the same once parsed and written again, as what
     programs send mostly does, has no duplicates, nor has one in which no key occurs twice
-    anywhere; only others are parsed with the slow parser that sees duplicates.
+    anywhere; only others are parsed with the slow parser that sees duplicates. `parsed` is its value
+    where that is known.
     """
     raw = body.encode() if isinstance(body, str) else body
-    if orjson.dumps(orjson.loads(raw)) == raw.strip():
+    if orjson.dumps(orjson.loads(raw) if parsed is None else parsed) == raw.strip():
         return []
     # Escaped quotes would have the search begin again at each of them.
     keys = _STRING_KEY.findall(raw) if b"\\" not in raw else None
@@ -46,8 +47,8 @@ def duplicate_fields(body: bytes | str) -> list[str]:
         return []
     found: dict[str, None] = {}
     # Numbers are no concern here: Python refuses to read some that JSON allows.
-    parsed = json.loads(raw, object_pairs_hook=_Pairs, parse_int=len, parse_float=len)
-    _walk(parsed, None, found)
+    pairs = json.loads(raw, object_pairs_hook=_Pairs, parse_int=len, parse_float=len)
+    _walk(pairs, None, found)
     return list(found)
 
 

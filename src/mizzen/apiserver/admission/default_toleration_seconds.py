@@ -26,7 +26,7 @@ def _add(request: AdmissionRequest) -> None:
             "tolerationSeconds": TOLERATED_S,
         }
         for taint in _TAINTS
-        if not any(_is_about(each, taint) for each in tolerations)
+        if not tolerations or not any(_is_about(each, taint) for each in tolerations)
     ]
     if added:
         spec["tolerations"] = [*tolerations, *added]

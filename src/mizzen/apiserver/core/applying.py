@@ -24,7 +24,8 @@ def configuration(body: bytes) -> tuple[Obj, tuple[str, ...]]:
     Errors: BadRequest, TooLarge.
     """
     try:
-        found, duplicates = orjson.loads(body), tuple(strict.duplicate_fields(body))
+        found = orjson.loads(body)
+        duplicates = tuple(strict.duplicate_fields(body, found))
     except ValueError:
         from mizzen.apiserver.core import yaml_bodies  # slow to import, and seldom needed
 

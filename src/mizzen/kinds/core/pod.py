@@ -61,6 +61,7 @@ KIND = Kind(
     validate_status=validate_pod_status,
     warn=warn_of_pod,
     on_create=_on_create,
+    rules_on_spec_alone=True,
     stamp=_stamp,
     subresources=(
         Subresource("binding", ("create",), ("", "v1", "Binding")),

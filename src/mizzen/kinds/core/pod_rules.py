@@ -23,7 +23,6 @@ from mizzen.kinds.names import (
     qualified_name,
 )
 from mizzen.kinds.reading import entries, part
-from mizzen.kinds.remembered import remembered
 from mizzen.kinds.values import mark_of
 
 _SYSCTL_MAX = 253
@@ -114,7 +113,7 @@ def validate_pod(new: Obj, old: Obj | None) -> list[Cause]:
     if old is not None:
         return _validate_update(new["spec"], old["spec"])
     spec = new["spec"]
-    causes = [] if _is_right(spec) else validate_pod_spec(spec, "spec")
+    causes = validate_pod_spec(spec, "spec")
     if spec.get("ephemeralContainers"):
         message = "Forbidden: cannot be set on create"
         causes.append(Cause("spec.ephemeralContainers", message, "FieldValueForbidden"))
@@ -125,12 +124,6 @@ def validate_pod(new: Obj, old: Obj | None) -> list[Cause]:
     if len(name) > 253:
         causes.append(invalid_value("metadata.name", name, "must be no more than 253 bytes"))
     return causes
-
-
-@remembered
-def _is_right(spec: Obj) -> bool:
-    """True if nothing is wrong with the spec of a pod, its types being right."""
-    return not validate_pod_spec(spec, "spec")
 
 
 def validate_pod_status(new: Obj, old: Obj | None) -> list[Cause]:

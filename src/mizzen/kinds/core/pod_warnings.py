@@ -10,24 +10,16 @@ from collections.abc import Iterator
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
 from mizzen.kinds.reading import entries, part
-from mizzen.kinds.remembered import remembered
 
 
 def warn_of_pod(pod: Obj) -> list[str]:
     """Warnings for a pod, its types being right."""
-    spec = part(pod, "spec")
-    return [] if _is_usual(spec) else _warn_of_spec(spec, "spec")
+    return _warn_of_spec(part(pod, "spec"), "spec")
 
 
 def warn_of_template(workload: Obj) -> list[str]:
     """Warnings for the pods of a workload, which has their template in `spec.template`."""
     return _warn_of_spec(part(workload, "spec.template.spec"), "spec.template.spec")
-
-
-@remembered
-def _is_usual(spec: Obj) -> bool:
-    """True if there is nothing to warn of in the spec of a pod."""
-    return not _warn_of_spec(spec, "spec")
 
 
 def _warn_of_spec(spec: Obj, path: str) -> list[str]:
