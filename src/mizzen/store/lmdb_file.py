@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -221,6 +222,9 @@ class LmdbFile:
         return False
 
     def _has_room(self) -> bool:
+        """True if a write that was cut short has another reason than a full disk or a limit."""
+        if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+            return False
         disk = os.fstatvfs(self._data)
         return disk.f_bavail * disk.f_frsize > RESERVE_BYTES
 
