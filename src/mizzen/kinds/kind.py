@@ -121,6 +121,7 @@ class Kind:
     refused_subresources: Mapping[str, str] = field(default_factory=dict[str, str])  # name -> why
     selectable_fields: tuple[str, ...] = ()  # beyond metadata.name and metadata.namespace
     field_aliases: Mapping[str, str] = field(default_factory=dict[str, str])  # selector -> path
+    field_fallbacks: Mapping[str, str] = field(default_factory=dict[str, str])  # where that is ""
     default: Callable[[Obj], None] = no_op  # defaults beyond the schema's, in place
     stamp: Callable[[Obj, Obj | None, str], None] = no_stamp  # moments, in place; now is RFC 3339
     validate: Validator = no_rules  # beyond the schema; types are right when it is called
@@ -255,6 +256,8 @@ class Kind:
         """The text a field selector compares with; absent fields have their type's zero."""
         real = self.field_aliases.get(path, path)
         node = get(obj, real)
+        if not node and path in self.field_fallbacks:
+            node = get(obj, self.field_fallbacks[path])
         if node is None:
             schema = at(self.schema, real)
             return {"boolean": "false", "integer": "0"}.get(schema.type if schema else "", "")

@@ -103,6 +103,7 @@ KIND = Kind(
         "type",
     ),
     field_aliases={"source": "source.component"},
+    field_fallbacks={"source": "reportingComponent"},
     columns=(
         Column("Last Seen", _last_seen),
         Column("Type", of("type")),

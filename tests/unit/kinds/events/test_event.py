@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mizzen.kinds.core import event
 from mizzen.kinds.events.event import KIND
 
 NOW = "2027-01-15T08:00:00.000000Z"
@@ -64,3 +65,11 @@ def test_only_the_series_of_an_event_changes() -> None:
 def test_columns_are_those_of_the_core_event() -> None:
     cells = {column.name: column.cell(_event(note="hello"), 0) for column in KIND.columns}
     assert (cells["Message"], cells["Object"]) == ("hello", "pod/p")
+
+
+def test_the_source_is_the_reporting_component_where_there_is_none() -> None:
+    """As upstream selects: `source` of an event that events.k8s.io wrote."""
+    stored = {"reportingComponent": "scheduler", "source": {}}
+    assert event.KIND.field(stored, "source") == "scheduler"
+    assert event.KIND.field({**stored, "source": {"component": "kubelet"}}, "source") == "kubelet"
+    assert event.KIND.field({}, "source") == ""
