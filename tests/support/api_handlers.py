@@ -74,6 +74,7 @@ class Api:
         except ApiError as error:
             made = refusal(error)
         assert isinstance(made, Response), "streams are not for this helper"
+        made.gather()
         return made
 
     async def watch(self, path: str) -> AsyncIterator[bytes]:

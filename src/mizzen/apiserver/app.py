@@ -113,7 +113,12 @@ class App:
             if ticket.started_s is None:
                 await flows.wait(ticket)
             result = await self._judged(access, request, target)
-        finally:
+        except BaseException:
+            flows.leave(ticket)
+            raise
+        if isinstance(result, Response) and result.rest is not None:
+            result.rest.end = partial(flows.leave, ticket)
+        else:
             flows.leave(ticket)
         if not isinstance(result, Upgrade):
             result.headers = (*result.headers, *classification.headers)

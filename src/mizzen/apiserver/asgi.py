@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
+from mizzen.apiserver import sending
 from mizzen.apiserver.app import App, broken
 from mizzen.apiserver.audit import Audit, AuditLog, load_policy
 from mizzen.apiserver.channels import Channels
@@ -21,6 +22,7 @@ from mizzen.apiserver.http import (
     Answer,
     Request,
     Response,
+    Rest,
     Stream,
     Upgrade,
     in_protobuf,
@@ -37,6 +39,7 @@ from mizzen.host.logs import about
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 _AUDIT_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
 _ID_HEADERS = (b"audit-id", b"x-request-id")  # Kubernetes' name, which wins, and proxies'
+TAKEN_WITHIN_S = 60.0  # a list, by its client: as long as upstream gives to any request
 _END_S = 1.0  # that open streams get when the server stops
 _log = logging.getLogger(__name__)
 
@@ -119,11 +122,34 @@ class Bridge:
             )
         elif scope["type"] == "websocket":
             await receive()
-            await _send(result, audit_id, send, kind="websocket.http.response")
+            await sending.whole(result, audit_id, send, kind="websocket.http.response")
+        elif result.rest is not None:
+            await self._send_long(result, result.rest, audit_id, scope["client"], send)
         else:
-            await _send(result, audit_id, send, head_only=scope.get("method") == "HEAD")
+            is_head = scope.get("method") == "HEAD"
+            await sending.whole(result, audit_id, send, head_only=is_head)
         if self._audit is not None and audited is not None and request is not None:
             self._audit.ended(audited, request, result)
+
+    async def _send_long(
+        self,
+        response: Response,
+        rest: Rest,
+        audit_id: str,
+        client: tuple[str, int | str],
+        send: Send,
+    ) -> None:
+        """Sends piece by piece; whoever does not take them in time, or loses one to a bug, is cut."""
+        try:
+            async with asyncio.timeout(TAKEN_WITHIN_S):
+                await sending.in_pieces(response, rest, audit_id, send)
+        except Exception as error:  # noqa: BLE001 - the supervisor loop of requests
+            if not isinstance(error, TimeoutError):
+                _log.exception("an answer broke off", extra=about(request=audit_id))
+            self._connections.cut(client)
+        finally:
+            if rest.end is not None:
+                rest.end()
 
     async def _attend(self, work: Coroutine[Any, Any, None]) -> None:
         """As a task of its own, which is let go on for a moment when the server stops."""
@@ -212,7 +238,7 @@ class Bridge:
 
 
 async def _pump(stream: Stream, audit_id: str, send: Send) -> None:
-    await send(_start(stream.status, stream.content_type, stream.headers, audit_id))
+    await send(sending.start(stream.status, stream.content_type, stream.headers, audit_id))
     async for chunk in stream.chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
@@ -235,12 +261,6 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _start(status: int, content_type: str, headers: Any, audit_id: str) -> dict[str, Any]:
-    fields = [(b"audit-id", audit_id.encode()), (b"content-type", content_type.encode())]
-    fields += [(name.encode(), value.encode()) for name, value in headers]
-    return {"type": "http.response.start", "status": status, "headers": fields}
-
-
 def _in_protobuf(response: Answer) -> Answer:
     if not isinstance(response, Response):
         return response
@@ -248,19 +268,3 @@ def _in_protobuf(response: Answer) -> Answer:
         return in_protobuf(response)
     except NotAcceptable as error:  # what was written is written: a refusal would deny it
         return in_protobuf(refusal(error)) if response.status == 200 else response
-
-
-async def _send(
-    response: Response,
-    audit_id: str,
-    send: Send,
-    *,
-    head_only: bool = False,
-    kind: str = "http.response",
-) -> None:
-    start = _start(response.status, response.content_type, response.headers, audit_id)
-    start["type"] = f"{kind}.start"
-    start["headers"].append((b"content-length", str(len(response.body)).encode()))
-    await send(start)
-    body = b"" if head_only else response.body
-    await send({"type": f"{kind}.body", "body": body, "more_body": False})

@@ -23,6 +23,7 @@ from mizzen.apiserver.core.audit_policy import (
     PANIC,
     RECEIVED,
     REQUEST,
+    REQUEST_RESPONSE,
     STARTED,
     AuditPolicy,
     BadPolicy,
@@ -105,6 +106,8 @@ class Audit:
             status = getattr(answer, "status", 101)
             self._add(audited, STARTED, now_ns, status=status, request_body=body)
             return
+        if audited.treatment.level >= REQUEST_RESPONSE:
+            answer.gather()
         failed = answer.status >= 400 and answer.content_type == JSON
         if answer.status != 401:
             allowed = self._authorizer.allows(audited.access)

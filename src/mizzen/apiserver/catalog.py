@@ -58,6 +58,11 @@ class Served:
         self.retired = asyncio.Event()
         self.api_versions = frozenset((kind.resource.api_version,))
 
+    @property
+    def is_as_stored(self) -> bool:
+        """True if all objects are shown as the bytes that are stored."""
+        return self.is_only and not self.complete_after
+
     def view(self, stored: Stored) -> bytes:
         """The JSON in this version (conversion strategy None: apiVersion and defaults differ)."""
         if self.is_only and stored.revision > self.complete_after:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from mizzen.apiserver import reads, watch, writes
+from mizzen.apiserver import lists, reads, watch, writes
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import Answer, Request
@@ -16,7 +16,7 @@ Handler = Callable[[Server, Served, Target, Request], Awaitable[Answer]]
 # (verb, whether the path names an object) -> what answers it
 OF_STORED_KINDS: Mapping[tuple[str, bool], Handler] = {
     ("get", True): reads.get,
-    ("list", False): reads.list_objects,
+    ("list", False): lists.list_objects,
     ("watch", False): watch.watch,
     ("watch", True): watch.watch,
     ("create", False): writes.create,

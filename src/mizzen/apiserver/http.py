@@ -85,13 +85,30 @@ def parse_json(body: bytes) -> Any:
 
 
 @dataclass(slots=True)
+class Rest:
+    """The pieces that follow the body of a long answer, each made when the client takes it."""
+
+    pieces: Iterator[bytes]
+    size: int  # bytes of all of them, 0 where nobody knows yet
+    is_squeezed: bool  # to gzip, with the body, as it is sent
+    end: Callable[[], None] | None = None  # called once nothing more is made
+
+
+@dataclass(slots=True)
 class Response:
-    """A whole answer."""
+    """A whole answer, or what it begins with and the `rest`."""
 
     status: int
     body: bytes
     content_type: str = JSON
     headers: Sequence[tuple[str, str]] = ()
+    rest: Rest | None = None
+
+    def gather(self) -> None:
+        """Makes the rest now: then the body is all of the answer."""
+        if self.rest is not None and not self.rest.is_squeezed:
+            self.body = b"".join((self.body, *self.rest.pieces))
+            self.rest.pieces, self.rest.size = iter(()), 0
 
 
 @dataclass(slots=True)

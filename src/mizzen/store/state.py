@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
 from itertools import islice
 
 from mizzen.base.errors import Expired
@@ -44,6 +45,32 @@ class _Table:
             return self.order
         low = bisect_left(self.order, (namespace, ""))
         return self.order[low : bisect_left(self.order, (namespace + "\0", ""))]
+
+
+_EMPTY = _Table()
+
+
+def _after(
+    changed: Mapping[_Place, Stored | None], after: _Place | None, *, was: bool
+) -> Iterator[_Place]:
+    """The places behind `after` that had an object, or had none."""
+    for place, stored in changed.items():
+        if (stored is not None) is was and (after is None or place > after):
+            yield place
+
+
+def _as_it_was(
+    places: Iterable[_Place],
+    objects: Mapping[_Place, Stored],
+    changed: Mapping[_Place, Stored | None],
+    after: _Place | None,
+) -> Iterator[Stored]:
+    """The objects in these places and in those that have none by now, in order."""
+    gone = [place for place in _after(changed, after, was=True) if place not in objects]
+    for place in merge(places, sorted(gone)):
+        stored = changed[place] if place in changed else objects[place]
+        if stored is not None:
+            yield stored
 
 
 def _revision(event: Event) -> int:
@@ -108,24 +135,23 @@ class State:
         self, resource: str, namespace: str, after: _Place | None, limit: int, revision: int
     ) -> Page:
         """Part of a list as it was at `revision` (0: as it is)."""
-        table = self._tables.get(resource)
-        objects = table.objects if table else {}
-        places: Sequence[_Place] = table.places(namespace) if table else ()
+        table = self._tables.get(resource) or _EMPTY
+        places, objects = table.places(namespace), table.objects
+        start = bisect_right(places, after) if after else 0
+        changed: dict[_Place, Stored | None] = {}
         if revision and revision != self.revision:
             changed = self._undo(resource, namespace, revision)
-            if changed:
-                objects = {place: objects[place] for place in places}
-                for place, stored in changed.items():
-                    if stored is None:
-                        objects.pop(place, None)
-                    else:
-                        objects[place] = stored
-                places = sorted(objects)
-        start = bisect_right(places, after) if after else 0
-        end = start + limit if limit else len(places)
-        items = [objects[place] for place in places[start:end]]
-        remaining = max(0, len(places) - end)
-        rest = places[end - 1] if remaining else None
+        if changed:
+            found = _as_it_was(islice(places, start, None), objects, changed, after)
+            items = list(islice(found, limit or None))
+            gone = sum(place not in objects for place in _after(changed, after, was=True))
+            new = sum(place in objects for place in _after(changed, after, was=False))
+            remaining = len(places) - start + gone - new - len(items)
+        else:
+            end = start + limit if limit else len(places)
+            items = [objects[place] for place in places[start:end]]
+            remaining = max(0, len(places) - end)
+        rest = items[-1].key[1:] if remaining else None
         return Page(items, revision or self.revision, rest, remaining)
 
     def _undo(self, resource: str, namespace: str, revision: int) -> dict[_Place, Stored | None]:

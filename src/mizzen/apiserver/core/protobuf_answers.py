@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import orjson
@@ -35,10 +35,26 @@ def encode(obj: Obj) -> bytes:
     """A whole object, a list or a Status as a protobuf body. Errors: KeyError as `can_encode`."""
     api_version, kind = str(obj["apiVersion"]), str(obj["kind"])
     name = definition_of(api_version, kind)
-    if name:
-        raw = _message(message_of(name), obj)
-    else:
-        raw = _list(message_of(definition_of(api_version, kind.removesuffix("List"))), obj)
+    if not name:
+        kind = kind.removesuffix("List")
+        found = items(api_version, kind, cast("list[Obj]", obj.get("items") or []))
+        return listing(api_version, kind, obj.get("metadata") or {}, found)
+    return _body(api_version, kind, _message(message_of(name), obj))
+
+
+def items(api_version: str, kind: str, objects: Iterable[Obj]) -> bytes:
+    """Objects of a kind as a part of `listing`."""
+    message = message_of(definition_of(api_version, kind))
+    return b"".join(_octets(2, _message(message, item)) for item in objects)
+
+
+def listing(api_version: str, kind: str, metadata: Obj, encoded: bytes) -> bytes:
+    """A list of a kind as a body; `encoded` are its items."""
+    raw = _octets(1, _message(message_of(_LIST_META), metadata)) + encoded
+    return _body(api_version, f"{kind}List", raw)
+
+
+def _body(api_version: str, kind: str, raw: bytes) -> bytes:
     head = _octets(1, api_version.encode()) + _octets(2, kind.encode())
     return MAGIC + _octets(1, head) + _octets(2, raw) + _octets(3, b"") + _octets(4, b"")
 
@@ -47,12 +63,6 @@ def frame(event: str, obj: Obj) -> bytes:
     """One event of a watch: a WatchEvent with its length before it."""
     body = _octets(1, event.encode()) + _octets(2, _octets(1, encode(obj)))
     return struct.pack(">I", len(body)) + body
-
-
-def _list(message: Message, obj: Obj) -> bytes:
-    metadata = _message(message_of(_LIST_META), obj.get("metadata") or {})
-    items = (_octets(2, _message(message, item)) for item in obj.get("items") or ())
-    return b"".join((_octets(1, metadata), *items))
 
 
 def _message(message: Message, obj: Mapping[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.kinds.kind import Kind
 
+CLOSING = b"]}"
 _INCLUDE = ("", "Metadata", "Object", "None")
 
 
@@ -75,27 +76,27 @@ def one(kind: Kind, data: bytes, form: Form, include: str, now_ns: int) -> bytes
     return orjson.dumps(partial(obj, form.version))
 
 
-def many(
-    kind: Kind, items: Sequence[bytes], meta: Obj, form: Form, include: str, now_ns: int
-) -> bytes:
-    """A list; plain ones are joined from the stored bytes without parsing."""
-    if not form.shape:
-        head = orjson.dumps(
-            {
-                "kind": f"{kind.resource.kind}List",
-                "apiVersion": kind.resource.api_version,
-                "metadata": meta,
-            }
-        )
-        return b"".join((head[:-1], b',"items":[', b",".join(items), b"]}"))
-    objects = [orjson.loads(data) for data in items]
+def opening(kind: Kind, meta: Obj, form: Form) -> bytes:
+    """A list up to its first item; `CLOSING` comes after the last."""
+    head: Obj = {
+        "kind": f"{kind.resource.kind}List",
+        "apiVersion": kind.resource.api_version,
+        "metadata": meta,
+    }
     if form.shape == "Table":
-        return orjson.dumps(table(kind, objects, meta, form, include, now_ns))
-    return orjson.dumps(
-        {
-            "kind": "PartialObjectMetadataList",
-            "apiVersion": f"meta.k8s.io/{form.version}",
-            "metadata": meta,
-            "items": [partial(obj, form.version) for obj in objects],
-        }
-    )
+        head |= {"kind": "Table", "apiVersion": f"meta.k8s.io/{form.version}"}
+        head["columnDefinitions"] = column_definitions(kind)
+    elif form.shape:
+        head |= {"kind": "PartialObjectMetadataList", "apiVersion": f"meta.k8s.io/{form.version}"}
+    name = b"rows" if form.shape == "Table" else b"items"
+    return b'%s,"%s":[' % (orjson.dumps(head)[:-1], name)
+
+
+def item(kind: Kind, data: bytes, form: Form, include: str, now_ns: int) -> bytes:
+    """One item of a list; `data` is the object's JSON."""
+    if not form.shape:
+        return data
+    obj = orjson.loads(data)
+    if form.shape == "Table":
+        return orjson.dumps(row(kind, obj, form, include, now_ns))
+    return orjson.dumps(partial(obj, form.version))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import orjson
 
@@ -29,6 +29,7 @@ class _Stored(Protocol):
     def object(self) -> Obj: ...
 
 
+_S = TypeVar("_S", bound=_Stored)
 _BY_KEY = frozenset(("metadata.name", "metadata.namespace"))
 _ZEROS = frozenset(("", "0", "false"))  # what an absent field may count as
 
@@ -86,6 +87,12 @@ class Selection:
         of parsing them.
         """
         return all(needle in data for needle in self.needles)
+
+    def candidates(self, items: Sequence[_S]) -> Sequence[_S]:
+        """Those of the items that `may_match`."""
+        for needle in self.needles:
+            items = [stored for stored in items if needle in stored.data]
+        return items
 
     def matches_stored(self, stored: _Stored) -> bool:
         """The same of bytes, which are parsed only where that is needed."""
