@@ -45,6 +45,7 @@ class Transaction(Protocol):
     audit_annotations: dict[str, str]  # for the audit log, by key
     is_dry: bool  # nothing of it will be committed
     reviews: Reviews | None  # None: nobody is asked about these writes
+    new_id: Callable[[], str]  # uids; the same ones where the work is done again
 
     def get(self, key: ObjectKey) -> Obj | None: ...
 

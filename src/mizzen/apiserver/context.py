@@ -70,6 +70,11 @@ class Context:
     authorizer: Authorizer = field(init=False)  # of admission and reviews, which come later
 
     @cached_property
+    def root_ca(self) -> str:
+        """The authority's certificate as PEM; "" where there is none."""
+        return "" if self.config.ca_file is None else self.config.ca_file.read_text()
+
+    @cached_property
     def token_signer(self) -> TokenSigner | None:
         """Of service accounts' tokens."""
         key_file = self.config.service_account_key

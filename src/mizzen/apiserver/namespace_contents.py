@@ -1,8 +1,7 @@
-"""Each namespace has the ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`.
+"""Each namespace keeps its ServiceAccount `default` and its ConfigMap `kube-root-ca.crt`.
 
-Both are made once the namespace is there, made again when somebody deletes them, and the authority's
-certificate is put back when somebody changes it. Source: kube-controller-manager's serviceaccount
-and root-ca-certificate-publisher controllers.
+Both come with the namespace (`admission/namespace_contents.py`), are made again when somebody
+deletes them, and the authority's certificate is put back when somebody changes it.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import contextlib
 import logging
 
 from mizzen.apiserver import operations
+from mizzen.apiserver.core.namespace_contents import DEFAULT_ACCOUNT, ROOT_CA, contents
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.draft import Draft
@@ -21,15 +21,6 @@ from mizzen.base.objects import Obj, is_terminating
 from mizzen.base.resources import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Resource
 from mizzen.store.store import Event, ObjectKey
 
-DEFAULT_ACCOUNT = "default"
-ROOT_CA = "kube-root-ca.crt"
-CA_KEY = "ca.crt"
-_ABOUT = {
-    "kubernetes.io/description": "Contains a CA bundle that can be used to verify the "
-    "kube-apiserver when using internal endpoints such as the internal service IP or "
-    "kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes "
-    "clusters."
-}
 _RETRY_S = 5.0
 _log = logging.getLogger(__name__)
 
@@ -39,8 +30,6 @@ class NamespaceContents:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        ca_file = server.config.ca_file
-        self._ca = "" if ca_file is None else ca_file.read_text()
         self._due: dict[str, None] = {}
         self._changed = asyncio.Event()
 
@@ -74,10 +63,8 @@ class NamespaceContents:
         namespace = draft.get(ObjectKey(qualified(NAMESPACES), "", name))
         if namespace is None or is_terminating(namespace):
             return
-        self._keep(draft, SERVICE_ACCOUNTS, name, {"metadata": {"name": DEFAULT_ACCOUNT}})
-        if self._ca:
-            metadata: Obj = {"name": ROOT_CA, "annotations": _ABOUT}
-            self._keep(draft, CONFIG_MAPS, name, {"metadata": metadata, "data": {CA_KEY: self._ca}})
+        for resource, wanted in contents(self._server.root_ca):
+            self._keep(draft, resource, name, wanted)
         done = draft.commit()
         if done is not None:
             await done

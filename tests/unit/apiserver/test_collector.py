@@ -119,6 +119,7 @@ async def test_an_owner_in_a_version_that_is_not_served_counts_as_alive(api: Api
 
 async def test_foreground_deletion_asked_for_twice_ends(api: Api) -> None:
     path = f"{DEFAULT}/serviceaccounts"
+    others = count(api, "serviceaccounts")
     await make(api, path, "a", metadata={"finalizers": ["example.com/x"]})
     for _ in range(2):
         body = {"propagationPolicy": "Foreground"}
@@ -129,7 +130,7 @@ async def test_foreground_deletion_asked_for_twice_ends(api: Api) -> None:
     nothing = {"metadata": {"finalizers": None}}
     kind = "application/merge-patch+json"
     assert (await api.call("PATCH", f"{path}/a", nothing, content_type=kind))[0] == 200
-    await until(lambda: not count(api, "serviceaccounts"))
+    await until(lambda: count(api, "serviceaccounts") == others)
 
 
 async def test_a_circle_of_owners_is_no_deadlock(api: Api) -> None:

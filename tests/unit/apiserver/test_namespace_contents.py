@@ -45,6 +45,20 @@ async def test_old_and_new_namespaces_have_them(api: Api) -> None:
     assert authority["data"] == {"ca.crt": AUTHORITY}
 
 
+async def test_a_namespace_has_them_in_its_own_commit(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text(AUTHORITY)
+    api = await an_api(MemoryStore(), ca_file=tmp_path / "ca.crt")  # and nobody who fills it
+    for dry, expected in (("?dryRun=All", 404), ("", 200)):
+        await api.call("POST", NAMESPACES + dry, {"metadata": {"name": "new"}})
+        for path in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
+            status, made = await api.call("GET", f"{NAMESPACES}/new/{path}")
+            assert status == expected
+    assert made["data"] == {"ca.crt": AUTHORITY}
+    assert made["metadata"]["uid"] and made["metadata"]["creationTimestamp"]
+    (entry,) = made["metadata"]["managedFields"]
+    assert entry["manager"] == "mizzen" and "f:data" in entry["fieldsV1"]
+
+
 async def test_what_is_deleted_comes_back(api: Api) -> None:
     for path in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
         first = await found(api, f"{NAMESPACES}/default/{path}")
