@@ -219,14 +219,11 @@ class App:
         kind, resource = served.kind, served.resource
         if target.subresource:
             if subresource is None:
-                name = target.subresource.partition("/")[0]
-                if name in kind.refused_subresources:
-                    reason = kind.refused_subresources[name]
-                    raise refusals.method_not_allowed(resource, target.subresource, reason)
                 raise refusals.unserved()
-            if verb not in subresource.verbs:
+            passes_on = verb == "options" and subresource.name == "proxy"
+            if verb not in subresource.verbs and not passes_on:
                 raise refusals.method_not_allowed(resource, f"{method} on {subresource.name}")
-            return self._of_subresources[subresource.name, verb]
+            return self._of_subresources[subresource.name, "get" if passes_on else verb]
         if verb not in kind.verbs:
             raise refusals.method_not_allowed(resource, verb)
         if kind.is_stored:

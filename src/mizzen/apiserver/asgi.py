@@ -177,17 +177,25 @@ class Bridge:
     def _head(self, scope: Scope) -> Request:
         fields: Sequence[tuple[bytes, bytes]] = scope["headers"]
         headers = self._heads.headers(tuple(fields))
-        params = query.parse(scope["query_string"].decode("latin-1"))
+        written = scope["query_string"].decode("latin-1")
+        params = query.parse(written)
         raw: bytes | None = scope.get("raw_path")
         path = raw.decode("latin-1") if raw else scope["path"]
         certificate = scope.get("certificate")
         if scope["type"] == "websocket":
             return Request("GET", path, params, headers, b"", fields=fields,
                            offered=scope["subprotocols"],
-                           query=scope["query_string"].decode("latin-1"),
+                           query=written,
                            certificate=certificate)  # fmt: skip
         return Request(
-            scope["method"], path, params, headers, b"", fields=fields, certificate=certificate
+            scope["method"],
+            path,
+            params,
+            headers,
+            b"",
+            fields=fields,
+            query=written,
+            certificate=certificate,
         )
 
     def _count(self, scope: Scope, request: Request | None, status: int) -> None:

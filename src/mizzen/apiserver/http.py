@@ -35,7 +35,7 @@ class Request:
     fields: Sequence[tuple[bytes, bytes]] = ()  # the headers as they came, repeated ones too
     target: Target | None = None  # set once it is known who asks
     offered: Sequence[str] | None = None  # subprotocols, where a websocket is asked for
-    query: str = ""  # as it came, of a websocket: parameters may be repeated
+    query: str = ""  # as it came: parameters may be repeated
     # Whom its credential is to be for; once it is authenticated, for whom of them it is.
     audiences: Sequence[str] = API_AUDIENCES
     certificate: ClientCertificate | None = None  # that the client showed in the handshake

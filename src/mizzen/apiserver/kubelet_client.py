@@ -106,6 +106,10 @@ class KubeletClient:
             if writer is not None and not is_open:
                 writer.transport.abort()
 
+    def site(self, node: str) -> tuple[str, int, ssl.SSLContext]:
+        """Where the agent listens, and what it is shown. Errors: Unavailable."""
+        return *self._address(node), self._client_context()
+
     async def reach(self, node: str) -> None:
         """Tries whether the agent can be connected to. Errors: Unavailable."""
         host, port = self._address(node)

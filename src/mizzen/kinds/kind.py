@@ -118,7 +118,6 @@ class Kind:
     categories: tuple[str, ...] = ()
     singular: str = ""  # "" = the kind in lower case
     subresources: tuple[Subresource, ...] = ()
-    refused_subresources: Mapping[str, str] = field(default_factory=dict[str, str])  # name -> why
     selectable_fields: tuple[str, ...] = ()  # beyond metadata.name and metadata.namespace
     field_aliases: Mapping[str, str] = field(default_factory=dict[str, str])  # selector -> path
     field_fallbacks: Mapping[str, str] = field(default_factory=dict[str, str])  # where that is ""

@@ -27,5 +27,13 @@ class Subresource:
         return self.response is None and self.media_type == JSON
 
 
+_PROXY_VERBS = ("create", "delete", "get", "patch", "update")
+
+
+def proxy_subresource(options: str, *, may_upgrade: bool = True) -> Subresource:
+    """`/proxy`; `options` is the kind that discovery names for it."""
+    return Subresource("proxy", _PROXY_VERBS, ("", "v1", options), "*/*", may_upgrade=may_upgrade)
+
+
 STATUS_SUBRESOURCE = Subresource("status", ("get", "patch", "update"))
 SCALE_SUBRESOURCE = Subresource("scale", ("get", "patch", "update"), ("autoscaling", "v1", "Scale"))

@@ -219,7 +219,7 @@ async def test_those_who_come_together_are_only_so_many(
         ("/api/v1/pods?watch=true", 400, "is no websocket"),
         ("/version", 400, "is no websocket"),
         (f"{PATH}/exec", 400, "pod p does not have a host assigned"),
-        (f"{PATH}/proxy", 405, "proxy is not served"),
+        (f"{PATH}/proxy", 400, "has no address yet"),
         (f"{PATH}/nothing", 404, "could not find"),
         ("/api/v1/namespaces/default/pods/q/echo", 404, 'pods "q" not found'),
     ],

@@ -13,6 +13,10 @@ from mizzen.base.errors import BadRequest
 
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _WITH_SELECTORS = ("list", "watch", "deletecollection")
+_PROXIED = {  # parameters are the other server's
+    "GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch",
+    "DELETE": "delete",
+}  # fmt: skip
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
@@ -38,12 +42,20 @@ def parse_path(path: str) -> Target | None:
         group, rest = parts[1], parts[2:]
     else:
         return None
+    if "proxy" in rest:
+        rest = _up_to_proxy(rest)
     if not rest or not all(rest):
         return None
     version, rest = rest[0], rest[1:]
     if len(rest) >= 3 and rest[0] == "namespaces" and not _is_namespace_subresource(rest):
         return _target(group, version, rest[2:], rest[1])
     return _target(group, version, rest, "")
+
+
+def _up_to_proxy(rest: list[str]) -> list[str]:
+    """Without the path of another server, which may have any form."""
+    at = 5 if rest[1:2] == ["namespaces"] else 3  # after version, plural and name
+    return rest[: at + 1] if rest[at : at + 1] == ["proxy"] else rest
 
 
 def _is_namespace_subresource(rest: list[str]) -> bool:
@@ -87,6 +99,8 @@ def _selected_name(selector: str) -> str:
 
 def verb_of(method: str, target: Target, params: Mapping[str, str]) -> str:
     """The authorization verb. Errors: BadRequest for a method that the API has not."""
+    if target.subresource == "proxy":
+        return _PROXIED.get(method) or method.lower()
     if method in ("GET", "HEAD"):
         if query.is_true(params.get("watch")):
             return "watch"

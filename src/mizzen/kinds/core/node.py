@@ -25,7 +25,7 @@ from mizzen.kinds.schema import (
     choice,
     package,
 )
-from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE, proxy_subresource
 from mizzen.kinds.treatment import SHOWN, accepted, acted
 
 v1 = package("io.k8s.api.core.v1")
@@ -186,7 +186,7 @@ KIND = Kind(
     ),
     stamp=_stamp,
     validate=_validate,
-    subresources=(STATUS_SUBRESOURCE,),
+    subresources=(STATUS_SUBRESOURCE, proxy_subresource("NodeProxyOptions", may_upgrade=False)),
     selectable_fields=("spec.unschedulable",),
     columns=(
         NAME,

@@ -20,7 +20,7 @@ from mizzen.kinds.core.pod_warnings import warn_of_pod
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.reading import entries, part
-from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource, proxy_subresource
 from mizzen.kinds.treatment import acted
 
 
@@ -73,13 +73,11 @@ KIND = Kind(
             "portforward", ("create", "get"), ("", "v1", "PodPortForwardOptions"), upgrades=True
         ),
         Subresource("ephemeralcontainers", ("get", "patch", "update")),
+        proxy_subresource("PodProxyOptions"),
         Subresource("resize", ("get", "patch", "update")),
         STATUS_SUBRESOURCE,
     ),
     parts=PARTS,
-    refused_subresources={
-        "proxy": "proxy is not served: connect to the pod's own address (status.podIP)",
-    },
     selectable_fields=(
         "spec.nodeName",
         "spec.restartPolicy",

@@ -12,6 +12,7 @@ from mizzen.kinds.core import service_rules, service_spec
 from mizzen.kinds.kind import Column
 from mizzen.kinds.names import dns_label
 from mizzen.kinds.reading import entries, part
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE, proxy_subresource
 from mizzen.kinds.treatment import SHOWN, accepted, acted, holding
 from mizzen.kinds.upstream import upstream_kind
 
@@ -55,6 +56,7 @@ KIND = upstream_kind(
     validate=service_rules.validate,
     validate_status=service_rules.validate_status,
     warn=service_spec.warn,
+    subresources=(STATUS_SUBRESOURCE, proxy_subresource("ServiceProxyOptions")),
     selectable_fields=("spec.clusterIP", "spec.type"),
     columns=(
         NAME,
