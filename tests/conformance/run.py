@@ -1,6 +1,7 @@
 """Kubernetes' own conformance program against an instance of Mizzen.
 
     python tests/conformance/run.py [--focus TEXT ...] [--area apimachinery ...] [--page FILE]
+    python tests/conformance/run.py --reports FOLDER ... --page FILE   # of runs that were
 
 Builds upstream's `test/e2e` with Go (minutes, once), starts an instance in a folder of its own with
 nodes that pretend (`hollow_nodes.py`), runs the specs marked Conformance, several at once, and
@@ -201,7 +202,9 @@ def instance(folder: Path) -> Iterator[Path]:
     try:
         for line in mizzen.kubectl("get", "nodes", "-o", "name").split():
             if "hollow" not in line:
-                mizzen.kubectl("cordon", line.removeprefix("node/"))
+                # DaemonSets' pods tolerate a node that is cordoned, and are waited for.
+                name = line.removeprefix("node/")
+                mizzen.kubectl("taint", "node", name, "mizzen.dev/processes=:NoExecute")
         yield config
     finally:
         hollow.terminate()
@@ -217,7 +220,8 @@ def page(specs: Sequence[Spec], results: dict[str, Result], reasons: dict[str, s
         "",
         "Upstream's conformance program (`k8s.io/kubernetes/test/e2e`, specs marked Conformance),",
         "run by `make conformance`. Nodes pretend: specs whose pods must really run are not among them,",
-        "and stand here as not run, beside those that the last run left out.",
+        "and stand here as not run unless one with a real kubelet ran them. Each spec stands here as it was",
+        "when it last ran.",
         "",
         ", ".join(f"{number} {what}" for what, number in sorted(counts.items())) + ".",
         "",
@@ -238,6 +242,31 @@ def page(specs: Sequence[Spec], results: dict[str, Result], reasons: dict[str, s
     return "\n".join(lines) + "\n"
 
 
+def earlier_results(folders: Sequence[Path], specs: Sequence[Spec]) -> dict[str, Result]:
+    """What `--folder`s of earlier runs say of these specs, the last first; not of interrupted ones."""
+    names = {spec.name for spec in specs}
+    found: dict[str, Result] = {}
+    for folder in folders:
+        for place in sorted((folder / "reports").iterdir()):
+            for name, result in results_in(place).items():
+                if name in names and "nterrupt" not in result.message:
+                    found[name] = result
+    return found
+
+
+def told_in(path: Path, specs: Sequence[Spec]) -> dict[str, Result]:
+    """The results that a page of an earlier run tells."""
+    if not path.exists():
+        return {}
+    names = {spec.name.removesuffix(" [Conformance]"): spec.name for spec in specs}
+    found: dict[str, Result] = {}
+    for line in path.read_text().splitlines():
+        cells = [cell.replace("\\|", "|") for cell in re.split(r"(?<!\\) \| ", line.strip("| "))]
+        if len(cells) >= 3 and cells[1] in names and cells[2] in ("passed", "failed"):
+            found[names[cells[1]]] = Result(cells[2], cells[3].strip() if len(cells) > 3 else "")
+    return found
+
+
 def outcome_of(spec: Spec, results: dict[str, Result], reasons: dict[str, str]) -> str:
     """passed, failed, not applicable, skipped or not run."""
     outcome = results[spec.name].outcome if spec.name in results else "not run"
@@ -252,6 +281,10 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the specs and end")
     parser.add_argument("--kubeconfig", type=Path, help="of a running cluster, not a new instance")
     parser.add_argument("--page", type=Path, help="write the list here, as Markdown")
+    parser.add_argument(
+        "--reports", type=Path, action="append", default=[], metavar="FOLDER",
+        help="of an earlier run: run nothing, take its results",
+    )  # fmt: skip
     parser.add_argument("--folder", type=Path, help="keep reports and logs here")
     arguments = parser.parse_args()
     program = build()
@@ -263,15 +296,20 @@ def main() -> int:
         return 0
     reasons = tomllib.loads(REASONS.read_text()) if REASONS.exists() else {}
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="mizzen-conformance-"))
-    with contextlib.ExitStack() as stack:
-        kubeconfig = arguments.kubeconfig or stack.enter_context(instance(folder))
-        results = run_all(program, kubeconfig, wanted, folder / "reports")
+    if arguments.reports:
+        results = earlier_results(arguments.reports, wanted)
+        wanted = [spec for spec in wanted if spec.name in results]
+    else:
+        with contextlib.ExitStack() as stack:
+            kubeconfig = arguments.kubeconfig or stack.enter_context(instance(folder))
+            results = run_all(program, kubeconfig, wanted, folder / "reports")
     for spec in wanted:
         result = results[spec.name]
         if result.outcome != "passed":
             print(f"{result.outcome}: {spec.name}\n    {' '.join(result.message.split())[:300]}")
     if arguments.page:
-        arguments.page.write_text(page(specs, results, reasons))
+        told = told_in(arguments.page, specs)  # of the specs that this run left out
+        arguments.page.write_text(page(specs, told | results, reasons))
     print(", ".join(f"{n} {what}" for what, n in sorted(
         Counter(outcome_of(s, results, reasons) for s in wanted).items())))  # fmt: skip
     print(f"reports: {folder}")
