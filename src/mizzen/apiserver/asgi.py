@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -75,12 +75,13 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request: Request | None = None
-        audit_id = _audit_id(scope)
+        headers = self._heads.headers(tuple(scope["headers"]))
+        audit_id = _audit_id(scope, headers)
         protocol = ""
         audited: AuditedRequest | None = None
         result: Answer
         try:
-            request = self._head(scope)
+            request = _head(scope, headers)
             await self._take_in(request, scope, receive)
             if self._audit is not None:
                 audited = self._audit.begin(request, audit_id, scope)
@@ -174,30 +175,6 @@ class Bridge:
                 await discard(receive, is_stranger=request.user is ANONYMOUS)
             raise
 
-    def _head(self, scope: Scope) -> Request:
-        fields: Sequence[tuple[bytes, bytes]] = scope["headers"]
-        headers = self._heads.headers(tuple(fields))
-        written = scope["query_string"].decode("latin-1")
-        params = query.parse(written)
-        raw: bytes | None = scope.get("raw_path")
-        path = raw.decode("latin-1") if raw else scope["path"]
-        certificate = scope.get("certificate")
-        if scope["type"] == "websocket":
-            return Request("GET", path, params, headers, b"", fields=fields,
-                           offered=scope["subprotocols"],
-                           query=written,
-                           certificate=certificate)  # fmt: skip
-        return Request(
-            scope["method"],
-            path,
-            params,
-            headers,
-            b"",
-            fields=fields,
-            query=written,
-            certificate=certificate,
-        )
-
     def _count(self, scope: Scope, request: Request | None, status: int) -> None:
         target = request.target if request else None
         resource = target.plural if target and status != 404 else ""
@@ -251,17 +228,40 @@ async def _pump(stream: Stream, audit_id: str, send: Send) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-def _audit_id(scope: Scope) -> str:
+def _head(scope: Scope, headers: Mapping[str, str]) -> Request:
+    fields: Sequence[tuple[bytes, bytes]] = scope["headers"]
+    written = scope["query_string"].decode("latin-1")
+    params = query.parse(written)
+    raw: bytes | None = scope.get("raw_path")
+    path = raw.decode("latin-1") if raw else scope["path"]
+    certificate = scope.get("certificate")
+    if scope["type"] == "websocket":
+        return Request("GET", path, params, headers, b"", fields=fields,
+                       offered=scope["subprotocols"],
+                       query=written,
+                       certificate=certificate)  # fmt: skip
+    return Request(
+        scope["method"],
+        path,
+        params,
+        headers,
+        b"",
+        fields=fields,
+        query=written,
+        certificate=certificate,
+    )
+
+
+def _audit_id(scope: Scope, headers: Mapping[str, str]) -> str:
     """The request's id in logs and answer: the client's, or one made here."""
+    if "audit-id" not in headers and "x-request-id" not in headers:
+        return new_id()
     given: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         if name in _ID_HEADERS and _AUDIT_ID.fullmatch(value):
             given[name] = value
-    if not given:
-        return new_id()
     found = next((given[name] for name in _ID_HEADERS if name in given), None)
-    assert found is not None, "one of them was given"
-    return found.decode()
+    return found.decode() if found else new_id()
 
 
 async def _gone(receive: Receive) -> None:

@@ -92,17 +92,16 @@ class _Known:
 
 def _remembering(inner: Decoder) -> Decoder:
     """The same for values that come again: a right one is read instead of checked anew."""
-    known: dict[str, Memory[_Known]] = {}
+    known: dict[Path, Memory[_Known]] = {}
 
     def decode(value: Any, path: Path, report: Report) -> Any:
-        key, at = key_of(value), render(path)
+        key, memory = key_of(value), known.get(path)
         if key is None:
             return inner(value, path, report)
-        memory = known.get(at)
         if memory is None:
             if len(known) >= _PLACES_MAX:
                 return inner(value, path, report)
-            memory = known[at] = Memory()
+            memory = known[path] = Memory()
         found = memory.find(key)
         if found is not None:
             report.unserved += found.unserved
@@ -111,7 +110,9 @@ def _remembering(inner: Decoder) -> Decoder:
         own = Report()
         own.defaulted_bytes, own.checked_steps = report.defaulted_bytes, report.checked_steps
         result = inner(value, path, own)
-        if not own.causes and not own.unknown and own.checked_steps == report.checked_steps:
+        is_right = not own.causes and not own.unknown
+        is_pure = own.checked_steps == report.checked_steps
+        if is_right and is_pure and memory.recurs(key):
             added = own.defaulted_bytes - report.defaulted_bytes
             memory.keep(key, _Known(orjson.dumps(result), tuple(own.unserved), added))
         report.take(own)

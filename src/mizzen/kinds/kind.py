@@ -215,7 +215,7 @@ class Kind:
         return Memory()
 
     def is_settled(self, new: Obj) -> bool:
-        """True if another object has had this very spec, complete, and nothing was to be said of it:
+        """True if others have had this very spec, complete, and nothing was to be said of it:
         then a new object need not be completed, and its metadata alone can be wrong."""
         if not self.rules_on_spec_alone:
             return False
@@ -224,7 +224,10 @@ class Kind:
 
     def settle(self, new: Obj) -> None:
         """Remembers that nothing was to be said of an object that has its defaults."""
-        if self.rules_on_spec_alone and (key := key_of(new["spec"])) is not None:
+        if not self.rules_on_spec_alone:
+            return
+        key = key_of(new["spec"])
+        if key is not None and self._settled.recurs(key):
             self._settled.keep(key, True)
 
     def check(self, new: Obj, old: Obj | None) -> list[Cause]:

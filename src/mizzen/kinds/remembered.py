@@ -16,6 +16,7 @@ import orjson
 # Of one function; the oldest go first. A value is a few kilobytes, its answers about as much.
 ENTRIES_MAX = 512
 BYTES_MAX = 4 << 20  # of the values together
+MET_MAX = 2048  # keys met once that are known to have been
 VALUE_BYTES_MAX = 32 << 10  # what is larger is worked out each time
 # Values that are no JSON as they stand are none of ours.
 _EXACTLY = (
@@ -35,12 +36,27 @@ def key_of(value: Any) -> bytes | None:
 
 
 class Memory(Generic[T]):
-    """The newest answers by key, bounded in number and in bytes of their keys."""
+    """The newest answers by key, bounded in number and in bytes of their keys.
+
+    A key is kept when it is met for the second time: values that are all different cost no memory.
+    """
 
     def __init__(self) -> None:
         self._known: dict[bytes, T] = {}
         self._bytes = 0
+        self._met: set[int] = set()  # the doorkeeper's: hashes of keys that are not kept
         self.find = self._known.get
+
+    def recurs(self, key: bytes) -> bool:
+        """True if a key that is not kept was met before, so that its answer is to be."""
+        mark, met = hash(key), self._met
+        if mark in met:
+            met.discard(mark)
+            return True
+        if len(met) >= MET_MAX:
+            met.clear()
+        met.add(mark)
+        return False
 
     def keep(self, key: bytes, answer: T) -> None:
         known = self._known
@@ -67,7 +83,8 @@ def remembered(compute: Callable[[Any], T]) -> Callable[[Any], T]:
         found = memory.find(key)
         if found is None:
             found = compute(value)
-            memory.keep(key, found)
+            if memory.recurs(key):
+                memory.keep(key, found)
         return found
 
     return answer

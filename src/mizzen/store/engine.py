@@ -168,7 +168,10 @@ class Engine:
         self, writes: Sequence[Write], *, identity: str, now_ns: int, plan: str = ""
     ) -> asyncio.Future[list[Stored]]:
         assert writes, "a transaction without writes"
-        assert len({write.key for write in writes}) == len(writes), "one write per object"
+        is_single = len(writes) == 1
+        assert is_single or len({write.key for write in writes}) == len(writes), (
+            "one of each object"
+        )
         befores = [self._check(write) for write in writes]
         transaction = self._transaction(writes, befores, identity, max(self._time_ns, now_ns), plan)
         # From here on nothing can fail: a write that is refused has left nothing behind.

@@ -14,6 +14,7 @@ from mizzen.kinds.decoding import decode
 from mizzen.kinds.remembered import (
     BYTES_MAX,
     ENTRIES_MAX,
+    MET_MAX,
     VALUE_BYTES_MAX,
     Memory,
     key_of,
@@ -21,7 +22,7 @@ from mizzen.kinds.remembered import (
 )
 
 
-def test_an_answer_is_worked_out_once_for_equal_values() -> None:
+def test_an_answer_is_kept_for_a_value_that_comes_a_second_time() -> None:
     asked: list[Any] = []
 
     def compute(value: Any) -> tuple[Any, ...]:
@@ -29,10 +30,18 @@ def test_an_answer_is_worked_out_once_for_equal_values() -> None:
         return (value,)
 
     answer = remembered(compute)
+    answer({"a": [1]})
     assert answer({"a": [1]}) is answer({"a": [1]})
     assert answer({"a": [True]}) == ({"a": [True]},)
     assert answer({"a": [1.0]})[0]["a"][0].__class__ is float
-    assert len(asked) == 3
+    assert asked == [{"a": [1]}] * 2 + [{"a": [True]}, {"a": [1.0]}]
+
+
+def test_values_that_come_once_are_not_kept() -> None:
+    memory = Memory[int]()
+    for number in range(3 * MET_MAX):
+        assert not memory.recurs(b"%d" % number)
+    assert memory.recurs(b"%d" % (3 * MET_MAX - 1)) and not memory.recurs(b"0")
 
 
 @pytest.mark.parametrize(
@@ -73,6 +82,7 @@ def _pod(**spec: Any) -> Obj:
 
 def test_a_spec_that_comes_again_is_a_copy_with_the_same_warnings() -> None:
     pod = _pod(hostNetwork=True, securityContext={"runAsUser": 0, "fsGroup": 3}, hostname="again")
+    decode(KIND.schema, pod)
     first, second = decode(KIND.schema, pod), decode(KIND.schema, pod)
     assert first == second and first.unserved
     second.object["spec"]["containers"][0]["name"] = "changed"

@@ -84,6 +84,9 @@ def quality_of_service(spec: Obj) -> str:
     any_set, all_equal = False, True
     for container in [*entries(spec, "containers"), *entries(spec, "initContainers")]:
         resources = part(container, "resources")
+        if not resources:
+            all_equal = False
+            continue
         limits, requests = part(resources, "limits"), part(resources, "requests")
         for name in ("cpu", "memory"):
             limit, request = limits.get(name), requests.get(name, limits.get(name))

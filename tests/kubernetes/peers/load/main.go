@@ -38,6 +38,7 @@ var (
 	objects     = flag.Int("objects", 0, "get, patch, apply: the names go round over so many (count)")
 	concurrency = flag.Int("concurrency", 64, "requests at once")
 	watchers    = flag.Int("watchers", 100, "with watch: streams that hear of each object")
+	distinct    = flag.Bool("distinct", false, "each pod has an image of its own: no two specs alike")
 	rate        = flag.Float64("rate", 0, "with watch: objects a second; 0 is as fast as it goes")
 )
 
@@ -132,10 +133,14 @@ func object(number int) []byte {
 			`"labels":{"app":"load"}},"data":{"sent":"%d","value":%q}}`,
 			name(number), time.Now().UnixNano(), strings.Repeat("v", 200))
 	}
+	image := "mizzen.dev/python"
+	if *distinct {
+		image += "-" + name(number)
+	}
 	return fmt.Appendf(nil, `{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q,"labels":{"app":`+
-		`"load"}},"spec":{"containers":[{"name":"main","image":"mizzen.dev/python","command":["sleep",`+
+		`"load"}},"spec":{"containers":[{"name":"main","image":%q,"command":["sleep",`+
 		`"3600"],"env":[{"name":"A","value":"b"}],"resources":{"requests":{"cpu":"100m","memory":`+
-		`"64Mi"}}}]}}`, name(number))
+		`"64Mi"}}}]}}`, name(number), image)
 }
 
 func request(client *http.Client, number int) (int, error) {
