@@ -24,6 +24,7 @@ from mizzen.base.resources import (
     JOBS,
     MODEL_ENDPOINTS,
     PODS,
+    RESOURCE_QUOTAS,
     TRAIN_JOBS,
     Resource,
 )
@@ -63,6 +64,13 @@ class Load:
         ]
 
     async def run(self) -> None:
+        async with self.client() as client:
+            hard = {"pods": "1000", "count/pods": "5000", "count/configmaps": "1000"}
+            body: Obj = {
+                "metadata": {"name": "all", "namespace": "default"},
+                "spec": {"hard": hard},
+            }
+            await client.create(RESOURCE_QUOTAS, body)
         async with asyncio.TaskGroup() as group:
             for name, turn in self.loops():
                 group.create_task(self._forever(name, turn))

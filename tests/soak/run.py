@@ -5,7 +5,8 @@
 Two thirds of the time faults strike every few seconds; in the last third the load goes on alone,
 and no process may grow. As root the instance lives on a file system of its own that faults fill up
 (in a mount namespace that goes with this process); otherwise disk faults are left out, and it says
-so. At the end: every acknowledged write is there, no job failed or hung, no device is given twice,
+so. At the end: every acknowledged write is there, uids and revisions are unique, owners there, quotas
+exact, managed fields sets, the history is what is listed, no job failed or hung, no device is given twice,
 the ledger sums, the store is whole, and nothing is left of the instance. Exits 1 otherwise.
 """
 
@@ -29,9 +30,12 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from checkers import allocations, history
-from mizzen.base.resources import CONFIG_MAPS, NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
+from checkers import allocations, history, invariants
+from mizzen.base.resources import NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES, Resource
+from mizzen.client.client import Client
 from mizzen.host.home import Home
+from mizzen.kinds.kind import Kind
+from mizzen.kinds.registry import builtin_kinds
 from soak.faults import Faults
 from soak.load import Load
 from support.instance import Instance
@@ -40,6 +44,7 @@ from support.tiny_gguf import write_tiny_gguf
 FAULTY = 2 / 3  # of the time
 PAUSE_S = (2.0, 12.0)  # between faults
 SAMPLE_S = 5.0
+SETTLED_S = 30.0  # for garbage to be collected
 GROWTH = 1.15  # of a process's memory in the quiet third, first against last samples
 GROWTH_BYTES = 12 << 20  # and this much besides: small processes waver
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
@@ -82,6 +87,15 @@ def own_bytes(pid: int | None) -> int:
             if line.startswith("RssAnon:"):
                 return int(line.split()[1]) << 10
     return 0
+
+
+def _kinds() -> list[Kind]:
+    return list(builtin_kinds().values())
+
+
+def _name(resource: Resource) -> str:
+    """As the history calls it."""
+    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
 
 
 class Soak:
@@ -184,12 +198,26 @@ class Soak:
             await load.check(client)
             listed = [(await client.list(r))[0] for r in (NODES, RESOURCE_SLICES, RESOURCE_CLAIMS)]
             pods = (await client.list(PODS))[0]
-            maps = [("configmaps", obj) for obj in (await client.list(CONFIG_MAPS))[0]]
-            lines = client.lines("/mizzen/v1/history")
-            records = [json.loads(line) async for line in lines if b'"configmaps"' in line]
-        self._wrong += allocations.faults(*listed, pods)
-        written = [record for record in records if record["resource"] == "configmaps"]
-        self._wrong += history.faults(written, maps)
+            self._wrong += allocations.faults(*listed, pods)
+            await self._judge_invariants(client)
+
+    async def _judge_invariants(self, client: Client) -> None:
+        """Of every object of every kind, and of the history. What is on its way out of the world
+        when the load ends is given some seconds to go."""
+        end = time.monotonic() + SETTLED_S
+        while True:
+            lists = {kind.resource: await client.list(kind.resource) for kind in _kinds()}
+            everything = [(_name(r), obj) for r, (items, _) in lists.items() for obj in items]
+            found = invariants.faults(everything)
+            if not found or time.monotonic() > end:
+                break
+            await asyncio.sleep(1)
+        self._wrong += found
+        seen = {_name(resource): int(revision) for resource, (_, revision) in lists.items()}
+        records = [json.loads(line) async for line in client.lines("/mizzen/v1/history")]
+        self._wrong += history.faults(
+            [r for r in records if r["revision"] <= seen.get(r["resource"], 0)], everything
+        )
 
     def _judge_instance(self) -> None:
         checked = self._instance.run("cost", "--check")

@@ -37,16 +37,17 @@ async def written(api: Api) -> tuple[list[Any], list[Any]]:
 
 async def test_nothing_is_wrong_with_what_a_store_writes() -> None:
     records, listed = await written(await an_api(MemoryStore()))
-    assert len(records) == 14 and faults(records, listed) == []
+    ours = [record for record in records if record["name"] in set("abcpq")]
+    assert len(ours) == 9 and faults(records, listed) == []
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda r, o: r.insert(0, r.pop()), "follows"),
-        (lambda r, o: r.pop(9), "b is not what the history says"),
-        (lambda r, o: r[7].update(time=1), "older than"),
-        (lambda r, o: r.append({**r[5], "revision": 99}), "was added and was there|says it is"),
+        (lambda r, o: r.pop(-5), "b is not what the history says"),
+        (lambda r, o: r[-7].update(time=1), "older than"),
+        (lambda r, o: r.append({**r[-9], "revision": 99}), "was added and was there|says it is"),
         (lambda r, o: o.pop(0), "is not listed"),
         (lambda r, o: o[0][1].update(data={"x": "y"}), "is not what the history says"),
         (lambda r, o: r[-2].update(plan=""), None),
