@@ -370,7 +370,8 @@ def _replace(
         new["metadata"] = dict(old["metadata"])
     given = new["metadata"].get("managedFields")
     stamping.stamp_update(new, old)
-    kind.default(new)
+    if not kind.rules_on_spec_alone or new.get("spec") is not old.get("spec"):
+        kind.default(new)  # what was kept had its defaults when it was stored
     if subresource in kind.parts:
         kind.prepare_part(subresource, new, old)
     _track(draft, served, old, new, given, subresource, is_managed)

@@ -202,7 +202,7 @@ def _taken(
         fields = sets.difference(fields, difference.removed)
         if fields:
             is_same = fields is entry.fields or fields == entry.fields
-            result[manager] = entry if is_same else replace(entry, fields=fields)
+            result[manager] = entry if is_same else Entry(entry.api_version, fields, entry.time)
     if conflicts and not is_forced:
         raise Conflicts(conflicts)
     return result, difference

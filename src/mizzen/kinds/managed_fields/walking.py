@@ -287,6 +287,9 @@ def _compare_maps(
         known = implied.get(name, _ABSENT)
         if known is not _ABSENT:
             left, right = (known if each is _ABSENT else each for each in (left, right))
+        elif left is not _ABSENT and right is not _ABSENT and shape_of(child) is _LEAF_SHAPE:
+            into.modified[f"f:{name}"] = LEAF
+            continue
         _compare(child, f"f:{name}", left, right, known, into)
 
 
