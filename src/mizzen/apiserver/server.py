@@ -22,6 +22,7 @@ from mizzen.apiserver.flow_control import FlowControl
 from mizzen.apiserver.identifiers import new_id
 from mizzen.apiserver.kubelet_client import KubeletClient
 from mizzen.apiserver.reviews import Draws, Options, Reviews, attempt
+from mizzen.apiserver.watch_lines import Lines
 from mizzen.apiserver.webhook_client import WebhookClient
 from mizzen.base.errors import ApiError, Forbidden
 from mizzen.kinds.resource.selectors import ALLOWANCE
@@ -39,6 +40,7 @@ class Server(Context):
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams end when it is set
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
     watch_events: Counter[str] = field(default_factory=Counter[str])
+    watched: dict[object, Lines] = field(default_factory=dict[object, Lines])  # by their class
     authorize: Callable[[Access], bool] = field(init=False)  # by it, asked at every request
     authenticate: Authentication = field(init=False)
     admission: Admission = field(init=False)

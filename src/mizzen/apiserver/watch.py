@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -16,6 +16,7 @@ from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import JSON, Request, Stream
 from mizzen.apiserver.reads import check_not_future
 from mizzen.apiserver.server import Server
+from mizzen.apiserver.watch_lines import Lines
 from mizzen.base import query
 from mizzen.base.errors import Expired, NotAcceptable
 from mizzen.base.objects import Obj
@@ -39,6 +40,7 @@ class _Watch:
     bookmarks: bool
     shape: tuple[object, ...]
     needs_columns: bool  # of a Table: the first event has them, the others none
+    shared: Lines | None = None
 
     def line(self, event: Event) -> bytes:
         """The event as a line, empty where it does not concern this class of watchers."""
@@ -51,6 +53,18 @@ class _Watch:
             if len(cache) < _CACHED_LINES_MAX:
                 cache[self.shape] = found
         return found
+
+    def chunk(self, batch: Sequence[Event]) -> tuple[bytes, int]:
+        """Events as lines, and their number. Watchers of a class are mostly given the same."""
+        shared = self.shared
+        if self.needs_columns or shared is None or shared.watchers == 1:
+            lines = [line for line in map(self.line, batch) if line]
+            return b"".join(lines), len(lines)
+        extent = (batch[0].revision, batch[-1].revision, len(batch))
+        if shared.extent != extent:
+            lines = [line for line in map(self.line, batch) if line]
+            shared.extent, shared.chunk = extent, (b"".join(lines), len(lines))
+        return shared.chunk
 
     def _encode(self, event: Event) -> bytes:
         kind = event.type
@@ -177,6 +191,9 @@ async def _stream(
     ending: asyncio.Task[None] | None = None
     if not setup.served.is_builtin:
         ending = loop.create_task(_end_with_kind(setup.served, subscription))
+    shared = server.watched.setdefault(setup.shape, Lines())
+    shared.watchers += 1
+    setup.shared = shared
     try:
         # Headers leave with the first chunk, even an empty one: clients wait for them.
         yield b""
@@ -186,21 +203,16 @@ async def _stream(
         if mark_end:
             yield setup.bookmark(start, initial_end=True)
         while (left_s := deadline - loop.time()) > 0:
-            try:
-                async with asyncio.timeout(min(left_s, BOOKMARK_S)):
-                    batch = await subscription.next_batch()
-                if not batch:
-                    return  # its kind is served no longer
-            except TimeoutError:
-                # Something may have come in the very moment of the timeout: a bookmark must
-                # never overtake an event.
-                batch = subscription.take_nowait()
-                if not batch and setup.bookmarks:
-                    yield setup.bookmark(subscription.position)
-            lines = [line for line in map(setup.line, batch) if line]
-            if lines:
-                server.watch_events[counted] += len(lines)
-                yield b"".join(lines)
+            batch = await subscription.next_batch(min(left_s, BOOKMARK_S))
+            if batch:
+                chunk, lines = setup.chunk(batch)
+                if lines:
+                    server.watch_events[counted] += lines
+                    yield chunk
+            elif subscription.has_ended:
+                return  # its kind is served no longer
+            elif setup.bookmarks:
+                yield setup.bookmark(subscription.position)
         if setup.bookmarks:
             yield setup.bookmark(subscription.position)
     except Expired as error:
@@ -208,6 +220,9 @@ async def _stream(
     finally:
         if ending is not None:
             ending.cancel()
+        shared.watchers -= 1
+        if not shared.watchers:
+            server.watched.pop(setup.shape, None)
         subscription.close()
 
 

@@ -51,11 +51,10 @@ class Event:
     `stored` is the object after the write (for DELETED: its last form, with the revision of
     the deletion); `previous` the one before, None also when history no longer has it.
     `cache` is the watchers' own: what they made of this event, by class of watcher; None once it
-    is not to be kept any more. `queues` counts those that hold it, `size` is what it holds in
-    memory itself, in bytes.
+    is not to be kept any more. `size` is what it holds in memory itself, in bytes.
     """
 
-    __slots__ = ("_object", "_previous", "cache", "queues", "size", "stored", "type")
+    __slots__ = ("_object", "_previous", "cache", "size", "stored", "type")
 
     def __init__(
         self,
@@ -66,7 +65,6 @@ class Event:
         self.type: EventType = type
         self.stored = stored
         self.cache: dict[Any, Any] | None = None
-        self.queues = 0
         self.size = len(stored.data) + _EVENT_BYTES
         if isinstance(previous, Stored):
             self.size += len(previous.data)
@@ -170,11 +168,15 @@ class Subscription(Protocol):
         """Every event up to this revision was handed over, or does not concern this watcher."""
         ...
 
-    async def next_batch(self) -> list[Event]:
-        """Events since the last call, at least one, as many as there are or BATCH_BYTES_MAX.
+    @property
+    def has_ended(self) -> bool: ...
 
-        None at all once it has ended and everything before that was handed over. Errors: Expired
-        once it lags behind what history has.
+    async def next_batch(self, within_s: float | None = None) -> list[Event]:
+        """Events since the last call, at least one, as many as there are or BATCH_BYTES_MAX; the
+        list is others', too.
+
+        None at all once it has ended and everything before that was handed over, or where none
+        came in time. Errors: Expired once it lags behind what history has.
         """
         ...
 

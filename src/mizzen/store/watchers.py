@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from mizzen.store.store import BATCH_BYTES_MAX, Event
 
 QUEUE_EVENTS = 8192  # that one watcher may lag behind before it goes on from the history
 QUEUE_BYTES_MAX = 8 << 20  # the same, in bytes
-QUEUES_BYTES_MAX = 128 << 20  # in the queues of all watchers; an event in several counts once
+QUEUES_BYTES_MAX = 128 << 20  # in the queues of all watchers; what is in several counts once
 WARM_BYTES_MAX = 16 << 20  # the newest events, which keep what was made of them for all watchers
 
 
@@ -33,6 +33,30 @@ class Source(Protocol):
         ...
 
 
+class Batch:
+    """Events of one commit that watchers of one class hold together: never change it."""
+
+    __slots__ = ("events", "holders", "size")
+
+    def __init__(self, events: list[Event], size: int) -> None:
+        self.events, self.size = events, size
+        self.holders = 0  # watchers in whose queues it is
+
+
+def _batches(events: Sequence[Event]) -> Iterator[Batch]:
+    """All of them, in order, in batches of BATCH_BYTES_MAX or one event."""
+    found: list[Event] = []
+    size = 0
+    for event in events:
+        if found and size + event.size > BATCH_BYTES_MAX:
+            yield Batch(found, size)
+            found, size = [], 0
+        found.append(event)
+        size += event.size
+    if found:
+        yield Batch(found, size)
+
+
 class Watcher:
     """One subscription."""
 
@@ -45,9 +69,10 @@ class Watcher:
         self._source = source
         self._since = since  # every event up to here was handed over or does not concern us
         self._lags = since < source.revision  # then it reads from the source, without a queue
-        self._queue: list[Event] = []
+        self._queue: list[Batch] = []
+        self._queued_events = 0
         self._queued_bytes = 0
-        self._wake: asyncio.Future[None] | None = None
+        self._wake: asyncio.Future[bool] | None = None  # True: nothing came in time
         self._has_ended = False
 
     @property
@@ -55,58 +80,61 @@ class Watcher:
         """Every event that concerns this watcher, up to this revision, was handed over."""
         if self._lags:
             return self._since
-        return self._queue[0].revision - 1 if self._queue else self._source.revision
+        return self._queue[0].events[0].revision - 1 if self._queue else self._source.revision
 
-    def wants(self, event: Event) -> bool:
-        key = event.key
-        return (not self.resource or key.resource == self.resource) and (
-            not self.namespace or key.namespace == self.namespace
-        )
+    @property
+    def has_ended(self) -> bool:
+        return self._has_ended
 
-    def offer(self, event: Event, may_queue: bool) -> bool:
-        """Takes a live event; whether it holds it now. One that does not comes later, from the
-        source."""
+    def offer(self, batch: Batch, may_queue: bool) -> bool:
+        """Takes live events, in whole; whether it holds them now. What it does not hold comes
+        later, from the source."""
         if not self._lags:
             queue = self._queue
-            size = self._queued_bytes + event.size
+            events = self._queued_events + len(batch.events)
+            size = self._queued_bytes + batch.size
             if not queue:
-                self._since = event.revision - 1
-            if may_queue and len(queue) < QUEUE_EVENTS and size <= QUEUE_BYTES_MAX:
-                queue.append(event)
-                self._queued_bytes = size
+                self._since = batch.events[0].revision - 1
+            if may_queue and events <= QUEUE_EVENTS and size <= QUEUE_BYTES_MAX:
+                queue.append(batch)
+                self._queued_events, self._queued_bytes = events, size
             else:
                 self._lags = True
                 self._watchers.lagged += 1
-                self._watchers.let_go(queue)
-                self._queue, self._queued_bytes = [], 0
+                self._let_go_all()
         if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+            self._wake.set_result(False)
         return not self._lags
 
     def take_nowait(self) -> list[Event]:
         """Errors: Expired when it lags behind what history still has."""
         if self._lags:
-            batch = self._source.replay(self._since)
-            if batch:
-                self._since = batch[-1].revision
-                return [event for event in batch if self.wants(event)]
+            found = self._source.replay(self._since)
+            if found:
+                self._since = found[-1].revision
+                return [event for event in found if self._wants(event)]
             self._lags = False
-        batch, self._queue = self._queue, []
-        if self._queued_bytes > BATCH_BYTES_MAX:
-            end, size = 0, 0
-            while end < len(batch) and (not end or size + batch[end].size <= BATCH_BYTES_MAX):
-                size += batch[end].size
-                end += 1
-            batch, self._queue = batch[:end], batch[end:]
-            self._queued_bytes -= size
-            if self._queue:
-                self._since = batch[-1].revision
-        else:
-            self._queued_bytes = 0
-        self._watchers.let_go(batch)
-        return batch
+        queue = self._queue
+        if not queue:
+            return []
+        end, size = 1, queue[0].size
+        while end < len(queue) and size + queue[end].size <= BATCH_BYTES_MAX:
+            size += queue[end].size
+            end += 1
+        taken = queue[:end]
+        del queue[:end]
+        self._watchers.let_go(taken)
+        events = taken[0].events
+        if end > 1:
+            events = [event for batch in taken for event in batch.events]
+        self._queued_events -= len(events)
+        self._queued_bytes -= size
+        self._since = events[-1].revision
+        return events
 
-    async def next_batch(self) -> list[Event]:
+    async def next_batch(self, within_s: float | None = None) -> list[Event]:
+        loop = asyncio.get_running_loop()
+        is_late = False
         while True:
             batch = self.take_nowait()
             if batch:
@@ -114,20 +142,39 @@ class Watcher:
             if self._lags:
                 await asyncio.sleep(0)  # a long history must not hold up the loop
                 continue
-            if self._has_ended:
+            if self._has_ended or is_late:
                 return []
-            self._wake = asyncio.get_running_loop().create_future()
-            await self._wake
+            self._wake = wake = loop.create_future()
+            timer = None if within_s is None else loop.call_later(within_s, _time_is_up, wake)
+            try:
+                is_late = await wake
+            finally:
+                if timer is not None:
+                    timer.cancel()
 
     def end(self) -> None:
         self._has_ended = True
         if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+            self._wake.set_result(False)
 
     def close(self) -> None:
-        self._watchers.let_go(self._queue)
-        self._queue = []
+        self._let_go_all()
         self._watchers.drop(self)
+
+    def _wants(self, event: Event) -> bool:
+        key = event.key
+        return (not self.resource or key.resource == self.resource) and (
+            not self.namespace or key.namespace == self.namespace
+        )
+
+    def _let_go_all(self) -> None:
+        self._watchers.let_go(self._queue)
+        self._queue, self._queued_events, self._queued_bytes = [], 0, 0
+
+
+def _time_is_up(wake: asyncio.Future[bool]) -> None:
+    if not wake.done():
+        wake.set_result(True)
 
 
 class Watchers:
@@ -152,27 +199,40 @@ class Watchers:
     def listen(self, resource: str, on_event: Callable[[Event], None]) -> None:
         self._listeners.setdefault(resource, []).append(on_event)
 
-    def notify(self, events: Iterable[Event]) -> None:
+    def notify(self, events: Sequence[Event]) -> None:
+        """The events of a commit, in order. Watchers are given them together."""
+        of_resource: dict[str, list[Event]] = {}
         for event in events:
-            for on_event in self._listeners.get(event.key.resource, ()):
+            resource = event.key.resource
+            for on_event in self._listeners.get(resource, ()):
                 on_event(event)
             self._warm_up(event)
-            may_queue = self._queued_bytes + event.size <= QUEUES_BYTES_MAX
-            holders = 0
-            for name in (event.key.resource, ""):
-                for watcher in self._by_resource.get(name, ()):
-                    if watcher.wants(event):
-                        holders += watcher.offer(event, may_queue)
-            if holders:
-                event.queues = holders
-                self._queued_bytes += event.size
+            of_resource.setdefault(resource, []).append(event)
+        for resource, found in of_resource.items():
+            self._offer(self._by_resource.get(resource, ()), found)
+        self._offer(self._by_resource.get("", ()), events)
 
-    def let_go(self, events: Iterable[Event]) -> None:
+    def _offer(self, watchers: Iterable[Watcher], events: Sequence[Event]) -> None:
+        of_namespace: dict[str, list[Batch]] = {}
+        for watcher in watchers:
+            name = watcher.namespace
+            batches = of_namespace.get(name)
+            if batches is None:
+                wanted = [event for event in events if not name or event.key.namespace == name]
+                batches = of_namespace[name] = list(_batches(wanted))
+            for batch in batches:
+                fits = batch.holders or self._queued_bytes + batch.size <= QUEUES_BYTES_MAX
+                if watcher.offer(batch, bool(fits)):
+                    if not batch.holders:
+                        self._queued_bytes += batch.size
+                    batch.holders += 1
+
+    def let_go(self, batches: Iterable[Batch]) -> None:
         """One queue less holds each of them."""
-        for event in events:
-            event.queues -= 1
-            if not event.queues:
-                self._queued_bytes -= event.size
+        for batch in batches:
+            batch.holders -= 1
+            if not batch.holders:
+                self._queued_bytes -= batch.size
 
     def drop(self, watcher: Watcher) -> None:
         watchers = self._by_resource.get(watcher.resource)

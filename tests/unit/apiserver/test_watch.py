@@ -84,3 +84,35 @@ async def test_a_watch_outlives_a_changed_schema_but_not_its_version(api: Api) -
     assert api.store.statistics()["watchers"] == 2
     await kept.aclose()  # type: ignore[attr-defined]
     await waiting.until(lambda: api.store.statistics()["watchers"] == 1, "it is closed")
+
+
+async def test_watchers_of_one_class_are_told_what_is_theirs(api: Api) -> None:
+    """Some follow a namespace, some all of them: what is encoded for one may serve another."""
+    for name in ("a", "b"):
+        await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    since = api.store.revision
+    paths = {"": "/api/v1/configmaps", "a": "/api/v1/namespaces/a/configmaps",
+             "b": "/api/v1/namespaces/b/configmaps"}  # fmt: skip
+    streams = [
+        (name, await api.watch(f"{path}?resourceVersion={since}"))
+        for name, path in paths.items()
+        for _ in range(2)
+    ]
+    for _, stream in streams:
+        await anext(stream)
+    rounds = ["a", "ab", "ba", "b", "aab"]
+    for number, names in enumerate(rounds):
+        made = [(f"m{number}-{index}", name) for index, name in enumerate(names)]
+        await asyncio.gather(
+            *(
+                api.call("POST", f"/api/v1/namespaces/{name}/configmaps", {"metadata": {"name": m}})
+                for m, name in made
+            )
+        )
+        for wanted, stream in streams:
+            mine = [m for m, name in made if wanted in ("", name)]
+            lines = (await anext(stream)).splitlines() if mine else []
+            assert [json.loads(line)["object"]["metadata"]["name"] for line in lines] == mine
+    for _, stream in streams:
+        await stream.aclose()  # type: ignore[attr-defined]
+    assert not api.server.watched
