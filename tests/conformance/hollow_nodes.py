@@ -31,7 +31,11 @@ CAPACITY = {
     "pods": "110",
 }
 HEARTBEAT_S = 10.0
-NO_IMAGES = (":404", ":nonexistent", ":non-existent")  # how names of images end that no registry has
+NO_IMAGES = (
+    ":404",
+    ":nonexistent",
+    ":non-existent",
+)  # how names of images end that no registry has
 LEASE_NAMESPACE = "kube-node-lease"
 
 

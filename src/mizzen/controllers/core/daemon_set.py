@@ -41,7 +41,7 @@ from mizzen.controllers.core.daemon_set_pods import (
     is_updated,
     make_pod,
     oldest_first,
-    places,
+    places_in,
     surge_of,
     unavailable_of,
 )
@@ -119,7 +119,7 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     history = find_update(view, daemon, found, label=REVISION_LABEL)
     revision = labels_of(history.update).get(REVISION_LABEL) or name_of(history.update)
     on_node, pod_claims = _claim_pods(view, daemon, selector, revision)
-    place = places(daemon)
+    place = places_in(view, daemon)
     there = {name_of(node): place(node) for node in view.all(NODES).values()}
     min_ready_s, surges = number(daemon, "spec", "minReadySeconds"), surge_of(daemon, 1) > 0
     turn = Turn(view, daemon, history, revision, there, on_node, now_ns, min_ready_s, surges)
@@ -434,7 +434,7 @@ def _concerned(view: View, node: Obj) -> list[Key]:
     for key, daemon in daemons.items():
         pods = view.digested(REPLICAS, daemon)
         has_pod = any(each in pods for each in there)
-        place = places(daemon)(node)
+        place = places_in(view, daemon)(node)
         is_misplaced = bool(number(daemon, "status", "numberMisscheduled"))
         if (
             is_gone

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from mizzen.base.images import differ, kind_of_node, kind_of_pod
 from mizzen.base.int_or_percent import scaled
-from mizzen.base.objects import Key, Obj, name_of
-from mizzen.base.reading import entries, part, text
+from mizzen.base.objects import Key, Obj, name_of, uid_of
+from mizzen.base.reading import entries, number, part, text
+from mizzen.base.resources import NODES
 from mizzen.controllers.core.device_evictions import NO_EXECUTE
 from mizzen.controllers.core.node_matching import node_filter, untolerated
 from mizzen.controllers.core.pod_templates import pod_of
 from mizzen.controllers.core.replicas import Replica
 from mizzen.controllers.core.revisions import REVISION_LABEL
+from mizzen.controllers.core.view import View
 
 NO_SCHEDULE = "NoSchedule"
+_DAEMONS_KNOWN_MAX = 256  # whose nodes are remembered
 GENERATION_LABEL = "pod-template-generation"
 GENERATION_ANNOTATION = "deprecated.daemonset.template.generation"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -68,6 +72,47 @@ def places(daemon: Obj) -> Callable[[Obj], Place]:
             return both
         stays = not untolerated(taints, tolerations, evicting)
         return Place(starts=False, stays=stays)
+
+    return place
+
+
+class _Known:
+    """What was worked out for one DaemonSet's template, by node and its resourceVersion."""
+
+    __slots__ = ("generation", "nodes", "place")
+
+    def __init__(self, generation: int, place: Callable[[Obj], Place]) -> None:
+        self.generation, self.place = generation, place
+        self.nodes: dict[str, tuple[str, Place]] = {}
+
+
+_KNOWN: WeakKeyDictionary[View, dict[str, _Known]] = WeakKeyDictionary()
+
+
+def places_in(view: View, daemon: Obj) -> Callable[[Obj], Place]:
+    """As `places`; of a node that has not changed since the last turn it is not asked again."""
+    generation = number(daemon, "metadata", "generation")
+    if not generation:
+        return places(daemon)
+    of_view = _KNOWN.setdefault(view, {})
+    known = of_view.get(uid_of(daemon))
+    if known is None or known.generation != generation:
+        if len(of_view) >= _DAEMONS_KNOWN_MAX:
+            of_view.clear()
+        known = of_view[uid_of(daemon)] = _Known(generation, places(daemon))
+    elif len(known.nodes) > 2 * len(view.all(NODES)) + 1:  # most of those are gone
+        known.nodes.clear()
+    nodes, ask = known.nodes, known.place
+
+    def place(node: Obj) -> Place:
+        metadata: Obj = node["metadata"]
+        name, version = metadata["name"], metadata.get("resourceVersion") or ""
+        found = nodes.get(name)
+        if found is not None and found[0] == version and version:
+            return found[1]
+        asked = ask(node)
+        nodes[name] = version, asked
+        return asked
 
     return place
 

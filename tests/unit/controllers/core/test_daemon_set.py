@@ -3,7 +3,9 @@ import pytest
 from mizzen.base.objects import Key
 from mizzen.base.resources import CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS
 from mizzen.controllers.core.daemon_set import CONTROLLER, FAILURES
+from mizzen.controllers.core.daemon_set_pods import places_in
 from mizzen.controllers.core.revisions import REVISION_LABEL
+from mizzen.controllers.core.view import View
 from support.controlled import SECOND
 from support.workloads import LABELS, Workloads, template
 
@@ -328,3 +330,25 @@ def test_many_nodes_get_their_pods_by_plans_of_a_hundred(cluster):
         cluster.node(f"n{number}")
     start(cluster)
     assert len(on(cluster)) == 230
+
+
+def test_a_node_is_asked_again_once_it_or_the_template_has_changed():
+    view = View()
+    tainted = {"key": "k", "effect": "NoSchedule"}
+
+    def node(version, *taints):
+        metadata = {"name": "n", "resourceVersion": version}
+        return {"metadata": metadata, "spec": {"taints": list(taints)}}
+
+    def place(generation, of, **spec):
+        metadata = {"name": "d", "namespace": "default", "uid": "u", "generation": generation}
+        daemon = {"metadata": metadata, "spec": {"template": {"spec": {"containers": [], **spec}}}}
+        return places_in(view, daemon)(of).starts
+
+    assert place(1, node("1"))
+    assert place(1, node("1", tainted)), "of this version it has been said"
+    assert not place(1, node("2", tainted))
+    assert place(1, node("3"))
+    assert not place(1, node("4", tainted))
+    assert place(2, node("4", tainted), tolerations=[{"operator": "Exists"}])
+    assert not place(0, node("4", tainted)), "without a generation nothing is remembered"
