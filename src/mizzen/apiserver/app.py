@@ -32,7 +32,7 @@ class App:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._discovery = Discovery(server.catalog)
+        self._discovery = Discovery(server.catalog, server.aggregation)
         self._of_subresources = handlers.of_subresources()
         self._of_virtual_kinds = handlers.of_virtual_kinds()
         self._user_of = server.authenticate
@@ -131,11 +131,14 @@ class App:
             return await self._other(request.path, request)
         return await self._resource(access, target, request)
 
-    async def _other(self, path: str, request: Request) -> Response | Stream:
+    async def _other(self, path: str, request: Request) -> Answer:
         """Everything that is not about objects."""
         path = path.rstrip("/")
         is_discovery = path in ("/api", "/apis") or path.startswith(("/api/", "/apis/"))
         if is_discovery or path.startswith("/openapi/v3"):
+            known = self._server.aggregation.for_path(path)
+            if known is not None:
+                return await self._server.aggregation.answer(known, request)
             handler = self._discover
         else:
             handler = self._of_paths.get(path)
@@ -175,6 +178,9 @@ class App:
         verb = access.verb
         served = self._server.catalog.find(target.group, target.version, target.plural)
         if served is None:
+            known = self._server.aggregation.find(target.group, target.version)
+            if known is not None:
+                return await self._server.aggregation.answer(known, request)
             raise refusals.unserved()
         resource = served.resource
         if bool(target.namespace) and not resource.namespaced:

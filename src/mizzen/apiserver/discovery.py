@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 import orjson
 
+from mizzen.apiserver.aggregation import Aggregation
 from mizzen.apiserver.catalog import Catalog, Served
+from mizzen.apiserver.core import aggregated_discovery
 from mizzen.apiserver.core.negotiate import discovery_version
 from mizzen.apiserver.core.refusals import unserved
 from mizzen.apiserver.http import Request, Response, answer
@@ -26,18 +28,20 @@ _PRIORITY = ("", "apps", "batch", "coordination.k8s.io", "scheduling.k8s.io", "r
 class Discovery:
     """Answers about what is served."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, aggregation: Aggregation) -> None:
         self._catalog = catalog
-        self._generation = -1
+        self._aggregation = aggregation
+        self._generation = (-1, -1)
         self._cache: dict[str, Response] = {}
         self._openapi_cache: dict[str, bytes] = {}
 
     def answer(self, path: str, request: Request) -> Response:
         """GET of /api, /apis, a group, a group-version, /openapi/v3 or a document below it."""
-        if self._generation != self._catalog.generation:
+        generation = (self._catalog.generation, self._aggregation.generation)
+        if self._generation != generation:
             self._cache.clear()
             self._openapi_cache.clear()
-            self._generation = self._catalog.generation
+            self._generation = generation
         version = discovery_version(request.accept) if path in ("/api", "/apis") else ""
         key = f"{path} {version}"
         made = self._cache.get(key)
@@ -98,11 +102,13 @@ class Discovery:
 
     def _groups(self) -> list[str]:
         names = {served.resource.group for served in self._catalog.all()}
+        names.update(each.place[0] for each in self._aggregation.all())
         known = [group for group in _PRIORITY if group in names]
         return known + sorted(names.difference(known))
 
     def _versions(self, group: str) -> list[str]:
         found = {s.resource.version for s in self._catalog.all() if s.resource.group == group}
+        found.update(each.place[1] for each in self._aggregation.all() if each.place[0] == group)
         # Stable versions first: v1, v2, then v1beta1, then v1alpha1.
         return sorted(found, key=lambda v: ("alpha" in v, "beta" in v, v))
 
@@ -130,14 +136,7 @@ class Discovery:
                 "metadata": {"name": group, "creationTimestamp": None}
                 if group
                 else {"creationTimestamp": None},
-                "versions": [
-                    {
-                        "version": each,
-                        "freshness": "Current",
-                        "resources": [_discovered(served) for served in self._served(group, each)],
-                    }
-                    for each in self._versions(group)
-                ],
+                "versions": [self._version(group, each) for each in self._versions(group)],
             }
             for group in groups
         ]
@@ -149,12 +148,26 @@ class Discovery:
         }
         return answer(200, body, _AGGREGATED.format(version))
 
+    def _version(self, group: str, version: str) -> Obj:
+        other = self._aggregation.find(group, version)
+        served = self._served(group, version)
+        if other is None or served:
+            shown, freshness = [_discovered(each) for each in served], "Current"
+        else:
+            shown = aggregated_discovery.resources(group, version, other.resources)
+            freshness = "Current" if other.is_available else "Stale"
+        return {"version": version, "freshness": freshness, "resources": shown}
+
     def _openapi(self, parts: list[str]) -> Response:
         if not parts:
             paths = {
                 place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={self._hash(place)}"}
                 for place in self._documents()
             }
+            for each in self._aggregation.all():
+                if each.openapi:
+                    url = {"serverRelativeURL": each.openapi}
+                    paths.setdefault("apis/{}/{}".format(*each.place), url)
             return answer(200, {"paths": paths})
         place = "/".join(parts)
         if place not in self._documents():
@@ -165,10 +178,12 @@ class Discovery:
         return Response(200, body, headers=headers)
 
     def _documents(self) -> list[str]:
+        own = dict.fromkeys((s.resource.group, s.resource.version) for s in self._catalog.all())
         return [
             f"apis/{group}/{version}" if group else f"api/{version}"
             for group in self._groups()
             for version in self._versions(group)
+            if (group, version) in own
         ]
 
     def _document(self, place: str) -> bytes:

@@ -68,6 +68,7 @@ async def serve(
                 group.create_task(bridge.audit_log.run())
             group.create_task(Collector(server).run())
             group.create_task(EventExpiry(server).run())
+            group.create_task(server.aggregation.run())
             group.create_task(NamespaceContents(server).run())
             if config.ca_file is not None and config.ca_key_file is not None:
                 authority = CertificateAuthority(config.ca_key_file, config.ca_file)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mizzen.apiserver.admission_chain import Admission, admission
+from mizzen.apiserver.aggregation import Aggregation
 from mizzen.apiserver.authentication import Authentication, authentication
 from mizzen.apiserver.authorization import authorization
 from mizzen.apiserver.context import Context
@@ -45,6 +46,7 @@ class Server(Context):
     authenticate: Authentication = field(init=False)
     admission: Admission = field(init=False)
     flows: FlowControl = field(init=False)
+    aggregation: Aggregation = field(init=False)
     kubelets: KubeletClient = field(init=False)
     webhooks: WebhookClient = field(init=False)
 
@@ -55,6 +57,7 @@ class Server(Context):
         self.authorizer = authorization(self)
         self.authorize = self.authorizer.allows
         self.admission = admission(self)
+        self.aggregation = Aggregation(self)
         self.flows = FlowControl(self.store, time.monotonic)
 
     def denial(self, access: Access) -> Forbidden:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+FRONT_PROXY = "front-proxy-client"
 COMPONENTS = ("controllers", "scheduler", "node", "gateway")
 _CA_DAYS = 3650
 _SERVER_DAYS = 397  # what clients accept at most of a server certificate
@@ -56,6 +57,7 @@ class Pki:
     kubelet: MutualTls
     kubelet_client: MutualTls
     service_account_key: Path
+    front_proxy: MutualTls  # shown to aggregated API servers, which know it by this authority
 
 
 def ensure(home: Home, clock: Clock, *, listen: str, port: int, service_address: str = "") -> Pki:
@@ -147,6 +149,11 @@ def _places(home: Home, tokens: Mapping[str, str]) -> Pki:
         kubelet_tls(home),
         _mutual_tls(home, "kubelet-client"),
         folder / "service-account.key",
+        MutualTls(
+            folder / "front-proxy-ca.crt",
+            folder / "front-proxy-client.crt",
+            folder / "front-proxy-client.key",
+        ),
     )
 
 
@@ -239,8 +246,9 @@ def _api_keys(path: Path) -> None:
 def _ensure_certificates(paths: Pki, ca_key: Path, names: Sequence[str], now: datetime) -> None:
     # Loading the cryptography package takes tens of milliseconds: leave it out of a plain restart.
     stamp = paths.cert_file.with_suffix(".json")
-    pairs = (paths.kubelet, paths.kubelet_client)
-    files = [paths.ca_file, paths.cert_file, paths.key_file]
+    proxy = paths.front_proxy
+    pairs = (paths.kubelet, paths.kubelet_client, proxy)
+    files = [paths.ca_file, paths.cert_file, paths.key_file, proxy.ca_file]
     files += [file for pair in pairs for file in (pair.cert_file, pair.key_file)]
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         made = json.loads(stamp.read_bytes())
@@ -258,6 +266,12 @@ def _ensure_certificates(paths: Pki, ca_key: Path, names: Sequence[str], now: da
         (KUBELET_CLIENT, (paths.kubelet_client.cert_file, paths.kubelet_client.key_file), ()),
     ):
         authority.certify(common, *made, own, durable=False)
+    # An authority of its own: who has another certificate of ours speaks in nobody's name.
+    proxy_key = ca_key.with_name("front-proxy-ca.key")
+    if not _is_usable(proxy_key, proxy.ca_file, now):
+        _make_authority(proxy_key, proxy.ca_file, now)
+    authority = _Authority(proxy_key, proxy.ca_file, now)
+    authority.certify(FRONT_PROXY, proxy.cert_file, proxy.key_file, (), durable=False)
     record = {
         "names": sorted(set(names)),
         "from": int((now - _BACKDATED).timestamp()),

@@ -26,6 +26,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         key_file=keys.key_file,
         tokens={token: identity for identity, token in keys.tokens.items()},
         kubelet_client=keys.kubelet_client,
+        front_proxy=keys.front_proxy,
         role_sockets=home.monitors,
         ca_file=keys.ca_file,
         ca_key_file=home.pki / "ca.key",
