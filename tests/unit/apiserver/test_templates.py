@@ -57,6 +57,7 @@ async def test_admission_is_asked_for_each() -> None:
     assert (await api.call("POST", f"{DEFAULT}/limitranges", body))[0] == 201
     later = await made(api, pod("c"))
     assert later["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "10m"}
+    assert later["status"]["qosClass"] == "Burstable"
     classes = "/apis/scheduling.k8s.io/v1/priorityclasses"
     chosen = {"metadata": {"name": "high"}, "value": 7, "globalDefault": True}
     assert (await api.call("POST", classes, chosen))[0] == 201

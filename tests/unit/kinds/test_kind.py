@@ -61,8 +61,10 @@ def test_creating_clears_the_status_and_starts_the_generation() -> None:
     body = {**_pod(), "status": {"phase": "Running"}}
     body["metadata"]["generation"] = 9
     pod = _complete(POD, body)
-    assert pod["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
+    assert pod["status"] == {"phase": "Pending"}
     assert pod["metadata"]["generation"] == 1
+    POD.stamp(pod, None, "2026-01-31T12:00:00Z")
+    assert pod["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
 
 
 def test_an_update_keeps_the_status_and_counts_changes_of_the_wish() -> None:

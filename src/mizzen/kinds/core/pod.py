@@ -19,12 +19,19 @@ from mizzen.kinds.core.pod_status import POD_STATUS
 from mizzen.kinds.core.pod_warnings import warn_of_pod
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
-from mizzen.kinds.reading import entries, part
+from mizzen.kinds.reading import part
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource, proxy_subresource
 from mizzen.kinds.treatment import acted
 
 
 def _on_create(new: Obj) -> None:
+    new["status"] = {"phase": "Pending"}
+
+
+def _stamp(new: Obj, old: Obj | None, now: str) -> None:
+    """The first status, by the spec as admission leaves it; a gated pod says since when it waits."""
+    if old is not None:
+        return
     status: Obj = {"phase": "Pending", "qosClass": quality_of_service(part(new, "spec"))}
     if part(new, "spec").get("schedulingGates"):
         status["conditions"] = [
@@ -33,16 +40,10 @@ def _on_create(new: Obj) -> None:
                 "status": "False",
                 "reason": SCHEDULING_GATED,
                 "message": "Scheduling is blocked due to non-empty scheduling gates",
+                "lastTransitionTime": now,
             }
         ]
     new["status"] = status
-
-
-def _stamp(new: Obj, old: Obj | None, now: str) -> None:
-    """A gated pod says since when it waits; in place."""
-    if old is None:
-        for condition in entries(new, "status.conditions"):
-            condition.setdefault("lastTransitionTime", now)
 
 
 KIND = Kind(
