@@ -37,6 +37,8 @@ from mizzen.kinds.treatment import Refused
 from mizzen.store.store import ObjectKey
 
 _NAME_TRIES = 8
+_REQUIRED = "FieldValueRequired"
+_WRITTEN = ("apiVersion", "kind", "metadata", "status")
 _OF_STATUS = {"status": UPDATE_STATUS, "approval": UPDATE_APPROVAL}  # all else stays as it is
 
 
@@ -358,6 +360,11 @@ def _replace(
         if verb == "patch":  # it is the patch that is wrong
             raise _wrong_patch(error) from error
         raise
+    if subresource in _OF_STATUS and any(c.reason == _REQUIRED for c in decoded.causes):
+        # Go's clients send a whole object: what is not the status is empty, and not written.
+        kept = {name: old[name] for name in old if name not in ("metadata", "status")}
+        obj = {**kept, **{name: obj[name] for name in _WRITTEN if name in obj}}
+        decoded = _decode(draft, served, obj, strictness, _kept(served, obj, old))
     news = decoded.unserved
     if news:  # what is stored already does not keep an object from being changed
         before = {found.path: found for found in kind.decode(old).unserved}

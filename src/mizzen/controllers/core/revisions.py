@@ -6,7 +6,7 @@ Source: kube-controller-manager `pkg/controller/history`, and `getPatch` of both
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from mizzen.base.objects import (
     Key,
@@ -39,8 +39,31 @@ class History(NamedTuple):
 
 
 def data_of(owner: Obj) -> Obj:
-    """A strategic merge patch that brings the template back; kubectl applies it to undo."""
-    return {"spec": {"template": {**part(owner, "spec", "template"), _DIRECTIVE: "replace"}}}
+    """A strategic merge patch that brings the template back; kubectl applies it to undo.
+
+    Clients compare it, byte for byte, with what Go makes of the template: keys are in order, and
+    containers have their resources, if none.
+    """
+    template = {**part(owner, "spec", "template"), _DIRECTIVE: "replace"}
+    return as_go_writes({"spec": {"template": template}})
+
+
+def as_go_writes(data: Obj) -> Obj:
+    """The data of a revision in that form, of one that was written before likewise."""
+    made: Obj = _in_order(data)
+    spec = part(made, "spec", "template", "spec")
+    for name in ("containers", "initContainers"):
+        if spec.get(name):
+            spec[name] = [_in_order({"resources": {}, **each}) for each in spec[name]]
+    return made
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _in_order(child) for name, child in sorted(cast("Obj", value).items())}
+    if isinstance(value, list):
+        return [_in_order(child) for child in cast("list[Any]", value)]
+    return value
 
 
 def template_of(revision: Obj) -> Obj:
@@ -67,7 +90,7 @@ def find_update(
     revisions, data = in_order(found), data_of(owner)
     collisions = number(owner, "status", "collisionCount")
     newest = number(revisions[-1], "revision") if revisions else 0
-    equal = [each for each in revisions if each.get("data") == data]
+    equal = [each for each in revisions if as_go_writes(each.get("data") or {}) == data]
     if equal and equal[-1] is revisions[-1]:
         return History(revisions, equal[-1], collisions, [])
     if equal:

@@ -188,9 +188,26 @@ def test_a_revision_brings_its_template_back(cluster):
     start(cluster, 1)
     cluster.rest()
     revision = cluster.all(CONTROLLER_REVISIONS)[0]
-    kept = {**cluster.get(STATEFUL_SETS, "web")["spec"]["template"], "$patch": "replace"}
-    assert revision["data"] == {"spec": {"template": kept}}
+    template = cluster.get(STATEFUL_SETS, "web")["spec"]["template"]
+    kept = revision["data"]["spec"]["template"]
+    (container,) = kept["spec"]["containers"]
+    assert container.pop("resources") == {}, "as Go writes it"
+    assert kept == {**template, "$patch": "replace"}
+    assert list(kept) == sorted(kept) and list(container) == sorted(container)
     assert revision["metadata"]["ownerReferences"][0]["kind"] == "StatefulSet"
+
+
+def test_a_revision_that_was_written_in_another_form_is_the_same(cluster):
+    """Or the pods of each set would be replaced once, for nothing."""
+    start(cluster, 1)
+    cluster.finish()
+    (revision,) = cluster.all(CONTROLLER_REVISIONS)
+    template = cluster.get(STATEFUL_SETS, "web")["spec"]["template"]
+    before = {"spec": {"template": {**template, "$patch": "replace"}}}
+    cluster.change(CONTROLLER_REVISIONS, revision["metadata"]["name"], {"data": None})
+    cluster.change(CONTROLLER_REVISIONS, revision["metadata"]["name"], {"data": before})
+    cluster.rest()
+    assert len(cluster.all(CONTROLLER_REVISIONS)) == 1
 
 
 @pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
