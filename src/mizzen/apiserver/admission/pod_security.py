@@ -35,6 +35,7 @@ from mizzen.base.reading import part
 from mizzen.base.resources import NAMESPACES, PODS
 from mizzen.store.store import ObjectKey
 
+_ENFORCED, _PRIVILEGED = f"{PREFIX}enforce-policy", str(PRIVILEGED)
 PODS_CHECKED_MAX = 3000  # when a namespace's label changes
 _TEMPLATES = {
     ("", "podtemplates"): ("template",),
@@ -84,7 +85,7 @@ class PodSecurity:
         annotations = request.draft.audit_annotations
         found = self._policy(request)
         if found is None:
-            annotations[f"{PREFIX}enforce-policy"] = str(PRIVILEGED)
+            annotations[_ENFORCED] = _PRIVILEGED
             return
         policy, causes = found
         pod = request.object
@@ -122,7 +123,7 @@ class PodSecurity:
             said = f'would violate PodSecurity "{policy.audit}": {detail(recorded)}'
             annotations[f"{PREFIX}audit-violations"] = said
         if is_enforced:
-            annotations[f"{PREFIX}enforce-policy"] = str(policy.enforce)
+            annotations[_ENFORCED] = str(policy.enforce)
             refused = policy.enforce.violations(marks, spec)
             if refused:
                 said = f'violates PodSecurity "{policy.enforce}": {detail(refused)}'
