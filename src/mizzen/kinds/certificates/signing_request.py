@@ -18,6 +18,7 @@ from mizzen.kinds.columns import AGE, NAME, NONE, of
 from mizzen.kinds.kind import Column
 from mizzen.kinds.names import dns_label, dns_subdomain, path_segment
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
+from mizzen.kinds.treatment import acted
 from mizzen.kinds.upstream import resource_named, upstream_kind
 
 APPROVED, DENIED, FAILED = "Approved", "Denied", "Failed"
@@ -171,3 +172,10 @@ KIND = upstream_kind(
         Column("Condition", _condition),
     ),
 )
+
+SERVED_FIELDS = {
+    "certificates.v1.CertificateSigningRequest": acted("apiserver", "spec"),
+    "certificates.v1.CertificateSigningRequestSpec": acted(
+        "apiserver kinds", "request signerName expirationSeconds usages username uid groups extra"
+    ),
+}
