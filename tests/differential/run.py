@@ -78,10 +78,10 @@ class Pair:
             )
         return list(differences(case.steps, ours, theirs)), ours, list(theirs)
 
-    async def judged(self, case: Case) -> tuple[list[Difference], list[Any]]:
-        """The differences that are there at a second look, too."""
+    async def judged(self, case: Case, *, twice: bool) -> tuple[list[Difference], list[Any]]:
+        """The differences; `twice`: those that are there at a second look, too."""
         found, _, theirs = await self.compared(case)
-        if found:
+        if found and twice:
             again, _, theirs = await self.compared(case, quiet_s=PATIENT_S)
             seen = {each.signature for each in again}
             found = [each for each in found if each.signature in seen]
@@ -97,7 +97,7 @@ async def run(pair: Pair, cases: Sequence[Case], options: argparse.Namespace) ->
     async def work() -> None:
         while waiting and time.monotonic() < ends:
             case = waiting.pop()
-            found, theirs = await pair.judged(case)
+            found, theirs = await pair.judged(case, twice=record is None)
             done[0] += 1
             if record is not None:
                 kept = Case(case.name, case.steps, theirs)

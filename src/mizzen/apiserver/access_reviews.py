@@ -11,7 +11,7 @@ from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import strictness
+from mizzen.apiserver.writes import manager_of, strictness
 from mizzen.base.errors import Cause, NotAcceptable, invalid
 from mizzen.base.objects import Obj
 
@@ -31,6 +31,7 @@ def answer_review(
     if form_of(request.accept).shape:
         raise NotAcceptable("the only form of a review is the review: ask for application/json")
     draft = server.draft(request.user)
+    draft.manager = manager_of(request)
     given = strictness(request)
     review = operations.decode_virtual(draft, served, target.namespace, request.json(), given)
     causes = check(review)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from mizzen.apiserver.core import protobuf, protobuf_answers
+from mizzen.apiserver.core import protobuf, protobuf_answers, warnings
 from mizzen.apiserver.core.client_certificate import ClientCertificate
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES
@@ -17,7 +17,7 @@ from mizzen.base.errors import ApiError, BadRequest, NotAcceptable, UnsupportedM
 from mizzen.base.limits import OBJECT_DEPTH_MAX, with_room
 from mizzen.base.objects import Obj
 
-JSON = "application/json"
+JSON, YAML = "application/json", "application/yaml"
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -60,9 +60,14 @@ class Request:
         kind = self.content_type
         if kind == protobuf.MEDIA_TYPE:
             return protobuf.decode(self.body)
+        if kind == YAML:
+            from mizzen.apiserver.core import yaml_bodies  # slow to import, and seldom needed
+
+            return yaml_bodies.parse(self.body)[0]
         if kind not in ("", JSON) and not kind.endswith("+json"):
             raise UnsupportedMediaType(
-                f"the body of the request was in an unknown format ({kind}); send application/json"
+                "the body of the request was in an unknown format - accepted media types include: "
+                f"{JSON}, {YAML}, {protobuf.MEDIA_TYPE}"
             )
         return parse_json(self.body)
 
@@ -177,4 +182,6 @@ def refusal(error: ApiError) -> Response:
         headers.append(("retry-after", str(error.retry_after_s)))
     if error.code == 401:
         headers.append(("www-authenticate", 'Bearer realm="mizzen"'))
+    if error.warnings:
+        headers += warnings.headers(error.warnings)
     return Response(error.code, orjson.dumps(error.to_status()), JSON, headers)

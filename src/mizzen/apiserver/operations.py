@@ -23,6 +23,7 @@ from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import applying, field_managers, refusals, stamping
 from mizzen.apiserver.core.bodies import as_object, text
 from mizzen.apiserver.core.field_managers import Writer, track_create, track_update
+from mizzen.apiserver.core.go_errors import undecodable
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
@@ -79,18 +80,22 @@ def create(
     given = new["metadata"].get("managedFields")
     stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
     kind.prepare_create(new)
-    if served.is_builtin and "status" not in new and kind.has_status:
+    if served.is_builtin and kind.has_status and not new.get("status"):
         status = implied_status(resource)
         if status is not None:
             new["status"] = copy.deepcopy(status)
+    elif served.is_builtin and kind.keeps_first_status:
+        new["status"] = {**copy.deepcopy(implied_status(resource) or {}), **new["status"]}
     kind.default(new)
     if is_managed:
-        new["metadata"]["managedFields"] = given
+        if given:
+            new["metadata"]["managedFields"] = given
     else:
         if given:
             new["metadata"]["managedFields"] = given
         writer, now = Writer(draft.manager), rfc3339(draft.now_ns)
         track_create(kind, new, writer, now, is_builtin=served.is_builtin)
+    kind.complete(new)
     draft.admission.mutate(draft, served, CREATE, key, new)
     is_settled = kind.is_settled(new)
     if not is_settled:
@@ -127,6 +132,8 @@ def decode_virtual(
     if causes:
         name = text(obj["metadata"], "name")
         raise invalid(served.resource.kind, served.resource.group, name, causes)
+    writer, now = Writer(draft.manager), rfc3339(draft.now_ns)
+    track_create(served.kind, decoded.object, writer, now, is_builtin=served.is_builtin)
     return decoded.object
 
 
@@ -235,7 +242,8 @@ def delete(
     draft.admission.admit(draft, served, DELETE, key, old, old)
     new = stamping.mark_deleted(served.resource, old, options, draft.now_ns)
     if stamping.is_removable(served.resource, new):
-        gone = {**old, "metadata": dict(old["metadata"])}
+        is_pod = served.resource.kind == "Pod" and not served.resource.group
+        gone = {**old, "metadata": dict((new if is_pod else old)["metadata"])}
         draft.remove(key, served.stored_form(gone))
         return gone, True
     if new == old:
@@ -404,6 +412,9 @@ def _replace(
         raise invalid(resource.kind, resource.group, name, causes)
     if new == old:
         return old
+    generations = [each["metadata"].get("generation") for each in (new, old)]
+    if resource.group and generations[0] != generations[1]:  # as upstream's workloads
+        draft.warnings.extend(kind.warn(new))
     draft.admission.admit(draft, served, operation, key, new, old)
     if stamping.is_removable(resource, new):
         draft.remove(key, served.stored_form(new))
@@ -416,6 +427,8 @@ def _replace(
 def _wrong_patch(error: BadRequest) -> Invalid:
     """Source: apiserver `endpoints/handlers/patch.go`, which names no object."""
     _, mark, problem = error.message.partition("strict decoding error: ")
+    if not mark and "cannot be handled as a" in error.message:
+        problem = error.message.partition(": ")[2]
     cause = Cause("patch", f"Invalid value: {mark}{problem or error.message}")
     return Invalid(f' "" is invalid: patch: {cause.message}', causes=[cause])
 
@@ -426,7 +439,8 @@ def _track(
     """Records whose fields the new object's are, in place."""
     metadata, stored = new["metadata"], old["metadata"].get("managedFields")
     if done:
-        metadata["managedFields"] = given
+        if given:
+            metadata["managedFields"] = given
         return
     if stored is not None:
         metadata["managedFields"] = stored
@@ -452,6 +466,8 @@ def _decode(
     kept: frozenset[str] = frozenset(),
 ) -> Decoded:
     decoded = served.kind.decode(obj, kept)
+    if decoded.mistyped is not None and served.is_builtin and _is_upstreams(served):
+        raise BadRequest(undecodable(served.resource, served.kind.schema, *decoded.mistyped))
     if (decoded.unknown or strictness.duplicates) and strictness.level != "Ignore":
         if strictness.level == "Strict":
             error = strict.strict_error(
@@ -464,6 +480,10 @@ def _decode(
                 raise error
         draft.warnings.extend(strict.problems(decoded.unknown, strictness.duplicates))
     return decoded
+
+
+def _is_upstreams(served: Served) -> bool:
+    return served.kind.schema.name.startswith("io.k8s.")
 
 
 def _unserved(draft: Draft, found: Sequence[Unserved]) -> list[Cause]:

@@ -96,8 +96,9 @@ class Server(Context):
         reviews = draft.reviews = Reviews(options)
         try:
             result = work(draft)
-        except ApiError:
+        except ApiError as error:
             if not reviews.is_waiting:
+                error.warnings = draft.warnings
                 raise
         else:
             if not reviews.is_waiting:

@@ -25,7 +25,7 @@ from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft, at_once
-from mizzen.apiserver.http import Request, Response, answer, parse_json
+from mizzen.apiserver.http import YAML, Request, Response, answer, parse_json
 from mizzen.apiserver.operations import Strictness
 from mizzen.apiserver.reads import show
 from mizzen.apiserver.server import Server
@@ -35,6 +35,32 @@ from mizzen.base.objects import Obj
 from mizzen.kinds import strict
 from mizzen.kinds.kind import APPLY_PATCH
 from mizzen.store.store import ObjectKey, Stored
+
+# Whose deletion upstream answers with the object, not with a Status.
+# Source: ReturnDeletedObject in pkg/registry.
+_DELETES_ANSWER_WITH_OBJECTS = frozenset(
+    [
+        ("", "namespaces"),
+        ("", "persistentvolumeclaims"),
+        ("", "persistentvolumes"),
+        ("", "pods"),
+        ("", "podtemplates"),
+        ("", "resourcequotas"),
+        ("", "serviceaccounts"),
+        ("", "services"),
+        ("resource.k8s.io", "deviceclasses"),
+        ("resource.k8s.io", "devicetaintrules"),
+        ("resource.k8s.io", "resourceclaims"),
+        ("resource.k8s.io", "resourceclaimtemplates"),
+        ("resource.k8s.io", "resourcepoolstatusrequests"),
+        ("resource.k8s.io", "resourceslices"),
+        ("storage.k8s.io", "csidrivers"),
+        ("storage.k8s.io", "csinodes"),
+        ("storage.k8s.io", "storageclasses"),
+        ("storage.k8s.io", "volumeattachments"),
+        ("storage.k8s.io", "volumeattributesclasses"),
+    ]
+)
 
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
@@ -141,7 +167,7 @@ async def delete(server: Server, served: Served, target: Target, request: Reques
     draft, (obj, gone) = await server.attempt(request.user, work, said, is_dry=is_dry)
     form_of(request.accept)
     await commit(draft, is_dry)
-    if not gone:
+    if not gone or (served.resource.group, served.resource.plural) in _DELETES_ANSWER_WITH_OBJECTS:
         return show(server, served, orjson.dumps(obj), request)
     resource = served.resource
     details: Obj = {"name": target.name, "kind": resource.plural, "uid": obj["metadata"]["uid"]}
@@ -202,6 +228,10 @@ def strictness(request: Request, options: str = "CreateOptions", parsed: Any = N
     level = request_options.level_of(request.params, options)
     if level == "Ignore" or request.content_type == protobuf.MEDIA_TYPE:
         return Strictness(level)
+    if request.content_type == YAML:
+        from mizzen.apiserver.core import yaml_bodies  # slow to import, and seldom needed
+
+        return Strictness(level, yaml_bodies.parse(request.body)[1])
     return Strictness(level, tuple(strict.duplicate_fields(request.body, parsed)))
 
 

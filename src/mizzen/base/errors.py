@@ -32,6 +32,7 @@ class ApiError(Exception):
 
     code: int = 500
     reason: str = "InternalError"
+    has_details = False  # in its Status, though there is nothing in them
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class ApiError(Exception):
         self.causes = tuple(causes)
         self.retry_after_s = retry_after_s
         self.continue_token = continue_token
+        self.warnings: Sequence[str] = ()  # of what was wrong besides
 
     def to_status(self) -> Obj:
         """The `Status` object that goes on the wire."""
@@ -75,6 +77,9 @@ class ApiError(Exception):
         if self.retry_after_s:
             details["retryAfterSeconds"] = self.retry_after_s
         status = failure_status(self.code, self.reason, self.message, details)
+        if self.has_details and not details:
+            code = status.pop("code")
+            status |= {"details": details, "code": code}
         if self.continue_token:
             status["metadata"] = {"continue": self.continue_token}
         return status

@@ -16,7 +16,8 @@ from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.kinds import times
 from mizzen.kinds.combined import problems_of
-from mizzen.kinds.limits import limits_of
+from mizzen.kinds.facts import omitted_zeros
+from mizzen.kinds.limits import RANGES, limits_of
 from mizzen.kinds.quantities import canonical
 from mizzen.kinds.remembered import Memory, key_of
 from mizzen.kinds.report import Path, Report, Unknown, Unserved, quoted, render
@@ -39,6 +40,7 @@ class Decoded:
     causes: list[Cause]
     unknown: list[Unknown]
     unserved: list[Unserved]
+    mistyped: tuple[Path, Any] | None = None  # the first value that does not fit its field's type
 
 
 def decode(schema: Schema, value: Obj, kept: frozenset[str] = frozenset()) -> Decoded:
@@ -53,7 +55,7 @@ def decode(schema: Schema, value: Obj, kept: frozenset[str] = frozenset()) -> De
     except RecursionError:
         report.add(None, "the object is nested too deeply")
         result = value
-    return Decoded(result, report.causes, report.unknown, report.unserved)
+    return Decoded(result, report.causes, report.unknown, report.unserved, report.mistyped)
 
 
 def decoder_of(schema: Schema) -> Decoder:
@@ -177,11 +179,11 @@ def _nullable(inner: Decoder) -> Decoder:
 
 
 def _record(schema: Schema) -> Decoder:
-    # Decoder, nullable, and the type whose values are right as they are; filled as fields are met,
-    # most fields of most schemas never are.
-    fields: dict[str, tuple[Decoder, bool, type | None]] = {}
+    # Decoder, nullable, the type whose values are right as they are, and if nothing is left out;
+    # filled as fields are met, most fields of most schemas never are.
+    fields: dict[str, tuple[Decoder, bool, type | None, bool]] = {}
     schemas = schema.fields
-    special = treatments(schema.served_as or schema.name)
+    special, omitted = treatments(schema.served_as or schema.name), omitted_zeros(schema.name)
     defaults = [
         (name, child.default, len(name) + len(orjson.dumps(child.default)))
         for name, child in schemas.items()
@@ -193,14 +195,14 @@ def _record(schema: Schema) -> Decoder:
     known = tuple(schemas)
     find = fields.get
 
-    def field(name: str) -> tuple[Decoder, bool, type | None] | None:
+    def field(name: str) -> tuple[Decoder, bool, type | None, bool] | None:
         child, treatment = schemas.get(name), special.get(name)
         if child is None:
             return None
         decoder, plain = decoder_of(child), _plain_type(child)
         if isinstance(treatment, Warned | Refused | RefusedByNode):
             decoder, plain = _unserved(decoder, treatment), None
-        found = fields[name] = (decoder, child.nullable, plain)
+        found = fields[name] = (decoder, child.nullable, plain, name in omitted)
         return found
 
     def decode(value: Any, path: Path, report: Report) -> Any:
@@ -219,9 +221,12 @@ def _record(schema: Schema) -> Decoder:
                 else:
                     report.unknown.append(Unknown(path, name, known))
             elif type(part) is entry[2]:
-                result[name] = part
+                if part or not entry[3]:
+                    result[name] = part
             elif part is not None or entry[1]:
-                result[name] = entry[0](part, (path, name), report)
+                made = entry[0](part, (path, name), report)
+                if made or not entry[3]:
+                    result[name] = made
         for name, default, size_bytes in defaults:
             if name not in result and report.may_default(size_bytes):
                 entry = find(name) or field(name)
@@ -353,6 +358,7 @@ def _scalar(schema: Schema) -> Decoder:
         return _moment(micro=_MOMENTS[schema.name])
     limits = limits_of(schema)
     kind = schema.type
+    low, high = RANGES.get(schema.format, (None, None)) if kind == "integer" else (None, None)
     allowed: tuple[type, ...] = {
         "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
         "int-or-string": (int, str),
@@ -368,6 +374,8 @@ def _scalar(schema: Schema) -> Decoder:
                 return value
             value = str(value)
         if limits is not None:
+            if low is not None and high is not None and not low <= value <= high:
+                report.mistyped = report.mistyped or (path, value)
             limits(value, path, report)
         return value
 
@@ -387,6 +395,7 @@ def _moment(*, micro: bool) -> Decoder:
         try:
             return times.canonical(value, micro=micro)
         except ValueError:
+            report.mistyped = report.mistyped or (path, value)
             report.wrong(path, value, f'must be a time such as "{times.EXAMPLE}"')
             return value
 

@@ -19,7 +19,7 @@ from mizzen.kinds.values import one_of
 Check = Callable[[Any, Path, Report], None]
 
 _LISTED_MAX = 20  # values of an enum that a message names
-_RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
 
 def limits_of(schema: Schema) -> Check | None:
@@ -28,7 +28,7 @@ def limits_of(schema: Schema) -> Check | None:
     if schema.enum:
         checks.append(_one_of(schema.enum))
     if schema.type in ("integer", "number", "int-or-string", "any"):
-        low, high = _RANGES.get(schema.format, (None, None))
+        low, high = RANGES.get(schema.format, (None, None))
         low = schema.minimum if schema.minimum is not None else low
         high = schema.maximum if schema.maximum is not None else high
         if low is not None or high is not None:

@@ -48,6 +48,7 @@ class Report:
     causes: list[Cause] = field(default_factory=list[Cause])
     unknown: list[Unknown] = field(default_factory=list["Unknown"])
     unserved: list[Unserved] = field(default_factory=list["Unserved"])
+    mistyped: tuple[Path, Any] | None = None  # the first value that does not fit its field's type
     defaulted_bytes: int = 0  # what defaults have added, as JSON
     checked_steps: int = 0  # against CHECK_STEPS_MAX
 
@@ -60,6 +61,7 @@ class Report:
         self.causes += other.causes[: CAUSES_MAX - len(self.causes)]
         self.unknown += other.unknown
         self.unserved += other.unserved
+        self.mistyped = self.mistyped or other.mistyped
         self.defaulted_bytes, self.checked_steps = other.defaulted_bytes, other.checked_steps
 
     def may_default(self, size_bytes: int) -> bool:
@@ -99,6 +101,7 @@ class Report:
         self.add(path, f"Invalid value: {quoted(value)}: {problem}")
 
     def wrong_type(self, path: Path, value: Any, wanted: str) -> None:
+        self.mistyped = self.mistyped or (path, value)
         got = _NAMES.get(cast("type[Any]", type(value)), "value")
         self.add(
             path, f"Invalid value: {quoted(value)}: must be of type {wanted}, not {got}",

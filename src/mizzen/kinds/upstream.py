@@ -26,6 +26,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds import schema as language
 from mizzen.kinds.columns import AGE, NAME
+from mizzen.kinds.facts import table_of
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.names import path_segment
@@ -178,21 +179,6 @@ def _type(name: str) -> Schema:
         return {field: _field(said, package) for field, said in facts["fields"].items()}
 
     return Schema("object", name=name, fields=LazyFields(make), map_type=facts.get("map", ""))
-
-
-def table_of(name: str) -> Obj:
-    """The table's facts about a type. Errors: KeyError."""
-    package, _, word = name.rpartition(".")
-    return _package(package)[word]
-
-
-@cache
-def _package(package: str) -> Mapping[str, Obj]:
-    name = ".".join(package.split(".")[-2:])
-    path = files("mizzen.kinds.tables").joinpath(f"{name}.json")
-    if not path.is_file():
-        raise KeyError(package)
-    return orjson.loads(path.read_bytes())["types"]
 
 
 def _of(expression: str, package: str) -> Schema:

@@ -319,7 +319,7 @@ def test_bad_requests_get_clear_refusals(api: ApiServer, namespace: str) -> None
     path = maps(namespace)
     assert api.call("POST", path, b"{")[0] == 400
     assert api.call("POST", path, b"x" * (4 << 20))[0] == 413
-    assert api.call("POST", path, b"{}", content_type="application/yaml")[0] == 415
+    assert api.call("POST", path, b"{}", content_type="text/csv")[0] == 415
     assert api.call("PATCH", path + "/a", b"{}", content_type="text/plain")[0] == 415
     assert api.call("POST", path, {"kind": "Secret"})[0] == 400
     assert api.call("POST", path, config("Bad_Name"))[0] == 422

@@ -200,8 +200,10 @@ def apply(
     if live is not None:
         metadata |= {n: live["metadata"][n] for n in _LEFT_OUT if n in live["metadata"]}
     encoded = managers.encode(after)
-    same = stored if encoded == stored else encoded
-    metadata["managedFields"] = same
+    if encoded:
+        metadata["managedFields"] = stored if encoded == stored else encoded
+    else:
+        metadata.pop("managedFields", None)
     return {**merged, "metadata": metadata}
 
 

@@ -79,7 +79,9 @@ def _forbidden(group: str, plural: str, name: str, reason: str) -> Forbidden:
 
 def unserved() -> NotFound:
     """For paths and resources that do not exist at all."""
-    return NotFound("the server could not find the requested resource")
+    error = NotFound("the server could not find the requested resource")
+    error.has_details = True
+    return error
 
 
 def method_not_allowed(resource: Resource, verb: str, hint: str = "") -> MethodNotAllowed:

@@ -192,12 +192,17 @@ def _check_versions(versions: list[Any], before: dict[str, Any]) -> list[Cause]:
             message = "Required value: schemas are required"
             at = f"{path}.schema.openAPIV3Schema"
             causes.append(Cause(at, message, "FieldValueRequired"))
-        elif schema != before.get(name):
-            causes += check_structural(schema, f"{path}.schema.openAPIV3Schema")
-        causes += _check_columns(entries(version, "additionalPrinterColumns"), path)
-        causes += _check_scale(part(version, "subresources.scale"), f"{path}.subresources.scale")
-        for place, field in enumerate(entries(version, "selectableFields")):
-            at = f"{path}.selectableFields[{place}].jsonPath"
+        elif schema != before.get(name) and (at := _shared("schema", versions, index)):
+            at = "spec.validation" if at == "spec" else f"{at}.schema"
+            causes += check_structural(schema, f"{at}.openAPIV3Schema")
+        if at := _shared("additionalPrinterColumns", versions, index):
+            causes += _check_columns(entries(version, "additionalPrinterColumns"), at)
+        if at := _shared("subresources", versions, index):
+            scale = part(version, "subresources.scale")
+            causes += _check_scale(scale, f"{at}.subresources.scale")
+        where = _shared("selectableFields", versions, index)
+        for place, field in enumerate(entries(version, "selectableFields") if where else ()):
+            at = f"{where}.selectableFields[{place}].jsonPath"
             causes += _check_simple_path(field["jsonPath"], at, ".")
     if sum(bool(version["storage"]) for version in versions) != 1:
         message = "Invalid value: [...]: must have exactly one version marked as storage version"
@@ -206,6 +211,16 @@ def _check_versions(versions: list[Any], before: dict[str, Any]) -> list[Cause]:
         message = "Invalid value: [...]: must have at least one version that is served"
         causes.append(Cause("spec.versions", message))
     return causes
+
+
+def _shared(field: str, versions: list[Any], index: int) -> str:
+    """The path of what has a version's field: what all have alike is the spec's, and told once.
+
+    Source: apiextensions v1/conversion.go.
+    """
+    if any(version.get(field) != versions[0].get(field) for version in versions):
+        return f"spec.versions[{index}]"
+    return "" if index else "spec"
 
 
 def _check_scale(scale: Obj, path: str) -> list[Cause]:

@@ -119,7 +119,8 @@ def _as_pods_are(owner: Obj) -> Obj:
     spec = part(owner, "spec")
     template = part(spec, "template")
     pod = {k: v for k, v in part(template, "spec").items() if k not in ("hostname", "subdomain")}
-    names = [get(each, "metadata.name") for each in entries(spec, "volumeClaimTemplates")]
+    claims = entries(spec, "volumeClaimTemplates")
+    names: list[str] = [get(claim, "metadata.name") or "" for claim in claims]
     if names:
         added = [{"name": n, "persistentVolumeClaim": {"claimName": n}} for n in names]
         pod["volumes"] = added + [v for v in entries(pod, "volumes") if v.get("name") not in names]

@@ -72,13 +72,23 @@ def default_job_spec(spec: Obj) -> None:
 
 
 def _default(job: Obj) -> None:
-    """The server's selector by the job's UID, and its labels on the pods.
+    spec, metadata = part(job, "spec"), job["metadata"]
+    default_job_spec(spec)
+    spec.setdefault("manualSelector", False)
+    labels = part(spec, "template.metadata.labels")
+    if labels and not metadata.get("labels"):
+        metadata["labels"] = dict(labels)
+    if "resourceVersion" in metadata:  # what the server made of it needs not be said again
+        _complete(job)
 
-    Source: pkg/registry/batch/job `generateSelector`. Without a UID yet (the server sets it
-    before defaults) the job's name must do.
+
+def _complete(job: Obj) -> None:
+    """The server's selector by the job's UID, and its labels on the pods; on the job, too, where
+    it has those of its pods.
+
+    Source: pkg/registry/batch/job `generateSelector`; SetDefaults_Job.
     """
     spec = part(job, "spec")
-    default_job_spec(spec)
     if spec.get("manualSelector") or "selector" in spec:
         return
     name, uid = job["metadata"].get("name") or "", job["metadata"].get("uid") or ""
@@ -90,7 +100,10 @@ def _default(job: Obj) -> None:
     spec["selector"] = generated_selector(job)
     template: Obj = spec.setdefault("template", {})
     metadata: Obj = template.setdefault("metadata", {})
-    metadata["labels"] = {**part(metadata, "labels"), **labels}
+    before = part(metadata, "labels")
+    metadata["labels"] = {**before, **labels}
+    if (job["metadata"].get("labels") or {}) == before:
+        job["metadata"]["labels"] = dict(metadata["labels"])
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -158,6 +171,7 @@ KIND = Kind(
         status=STATUS("What became of it."),
     ),
     default=_default,
+    complete=_complete,
     validate=_validate,
     warn=warn_of_template,
     subresources=(STATUS_SUBRESOURCE,),

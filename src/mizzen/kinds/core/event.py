@@ -20,14 +20,6 @@ from mizzen.kinds.treatment import SHOWN, accepted, acted
 v1 = package("io.k8s.api.core.v1")
 
 
-def _default(event: Obj) -> None:
-    """The reporter in both places, so that either kind of client finds it."""
-    source = part(event, "source")
-    if not event.get("reportingComponent") and source.get("component"):
-        event["reportingComponent"] = source["component"]
-        event.setdefault("reportingInstance", source.get("host") or "")
-
-
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     return check_event(new, "reportingComponent")
 
@@ -87,7 +79,6 @@ KIND = Kind(
         reportingComponent=STR("Who says so.", default=""),
         reportingInstance=STR("Which instance says so.", default=""),
     ),
-    default=_default,
     validate=_validate,
     selectable_fields=(
         "involvedObject.kind",

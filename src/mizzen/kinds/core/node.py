@@ -113,6 +113,13 @@ STATUS = v1(
 )  # fmt: skip
 
 
+def _default(node: Obj) -> None:
+    """What a node does not keep back, pods may use. Source: SetDefaults_NodeStatus."""
+    status = node.get("status")
+    if status and "allocatable" not in status and status.get("capacity"):
+        status["allocatable"] = dict(status["capacity"])
+
+
 def _stamp(new: Obj, old: Obj | None, now: str) -> None:
     """A NoExecute taint says since when, unless its writer did; in place."""
     known = {
@@ -184,6 +191,7 @@ KIND = Kind(
         spec=SPEC("How the node should be used.", default={}),
         status=STATUS("What the node has and how it is."),
     ),
+    default=_default,
     stamp=_stamp,
     validate=_validate,
     subresources=(STATUS_SUBRESOURCE, proxy_subresource("NodeProxyOptions", may_upgrade=False)),

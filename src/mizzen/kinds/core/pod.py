@@ -9,6 +9,7 @@ from mizzen.kinds.columns import AGE, NAME, NONE, of
 from mizzen.kinds.core.pod_columns import nominated, readiness_gates, ready, restarts, status_word
 from mizzen.kinds.core.pod_parts import PARTS
 from mizzen.kinds.core.pod_rules import (
+    complete_pod,
     default_pod,
     quality_of_service,
     validate_pod,
@@ -58,6 +59,7 @@ KIND = Kind(
         status=POD_STATUS("What became of it."),
     ),
     default=default_pod,
+    complete=complete_pod,
     validate=validate_pod,
     validate_status=validate_pod_status,
     warn=warn_of_pod,

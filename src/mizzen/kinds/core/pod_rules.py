@@ -48,7 +48,7 @@ _UPDATE_HELP = (
 
 # -- defaults -----------------------------------------------------------------------
 def default_pod(pod: Obj) -> None:
-    """Completes a pod in place, as upstream's defaulting and its ServiceAccount admission do."""
+    """Completes a pod in place, as upstream's defaulting does."""
     spec = part(pod, "spec")
     default_pod_spec(spec)
     # Source: SetDefaults_Pod, which templates do not go through.
@@ -58,13 +58,21 @@ def default_pod(pod: Obj) -> None:
             resources = container.get("resources")
             if resources and (limits := part(resources, "limits")):
                 resources["requests"] = {**limits, **part(resources, "requests")}
-    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
-    spec["serviceAccountName"] = spec["serviceAccount"] = account
+
+
+def complete_pod(pod: Obj) -> None:
+    """Gives a new pod its account in place, as upstream's ServiceAccount admission does."""
+    spec = part(pod, "spec")
+    if not spec.get("serviceAccountName"):
+        spec["serviceAccountName"] = spec["serviceAccount"] = "default"
 
 
 def default_pod_spec(spec: Obj) -> None:
     """Completes a PodSpec in place; also used for the templates of workloads."""
     is_of_host = bool(spec.get("hostNetwork"))
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
     for name in CONTAINER_LISTS:
         for container in spec.get(name) or ():
             if "imagePullPolicy" not in container and container.get("image"):

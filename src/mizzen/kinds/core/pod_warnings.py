@@ -24,13 +24,17 @@ def warn_of_template(workload: Obj) -> list[str]:
 
 def _warn_of_spec(spec: Obj, path: str) -> list[str]:
     found: list[str] = []
+    ports: dict[str, list[tuple[str, Obj]]] = {}
+    names_found: list[str] = []
+    port_names: dict[str, str] = {}
     for group in ("initContainers", "containers"):
         for index, container in enumerate(entries(spec, group)):
             at = f"{path}.{group}[{index}]"
             found += _hidden_variables(entries(container, "env"), f"{at}.env")
-            found += _equal_ports(entries(container, "ports"), f"{at}.ports")
+            found += _equal_ports(entries(container, "ports"), f"{at}.ports", ports)
+            names_found += _equal_port_names(entries(container, "ports"), f"{at}.ports", port_names)
             found += _fractions(part(container, "resources"), f"{at}.resources")
-    return found
+    return found + names_found
 
 
 def _hidden_variables(env: list[Obj], path: str) -> Iterator[str]:
@@ -45,13 +49,33 @@ def _hidden_variables(env: list[Obj], path: str) -> Iterator[str]:
         seen.add(name)
 
 
-def _equal_ports(ports: list[Obj], path: str) -> Iterator[str]:
-    first: dict[tuple[object, ...], int] = {}
+def _equal_ports(
+    ports: list[Obj], path: str, known: dict[str, list[tuple[str, Obj]]]
+) -> Iterator[str]:
+    """`known`: the ports of the containers before, by number and protocol; more are added."""
     for index, port in enumerate(ports):
-        words = ("containerPort", "protocol", "hostPort", "hostIP")
-        key = tuple(port.get(word) for word in words)
-        if first.setdefault(key, index) != index:
-            yield f"{path}[{index}]: duplicate port definition with {path}[{first[key]}]"
+        at = f"{path}[{index}]"
+        ip, number = port.get("hostIP") or "", port.get("hostPort") or 0
+        key = f"{port.get('containerPort')}/{port.get('protocol')}"
+        for where, other in known.get(key, ()):
+            other_ip, other_number = other.get("hostIP") or "", other.get("hostPort") or 0
+            if (ip, number) == (other_ip, other_number):
+                yield f"{at}: duplicate port definition with {where}"
+            elif not number or not other_number:
+                yield f"{at}: overlapping port definition with {where}"
+            elif number == other_number and (not ip) is not (not other_ip):
+                yield f"{at}: dangerously ambiguous port definition with {where}"
+        known.setdefault(key, []).append((at, port))
+
+
+def _equal_port_names(ports: list[Obj], path: str, known: dict[str, str]) -> Iterator[str]:
+    for index, port in enumerate(ports):
+        name, at = port.get("name"), f"{path}[{index}]"
+        if name and (other := known.setdefault(name, at)) != at:
+            yield (
+                f'{at}: duplicate port name "{name}" with {other}, services and probes that '
+                f"select ports by name will use {other}"
+            )
 
 
 def _fractions(resources: Obj, path: str) -> Iterator[str]:

@@ -232,7 +232,8 @@ def walker_of(schema: Schema, implied: Mapping[str, Any] = _NOTHING) -> Walker:
     def entry(name: str) -> tuple[str, Walker | None, Any, Walker | None]:
         child: Schema = fields.get(name, others)
         usual: Any = implied.get(name, _ABSENT)
-        inner = walker_of(child, cast("Obj", usual)) if isinstance(usual, dict) else None
+        is_record = isinstance(usual, dict) and shape_of(child).is_map
+        inner = walker_of(child, cast("Obj", usual)) if is_record else None
         if inner is not None and child.recurs:
             inner = remembered(inner)
         found = (f"f:{name}", _walker_of(child), cast("Any", usual), inner)

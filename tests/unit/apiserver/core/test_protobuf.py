@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mizzen.apiserver.core.protobuf import decode
 from mizzen.apiserver.core.protobuf_answers import encode
-from mizzen.base.errors import ApiError, UnsupportedMediaType
+from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
 from support.protobuf_cases import CASES
 
 
@@ -186,3 +186,9 @@ TYPE = field(1, b"v1") + field(2, b"Namespace")
 def test_moments_that_no_calendar_has_are_refused() -> None:
     created = field(8, number(1, 2**63 - 1))
     assert "years 1 to 9999" in refused(body("v1", "Namespace", field(1, created))).message
+
+
+def test_a_body_of_millions_of_fields_is_refused_before_they_are_read() -> None:
+    unknown = b"\x78\x00" * (1 << 20)  # two bytes each, which no message of upstream has
+    with pytest.raises(BadRequest, match="more than 200000 fields"):
+        decode(body("v1", "ConfigMap", unknown))

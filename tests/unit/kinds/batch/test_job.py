@@ -22,6 +22,7 @@ def _job(policy: str = "Never", **spec: Any) -> dict[str, Any]:
     assert not decoded.causes and not decoded.unknown, decoded
     JOB.prepare_create(decoded.object)
     JOB.default(decoded.object)
+    JOB.complete(decoded.object)
     return decoded.object
 
 

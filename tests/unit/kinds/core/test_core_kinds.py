@@ -104,7 +104,9 @@ def test_events_take_both_generations_of_fields() -> None:
             "series": {"count": 3, "lastObservedTime": "1970-01-01T00:00:30.000000Z"}, "source": {"component": "c"},
         },
     )  # fmt: skip
-    assert event["reportingComponent"] == "c"
+    kind = KINDS[("", "events")]
+    assert event["reportingComponent"] == "" and kind.field(event, "source") == "c"
+    assert kind.field({"reportingComponent": "d", "source": {}}, "source") == "d"
     cells = {c.name: c.cell(event, 40 * 10**9) for c in KINDS[("", "events")].columns}
     assert cells["Last Seen"] == "10s" and cells["Object"] == "pod/p" and cells["Count"] == 3
 

@@ -29,6 +29,7 @@ def _pod(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
     assert not decoded.causes and not decoded.unknown, decoded
     POD.prepare_create(decoded.object)
     POD.default(decoded.object)
+    POD.complete(decoded.object)
     return decoded.object
 
 

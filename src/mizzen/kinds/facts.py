@@ -1,0 +1,54 @@
+"""The tables' facts about upstream's types, read when a type is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+import orjson
+
+from mizzen.base.objects import Obj
+
+_SCALARS = frozenset(("string", "boolean", "int32", "int64", "double", "byte"))
+
+# Of its unions the rules ask which member is there, empty or not.
+_UNIONS = "io.k8s.api.resource."
+
+
+def table_of(name: str) -> Obj:
+    """The table's facts about a type. Errors: KeyError."""
+    package, _, word = name.rpartition(".")
+    return _package(package)[word]
+
+
+@cache
+def _package(package: str) -> Mapping[str, Obj]:
+    name = ".".join(package.split(".")[-2:])
+    path = files("mizzen.kinds.tables").joinpath(f"{name}.json")
+    if not path.is_file():
+        raise KeyError(package)
+    found = orjson.loads(path.read_bytes())
+    if found["package"] != package:  # a user's type may have such a name
+        raise KeyError(package)
+    return found["types"]
+
+
+@cache
+def omitted_zeros(name: str) -> frozenset[str]:
+    """The fields of a type that upstream does not write where they hold nothing: Go's omitempty."""
+    if not name.startswith("io.k8s.") or name.startswith(_UNIONS):
+        return frozenset()
+    try:
+        fields = table_of(name).get("fields", {})
+    except KeyError:
+        return frozenset()
+    omitted = (field for field, facts in fields.items() if _is_omitted(facts))
+    return frozenset(omitted) - {"managedFields"}  # whose emptiness is a wish
+
+
+def _is_omitted(facts: Obj) -> bool:
+    if facts.get("required") or facts.get("pointer") or "default" in facts:
+        return False
+    kind: str = facts["type"]
+    return kind in _SCALARS or kind.startswith(("[]", "{}"))
