@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,6 @@ from support.real_cluster import ADMIN, Cluster
 NAMESPACE = "applying"
 SEEDS = range(60)
 SERVED_WITHIN_S = 20.0
-# Upstream leaves an emptied parent to whoever owned it where ours takes it away.
-DIFFERING = frozenset((21, 25, 30))
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _GADGETS = f"/apis/example.dev/v1/namespaces/{NAMESPACE}/gadgets"
 _JSON = "application/json"
@@ -79,13 +77,7 @@ async def test_case(both: Both, name: str) -> None:
     assert found == [], "\n".join(found)
 
 
-def _seeds() -> Iterator[Any]:
-    for seed in SEEDS:
-        marks = [pytest.mark.xfail(strict=True)] if seed in DIFFERING else []
-        yield pytest.param(seed, marks=marks)
-
-
-@pytest.mark.parametrize("seed", list(_seeds()))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_random_writes(both: Both, seed: int) -> None:
     found = await both.compare(*sequence(seed))
     assert found == [], "\n".join(found)
