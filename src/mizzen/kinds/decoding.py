@@ -358,7 +358,7 @@ def _scalar(schema: Schema) -> Decoder:
         return _moment(micro=_MOMENTS[schema.name])
     limits = limits_of(schema)
     kind = schema.type
-    low, high = RANGES.get(schema.format, (None, None)) if kind == "integer" else (None, None)
+    low, high = RANGES.get(schema.format, (None, 0)) if kind == "integer" else (None, 0)
     allowed: tuple[type, ...] = {
         "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
         "int-or-string": (int, str),
@@ -374,7 +374,7 @@ def _scalar(schema: Schema) -> Decoder:
                 return value
             value = str(value)
         if limits is not None:
-            if low is not None and high is not None and not low <= value <= high:
+            if low is not None and type(value) is int and not low <= value <= high:
                 report.mistyped = report.mistyped or (path, value)
             limits(value, path, report)
         return value

@@ -12,8 +12,8 @@ from mizzen.base.objects import Obj
 
 _SCALARS = frozenset(("string", "boolean", "int32", "int64", "double", "byte"))
 
-# Of its unions the rules ask which member is there, empty or not.
-_UNIONS = "io.k8s.api.resource."
+# Their rules ask what is there, empty or not: members of unions, lists of policies.
+_ASKED_FOR = ("io.k8s.api.resource.", "io.k8s.api.autoscaling.")
 
 
 def table_of(name: str) -> Obj:
@@ -37,7 +37,7 @@ def _package(package: str) -> Mapping[str, Obj]:
 @cache
 def omitted_zeros(name: str) -> frozenset[str]:
     """The fields of a type that upstream does not write where they hold nothing: Go's omitempty."""
-    if not name.startswith("io.k8s.") or name.startswith(_UNIONS):
+    if not name.startswith("io.k8s.") or name.startswith(_ASKED_FOR):
         return frozenset()
     try:
         fields = table_of(name).get("fields", {})

@@ -62,7 +62,11 @@ def _given(node: Schema, value: Any) -> str:
     if isinstance(value, int | float):
         is_whole = node.type in _NUMBERS and node.format not in ("date-time", "micro-time")
         return f"number {orjson.dumps(value).decode()}" if is_whole else "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), "null")
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, list):
+        return "array"
+    return "object" if isinstance(value, dict) else "null"
 
 
 def _word(node: Schema) -> str:
