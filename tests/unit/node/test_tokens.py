@@ -68,10 +68,13 @@ def test_a_token_is_of_the_pod_and_is_renewed_at_four_fifths(tmp_path: Path) -> 
     asyncio.run(run())
 
 
-def test_an_account_that_is_not_there_has_no_token(tmp_path: Path) -> None:
+def test_an_account_that_is_gone_gives_no_token(tmp_path: Path) -> None:
     async def run() -> None:
         async with api_server(tmp_path) as client:
+            metadata = {"name": "nobody", "namespace": "default"}
+            await client.create(SERVICE_ACCOUNTS, {"metadata": metadata})
             pod = await make_pod(client, "nobody")
+            await client.delete(SERVICE_ACCOUNTS, "nobody", "default")
             with pytest.raises(Unresolved, match='serviceaccounts "nobody" not found') as caught:
                 await PodTokens(client, Clock(), {}).read(pod)
             assert caught.value.reason == "FailedMount"

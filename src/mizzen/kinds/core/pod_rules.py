@@ -63,7 +63,8 @@ def default_pod(pod: Obj) -> None:
 def complete_pod(pod: Obj) -> None:
     """Gives a new pod its account in place, as upstream's ServiceAccount admission does."""
     spec = part(pod, "spec")
-    if not spec.get("serviceAccountName"):
+    is_mirror = "kubernetes.io/config.mirror" in (pod["metadata"].get("annotations") or {})
+    if not spec.get("serviceAccountName") and not is_mirror:
         spec["serviceAccountName"] = spec["serviceAccount"] = "default"
 
 
