@@ -9,7 +9,7 @@ CRASH_ARGS ?=
 CONFORMANCE_ARGS ?=
 DIFFERENTIAL_ARGS ?=
 
-.PHONY: help demo verify test test-fast test-kubernetes test-kubernetes-node attack soak conformance differential upgrade crash lint bench bench-api bench-scheduler bench-scale docs accept clean
+.PHONY: help demo verify test test-fast test-clients test-kubernetes test-kubernetes-node attack soak conformance differential upgrade crash lint bench bench-api bench-scheduler bench-scale docs accept clean
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
@@ -26,6 +26,10 @@ test: .venv/.dev  ## all tests; ends with pytest's summary
 
 test-fast: .venv/.dev  ## unit and contract tests without the slow ones: less than a minute
 	$(BIN)/python -m pytest tests/unit tests/contract -m 'not slow' -n auto --dist loadgroup
+
+test-clients: .venv/.dev  ## unmodified clients against an instance, in an environment of their own; writes docs/clients.md
+	$(BIN)/python tests/support/client_programs.py
+	MIZZEN_CLIENTS_PAGE=docs/clients.md $(BIN)/python -m pytest tests/clients
 
 test-kubernetes: .venv/.dev  ## tests beside a real Kubernetes, which Go builds first (minutes, once)
 	$(BIN)/python tests/support/peers.py
@@ -83,7 +87,7 @@ accept: .venv/.dev  ## records the present output of tests/scenario; review the 
 	MIZZEN_ACCEPT=1 $(BIN)/python -m pytest tests/scenario
 
 clean:  ## removes what the other targets made
-	rm -rf .venv build src/*.egg-info .pytest_cache .ruff_cache demo-report.json demo-timeline.png .demo
+	rm -rf .venv .clients build src/*.egg-info .pytest_cache .ruff_cache demo-report.json demo-timeline.png .demo
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

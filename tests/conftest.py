@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-NAMED_ONLY = tuple(Path(__file__).parent / name for name in ("kubernetes", "kubernetes_node"))
+NAMED_ONLY = tuple(
+    Path(__file__).parent / name for name in ("clients", "kubernetes", "kubernetes_node")
+)
 E2E = Path(__file__).parent / "e2e"
 SCENARIO = Path(__file__).parent / "scenario"
 CLUSTER_TIMEOUT_S = 900.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 
 import orjson
@@ -23,6 +24,8 @@ _OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 # Groups whose order kubectl's bare names depend on: ours last, the core first.
 _PRIORITY = ("", "apps", "batch", "coordination.k8s.io", "scheduling.k8s.io", "resource.k8s.io")
+_VERSION = re.compile(r"v([0-9]+)(?:(alpha|beta)([0-9]+))?")
+_STABILITIES = (None, "beta", "alpha")
 
 
 class Discovery:
@@ -109,8 +112,7 @@ class Discovery:
     def _versions(self, group: str) -> list[str]:
         found = {s.resource.version for s in self._catalog.all() if s.resource.group == group}
         found.update(each.place[1] for each in self._aggregation.all() if each.place[0] == group)
-        # Stable versions first: v1, v2, then v1beta1, then v1alpha1.
-        return sorted(found, key=lambda v: ("alpha" in v, "beta" in v, v))
+        return sorted(found, key=_precedence)
 
     def _served(self, group: str, version: str) -> list[Served]:
         return sorted(
@@ -283,3 +285,15 @@ def _in_order(kind: Kind) -> list[Subresource]:
 def _response_kind(below: Subresource, resource: Resource) -> Obj:
     own = (resource.group, resource.version, resource.kind)
     return dict(zip(("group", "version", "kind"), below.response or own, strict=True))
+
+
+def _precedence(version: str) -> tuple[int, int, int, str]:
+    """Sorts as clients prefer: v2, v1, v1beta2, v1beta1, v1alpha1, then other names.
+
+    Source: apimachinery `version.CompareKubeAwareVersionStrings`.
+    """
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        return (3, 0, 0, version)
+    major, stability, minor = found.groups()
+    return (_STABILITIES.index(stability), -int(major), -int(minor or 0), "")

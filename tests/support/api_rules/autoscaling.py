@@ -258,3 +258,10 @@ def scaler_applied(api: Talk) -> None:
     assert done["spec"]["maxReplicas"] == 7 and done["spec"]["metrics"] == [_cpu(80)]
     managers = done["metadata"]["managedFields"]
     assert [(each["manager"], each["apiVersion"]) for each in managers] == [("m", "autoscaling/v2")]
+
+
+@rule("of a group's versions the newest stable one is preferred")
+def preferred_versions(api: Talk) -> None:
+    group = api.get("/apis/autoscaling").ok()
+    assert group["preferredVersion"]["version"] == "v2"
+    assert [each["version"] for each in group["versions"]] == ["v2", "v1"]

@@ -22,6 +22,25 @@ def deleting(api: Talk) -> None:
     api.delete(f"{path}/a").refused(404, "NotFound")
 
 
+@rule("a delete of a Pod, a Service, a claim and some more kinds answers the object itself")
+def returned(api: Talk) -> None:
+    namespace = account(api, api.namespace())
+    api.post(f"{namespace}/pods", pod("a")).ok(201)
+    said = api.delete(f"{namespace}/pods/a", {"gracePeriodSeconds": 0}).ok()
+    assert said["kind"] == "Pod" and said["spec"]["containers"]
+    spec = {"ports": [{"port": 80}]}
+    for plural, body, kind in (
+        ("services", {"metadata": {"name": "a"}, "spec": spec}, "Service"),
+        ("serviceaccounts", {"metadata": {"name": "a"}}, "ServiceAccount"),
+        ("resourcequotas", {"metadata": {"name": "a"}, "spec": {}}, "ResourceQuota"),
+        ("endpoints", {"metadata": {"name": "a"}}, "Status"),
+        ("limitranges", {"metadata": {"name": "a"}, "spec": {"limits": []}}, "Status"),
+        ("secrets", {"metadata": {"name": "a"}}, "Status"),
+    ):
+        api.post(f"{namespace}/{plural}", body).ok(201)
+        assert api.delete(f"{namespace}/{plural}/a").ok()["kind"] == kind, plural
+
+
 @rule("preconditions on uid and resourceVersion that fail are a Conflict")
 def preconditions(api: Talk) -> None:
     path = f"{api.namespace()}/configmaps"
