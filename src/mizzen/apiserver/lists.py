@@ -18,7 +18,7 @@ from mizzen.apiserver.core.negotiate import PROTOBUF, form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import JSON, Request, Response, Rest
-from mizzen.apiserver.reads import GZIP, check_not_future, compressed, takes_gzip
+from mizzen.apiserver.reads import GZIP, SCAN, check_not_future, compressed, takes_gzip
 from mizzen.apiserver.server import Server
 from mizzen.base import query
 from mizzen.base.errors import BadRequest, Expired, NotAcceptable
@@ -30,7 +30,6 @@ CONTINUE_S_MAX = 300
 PIECE_BYTES = 128 << 10
 _NS = 1_000_000_000
 _ROWS = 100  # rendered at a time: some milliseconds
-_SCAN = 500  # objects looked at at a time: others are served in between
 
 
 async def list_objects(
@@ -142,10 +141,10 @@ async def _collect(
         return store.list(served.key, namespace, after=after, limit=limit, revision=revision)
     found: list[Stored] = []
     page = store.list(served.key, namespace, after=after, revision=revision)
-    for start in range(0, len(page.items), _SCAN):
+    for start in range(0, len(page.items), SCAN):
         if start:
             await asyncio.sleep(0)
-        for stored in selection.candidates(page.items[start : start + _SCAN]):
+        for stored in selection.candidates(page.items[start : start + SCAN]):
             if not selection.matches_stored(stored):
                 continue
             found.append(stored)

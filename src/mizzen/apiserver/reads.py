@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals, rendering
 from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
 from mizzen.base import query
-from mizzen.store.store import ObjectKey
+from mizzen.store.store import ObjectKey, Stored
 
+SCAN = 500  # objects that a selector looks at at a time
 COMPRESSED_FROM_BYTES = 128 << 10
 GZIP = (("content-encoding", "gzip"), ("vary", "accept-encoding"))
 
@@ -60,6 +62,19 @@ def squeezing() -> zlib._Compress:  # pyright: ignore[reportPrivateUsage]
 
 def takes_gzip(request: Request) -> bool:
     return "gzip" in request.headers.get("accept-encoding", "")
+
+
+async def chosen(selection: Selection, items: Sequence[Stored]) -> list[Stored]:
+    """Those of the items that match. Others are served in between."""
+    if selection.is_everything:
+        return list(items)
+    found: list[Stored] = []
+    for start in range(0, len(items), SCAN):
+        if start:
+            await asyncio.sleep(0)
+        part = selection.candidates(items[start : start + SCAN])
+        found += [stored for stored in part if selection.matches_stored(stored)]
+    return found
 
 
 def check_not_future(server: Server, params: Mapping[str, str]) -> int:

@@ -14,7 +14,7 @@ from mizzen.apiserver.core.negotiate import PROTOBUF, Form, form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import JSON, Request, Stream
-from mizzen.apiserver.reads import check_not_future
+from mizzen.apiserver.reads import check_not_future, chosen
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.watch_lines import Lines
 from mizzen.base import query
@@ -161,7 +161,11 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     existing: list[Stored] = []
     if initial:
         listed = server.store.list(served.key, target.namespace).items
-        existing = [stored for stored in listed if selection.matches_stored(stored)]
+        try:
+            existing = await chosen(selection, listed)
+        except BaseException:
+            subscription.close()
+            raise
     ends = bookmarks and bool(params.get("sendInitialEvents"))
     chunks = _stream(setup, subscription, existing, start, timeout_s, ends and initial)
     return Stream(chunks, protobuf_answers.STREAM_TYPE if form.is_protobuf else JSON)

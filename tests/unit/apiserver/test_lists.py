@@ -85,7 +85,7 @@ async def test_rendered_lists_are_whole_too(
 async def test_a_selector_with_a_limit_goes_on_where_it_stopped(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mizzen.apiserver.lists._SCAN", 3)
+    monkeypatch.setattr("mizzen.apiserver.lists.SCAN", 3)
     for index in range(20):
         labels = {"app": "even" if index % 2 == 0 else "odd"}
         await api.call(
