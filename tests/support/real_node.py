@@ -17,8 +17,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,21 @@ class Node:
     programs: Path
     socket: Path
     root: Path
+    command: list[str] = field(default_factory=list[str])  # of its kubelet
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    kubelet: subprocess.Popen[bytes] | None = None
+
+    def start(self, cluster: Cluster) -> None:
+        program, *words = self.command
+        self.kubelet = cluster.start(
+            Path(program), *words, name=f"{self.name}-kubelet", env=self.environment
+        )
+
+    def stop(self, cluster: Cluster) -> None:
+        """The kubelet ends; its pods run on."""
+        if self.kubelet is not None:
+            cluster.stop(self.kubelet)
+        self.kubelet = None
 
     def ctr(self, *arguments: str) -> str:
         """What ctr prints. Errors: AssertionError with its words."""
@@ -92,15 +107,18 @@ class Node:
         return {line[0]: int(line[1]) for line in lines if line[2] == "RUNNING"}
 
 
+Join = Callable[[Node, str], tuple[Path, Path]]  # node, address -> kubeconfig, configuration
+
+
 @contextlib.contextmanager
-def service_address() -> Iterator[str]:
+def service_address() -> Generator[str]:
     """SERVICE_ADDRESS on this machine, for as long as the block."""
     with _bridge("mizzen-api", f"{SERVICE_ADDRESS}/32"):
         yield SERVICE_ADDRESS
 
 
 @contextlib.contextmanager
-def controller_manager(cluster: Cluster) -> Iterator[None]:
+def controller_manager(cluster: Cluster) -> Generator[None]:
     """kube-controller-manager, for as long as the block."""
     process = cluster.start(
         node_programs() / "bin" / "kube-controller-manager",
@@ -120,8 +138,13 @@ def controller_manager(cluster: Cluster) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def real_node(cluster: Cluster, name: str, number: int) -> Iterator[Node]:
-    """A node that is Ready; its pods have the addresses 10.244.NUMBER.0/24."""
+def real_node(
+    cluster: Cluster, name: str, number: int, join: Join | None = None
+) -> Generator[Node]:
+    """A node that is Ready; its pods have the addresses 10.244.NUMBER.0/24.
+
+    `join` writes the kubelet's files where they are not the admin's (`mizzen node-config`).
+    """
     programs = node_programs()
     gateway, bridge = f"10.244.{number}.1", f"mizzen-{number}"
     with (
@@ -141,22 +164,29 @@ def real_node(cluster: Cluster, name: str, number: int) -> Iterator[Node]:
                 [programs / "bin" / "ctr", "-a", node.socket, "version"], capture_output=True
             ).returncode == 0, f"containerd of {name} answers")  # fmt: skip
             node.import_image(write_image(node.root, PAUSE_IMAGE, "pause", "for (;;) pause();"))
-            kubelet = cluster.start(
-                programs / "bin" / "kubelet",
-                f"--kubeconfig={cluster.kubeconfig()}",
-                f"--config={_kubelet_config(cluster, node, gateway)}",
+            if join is None:
+                kubeconfig, config = cluster.kubeconfig(), _kubelet_config(cluster, node, gateway)
+            else:
+                kubeconfig, config = join(node, gateway)
+                given = json.loads(config.read_bytes())
+                config = node.root / "kubelet.json"
+                config.write_text(json.dumps({**given, **_of_this_machine(node)}))
+            node.command = [
+                str(programs / "bin" / "kubelet"),
+                f"--kubeconfig={kubeconfig}",
+                f"--config={config}",
                 f"--root-dir={node.root / 'kubelet'}",
                 f"--cert-dir={node.root / 'pki'}",
                 f"--hostname-override={name}",
                 f"--node-ip={gateway}",
-                name=f"{name}-kubelet",
-                env={"PATH": path},
-            )
+            ]
+            node.environment = {"PATH": path}
+            node.start(cluster)
             try:
                 _until(lambda: _is_ready(cluster, name), f"node {name} is Ready")
                 yield node
             finally:
-                cluster.stop(kubelet)
+                node.stop(cluster)
                 _end_containers(node)
         finally:
             cluster.stop(containerd)
@@ -207,6 +237,16 @@ def _kubelet_config(cluster: Cluster, node: Node, address: str) -> Path:
             "x509": {"clientCAFile": str(cluster.keys.kubelet_client.ca_file)},
         },
         "authorization": {"mode": "AlwaysAllow"},
+        **_of_this_machine(node),
+    }
+    path = node.root / "kubelet.json"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def _of_this_machine(node: Node) -> dict[str, Any]:
+    return {
+        "healthzPort": 0,
         "podLogsDir": str(node.root / "logs"),
         # Two kubelets of one machine: neither may take the other's groups for left over.
         "cgroupDriver": "cgroupfs",
@@ -215,9 +255,6 @@ def _kubelet_config(cluster: Cluster, node: Node, address: str) -> Path:
         "failCgroupV1": False,
         "failSwapOn": False,
     }
-    path = node.root / "kubelet.json"
-    path.write_text(json.dumps(config))
-    return path
 
 
 def write_image(folder: Path, name: str, at: str, main: str) -> Path:
@@ -247,7 +284,8 @@ def _end_containers(node: Node) -> None:
     processes = node.processes()
     networks = {os.stat(f"/proc/{pid}/ns/net").st_ino for pid in processes.values()}
     for container in processes:
-        node.ctr("tasks", "kill", "-s", "9", container)
+        with contextlib.suppress(AssertionError):  # it has ended by itself
+            node.ctr("tasks", "kill", "-s", "9", container)
     for container in node.ctr("containers", "ls", "-q").split():
         with contextlib.suppress(AssertionError):
             node.ctr("tasks", "delete", "-f", container)
@@ -271,7 +309,7 @@ def _unmount(*folders: Path) -> None:
 
 
 @contextlib.contextmanager
-def _bridge(name: str, address: str) -> Iterator[None]:
+def _bridge(name: str, address: str) -> Generator[None]:
     for words in (["add", name, "type", "bridge"], ["set", name, "up"]):
         subprocess.run(["ip", "link", *words], check=True)
     try:

@@ -84,7 +84,9 @@ def _over_websocket(ask: Callable[[], Coroutine[Any, Any, Pieces]]) -> Upgrade:
 def _container(pod: Obj, asked: str) -> str:
     spec = pod["spec"]
     names = [c["name"] for c in spec.get("containers") or ()]
-    initial = [c["name"] for c in spec.get("initContainers") or ()]
+    others = [
+        c["name"] for key in ("initContainers", "ephemeralContainers") for c in spec.get(key) or ()
+    ]
     name = pod["metadata"]["name"]
     if not asked:
         if len(names) == 1:
@@ -95,7 +97,7 @@ def _container(pod: Obj, asked: str) -> str:
         raise BadRequest(
             f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
         )
-    if asked not in names + initial:
+    if asked not in names + others:
         raise BadRequest(f"container {asked} is not valid for pod {name}")
     return asked
 
