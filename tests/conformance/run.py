@@ -26,7 +26,7 @@ import time
 import tomllib
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -205,7 +205,7 @@ def run_all(
 
 
 @contextlib.contextmanager
-def instance(folder: Path) -> Iterator[Path]:
+def instance(folder: Path) -> Generator[Path]:
     """An instance whose own node takes no pods, with nodes that pretend; its kubeconfig."""
     mizzen = Instance(folder / "home")
     mizzen.ok("up", "--detach")
@@ -287,7 +287,7 @@ def outcome_of(spec: Spec, results: dict[str, Result], reasons: dict[str, str]) 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--focus", action="append", default=[], help="text in the spec's name")
     parser.add_argument("--skip", action="append", default=[], help="text in the spec's name")
     parser.add_argument("--area", action="append", default=[], help="such as apimachinery")
