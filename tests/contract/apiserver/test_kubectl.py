@@ -45,7 +45,7 @@ spec:
           status:
             type: object
             properties: {replicas: {type: integer}}
-  - name: v2
+  - name: v1beta1
     served: true
     storage: false
     schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
@@ -203,8 +203,14 @@ def test_a_custom_kind_is_served_at_once(api: ApiServer, namespace: str) -> None
     assert "unchanged" in api.kubectl(*n, "apply", "-f-", stdin=more)
     assert "not supported by" in api.kubectl_run(*n, "patch", "ct", "c1", "-p", "{}").stderr
     api.kubectl(*n, "scale", "ct/c1", "--replicas=5")
-    other = ("get", "crontabs.v2.stable.example.com", "c1", "-o", "jsonpath={.apiVersion} {.spec}")
-    assert api.kubectl(*n, *other).startswith("stable.example.com/v2 ")
+    other = (
+        "get",
+        "crontabs.v1beta1.stable.example.com",
+        "c1",
+        "-o",
+        "jsonpath={.apiVersion} {.spec}",
+    )
+    assert api.kubectl(*n, *other).startswith("stable.example.com/v1beta1 ")
     assert json.loads(api.kubectl(*n, "get", "ct", "c1", "-o", "json"))["spec"]["replicas"] == 5
     wrong = CRON_TAB.replace("cronSpec", "cronSpeck")
     refused = api.kubectl_run(*n, "apply", "-f-", stdin=wrong)

@@ -214,7 +214,7 @@ async def test_those_who_come_together_are_only_so_many(
     ("path", "code", "words"),
     [
         (f"{PATH}/echo", 400, "none of the subprotocols v9.channel.k8s.io is spoken here"),
-        (f"{PATH}/log", 400, "is no websocket"),
+        (f"{PATH}/log", 400, "its pod has no node yet"),
         (PATH, 400, "is no websocket"),
         ("/api/v1/pods?watch=true", 400, "is no websocket"),
         ("/version", 400, "is no websocket"),

@@ -104,7 +104,7 @@ def test_a_definition_with_a_wrong_rule_is_refused(api: ApiServer) -> None:
     kind = Kind(api, {**spec, RULES: [{"rule": "self.n == 'a'"}, {"rule": "self.m == 1"}]})
     status, answer = api.call("POST", CRDS, kind.definition)
     assert status == 422
-    at = f"spec.versions[0].schema.openAPIV3Schema.properties[spec].{RULES}"
+    at = f"spec.validation.openAPIV3Schema.properties[spec].{RULES}"
     assert [field for field, _, _ in causes(answer)] == [f"{at}[0].rule", f"{at}[1].rule"]
     assert "found no matching overload" in answer["message"]
     assert "undefined field 'm'" in answer["message"]

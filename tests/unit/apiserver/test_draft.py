@@ -123,11 +123,13 @@ async def test_a_draft_knows_what_it_read_and_at_which_revision() -> None:
     read = draft.read_set()
     namespace = ObjectKey("namespaces", "", "default")
     stored = api.store.peek(namespace)
-    assert stored is not None
+    account = api.store.peek(ObjectKey("serviceaccounts", "default", "default"))
+    assert stored is not None and account is not None
     assert read.keys == {
         ObjectKey("configmaps", "default", "old"): int(old["metadata"]["resourceVersion"]),
         ObjectKey("configmaps", "default", "new"): 0,
         ObjectKey("pods", "default", "p"): 0,
+        ObjectKey("serviceaccounts", "default", "default"): account.revision,
         namespace: stored.revision,
     }
     assert read.lists == {

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mizzen.base.images import kind_of_pod
 from mizzen.base.objects import Obj
 from mizzen.scheduler.core.claiming.extended import extended_requests_of
 from mizzen.scheduler.core.dra.wire import part
@@ -78,5 +79,6 @@ def test_what_is_remembered_is_what_would_be_read(specs: list[Obj]) -> None:
             node_selector=tuple(sorted(part(spec, "nodeSelector").items())),
             affinity=node_selector(required) if required else None,
             tolerations=tolerations(spec.get("tolerations") or ()),
+            images=kind_of_pod(spec),
         )
         assert view.extended_requests == extended_requests_of(spec)
