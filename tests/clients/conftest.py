@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,15 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
 _rows = pytest.StashKey[list[Row]]()
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    outcome = yield
-    report = outcome.get_result()  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
     mark = item.get_closest_marker("client")
-    if mark is None or (report.when != "call" and report.passed):
-        return
-    row = Row(*mark.args, result="works" if report.passed else report.outcome)
-    item.config.stash[_rows].append(row)
+    if mark is not None and (report.when == "call" or not report.passed):
+        row = Row(*mark.args, result="works" if report.passed else report.outcome)
+        item.config.stash[_rows].append(row)
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
