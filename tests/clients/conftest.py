@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.client_programs import NoClients, python_version
+from support.client_programs import GO_MODULES, NoClients, go_version, python_version
 from support.instance import Instance
 
 PAGE = "MIZZEN_CLIENTS_PAGE"  # the file to write the page to
@@ -74,7 +74,7 @@ def _version(client: str) -> str:
             words = ["kubectl", "version", "--client", "-o", "json"]
             text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
             return re.findall(r'"gitVersion": "([^"]+)"', text)[0]
-        return python_version(client)
+        return go_version(client) if client in GO_MODULES else python_version(client)
     except NoClients:
         return "?"
 

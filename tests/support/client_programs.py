@@ -1,4 +1,5 @@
-"""The clients that Mizzen is tested with: Python packages in an environment of their own.
+"""The clients that Mizzen is tested with: Python packages in an environment of their own, and
+programs that Go builds from `tests/clients/peers`.
 
 `python tests/support/client_programs.py` makes what is missing or out of date in `.clients`.
 `MIZZEN_CLIENTS` names another folder of that form which is made already.
@@ -9,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import distributions
@@ -17,6 +20,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "tests" / "clients"
 REQUIREMENTS = CLIENTS / "requirements.txt"
+PEERS = CLIENTS / "peers"  # the module of the Go clients
+GO_MODULES = {
+    "client-go": "k8s.io/client-go",
+    "controller-runtime": "sigs.k8s.io/controller-runtime",
+    "helm": "helm.sh/helm/v4",
+}  # client -> the module that it is
+_GO_PACKAGES = ("./informers", "./operator", "helm.sh/helm/v4/cmd/helm")
 _STAMPS = "built-from.json"
 
 
@@ -42,6 +52,17 @@ def python_version(package: str) -> str:
     raise NoClients(f"{package} is not in {library}: run `make test-clients`")
 
 
+def go_program(name: str) -> Path:
+    """A program of the Go clients. Errors: NoClients."""
+    return _there(folder() / "bin" / name)
+
+
+def go_version(client: str) -> str:
+    """The version of a client of GO_MODULES."""
+    versions = dict(re.findall(r"^\s*(\S+) (v\S+)", (PEERS / "go.mod").read_text(), re.MULTILINE))
+    return versions[GO_MODULES[client]]
+
+
 def build() -> None:
     """Installs what is missing or out of date. Errors: NoClients."""
     if os.environ.get("MIZZEN_CLIENTS"):
@@ -56,6 +77,15 @@ def build() -> None:
         pip = [str(made / "venv" / "bin" / "python"), "-m", "pip", "install", "--quiet"]
         _run([*pip, "-r", str(REQUIREMENTS)])
         known["venv"] = wanted
+        stamps.write_text(json.dumps(known, indent=2))
+    wanted = _fingerprint(*sorted(path for path in PEERS.rglob("*") if path.is_file()))
+    if known.get("go") != wanted:
+        go = shutil.which("go")
+        if go is None:
+            raise NoClients("Go's clients need `go` (1.26 or newer) on PATH: install it")
+        (made / "bin").mkdir(exist_ok=True)
+        _run([go, "build", "-o", f"{made / 'bin'}/", *_GO_PACKAGES], cwd=PEERS)
+        known["go"] = wanted
         stamps.write_text(json.dumps(known, indent=2))
 
 
