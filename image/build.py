@@ -1,6 +1,6 @@
 """Writes the image of Mizzen where no builder and no registry exist: pip and this Python are enough.
 
-    python image/build.py --name registry.example/mizzen:0.1.0 --output mizzen.tar
+    python image/build.py --name registry.example/mizzen:0.2.0 --output mizzen.tar
     ctr -n k8s.io images import mizzen.tar        # or: podman load -i, skopeo copy oci-archive:...
 
 The result is an OCI image layout (image-spec 1.1), as a tar. Below Mizzen lies either an image that

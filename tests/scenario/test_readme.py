@@ -22,7 +22,7 @@ _PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _MARKED = re.compile(r"<!-- tested -->\n+```\w*\n(.*?)```", re.DOTALL)
 _BLOCKS = _MARKED.findall((ROOT / "README.md").read_text())
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-_MENTIONED = re.compile(r"^mizzen ([a-z]+)|`mizzen ([a-z]+)", re.MULTILINE)
+_MENTIONED = re.compile(r"^mizzen ([a-z-]+)|`mizzen ([a-z-]+)", re.MULTILINE)
 _BLOCK_S = 120
 
 
