@@ -22,10 +22,10 @@ verify: demo  ## the demo, the same job undisturbed, and two independent checker
 	$(BIN)/python examples/first_light/checker.py .demo/worker-logs .demo/undisturbed/worker-logs
 
 test: .venv/.dev  ## all tests; ends with pytest's summary
-	$(BIN)/python -m pytest tests -n 2 --dist loadgroup
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 test-fast: .venv/.dev  ## unit and contract tests without the slow ones: less than a minute
-	$(BIN)/python -m pytest tests/unit tests/contract -m 'not slow' -n auto --dist loadgroup
+	$(BIN)/python -m pytest tests/unit tests/contract -m 'not slow' -n auto --dist loadfile
 
 test-clients: .venv/.dev  ## unmodified clients against an instance, in an environment of their own; writes docs/clients.md
 	$(BIN)/python tests/support/client_programs.py

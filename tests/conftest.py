@@ -11,7 +11,6 @@ NAMED_ONLY = tuple(
     Path(__file__).parent / name for name in ("clients", "kubernetes", "kubernetes_node")
 )
 E2E = Path(__file__).parent / "e2e"
-SCENARIO = Path(__file__).parent / "scenario"
 CLUSTER_TIMEOUT_S = 900.0
 
 # How long an example takes says how busy the machine is.
@@ -28,15 +27,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if any(path.resolve().is_relative_to(collection_path) for path in named) else True
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with real clusters of processes may take minutes on a machine that is busy.
-
-    Beside other workers (`pytest -n 2 --dist loadgroup`) one of them runs whole instances, one
-    after the other, and files stay together, since their fixtures are costly.
-    """
+    """Tests with real clusters of processes may take minutes on a machine that is busy."""
     for item in items:
-        instances = any(item.path.is_relative_to(folder) for folder in (E2E, SCENARIO))
-        item.add_marker(pytest.mark.xdist_group("instances" if instances else str(item.path)))
         if any(item.path.is_relative_to(folder) for folder in (E2E, *NAMED_ONLY)):
             item.add_marker(pytest.mark.timeout(CLUSTER_TIMEOUT_S))
