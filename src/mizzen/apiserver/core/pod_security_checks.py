@@ -93,16 +93,18 @@ def _has_users_of_its_own(spec: Obj) -> bool:
     return spec.get("hostUsers") is False
 
 
+def _is_bad_profile(values: set[str], profile: Any) -> bool:
+    """True for a type of profile that is not allowed, which is added to `values`."""
+    if profile is None or text(profile, "type") in _PROFILES:
+        return False
+    values.add(text(profile, "type"))
+    return True
+
+
 def _app_armor(annotations: Annotations, spec: Obj) -> Violation | None:
     profile = field(spec, "securityContext", "appArmorProfile")
     values: set[str] = set()
-
-    def is_bad(profile: Any) -> bool:
-        if profile is None or text(profile, "type") in _PROFILES:
-            return False
-        values.add(text(profile, "type"))
-        return True
-
+    is_bad = partial(_is_bad_profile, values)
     by_pod = is_bad(profile)
     bad = [name for name, _, own in _containers(spec) if is_bad(own.get("appArmorProfile"))]
     setters, found = _setters(by_pod, bad), sorted(values)
@@ -256,13 +258,7 @@ def _seccomp_annotations(annotations: Annotations, spec: Obj) -> Violation | Non
 def _seccomp(must: bool, annotations: Annotations, spec: Obj) -> Violation | None:
     """`must`: pod or containers have to have a profile."""
     values: set[str] = set()
-
-    def is_bad(profile: Any) -> bool:
-        if profile is None or text(profile, "type") in _PROFILES:
-            return False
-        values.add(text(profile, "type"))
-        return True
-
+    is_bad = partial(_is_bad_profile, values)
     profile = field(spec, "securityContext", "seccompProfile")
     by_pod = is_bad(profile)
     bad = [name for name, _, own in _containers(spec) if is_bad(own.get("seccompProfile"))]
