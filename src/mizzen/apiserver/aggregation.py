@@ -23,16 +23,16 @@ from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.context import ApiServerConfig
 from mizzen.apiserver.core.refusals import qualified
-from mizzen.apiserver.core.service_backends import backends
 from mizzen.apiserver.core.user import API_SERVER, User
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.forwarding import Site, forward
 from mizzen.apiserver.http import Answer, Request, Response, Stream
+from mizzen.apiserver.service_lookup import ENDPOINT_SLICES, backends_of
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import ApiError, Unavailable
 from mizzen.base.objects import Obj, condition, with_condition
 from mizzen.base.reading import entries, number, part, text
-from mizzen.base.resources import API_SERVICES, CONFIG_MAPS, PODS, SERVICES
+from mizzen.base.resources import API_SERVICES, CONFIG_MAPS, SERVICES
 from mizzen.store.store import Event, ObjectKey, Store
 
 RECHECK_S = 30.0
@@ -43,7 +43,6 @@ SERVICES_MAX = 256  # that are asked
 AUTHENTICATION = "extension-apiserver-authentication"
 _SYSTEM = "kube-system"
 _KEY = qualified(API_SERVICES)
-_SLICES = "endpointslices.discovery.k8s.io"
 _USER = User("system:aggregator", groups=("system:masters",))
 _log = logging.getLogger(__name__)
 
@@ -133,10 +132,8 @@ class Aggregation:
         found = store.get(ObjectKey(SERVICES.plural, namespace, name))
         if found is None:
             raise _NotThere("ServiceNotFound", f"{shown} is not present")
-        slices = (each.object() for each in store.list(_SLICES, namespace).items)
-        pods = (each.object() for each in store.list(PODS.plural, namespace).items)
         try:
-            addresses = backends(found.object(), port, slices, pods)
+            addresses = backends_of(store, found, port)
         except LookupError as error:
             said = f"{shown} is not listening on port {port}"
             raise _NotThere("ServicePortError", said) from error
@@ -172,7 +169,7 @@ class Aggregation:
         """Keeps what is registered in step with the objects, and looks whether it answers; runs
         until cancelled."""
         store, changed = self._server.store, asyncio.Event()
-        for resource in (_KEY, SERVICES.plural, _SLICES):
+        for resource in (_KEY, SERVICES.plural, ENDPOINT_SLICES):
             store.listen(resource, lambda event: changed.set() if self._rests_on(event) else None)
         await self._publish()
         while True:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import logging
 from datetime import UTC, datetime, timedelta
 
 from mizzen.apiserver import operations
@@ -17,9 +16,9 @@ from mizzen.apiserver.core import certificate_requests as rules
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.core.user import API_SERVER, User
+from mizzen.apiserver.due_names import DueNames
 from mizzen.apiserver.server import Server
 from mizzen.base.clock import rfc3339
-from mizzen.base.errors import ApiError
 from mizzen.base.objects import Obj
 from mizzen.base.reading import entries, part, text
 from mizzen.host.certificate_authority import CertificateAuthority
@@ -28,10 +27,8 @@ from mizzen.kinds.certificates.signing_request import APPROVED, FAILED, KIND, de
 from mizzen.store.store import Event, ObjectKey
 
 CLEAN_S = 3600.0
-_RETRY_S = 5.0
 _GROUP, _PLURAL = KIND.resource.group, KIND.resource.plural
 _KEY = f"{_PLURAL}.{_GROUP}"
-_log = logging.getLogger(__name__)
 
 
 class CertificateSigner:
@@ -40,8 +37,7 @@ class CertificateSigner:
     def __init__(self, server: Server, authority: CertificateAuthority) -> None:
         self._server = server
         self._authority = authority
-        self._due: dict[str, None] = {}
-        self._changed = asyncio.Event()
+        self._due = DueNames("CertificateSigningRequest", self.handle)
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -49,32 +45,14 @@ class CertificateSigner:
         store.listen(_KEY, self._on_change)
         while True:
             for stored in store.list(_KEY).items:
-                self._due[stored.key.name] = None
+                self._due.mark(stored.key.name)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLEAN_S):
-                    await self._follow()
-
-    async def _follow(self) -> None:
-        while True:
-            refused: list[str] = []
-            while self._due:
-                name = next(iter(self._due))
-                del self._due[name]
-                try:
-                    await self.handle(name)
-                except (ApiError, OSError, ValueError) as error:
-                    _log.warning("CertificateSigningRequest %s waits: %s", name, error)
-                    refused.append(name)
-            self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_RETRY_S if refused else None):
-                    await self._changed.wait()
-            self._due.update(dict.fromkeys(refused))
+                    await self._due.run()
 
     def _on_change(self, event: Event) -> None:
         if event.type != "DELETED":
-            self._due[event.key.name] = None
-            self._changed.set()
+            self._due.mark(event.key.name)
 
     async def handle(self, name: str) -> None:
         """Does with a request what there is to do. Errors: ApiError, OSError, ValueError."""

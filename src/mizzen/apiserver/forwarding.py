@@ -24,7 +24,7 @@ CONNECT_S_MAX = 30.0
 ANSWER_S_MAX = 60.0  # until the head of an answer is there
 IDLE_S_MAX = 4 * 3600.0
 HEAD_BYTES_MAX = 64 << 10
-REWRITTEN_BYTES_MAX = 4 << 20  # pages whose links are led back; larger ones are passed on
+REWRITTEN_BYTES_MAX = 4 << 20  # of a page whose links are led back; a larger one is refused
 _OF_CONNECTION = frozenset((
     "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer",
     "transfer-encoding", "upgrade", "host", "content-length", "expect",
@@ -89,9 +89,8 @@ async def forward(
         if request.method == "HEAD" or answer.status in (204, 304):
             return Response(answer.status, b"", kind, fields)
         if prefix and kind.startswith("text/html") and "content-encoding" not in answer.headers:
-            body = await _page(connection)
-            if body is not None:
-                return Response(answer.status, _led_back(body, prefix), kind, fields)
+            page = await connection.rest(ANSWER_S_MAX, REWRITTEN_BYTES_MAX)
+            return Response(answer.status, _led_back(page, prefix), kind, fields)
         is_answered = True
         return Stream(_pieces(connection), kind, answer.status, fields, is_whole_at_end=True)
     except _BROKEN as error:
@@ -128,18 +127,6 @@ def _fields(head: Head, prefix: str) -> list[tuple[str, str]]:
             value = prefix + value
         fields.append((name, value))
     return fields
-
-
-async def _page(connection: HttpConnection) -> bytes | None:
-    """The whole body; None where it is too large, which breaks the answer off."""
-    pieces: list[bytes] = []
-    size = 0
-    while piece := await connection.next_piece(ANSWER_S_MAX):
-        size += len(piece)
-        if size > REWRITTEN_BYTES_MAX:
-            raise BrokenAnswerError(f"the page has more than {REWRITTEN_BYTES_MAX} bytes")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _led_back(page: bytes, prefix: str) -> bytes:

@@ -6,23 +6,16 @@ deletes them, and the authority's certificate is put back when somebody changes 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
-
 from mizzen.apiserver import operations
 from mizzen.apiserver.core.namespace_contents import DEFAULT_ACCOUNT, ROOT_CA, contents
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.draft import Draft
+from mizzen.apiserver.due_names import DueNames
 from mizzen.apiserver.server import Server
-from mizzen.base.errors import ApiError
 from mizzen.base.objects import Obj, is_terminating
 from mizzen.base.resources import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Resource
 from mizzen.store.store import Event, ObjectKey
-
-_RETRY_S = 5.0
-_log = logging.getLogger(__name__)
 
 
 class NamespaceContents:
@@ -30,32 +23,17 @@ class NamespaceContents:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._due: dict[str, None] = {}
-        self._changed = asyncio.Event()
+        self._due = DueNames("namespace contents of", self._fill)
 
     async def run(self) -> None:
         """Runs until cancelled."""
         store = self._server.store
         for stored in store.list(qualified(NAMESPACES)).items:
-            self._due[stored.key.name] = None
+            self._due.mark(stored.key.name)
         store.listen(qualified(NAMESPACES), self._on_namespace)
         store.listen(qualified(SERVICE_ACCOUNTS), self._on_account)
         store.listen(qualified(CONFIG_MAPS), self._on_config_map)
-        while True:
-            refused: list[str] = []
-            while self._due:
-                name = next(iter(self._due))
-                del self._due[name]
-                try:
-                    await self._fill(name)
-                except ApiError as error:  # such as a quota's
-                    _log.warning("namespace %s lacks its contents for now: %s", name, error)
-                    refused.append(name)
-            self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_RETRY_S if refused else None):
-                    await self._changed.wait()
-            self._due.update(dict.fromkeys(refused))
+        await self._due.run()
 
     async def _fill(self, name: str) -> None:
         """Errors: ApiError."""
@@ -83,16 +61,12 @@ class NamespaceContents:
 
     def _on_namespace(self, event: Event) -> None:
         if event.type == "ADDED":
-            self._mark(event.key.name)
+            self._due.mark(event.key.name)
 
     def _on_account(self, event: Event) -> None:
         if event.type == "DELETED" and event.key.name == DEFAULT_ACCOUNT:
-            self._mark(event.key.namespace)
+            self._due.mark(event.key.namespace)
 
     def _on_config_map(self, event: Event) -> None:
         if event.key.name == ROOT_CA and event.type != "ADDED":
-            self._mark(event.key.namespace)
-
-    def _mark(self, namespace: str) -> None:
-        self._due[namespace] = None
-        self._changed.set()
+            self._due.mark(event.key.namespace)

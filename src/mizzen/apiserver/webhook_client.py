@@ -21,10 +21,10 @@ from mizzen.apiserver.core.admission_review import (
     Verdict,
     read_verdict,
 )
-from mizzen.apiserver.core.service_backends import backends
+from mizzen.apiserver.service_lookup import backends_of
 from mizzen.base.objects import Obj
 from mizzen.base.reading import number, part, text
-from mizzen.base.resources import PODS, SERVICES
+from mizzen.base.resources import SERVICES
 from mizzen.host.http1 import BrokenAnswerError, HttpConnection
 from mizzen.store.store import ObjectKey, Store
 
@@ -32,7 +32,6 @@ TIMEOUT_S = 10  # where the webhook does not say one
 ANSWER_BYTES_MAX = 8 << 20
 IDLE_MAX = 64  # connections that are kept
 _CONTEXTS_MAX = 64
-_SLICES = "endpointslices.discovery.k8s.io"
 
 
 class _Site(NamedTuple):
@@ -104,20 +103,13 @@ class WebhookClient:
         is_done = False
         try:
             head = await connection.begin(request, timeout_s)
-            pieces: list[bytes] = []
-            size = 0
-            while piece := await connection.next_piece(timeout_s):
-                size += len(piece)
-                if size > ANSWER_BYTES_MAX:
-                    raise CallFailed(f"received an answer of more than {ANSWER_BYTES_MAX} bytes")
-                pieces.append(piece)
+            body = await connection.rest(timeout_s, ANSWER_BYTES_MAX)
             is_done = True
         finally:
             if is_done and connection.is_reusable:
                 self._keep(connection, site)
             else:
                 connection.close()
-        body = b"".join(pieces)
         if not 200 <= head.status < 300:
             said = body[:500].decode(errors="replace")
             raise CallFailed(
@@ -172,10 +164,8 @@ class WebhookClient:
         found = self._store.get(ObjectKey(SERVICES.plural, namespace, name))
         if found is None:
             raise CallFailed(f'failed to call webhook: service "{name}" not found')
-        slices = (each.object() for each in self._store.list(_SLICES, namespace).items)
-        pods = (each.object() for each in self._store.list(PODS.plural, namespace).items)
         try:
-            addresses = backends(found.object(), port, slices, pods)
+            addresses = backends_of(self._store, found, port)
         except LookupError as error:
             raise CallFailed(f"failed to call webhook: {error.args[0]}") from error
         if not addresses:

@@ -200,10 +200,15 @@ class HttpConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return piece
 
-    async def rest(self, timeout_s: float) -> bytes:
-        """The rest of the body; no piece may take longer than `timeout_s`."""
+    async def rest(self, timeout_s: float, bytes_max: int | None = None) -> bytes:
+        """The rest of the body; no piece may take longer than `timeout_s`, all of it may have no
+        more than `bytes_max`."""
         pieces: list[bytes] = []
+        size = 0
         while piece := await self.next_piece(timeout_s):
+            size += len(piece)
+            if bytes_max is not None and size > bytes_max:
+                raise BrokenAnswerError(f"the answer has more than {bytes_max} bytes")
             pieces.append(piece)
         return b"".join(pieces)
 

@@ -15,7 +15,7 @@ from mizzen.base.resources import PODS
 from mizzen.client import transport
 from mizzen.client.client import Client
 from mizzen.client.kubeconfig import Connection
-from mizzen.host.http1 import PENDING_BYTES_MAX, AnswerParser, BrokenAnswerError
+from mizzen.host.http1 import PENDING_BYTES_MAX, AnswerParser, BrokenAnswerError, HttpConnection
 
 HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -225,3 +225,23 @@ async def test_each_wait_ends_at_its_own_time(monkeypatch, first_s):
         with pytest.raises(Unavailable, match="nothing came within 0 s"):
             await client.raw("POST", "/x")
     assert asked == 2
+
+
+async def test_a_body_may_not_be_larger_than_said():
+    async def handle(reader, writer):
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(with_length(b"x" * 10))
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(HttpConnection, "127.0.0.1", port)
+    ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with server:
+        await connection.begin(ask, 5)
+        assert await connection.rest(5, 10) == b"x" * 10
+        await connection.begin(ask, 5)
+        with pytest.raises(BrokenAnswerError, match="more than 9 bytes"):
+            await connection.rest(5, 9)
+        connection.close()

@@ -13,17 +13,15 @@ from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import proxied, refusals
 from mizzen.apiserver.core.proxied import Named
 from mizzen.apiserver.core.routing import Target
-from mizzen.apiserver.core.service_backends import backends
 from mizzen.apiserver.forwarding import Site, forward
 from mizzen.apiserver.http import TEXT, Answer, Request, Response
 from mizzen.apiserver.server import Server
+from mizzen.apiserver.service_lookup import backends_of
 from mizzen.base.errors import BadRequest, Unavailable
 from mizzen.base.objects import Obj
-from mizzen.base.resources import NODES, PODS, SERVICES
+from mizzen.base.resources import NODES, SERVICES
 from mizzen.host.listeners import stranger_at
 from mizzen.store.store import ObjectKey
-
-_SLICES = "endpointslices.discovery.k8s.io"
 
 
 async def proxy(server: Server, served: Served, target: Target, request: Request) -> Answer:
@@ -70,11 +68,9 @@ def _service(server: Server, target: Target, named: Named) -> Site:
     service = server.store.get(ObjectKey(SERVICES.plural, target.namespace, named.name))
     if service is None:
         raise refusals.not_found(SERVICES, named.name)
-    slices = (each.object() for each in server.store.list(_SLICES, target.namespace).items)
-    pods = (each.object() for each in server.store.list(PODS.plural, target.namespace).items)
     try:
         port = proxied.service_port(service.object(), named.port)
-        found = backends(service.object(), port, slices, pods)
+        found = backends_of(server.store, service, port)
     except LookupError as error:
         raise Unavailable(str(error.args[0])) from error
     if not found:
