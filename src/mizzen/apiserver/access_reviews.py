@@ -11,7 +11,7 @@ from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import manager_of, strictness
+from mizzen.apiserver.writes import strictness, write_options
 from mizzen.base.errors import Cause, NotAcceptable, invalid
 from mizzen.base.objects import Obj
 
@@ -31,8 +31,9 @@ def answer_review(
     if form_of(request.accept).shape:
         raise NotAcceptable("the only form of a review is the review: ask for application/json")
     draft = server.draft(request.user)
-    draft.manager = manager_of(request)
-    given = strictness(request)
+    options = write_options(request, "CreateOptions")
+    draft.manager = options.manager
+    given = strictness(request, options)
     review = operations.decode_virtual(draft, served, target.namespace, request.json(), given)
     causes = check(review)
     if causes:

@@ -18,7 +18,6 @@ OF_STORED_KINDS: Mapping[tuple[str, bool], Handler] = {
     ("get", True): reads.get,
     ("list", False): lists.list_objects,
     ("watch", False): watch.watch,
-    ("watch", True): watch.watch,
     ("create", False): writes.create,
     ("update", True): writes.update,
     ("patch", True): writes.patch,

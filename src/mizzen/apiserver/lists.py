@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import protobuf_answers, rendering, request_options
+from mizzen.apiserver.core import protobuf_answers, rendering
+from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import PROTOBUF, form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import JSON, Request, Response, Rest
 from mizzen.apiserver.reads import GZIP, SCAN, check_not_future, compressed, takes_gzip
 from mizzen.apiserver.server import Server
-from mizzen.base import query
 from mizzen.base.errors import BadRequest, Expired, NotAcceptable
 from mizzen.base.objects import Obj
 from mizzen.store.store import Page, Stored
@@ -38,10 +38,9 @@ async def list_objects(
     params = request.params
     form = form_of(request.accept)
     include = rendering.include_of(params)
-    selection = Selection.parse(served.kind, params)
-    limit = query.number(params, "limit") or 0
-    query.number(params, "timeoutSeconds")  # it never takes as long, but must be one
-    revision, after = _position(server, params)
+    options = ListOptions.of(served.kind, params)
+    selection, limit = options.selection, options.limit
+    revision, after = _position(server, options)
     try:
         page = await _collect(server, served, target.namespace, selection, limit, revision, after)
     except Expired as error:
@@ -155,16 +154,18 @@ async def _collect(
     return Page(found, page.revision)
 
 
-def _position(server: Server, params: Mapping[str, str]) -> tuple[int, tuple[str, str] | None]:
+def _position(server: Server, options: ListOptions) -> tuple[int, tuple[str, str] | None]:
     """At which revision to list (0: now) and after which object."""
-    request_options.check_list(params)
-    token = params.get("continue")
-    if token:
-        if params.get("resourceVersion") not in (None, "", "0"):
+    if options.token:
+        place = _decode_continue(server, options.token)
+        if options.resource_version not in ("", "0"):
             raise BadRequest("specifying resource version is not allowed when using continue")
-        return _decode_continue(server, token)
-    revision = check_not_future(server, params)
-    if params.get("resourceVersionMatch") != "Exact":
+        return place
+    try:
+        revision = check_not_future(server, options.resource_version)
+    except ValueError as error:
+        raise BadRequest(f"invalid resource version: {error}") from error
+    if options.match != "Exact":
         return 0, None
     if revision < server.store.oldest:
         raise Expired(f"The provided resource version {revision} is too old")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals, rendering
@@ -13,7 +13,8 @@ from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
-from mizzen.base import query
+from mizzen.base.errors import Unknown
+from mizzen.base.strconv import parse_uint, quote
 from mizzen.store.store import ObjectKey, Stored
 
 SCAN = 500  # objects that a selector looks at at a time
@@ -22,7 +23,10 @@ GZIP = (("content-encoding", "gzip"), ("vary", "accept-encoding"))
 
 
 async def get(server: Server, served: Served, target: Target, request: Request) -> Response:
-    check_not_future(server, request.params)
+    try:
+        check_not_future(server, request.params.get("resourceVersion", ""))
+    except ValueError as error:
+        raise Unknown(str(error)) from error
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
         raise refusals.not_found(served.resource, target.name)
@@ -77,9 +81,20 @@ async def chosen(selection: Selection, items: Sequence[Stored]) -> list[Stored]:
     return found
 
 
-def check_not_future(server: Server, params: Mapping[str, str]) -> int:
-    """The requested resourceVersion, 0 for none. Errors: BadRequest, Timeout (too large)."""
-    revision = query.number(params, "resourceVersion") or 0
+def check_not_future(server: Server, text: str) -> int:
+    """The requested resourceVersion, 0 for none.
+
+    Errors: ValueError for what is none, in upstream's words; Timeout (too large).
+    """
+    revision = parse_revision(text)
     if revision > server.store.revision:
         raise refusals.future_revision(revision, server.store.revision)
     return revision
+
+
+def parse_revision(text: str) -> int:
+    """A resourceVersion, 0 for none. Errors: ValueError in the words of upstream's versioner."""
+    try:
+        return parse_uint(text) if text else 0
+    except ValueError as error:
+        raise ValueError(f"resourceVersion: Invalid value: {quote(text)}: {error}") from error

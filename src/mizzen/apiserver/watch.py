@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import orjson
 
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import protobuf_answers, rendering, request_options
+from mizzen.apiserver.core import protobuf_answers, rendering
+from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import PROTOBUF, Form, form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
@@ -17,8 +18,7 @@ from mizzen.apiserver.http import JSON, Request, Stream
 from mizzen.apiserver.reads import check_not_future, chosen
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.watch_lines import Lines
-from mizzen.base import query
-from mizzen.base.errors import Expired, NotAcceptable
+from mizzen.base.errors import Expired, NotAcceptable, Unknown
 from mizzen.base.objects import Obj
 from mizzen.store.store import Event, Stored, Subscription
 
@@ -148,14 +148,16 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     if form.is_protobuf and not protobuf_answers.can_encode(resource.api_version, resource.kind):
         raise NotAcceptable(f"{resource.plural} are not served as {PROTOBUF}: accept {JSON}")
     include = rendering.include_of(params)
-    selection = Selection.parse(served.kind, params, name=target.name)
-    bookmarks = query.is_true(params.get("allowWatchBookmarks"))
-    initial = _wants_initial(params)
-    revision = check_not_future(server, params)
-    timeout_s = float(query.number(params, "timeoutSeconds") or _TIMEOUT_S)
+    options = ListOptions.of(served.kind, params)
+    selection, initial = options.selection, bool(options.initial)
+    try:
+        revision = check_not_future(server, options.resource_version)
+    except ValueError as error:
+        raise Unknown(str(error)) from error
+    timeout_s = float(options.timeout_s or _TIMEOUT_S)
     shape = (served, form, include, selection.text)
     is_table = form.shape == "Table"
-    setup = _Watch(server, served, selection, form, include, bookmarks, shape, is_table)
+    setup = _Watch(server, served, selection, form, include, options.bookmarks, shape, is_table)
     start = server.store.revision if initial or not revision else revision
     subscription = server.store.watch(served.key, target.namespace, since=start)
     existing: list[Stored] = []
@@ -166,18 +168,8 @@ async def watch(server: Server, served: Served, target: Target, request: Request
         except BaseException:
             subscription.close()
             raise
-    ends = bookmarks and bool(params.get("sendInitialEvents"))
-    chunks = _stream(setup, subscription, existing, start, timeout_s, ends and initial)
+    chunks = _stream(setup, subscription, existing, start, timeout_s, options.marks_end)
     return Stream(chunks, protobuf_answers.STREAM_TYPE if form.is_protobuf else JSON)
-
-
-def _wants_initial(params: dict[str, str]) -> bool:
-    """True if existing objects come first. Errors: Invalid for senseless combinations."""
-    request_options.check_watch(params)
-    asked = params.get("sendInitialEvents")
-    if asked is None:
-        return params.get("resourceVersion") in (None, "", "0")
-    return query.is_true(asked)
 
 
 async def _stream(

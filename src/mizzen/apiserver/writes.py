@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -12,17 +12,17 @@ from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import (
     applying,
-    field_managers,
+    deleting,
     patching,
     protobuf,
-    request_options,
     warnings,
 )
 from mizzen.apiserver.core.access import Access
-from mizzen.apiserver.core.bodies import as_list, as_object, grace_of_query, grace_seconds, text
+from mizzen.apiserver.core.bodies import as_object
+from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import form_of
+from mizzen.apiserver.core.request_options import WriteOptions
 from mizzen.apiserver.core.routing import Target
-from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft, at_once
 from mizzen.apiserver.http import YAML, Request, Response, answer, parse_json
@@ -64,18 +64,20 @@ _DELETES_ANSWER_WITH_OBJECTS = frozenset(
 
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
+    options = write_options(request, "CreateOptions")
     body = request.json()
-    level = strictness(request, "CreateOptions", body)
+    level = strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
         return operations.create(draft, served, target.namespace, body, level)
 
-    return await _attempt(server, served, request, work, "CreateOptions", 201)
+    return await _attempt(server, served, request, work, options, 201)
 
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
+    options = write_options(request, "UpdateOptions")
     body = request.json()
-    level = strictness(request, "UpdateOptions", body)
+    level = strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
         return operations.update(
@@ -83,17 +85,18 @@ async def update(server: Server, served: Served, target: Target, request: Reques
             subresource=target.subresource, strictness=level,
         )  # fmt: skip
 
-    return await _attempt(server, served, request, work, "UpdateOptions", 200)
+    return await _attempt(server, served, request, work, options, 200)
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
     is_apply = request.content_type == APPLY_PATCH
-    field_managers.check_apply_options(request.params, is_apply=is_apply)
+    agent = request.headers.get("user-agent", "")
+    options = WriteOptions.of_patch(request.params, agent, is_apply=is_apply)
     if is_apply:
-        return await _apply(server, served, target, request)
+        return await _apply(server, served, target, request, options)
     body = parse_json(request.body)
     apply = patching.applier(request.content_type, served.kind, body)
-    level = strictness(request, "PatchOptions", body)
+    level = strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
         return operations.patch(
@@ -101,7 +104,7 @@ async def patch(server: Server, served: Served, target: Target, request: Request
             subresource=target.subresource, strictness=level,
         )  # fmt: skip
 
-    return await _attempt(server, served, request, work, "UpdateOptions", 200)
+    return await _attempt(server, served, request, work, options, 200)
 
 
 async def _attempt(
@@ -109,24 +112,25 @@ async def _attempt(
     served: Served,
     request: Request,
     work: Callable[[Draft], Obj],
-    options: str,
+    options: WriteOptions,
     status: int,
 ) -> Response:
     """Does the work, asks whom it may concern, commits and answers with the object as written."""
-    is_dry, manager = is_dry_run(request.params), manager_of(request)
-    said = (options, request.params)
-    draft, made = await server.attempt(request.user, work, said, is_dry=is_dry, manager=manager)
+    kind = "UpdateOptions" if options.kind == "PatchOptions" else options.kind  # for admission
+    draft, made = await server.attempt(
+        request.user, work, (kind, request.params), is_dry=options.is_dry, manager=options.manager
+    )
     return await _finish(server, served, request, draft, made, status)
 
 
-async def _apply(server: Server, served: Served, target: Target, request: Request) -> Response:
+async def _apply(
+    server: Server, served: Served, target: Target, request: Request, options: WriteOptions
+) -> Response:
     """Server-side apply: an object that is not there is made, by whoever may create it."""
     config, duplicates = applying.configuration(request.body)
-    said = request.params.get("fieldValidation")
-    level = request_options.level_of(request.params, "PatchOptions") if said else "Strict"
+    level = options.level if request.params.get("fieldValidation") else "Strict"
     strict_level = Strictness(level, duplicates)
     is_forced = query.is_true(request.params.get("force"))
-    is_dry, manager = is_dry_run(request.params), manager_of(request)
     resource = served.resource
 
     def work(draft: Draft) -> tuple[Obj, bool]:
@@ -144,29 +148,28 @@ async def _apply(server: Server, served: Served, target: Target, request: Reques
         )  # fmt: skip
         return made, old is None
 
-    options = ("PatchOptions", request.params)
+    said = (options.kind, request.params)
     draft, (made, is_new) = await server.attempt(
-        request.user, work, options, is_dry=is_dry, manager=manager
+        request.user, work, said, is_dry=options.is_dry, manager=options.manager
     )
     return await _finish(server, served, request, draft, made, 201 if is_new else 200)
 
 
-def manager_of(request: Request) -> str:
-    """The field manager of a request. Errors: Invalid."""
-    return field_managers.manager_of(request.params, request.headers.get("user-agent", ""))
+def write_options(request: Request, kind: str) -> WriteOptions:
+    """Errors: Invalid."""
+    return WriteOptions.of(kind, request.params, request.headers.get("user-agent", ""))
 
 
 async def delete(server: Server, served: Served, target: Target, request: Request) -> Response:
+    form_of(request.accept)
     options = delete_options(request)
-    is_dry = _is_dry(request)
 
     def work(draft: Draft) -> tuple[Obj, bool]:
         return operations.delete(draft, served, target.namespace, target.name, options)
 
     said = ("DeleteOptions", request.params)
-    draft, (obj, gone) = await server.attempt(request.user, work, said, is_dry=is_dry)
-    form_of(request.accept)
-    await commit(draft, is_dry)
+    draft, (obj, gone) = await server.attempt(request.user, work, said, is_dry=options.is_dry)
+    await commit(draft, options.is_dry)
     if not gone or (served.resource.group, served.resource.plural) in _DELETES_ANSWER_WITH_OBJECTS:
         return show(server, served, orjson.dumps(obj), request)
     resource = served.resource
@@ -181,15 +184,16 @@ async def delete_collection(
 ) -> Response:
     """Deletes what the selectors choose, `limit` of them where that is said, some at a time; what
     vanishes meanwhile is no error."""
+    form_of(request.accept)
+    listed = ListOptions.of(served.kind, request.params)
+    selection, limit = listed.selection, listed.limit
     options = delete_options(request)
-    selection = Selection.parse(served.kind, request.params)
-    limit = query.number(request.params, "limit") or 0
-    if request.params.get("continue"):
+    if listed.token:
         raise BadRequest("continue is not served here: repeat the deletion with the same limit")
     page = server.store.list(served.key, target.namespace)
     chosen = [stored for stored in page.items if selection.matches_stored(stored)]
     chosen = chosen[: limit or None]
-    dry = _is_dry(request)
+    dry = options.is_dry
     for some in at_once(chosen):
 
         def work(draft: Draft, some: Sequence[Stored] = some) -> None:
@@ -221,11 +225,9 @@ async def delete_collection(
     return Response(200, body)
 
 
-def strictness(request: Request, options: str = "CreateOptions", parsed: Any = None) -> Strictness:
-    """The treatment of unknown and duplicate fields; `parsed` is the body where it has been read.
-
-    Errors: Invalid."""
-    level = request_options.level_of(request.params, options)
+def strictness(request: Request, options: WriteOptions, parsed: Any = None) -> Strictness:
+    """The treatment of unknown and duplicate fields; `parsed` is the body where it has been read."""
+    level = options.level
     if level == "Ignore" or request.content_type == protobuf.MEDIA_TYPE:
         return Strictness(level)
     if request.content_type == YAML:
@@ -235,57 +237,11 @@ def strictness(request: Request, options: str = "CreateOptions", parsed: Any = N
     return Strictness(level, tuple(strict.duplicate_fields(request.body, parsed)))
 
 
-def is_dry_run(params: Mapping[str, str], options: str = "CreateOptions") -> bool:
-    """Errors: Invalid."""
-    said = params.get("dryRun")
-    return request_options.is_dry([said], options) if said else False
-
-
-def _is_dry(request: Request) -> bool:
-    """A delete may say it in its body, too. Errors: Invalid: what is misspelt deletes nothing."""
-    return is_dry_run(request.params, "DeleteOptions") or is_dry_deletion(_delete_body(request))
-
-
-def is_dry_deletion(options: Obj) -> bool:
-    """Errors: BadRequest, Invalid."""
-    said = as_list(options.get("dryRun") or [], "dryRun: Invalid value: must be a list")
-    return request_options.is_dry([str(each) for each in said], "DeleteOptions")
-
-
 def delete_options(request: Request) -> DeleteOptions:
-    """From query and body; the body wins. Errors: BadRequest."""
-    return delete_options_of(_delete_body(request), request.params)
-
-
-def delete_options_of(options: Obj, params: Mapping[str, str]) -> DeleteOptions:
-    """From DeleteOptions, and parameters for what they leave out. Errors: BadRequest."""
-    grace_s = grace_seconds(options.get("gracePeriodSeconds"))
-    if grace_s is None:
-        grace_s = grace_of_query(params)
-    policy = options.get("propagationPolicy") or params.get("propagationPolicy") or ""
-    if not isinstance(policy, str):
-        raise BadRequest("propagationPolicy: Invalid value: must be a string")
-    orphans = options.get("orphanDependents")
-    if orphans is None and "orphanDependents" in params:
-        orphans = query.is_true(params["orphanDependents"])
-    if orphans is not None and not isinstance(orphans, bool):
-        raise BadRequest("orphanDependents: Invalid value: must be true or false")
-    request_options.check_propagation(policy, orphans)
-    if orphans:
-        policy = "Orphan"
-    preconditions = as_object(
-        options.get("preconditions") or {}, "preconditions: Invalid value: must be an object"
-    )
-    for name in ("uid", "resourceVersion"):
-        if not isinstance(preconditions.get(name) or "", str):
-            raise BadRequest(f"preconditions.{name}: Invalid value: must be a string")
-    uid, revision = text(preconditions, "uid"), text(preconditions, "resourceVersion")
-    return DeleteOptions(grace_s, uid, revision, policy)
-
-
-def _delete_body(request: Request) -> Obj:
-    body: Any = request.json() if request.body else {}
-    return as_object(body, "the body of a delete must be DeleteOptions")
+    """From the body or, where there is none, from the query. Errors: BadRequest, Invalid."""
+    if not request.body:
+        return deleting.of_params(request.params)
+    return deleting.of_body(as_object(request.json(), "the body of a delete must be DeleteOptions"))
 
 
 def success(code: int = 200) -> Obj:
@@ -307,7 +263,7 @@ async def _finish(
 ) -> Response:
     """Commits and answers with the object as written."""
     form_of(request.accept)  # an answer that cannot be given is refused before it is too late
-    done = draft.commit(dry=is_dry_run(request.params))
+    done = draft.commit(dry=draft.is_dry)
     data = None
     if done is not None:
         stored = await done

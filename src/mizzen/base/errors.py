@@ -141,6 +141,12 @@ class InternalError(ApiError):
     code, reason = 500, "InternalError"
 
 
+class Unknown(ApiError):
+    """What upstream refuses without a word for why, as a client's mistake that no check foresaw."""
+
+    code, reason = 500, ""
+
+
 class Unavailable(ApiError):
     code, reason = 503, "ServiceUnavailable"
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from mizzen.base.errors import BadRequest
+from mizzen.base.strconv import INT64_MAX, parse_int
 
 _FALSE = ("false", "0")
-INT64_MAX = (1 << 63) - 1
 _DIGITS_MAX = len(str(INT64_MAX))
 
 
@@ -27,6 +27,19 @@ def parse(text: str) -> dict[str, str]:
 def is_true(text: str | None) -> bool:
     """Source: apimachinery `Convert_Slice_string_To_bool`: all but absence, "false" and "0"."""
     return text is not None and text.lower() not in _FALSE
+
+
+def int64(params: Mapping[str, str], name: str) -> int | None:
+    """An option of upstream's that is a whole number, None when absent. Errors: BadRequest.
+
+    Source: apimachinery `runtime.Convert_Slice_string_To_int64`.
+    """
+    if name not in params:
+        return None
+    try:
+        return parse_int(params[name])
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
 
 
 def number(

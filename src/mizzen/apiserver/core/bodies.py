@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
-from mizzen.base import query
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.kinds.report import quoted
@@ -44,11 +42,3 @@ def grace_seconds(value: Any) -> int | None:
             f"{GRACE_S_MAX}"
         )
     return value if value >= 0 else 1
-
-
-def grace_of_query(params: Mapping[str, str]) -> int | None:
-    """The same as a parameter. Errors: BadRequest."""
-    said = params.get("gracePeriodSeconds", "")
-    if said.startswith("-") and said[1:].isdigit():
-        return 1
-    return query.number(params, "gracePeriodSeconds", most=GRACE_S_MAX)

@@ -14,7 +14,7 @@ from mizzen.apiserver.core.last_applied import (
     last_applied,
     noted,
 )
-from mizzen.base.errors import ApiError, BadRequest, Cause, Conflict, invalid
+from mizzen.base.errors import BadRequest, Cause, Conflict
 from mizzen.base.limits import OBJECT_DEPTH_MAX
 from mizzen.base.objects import Obj
 from mizzen.kinds.kind import Kind
@@ -35,7 +35,6 @@ from mizzen.kinds.managed_fields.managers import (
 from mizzen.kinds.managed_fields.sets import LEAF, Fields
 from mizzen.kinds.managed_fields.walking import walker_of
 
-MANAGER_LENGTH_MAX = 128
 # Of the sets of custom objects: deeper ones are not tracked, since an object has a greatest depth.
 DEPTH_MAX = OBJECT_DEPTH_MAX - 10
 _NONE: Obj = {}
@@ -49,38 +48,6 @@ class Writer(NamedTuple):
 
     manager: str
     subresource: str = ""
-
-
-def manager_of(params: Mapping[str, str], user_agent: str) -> str:
-    """The manager of a request: as it says, or the program that sends it.
-
-    Errors: Invalid where the name is too long or not printable.
-    """
-    said = params.get("fieldManager", "")
-    if not said:
-        program = user_agent.partition("/")[0]
-        return "".join(filter(str.isprintable, program))[:MANAGER_LENGTH_MAX] or managers.UNKNOWN
-    if len(said) > MANAGER_LENGTH_MAX:
-        message = f"Too long: may not be more than {MANAGER_LENGTH_MAX} bytes"
-        raise _bad_option("fieldManager", message, "FieldValueTooLong")
-    if not said.isprintable():
-        message = f'Invalid value: "{said}": should only contain printable characters'
-        raise _bad_option("fieldManager", message, "FieldValueInvalid")
-    return said
-
-
-def _bad_option(field: str, message: str, reason: str) -> ApiError:
-    return invalid("PatchOptions", "meta.k8s.io", "", [Cause(field, message, reason)])
-
-
-def check_apply_options(params: Mapping[str, str], *, is_apply: bool) -> None:
-    """Errors: Invalid where apply lacks its manager, or another patch is to be forced."""
-    if is_apply and not params.get("fieldManager"):
-        message = "Required value: is required for apply patch"
-        raise _bad_option("fieldManager", message, "FieldValueRequired")
-    if not is_apply and "force" in params:
-        message = "Forbidden: may not be specified for non-apply patch"
-        raise _bad_option("force", message, "FieldValueForbidden")
 
 
 def track_create(kind: Kind, new: Obj, writer: Writer, now: str, *, is_builtin: bool) -> None:

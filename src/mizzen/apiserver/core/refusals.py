@@ -94,7 +94,7 @@ def method_not_allowed(resource: Resource, verb: str, hint: str = "") -> MethodN
 def future_revision(wanted: int, newest: int) -> _Timeout:
     """For reads at a revision that does not exist yet."""
     return _Timeout(
-        f"Too large resource version: {wanted}, current: {newest}",
+        f"Timeout: Too large resource version: {wanted}, current: {newest}",
         causes=[Cause("", "Too large resource version", "ResourceVersionTooLarge")],
         retry_after_s=1,
     )

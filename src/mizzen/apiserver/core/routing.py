@@ -102,9 +102,9 @@ def verb_of(method: str, target: Target, params: Mapping[str, str]) -> str:
     if target.subresource == "proxy":
         return _PROXIED.get(method) or method.lower()
     if method in ("GET", "HEAD"):
-        if query.is_true(params.get("watch")):
-            return "watch"
-        return "get" if target.name else "list"
+        if target.name:  # to watch one object is to list by its name
+            return "get"
+        return "watch" if query.is_true(params.get("watch")) else "list"
     if method == "DELETE":
         return "delete" if target.name else "deletecollection"
     verb = _VERBS.get(method)

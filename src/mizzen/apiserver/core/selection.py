@@ -10,7 +10,8 @@ import orjson
 
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
-from mizzen.base.selectors import FieldSelector, LabelSelector, parse_fields, parse_labels
+from mizzen.base.selector_parser import parse_fields, parse_labels
+from mizzen.base.selectors import FieldSelector, LabelSelector
 from mizzen.kinds.kind import Kind
 
 
@@ -46,18 +47,27 @@ class Selection:
     needs_object: bool  # False: name and namespace decide, nothing need be parsed
     needles: tuple[bytes, ...]  # the JSON of what matches holds all of these
 
-    @classmethod
-    def parse(cls, kind: Kind, params: Mapping[str, str], name: str = "") -> Selection:
-        """From the query; `name` selects one object more. Errors: BadRequest."""
-        label_text = params.get("labelSelector", "")
-        field_text = params.get("fieldSelector", "")
-        if name:
-            field_text = f"metadata.name={name}" + (f",{field_text}" if field_text else "")
+    @staticmethod
+    def read(params: Mapping[str, str]) -> tuple[LabelSelector, FieldSelector]:
+        """The selectors of a query, of whatever fields. Errors: BadRequest."""
         try:
-            labels, fields = parse_labels(label_text), parse_fields(field_text)
+            labels = parse_labels(params.get("labelSelector", ""))
+            return labels, parse_fields(params.get("fieldSelector", ""))
         except ValueError as error:
             raise BadRequest(str(error)) from error
-        for path in sorted(fields.paths):
+
+    @classmethod
+    def parse(cls, kind: Kind, params: Mapping[str, str]) -> Selection:
+        """From the query. Errors: BadRequest."""
+        return cls.of(kind, params, *cls.read(params))
+
+    @classmethod
+    def of(
+        cls, kind: Kind, params: Mapping[str, str], labels: LabelSelector, fields: FieldSelector
+    ) -> Selection:
+        """Errors: BadRequest where the kind has no such field to select by."""
+        for term in fields.terms:
+            path = term.path
             if not kind.is_selectable(path):
                 raise BadRequest(
                     f"field label not supported: {path}"
@@ -65,6 +75,8 @@ class Selection:
                     else f'"{path}" is not a known field selector: only "metadata.name", '
                     '"metadata.namespace"'
                 )
+        label_text = params.get("labelSelector", "")
+        field_text = params.get("fieldSelector", "")
         return cls(
             kind,
             labels,

@@ -98,6 +98,7 @@ class DeleteOptions:
     uid: str = ""
     resource_version: str = ""
     propagation: str = ""  # Background, Foreground, Orphan; "" = Background
+    is_dry: bool = False
 
 
 def grace_of(resource: Resource, obj: Obj, options: DeleteOptions) -> int:

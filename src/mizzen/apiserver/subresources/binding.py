@@ -9,7 +9,7 @@ from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import commit, is_dry_run, success
+from mizzen.apiserver.writes import commit, success, write_options
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 
@@ -29,9 +29,9 @@ async def create(server: Server, served: Served, target: Target, request: Reques
             resource_version=text(metadata, "resourceVersion"),
         )
 
-    is_dry = is_dry_run(request.params)
-    options = ("CreateOptions", request.params)
-    draft, _ = await server.attempt(request.user, work, options, is_dry=is_dry)
+    options = write_options(request, "CreateOptions")
+    is_dry, said = options.is_dry, (options.kind, request.params)
+    draft, _ = await server.attempt(request.user, work, said, is_dry=is_dry)
     await commit(draft, is_dry)
     return answer(201, success(code=201))
 

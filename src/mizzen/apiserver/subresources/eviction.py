@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import eviction, refusals
+from mizzen.apiserver.core import deleting, eviction, refusals
 from mizzen.apiserver.core.bodies import as_object, text
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import (
-    commit,
-    delete_options_of,
-    is_dry_deletion,
-    is_dry_run,
-    success,
-)
+from mizzen.apiserver.writes import commit, success, write_options
 from mizzen.base.errors import BadRequest, InternalError
 from mizzen.base.reading import part
 from mizzen.store.store import ObjectKey
@@ -31,8 +25,8 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     body = as_object(request.json(), "the body must be an Eviction of policy/v1")
     if text(part(body, "metadata"), "name") != target.name:
         raise BadRequest("name in URL does not match name in Eviction object")
-    options = delete_options_of(part(body, "deleteOptions"), {})
-    is_dry = is_dry_deletion(part(body, "deleteOptions")) or is_dry_run(request.params)
+    options = deleting.of_body(part(body, "deleteOptions"))
+    is_dry = options.is_dry or write_options(request, "CreateOptions").is_dry
     said = ("CreateOptions", request.params)
     draft, _ = await server.attempt(
         request.user, lambda draft: _evict(draft, served, target, options), said, is_dry=is_dry

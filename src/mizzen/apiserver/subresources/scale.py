@@ -13,7 +13,7 @@ from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response, answer, parse_json
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import commit, is_dry_run, manager_of
+from mizzen.apiserver.writes import commit, write_options
 from mizzen.base.errors import Cause, invalid
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
@@ -109,14 +109,14 @@ async def patch(server: Server, served: Served, target: Target, request: Request
 async def _write(
     server: Server, served: Served, target: Target, request: Request, apply: Callable[[Obj], Any]
 ) -> Response:
-    is_dry = is_dry_run(request.params)
-    options = ("UpdateOptions", request.params)
+    options = write_options(request, "UpdateOptions")
+    is_dry, said = options.is_dry, (options.kind, request.params)
     draft, made = await server.attempt(
         request.user,
         lambda draft: change(draft, served, target.namespace, target.name, apply),
-        options,
+        said,
         is_dry=is_dry,
-        manager=manager_of(request),
+        manager=options.manager,
     )
     await commit(draft, is_dry)
     return answer(200, _read(served, made))

@@ -13,7 +13,7 @@ from mizzen.apiserver.core.service_tokens import API_AUDIENCES, make_claims
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import strictness
+from mizzen.apiserver.writes import strictness, write_options
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, Cause, Conflict, invalid
 from mizzen.base.objects import Obj
@@ -34,7 +34,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     if signer is None:
         raise refusals.method_not_allowed(served.resource, "token")
     draft = server.draft(request.user)
-    level = strictness(request)
+    level = strictness(request, write_options(request, "CreateOptions"))
     wish = operations.decode_virtual(draft, _SERVED, target.namespace, request.json(), level)
     said = text(wish, "metadata", "name")
     if said and said != target.name:

@@ -19,7 +19,7 @@ from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.subresources import scale
-from mizzen.apiserver.writes import is_dry_run, manager_of
+from mizzen.apiserver.writes import write_options
 from mizzen.base.errors import ApiError, BadRequest, Cause, Forbidden, Passed, TooLarge
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
@@ -60,10 +60,10 @@ async def commit(server: Server, served: Served, target: Target, request: Reques
                 raise _at(error, index) from error
         return plan_id, results
 
-    is_dry = is_dry_run(request.params)
-    options = ("CreateOptions", request.params)
+    options = write_options(request, "CreateOptions")
+    is_dry, said = options.is_dry, (options.kind, request.params)
     draft, (plan_id, results) = await server.attempt(
-        request.user, work, options, is_dry=is_dry, manager=manager_of(request)
+        request.user, work, said, is_dry=is_dry, manager=options.manager
     )
     revision, stored = server.store.revision, list[Stored]()
     done = _commit(draft, plan_id, results, is_dry)

@@ -18,7 +18,8 @@ from mizzen.base.operations import Patch
 from mizzen.base.reading import entries, number, part, text
 from mizzen.base.reading import field as value_at
 from mizzen.base.resources import HORIZONTAL_POD_AUTOSCALERS, PODS, Resource
-from mizzen.base.selectors import LabelSelector, parse_labels
+from mizzen.base.selector_parser import parse_labels
+from mizzen.base.selectors import LabelSelector
 from mizzen.controllers.core.actions import (
     Action,
     Answers,

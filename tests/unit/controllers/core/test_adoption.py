@@ -2,7 +2,7 @@ import pytest
 
 from mizzen.base.objects import Key
 from mizzen.base.resources import PODS, REPLICA_SETS
-from mizzen.base.selectors import parse_labels
+from mizzen.base.selector_parser import parse_labels
 from mizzen.controllers.core.adoption import (
     ADOPTED_PER_PLAN,
     adoptable,
