@@ -29,7 +29,10 @@ BURST = 50.0
 
 SEPARATOR = ", "
 COMBINED_CHARS = 48  # at most, of what a combined message says first
-_SeriesKey = tuple[str, str, str, str]  # namespace, object's uid or "", type + reason, message
+REPEATS_MAX = 25  # of one event that are written at once
+REPEAT_AGAIN_S = 300.0  # then one in this time says what has been counted
+# namespace, object's uid and the part of it that is meant, or "", type + reason, message
+_SeriesKey = tuple[str, str, str, str]
 
 
 @dataclass(slots=True)
@@ -43,6 +46,18 @@ class _Series:
     body: Obj
     name: str = ""  # of the stored Event, "" before the first write
     count: int = 0
+    repeats: float = REPEATS_MAX  # that may be written still
+    repeated_at: float = 0.0
+
+    def may_repeat(self) -> bool:
+        """Whether one more occurrence of what is stored is written now, or counted only."""
+        now = time.monotonic()
+        back = (now - self.repeated_at) / REPEAT_AGAIN_S if self.repeated_at else 0.0
+        self.repeats, self.repeated_at = min(REPEATS_MAX, self.repeats + back), now
+        if self.repeats < 1:
+            return False
+        self.repeats -= 1
+        return True
 
 
 _Batch = list[tuple[_SeriesKey, _Series]]
@@ -51,7 +66,8 @@ _Batch = list[tuple[_SeriesKey, _Series]]
 class EventRecorder:
     """Writes Events in the background; `event` never waits and never fails.
 
-    The same message about the same object raises `count`. Beyond the bounds above further
+    The same message about the same object raises `count`, which is written the first REPEATS_MAX
+    times and from then on every REPEAT_AGAIN_S. Beyond the bounds above further
     events are summed up in one of the same reason (`count` tells how many), never dropped.
     Where the server has Plans, what waits together is written together. Elsewhere, once the rate
     is used up, new events of one reason and namespace that wait together become one Event, which
@@ -59,9 +75,13 @@ class EventRecorder:
     An Event that the server refuses is counted in `statistics()["refused"]`.
     """
 
-    def __init__(self, client: Client, component: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, client: Client, component: str, clock: Clock | None = None, host: str = ""
+    ) -> None:
+        """`host`: the node that the component is of."""
         self._client = client
         self._component = component
+        self._host = host
         self._now_ns = clock.now_ns if clock is not None else time.time_ns
         self._series: OrderedDict[_SeriesKey, _Series] = OrderedDict()
         self._waiting: OrderedDict[_SeriesKey, _Series] = OrderedDict()
@@ -75,13 +95,21 @@ class EventRecorder:
         return {"waiting": len(self._waiting), **self._counts}
 
     def event(
-        self, obj: Obj, type: Literal["Normal", "Warning"], reason: str, message: str
+        self,
+        obj: Obj,
+        type: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
+        field_path: str = "",
     ) -> None:
-        """Notes that `reason` happened to `obj`; must be called inside the event loop."""
+        """Notes that `reason` happened to `obj`, or what `field_path` names in it; must be called
+        inside the event loop."""
         self._counts["events"] += 1
         reference = reference_to(obj)
+        if field_path:
+            reference["fieldPath"] = field_path
         namespace = str(reference.get("namespace") or "default")
-        uid = str(reference["uid"])
+        uid = f"{reference['uid']}{field_path}"
         text = message[:MESSAGE_CHARS_MAX]
         kind = sys.intern(f"{type} {reason}")
         key: _SeriesKey = (namespace, uid, kind, text)
@@ -119,25 +147,34 @@ class EventRecorder:
             series = self._series[key] = _Series({})
             if len(self._series) > SERIES_MAX:
                 self._series.popitem(last=False)
-        if not series.body:
+        is_idle = not series.body
+        if is_idle:
             series.body = self._body(reference, key[0], type, reason, now)
         self._series.move_to_end(key)
         series.count += 1
         series.body["message"] = text if key[3] else f"(combined from similar events): {text}"
         series.body["lastTimestamp"] = now
         series.body["count"] = series.count
-        self._waiting[key] = series
+        if not series.name or key in self._waiting or series.may_repeat():
+            self._waiting[key] = series
+        else:
+            self._counts["counted_only"] += 1
+            series.body = {} if is_idle else series.body
 
     def _body(self, reference: Obj, namespace: str, type: str, reason: str, now: str) -> Obj:
-        return {
+        source = {"component": self._component}
+        body: Obj = {
             "metadata": {"namespace": namespace},
             "involvedObject": reference,
             "type": type,
             "reason": reason,
-            "source": {"component": self._component},
+            "source": source,
             "reportingComponent": self._component,
             "firstTimestamp": now,
         }
+        if self._host:
+            source["host"] = body["reportingInstance"] = self._host
+        return body
 
     async def _write_waiting(self) -> None:
         backoff = Backoff(first_s=0.1, max_s=10.0)

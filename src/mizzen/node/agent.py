@@ -98,7 +98,7 @@ class Agent:
         self.config = config
         self.clock = clock
         self.runtimes = runtimes
-        self.events = EventRecorder(client, f"mizzen-node-{config.node_name}", clock)
+        self.events = EventRecorder(client, "kubelet", clock, config.node_name)
         self.reporter = Reporter(client, self, self._warn)
         self.boundary = Boundary(self.events, self.reporter.mark)
         self.context = AgentContext(
@@ -386,7 +386,9 @@ class Agent:
                     self._forget(slot)
             case RecordEvent():
                 kind = "Warning" if command.type == "Warning" else "Normal"
-                self.events.event(slot.state.pod, kind, command.reason, command.message)
+                self.events.event(
+                    slot.state.pod, kind, command.reason, command.message, command.field_path
+                )
 
     def _start_for(self, slot: Slot, work: Coroutine[Any, Any, None]) -> None:
         async def bounded() -> None:

@@ -31,6 +31,7 @@ from mizzen.node.core.events import (
     Spawn,
 )  # fmt: skip
 from mizzen.node.core.pod import SIGKILL, Container, is_finished
+from mizzen.node.core.pod_events import warning
 from mizzen.node.core.resources import cpu_limit, memory_limit
 from mizzen.node.resolve import PodContext, containers, device_variables, host_names, read_sources
 from mizzen.node.runtimes.interface import Bundle, Resources, run_key
@@ -217,9 +218,12 @@ class Executor:
         run = slot.state.container(command.container)
         assert run is not None, command
         left_s = max(run.stop_by - self._context.clock.now_ns(), 0) / 1e9
-        ok, message = await self._hook(slot, run, "preStop", left_s)
+        ok, _ = await self._hook(slot, run, "preStop", left_s)
         if not ok:
-            self._context.events.event(slot.state.pod, "Warning", "FailedPreStopHook", message)
+            told = warning(run.spec, run.init, "FailedPreStopHook", "PreStopHook failed")
+            self._context.events.event(
+                slot.state.pod, "Warning", told.reason, told.message, told.field_path
+            )
         if slot.uid in self._context.slots:
             self._context.feed(
                 slot, PreStopDone(command.container, command.number, self._context.clock.now_ns())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mizzen.base.objects import Obj
 from mizzen.node.core.events import Exited
-from mizzen.node.core.pod import SIGKILL, UNSTARTED, Container, PodState
+from mizzen.node.core.pod import SIGKILL, START_ERROR, UNSTARTED, Container, PodState
 from mizzen.node.core.resources import memory_limit
 from mizzen.node.podfiles import PodFiles, write_json
 from mizzen.node.runtimes.interface import Bundle, Runtime
@@ -73,7 +73,7 @@ def exited_of(slot: Slot, name: str, number: int, record: Obj, heard: int = 0) -
     reason, code = "", 128 if failure else record["code"]
     message = slot.files.last_words(name, number, record["code"] != 0)
     if failure:
-        reason, message = UNSTARTED if record.get("unstarted") else "StartError", failure
+        reason, message = UNSTARTED if record.get("unstarted") else START_ERROR, failure
     elif record["started"] < slot.files.interrupted_at <= record["finished"]:
         reason, message = INTERRUPTED, "the instance went down while it ran"
         if not code and slot.state.is_member and not slot.state.member.is_attached:

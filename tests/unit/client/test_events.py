@@ -39,6 +39,42 @@ async def test_repeats_are_counted_in_one_event(tmp_path):
         assert recorder.statistics()["writes"] == 2
 
 
+async def test_an_event_names_the_part_and_the_node_it_is_of(tmp_path):
+    async with api_server(tmp_path) as client:
+        recorder = EventRecorder(client, "kubelet", host="n1")
+        for container in ("a", "b", "b"):
+            where = f"spec.containers{{{container}}}"
+            recorder.event(POD, "Normal", "Started", "Container started", where)
+        await recorder.flush()
+        found = {e["involvedObject"]["fieldPath"]: e for e in await stored(client)}
+        counts = {where: event["count"] for where, event in found.items()}
+        assert counts == {"spec.containers{a}": 1, "spec.containers{b}": 2}
+        for event in found.values():
+            assert event["source"] == {"component": "kubelet", "host": "n1"}
+            assert event["reportingComponent"] == "kubelet"
+            assert event["reportingInstance"] == "n1"
+
+
+async def test_what_repeats_for_ever_is_counted_and_seldom_written(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(
+        events, "time", SimpleNamespace(monotonic=lambda: now[0], time_ns=lambda: 5)
+    )
+    async with api_server(tmp_path) as client:
+        recorder = EventRecorder(client, "tester")
+        for _ in range(events.REPEATS_MAX + 10):
+            recorder.event(POD, "Warning", "Unhealthy", "it is not well")
+            await recorder.flush()
+            now[0] += 1
+        (event,) = await stored(client)
+        assert event["count"] == 1 + events.REPEATS_MAX
+        now[0] += events.REPEAT_AGAIN_S
+        recorder.event(POD, "Warning", "Unhealthy", "it is not well")
+        await recorder.flush()
+        (event,) = await stored(client)
+        assert event["count"] == events.REPEATS_MAX + 11
+
+
 async def test_a_flood_of_messages_is_summed_up_and_counted(tmp_path):
     async with api_server(tmp_path) as client:
         recorder = EventRecorder(client, "tester")

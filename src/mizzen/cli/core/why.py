@@ -22,6 +22,8 @@ from mizzen.base.objects import (
 )
 from mizzen.base.reading import entries, number, part, text
 
+# Every container has these of its node; what they follow from has links of its own.
+_ROUTINE = frozenset({"Pulling", "Pulled", "Created", "Started", "Killing"})
 _QUIET = frozenset({"Lease", "Event", "ResourceSlice", "UsageRecord"})
 # Conditions that follow from others and explain nothing by themselves.
 _DERIVED = frozenset({"ContainersReady", "Initialized", "PodReadyToStartContainers"})
@@ -111,7 +113,7 @@ def explain(
     written = {uid_of(c.object): c.time_ns for c in history if c.object.get("kind") == "Event"}
     told = {(link.subject, link.what.split(": ", 1)[-1]) for link in links}
     for event in events:
-        if text(event, "involvedObject", "uid") in family:
+        if text(event, "involvedObject", "uid") in family and not _is_routine(event):
             link = _link_of_event(event, written.get(uid_of(event), 0))
             if (link.subject, text(event, "message")) not in told:
                 links.append(link)
@@ -124,6 +126,10 @@ def explain(
         tuple(dict.fromkeys(change for _, _, change in pending if change)),
         _unplaced(present.values()),
     )
+
+
+def _is_routine(event: Obj) -> bool:
+    return event.get("type") == "Normal" and event.get("reason") in _ROUTINE
 
 
 def _family(target: Obj, objects: Sequence[Obj]) -> set[str]:

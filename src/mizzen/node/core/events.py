@@ -205,11 +205,12 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
-    """An Event for people."""
+    """An Event for people about the pod, or what `field_path` names in it."""
 
     type: str
     reason: str
     message: str
+    field_path: str = ""
 
 
 Command = (

@@ -15,6 +15,7 @@ from mizzen.base import names
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import Obj, annotations_of, controller_of, has_condition, is_terminating
 from mizzen.base.reading import part, text
+from mizzen.node.core import pod_events as telling
 from mizzen.node.core import probes as probing
 from mizzen.node.core.events import (
     Adopted,
@@ -45,10 +46,11 @@ from mizzen.node.core.events import (
     WakeAt,
 )  # fmt: skip
 from mizzen.node.core.membership import AwaitsFormation, Fact, Membership, take_fact
+from mizzen.node.core.pod_events import DEADLINE_EXCEEDED, DEADLINE_TEXT
 
 SECOND = 1_000_000_000
-DEADLINE_EXCEEDED = "DeadlineExceeded"
 UNSTARTED = "CreateContainerError"  # upstream's word: no process was made, for want of something
+START_ERROR = "StartError"  # upstream's word: the program could not be executed
 BACKOFF_MAX_NS = 60 * SECOND
 STABLE_NS = 60 * SECOND  # a run that lasted this long clears the backoff
 PREPARE_AGAIN_NS = 100_000_000
@@ -183,7 +185,9 @@ def phase_of(state: PodState) -> str:
 def _take(state: PodState, event: PodEvent) -> list[Command]:
     match event:
         case Observed(pod=pod):
+            told = telling.refused_debuggers(state.pod, pod)
             state.pod = pod
+            return list[Command](told)
         case Vanished():
             state.vanished = True
         case Prepared():
@@ -191,7 +195,7 @@ def _take(state: PodState, event: PodEvent) -> list[Command]:
         case Started():
             return _take_started(state, event)
         case Exited():
-            _take_exited(state, event)
+            return _take_exited(state, event)
         case ProbeDone():
             return _take_probe(state, event)
         case PostStartDone():
@@ -242,7 +246,7 @@ def _take_prepared(state: PodState, event: Prepared) -> list[Command]:
     state.prepare_tries += 1
     for container in state.containers:
         container.not_before = max(container.not_before, again)
-    return [RecordEvent("Warning", event.reason, event.message)] if new else []
+    return [telling.unprepared(event.reason, event.message)] if new else []
 
 
 def _take_started(state: PodState, event: Started) -> list[Command]:
@@ -252,10 +256,11 @@ def _take_started(state: PodState, event: Started) -> list[Command]:
     run.phase, run.id, run.started_at = "running", event.id, event.at
     # Of a run that an agent before this one started the hook has begun, too.
     run.is_post_starting = bool(event.heard and part(run.spec, "lifecycle", "postStart"))
+    told: list[Command] = [*telling.begun(run.spec, run.init)] if event.heard else []
     if run.is_post_starting:
-        return [RunPostStart(run.name, run.number)]
+        return [*told, RunPostStart(run.name, run.number)]
     run.probes = probing.probes_of(run.spec, event.heard or event.at)
-    return []
+    return told
 
 
 def _take_post_start(state: PodState, event: PostStartDone) -> list[Command]:
@@ -267,17 +272,18 @@ def _take_post_start(state: PodState, event: PostStartDone) -> list[Command]:
     if event.ok:
         run.probes = probing.probes_of(run.spec, event.at)
         return []
-    commands: list[Command] = [RecordEvent("Warning", "FailedPostStartHook", event.message)]
-    if not run.stop_by:
-        run.kill_reason = f"postStart hook failed: {event.message}"
-        commands += _stop(state, run, event.at)
-    return commands
+    hook = "FailedPostStartHook"
+    told = telling.warning(run.spec, run.init, hook, "PostStartHook failed")
+    if run.stop_by:
+        return [told]
+    run.kill_reason = f"postStart hook failed: {event.message}"
+    return [told, *_stop(state, run, event.at, hook)]
 
 
-def _take_exited(state: PodState, event: Exited) -> None:
+def _take_exited(state: PodState, event: Exited) -> list[Command]:
     run = _current(state, event.container, event.number)
     if run is None or run.phase == "exited":
-        return
+        return []
     run.phase, run.ended = "exited", event
     run.started_at = event.started
     run.probes = {}
@@ -288,6 +294,9 @@ def _take_exited(state: PodState, event: Exited) -> None:
     begin = event.heard or event.at
     run.not_before = begin + (delay if event.code or run.failures else SECOND)
     run.failures += 1
+    if event.heard and event.reason in (UNSTARTED, START_ERROR):
+        return [telling.warning(run.spec, run.init, "Failed", f"Error: {event.message}")]
+    return []
 
 
 def _take_probe(state: PodState, event: ProbeDone) -> list[Command]:
@@ -295,22 +304,20 @@ def _take_probe(state: PodState, event: ProbeDone) -> list[Command]:
     probe = run.probes.get(event.kind) if run is not None else None
     if run is None or probe is None:
         return []
-    was_passed = probe.passed
+    was_passed, is_hasty = probe.passed, probe.is_hasty
     fatal = probe.take(event.ok, event.at)
     commands: list[Command] = []
     if event.kind == "startup" and probe.passed and not was_passed:
         for other in run.probes.values():
             other.next_at = min(other.next_at, event.at)
-    if not event.ok and (was_passed or fatal or event.kind == "liveness"):
-        title = event.kind.capitalize()
-        commands.append(
-            RecordEvent("Warning", "Unhealthy", f"{title} probe failed: {event.message}")
-        )
+    if not event.ok and (fatal or not is_hasty):
+        text = f"{event.kind.capitalize()} probe failed: {event.message}"
+        commands.append(telling.warning(run.spec, run.init, "Unhealthy", text))
     if fatal and not run.stop_by:
-        text = f"Container {run.name} failed its {event.kind} probe and is restarted"
-        commands.append(RecordEvent("Normal", "Killing", text))
         run.kill_reason = f"{event.kind} probe failed: {event.message}"
-        commands += _stop(state, run, event.at)
+        again = state.is_member or state.pod["spec"].get("restartPolicy") != "Never"
+        why = telling.failed_probe(run.name, event.kind, again)
+        commands += _stop(state, run, event.at, why)
     return commands
 
 
@@ -335,7 +342,8 @@ def _advance(state: PodState, at: int) -> list[Command]:
         by_gang = state.is_member and not run.init
         if run.phase == "exited" and not by_gang and _may_restart(state, run):
             if run.ended is not None:
-                commands.append(RecordEvent("Warning", "BackOff", backoff_text(run, run.ended)))
+                text = telling.backoff(state.pod, run.name, run.ended)
+                commands.append(telling.warning(run.spec, run.init, "BackOff", text))
             _renew(state, run)
         if run.phase == "waiting" and run.not_before <= at:
             commands += _begin(state, run)
@@ -354,10 +362,8 @@ def _expire(state: PodState, at: int) -> list[Command]:
     deadline = _deadline(state)
     if deadline is None or at < deadline or state.is_stopping or is_finished(state):
         return []
-    seconds = state.pod["spec"]["activeDeadlineSeconds"]
-    text = f"the pod was active for longer than spec.activeDeadlineSeconds: {seconds}"
-    state.verdict = (DEADLINE_EXCEEDED, text)
-    return [RecordEvent("Warning", DEADLINE_EXCEEDED, text)]
+    state.verdict = (DEADLINE_EXCEEDED, DEADLINE_TEXT)
+    return [RecordEvent("Normal", DEADLINE_EXCEEDED, DEADLINE_TEXT)]
 
 
 def _deadline(state: PodState) -> int | None:
@@ -425,7 +431,7 @@ def _begin(state: PodState, run: Container) -> list[Command]:
         state.preparing = True
         return [Prepare()]
     run.phase = "starting"
-    return [Spawn(run.name, run.number)]
+    return [telling.pulled(run.spec, run.init), Spawn(run.name, run.number)]
 
 
 def _probe(run: Container, at: int) -> list[Command]:
@@ -486,8 +492,8 @@ def _advance_stop(state: PodState, at: int) -> list[Command]:
     return commands + _wake(state, at)
 
 
-def _stop(state: PodState, run: Container, at: int) -> list[Command]:
-    """Asks a run to end; what it has not done by `stop_by` SIGKILL does.
+def _stop(state: PodState, run: Container, at: int, why: str = "") -> list[Command]:
+    """Asks a run to end, and tells `why`; what it has not done by `stop_by` SIGKILL does.
 
     A gang member that attached gets no SIGTERM: its framework may swallow it, and a member of the
     running formation leaves by the control word (`core/gang.py`); the grace period bounds that. A
@@ -500,16 +506,17 @@ def _stop(state: PodState, run: Container, at: int) -> list[Command]:
         deadline = parse_rfc3339(state.pod["metadata"]["deletionTimestamp"])
         grace = min(grace, max(deadline + SECOND - at, 0))
     run.stop_by = at + grace
+    told = telling.killing(run.spec, run.init, why)
     if grace == 0:
-        return _kill(run, at)
+        return [told, *_kill(run, at)]
     if state.member.is_attached and not run.init:
-        return []
+        return [told]
     hook: Obj = part(run.spec, "lifecycle", "preStop")
     is_hooked = any(hook.get(action) for action in ("exec", "httpGet", "sleep"))
     if is_hooked and run.phase == "running":
         run.pre_stop = "running"
-        return [RunPreStop(run.name, run.number)]
-    return [Signal(run.name, run.number, SIGTERM)]
+        return [told, RunPreStop(run.name, run.number)]
+    return [told, Signal(run.name, run.number, SIGTERM)]
 
 
 def _kill(run: Container, at: int) -> list[Command]:
@@ -524,6 +531,8 @@ def _kill_all(state: PodState, at: int, reason: str) -> list[Command]:
     for run in state.containers:
         if run.is_live:
             run.kill_reason = run.kill_reason or reason
+            if not run.stop_by:
+                commands.append(telling.killing(run.spec, run.init))
             run.stop_by = run.stop_by or at
             commands += _kill(run, at)
     return commands

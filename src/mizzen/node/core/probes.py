@@ -44,6 +44,12 @@ class Probe:
     def timeout_s(self) -> int:
         return self._setting("timeoutSeconds", 1)
 
+    @property
+    def is_hasty(self) -> bool:
+        """True while it asks more often than its period: that it fails then is not worth a word."""
+        is_quick = not self.passed and self.kind != "liveness"
+        return is_quick and min(self.delay, self.period) < self.period
+
     def take(self, ok: bool, at: int) -> bool:
         """Counts one answer; True when the container must be killed for it."""
         self.in_flight = False

@@ -13,7 +13,8 @@ from mizzen.base.reading import entries
 from mizzen.base.resources import PODS
 from mizzen.node.core import probes as probing
 from mizzen.node.core.events import Exited
-from mizzen.node.core.pod import Container, PodState, backoff_text, phase_of
+from mizzen.node.core.pod import START_ERROR, Container, PodState, backoff_text, phase_of
+from mizzen.node.core.pod_events import NO_DEBUGGERS
 
 MESSAGE_CHARS_MAX = 4096
 
@@ -36,6 +37,8 @@ def status_of(state: PodState, host_ip: str, now: int, aside: str = "") -> Obj:
         "containerStatuses": [_container(state, c) for c in state.containers if not c.init],
         "conditions": _conditions(state, phase, now),
     }
+    if debuggers := _debuggers(state.pod, now):
+        status["ephemeralContainerStatuses"] = debuggers
     inits = [_container(state, c) for c in state.containers if c.init]
     if inits:
         status["initContainerStatuses"] = inits
@@ -93,6 +96,27 @@ def _container(state: PodState, run: Container) -> Obj:
     if run.id:
         entry["containerID"] = run.id
     return entry
+
+
+def _debuggers(pod: Obj, now: int) -> list[Obj]:
+    """Ephemeral containers are refused: each has ended when it was first seen."""
+    known = {e["name"]: e for e in entries(pod, "status", "ephemeralContainerStatuses")}
+    at = rfc3339(now)
+    end: Obj = {"exitCode": 128, "reason": START_ERROR, "message": NO_DEBUGGERS}
+    return [
+        known.get(each["name"])
+        or {
+            "name": each["name"],
+            "image": each.get("image") or "",
+            "imageID": "",
+            "restartCount": 0,
+            "ready": False,
+            "started": False,
+            "state": {"terminated": {**end, "startedAt": at, "finishedAt": at}},
+            "lastState": {},
+        }
+        for each in entries(pod, "spec", "ephemeralContainers")
+    ]
 
 
 def _is_ready(run: Container) -> bool:

@@ -130,10 +130,12 @@ def test_an_event_that_repeats_a_condition_is_told_once() -> None:
         "lastTimestamp": "2026-01-01T00:00:05Z",
         "source": {"component": "mizzen-scheduler"},
     }
-    other = {**event, "reason": "Pulled", "message": "started", "count": 3}
-    told = [link.what for link in explain(pod, [pod], [], [event, other]).chain]
+    other = {**event, "reason": "Unhealthy", "message": "no answer", "count": 3}
+    routine = {**event, "type": "Normal", "reason": "Pulled", "message": "image is there"}
+    told = [link.what for link in explain(pod, [pod], [], [event, other, routine]).chain]
     assert sum("Preempted by" in what for what in told) == 1
-    assert "Pulled: started (3 times)" in told
+    assert "Unhealthy: no answer (3 times)" in told
+    assert not any("Pulled" in what for what in told)
 
 
 def test_what_waits_is_named_once_though_it_is_asked_for_and_listed() -> None:
