@@ -251,7 +251,7 @@ SERVED_FIELDS = {
             "the machine keeps its host name; use "
             "hostname and subdomain, which $HOSTNAME and other pods know",
         ),
-        **refused_by_node("ephemeralContainers", "ephemeral containers are not served"),
+        **refused_by_node("ephemeralContainers", "they are not started; use kubectl exec"),
     },
     "core.v1.PodOS": refused_by_node("name", "pods run on this Linux machine", "linux"),
     "core.v1.PodSecurityContext": {

@@ -23,6 +23,7 @@ from mizzen.base.errors import BadRequest, NotFound
 from mizzen.base.objects import Key, Obj, key_of, uid_of
 from mizzen.base.reading import entries, part
 from mizzen.host.get_server import Get
+from mizzen.node.core.pod_events import NO_DEBUGGERS
 from mizzen.node.kubelet.logfiles import Folder, Part
 from mizzen.node.kubelet.server import NodeView
 
@@ -62,6 +63,9 @@ async def container_logs(
     if len(runs) <= previous and not options.resume_at:
         which = "previous terminated container" if previous else "container"
         reason = "not found" if previous else "is waiting to start: it has written no log yet"
+        debuggers = entries(pod, "spec", "ephemeralContainers")
+        if any(each["name"] == container for each in debuggers):
+            reason = f"was not started: {NO_DEBUGGERS}"
         raise BadRequest(f'{which} "{container}" in pod "{name}" {reason}')
     reader = _Reader(view.pods, pod, container, folder, options)
     run = runs[-1 - previous] if runs else 0

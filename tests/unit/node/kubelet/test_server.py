@@ -12,11 +12,13 @@ import pytest
 import pytest_asyncio
 
 from mizzen.base.exposition import MetricsRegistry
+from mizzen.base.objects import Key, Obj
 from mizzen.host import pki
 from mizzen.host.clock import RealClock
 from mizzen.host.get_server import HEAD_BYTES_MAX
 from mizzen.host.home import Home
 from mizzen.host.mutual_tls import MutualTls
+from mizzen.node.core.pod_events import NO_DEBUGGERS
 from mizzen.node.kubelet.server import NodeServer, NodeView
 
 LOG = b"GET /containerLogs/default/p/main HTTP/1.1\r\nHost: n1\r\n\r\n"
@@ -28,7 +30,8 @@ class World:
     def __init__(self, home: Home) -> None:
         self.keys = pki.ensure(home, RealClock(), listen="127.0.0.1", port=1)
         self.metrics = MetricsRegistry()
-        self._view = NodeView({}, home.node / "pods", RealClock(), self.metrics)
+        self.pods: dict[Key, Obj] = {}
+        self._view = NodeView(self.pods, home.node / "pods", RealClock(), self.metrics)
         self.server = NodeServer(self.keys.kubelet, self._view)
 
     async def ask(self, request: bytes, shown: MutualTls | None = None) -> bytes:
@@ -102,3 +105,16 @@ async def test_it_shows_the_agents_metrics_and_that_it_lives(world: World) -> No
     answer = await world.ask(b"GET /metrics HTTP/1.1\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ") and b"\nhits_total 3\n" in answer
     assert b"ok" in await world.ask(b"GET /healthz HTTP/1.1\r\n\r\n")
+
+
+async def test_the_log_of_a_debugger_says_that_it_was_not_started(world: World) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": "default", "name": "p", "uid": "u"},
+        "spec": {"containers": [{"name": "main"}], "ephemeralContainers": [{"name": "debugger"}]},
+    }
+    world.pods[Key("default", "p")] = pod
+    answer = await world.ask(LOG.replace(b"/main", b"/debugger"))
+    assert answer.startswith(b"HTTP/1.1 400 ") and NO_DEBUGGERS.encode() in answer
+    assert b"it has written no log yet" in await world.ask(LOG)
