@@ -12,6 +12,8 @@ from pathlib import Path
 
 import lmdb
 
+from mizzen.store.mapped import LONG_READ, MappedPages
+
 MAP_BYTES = 16 << 30  # address space, not disk or memory; the file grows as it is written
 MAP_BYTES_MAX = 1 << 40  # that the map may grow to
 RESERVE_BYTES = 8 << 20  # that the file is longer than what is in it: half of it for deletions
@@ -85,6 +87,7 @@ class LmdbFile:
         self._tables = {"": None, **named}
         self._page_bytes = self._env.stat()["psize"]
         self._data = os.open(data, os.O_RDWR | os.O_CLOEXEC)
+        self._mapped = MappedPages(self._data)
 
     def reopen(self) -> None:
         """After a write whose fate is unknown: LMDB refuses all others until then."""
@@ -161,6 +164,7 @@ class LmdbFile:
                     chunk.append(entry)
                     size += len(entry[1])
                     if len(chunk) == _CHUNK or size >= _CHUNK_BYTES:
+                        self._mapped.used(LONG_READ)
                         return chunk, True
         return chunk, False
 
@@ -195,6 +199,8 @@ class LmdbFile:
         while True:
             try:
                 self._write(puts, deletes)
+                with self._reading:
+                    self._mapped.used()
                 return
             except lmdb.MapFullError as error:
                 if self._map_bytes >= MAP_BYTES_MAX:
