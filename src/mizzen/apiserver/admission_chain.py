@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.context import Context, Epoch
@@ -93,6 +93,11 @@ class Plugin:
     `mutate` gets an object with right types and the schema's defaults and must leave such a one;
     `admit` a valid one. Both refuse by an ApiError. `remove` is told of every object that a draft
     removes, whatever its kind and whoever removes it, and refuses none.
+
+    `by_template`: what becomes of a new object follows from what it says beside its name, uid and
+    moments, from its namespace, from the name and groups of who asks, and from what is read by the
+    draft, where objects of its own kind are read as a list, if at all. Then it is not asked again
+    for the next one of a template while what it read stays as it is (`templates.py`).
     """
 
     operations: frozenset[str]
@@ -101,6 +106,7 @@ class Plugin:
     admit: Step | None = None
     remove: Removal | None = None
     stage: int = BUILT_IN
+    by_template: bool = False
 
     def __post_init__(self) -> None:
         assert self.operations <= _OPERATIONS, f"unknown: {self.operations - _OPERATIONS}"
@@ -125,6 +131,14 @@ class SharedObjects:
         return obj
 
 
+class _Steps(NamedTuple):
+    """What is done at one operation on one kind."""
+
+    mutate: list[Step]
+    admit: list[Step]
+    by_template: bool
+
+
 class Admission:
     """The steps for each kind and operation, worked out at the first write."""
 
@@ -134,7 +148,11 @@ class Admission:
         self._known = self._epoch.number
         self.shared = SharedObjects()
         self._removals = [p.remove for p in plugins if p.remove is not None]
-        self._steps: dict[tuple[Served, str], tuple[list[Step], list[Step]]] = {}
+        self._steps: dict[tuple[Served, str], _Steps] = {}
+
+    def is_by_template(self, served: Served) -> bool:
+        """True if all who take part in a create say so."""
+        return self._of(served, CREATE).by_template
 
     def mutate(
         self, draft: Transaction, served: Served, operation: str, key: ObjectKey,
@@ -142,7 +160,7 @@ class Admission:
     ) -> None:  # fmt: skip
         """Changes `new` in place, or refuses. Errors: ApiError."""
         steps = self._of(served, operation)
-        _take(steps[0], draft, served, operation, key, new, old)
+        _take(steps.mutate, draft, served, operation, key, new, old)
 
     def admit(
         self, draft: Transaction, served: Served, operation: str, key: ObjectKey,
@@ -150,27 +168,28 @@ class Admission:
     ) -> None:  # fmt: skip
         """Refuses what one plug-in refuses. Errors: ApiError."""
         steps = self._of(served, operation)
-        _take(steps[1], draft, served, operation, key, new, old)
+        _take(steps.admit, draft, served, operation, key, new, old)
 
     def remove(self, draft: Transaction, key: ObjectKey, gone: Obj) -> None:
         """Tells of an object that this draft removes; `gone` is its last form."""
         for removal in self._removals:
             removal(draft, key, gone)
 
-    def _of(self, served: Served, operation: str) -> tuple[list[Step], list[Step]]:
+    def _of(self, served: Served, operation: str) -> _Steps:
         if self._known != self._epoch.number:
             self._steps.clear()
             self._known = self._epoch.number
         return self._steps.get((served, operation)) or self._find(served, operation)
 
-    def _find(self, served: Served, operation: str) -> tuple[list[Step], list[Step]]:
+    def _find(self, served: Served, operation: str) -> _Steps:
         if len(self._steps) >= _STEPS_MAX:  # of forms of custom kinds that are served no more
             self._steps.clear()
         chosen = [p for p in self._plugins if operation in p.operations and p.concerns(served)]
         mutators = [p.mutate for p in chosen if p.mutate is not None]
-        steps = self._steps[served, operation] = (
+        steps = self._steps[served, operation] = _Steps(
             mutators if operation in _MUTABLE else [],
             [p.admit for p in chosen if p.admit is not None],
+            all(p.by_template for p in chosen),
         )
         return steps
 

@@ -159,6 +159,13 @@ class Draft:
         """Records as read what was answered from an index over this list."""
         self._lists.add((resource, namespace))
 
+    def reads_for(self, key: ObjectKey) -> set[tuple[str, str]] | None:
+        """The resources and namespaces of which this draft has read anything but `key`; None where
+        it does more than to write that object."""
+        if self._on_lost or self._entries.keys() != {key}:
+            return None
+        return self._lists | {read[:2] for read in self._keys if read != key}
+
     def read_set(self) -> ReadSet:
         """The reads so far; call it before the tick ends: until then they hold."""
         keys = {key: self._store.peek(key) for key in self._keys}

@@ -69,7 +69,7 @@ def create(
     if obj["metadata"].get("resourceVersion") not in (None, "", "0"):
         raise InternalError("resourceVersion should not be set on objects to be created")
     stamping.place(obj, resource, namespace)
-    _name(draft, served, obj, namespace)
+    give_name(draft, served, obj, namespace)
     decoded = _decode(draft, served, obj, strictness)
     causes = decoded.causes + _unserved(draft, decoded.unserved)
     if causes:
@@ -492,7 +492,7 @@ def _unserved(draft: Draft, found: Sequence[Unserved]) -> list[Cause]:
     return [each.cause for each in found if isinstance(each.treatment, Refused)]
 
 
-def _name(draft: Draft, served: Served, obj: Obj, namespace: str) -> None:
+def give_name(draft: Draft, served: Served, obj: Obj, namespace: str) -> None:
     """Makes a name from generateName where there is none, in place."""
     metadata = obj["metadata"]
     prefix = metadata.get("generateName")

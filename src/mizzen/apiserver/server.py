@@ -23,6 +23,7 @@ from mizzen.apiserver.flow_control import FlowControl
 from mizzen.apiserver.identifiers import new_id
 from mizzen.apiserver.kubelet_client import KubeletClient
 from mizzen.apiserver.reviews import Draws, Options, Reviews, attempt
+from mizzen.apiserver.templates import Templates
 from mizzen.apiserver.watch_lines import Lines
 from mizzen.apiserver.webhook_client import WebhookClient
 from mizzen.base.errors import ApiError, Forbidden
@@ -46,6 +47,7 @@ class Server(Context):
     authenticate: Authentication = field(init=False)
     admission: Admission = field(init=False)
     flows: FlowControl = field(init=False)
+    templates: Templates = field(init=False)
     aggregation: Aggregation = field(init=False)
     kubelets: KubeletClient = field(init=False)
     webhooks: WebhookClient = field(init=False)
@@ -59,6 +61,7 @@ class Server(Context):
         self.admission = admission(self)
         self.aggregation = Aggregation(self)
         self.flows = FlowControl(self.store, time.monotonic)
+        self.templates = Templates(self.store)
 
     def denial(self, access: Access) -> Forbidden:
         """The answer to what nobody allows."""

@@ -69,7 +69,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     level = strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
-        return operations.create(draft, served, target.namespace, body, level)
+        return server.templates.create(draft, served, target.namespace, body, level)
 
     return await _attempt(server, served, request, work, options, 201)
 

@@ -35,6 +35,7 @@ from mizzen.store.watchers import Watchers
 
 _REPLAY_EVENTS = 1024  # read from history at a time, or BATCH_BYTES_MAX of them
 _GROUP_WRITES = 2048  # most writes that share one durable commit
+_PLACES_MAX = 1 << 16  # resources and namespaces whose last change is known; then all have changed
 
 
 class _Transaction:
@@ -74,6 +75,8 @@ class Engine:
         self._watchers = Watchers()
         # What is on its way to the disk, by resource, as lists of it are asked for.
         self._pending: dict[str, _Pending] = {}
+        self._changes = self._changes_forgotten = 0
+        self._last_changes: dict[tuple[str, str], int] = {}
         self._staged: list[_Transaction] = []
         self._flusher: asyncio.Task[None] | None = None
         self._counters = Counters()
@@ -91,6 +94,13 @@ class Engine:
     @property
     def oldest(self) -> int:
         return self._log.oldest
+
+    @property
+    def changes(self) -> int:
+        return self._changes
+
+    def last_change(self, resource: str, namespace: str = "") -> int:
+        return self._last_changes.get((resource, namespace), self._changes_forgotten)
 
     def get(self, key: ObjectKey) -> Stored | None:
         return self._state.get(key)
@@ -179,6 +189,7 @@ class Engine:
         self._assigned += len(writes)
         for key, pending in transaction.pending().items():
             self._pending.setdefault(key.resource, {})[key] = pending
+            self._note_change(key)
         self._staged.append(transaction)
         if self._flusher is None:
             self._flusher = asyncio.get_running_loop().create_task(self._flush())
@@ -282,7 +293,7 @@ class Engine:
                     self._state.apply(event)
                 self._counters.transactions += 1
                 self._counters.writes += len(transaction.events)
-            self._forget(transaction)
+            self._forget(transaction, is_lost=bool(transaction.refused))
         for transaction in group:
             if not transaction.refused:
                 self._watchers.notify(transaction.events)
@@ -299,14 +310,24 @@ class Engine:
         for transaction in self._staged:
             if refused := next((o.refused for o in transaction.rests_on if o.refused), ""):
                 transaction.refused = refused
-                self._forget(transaction)
+                self._forget(transaction, is_lost=True)
                 self._refuse(transaction)
             else:
                 kept.append(transaction)
         self._staged = kept
 
-    def _forget(self, transaction: _Transaction) -> None:
+    def _note_change(self, key: ObjectKey) -> None:
+        self._changes += 1
+        last = self._last_changes
+        if len(last) >= _PLACES_MAX:
+            last.clear()
+            self._changes_forgotten = self._changes
+        last[key[:2]] = last[key[0], ""] = self._changes
+
+    def _forget(self, transaction: _Transaction, *, is_lost: bool = False) -> None:
         for event in transaction.events:
+            if is_lost:
+                self._note_change(event.key)
             of_resource = self._pending.get(event.key.resource, _NONE)
             pending = of_resource.get(event.key)
             if pending is not None and pending[1] is transaction:
@@ -328,7 +349,7 @@ class Engine:
         """The log broke: its own errors are answers. What was in flight has an unknown fate."""
         self._staged = []
         for transaction in group:
-            self._forget(transaction)
+            self._forget(transaction, is_lost=True)
             if not transaction.done.done():
                 transaction.done.set_exception(error)
 

@@ -212,6 +212,16 @@ class Store(Protocol):
         """Watches and history may start after this revision, or later."""
         ...
 
+    @property
+    def changes(self) -> int:
+        """Counts what `peek` may see change: each write when it is accepted, or lost after all."""
+        ...
+
+    def last_change(self, resource: str, namespace: str = "") -> int:
+        """The number in `changes` of the last one of a resource, or of it in one namespace; it may
+        be that of a later one elsewhere."""
+        ...
+
     def get(self, key: ObjectKey) -> Stored | None: ...
 
     def peek(self, key: ObjectKey) -> Stored | None:

@@ -1,16 +1,23 @@
-"""Pods of one template, whose spec is judged once, are made as if each were the first."""
+"""Pods of one template, which is judged once, are made as if each were the first."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from mizzen.apiserver import templates
+from mizzen.apiserver.admission_chain import CREATE, Admission, Plugin
 from mizzen.apiserver.http import Request, Response
+from mizzen.base.errors import InsufficientStorage
 from mizzen.base.objects import Obj
+from mizzen.store.engine import Engine
+from mizzen.store.log import MemoryLog
 from mizzen.store.memory import MemoryStore
-from support.api_handlers import DEFAULT, Api, an_api
+from mizzen.store.store import ObjectKey, Put, Record
+from support.api_handlers import DEFAULT, NS, Api, an_api
 
 PODS = f"{DEFAULT}/pods"
 
@@ -91,3 +98,178 @@ async def _warnings(api: Api, body: Obj) -> list[str]:
     answer = await api.app.answer(request)
     assert isinstance(answer, Response) and answer.status == 201
     return [value for name, value in answer.headers if name.lower() == "warning"]
+
+
+class Counted:
+    """How often a create took the long way."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        create = templates.operations.create
+
+        def counting(*arguments: Any, **options: Any) -> Obj:
+            self.count += 1
+            return create(*arguments, **options)
+
+        monkeypatch.setattr(templates.operations, "create", counting)
+
+
+async def a_template(monkeypatch: pytest.MonkeyPatch, **config: Any) -> tuple[Api, Counted]:
+    """An API server that has met the template of `pod` twice."""
+    api, counted = await an_api(MemoryStore(), **config), Counted(monkeypatch)
+    for name in ("first", "second"):
+        await made(api, pod(name))
+    assert counted.count == 2
+    return api, counted
+
+
+async def test_the_third_of_a_template_is_as_if_it_were_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, counted = await a_template(monkeypatch)
+    api.clock.ns += 61 * NS
+    third = await made(api, pod("third"))
+    assert counted.count == 2
+    assert third == (await api.call("GET", f"{PODS}/third"))[1]
+    fresh = await an_api(MemoryStore())
+    fresh.clock.ns = api.clock.ns
+    alone = await made(fresh, pod("third"))
+    assert third["metadata"].pop("uid") != alone["metadata"].pop("uid")
+    assert third["metadata"].pop("resourceVersion") > alone["metadata"].pop("resourceVersion")
+    assert third == alone and list(third["metadata"]) == list(alone["metadata"])
+    again = await api.call("GET", f"{PODS}/second")
+    assert again[1]["metadata"]["name"] == "second"
+
+
+async def test_names_are_generated_and_wrong_or_taken_ones_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, counted = await a_template(monkeypatch)
+    assert (await api.call("POST", PODS, pod("first")))[0] == 409
+    assert counted.count == 2
+    status, answer = await api.call("POST", PODS, pod("Not-A-Name"))
+    assert (status, answer["details"]["causes"][0]["field"]) == (422, "metadata.name")
+    body = pod("unused")
+    body["metadata"] = {"generateName": "of-a-set-"}
+    names = [(await made(api, json.loads(json.dumps(body))))["metadata"]["name"] for _ in range(5)]
+    assert len(set(names)) == 5 and all(name.startswith("of-a-set-") for name in names)
+
+
+async def test_moments_in_the_status_are_each_ones_own() -> None:
+    api = await an_api(MemoryStore())
+    moments: list[str] = []
+    for name in ("a", "b", "c"):
+        api.clock.ns += NS
+        body = pod(name)
+        body["spec"]["schedulingGates"] = [{"name": "later"}]
+        moments.append((await made(api, body))["status"]["conditions"][0]["lastTransitionTime"])
+    assert len(set(moments)) == 3
+
+
+CHANGES: dict[str, tuple[str, str, Obj]] = {
+    "an account": ("PATCH", f"{DEFAULT}/serviceaccounts/default",
+                   {"imagePullSecrets": [{"name": "s"}]}),
+    "a limit": ("POST", f"{DEFAULT}/limitranges", {"metadata": {"name": "l"}, "spec": {
+        "limits": [{"type": "Container", "default": {"cpu": "1"}}]}}),
+    "a class": ("POST", "/apis/scheduling.k8s.io/v1/priorityclasses",
+                {"metadata": {"name": "c"}, "value": 3, "globalDefault": True}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_what_admission_read_counts_once_it_has_changed(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, counted = await a_template(monkeypatch)
+    method, path, body = CHANGES[what]
+    media = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    assert (await api.call(method, path, body, content_type=media))[0] < 300
+    before, third = counted.count, await made(api, pod("third"))
+    assert counted.count == before + 1
+    second = (await api.call("GET", f"{PODS}/second"))[1]
+    assert third["spec"] != second["spec"]
+    assert (await made(api, pod("fourth")))["spec"] == third["spec"]
+    assert counted.count == before + 1
+
+
+async def test_a_quota_counts_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, _ = await a_template(monkeypatch)
+    quota = {"metadata": {"name": "q"}, "spec": {"hard": {"pods": "4"}}}
+    assert (await api.call("POST", f"{DEFAULT}/resourcequotas", quota))[0] == 201
+    statuses = [(await api.call("POST", PODS, pod(f"more-{n}")))[0] for n in range(3)]
+    assert statuses == [201, 201, 403]
+
+
+async def test_a_namespace_that_ends_or_is_restricted_takes_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, _ = await a_template(monkeypatch)
+    label = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    media = "application/merge-patch+json"
+    path = "/api/v1/namespaces/default"
+    assert (await api.call("PATCH", path, label, content_type=media))[0] == 200
+    status, answer = await api.call("POST", PODS, pod("third"))
+    assert status == 403 and "violates PodSecurity" in answer["message"]
+    away = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": None}}}
+    assert (await api.call("PATCH", path, away, content_type=media))[0] == 200
+    assert (await api.call("POST", PODS, pod("third")))[0] == 201
+    assert (await api.call("DELETE", f"{DEFAULT}/serviceaccounts/default"))[0] == 200
+    status, answer = await api.call("POST", PODS, pod("fourth"))
+    assert status == 403 and "not found" in answer["message"]
+
+
+async def test_plugins_that_look_at_more_are_asked_about_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+    api = await an_api(MemoryStore())
+    plugin = Plugin(
+        frozenset((CREATE,)), lambda s: s.key == "pods", admit=lambda r: seen.append(r.key.name)
+    )
+    api.server.admission = Admission([plugin])
+    for name in "abc":
+        body = pod(name)
+        body["spec"]["serviceAccountName"] = "default"
+        await made(api, body)
+    assert seen == ["a", "b", "c"]
+
+
+async def test_a_policy_that_comes_is_asked_about_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, _ = await a_template(monkeypatch)
+    group = "/apis/admissionregistration.k8s.io/v1"
+    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
+              "resources": ["pods"]}]  # fmt: skip
+    spec: Obj = {
+        "matchConstraints": {"resourceRules": rules},
+        "validations": [{"expression": "object.metadata.name != 'third'"}],
+    }
+    policy = {"metadata": {"name": "p"}, "spec": spec}
+    assert (await api.call("POST", f"{group}/validatingadmissionpolicies", policy))[0] == 201
+    binding = {"metadata": {"name": "b"}, "spec": {
+        "policyName": "p", "validationActions": ["Deny"]}}  # fmt: skip
+    bindings = f"{group}/validatingadmissionpolicybindings"
+    assert (await api.call("POST", bindings, binding))[0] == 201
+    statuses = [(await api.call("POST", PODS, pod(name)))[0] for name in ("third", "fourth")]
+    assert statuses == [422, 201]
+
+
+async def test_a_change_that_was_refused_after_all_counts() -> None:
+    class Full(MemoryLog):
+        is_full = False
+
+        def append(self, transactions: Sequence[Sequence[Record]]) -> list[str]:
+            return ["full"] * len(transactions) if self.is_full else super().append(transactions)
+
+    log = Full(1000, 1 << 20)
+    store = Engine(log, None)
+    key = ObjectKey("namespaces", "", "a")
+    await store.commit([Put(key, {"metadata": {}}, "create")], identity="i", now_ns=1)
+    before = store.changes
+    assert store.last_change("namespaces") == before and store.last_change("pods", "a") == 0
+    log.is_full = True
+    done = store.commit([Put(key, {"metadata": {}}, "update")], identity="i", now_ns=1)
+    accepted = store.last_change("namespaces")
+    assert accepted > before
+    with pytest.raises(InsufficientStorage):
+        await done
+    assert store.last_change("namespaces") > accepted

@@ -39,7 +39,12 @@ def _is_about(toleration: Obj, taint: str) -> bool:
 
 
 def default_toleration_seconds(context: Context) -> Plugin:
-    return Plugin(frozenset((CREATE, UPDATE)), lambda served: served.resource == PODS, mutate=_add)
+    return Plugin(
+        frozenset((CREATE, UPDATE)),
+        lambda served: served.resource == PODS,
+        mutate=_add,
+        by_template=True,
+    )
 
 
 PLUGIN = default_toleration_seconds

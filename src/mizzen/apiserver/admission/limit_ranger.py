@@ -76,7 +76,8 @@ def limit_ranger(context: Context) -> tuple[Plugin, Plugin]:
     known = LimitRanges(context.store)
     noted = Plugin(frozenset((CREATE,)), lambda s: s.key == LIMIT_RANGES, admit=known.note)
     operations = frozenset((CREATE, UPDATE, UPDATE_RESIZE))
-    return noted, Plugin(operations, _concerns, mutate=known.mutate, admit=known.check)
+    bound = Plugin(operations, _concerns, mutate=known.mutate, admit=known.check, by_template=True)
+    return noted, bound
 
 
 PLUGIN = limit_ranger

@@ -33,7 +33,9 @@ def _check(request: AdmissionRequest) -> None:
 
 
 def namespace_lifecycle(context: Context) -> Plugin:
-    return Plugin(frozenset((CREATE,)), lambda s: s.resource.namespaced, mutate=_check)
+    return Plugin(
+        frozenset((CREATE,)), lambda s: s.resource.namespaced, mutate=_check, by_template=True
+    )
 
 
 PLUGIN = namespace_lifecycle

@@ -78,7 +78,7 @@ def _check(request: AdmissionRequest) -> None:
 
 def node_restriction(context: Context) -> Plugin:
     operations = frozenset((CREATE, UPDATE, UPDATE_STATUS, DELETE))
-    return Plugin(operations, lambda served: served.key in _CHECKS, admit=_check)
+    return Plugin(operations, lambda served: served.key in _CHECKS, admit=_check, by_template=True)
 
 
 PLUGIN = node_restriction

@@ -135,6 +135,7 @@ class PodSecurity:
     def _policy(self, request: AdmissionRequest) -> tuple[Policy, list[Cause]] | None:
         """None where all is privileged."""
         name = request.key.namespace
+        request.draft.peek(ObjectKey(NAMESPACES.plural, "", name))  # what is said rests on it
         if name not in self._hints():
             return None
         namespace = request.draft.get(ObjectKey(NAMESPACES.plural, "", name))
@@ -160,7 +161,9 @@ def pod_security(context: Context) -> list[Plugin]:
     security = PodSecurity(context)
     return [
         Plugin(_OPERATIONS, lambda s: s.resource == NAMESPACES, admit=security.check_namespace),
-        Plugin(_OPERATIONS, lambda s: s.resource == PODS, admit=security.check_pod),
+        Plugin(
+            _OPERATIONS, lambda s: s.resource == PODS, admit=security.check_pod, by_template=True
+        ),
         Plugin(_OPERATIONS, _makes_pods, admit=security.check_template),
     ]
 

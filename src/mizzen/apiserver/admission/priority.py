@@ -52,7 +52,12 @@ def _class_of(draft: Transaction, pod: str, spec: dict[str, Any]) -> Obj | None:
 
 
 def priority(context: Context) -> Plugin:
-    return Plugin(frozenset((CREATE,)), lambda served: served.resource == PODS, mutate=_resolve)
+    return Plugin(
+        frozenset((CREATE,)),
+        lambda served: served.resource == PODS,
+        mutate=_resolve,
+        by_template=True,
+    )
 
 
 PLUGIN = priority

@@ -172,8 +172,9 @@ def resource_quota(context: Context) -> tuple[Plugin, Plugin]:
     )
     operations = frozenset((CREATE, UPDATE, UPDATE_STATUS, UPDATE_RESIZE))
     charge = Plugin(
-        operations, _concerns, admit=known.charge, remove=known.give_back, stage=ACCOUNTING
-    )
+        operations, _concerns, admit=known.charge, remove=known.give_back, stage=ACCOUNTING,
+        by_template=True,
+    )  # fmt: skip
     return own, charge
 
 

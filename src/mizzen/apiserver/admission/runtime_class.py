@@ -87,7 +87,12 @@ def _includes(wide: Obj, narrow: Obj) -> bool:
 
 
 def runtime_class(context: Context) -> Plugin:
-    return Plugin(frozenset((CREATE,)), lambda served: served.resource == PODS, mutate=_apply)
+    return Plugin(
+        frozenset((CREATE,)),
+        lambda served: served.resource == PODS,
+        mutate=_apply,
+        by_template=True,
+    )
 
 
 PLUGIN = runtime_class

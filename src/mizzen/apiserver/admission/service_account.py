@@ -65,7 +65,10 @@ class _Accounts:
 def service_account(context: Context) -> Plugin:
     accounts = _Accounts()
     return Plugin(
-        frozenset((CREATE,)), lambda served: served.resource == PODS, mutate=accounts.mutate
+        frozenset((CREATE,)),
+        lambda served: served.resource == PODS,
+        mutate=accounts.mutate,
+        by_template=True,
     )
 
 
