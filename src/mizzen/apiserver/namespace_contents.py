@@ -7,7 +7,7 @@ deletes them, and the authority's certificate is put back when somebody changes 
 from __future__ import annotations
 
 from mizzen.apiserver import operations
-from mizzen.apiserver.core.namespace_contents import DEFAULT_ACCOUNT, ROOT_CA, contents
+from mizzen.apiserver.core.namespace_contents import DEFAULT_ACCOUNT, contents
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.draft import Draft
@@ -15,6 +15,7 @@ from mizzen.apiserver.due_names import DueNames
 from mizzen.apiserver.server import Server
 from mizzen.base.objects import Obj, is_terminating
 from mizzen.base.resources import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Resource
+from mizzen.base.service_accounts import ROOT_CA
 from mizzen.store.store import Event, ObjectKey
 
 

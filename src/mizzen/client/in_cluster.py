@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mizzen.base.errors import BadRequest
+from mizzen.base.service_accounts import MOUNT_PATH
 from mizzen.client.kubeconfig import Connection
 
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+ACCOUNT = Path(MOUNT_PATH)
 _HOST, _PORT = "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"
 
 

@@ -32,6 +32,7 @@ from mizzen.node.core.events import (
 )  # fmt: skip
 from mizzen.node.core.pod import SIGKILL, Container, is_finished
 from mizzen.node.core.pod_events import warning
+from mizzen.node.core.projection import token_wishes
 from mizzen.node.core.resources import cpu_limit, memory_limit
 from mizzen.node.resolve import PodContext, containers, device_variables, host_names, read_sources
 from mizzen.node.runtimes.interface import Bundle, Resources, run_key
@@ -149,8 +150,10 @@ class Executor:
             host_names([(p.pod, p.ip) for p in peers]),
             self._allocatable,
             # A training's rendezvous is set for it. Libraries that find KUBERNETES_SERVICE_HOST
-            # would rather ask the API server, with a token file that no process has here.
-            {} if slot.state.is_member else self._services.variables(pod),
+            # would rather ask the API server, for which a training has no token unless it says so.
+            {}
+            if slot.state.is_member and not token_wishes(pod["spec"])
+            else self._services.variables(pod),
         )
 
     def resources(self, pod: Obj, held: Sequence[claims_core.Device]) -> Resources:

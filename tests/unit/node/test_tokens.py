@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from mizzen.base.objects import Obj, uid_of
 from mizzen.base.resources import PODS, SERVICE_ACCOUNTS
+from mizzen.base.service_accounts import MOUNT_PATH
 from mizzen.client.client import Client
 from mizzen.host.token_signer import unverified_claims
 from mizzen.node.core.environment import Unresolved
@@ -22,9 +23,10 @@ from mizzen.node.runtimes.process.cgroups import Cgroups
 from mizzen.node.runtimes.process.runtime import ProcessRuntime
 from mizzen.node.slot import Slot
 from mizzen.node.tokens import PodTokens
-from support.agent_world import World, phase
+from support.agent_world import DEADLINE_S, World, phase
 from support.api_handlers import NS, Clock
 from support.api_in_process import api_server
+from support.mounting import may_mount
 
 WISH = TokenWish("vault", 600)
 
@@ -116,3 +118,42 @@ print((folder / "token").read_text())
     status = json.loads(await world.client.raw("POST", path, body=body))["status"]
     assert status["user"]["username"] == "system:serviceaccount:default:robot"
     assert status["user"]["extra"]["authentication.kubernetes.io/pod-name"] == ["own"]
+
+
+_READS = """
+import os, pathlib
+from mizzen.base.service_accounts import MOUNT_PATH
+folder = pathlib.Path(os.environ["MIZZEN_SERVICE_ACCOUNT"])
+if os.path.exists(MOUNT_PATH + "/token"):
+    folder = pathlib.Path(MOUNT_PATH)
+print(folder)
+print(oct((folder / "token").stat().st_mode & 0o777), (folder / "namespace").read_text())
+print((folder / "ca.crt").read_text().splitlines()[0])
+print((folder / "token").read_text())
+"""
+
+
+async def test_a_pod_that_asks_for_nothing_finds_the_api_as_its_account(world: World) -> None:
+    """Where clients look if this machine lets us mount, else where the variable says."""
+    await world.pod("own", "python", "-c", _READS)
+    pod = await world.until(
+        "own", lambda found: phase("Succeeded")(found) or phase("Failed")(found)
+    )
+    said = await world.log("own")
+    assert len(said) == 4, said
+    folder, rights, authority, token = said
+    assert rights == "0o400 default" and authority == "-----BEGIN CERTIFICATE-----"
+    claims = unverified_claims(token)
+    assert claims["sub"] == "system:serviceaccount:default:default"
+    assert claims["kubernetes.io"]["pod"]["uid"] == uid_of(pod)
+    volume = world.config.pods_dir / uid_of(pod) / "pod.volumes"
+    assert folder == MOUNT_PATH or Path(folder).parent == volume
+    assert (folder == MOUNT_PATH) is may_mount()
+    assert not any(Path(MOUNT_PATH).iterdir()) or not may_mount(), "nothing is shown to others"
+    await world.client.delete(PODS, "own", "default")
+    await world.until_gone("own")
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            if not volume.exists():
+                break
+            await asyncio.sleep(0.01)

@@ -1,17 +1,19 @@
-"""Gives pods the pull secrets of their ServiceAccount, which must be there.
+"""Gives pods the token and the pull secrets of their ServiceAccount, which must be there.
 
 Source: upstream's ServiceAccount admission. An account is read again once it has been written.
 """
 
 from __future__ import annotations
 
-from mizzen.apiserver.admission_chain import CREATE, AdmissionRequest, Plugin
+from mizzen.apiserver.admission_chain import CREATE, UPDATE_EPHEMERAL, AdmissionRequest, Plugin
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.pod_accounts import (
     MIRROR,
     Account,
     account_of,
+    ephemeral_problem,
     mirror_problem,
+    mount_token,
     secrets_problem,
 )
 from mizzen.apiserver.core.refusals import forbidden, qualified
@@ -24,25 +26,41 @@ _ACCOUNTS = qualified(SERVICE_ACCOUNTS)
 
 
 class _Accounts:
-    def __init__(self) -> None:
+    def __init__(self, *, mounts: bool) -> None:
+        """`mounts`: whether there are tokens to be shown to pods."""
+        self._mounts = mounts
         self._known: dict[ObjectKey, tuple[int, Account]] = {}  # by the revision it was read at
 
     def mutate(self, request: AdmissionRequest) -> None:
         """Errors: Forbidden."""
-        new = request.object
-        spec = new["spec"]
-        if MIRROR in part(new["metadata"], "annotations"):
-            if problem := mirror_problem(spec):
-                raise forbidden(PODS, request.key.name, problem)
+        if request.operation != CREATE:
             return
-        account = self._account(request, spec["serviceAccountName"])
-        if account.pull_secrets and not spec.get("imagePullSecrets"):
-            spec["imagePullSecrets"] = [{"name": name} for name in account.pull_secrets]
-        if account.mountable is not None and (problem := secrets_problem(spec, account)):
+        spec = request.object["spec"]
+        if not _is_mirror(request):
+            account = self._account(request)
+            if self._mounts:
+                mount_token(spec, account)
+            if account.pull_secrets and not spec.get("imagePullSecrets"):
+                spec["imagePullSecrets"] = [{"name": name} for name in account.pull_secrets]
+        self.admit(request)
+
+    def admit(self, request: AdmissionRequest) -> None:
+        """Of what has become of it since, by webhooks perhaps, too. Errors: Forbidden."""
+        spec = request.object["spec"]
+        if request.operation == UPDATE_EPHEMERAL:
+            problem = ephemeral_problem(spec, self._account(request))
+        elif _is_mirror(request):
+            problem = mirror_problem(spec)
+        else:
+            problem = secrets_problem(spec, self._account(request))
+        if problem:
             raise forbidden(PODS, request.key.name, problem)
 
-    def _account(self, request: AdmissionRequest, name: str) -> Account:
-        namespace = request.key.namespace
+    def _account(self, request: AdmissionRequest) -> Account:
+        namespace, name = request.key.namespace, request.object["spec"].get("serviceAccountName")
+        if not name:
+            words = f"no service account specified for pod {namespace}/{request.key.name}"
+            raise forbidden(PODS, request.key.name, words)
         key = ObjectKey(_ACCOUNTS, namespace, name)
         stored = request.draft.peek(key)
         if stored is not None:
@@ -62,12 +80,19 @@ class _Accounts:
         return account
 
 
+def _is_mirror(request: AdmissionRequest) -> bool:
+    return MIRROR in part(request.object["metadata"], "annotations")
+
+
 def service_account(context: Context) -> Plugin:
-    accounts = _Accounts()
+    # Agents of the version before refuse the mount: what is emulated is to run there, too.
+    mounts = context.token_signer is not None and not context.config.version.is_emulated
+    accounts = _Accounts(mounts=mounts)
     return Plugin(
-        frozenset((CREATE,)),
+        frozenset((CREATE, UPDATE_EPHEMERAL)),
         lambda served: served.resource == PODS,
         mutate=accounts.mutate,
+        admit=accounts.admit,
         by_template=True,
     )
 

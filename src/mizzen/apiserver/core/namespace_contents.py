@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from mizzen.base.objects import Obj
 from mizzen.base.resources import CONFIG_MAPS, SERVICE_ACCOUNTS, Resource
+from mizzen.base.service_accounts import ROOT_CA
 
 DEFAULT_ACCOUNT = "default"
-ROOT_CA = "kube-root-ca.crt"
 CA_KEY = "ca.crt"
 _ABOUT = {
     "kubernetes.io/description": "Contains a CA bundle that can be used to verify the "

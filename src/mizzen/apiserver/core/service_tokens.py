@@ -17,13 +17,11 @@ from mizzen.apiserver.core.user import (
 from mizzen.base.clock import parse_rfc3339
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part, text
+from mizzen.base.service_accounts import WARNED_LIFE_S
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 API_AUDIENCES = (ISSUER,)
-# Tokens that admission gives pods ask for this life, and live for a year: clients that never read
-# them again are warned of, not refused.
-WARNED_LIFE_S = 60 * 60 + 7
-EXTENDED_LIFE_S = 365 * 24 * 60 * 60
+EXTENDED_LIFE_S = 365 * 24 * 60 * 60  # of tokens that ask for WARNED_LIFE_S
 LEEWAY_S = 60  # between clocks; what is being deleted counts for as long
 _EXTRA = "authentication.kubernetes.io/"
 _KUBERNETES = "kubernetes.io"

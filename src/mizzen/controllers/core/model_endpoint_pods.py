@@ -49,7 +49,8 @@ def create_replica(endpoint: Obj, index: int, cause: str, now_ns: int) -> list[A
             "annotations": annotations,
             "ownerReferences": [owner_reference(endpoint)],
         },
-        "spec": _pod_spec(endpoint, profile),
+        # An engine asks no API server. Beside the hash: replicas that are there have none either.
+        "spec": {**_pod_spec(endpoint, profile), "automountServiceAccountToken": False},
     }
     return with_claim(endpoint, pod, [_device_request(endpoint)], now_ns)
 

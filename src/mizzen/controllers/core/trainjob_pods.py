@@ -62,6 +62,8 @@ def create_rank(
     spec["subdomain"] = name_of(job)
     spec["schedulingGroup"] = {"podGroupName": name_of(job)}
     spec.setdefault("schedulerName", HANDED_OVER_TO)
+    if not spec.get("serviceAccountName"):  # who names one has it speak to the API
+        spec.setdefault("automountServiceAccountToken", False)
     return with_claim(job, _pod(job, template, rank, spec), device_requests, now_ns)
 
 

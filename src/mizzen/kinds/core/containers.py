@@ -335,7 +335,8 @@ SERVED_FIELDS = {
     "core.v1.VolumeMount": {
         **acted("node", "name mountPath"),
         **refused_by_node("subPath subPathExpr", _NO_MOUNTS),
-        **warned("readOnly", f"{_NO_MOUNTS}, and only its permissions protect it"),
+        # Admission writes it, so it is warned of nowhere.
+        **accepted("readOnly", f"{_NO_MOUNTS} but the account's token, which is read only"),
         **refused_by_node("recursiveReadOnly", _NO_MOUNTS, "Disabled"),
         **refused_by_node("mountPropagation", _NO_MOUNTS, "None"),
     },

@@ -218,10 +218,9 @@ SERVED_FIELDS = {
         **acted("scheduler", "schedulerName schedulingGates schedulingGroup resources"),
         **acted("scheduler apiserver", "priorityClassName priority preemptionPolicy"),
         **acted("apiserver node", "runtimeClassName"),
-        **accepted(
-            "serviceAccountName serviceAccount automountServiceAccountToken",
-            "no token is given to pods; a fieldRef can pass the name on",
-        ),
+        **acted("apiserver node", "serviceAccountName"),
+        **acted("kinds", "serviceAccount"),
+        **acted("apiserver", "automountServiceAccountToken"),
         **accepted("enableServiceLinks", "headless Services have no variables upstream either"),
         **accepted("imagePullSecrets", NO_IMAGES),
         **accepted(

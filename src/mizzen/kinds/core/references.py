@@ -93,6 +93,7 @@ SERVED_FIELDS = {
         **acted("node", "fieldPath"),
         **refused("apiVersion", "paths are written as in v1", "v1"),
     },
+    "core.v1.LocalObjectReference": acted("apiserver", "name"),
     "core.v1.ResourceFieldSelector": acted("node", "containerName resource divisor"),
     "core.v1.NodeSelector": acted("scheduler", "nodeSelectorTerms"),
     "core.v1.NodeSelectorTerm": acted("scheduler", "matchExpressions matchFields"),

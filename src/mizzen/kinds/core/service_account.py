@@ -9,7 +9,7 @@ from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.schema import BOOL, array
 from mizzen.kinds.subresource import Subresource
-from mizzen.kinds.treatment import accepted
+from mizzen.kinds.treatment import acted
 
 KIND = Kind(
     resource=SERVICE_ACCOUNTS,
@@ -30,8 +30,7 @@ KIND = Kind(
 )
 
 SERVED_FIELDS = {
-    "core.v1.ServiceAccount": accepted(
-        "secrets imagePullSecrets automountServiceAccountToken",
-        "no token is given to pods, and no image is pulled",
+    "core.v1.ServiceAccount": acted(
+        "apiserver", "secrets imagePullSecrets automountServiceAccountToken"
     ),
 }  # fmt: skip

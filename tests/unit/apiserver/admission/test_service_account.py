@@ -1,12 +1,17 @@
-"""A pod's ServiceAccount must be there, gives it pull secrets, and may bound which secrets it has."""
+"""A pod's ServiceAccount must be there, gives it a token and pull secrets, and may bound its secrets."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from mizzen.base.service_accounts import MOUNT_PATH
+from mizzen.base.versions import EffectiveVersion, allowed
+from mizzen.host.token_signer import ensure_key
 from mizzen.store.memory import MemoryStore
 from support.api_handlers import DEFAULT, Api, an_api
 
@@ -15,10 +20,12 @@ MIRROR = {"kubernetes.io/config.mirror": "x"}
 
 
 @pytest_asyncio.fixture
-async def api() -> Api:
-    made = await an_api(MemoryStore())
+async def api(tmp_path: Path) -> Api:
+    ensure_key(tmp_path / "key")
+    made = await an_api(MemoryStore(), service_account_key=tmp_path / "key")
     for name, extra in (
         ("pulls", {"imagePullSecrets": [{"name": "registry"}]}),
+        ("shy", {"automountServiceAccountToken": False}),
         ("bound", {"secrets": [{"name": "mine"}]}),
     ):
         notes = ENFORCE if name == "bound" else {}
@@ -90,3 +97,88 @@ async def test_a_mirror_pod_has_neither_account_nor_secrets(api: Api) -> None:
     assert code == 403 and answer["message"].endswith("may not reference service accounts")
     code, answer = await make(api, MIRROR, container=of_secret("mine"))
     assert code == 403 and answer["message"].endswith("may not reference secrets")
+
+
+def mounts(container: dict[str, Any]) -> list[str]:
+    return [each["mountPath"] for each in container.get("volumeMounts", [])]
+
+
+async def test_every_container_is_shown_the_token(api: Api) -> None:
+    own = {"name": "own", "image": "i", "volumeMounts": [{"name": "v", "mountPath": MOUNT_PATH}]}
+    other = {"name": "o", "image": "i", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    spec = {"containers": [{"name": "c", "image": "i"}, other, own],
+            "initContainers": [{"name": "i", "image": "i"}],
+            "volumes": [{"name": "v", "emptyDir": {}}]}  # fmt: skip
+    body = {"metadata": {"name": "p"}, "spec": spec}
+    response = await api.send("POST", f"{DEFAULT}/pods?dryRun=All", body)
+    assert response.status == 201 and "warning" not in {k.lower() for k, _ in response.headers}
+    _, made = await api.call("POST", f"{DEFAULT}/pods?dryRun=All", body)
+    volume = made["spec"]["volumes"][1]
+    assert volume["name"].startswith("kube-api-access-") and len(volume["name"]) == 21
+    token, authority, files = volume["projected"]["sources"]
+    assert token == {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}}
+    assert authority["configMap"]["name"] == "kube-root-ca.crt"
+    assert files["downwardAPI"]["items"][0]["fieldRef"]["fieldPath"] == "metadata.namespace"
+    assert volume["projected"]["defaultMode"] == 0o644
+    both = [*made["spec"]["initContainers"], *made["spec"]["containers"]]
+    wanted = [[MOUNT_PATH], [MOUNT_PATH], ["/v", MOUNT_PATH], [MOUNT_PATH]]
+    assert [mounts(each) for each in both] == wanted
+    shown = {"name": volume["name"], "readOnly": True, "mountPath": MOUNT_PATH}
+    assert both[1]["volumeMounts"] == [shown] and both[3]["volumeMounts"][0]["name"] == "v"
+
+
+async def test_pods_of_one_account_have_equal_volumes_others_not(api: Api) -> None:
+    names: list[str] = []
+    for account in ("default", "default", "pulls"):
+        _, made = await make(api, serviceAccountName=account)
+        names.append(made["spec"]["volumes"][0]["name"])
+    assert names[0] == names[1] != names[2]
+
+
+@pytest.mark.parametrize(
+    ("account", "wish", "is_shown"),
+    [("default", None, True), ("default", False, False), ("shy", None, False), ("shy", True, True)],
+)
+async def test_the_pods_own_word_wins_over_its_accounts(
+    api: Api, account: str, wish: bool | None, is_shown: bool
+) -> None:
+    said = {} if wish is None else {"automountServiceAccountToken": wish}
+    _, made = await make(api, serviceAccountName=account, **said)
+    assert ("volumes" in made["spec"]) is is_shown
+    assert bool(mounts(made["spec"]["containers"][0])) is is_shown
+
+
+async def test_a_volume_of_that_name_is_taken_and_none_is_added_for_nobody(api: Api) -> None:
+    volume = {"name": "kube-api-access-mine", "emptyDir": {}}
+    _, made = await make(api, volumes=[volume])
+    assert [each["name"] for each in made["spec"]["volumes"]] == [volume["name"]]
+    assert made["spec"]["containers"][0]["volumeMounts"][0]["name"] == volume["name"]
+    own = {"volumeMounts": [{"name": "v", "mountPath": MOUNT_PATH}]}
+    _, made = await make(api, container=own, volumes=[{"name": "v", "emptyDir": {}}])
+    assert len(made["spec"]["volumes"]) == 1
+
+
+async def test_a_server_shows_none_that_signs_none_or_may_be_rolled_back(tmp_path: Path) -> None:
+    ensure_key(tmp_path / "key")
+    old = EffectiveVersion(allowed()[0])
+    for config in ({}, {"service_account_key": tmp_path / "key", "version": old}):
+        _, made = await make(await an_api(MemoryStore(), **config))
+        assert "volumes" not in made["spec"]
+
+
+async def test_ephemeral_containers_are_bounded_as_others(api: Api) -> None:
+    body = {"metadata": {"name": "p"},
+            "spec": {"containers": [{"name": "c", "image": "i"}],
+                     "serviceAccountName": "bound"}}  # fmt: skip
+    assert (await api.call("POST", f"{DEFAULT}/pods", body))[0] == 201
+    path, kind = f"{DEFAULT}/pods/p/ephemeralcontainers", "application/strategic-merge-patch+json"
+    for secret, wanted in (("other", 403), ("mine", 200)):
+        debugger = {"name": "d", "image": "i", **of_secret(secret)}
+        change = json.dumps({"spec": {"ephemeralContainers": [debugger]}}).encode()
+        code, answer = await api.call("PATCH", path, change, content_type=kind)
+        assert code == wanted, answer
+        if code == 403:
+            assert (
+                'ephemeral container d with envVar V referencing secret.secretName="other" is not '
+                "allowed because service account bound does not reference that secret"
+            ) in answer["message"]

@@ -1,7 +1,8 @@
 """From a container to the shim's request for its process: image, environment, working directory.
 
-Processes share the machine's files, network and names: nothing can be mounted, an image is an
-interpreter that is already here, and names of other pods are replaced by their addresses.
+Processes share the machine's files, network and names: nothing can be mounted but the token of the
+pod's ServiceAccount, an image is an interpreter that is already here, and names of other pods are
+replaced by their addresses.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from mizzen.base import names, rendezvous
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
+from mizzen.base.service_accounts import MOUNT_PATH
 from mizzen.node.core.environment import Unresolved, check_size, volume_variable
 from mizzen.node.podfiles import PodFiles
 from mizzen.node.runtimes.interface import ContainerSpec
@@ -26,6 +28,7 @@ _PASSED_ON = (
 _HOST_NAME = re.compile(r"[-.a-z0-9]+")  # or more than one; what ends in one way only is linear
 WORKLOAD_NICE = 10
 OOM_SCORE_ADJ = 500  # workloads die before Mizzen does
+ACCOUNT_VARIABLE = "MIZZEN_SERVICE_ACCOUNT"  # the folder with token, ca.crt and namespace
 
 
 def request(spec: ContainerSpec) -> Obj:
@@ -37,10 +40,12 @@ def request(spec: ContainerSpec) -> Obj:
     refused = "; ".join(refusals(pod, container, os.geteuid(), os.getegid()))
     if refused:
         raise Unresolved(refused)
-    _refuse_mounts(pod, container)
+    account = _mounted_account(spec)
     known = {k: replace_hosts(v, spec.hosts) for k, v in spec.variables.items()}
     passed_on = {k: os.environ[k] for k in _PASSED_ON if k in os.environ}
     variables = {**passed_on, "PYTHONUNBUFFERED": "1", **spec.identity, **known}
+    if account:
+        variables.setdefault(ACCOUNT_VARIABLE, account)
     _require_coordinator(pod, variables)
     program = resolve(container, known, sys.executable, look)
     if is_own_python(container):
@@ -57,6 +62,7 @@ def request(spec: ContainerSpec) -> Obj:
         "argv": list(program.argv),
         "env": variables,
         "cwd": work_dir,
+        "binds": [[account, MOUNT_PATH]] if account else [],
         "nice": WORKLOAD_NICE,
         "rlimits": {"RLIMIT_CORE": [0, 0]},
         "oom_score_adj": OOM_SCORE_ADJ,
@@ -108,16 +114,25 @@ def _require_coordinator(pod: Obj, variables: Mapping[str, str]) -> None:
         raise Unresolved(f"waits for the address of {host}", "WaitingForCoordinator")
 
 
-def _refuse_mounts(pod: Obj, container: Obj) -> None:
-    """Processes have no mount namespace: only what is already at that path can be "mounted"."""
-    volumes = {v["name"]: v for v in pod["spec"].get("volumes") or ()}
-    for mount in container.get("volumeMounts") or ():
-        volume: Obj = volumes.get(mount["name"]) or {}
+def _mounted_account(spec: ContainerSpec) -> str:
+    """The folder of the volume that the container mounts where clients look for its account's token,
+    "" for none. The shim shows it there if it may; a variable names it in any case.
+
+    Errors: Unresolved for other mounts: only what is already at that path can be "mounted".
+    """
+    volumes = {v["name"]: v for v in spec.pod["spec"].get("volumes") or ()}
+    account = ""
+    for mount in spec.container.get("volumeMounts") or ():
+        name, where = mount["name"], os.path.normpath(mount["mountPath"])
+        volume: Obj = volumes.get(name) or {}
         path: str | None = part(volume, "hostPath").get("path")
-        if path is None or os.path.normpath(path) != os.path.normpath(mount["mountPath"]):
-            variable = volume_variable(mount["name"])
+        if where == MOUNT_PATH and "projected" in volume:
+            account = spec.volumes[name]
+        elif path is None or os.path.normpath(path) != where:
+            variable = volume_variable(name)
             raise Unresolved(
-                f'volume "{mount["name"]}" cannot appear at {mount["mountPath"]}: containers are '
+                f'volume "{name}" cannot appear at {mount["mountPath"]}: containers are '
                 f"processes without a mount namespace; leave out the mount and use ${variable}, or use a "
                 "hostPath of the same path"
             )
+    return account

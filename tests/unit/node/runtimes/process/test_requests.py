@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mizzen.base.objects import Obj
+from mizzen.base.service_accounts import MOUNT_PATH
 from mizzen.node.core.environment import Unresolved
 from mizzen.node.podfiles import PodFiles
 from mizzen.node.runtimes.interface import ContainerSpec
@@ -51,6 +53,21 @@ def test_only_the_same_path_can_be_mounted(tmp_path: Path) -> None:
     request(spec_of(tmp_path, {}, (host,), volumeMounts=[mount]))
     with pytest.raises(Unresolved, match=r"cannot appear at /data/.*use \$MIZZEN_VOLUME_V"):
         request(spec_of(tmp_path, {}, ({"name": "v", "emptyDir": {}},), volumeMounts=[mount]))
+
+
+def test_the_token_of_the_account_is_shown_where_clients_look(tmp_path: Path) -> None:
+    mount = {"name": "v", "mountPath": MOUNT_PATH, "readOnly": True}
+    volume: Obj = {"name": "v", "projected": {"sources": []}}
+    spec = replace(
+        spec_of(tmp_path, {}, (volume,), volumeMounts=[mount]), volumes={"v": "/of/the/pod"}
+    )
+    made = request(spec)
+    assert made["binds"] == [["/of/the/pod", MOUNT_PATH]]
+    assert made["env"]["MIZZEN_SERVICE_ACCOUNT"] == "/of/the/pod"
+    assert request(spec_of(tmp_path, {}))["binds"] == []
+    mount["mountPath"] = "/elsewhere"
+    with pytest.raises(Unresolved, match="cannot appear at /elsewhere"):
+        request(spec)
 
 
 def test_a_working_directory_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import termios
 from typing import Any
 
 from mizzen.node.runtimes.process.shim.children import adopt_orphans
+from mizzen.node.runtimes.process.shim.mounts import show
 
 STDOUT, STDERR = b"stdout", b"stderr"
 _DEFAULTED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGHUP)
@@ -34,7 +35,7 @@ def spawn(request: dict[str, Any]) -> Spawned:
     """Forks. Errors: OSError when the system has no pipe, terminal or process left.
 
     `request`: argv, env, cwd, cpus (list), nice, rlimits {name: [soft, hard]}, cgroups (paths of
-    cgroup.procs files), oom_score_adj; and of the streams: `stdio`, three paths that the child
+    cgroup.procs files), oom_score_adj, binds ([folder, where] pairs); and of the streams: `stdio`, three paths that the child
     opens ("" is /dev/null), else `stdin` (it has an input) and `tty` (a terminal of its own).
     """
     made: list[int] = []
@@ -94,6 +95,7 @@ def _child(request: dict[str, Any], error_fd: int, streams: tuple[int, ...]) -> 
         os.set_inheritable(error_fd, False)
         step = "start"
         _limit(request)
+        show(request.get("binds") or ())
         step = f"enter the working directory {request['cwd']!r}"
         os.chdir(request["cwd"])
         step = f"run {request['argv'][0]!r}"
