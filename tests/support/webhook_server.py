@@ -7,7 +7,8 @@ import base64
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncGenerator, Callable
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Webhook:
         self.answer = answer
         self.requests: list[Obj] = []
         self.connections = 0
+        self.serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.port = 0
         self._ca = ca
 
@@ -35,6 +37,10 @@ class Webhook:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving[task] = writer
+        task.add_done_callback(lambda task: self.serving.pop(task, None))
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
@@ -55,10 +61,37 @@ def review(request: Obj, response: Obj) -> bytes:
     ).encode()
 
 
+def conversion(request: Obj, objects: list[Obj]) -> bytes:
+    """The answer to a ConversionReview."""
+    response = {
+        "uid": request["uid"], "result": {"status": "Success"}, "convertedObjects": objects,
+    }  # fmt: skip
+    return json.dumps(
+        {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "response": response}
+    ).encode()
+
+
 def json_patch(*operations: Obj) -> Obj:
     """An answer that allows and changes."""
     encoded = base64.b64encode(json.dumps(operations).encode()).decode()
     return {"allowed": True, "patchType": "JSONPatch", "patch": encoded}
+
+
+@contextlib.contextmanager
+def webhook_in_thread(folder: Path, answer: Callable[[Obj], Obj | bytes]) -> Iterator[Webhook]:
+    """The same for tests that wait for their answers without a loop."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    context = webhook(folder, answer)
+    made = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(30)
+    try:
+        yield made
+    finally:
+        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(30)
+        loop.close()
 
 
 @contextlib.asynccontextmanager
@@ -75,3 +108,7 @@ async def webhook(folder: Path, answer: Callable[[Obj], Obj | bytes]) -> AsyncGe
         yield made
     finally:
         server.close()
+        serving = list(made.serving)
+        for writer in made.serving.values():
+            writer.transport.abort()
+        await asyncio.gather(*serving, return_exceptions=True)

@@ -19,7 +19,7 @@ from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.admission_review import options_of, review_request
-from mizzen.apiserver.core.admission_rules import Place, matched_version, selects, with_version
+from mizzen.apiserver.core.admission_rules import Place, api_version, matched_version, selects
 from mizzen.apiserver.core.refusals import not_found
 from mizzen.apiserver.core.user import AUTHENTICATED, User
 from mizzen.base.objects import Obj
@@ -90,7 +90,8 @@ def asked(request: AdmissionRequest, version: str) -> Obj:
     if new is not None and request.operation == UPDATE and request.old and "status" in request.old:
         new = {**new, "status": request.old["status"]}
     objects = (new, None if request.operation == CREATE else request.old)
-    shown = [None if o is None else with_version(o, resource.group, version) for o in objects]
+    wanted = api_version(resource.group, version)
+    shown = [None if o is None else draft.in_version(request.served, o, wanted) for o in objects]
     return review_request(
         resource, version, subresource=subresource, operation=operation,
         namespace=request.key.namespace, name=request.key.name, user=draft.user, new=shown[0],

@@ -15,7 +15,6 @@ from mizzen.apiserver.configurations import Configurations
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.admission_rules import EXEMPT_GROUP, may_match, selects
 from mizzen.apiserver.core.policies import BoundPolicy
-from mizzen.apiserver.core.refusals import qualified
 from mizzen.base.objects import Obj
 from mizzen.base.reading import entries, part, text
 from mizzen.store.store import ObjectKey
@@ -79,6 +78,14 @@ class BoundPolicies(Generic[_P]):
         resources = part(binding, "spec", "matchResources")
         return not resources or self._matches(request, resources) is not None
 
+    def _served(self, api_version: str, kind: str) -> Served | None:
+        """The kind of parameters, in the version that the policy names."""
+        found, version = self.context.catalog.by_kind(api_version, kind), api_version.split("/")[-1]
+        if found is None:
+            return None
+        resource = found.resource
+        return self.context.catalog.find(resource.group, version, resource.plural)
+
     def params(
         self, request: AdmissionRequest, policy: BoundPolicy, binding: Obj
     ) -> list[Obj | None]:
@@ -86,7 +93,7 @@ class BoundPolicies(Generic[_P]):
         kind, reference = policy.param_kind, part(binding, "spec", "paramRef")
         if kind is None or not reference:
             return [None]
-        served = self.context.catalog.by_kind(*kind)
+        served = self._served(*kind)
         if served is None:
             raise Misconfigured(f"paramKind kind `{kind[0]}, Kind={kind[1]}` not known")
         namespace = text(reference, "namespace")
@@ -104,10 +111,10 @@ class BoundPolicies(Generic[_P]):
                 )
         name, draft = text(reference, "name"), request.draft
         if name:
-            one = draft.get(ObjectKey(qualified(served.resource), namespace, name))
-            found = [] if one is None else [one]
+            one = draft.get(ObjectKey(served.key, namespace, name))
+            found = [] if one is None else [draft.shown(served, one)]
         else:
-            listed = draft.list(qualified(served.resource), namespace)
+            listed = (draft.shown(served, each) for each in draft.list(served.key, namespace))
             found = [each for each in listed if selects(reference.get("selector"), each)]
         if not found and reference.get("parameterNotFoundAction") == "Deny":
             raise Misconfigured(

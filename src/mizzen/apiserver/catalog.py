@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import orjson
 
 from mizzen.apiserver.core.refusals import qualified
+from mizzen.apiserver.reviews import Converter
 from mizzen.base.objects import Obj
+from mizzen.kinds.custom_versions import CustomVersions
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.registry import Place
 from mizzen.store.store import Stored
+
+
+class Converted(Stored):
+    """An object as a webhook has made it of what is stored: it is shown as it is."""
+
+    __slots__ = ()
 
 
 class Served:
@@ -20,9 +28,9 @@ class Served:
     A version of a built-in kind that is converted has another's `key`, and its objects lie there in
     that one's form.
 
-    Versions of a kind share `key`, under which the store keeps their objects. The stored form
-    names the version that wrote it; `is_only` says that there is no other, `is_builtin` that its
-    schema stays as it is. Objects written up to `complete_after` may lack defaults that the
+    Versions of a kind share `key`, under which the store keeps their objects. Of a custom kind that
+    has several, `versions` says what becomes of an object between them, but for what its `webhook`
+    says; `is_only` says that there is no other, `is_builtin` that its schema stays as it is. Objects written up to `complete_after` may lack defaults that the
     schema has by now. `retired` is set once this version is served no longer; a later form of it
     shares the event. `api_versions` are those of all versions that are served.
     """
@@ -37,6 +45,8 @@ class Served:
         "kind",
         "resource",
         "retired",
+        "versions",
+        "webhook",
     )
 
     def __init__(
@@ -46,8 +56,12 @@ class Served:
         is_only: bool = True,
         is_builtin: bool = False,
         complete_after: int = 0,
+        versions: CustomVersions | None = None,
+        webhook: Converter | None = None,
     ) -> None:
         self.kind = kind
+        self.versions = versions
+        self.webhook = webhook
         self.resource = kind.resource
         self.conversion = kind.conversion
         stored = kind.resource if kind.conversion is None else kind.conversion.stored
@@ -64,15 +78,26 @@ class Served:
         return self.is_only and not self.complete_after
 
     def view(self, stored: Stored) -> bytes:
-        """The JSON in this version (conversion strategy None: apiVersion and defaults differ)."""
-        if self.is_only and stored.revision > self.complete_after:
+        """The JSON in this version. What a webhook must convert first is as it is stored."""
+        if (self.is_only and stored.revision > self.complete_after) or type(stored) is Converted:
             return stored.data
         return orjson.dumps(self.view_object(orjson.loads(stored.data)))
 
+    def view_parsed(self, stored: Stored, parsed: Callable[[], Obj]) -> Obj:
+        """The same, parsed; `parsed` gives what is stored."""
+        return parsed() if type(stored) is Converted else self.view_object(parsed())
+
     def stored_form(self, obj: Obj) -> Obj:
-        """An object of this version as the store has it."""
+        """An object of this version as the store has it. What a webhook must convert stays."""
         if self.conversion is None:
-            return obj
+            versions = self.versions
+            if (
+                versions is None
+                or self.webhook is not None
+                or obj["apiVersion"] == versions.storage
+            ):
+                return obj
+            return versions.renamed(obj, versions.storage)
         made = self.conversion.to_stored(obj)
         return {**made, "apiVersion": self.conversion.stored.api_version}
 
@@ -80,11 +105,18 @@ class Served:
         if self.conversion is not None:
             made = self.conversion.from_stored(obj)
             return {**made, "apiVersion": self.resource.api_version}
-        if not self.is_only and obj["apiVersion"] != self.resource.api_version:
-            obj = {**obj, "apiVersion": self.resource.api_version}
+        if self.versions is not None:
+            return self._between(self.versions, obj)
         if self.complete_after and _revision(obj) <= self.complete_after:
             return self.kind.decode(obj).object
         return obj
+
+    def _between(self, versions: CustomVersions, obj: Obj) -> Obj:
+        is_apart = obj["apiVersion"] != self.resource.api_version
+        if is_apart and self.webhook is not None:
+            return obj
+        obj = versions.completed(obj)
+        return versions.renamed(obj, self.resource.api_version) if is_apart else obj
 
 
 def _revision(obj: Obj) -> int:
@@ -176,12 +208,20 @@ class Catalog:
         *,
         is_only: bool | None = None,
         complete_after: int = 0,
+        versions: CustomVersions | None = None,
+        webhook: Converter | None = None,
     ) -> None:
         """Serves a kind from now on in these versions, the stored one first, in place of an
         earlier form of it; watches of versions that are no longer served end."""
         assert place not in self._builtin, "built-in kinds stay"
         only = len(kinds) == 1 if is_only is None else is_only
-        made = tuple(Served(kind, is_only=only, complete_after=complete_after) for kind in kinds)
+        made = tuple(
+            Served(
+                kind, is_only=only, complete_after=complete_after, versions=versions,
+                webhook=webhook,
+            )
+            for kind in kinds
+        )  # fmt: skip
         for served in made:
             served.api_versions = frozenset(kind.resource.api_version for kind in kinds)
         former = {served.resource.version: served for served in self._served.get(place, ())}

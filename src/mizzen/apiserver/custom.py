@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.conversions import ConversionWebhook
 from mizzen.apiserver.core import customs, garbage
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.stamping import DeleteOptions
@@ -15,9 +16,10 @@ from mizzen.apiserver.draft import at_once
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError, Expired
 from mizzen.base.objects import Obj, has_condition, is_terminating
-from mizzen.base.reading import entries, part
+from mizzen.base.reading import entries, part, text
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mizzen.kinds import dynamic
+from mizzen.kinds.custom_versions import CustomVersions
 from mizzen.kinds.dynamic import kinds_from_crd
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.registry import Place
@@ -144,9 +146,14 @@ class CustomKinds:
         complete_after = (
             int(crd["metadata"]["resourceVersion"]) if is_told else self._server.store.assigned
         )
+        versions = None if len(names) == 1 else CustomVersions(crd)
+        webhook = None
+        if versions is not None and text(crd, "spec", "conversion", "strategy") == "Webhook":
+            webhook = ConversionWebhook(crd, versions, self._server.webhooks)
         self._server.catalog.add(
-            place, kinds, is_only=len(names) == 1, complete_after=complete_after
-        )
+            place, kinds, is_only=versions is None, complete_after=complete_after,
+            versions=versions, webhook=webhook,
+        )  # fmt: skip
         self._places[key], self._specs[key] = place, crd["spec"]
         return ""
 

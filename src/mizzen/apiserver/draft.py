@@ -102,7 +102,36 @@ class Draft:
             stored = self.peek(key)
             found = None if stored is None else stored.object()
             self.read_bytes += 0 if stored is None else len(stored.data)
-        return None if found is None else served.view_object(found)
+        return None if found is None else self.shown(served, found)
+
+    def shown(self, served: Served, obj: Obj) -> Obj:
+        """A stored object in the version that is served. Errors: Waiting for its webhook.
+
+        Where nobody is asked about the writes of this draft, what a webhook must convert is as it
+        is stored: metadata, which is all that those are about, are the same in all versions.
+        """
+        versions = served.versions
+        if versions is None or served.webhook is None or self.reviews is None:
+            return served.view_object(obj)
+        return self.in_version(served, versions.completed(obj), served.resource.api_version)
+
+    def stored_form(self, served: Served, obj: Obj) -> Obj:
+        """An object as it is to be stored. Errors: Waiting for its webhook."""
+        versions = served.versions
+        if versions is None or served.webhook is None or self.reviews is None:
+            return served.stored_form(obj)
+        return self.in_version(served, obj, versions.storage)
+
+    def in_version(self, served: Served, obj: Obj, api_version: str) -> Obj:
+        """An object in another version of its kind: by its webhook, or else its name alone.
+
+        Errors: Waiting for the webhook; Passed where that fails.
+        """
+        if obj["apiVersion"] == api_version:
+            return obj
+        if served.webhook is None or self.reviews is None:
+            return {**obj, "apiVersion": api_version}
+        return self.reviews.converted(served.webhook, obj, api_version)
 
     def get(self, key: ObjectKey) -> Obj | None:
         entry = self._entries.get(key)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import orjson
 
 from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.conversions import in_version
 from mizzen.apiserver.core import protobuf_answers, rendering
 from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import PROTOBUF, form_of
@@ -137,19 +139,21 @@ async def _collect(
     """`limit` matching objects (0: all), and where to go on."""
     store = server.store
     if selection.is_everything:
-        return store.list(served.key, namespace, after=after, limit=limit, revision=revision)
+        page = store.list(served.key, namespace, after=after, limit=limit, revision=revision)
+        return replace(page, items=await in_version(served, page.items)) if served.webhook else page
     found: list[Stored] = []
     page = store.list(served.key, namespace, after=after, revision=revision)
     for start in range(0, len(page.items), SCAN):
         if start:
             await asyncio.sleep(0)
-        for stored in selection.candidates(page.items[start : start + SCAN]):
+        shown = await in_version(served, page.items[start : start + SCAN])
+        for stored in selection.candidates(shown):
             if not selection.matches_stored(stored):
                 continue
             found.append(stored)
             if limit and len(found) == limit:
-                last = page.items[-1]
-                rest = (stored.key.namespace, stored.key.name) if stored is not last else None
+                is_last = stored.key == page.items[-1].key
+                rest = None if is_last else (stored.key.namespace, stored.key.name)
                 return Page(found, page.revision, rest)
     return Page(found, page.revision)
 

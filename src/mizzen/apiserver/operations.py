@@ -20,7 +20,7 @@ from mizzen.apiserver.admission_chain import (
     UPDATE_STATUS,
 )
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import applying, field_managers, refusals, stamping
+from mizzen.apiserver.core import applying, field_managers, refusals, stamping, unconditional
 from mizzen.apiserver.core.bodies import as_object, text
 from mizzen.apiserver.core.field_managers import Writer, track_create, track_update
 from mizzen.apiserver.core.go_errors import undecodable
@@ -114,7 +114,7 @@ def create(
         raise refusals.already_exists(resource, name)
     if draft.removes(key):
         raise refusals.deleted_by_the_same_plan(resource, name)
-    draft.put(key, served.stored_form(new), "create")
+    draft.put(key, draft.stored_form(served, new), "create")
     return new
 
 
@@ -158,6 +158,10 @@ def update(
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
+    if obj["metadata"].get("resourceVersion") in (None, "", "0") and unconditional.needs_revision(
+        served.resource, is_builtin=served.is_builtin
+    ):
+        raise unconditional.revision_missing(served.resource, name)
     return _replace(draft, served, old, obj, "update", subresource, strictness)
 
 
@@ -244,11 +248,11 @@ def delete(
     if stamping.is_removable(served.resource, new):
         is_pod = served.resource.kind == "Pod" and not served.resource.group
         gone = {**old, "metadata": dict((new if is_pod else old)["metadata"])}
-        draft.remove(key, served.stored_form(gone))
+        draft.remove(key, draft.stored_form(served, gone))
         return gone, True
     if new == old:
         return old, False
-    draft.put(key, served.stored_form(new), "delete")
+    draft.put(key, draft.stored_form(served, new), "delete")
     return new, False
 
 
@@ -417,9 +421,9 @@ def _replace(
         draft.warnings.extend(kind.warn(new))
     draft.admission.admit(draft, served, operation, key, new, old)
     if stamping.is_removable(resource, new):
-        draft.remove(key, served.stored_form(new))
+        draft.remove(key, draft.stored_form(served, new))
     else:
-        stored = served.stored_form(new)
+        stored = draft.stored_form(served, new)
         draft.put(key, stored, f"{verb}/{subresource}" if subresource else verb)
     return new
 

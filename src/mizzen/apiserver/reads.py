@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 
 from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.conversions import in_version
 from mizzen.apiserver.core import refusals, rendering
 from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
@@ -30,6 +31,7 @@ async def get(server: Server, served: Served, target: Target, request: Request) 
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
         raise refusals.not_found(served.resource, target.name)
+    (stored,) = await in_version(served, [stored])
     return await compressed(show(server, served, served.view(stored), request), request)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -28,10 +28,31 @@ _D = TypeVar("_D")
 _T = TypeVar("_T")
 
 
+class Converter(Protocol):
+    """A webhook that converts objects of one kind between its versions."""
+
+    def known(self, obj: Obj, api_version: str) -> Obj | None:
+        """The object in this version, if it has been asked about it before."""
+        ...
+
+    async def convert(self, objects: Sequence[Obj], api_version: str) -> list[bytes]:
+        """The JSON of each in this version, in order. Errors: ApiError."""
+        ...
+
+
 class Asker(Protocol):
     """Asks one webhook. Errors: CallFailed."""
 
     async def ask(self, webhook: Obj, request: Obj, uid: str, *, is_mutating: bool) -> Verdict: ...
+
+
+@dataclass(slots=True)
+class _Object:
+    """One that is to be converted."""
+
+    webhook: Converter
+    object: Obj
+    api_version: str
 
 
 @dataclass(slots=True)
@@ -48,13 +69,15 @@ class Reviews:
     mutating webhook has not answered yet what becomes of the present object.
     """
 
-    __slots__ = ("_pending", "_verdicts", "is_unsure", "options")
+    __slots__ = ("_converted", "_objects", "_pending", "_verdicts", "is_unsure", "options")
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.is_unsure = False
         self._verdicts: dict[str, Verdict | CallFailed] | None = None
         self._pending: dict[str, _Question] | None = None
+        self._converted: dict[str, bytes | ApiError] = {}
+        self._objects: dict[str, _Object] = {}  # that are to be converted
 
     def verdict(
         self, source: str, webhook: Obj, request: Obj, *, is_mutating: bool
@@ -69,14 +92,40 @@ class Reviews:
             self._pending[key] = _Question(webhook, request, is_mutating)
         return known
 
+    def converted(self, webhook: Converter, obj: Obj, api_version: str) -> Obj:
+        """The object in another version of its kind.
+
+        Errors: Waiting while the webhook has not said it; ApiError where it cannot.
+        """
+        body = orjson.dumps([api_version, obj], option=orjson.OPT_SORT_KEYS)
+        key = hashlib.sha256(body).hexdigest()
+        found = self._converted.get(key)
+        if isinstance(found, ApiError):
+            raise found
+        if found is not None:
+            return orjson.loads(found)
+        known = webhook.known(obj, api_version)
+        if known is not None:
+            return known
+        self._objects[key] = _Object(webhook, orjson.loads(orjson.dumps(obj)), api_version)
+        raise Waiting("a webhook is to convert the object")
+
     @property
     def is_waiting(self) -> bool:
-        return bool(self._pending)
+        return bool(self._pending or self._objects)
 
     async def settle(self, asker: Asker) -> None:
         """Asks all that is to be asked, at once."""
         pending, self._pending = self._pending or {}, None
         verdicts = self._verdicts = self._verdicts or {}
+        objects, self._objects = self._objects, {}
+
+        async def convert(key: str, asked: _Object) -> None:
+            try:
+                made = await asked.webhook.convert([asked.object], asked.api_version)
+                self._converted[key] = made[0]
+            except ApiError as error:
+                self._converted[key] = error
 
         async def ask(key: str, question: _Question) -> None:
             uid = f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:32]}"
@@ -92,6 +141,12 @@ class Reviews:
         async with asyncio.TaskGroup() as group:
             for key, question in pending.items():
                 group.create_task(ask(key, question))
+            for key, asked in objects.items():
+                group.create_task(convert(key, asked))
+
+
+class Waiting(ApiError):
+    """Nothing more can be said of a write before a webhook has converted an object."""
 
 
 class Draws:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import orjson
 
 from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.conversions import events_in_version, in_version
 from mizzen.apiserver.core import protobuf_answers, rendering
 from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import PROTOBUF, Form, form_of
@@ -18,7 +19,7 @@ from mizzen.apiserver.http import JSON, Request, Stream
 from mizzen.apiserver.reads import check_not_future, chosen
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.watch_lines import Lines
-from mizzen.base.errors import Expired, NotAcceptable, Unknown
+from mizzen.base.errors import ApiError, NotAcceptable, Unknown
 from mizzen.base.objects import Obj
 from mizzen.store.store import Event, Stored, Subscription
 
@@ -98,7 +99,7 @@ class _Watch:
     def _object(self, stored: Stored, parsed: Callable[[], Obj]) -> bytes:
         if not self.form.shape:
             return self.served.view(stored)
-        obj, now_ns = self.served.view_object(parsed()), self.server.clock.now_ns()
+        obj, now_ns = self.served.view_parsed(stored, parsed), self.server.clock.now_ns()
         kind = self.served.kind
         if self.form.shape == "Table":
             meta = {"resourceVersion": str(stored.revision)}
@@ -164,7 +165,7 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     if initial:
         listed = server.store.list(served.key, target.namespace).items
         try:
-            existing = await chosen(selection, listed)
+            existing = await chosen(selection, await in_version(served, listed))
         except BaseException:
             subscription.close()
             raise
@@ -201,7 +202,7 @@ async def _stream(
         while (left_s := deadline - loop.time()) > 0:
             batch = await subscription.next_batch(min(left_s, BOOKMARK_S))
             if batch:
-                chunk, lines = setup.chunk(batch)
+                chunk, lines = setup.chunk(await events_in_version(setup.served, batch))
                 if lines:
                     server.watch_events[counted] += lines
                     yield chunk
@@ -211,7 +212,7 @@ async def _stream(
                 yield setup.bookmark(subscription.position)
         if setup.bookmarks:
             yield setup.bookmark(subscription.position)
-    except Expired as error:
+    except ApiError as error:  # it has expired, or a webhook fails to convert
         yield setup.wrap("ERROR", orjson.dumps(error.to_status()))
     finally:
         if ending is not None:

@@ -44,6 +44,11 @@ class _Site(NamedTuple):
     path: str
     ca: bytes
 
+    @property
+    def authority(self) -> str:
+        """As URLs have it: a port that was not said is not there."""
+        return f"{self.host}:{self.port}"
+
 
 class WebhookClient:
     """Keeps connections and TLS contexts between calls."""
@@ -57,23 +62,28 @@ class WebhookClient:
         """Errors: CallFailed."""
         body = {"kind": "AdmissionReview", "apiVersion": API_VERSION, "request": request}
         timeout_s = number(webhook, "timeoutSeconds") or TIMEOUT_S
-        site = self._site(part(webhook, "clientConfig"))
-        url = f"https://{site.host}:{site.port}{site.path}?timeout={timeout_s}s"
-        data = orjson.dumps(body)
+        try:
+            answer = await self.post(part(webhook, "clientConfig"), orjson.dumps(body), timeout_s)
+        except CallFailed as error:
+            raise CallFailed(f"failed to call webhook: {error}") from error
+        return read_verdict(answer, uid, is_mutating=is_mutating)
+
+    async def post(self, config: Obj, data: bytes, timeout_s: int) -> bytes:
+        """The answer of who listens where a `clientConfig` says. Errors: CallFailed."""
+        site = self._site(config)
+        url = f"https://{site.authority}{site.path}?timeout={timeout_s}s"
         head = (
-            f"POST {site.path}?timeout={timeout_s}s HTTP/1.1\r\nHost: {site.host}:{site.port}\r\n"
+            f"POST {site.path}?timeout={timeout_s}s HTTP/1.1\r\nHost: {site.authority}\r\n"
             f"Content-Type: application/json\r\nAccept: application/json\r\n"
             f"Content-Length: {len(data)}\r\n\r\n"
         )
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await self._post(site, head.encode() + data, timeout_s)
+                return await self._post(site, head.encode() + data, timeout_s)
         except TimeoutError as error:
-            why = f'failed to call webhook: Post "{url}": context deadline exceeded'
-            raise CallFailed(why) from error
+            raise CallFailed(f'Post "{url}": context deadline exceeded') from error
         except (BrokenAnswerError, OSError) as error:
-            raise CallFailed(f'failed to call webhook: Post "{url}": {error}') from error
-        return read_verdict(answer, uid, is_mutating=is_mutating)
+            raise CallFailed(f'Post "{url}": {error}') from error
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""
@@ -113,8 +123,7 @@ class WebhookClient:
         if not 200 <= head.status < 300:
             said = body[:500].decode(errors="replace")
             raise CallFailed(
-                "failed to call webhook: an error on the server "
-                f'("{said}") has prevented the request from succeeding'
+                f'an error on the server ("{said}") has prevented the request from succeeding'
             )
         return body
 
@@ -163,11 +172,11 @@ class WebhookClient:
     def _resolve(self, namespace: str, name: str, port: int) -> tuple[str, int]:
         found = self._store.get(ObjectKey(SERVICES.plural, namespace, name))
         if found is None:
-            raise CallFailed(f'failed to call webhook: service "{name}" not found')
+            raise CallFailed(f'service "{name}" not found')
         try:
             addresses = backends_of(self._store, found, port)
         except LookupError as error:
-            raise CallFailed(f"failed to call webhook: {error.args[0]}") from error
+            raise CallFailed(str(error.args[0])) from error
         if not addresses:
-            raise CallFailed(f'failed to call webhook: no endpoints available for service "{name}"')
+            raise CallFailed(f'no endpoints available for service "{name}"')
         return addresses[0]

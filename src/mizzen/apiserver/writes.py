@@ -10,6 +10,7 @@ import orjson
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.conversions import in_version
 from mizzen.apiserver.core import (
     applying,
     deleting,
@@ -191,7 +192,8 @@ async def delete_collection(
     if listed.token:
         raise BadRequest("continue is not served here: repeat the deletion with the same limit")
     page = server.store.list(served.key, target.namespace)
-    chosen = [stored for stored in page.items if selection.matches_stored(stored)]
+    items = await in_version(served, page.items)
+    chosen = [stored for stored in items if selection.matches_stored(stored)]
     chosen = chosen[: limit or None]
     dry = options.is_dry
     for some in at_once(chosen):
@@ -201,9 +203,13 @@ async def delete_collection(
             now = server.catalog.find(target.group, target.version, target.plural) or served
             for stored in some:
                 current = server.store.peek(stored.key)
-                if current is None or not selection.matches_stored(current):
+                if current is None:
                     continue  # others wrote between two commits
                 namespace, name = stored.key.namespace, stored.key.name
+                if current.revision != stored.revision:
+                    found = draft.read(now, namespace, name)
+                    if found is None or not selection.matches(found):
+                        continue
                 operations.delete(draft, now, namespace, name, options)
 
         said = ("DeleteOptions", request.params)
@@ -271,7 +277,13 @@ async def _finish(
         # what plug-ins wrote.
         found = stored if len(stored) == 1 else [s for s in stored if s.key == _key(served, made)]
         if found:
-            data = found[0].data if served.conversion is None else served.view(found[0])
+            (shown,) = await in_version(served, found[:1])
+            data = served.view(shown)
+    elif served.versions is not None and (kept := draft.get(_key(served, made))) is not None:
+        # What would have been stored may say less than what was sent.
+        would_be = Stored(_key(served, made), 0, orjson.dumps(kept))
+        (shown,) = await in_version(served, [would_be])
+        data = served.view(shown)
     response = show(server, served, data or orjson.dumps(made), request, status)
     return _with_warnings(response, draft)
 

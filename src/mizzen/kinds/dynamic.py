@@ -1,7 +1,7 @@
 """CustomResourceDefinitions turned into Kinds: what a user defines is served like what we did.
 
-Several served versions share one store through the conversion strategy None: only apiVersion
-differs. Not supported: conversion webhooks, refused at creation.
+Objects of all versions lie in one place of the store, in the version that is the storage version
+when they are written (`custom_versions.py`).
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ def kinds_from_crd(crd: Obj) -> list[Kind]:
     """The kind in every served version, the storage version first."""
     served = [v for v in crd["spec"]["versions"] if v["served"]]
     served.sort(key=lambda v: not v["storage"])
-    return [_kind(crd["spec"], version) for version in served]
+    return [kind_of(crd["spec"], version) for version in served]
 
 
-def _kind(spec: Obj, version: Obj) -> Kind:
+def kind_of(spec: Obj, version: Obj) -> Kind:
+    """The kind in one of its versions."""
     words = spec["names"]
     resource = Resource(
         spec["group"],

@@ -60,7 +60,8 @@ async def test_every_way_to_grow_ends_at_the_limit(api: Api) -> None:
             "namespace": "default", "name": "t", "patch": more}  # fmt: skip
     await refused(api, await api.plan(plan))
     await refused(api, await api.call("PATCH", f"{PATH}/t?dryRun=All", more, content_type=MERGE))
-    both = {"metadata": {"name": "t"}, "spec": half, "status": half}
+    _, found = await api.call("GET", f"{PATH}/t")
+    both = {"metadata": found["metadata"], "spec": half, "status": half}
     await refused(api, await api.call("PUT", f"{PATH}/t", both))
     await refused(api, await api.call("POST", PATH, {**both, "metadata": {"name": "u"}}))
     path = f"{DEFAULT}/events/e"

@@ -128,7 +128,7 @@ def test_its_openapi() -> None:
         ),
         (
             lambda c: c["spec"].update(conversion={"strategy": "Webhook"}),
-            "spec.conversion.strategy",
+            "spec.conversion.webhookClientConfig",
         ),
         (lambda c: c["spec"].update(preserveUnknownFields=True), "spec.preserveUnknownFields"),
         (

@@ -21,7 +21,7 @@ from mizzen.apiserver.admission_chain import (
 from mizzen.apiserver.admission_matching import names_for
 from mizzen.apiserver.bound_policies import BoundPolicies, Misconfigured
 from mizzen.apiserver.context import Context
-from mizzen.apiserver.core.admission_rules import EXEMPT_GROUP, with_version
+from mizzen.apiserver.core.admission_rules import EXEMPT_GROUP, api_version
 from mizzen.apiserver.core.mutations import MutatingPolicy, MutationFailed, mutate
 from mizzen.apiserver.core.policies import Bill
 from mizzen.base.errors import InternalError, Passed, failure_status
@@ -99,8 +99,9 @@ class MutatingPolicies(BoundPolicies[MutatingPolicy]):
             if index:
                 names = self._names(request, call)
             given = {**names, "variables": policy.lazily(names, bill)}
-            resource, kind = request.served.resource, request.served.kind
-            seen = with_version(before, resource.group, call.version)
+            served, kind = request.served, request.served.kind
+            wanted = api_version(served.resource.group, call.version)
+            seen = request.draft.in_version(served, before, wanted)
             try:
                 made = mutate(each, kind, seen, given, bill)
                 has_changed = _put(request, made, each.is_json_patch) or has_changed
@@ -123,8 +124,8 @@ def _put(request: AdmissionRequest, made: Obj, is_patched: bool) -> bool:
     Errors: MutationFailed where it is none; InternalError, which no policy may ignore, after a
     JSON patch, as upstream.
     """
-    obj, resource, kind = request.object, request.served.resource, request.served.kind
-    decoded = kind.decode(with_version(made, resource.group, resource.version))
+    obj, served, kind = request.object, request.served, request.served.kind
+    decoded = kind.decode(request.draft.in_version(served, made, served.resource.api_version))
     if decoded.causes:
         first = decoded.causes[0]
         said = f"{first.field}: {first.message}"

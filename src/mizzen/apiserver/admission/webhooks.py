@@ -29,7 +29,7 @@ from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.configurations import Configurations
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.admission_review import CallFailed, Verdict, denial
-from mizzen.apiserver.core.admission_rules import EXEMPT_GROUP, may_match, with_version
+from mizzen.apiserver.core.admission_rules import EXEMPT_GROUP, api_version, may_match
 from mizzen.apiserver.core.policies import Bill, Conditions
 from mizzen.apiserver.core.refusals import forbidden
 from mizzen.apiserver.reviews import Reviews
@@ -193,12 +193,13 @@ def _apply(
             f'Internal error occurred: admission webhook "{webhook.name}" attempted to modify the '
             "object, which is not supported for this operation"
         )
-    resource, obj = request.served.resource, request.object
+    draft, served, obj = request.draft, request.served, request.object
+    seen = draft.in_version(served, obj, api_version(served.resource.group, version))
     try:
-        patched = json_patch(with_version(obj, resource.group, version), verdict.patch)
+        patched = json_patch(seen, verdict.patch)
     except ApiError as error:
         raise InternalError(f"Internal error occurred: {error.message}") from error
-    decoded = request.served.kind.decode(with_version(patched, resource.group, resource.version))
+    decoded = served.kind.decode(draft.in_version(served, patched, served.resource.api_version))
     if decoded.causes:
         first = decoded.causes[0]
         raise InternalError(

@@ -85,7 +85,5 @@ def _names(written: str, resource: str, subresource: str) -> bool:
     return name in ("*", resource) and sub in ("*", subresource)
 
 
-def with_version(obj: Obj, group: str, version: str) -> Obj:
-    """The object in another version of its group: what is converted is its name alone."""
-    api_version = f"{group}/{version}" if group else version
-    return obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
+def api_version(group: str, version: str) -> str:
+    return f"{group}/{version}" if group else version

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
+from mizzen.apiserver.conversions import in_version
 from mizzen.apiserver.core import patching, refusals
 from mizzen.apiserver.core.bodies import as_object, text
 from mizzen.apiserver.core.routing import Target
@@ -92,7 +93,8 @@ async def get(server: Server, served: Served, target: Target, request: Request) 
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
         raise refusals.not_found(served.resource, target.name)
-    return answer(200, _read(served, stored.object()))
+    (stored,) = await in_version(served, [stored])
+    return answer(200, _read(served, served.view_parsed(stored, stored.object)))
 
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:

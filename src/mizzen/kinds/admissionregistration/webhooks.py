@@ -6,7 +6,6 @@ Source: pkg/apis/admissionregistration/validation/validation.go, v1/defaults.go,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
@@ -28,6 +27,7 @@ from mizzen.kinds.names import dns_label_1035, dns_subdomain
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.treatment import accepted, acted
 from mizzen.kinds.upstream import upstream_kind
+from mizzen.kinds.webhook_clients import check_client, default_client
 
 TIMEOUT_S, TIMEOUT_S_MAX = 10, 30
 _VERSIONS = ("v1", "v1beta1")
@@ -74,7 +74,7 @@ def _check(hook: Obj, path: str) -> Iterator[Cause]:
         yield words.invalid(f"{path}.timeoutSeconds", timeout, what)
     yield from check_matching(hook, path)
     yield from _check_versions(hook, f"{path}.admissionReviewVersions")
-    yield from _check_client(part(hook, "clientConfig"), f"{path}.clientConfig")
+    yield from check_client(part(hook, "clientConfig"), f"{path}.clientConfig")
     conditions = entries(hook, "matchConditions")
     scope = Scope(has_variables=False)
     yield from check_conditions(conditions, f"{path}.matchConditions", scope)
@@ -94,57 +94,12 @@ def _check_versions(hook: Obj, path: str) -> Iterator[Cause]:
         yield words.invalid(path, versions, f"must include at least one of {', '.join(_VERSIONS)}")
 
 
-def _check_client(client: Obj, path: str) -> Iterator[Cause]:
-    if ("url" in client) == ("service" in client):
-        yield words.required(path, "exactly one of url or service is required")
-    elif "url" in client:
-        yield from _check_url(str(client["url"]), f"{path}.url")
-    else:
-        service, at = part(client, "service"), f"{path}.service"
-        for name in ("name", "namespace"):
-            if not service[name]:
-                yield words.required(f"{at}.{name}", f"service {name} is required")
-        if not 1 <= service.get("port", 443) <= 65535:
-            what = "port is not valid: must be between 1 and 65535, inclusive"
-            yield words.invalid(f"{at}.port", service["port"], what)
-        asked = service.get("path")
-        if asked and not asked.startswith("/"):
-            yield words.invalid(f"{at}.path", asked, "must start with a '/'")
-        elif asked and "//" in asked:
-            yield words.invalid(f"{at}.path", asked, f"segment[{asked.split('/').index('', 1) - 1}] "
-                                "may not be empty")  # fmt: skip
-
-
-def _check_url(url: str, path: str) -> Iterator[Cause]:
-    form = "; desired format: https://host[/path]"
-    try:
-        found = urlsplit(url)
-        has_port = found.port is None or found.port > 0
-    except ValueError as error:
-        yield words.required(path, f"url must be a valid URL: {error}{form}")
-        return
-    if found.scheme != "https":
-        yield words.invalid(path, found.scheme, f"'https' is the only allowed URL scheme{form}")
-    if not found.hostname or not has_port:
-        yield words.invalid(path, found.netloc, f"host must be specified{form}")
-    if found.username is not None:
-        what = f"user information is not permitted in the URL{form}"
-        yield words.invalid(path, found.netloc, what)
-    if found.fragment:
-        yield words.invalid(path, found.fragment, f"fragments are not permitted in the URL{form}")
-    if found.query:
-        what = f"query parameters are not permitted in the URL{form}"
-        yield words.invalid(path, found.query, what)
-
-
 def _default(configuration: Obj) -> None:
     for hook in entries(configuration, "webhooks"):
         hook.setdefault("failurePolicy", "Fail")
         hook.setdefault("timeoutSeconds", TIMEOUT_S)
         default_matching(hook)
-        service = part(hook, "clientConfig.service")
-        if service:
-            service.setdefault("port", 443)
+        default_client(part(hook, "clientConfig"))
 
 
 def _default_mutating(configuration: Obj) -> None:

@@ -8,6 +8,11 @@ from typing import Any
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
+from mizzen.kinds.apiextensions.conversion import (
+    add_stored_version,
+    check_conversion,
+    check_stored_versions,
+)
 from mizzen.kinds.apiextensions.json_schema import PREFIX, PROPS, v1
 from mizzen.kinds.columns import NAME, of
 from mizzen.kinds.jsonpath import compile_path
@@ -21,7 +26,6 @@ from mizzen.kinds.schema import (
     EMPTY,
     INT32,
     INT64,
-    OPEN,
     STR,
     STRINGS,
     TIME,
@@ -30,7 +34,8 @@ from mizzen.kinds.schema import (
 )
 from mizzen.kinds.structural import check_structural
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
-from mizzen.kinds.treatment import acted, refused, warned
+from mizzen.kinds.treatment import acted, warned
+from mizzen.kinds.webhook_clients import default_client
 
 _SCALE_PATHS = {
     "specReplicasPath": ".spec.", "statusReplicasPath": ".status.", "labelSelectorPath": ".",
@@ -89,6 +94,25 @@ VERSION = v1(
         v1("SelectableField", "A field.", jsonPath=STR("Its path.", required=True))
     )("Fields for field selectors.", max_items=8),
 )
+WEBHOOK = v1(
+    "WebhookConversion",
+    "A program that converts.",
+    clientConfig=v1(
+        "WebhookClientConfig",
+        "Where it listens.",
+        url=STR("Its URL."),
+        service=v1(
+            "ServiceReference",
+            "The Service before it.",
+            namespace=STR("Its namespace.", required=True),
+            name=STR("Its name.", required=True),
+            path=STR("Path of the URL."),
+            port=INT32("Port of the Service; 443 by default."),
+        )("The Service before it."),
+        caBundle=STR("Who certifies it, as PEM.", format="byte"),
+    )("Where it listens."),
+    conversionReviewVersions=STRINGS("Of ConversionReview, the best first.", required=True),
+)
 SPEC = v1(
     "CustomResourceDefinitionSpec",
     "The kind.",
@@ -100,7 +124,7 @@ SPEC = v1(
         "CustomResourceConversion",
         "How versions become each other.",
         strategy=choice("None", "Webhook")("None: only apiVersion changes.", required=True),
-        webhook=OPEN("Not supported."),
+        webhook=WEBHOOK("Who converts, with the strategy Webhook."),
     )("How versions become each other.", default={"strategy": "None"}),
     preserveUnknownFields=BOOL("Must be false."),
 )
@@ -132,6 +156,7 @@ def _default(definition: Obj) -> None:
     if isinstance(words.get("kind"), str):
         words.setdefault("singular", words["kind"].lower())
         words.setdefault("listKind", f"{words['kind']}List")
+    default_client(part(spec, "conversion.webhook.clientConfig"))
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -153,9 +178,8 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
         if dns_label_1035(str(words.get(field) or "").lower()):
             problem = dns_label_1035(str(words.get(field) or "").lower())
             causes.append(invalid_value(f"spec.names.{field}", words.get(field) or "", problem))
-    if part(spec, "conversion").get("strategy") == "Webhook":
-        message = 'Unsupported value: "Webhook": supported values: "None"'
-        causes.append(Cause("spec.conversion.strategy", message, "FieldValueNotSupported"))
+    causes += check_conversion(new, old)
+    causes += check_stored_versions(new)
     if spec.get("preserveUnknownFields"):
         message = (
             "Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to "
@@ -268,7 +292,10 @@ KIND = Kind(
         status=STATUS("What became of it."),
     ),
     default=_default,
+    on_create=add_stored_version,
+    on_update=lambda new, _: add_stored_version(new),
     validate=_validate,
+    validate_status=lambda new, _: list(check_stored_versions(new)),
     subresources=(STATUS_SUBRESOURCE,),
     columns=(
         NAME,
@@ -299,7 +326,11 @@ SERVED_FIELDS = {
     ),
     "apiextensions.v1.SelectableField": acted("kinds", "jsonPath"),
     "apiextensions.v1.CustomResourceConversion": {
-        **acted("kinds", "strategy"),
-        **refused("webhook", "versions are converted by their apiVersion alone"),
+        **acted("apiserver kinds", "strategy webhook"),
     },
+    "apiextensions.v1.WebhookConversion": acted(
+        "apiserver kinds", "clientConfig conversionReviewVersions"
+    ),
+    "apiextensions.v1.WebhookClientConfig": acted("apiserver kinds", "url service caBundle"),
+    "apiextensions.v1.ServiceReference": acted("apiserver kinds", "namespace name path port"),
 }
