@@ -13,12 +13,22 @@ from mizzen.apiserver.core import impersonation, refusals, routing
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
+from mizzen.apiserver.flow_control import Place
 from mizzen.apiserver.handlers import Handler
-from mizzen.apiserver.http import TEXT, Answer, Request, Response, Stream, Upgrade, answer
+from mizzen.apiserver.http import (
+    TEXT,
+    Answer,
+    Request,
+    Response,
+    Stream,
+    Upgrade,
+    answer,
+    refusal,
+)
 from mizzen.apiserver.role_metrics import RoleMetrics
 from mizzen.apiserver.server import Server
 from mizzen.base import names
-from mizzen.base.errors import BadRequest, InternalError, Unauthorized
+from mizzen.base.errors import ApiError, BadRequest, InternalError, Unauthorized
 from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
 from mizzen.host.process_metrics import collect_process
 from mizzen.kinds.subresource import Subresource
@@ -103,26 +113,37 @@ class App:
         return await self._in_turn(_of_path(request), request, None)
 
     async def _in_turn(self, access: Access, request: Request, target: Target | None) -> Answer:
-        """Answers once it is the request's turn. Errors: TooManyRequests."""
+        """Answers once it is the request's turn, also with a refusal."""
         flows = self._server.flows
-        place = flows.enter(access)
+        place = flows.enter(access, request.params)
         if place is None:
             return await self._judged(access, request, target)
-        ticket, classification = place
         try:
-            if ticket.started_s is None:
-                await flows.wait(ticket)
+            ticket = place.ticket
+            if ticket is None or ticket.started_s is None:
+                await flows.wait(place)
             result = await self._judged(access, request, target)
+        except ApiError as error:
+            flows.leave(place)
+            result = refusal(error)
         except BaseException:
-            flows.leave(ticket)
+            flows.leave(place)
             raise
-        if isinstance(result, Response) and result.rest is not None:
-            result.rest.end = partial(flows.leave, ticket)
         else:
-            flows.leave(ticket)
+            self._leave_after(result, place)
         if not isinstance(result, Upgrade):
-            result.headers = (*result.headers, *classification.headers)
+            result.headers = (*result.headers, *place.classification.headers)
         return result
+
+    def _leave_after(self, result: Answer, place: Place) -> None:
+        """A list keeps its place until it is sent, a watch until all is sent that was there."""
+        flows = self._server.flows
+        if isinstance(result, Response) and result.rest is not None:
+            result.rest.end = flows.leave_late(place)
+        elif isinstance(result, Stream) and result.start is not None:
+            result.start.leave = flows.leave_late(place)
+        else:
+            flows.leave(place)
 
     async def _judged(self, access: Access, request: Request, target: Target | None) -> Answer:
         if not self._server.authorize(access):

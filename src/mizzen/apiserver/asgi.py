@@ -210,6 +210,8 @@ class Bridge:
             close = getattr(stream.chunks, "aclose", None)
             if close is not None:
                 await close()
+            if stream.start is not None:
+                stream.start.end()
         error = None if pump.cancelled() else pump.exception()
         is_broken = error is not None
         if isinstance(error, ApiError):

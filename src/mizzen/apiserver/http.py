@@ -117,6 +117,18 @@ class Response:
 
 
 @dataclass(slots=True)
+class Start:
+    """The first part of a stream, which is work as that of a list is."""
+
+    leave: Callable[[], None] | None = None  # called once it is over
+
+    def end(self) -> None:
+        leave, self.leave = self.leave, None
+        if leave is not None:
+            leave()
+
+
+@dataclass(slots=True)
 class Stream:
     """An answer that goes on until `chunks` ends or the client leaves."""
 
@@ -124,6 +136,7 @@ class Stream:
     content_type: str = JSON
     status: int = 200
     headers: Sequence[tuple[str, str]] = field(default=())
+    start: Start | None = None
     is_whole_at_end: bool = False  # what is not sent to its end breaks off, for all to see
 
 

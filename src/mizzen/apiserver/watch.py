@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -13,9 +13,10 @@ from mizzen.apiserver.conversions import events_in_version, in_version
 from mizzen.apiserver.core import protobuf_answers, rendering
 from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import PROTOBUF, Form, form_of
-from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.core.routing import Target, selected_name
 from mizzen.apiserver.core.selection import Selection
-from mizzen.apiserver.http import JSON, Request, Stream
+from mizzen.apiserver.core.watch_counts import Watched
+from mizzen.apiserver.http import JSON, Request, Start, Stream
 from mizzen.apiserver.reads import check_not_future, chosen
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.watch_lines import Lines
@@ -169,17 +170,33 @@ async def watch(server: Server, served: Served, target: Target, request: Request
         except BaseException:
             subscription.close()
             raise
-    chunks = _stream(setup, subscription, existing, start, timeout_s, options.marks_end)
-    return Stream(chunks, protobuf_answers.STREAM_TYPE if form.is_protobuf else JSON)
+    watched = _watched(served, target, params)
+    setting_out = Start() if initial else None
+    chunks = _stream(
+        setup, watched, subscription, existing, start, timeout_s, options.marks_end, setting_out
+    )
+    kind = protobuf_answers.STREAM_TYPE if form.is_protobuf else JSON
+    return Stream(chunks, kind, start=setting_out)
+
+
+def _watched(served: Served, target: Target, params: Mapping[str, str]) -> Watched | None:
+    """None for watches of one node's pods alone: the others' cost them next to nothing."""
+    selector = params.get("fieldSelector", "")
+    if "spec.nodeName=" in selector and served.key == "pods":
+        return None
+    name = target.name or selected_name(selector)
+    return Watched(served.key, target.namespace, name)
 
 
 async def _stream(
     setup: _Watch,
+    watched: Watched | None,
     subscription: Subscription,
     existing: list[Stored],
     start: int,
     timeout_s: float,
     mark_end: bool,
+    setting_out: Start | None,
 ) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
@@ -191,6 +208,9 @@ async def _stream(
     shared = server.watched.setdefault(setup.shape, Lines())
     shared.watchers += 1
     setup.shared = shared
+    watches = server.flows.watches
+    if watched is not None:
+        watches.begin(watched)
     try:
         # Headers leave with the first chunk, even an empty one: clients wait for them.
         yield b""
@@ -199,6 +219,8 @@ async def _stream(
         existing = []
         if mark_end:
             yield setup.bookmark(start, initial_end=True)
+        if setting_out is not None:
+            setting_out.end()
         while (left_s := deadline - loop.time()) > 0:
             batch = await subscription.next_batch(min(left_s, BOOKMARK_S))
             if batch:
@@ -217,6 +239,8 @@ async def _stream(
     finally:
         if ending is not None:
             ending.cancel()
+        if watched is not None:
+            watches.end(watched)
         shared.watchers -= 1
         if not shared.watchers:
             server.watched.pop(setup.shape, None)

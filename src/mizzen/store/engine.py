@@ -22,6 +22,7 @@ from mizzen.store.store import (
     Counters,
     Event,
     EventType,
+    Extent,
     ObjectKey,
     Page,
     Put,
@@ -135,6 +136,9 @@ class Engine:
 
     def resources(self) -> Sequence[str]:
         return self._state.resources()
+
+    def extent(self, resource: str, namespace: str = "") -> Extent:
+        return self._state.extent(resource, namespace)
 
     def history(self, since: int, limit: int) -> list[Record]:
         return self._read(since, limit, HISTORY_BATCH_BYTES_MAX)

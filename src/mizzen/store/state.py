@@ -13,6 +13,7 @@ from mizzen.store.store import (
     RECENT_BYTES_MAX,
     RECENT_EVENTS,
     Event,
+    Extent,
     ObjectKey,
     Page,
     Stored,
@@ -24,21 +25,34 @@ _Place = tuple[str, str]  # namespace, name
 class _Table:
     """The objects of one resource, with their keys in order."""
 
-    __slots__ = ("objects", "order")
+    __slots__ = ("objects", "order", "size")
 
     def __init__(self) -> None:
         self.objects: dict[_Place, Stored] = {}
         self.order: list[_Place] = []
+        self.size = 0  # bytes of all objects
 
     def put(self, stored: Stored) -> None:
         place = (stored.key.namespace, stored.key.name)
-        if place not in self.objects:
+        before = self.objects.get(place)
+        if before is None:
             insort(self.order, place)
+        else:
+            self.size -= len(before.data)
         self.objects[place] = stored
+        self.size += len(stored.data)
 
     def remove(self, place: _Place) -> None:
-        if self.objects.pop(place, None) is not None:
+        before = self.objects.pop(place, None)
+        if before is not None:
+            self.size -= len(before.data)
             del self.order[bisect_left(self.order, place)]
+
+    def count(self, namespace: str) -> int:
+        if not namespace:
+            return len(self.order)
+        low = bisect_left(self.order, (namespace, ""))
+        return bisect_left(self.order, (namespace + "\0", "")) - low
 
     def places(self, namespace: str) -> Sequence[_Place]:
         if not namespace:
@@ -94,6 +108,7 @@ class State:
             place = (stored.key.namespace, stored.key.name)
             table.objects[place] = stored
             table.order.append(place)
+            table.size += len(stored.data)
         for table in self._tables.values():
             table.order.sort()
 
@@ -103,6 +118,11 @@ class State:
 
     def resources(self) -> list[str]:
         return list(self._tables)
+
+    def extent(self, resource: str, namespace: str) -> Extent:
+        table = self._tables.get(resource) or _EMPTY
+        count, all_of_them = table.count(namespace), len(table.order)
+        return Extent(count, table.size * count // all_of_them if all_of_them else 0)
 
     def apply(self, event: Event) -> None:
         """Makes one durable write visible."""

@@ -139,6 +139,13 @@ class Record(NamedTuple):
     data: bytes
 
 
+class Extent(NamedTuple):
+    """How many objects, and the bytes of all of them."""
+
+    objects: int
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Part of a list, all of it as of `revision`; `rest` is None on the last page."""
@@ -252,6 +259,10 @@ class Store(Protocol):
 
     def resources(self) -> Sequence[str]:
         """Every resource that has an object or had one since the start."""
+        ...
+
+    def extent(self, resource: str, namespace: str = "") -> Extent:
+        """How many objects there are and their bytes, those of a namespace by the average."""
         ...
 
     def commit(

@@ -82,12 +82,12 @@ def access_of(user: User, verb: str, target: Target, params: Mapping[str, str]) 
         return Access(user, verb, target.group, plural, target.subresource, namespace, name)
     selector = params["fieldSelector"]
     if not name and verb != "deletecollection":
-        name = _selected_name(selector)
+        name = selected_name(selector)
     group, subresource = target.group, target.subresource
     return Access(user, verb, group, plural, subresource, namespace, name, "", selector)
 
 
-def _selected_name(selector: str) -> str:
+def selected_name(selector: str) -> str:
     """The only name that a field selector can match, "" where it leaves more."""
     for term in selector.split(","):
         field, equals, value = term.partition("=")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mizzen.apiserver.core.fair_queues import FairQueues, LevelLimits, Ticket, dealt
+from mizzen.apiserver.core.work_estimate import ONE, Work
 
 LOW = LevelLimits(50, lendable_percent=50, queues=64, hand_size=6, queue_length=50)
 
@@ -13,9 +14,17 @@ def queues(seats: int = 10, **levels: LevelLimits) -> FairQueues:
     return made
 
 
-def take(made: FairQueues, count: int, level: str = "low", flow: str = "greedy") -> list[Ticket]:
-    tickets = [made.arrive(level, flow, 0.0) for _ in range(count)]
+def take(
+    made: FairQueues, count: int, level: str = "low", flow: str = "greedy", work: Work = ONE
+) -> list[Ticket]:
+    tickets = [made.arrive(level, flow, 0.0, work) for _ in range(count)]
     return [ticket for ticket in tickets if ticket is not None]
+
+
+def end(made: FairQueues, ticket: Ticket, now_s: float) -> list[Ticket]:
+    """Those whose turn it is once the request is over."""
+    made.served(ticket, now_s)
+    return made.finish(ticket, now_s)
 
 
 def started(tickets: list[Ticket]) -> list[Ticket]:
@@ -27,7 +36,7 @@ def test_requests_start_as_long_as_there_are_seats_and_then_in_order() -> None:
     first, second, third, fourth = take(made, 4)
     assert started([first, second, third, fourth]) == [first, second]
     third_flow = [third, fourth]
-    assert made.finish(second, 1.0)[0] in third_flow
+    assert end(made, second, 1.0)[0] in third_flow
     assert made.statistics()["low"] == {"executing": 2, "waiting": 1, "rejected": 0, "seats": 2}
 
 
@@ -40,7 +49,7 @@ def test_a_modest_flow_passes_a_greedy_one() -> None:
     now = 0.0
     while len(order) < 20:
         now += 0.01
-        running = made.finish(running, now)[0]
+        running = end(made, running, now)[0]
         order.append(running)
     assert modest[0] in order[:8] and modest[1] in order[:15], "one hand has six queues"
     assert sum(ticket in greedy for ticket in order) == 18
@@ -59,7 +68,7 @@ def test_turns_count_by_time_not_by_number() -> None:
     for _ in range(200):
         is_slow = running in slow_ones
         now += 0.09 if is_slow else 0.01
-        running = made.finish(running, now)[0]
+        running = end(made, running, now)[0]
         served[slow if running in slow_ones else quick] += 1
     assert running in slow_ones or running in quick_ones
     assert 6 < served[quick] / served[slow] < 12
@@ -88,18 +97,71 @@ def test_lent_seats_come_back_first() -> None:
     assert len(started(greedy)) == 10
     boss = take(made, 2, "high", "boss")
     assert not started(boss)
-    assert made.finish(started(greedy)[0], 1.0) == [boss[0]], "before those that wait for longer"
+    assert end(made, started(greedy)[0], 1.0) == [boss[0]], "before those that wait for longer"
 
 
 def test_who_gives_up_is_forgotten_and_levels_may_go() -> None:
     made = queues(1)
     running, waiting, last = take(made, 3)
-    made.give_up(waiting)
+    assert made.give_up(waiting, 0.0) == []
     made.configure({"other": LOW})
-    assert made.finish(running, 1.0) == [last]
-    assert made.finish(last, 2.0) == []
+    assert end(made, running, 1.0) == [last]
+    assert end(made, last, 2.0) == []
     made.configure({"other": LOW})
     assert list(made.statistics()) == ["other"]
+
+
+def test_a_wide_request_takes_its_seats_and_waits_until_it_has_them() -> None:
+    made = queues(10, low=LevelLimits(1, queues=1, queue_length=50))
+    narrow = take(made, 8)
+    wide = take(made, 1, work=Work(seats=4))[0]
+    later = take(made, 1)[0]
+    assert wide.started_s is None and later.started_s is None, "or it would never have four"
+    assert end(made, narrow[0], 1.0) == []
+    assert end(made, narrow[1], 1.0) == [wide]
+    assert made.statistics()["low"]["executing"] == 10
+    assert end(made, wide, 2.0) == [later]
+    assert made.statistics()["low"]["executing"] == 7
+
+
+def test_who_waited_for_a_wide_request_alone_starts_when_it_gives_up() -> None:
+    made = queues(10, low=LevelLimits(1, queues=1, queue_length=50))
+    take(made, 8)
+    wide, later = take(made, 1, work=Work(seats=4))[0], take(made, 1)[0]
+    assert made.give_up(wide, 1.0) == [later]
+
+
+def test_wide_requests_of_a_greedy_flow_count_by_their_seats() -> None:
+    made = queues(8, low=LevelLimits(1, queues=64, hand_size=6, queue_length=50))
+    running = take(made, 2, work=Work(seats=4))
+    take(made, 200, work=Work(seats=4))
+    modest = take(made, 4, flow="modest")
+    order: list[Ticket] = []
+    now = 0.0
+    while running and len(order) < 12:
+        now += 0.01
+        found = end(made, running.pop(0), now)
+        running += found
+        order += found
+    places = [order.index(ticket) for ticket in modest]
+    assert max(places) <= 6, places
+
+
+def test_seats_are_kept_until_the_watches_have_been_told() -> None:
+    made = queues(4, low=LevelLimits(1, queues=1, queue_length=50))
+    told = take(made, 1, work=Work(1, 4, 0.05))[0]
+    waiting = take(made, 1)[0]
+    made.served(told, 1.0)
+    assert waiting.started_s is None and made.statistics()["low"]["executing"] == 4
+    assert made.finish(told, 1.05) == [waiting]
+
+
+def test_no_request_is_wider_than_its_level() -> None:
+    made = queues(10, low=LOW, high=LevelLimits(50, hand_size=2))
+    assert made.seats_max("low") == 1, "a fifth of one of six"
+    assert queues(600).seats_max("low") == 90 and made.seats_max("high") == 1
+    wide = take(made, 1, work=Work(seats=40))[0]
+    assert wide.started_s is not None and wide.seats == 5
 
 
 def test_hands_are_different_numbers_and_the_flows_own() -> None:
