@@ -53,22 +53,35 @@ class Api:
         self.app = App(self.server)
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
         """(HTTP status, the answer)."""
-        made = await self.send(method, path, body, content_type=content_type)
+        made = await self.send(method, path, body, content_type=content_type, headers=headers)
         return made.status, json.loads(made.body)
 
     async def send(
-        self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
     ) -> Response:
         """The whole answer, with its headers."""
         path, _, query = path.partition("?")
         params = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
         data = body if isinstance(body, bytes) else b"" if body is None else _json(body)
-        headers = {"authorization": f"Bearer {_TOKEN}", "content-type": content_type}
+        said = {"authorization": f"Bearer {_TOKEN}", "content-type": content_type}
+        said |= {name.lower(): value for name, value in (headers or {}).items()}
         try:
-            request = Request(method, path, params, headers, data)
+            request = Request(method, path, params, said, data)
             self.app.authenticate(request)
             made = await self.app.answer(request)
         except ApiError as error:

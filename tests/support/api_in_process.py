@@ -59,6 +59,7 @@ class ApiInProcess:
         self._config = ApiServerConfig(
             "127.0.0.1", port, files.cert_file, files.key_file, tokens, files.kubelet_client,
             ca_file=files.ca_file, service_account_key=files.service_account_key,
+            node_name="testnode",
         )  # fmt: skip
         self.url = f"https://127.0.0.1:{port}"
         self._store = MemoryStore()

@@ -233,6 +233,7 @@ def _start_apiserver(
         "--service-cluster-ip-range=10.0.0.0/16",
         # Without a node controller nobody would take the taint off again.
         "--disable-admission-plugins=TaintNodesByCondition",
+        "--enable-admission-plugins=NodeRestriction",
         *((f"--feature-gates={feature_gates(gates)}",) if gates else ()),
         *((f"--runtime-config={','.join(runtime_config)}",) if runtime_config else ()),
     )

@@ -46,6 +46,7 @@ class ApiServerConfig:
     certificate_port: int = 0  # where clients may show a certificate of `ca_file`; 0: nowhere
     certificate_sockets: Path | None = None  # a folder of that port's own
     front_proxy: MutualTls | None = None  # shown to aggregated API servers; None: there are none
+    node_name: str = ""  # the node whose agent is the instance's own; "" where there is none
     service_account_key: Path | None = None  # signs service accounts' tokens; None: there are none
     version: EffectiveVersion = field(default_factory=EffectiveVersion)
 

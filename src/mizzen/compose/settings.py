@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -61,6 +62,11 @@ def load(home: Home) -> Settings:
         return _parse(home.settings)
     except FileNotFoundError:
         return Settings()
+
+
+def own_node_name() -> str:
+    """What this machine is called as a node."""
+    return socket.gethostname().lower()
 
 
 def current(home: Home) -> Settings:

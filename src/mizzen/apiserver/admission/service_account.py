@@ -17,6 +17,8 @@ from mizzen.apiserver.core.pod_accounts import (
     secrets_problem,
 )
 from mizzen.apiserver.core.refusals import forbidden, qualified
+from mizzen.base.errors import Unknown
+from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.base.resources import PODS, SERVICE_ACCOUNTS
 from mizzen.store.store import ObjectKey
@@ -45,16 +47,19 @@ class _Accounts:
         self.admit(request)
 
     def admit(self, request: AdmissionRequest) -> None:
-        """Of what has become of it since, by webhooks perhaps, too. Errors: Forbidden."""
+        """Of what has become of it since, by webhooks perhaps, too. Errors: Forbidden, Unknown."""
         spec = request.object["spec"]
         if request.operation == UPDATE_EPHEMERAL:
             problem = ephemeral_problem(spec, self._account(request))
-        elif _is_mirror(request):
-            problem = mirror_problem(spec)
-        else:
-            problem = secrets_problem(spec, self._account(request))
-        if problem:
+            if problem:
+                raise Unknown(problem)  # as upstream, where it is an error without a status
+        elif problem := self._problem(request, spec):
             raise forbidden(PODS, request.key.name, problem)
+
+    def _problem(self, request: AdmissionRequest, spec: Obj) -> str:
+        if _is_mirror(request):
+            return mirror_problem(spec)
+        return secrets_problem(spec, self._account(request))
 
     def _account(self, request: AdmissionRequest) -> Account:
         namespace, name = request.key.namespace, request.object["spec"].get("serviceAccountName")

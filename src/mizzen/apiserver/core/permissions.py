@@ -140,7 +140,7 @@ COMPONENTS = {
             "create,update,patch nodes",
             "update,patch nodes/status",
             "patch,delete pods",
-            "create serviceaccounts/token",
+            "create serviceaccounts/token",  # of its own pods (`core/node_tokens.py`)
             "update,patch pods/status",
             f"update,patch resourceclaims.{_DRA}/status",
             f"read,create,update,patch,delete resourceslices.{_DRA}",

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import refusals, warnings
+from mizzen.apiserver.core import node_tokens, refusals, warnings
+from mizzen.apiserver.core.access import Access
+from mizzen.apiserver.core.node_access import node_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES, make_claims
 from mizzen.apiserver.draft import Draft
@@ -16,9 +18,10 @@ from mizzen.apiserver.server import Server
 from mizzen.apiserver.writes import strictness, write_options
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, Cause, Conflict, invalid
+from mizzen.base.names import IDENTITY_PREFIX
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part, text
-from mizzen.base.resources import NODES, PODS, SECRETS
+from mizzen.base.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from mizzen.kinds.authentication.reviews import TOKEN_REQUEST
 from mizzen.store.store import ObjectKey
 
@@ -26,6 +29,8 @@ LIFE_S_MIN, LIFE_S_MAX = 10 * 60, 1 << 32
 _NS = 1_000_000_000
 _BOUND = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
 _RESOURCE = TOKEN_REQUEST.resource
+_LISTED_POD = Resource("", "v1", "pod", "Pod")  # upstream's lister calls it so
+AGENT = f"{IDENTITY_PREFIX}node"  # of the instance's own node
 _SERVED = Served(TOKEN_REQUEST, is_builtin=True)
 
 
@@ -36,6 +41,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     draft = server.draft(request.user)
     level = strictness(request, write_options(request, "CreateOptions"))
     wish = operations.decode_virtual(draft, _SERVED, target.namespace, request.json(), level)
+    _restrict(server, draft, target, part(wish, "spec"))
     said = text(wish, "metadata", "name")
     if said and said != target.name:
         why = f'Invalid value: "{said}": must match the service account name if specified'
@@ -72,6 +78,37 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     if draft.warnings:
         response.headers = warnings.headers(draft.warnings)
     return response
+
+
+def _restrict(server: Server, draft: Draft, target: Target, spec: Obj) -> None:
+    """Holds a node to the tokens of its own pods. Errors: Forbidden, NotFound."""
+    user = draft.user
+    node = server.config.node_name if user.name == AGENT else node_of(user)
+    if node is None:
+        return
+
+    def refuse(problem: str) -> None:
+        if problem:
+            raise refusals.forbidden(SERVICE_ACCOUNTS, target.name, problem)
+
+    def find(resource: str, name: str) -> Obj | None:
+        namespace = target.namespace if resource == node_tokens.CLAIMS else ""
+        return draft.look(ObjectKey(resource, namespace, name))
+
+    def may_ask(audience: str) -> bool:
+        verb = node_tokens.AUDIENCE_VERB
+        return server.authorize(Access(user, verb, "", audience, "", target.namespace, target.name))
+
+    if not node:
+        refuse(f'could not determine node from user "{user.name}"')
+    reference = part(spec, "boundObjectRef")
+    refuse(node_tokens.reference_problem(reference))
+    pod = draft.get(ObjectKey(PODS.plural, target.namespace, reference["name"]))
+    if pod is None:
+        raise refusals.not_found(_LISTED_POD, reference["name"])
+    refuse(node_tokens.pod_problem(node, reference, pod))
+    audiences: list[str] = spec.get("audiences") or []
+    refuse(node_tokens.audience_problem(user.name, audiences, pod, find, may_ask))
 
 
 def _said(spec: Obj) -> Obj:

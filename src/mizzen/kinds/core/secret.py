@@ -6,6 +6,7 @@ import base64
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
+from mizzen.base.reading import text
 from mizzen.base.resources import SECRETS
 from mizzen.kinds.columns import AGE, NAME, keys, of
 from mizzen.kinds.core.config_map import BYTES_MAX, frozen_data
@@ -25,6 +26,9 @@ _KEYS = {
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
 }
 
+SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
+ACCOUNT_NAME = "kubernetes.io/service-account.name"  # annotation: whose token is in it
+
 
 def _default(secret: Obj) -> None:
     """`stringData` is for writing only: it becomes part of `data`."""
@@ -43,6 +47,11 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     if sum(len(value) * 3 // 4 for value in data.values()) > BYTES_MAX:
         message = f"Too long: may not be more than {BYTES_MAX} bytes"
         causes.append(Cause("data", message, "FieldValueTooLong"))
+    if new["type"] == SERVICE_ACCOUNT_TOKEN and not text(
+        new, "metadata", "annotations", ACCOUNT_NAME
+    ):
+        at = f"metadata.annotations[{ACCOUNT_NAME}]"
+        causes.append(Cause(at, "Required value", "FieldValueRequired"))
     for key in _KEYS.get(new["type"], ()):
         if key not in data:
             causes.append(Cause(f"data[{key}]", "Required value", "FieldValueRequired"))
