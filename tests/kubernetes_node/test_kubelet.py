@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from mizzen.base.objects import Obj, has_condition
+from mizzen.base.reading import part
 from mizzen.host import pki
 from mizzen.host.home import Home
 from support.instance import Instance
@@ -102,6 +103,11 @@ class Joined:
 
     def runs(self, name: str) -> None:
         self.until(lambda: has_condition(self.get("pod", name), "Ready"), f"{name} is ready")
+
+    def container(self, name: str) -> Obj:
+        """The status of the pod's one container; of one that its kubelet has not taken up, nothing."""
+        statuses = self.get("pod", name)["status"].get("containerStatuses") or [{}]
+        return statuses[0]
 
     def ends(self, name: str) -> str:
         """What a pod that ends has said."""
@@ -188,8 +194,7 @@ def test_logs_are_followed_and_kept_of_the_life_before(joined: Joined) -> None:
     joined.run("again", 'test -e /keep/x && sleep 600; touch /keep/x; echo first; exit 1',
                volumes=[{"name": "k", "emptyDir": {}}],
                container={"volumeMounts": [{"name": "k", "mountPath": "/keep"}]})  # fmt: skip
-    status = lambda: joined.get("pod", "again")["status"]["containerStatuses"][0]  # noqa: E731
-    joined.until(lambda: status()["restartCount"] == 1, "it was started again")
+    joined.until(lambda: joined.container("again").get("restartCount") == 1, "it was started again")
     assert joined.mizzen.kubectl("logs", "--previous", "again") == "first\n"
 
 
@@ -213,9 +218,14 @@ def test_commands_files_and_terminals(joined: Joined, tmp_path: Path) -> None:
     kubectl("cp", str(tmp_path / "file"), "shell:/tmp/file")
     kubectl("cp", "shell:/tmp/file", str(tmp_path / "back"))
     assert (tmp_path / "back").read_text() == "content"
-    words = f"(echo word; sleep 3) | {' '.join(config)} attach -i shell"
-    said = subprocess.run(["timeout", "30", "sh", "-c", words], capture_output=True, text=True)
-    assert "got word" in said.stdout, said
+    attached = subprocess.Popen(["timeout", "60", *config, "attach", "-i", "shell"],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+    assert attached.stdin is not None and attached.stdout is not None
+    attached.stdin.write(b"word\n")
+    attached.stdin.flush()
+    assert b"got word" in attached.stdout.readline()
+    attached.terminate()
+    attached.communicate()
 
 
 def test_ports_are_forwarded(joined: Joined) -> None:
@@ -254,29 +264,40 @@ def test_probes_decide_about_readiness_and_restarts(joined: Joined) -> None:
     joined.mizzen.kubectl("exec", "probed", "--", "touch", "/tmp/ok")
     joined.runs("probed")
     joined.mizzen.kubectl("exec", "probed", "--", "touch", "/tmp/sick")
-    joined.until(lambda: status()["containerStatuses"][0]["restartCount"], "it was restarted")
+    joined.until(lambda: joined.container("probed").get("restartCount"), "it was restarted")
 
 
 def test_a_pod_ends_in_its_own_time(joined: Joined) -> None:
-    joined.run("polite", "trap 'sleep 1; echo bye; exit 0' TERM; while :; do sleep 0.1; done")
+    joined.run(
+        "polite", "trap 'sleep 1; echo bye; exit 0' TERM; echo hi; while :; do sleep 0.1; done"
+    )
     joined.runs("polite")
     config = ["kubectl", "--kubeconfig", str(joined.mizzen.home / "config" / "kubeconfig")]
-    follower = subprocess.Popen([*config, "logs", "-f", "polite"], stdout=subprocess.PIPE)
+    follow = ["timeout", str(WITHIN_S), *config, "logs", "-f", "polite"]
+    follower = subprocess.Popen(follow, stdout=subprocess.PIPE)
+    assert follower.stdout is not None
+    assert follower.stdout.readline() == b"hi\n"
     joined.mizzen.kubectl("delete", "pod", "polite")
     said, _ = follower.communicate(timeout=WITHIN_S)
     assert said == b"bye\n"
     assert not joined.get("pods", "--field-selector=metadata.name=polite")["items"]
 
 
-def test_debuggers_come_while_a_pod_runs(joined: Joined) -> None:
-    # No resize: a kubelet without groups of its own (`cgroupsPerQOS: false`) panics at one.
-    joined.run("sick", "sleep 600")
+def test_debuggers_come_and_sizes_change_while_a_pod_runs(joined: Joined) -> None:
+    sizes = {"requests": {"cpu": "100m"}, "limits": {"cpu": "200m"}}
+    joined.run("sick", "sleep 600", container={"resources": sizes})
     joined.runs("sick")
     joined.mizzen.kubectl("debug", "sick", f"--image={BUSYBOX}", "--image-pull-policy=Never",
                           "--container=debugger", "--", "echo", "seen")  # fmt: skip
     statuses = lambda: joined.get("pod", "sick")["status"].get("ephemeralContainerStatuses")  # noqa: E731
     joined.until(lambda: "terminated" in str(statuses()), "it has run")
     assert joined.mizzen.kubectl("logs", "sick", "-c", "debugger") == "seen\n"
+    larger = {"name": "main", "resources": {"limits": {"cpu": "300m"}}}
+    joined.mizzen.kubectl("patch", "pod", "sick", "--subresource=resize", "--patch",
+                          json.dumps({"spec": {"containers": [larger]}}))  # fmt: skip
+    limits = lambda: part(joined.container("sick"), "resources", "limits")  # noqa: E731
+    joined.until(lambda: limits().get("cpu") == "300m", "the kubelet has resized it")
+    assert joined.container("sick")["restartCount"] == 0
 
 
 def test_top_shows_both_kinds_of_nodes(joined: Joined) -> None:
@@ -296,13 +317,13 @@ def _top(joined: Joined) -> str:
 def test_pods_run_on_without_their_kubelet(joined: Joined) -> None:
     joined.run("steady", "while :; do date +%s; sleep 0.2; done")
     joined.runs("steady")
-    before = joined.get("pod", "steady")["status"]["containerStatuses"][0]
+    before = joined.container("steady")
     joined.node.stop(joined.cluster)
     lines = joined.mizzen.run("version")
     assert lines.returncode == 0
     joined.node.start(joined.cluster)
     joined.until(lambda: "exec" in _echo(joined), "the kubelet answers again")
-    after = joined.get("pod", "steady")["status"]["containerStatuses"][0]
+    after = joined.container("steady")
     assert (after["containerID"], after["restartCount"]) == (before["containerID"], 0)
 
 

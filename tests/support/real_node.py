@@ -41,6 +41,7 @@ PROGRAMS = (
     "cni/loopback",
 )
 ON_PATH = ("runc", "ip", "kubectl", "gcc")
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 READY_S = 60.0
 
@@ -149,6 +150,7 @@ def real_node(
     gateway, bridge = f"10.244.{number}.1", f"mizzen-{number}"
     with (
         _bridge(bridge, f"{gateway}/24"),
+        _control_groups(name),
         tempfile.TemporaryDirectory(prefix="mizzen-node-", dir="/run") as state,
     ):
         node = Node(name, programs, Path(state, "containerd.sock"), cluster.folder / name)
@@ -201,9 +203,13 @@ def _containerd_config(node: Node, state: Path, bridge: str, number: int) -> Pat
         "type": "bridge",
         "bridge": bridge,
         "isDefaultGateway": True,
+        "hairpinMode": True,  # a pod finds itself behind its Service
         "ipam": {"type": "host-local", "ranges": ranges, "dataDir": str(node.root / "addresses")},
     }
-    conflist = {"cniVersion": "1.0.0", "name": bridge, "plugins": [plugin]}
+    plugins = [plugin]
+    if (node.programs / "cni" / "portmap").exists():
+        plugins.append({"type": "portmap", "capabilities": {"portMappings": True}})
+    conflist = {"cniVersion": "1.0.0", "name": bridge, "plugins": plugins}
     (networks / "10-bridge.conflist").write_text(json.dumps(conflist))
     path = node.root / "containerd.toml"
     path.write_text(f"""version = 3
@@ -248,9 +254,10 @@ def _of_this_machine(node: Node) -> dict[str, Any]:
     return {
         "healthzPort": 0,
         "podLogsDir": str(node.root / "logs"),
-        # Two kubelets of one machine: neither may take the other's groups for left over.
+        # Two kubelets of one machine: neither may take the other's groups for left over. Without
+        # groups of pods (`cgroupsPerQOS: false`) the kubelet of 1.36 panics once one is resized.
         "cgroupDriver": "cgroupfs",
-        "cgroupsPerQOS": False,
+        "cgroupRoot": f"/{_group(node.name)}",
         "enforceNodeAllocatable": [],
         "failCgroupV1": False,
         "failSwapOn": False,
@@ -296,9 +303,34 @@ def _end_containers(node: Node) -> None:
     for link in Path("/var/log/containers").glob("*.log"):
         if link.is_symlink() and Path(os.readlink(link)).is_relative_to(node.root):
             link.unlink()
-    for group in Path("/sys/fs/cgroup").glob("**/k8s.io"):
+    for group in CONTROL_GROUPS.glob("**/k8s.io"):
         with contextlib.suppress(OSError):  # the other node's, too, and kept while it has some
             group.rmdir()
+
+
+@contextlib.contextmanager
+def _control_groups(name: str) -> Generator[None]:
+    """The group of a kubelet's pods in each hierarchy, for as long as the block."""
+    is_one = (CONTROL_GROUPS / "cgroup.controllers").exists()
+    roots = [CONTROL_GROUPS] if is_one else [p for p in CONTROL_GROUPS.iterdir() if p.is_dir()]
+    made = [root / _group(name) for root in roots]
+    for group in made:
+        group.mkdir(exist_ok=True)
+        for setting in () if is_one else ("cpuset.cpus", "cpuset.mems"):
+            if (group / setting).exists():  # a new group of that hierarchy has none
+                (group / setting).write_text((group.parent / setting).read_text())
+    try:
+        yield
+    finally:
+        for group in made:
+            below = [Path(folder) for folder, _, _ in os.walk(group, topdown=False)]
+            for each in below:
+                with contextlib.suppress(OSError):  # something in it still ends
+                    each.rmdir()
+
+
+def _group(name: str) -> str:
+    return f"mizzen-{name}"
 
 
 def _unmount(*folders: Path) -> None:
