@@ -244,7 +244,7 @@ def page(specs: Sequence[Spec], results: dict[str, Result], reasons: dict[str, s
     for spec in specs:
         outcome = outcome_of(spec, results, reasons)
         why = reasons.get(spec.name, "")
-        if outcome == "failed":
+        if outcome in ("failed", "skipped"):
             why = results[spec.name].message
         elif outcome in ("passed", "not run"):
             why = ""
@@ -275,7 +275,7 @@ def told_in(path: Path, specs: Sequence[Spec]) -> dict[str, Result]:
     found: dict[str, Result] = {}
     for line in path.read_text().splitlines():
         cells = [cell.replace("\\|", "|") for cell in re.split(r"(?<!\\) \| ", line.strip("| "))]
-        if len(cells) >= 3 and cells[1] in names and cells[2] in ("passed", "failed"):
+        if len(cells) >= 3 and cells[1] in names and cells[2] in ("passed", "failed", "skipped"):
             found[names[cells[1]]] = Result(cells[2], cells[3].strip() if len(cells) > 3 else "")
     return found
 
