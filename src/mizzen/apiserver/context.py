@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Network
@@ -14,7 +14,7 @@ from mizzen.base.clock import Clock
 from mizzen.base.versions import EffectiveVersion
 from mizzen.host.mutual_tls import MutualTls
 from mizzen.host.token_signer import TokenSigner
-from mizzen.store.store import Store
+from mizzen.store.store import ObjectKey, Store
 
 SERVICE_RANGE_DEFAULT = IPv4Network("127.2.0.0/20")
 NODE_PORTS = range(30_000, 32_768)
@@ -69,6 +69,9 @@ class Context:
     catalog: Catalog
     clock: Clock
     admission_epoch: Epoch = field(default_factory=Epoch)  # of webhooks and policies
+    on_token_secret_used: Callable[[ObjectKey], None] = lambda _: (
+        None
+    )  # `token_secrets.py` takes it
     authorizer: Authorizer = field(init=False)  # of admission and reviews, which come later
 
     @cached_property

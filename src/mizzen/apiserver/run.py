@@ -19,6 +19,7 @@ from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.granian_server import HttpServer
 from mizzen.apiserver.namespace_contents import NamespaceContents
 from mizzen.apiserver.server import Server
+from mizzen.apiserver.token_secrets import TokenSecrets
 from mizzen.base.clock import Clock
 from mizzen.base.versions import BINARY, EffectiveVersion
 from mizzen.host.certificate_authority import CertificateAuthority
@@ -73,6 +74,8 @@ async def serve(
             if config.ca_file is not None and config.ca_key_file is not None:
                 authority = CertificateAuthority(config.ca_key_file, config.ca_file)
                 group.create_task(CertificateSigner(server, authority).run())
+            if server.token_signer is not None:
+                group.create_task(TokenSecrets(server, server.token_signer).run())
 
             def on_listening() -> None:
                 group.create_task(connections.guard())

@@ -7,8 +7,6 @@ nothing at once. Source: pkg/serviceaccount/jwt.go, claims.go.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mizzen.apiserver.authentication import Authenticator
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.service_tokens import (
@@ -19,6 +17,7 @@ from mizzen.apiserver.core.service_tokens import (
     bound_objects,
     gone,
     life_ns,
+    narrowed,
     time_error,
     user_of,
 )
@@ -71,7 +70,7 @@ class ServiceAccountTokens:
             if verified is None:
                 return None
         if request.audiences is not API_AUDIENCES or not verified.is_for_api:
-            _narrow(request, verified.audiences)
+            request.audiences = narrowed(request.audiences, verified.audiences)
         now_ns = self._clock.now_ns()
         begins_ns, ends_ns = verified.life_ns
         if not begins_ns <= now_ns <= ends_ns:
@@ -99,15 +98,6 @@ class ServiceAccountTokens:
         return verified
 
 
-def _narrow(request: Request, audiences: Sequence[str]) -> None:
-    """Errors: Unauthorized where the token is for none of the audiences that are asked for."""
-    common = [each for each in request.audiences if each in audiences]
-    if not common:
-        have, wanted = _listed(audiences), _listed(request.audiences)
-        raise _unauthorized(f"token audiences {have} is invalid for the target audiences {wanted}")
-    request.audiences = common
-
-
 def _check(bound: Bound, stored: Stored | None, now_s: float) -> int:
     """The revision by which the object carries the token. Errors: Unauthorized where it is gone."""
     obj = None if stored is None else stored.object()
@@ -116,11 +106,6 @@ def _check(bound: Bound, stored: Stored | None, now_s: float) -> int:
         raise _unauthorized(error)
     # One that is being deleted carries its tokens for a while only.
     return _UNSEEN if is_terminating(obj) else stored.revision
-
-
-def _listed(audiences: Sequence[str]) -> str:
-    quoted = " ".join(f'"{each}"' for each in audiences)
-    return f"[{quoted}]"
 
 
 def _unauthorized(why: str) -> Unauthorized:

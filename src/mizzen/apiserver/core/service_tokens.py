@@ -15,6 +15,7 @@ from mizzen.apiserver.core.user import (
     service_account_groups,
 )
 from mizzen.base.clock import parse_rfc3339
+from mizzen.base.errors import Unauthorized
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part, text
 from mizzen.base.service_accounts import WARNED_LIFE_S
@@ -103,6 +104,22 @@ def audiences_of(claims: Obj) -> tuple[str, ...]:
     said: Any = claims.get("aud")
     found = cast("list[Any]", said if isinstance(said, list) else [said] if said else [])
     return tuple(str(each) for each in found) or API_AUDIENCES
+
+
+def narrowed(asked: Sequence[str], have: Sequence[str]) -> list[str]:
+    """The audiences that are asked for and that a token has. Errors: Unauthorized where it has none."""
+    common = [each for each in asked if each in have]
+    if not common:
+        words = (
+            f"token audiences {_listed(have)} is invalid for the target audiences {_listed(asked)}"
+        )
+        raise Unauthorized(f"Unauthorized: {words}")
+    return common
+
+
+def _listed(audiences: Sequence[str]) -> str:
+    quoted = " ".join(f'"{each}"' for each in audiences)
+    return f"[{quoted}]"
 
 
 def bound_objects(claims: Obj) -> Iterator[Bound]:

@@ -27,7 +27,8 @@ _KEYS = {
 }
 
 SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
-ACCOUNT_NAME = "kubernetes.io/service-account.name"  # annotation: whose token is in it
+ACCOUNT_NAME = "kubernetes.io/service-account.name"  # annotations: whose token is in it
+ACCOUNT_UID = "kubernetes.io/service-account.uid"
 
 
 def _default(secret: Obj) -> None:

@@ -1,0 +1,102 @@
+"""Authenticates service accounts by the tokens that lie in Secrets.
+
+A token is verified once; the Secret, which must still hold it, and the account are looked up at every
+request, and read again where they have been written since. Source: pkg/serviceaccount/legacy.go.
+"""
+
+from __future__ import annotations
+
+from mizzen.apiserver.authentication import Authenticator
+from mizzen.apiserver.context import Context
+from mizzen.apiserver.core import token_secrets
+from mizzen.apiserver.core.service_tokens import API_AUDIENCES, narrowed
+from mizzen.apiserver.core.user import User
+from mizzen.apiserver.http import Request
+from mizzen.base.errors import Unauthorized
+from mizzen.base.objects import labels_of
+from mizzen.host.token_signer import InvalidToken, TokenSigner, unverified_claims
+from mizzen.store.store import ObjectKey
+
+CACHED_MAX = 4096  # tokens; about 2 KiB each
+_DAY_NS = 86_400 * 10**9
+_UNSEEN = (-1, -1)
+
+
+class _Verified:
+    """A token whose signature is right, and the revisions of Secret and account it last counted by."""
+
+    __slots__ = ("account", "claims", "seen", "used_on", "user")
+
+    def __init__(self, claims: token_secrets.Claims) -> None:
+        self.claims = claims
+        self.user = claims.user
+        self.account = ObjectKey("serviceaccounts", claims.namespace, claims.account)
+        self.seen: tuple[int, int] = _UNSEEN
+        self.used_on = ""  # the day that the Secret's label says
+
+
+class SecretTokens:
+    def __init__(self, context: Context, signer: TokenSigner) -> None:
+        self._context = context
+        self._signer = signer
+        self._verified: dict[str, _Verified] = {}
+
+    def __call__(self, request: Request) -> User | None:
+        """Errors: Unauthorized where the token is ours and does not count."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or "." not in token:
+            return None
+        token = token.strip()
+        verified = self._verified.get(token) or self._verify(token)
+        if verified is None:
+            return None
+        if request.audiences is not API_AUDIENCES:
+            request.audiences = narrowed(request.audiences, API_AUDIENCES)
+        self._check(verified, token)
+        return verified.user
+
+    def _verify(self, token: str) -> _Verified | None:
+        try:
+            if unverified_claims(token).get("iss") != token_secrets.ISSUER:
+                return None
+        except InvalidToken:
+            return None
+        try:
+            claims = token_secrets.claims_of(self._signer.verify(token))
+        except InvalidToken as error:
+            raise Unauthorized(f"Unauthorized: {error}") from error
+        if claims is None:
+            raise Unauthorized("Unauthorized: sub claim is invalid")
+        if len(self._verified) >= CACHED_MAX:
+            del self._verified[next(iter(self._verified))]
+        found = self._verified[token] = _Verified(claims)
+        return found
+
+    def _check(self, verified: _Verified, token: str) -> None:
+        """Errors: Unauthorized."""
+        store, claims = self._context.store, verified.claims
+        key = ObjectKey("secrets", claims.namespace, claims.secret)
+        secret, account = store.peek(key), store.peek(verified.account)
+        seen = (secret.revision if secret else -1, account.revision if account else -1)
+        today = token_secrets.day_of(self._context.clock.now_ns())
+        if seen == verified.seen and -1 not in seen and verified.used_on >= today:
+            return
+        found = None if secret is None else secret.object()
+        why = token_secrets.problem(claims, token, found, account.object() if account else None)
+        if found is not None:
+            verified.used_on = labels_of(found).get(token_secrets.LAST_USED) or ""
+            tomorrow = token_secrets.day_of(self._context.clock.now_ns() + _DAY_NS)
+            is_known = verified.used_on in (today, tomorrow)
+            if not is_known and (not why or token_secrets.INVALID_SINCE in labels_of(found)):
+                self._context.on_token_secret_used(key)
+        if why:
+            raise Unauthorized(f"Unauthorized: {why}")
+        verified.seen = seen
+
+
+def secret_tokens(context: Context) -> Authenticator:
+    signer = context.token_signer
+    return SecretTokens(context, signer) if signer is not None else lambda _: None
+
+
+AUTHENTICATOR = secret_tokens
