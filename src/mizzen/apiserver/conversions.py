@@ -24,7 +24,7 @@ from mizzen.apiserver.core.conversion_review import (
     review_version,
 )
 from mizzen.apiserver.webhook_client import CallFailed, WebhookClient
-from mizzen.base.errors import Unknown
+from mizzen.base.errors import Unclassified
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.kinds.custom_versions import CustomVersions
@@ -56,7 +56,7 @@ class ConversionWebhook:
         return None if found is None else orjson.loads(found)
 
     async def convert(self, objects: Sequence[Obj], api_version: str) -> list[bytes]:
-        """The JSON of each in this version, in order. Errors: Unknown."""
+        """The JSON of each in this version, in order. Errors: Unclassified."""
         keys = [_key(obj, api_version) for obj in objects]
         found = {key: self._known[key] for key in keys if key in self._known}
         for key in found:
@@ -85,11 +85,11 @@ class ConversionWebhook:
         task.add_done_callback(end)
 
     async def _ask(self, keys: list[bytes], objects: list[Obj], api_version: str) -> list[bytes]:
-        """Errors: Unknown."""
+        """Errors: Unclassified."""
         try:
             made = await self._answer(objects, api_version)
         except ConversionFailed as error:
-            raise Unknown(str(error)) from error
+            raise Unclassified(str(error)) from error
         shown = [orjson.dumps(self._versions.pruned(obj)) for obj in made]
         for key, data in zip(keys, shown, strict=True):
             self._remember(key, data)
@@ -117,7 +117,7 @@ class ConversionWebhook:
 
 
 async def in_version(served: Served, items: Sequence[Stored]) -> Sequence[Stored]:
-    """Stored objects as this version shows them, where a webhook must say that. Errors: Unknown."""
+    """Stored objects as this version shows them, where a webhook must say that. Errors: Unclassified."""
     webhook, versions = served.webhook, served.versions
     if webhook is None or versions is None:
         return items
@@ -133,7 +133,7 @@ async def in_version(served: Served, items: Sequence[Stored]) -> Sequence[Stored
 
 
 async def events_in_version(served: Served, batch: Sequence[Event]) -> Sequence[Event]:
-    """The same of events. Errors: Unknown."""
+    """The same of events. Errors: Unclassified."""
     if served.webhook is None:
         return batch
     earlier = [(n, each.previous) for n, each in enumerate(batch)]

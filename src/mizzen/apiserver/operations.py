@@ -7,9 +7,8 @@ synchronous: what they read cannot change before the draft is committed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from mizzen.apiserver.admission_chain import (
     BIND,
@@ -20,17 +19,36 @@ from mizzen.apiserver.admission_chain import (
     UPDATE_STATUS,
 )
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import applying, field_managers, refusals, stamping, unconditional
+from mizzen.apiserver.core import (
+    applying,
+    body_reading,
+    field_managers,
+    refusals,
+    stamping,
+    unconditional,
+)
 from mizzen.apiserver.core.bodies import as_object, text
+from mizzen.apiserver.core.body_reading import (
+    IGNORE,
+    STRICT,
+    Reading,
+    Strictness,
+    wrong_patch,
+)
 from mizzen.apiserver.core.field_managers import Writer, track_create, track_update
-from mizzen.apiserver.core.go_errors import undecodable
+from mizzen.apiserver.core.patching import Patch
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
-from mizzen.base.errors import BadRequest, Cause, Conflict, InternalError, Invalid, invalid
+from mizzen.base.errors import (
+    BadRequest,
+    Cause,
+    Conflict,
+    InternalError,
+    invalid,
+)
 from mizzen.base.objects import Obj, with_condition
-from mizzen.base.resources import PODS
-from mizzen.kinds import strict
+from mizzen.base.resources import PODS, Resource
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.managed_fields.implied_fields import implied_status
 from mizzen.kinds.report import Unserved
@@ -41,17 +59,6 @@ _NAME_TRIES = 8
 _REQUIRED = "FieldValueRequired"
 _WRITTEN = ("apiVersion", "kind", "metadata", "status")
 _OF_STATUS = {"status": UPDATE_STATUS, "approval": UPDATE_APPROVAL}  # all else stays as it is
-
-
-@dataclass(frozen=True, slots=True)
-class Strictness:
-    """`level` is Strict, Warn or Ignore; `duplicates` what the raw body repeats."""
-
-    level: str = "Strict"
-    duplicates: tuple[str, ...] = ()
-
-
-STRICT, IGNORE = Strictness(), Strictness("Ignore")
 
 
 def create(
@@ -70,7 +77,8 @@ def create(
         raise InternalError("resourceVersion should not be set on objects to be created")
     stamping.place(obj, resource, namespace)
     give_name(draft, served, obj, namespace)
-    decoded = _decode(draft, served, obj, strictness)
+    reading = body_reading.of_body(resource, strictness, draft.warnings)
+    decoded = _decode(served, obj, reading)
     causes = decoded.causes + _unserved(draft, decoded.unserved)
     if causes:
         raise invalid(resource.kind, resource.group, text(obj["metadata"], "name"), causes)
@@ -127,7 +135,8 @@ def decode_virtual(
     """
     obj = stamping.check_envelope(body, served.resource)
     stamping.place(obj, served.resource, namespace)
-    decoded = _decode(draft, served, obj, strictness)
+    reading = body_reading.of_body(served.resource, strictness, draft.warnings)
+    decoded = _decode(served, obj, reading)
     causes = decoded.causes + _unserved(draft, decoded.unserved)
     if causes:
         name = text(obj["metadata"], "name")
@@ -152,9 +161,7 @@ def update(
         stamping.place(obj, served.resource, namespace)
     found = obj["metadata"].get("name")
     if found is not None and found != name:
-        raise BadRequest(
-            f"the name of the object ({found}) does not match the name on the URL ({name})"
-        )
+        raise refusals.renamed(found, name)
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
@@ -162,7 +169,8 @@ def update(
         served.resource, is_builtin=served.is_builtin
     ):
         raise unconditional.revision_missing(served.resource, name)
-    return _replace(draft, served, old, obj, "update", subresource, strictness)
+    reading = body_reading.of_body(served.resource, strictness, draft.warnings)
+    return _replace(draft, served, old, obj, "update", subresource, reading)
 
 
 def patch(
@@ -170,20 +178,22 @@ def patch(
     served: Served,
     namespace: str,
     name: str,
-    apply: Callable[[Obj], Any],
+    apply: Patch,
     *,
     subresource: str = "",
     uid: str = "",
     resource_version: str = "",
     strictness: Strictness = STRICT,
 ) -> Obj:
-    """`apply` returns the patched object and leaves its argument alone."""
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
-    check_preconditions(served, old, uid, resource_version)
-    patched = stamping.check_envelope(apply(old), served.resource)
-    return _replace(draft, served, old, patched, "patch", subresource, strictness)
+    check_preconditions(served.resource, old, uid, resource_version)
+    patched = apply(old)
+    reading = body_reading.of_patch(apply, patched, strictness, draft.warnings)
+    is_typed = _is_typed(served)
+    obj = body_reading.typed(served.resource, apply, patched, reading, name, is_typed=is_typed)
+    return _replace(draft, served, old, obj, "patch", subresource, reading)
 
 
 def apply(
@@ -212,9 +222,7 @@ def apply(
     stamping.place({"metadata": dict(config["metadata"])}, resource, namespace)
     found = config["metadata"].setdefault("name", name)
     if found != name:
-        raise BadRequest(
-            f"the name of the object ({found}) does not match the name on the URL ({name})"
-        )
+        raise refusals.renamed(found, name)
     applying.check(served.kind, config, strictness.level, strictness.duplicates)
     uid = text(config["metadata"], "uid")
     if old is None and uid:
@@ -231,7 +239,8 @@ def apply(
         return create(draft, served, namespace, new, IGNORE, is_managed=True)
     if wanted := config["metadata"].get("resourceVersion"):
         new["metadata"]["resourceVersion"] = wanted  # the version that was meant
-    return _replace(draft, served, old, new, "patch", subresource, IGNORE, is_managed=True)
+    unshown = Reading(IGNORE, draft.warnings, lambda problem: wrong_patch("", problem))
+    return _replace(draft, served, old, new, "patch", subresource, unshown, is_managed=True)
 
 
 def delete(
@@ -270,7 +279,7 @@ def bind(
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(PODS, name)
-    check_preconditions(served, old, uid, resource_version)
+    check_preconditions(served.resource, old, uid, resource_version)
     if not node:
         raise BadRequest("Binding.target.name: Required value: the node to bind the pod to")
     taken = old["spec"].get("nodeName")
@@ -301,20 +310,20 @@ def bind(
     return new
 
 
-def check_preconditions(served: Served, obj: Obj, uid: str, resource_version: str) -> None:
+def check_preconditions(resource: Resource, obj: Obj, uid: str, resource_version: str) -> None:
     """Errors: Conflict when the object is not the one, or not the version, that was meant."""
     metadata = obj["metadata"]
     name = metadata["name"]
     if uid and uid != metadata["uid"]:
         raise refusals.conflict(
-            served.resource,
+            resource,
             name,
             f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}",
         )
     revision = metadata.get("resourceVersion")
     if resource_version and resource_version != revision:
         raise refusals.conflict(
-            served.resource,
+            resource,
             name,
             f"Precondition failed: ResourceVersion in precondition: {resource_version}, "
             f"ResourceVersion in object meta: {revision}",
@@ -350,33 +359,20 @@ def _replace(
     obj: Obj,
     verb: str,
     subresource: str,
-    strictness: Strictness,
+    reading: Reading,
     *,
     is_managed: bool = False,
 ) -> Obj:
     """The second half of updates and patches: what may change, changes."""
     kind, resource = served.kind, served.resource
     name = old["metadata"]["name"]
-    wanted = obj["metadata"].get("resourceVersion")
-    if wanted and wanted != old["metadata"].get("resourceVersion"):
-        raise refusals.conflict(resource, name)
-    uid = obj["metadata"].get("uid")
-    if uid and uid != old["metadata"]["uid"]:
-        if verb == "patch":
-            cause = Cause("metadata.uid", f'Invalid value: "{uid}": field is immutable')
-            raise invalid(resource.kind, resource.group, name, [cause])
-        check_preconditions(served, old, uid, "")
-    try:
-        decoded = _decode(draft, served, obj, strictness, _kept(served, obj, old))
-    except BadRequest as error:
-        if verb == "patch":  # it is the patch that is wrong
-            raise _wrong_patch(error) from error
-        raise
+    decoded = _decode(served, obj, reading, _kept(served, obj, old))
+    check_identity(resource, decoded.object["metadata"], old, verb)
     if subresource in _OF_STATUS and any(c.reason == _REQUIRED for c in decoded.causes):
         # Go's clients send a whole object: what is not the status is empty, and not written.
         kept = {name: old[name] for name in old if name not in ("metadata", "status")}
         obj = {**kept, **{name: obj[name] for name in _WRITTEN if name in obj}}
-        decoded = _decode(draft, served, obj, strictness, _kept(served, obj, old))
+        decoded = _decode(served, obj, reading, _kept(served, obj, old))
     news = decoded.unserved
     if news:  # what is stored already does not keep an object from being changed
         before = {found.path: found for found in kind.decode(old).unserved}
@@ -428,13 +424,27 @@ def _replace(
     return new
 
 
-def _wrong_patch(error: BadRequest) -> Invalid:
-    """Source: apiserver `endpoints/handlers/patch.go`, which names no object."""
-    _, mark, problem = error.message.partition("strict decoding error: ")
-    if not mark and "cannot be handled as a" in error.message:
-        problem = error.message.partition(": ")[2]
-    cause = Cause("patch", f"Invalid value: {mark}{problem or error.message}")
-    return Invalid(f' "" is invalid: patch: {cause.message}', causes=[cause])
+def check_identity(resource: Resource, metadata: Any, old: Obj, verb: str) -> None:
+    """That it is still the object, and the version of it, that was meant. Errors: ApiError."""
+    before = old["metadata"]
+    if not isinstance(metadata, dict):
+        return  # of a kind whose decoder tells all that is wrong together
+    said = cast("Obj", metadata)
+    if verb == "patch":
+        stamping.place({"metadata": dict(said)}, resource, before.get("namespace") or "")
+    name = said.get("name")
+    if not name:
+        raise refusals.unnamed(before["name"])
+    if name != before["name"]:
+        raise refusals.renamed(name, before["name"])
+    wanted, uid = said.get("resourceVersion"), said.get("uid")
+    if wanted and wanted != before.get("resourceVersion"):
+        raise refusals.conflict(resource, name)
+    if uid and uid != before["uid"]:
+        if verb == "patch":
+            cause = Cause("metadata.uid", f'Invalid value: "{uid}": field is immutable')
+            raise invalid(resource.kind, resource.group, name, [cause])
+        check_preconditions(resource, old, uid, "")
 
 
 def _track(
@@ -463,31 +473,16 @@ def _kept(served: Served, obj: Obj, old: Obj) -> frozenset[str]:
 
 
 def _decode(
-    draft: Draft,
-    served: Served,
-    obj: Obj,
-    strictness: Strictness,
-    kept: frozenset[str] = frozenset(),
+    served: Served, obj: Obj, reading: Reading, kept: frozenset[str] = frozenset()
 ) -> Decoded:
     decoded = served.kind.decode(obj, kept)
-    if decoded.mistyped is not None and served.is_builtin and _is_upstreams(served):
-        raise BadRequest(undecodable(served.resource, served.kind.schema, *decoded.mistyped))
-    if (decoded.unknown or strictness.duplicates) and strictness.level != "Ignore":
-        if strictness.level == "Strict":
-            error = strict.strict_error(
-                served.resource.kind,
-                served.resource.api_version,
-                decoded.unknown,
-                strictness.duplicates,
-            )
-            if error is not None:
-                raise error
-        draft.warnings.extend(strict.problems(decoded.unknown, strictness.duplicates))
+    reading.check(served.kind.schema, decoded, is_typed=_is_typed(served))
     return decoded
 
 
-def _is_upstreams(served: Served) -> bool:
-    return served.kind.schema.name.startswith("io.k8s.")
+def _is_typed(served: Served) -> bool:
+    """True if upstream has a Go type for it."""
+    return served.is_builtin and served.kind.schema.name.startswith("io.k8s.")
 
 
 def _unserved(draft: Draft, found: Sequence[Unserved]) -> list[Cause]:

@@ -14,7 +14,7 @@ from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
-from mizzen.base.errors import Unknown
+from mizzen.base.errors import Unclassified
 from mizzen.base.strconv import parse_uint, quote
 from mizzen.store.store import ObjectKey, Stored
 
@@ -27,7 +27,7 @@ async def get(server: Server, served: Served, target: Target, request: Request) 
     try:
         check_not_future(server, request.params.get("resourceVersion", ""))
     except ValueError as error:
-        raise Unknown(str(error)) from error
+        raise Unclassified(str(error)) from error
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
         raise refusals.not_found(served.resource, target.name)

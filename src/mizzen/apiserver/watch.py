@@ -20,7 +20,7 @@ from mizzen.apiserver.http import JSON, Request, Start, Stream
 from mizzen.apiserver.reads import check_not_future, chosen
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.watch_lines import Lines
-from mizzen.base.errors import ApiError, NotAcceptable, Unknown
+from mizzen.base.errors import ApiError, NotAcceptable, Unclassified
 from mizzen.base.objects import Obj
 from mizzen.store.store import Event, Stored, Subscription
 
@@ -155,7 +155,7 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     try:
         revision = check_not_future(server, options.resource_version)
     except ValueError as error:
-        raise Unknown(str(error)) from error
+        raise Unclassified(str(error)) from error
     timeout_s = float(options.timeout_s or _TIMEOUT_S)
     shape = (served, form, include, selection.text)
     is_table = form.shape == "Table"

@@ -16,10 +16,12 @@ from mizzen.apiserver.core import (
     deleting,
     patching,
     protobuf,
+    refusals,
     warnings,
 )
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.bodies import as_object
+from mizzen.apiserver.core.body_reading import Strictness
 from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.request_options import WriteOptions
@@ -27,7 +29,6 @@ from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft, at_once
 from mizzen.apiserver.http import YAML, Request, Response, answer, parse_json
-from mizzen.apiserver.operations import Strictness
 from mizzen.apiserver.reads import show
 from mizzen.apiserver.server import Server
 from mizzen.base import query
@@ -35,6 +36,7 @@ from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.kinds import strict
 from mizzen.kinds.kind import APPLY_PATCH
+from mizzen.kinds.schema import Schema
 from mizzen.store.store import ObjectKey, Stored
 
 # Whose deletion upstream answers with the object, not with a Status.
@@ -90,22 +92,48 @@ async def update(server: Server, served: Served, target: Target, request: Reques
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
-    is_apply = request.content_type == APPLY_PATCH
-    agent = request.headers.get("user-agent", "")
-    options = WriteOptions.of_patch(request.params, agent, is_apply=is_apply)
-    if is_apply:
+    patching.check_type(request.content_type, served.kind)
+    options = patch_options(request)
+    if request.content_type == APPLY_PATCH:
         return await _apply(server, served, target, request, options)
-    body = parse_json(request.body)
-    apply = patching.applier(request.content_type, served.kind, body)
-    level = strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
+        change, level = read_patch(draft, served, target, request, options)
         return operations.patch(
-            draft, served, target.namespace, target.name, apply,
+            draft, served, target.namespace, target.name, change,
             subresource=target.subresource, strictness=level,
         )  # fmt: skip
 
     return await _attempt(server, served, request, work, options, 200)
+
+
+def patch_options(request: Request) -> WriteOptions:
+    """Errors: Invalid."""
+    agent = request.headers.get("user-agent", "")
+    is_apply = request.content_type == APPLY_PATCH
+    return WriteOptions.of_patch(request.params, agent, is_apply=is_apply)
+
+
+def read_patch(
+    draft: Draft,
+    served: Served,
+    target: Target,
+    request: Request,
+    options: WriteOptions,
+    schema: Schema | None = None,
+) -> tuple[patching.Patch, Strictness]:
+    """The body of a patch, which is not looked at where there is nothing to patch; `schema` is that
+    of what is patched where it is not the object itself.
+
+    Errors: NotFound, BadRequest.
+    """
+    if not draft.exists(ObjectKey(served.key, target.namespace, target.name)):
+        raise refusals.not_found(served.resource, target.name)
+    body = parse_json(request.body)
+    found = patching.patch_of(
+        request.content_type, schema or served.kind.schema, body, options.level
+    )
+    return found, strictness(request, options, body)
 
 
 async def _attempt(
@@ -285,7 +313,7 @@ async def _finish(
         (shown,) = await in_version(served, [would_be])
         data = served.view(shown)
     response = show(server, served, data or orjson.dumps(made), request, status)
-    return _with_warnings(response, draft)
+    return with_warnings(response, draft)
 
 
 def _key(served: Served, obj: Obj) -> ObjectKey:
@@ -293,7 +321,7 @@ def _key(served: Served, obj: Obj) -> ObjectKey:
     return ObjectKey(served.key, metadata.get("namespace") or "", metadata["name"])
 
 
-def _with_warnings(response: Response, draft: Draft) -> Response:
+def with_warnings(response: Response, draft: Draft) -> Response:
     if draft.warnings:
         response.headers = warnings.headers(draft.warnings)
     return response

@@ -141,8 +141,8 @@ class InternalError(ApiError):
     code, reason = 500, "InternalError"
 
 
-class Unknown(ApiError):
-    """What upstream refuses without a word for why, as a client's mistake that no check foresaw."""
+class Unclassified(ApiError):
+    """What upstream refuses as an error of its own, without a reason's word."""
 
     code, reason = 500, ""
 
@@ -220,6 +220,13 @@ def failure_status(code: int, reason: str, message: str, details: Obj) -> Obj:
         **({"details": details} if details else {}),
         "code": code,
     }
+
+
+def unprocessable() -> Invalid:
+    """The 422 that upstream answers without saying why: its reason stays in the server."""
+    error = Invalid("the server rejected our request due to an error in our request")
+    error.has_details = True
+    return error
 
 
 def reason_of(code: int) -> str:

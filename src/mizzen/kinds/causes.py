@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from mizzen.base.errors import Cause
+from mizzen.base.go_text import marshalled, quoted
 
 
 def required(path: str, detail: str = "") -> Cause:
@@ -54,4 +53,4 @@ def port_number(path: str, number: int) -> list[Cause]:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return quoted(value) if isinstance(value, str) else marshalled(value)

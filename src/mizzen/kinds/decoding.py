@@ -24,7 +24,7 @@ from mizzen.kinds.report import Path, Report, Unknown, Unserved, quoted, render
 from mizzen.kinds.schema import MICRO_TIME, QUANTITY, TIME, Schema
 from mizzen.kinds.served_fields import treatments
 from mizzen.kinds.treatment import Refused, RefusedByNode, Warned, asks_for_nothing
-from mizzen.kinds.values import mark_of
+from mizzen.kinds.values import fresh, mark_of
 
 Decoder = Callable[[Any, Path, "Report"], Any]
 
@@ -274,15 +274,6 @@ def _later(schema: Schema) -> Decoder:
 
     found = schema.cache.get("decoder")
     return found if found is not None else decode
-
-
-def fresh(value: Any) -> Any:
-    """A copy of a default that the object may own."""
-    if type(value) is dict:
-        return {key: fresh(part) for key, part in cast("dict[str, Any]", value).items()}
-    if type(value) is list:
-        return [fresh(part) for part in cast("list[Any]", value)]
-    return value
 
 
 def _map(schema: Schema) -> Decoder:

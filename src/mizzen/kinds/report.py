@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from mizzen.base import go_text
 from mizzen.base.errors import CAUSES_MAX, Cause
 from mizzen.base.limits import OBJECT_BYTES_MAX
 from mizzen.kinds.treatment import Refused, RefusedByNode, Warned
@@ -146,7 +147,7 @@ def quoted(value: Any) -> str:
     """A value as it appears in messages; long ones are cut."""
     if isinstance(value, str):
         text = value if len(value) <= 80 else value[:77] + "..."
-        return f'"{text}"'
+        return go_text.quoted(text)
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:

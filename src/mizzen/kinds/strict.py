@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import orjson
 
-from mizzen.base.errors import BadRequest
 from mizzen.kinds.report import Path, Unknown, render
 
 _STRING_KEY = re.compile(rb'"([^"]*)"\s*:')
@@ -86,15 +85,7 @@ def problems(unknown: Sequence[Unknown], duplicates: Sequence[str]) -> list[str]
     return [*told, f"and {more} more unknown or duplicate fields"] if more else told
 
 
-def strict_error(
-    kind: str, api_version: str, unknown: Sequence[Unknown], duplicates: Sequence[str]
-) -> BadRequest | None:
-    """The 400 of fieldValidation=Strict, None when the body is strictly right."""
+def strict_problem(unknown: Sequence[Unknown], duplicates: Sequence[str]) -> str:
+    """Why fieldValidation=Strict refuses, "" when the body is strictly right."""
     found = problems(unknown, duplicates)
-    if not found:
-        return None
-    version = api_version.rpartition("/")[2]
-    return BadRequest(
-        f'{kind} in version "{version}" cannot be handled as a {kind}: '
-        f"strict decoding error: {', '.join(found)}",
-    )
+    return f"strict decoding error: {', '.join(found)}" if found else ""

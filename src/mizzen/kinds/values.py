@@ -1,9 +1,9 @@
-"""JSON values as members of sets: true is not 1, while 1 equals 1.0."""
+"""JSON values: as members of sets, where true is not 1, while 1 equals 1.0; and their copies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -21,3 +21,12 @@ def one_of(allowed: Iterable[Any]) -> Callable[[Any], bool]:
     """A test whether a value is among these, in constant time."""
     marks = frozenset(map(mark_of, allowed))
     return lambda value: mark_of(value) in marks
+
+
+def fresh(value: Any) -> Any:
+    """A copy that its owner may change."""
+    if type(value) is dict:
+        return {key: fresh(part) for key, part in cast("dict[str, Any]", value).items()}
+    if type(value) is list:
+        return [fresh(part) for part in cast("list[Any]", value)]
+    return value

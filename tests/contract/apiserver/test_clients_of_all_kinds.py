@@ -116,14 +116,13 @@ def test_elements_with_one_key_stay_in_order(api: ApiServer, namespace: str) -> 
           {"op": "test", "path": "/data/a", "value": "9"}], 422),
         ([{"op": "add", "path": "invalid", "value": 1}], 422),
         ([{"op": "add", "path": "/metadata/annotations/a~1b", "value": "v"}], 422),
-        ([{"op": "replace", "path": "/data/none", "value": "x"}], 422),
         ([{"op": "remove", "path": "/data/none"}], 422),
-        ([{"op": "test", "path": "/data/none", "value": None}], 422),
+        ([{"op": "test", "path": "/data/none", "value": ""}], 422),
         ([{"op": "move", "from": "/data", "path": "/data/a"}], 422),
-        ([{"op": "frobnicate", "path": "/data"}], 400),
+        ([{"op": "frobnicate", "path": "/data"}], 422),
         ({"op": "add"}, 400),
         ([{"op": "test", "path": "/data/a", "value": "1"}] * 10_001, 413),
-        ([{"op": "add", "path": "", "value": None}], 400),
+        ([{"op": "add", "path": "", "value": None}], 422),
     ],
 )  # fmt: skip
 def test_a_json_patch_that_fails_is_a_status_and_changes_nothing(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from support.api_rules.talk import Talk
 
-_AREAS = ("reading", "writing", "deleting", "identity", "accounts", "autoscaling")
+_AREAS = ("reading", "writing", "patching", "deleting", "identity", "accounts", "autoscaling")
 _found: dict[str, Rule] = {}
 
 

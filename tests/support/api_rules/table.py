@@ -21,7 +21,6 @@ _TAIL = """
 |-|-|-|
 | a watch from a revision of the future | Timeout at once: the client's cache is from another store | says nothing until that revision comes |
 | loopback addresses in EndpointSlices and Endpoints | taken: all pods of an instance have one | refused |
-| a JSON patch whose test fails | the message says which test | "the server rejected our request due to an error in our request" |
 | `continue` of a deletecollection | refused: repeat the deletion with the same limit | goes on |
 | PUT to a name that is not there | NotFound | some kinds (Endpoints, Services, Leases) are made |
 | a watch whose resourceVersion is no number | 400 | 500 |

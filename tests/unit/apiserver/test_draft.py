@@ -10,6 +10,7 @@ import pytest
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.collector import Collector
+from mizzen.apiserver.core.patching import Patch
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.draft import DELETED_AT_ONCE, DELETED_BYTES_AT_ONCE, at_once
@@ -97,7 +98,7 @@ async def test_a_list_is_the_stores_with_the_drafts_own_writes() -> None:
     operations.create(draft, served, "kube-system", {"metadata": {"name": "z"}})
     operations.delete(draft, served, "default", "c", DeleteOptions())
     change = {"data": {"k": "v"}}
-    operations.patch(draft, served, "default", "a", lambda obj: {**obj, **change})
+    operations.patch(draft, served, "default", "a", Patch(change))
     found = draft.list("configmaps", "default")
     assert [(name_of(each), each.get("data")) for each in found] == [
         ("a", {"k": "v"}),
@@ -116,7 +117,7 @@ async def test_a_draft_knows_what_it_read_and_at_which_revision() -> None:
     served = api.server.catalog.by_key("configmaps")
     assert pods is not None and served is not None
     draft = api.server.draft(User("jane"))
-    operations.patch(draft, served, "default", "old", lambda obj: {**obj, "data": {"k": "v"}})
+    operations.patch(draft, served, "default", "old", Patch({"data": {"k": "v"}}))
     operations.create(draft, served, "default", {"metadata": {"name": "new"}})
     spec = {"containers": [{"name": "main", "image": "i"}]}
     operations.create(draft, pods, "default", {"metadata": {"name": "p"}, "spec": spec})

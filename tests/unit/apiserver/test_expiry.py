@@ -9,6 +9,7 @@ from mizzen.apiserver import operations
 from mizzen.apiserver.bootstrap import make_namespaces
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.context import ApiServerConfig
+from mizzen.apiserver.core.patching import Patch
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.server import Server
@@ -92,7 +93,7 @@ async def test_an_event_that_happens_again_stays_and_many_go_at_once() -> None:
     served = server.catalog.find("", "v1", "events")
     assert served is not None
     draft = server.draft(User("admin"))
-    operations.patch(draft, served, "default", "e0007", lambda old: {**old, "count": 2})
+    operations.patch(draft, served, "default", "e0007", Patch({"count": 2}))
     done = draft.commit()
     assert done is not None
     await done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mizzen.base.errors import BadRequest
+from mizzen.base.errors import BadRequest, Invalid, Unclassified
 from mizzen.kinds.registry import builtin_kinds
 from mizzen.kinds.strategic import strategic_merge_patch
 
@@ -49,10 +50,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"spec": {"containers": [C, {"$patch": "replace"}]}},
         _pod(containers=[C]),
     ),
-    "an item is replaced": (
-        _pod(containers=[{**A, "tty": True}]),
-        {"spec": {"containers": [{"name": "a", "image": "x", "$patch": "replace"}]}},
-        _pod(containers=[{"name": "a", "image": "x"}]),
+    "an item that says replace is only that": (
+        _pod(containers=[A, B]),
+        {"spec": {"containers": [{"name": "a", "image": "x", "$patch": "replace"}, C]}},
+        _pod(containers=[C]),
     ),
     "the order is set": (
         _pod(containers=[A, B]),
@@ -82,7 +83,17 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "an object is deleted": (
         _pod(securityContext={"runAsUser": 1}),
         {"spec": {"securityContext": {"$patch": "delete"}}},
+        _pod(securityContext={}),
+    ),
+    "what is deleted or misspelt where nothing is": (
         _pod(),
+        {"spec": {"securityContext": {"$patch": "delete"}, "affinity": {"$patch": "explode"}}},
+        _pod(),
+    ),
+    "new content has no nulls": (
+        _pod(),
+        {"spec": {"tolerations": [{"key": "a", "value": None}]}},
+        _pod(tolerations=[{"key": "a"}]),
     ),
     "null deletes": (_pod(hostname="x"), {"spec": {"hostname": None}}, _pod()),
     "a volume's source is swapped": (
@@ -96,20 +107,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         },
         _pod(volumes=[{"name": "v", "hostPath": {"path": "/x"}}]),
     ),
-    "directives vanish from new content": (
+    "directives of new content are fields that nobody knows": (
         _pod(),
-        {
-            "spec": {
-                "containers": [
-                    {
-                        "name": "a",
-                        "$setElementOrder/env": [{"name": "E"}],
-                        "env": [{"name": "E", "value": "1"}],
-                    }
-                ]
-            }
-        },
-        _pod(containers=[{"name": "a", "env": [{"name": "E", "value": "1"}]}]),
+        {"spec": {"volumes": [{"name": "v", "$retainKeys": ["name"], "items": [{"$patch": "x"}]}]}},
+        _pod(volumes=[{"name": "v", "$retainKeys": ["name"], "items": []}]),
     ),
 }
 
@@ -128,22 +129,63 @@ def test_primitive_lists_merge_as_sets() -> None:
     assert strategic_merge_patch(POD, old, patch)["metadata"]["finalizers"] == ["c", "b"]
 
 
+_RETAINED = {"name": "v", "$retainKeys": ["name"], "emptyDir": {}}
+
+
 @pytest.mark.parametrize(
-    "patch",
+    ("patch", "message"),
     [
-        [],
-        {"spec": {"$patch": "explode"}},
-        {"spec": {"$frobnicate": 1}},
-        {"spec": {"containers": [{"image": "x"}]}},
-        {"spec": {"containers": ["x"]}},
-        {"spec": {"$deleteFromPrimitiveList/x": 1}},
-        {"spec": {"volumes": [{"name": "v", "$retainKeys": ["name"], "emptyDir": {}}]}},
-        {"spec": {"$setElementOrder/containers": [{"name": "b"}], "containers": [A]}},
+        ({"$patch": "explode"}, "unknown patch type: explode in map: map[$patch:explode]"),
+        ({"$patch": "merge"}, "unknown patch type: merge in map: map[$patch:merge]"),
+        ({"$patch": 5}, "unknown patch type: %!s(int64) in map: map[$patch:5]"),
+        (
+            {"containers": [{"$patch": "x"}]},
+            "unknown patch type: x in map: map[$patch:x]",
+        ),
+        ({"containers": [{"$patch": "merge"}]}, "merging lists cannot yet be specified"),
+        (
+            {"containers": [{"image": "x", "tty": True}]},
+            "map: map[image:x tty:true] does not contain declared merge key: name",
+        ),
+        (
+            {"containers": ["x"]},
+            "list element types are not identical: [[map[image:a name:a]] [x]]",
+        ),
+        ({"$setElementOrder/containers": 1}, "expected a []interface {}, but received a int64"),
+        (
+            {"$setElementOrder/containers": [{"name": "b"}], "containers": [A]},
+            "The order in patch list:\n[map[image:a name:a]]\n doesn't match $setElementOrder list:\n"
+            "[map[name:b]]\n",
+        ),
+        (
+            {"$setElementOrder/none": []},
+            'unable to find api field in struct PodSpec for the json field "none"',
+        ),
     ],
 )
-def test_malformed_patches(patch: Any) -> None:
-    with pytest.raises(BadRequest):
-        strategic_merge_patch(POD, _pod(containers=[A], volumes=[{"name": "v"}]), patch)
+def test_patches_that_are_an_error_of_the_server(patch: Any, message: str) -> None:
+    with pytest.raises(Unclassified, match=re.escape(message)) as caught:
+        strategic_merge_patch(POD, _pod(containers=[A]), {"spec": patch})
+    assert (caught.value.code, caught.value.reason) == (500, "")
+
+
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        ({"$retainKeys": 1}, "invalid patch format of retainKeys"),
+        ({"$deleteFromPrimitiveListx": []}, "invalid patch format of primitive list"),
+        ({"$setElementOrder": []}, "invalid patch format of setElementOrder list"),
+        ({"volumes": [_RETAINED]}, "invalid patch format of retainKeys"),
+    ],
+)
+def test_malformed_patches(patch: Any, message: str) -> None:
+    with pytest.raises(BadRequest, match=re.escape(message)):
+        strategic_merge_patch(POD, _pod(volumes=[{"name": "v"}]), {"spec": patch})
+
+
+def test_lists_of_lists_are_refused_without_a_reason() -> None:
+    with pytest.raises(Invalid, match="the server rejected our request"):
+        strategic_merge_patch(POD, _pod(containers=[A]), {"spec": {"containers": [[]]}})
 
 
 def _patch_for(old: list[dict[str, str]], new: list[dict[str, str]]) -> dict[str, Any]:
@@ -181,7 +223,8 @@ def test_deleting_what_is_not_there_makes_nothing() -> None:
     patched = strategic_merge_patch(
         job, obj, {"spec": {"template": {"spec": {"containers": gone}}}}
     )
-    assert patched == obj
+    made = patched["spec"]["template"]["spec"]["containers"]
+    assert made == [{"name": "main", "image": "i", "env": []}]  # which is not written
     config = builtin_kinds()[("", "configmaps")].schema
     bare: dict[str, Any] = {"metadata": {"name": "c"}}
     for patch in (

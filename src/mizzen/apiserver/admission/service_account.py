@@ -17,7 +17,7 @@ from mizzen.apiserver.core.pod_accounts import (
     secrets_problem,
 )
 from mizzen.apiserver.core.refusals import forbidden, qualified
-from mizzen.base.errors import Unknown
+from mizzen.base.errors import Unclassified
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.base.resources import PODS, SERVICE_ACCOUNTS
@@ -47,12 +47,12 @@ class _Accounts:
         self.admit(request)
 
     def admit(self, request: AdmissionRequest) -> None:
-        """Of what has become of it since, by webhooks perhaps, too. Errors: Forbidden, Unknown."""
+        """Of what has become of it since, by webhooks perhaps, too. Errors: Forbidden, Unclassified."""
         spec = request.object["spec"]
         if request.operation == UPDATE_EPHEMERAL:
             problem = ephemeral_problem(spec, self._account(request))
             if problem:
-                raise Unknown(problem)  # as upstream, where it is an error without a status
+                raise Unclassified(problem)  # as upstream, where it is an error without a status
         elif problem := self._problem(request, spec):
             raise forbidden(PODS, request.key.name, problem)
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import orjson
 
-from mizzen.base.errors import ApiError, BadRequest
+from mizzen.base.errors import BadRequest, Unclassified
 from mizzen.base.objects import Obj
 from mizzen.kinds import strict
 from mizzen.kinds.decoding import decode
@@ -35,14 +35,8 @@ def configuration(body: bytes) -> tuple[Obj, tuple[str, ...]]:
     return cast("Obj", found), duplicates
 
 
-class Untyped(ApiError):
-    """A configuration that does not fit its type. Source: upstream has no reason for it."""
-
-    code, reason = 500, ""
-
-
 def check(kind: Kind, config: Obj, level: str, duplicates: Sequence[str]) -> None:
-    """Errors: Untyped for unknown fields and values of wrong types, BadRequest for repeated ones.
+    """Errors: Unclassified for unknown fields and values of wrong types, BadRequest for repeated ones.
 
     Unknown fields are refused at any level, since nobody could own them.
     """
@@ -55,7 +49,7 @@ def check(kind: Kind, config: Obj, level: str, duplicates: Sequence[str]) -> Non
         what = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; "
         what += f"{resource.group}/{resource.version}, Kind={resource.kind}"
         listed = problems[0] if len(problems) == 1 else "errors:\n  " + "\n  ".join(problems)
-        raise Untyped(f"failed to create typed patch object ({what}): {listed}")
+        raise Unclassified(f"failed to create typed patch object ({what}): {listed}")
 
 
 def type_problems(kind: Kind, config: Obj) -> list[str]:

@@ -1,33 +1,71 @@
-"""The words in which upstream's decoder refuses a value of the wrong type: clients show them.
+"""The words in which upstream's decoders refuse a value of the wrong type: clients show them.
 
-Source: Go's encoding/json, `UnmarshalTypeError`; apimachinery `runtime/serializer`.
+Source: Go's encoding/json, `UnmarshalTypeError`; apimachinery `runtime/serializer`,
+`runtime/converter.go`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
+from mizzen.base.go_text import json_kind
+from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds.report import Path
-from mizzen.kinds.schema import MICRO_TIME, TIME, Schema
+from mizzen.kinds.schema import INT_OR_STR, MICRO_TIME, QUANTITY, TIME, Schema
 
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
 _MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
 _NUMBERS = {"integer": "int64", "number": "float64"}
+_READ_AS_JSON = (TIME.name, MICRO_TIME.name, QUANTITY.name, INT_OR_STR.name)
 
 
-def undecodable(resource: Resource, schema: Schema, path: Path, value: Any) -> str:
-    """The message about the first value of a body that does not fit its field."""
+def undecodable(resource: Resource, problem: str) -> str:
+    """The message about a body with this problem."""
     kind, version = resource.kind, resource.api_version
-    problem = _problem(schema, path, value)
     return (
         f'{kind} in version "{version.rpartition("/")[2]}" cannot be handled as a {kind}: {problem}'
     )
 
 
-def _problem(schema: Schema, path: Path, value: Any) -> str:
+def misfit(schema: Schema, path: Path, value: Any) -> str:
+    """The problem with a value of JSON that does not fit its field."""
+    struct, names, node = _place(schema, path)
+    if node.name in (TIME.name, MICRO_TIME.name) and isinstance(value, str):
+        return _time_problem(value, is_micro=node.name == MICRO_TIME.name)
+    where = f"struct field {struct}.{'.'.join(names)}" if names else "value"
+    return f"json: cannot unmarshal {_given(node, value)} into Go {where} of type {_go_type(node)}"
+
+
+def unrestorable(schema: Schema, path: Path, value: Any) -> str:
+    """The same for a value that has been read before it meets its field."""
+    _, _, node = _place(schema, path)
+    if node.name in _READ_AS_JSON:
+        return misfit(schema, path, value)
+    kind = _GO_KINDS.get(cast("type[Any]", type(value)), "map")
+    if node.type == "array" or node.format == "byte":
+        return f"cannot restore slice from {kind}"
+    if node.type == "object":
+        is_map = node.values is not None and not node.fields
+        return (
+            f"cannot restore map from {kind}" if is_map else f"cannot restore struct from: {kind}"
+        )
+    wanted = _go_type(node)
+    is_number = type(value) in (int, float) and node.type != "boolean"
+    if is_number and not (type(value) is float and node.type == "string"):
+        return f"cannot convert {kind} to {wanted}"
+    return f"unrecognized type: {wanted}"
+
+
+_GO_KINDS: dict[type, str] = {
+    list: "slice", str: "string", bool: "bool", int: "int64", float: "float64", dict: "map",
+}  # fmt: skip
+
+
+def _place(schema: Schema, path: Path) -> tuple[str, list[str], Schema]:
+    """The Go type of the struct that the path's last field is in, the fields, and what is there."""
     segments: list[Any] = []
     while path is not None:
         path, segment = path
@@ -43,10 +81,31 @@ def _problem(schema: Schema, path: Path, value: Any) -> str:
         else:
             child = node.values
         node = (child or Schema("any")).resolve()
-    if node.name in (TIME.name, MICRO_TIME.name) and isinstance(value, str):
-        return _time_problem(value, is_micro=node.name == MICRO_TIME.name)
-    where = f"struct field {struct}.{'.'.join(names)}" if names else "value"
-    return f"json: cannot unmarshal {_given(node, value)} into Go {where} of type {_go_type(node)}"
+    return struct, names, node
+
+
+def unrecognised(resource: Resource, obj: Any) -> str:
+    """The problem with the type that an object gives itself, "" where it is the resource's or none
+    at all."""
+    if not isinstance(obj, dict):
+        struct = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string '
+        struct += '"json:\\"kind,omitempty\\"" }'
+        return f"{_NO_KIND}: json: cannot unmarshal {json_kind(obj)} into Go value of type {struct}"
+    given = cast("Obj", obj)
+    found: Obj = {name: given.get(name) for name in ("apiVersion", "kind")}
+    for name, value in found.items():
+        if value is not None and not isinstance(value, str):
+            what = f"{json_kind(value)} into Go struct field .{name} of type string"
+            return f"{_NO_KIND}: json: cannot unmarshal {what}"
+    wanted = {"apiVersion": resource.api_version, "kind": resource.kind}
+    version, kind = (found[name] or wanted[name] for name in ("apiVersion", "kind"))
+    if {"apiVersion": version, "kind": kind} == wanted:
+        return ""
+    return f'no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"'
+
+
+_NO_KIND = "couldn't get version/kind; json parse error"
+_SCHEME = "pkg/runtime/scheme.go:111"
 
 
 def _time_problem(text: str, *, is_micro: bool) -> str:
@@ -57,16 +116,10 @@ def _time_problem(text: str, *, is_micro: bool) -> str:
 
 
 def _given(node: Schema, value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        is_whole = node.type in _NUMBERS and node.format not in ("date-time", "micro-time")
-        return f"number {orjson.dumps(value).decode()}" if is_whole else "number"
-    if isinstance(value, str):
-        return "string"
-    if isinstance(value, list):
-        return "array"
-    return "object" if isinstance(value, dict) else "null"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and node.type in _NUMBERS and node.format not in ("date-time", "micro-time"):
+        return f"number {orjson.dumps(value).decode()}"
+    return json_kind(value)
 
 
 def _word(node: Schema) -> str:

@@ -1,30 +1,116 @@
-"""Maps content types to kinds of patches."""
+"""Patches of requests: what they make of an object, and how upstream shows them in refusals.
+
+Source: apiserver `endpoints/handlers/patch.go`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from mizzen.apiserver.core.bodies import as_object
-from mizzen.base.errors import UnsupportedMediaType
+from mizzen.apiserver.core import go_errors
+from mizzen.base.errors import BadRequest, UnsupportedMediaType, unprocessable
+from mizzen.base.go_text import json_kind, marshalled, printed
 from mizzen.base.objects import Obj
 from mizzen.kinds.kind import JSON_PATCH, MERGE_PATCH, Kind
-from mizzen.kinds.patches import json_patch, merge_patch, strategic_merge_patch
+from mizzen.kinds.patches import DoesNotApply, json_patch, merge_patch
+from mizzen.kinds.report import Path
+from mizzen.kinds.schema import Schema
+from mizzen.kinds.strategic import merge_using_up
+from mizzen.kinds.values import fresh
 
 
-def applier(content_type: str, kind: Kind, patch: Any) -> Callable[[Obj], Any]:
-    """The function that patches an object and leaves the original alone.
+class Patch:
+    """A change of an object that leaves the original alone. This one is a merge patch."""
 
-    Errors: UnsupportedMediaType, BadRequest (also from the function itself).
-    """
-    if content_type == JSON_PATCH:
-        return lambda obj: json_patch(obj, patch)
+    says_type = True  # what comes of it is read as the type that it gives itself
+
+    def __init__(self, change: Any) -> None:
+        self._change = change
+
+    def __call__(self, obj: Obj) -> Any:
+        """The object with the change. Errors: ApiError."""
+        return merge_patch(obj, self._change)
+
+    def shown(self, patched: Any) -> str:
+        """The patched object as refusals of it show it."""
+        return marshalled(patched, is_map=True)
+
+    def misfit(self, schema: Schema, path: Path, value: Any) -> str:
+        """The problem with a value of the patched object that does not fit its field."""
+        return go_errors.misfit(schema, path, value)
+
+
+class JsonPatch(Patch):
+    def __call__(self, obj: Obj) -> Any:
+        try:
+            return json_patch(obj, self._change)
+        except DoesNotApply as error:
+            raise unprocessable() from error
+
+
+class StrategicPatch(Patch):
+    says_type = False
+
+    def __init__(self, change: Any, schema: Schema) -> None:
+        super().__init__(change)
+        self._schema = schema
+        self._used: Any = change
+
+    def __call__(self, obj: Obj) -> Any:
+        self._used = fresh(self._change)
+        return merge_using_up(self._schema, obj, self._used)
+
+    def shown(self, patched: Any) -> str:
+        return printed(self._used)
+
+    def misfit(self, schema: Schema, path: Path, value: Any) -> str:
+        return go_errors.unrestorable(schema, path, value)
+
+
+def check_type(content_type: str, kind: Kind) -> None:
+    """Errors: UnsupportedMediaType."""
     if content_type not in kind.patch_types:
         raise UnsupportedMediaType(
-            f"the body of the request was in an unknown format ({content_type or 'none given'}): "
-            f"accepted media types include: {', '.join(kind.patch_types)}"
+            "the body of the request was in an unknown format - accepted media types include: "
+            f"{', '.join(kind.patch_types)}"
         )
-    change = as_object(patch, "the patch must be an object")
-    if content_type == MERGE_PATCH:
-        return lambda obj: merge_patch(obj, change)
-    return lambda obj: strategic_merge_patch(kind.schema, obj, change)
+
+
+def patch_of(content_type: str, schema: Schema, body: Any, level: str) -> Patch:
+    """Of what has this schema; `level`: of fieldValidation. Errors: BadRequest."""
+    if content_type == JSON_PATCH:
+        if level != "Ignore":
+            _check_operations(body)
+        return JsonPatch(body)
+    is_merge = content_type == MERGE_PATCH
+    if not isinstance(body, dict):
+        prefix = "error decoding patch: " if is_merge else ""
+        what = json_kind(body)
+        raise BadRequest(
+            f"{prefix}json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
+        )
+    return Patch(body) if is_merge else StrategicPatch(body, schema)
+
+
+def _check_operations(body: Any) -> None:
+    """Errors: BadRequest, as the strict decoder finds what the patch's own reader would not."""
+    problem = ""
+    if body is not None and not isinstance(body, list):
+        problem = f"{json_kind(body)} into Go value of type []handlers.jsonPatchOp"
+    for step in cast("list[Any]", body) if isinstance(body, list) else ():
+        problem = problem or _problem(step)
+    if problem:
+        raise BadRequest(f"error decoding patch: json: cannot unmarshal {problem}")
+
+
+def _problem(step: Any) -> str:
+    if step is None:
+        return ""
+    if not isinstance(step, dict):
+        return f"{json_kind(step)} into Go value of type handlers.jsonPatchOp"
+    operation = cast("Obj", step)
+    for name in ("op", "path", "from"):
+        value = operation.get(name)
+        if value is not None and not isinstance(value, str):
+            return f"{json_kind(value)} into Go struct field jsonPatchOp.{name} of type string"
+    return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from mizzen.apiserver.core.access import Access
 from mizzen.base.errors import (
     AlreadyExists,
+    BadRequest,
     Cause,
     Conflict,
     Forbidden,
@@ -97,4 +98,17 @@ def future_revision(wanted: int, newest: int) -> _Timeout:
         f"Timeout: Too large resource version: {wanted}, current: {newest}",
         causes=[Cause("", "Too large resource version", "ResourceVersionTooLarge")],
         retry_after_s=1,
+    )
+
+
+def unnamed(name: str) -> BadRequest:
+    """For what is written to a name and has none. Source: apiserver `endpoints/handlers/rest.go`."""
+    return BadRequest(
+        f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
+    )
+
+
+def renamed(found: str, name: str) -> BadRequest:
+    return BadRequest(
+        f"the name of the object ({found}) does not match the name on the URL ({name})"
     )

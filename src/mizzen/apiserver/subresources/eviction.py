@@ -39,7 +39,7 @@ def _evict(draft: Draft, served: Served, target: Target, options: DeleteOptions)
     pod = draft.read(served, target.namespace, target.name)
     if pod is None:
         raise refusals.not_found(served.resource, target.name)
-    operations.check_preconditions(served, pod, options.uid, options.resource_version)
+    operations.check_preconditions(served.resource, pod, options.uid, options.resource_version)
     if not eviction.is_free(pod):
         listed = draft.list(refusals.qualified(eviction.BUDGETS), target.namespace)
         budgets = [each for each in listed if eviction.covers(each, pod)]

@@ -8,24 +8,34 @@ from typing import Any, cast
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.conversions import in_version
-from mizzen.apiserver.core import patching, refusals
-from mizzen.apiserver.core.bodies import as_object, text
+from mizzen.apiserver.core import body_reading, patching, refusals, stamping
+from mizzen.apiserver.core.body_reading import STRICT, Reading, Strictness
+from mizzen.apiserver.core.patching import Patch
+from mizzen.apiserver.core.request_options import WriteOptions
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.draft import Draft
-from mizzen.apiserver.http import Request, Response, answer, parse_json
+from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import commit, write_options
-from mizzen.base.errors import Cause, invalid
+from mizzen.apiserver.writes import (
+    commit,
+    patch_options,
+    read_patch,
+    strictness,
+    with_warnings,
+    write_options,
+)
+from mizzen.base.errors import invalid
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
-from mizzen.base.resources import REPLICATION_CONTROLLERS
+from mizzen.base.resources import REPLICATION_CONTROLLERS, Resource
 from mizzen.base.selectors import selector_text
-from mizzen.kinds import reading
-from mizzen.kinds.patches import merge_patch
-from mizzen.kinds.report import quoted
+from mizzen.kinds import causes, reading
+from mizzen.kinds.decoding import decode
+from mizzen.kinds.upstream import upstream_type
 from mizzen.store.store import ObjectKey
 
-REPLICAS_MAX = (1 << 31) - 1  # an int32
+_TYPE = "io.k8s.api.autoscaling.v1.Scale"
+_SCALE = Resource("autoscaling", "v1", "scales", "Scale")
 
 
 def _read(served: Served, obj: Obj) -> Obj:
@@ -37,11 +47,12 @@ def _read(served: Served, obj: Obj) -> Obj:
     status: Obj = {"replicas": reading.get(obj, paths.status_replicas) or 0}
     if paths.selector:
         status["selector"] = _selector_text(obj["kind"], reading.get(obj, paths.selector))
+    replicas = reading.get(obj, paths.spec_replicas)
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {k: v for k, v in obj["metadata"].items() if k in kept},
-        "spec": {"replicas": reading.get(obj, paths.spec_replicas) or 0},
+        "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
 
@@ -57,36 +68,84 @@ def _selector_text(kind: str, selector: Any) -> str:
 
 
 def change(
-    draft: Draft, served: Served, namespace: str, name: str, apply: Callable[[Obj], Any]
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    name: str,
+    patch: Patch,
+    strictness: Strictness = STRICT,
 ) -> Obj:
-    """Applies a change of the Scale to the object behind it; returns that object."""
-    paths = served.kind.scale
+    """Applies a patch of the Scale to the object behind it; returns that object."""
+    old = _behind(draft, served, namespace, name)
+    scale = _read(served, old)
+    patched = patch(_with_managers(served, scale, old))
+    reading = body_reading.of_patch(patch, patched, strictness, draft.warnings)
+    wanted = body_reading.typed(_SCALE, patch, patched, reading, name, is_typed=True)
+    return _put(draft, served, old, _decoded(wanted, reading), "patch")
+
+
+def replace(
+    draft: Draft, served: Served, namespace: str, name: str, body: Any, strictness: Strictness
+) -> Obj:
+    """Does what a whole Scale says to the object behind it; returns that object."""
+    wanted = stamping.check_envelope(body, _SCALE)
+    stamping.place(wanted, served.resource, namespace)
+    reading = body_reading.of_body(_SCALE, strictness, draft.warnings)
+    wanted = _decoded(wanted, reading)
+    old = _behind(draft, served, namespace, name)
+    return _put(draft, served, old, wanted, "update")
+
+
+def _behind(draft: Draft, served: Served, namespace: str, name: str) -> Obj:
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
-    if paths is None:
-        raise refusals.unserved()
-    wanted = as_object(apply(_read(served, old)), "the body must be a Scale object")
-    replicas = reading.get(wanted, "spec.replicas")
-    is_number = isinstance(replicas, int) and not isinstance(replicas, bool)
-    if not is_number or not 0 <= replicas <= REPLICAS_MAX:
-        message = f"Invalid value: {quoted(replicas)}: must be an integer from 0 to {REPLICAS_MAX}"
-        cause = Cause("spec.replicas", message)
-        raise invalid("Scale", "autoscaling", name, [cause])
+    return old
+
+
+def _decoded(wanted: Obj, reading: Reading) -> Obj:
+    """Errors: BadRequest, Invalid."""
+    schema = upstream_type(_TYPE)
+    found = decode(schema, wanted)
+    reading.check(schema, found, is_typed=True)
+    return found.object
+
+
+def _put(draft: Draft, served: Served, old: Obj, wanted: Obj, verb: str) -> Obj:
+    paths, metadata = served.kind.scale, part(wanted, "metadata")
+    assert paths is not None, "it has been read"
+    operations.check_identity(served.resource, metadata, old, verb)
+    replicas = part(wanted, "spec").get("replicas") or 0
+    if replicas < 0:
+        problem = causes.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid("Scale", "autoscaling", old["metadata"]["name"], [problem])
     nested: Any = replicas
     for each in reversed(paths.spec_replicas.split(".")):
         nested = {each: nested}
-    metadata = part(wanted, "metadata")
-    return operations.patch(
-        draft,
-        served,
-        namespace,
-        name,
-        lambda obj: merge_patch(obj, nested),
-        uid=text(metadata, "uid"),
-        resource_version=text(metadata, "resourceVersion"),
-        subresource="scale",
-    )
+    namespace, name = old["metadata"].get("namespace") or "", old["metadata"]["name"]
+    return operations.patch(draft, served, namespace, name, Patch(nested), subresource="scale")
+
+
+def _with_managers(served: Served, scale: Obj, old: Obj) -> Obj:
+    """As refusals of patches show it: with those who manage the replicas."""
+    paths = served.kind.scale
+    assert paths is not None, "it has been read"
+    names = [f"f:{each}" for each in paths.spec_replicas.split(".")]
+    managed: list[Obj] = old["metadata"].get("managedFields") or []
+    entries: list[Obj] = [
+        {**entry, "apiVersion": _SCALE.api_version, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        for entry in managed
+        if _has(entry.get("fieldsV1"), names)
+    ]
+    if not entries:
+        return scale
+    return {**scale, "metadata": {**scale["metadata"], "managedFields": entries}}
+
+
+def _has(fields: Any, names: list[str]) -> bool:
+    for name in names:
+        fields = cast("Obj", fields).get(name) if isinstance(fields, dict) else None
+    return fields is not None
 
 
 async def get(server: Server, served: Served, target: Target, request: Request) -> Response:
@@ -98,30 +157,40 @@ async def get(server: Server, served: Served, target: Target, request: Request) 
 
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
+    options = write_options(request, "UpdateOptions")
     body = request.json()
-    return await _write(server, served, target, request, lambda _: body)
+    level = strictness(request, options, body)
+
+    def work(draft: Draft) -> Obj:
+        return replace(draft, served, target.namespace, target.name, body, level)
+
+    return await _write(server, served, request, work, options)
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
-    body = parse_json(request.body)
-    apply = patching.applier(request.content_type, served.kind, body)
-    return await _write(server, served, target, request, apply)
+    patching.check_type(request.content_type, served.kind)
+    options = patch_options(request)
+
+    def work(draft: Draft) -> Obj:
+        found, level = read_patch(draft, served, target, request, options, upstream_type(_TYPE))
+        return change(draft, served, target.namespace, target.name, found, level)
+
+    return await _write(server, served, request, work, options)
 
 
 async def _write(
-    server: Server, served: Served, target: Target, request: Request, apply: Callable[[Obj], Any]
+    server: Server,
+    served: Served,
+    request: Request,
+    work: Callable[[Draft], Obj],
+    options: WriteOptions,
 ) -> Response:
-    options = write_options(request, "UpdateOptions")
-    is_dry, said = options.is_dry, (options.kind, request.params)
     draft, made = await server.attempt(
-        request.user,
-        lambda draft: change(draft, served, target.namespace, target.name, apply),
-        said,
-        is_dry=is_dry,
+        request.user, work, ("UpdateOptions", request.params), is_dry=options.is_dry,
         manager=options.manager,
-    )
-    await commit(draft, is_dry)
-    return answer(200, _read(served, made))
+    )  # fmt: skip
+    await commit(draft, options.is_dry)
+    return with_warnings(answer(200, _read(served, made)), draft)
 
 
 HANDLERS = {"get": get, "update": update, "patch": patch}

@@ -13,6 +13,7 @@ from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.bodies import as_list, as_object, grace_seconds, text
+from mizzen.apiserver.core.patching import Patch
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
@@ -25,7 +26,6 @@ from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.base.resources import PLANS
 from mizzen.kinds.names import dns_subdomain
-from mizzen.kinds.patches import merge_patch
 from mizzen.kinds.report import quoted
 from mizzen.store.store import ObjectKey, Stored
 
@@ -181,14 +181,14 @@ def _patch(server: Server, draft: Draft, entry: Obj) -> _Result:
     namespace, name = _place(entry)
     _authorize(server, draft, "patch", served, namespace, name, subresource)
     if subresource == "scale":
-        scaled = scale.change(draft, served, namespace, name, lambda s: merge_patch(s, change))
+        scaled = scale.change(draft, served, namespace, name, Patch(change))
         return _result(served, scaled)
     obj = operations.patch(
         draft,
         served,
         namespace,
         name,
-        lambda obj: merge_patch(obj, change),
+        Patch(change),
         subresource=subresource,
         uid=str(entry.get("uid") or ""),
         resource_version=str(entry.get("resourceVersion") or ""),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mizzen.apiserver.core.applying import Untyped, check, configuration
-from mizzen.base.errors import BadRequest
+from mizzen.apiserver.core.applying import check, configuration
+from mizzen.base.errors import BadRequest, Unclassified
 from mizzen.kinds.core.config_map import KIND
 
 
@@ -34,7 +34,7 @@ def test_what_is_no_configuration_is_refused(body: bytes) -> None:
 
 def test_fields_that_nobody_declared_are_named() -> None:
     config = {"metadata": {"name": "a", "namespace": "n"}, "dta": {}}
-    with pytest.raises(Untyped) as caught:
+    with pytest.raises(Unclassified) as caught:
         check(KIND, config, "Ignore", ())
     assert caught.value.message == (
         "failed to create typed patch object (n/a; /v1, Kind=ConfigMap): "

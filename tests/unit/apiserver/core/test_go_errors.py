@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mizzen.apiserver.core.go_errors import undecodable
+from mizzen.apiserver.core.go_errors import misfit, undecodable, unrecognised, unrestorable
 from mizzen.kinds.registry import builtin_kinds
 
 
@@ -33,7 +33,7 @@ def test_the_first_wrong_value_is_told(
     decoded = kind.decode(body)
     assert decoded.mistyped is not None
     name = kind.resource.kind
-    assert undecodable(kind.resource, kind.schema, *decoded.mistyped) == (
+    assert undecodable(kind.resource, misfit(kind.schema, *decoded.mistyped)) == (
         f'{name} in version "v1" cannot be handled as a {name}: json: cannot unmarshal {problem}'
     )
 
@@ -50,4 +50,42 @@ def test_moments(text: str, problem: str) -> None:
     kind = builtin_kinds()["", "configmaps"]
     decoded = kind.decode({"metadata": {"creationTimestamp": text}})
     assert decoded.mistyped is not None
-    assert undecodable(kind.resource, kind.schema, *decoded.mistyped).endswith(problem)
+    assert misfit(kind.schema, *decoded.mistyped) == problem
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"metadata": {"labels": ["x"]}}, "cannot restore map from slice"),
+        ({"metadata": "x"}, "cannot restore struct from: string"),
+        ({"spec": {"containers": {}}}, "cannot restore slice from map"),
+        ({"spec": {"priority": {}}}, "unrecognized type: int32"),
+        ({"spec": {"priority": 1.5}}, "cannot convert float64 to int32"),
+        ({"spec": {"nodeName": 5}}, "cannot convert int64 to string"),
+        ({"spec": {"nodeName": 1.5}}, "unrecognized type: string"),
+        ({"spec": {"hostNetwork": 1}}, "unrecognized type: bool"),
+    ],
+)
+def test_what_a_strategic_patch_made_is_told_in_other_words(
+    body: dict[str, Any], problem: str
+) -> None:
+    kind = builtin_kinds()["", "pods"]
+    decoded = kind.decode(body)
+    assert decoded.mistyped is not None
+    assert unrestorable(kind.schema, *decoded.mistyped) == problem
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"kind": "Pod"}, ""),
+        ({"apiVersion": None, "kind": ""}, ""),
+        ({"kind": "Pot"}, 'no kind "Pot" is registered for version "v1" in scheme'),
+        ({"apiVersion": "v2"}, 'no kind "Pod" is registered for version "v2" in scheme'),
+        ({"kind": []}, "json: cannot unmarshal array into Go struct field .kind of type string"),
+        ([], "json: cannot unmarshal array into Go value of type struct { APIVersion string"),
+    ],
+)
+def test_the_type_that_an_object_gives_itself(body: Any, problem: str) -> None:
+    found = unrecognised(builtin_kinds()["", "pods"].resource, body)
+    assert problem in found and bool(problem) == bool(found)

@@ -99,7 +99,7 @@ def test_what_does_not_compile_is_refused(rule: str, problem: str) -> None:
     [
         ({"rule": " "}, "rule", "Required value: rule is not specified"),
         ({"message": " "}, "message", 'Invalid value: " ": must be non-empty if specified'),
-        ({"message": "a\nb"}, "message", 'Invalid value: "a\nb": must not contain line breaks'),
+        ({"message": "a\nb"}, "message", 'Invalid value: "a\\nb": must not contain line breaks'),
         (
             {"rule": "self.n >\n1"},
             "message",

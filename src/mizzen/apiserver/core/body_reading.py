@@ -1,0 +1,100 @@
+"""Reading a body, or what a patch made, as an object of its resource; what is wrong is told in the
+words of upstream's decoder, in its order: a value that does not fit, then fields that are unknown or
+there twice.
+
+Source: apiserver `endpoints/handlers/{create,update,patch}.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mizzen.apiserver.core import go_errors, stamping
+from mizzen.apiserver.core.patching import Patch
+from mizzen.apiserver.core.refusals import unnamed
+from mizzen.base.errors import ApiError, BadRequest, Invalid
+from mizzen.base.objects import Obj
+from mizzen.base.resources import Resource
+from mizzen.kinds import causes, strict
+from mizzen.kinds.decoding import Decoded
+from mizzen.kinds.report import Path, Unknown
+from mizzen.kinds.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Strictness:
+    """`level` is Strict, Warn or Ignore; `duplicates` what the raw body repeats."""
+
+    level: str = "Strict"
+    duplicates: tuple[str, ...] = ()
+
+
+STRICT, IGNORE = Strictness(), Strictness("Ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one request's object is read: `misfit` is the problem with a value that does not fit its
+    field, `refuse` the error for a problem. `warnings` are the request's."""
+
+    strictness: Strictness
+    warnings: list[str]
+    refuse: Callable[[str], ApiError]
+    misfit: Callable[[Schema, Path, Any], str] = go_errors.misfit
+
+    def check(self, schema: Schema, decoded: Decoded, *, is_typed: bool) -> None:
+        """`is_typed`: upstream decodes it into a type of Go. Errors: as `refuse` makes them."""
+        if decoded.mistyped is not None and is_typed:
+            raise self.refuse(self.misfit(schema, *decoded.mistyped))
+        self.check_strictly(decoded.unknown)
+
+    def check_strictly(self, unknown: Sequence[Unknown]) -> None:
+        """Refuses fields that are unknown or there twice, or warns of them, as is asked for."""
+        duplicates, level = self.strictness.duplicates, self.strictness.level
+        if not (unknown or duplicates) or level == "Ignore":
+            return
+        if level == "Strict":
+            raise self.refuse(strict.strict_problem(unknown, duplicates))
+        self.warnings.extend(strict.problems(unknown, duplicates))
+
+
+def of_body(resource: Resource, strictness: Strictness, warnings: list[str]) -> Reading:
+    def refuse(problem: str) -> ApiError:
+        return BadRequest(go_errors.undecodable(resource, problem))
+
+    return Reading(strictness, warnings, refuse)
+
+
+def of_patch(patch: Patch, patched: Any, strictness: Strictness, warnings: list[str]) -> Reading:
+    def refuse(problem: str) -> ApiError:
+        return wrong_patch(patch.shown(patched), problem)
+
+    return Reading(strictness, warnings, refuse, patch.misfit)
+
+
+def wrong_patch(shown: str, problem: str) -> Invalid:
+    """Upstream names no object here."""
+    cause = causes.invalid("patch", shown, problem)
+    return Invalid(f' "" is invalid: patch: {cause.message}', causes=[cause])
+
+
+def typed(
+    resource: Resource, patch: Patch, patched: Any, reading: Reading, name: str, *, is_typed: bool
+) -> Obj:
+    """What a patch of the object of this name made, as an object of its resource; `is_typed`: as
+    for `Reading.check`. Errors: BadRequest, Invalid."""
+    if not patch.says_type:
+        return {**patched, "apiVersion": resource.api_version, "kind": resource.kind}
+    if not is_typed:
+        return stamping.check_envelope(patched, resource)
+    problem = go_errors.unrecognised(resource, patched)
+    if problem:
+        raise reading.refuse(problem)
+    if not patched.get("apiVersion"):
+        # It is read as upstream's internal type, none of whose fields are called so.
+        lost = sorted(patched.keys() - {"apiVersion", "kind"})
+        reading.check_strictly([Unknown(None, each, ()) for each in lost])
+        raise unnamed(name)
+    return {**patched, "kind": resource.kind}

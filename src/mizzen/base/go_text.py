@@ -1,0 +1,88 @@
+"""Values of JSON as Go's `fmt` and `strconv` write them, for messages that clients compare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, cast
+
+import orjson
+
+_ESCAPES = {
+    "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
+    "\\": "\\\\", '"': '\\"',
+}  # fmt: skip
+_HTML = (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"))
+_TYPES: Mapping[type, str] = {
+    dict: "map[string]interface {}", list: "[]interface {}", str: "string", bool: "bool",
+    int: "int64", float: "float64", type(None): "%!s(<nil>)",
+}  # fmt: skip
+_JSON_KINDS: Mapping[type, str] = {
+    list: "array", str: "string", bool: "bool", int: "number", float: "number",
+    type(None): "null",
+}  # fmt: skip
+
+
+def quoted(text: str) -> str:
+    """As `%q` writes a string."""
+    if text.isprintable() and "\\" not in text and '"' not in text:
+        return f'"{text}"'
+    return '"' + "".join(_ESCAPES.get(each) or _shown(each) for each in text) + '"'
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def marshalled(value: Any, *, is_map: bool = False) -> str:
+    """As `json.Marshal` writes a value: what HTML would take for markup is escaped, and the keys of
+    maps are sorted, where those of structs have an order of their own."""
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if is_map else 0).decode()
+    for character, escape in _HTML:
+        text = text.replace(character, escape)
+    return text
+
+
+def printed(value: Any) -> str:
+    """As `%v` writes a value."""
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, dict):
+        entries = sorted(cast("dict[str, Any]", value).items())
+        return f"map[{' '.join(f'{name}:{printed(each)}' for name, each in entries)}]"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{' '.join(map(printed, cast('Sequence[Any]', value)))}]"
+    return str(value)
+
+
+def _number(value: float) -> str:
+    """The shortest digits, with an exponent below 1e-4 and from 1e6 on."""
+    if not math.isfinite(value):
+        return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
+    if value == 0 or 1e-4 <= abs(value) < 1e6:
+        return repr(value).removesuffix(".0")
+    _, digits, _ = Decimal(repr(value)).normalize().as_tuple()
+    exponent = Decimal(repr(value)).adjusted()
+    written = "".join(map(str, digits))
+    rest = f".{written[1:]}" if len(written) > 1 else ""
+    return f"{'-' if value < 0 else ''}{written[0]}{rest}e{exponent:+03d}"
+
+
+def type_name(value: Any) -> str:
+    """The Go type of a value that was read from JSON."""
+    return _TYPES.get(cast("type[Any]", type(value)), "struct")
+
+
+def json_kind(value: Any) -> str:
+    """What Go's decoder calls a value of JSON."""
+    return _JSON_KINDS.get(cast("type[Any]", type(value)), "object")
