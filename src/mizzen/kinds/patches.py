@@ -35,9 +35,10 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 def _without_nulls(value: Any) -> Any:
     """New content: objects in lists have no nulls, either, as upstream's library has it."""
-    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
-        return [
-            merge_patch(None, each) if isinstance(each, dict) else _without_nulls(each)
-            for each in cast("list[Any]", value)
-        ]
-    return value
+    if not isinstance(value, list):
+        return value
+    items = cast("list[Any]", value)
+    return [
+        merge_patch(None, each) if isinstance(each, dict) else _without_nulls(each)
+        for each in items
+    ]
