@@ -1,8 +1,8 @@
 """How long a quiet user waits beside a greedy one, on Mizzen's API server and on kube-apiserver.
 
-    python bench/apiserver/fairness.py [--gets 300] [--connections 400]
+    python bench/apiserver/fairness.py [--gets 100] [--connections 200]
 
-Both users are service accounts, so of one priority level. The greedy one lists 20 MB on each of its
+Both users are service accounts, so of one priority level. The greedy one lists 10 MB on each of its
 connections again and again, the quiet one gets one small thing after the other. The driver is that
 of `requests.py`; `make bench-api` builds the programs. No get may be refused.
 """
@@ -29,7 +29,7 @@ from support.http_users import account_token  # noqa: E402
 from support.peers import programs  # noqa: E402
 from support.real_cluster import real_cluster  # noqa: E402
 
-LISTED, LISTED_BYTES = 200, 100_000
+LISTED, LISTED_BYTES = 100, 100_000
 SETTLED_S = 3.0  # until the greedy one has all its connections
 Call = Callable[[str, str, Any], tuple[int, Any]]
 
@@ -42,7 +42,7 @@ def measure_side(side: Side, call: Call, arguments: argparse.Namespace) -> tuple
         status, answer = call("POST", maps, body)
         if status != 201:
             raise SystemExit(f"no ConfigMap could be made: {answer}")
-    small = {"metadata": {"name": "small-0"}, "data": {}}
+    small = {"metadata": {"name": "small-000000"}, "data": {}}
     call("POST", maps, small)
     quiet = Side(side.url, side.authority, account_token(call, "quiet"), side.pids)
     greedy = account_token(call, "greedy")
@@ -98,6 +98,6 @@ if __name__ == "__main__":
         main(
             __doc__ or "",
             measure,
-            [("gets", 300, "of the quiet user"), ("connections", 400, "of the greedy user")],
+            [("gets", 100, "of the quiet user"), ("connections", 200, "of the greedy user")],
         )
     )

@@ -94,16 +94,20 @@ def service_account(server: ApiServer, name: str) -> HttpUser:
 
 
 def account_token(call: Callable[[str, str, Any], tuple[int, Any]], name: str) -> str:
-    """Of a new account that may read everything in `default`; `call` is an administrator's."""
+    """Of a new account that may read the ConfigMaps of `default`; `call` is an administrator's."""
     accounts = "/api/v1/namespaces/default/serviceaccounts"
+    roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
+    metadata = {"name": name}
+    verbs = ["get", "list", "watch"]
+    role = {"rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}]}
     binding = {
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
     }
-    bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings"
-    for path, body in ((accounts, {"metadata": {"name": name}}), (bindings, binding)):
-        status, answer = call("POST", path, body)
+    for path, body in (
+        (accounts, {}), (f"{roles}/roles", role), (f"{roles}/rolebindings", binding)
+    ):  # fmt: skip
+        status, answer = call("POST", path, {"metadata": metadata, **body})
         assert status == 201, answer
     status, answer = call("POST", f"{accounts}/{name}/token", {"spec": {}})
     assert status == 201, answer

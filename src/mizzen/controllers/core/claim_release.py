@@ -1,13 +1,18 @@
 """Takes devices back: a claim whose pods are finished or gone is unreserved and deallocated.
 
 Source: kube-controller-manager `pkg/controller/resourceclaim`. One step earlier than upstream:
-reservation, allocation and finalizer go in one plan, since waiting workloads want the device.
+reservation, allocation and finalizer go in one plan, since waiting workloads want the device. But
+where the claim is to be deleted the finalizer goes last, in a plan of its own: it would be deleted in
+the same write, and kube-scheduler, which looks at changed claims alone, would never hear that its
+devices are free.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mizzen.base.names import CLAIM_FINALIZER
-from mizzen.base.objects import Key, Obj, name_of, namespace_of, uid_of
+from mizzen.base.objects import Key, Obj, is_terminating, name_of, namespace_of, uid_of
 from mizzen.base.operations import Operation, Patch
 from mizzen.base.reading import entries, field
 from mizzen.base.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS
@@ -23,9 +28,11 @@ LAG_S = 1.0
 def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
     """Releases what the claim named by `key` need not hold any more."""
     claim = view.get(RESOURCE_CLAIMS, key)
-    if claim is None or not field(claim, "status", "allocation"):
+    if claim is None:
         return []
     reserved = entries(claim, "status", "reservedFor")
+    if not field(claim, "status", "allocation"):
+        return [*_let_go(claim)] if is_terminating(claim) and not reserved else []
     kept: list[Obj] = []
     actions: list[Action] = []
     for consumer in reserved:
@@ -34,7 +41,7 @@ def reconcile(view: View, key: Key, now_ns: int) -> list[Action]:
             actions.append(RequeueAfter(LAG_S))
         if verdict is not True:
             kept.append(consumer)
-    if len(kept) < len(reserved) or (not reserved and claim["metadata"].get("deletionTimestamp")):
+    if len(kept) < len(reserved) or (not reserved and is_terminating(claim)):
         actions += _release(claim, kept)
     return actions
 
@@ -70,12 +77,18 @@ def _release(claim: Obj, kept: list[Obj]) -> list[Operation]:
             uid=uid,
         )
     ]
+    if not kept and not is_terminating(claim):
+        operations += _let_go(claim)
+    return operations
+
+
+def _let_go(claim: Obj) -> Iterator[Operation]:
+    """The claim without the finalizer that its allocation gave it."""
     finalizers: list[str] = claim["metadata"].get("finalizers") or []
-    if not kept and CLAIM_FINALIZER in finalizers:
+    if CLAIM_FINALIZER in finalizers:
         others = [finalizer for finalizer in finalizers if finalizer != CLAIM_FINALIZER]
         change: Obj = {"metadata": {"finalizers": others or None}}
-        operations.append(Patch(RESOURCE_CLAIMS, namespace, name, change, uid=uid))
-    return operations
+        yield Patch(RESOURCE_CLAIMS, namespace_of(claim), name_of(claim), change, uid=uid_of(claim))
 
 
 def _claims_of_group(view: View, group: Obj) -> list[Key]:

@@ -68,6 +68,24 @@ def test_a_finished_or_vanished_pod_gives_everything_back_in_one_plan(cluster, p
     assert cluster.settle("c") == 0
 
 
+def test_a_claim_to_be_deleted_is_seen_free_before_it_is_gone(cluster):
+    """kube-scheduler wakes pods for claims that change, not for those that go."""
+    cluster.add(RESOURCE_CLAIMS, claim("a", deletionTimestamp="2026-01-01T00:00:00Z"))
+    assert [a.subresource for a in cluster.reconcile("c")] == ["status"]
+    released = cluster.get(RESOURCE_CLAIMS, "c")
+    assert released["status"] == {} and CLAIM_FINALIZER in released["metadata"]["finalizers"]
+    assert [a.patch for a in cluster.reconcile("c")] == [{"metadata": {"finalizers": ["x/y"]}}]
+    assert cluster.settle("c") == 0
+
+
+def test_an_unallocated_claim_keeps_its_finalizer_until_it_is_to_be_deleted(cluster):
+    """kube-scheduler adds it in a write before the one that allocates."""
+    about_to_be = claim()
+    about_to_be["status"] = {}
+    cluster.add(RESOURCE_CLAIMS, about_to_be)
+    assert cluster.reconcile("c") == []
+
+
 def test_a_new_pod_of_the_same_name_is_another_one(cluster):
     cluster.add(PODS, pod("a", uid="uid-new"))
     cluster.add(RESOURCE_CLAIMS, claim("a"))
