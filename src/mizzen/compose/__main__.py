@@ -10,6 +10,7 @@ import argparse
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 # Started as a file by an interpreter that heeds no PYTHONPATH (see start.py). Behind all else, so
@@ -35,7 +36,8 @@ from mizzen.host.records import Damaged
 ROLES = ("apiserver", "controllers", "scheduler", "node", "gateway")
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
+    """The whole life of the process that `words` name, by default those of the command line."""
     open_standard_files()
     keep_own_rights()
     print_anything()
@@ -63,7 +65,7 @@ def main() -> None:
     )
     parser.add_argument("--tls-cert-file", default="", help="shown there (default: one is made)")
     parser.add_argument("--tls-private-key-file", default="", help="of that certificate")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     if args.log_format:
         os.environ[LOG_FORMAT] = args.log_format
     try:

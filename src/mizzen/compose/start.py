@@ -133,6 +133,7 @@ def _line_in_time(pipe: IO[str], home: Home) -> str:
 
 def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: bool) -> int:
     """The supervisor's whole life; its exit code."""
+    from mizzen.compose import forking
     from mizzen.compose.supervisor import Supervisor, message_line
 
     clock = RealClock()
@@ -164,8 +165,9 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
         os.set_inheritable(ready_fd, False)
     roles = addresses(settings)
 
-    command = partial(_command, home)
-    code = Supervisor(home, clock, roles, command, report, partial(end_pods, home)).run()
+    forking.load_shared()
+    command, become = partial(_command, home), partial(_become, home)
+    code = Supervisor(home, clock, roles, command, become, report, partial(end_pods, home)).run()
     # Staged state of unfinished jobs stays for the next start; an empty folder need not.
     with contextlib.suppress(OSError):
         home.shm.rmdir()
@@ -190,6 +192,12 @@ def addresses(settings: Settings) -> list[tuple[str, str]]:
         ("node", ""),
         ("gateway", gateway),
     ]
+
+
+def _become(home: Home, role: str, words: list[str]) -> None:
+    from mizzen.compose import __main__
+
+    __main__.main([role, *home.arguments(), *words])
 
 
 def _command(home: Home, role: str) -> list[str]:

@@ -11,13 +11,14 @@ import json
 import os
 import selectors
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
 from mizzen.base.clock import Clock, rfc3339_micro
 from mizzen.base.log_line import LOG_FORMAT, json_line
+from mizzen.compose import forking
 from mizzen.compose.backoff import next_delay_s
+from mizzen.compose.forking import Surroundings
 from mizzen.compose.logs import RotatingLog
 from mizzen.compose.pulse import (
     BEAT,
@@ -54,16 +55,19 @@ class Supervisor:
         clock: Clock,
         roles: Sequence[tuple[str, str]],
         command: Callable[[str], list[str]],
+        become: Callable[[str, list[str]], None],
         report: Callable[[str, str], None],
         end_pods: Callable[[], str] = lambda: "",
     ) -> None:
-        """`roles`: name and address, first the one all others need; `command` starts one, and is
-        given `--ready-fd N --parent PID` besides. `report` hears of ("ready", those that still
+        """`roles`: name and address, first the one all others need. `command` says what starting one
+        alone would take, as ps shows it; `become` is one, in a process forked off, and is given
+        `--ready-fd N --parent PID` besides. `report` hears of ("ready", those that still
         sync) once, or ("failed", message) when the first start cannot succeed. `end_pods` ends what
         the agent has left running and says what it did, "" for nothing."""
         self._home = home
         self._clock = clock
         self._command = command
+        self._become = become
         self._report = report
         self._end_pods = end_pods
         self._selector = selectors.DefaultSelector()
@@ -149,7 +153,7 @@ class Supervisor:
     def _spawn(self, role: Role, opened: contextlib.ExitStack) -> None:
         """Errors: OSError, and then nothing stays open or running."""
         ready_reader, ready_writer = os.pipe2(os.O_CLOEXEC)
-        extra = ["--ready-fd", str(ready_writer), "--parent", str(os.getpid())]
+        words = ["--ready-fd", str(ready_writer), "--parent", str(os.getpid())]
         opened.callback(os.close, ready_writer)
         abandon = contextlib.ExitStack()
         abandon.callback(os.close, ready_reader)
@@ -158,23 +162,22 @@ class Supervisor:
             opened.callback(os.close, output_writer)
             abandon.callback(os.close, output_reader)
             os.set_blocking(output_writer, True)
-            process = subprocess.Popen(
-                [*self._command(role.name), *extra],
-                stdin=subprocess.DEVNULL,
-                stdout=output_writer,
-                stderr=output_writer,
-                pass_fds=(ready_writer,),
-                cwd=self._home.state,
-                env=os.environ | {"MALLOC_ARENA_MAX": "2", NOT_BEFORE: str(self._clock.now_ns())},
-                start_new_session=True,  # Ctrl-C in the terminal is for the supervisor alone
+            pid = forking.spawn(
+                Surroundings(
+                    output_writer,
+                    ready_writer,
+                    self._home.state,
+                    {"MALLOC_ARENA_MAX": "2", NOT_BEFORE: str(self._clock.now_ns())},
+                    self._command(role.name),
+                ),
+                lambda: self._become(role.name, words),
             )
-            process.returncode = 0  # reaped by _on_exit through the pid handle, not by Popen
-            abandon.callback(os.waitpid, process.pid, 0)
-            abandon.callback(os.kill, process.pid, signal.SIGKILL)
-            role.pid_handle = os.pidfd_open(process.pid)
+            abandon.callback(os.waitpid, pid, 0)
+            abandon.callback(os.kill, pid, signal.SIGKILL)
+            role.pid_handle = os.pidfd_open(pid)
             abandon.pop_all()
-        role.pid = process.pid
-        role.pulse, role.silent_s = Pulse(process.pid), 0
+        role.pid = pid
+        role.pulse, role.silent_s = Pulse(pid), 0
         role.log.begin()
         role.due_at = None
         role.pipes = {ready_reader, output_reader}

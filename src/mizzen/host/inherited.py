@@ -51,6 +51,12 @@ def keep_own_rights() -> None:
     os.umask(os.umask(0o077) & 0o077)
 
 
+def files_max() -> int:
+    """No descriptor of this process has this number or a higher one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return FILES_MAX if hard < 0 else min(hard, FILES_MAX)
+
+
 def raise_file_limit() -> None:
     """As many open files as we may have: connections, two memory maps and a pidfd per worker.
 
@@ -62,5 +68,4 @@ def raise_file_limit() -> None:
             f"this process may open {hard} files, at least {FILES_MIN} are needed; raise the hard "
             "limit (`ulimit -Hn`, LimitNOFILE= of systemd, nofile in limits.conf)"
         )
-    wanted = FILES_MAX if hard < 0 else min(hard, FILES_MAX)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max(), hard))

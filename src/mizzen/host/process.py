@@ -10,12 +10,15 @@ import ctypes
 import os
 import select
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _COMM_BYTES_MAX = 15
+_M_ARENA_MAX = -8  # of mallopt(3)
+_ARENAS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,30 @@ def set_title(title: str) -> None:
     """Sets the short name that ps and top show for this process, where /proc lets it."""
     with suppress(OSError):  # a container may have no /proc, or one that is read-only
         Path("/proc/self/comm").write_text(title[:_COMM_BYTES_MAX])
+
+
+def set_command_line(words: Sequence[str]) -> None:
+    """Sets what ps shows as this process's command, where there is room and /proc tells the place.
+
+    A fork has its parent's command line, in memory of its own. Source: proc(5): /proc/PID/stat
+    fields 48 and 49 are where it begins and ends.
+    """
+    try:
+        text = Path("/proc/self/stat").read_text()
+    except OSError:
+        return
+    fields = text[text.rindex(")") + 2 :].split()
+    start, end = int(fields[45]), int(fields[46])
+    line = b"".join(os.fsencode(word) + b"\0" for word in words)
+    if start and len(line) <= end - start:
+        ctypes.memmove(start, line.ljust(end - start, b"\0"), end - start)
+
+
+def bound_arenas() -> None:
+    """Lets threads share two heaps, as MALLOC_ARENA_MAX=2 does for a program that begins with it:
+    one for each thread holds on to what it once needed."""
+    with suppress(AttributeError):  # of glibc alone
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def prefer_over_workloads() -> None:

@@ -81,9 +81,12 @@ home = Home.locate(sys.argv[1], {})
 lock = take_lock(home)
 roles = [("apiserver", "https://here"), ("node", ""), ("gateway", "")]
 report = lambda event, message: print(event, message, flush=True)
-command = lambda role: [sys.executable, "-c", program, role]
+command = lambda role: [sys.executable, "-c", "", role]
+def become(role, words):
+    sys.argv = ["-c", role, *words]
+    exec(compile(program, role, "exec"), {"__name__": "__main__"})
 end_pods = lambda: "the pods were ended"
-raise SystemExit(Supervisor(home, RealClock(), roles, command, report, end_pods).run())
+raise SystemExit(Supervisor(home, RealClock(), roles, command, become, report, end_pods).run())
 """
 
 

@@ -59,3 +59,16 @@ set_title("another")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("mizzen-schedule\n", "")
+
+
+def test_a_command_line_that_has_no_room_is_left_as_it_is() -> None:
+    program = (
+        "import sys; from pathlib import Path; from mizzen.host.process import set_command_line\n"
+        "shown = lambda: Path('/proc/self/cmdline').read_bytes().rstrip(b'\\0').split(b'\\0')\n"
+        "before = shown()\n"
+        "set_command_line(['x' * 10_000])\n"
+        "assert shown() == before\n"
+        "set_command_line(['role', 'of', 'few', 'words'])\n"
+        "assert shown() == [b'role', b'of', b'few', b'words'] and sys.argv == ['-c']\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
