@@ -17,6 +17,7 @@ BROAD_EXCEPT: dict[str, str] = {
     "src/mizzen/apiserver/collector.py": "one object that breaks it is set aside, the rest goes on",
     "src/mizzen/apiserver/custom.py": "a definition that breaks it is not served, the others are",
     "src/mizzen/store/engine.py": "a log that breaks is told to all who wait for it, who write on",
+    "src/mizzen/compose/forking.py": "a fork ends with its traceback, as a program does, never above",
     "src/mizzen/controllers/worker.py": "a bug stops one key, counted and logged, not the others",
     "src/mizzen/node/runtimes/process/shim_client.py": "one run's news cuts off no other's",
     "src/mizzen/node/runtimes/process/shim/server.py": "all pods hang on it: a fault is its event's",

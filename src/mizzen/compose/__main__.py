@@ -91,7 +91,8 @@ def _become(args: argparse.Namespace) -> None:
     if args.role == "supervisor":
         from mizzen.compose.start import supervise
 
-        raise SystemExit(supervise(home, args.lock_fd, args.ready_fd, banner=not args.no_banner))
+        banner = not args.no_banner
+        raise SystemExit(supervise(home, args.lock_fd, args.ready_fd, main, banner=banner))
     _run_role(args.role, home, args.ready_fd)
 
 

@@ -26,7 +26,7 @@ from mizzen.host.process import bound_arenas, set_command_line
 # What all roles, or all but the API server, import; what fewer need they load themselves, or each
 # of the others would wait for it.
 SHARED_MODULES = (
-    "mizzen.compose.__main__", "mizzen.compose.shell", "mizzen.compose.role_clock",
+    "mizzen.compose.shell", "mizzen.compose.role_clock",
     "mizzen.compose.connect", "mizzen.compose.monitoring", "mizzen.host.pki",
     "mizzen.client.informer", "mizzen.client.events",
 )  # fmt: skip

@@ -8,6 +8,7 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
@@ -131,8 +132,15 @@ def _line_in_time(pipe: IO[str], home: Home) -> str:
     )
 
 
-def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: bool) -> int:
-    """The supervisor's whole life; its exit code."""
+def supervise(
+    home: Home,
+    lock: int | None,
+    ready_fd: int | None,
+    main: Callable[[list[str]], None],
+    *,
+    banner: bool,
+) -> int:
+    """The supervisor's whole life; its exit code. `main` is a role's, by the words of its command."""
     from mizzen.compose import forking
     from mizzen.compose.supervisor import Supervisor, message_line
 
@@ -166,7 +174,11 @@ def supervise(home: Home, lock: int | None, ready_fd: int | None, *, banner: boo
     roles = addresses(settings)
 
     forking.load_shared()
-    command, become = partial(_command, home), partial(_become, home)
+
+    def become(role: str, words: list[str]) -> None:
+        main([role, *home.arguments(), *words])
+
+    command = partial(_command, home)
     code = Supervisor(home, clock, roles, command, become, report, partial(end_pods, home)).run()
     # Staged state of unfinished jobs stays for the next start; an empty folder need not.
     with contextlib.suppress(OSError):
@@ -192,12 +204,6 @@ def addresses(settings: Settings) -> list[tuple[str, str]]:
         ("node", ""),
         ("gateway", gateway),
     ]
-
-
-def _become(home: Home, role: str, words: list[str]) -> None:
-    from mizzen.compose import __main__
-
-    __main__.main([role, *home.arguments(), *words])
 
 
 def _command(home: Home, role: str) -> list[str]:

@@ -53,6 +53,16 @@ def resident_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def proportional_bytes(pid: int) -> int:
+    """Memory in RAM, where pages that several processes share count in equal parts (PSS); 0 when it
+    is gone or somebody else's. Source: proc(5), /proc/PID/smaps_rollup."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:")), 0)
+
+
 def send(process: ProcessId, number: signal.Signals) -> bool:
     """Signals exactly this process; False when it is gone."""
     try:

@@ -15,12 +15,13 @@ def test_identity_survives_and_ends_with_the_process() -> None:
     identity = process.identify(child.pid)
     assert identity is not None and identity.alive
     assert process.resident_bytes(child.pid) > 0
+    assert 0 < process.proportional_bytes(child.pid) <= process.resident_bytes(child.pid)
     assert not process.wait_until_gone(identity, 0.01)
     assert process.send(identity, signal.SIGKILL)
     assert process.wait_until_gone(identity, 10)
     child.wait()
     assert not identity.alive
-    assert process.resident_bytes(child.pid) == 0
+    assert process.resident_bytes(child.pid) == process.proportional_bytes(child.pid) == 0
 
 
 def test_another_process_under_the_same_pid_is_never_signalled() -> None:
