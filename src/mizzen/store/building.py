@@ -163,7 +163,9 @@ def _entries(
     for stored in objects:
         at = values.place(stored.key)
         checksum = values.data_checksum(stored.data)
-        value = values.object_value(stored.key, stored.revision, stored.data, checksum)
+        value = values.object_value(
+            values.name_of(stored.key), stored.revision, stored.data, checksum
+        )
         totals.objects.add(len(at), len(value), CHECKSUM.unpack_from(value)[0])
         yield "objects", at, value
     for record in records:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 
 from mizzen.base.errors import Invalid, TooLarge
-from mizzen.base.limits import OBJECT_BYTES_MAX, OBJECT_DEPTH_MAX, ROOM, with_room
-from mizzen.store.store import Stored, Write
+from mizzen.base.limits import OBJECT_BYTES_MAX, OBJECT_DEPTH_MAX, with_room
+from mizzen.store.store import ObjectKey, Stored, Write
 
 _DELETE = "delete"  # the verb of deletions, and of the mark that announces one
 _MARK_BYTES_MAX = 256  # that the mark adds: the time, the grace, a finalizer
@@ -19,16 +19,17 @@ def encode(write: Write, before: Stored | None) -> bytes:
     may shrink, and whatever its size it may be deleted.
     """
     key = write.key
-    name = f'{key.resource} "{key.name}"'
     try:
         # orjson's own buffer is several times the text; the copy has its exact size.
-        data = bytes(memoryview(orjson.dumps(with_room(write.object)))[ROOM:-ROOM])
+        data = bytes(memoryview(orjson.dumps(write.object)))
+        if data.count(b"{") + data.count(b"[") > OBJECT_DEPTH_MAX:
+            orjson.dumps(with_room(write.object))  # it may be nested deeper than that
     except TypeError as error:  # orjson.JSONEncodeError is one
         reason = str(error)
         if "Recursion" in reason:
             reason = f"it is nested deeper than {OBJECT_DEPTH_MAX} levels"
         raise Invalid(
-            f"{name} cannot be stored: {reason}", kind=key.resource, name=key.name
+            f"{_named(key)} cannot be stored: {reason}", kind=key.resource, name=key.name
         ) from error
     limit = OBJECT_BYTES_MAX
     if len(data) > limit and before is not None:
@@ -36,8 +37,12 @@ def encode(write: Write, before: Stored | None) -> bytes:
     if len(data) <= limit + (_MARK_BYTES_MAX if write.verb == _DELETE else 0):
         return data
     raise TooLarge(
-        f"{name} is too large: it would have {len(data)} bytes with all defaults, the limit is "
+        f"{_named(key)} is too large: it would have {len(data)} bytes with all defaults, the limit is "
         f"{OBJECT_BYTES_MAX}; split it",
         kind=key.resource,
         name=key.name,
     )
+
+
+def _named(key: ObjectKey) -> str:
+    return f'{key.resource} "{key.name}"'

@@ -48,15 +48,12 @@ class _Transaction:
         self.done = done
         self.events: list[Event] = []
         self.records: list[Record] = []
-        self.rests_on: set[_Transaction] = set()  # pending ones whose objects it changed again
+        self.rests_on: list[_Transaction] = []  # pending ones whose objects it changed again
         self.refused = ""  # why it was not written
 
-    def pending(self) -> _Pending:
-        """The state of its objects once it is on the disk."""
-        return {
-            event.key: (None if event.type == "DELETED" else event.stored, self)
-            for event in self.events
-        }
+
+def _named(key: ObjectKey) -> str:
+    return f'{key.resource} "{key.name}"'
 
 
 _Pending = dict[ObjectKey, tuple[Stored | None, _Transaction]]
@@ -191,8 +188,13 @@ class Engine:
         # From here on nothing can fail: a write that is refused has left nothing behind.
         self._time_ns = max(self._time_ns, now_ns)
         self._assigned += len(writes)
-        for key, pending in transaction.pending().items():
-            self._pending.setdefault(key.resource, {})[key] = pending
+        for event in transaction.events:
+            key = event.stored.key
+            state = None if event.type == "DELETED" else event.stored
+            of_resource = self._pending.get(key[0])
+            if of_resource is None:
+                of_resource = self._pending[key[0]] = {}
+            of_resource[key] = (state, transaction)
             self._note_change(key)
         self._staged.append(transaction)
         if self._flusher is None:
@@ -210,23 +212,21 @@ class Engine:
 
     def _check(self, write: Write) -> Stored | None:
         """The object before this write. Errors: AlreadyExists, NotFound, Conflict."""
-        before = self.peek(write.key)
-        name = f'{write.key.resource} "{write.key.name}"'
+        key = write.key
+        before = self.peek(key)
         if before is None:
             if write.expect or write.uid or isinstance(write, Remove):
-                raise NotFound(f"{name} not found", kind=write.key.resource, name=write.key.name)
+                raise NotFound(f"{_named(key)} not found", kind=key.resource, name=key.name)
             return None
         if write.expect == 0:
-            raise AlreadyExists(
-                f"{name} already exists", kind=write.key.resource, name=write.key.name
-            )
+            raise AlreadyExists(f"{_named(key)} already exists", kind=key.resource, name=key.name)
         stale = write.expect is not None and write.expect != before.revision
         if stale or (write.uid and before.object()["metadata"].get("uid") != write.uid):
             raise Conflict(
-                f"Operation cannot be fulfilled on {name}: the object has been modified; "
+                f"Operation cannot be fulfilled on {_named(key)}: the object has been modified; "
                 "please apply your changes to the latest version and try again",
-                kind=write.key.resource,
-                name=write.key.name,
+                kind=key.resource,
+                name=key.name,
             )
         return before
 
@@ -243,19 +243,20 @@ class Engine:
         revision = self._assigned
         for write, before in zip(writes, befores, strict=True):
             revision += 1
+            key = write.key
             write.object["metadata"]["resourceVersion"] = str(revision)
             data = encode(write, before)
             kind: EventType = "DELETED"
             if isinstance(write, Put):
                 kind = "MODIFIED" if before else "ADDED"
             old = before.revision if before else 0
-            transaction.events.append(Event(kind, Stored(write.key, revision, data), before))
+            transaction.events.append(Event(kind, Stored(key, revision, data), before))
             transaction.records.append(
-                Record(revision, time_ns, identity, write.verb, write.key, plan, kind, old, data)
+                Record(revision, time_ns, identity, write.verb, key, plan, kind, old, data)
             )
-            waiting = self._pending.get(write.key.resource, _NONE).get(write.key)
+            waiting = self._pending.get(key[0], _NONE).get(key)
             if waiting is not None:
-                transaction.rests_on.add(waiting[1])
+                transaction.rests_on.append(waiting[1])
         return transaction
 
     async def _flush(self) -> None:
@@ -289,24 +290,25 @@ class Engine:
     def _settle(self, group: list[_Transaction], outcome: list[str]) -> None:
         """Memory, then watchers, then callers. Invariant: the log kept no transaction that
         rests on one it refused (`Log.append` stops a group at the first refusal)."""
+        written: list[Event] = []
         for transaction, refused in zip(group, outcome, strict=True):
             transaction.refused = refused
-        for transaction in group:
-            if not transaction.refused:
-                for event in transaction.events:
-                    self._state.apply(event)
+            if not refused:
+                written += transaction.events
                 self._counters.transactions += 1
-                self._counters.writes += len(transaction.events)
-            self._forget(transaction, is_lost=bool(transaction.refused))
+        for event in written:
+            self._state.apply(event)
+        self._counters.writes += len(written)
         for transaction in group:
-            if not transaction.refused:
-                self._watchers.notify(transaction.events)
+            self._forget(transaction, is_lost=bool(transaction.refused))
+        self._watchers.notify(written)
         for transaction in group:
             if transaction.refused:
                 self._refuse(transaction)
             elif not transaction.done.done():
                 transaction.done.set_result([event.stored for event in transaction.events])
-        self._refuse_dependants()
+        if any(outcome):
+            self._refuse_dependants()
 
     def _refuse_dependants(self) -> None:
         """Staged transactions that rest on a refused one can never hold."""
@@ -330,14 +332,15 @@ class Engine:
 
     def _forget(self, transaction: _Transaction, *, is_lost: bool = False) -> None:
         for event in transaction.events:
+            key = event.stored.key
             if is_lost:
-                self._note_change(event.key)
-            of_resource = self._pending.get(event.key.resource, _NONE)
-            pending = of_resource.get(event.key)
+                self._note_change(key)
+            of_resource = self._pending.get(key[0], _NONE)
+            pending = of_resource.get(key)
             if pending is not None and pending[1] is transaction:
-                del of_resource[event.key]
+                del of_resource[key]
                 if not of_resource:
-                    del self._pending[event.key.resource]
+                    del self._pending[key[0]]
 
     def _refuse(self, transaction: _Transaction) -> None:
         self._counters.failures += 1

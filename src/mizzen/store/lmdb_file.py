@@ -191,7 +191,7 @@ class LmdbFile:
         puts: Sequence[tuple[str, bytes, bytes | None]],
         deletes: Sequence[tuple[str, bytes]] = (),
     ) -> None:
-        """One transaction, on disk when this returns; a put of None deletes.
+        """One transaction, on disk when this returns; a put of None deletes. No key is in it twice.
 
         Errors: NoRoom; WriteFailed; any other OSError where it is not known whether it is on the
         disk, and `reopen` tells.
@@ -239,16 +239,19 @@ class LmdbFile:
         puts: Sequence[tuple[str, bytes, bytes | None]],
         deletes: Sequence[tuple[str, bytes]],
     ) -> None:
+        deleted = [*deletes, *((table, key) for table, key, value in puts if value is None)]
         with self._env.begin(write=True) as transaction:
-            for table, key, value in puts:
-                if value is None:
-                    transaction.delete(key, db=self._tables[table])
-                else:
-                    grows = table in self._growing
-                    put = transaction.put(key, value, append=grows, db=self._tables[table])
-                    assert put, f"{table} has a key behind {key!r}"
-            for table, key in deletes:
-                transaction.delete(key, db=self._tables[table])
+            for name, table in self._tables.items():
+                pairs = [
+                    (key, value) for of, key, value in puts if of == name and value is not None
+                ]
+                if pairs:  # one call for all of a table
+                    cursor = transaction.cursor(db=table)
+                    _, put = cursor.putmulti(pairs, append=name in self._growing)
+                    assert put == len(pairs), f"{name} has a key behind one of {pairs[0][0]!r}..."
+                    cursor.close()
+            for name, key in deleted:
+                transaction.delete(key, db=self._tables[name])
 
     def close(self) -> None:
         if not self._sync:

@@ -184,10 +184,9 @@ class LmdbLog:
         old = self._prunable(totals, is_short)
         for at, size, head in old:
             totals.history.subtract(len(at), size, CHECKSUM.unpack(head)[0])
-        put_list = [(table, key, value) for (table, key), value in puts.items()]
-        put_list.append(("", b"totals", totals.pack()))
+        puts.append(("", b"totals", totals.pack()))
         try:
-            self._file.write(put_list, [("history", at) for at, _, _ in old])
+            self._file.write(puts, [("history", at) for at, _, _ in old])
         except NoRoom as error:
             return f"{error} is full"
         except WriteFailed as error:
@@ -202,31 +201,33 @@ class LmdbLog:
 
     def _puts(
         self, records: Sequence[Record]
-    ) -> tuple[dict[tuple[str, bytes], bytes | None], Totals]:
+    ) -> tuple[list[tuple[str, bytes, bytes | None]], Totals]:
         """The values to write, and the totals after that."""
         totals = self._totals.copy()
-        history: dict[tuple[str, bytes], bytes | None] = {}
+        puts: list[tuple[str, bytes, bytes | None]] = []
         objects: dict[bytes, bytes | None] = {}
         for record in records:
-            checksum = values.data_checksum(record.data)
-            at = values.place(record.key)
-            objects[at] = None
-            if record.type != "DELETED":
-                objects[at] = values.object_value(
-                    record.key, record.revision, record.data, checksum
-                )
+            data = record.data
+            checksum = values.data_checksum(data)
+            name = values.name_of(record.key)
+            at = values.place_of(name)
+            is_gone = record.type == "DELETED"
+            objects[at] = (
+                None if is_gone else values.object_value(name, record.revision, data, checksum)
+            )
             value = values.record_value(record, checksum)
             at = REVISION.pack(record.revision)
             totals.history.add(len(at), len(value), CHECKSUM.unpack_from(value)[0])
-            history["history", at] = value
+            puts.append(("history", at, value))
         before = self._file.heads("objects", list(objects), CHECKSUM.size)
         for (at, value), old in zip(objects.items(), before, strict=True):
             if old is not None:
                 totals.objects.subtract(len(at), old[0], CHECKSUM.unpack(old[1])[0])
+            puts.append(("objects", at, value))
             if value is not None:
                 totals.objects.add(len(at), len(value), CHECKSUM.unpack_from(value)[0])
         totals.newest, totals.time_ns = records[-1].revision, records[-1].time_ns
-        return {**{("objects", at): value for at, value in objects.items()}, **history}, totals
+        return puts, totals
 
     def _prunable(self, totals: Totals, is_short: bool) -> list[tuple[bytes, int, bytes]]:
         """A batch of the oldest records, once there is a whole batch or a byte too many; on a full

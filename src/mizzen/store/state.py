@@ -20,23 +20,25 @@ from mizzen.store.store import (
 )
 
 _Place = tuple[str, str]  # namespace, name
+_ONE_BY_ONE_MAX = 64  # new places that are put where they belong; more are sorted with all
 
 
 class _Table:
     """The objects of one resource, with their keys in order."""
 
-    __slots__ = ("objects", "order", "size")
+    __slots__ = ("_new", "_order", "objects", "size")
 
     def __init__(self) -> None:
         self.objects: dict[_Place, Stored] = {}
-        self.order: list[_Place] = []
         self.size = 0  # bytes of all objects
+        self._order: list[_Place] = []
+        self._new: list[_Place] = []  # that came since somebody asked for the order
 
     def put(self, stored: Stored) -> None:
-        place = (stored.key.namespace, stored.key.name)
+        place = stored.key[1:]
         before = self.objects.get(place)
         if before is None:
-            insort(self.order, place)
+            self._new.append(place)
         else:
             self.size -= len(before.data)
         self.objects[place] = stored
@@ -46,19 +48,35 @@ class _Table:
         before = self.objects.pop(place, None)
         if before is not None:
             self.size -= len(before.data)
-            del self.order[bisect_left(self.order, place)]
+            order = self.order()
+            del order[bisect_left(order, place)]
+
+    def order(self) -> list[_Place]:
+        """All places, in order. Where each new one finds its place, all behind it are moved: among
+        a hundred thousand that is dearer than all else of a write."""
+        if self._new:
+            if len(self._new) <= _ONE_BY_ONE_MAX:
+                for place in self._new:
+                    insort(self._order, place)
+            else:
+                self._order += self._new
+                self._order.sort()  # long runs in order are merged as they are
+            self._new = []
+        return self._order
 
     def count(self, namespace: str) -> int:
         if not namespace:
-            return len(self.order)
-        low = bisect_left(self.order, (namespace, ""))
-        return bisect_left(self.order, (namespace + "\0", "")) - low
+            return len(self.objects)
+        order = self.order()
+        low = bisect_left(order, (namespace, ""))
+        return bisect_left(order, (namespace + "\0", "")) - low
 
     def places(self, namespace: str) -> Sequence[_Place]:
+        order = self.order()
         if not namespace:
-            return self.order
-        low = bisect_left(self.order, (namespace, ""))
-        return self.order[low : bisect_left(self.order, (namespace + "\0", ""))]
+            return order
+        low = bisect_left(order, (namespace, ""))
+        return order[low : bisect_left(order, (namespace + "\0", ""))]
 
 
 _EMPTY = _Table()
@@ -105,12 +123,9 @@ class State:
         """Fills an empty state. Keys must come in order."""
         for stored in objects:
             table = self._table(stored.key.resource)
-            place = (stored.key.namespace, stored.key.name)
-            table.objects[place] = stored
-            table.order.append(place)
-            table.size += len(stored.data)
+            table.put(stored)
         for table in self._tables.values():
-            table.order.sort()
+            table.order()
 
     def get(self, key: ObjectKey) -> Stored | None:
         table = self._tables.get(key[0])
@@ -121,24 +136,25 @@ class State:
 
     def extent(self, resource: str, namespace: str) -> Extent:
         table = self._tables.get(resource) or _EMPTY
-        count, all_of_them = table.count(namespace), len(table.order)
+        count, all_of_them = table.count(namespace), len(table.objects)
         return Extent(count, table.size * count // all_of_them if all_of_them else 0)
 
     def apply(self, event: Event) -> None:
         """Makes one durable write visible."""
-        assert event.revision > self.revision, "revisions only grow"
-        table = self._table(event.key.resource)
+        stored = event.stored
+        assert stored.revision > self.revision, "revisions only grow"
+        table = self._table(stored.key.resource)
         if event.type == "DELETED":
-            table.remove((event.key.namespace, event.key.name))
+            table.remove(stored.key[1:])
         else:
-            table.put(event.stored)
+            table.put(stored)
         self.recent.append(event)
         self._recent_bytes += event.size
         while len(self.recent) > RECENT_EVENTS or self._recent_bytes > RECENT_BYTES_MAX:
             oldest = self.recent.popleft()
             self._recent_bytes -= oldest.size
             self.recent_since = oldest.revision
-        self.revision = event.revision
+        self.revision = stored.revision
 
     def after(self, since: int, bytes_max: int) -> list[Event]:
         """The recent events after `since`, in order: so many bytes of them, or one."""

@@ -31,9 +31,18 @@ _MODULUS = 1 << 64
 _TYPES: dict[str, EventType] = {"A": "ADDED", "M": "MODIFIED", "D": "DELETED"}
 
 
+def name_of(key: ObjectKey) -> bytes:
+    """The key as it stands in an object's value."""
+    return "\0".join(key).encode()
+
+
 def place(key: ObjectKey) -> bytes:
     """Under which an object is kept: its key, unless that is too long."""
-    text = "\0".join(key).encode()
+    return place_of(name_of(key))
+
+
+def place_of(text: bytes) -> bytes:
+    """The same by the key as `name_of` has it."""
     if len(text) <= _KEY_BYTES:
         return text
     return text[: _KEY_BYTES - 65] + b"\0" + hashlib.sha256(text).hexdigest().encode()
@@ -43,29 +52,19 @@ def data_checksum(data: bytes) -> int:
     return crc32(data)
 
 
-def object_value(key: ObjectKey, revision: int, data: bytes, checksum: int) -> bytes:
-    """`checksum` is that of the data."""
-    name = "\0".join(key).encode()
+def object_value(name: bytes, revision: int, data: bytes, checksum: int) -> bytes:
+    """`name` as of `name_of`; `checksum` is that of the data."""
     head = _HEAD.pack(revision, len(name)) + name
     return CHECKSUM.pack(crc32(head, checksum)) + head + data
 
 
 def record_value(record: Record, checksum: int) -> bytes:
     """`checksum` is that of the data."""
-    words = orjson.dumps(
-        [
-            record.time_ns,
-            record.identity,
-            record.verb,
-            *record.key,
-            record.plan,
-            record.type[0],
-            record.previous,
-        ]
-    )
+    revision, time_ns, identity, verb, key, plan, type, previous, data = record
+    words = orjson.dumps([time_ns, identity, verb, *key, plan, type[0], previous])
     head = _LENGTH.pack(len(words)) + words
-    checksum = crc32(head, crc32(REVISION.pack(record.revision), checksum))
-    return CHECKSUM.pack(checksum) + head + record.data
+    checksum = crc32(head, crc32(REVISION.pack(revision), checksum))
+    return CHECKSUM.pack(checksum) + head + data
 
 
 def read_object(at: bytes, value: bytes) -> Stored:

@@ -200,7 +200,7 @@ class Watchers:
         self._listeners.setdefault(resource, []).append(on_event)
 
     def notify(self, events: Sequence[Event]) -> None:
-        """The events of a commit, in order. Watchers are given them together."""
+        """The events of the transactions of one commit, in order. Watchers are given them together."""
         of_resource: dict[str, list[Event]] = {}
         for event in events:
             resource = event.key.resource
