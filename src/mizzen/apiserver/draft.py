@@ -27,6 +27,7 @@ class _Entry:
     object: Obj
     verb: str
     removed: bool = False
+    written: Obj | None = None  # the object for the store, where parts of it are JSON already
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +206,14 @@ class Draft:
             self._store.assigned,
         )
 
-    def put(self, key: ObjectKey, obj: Obj, verb: str) -> None:
+    def put(self, key: ObjectKey, obj: Obj, verb: str, written: Obj | None = None) -> None:
+        """`written` is the same for the store, with parts of it as `orjson.Fragment`."""
         entry = self._entries.get(key)
         if entry is None:
-            self._enter(key, _Entry(self._store.peek(key), obj, verb))
+            self._enter(key, _Entry(self._store.peek(key), obj, verb, written=written))
             return
         assert not entry.removed, "an object that follows another by its name is a later write"
-        entry.object = obj
+        entry.object, entry.written = obj, written
         if entry.before is not None:
             entry.verb = verb
 
@@ -263,4 +265,4 @@ class Draft:
         expect = entry.before.revision if entry.before else 0
         if entry.removed:
             return Remove(key, entry.object, entry.verb, expect)
-        return Put(key, entry.object, entry.verb, expect)
+        return Put(key, entry.written or entry.object, entry.verb, expect)

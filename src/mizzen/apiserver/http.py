@@ -78,7 +78,8 @@ def parse_json(body: bytes) -> Any:
         raise BadRequest("the body of the request is empty; it must be JSON")
     try:
         value = orjson.loads(body)
-        if body.count(b"{") + body.count(b"[") > OBJECT_DEPTH_MAX:
+        is_deep = len(body) > 2 * OBJECT_DEPTH_MAX
+        if is_deep and body.count(b"{") + body.count(b"[") > OBJECT_DEPTH_MAX:
             orjson.dumps(with_room(value))  # it reads deeper than it writes
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body of the request is not valid JSON: {error}") from error

@@ -3,38 +3,50 @@
 A Deployment's ten thousand pods are created by bodies that differ in their names, if in anything.
 So the object that such a body made is kept, and what admission read for it. While nothing of that
 has changed, and nobody takes part in admission who would look at more (`Plugin.by_template`), the
-next body of the template makes the same object with its own name, uid and moments. Everything else
-is asked as ever: who it is, whether they may, whether the name is right and free.
+next body of the template makes the same object with its own name, uid and moments; it is not even
+parsed. Everything else is asked as ever: who it is, whether they may, whether the name is right and
+free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+
+import orjson
 
 from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
+from mizzen.apiserver.core.body_reading import Strictness
 from mizzen.apiserver.draft import Draft
-from mizzen.apiserver.operations import Strictness
 from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Obj
-from mizzen.kinds.remembered import Memory, key_of
+from mizzen.kinds.remembered import VALUE_BYTES_MAX, Memory
 from mizzen.store.store import ObjectKey, Store
 
+_NAME = re.compile(rb'"name"\s*:\s*"([^"\\\x00-\x1f]+)"')  # a JSON string without escapes
+_OTHER_NAME = "another"
 _OTHER_MOMENT = "1970-01-01T00:00:00Z"
+
+# The body as an object, and what is to become of fields that it should not have. Errors: ApiError.
+Read = Callable[[], tuple[Any, Strictness]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Template:
     """The object that a body made, never to be changed, and what else it did.
 
-    `reads` are resources with a namespace; none of them has changed since `as_of`. `is_stamped`:
-    moments are in it beside those of its metadata.
+    `encoded` are its parts that stay the same, as JSON; of `managers` each entry without its time.
+    `is_stamped`: moments are in it beside those of its metadata. `reads` are resources with a
+    namespace, none of which has changed since `as_of`.
     """
 
     object: Obj
+    encoded: Obj
+    managers: Sequence[Obj]
     is_stamped: bool
     warnings: Sequence[str]
     audit_annotations: Mapping[str, str]
@@ -50,58 +62,55 @@ class Templates:
         self._memory = Memory[_Template]()
 
     def create(
-        self, draft: Draft, served: Served, namespace: str, body: Any, strictness: Strictness
+        self, draft: Draft, served: Served, namespace: str, body: bytes, level: str, read: Read
     ) -> Obj:
-        """As `operations.create`, of which it is the short way; the draft must be new.
+        """As `operations.create` of what is read, of which it is the short way.
 
-        The object is others', too. Errors: as there.
+        `body` is JSON, or empty where there is another; `level` that of the strictness. The draft
+        must be new. The object is others', too. Errors: as there, and of `read`.
         """
-        key = self._key(draft, served, namespace, body, strictness)
-        if key is None:
-            return operations.create(draft, served, namespace, body, strictness)
-        known = self._memory.find(key)
-        if known is not None and self._holds(known):
-            made = _again(draft, served, namespace, known, body)
-            if made is not None:
-                return made
-        made = operations.create(draft, served, namespace, body, strictness)
-        if known is not None or self._memory.recurs(key):
+        if not self._has_templates(draft, served) or not 0 < len(body) <= VALUE_BYTES_MAX:
+            return operations.create(draft, served, namespace, *read())
+        known_by = self._known_by(draft, served, namespace, level)
+        is_met = False
+        for name, text in _readings(body):
+            template = self._memory.find(known_by + text)
+            if template is None:
+                continue
+            is_met = True
+            if self._holds(template):
+                made = _again(draft, served, namespace, template, name)
+                if made is not None:
+                    return made
+        obj, strictness = read()
+        text = None if strictness.duplicates else _text_of_template(body, obj)
+        made = operations.create(draft, served, namespace, obj, strictness)
+        if text is not None and (is_met or self._memory.recurs(known_by + text)):
             template = self._template(draft, served, made)
             if template is not None:
-                self._memory.keep(key, template)
+                self._memory.keep(known_by + text, template)
         return made
 
-    def _key(
-        self, draft: Draft, served: Served, namespace: str, body: Any, strictness: Strictness
-    ) -> bytes | None:
-        """What a template is known by: all on which the object may depend beside its name, and
-        beside what is read. None where there is none."""
-        kind, user = served.kind, draft.user
-        if not kind.rules_on_spec_alone or not served.is_builtin or served.conversion is not None:
-            return None
-        if strictness.duplicates or draft.is_dry or type(body) is not dict:
-            return None
-        metadata: Any = cast("Obj", body).get("metadata")
-        if type(metadata) is not dict or "managedFields" in metadata:
-            return None
-        if not draft.admission.is_by_template(served):
-            return None
-        metadata = cast("Obj", metadata)
-        name = metadata.get("name")
-        version, level = served.resource.api_version, strictness.level
-        known_by = [served.key, version, namespace, user.name, user.groups, draft.manager, level]
-        if name is None:
-            return key_of([*known_by, body])
-        if type(name) is not str:
-            return None
-        metadata["name"] = ""
-        key = key_of([*known_by, body])
-        metadata["name"] = name
-        return key
+    def _known_by(self, draft: Draft, served: Served, namespace: str, level: str) -> bytes:
+        """All that a template depends on beside its body and what was read; JSON, so that it ends
+        where the body begins."""
+        user = draft.user
+        return orjson.dumps(
+            [served.key, served.resource.api_version, namespace, user.name, user.groups,
+             draft.manager, level]
+        )  # fmt: skip
+
+    def _has_templates(self, draft: Draft, served: Served) -> bool:
+        kind = served.kind
+        is_pure = kind.rules_on_spec_alone and served.is_builtin and served.conversion is None
+        return is_pure and not draft.is_dry and draft.admission.is_by_template(served)
 
     def _holds(self, template: _Template) -> bool:
         last_change, as_of = self._store.last_change, template.as_of
-        return all(last_change(resource, name) <= as_of for resource, name in template.reads)
+        for resource, namespace in template.reads:
+            if last_change(resource, namespace) > as_of:
+                return False
+        return True
 
     def _template(self, draft: Draft, served: Served, made: Obj) -> _Template | None:
         """None where a write reads or does more than can be told of the next one."""
@@ -111,8 +120,12 @@ class Templates:
             return None
         probe = dict(made)
         served.kind.stamp(probe, None, _OTHER_MOMENT)
+        kept = [name for name in made if name not in ("metadata", "status")]
+        managers: list[Obj] = metadata.get("managedFields") or []
         return _Template(
             {**made, "metadata": dict(metadata)},
+            {name: _encoded(made[name]) for name in kept},
+            [{**each, "fieldsV1": _encoded(each["fieldsV1"])} for each in managers],
             probe != made,
             tuple(draft.warnings),
             dict(draft.audit_annotations),
@@ -121,24 +134,54 @@ class Templates:
         )
 
 
+def _encoded(value: Any) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(value))
+
+
+def _readings(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """What the object's name may be ("": it has none yet), with what remains of the body then."""
+    found = _NAME.search(body)
+    if found is not None and (name := found[1]).isascii():
+        start, end = found.span(1)
+        yield name.decode(), body[:start] + body[end:]
+    yield "", body
+
+
+def _text_of_template(body: bytes, obj: Any) -> bytes | None:
+    """The one of these readings that is right, whatever the name is; None where none is."""
+    metadata = cast("Obj", obj).get("metadata") if type(obj) is dict else None
+    if type(metadata) is not dict or "managedFields" in metadata:
+        return None
+    if not cast("Obj", metadata).get("name"):
+        return body
+    found = _NAME.search(body)
+    if found is None:
+        return None
+    start, end = found.span(1)
+    other = orjson.loads(body[:start] + _OTHER_NAME.encode() + body[end:])
+    expected: Obj = {**obj, "metadata": {**metadata, "name": _OTHER_NAME}}
+    return body[:start] + body[end:] if other == expected else None
+
+
 def _again(
-    draft: Draft, served: Served, namespace: str, template: _Template, body: Obj
+    draft: Draft, served: Served, namespace: str, template: _Template, name: str
 ) -> Obj | None:
     """The next object of the template, put into the draft; None where its name is wrong."""
     now, pattern = rfc3339(draft.now_ns), template.object["metadata"]
-    metadata = {
-        **pattern,
-        "name": body["metadata"].get("name"),
-        "uid": draft.new_id(),
-        "creationTimestamp": now,
-    }
-    if "managedFields" in pattern:
-        metadata["managedFields"] = [{**each, "time": now} for each in pattern["managedFields"]]
+    own = {"name": name, "uid": draft.new_id(), "creationTimestamp": now}
+    metadata = {**pattern, **own}
     new = {**template.object, "metadata": metadata}
-    operations.give_name(draft, served, new, namespace)
-    name = metadata["name"]
+    if not name:
+        operations.give_name(draft, served, new, namespace)
+        name = metadata["name"]
     if not name or served.kind.name_rule(name):
         return None
+    managed = pattern.get("managedFields")
+    written = metadata
+    if managed:
+        metadata["managedFields"] = [{**each, "time": now} for each in managed]
+        entries = [{**each, "time": now} for each in template.managers]
+        written = {**metadata, "managedFields": entries}
     if template.is_stamped:
         served.kind.stamp(new, None, now)
     draft.warnings.extend(template.warnings)
@@ -146,5 +189,5 @@ def _again(
     key = ObjectKey(served.key, namespace, name)
     if draft.exists(key):
         raise refusals.already_exists(served.resource, name)
-    draft.put(key, new, "create")
+    draft.put(key, new, "create", {**new, **template.encoded, "metadata": written})
     return new

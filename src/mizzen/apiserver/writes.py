@@ -28,7 +28,7 @@ from mizzen.apiserver.core.request_options import WriteOptions
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft, at_once
-from mizzen.apiserver.http import YAML, Request, Response, answer, parse_json
+from mizzen.apiserver.http import JSON, YAML, Request, Response, answer, parse_json
 from mizzen.apiserver.reads import show
 from mizzen.apiserver.server import Server
 from mizzen.base import query
@@ -68,11 +68,14 @@ _DELETES_ANSWER_WITH_OBJECTS = frozenset(
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = write_options(request, "CreateOptions")
-    body = request.json()
-    level = strictness(request, options, body)
+    text = request.body if request.content_type in ("", JSON) else b""
+
+    def read() -> tuple[Any, Strictness]:
+        body = request.json()
+        return body, strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
-        return server.templates.create(draft, served, target.namespace, body, level)
+        return server.templates.create(draft, served, target.namespace, text, options.level, read)
 
     return await _attempt(server, served, request, work, options, 201)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from mizzen.base.errors import Invalid, TooLarge
-from mizzen.base.limits import OBJECT_BYTES_MAX, OBJECT_DEPTH_MAX, with_room
+from mizzen.base.limits import OBJECT_BYTES_MAX, OBJECT_DEPTH_MAX, ROOM, with_room
 from mizzen.store.store import ObjectKey, Stored, Write
 
 _DELETE = "delete"  # the verb of deletions, and of the mark that announces one
@@ -21,9 +21,7 @@ def encode(write: Write, before: Stored | None) -> bytes:
     key = write.key
     try:
         # orjson's own buffer is several times the text; the copy has its exact size.
-        data = bytes(memoryview(orjson.dumps(write.object)))
-        if data.count(b"{") + data.count(b"[") > OBJECT_DEPTH_MAX:
-            orjson.dumps(with_room(write.object))  # it may be nested deeper than that
+        data = bytes(memoryview(orjson.dumps(with_room(write.object)))[ROOM:-ROOM])
     except TypeError as error:  # orjson.JSONEncodeError is one
         reason = str(error)
         if "Recursion" in reason:

@@ -273,3 +273,34 @@ async def test_a_change_that_was_refused_after_all_counts() -> None:
     with pytest.raises(InsufficientStorage):
         await done
     assert store.last_change("namespaces") > accepted
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        '{"metadata":{"labels":{"name":"%s"},"name":"fixed-%s"},"spec":{"containers":[{"name":"a","image":"i"}]}}',
+        '{"spec":{"containers":[{"name":"a%s","image":"i"}]},"metadata":{"name":"%s"}}',
+        '{"metadata":{"name":"x%s","name":"y%s"},"spec":{"containers":[{"name":"a","image":"i"}]}}',
+    ],
+)
+async def test_another_name_than_the_objects_is_part_of_the_template(pattern: str) -> None:
+    """The first name of a body is mostly the object's own, and here it is not."""
+    api = await an_api(MemoryStore())
+    for n in range(4):
+        body = (pattern % (n, n)).encode()
+        status, answer = await api.call("POST", PODS, body)
+        assert status == 201, answer
+        sent = json.loads(body)
+        assert answer["metadata"]["name"] == sent["metadata"]["name"]
+        assert answer["metadata"].get("labels") == sent["metadata"].get("labels")
+        assert answer["spec"]["containers"][0]["name"] == sent["spec"]["containers"][0]["name"]
+
+
+async def test_names_are_read_as_json_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, _ = await a_template(monkeypatch)
+    body = json.dumps(pod("NAME")).replace(": ", ":").replace(", ", ",")
+    for text, status in (("fo\\u0075rth", 201), ("f\\u00fcnfte", 422), ("sech\u00dfte", 422)):
+        sent = body.replace("NAME", text).encode()
+        code, answer = await api.call("POST", PODS, sent)
+        assert code == status, answer
+    assert (await api.call("GET", f"{PODS}/fourth"))[0] == 200
