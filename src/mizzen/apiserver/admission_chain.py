@@ -20,14 +20,18 @@ from mizzen.base.objects import Obj
 from mizzen.base.registry import collect
 from mizzen.store.store import ObjectKey, Stored
 
-# A patch is an update; a change of `scale` is one of the object behind it.
+# A patch is an update.
 CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, BIND, DELETE = (
     "create", "update", "update/status", "update/approval", "create/binding", "delete",
 )  # fmt: skip
 UPDATE_RESIZE, UPDATE_EPHEMERAL = "update/resize", "update/ephemeralcontainers"  # of pods
-_MUTABLE = frozenset(
-    (CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, UPDATE_RESIZE, UPDATE_EPHEMERAL)
-)
+# What is asked by way of subresources (`admission_subjects.py`), of kinds of their own.
+BINDING, EVICTION, TOKEN, SCALE = "bind", "create/eviction", "create/token", "update/scale"
+CONNECT = {name: f"connect/{name}" for name in ("attach", "exec", "portforward", "proxy")}
+_SUBJECTS = frozenset((BINDING, EVICTION, TOKEN, SCALE, *CONNECT.values()))
+_MUTABLE = _SUBJECTS | {
+    CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, UPDATE_RESIZE, UPDATE_EPHEMERAL,
+}  # fmt: skip
 _OPERATIONS = _MUTABLE | {BIND, DELETE}
 # Stages, one after the other; plug-ins of one stage in the order of their names.
 BUILT_IN, POLICIES, WEBHOOKS, ACCOUNTING = range(4)
@@ -79,7 +83,7 @@ class Transaction(Protocol):
 @dataclass(slots=True)
 class AdmissionRequest:
     """One write. `object` is the new form, to be changed by `mutate` alone; of a delete the one
-    that goes. `old` is the form before, None of a create."""
+    that goes. `old` is the form before, None of a create. `options` are those of a delete."""
 
     draft: Transaction
     served: Served
@@ -87,6 +91,7 @@ class AdmissionRequest:
     key: ObjectKey
     object: Obj
     old: Obj | None
+    options: Obj | None = None
 
 
 Step = Callable[[AdmissionRequest], None]
@@ -172,11 +177,11 @@ class Admission:
 
     def admit(
         self, draft: Transaction, served: Served, operation: str, key: ObjectKey,
-        new: Obj, old: Obj | None = None,
+        new: Obj, old: Obj | None = None, options: Obj | None = None,
     ) -> None:  # fmt: skip
         """Refuses what one plug-in refuses. Errors: ApiError."""
         steps = self._of(served, operation)
-        _take(steps.admit, draft, served, operation, key, new, old)
+        _take(steps.admit, draft, served, operation, key, new, old, options)
 
     def remove(self, draft: Transaction, key: ObjectKey, gone: Obj) -> None:
         """Tells of an object that this draft removes; `gone` is its last form."""
@@ -204,10 +209,10 @@ class Admission:
 
 def _take(
     steps: list[Step], draft: Transaction, served: Served, operation: str, key: ObjectKey,
-    new: Obj, old: Obj | None,
+    new: Obj, old: Obj | None, options: Obj | None = None,
 ) -> None:  # fmt: skip
     if steps:
-        request = AdmissionRequest(draft, served, operation, key, new, old)
+        request = AdmissionRequest(draft, served, operation, key, new, old, options)
         for step in steps:
             step(request)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mizzen.apiserver.admission_chain import (
-    BIND,
+    BINDING,
+    CONNECT,
     CREATE,
     DELETE,
+    EVICTION,
+    SCALE,
+    TOKEN,
     UPDATE,
     UPDATE_APPROVAL,
     UPDATE_EPHEMERAL,
@@ -28,7 +32,6 @@ from mizzen.cel.authorization import Allows, Authorizer, Check
 from mizzen.kinds.admission_expressions import namespace_value, object_value, request_value
 from mizzen.store.store import ObjectKey
 
-_NOTHING: dict[str, str] = {}
 _SERVICE_ACCOUNTS = "system:serviceaccounts"
 # The operation and subresource by which rules know each operation.
 OPERATIONS = {
@@ -38,8 +41,12 @@ OPERATIONS = {
     UPDATE_APPROVAL: ("UPDATE", "approval"),
     UPDATE_RESIZE: ("UPDATE", "resize"),
     UPDATE_EPHEMERAL: ("UPDATE", "ephemeralcontainers"),
-    BIND: ("CREATE", "binding"),
+    BINDING: ("CREATE", "binding"),
+    EVICTION: ("CREATE", "eviction"),
+    TOKEN: ("CREATE", "token"),
+    SCALE: ("UPDATE", "scale"),
     DELETE: ("DELETE", ""),
+    **{operation: ("CONNECT", name) for name, operation in CONNECT.items()},
 }
 
 
@@ -85,17 +92,20 @@ def asked(request: AdmissionRequest, version: str) -> Obj:
     """`request` of an AdmissionReview about a write, but for its uid."""
     draft, resource = request.draft, request.served.resource
     operation, subresource = OPERATIONS[request.operation]
-    options = ("CreateOptions", _NOTHING) if draft.reviews is None else draft.reviews.options
+    said, options = None if draft.reviews is None else draft.reviews.options, request.options
+    if options is None and said is not None:
+        options = options_of(*said)
     new = None if request.operation == DELETE else request.object
     if new is not None and request.operation == UPDATE and request.old and "status" in request.old:
         new = {**new, "status": request.old["status"]}
     objects = (new, None if request.operation == CREATE else request.old)
     wanted = api_version(resource.group, version)
     shown = [None if o is None else draft.in_version(request.served, o, wanted) for o in objects]
+    kind = next(each for each in (*shown, request.object) if each is not None)
     return review_request(
-        resource, version, subresource=subresource, operation=operation,
+        resource, version, kind, subresource=subresource, operation=operation,
         namespace=request.key.namespace, name=request.key.name, user=draft.user, new=shown[0],
-        old=shown[1], is_dry=draft.is_dry, options=options_of(*options),
+        old=shown[1], is_dry=draft.is_dry, options=options,
     )  # fmt: skip
 
 

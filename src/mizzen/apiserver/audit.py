@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import orjson
 
+from mizzen.apiserver.audit_annotations import record_into
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.audit_event import AuditedRequest
 from mizzen.apiserver.core.audit_policy import (
@@ -76,6 +77,7 @@ class Audit:
     ) -> AuditedRequest | None:
         """Records that a request was received, whoever asks known by now; None where nothing of it
         is to be recorded, or it is none."""
+        record_into(None)
         try:
             access = self._access_of(request)
         except ApiError:
@@ -95,6 +97,7 @@ class Audit:
             now_ns,
             request.requester,
         )
+        record_into(audited.annotations)
         self._add(audited, RECEIVED, now_ns)
         return audited
 

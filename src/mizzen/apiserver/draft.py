@@ -128,7 +128,8 @@ class Draft:
 
         Errors: Waiting for the webhook; Passed where that fails.
         """
-        if obj["apiVersion"] == api_version:
+        is_of_another_group = obj["apiVersion"].rpartition("/")[0] != api_version.rpartition("/")[0]
+        if obj["apiVersion"] == api_version or is_of_another_group:  # such as a Scale
             return obj
         if served.webhook is None or self.reviews is None:
             return {**obj, "apiVersion": api_version}

@@ -12,12 +12,15 @@ from typing import Any, cast
 
 from mizzen.apiserver.admission_chain import (
     BIND,
+    BINDING,
     CREATE,
     DELETE,
+    SCALE,
     UPDATE,
     UPDATE_APPROVAL,
     UPDATE_STATUS,
 )
+from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import (
     applying,
@@ -48,6 +51,7 @@ from mizzen.base.errors import (
     invalid,
 )
 from mizzen.base.objects import Obj, with_condition
+from mizzen.base.reading import part
 from mizzen.base.resources import PODS, Resource
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.managed_fields.implied_fields import implied_status
@@ -244,15 +248,26 @@ def apply(
 
 
 def delete(
-    draft: Draft, served: Served, namespace: str, name: str, options: DeleteOptions
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    name: str,
+    options: DeleteOptions,
+    *,
+    is_admitted: bool = False,
 ) -> tuple[Obj, bool]:
-    """The object's last form and whether it is gone; else it is marked and waits."""
+    """The object's last form and whether it is gone; else it is marked and waits.
+
+    `is_admitted`: admission has been asked already, about what brings the deletion about.
+    """
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
     _check_meant(served, old, options)
     key = ObjectKey(served.key, namespace, name)
-    draft.admission.admit(draft, served, DELETE, key, old, old)
+    if not is_admitted:
+        shown = stamping.options_shown(served.resource, old, options)
+        draft.admission.admit(draft, served, DELETE, key, old, old, options=shown)
     new = stamping.mark_deleted(served.resource, old, options, draft.now_ns)
     if stamping.is_removable(served.resource, new):
         is_pod = served.resource.kind == "Pod" and not served.resource.group
@@ -290,6 +305,13 @@ def bind(
         raise refusals.conflict(
             PODS, name, f"pod {name} is being deleted, cannot be assigned to a host"
         )
+    key = ObjectKey(served.key, namespace, name)
+    binding: Obj = {
+        "kind": "Binding", "apiVersion": "v1", "metadata": {"name": name, "namespace": namespace},
+        "target": {"kind": "Node", "name": node},
+    }  # fmt: skip
+    binding = admit(draft, draft.admission, served.resource, BINDING, key, binding)
+    node = text(part(binding, "target"), "name") or node
     status = dict(old.get("status") or {})
     scheduled = {
         "type": "PodScheduled",
@@ -304,7 +326,6 @@ def bind(
         "spec": {**old["spec"], "nodeName": node},
         "status": status,
     }
-    key = ObjectKey(served.key, namespace, name)
     draft.admission.admit(draft, served, BIND, key, new, old)
     draft.put(key, new, "bind")
     return new
@@ -402,6 +423,11 @@ def _replace(
         draft.admission.mutate(draft, served, operation, key, new, old)
         kind.default(new)
         causes = kind.check_part(subresource, new, old)
+    elif subresource == "scale":  # the Scale has been admitted
+        operation = SCALE
+        kind.stamp(new, old, rfc3339(draft.now_ns))
+        kind.prepare_update(new, old)
+        causes = kind.check(new, old)
     else:
         operation = UPDATE
         draft.admission.mutate(draft, served, operation, key, new, old)
@@ -415,7 +441,8 @@ def _replace(
     generations = [each["metadata"].get("generation") for each in (new, old)]
     if resource.group and generations[0] != generations[1]:  # as upstream's workloads
         draft.warnings.extend(kind.warn(new))
-    draft.admission.admit(draft, served, operation, key, new, old)
+    if operation != SCALE:
+        draft.admission.admit(draft, served, operation, key, new, old)
     if stamping.is_removable(resource, new):
         draft.remove(key, draft.stored_form(served, new))
     else:

@@ -65,13 +65,14 @@ class _Question:
 class Reviews:
     """What webhooks have said about one request, and what they are still to be asked.
 
-    `options` are the kind (CreateOptions, ...) and the parameters of the request. `is_unsure`: a
+    `options` are the kind (CreateOptions, ...) and the parameters of the request, None of one that
+    connects. `is_unsure`: a
     mutating webhook has not answered yet what becomes of the present object.
     """
 
     __slots__ = ("_converted", "_objects", "_pending", "_verdicts", "is_unsure", "options")
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options | None) -> None:
         self.options = options
         self.is_unsure = False
         self._verdicts: dict[str, Verdict | CallFailed] | None = None

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from mizzen.apiserver.admission_chain import Admission, admission
 from mizzen.apiserver.aggregation import Aggregation
+from mizzen.apiserver.audit_annotations import note
 from mizzen.apiserver.authentication import Authentication, authentication
 from mizzen.apiserver.authorization import authorization
 from mizzen.apiserver.context import Context
@@ -84,7 +85,7 @@ class Server(Context):
         self,
         user: User,
         work: Callable[[Draft], T],
-        options: Options,
+        options: Options | None,
         *,
         is_dry: bool,
         manager: str = MANAGER,
@@ -102,22 +103,32 @@ class Server(Context):
         except ApiError as error:
             if not reviews.is_waiting:
                 error.warnings = draft.warnings
+                note(draft.audit_annotations)
                 raise
         else:
             if not reviews.is_waiting:
+                note(draft.audit_annotations)
                 return draft, result
         ids, suffixes = Draws(new_id), Draws(_new_suffix)
 
         def begin(reviews: Reviews) -> Draft:
+            nonlocal draft
             again = self.draft(user)
             ids.rewind()
             suffixes.rewind()
             again.new_id, again.new_suffix = ids, suffixes
             again.now_ns, again.is_dry, again.reviews = draft.now_ns, is_dry, reviews
             again.manager = manager
+            draft = again
             return again
 
-        return await attempt(begin, work, self.webhooks, Reviews(options))
+        try:
+            return await attempt(begin, work, self.webhooks, Reviews(options))
+        except ApiError as error:
+            error.warnings = draft.warnings
+            raise
+        finally:
+            note(draft.audit_annotations)
 
 
 def _new_suffix() -> str:

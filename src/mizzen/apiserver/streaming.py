@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from urllib.parse import parse_qs
 
+from mizzen.apiserver import connecting
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.routing import Target
@@ -72,6 +73,7 @@ async def to_container(
     server: Server, served: Served, target: Target, request: Request, what: str
 ) -> Upgrade:
     """The streams of a container, or of a command in it (`what` is the node's word for it)."""
+    await connecting.check(server, served, target, request)
     pod, node = find_pod(server, served, target)
     container = find_container(pod, request.params.get("container", ""))
     wanted = [
@@ -86,6 +88,7 @@ async def to_container(
 
 
 async def to_ports(server: Server, served: Served, target: Target, request: Request) -> Upgrade:
+    await connecting.check(server, served, target, request)
     pod, node = find_pod(server, served, target)
     ports = parse_qs(request.query).get("ports", ())
     params = [*(("port", port) for port in ports), ("uid", uid_of(pod))]
@@ -98,6 +101,7 @@ async def refuse_spdy(
 ) -> Upgrade:
     """A POST: kubectl's second try, whose answer is the one that people see, so what stood against
     the first is said again. Errors: ApiError, always."""
+    await connecting.check(server, served, target, request)
     pod, node = find_pod(server, served, target)
     if of_container:
         find_container(pod, request.params.get("container", ""))

@@ -131,5 +131,5 @@ async def test_what_a_plugin_adds_gets_its_moment_by_the_server(
 
 
 def test_an_operation_that_there_is_not_is_a_mistake() -> None:
-    with pytest.raises(AssertionError, match="update/scale"):
-        Plugin(frozenset((CREATE, UPDATE, "update/scale")), lambda _: True)
+    with pytest.raises(AssertionError, match="update/other"):
+        Plugin(frozenset((CREATE, UPDATE, "update/other")), lambda _: True)

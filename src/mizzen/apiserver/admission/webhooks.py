@@ -7,11 +7,12 @@ Source: k8s.io/apiserver/pkg/admission/plugin/webhook, v0.36.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import orjson
+
 from mizzen.apiserver.admission_chain import (
-    BIND,
     CREATE,
     DELETE,
     WEBHOOKS,
@@ -35,13 +36,20 @@ from mizzen.apiserver.core.refusals import forbidden
 from mizzen.apiserver.reviews import Reviews
 from mizzen.base.errors import ApiError, BadRequest, InternalError, Passed
 from mizzen.base.objects import Obj
-from mizzen.base.reading import entries
+from mizzen.base.reading import entries, part
 from mizzen.cel.values import Err
 from mizzen.kinds.admission_expressions import Scope
 from mizzen.kinds.patches import json_patch
 
 _MUTATING = f"mutatingwebhookconfigurations.{EXEMPT_GROUP}"
+_KEPT = ("name", "namespace", "uid", "creationTimestamp", "generation")
 _VALIDATING = f"validatingwebhookconfigurations.{EXEMPT_GROUP}"
+
+
+_FAILED_OPEN = "failed-open."
+_OF_MUTATION, _OF_VALIDATION = (
+    "mutation.webhook.admission.k8s.io/", "validating.webhook.admission.k8s.io/",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +57,7 @@ class _Webhook:
     """One webhook of a configuration; `source` names it among all."""
 
     source: str
+    configuration: str
     written: Obj
     rules: list[Obj]
     is_equivalent: bool
@@ -66,6 +75,7 @@ def _read(configuration: Obj) -> list[_Webhook]:
     return [
         _Webhook(
             source=f"{uid}/{index}",
+            configuration=configuration["metadata"]["name"],
             written=each,
             rules=entries(each, "rules"),
             is_equivalent=(each.get("matchPolicy") or "Equivalent") == "Equivalent",
@@ -75,6 +85,15 @@ def _read(configuration: Obj) -> list[_Webhook]:
         )
         for index, each in enumerate(entries(configuration, "webhooks"))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A webhook that a write concerns, the version that it is to see, its place among all."""
+
+    webhook: _Webhook
+    version: str
+    index: int
 
 
 class Webhooks:
@@ -94,11 +113,11 @@ class Webhooks:
         for configuration in self.configurations.items():
             yield from configuration
 
-    def relevant(self, request: AdmissionRequest) -> Iterator[tuple[_Webhook, str]]:
-        """Those whose rules and selectors choose this write, with the version that they are to
-        see; selectors look at the object as it is when its turn comes."""
+    def relevant(self, request: AdmissionRequest) -> Iterator[_Call]:
+        """Those whose rules and selectors choose this write; selectors look at the object as it is
+        when its turn comes."""
         catalog = self._context.catalog
-        for each in self._all():
+        for index, each in enumerate(self._all()):
             version = version_for(catalog, request, each.rules, is_equivalent=each.is_equivalent)
             hook = each.written
             selectors = hook.get("objectSelector"), hook.get("namespaceSelector")
@@ -107,7 +126,7 @@ class Webhooks:
                 and is_selected(request, *selectors)
                 and self._is_conditioned(each, request, version)
             ):
-                yield each, version
+                yield _Call(each, version, index)
 
     def _is_conditioned(self, webhook: _Webhook, request: AdmissionRequest, version: str) -> bool:
         """True if its match conditions hold. Errors: Forbidden where that cannot be told."""
@@ -124,23 +143,26 @@ class Webhooks:
 
 
 def _ask(
-    reviews: Reviews, webhook: _Webhook, version: str, request: AdmissionRequest, turn: str
+    reviews: Reviews, call: _Call, request: AdmissionRequest, turn: int | None = None
 ) -> Verdict | None:
     """The verdict; None while it is not known, and where a failure counts as none.
 
-    Errors: ApiError where the webhook refuses, or cannot be asked and must be.
+    `turn` counts those in which one webhook is asked to change. Errors: ApiError where the webhook
+    refuses, or cannot be asked and must be.
     """
-    draft = request.draft
+    draft, webhook = request.draft, call.webhook
     effects = webhook.written.get("sideEffects")
     if draft.is_dry and effects not in ("None", "NoneOnDryRun"):
         raise BadRequest(f'admission webhook "{webhook.name}" does not support dry run')
-    body = asked(request, version)
-    is_mutating = bool(turn)
-    found = reviews.verdict(
-        f"{webhook.source}{turn}", webhook.written, body, is_mutating=is_mutating
-    )
+    body = asked(request, call.version)
+    is_mutating = turn is not None
+    source = f"{webhook.source}/{turn}" if is_mutating else webhook.source
+    found = reviews.verdict(source, webhook.written, body, is_mutating=is_mutating)
     if isinstance(found, CallFailed):
         if webhook.is_ignored:
+            of = _OF_MUTATION if is_mutating else _OF_VALIDATION
+            key = f"{_FAILED_OPEN}{of}round_{turn or 0}_index_{call.index}"
+            draft.audit_annotations[key] = webhook.name
             return Verdict(is_allowed=True)
         raise InternalError(
             f'Internal error occurred: failed calling webhook "{webhook.name}": {found}'
@@ -148,6 +170,8 @@ def _ask(
     if found is None:
         return None
     draft.warnings.extend(found.warnings)
+    for key, value in found.audit_annotations.items():
+        draft.audit_annotations.setdefault(f"{webhook.name}/{key}", value)
     if not found.is_allowed:
         raise Passed(denial(webhook.name, found.status))
     return found
@@ -162,39 +186,46 @@ def _mutate(webhooks: Webhooks, request: AdmissionRequest) -> None:
     reviews.is_unsure = False
     if request.operation == CREATE:
         request.served.kind.default(request.object)  # they are shown complete objects
-    before: list[tuple[_Webhook, str]] = []  # asked already, to be asked again after a change
-    again: list[tuple[_Webhook, str]] = []
-    for webhook, version in webhooks.relevant(request):
-        changed = _apply(reviews, webhook, version, request, "/1")
+    before: list[_Call] = []  # asked already, to be asked again after a change
+    again: list[_Call] = []
+    for call in webhooks.relevant(request):
+        changed = _carry_out(reviews, call, request, 0)
         if changed is None:
             return
         if changed:
             again += before
             before = []
-        if webhook.is_reinvoked:
-            before.append((webhook, version))
-    for webhook, version in again:
-        if _apply(reviews, webhook, version, request, "/2") is None:
+        if call.webhook.is_reinvoked:
+            before.append(call)
+    for call in again:
+        if _carry_out(reviews, call, request, 1) is None:
             return
 
 
-def _apply(
-    reviews: Reviews, webhook: _Webhook, version: str, request: AdmissionRequest, turn: str
-) -> bool | None:
+def _carry_out(reviews: Reviews, call: _Call, request: AdmissionRequest, turn: int) -> bool | None:
     """True if the webhook has changed the object; None while it is not known."""
-    verdict = _ask(reviews, webhook, version, request, turn)
+    verdict = _ask(reviews, call, request, turn)
     if verdict is None:
         reviews.is_unsure = True
         return None
-    if not verdict.patch:
-        return False
+    has_changed = bool(verdict.patch) and _apply(verdict, call, request)
+    webhook = call.webhook
+    said = {"configuration": webhook.configuration, "webhook": webhook.name, "mutated": has_changed}
+    key = f"{_OF_MUTATION}round_{turn}_index_{call.index}"
+    request.draft.audit_annotations[key] = orjson.dumps(said).decode()
+    return has_changed
+
+
+def _apply(verdict: Verdict, call: _Call, request: AdmissionRequest) -> bool:
+    """True if the patch has changed the object."""
+    webhook = call.webhook
     if request.operation == DELETE:
         raise InternalError(
             f'Internal error occurred: admission webhook "{webhook.name}" attempted to modify the '
             "object, which is not supported for this operation"
         )
     draft, served, obj = request.draft, request.served, request.object
-    seen = draft.in_version(served, obj, api_version(served.resource.group, version))
+    seen = draft.in_version(served, obj, api_version(served.resource.group, call.version))
     try:
         patched = json_patch(seen, verdict.patch)
     except ApiError as error:
@@ -207,12 +238,12 @@ def _apply(
             f"none: {first.field}: {first.message}"
         )
     new = decoded.object
-    kept = ("name", "namespace", "uid", "creationTimestamp", "generation")
-    old = obj["metadata"]
-    new["metadata"] = {
-        **{k: v for k, v in new["metadata"].items() if k not in kept},
-        **{k: old[k] for k in kept if k in old},
-    }
+    old = part(obj, "metadata")
+    if old:  # options have none
+        new["metadata"] = {
+            **{k: v for k, v in new["metadata"].items() if k not in _KEPT},
+            **{k: old[k] for k in _KEPT if k in old},
+        }
     if request.operation == CREATE:
         request.served.kind.default(new)
     if new == obj:
@@ -227,10 +258,9 @@ def _validate(webhooks: Webhooks, request: AdmissionRequest) -> None:
     if reviews is None or reviews.is_unsure:
         return
     problem: ApiError | None = None
-    chosen: Sequence[tuple[_Webhook, str]] = list(webhooks.relevant(request))
-    for webhook, version in chosen:  # all of them, so that all are asked at once
+    for call in list(webhooks.relevant(request)):  # all of them, so that all are asked at once
         try:
-            _ask(reviews, webhook, version, request, "")
+            _ask(reviews, call, request)
         except ApiError as error:
             problem = problem or error
     if problem is not None:
@@ -244,7 +274,7 @@ def webhooks(context: Context) -> list[Plugin]:
         _mutate(mutating, request)
 
     def mutate_unchanging(request: AdmissionRequest) -> None:
-        if request.operation in (BIND, DELETE):  # there is no step of changes
+        if request.operation == DELETE:  # there is no step of changes
             _mutate(mutating, request)
 
     def validate(request: AdmissionRequest) -> None:

@@ -60,6 +60,7 @@ def options_of(kind: str, params: Mapping[str, str]) -> Obj:
 def review_request(
     asked: Resource,
     version: str,
+    shown: Obj,
     *,
     subresource: str,
     operation: str,
@@ -69,13 +70,19 @@ def review_request(
     new: Obj | None,
     old: Obj | None,
     is_dry: bool,
-    options: Obj,
+    options: Obj | None,
 ) -> Obj:
-    """`request` of an AdmissionReview, but for its uid; `version` is that of the objects."""
+    """`request` of an AdmissionReview, but for its uid; `version` is that of the resource, and the
+    kind that of what is `shown`, by way of some subresources another's."""
+    group, _, kind_version = shown["apiVersion"].rpartition("/")
+    is_own = group == asked.group
     request: Obj = {
-        "kind": {"group": asked.group, "version": version, "kind": asked.kind},
+        "kind": {"group": group, "version": kind_version, "kind": shown["kind"]},
         "resource": {"group": asked.group, "version": version, "resource": asked.plural},
-        "requestKind": {"group": asked.group, "version": asked.version, "kind": asked.kind},
+        "requestKind": {
+            "group": group, "version": asked.version if is_own else kind_version,
+            "kind": shown["kind"],
+        },
         "requestResource": {
             "group": asked.group, "version": asked.version, "resource": asked.plural,
         },

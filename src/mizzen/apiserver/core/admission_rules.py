@@ -72,7 +72,7 @@ def selects(selector: Obj | None, *objects: Obj | None) -> bool:
     if not selector:
         return True
     wanted = from_object(selector)
-    there = [obj for obj in objects if obj is not None]
+    there = [obj for obj in objects if obj is not None and "metadata" in obj]
     return wanted is None or any(wanted.matches(labels_of(obj)) for obj in there)
 
 

@@ -101,6 +101,23 @@ class DeleteOptions:
     is_dry: bool = False
 
 
+def options_shown(resource: Resource, obj: Obj, options: DeleteOptions) -> Obj:
+    """The DeleteOptions with which an object is deleted, as admission is shown them."""
+    shown: Obj = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"}
+    is_pod = resource.kind == "Pod" and not resource.group
+    grace_s = grace_of(resource, obj, options) if is_pod else options.grace_s
+    if grace_s is not None:
+        shown["gracePeriodSeconds"] = grace_s
+    meant = {"uid": options.uid, "resourceVersion": options.resource_version}
+    if any(meant.values()):
+        shown["preconditions"] = {name: value for name, value in meant.items() if value}
+    if options.propagation:
+        shown["propagationPolicy"] = options.propagation
+    if options.is_dry:
+        shown["dryRun"] = ["All"]
+    return shown
+
+
 def grace_of(resource: Resource, obj: Obj, options: DeleteOptions) -> int:
     """Seconds until the object may go. Only bound, unfinished pods wait, for their agent.
 

@@ -7,6 +7,8 @@ pkg/registry/core/pod/storage/eviction.go, Kubernetes 1.36.
 from __future__ import annotations
 
 from mizzen.apiserver import operations
+from mizzen.apiserver.admission_chain import EVICTION
+from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import deleting, eviction, refusals
 from mizzen.apiserver.core.bodies import as_object, text
@@ -28,9 +30,15 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     options = deleting.of_body(part(body, "deleteOptions"))
     is_dry = options.is_dry or write_options(request, "CreateOptions").is_dry
     said = ("CreateOptions", request.params)
-    draft, _ = await server.attempt(
-        request.user, lambda draft: _evict(draft, served, target, options), said, is_dry=is_dry
-    )
+    key = ObjectKey(served.key, target.namespace, target.name)
+
+    def work(draft: Draft) -> None:
+        metadata = {"namespace": target.namespace, **part(body, "metadata")}
+        asked = {"kind": "Eviction", "apiVersion": "policy/v1", **body, "metadata": metadata}
+        asked = admit(draft, draft.admission, served.resource, EVICTION, key, asked)
+        _evict(draft, served, target, deleting.of_body(part(asked, "deleteOptions")))
+
+    draft, _ = await server.attempt(request.user, work, said, is_dry=is_dry)
     await commit(draft, is_dry)
     return answer(201, success(code=201))
 
@@ -57,7 +65,7 @@ def _evict(draft: Draft, served: Served, target: Target, options: DeleteOptions)
     key = ObjectKey(served.key, target.namespace, target.name)
     draft.put(key, eviction.marked(pod, draft.now_ns), "update/status")
     free = DeleteOptions(options.grace_s, options.uid, "", options.propagation)
-    operations.delete(draft, served, target.namespace, target.name, free)
+    operations.delete(draft, served, target.namespace, target.name, free, is_admitted=True)
 
 
 HANDLERS = {"create": create}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 
+from mizzen.apiserver import connecting
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import proxied, refusals
 from mizzen.apiserver.core.proxied import Named
@@ -26,6 +27,7 @@ from mizzen.store.store import ObjectKey
 
 async def proxy(server: Server, served: Served, target: Target, request: Request) -> Answer:
     """Errors: NotFound, BadRequest; Unavailable where nobody answers."""
+    await connecting.check(server, served, target, request)
     named = proxied.split(target.name)
     prefix, path = proxied.rest_of(request.path, bool(target.namespace))
     if request.path == prefix and request.method in ("GET", "HEAD") and request.offered is None:

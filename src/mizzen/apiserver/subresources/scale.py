@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from mizzen.apiserver import operations
+from mizzen.apiserver.admission_chain import SCALE
+from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.conversions import in_version
 from mizzen.apiserver.core import body_reading, patching, refusals, stamping
@@ -24,7 +26,7 @@ from mizzen.apiserver.writes import (
     with_warnings,
     write_options,
 )
-from mizzen.base.errors import invalid
+from mizzen.base.errors import InternalError, invalid
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.base.resources import REPLICATION_CONTROLLERS, Resource
@@ -115,14 +117,20 @@ def _put(draft: Draft, served: Served, old: Obj, wanted: Obj, verb: str) -> Obj:
     paths, metadata = served.kind.scale, part(wanted, "metadata")
     assert paths is not None, "it has been read"
     operations.check_identity(served.resource, metadata, old, verb)
+    namespace, name = old["metadata"].get("namespace") or "", old["metadata"]["name"]
+    before = _read(served, old)
+    asked = {**before, **wanted, "metadata": {**before["metadata"], **metadata}}
+    key = ObjectKey(served.key, namespace, name)
+    wanted = admit(draft, draft.admission, served.resource, SCALE, key, asked, before)
     replicas = part(wanted, "spec").get("replicas") or 0
+    if not isinstance(replicas, int):
+        raise InternalError("Internal error occurred: a webhook made replicas that are no number")
     if replicas < 0:
         problem = causes.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid("Scale", "autoscaling", old["metadata"]["name"], [problem])
     nested: Any = replicas
     for each in reversed(paths.spec_replicas.split(".")):
         nested = {each: nested}
-    namespace, name = old["metadata"].get("namespace") or "", old["metadata"]["name"]
     return operations.patch(draft, served, namespace, name, Patch(nested), subresource="scale")
 
 

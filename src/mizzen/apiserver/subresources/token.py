@@ -5,7 +5,11 @@ Source: pkg/registry/core/serviceaccount/storage/token.go, Kubernetes 1.36.
 
 from __future__ import annotations
 
+import copy
+
 from mizzen.apiserver import operations
+from mizzen.apiserver.admission_chain import TOKEN
+from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import node_tokens, refusals, warnings
 from mizzen.apiserver.core.access import Access
@@ -49,6 +53,10 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     account = draft.get(ObjectKey(served.key, target.namespace, target.name))
     if account is None:
         raise refusals.not_found(served.resource, target.name)
+    wish["metadata"] |= {"name": target.name, "namespace": target.namespace}
+    wish["spec"] = {"boundObjectRef": None, **part(wish, "spec")}
+    wish["status"] = {"token": "", "expirationTimestamp": None}
+    wish = await _admitted(server, served, target, request, wish)
     said, real = text(wish, "metadata", "uid"), account["metadata"]["uid"]
     if said and said != real:
         why = (
@@ -109,6 +117,20 @@ def _restrict(server: Server, draft: Draft, target: Target, spec: Obj) -> None:
     refuse(node_tokens.pod_problem(node, reference, pod))
     audiences: list[str] = spec.get("audiences") or []
     refuse(node_tokens.audience_problem(user.name, audiences, pod, find, may_ask))
+
+
+async def _admitted(
+    server: Server, served: Served, target: Target, request: Request, wish: Obj
+) -> Obj:
+    """Errors: ApiError where somebody refuses."""
+    key = ObjectKey(served.key, target.namespace, target.name)
+
+    def work(draft: Draft) -> Obj:
+        return admit(draft, draft.admission, served.resource, TOKEN, key, copy.deepcopy(wish))
+
+    said = ("CreateOptions", request.params)
+    _, admitted = await server.attempt(request.user, work, said, is_dry=False)
+    return admitted
 
 
 def _said(spec: Obj) -> Obj:

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from mizzen.apiserver.admission_chain import admission
+from mizzen.apiserver.audit_annotations import record_into
 from mizzen.store.memory import MemoryStore
 from mizzen.store.store import ObjectKey, Put
 from support.api_handlers import DEFAULT, Api, an_api
@@ -279,3 +280,75 @@ async def test_webhooks_with_side_effects_are_not_asked_of_dry_runs(
         assert code == 400
         assert status["message"] == 'admission webhook "v0.acme.com" does not support dry run'
         assert server.requests == []
+
+
+async def test_what_is_asked_by_subresources_is_shown_as_it_is(api: Api, tmp_path: Path) -> None:
+    def answer(request: Obj) -> Obj:
+        if request["subResource"] == "scale":
+            return json_patch({"op": "replace", "path": "/spec/replicas", "value": 7})
+        return {"allowed": request.get("name") == "evicted"}
+
+    rule = {**RULE, "apiGroups": ["*"], "resources": ["*/*"], "operations": ["*"]}
+    deletions = {**RULE, "resources": ["pods"], "operations": ["DELETE"]}
+    for name in ("p", "evicted"):
+        spec = {"containers": [{"name": "c", "image": "i"}], "nodeName": "n"}
+        code, _ = await api.call(
+            "POST", f"{DEFAULT}/pods", {"metadata": {"name": name}, "spec": spec}
+        )
+        assert code == 201
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": spec["containers"]}}
+    deployments = "/apis/apps/v1/namespaces/default/deployments"
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template, "replicas": 1}
+    assert (await api.call("POST", deployments, {"metadata": {"name": "d"}, "spec": spec}))[
+        0
+    ] == 201
+    async with webhook(tmp_path, answer) as hook:
+        hooks = {"clientConfig": hook.client_config, "rules": [rule, deletions]}
+        await configure(api, "Mutating", "m", hooks)
+        pod = f"{DEFAULT}/pods/p"
+        for method, path, kind in (
+            ("POST", f"{pod}/exec?command=ls&stdout=true", "PodExecOptions"),
+            ("POST", f"{pod}/portforward?ports=80", "PodPortForwardOptions"),
+            ("GET", f"{pod}/proxy/a", "PodProxyOptions"),
+            ("POST", f"{pod}/eviction", "Eviction"),
+        ):
+            code, told = await api.call(method, path, {"metadata": {"name": "p"}})
+            assert code == 400 and "denied the request" in told["message"], told
+            asked = hook.requests[-1]
+            assert (asked["kind"]["kind"], asked["resource"]["resource"]) == (kind, "pods")
+        scale = f"{deployments}/d/scale"
+        body = {"spec": {"replicas": 3}}
+        code, made = await api.call(
+            "PATCH", scale, body, content_type="application/merge-patch+json"
+        )
+        assert (code, made["spec"]["replicas"]) == (200, 7)
+        assert hook.requests[-1]["object"]["spec"] == {"replicas": 3}
+        assert hook.requests[-1]["oldObject"]["spec"] == {"replicas": 1}
+        eviction = {"metadata": {"name": "evicted"}}
+        assert (await api.call("POST", f"{DEFAULT}/pods/evicted/eviction", eviction))[0] == 201
+        operations = [(r["operation"], r.get("subResource")) for r in hook.requests]
+        assert operations[-1] == ("CREATE", "eviction"), "the deletion is the eviction's"
+
+
+async def test_the_audit_log_has_what_webhooks_say_of_a_request(api: Api, tmp_path: Path) -> None:
+    def answer(request: Obj) -> Obj:
+        return {**json_patch({"op": "add", "path": "/data/n", "value": "1"}),
+                "auditAnnotations": {"why": "so"}}  # fmt: skip
+
+    async with webhook(tmp_path, answer) as hook:
+        away = {"url": "https://127.0.0.1:1/", "caBundle": hook.client_config["caBundle"]}
+        await configure(
+            api, "Mutating", "m", {"clientConfig": hook.client_config},
+            {"clientConfig": away, "failurePolicy": "Ignore"},
+        )  # fmt: skip
+        annotations: dict[str, str] = {}
+        record_into(annotations)
+        assert (await api.call("POST", MAPS, config_map(a="b")))[0] == 201
+    assert annotations == {
+        "m0.acme.com/why": "so",
+        "mutation.webhook.admission.k8s.io/round_0_index_0":
+            '{"configuration":"m","webhook":"m0.acme.com","mutated":true}',
+        "failed-open.mutation.webhook.admission.k8s.io/round_0_index_1": "m1.acme.com",
+        "mutation.webhook.admission.k8s.io/round_0_index_1":
+            '{"configuration":"m","webhook":"m1.acme.com","mutated":false}',
+    }  # fmt: skip
