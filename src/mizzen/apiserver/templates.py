@@ -28,6 +28,7 @@ from mizzen.kinds.remembered import VALUE_BYTES_MAX, Memory
 from mizzen.store.store import ObjectKey, Store
 
 _NAME = re.compile(rb'"name"\s*:\s*"([^"\\\x00-\x1f]+)"')  # a JSON string without escapes
+_GAP = b"\0"  # where the name was: no JSON has this byte, so no two readings are taken for one
 _OTHER_NAME = "another"
 _OTHER_MOMENT = "1970-01-01T00:00:00Z"
 
@@ -143,7 +144,7 @@ def _readings(body: bytes) -> Iterator[tuple[str, bytes]]:
     found = _NAME.search(body)
     if found is not None and (name := found[1]).isascii():
         start, end = found.span(1)
-        yield name.decode(), body[:start] + body[end:]
+        yield name.decode(), body[:start] + _GAP + body[end:]
     yield "", body
 
 
@@ -160,7 +161,7 @@ def _text_of_template(body: bytes, obj: Any) -> bytes | None:
     start, end = found.span(1)
     other = orjson.loads(body[:start] + _OTHER_NAME.encode() + body[end:])
     expected: Obj = {**obj, "metadata": {**metadata, "name": _OTHER_NAME}}
-    return body[:start] + body[end:] if other == expected else None
+    return body[:start] + _GAP + body[end:] if other == expected else None
 
 
 def _again(

@@ -304,3 +304,15 @@ async def test_names_are_read_as_json_reads_them(monkeypatch: pytest.MonkeyPatch
         code, answer = await api.call("POST", PODS, sent)
         assert code == status, answer
     assert (await api.call("GET", f"{PODS}/fourth"))[0] == 200
+
+
+async def test_a_body_that_lacks_another_name_is_of_another_template() -> None:
+    api = await an_api(MemoryStore())
+    spec = '"spec":{"imagePullSecrets":[{"name":"%s"}],"containers":[{"name":"a","image":"i"}]}'
+    pattern = '{"metadata":{"generateName":"g-","name":"%s"},' + spec + "}"
+    for name in ("b", "c", "d"):
+        assert (await api.call("POST", PODS, (pattern % (name, "")).encode()))[0] == 201
+    status, answer = await api.call("POST", PODS, (pattern % ("", "registry")).encode())
+    assert status == 201
+    assert answer["metadata"]["name"].startswith("g-")
+    assert answer["spec"]["imagePullSecrets"] == [{"name": "registry"}]
