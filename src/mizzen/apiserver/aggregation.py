@@ -215,16 +215,18 @@ class Aggregation:
 
     def _read(self) -> None:
         found: dict[tuple[str, str], Aggregated] = {}
+        is_other = False
         for stored in self._server.store.list(_KEY).items[:SERVICES_MAX]:
             obj = stored.object()
             spec = part(obj, "spec")
             if not spec.get("service"):
                 continue
             known = self._by_place.get((text(spec, "group"), text(spec, "version")))
-            if known is None or known.spec != spec:
-                known = Aggregated(spec)
+            known = known or Aggregated(spec)
+            is_other = is_other or known.spec != spec
+            known.spec = spec  # whoever answered is asked on until the next look says otherwise
             found[known.place] = known
-        if found.keys() != self._by_place.keys():
+        if is_other or found.keys() != self._by_place.keys():
             self.generation += 1
         self._by_place = found
 

@@ -157,6 +157,20 @@ async def test_who_is_not_there_is_told_and_refused(world: World) -> None:
     assert await code() == 404
 
 
+async def test_a_change_of_the_registration_interrupts_nobody(world: World) -> None:
+    await world.register(insecureSkipTLSVerify=True)
+    await until(lambda: world.condition().get("status") == "True", "it is available")
+    for priority in (400, 500):
+        change = {"spec": {"versionPriority": priority}}
+        kind = "application/merge-patch+json"
+        path = f"{SERVICES}/{NAME}"
+        assert (await world.api.call("PATCH", path, change, content_type=kind))[0] == 200
+        for _ in range(5):
+            await asyncio.sleep(0)  # it is read, and looked at again
+            told = await world.ask("GET", "/apis/other.example.com/v1/things")
+            assert "headers" in told
+
+
 async def test_others_know_by_which_certificate(world: World) -> None:
     path = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
     name = "extension-apiserver-authentication"
