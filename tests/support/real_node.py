@@ -42,7 +42,7 @@ PROGRAMS = (
 )
 ON_PATH = ("runc", "ip", "kubectl", "gcc")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
-PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
+PAUSE_IMAGE = "registry.k8s.io/pause:3.10.2"  # that of the conformance program, too
 READY_S = 60.0
 
 
