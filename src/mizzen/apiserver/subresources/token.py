@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 
-from mizzen.apiserver import operations
+from mizzen.apiserver import audit_annotations, operations
 from mizzen.apiserver.admission_chain import TOKEN
 from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
@@ -29,11 +29,12 @@ from mizzen.base.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resour
 from mizzen.kinds.authentication.reviews import TOKEN_REQUEST
 from mizzen.store.store import ObjectKey
 
-LIFE_S_MIN, LIFE_S_MAX = 10 * 60, 1 << 32
+LIFE_S_MIN, LIFE_S, LIFE_S_MAX = 10 * 60, 60 * 60, 1 << 32
 _NS = 1_000_000_000
 _BOUND = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
 _RESOURCE = TOKEN_REQUEST.resource
 _LISTED_POD = Resource("", "v1", "pod", "Pod")  # upstream's lister calls it so
+_ISSUED = "authentication.kubernetes.io/issued-credential-id"
 AGENT = f"{IDENTITY_PREFIX}node"  # of the instance's own node
 _SERVED = Served(TOKEN_REQUEST, is_builtin=True)
 
@@ -54,7 +55,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     if account is None:
         raise refusals.not_found(served.resource, target.name)
     wish["metadata"] |= {"name": target.name, "namespace": target.namespace}
-    wish["spec"] = {"boundObjectRef": None, **part(wish, "spec")}
+    wish["spec"] = {"boundObjectRef": None, "expirationSeconds": LIFE_S, **part(wish, "spec")}
     wish["status"] = {"token": "", "expirationTimestamp": None}
     wish = await _admitted(server, served, target, request, wish)
     said, real = text(wish, "metadata", "uid"), account["metadata"]["uid"]
@@ -73,6 +74,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     claims = make_claims(
         account, bound, spec["audiences"], now_s=now_s, life_s=life_s, token_id=draft.new_id()
     )
+    audit_annotations.note({_ISSUED: f"JTI={claims['jti']}"})
     metadata = {
         "name": target.name,
         "namespace": target.namespace,
@@ -137,7 +139,7 @@ def _said(spec: Obj) -> Obj:
     """The fields that ask for something; upstream writes the reference in any case."""
     said = {name: value for name, value in spec.items() if value}
     return {
-        "expirationSeconds": spec.get("expirationSeconds", 3600),
+        "expirationSeconds": spec.get("expirationSeconds", LIFE_S),
         "boundObjectRef": None,
         **said,
     }

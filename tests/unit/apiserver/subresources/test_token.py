@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from mizzen.apiserver import rbac_defaults
+from mizzen.apiserver import audit_annotations, rbac_defaults
 from mizzen.apiserver.core import node_tokens
 from mizzen.base.objects import Obj
 from mizzen.host.token_signer import ensure_key, unverified_claims
 from mizzen.store.memory import MemoryStore
 from support.api_handlers import DEFAULT, Api, an_api
+from support.webhook_server import json_patch, webhook
 
 AGENT = {"Impersonate-User": "system:mizzen:node"}
 KUBELET = {"Impersonate-User": "system:node:n1", "Impersonate-Group": "system:nodes"}
@@ -111,3 +112,59 @@ def test_drivers_of_a_pods_volumes_name_audiences_too() -> None:
     assert problem("x") == lost
     volumes.pop()
     assert problem("x").startswith('audience "x" not found in pod spec volume, u is not')
+
+
+async def test_policies_are_asked_about_tokens(api: Api) -> None:
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["serviceaccounts/token"],
+            "operations": ["CREATE"]}  # fmt: skip
+    expression = (
+        "object.kind == 'TokenRequest' && request.kind.group == 'authentication.k8s.io' && "
+        "request.subResource == 'token' && request.name == 'default' && "
+        "object.spec.expirationSeconds <= 3600"
+    )
+    spec = {"matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": expression, "message": "too long"}]}  # fmt: skip
+    base = "/apis/admissionregistration.k8s.io/v1"
+    for plural, said in (
+        ("validatingadmissionpolicies", spec),
+        ("validatingadmissionpolicybindings", {"policyName": "p", "validationActions": ["Deny"]}),
+    ):
+        body = {"metadata": {"name": "p"}, "spec": said}
+        assert (await api.call("POST", f"{base}/{plural}", body))[0] == 201
+    assert (await api.call("POST", PATH, {}))[0] == 201
+    code, status = await api.call("POST", PATH, {"spec": {"expirationSeconds": 3601}})
+    assert code == 422 and status["message"] == (
+        "serviceaccounts \"default\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'p' "
+        "denied request: too long"
+    )
+
+
+async def test_webhooks_may_change_what_is_asked_for(api: Api, tmp_path: Path) -> None:
+    def shorten(request: Obj) -> Obj:
+        assert request["kind"]["kind"] == "TokenRequest" and request["subResource"] == "token"
+        path = "/spec/expirationSeconds"
+        return json_patch({"op": "replace", "path": path, "value": 600})
+
+    async with webhook(tmp_path, shorten) as hook:
+        rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
+                "resources": ["serviceaccounts/token"]}  # fmt: skip
+        each = {"name": "short.acme.com", "rules": [rule], "sideEffects": "None",
+                "admissionReviewVersions": ["v1"], "clientConfig": hook.client_config}  # fmt: skip
+        path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+        body = {"metadata": {"name": "short"}, "webhooks": [each]}
+        assert (await api.call("POST", path, body))[0] == 201
+        code, made = await api.call("POST", PATH, {"spec": {"expirationSeconds": 7200}})
+        assert code == 201 and made["spec"]["expirationSeconds"] == 600
+        claims = unverified_claims(made["status"]["token"])
+        assert claims["exp"] - claims["iat"] == 600
+    api.server.webhooks.close()
+
+
+async def test_the_audit_log_has_the_id_of_what_was_issued(api: Api) -> None:
+    noted: dict[str, str] = {}
+    audit_annotations.record_into(noted)
+    code, made = await api.call("POST", PATH, {})
+    audit_annotations.record_into(None)
+    assert code == 201
+    token_id = unverified_claims(made["status"]["token"])["jti"]
+    assert noted == {"authentication.kubernetes.io/issued-credential-id": f"JTI={token_id}"}
