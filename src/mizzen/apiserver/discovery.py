@@ -11,19 +11,19 @@ import orjson
 from mizzen.apiserver.aggregation import Aggregation
 from mizzen.apiserver.catalog import Catalog, Served
 from mizzen.apiserver.core import aggregated_discovery
+from mizzen.apiserver.core.local_api_services import group_priority
 from mizzen.apiserver.core.negotiate import discovery_version
 from mizzen.apiserver.core.refusals import unserved
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.base import names
 from mizzen.base.objects import Obj
+from mizzen.base.reading import number
 from mizzen.base.resources import Resource
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.subresource import Subresource
 
 _OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
-# Groups whose order kubectl's bare names depend on: ours last, the core first.
-_PRIORITY = ("", "apps", "batch", "coordination.k8s.io", "scheduling.k8s.io", "resource.k8s.io")
 _VERSION = re.compile(r"v([0-9]+)(?:(alpha|beta)([0-9]+))?")
 _STABILITIES = (None, "beta", "alpha")
 
@@ -105,9 +105,14 @@ class Discovery:
 
     def _groups(self) -> list[str]:
         names = {served.resource.group for served in self._catalog.all()}
-        names.update(each.place[0] for each in self._aggregation.all())
-        known = [group for group in _PRIORITY if group in names]
-        return known + sorted(names.difference(known))
+        others = {
+            each.place[0]: number(each.spec, "groupPriorityMinimum") or 0
+            for each in self._aggregation.all()
+        }
+        return sorted(
+            names | others.keys(),
+            key=lambda name: (-group_priority(name) if name in names else -others[name], name),
+        )
 
     def _versions(self, group: str) -> list[str]:
         found = {s.resource.version for s in self._catalog.all() if s.resource.group == group}

@@ -17,6 +17,7 @@ from mizzen.apiserver.context import ApiServerConfig
 from mizzen.apiserver.custom import CustomKinds
 from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.granian_server import HttpServer
+from mizzen.apiserver.local_api_services import LocalApiServices
 from mizzen.apiserver.namespace_contents import NamespaceContents
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.token_secrets import TokenSecrets
@@ -70,6 +71,7 @@ async def serve(
             group.create_task(Collector(server).run())
             group.create_task(EventExpiry(server).run())
             group.create_task(server.aggregation.run())
+            group.create_task(LocalApiServices(server).run())
             group.create_task(NamespaceContents(server).run())
             if config.ca_file is not None and config.ca_key_file is not None:
                 authority = CertificateAuthority(config.ca_key_file, config.ca_file)

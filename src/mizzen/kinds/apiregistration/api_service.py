@@ -10,7 +10,7 @@ from mizzen.base.objects import Obj, condition
 from mizzen.base.resources import API_SERVICES
 from mizzen.kinds import causes as words
 from mizzen.kinds.columns import AGE, NAME, Column
-from mizzen.kinds.names import dns_label, dns_subdomain
+from mizzen.kinds.names import dns_label, dns_subdomain, path_segment
 from mizzen.kinds.reading import part
 from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
@@ -93,6 +93,7 @@ KIND = upstream_kind(
     API_SERVICES,
     "A group's version that another API server answers, behind a Service.",
     default=_default,
+    name_rule=path_segment,
     validate=_validate,
     columns=(NAME, Column("Service", _service), Column("Available", _available), AGE),
 )
