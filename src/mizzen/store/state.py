@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import islice
 
@@ -19,45 +19,45 @@ from mizzen.store.store import (
     Stored,
 )
 
-_Place = tuple[str, str]  # namespace, name
-_ONE_BY_ONE_MAX = 64  # new places that are put where they belong; more are sorted with all
+_ONE_BY_ONE_MAX = 64  # new keys that are put where they belong; more are sorted with all
 
 
 class _Table:
-    """The objects of one resource, with their keys in order."""
+    """The objects of one resource, with their keys in order: the objects' own, nothing beside."""
 
     __slots__ = ("_new", "_order", "objects", "size")
 
     def __init__(self) -> None:
-        self.objects: dict[_Place, Stored] = {}
+        self.objects: dict[ObjectKey, Stored] = {}
         self.size = 0  # bytes of all objects
-        self._order: list[_Place] = []
-        self._new: list[_Place] = []  # that came since somebody asked for the order
+        self._order: list[ObjectKey] = []
+        self._new: list[ObjectKey] = []  # that came since somebody asked for the order
 
     def put(self, stored: Stored) -> None:
-        place = stored.key[1:]
-        before = self.objects.get(place)
+        key = stored.key
+        before = self.objects.get(key)
         if before is None:
-            self._new.append(place)
+            self._new.append(key)
         else:
             self.size -= len(before.data)
-        self.objects[place] = stored
+            stored.key = before.key  # else two equal ones would be held as long as it lives
+        self.objects[key] = stored
         self.size += len(stored.data)
 
-    def remove(self, place: _Place) -> None:
-        before = self.objects.pop(place, None)
+    def remove(self, key: ObjectKey) -> None:
+        before = self.objects.pop(key, None)
         if before is not None:
             self.size -= len(before.data)
             order = self.order()
-            del order[bisect_left(order, place)]
+            del order[bisect_left(order, key)]
 
-    def order(self) -> list[_Place]:
-        """All places, in order. Where each new one finds its place, all behind it are moved: among
+    def order(self) -> list[ObjectKey]:
+        """All keys, in order. Where each new one finds its place, all behind it are moved: among
         a hundred thousand that is dearer than all else of a write."""
         if self._new:
             if len(self._new) <= _ONE_BY_ONE_MAX:
-                for place in self._new:
-                    insort(self._order, place)
+                for key in self._new:
+                    insort(self._order, key)
             else:
                 self._order += self._new
                 self._order.sort()  # long runs in order are merged as they are
@@ -65,42 +65,43 @@ class _Table:
         return self._order
 
     def count(self, namespace: str) -> int:
-        if not namespace:
-            return len(self.objects)
-        order = self.order()
-        low = bisect_left(order, (namespace, ""))
-        return bisect_left(order, (namespace + "\0", "")) - low
+        low, high = self.extent(namespace)
+        return high - low
 
-    def places(self, namespace: str) -> Sequence[_Place]:
-        order = self.order()
+    def extent(self, namespace: str) -> tuple[int, int]:
+        """Where in the order the keys of a namespace begin and end."""
         if not namespace:
-            return order
-        low = bisect_left(order, (namespace, ""))
-        return order[low : bisect_left(order, (namespace + "\0", ""))]
+            return 0, len(self.objects)
+        order = self.order()
+        if not order:
+            return 0, 0
+        resource = order[0].resource
+        low = bisect_left(order, ObjectKey(resource, namespace, ""))
+        return low, bisect_left(order, ObjectKey(resource, namespace + "\0", ""))
 
 
 _EMPTY = _Table()
 
 
 def _after(
-    changed: Mapping[_Place, Stored | None], after: _Place | None, *, was: bool
-) -> Iterator[_Place]:
-    """The places behind `after` that had an object, or had none."""
-    for place, stored in changed.items():
-        if (stored is not None) is was and (after is None or place > after):
-            yield place
+    changed: Mapping[ObjectKey, Stored | None], after: ObjectKey | None, *, was: bool
+) -> Iterator[ObjectKey]:
+    """The keys behind `after` that had an object, or had none."""
+    for key, stored in changed.items():
+        if (stored is not None) is was and (after is None or key > after):
+            yield key
 
 
 def _as_it_was(
-    places: Iterable[_Place],
-    objects: Mapping[_Place, Stored],
-    changed: Mapping[_Place, Stored | None],
-    after: _Place | None,
+    keys: Iterable[ObjectKey],
+    objects: Mapping[ObjectKey, Stored],
+    changed: Mapping[ObjectKey, Stored | None],
+    after: ObjectKey | None,
 ) -> Iterator[Stored]:
-    """The objects in these places and in those that have none by now, in order."""
-    gone = [place for place in _after(changed, after, was=True) if place not in objects]
-    for place in merge(places, sorted(gone)):
-        stored = changed[place] if place in changed else objects[place]
+    """The objects in these keys and in those that have none by now, in order."""
+    gone = [key for key in _after(changed, after, was=True) if key not in objects]
+    for key in merge(keys, sorted(gone)):
+        stored = changed[key] if key in changed else objects[key]
         if stored is not None:
             yield stored
 
@@ -129,7 +130,7 @@ class State:
 
     def get(self, key: ObjectKey) -> Stored | None:
         table = self._tables.get(key[0])
-        return table.objects.get(key[1:]) if table else None
+        return table.objects.get(key) if table else None
 
     def resources(self) -> list[str]:
         return list(self._tables)
@@ -145,7 +146,7 @@ class State:
         assert stored.revision > self.revision, "revisions only grow"
         table = self._table(stored.key.resource)
         if event.type == "DELETED":
-            table.remove(stored.key[1:])
+            table.remove(stored.key)
         else:
             table.put(stored)
         self.recent.append(event)
@@ -168,42 +169,50 @@ class State:
         return found
 
     def page(
-        self, resource: str, namespace: str, after: _Place | None, limit: int, revision: int
+        self,
+        resource: str,
+        namespace: str,
+        after: tuple[str, str] | None,
+        limit: int,
+        revision: int,
     ) -> Page:
         """Part of a list as it was at `revision` (0: as it is)."""
         table = self._tables.get(resource) or _EMPTY
-        places, objects = table.places(namespace), table.objects
-        start = bisect_right(places, after) if after else 0
-        changed: dict[_Place, Stored | None] = {}
+        order, objects = table.order(), table.objects
+        start, end = table.extent(namespace)
+        last = ObjectKey(resource, *after) if after else None
+        if last is not None:
+            start = bisect_right(order, last, start, end)
+        changed: dict[ObjectKey, Stored | None] = {}
         if revision and revision != self.revision:
             changed = self._undo(resource, namespace, revision)
         if changed:
-            found = _as_it_was(islice(places, start, None), objects, changed, after)
+            found = _as_it_was(islice(order, start, end), objects, changed, last)
             items = list(islice(found, limit or None))
-            gone = sum(place not in objects for place in _after(changed, after, was=True))
-            new = sum(place in objects for place in _after(changed, after, was=False))
-            remaining = len(places) - start + gone - new - len(items)
+            gone = sum(key not in objects for key in _after(changed, last, was=True))
+            new = sum(key in objects for key in _after(changed, last, was=False))
+            remaining = end - start + gone - new - len(items)
         else:
-            end = start + limit if limit else len(places)
-            items = [objects[place] for place in places[start:end]]
-            remaining = max(0, len(places) - end)
+            stop = min(start + limit, end) if limit else end
+            items = [objects[key] for key in order[start:stop]]
+            remaining = end - stop
         rest = items[-1].key[1:] if remaining else None
         return Page(items, revision or self.revision, rest, remaining)
 
-    def _undo(self, resource: str, namespace: str, revision: int) -> dict[_Place, Stored | None]:
+    def _undo(self, resource: str, namespace: str, revision: int) -> dict[ObjectKey, Stored | None]:
         """The state at `revision` of the objects written after it."""
         if revision < self.recent_since:
             raise Expired(
                 f"revision {revision} is too old to list: the oldest that can still be told is "
                 f"{self.recent_since}; list again without resourceVersion or continue"
             )
-        changed: dict[_Place, Stored | None] = {}
+        changed: dict[ObjectKey, Stored | None] = {}
         for event in reversed(self.recent):
             if event.revision <= revision:
                 break
             key = event.key
             if key.resource == resource and (not namespace or key.namespace == namespace):
-                changed[(key.namespace, key.name)] = event.previous
+                changed[key] = event.previous
         return changed
 
     def _table(self, resource: str) -> _Table:

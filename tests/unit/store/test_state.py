@@ -38,3 +38,15 @@ def test_pages_at_older_revisions_are_as_they_were() -> None:
         assert list(page.items) == shown and page.revision == revision
         assert page.remaining == len(wanted) - len(shown)
         assert page.rest == (shown[-1].key[1:] if page.remaining else None)
+
+
+def test_all_versions_of_an_object_have_one_key() -> None:
+    """A key and a name for each write would be held as long as the object lives."""
+    state = State()
+    first = Stored(ObjectKey("pods", "a", "n"), 1, b"1")
+    second = Stored(ObjectKey("pods", "a", "n"), 2, b"2")
+    assert first.key is not second.key
+    state.apply(Event("ADDED", first, None))
+    state.apply(Event("MODIFIED", second, first))
+    found = state.get(ObjectKey("pods", "a", "n"))
+    assert found is not None and found is second and found.key is first.key
