@@ -11,7 +11,7 @@ from mizzen.apiserver.app import App
 from mizzen.apiserver.bootstrap import make_namespaces
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.context import ApiServerConfig
-from mizzen.apiserver.http import Request, Response, Stream, refusal
+from mizzen.apiserver.http import TEXT, Request, Response, Stream, refusal
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import ApiError
 from mizzen.host.mutual_tls import MutualTls
@@ -63,7 +63,8 @@ class Api:
     ) -> tuple[int, Any]:
         """(HTTP status, the answer)."""
         made = await self.send(method, path, body, content_type=content_type, headers=headers)
-        return made.status, json.loads(made.body)
+        is_page = made.content_type == TEXT
+        return made.status, made.body.decode() if is_page else json.loads(made.body)
 
     async def send(
         self,

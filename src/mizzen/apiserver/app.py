@@ -28,13 +28,21 @@ from mizzen.apiserver.http import (
 from mizzen.apiserver.role_metrics import RoleMetrics
 from mizzen.apiserver.server import Server
 from mizzen.base import names
-from mizzen.base.errors import ApiError, BadRequest, InternalError, Unauthorized
+from mizzen.base.errors import (
+    ApiError,
+    BadRequest,
+    InternalError,
+    MethodNotAllowed,
+    NoPage,
+    Unauthorized,
+)
 from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
 from mizzen.host.process_metrics import collect_process
 from mizzen.kinds.subresource import Subresource
 
 _HEALTH = ("/healthz", "/readyz", "/livez")
 _OPEN = ("/version",)  # to strangers, too
+_READS = ("GET", "HEAD")
 
 
 class App:
@@ -160,16 +168,18 @@ class App:
             known = self._server.aggregation.for_path(path)
             if known is not None:
                 return await self._server.aggregation.answer(known, request)
-            handler = self._discover
-        else:
-            handler = self._of_paths.get(path)
+            return self._discover(path, request)
+        handler = self._of_paths.get(path)
         is_of_a_role = path.startswith(role_metrics.PATH)
-        if request.method not in ("GET", "HEAD") or (handler is None and not is_of_a_role):
-            raise refusals.unserved()
+        if request.method not in _READS or (handler is None and not is_of_a_role):
+            raise NoPage
         return handler(request) if handler is not None else await self._roles.get(path)
 
-    def _discover(self, request: Request) -> Response:
-        return self._discovery.answer(request.path.rstrip("/"), request)
+    def _discover(self, path: str, request: Request) -> Response:
+        found = self._discovery.answer(path, request)
+        if request.method not in _READS and self._discovery.is_routed(path):
+            raise refusals.unrouted()
+        return found
 
     def _metrics(self) -> Response:
         return Response(200, self.metrics.render().encode(), CONTENT_TYPE)
@@ -202,7 +212,7 @@ class App:
             known = self._server.aggregation.find(target.group, target.version)
             if known is not None:
                 return await self._server.aggregation.answer(known, request)
-            raise refusals.unserved()
+            raise self._discovery.unknown(target.group)
         resource = served.resource
         if bool(target.namespace) and not resource.namespaced:
             raise refusals.unserved()
@@ -246,13 +256,13 @@ class App:
         kind, resource = served.kind, served.resource
         if target.subresource:
             if subresource is None:
-                raise refusals.unserved()
+                raise self._discovery.unknown(resource.group)
             passes_on = verb == "options" and subresource.name == "proxy"
             if verb not in subresource.verbs and not passes_on:
-                raise refusals.method_not_allowed(resource, f"{method} on {subresource.name}")
+                raise _not_allowed(served, f"{method} on {subresource.name}")
             return self._of_subresources[subresource.name, "get" if passes_on else verb]
         if verb not in kind.verbs:
-            raise refusals.method_not_allowed(resource, verb)
+            raise _not_allowed(served, verb)
         if kind.is_stored:
             handler = handlers.OF_STORED_KINDS.get((verb, bool(target.name)))
         else:
@@ -260,8 +270,17 @@ class App:
             found = self._of_virtual_kinds[resource.plural, verb]
             handler = found if bool(target.name) == is_by_name else None
         if handler is None:
-            raise refusals.method_not_allowed(resource, f"{method} on this path")
+            raise _not_allowed(served, f"{method} on this path")
+        if target.name:
+            refusals.check_name(target.name)
         return handler
+
+
+def _not_allowed(served: Served, what: str) -> MethodNotAllowed:
+    """Upstream's router knows the methods of built-in kinds; custom ones it asks itself."""
+    if served.is_builtin:
+        return refusals.unrouted()
+    return refusals.method_not_allowed(served.resource, what)
 
 
 def _of_path(request: Request) -> Access:

@@ -16,6 +16,7 @@ from mizzen.apiserver.core.negotiate import discovery_version
 from mizzen.apiserver.core.refusals import unserved
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.base import names
+from mizzen.base.errors import NoPage, NotFound
 from mizzen.base.objects import Obj
 from mizzen.base.reading import number
 from mizzen.base.resources import Resource
@@ -56,6 +57,24 @@ class Discovery:
         # A new one: whoever sends it adds headers to it.
         return Response(made.status, made.body, made.content_type, made.headers)
 
+    def is_routed(self, path: str) -> bool:
+        """True where upstream's router has the methods of a path: not of groups, nor below a group
+        that has custom kinds alone."""
+        parts = path.split("/")
+        return len(parts) == 2 or (
+            (path.startswith("/api/") or len(parts) > 3)
+            and any(
+                (served.resource.group, served.resource.version) == (_group_of(parts), parts[-1])
+                for served in self._catalog.all()
+                if served.is_builtin
+            )
+        )
+
+    def unknown(self, group: str) -> NotFound:
+        """The error for what a group does not have: a Status below a built-in one alone."""
+        is_builtin = any(s.is_builtin and s.resource.group == group for s in self._catalog.all())
+        return unserved() if is_builtin else NoPage()
+
     def openapi_v2(self, request: Request) -> Response:
         """The OpenAPI v2 document as JSON; in protobuf one without definitions.
 
@@ -95,12 +114,12 @@ class Discovery:
             return self._openapi(parts[2:])
         if parts[0] == "apis" and len(parts) == 2 and parts[1] in self._groups():
             return answer(200, {"kind": "APIGroup", "apiVersion": "v1", **self._group(parts[1])})
+        group, found = _group_of(parts), parts[-1]
         if len(parts) != (2 if parts[0] == "api" else 3):
-            raise unserved()
-        group, found = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
+            raise self.unknown(group)
         served = self._served(group, found)
         if found not in self._versions(group):
-            raise unserved()
+            raise self.unknown(group)
         return answer(200, _resource_list(group, found, served))
 
     def _groups(self) -> list[str]:
@@ -208,6 +227,12 @@ class Discovery:
 
     def _hash(self, place: str) -> str:
         return _digest(self._document(place))
+
+
+def _group_of(parts: list[str]) -> str:
+    """The group of a path's parts, with or without the empty one before its slash."""
+    parts = parts[1:] if not parts[0] else parts
+    return "" if parts[0] == "api" else parts[1]
 
 
 def _text_field(number: int, text: str) -> bytes:

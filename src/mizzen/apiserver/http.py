@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -10,10 +11,11 @@ import orjson
 
 from mizzen.apiserver.core import protobuf, protobuf_answers, warnings
 from mizzen.apiserver.core.client_certificate import ClientCertificate
+from mizzen.apiserver.core.envelope import unparsed
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES
 from mizzen.apiserver.core.user import ANONYMOUS, User
-from mizzen.base.errors import ApiError, BadRequest, NotAcceptable, UnsupportedMediaType
+from mizzen.base.errors import ApiError, BadRequest, NoPage, NotAcceptable, UnsupportedMediaType
 from mizzen.base.limits import OBJECT_DEPTH_MAX, with_room
 from mizzen.base.objects import Obj
 
@@ -74,20 +76,41 @@ class Request:
 
 def parse_json(body: bytes) -> Any:
     """The value, which can be written as JSON again. Errors: BadRequest."""
-    if not body:
-        raise BadRequest("the body of the request is empty; it must be JSON")
     try:
-        value = orjson.loads(body)
+        value = _loads(body)
         is_deep = len(body) > 2 * OBJECT_DEPTH_MAX
         if is_deep and body.count(b"{") + body.count(b"[") > OBJECT_DEPTH_MAX:
             orjson.dumps(with_room(value))  # it reads deeper than it writes
     except orjson.JSONDecodeError as error:
-        raise BadRequest(f"the body of the request is not valid JSON: {error}") from error
+        raise unparsed(body, str(error)) from error
     except TypeError as error:
         raise BadRequest(
             f"the body of the request is nested deeper than {OBJECT_DEPTH_MAX} levels"
         ) from error
     return value
+
+
+def _loads(body: bytes) -> Any:
+    """Half of a surrogate pair is replaced, as in Go: orjson refuses it. Errors: JSONDecodeError."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if b"\\ud" not in body.lower():
+            raise
+        whole = _SURROGATES.sub(_replaced, body)
+        if whole == body:
+            raise
+        return orjson.loads(whole)
+
+
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?"
+    rb"|\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+
+
+def _replaced(found: re.Match[bytes]) -> bytes:
+    return found[0] if len(found[0]) != len(rb"\ud800") else rb"\ufffd"
 
 
 @dataclass(slots=True)
@@ -191,6 +214,8 @@ def in_protobuf(response: Response) -> Response:
 
 def refusal(error: ApiError) -> Response:
     """The Status of an error, with the headers that HTTP has for it."""
+    if isinstance(error, NoPage):
+        return Response(error.code, error.message.encode(), TEXT)
     headers: list[tuple[str, str]] = []
     if error.retry_after_s:
         headers.append(("retry-after", str(error.retry_after_s)))

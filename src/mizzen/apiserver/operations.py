@@ -26,6 +26,7 @@ from mizzen.apiserver.core import (
     applying,
     body_reading,
     field_managers,
+    preconditions,
     refusals,
     stamping,
     unconditional,
@@ -44,10 +45,10 @@ from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import (
+    ApiError,
     BadRequest,
     Cause,
-    Conflict,
-    InternalError,
+    Unclassified,
     invalid,
 )
 from mizzen.base.objects import Obj, with_condition
@@ -77,11 +78,16 @@ def create(
     """`is_managed`: the body says who manages its fields, since it was applied."""
     kind, resource = served.kind, served.resource
     obj = stamping.check_envelope(body, resource)
-    if obj["metadata"].get("resourceVersion") not in (None, "", "0"):
-        raise InternalError("resourceVersion should not be set on objects to be created")
-    stamping.place(obj, resource, namespace)
-    give_name(draft, served, obj, namespace)
     reading = body_reading.of_body(resource, strictness, draft.warnings)
+    _check_head(served, obj, reading)
+    if obj["metadata"].get("resourceVersion") not in (None, "", "0"):
+        raise Unclassified("resourceVersion should not be set on objects to be created")
+    try:
+        stamping.place(obj, resource, namespace)
+    except BadRequest:
+        _decode(served, obj, reading)  # what cannot be read is told before
+        raise
+    give_name(draft, served, obj, namespace)
     decoded = _decode(served, obj, reading)
     causes = decoded.causes + _unserved(draft, decoded.unserved)
     if causes:
@@ -161,10 +167,24 @@ def update(
     strictness: Strictness = STRICT,
 ) -> Obj:
     obj = stamping.check_envelope(body, served.resource)
+    reading = body_reading.of_body(served.resource, strictness, draft.warnings)
+    _check_head(served, obj, reading)
+    try:
+        old = _meant(draft, served, namespace, name, obj)
+    except ApiError:
+        _decode(served, obj, reading)  # what cannot be read is told before
+        raise
+    return _replace(draft, served, old, obj, "update", subresource, reading)
+
+
+def _meant(draft: Draft, served: Served, namespace: str, name: str, obj: Obj) -> Obj:
+    """The object that an update replaces. Errors: BadRequest, NotFound."""
     if served.resource.namespaced:
         stamping.place(obj, served.resource, namespace)
     found = obj["metadata"].get("name")
-    if found is not None and found != name:
+    if not found:
+        raise refusals.unnamed(name)
+    if found != name:
         raise refusals.renamed(found, name)
     old = draft.read(served, namespace, name)
     if old is None:
@@ -173,8 +193,20 @@ def update(
         served.resource, is_builtin=served.is_builtin
     ):
         raise unconditional.revision_missing(served.resource, name)
-    reading = body_reading.of_body(served.resource, strictness, draft.warnings)
-    return _replace(draft, served, old, obj, "update", subresource, reading)
+    return old
+
+
+def _check_head(served: Served, obj: Obj, reading: Reading) -> None:
+    """Errors: BadRequest where the metadata cannot be read."""
+    metadata = obj["metadata"]
+    if isinstance(metadata, dict):
+        head = cast("Obj", metadata)
+        names = ("name", "generateName", "namespace", "resourceVersion")
+        if all(isinstance(head.get(name) or "", str) for name in names):
+            return
+    _decode(served, obj, reading)
+    as_object(metadata, "metadata must be an object")
+    raise BadRequest("metadata: names must be strings")
 
 
 def patch(
@@ -192,7 +224,7 @@ def patch(
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
-    check_preconditions(served.resource, old, uid, resource_version)
+    preconditions.check(served.resource, old, uid, resource_version)
     patched = apply(old)
     reading = body_reading.of_patch(apply, patched, strictness, draft.warnings)
     is_typed = _is_typed(served)
@@ -263,7 +295,7 @@ def delete(
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
-    _check_meant(served, old, options)
+    preconditions.check_meant(served.resource, old, options)
     key = ObjectKey(served.key, namespace, name)
     if not is_admitted:
         shown = stamping.options_shown(served.resource, old, options)
@@ -294,7 +326,7 @@ def bind(
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(PODS, name)
-    check_preconditions(served.resource, old, uid, resource_version)
+    preconditions.check(served.resource, old, uid, resource_version)
     if not node:
         raise BadRequest("Binding.target.name: Required value: the node to bind the pod to")
     taken = old["spec"].get("nodeName")
@@ -329,48 +361,6 @@ def bind(
     draft.admission.admit(draft, served, BIND, key, new, old)
     draft.put(key, new, "bind")
     return new
-
-
-def check_preconditions(resource: Resource, obj: Obj, uid: str, resource_version: str) -> None:
-    """Errors: Conflict when the object is not the one, or not the version, that was meant."""
-    metadata = obj["metadata"]
-    name = metadata["name"]
-    if uid and uid != metadata["uid"]:
-        raise refusals.conflict(
-            resource,
-            name,
-            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}",
-        )
-    revision = metadata.get("resourceVersion")
-    if resource_version and resource_version != revision:
-        raise refusals.conflict(
-            resource,
-            name,
-            f"Precondition failed: ResourceVersion in precondition: {resource_version}, "
-            f"ResourceVersion in object meta: {revision}",
-        )
-
-
-def _check_meant(served: Served, obj: Obj, options: DeleteOptions) -> None:
-    """As `check_preconditions`, in the words in which upstream refuses a deletion."""
-    metadata, resource = obj["metadata"], served.resource
-    uid, revision = metadata["uid"], metadata.get("resourceVersion")
-    reason = ""
-    if options.uid and options.uid != uid:
-        reason = (
-            f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). "
-            "The object might have been deleted and then recreated"
-        )
-    elif options.resource_version and options.resource_version != revision:
-        reason = (
-            f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
-            f"the ResourceVersion in record ({revision}). The object might have been modified"
-        )
-    if reason:
-        raise Conflict(
-            f'Operation cannot be fulfilled on {resource.kind} "{metadata["name"]}": {reason}',
-            group=resource.group, kind=resource.kind, name=metadata["name"],
-        )  # fmt: skip
 
 
 def _replace(
@@ -471,7 +461,7 @@ def check_identity(resource: Resource, metadata: Any, old: Obj, verb: str) -> No
         if verb == "patch":
             cause = Cause("metadata.uid", f'Invalid value: "{uid}": field is immutable')
             raise invalid(resource.kind, resource.group, name, [cause])
-        check_preconditions(resource, old, uid, "")
+        preconditions.check(resource, old, uid, "")
 
 
 def _track(

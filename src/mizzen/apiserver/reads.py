@@ -15,7 +15,8 @@ from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import Request, Response
 from mizzen.apiserver.server import Server
 from mizzen.base.errors import Unclassified
-from mizzen.base.strconv import parse_uint, quote
+from mizzen.base.go_text import quoted
+from mizzen.base.strconv import parse_uint
 from mizzen.store.store import ObjectKey, Stored
 
 SCAN = 500  # objects that a selector looks at at a time
@@ -99,4 +100,4 @@ def parse_revision(text: str) -> int:
     try:
         return parse_uint(text) if text else 0
     except ValueError as error:
-        raise ValueError(f"resourceVersion: Invalid value: {quote(text)}: {error}") from error
+        raise ValueError(f"resourceVersion: Invalid value: {quoted(text)}: {error}") from error

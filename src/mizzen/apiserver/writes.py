@@ -14,13 +14,13 @@ from mizzen.apiserver.conversions import in_version
 from mizzen.apiserver.core import (
     applying,
     deleting,
+    envelope,
     patching,
     protobuf,
     refusals,
     warnings,
 )
 from mizzen.apiserver.core.access import Access
-from mizzen.apiserver.core.bodies import as_object
 from mizzen.apiserver.core.body_reading import Strictness
 from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import form_of
@@ -71,7 +71,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     text = request.body if request.content_type in ("", JSON) else b""
 
     def read() -> tuple[Any, Strictness]:
-        body = request.json()
+        body = received(request, served)
         return body, strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
@@ -82,7 +82,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = write_options(request, "UpdateOptions")
-    body = request.json()
+    body = received(request, served)
     level = strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
@@ -262,6 +262,18 @@ async def delete_collection(
     return Response(200, body)
 
 
+def received(request: Request, served: Served) -> Obj:
+    """The body as an object of this kind. Errors: BadRequest, UnsupportedMediaType."""
+    try:
+        obj = envelope.opened(request.json())
+    except envelope.NoJson as error:
+        raise envelope.unrecognized(served.resource, error.problem, request.body) from error
+    if request.content_type != protobuf.MEDIA_TYPE:
+        is_builtin = served.is_builtin
+        envelope.check_type(obj, served.resource, request.body, is_builtin=is_builtin)
+    return obj
+
+
 def strictness(request: Request, options: WriteOptions, parsed: Any = None) -> Strictness:
     """The treatment of unknown and duplicate fields; `parsed` is the body where it has been read."""
     level = options.level
@@ -278,7 +290,7 @@ def delete_options(request: Request) -> DeleteOptions:
     """From the body or, where there is none, from the query. Errors: BadRequest, Invalid."""
     if not request.body:
         return deleting.of_params(request.params)
-    return deleting.of_body(as_object(request.json(), "the body of a delete must be DeleteOptions"))
+    return deleting.of_body(envelope.opened(request.json()))
 
 
 def success(code: int = 200) -> Obj:

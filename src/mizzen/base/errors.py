@@ -101,6 +101,13 @@ class NotFound(ApiError):
     code, reason = 404, "NotFound"
 
 
+class NoPage(NotFound):
+    """For paths that lead nowhere: upstream's router answers them without a Status."""
+
+    def __init__(self) -> None:
+        super().__init__("404 page not found\n")
+
+
 class MethodNotAllowed(ApiError):
     code, reason = 405, "MethodNotAllowed"
 

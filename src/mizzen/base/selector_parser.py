@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from mizzen.base.go_text import quoted
 from mizzen.base.label_syntax import key_problems, value_problems
 from mizzen.base.selectors import (
     FieldSelector,
@@ -16,7 +17,6 @@ from mizzen.base.selectors import (
     Requirement,
     int64,
 )
-from mizzen.base.strconv import quote
 
 _TOKEN = re.compile(r"[ \t\r\n]*(==|!=|[=!,()<>]|[^ \t\r\n=!,()<>]+)")
 _SPECIAL = frozenset(("==", "!=", *"=!,()<>"))
@@ -136,7 +136,7 @@ def _checked(key: str, operator: Operator, values: list[str]) -> Requirement:
 
 
 def _wrong(where: str, value: str, problems: list[str]) -> ValueError:
-    return ValueError(f"{where}: Invalid value: {quote(value)}: {'; '.join(problems)}")
+    return ValueError(f"{where}: Invalid value: {quoted(value)}: {'; '.join(problems)}")
 
 
 def parse_fields(text: str) -> FieldSelector:

@@ -60,7 +60,15 @@ class Kind:
         return self
 
     def make(self, name: str, spec: Any, query: str = "") -> tuple[int, Any]:
-        return self.api.call("POST", self.path + query, {"metadata": {"name": name}, "spec": spec})
+        return self.api.call("POST", self.path + query, self.thing(name, spec))
+
+    def thing(self, name: str, spec: Any, **metadata: Any) -> dict[str, Any]:
+        return {
+            "apiVersion": f"{self.group}/v1",
+            "kind": "Thing",
+            "metadata": {"name": name, **metadata},
+            "spec": spec,
+        }
 
     def replace(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Changes the spec of the definition."""
@@ -177,7 +185,7 @@ def test_a_watch_ends_with_its_kind_and_with_its_version(api: ApiServer) -> None
 
 def test_a_kind_that_goes_takes_nothing_new_and_says_so(api: ApiServer) -> None:
     kind = Kind(api).create()
-    held = {"metadata": {"name": "held", "finalizers": ["example.com/x"]}, "spec": {}}
+    held = kind.thing("held", {}, finalizers=["example.com/x"])
     assert api.call("POST", kind.path, held)[0] == 201
     assert api.call("DELETE", f"{CRDS}/{kind.name}")[0] == 200
     status, answer = kind.make("late", {})

@@ -86,8 +86,17 @@ async def serving(
             api.server.webhooks.close()
 
 
+def thing(name: str, version: str, **spec: str) -> Obj:
+    return {
+        "apiVersion": f"{GROUP}/{version}",
+        "kind": "Thing",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
 async def make(api: Api, name: str, version: str = "v1", **spec: str) -> Obj:
-    body = {"metadata": {"name": name}, "spec": spec or {"host": "h", "port": "1"}}
+    body = thing(name, version, **(spec or {"host": "h", "port": "1"}))
     status, made = await api.call("POST", path(version), body)
     assert status == 201, made
     return made
@@ -232,7 +241,7 @@ async def test_what_a_webhook_may_not_answer(tmp_path: Path) -> None:
             (lambda r: conversion({"uid": "other"}, r["objects"]), "failed: expected response.uid="),
         ):  # fmt: skip
             said[0] = wrong
-            body = {"metadata": {"name": "a"}, "spec": {"host": "h"}}
+            body = thing("a", "v1", host="h")
             status, told = await api.call("POST", path("v1"), body)
             assert (status, told.get("reason")) == (500, None), told
             assert told["message"].startswith(f"{what} {words}"), told["message"]
@@ -299,6 +308,6 @@ async def test_a_policy_sees_a_write_in_the_version_of_its_rules(tmp_path: Path)
         body = {"metadata": {"name": "b"}, "spec": binding}
         assert (await api.call("POST", path_, body))[0] == 201
         await make(api, "a", host="h", port="1")
-        body = {"metadata": {"name": "b"}, "spec": {"host": "h", "port": "2"}}
+        body = thing("b", "v1", host="h", port="2")
         status, told = await api.call("POST", path("v1"), body)
         assert status == 422 and "not there" in told["message"], told

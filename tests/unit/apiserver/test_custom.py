@@ -21,6 +21,7 @@ from support.custom_kinds import definition
 THINGS = Resource("example.com", "v1", "things", "Thing", namespaced=True)
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 PATH = "/apis/example.com/v1/namespaces/default/things"
+TYPE = {"apiVersion": "example.com/v1", "kind": "Thing"}
 MERGE = "application/merge-patch+json"
 SCHEMA = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
@@ -58,7 +59,7 @@ async def others_write(api: Api, count: int) -> None:
 
 
 async def make(api: Api, name: str, **metadata: Any) -> dict[str, Any]:
-    status, made = await api.call("POST", PATH, {"metadata": {"name": name, **metadata}})
+    status, made = await api.call("POST", PATH, {**TYPE, "metadata": {"name": name, **metadata}})
     assert status == 201, made
     return made
 

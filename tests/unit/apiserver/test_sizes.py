@@ -17,6 +17,7 @@ from support.custom_kinds import definition
 
 THINGS = Resource("example.com", "v1", "things", "Thing", namespaced=True)
 PATH = "/apis/example.com/v1/namespaces/default/things"
+TYPE = {"apiVersion": "example.com/v1", "kind": "Thing"}
 MERGE, JSON, STRATEGIC = (f"application/{kind}+json" for kind in
                           ("merge-patch", "json-patch", "strategic-merge-patch"))  # fmt: skip
 
@@ -39,7 +40,7 @@ async def refused(api: Api, what: tuple[int, Any], code: int = 413) -> None:
 
 
 async def test_a_patch_of_a_few_bytes_cannot_make_a_huge_object(api: Api) -> None:
-    assert (await api.call("POST", PATH, {"metadata": {"name": "t"}}))[0] == 201
+    assert (await api.call("POST", PATH, {**TYPE, "metadata": {"name": "t"}}))[0] == 201
     bomb = [{"op": "add", "path": "/spec", "value": {"a": "x"}}]
     for name in ("b", "a") * 20:
         bomb.append({"op": "copy", "from": "/spec", "path": f"/spec/{name}"})
@@ -50,7 +51,7 @@ async def test_a_patch_of_a_few_bytes_cannot_make_a_huge_object(api: Api) -> Non
 
 async def test_every_way_to_grow_ends_at_the_limit(api: Api) -> None:
     half = padded(OBJECT_BYTES_MAX * 2 // 3)
-    thing = {"metadata": {"name": "t"}, "spec": half}
+    thing = {**TYPE, "metadata": {"name": "t"}, "spec": half}
     assert (await api.call("POST", PATH, thing))[0] == 201
     more = {"status": half}
     await refused(api, await api.call("PATCH", f"{PATH}/t", more, content_type=MERGE))
@@ -61,7 +62,7 @@ async def test_every_way_to_grow_ends_at_the_limit(api: Api) -> None:
     await refused(api, await api.plan(plan))
     await refused(api, await api.call("PATCH", f"{PATH}/t?dryRun=All", more, content_type=MERGE))
     _, found = await api.call("GET", f"{PATH}/t")
-    both = {"metadata": found["metadata"], "spec": half, "status": half}
+    both = {**TYPE, "metadata": found["metadata"], "spec": half, "status": half}
     await refused(api, await api.call("PUT", f"{PATH}/t", both))
     await refused(api, await api.call("POST", PATH, {**both, "metadata": {"name": "u"}}))
     path = f"{DEFAULT}/events/e"
@@ -74,7 +75,7 @@ async def test_every_way_to_grow_ends_at_the_limit(api: Api) -> None:
 
 
 async def test_what_is_as_large_as_may_be_can_still_be_deleted(api: Api) -> None:
-    thing: dict[str, Any] = {"metadata": {"name": "t", "finalizers": ["example.com/x"]}}
+    thing: dict[str, Any] = {**TYPE, "metadata": {"name": "t", "finalizers": ["example.com/x"]}}
     assert (await api.call("POST", PATH, thing))[0] == 201
     _, found = await api.call("GET", f"{PATH}/t")
     room = OBJECT_BYTES_MAX - len(json.dumps(found, separators=(",", ":"))) - len(',"spec":""')
@@ -95,18 +96,21 @@ async def test_defaults_of_a_definition_count(api: Api) -> None:
     }  # fmt: skip
     api.server.catalog.add(("example.com", "bombs"), kinds_from_crd(crd))
     path = PATH.replace("things", "bombs")
-    few = {"metadata": {"name": "few"}, "l": [{}] * 10}
+    bomb = {"apiVersion": "example.com/v1", "kind": "Bomb"}
+    few = {**bomb, "metadata": {"name": "few"}, "l": [{}] * 10}
     status, made = await api.call("POST", path, few)
     assert status == 201 and made["l"][9]["p"] == "x" * 5000
-    await refused(
-        api, await api.call("POST", path, {"metadata": {"name": "b"}, "l": [{}] * 20_000}), 422
-    )
+    many = {**bomb, "metadata": {"name": "b"}, "l": [{}] * 20_000}
+    await refused(api, await api.call("POST", path, many), 422)
 
 
 async def test_nesting_ends_at_a_limit_with_a_sentence(api: Api) -> None:
     for depth in (230, OBJECT_DEPTH_MAX - 1, OBJECT_DEPTH_MAX, 254, 300, 1000):
         spec = b'{"a":' * depth + b"1" + b"}" * depth
-        body = b'{"metadata":{"name":"d%d"},"spec":%s}' % (depth, spec)
+        body = (
+            b'{"apiVersion":"example.com/v1","kind":"Thing","metadata":{"name":"d%d"},"spec":%s}'
+            % (depth, spec)
+        )
         status, answer = await api.call("POST", PATH, body)
         assert (status == 201) == (depth < OBJECT_DEPTH_MAX), answer
         assert status == 201 or (status // 100 == 4 and "nested" in answer["message"])
@@ -116,7 +120,9 @@ async def test_a_patch_cannot_nest_deeper_than_a_body(api: Api) -> None:
     nested: Any = 1
     for _ in range(200):
         nested = {"a": nested}
-    assert (await api.call("POST", PATH, {"metadata": {"name": "t"}, "spec": nested}))[0] == 201
+    assert (await api.call("POST", PATH, {**TYPE, "metadata": {"name": "t"}, "spec": nested}))[
+        0
+    ] == 201
     deeper = [{"op": "replace", "path": "/spec" + "/a" * 200, "value": nested}]
     for query in ("", "?dryRun=All"):
         answer = await api.call("PATCH", f"{PATH}/t{query}", deeper, content_type=JSON)

@@ -18,6 +18,7 @@ from support.custom_kinds import definition
 
 THINGS = Resource("example.com", "v1", "things", "Thing", namespaced=True)
 PATH = "/apis/example.com/v1/namespaces/default/things"
+TYPE = {"apiVersion": "example.com/v1", "kind": "Thing"}
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CRD = f"{CRDS}/things.example.com"
 
@@ -54,7 +55,7 @@ async def test_a_watch_from_the_first_moment_of_a_kind_sees_its_first_object(api
         await is_served(api)
         chunks = await api.watch(PATH)
         assert await anext(chunks) == b""
-        assert (await api.call("POST", PATH, {"metadata": {"name": "first"}}))[0] == 201
+        assert (await api.call("POST", PATH, {**TYPE, "metadata": {"name": "first"}}))[0] == 201
         event = json.loads(await anext(chunks))
         assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "first")
         _, listed = await api.call("GET", PATH)
@@ -79,7 +80,7 @@ async def test_a_watch_outlives_a_changed_schema_but_not_its_version(api: Api) -
     kind = "application/merge-patch+json"
     assert (await api.call("PATCH", CRD, patch, content_type=kind))[0] == 200
     assert await told(ended) == []
-    assert (await api.call("POST", PATH, {"metadata": {"name": "a"}}))[0] == 201
+    assert (await api.call("POST", PATH, {**TYPE, "metadata": {"name": "a"}}))[0] == 201
     assert json.loads(await anext(kept))["type"] == "ADDED"
     assert api.store.statistics()["watchers"] == 2
     await kept.aclose()  # type: ignore[attr-defined]

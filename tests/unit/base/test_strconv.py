@@ -1,19 +1,10 @@
-"""Go's words for scalars."""
+"""Go's words for numbers."""
 
 from __future__ import annotations
 
 import pytest
 
-from mizzen.base.strconv import parse_int, parse_uint, quote
-
-
-@pytest.mark.parametrize(
-    ("text", "quoted"),
-    [("a b", '"a b"'), ('a"\\', r'"a\"\\"'), ("\n\x00\x7f", r'"\n\x00\x7f"'), ("é", '"é"'),
-     ("\u200b", r'"\u200b"'), ("\U000e0001", r'"\U000e0001"')],
-)  # fmt: skip
-def test_text_is_quoted_as_by_go(text: str, quoted: str) -> None:
-    assert quote(text) == quoted
+from mizzen.base.strconv import parse_int, parse_uint
 
 
 def test_whole_numbers_are_read_as_by_go() -> None:

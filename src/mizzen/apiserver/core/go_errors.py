@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import orjson
 
+from mizzen.apiserver.core import envelope
 from mizzen.base.go_text import json_kind
-from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds.report import Path
 from mizzen.kinds.schema import INT_OR_STR, MICRO_TIME, QUANTITY, TIME, Schema
@@ -87,25 +87,15 @@ def _place(schema: Schema, path: Path) -> tuple[str, list[str], Schema]:
 def unrecognised(resource: Resource, obj: Any) -> str:
     """The problem with the type that an object gives itself, "" where it is the resource's or none
     at all."""
-    if not isinstance(obj, dict):
-        struct = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string '
-        struct += '"json:\\"kind,omitempty\\"" }'
-        return f"{_NO_KIND}: json: cannot unmarshal {json_kind(obj)} into Go value of type {struct}"
-    given = cast("Obj", obj)
-    found: Obj = {name: given.get(name) for name in ("apiVersion", "kind")}
-    for name, value in found.items():
-        if value is not None and not isinstance(value, str):
-            what = f"{json_kind(value)} into Go struct field .{name} of type string"
-            return f"{_NO_KIND}: json: cannot unmarshal {what}"
-    wanted = {"apiVersion": resource.api_version, "kind": resource.kind}
-    version, kind = (found[name] or wanted[name] for name in ("apiVersion", "kind"))
-    if {"apiVersion": version, "kind": kind} == wanted:
+    try:
+        given = envelope.opened(obj)
+    except envelope.NoJson as error:
+        return error.problem
+    version = given.get("apiVersion") or resource.api_version
+    kind = given.get("kind") or resource.kind
+    if (version, kind) == (resource.api_version, resource.kind):
         return ""
-    return f'no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"'
-
-
-_NO_KIND = "couldn't get version/kind; json parse error"
-_SCHEME = "pkg/runtime/scheme.go:111"
+    return envelope.unregistered(version, kind)
 
 
 def _time_problem(text: str, *, is_micro: bool) -> str:

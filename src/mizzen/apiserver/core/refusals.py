@@ -16,7 +16,9 @@ from mizzen.base.errors import (
     NotFound,
 )
 from mizzen.base.errors import Timeout as _Timeout
+from mizzen.base.go_text import quoted
 from mizzen.base.resources import Resource
+from mizzen.kinds.names import path_segment
 
 _MODIFIED = (
     "the object has been modified; please apply your changes to the latest version and try again"
@@ -85,11 +87,25 @@ def unserved() -> NotFound:
     return error
 
 
+def unrouted() -> MethodNotAllowed:
+    """For paths that exist, with other methods. Source: apimachinery NewGenericServerResponse."""
+    error = MethodNotAllowed("the server does not allow this method on the requested resource")
+    error.has_details = True
+    return error
+
+
 def method_not_allowed(resource: Resource, verb: str, hint: str = "") -> MethodNotAllowed:
+    """For verbs that a custom kind does not have."""
     text = f'{verb} is not supported on resources of kind "{qualified(resource)}"'
     return MethodNotAllowed(
         f"{text}: {hint}" if hint else text, group=resource.group, kind=resource.plural
     )
+
+
+def check_name(name: str) -> None:
+    """Errors: BadRequest for what no object can be called."""
+    if problem := path_segment(name):
+        raise BadRequest(f"Name parameter invalid: {quoted(name)}: {problem}")
 
 
 def future_revision(wanted: int, newest: int) -> _Timeout:

@@ -33,9 +33,7 @@ class Target(NamedTuple):
 
 def parse_path(path: str) -> Target | None:
     """The target of an API path, None where the path has no such form."""
-    parts = path.strip("/").split("/")
-    if "%" in path:
-        parts = [unquote(part) for part in parts]
+    parts = unquote(path).strip("/").split("/")
     if parts[0] == "api":
         group, rest = "", parts[1:]
     elif parts[0] == "apis" and len(parts) >= 3 and parts[1]:

@@ -41,7 +41,8 @@ def check_envelope(body: Any, resource: Resource) -> Obj:
             raise BadRequest(
                 f"the {what} in the data ({found}) does not match the expected {what} ({expected})"
             )
-    as_object(obj.setdefault("metadata", {}), "metadata must be an object")
+    if obj.get("metadata") is None:
+        obj["metadata"] = {}
     return obj
 
 

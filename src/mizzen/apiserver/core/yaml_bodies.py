@@ -33,7 +33,7 @@ def parse(body: bytes) -> tuple[Any, tuple[str, ...]]:
     loader: Any = _Loader(body)
     duplicates: list[str] = []
     try:
-        node = loader.get_single_node()
+        node = loader.get_node() if loader.check_node() else None  # the first document, as upstream
         _find_duplicates(node, duplicates, [VALUES_MAX])
         found = loader.construct_document(node) if node is not None else None
     except (yaml.YAMLError, ValueError, RecursionError) as error:

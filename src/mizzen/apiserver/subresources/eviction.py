@@ -10,7 +10,7 @@ from mizzen.apiserver import operations
 from mizzen.apiserver.admission_chain import EVICTION
 from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import deleting, eviction, refusals
+from mizzen.apiserver.core import deleting, eviction, preconditions, refusals
 from mizzen.apiserver.core.bodies import as_object, text
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.stamping import DeleteOptions
@@ -47,7 +47,7 @@ def _evict(draft: Draft, served: Served, target: Target, options: DeleteOptions)
     pod = draft.read(served, target.namespace, target.name)
     if pod is None:
         raise refusals.not_found(served.resource, target.name)
-    operations.check_preconditions(served.resource, pod, options.uid, options.resource_version)
+    preconditions.check(served.resource, pod, options.uid, options.resource_version)
     if not eviction.is_free(pod):
         listed = draft.list(refusals.qualified(eviction.BUDGETS), target.namespace)
         budgets = [each for each in listed if eviction.covers(each, pod)]

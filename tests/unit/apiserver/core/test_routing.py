@@ -15,7 +15,7 @@ from mizzen.base.errors import BadRequest
         ("/api/v1/namespaces/a", Target("", "v1", "namespaces", "", "a")),
         ("/api/v1/namespaces/a/status", Target("", "v1", "namespaces", "", "a", "status")),
         ("/api/v1/namespaces/a/pods/p/log", Target("", "v1", "pods", "a", "p", "log")),
-        ("/apis/g.io/v2/things/x%2Fy", Target("g.io", "v2", "things", "", "x/y")),
+        ("/apis/g.io/v2/things/x%2Fy", Target("g.io", "v2", "things", "", "x", "y")),
         ("/apis/g.io/v2/namespaces/a/ts", Target("g.io", "v2", "ts", "a")),
     ],
 )

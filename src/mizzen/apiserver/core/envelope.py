@@ -1,0 +1,126 @@
+"""Of what version and kind a body says that it is, in the order in which upstream's decoder looks.
+
+Source: apiserver `handlers/create.go`, `rest.go` (transformDecodeError), apimachinery
+`runtime/serializer/json`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from mizzen.apiserver.core import json_syntax
+from mizzen.apiserver.core.protobuf import definition_of
+from mizzen.base.errors import BadRequest
+from mizzen.base.go_text import json_kind, quoted
+from mizzen.base.objects import Obj
+from mizzen.base.resources import Resource
+
+_SUMMARY_BYTES = 30
+_TYPE = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; '
+    'Kind string "json:\\"kind,omitempty\\"" }'
+)
+_UNPARSED = "couldn't get version/kind; json parse error: "
+_SCHEME = "pkg/runtime/scheme.go:111"
+
+
+class NoJson(BadRequest):
+    """A body that cannot be read; `problem` says why."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def unparsed(body: bytes, reason: str) -> NoJson:
+    """For what is no JSON in upstream's eyes, or in ours alone for this reason."""
+    return NoJson(_UNPARSED + (json_syntax.problem(body) or reason))
+
+
+def opened(value: Any) -> Obj:
+    """The value as an object that may say its version and kind. Errors: NoJson."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise NoJson(
+            f"{_UNPARSED}json: cannot unmarshal {json_kind(value)} into Go value of type {_TYPE}"
+        )
+    obj = cast("Obj", value)
+    for name in obj:
+        if name in ("apiVersion", "kind") and not isinstance(obj[name], str | None):
+            raise NoJson(
+                f"{_UNPARSED}json: cannot unmarshal {json_kind(obj[name])} into Go struct field "
+                f".{name} of type string"
+            )
+    return obj
+
+
+def unrecognized(resource: Resource, problem: str, body: bytes) -> BadRequest:
+    return BadRequest(
+        f"the object provided is unrecognized (must be of type {resource.kind}): {problem} "
+        f"({_summary(body)})"
+    )
+
+
+def _summary(body: bytes) -> str:
+    if not body:
+        return "<empty>"
+    start, more = body[:_SUMMARY_BYTES], " ..." if len(body) > _SUMMARY_BYTES else ""
+    return (start.decode(errors="replace") if body.startswith(b"{") else start.hex()) + more
+
+
+def check_type(obj: Obj, resource: Resource, body: bytes, *, is_builtin: bool) -> None:
+    """Errors: BadRequest for an object of another kind or version."""
+    kind, version = str(obj.get("kind") or ""), str(obj.get("apiVersion") or "")
+    if not is_builtin:
+        if not kind:
+            text = body.decode(errors="replace")
+            raise unrecognized(resource, f"Object 'Kind' is missing in '{text}'", body)
+        if version != resource.api_version:
+            raise _other_version(version, resource)
+        return
+    kind, version = kind or resource.kind, version or resource.api_version
+    if (kind, version) == (resource.kind, resource.api_version):
+        return
+    if not is_registered(version, kind):
+        raise _unhandled(resource, kind, version, unregistered(version, kind))
+    if kind == resource.kind and version.partition("/")[0] == resource.group:
+        raise _other_version(version, resource)
+    short = version.rpartition("/")[2]
+    raise _unhandled(
+        resource, kind, version,
+        f"converting ({short}.{kind}) to ({internal_type(resource)}): unknown conversion",
+    )  # fmt: skip
+
+
+def unregistered(api_version: str, kind: str) -> str:
+    """The problem with a kind that upstream does not know in this version."""
+    place = f"registered for version {quoted(api_version)} in scheme {quoted(_SCHEME)}"
+    return f"no kind {quoted(kind)} is {place}"
+
+
+def is_registered(api_version: str, kind: str) -> bool:
+    """True for kinds that upstream knows in this version, and for lists of them."""
+    listed = kind.removesuffix("List")
+    return bool(definition_of(api_version, kind) or definition_of(api_version, listed))
+
+
+def internal_type(resource: Resource) -> str:
+    """The type that upstream converts all versions of a kind to: `core.Pod`."""
+    group = resource.group
+    package = "core" if group in ("", "events.k8s.io") else group.partition(".")[0]
+    return f"{package}.{resource.kind}"
+
+
+def _other_version(version: str, resource: Resource) -> BadRequest:
+    return BadRequest(
+        f"the API version in the data ({version or '/'}) does not match the expected API version "
+        f"({resource.api_version})"
+    )
+
+
+def _unhandled(resource: Resource, kind: str, version: str, problem: str) -> BadRequest:
+    short = quoted(version.rpartition("/")[2])
+    return BadRequest(
+        f"{kind} in version {short} cannot be handled as a {resource.kind}: {problem}"
+    )
