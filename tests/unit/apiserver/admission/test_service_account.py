@@ -182,3 +182,22 @@ async def test_ephemeral_containers_are_bounded_as_others(api: Api) -> None:
                 'ephemeral container d with envVar V referencing secret.secretName="other" is not '
                 "allowed because service account bound does not reference that secret"
             ) in answer["message"]
+
+
+async def test_the_next_pod_of_a_template_has_what_its_account_says_by_then(api: Api) -> None:
+    body = {
+        "metadata": {"generateName": "p-"},
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }
+
+    async def volumes() -> int:
+        code, made = await api.call("POST", f"{DEFAULT}/pods", body)
+        assert code == 201, made
+        return len(made["spec"].get("volumes", ()))
+
+    assert [await volumes() for _ in range(4)] == [1, 1, 1, 1]
+    for wish, number in ((False, 0), (True, 1)):
+        change = {"automountServiceAccountToken": wish}
+        kind = "application/merge-patch+json"
+        await api.call("PATCH", f"{DEFAULT}/serviceaccounts/default", change, content_type=kind)
+        assert [await volumes() for _ in range(4)] == [number] * 4
