@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-SOURCE = Path(__file__).parent.parent / "native" / "unsynced.c"
+from support import native
+
 WRITE, SYNC, TRUNCATE, ACKNOWLEDGE, FAILED_SYNC = 1, 2, 3, 4, 5
 _HEAD = struct.Struct("=IIQQQQII")
 _SECTOR = 4096  # what a disk writes whole at best; larger writes may be torn here
@@ -28,12 +27,7 @@ class Record:
 
 def build(folder: Path) -> Path:
     """The shared library to preload."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    assert compiler, "the crash tests need a C compiler: install one (Debian: apt install gcc)"
-    library = folder / "unsynced.so"
-    command = [compiler, "-O1", "-Wall", "-shared", "-fPIC", "-o", str(library), str(SOURCE)]
-    subprocess.run([*command, "-lpthread"], check=True)
-    return library
+    return native.build("unsynced", folder)
 
 
 def records(journal: Path) -> Iterator[Record]:

@@ -1,6 +1,7 @@
 """Events go an hour after they were last written.
 
-Source: kube-apiserver's `--event-ttl`, 1h. Nothing is polled: it sleeps until the oldest is due.
+Source: kube-apiserver's `--event-ttl`, 1h. It sleeps until the oldest is due, or for ten minutes:
+the clock may be set meanwhile.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mizzen.store.store import ObjectKey
 
 KEEP_S = 3600
 _SLACK_S = 10.0  # those due soon after the first go with it: fewer commits, fewer wake-ups
+_LOOK_S_MAX = 600.0
 _GROUP = 500  # deleted in one transaction
 _RETRY_S = 5.0
 _NS = 1_000_000_000
@@ -69,11 +71,12 @@ class EventExpiry:
             subscription.close()
 
     def _wait_s(self) -> float | None:
-        """Until the oldest is due; None while there is none."""
+        """Until the oldest is due, or the clock may have been set; None while there is none."""
         if not self._written:
             return None
         due_ns = next(iter(self._written.values())) + self._keep_ns
-        return max(0, due_ns - self._server.clock.now_ns()) / _NS + self._slack_s
+        due_s = max(0, due_ns - self._server.clock.now_ns()) / _NS + self._slack_s
+        return min(due_s, _LOOK_S_MAX)
 
     async def _expire(self) -> bool:
         """Deletes a group of those that are due; whether there may be more."""

@@ -70,6 +70,15 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         self._later[key] = loop.call_at(due, self._fire, key)
 
+    def bring_forward(self, by_s: float) -> None:
+        """What is to come later comes so much earlier: its time was told by a clock that has been
+        set forward since."""
+        delayed, now = self._later, asyncio.get_running_loop().time()
+        self._later = {}
+        for key, timer in delayed.items():
+            timer.cancel()
+            self.add_after(key, timer.when() - by_s - now)
+
     def retry(self, key: K) -> float:
         """Queues the key after its backoff, doubled with each failure; seconds until then."""
         failures = self._failures.get(key, 0)

@@ -9,6 +9,7 @@ from functools import partial
 
 from mizzen.base import registry
 from mizzen.base.clock import Clock
+from mizzen.base.clock_steps import ClockSteps
 from mizzen.base.errors import AlreadyExists, ApiError, TooManyRequests, Unavailable
 from mizzen.base.exposition import MetricsRegistry
 from mizzen.base.objects import Obj
@@ -30,6 +31,7 @@ log = logging.getLogger("mizzen.controllers")
 COMPONENT = "mizzen-controllers"
 # Of pods there may be a hundred thousand. Those of the Jobs at work should be among the parsed.
 PODS_PARSED_MAX = 2048
+CLOCK_LOOK_S = 5.0
 # Kubernetes has controllers for all else: Jobs, claims of templates, owners, nodes.
 _OWN = ("trainjob", "model-endpoint")
 
@@ -100,8 +102,21 @@ async def run_controllers(
         syncing.cancel()
         for worker in workers:
             worker.start(group)
+        group.create_task(_heed_clock_steps(clock, workers))
         on_ready()
         log.info("%d controllers watch %d resources", len(workers), len(informers))
+
+
+async def _heed_clock_steps(clock: Clock, workers: Sequence[Worker]) -> None:
+    """Timers run on the steady clock, schedules by the wall: after a machine slept, or NTP stepped,
+    whatever is due by now is due."""
+    steps = ClockSteps(clock)
+    while True:
+        await asyncio.sleep(CLOCK_LOOK_S)
+        if by_ns := steps.forward_ns():
+            log.warning("the clock was set forward by %.0f s", by_ns / 1e9)
+            for worker in workers:
+                worker.bring_forward(by_ns / 1e9)
 
 
 async def create_defaults(client: Client) -> None:

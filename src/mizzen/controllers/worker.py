@@ -78,6 +78,10 @@ class Worker:
         for number in range(WORKERS):
             group.create_task(self._work(), name=f"{self.controller.name} {number}")
 
+    def bring_forward(self, by_s: float) -> None:
+        """The wall clock was set forward: what is due at some time of day is due sooner."""
+        self._queue.bring_forward(by_s)
+
     def notice(self, resource: Resource, key: Key, old: Obj | None, new: Obj) -> None:
         """Queues the keys that a changed object concerns; its own is one for all controllers."""
         if resource == self.controller.resource and self._is_due(new):

@@ -16,6 +16,7 @@ from typing import Any
 
 from mizzen.base import names
 from mizzen.base.clock import Clock
+from mizzen.base.clock_steps import ClockSteps
 from mizzen.base.errors import ApiError
 from mizzen.base.objects import (
     Obj,
@@ -32,7 +33,6 @@ from mizzen.client.client import Client
 from mizzen.client.events import EventRecorder
 from mizzen.node.addresses import Addresses
 from mizzen.node.boundary import Boundary, describe
-from mizzen.node.clock_steps import ClockSteps
 from mizzen.node.config import HOST_IP, NodeConfig
 from mizzen.node.context import AgentContext
 from mizzen.node.core import devices as claims_core

@@ -61,3 +61,14 @@ async def test_an_empty_queue_has_no_room_left_of_a_long_one():
     for _ in range(10_000):
         queue.done(await queue.get())
     assert sys.getsizeof(queue._queued) == empty
+
+
+async def test_what_is_to_come_later_is_brought_forward():
+    queue = WorkQueue()
+    queue.add_after("soon", 60)
+    queue.add_after("late", 7200)
+    queue.bring_forward(3600)
+    assert await asyncio.wait_for(queue.get(), 1) == "soon"
+    assert queue.statistics()["delayed"] == 1
+    queue.bring_forward(3600)
+    assert await asyncio.wait_for(queue.get(), 1) == "late"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mizzen.node.clock_steps import ClockSteps
+from mizzen.base.clock_steps import ClockSteps
 from support.clocks import Clocks, S
 
 
