@@ -38,7 +38,14 @@ OVERTAKEN_TOLD_S = 2.0  # what has to wait so long to be tried again was overtak
 DELETIONS_LAG_S = 0.05  # as a rule the deletions come sooner, and bring the key with them
 ASKED_MAX = 64  # for one decision
 ASKED_LATER_S = 15.0
+# A decision about ten thousand pods takes 10 ms, and each of them that changes would bring the next.
+# So it rests for a few times as long as it took: what is decided stays a bounded share of all time.
+RESTS_FROM_S = 0.002
+RESTS_TIMES = 4
+REST_S_MAX = 1.0
+_RESTING_MAX = 1024  # keys remembered, before those that may be decided again are forgotten
 WORKERS = 4  # keys of one controller in flight at once; a key is never worked on twice
+_NS = 1_000_000_000
 
 
 class Worker:
@@ -69,6 +76,7 @@ class Worker:
             self._watches.setdefault(watch.resource, []).append(watch)
         self._queue: WorkQueue[Key] = WorkQueue()
         self._unseen_deletions: dict[Key, list[Delete]] = {}
+        self._rests_until_ns: dict[Key, int] = {}
         self._counts: Counter[str] = Counter()
 
     def statistics(self) -> Mapping[str, int]:
@@ -134,6 +142,9 @@ class Worker:
         if self._awaits_deletions(key):
             self._queue.add_after(key, DELETIONS_LAG_S)
             return
+        if (rest_s := self._rest_s(key)) > 0:
+            self._queue.add_after(key, rest_s)
+            return
         try:
             actions = await self._decide(key)
             operations = [a for a in actions if not isinstance(a, RequeueAfter | EmitEvent)]
@@ -165,7 +176,10 @@ class Worker:
         """The actions, after whatever must be asked for them. Errors: those of the controller."""
         decide, now_ns = self.controller.decide, self._clock.now_ns()
         if decide is None:
-            return self.controller.reconcile(self._view, key, now_ns)
+            began_ns = self._clock.monotonic_ns()
+            actions = self.controller.reconcile(self._view, key, now_ns)
+            self._let_rest(key, began_ns)
+            return actions
         answers: dict[str, Obj | ApiError] = {}
         while True:
             try:
@@ -176,6 +190,26 @@ class Worker:
                         f"it asks for more than {ASKED_MAX} answers", ASKED_LATER_S
                     ) from question
                 answers[question.path] = await self._answer(question.path)
+
+    def _let_rest(self, key: Key, began_ns: int) -> None:
+        ended_ns = self._clock.monotonic_ns()
+        took_s = (ended_ns - began_ns) / _NS
+        if took_s < RESTS_FROM_S:
+            return
+        resting = self._rests_until_ns
+        if len(resting) >= _RESTING_MAX:
+            self._rests_until_ns = resting = {k: at for k, at in resting.items() if at > ended_ns}
+        resting[key] = ended_ns + int(min(RESTS_TIMES * took_s, REST_S_MAX) * _NS)
+
+    def _rest_s(self, key: Key) -> float:
+        """How long the key is not to be decided yet; 0 or less for nearly all."""
+        until_ns = self._rests_until_ns.get(key)
+        if until_ns is None:
+            return 0
+        left_s = (until_ns - self._clock.monotonic_ns()) / _NS
+        if left_s <= 0:
+            del self._rests_until_ns[key]
+        return left_s
 
     async def _answer(self, path: str) -> Obj | ApiError:
         path, _, query = path.partition("?")

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import time
+from itertools import pairwise
 
 from mizzen.base.errors import ApiError, Retry
 from mizzen.base.exposition import MetricsRegistry
@@ -10,6 +12,7 @@ from mizzen.base.operations import Create, Delete, Patch
 from mizzen.base.resources import CONFIG_MAPS, DEPLOYMENTS, EVENTS, PODS
 from mizzen.controllers.core.actions import Ask, Controller, EmitEvent, RequeueAfter, Watch
 from mizzen.controllers.run import run_controllers
+from mizzen.controllers.worker import RESTS_TIMES
 from mizzen.host.clock import RealClock
 from support.api_in_process import api_server
 from support.waiting import until
@@ -286,3 +289,23 @@ async def first_event(client):
             break
         await asyncio.sleep(0.01)
     return found[0]
+
+
+async def test_a_key_whose_decision_takes_long_rests_and_is_decided_all_the_same(tmp_path):
+    """A change brings no decision of its own while the key rests, and none is missed."""
+    seen = []
+
+    def reconcile(view, key, now_ns):
+        if key.name.startswith("large"):
+            seen.append((time.monotonic(), view.get(CONFIG_MAPS, key)["data"]["n"]))
+            time.sleep(0.02)
+        return []
+
+    async with api_server(tmp_path) as client, controlled(client, reconcile):
+        await client.create(CONFIG_MAPS, config_map("large", n="0"))
+        for number in range(1, 60):
+            change = {"data": {"n": str(number)}}
+            await client.patch(CONFIG_MAPS, "large", change, "default")
+        await until(lambda: seen[-1][1] == "59", "the last change is decided")
+        begun = [at for at, _ in seen]
+        assert all(later - at >= 0.02 * RESTS_TIMES for at, later in pairwise(begun))

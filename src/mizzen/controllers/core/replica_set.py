@@ -96,11 +96,13 @@ def _claim(view: View, owner: Obj, selector: LabelSelector) -> Claimed:
     active: Pods = {}
     terminating = 0
     writes: list[Operation] = []
-    selected: dict[Labels, bool] = {}  # there are few, however many pods there are
+    # There are few different ones, however many pods there are. Equal ones are mostly the same, and
+    # to compare them by what they are is most of what a large set costs.
+    selected: dict[int, bool] = {}
     for key, pod in view.digested(REPLICAS, owner).items():
-        is_selected = selected.get(pod.labels)
+        is_selected = selected.get(id(pod.labels))
         if is_selected is None:
-            is_selected = selected[pod.labels] = selector.matches(dict(pod.labels))
+            is_selected = selected[id(pod.labels)] = selector.matches(dict(pod.labels))
         if pod.is_active and is_selected:
             active[key] = pod
         elif pod.is_active and not is_terminating(owner):
@@ -189,10 +191,15 @@ def _on_node(view: View, owner: Obj) -> Mapping[str, int]:
 
 def _status(owner: Obj, claimed: Claimed, now_ns: int) -> Obj:
     template = labels_of({"metadata": part(owner, "spec", "template", "metadata")}).items()
-    labelled: Counter[Labels] = Counter(pod.labels for pod in claimed.active.values())
-    fully = sum(count for labels, count in labelled.items() if template <= dict(labels).items())
+    pods = claimed.active.values()
+    labels: dict[int, Labels] = {id(pod.labels): pod.labels for pod in pods}
+    is_full = {number: template <= dict(each).items() for number, each in labels.items()}
+    fully = sum([is_full[id(pod.labels)] for pod in pods])
     min_ready_s = number(owner, "spec", "minReadySeconds")
-    ready = [pod for pod in claimed.active.values() if pod.is_ready]
+    ready = [pod for pod in pods if pod.is_ready]
+    available = len(ready)
+    if min_ready_s > 0:
+        available = sum(pod.is_available(min_ready_s, now_ns) for pod in ready)
     conditions = entries(owner, "status", "conditions")
     if len(claimed.active) == number(owner, "spec", "replicas"):
         conditions = [each for each in conditions if each.get("type") != REPLICA_FAILURE]
@@ -200,7 +207,7 @@ def _status(owner: Obj, claimed: Claimed, now_ns: int) -> Obj:
         "replicas": len(claimed.active),
         "fullyLabeledReplicas": fully,
         "readyReplicas": len(ready),
-        "availableReplicas": sum(pod.is_available(min_ready_s, now_ns) for pod in ready),
+        "availableReplicas": available,
         "terminatingReplicas": claimed.terminating,
         "observedGeneration": number(owner, "metadata", "generation"),
         "conditions": conditions,
