@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 BUSYBOX = "docker.io/library/busybox:latest"
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.63.0"
-TOOLS = ("bash", "curl", "dig", "ip", "nc")  # of this machine, with their libraries
+TOOLS = ("bash", "curl", "dig", "getent", "ip", "nc")  # of this machine, with their libraries
 _E2E = "registry.k8s.io/e2e-test-images"
 _PASSWD = b"""root:x:0:0:root:/root:/bin/sh
 nobody:x:65534:65534:nobody:/:/bin/false
