@@ -25,12 +25,14 @@ CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, BIND, DELETE = (
     "create", "update", "update/status", "update/approval", "create/binding", "delete",
 )  # fmt: skip
 UPDATE_RESIZE, UPDATE_EPHEMERAL = "update/resize", "update/ephemeralcontainers"  # of pods
+UPDATE_FINALIZE = "update/finalize"  # of namespaces
 # What is asked by way of subresources (`admission_subjects.py`), of kinds of their own.
 BINDING, EVICTION, TOKEN, SCALE = "bind", "create/eviction", "create/token", "update/scale"
 CONNECT = {name: f"connect/{name}" for name in ("attach", "exec", "portforward", "proxy")}
 _SUBJECTS = frozenset((BINDING, EVICTION, TOKEN, SCALE, *CONNECT.values()))
 _MUTABLE = _SUBJECTS | {
     CREATE, UPDATE, UPDATE_STATUS, UPDATE_APPROVAL, UPDATE_RESIZE, UPDATE_EPHEMERAL,
+    UPDATE_FINALIZE,
 }  # fmt: skip
 _OPERATIONS = _MUTABLE | {BIND, DELETE}
 # Stages, one after the other; plug-ins of one stage in the order of their names.

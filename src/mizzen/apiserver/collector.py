@@ -191,6 +191,8 @@ class Collector:
         if decision is not None:
             new = garbage.without_owners(served.view_object(obj), decision.uids)
             draft.put(key, new, "update")
+            waiting = (self._owner_key(obj, owners[uid]) for uid in decision.uids)
+            self._dirty.update((each, None) for each in waiting if each is not None)
             return
         if is_terminating(obj):
             self._finish_owner(draft, served, key, obj)

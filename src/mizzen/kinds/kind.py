@@ -55,10 +55,12 @@ class WritablePart:
     """A part of an object that a subresource of its own writes.
 
     `keep(new, old)` leaves all else as it was, in place; `validate` is `Kind.validate` for it.
+    `is_update`: `Kind.on_update` has its say about what is kept.
     """
 
     keep: Callable[[Obj, Obj], None]
     validate: Validator
+    is_update: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,8 @@ class Kind:
     def prepare_part(self, name: str, new: Obj, old: Obj) -> None:
         """Keeps everything but the part of this subresource, and counts the generation; in place."""
         self.parts[name].keep(new, old)
-        self.prepare_update(new, old)
+        if self.parts[name].is_update:
+            self.prepare_update(new, old)
 
     def check_part(self, name: str, new: Obj, old: Obj) -> list[Cause]:
         """Every cause to refuse an update of the part of this subresource."""

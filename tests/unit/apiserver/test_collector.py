@@ -133,6 +133,21 @@ async def test_foreground_deletion_asked_for_twice_ends(api: Api) -> None:
     await until(lambda: count(api, "serviceaccounts") == others)
 
 
+async def test_an_owner_waits_for_none_that_another_keeps(api: Api) -> None:
+    path = f"{DEFAULT}/configmaps"
+    goes, stays = [await make(api, path, name) for name in ("goes", "stays")]
+    both = [owner(goes, blockOwnerDeletion=True), owner(stays)]
+    for name, owners in (("shared", both), ("own", both[:1])):
+        await make(api, path, name, metadata={"ownerReferences": owners})
+    await settled(api)
+    body = {"propagationPolicy": "Foreground"}
+    assert (await api.call("DELETE", f"{path}/goes", body))[0] == 200
+    await until(lambda: count(api, "configmaps", "default") == 2)
+    _, shared = await api.call("GET", f"{path}/shared")
+    assert [each["name"] for each in shared["metadata"]["ownerReferences"]] == ["stays"]
+    assert "deletionTimestamp" not in shared["metadata"]
+
+
 async def test_a_circle_of_owners_is_no_deadlock(api: Api) -> None:
     path = f"{DEFAULT}/configmaps"
     made = [await make(api, path, name) for name in ("a", "b", "c")]
@@ -145,6 +160,28 @@ async def test_a_circle_of_owners_is_no_deadlock(api: Api) -> None:
     body = {"propagationPolicy": "Foreground"}
     assert (await api.call("DELETE", f"{path}/a", body))[0] == 200
     await until(lambda: count(api, "configmaps", "default") == 0)
+
+
+async def test_a_namespace_waits_for_the_finalizers_of_others(api: Api) -> None:
+    made = (await api.call("POST", CORE, {"metadata": {"name": "held"}}))[1]
+    held = [*made["spec"]["finalizers"], "example.com/mine"]
+    code, told = await api.call(
+        "PUT", f"{CORE}/held/finalize", {**made, "spec": {"finalizers": held}}
+    )
+    assert (code, told["spec"]["finalizers"]) == (200, ["kubernetes", "example.com/mine"])
+    assert told["status"] == made["status"]
+    code, _ = await api.call(
+        "PUT", f"{CORE}/held/finalize", {**told, "spec": {"finalizers": ["x"]}}
+    )
+    assert code == 422
+    assert (await api.call("DELETE", f"{CORE}/held"))[0] == 200
+    await settled(api)
+    _, left = await api.call("GET", f"{CORE}/held")
+    assert left["spec"]["finalizers"] == ["example.com/mine"]
+    assert (await api.call("PUT", f"{CORE}/held", {**left, "spec": {}}))[1]["spec"] == left["spec"]
+    _, left = await api.call("GET", f"{CORE}/held")
+    assert (await api.call("PUT", f"{CORE}/held/finalize", {**left, "spec": {}}))[0] == 200
+    assert (await api.call("GET", f"{CORE}/held"))[0] == 404
 
 
 async def test_a_namespace_says_what_it_waits_for(api: Api) -> None:

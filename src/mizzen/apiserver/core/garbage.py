@@ -61,7 +61,8 @@ def decide(obj: Obj, states: Mapping[str, OwnerState]) -> Collect | DropOwners |
         return None
     found = {owner["uid"]: states.get(owner["uid"], "unknown") for owner in owners}
     if any(state in ("alive", "unknown") for state in found.values()):
-        lost = frozenset(uid for uid, state in found.items() if state == "gone")
+        # One that waits for its dependents does not take those along that another keeps.
+        lost = frozenset(uid for uid, state in found.items() if state in ("gone", "waiting"))
         return DropOwners(lost) if lost else None
     if "waiting" in found.values():
         return Collect("Foreground")

@@ -6,17 +6,18 @@ from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import NAMESPACES
 from mizzen.kinds.columns import AGE, NAME, of
-from mizzen.kinds.kind import Column, Kind
+from mizzen.kinds.kind import Column, Kind, WritablePart
 from mizzen.kinds.meta import CONDITIONS, root
-from mizzen.kinds.names import dns_label
+from mizzen.kinds.names import dns_label, qualified_name
 from mizzen.kinds.reading import entries
 from mizzen.kinds.schema import STRINGS, choice, package
-from mizzen.kinds.subresource import STATUS_SUBRESOURCE
+from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
 from mizzen.kinds.treatment import acted
 
 v1 = package("io.k8s.api.core.v1")
 NAME_LABEL = "kubernetes.io/metadata.name"
 FINALIZER = "kubernetes"
+_STANDARD = (FINALIZER, "foregroundDeletion", "orphan")
 
 
 def _on_create(new: Obj) -> None:
@@ -27,10 +28,17 @@ def _on_create(new: Obj) -> None:
 
 
 def _on_update(new: Obj, old: Obj) -> None:
-    """Only emptying the namespace takes its finalizer off. Source: pkg/registry/core/namespace."""
+    """Finalizers are taken off by /finalize, or once it is empty. Source:
+    pkg/registry/core/namespace."""
     new.pop("spec", None)
     if "spec" in old:
         new["spec"] = old["spec"]
+
+
+def _keep_for_finalizing(new: Obj, old: Obj) -> None:
+    new.pop("status", None)
+    if "status" in old:
+        new["status"] = old["status"]
 
 
 def _default(obj: Obj) -> None:
@@ -39,15 +47,20 @@ def _default(obj: Obj) -> None:
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
-    """Refuses further finalizers: without /finalize they could never be removed."""
-    if old is not None:
-        return []
-    message = f'Unsupported value: supported values: "{FINALIZER}", which the server sets by itself'
-    return [
-        Cause(f"spec.finalizers[{index}]", message, "FieldValueNotSupported")
-        for index, name in enumerate(entries(new, "spec.finalizers"))
-        if name != FINALIZER
-    ]
+    return _check_finalizers(new, old) if old is None else []
+
+
+def _check_finalizers(new: Obj, old: Obj | None) -> list[Cause]:
+    """Source: ValidateNamespace, ValidateNamespaceFinalizeUpdate."""
+    causes: list[Cause] = []
+    for index, name in enumerate(entries(new, "spec.finalizers")):
+        problem = qualified_name(name)
+        if not problem and "/" not in name and name not in _STANDARD:
+            problem = "name is neither a standard finalizer name nor is it fully qualified"
+        if problem:
+            message = f'Invalid value: "{name}": {problem}'
+            causes.append(Cause(f"spec.finalizers[{index}]", message))
+    return causes
 
 
 KIND = Kind(
@@ -75,7 +88,8 @@ KIND = Kind(
     validate=_validate,
     on_create=_on_create,
     on_update=_on_update,
-    subresources=(STATUS_SUBRESOURCE,),
+    parts={"finalize": WritablePart(_keep_for_finalizing, _check_finalizers, is_update=False)},
+    subresources=(Subresource("finalize", ("update",)), STATUS_SUBRESOURCE),
     selectable_fields=("status.phase",),
     columns=(NAME, Column("Status", of("status.phase")), AGE),
 )

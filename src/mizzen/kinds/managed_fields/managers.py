@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from mizzen.base.objects import Obj
@@ -21,6 +22,7 @@ ANCIENT = "ancient-changes"  # what more than those have set
 BEFORE_FIRST_APPLY = "before-first-apply"
 UNKNOWN = "unknown"
 _FIELDS_TYPE = "FieldsV1"
+_NAME = itemgetter(0)
 # Nobody's: the server sets them, or the request's path names them.
 _STRIPPED = tuple(
     f"f:{name}"
@@ -130,10 +132,20 @@ def _encoded(manager: Id, entry: Entry) -> Obj:
     }
     if entry.time is not None:
         result["time"] = entry.time
-    result |= {"fieldsType": _FIELDS_TYPE, "fieldsV1": entry.fields}
+    result |= {"fieldsType": _FIELDS_TYPE, "fieldsV1": _in_order(entry.fields)}
     if manager.subresource:
         result["subresource"] = manager.subresource
     return result
+
+
+def _in_order(fields: Fields) -> Fields:
+    """The set by name: Go's clients compare it as text, which their own maps give in that order."""
+    if len(fields) < 2:
+        return {name: _in_order(below) for name, below in fields.items()} if fields else fields
+    return {
+        name: _in_order(below) if below else below
+        for name, below in sorted(fields.items(), key=_NAME)
+    }
 
 
 def updated(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from mizzen.apiserver.core.garbage import (
     Collect,
     DropOwners,
+    OwnerState,
     Release,
     decide,
     next_for_owner,
@@ -38,6 +39,11 @@ def test_an_owner_in_foreground_deletion_takes_its_dependents_first() -> None:
     owner = deleted_owner("foregroundDeletion")
     assert next_for_owner(owner, [owned("o", blocks=True)]) is None
     assert next_for_owner(owner, [owned("o")]) == Release("foregroundDeletion")
+
+
+def test_what_another_owner_keeps_is_not_taken_along() -> None:
+    states: dict[str, OwnerState] = {"a": "waiting", "b": "alive", "c": "gone"}
+    assert decide(owned("a", "b", "c"), states) == DropOwners(frozenset("ac"))
 
 
 def test_orphans_are_let_go_before_their_owner() -> None:

@@ -41,10 +41,10 @@ def test_namespaces_start_active_with_their_finalizer_and_label() -> None:
     assert namespace["metadata"]["labels"] == {"kubernetes.io/metadata.name": "x"}
 
 
-def test_a_namespace_with_a_finalizer_that_nobody_can_take_off_is_refused() -> None:
+def test_finalizers_of_a_namespace_are_standard_or_qualified() -> None:
     assert fields("namespaces", {"spec": {"finalizers": ["kubernetes"]}}) == []
-    body = {"spec": {"finalizers": ["example.com/x"]}}
-    assert fields("namespaces", body) == ["spec.finalizers[0]"]
+    body = {"spec": {"finalizers": ["example.com/x", "mine", "a b"]}}
+    assert fields("namespaces", body) == ["spec.finalizers[1]", "spec.finalizers[2]"]
 
 
 @pytest.mark.parametrize("spec", [None, {}, {"finalizers": []}, {"finalizers": ["example.com/x"]}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mizzen.base.objects import Obj
@@ -13,6 +15,7 @@ from mizzen.kinds.managed_fields.managers import (
     UPDATERS_MAX,
     Conflicts,
     Context,
+    Entry,
     Id,
     Malformed,
     Managers,
@@ -21,6 +24,7 @@ from mizzen.kinds.managed_fields.managers import (
     encode,
     updated,
 )
+from mizzen.kinds.managed_fields.sets import Fields
 from mizzen.kinds.managed_fields.walking import walker_of
 from mizzen.kinds.schema import INT32, STR, STRING_MAP, array, record
 
@@ -170,3 +174,10 @@ def test_a_configuration_that_says_as_much_as_before_is_merged_and_no_more(
 
     monkeypatch.setattr(managers, "_says_as_much", never)
     assert quickly == apply(live, config, found, A)
+
+
+def test_sets_are_written_by_name() -> None:
+    fields: Fields = {"f:b": {"k:{}": {}, ".": {}, "f:x": {}}, "f:a": {}}
+    own = Id("m", "Update", "", "v1")
+    (entry,) = encode({own: Entry("v1", fields, None)})
+    assert json.dumps(entry["fieldsV1"]) == json.dumps(fields, sort_keys=True)
