@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.authorizer import Authorizer
-from mizzen.apiserver.core.permissions import COMPONENTS, DISCOVERY_PATHS, Permissions, parse
+from mizzen.apiserver.core.permissions import COMPONENTS, DISCOVERY_PATHS, Permissions, Rule, parse
 from mizzen.apiserver.core.policy_rules import PolicyRule
 from mizzen.apiserver.core.user import User
 from mizzen.base.names import IDENTITY_PREFIX
@@ -20,8 +20,12 @@ class _Allowed:
         rules = list(parse((*permissions.everywhere, *permissions.own)))
         self._rules = {(v, r.group, r.resource) for r in rules for v in r.verbs}
         self._any = {v for r in rules if r.resource == "*" for v in r.verbs}
+        self._groups = {(v, r.group) for r in rules if r.resource == "*/*" for v in r.verbs}
         self._anywhere = {  # subresources of whatever
-            (v, r.resource[2:]) for r in rules if r.resource.startswith("*/") for v in r.verbs
+            (v, r.resource[2:])
+            for r in rules
+            if r.resource.startswith("*/") and r.resource != "*/*"
+            for v in r.verbs
         }
         self._paths = _Paths(permissions.paths)
 
@@ -31,7 +35,9 @@ class _Allowed:
         if (access.verb, access.group, access.what) in self._rules:
             return True
         if access.subresource:
-            return (access.verb, access.subresource) in self._anywhere
+            return (access.verb, access.subresource) in self._anywhere or (
+                (access.verb, access.group) in self._groups
+            )
         return access.verb in self._any
 
 
@@ -61,7 +67,9 @@ def components(context: Context) -> Authorizer:
         if table is None or user.name not in allowed:
             return [], []
         found = [
-            PolicyRule(
+            _of_group(rule)
+            if rule.resource == "*/*"
+            else PolicyRule(
                 rule.verbs, ("*" if rule.resource[0] == "*" else rule.group,), (rule.resource,)
             )
             for rule in parse((*table.everywhere, *table.own))
@@ -69,6 +77,10 @@ def components(context: Context) -> Authorizer:
         return [*found, PolicyRule(("get",), urls=(*DISCOVERY_PATHS, *table.paths))], []
 
     return Authorizer(authorize, rules=rules)
+
+
+def _of_group(rule: Rule) -> PolicyRule:
+    return PolicyRule(rule.verbs, (rule.group,), ("*",))
 
 
 AUTHORIZER = components

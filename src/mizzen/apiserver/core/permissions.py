@@ -38,7 +38,8 @@ class Permissions:
 
 
 class Rule(NamedTuple):
-    """`verbs` on `resource`, which is a plural, perhaps with its subresource."""
+    """`verbs` on `resource`, which is a plural, perhaps with its subresource; "*/NAME" is that
+    subresource of whatever, "*" whatever has none, "*/*" all of the group."""
 
     verbs: tuple[str, ...]
     group: str
@@ -83,6 +84,7 @@ COMPONENTS = {
             "create,update,patch persistentvolumeclaims",
             "update,patch horizontalpodautoscalers.autoscaling/status",
             "get,update,patch */scale",
+            "read *.custom.metrics.k8s.io/*",
             f"delete resourceslices.{_DRA},events,usagerecords.mizzen.dev",
         ),
         shared=(

@@ -311,8 +311,9 @@ class _Run:
         name, tolerances = text(metric, "name"), self._tolerances()
         status: Obj = {"metric": metric}
         if kind == "Pods":
-            path = reading.pods_path(self._key.namespace, scale.selector, metric)
             said = f"unable to get metric {name}: unable to fetch metrics from custom metrics API"
+            version = self._custom_version(said)
+            path = reading.pods_path(version, self._key.namespace, scale.selector, metric)
             usage = reading.pods_values(self._listed(path, said, "custom"))
             wanted = quantity.to_milli(target["averageValue"])
             asked = by_average(pods, usage, scale.replicas, wanted, tolerances, "", self._now_ns)
@@ -321,12 +322,17 @@ class _Run:
         if kind == "Object":
             value, described = self._of_object(source, metric)
             status["describedObject"] = described
-            named = f"{text(described, 'kind')} metric {name}"
+            # Upstream's words for an average of an object's metric are those of an external one.
+            named = _named(metric)
+            if "averageValue" not in target:
+                named = f"{text(described, 'kind')} metric {name}"
         else:
             path = reading.external_path(self._key.namespace, metric)
-            said = f"unable to get external metric {self._key.namespace}/{name}"
+            place = f"{self._key.namespace}/{name}/{reading.selector_words(metric)}"
+            why = "unable to fetch metrics from external metrics API"
+            said = f"unable to get external metric {place}: {why}"
             value = sum(reading.values(self._listed(path, said, "external")))
-            named = f"external metric {name}"
+            named = _named(metric)
         asked, field_name = _by_target(target, value, scale, pods, tolerances)
         status["current"] = {field_name: quantity.format_milli(asked.usage)}
         return asked.replicas, named, {kind.lower(): status}
@@ -378,13 +384,24 @@ class _Run:
         if kind != "Namespace":
             found = self._resource(text(described, "apiVersion"), kind)
             resource = f"{found.plural}.{found.group}" if found.group else found.plural
-        path = reading.object_path(self._key.namespace, resource, name, metric)
         said = f"unable to get metric {text(metric, 'name')}: unable to fetch metrics from custom metrics API"
         try:
+            version = self._custom_version(said)
+            path = reading.object_path(version, self._key.namespace, resource, name, metric)
             values = reading.values(self._listed(path, said, "custom"))
         except Uncomputable as error:
             raise Uncomputable(f"{error} on {kind} {self._key.namespace}/{name}") from error
         return values[0], described
+
+    def _custom_version(self, said: str) -> str:
+        """Errors: Ask, Uncomputable."""
+        try:
+            return reading.custom_version(self._ask(reading.CUSTOM))
+        except NotFound as error:
+            why = "no custom metrics API (custom.metrics.k8s.io) registered"
+            raise Uncomputable(f"{said}: {why}") from error
+        except ValueError as error:
+            raise Uncomputable(f"{said}: {error}") from error
 
     def _listed(self, path: str, said: str, api: str) -> Obj:
         """Errors: Ask, Uncomputable."""
@@ -462,6 +479,10 @@ def _amount(resource: str, milli: int) -> str:
     return quantity.format_milli(milli)
 
 
+def _named(metric: Obj) -> str:
+    return f"external metric {text(metric, 'name')}({reading.selector_words(metric)})"
+
+
 def _failed_to_get(spec: Obj, kind: str) -> str:
     if kind == "Resource":
         return f"failed to get {text(spec, 'resource', 'name')} resource metric value"
@@ -470,7 +491,10 @@ def _failed_to_get(spec: Obj, kind: str) -> str:
             f"failed to get {text(spec, 'containerResource', 'container')} container metric value"
         )
     if kind == "External":
-        return f"failed to get {text(spec, 'external', 'metric', 'name')} external metric value"
+        name = text(spec, "external", "metric", "name")
+        is_average = "averageValue" in part(spec, "external", "target")
+        what = f"{name} external metric" if is_average else f"external metric {name}"
+        return f"failed to get {name} external metric value: failed to get {what}"
     return f"failed to get {kind.lower()} metric value"
 
 

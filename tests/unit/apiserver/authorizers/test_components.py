@@ -83,3 +83,11 @@ def test_components_are_told_their_rules() -> None:
     assert any(rule.allows(bind) for rule in rules)
     assert not any(rule.allows(bind._replace(subresource="exec")) for rule in rules)
     assert authorizer.rules(User("scheduler"), "default") == ([], [])
+
+
+def test_controllers_read_all_custom_metrics_whose_names_are_subresources() -> None:
+    assert allowed("controllers", "get", "pods.custom.metrics.k8s.io", "requests")
+    assert allowed("controllers", "get", "queue.external.metrics.k8s.io")
+    assert not allowed("controllers", "create", "pods.custom.metrics.k8s.io", "requests")
+    assert not allowed("controllers", "get", "pods", "exec")
+    assert not allowed("gateway", "get", "pods.custom.metrics.k8s.io", "requests")

@@ -18,7 +18,8 @@ from mizzen.controllers.core.autoscaling.replicas import PodMetric
 NS = 1_000_000_000
 WINDOW_NS = 60 * NS  # of custom metrics that name none
 _RESOURCES = "/apis/metrics.k8s.io/v1beta1"
-_CUSTOM = "/apis/custom.metrics.k8s.io/v1beta2"
+CUSTOM = "/apis/custom.metrics.k8s.io"  # what versions there are
+_CUSTOM_VERSIONS = ("v1beta1", "v1beta2")
 _EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"
 _DURATION = re.compile(r"([0-9.]+)(h|ms|m|s)")
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -28,21 +29,49 @@ def resource_path(namespace: str, selector: str) -> str:
     return f"{_RESOURCES}/namespaces/{namespace}/pods?labelSelector={quote(selector)}"
 
 
-def pods_path(namespace: str, selector: str, metric: Obj) -> str:
-    path = f"{_CUSTOM}/namespaces/{namespace}/pods/*/{quote(text(metric, 'name'))}"
+def custom_version(group: Obj) -> str:
+    """The version in which custom metrics are asked for, by the APIGroup: the preferred one, or else
+    the first that is known. Errors: ValueError where none is."""
+    told = [part(group, "preferredVersion"), *entries(group, "versions")]
+    for version in (text(each, "version") for each in told):
+        if version in _CUSTOM_VERSIONS:
+            return version
+    raise ValueError("no known available metric versions found")
+
+
+def pods_path(version: str, namespace: str, selector: str, metric: Obj) -> str:
+    path = f"{CUSTOM}/{version}/namespaces/{namespace}/pods/*/{quote(text(metric, 'name'))}"
     return f"{path}?labelSelector={quote(selector)}{_of_metric(metric)}"
 
 
-def object_path(namespace: str, resource: str, name: str, metric: Obj) -> str:
+def object_path(version: str, namespace: str, resource: str, name: str, metric: Obj) -> str:
     """`resource`: plural with its group; "" for the namespace itself."""
     place = f"{resource}/{name}" if resource else "metrics"
-    return f"{_CUSTOM}/namespaces/{namespace}/{place}/{quote(text(metric, 'name'))}?{_of_metric(metric)}"
+    path = f"{CUSTOM}/{version}/namespaces/{namespace}/{place}/{quote(text(metric, 'name'))}"
+    return f"{path}?{_of_metric(metric)}"
 
 
 def external_path(namespace: str, metric: Obj) -> str:
     selector = quote(selector_text(part(metric, "selector")))
     return (
         f"{_EXTERNAL}/namespaces/{namespace}/{quote(text(metric, 'name'))}?labelSelector={selector}"
+    )
+
+
+def selector_words(metric: Obj) -> str:
+    """A metric's selector as upstream's messages have it."""
+    if "selector" not in metric:
+        return "nil"
+    selector = part(metric, "selector")
+    labels = "".join(f"{k}: {v}," for k, v in sorted(part(selector, "matchLabels").items()))
+    terms = "".join(
+        f"LabelSelectorRequirement{{Key:{text(each, 'key')},Operator:{text(each, 'operator')},"
+        f"Values:[{' '.join(each.get('values') or ())}],}},"
+        for each in entries(selector, "matchExpressions")
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{terms}}},}}"
     )
 
 
@@ -73,10 +102,15 @@ def pods_values(answer: Obj) -> dict[str, PodMetric]:
         text(item, "describedObject", "name"): PodMetric(
             quantity.to_milli(text(item, "value")),
             parse_rfc3339(text(item, "timestamp")),
-            int(item["windowSeconds"]) * NS if "windowSeconds" in item else WINDOW_NS,
+            WINDOW_NS if (window_s := _window_s(item)) is None else window_s * NS,
         )
         for item in entries(answer, "items")
     }
+
+
+def _window_s(item: Obj) -> int | None:
+    found = item.get("windowSeconds", item.get("window"))  # the latter is v1beta1's
+    return None if found is None else int(found)
 
 
 def values(answer: Obj) -> list[int]:
