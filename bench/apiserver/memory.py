@@ -25,7 +25,7 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER.parent), str(FOLDER.parent.parent / "tests")]
 
-from measuring import Figure, main  # noqa: E402
+from measuring import Figure, cpu_us, main  # noqa: E402
 from requests import Side, kube_apiserver, load  # noqa: E402
 
 from mizzen.host.process import resident_bytes  # noqa: E402
@@ -175,6 +175,7 @@ def _large(pods: int, nodes: int) -> Iterator[Figure]:
         built_s = time.perf_counter() - began
         size = (store / DATA).stat().st_size
         server, took_s = _timed(root)
+        used_s = cpu_us(server.process.pid) / 1e6
         try:
             held = _held([server.process.pid])
             began = time.perf_counter()
@@ -188,6 +189,7 @@ def _large(pods: int, nodes: int) -> Iterator[Figure]:
         yield Figure(f"store built with {what}", built_s, "s")
         yield Figure(f"its file, with {what}", size / 2**20, "MiB")
         yield Figure(f"ready with {what}", took_s, "s")
+        yield Figure(f"CPU until then, {what}", used_s, "s")
         yield Figure(f"resident, {what}", held.resident, "MiB")
         more = (held.resident - empty.resident) * 2**20
         yield Figure(f"an object more, of {count:,}", more / count, "bytes")

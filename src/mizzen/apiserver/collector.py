@@ -74,13 +74,15 @@ class Collector:
     async def _learn_all(self) -> None:
         # What changes meanwhile comes by the subscription.
         owner = lru_cache(_OWNERS_PARSED_MAX)(self._get)
-        count = 0
         for resource in self._store.resources():
-            for stored in self._store.list(resource).items:
-                self._learn(stored, owner, deleted=False)
-                count += 1
-                if count % _LEARNED_AT_ONCE == 0:
-                    await asyncio.sleep(0)
+            after: tuple[str, str] | None = None
+            while True:
+                page = self._store.list(resource, after=after, limit=_LEARNED_AT_ONCE)
+                for stored in page.items:
+                    self._learn(stored, owner, deleted=False)
+                await asyncio.sleep(0)
+                if (after := page.rest) is None:
+                    break
 
     def _get(self, key: ObjectKey) -> Obj | None:
         stored = self._store.get(key)

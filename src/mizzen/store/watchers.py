@@ -16,7 +16,9 @@ from mizzen.store.store import BATCH_BYTES_MAX, Event
 QUEUE_EVENTS = 8192  # that one watcher may lag behind before it goes on from the history
 QUEUE_BYTES_MAX = 8 << 20  # the same, in bytes
 QUEUES_BYTES_MAX = 128 << 20  # in the queues of all watchers; what is in several counts once
-WARM_BYTES_MAX = 16 << 20  # the newest events, which keep what was made of them for all watchers
+# The newest events, which keep what was made of them for all watchers: lines and a parsed object,
+# many times what is counted here. Of creates as fast as they come it is a second.
+WARM_BYTES_MAX = 4 << 20
 
 
 class Source(Protocol):
