@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ else:
         token_filename=folder + "/token", cert_filename=folder + "/ca.crt"
     )
     loader.load_and_set()
+print(os.environ["WORD"])
 print(client.AuthenticationV1Api().create_self_subject_review({{}}).status.user_info.username)
 maps = client.CoreV1Api().list_namespaced_config_map("default")
 print([each.metadata.name for each in maps.items])
@@ -49,7 +51,10 @@ def test_clients_find_their_account_in_a_pod(instance: Instance) -> None:
     instance.kubectl("create", "rolebinding", "reads", "--role=reads",
                      "--serviceaccount=default:robot")  # fmt: skip
     command = ["python", "-c", _PROGRAM.format(shown=may_mount())]
-    container = {"name": "c", "image": "mizzen.dev/python", "command": command}
+    for name in ("near", "far"):
+        instance.kubectl("create", "secret", "generic", name, "--from-literal=word=hush")
+    env = [{"name": "WORD", "valueFrom": {"secretKeyRef": {"name": "near", "key": "word"}}}]
+    container = {"name": "c", "image": "mizzen.dev/python", "command": command, "env": env}
     pod = {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "asks"},
         "spec": {"restartPolicy": "Never", "serviceAccountName": "robot",
@@ -59,4 +64,9 @@ def test_clients_find_their_account_in_a_pod(instance: Instance) -> None:
     instance.until(lambda: instance.kubectl(
         "get", "pod", "asks", "-o", "jsonpath={.status.phase}") in ("Succeeded", "Failed"))  # fmt: skip
     said = instance.kubectl("logs", "asks").splitlines()
-    assert said == ["system:serviceaccount:default:robot", "['kube-root-ca.crt']", "403"]
+    assert said == ["hush", "system:serviceaccount:default:robot", "['kube-root-ca.crt']", "403"]
+    reader = instance.home / "state" / "pki" / "node.kubeconfig"
+    for name, answer in (("near", "secret/near\n"), ("far", "no relationship found between node")):
+        words = ["kubectl", "--kubeconfig", str(reader), "get", "secret", name, "-o", "name"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+        assert answer in done.stdout + done.stderr

@@ -11,12 +11,20 @@ from typing import Any, NamedTuple, cast
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.policy_rules import PolicyRule
 from mizzen.apiserver.core.user import NODE_PREFIX, NODES, User
+from mizzen.base.names import IDENTITY_PREFIX
 from mizzen.base.objects import Obj
 from mizzen.base.reading import entries, field, part, text
 
 LEASE_NAMESPACE = "kube-node-lease"
 _READ = ("get", "list", "watch")
 _CSI, _DRA, _LEASES = "storage.k8s.io", "resource.k8s.io", "coordination.k8s.io"
+
+
+AGENT = f"{IDENTITY_PREFIX}node"  # of the instance's own node
+# What the agent may do by way of its pods; all else is in the components' table.
+_OF_AGENT = frozenset((
+    ("get", "", "secrets"), ("get", "", "configmaps"), ("create", "", "serviceaccounts/token"),
+))  # fmt: skip
 
 
 class Reference(NamedTuple):
@@ -47,6 +55,13 @@ def judge(
     if special is not None and not access.path:
         return special(access, node, related)
     return any(rule.allows(access) for rule in rules), ""
+
+
+def judge_agent(access: Access, node: str, related: Related) -> tuple[bool, str]:
+    """The same of the agent, where it goes by the node's pods."""
+    if (access.verb, access.group, access.what) not in _OF_AGENT:
+        return False, ""
+    return _by_relation(access, node, related)
 
 
 def _read_namespaced(access: Access, node: str, related: Related) -> tuple[bool, str]:

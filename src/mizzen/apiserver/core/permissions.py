@@ -135,14 +135,14 @@ COMPONENTS = {
     "node": Permissions(
         everywhere=(
             _EVENTS,
-            "read pods,configmaps,secrets,services,nodes,namespaces,events",
+            # Secrets, ConfigMaps and tokens of its own pods: `core/node_access.py`.
+            "read pods,services,nodes,namespaces,events",
             f"read resourceclaims.{_DRA},deviceclasses.{_DRA}",
             f"read trainjobs.{_TRAINER},modelendpoints.mizzen.dev",
             "read runtimeclasses.node.k8s.io,endpointslices.discovery.k8s.io",
             "create,update,patch nodes",
             "update,patch nodes/status",
             "patch,delete pods",
-            "create serviceaccounts/token",  # of its own pods (`core/node_tokens.py`)
             "update,patch pods/status",
             f"update,patch resourceclaims.{_DRA}/status",
             f"read,create,update,patch,delete resourceslices.{_DRA}",

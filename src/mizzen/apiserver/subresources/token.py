@@ -13,7 +13,7 @@ from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import node_tokens, refusals, warnings
 from mizzen.apiserver.core.access import Access
-from mizzen.apiserver.core.node_access import node_of
+from mizzen.apiserver.core.node_access import AGENT, node_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES, make_claims
 from mizzen.apiserver.draft import Draft
@@ -22,7 +22,6 @@ from mizzen.apiserver.server import Server
 from mizzen.apiserver.writes import strictness, write_options
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, Cause, Conflict, invalid
-from mizzen.base.names import IDENTITY_PREFIX
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part, text
 from mizzen.base.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
@@ -35,7 +34,6 @@ _BOUND = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
 _RESOURCE = TOKEN_REQUEST.resource
 _LISTED_POD = Resource("", "v1", "pod", "Pod")  # upstream's lister calls it so
 _ISSUED = "authentication.kubernetes.io/issued-credential-id"
-AGENT = f"{IDENTITY_PREFIX}node"  # of the instance's own node
 _SERVED = Served(TOKEN_REQUEST, is_builtin=True)
 
 

@@ -41,6 +41,8 @@ def test_a_subresource_needs_its_own_rule() -> None:
     assert not allowed("gateway", "patch", "modelendpoints.mizzen.dev")
     assert not allowed("gateway", "get", "modelendpoints.mizzen.dev", "status")
     assert not allowed("gateway", "list", "secrets")
+    assert not allowed("node", "get", "secrets"), "but those of its own pods (test_node.py)"
+    assert not allowed("node", "create", "serviceaccounts", "token")
     assert allowed("scheduler", "create", "pods", "binding")
     assert not allowed("scheduler", "create", "pods")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mizzen.apiserver.authorizers.node import NodeAuthorizer
+from mizzen.apiserver.authorizers.node import AgentAuthorizer, NodeAuthorizer
 from mizzen.apiserver.core.access import Access
-from mizzen.apiserver.core.node_access import Reference, references
+from mizzen.apiserver.core.node_access import AGENT, Reference, references
 from mizzen.apiserver.core.user import NODES, User
 from mizzen.store.memory import MemoryStore
 from mizzen.store.store import ObjectKey, Put, Remove
@@ -152,3 +152,30 @@ async def test_what_pods_stop_to_refer_to_is_out_of_reach() -> None:
     await put(store, "pods", pod("second", "n1"))
     assert not authorizer.allows(access)
     assert authorizer.allows(access._replace(resource="serviceaccounts", name="default"))
+
+
+async def test_the_agent_has_what_its_own_pods_refer_to_and_nothing_else() -> None:
+    store = MemoryStore()
+    await put(store, "pods", pod("own", "n1", **SECRETIVE))
+    await put(store, "pods", pod("other", "n2", volumes=[{"secret": {"secretName": "far"}}]))
+    agent = AgentAuthorizer(store, "n1")
+    who = User(AGENT)
+
+    def may(verb: str, resource: str, name: str, subresource: str = "", user: User = who) -> bool:
+        return agent.allows(Access(user, verb, "", resource, subresource, "a", name))
+
+    assert may("get", "secrets", "vol") and may("get", "configmaps", "ca")
+    assert may("create", "serviceaccounts", "robot", "token")
+    assert not may("get", "secrets", "far") and not may("get", "secrets", "none")
+    assert not may("list", "secrets", "") and not may("update", "secrets", "vol")
+    assert not may("create", "serviceaccounts", "default", "token")
+    assert not may("get", "secrets", "vol", user=User("system:mizzen:gateway"))
+    why = agent.reason(Access(who, "get", "", "secrets", "", "a", "far"))
+    assert why == "no relationship found between node 'n1' and this object"
+    await put(store, "pods", pod("new", "n1", volumes=[{"secret": {"secretName": "far"}}]))
+    assert may("get", "secrets", "far")
+    for name in ("new", "own"):
+        await store.commit(
+            [Remove(ObjectKey("pods", "a", name), pod(name, "n1"))], identity="x", now_ns=0
+        )
+    assert not may("get", "secrets", "far") and not may("get", "secrets", "vol")
