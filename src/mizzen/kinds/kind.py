@@ -178,8 +178,7 @@ class Kind:
         """Drops what a creator must not set, gives the first status and generation; in place."""
         if self.has_status and not self.keeps_first_status:
             new.pop("status", None)
-        new["metadata"].pop("generation", None)
-        if self.generation:
+        if self.generation:  # of others upstream keeps what a creator says
             new["metadata"]["generation"] = 1
         self.on_create(new)
 
@@ -235,8 +234,12 @@ class Kind:
 
     def check(self, new: Obj, old: Obj | None) -> list[Cause]:
         """Every cause to refuse a create (old None) or an update, metadata included."""
-        causes = check_metadata(new, old, self.resource.namespaced, self.name_rule)
+        causes = self._check_metadata(new, old)
         return causes + self.validate(new, old)
+
+    def _check_metadata(self, new: Obj, old: Obj | None) -> list[Cause]:
+        namespaced, is_custom = self.resource.namespaced, self.written is not None
+        return check_metadata(new, old, namespaced, self.name_rule, is_custom=is_custom)
 
     def prepare_part(self, name: str, new: Obj, old: Obj) -> None:
         """Keeps everything but the part of this subresource, and counts the generation; in place."""
@@ -246,16 +249,16 @@ class Kind:
 
     def check_part(self, name: str, new: Obj, old: Obj) -> list[Cause]:
         """Every cause to refuse an update of the part of this subresource."""
-        causes = check_metadata(new, old, self.resource.namespaced, self.name_rule)
+        causes = self._check_metadata(new, old)
         return causes + self.parts[name].validate(new, old)
 
     def check_new_metadata(self, new: Obj) -> list[Cause]:
         """Every cause to refuse the metadata of a create."""
-        return check_metadata(new, None, self.resource.namespaced, self.name_rule)
+        return self._check_metadata(new, None)
 
     def check_status(self, new: Obj, old: Obj) -> list[Cause]:
         """Every cause to refuse an update of the status subresource."""
-        causes = check_metadata(new, old, self.resource.namespaced, self.name_rule)
+        causes = self._check_metadata(new, old)
         return causes + self.validate_status(new, old)
 
     def field(self, obj: Mapping[str, Any], path: str) -> str:

@@ -28,10 +28,10 @@ meta = package("io.k8s.apimachinery.pkg.apis.meta.v1")
 OWNER_REFERENCE = meta(
     "OwnerReference",
     "An object that this one belongs to; when all owners are gone, this one is deleted.",
-    apiVersion=STR("API version of the owner.", required=True),
-    kind=STR("Kind of the owner.", required=True),
-    name=STR("Name of the owner.", required=True),
-    uid=STR("UID of the owner.", required=True),
+    apiVersion=STR("API version of the owner.", expected=True),
+    kind=STR("Kind of the owner.", expected=True),
+    name=STR("Name of the owner.", expected=True),
+    uid=STR("UID of the owner.", expected=True),
     controller=BOOL("The one owner that manages this object."),
     blockOwnerDeletion=BOOL("In foreground deletion the owner waits for this object."),
 )

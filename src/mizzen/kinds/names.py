@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mizzen.base.errors import Cause
+from mizzen.base.label_syntax import key_problems, size, value_problems
 from mizzen.kinds.report import quoted
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _HTTP_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _PORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -30,6 +30,8 @@ def dns_label(name: str) -> str:
     if len(name) > 63:
         return "must be no more than 63 characters"
     if _LABEL.fullmatch(name) is None:
+        if _SUBDOMAIN.fullmatch(name):
+            return "must not contain dots"
         return (
             "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or "
             "'-', and must start and end with an alphanumeric character (e.g. 'my-name',  or "
@@ -104,42 +106,13 @@ def path_segment(name: str) -> str:
 
 
 def qualified_name(name: str) -> str:
-    """The problem with a label's or an annotation's key: `[prefix/]name`."""
-    prefix, slash, rest = name.rpartition("/")
-    if "/" in prefix:
-        return _QUALIFIED_HELP
-    if slash:
-        if not prefix:
-            return "prefix part must be non-empty"
-        problem = dns_subdomain(prefix)
-        if problem:
-            return f"prefix part {problem}"
-    if not rest:
-        return "name part must be non-empty"
-    if len(rest) > 63:
-        return "name part must be no more than 63 bytes"
-    return "" if _QUALIFIED.fullmatch(rest) else f"name part {_QUALIFIED_HELP}"
-
-
-_QUALIFIED_HELP = (
-    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
-    "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-)
+    """The first problem with a label's or an annotation's key: `[prefix/]name`."""
+    return next(iter(key_problems(name)), "")
 
 
 def label_value(value: str) -> str:
-    """The problem with a label's value."""
-    if len(value) > 63:
-        return "must be no more than 63 bytes"
-    if value and _QUALIFIED.fullmatch(value) is None:
-        return (
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', "
-            "'_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue', "
-            " or 'my_value',  or '12345', regex used for validation is "
-            "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-        )
-    return ""
+    """The first problem with a label's value."""
+    return next(iter(value_problems(value)), "")
 
 
 def config_key(key: str) -> str:
@@ -183,17 +156,10 @@ def check_labels(labels: Mapping[str, Any], path: str) -> list[Cause]:
     """Causes for a map of labels whose types are already right."""
     causes: list[Cause] = []
     for key, value in labels.items():
-        problem = qualified_name(key)
-        if problem:
-            causes.append(invalid_value(path, key, problem))
-        problem = label_value(value) if isinstance(value, str) else ""
-        if problem:
-            causes.append(invalid_value(path, value, problem))
+        causes += [invalid_value(path, key, problem) for problem in key_problems(key)]
+        if isinstance(value, str):
+            causes += [invalid_value(path, value, problem) for problem in value_problems(value)]
     return causes
-
-
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
 
 
 def check_annotations(annotations: Mapping[str, Any], path: str) -> list[Cause]:
@@ -201,10 +167,8 @@ def check_annotations(annotations: Mapping[str, Any], path: str) -> list[Cause]:
     causes: list[Cause] = []
     total = 0
     for key, value in annotations.items():
-        problem = qualified_name(key.lower())
-        if problem:
-            causes.append(invalid_value(path, key, problem))
-        total += len(key) + (_bytes(value) if isinstance(value, str) else 0)
+        causes += [invalid_value(path, key, problem) for problem in key_problems(key.lower())]
+        total += size(key) + (size(value) if isinstance(value, str) else 0)
     if total > ANNOTATIONS_BYTES_MAX:
         causes.append(
             Cause(path, f"Too long: may not be more than {ANNOTATIONS_BYTES_MAX} bytes",

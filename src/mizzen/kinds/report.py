@@ -17,6 +17,7 @@ Path = tuple["Path", "str | int | tuple[str]"] | None
 # second at worst.
 CHECK_STEPS_MAX = 1 << 25
 PREDICATE_STEPS = 128  # what asking one schema of a combination counts as
+_TEXT_MAX = 2048  # of a value as it is shown
 _SEGMENT_LENGTH_MAX = 256  # of a path as it is shown
 
 _NAMES = {

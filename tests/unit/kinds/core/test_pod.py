@@ -113,7 +113,7 @@ CLAIMS = [{"name": "c", "resourceClaimTemplateName": "t"}]
         ([{}], {"resourceClaims": [{**CLAIMS[0], "resourceClaimName": "n"}]}, "spec.resourceClaims[0]", "at most one of"),
         ([{}], {"nodeSelector": {"a b": "c"}}, "spec.nodeSelector", "name part"),
         ([{}], {"tolerations": [{"operator": "Equal"}]}, "spec.tolerations[0].operator", "must be Exists when `key` is empty"),
-        ([{}], {"hostname": "a.b"}, "spec.hostname", "RFC 1123 label"),
+        ([{}], {"hostname": "a.b"}, "spec.hostname", "must not contain dots"),
         ([{}], {"schedulingGates": [{"name": "g"}], "nodeName": "n"}, "spec.nodeName", "schedulingGates"),
     ],
 )  # fmt: skip
