@@ -23,7 +23,6 @@ ADDED_WARNINGS = (
 )
 
 _LISTED = r"/(body/items|events/\d+/object/items|body/rows)/\d+"
-_PARSER = r"couldn't get version/kind; json parse error|invalid character|unexpected end of JSON"
 EXPLAINED: tuple[Explained, ...] = (
     Explained(
         "items of lists say their kind: they are joined from what is stored, and clients take both",
@@ -51,16 +50,10 @@ EXPLAINED: tuple[Explained, ...] = (
         theirs=r"kubernetes.io/pv",
     ),
     Explained(
-        "a body that is no JSON is told in the words of our parser, not of Go's",
-        where=r"/(answer|body/message)",
-        ours=r"(not valid JSON|must be a .* object|is empty; it must be JSON|in the data \(|must be)",
-        theirs=_PARSER,
-    ),
-    Explained(
-        "what upstream's URL router does not know is a page of text there and a Status here",
-        step=r" //api|/apis/none",
-        where=r"/(body|answer)",
-        theirs=r"404",
+        "what columns of tables mean is told in our words; clients print their names",
+        where=r".*/columnDefinitions/\d+/description",
+        ours=r"^(?!\(absent\))",
+        theirs=r"^(?!\(absent\))",
     ),
     Explained(
         "addresses for clients outside of the cluster are not told in discovery",
@@ -73,15 +66,10 @@ EXPLAINED: tuple[Explained, ...] = (
         where=r"/body(/resources|/apiVersion|/groups|)",
     ),
     Explained(
-        "continue tokens of other servers are refused in other words",
+        "a token that no server made is refused without the words of Go's JSON and base64 parsers",
+        step=r"^GET .*[?&]continue=",
         where=r"/body/message",
-        ours=r"^invalid continue token",
-        theirs=r"^invalid continue token|encoded in base64|continue key is not valid",
-    ),
-    Explained(
-        "the forms that can be given are named, where upstream says only that there is none",
-        where=r"/(body/message|answer)",
-        ours=r"only the following media types are accepted",
-        theirs=r"^(406|only the following|.*Not Acceptable)",
+        ours=r"^invalid continue token: continue key is not valid: it is not one this server made$",
+        theirs=r"^invalid continue token: continue key is not valid: (invalid character|illegal base64)",
     ),
 )

@@ -20,6 +20,7 @@ from mizzen.apiserver.bootstrap import make_namespaces, make_services
 from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.context import ApiServerConfig
+from mizzen.apiserver.core import yaml_bodies
 from mizzen.apiserver.custom import CustomKinds
 from mizzen.apiserver.server import Server
 from mizzen.host import pki
@@ -88,7 +89,8 @@ class OverHttps:
             connection.close()
             return Answer(0, {}, f"{type(error).__name__}: {error}")
         self._idle.append(connection)
-        return Answer(got.status, _grouped(got.getheaders()), _parsed(raw))
+        fields = _grouped(got.getheaders())
+        return Answer(got.status, fields, _parsed(raw, fields))
 
     async def watch(self, path: str, headers: Mapping[str, str]) -> Watching:
         return await asyncio.to_thread(self._watch, path, headers)
@@ -98,9 +100,10 @@ class OverHttps:
         connection.request("GET", path, None, {**self._always, **headers})
         got = connection.getresponse()
         if got.status != 200:
-            body = _parsed(got.read())
+            fields = _grouped(got.getheaders())
+            body = _parsed(got.read(), fields)
             connection.close()
-            return Watching(Answer(got.status, _grouped(got.getheaders()), body))
+            return Watching(Answer(got.status, fields, body))
         watching = Watching()
         socket = connection.sock
 
@@ -159,8 +162,8 @@ class InProcess:
                 parts.append(message.get("body", b""))
 
         await self._bridge(scope, receive, send)
-        fields = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in start["headers"]]
-        return Answer(start["status"], _grouped(fields), _parsed(b"".join(parts)))
+        fields = _decoded(start["headers"])
+        return Answer(start["status"], fields, _parsed(b"".join(parts), fields))
 
     async def watch(self, path: str, headers: Mapping[str, str]) -> Watching:
         scope, watching = self._scope("GET", path, headers), Watching()
@@ -188,8 +191,8 @@ class InProcess:
         if start["status"] != 200:
             ended.set()
             await task
-            fields = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in start["headers"]]
-            watching.answer = Answer(start["status"], _grouped(fields), _parsed(bytes(rest)))
+            fields = _decoded(start["headers"])
+            watching.answer = Answer(start["status"], fields, _parsed(bytes(rest), fields))
         watching.close = ended.set
         return watching
 
@@ -222,6 +225,10 @@ async def in_process(folder: Path) -> AsyncIterator[InProcess]:
         server.webhooks.close()
 
 
+def _decoded(headers: Any) -> dict[str, list[str]]:
+    return _grouped([(n.decode("latin-1"), v.decode("latin-1")) for n, v in headers])
+
+
 def _grouped(fields: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, value in fields:
@@ -229,7 +236,9 @@ def _grouped(fields: Any) -> dict[str, list[str]]:
     return found
 
 
-def _parsed(raw: bytes) -> Any:
+def _parsed(raw: bytes, fields: Mapping[str, list[str]]) -> Any:
+    if "yaml" in "".join(fields.get("content-type", ())):
+        return yaml_bodies.parse(raw)[0]
     try:
         return json.loads(raw)
     except ValueError:

@@ -9,7 +9,7 @@ from functools import partial
 from mizzen import __version__
 from mizzen.apiserver import handlers, history, metrics, openid, role_metrics
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import impersonation, refusals, routing
+from mizzen.apiserver.core import impersonation, negotiate, refusals, routing
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
@@ -220,6 +220,8 @@ class App:
             raise refusals.unserved()
         subresource = served.kind.subresource(target.subresource) if target.subresource else None
         handler = self._handler(verb, served, subresource, target, request.method)
+        if served.is_builtin and request.accept:
+            negotiate.check_media(request.accept, is_list=verb in ("list", "watch"))
         self._check_upgrade(access, served, subresource, request)
         return await handler(self._server, served, target, request)
 

@@ -15,7 +15,7 @@ from mizzen.apiserver.audit import Audit, AuditLog, load_policy
 from mizzen.apiserver.channels import Channels
 from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.core.audit_event import AuditedRequest
-from mizzen.apiserver.core.negotiate import takes_protobuf_alone
+from mizzen.apiserver.core.negotiate import takes_protobuf_alone, takes_yaml
 from mizzen.apiserver.core.user import ANONYMOUS
 from mizzen.apiserver.heads import Heads
 from mizzen.apiserver.http import (
@@ -26,6 +26,7 @@ from mizzen.apiserver.http import (
     Stream,
     Upgrade,
     in_protobuf,
+    in_yaml,
     refusal,
 )
 from mizzen.apiserver.identifiers import new_id
@@ -103,6 +104,8 @@ class Bridge:
             result = refusal(broken(error))
         if request is not None and takes_protobuf_alone(request.accept):
             result = _in_protobuf(result)
+        elif request is not None and takes_yaml(request.accept) and isinstance(result, Response):
+            result = await asyncio.to_thread(in_yaml, result)
         status = 101 if isinstance(result, Upgrade) else result.status
         self._count(scope, request, status)
         if self._audit is not None and request is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import orjson
 
+from mizzen.apiserver.core.envelope import internal_type
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.reviews import Converter
 from mizzen.base.objects import Obj
@@ -71,6 +72,11 @@ class Served:
         self.complete_after = complete_after if complete_after and kind.has_defaults else 0
         self.retired = asyncio.Event()
         self.api_versions = frozenset((kind.resource.api_version,))
+
+    @property
+    def internal_type(self) -> str:
+        """The type that upstream reads it as."""
+        return internal_type(self.resource) if self.is_builtin else "unstructured.Unstructured"
 
     @property
     def is_as_stored(self) -> bool:

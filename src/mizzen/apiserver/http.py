@@ -212,6 +212,18 @@ def in_protobuf(response: Response) -> Response:
     return Response(response.status, body, protobuf.MEDIA_TYPE, response.headers)
 
 
+def in_yaml(response: Response) -> Response:
+    """The same answer in YAML, its fields sorted. Source: sigs.k8s.io/yaml, JSONToYAML."""
+    import yaml  # slow to import, and seldom needed
+
+    if response.content_type != JSON:
+        return response
+    response.gather()
+    value = orjson.loads(response.body)
+    body = yaml.dump(value, Dumper=yaml.CSafeDumper, allow_unicode=True).encode()
+    return Response(response.status, body, YAML, response.headers)
+
+
 def refusal(error: ApiError) -> Response:
     """The Status of an error, with the headers that HTTP has for it."""
     if isinstance(error, NoPage):

@@ -49,6 +49,7 @@ async def list_objects(
         if after is None:
             raise
         raise _too_old(server, after) from error
+    form.check_listing(is_list=True, of=f"{served.internal_type}List")
     meta: Obj = {"resourceVersion": str(page.revision)}
     if page.rest is not None:
         meta["continue"] = _encode_continue(server, page.revision, page.rest)

@@ -129,7 +129,7 @@ def create(
             kind.settle(new)
     draft.admission.admit(draft, served, CREATE, key, new)
     if draft.exists(key):
-        raise refusals.already_exists(resource, name)
+        raise refusals.already_exists(resource, name, draft.get(key))
     if draft.removes(key):
         raise refusals.deleted_by_the_same_plan(resource, name)
     draft.put(key, draft.stored_form(served, new), "create")

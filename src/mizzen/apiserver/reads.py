@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.conversions import in_version
 from mizzen.apiserver.core import refusals, rendering
-from mizzen.apiserver.core.negotiate import form_of
+from mizzen.apiserver.core.negotiate import form_of, takes_yaml
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import Request, Response
@@ -68,7 +68,8 @@ def squeezing() -> zlib._Compress:  # pyright: ignore[reportPrivateUsage]
 
 
 def takes_gzip(request: Request) -> bool:
-    return "gzip" in request.headers.get("accept-encoding", "")
+    is_plain = not takes_yaml(request.accept)  # what becomes YAML is read once more
+    return is_plain and "gzip" in request.headers.get("accept-encoding", "")
 
 
 async def chosen(selection: Selection, items: Sequence[Stored]) -> list[Stored]:

@@ -189,6 +189,6 @@ def _again(
     draft.audit_annotations.update(template.audit_annotations)
     key = ObjectKey(served.key, namespace, name)
     if draft.exists(key):
-        raise refusals.already_exists(served.resource, name)
+        raise refusals.already_exists(served.resource, name, draft.get(key))
     draft.put(key, new, "create", {**new, **template.encoded, "metadata": written})
     return new

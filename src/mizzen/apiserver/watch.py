@@ -146,6 +146,9 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     """Starts a watch. What can be refused is refused here, before the stream begins."""
     params = request.params
     form = form_of(request.accept)
+    if form.is_yaml:
+        streams = ", ".join(f"{media};stream=watch" for media in (JSON, PROTOBUF))
+        raise NotAcceptable(f"only the following media types are accepted: {streams}")
     resource = served.resource
     if form.is_protobuf and not protobuf_answers.can_encode(resource.api_version, resource.kind):
         raise NotAcceptable(f"{resource.plural} are not served as {PROTOBUF}: accept {JSON}")

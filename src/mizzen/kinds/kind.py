@@ -72,6 +72,7 @@ class ScalePaths:
     selector: str = ""  # of a label selector, serialised or not
 
 
+_LOOSE_GROUPS = ("apiextensions.k8s.io", "apiregistration.k8s.io")
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -238,7 +239,9 @@ class Kind:
         return causes + self.validate(new, old)
 
     def _check_metadata(self, new: Obj, old: Obj | None) -> list[Cause]:
-        namespaced, is_custom = self.resource.namespaced, self.written is not None
+        namespaced = self.resource.namespaced
+        # Upstream's servers of definitions and of other servers know no standard finalizers.
+        is_custom = self.written is not None or self.resource.group in _LOOSE_GROUPS
         return check_metadata(new, old, namespaced, self.name_rule, is_custom=is_custom)
 
     def prepare_part(self, name: str, new: Obj, old: Obj) -> None:

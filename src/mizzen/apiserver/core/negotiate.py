@@ -12,15 +12,29 @@ _PLAIN = ("application/json", "application/*", "*/*", "")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`shape` is "" (the object), "Table" or "PartialObjectMetadata" (also of lists)."""
+    """`shape` is "" (the object), "Table" or "PartialObjectMetadata", `of_list` if that of lists."""
 
     shape: str = ""
     version: str = "v1"
     is_protobuf: bool = False
+    of_list: bool = False
+    is_yaml: bool = False
+
+    def check_listing(self, *, is_list: bool, of: str) -> None:
+        """Errors: NotAcceptable where the metadata of a list are asked for of something else, or
+        the other way round. `of`: its type. Source: apiserver `handlers/response.go`."""
+        if self.shape != "PartialObjectMetadata" or self.of_list == is_list:
+            return
+        asked, found = ("List", "not a list") if self.of_list else ("", "a list")
+        raise NotAcceptable(
+            f"you requested PartialObjectMetadata{asked}, but the requested object is {found} "
+            f"(*{of})"
+        )
 
 
 PLAIN = Form()
-PROTOBUF = "application/vnd.kubernetes.protobuf"
+PROTOBUF, YAML = "application/vnd.kubernetes.protobuf", "application/yaml"
+_MEDIA = ("application/json", YAML, PROTOBUF)
 
 
 @lru_cache(maxsize=256)
@@ -32,24 +46,49 @@ def form_of(accept: str) -> Form:
     """
     for alternative in accept.split(","):
         media, *parts = [part.strip() for part in alternative.split(";")]
+        if media.lower() == YAML and not any(part.startswith("as=") for part in parts):
+            return Form(is_yaml=True)
         if media.lower() not in _PLAIN:
             continue
         words = dict(part.split("=", 1) for part in parts if "=" in part)
-        shape = words.get("as", "").removesuffix("List")
+        asked = words.get("as", "")
+        shape = "PartialObjectMetadata" if asked == "PartialObjectMetadataList" else asked
         if not shape:
             return PLAIN
         version = words.get("v", "v1")
         known = shape in ("Table", "PartialObjectMetadata") and version in ("v1", "v1beta1")
         if known and words.get("g", "meta.k8s.io") == "meta.k8s.io":
-            return Form(shape, version)
+            return Form(shape, version, of_list=shape != asked)
     for alternative in accept.split(","):
         media, *parts = [part.strip().lower() for part in alternative.split(";")]
         if media == PROTOBUF and not any(part.startswith("as=") for part in parts):
             return Form(is_protobuf=True)
-    raise NotAcceptable(
-        f"only the following media types are accepted: application/json, {PROTOBUF} "
-        "(JSON as Table or PartialObjectMetadata of meta.k8s.io/v1 where useful)"
-    )
+    raise NotAcceptable(f"only the following media types are accepted: {', '.join(_MEDIA)}")
+
+
+@lru_cache(maxsize=256)
+def check_media(accept: str, *, is_list: bool) -> None:
+    """What upstream's router asks of a request for a built-in kind, before anybody reads it.
+
+    Errors: NotAcceptable. Source: go-restful, `route.go` (matchesAccept), jsr311.go.
+    """
+    named = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
+    if named & {*_PLAIN, *_MEDIA}:
+        return
+    streams = [f"{media};stream=watch" for media in (_MEDIA[0], PROTOBUF)] if is_list else []
+    available = ", ".join((*_MEDIA, *streams))
+    error = NotAcceptable(f"406: Not Acceptable\n\nAvailable representations: {available}")
+    error.has_details = True
+    raise error
+
+
+@lru_cache(maxsize=256)
+def takes_yaml(accept: str) -> bool:
+    """True if a client is to be answered in YAML, errors too."""
+    try:
+        return YAML in accept and form_of(accept).is_yaml
+    except NotAcceptable:
+        return False
 
 
 @lru_cache(maxsize=256)

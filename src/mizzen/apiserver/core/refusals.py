@@ -17,6 +17,7 @@ from mizzen.base.errors import (
 )
 from mizzen.base.errors import Timeout as _Timeout
 from mizzen.base.go_text import quoted
+from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds.names import path_segment
 
@@ -37,9 +38,12 @@ def not_found(resource: Resource, name: str) -> NotFound:
     )  # fmt: skip
 
 
-def already_exists(resource: Resource, name: str) -> AlreadyExists:
+def already_exists(resource: Resource, name: str, there: Obj | None) -> AlreadyExists:
+    """`there`: what has the name."""
+    is_leaving = there is not None and bool(there["metadata"].get("deletionTimestamp"))
+    before = "object is being deleted: " if is_leaving else ""
     return AlreadyExists(
-        f'{qualified(resource)} "{name}" already exists',
+        f'{before}{qualified(resource)} "{name}" already exists',
         group=resource.group, kind=resource.plural, name=name,
     )  # fmt: skip
 

@@ -13,10 +13,9 @@ from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.resources import CRON_JOBS
 from mizzen.kinds import causes as words
-from mizzen.kinds.batch.job import default_job_spec
 from mizzen.kinds.batch.job_rules import check_job_spec
 from mizzen.kinds.columns import AGE, NAME, NONE, Column, of, since
-from mizzen.kinds.core.pod_rules import validate_template
+from mizzen.kinds.core.pod_rules import default_pod_spec, validate_template
 from mizzen.kinds.reading import entries, get, part
 from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
@@ -37,9 +36,8 @@ def _default(cron_job: Obj) -> None:
         spec["concurrencyPolicy"] = "Allow"
     for name, value in _DEFAULTS:
         spec.setdefault(name, value)
-    template = part(spec, "jobTemplate.spec")
-    if template:
-        default_job_spec(template)
+    # Of the jobs' template upstream completes the pods alone: its Jobs get their own defaults.
+    default_pod_spec(part(spec, "jobTemplate.spec.template.spec"))
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:

@@ -67,7 +67,6 @@ KIND = Kind(
         Column(
             "Data",
             lambda obj, now: len(part(obj, "data")) + len(part(obj, "binaryData")),
-            type="integer",
         ),
         AGE,
     ),

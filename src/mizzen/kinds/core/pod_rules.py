@@ -12,6 +12,7 @@ from typing import Any
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
+from mizzen.kinds.causes import forbidden
 from mizzen.kinds.core.container_rules import check_container, check_name
 from mizzen.kinds.core.placement_rules import check_placement
 from mizzen.kinds.core.volumes import SOURCES
@@ -32,6 +33,8 @@ _SYSCTLS_OF_HOSTS = {
     "hostNetwork": ("net.",),
     "hostIPC": ("kernel.sem", "kernel.shm", "kernel.msg", "fs.mqueue."),
 }
+_OF_RUNNING = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+_NOT_OF_INIT = "may not be set for init containers without restartPolicy=Always"
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _NAMES = (
     ("nodeName", dns_subdomain), ("priorityClassName", dns_subdomain),
@@ -52,6 +55,7 @@ def default_pod(pod: Obj) -> None:
     spec = part(pod, "spec")
     default_pod_spec(spec)
     # Source: SetDefaults_Pod, which templates do not go through.
+    _default_host_ports(spec)
     spec.setdefault("enableServiceLinks", True)
     for name in CONTAINER_LISTS:
         for container in spec.get(name) or ():
@@ -70,7 +74,6 @@ def complete_pod(pod: Obj) -> None:
 
 def default_pod_spec(spec: Obj) -> None:
     """Completes a PodSpec in place; also used for the templates of workloads."""
-    is_of_host = bool(spec.get("hostNetwork"))
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if account:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
@@ -80,9 +83,16 @@ def default_pod_spec(spec: Obj) -> None:
                 tag = str(container["image"]).rpartition("/")[2].partition(":")[2]
                 pinned = "@" in str(container["image"]) or (tag and tag != "latest")
                 container["imagePullPolicy"] = "IfNotPresent" if pinned else "Always"
-            if is_of_host:
-                for port in entries(container, "ports"):
-                    port.setdefault("hostPort", port.get("containerPort"))
+
+
+def _default_host_ports(spec: Obj) -> None:
+    """On the host's network the ports of a pod are its host's."""
+    if not spec.get("hostNetwork"):
+        return
+    for name in ("containers", "initContainers"):
+        for container in spec.get(name) or ():
+            for port in entries(container, "ports"):
+                port.setdefault("hostPort", port.get("containerPort"))
 
 
 def quality_of_service(spec: Obj) -> str:
@@ -162,6 +172,9 @@ def validate_pod_spec(spec: Obj, path: str) -> list[Cause]:
                 causes.append(Cause(f"{at}.name", message, "FieldValueDuplicate"))
             seen.add(container["name"])
             causes += check_container(container, at, volumes, claims)
+            if field == "initContainers" and container.get("restartPolicy") != "Always":
+                named = [name for name in _OF_RUNNING if name in container]
+                causes += [forbidden(f"{at}.{name}", _NOT_OF_INIT) for name in named]
     causes += check_labels(part(spec, "nodeSelector"), f"{path}.nodeSelector")
     causes += check_placement(spec, path)
     causes += _check_sysctls(spec, f"{path}.securityContext.sysctls")

@@ -74,7 +74,7 @@ KIND = Kind(
     default=_default,
     validate=_validate,
     selectable_fields=("type",),
-    columns=(NAME, Column("Type", of("type")), Column("Data", keys("data"), type="integer"), AGE),
+    columns=(NAME, Column("Type", of("type")), Column("Data", keys("data")), AGE),
 )
 
 SERVED_FIELDS = {

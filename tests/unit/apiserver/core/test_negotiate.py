@@ -5,6 +5,7 @@ import pytest
 from mizzen.apiserver.core.negotiate import (
     PLAIN,
     Form,
+    check_media,
     discovery_version,
     form_of,
     takes_protobuf_alone,
@@ -19,7 +20,27 @@ def test_the_first_form_that_is_served_wins() -> None:
     assert form_of("application/vnd.kubernetes.protobuf,application/json") == PLAIN
     assert form_of("") == form_of("*/*") == PLAIN
     partial = "application/json;as=PartialObjectMetadataList;v=v1beta1;g=meta.k8s.io"
-    assert form_of(partial) == Form("PartialObjectMetadata", "v1beta1")
+    assert form_of(partial) == Form("PartialObjectMetadata", "v1beta1", of_list=True)
+    assert form_of("application/yaml,application/json") == Form(is_yaml=True)
+    assert form_of("application/json,application/yaml") == PLAIN
+
+
+def test_the_metadata_of_a_list_are_asked_for_as_such() -> None:
+    one = form_of("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io")
+    one.check_listing(is_list=False, of="core.Pod")
+    with pytest.raises(NotAcceptable, match=r"is a list \(\*core\.PodList\)"):
+        one.check_listing(is_list=True, of="core.PodList")
+    with pytest.raises(NotAcceptable, match=r"is not a list \(\*core\.Pod\)"):
+        Form("PartialObjectMetadata", of_list=True).check_listing(is_list=False, of="core.Pod")
+
+
+def test_built_in_kinds_name_what_there_is() -> None:
+    check_media("text/html, */*;q=0.1", is_list=False)
+    for is_list in (False, True):
+        with pytest.raises(NotAcceptable, match="406: Not Acceptable") as refused:
+            check_media("text/html", is_list=is_list)
+        assert ("stream=watch" in refused.value.message) == is_list
+        assert refused.value.to_status()["details"] == {}
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json;as=Chart;v=v1;g=meta.k8s.io"])
