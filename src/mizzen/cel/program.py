@@ -112,7 +112,9 @@ def _compile(
             root = parser.parse(expression, environment.without)
             checked = checker.check(root, environment, steps)
             if kinds and checked.result.kind not in kinds:
-                raise CompileError(f"it must evaluate to {wanted}, not {checked.result}")
+                raise CompileError(
+                    f"it must evaluate to {wanted}, not {checked.result}", is_result=True
+                )
             return checked, planner.plan(checked)
     except (RecursionError, Panic, CostExceeded) as error:
         raise CompileError(str(error)) from error

@@ -10,7 +10,25 @@ from dataclasses import dataclass
 
 
 class CompileError(Exception):
-    """The expression is wrong by itself: syntax, types, or a constant that cannot be computed."""
+    """The expression is wrong by itself: syntax, types, or a constant that cannot be computed.
+
+    `at` is the character that it is about, None where that is not known; `is_result`: all is right
+    but the type of what it evaluates to.
+    """
+
+    def __init__(self, problem: str, at: int | None = None, *, is_result: bool = False) -> None:
+        super().__init__(problem)
+        self.at = at
+        self.is_result = is_result
+
+    def located(self, source: str) -> str:
+        """The problem with the line that it is in, as cel-go shows it, where that is known."""
+        if self.at is None:
+            return str(self)
+        before = source[: self.at]
+        line, column = before.count("\n"), self.at - (before.rfind("\n") + 1)
+        text = source.split("\n")[line]
+        return f"ERROR: <input>:{line + 1}:{column + 1}: {self}\n | {text}\n | {'.' * column}^"
 
 
 @dataclass(slots=True)

@@ -43,12 +43,15 @@ class Decoded:
     mistyped: tuple[Path, Any] | None = None  # the first value that does not fit its field's type
 
 
-def decode(schema: Schema, value: Obj, kept: frozenset[str] = frozenset()) -> Decoded:
+def decode(
+    schema: Schema, value: Obj, kept: frozenset[str] = frozenset(), *, is_custom: bool = False
+) -> Decoded:
     """Checks and completes an object. Never raises for bad input, never changes the input.
 
     `kept` names fields that come from an object decoded before: they are taken as they are.
+    `is_custom`: the schema is a user's.
     """
-    report = Report()
+    report = Report(is_custom=is_custom)
     decoder = _keeping(schema, kept) if kept else decoder_of(schema)
     try:
         result = decoder(value, None, report)
@@ -109,7 +112,7 @@ def _remembering(inner: Decoder) -> Decoder:
             report.unserved += found.unserved
             report.may_default(found.defaulted_bytes)
             return orjson.loads(found.data)
-        own = Report()
+        own = Report(is_custom=report.is_custom)
         own.defaulted_bytes, own.checked_steps = report.defaulted_bytes, report.checked_steps
         result = inner(value, path, own)
         is_right = not own.causes and not own.unknown
@@ -152,7 +155,7 @@ def _limited(inner: Decoder, schema: Schema) -> Decoder:
             limits(result, path, report)
         kind = cast("type[Any]", type(result))
         if is_sized and kind is dict:
-            _check_size(len(result), schema.min_items, schema.max_items, path, report)
+            _check_size(len(result), schema.min_items, schema.max_items, path, report, "properties")
         return result
 
     return decode
@@ -288,7 +291,7 @@ def _map(schema: Schema) -> Decoder:
             report.wrong_type(path, value, "object")
             return value
         source = cast("dict[str, Any]", value)
-        _check_size(len(source), least, most, path, report)
+        _check_size(len(source), least, most, path, report, "properties")
         return {
             key: part if type(part) is plain else decode_value(part, (path, (key,)), report)
             for key, part in source.items()
@@ -321,11 +324,13 @@ def _array(schema: Schema) -> Decoder:
     return decode
 
 
-def _check_size(count: int, least: int | None, most: int | None, path: Path, out: Report) -> None:
+def _check_size(
+    count: int, least: int | None, most: int | None, path: Path, out: Report, what: str = "items"
+) -> None:
     if most is not None and count > most:
         out.add(path, f"Too many: {count}: must have at most {most} items", "FieldValueTooMany")
     if least is not None and count < least:
-        out.add(path, f"Invalid value: {count}: must have at least {least} items")
+        out.beyond(path, count, f"have at least {least} {what if out.is_custom else 'items'}")
 
 
 def _check_unique(items: list[Any], keys: tuple[str, ...], path: Path, report: Report) -> None:
@@ -356,12 +361,15 @@ def _scalar(schema: Schema) -> Decoder:
     }[kind]  # fmt: skip
     wanted = "integer or string" if kind == "int-or-string" else kind
     first = allowed[0]
+    is_one_of = limits_of(Schema("any", enum=schema.enum)) if schema.enum else None
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         if type(value) is not first and type(value) not in allowed:
             # Strings made in process may be of a subclass (an enum, a Name).
             if not (isinstance(value, str) and str in allowed):
                 report.wrong_type(path, value, wanted)
+                if report.is_custom and is_one_of is not None:
+                    is_one_of(value, path, report)
                 return value
             value = str(value)
         if limits is not None:

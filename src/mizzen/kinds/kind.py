@@ -173,7 +173,7 @@ class Kind:
 
         Fields in `kept` were decoded before and are shared, not copied.
         """
-        return decode(self.schema, obj, kept)
+        return decode(self.schema, obj, kept, is_custom=self.written is not None)
 
     def prepare_create(self, new: Obj) -> None:
         """Drops what a creator must not set, gives the first status and generation; in place."""

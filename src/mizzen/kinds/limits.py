@@ -9,9 +9,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from mizzen.base.errors import Cause
+from mizzen.base.go_text import marshalled, printed
 from mizzen.kinds import patterns
+from mizzen.kinds.causes import unsupported
 from mizzen.kinds.formats import FORMATS
-from mizzen.kinds.report import Path, Report, quoted
+from mizzen.kinds.report import Path, Report, quoted, render
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.times import EXAMPLE
 from mizzen.kinds.values import one_of
@@ -63,11 +66,16 @@ def _one_of(allowed: tuple[Any, ...]) -> Check:
     def check(value: Any, path: Path, report: Report) -> None:
         if type(value) is str and value in words:  # as nearly every time
             return
-        if not is_allowed(value):
-            report.add(
-                path, f"Unsupported value: {quoted(value)}: supported values: {listed}",
-                "FieldValueNotSupported",
-            )  # fmt: skip
+        if is_allowed(value):
+            return
+        if report.is_custom:
+            texts = [each if isinstance(each, str) else marshalled(each) for each in allowed]
+            report.take_cause(unsupported(render(path), value, texts))
+            return
+        report.add(
+            path, f"Unsupported value: {quoted(value)}: supported values: {listed}",
+            "FieldValueNotSupported",
+        )  # fmt: skip
 
     return check
 
@@ -80,18 +88,22 @@ def _between(
             return
         if low is not None and (value < low or (above and value == low)):
             words = "greater than" if above else "greater than or equal to"
-            report.wrong(path, value, f"must be {words} {low}")
+            report.beyond(path, value, f"be {words} {printed(low)}")
         elif high is not None and (value > high or (below and value == high)):
             words = "less than" if below else "less than or equal to"
-            report.wrong(path, value, f"must be {words} {high}")
+            report.beyond(path, value, f"be {words} {printed(high)}")
 
     return check
 
 
 def _multiple(unit: float) -> Check:
     def check(value: Any, path: Path, report: Report) -> None:
-        if type(value) in (int, float) and not is_multiple(value, unit):
-            report.wrong(path, value, f"must be a multiple of {unit}")
+        if type(value) is int and report.is_custom and not int(unit):
+            where = render(path)  # as upstream, which makes an integer of the factor
+            what = f"factor MultipleOf declared for {where} must be positive: {int(unit)}"
+            report.take_cause(Cause(where, f"Invalid value: {int(unit)}: {what}"))
+        elif type(value) in (int, float) and not is_multiple(value, unit):
+            report.beyond(path, value, f"be a multiple of {printed(unit)}")
 
     return check
 
@@ -112,7 +124,10 @@ def _length(least: int, most: int | None) -> Check:
         if not isinstance(value, str):
             return
         if len(value) < least:
-            report.wrong(path, value, f"must have at least {least} characters")
+            shown = (
+                "be at least {} chars long" if report.is_custom else "have at least {} characters"
+            )
+            report.beyond(path, value, shown.format(least))
         elif most is not None and len(value) > most:
             report.add(path, f"Too long: may not be more than {most} bytes", "FieldValueTooLong")
 
@@ -133,7 +148,7 @@ def _has_format(name: str) -> Check:
 
     def check(value: Any, path: Path, report: Report) -> None:
         if isinstance(value, str) and not is_valid(value):
-            report.wrong(path, value, f"must be {what}")
+            report.wrong_format(path, value, name, f"must be {what}")
 
     return check
 

@@ -12,38 +12,61 @@ from typing import Any, cast
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.cel.regex import RegexError, compiled
+from mizzen.kinds.causes import invalid
 from mizzen.kinds.names import invalid_value
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.report import Path, Report
 
 SIZE_MAX = 20_000  # of all automata of one schema together; that of a DNS label has 11
-_REASON_LENGTH_MAX = 120
 _COMBINATIONS = ("allOf", "anyOf", "oneOf")
 
 
-def check_patterns(schema: Obj, path: str) -> list[Cause]:
-    """A cause to refuse the first pattern that is none, or that is one too many.
+BAD_MAX = 5  # patterns that are told to be none: to find that out takes a while, too
 
-    The others are not looked at then: each may take a while.
-    """
+
+def check_patterns(schema: Obj, path: str) -> list[Cause]:
+    """Causes to refuse patterns that are none, and the first that is one too many: others are not
+    looked at then, since each may take a while."""
     size = 0
     seen: set[str] = set()
+    found: list[Cause] = []
     for at, pattern in _patterns(schema, path):
         if pattern in seen:
             continue
-        seen.add(pattern)
         try:
             size += compiled(pattern).size
         except RegexError as error:
-            problem = f"must be a valid regular expression (RE2): {str(error)[:_REASON_LENGTH_MAX]}"
-            return [invalid_value(at, pattern, problem)]
+            what = f"must be a valid regular expression, but isn't: {in_words_of_go(str(error))}"
+            found.append(invalid(at, pattern, what))
+            if len(found) == BAD_MAX:
+                return found
+            continue
+        seen.add(pattern)
         if size > SIZE_MAX:
             problem = (
                 f"with this one the patterns of the schema have {size} states together, of at most "
                 f"{SIZE_MAX}: use shorter or fewer ones, or maxLength instead of large repetitions"
             )
-            return [invalid_value(at, pattern, problem)]
-    return []
+            return [*found, invalid_value(at, pattern, problem)]
+    return found
+
+
+_IN_GO = {
+    "missing ]": "missing closing ]",
+    "missing )": "missing closing )",
+    "unexpected )": "unexpected )",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid repetition size": "invalid repeat count",
+}
+
+
+def in_words_of_go(problem: str) -> str:
+    """What Go's regexp says of what RE2 refuses as `problem`."""
+    what, mark, where = problem.partition(": ")
+    what = _IN_GO.get(what, what)
+    return f"error parsing regexp: {what}: `{where}`" if mark else f"error parsing regexp: {what}"
 
 
 def matches(pattern: str, value: str, report: Report) -> bool:
@@ -60,7 +83,7 @@ def wrong(pattern: str, value: str, path: Path, report: Report) -> None:
     """Reports a value that does not match."""
     try:
         if not matches(pattern, value, report):
-            report.wrong(path, value, f"must match '{pattern}'")
+            report.beyond(path, value, f"match '{pattern}'")
     except RegexError as error:
         report.wrong(path, value, f"the pattern of its definition cannot be read: {error}")
 

@@ -53,10 +53,15 @@ class Report:
     mistyped: tuple[Path, Any] | None = None  # the first value that does not fit its field's type
     defaulted_bytes: int = 0  # what defaults have added, as JSON
     checked_steps: int = 0  # against CHECK_STEPS_MAX
+    is_custom: bool = False  # of a user's schema, whose checks upstream words in another way
 
     def add(self, path: Path, message: str, reason: str = "FieldValueInvalid") -> None:
         if len(self.causes) < CAUSES_MAX:
             self.causes.append(Cause(render(path), message, reason))
+
+    def take_cause(self, cause: Cause) -> None:
+        if len(self.causes) < CAUSES_MAX:
+            self.causes.append(cause)
 
     def take(self, other: Report) -> None:
         """Adds the problems of a part that was gone through with the counts of this report."""
@@ -102,9 +107,27 @@ class Report:
     def wrong(self, path: Path, value: Any, problem: str) -> None:
         self.add(path, f"Invalid value: {quoted(value)}: {problem}")
 
+    def beyond(self, path: Path, value: Any, problem: str) -> None:
+        """A value that `must` or `should be` otherwise, as `problem` begins."""
+        where = f"{render(path)} in body " if self.is_custom else ""
+        self.wrong(path, value, f"{where}should {problem}" if where else f"must {problem}")
+
+    def wrong_format(self, path: Path, value: Any, name: str, plain: str) -> None:
+        if not self.is_custom:
+            self.wrong(path, value, plain)
+            return
+        shown = quoted(value)
+        where = f"{render(path)} in body must be of type {name}: {shown}"
+        self.add(path, f"Invalid value: {shown}: {where}", "FieldValueTypeInvalid")
+
     def wrong_type(self, path: Path, value: Any, wanted: str) -> None:
         self.mistyped = self.mistyped or (path, value)
         got = _NAMES.get(cast("type[Any]", type(value)), "value")
+        if self.is_custom:
+            wanted = wanted.replace(" or ", ",")
+            where = f'{render(path)} in body must be of type {wanted}: "{got}"'
+            self.add(path, f'Invalid value: "{got}": {where}', "FieldValueTypeInvalid")
+            return
         self.add(
             path, f"Invalid value: {quoted(value)}: must be of type {wanted}, not {got}",
             "FieldValueTypeInvalid",

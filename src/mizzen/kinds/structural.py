@@ -13,170 +13,99 @@ from typing import Any, cast
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
+from mizzen.kinds.apiextensions.schema_rules import check_schema
+from mizzen.kinds.apiextensions.structural_rules import check_structure, unstructured
+from mizzen.kinds.causes import forbidden, invalid
 from mizzen.kinds.decoding import decoder_of
 from mizzen.kinds.meta import OBJECT_META
-from mizzen.kinds.patterns import check_patterns
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.report import Report
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.validation_rules.definition import check_rules
 
-TYPES = ("object", "array", "string", "integer", "number", "boolean")
-_FORBIDDEN = ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems", "id")
 _COMBINATIONS = ("allOf", "anyOf", "oneOf")
-_VALUE_ONLY = (  # what a schema inside a combination must not say
-    "type", "description", "default", "nullable", "additionalProperties", "title",
-    "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource",
-    "x-kubernetes-validations",
-)  # fmt: skip
 _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
-_LIST_TYPES = ("atomic", "set", "map")
 DEPTH_MAX = 64
 _DEFAULT_CAUSES_MAX = 10
 
 
 # -- the check ------------------------------------------------------------------------
-def check_structural(schema: Obj, path: str) -> list[Cause]:
-    """Causes to refuse a schema of whole objects."""
-    causes: list[Cause] = []
-    if schema.get("type") != "object":
-        message = f'Invalid value: "{schema.get("type") or ""}": must be object at the root'
-        causes.append(Cause(f"{path}.type", message))
-        return causes
-    metadata = part(schema, "properties.metadata")
-    extra = metadata.keys() - {"type", "properties", "description"}
-    if extra or part(metadata, "properties").keys() - {"name", "generateName"}:
-        message = "Forbidden: must not specify anything other than name and generateName"
-        at = f"{path}.properties[metadata]"
-        causes.append(Cause(at, message, "FieldValueForbidden"))
-    if schema.get("additionalProperties") is not None:
-        message = "Forbidden: must not be used at the root"
-        causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
-    _check(schema, path, causes, 0)
-    if not causes:
-        causes += check_patterns(schema, path)
-    if not causes:
-        causes += check_rules(schema, path)
-    if not causes:  # a default can be tried only against a schema that is right
-        _check_defaults(schema, translate(schema), path, causes)
-    return causes
+def check_structural(schema: Obj, path: str, *, has_status: bool = False) -> list[Cause]:
+    """Causes to refuse a schema of whole objects; `has_status`: the status is written on its own.
+
+    Source: apiextensions validateCustomResourceDefinitionValidation.
+    """
+    if _depth(schema) > DEPTH_MAX:
+        return [Cause(path, f"Invalid value: nested deeper than {DEPTH_MAX} levels")]
+    found: list[Cause] = []
+    odd = sorted(name for name, value in schema.items() if value and name in _NOT_AT_ROOT)
+    if has_status and odd:
+        what = f"only {_AT_ROOT} fields are allowed at the root of the schema if the status"
+        found.append(invalid(path, schema, f"{what} subresource is enabled"))
+    if schema.get("nullable"):
+        found.append(forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
+    why = unstructured(schema)
+    wrong = [] if why else check_structure(schema, path)
+    if not why and not wrong:
+        _check_defaults(schema, translate(schema), path, wrong)
+    found += wrong
+    is_fit = not why and not wrong
+    found += check_schema(schema, path)
+    found += check_rules(schema, path, is_compiled=is_fit and not found)
+    if not found and why:
+        found.append(invalid(path, "", why))
+    return found
+
+
+_NOT_AT_ROOT = frozenset(
+    ("id", "$schema", "$ref", "default", "enum", "maxProperties", "minProperties", "nullable", "allOf",
+     "oneOf", "anyOf", "not", "additionalProperties", "patternProperties", "dependencies",
+     "additionalItems", "definitions", "x-kubernetes-embedded-resource", "x-kubernetes-int-or-string",
+     "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-map-type")
+)  # fmt: skip
+_AT_ROOT = (
+    "[Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength "
+    "MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties "
+    "ExternalDocs Example XPreserveUnknownFields XValidations]"
+)
+
+
+def _depth(value: Any) -> int:
+    """How many schemas are within each other, up to one more than may be."""
+    deepest = 0
+    level: list[Any] = [value]
+    while level and deepest <= DEPTH_MAX:
+        deepest += 1
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                node = cast("Obj", each)
+                below += [node.get(word) for word in ("items", "additionalProperties", "not")]
+                below += part(node, "properties").values()
+                for word in _COMBINATIONS:
+                    below += entries(node, word)
+        level = [each for each in below if isinstance(each, dict)]
+    return deepest
 
 
 def _check_defaults(node: Obj, translated: Schema, path: str, causes: list[Cause]) -> None:
     """Every default must be a value that its own schema takes whole."""
     if node.get("default") is not None:
-        report = Report()
+        report = Report(is_custom=True)
         decoder_of(translated)(node["default"], None, report)
         at = f"{path}.default"
+        if report.unknown:
+            causes.append(invalid(at, node["default"], "must not have unknown fields"))
         for cause in report.causes[:_DEFAULT_CAUSES_MAX]:
             where = f"{at}.{cause.field}" if cause.field else at
             causes.append(Cause(where, cause.message, cause.reason))
-        if report.unknown:
-            message = f"Invalid value: must not have unknown fields: {report.unknown[0].path}"
-            causes.append(Cause(at, message))
     for name, child in part(node, "properties").items():
         # What stands beside a type that has no fields (a string's properties) is nobody's.
         below = translated.fields.get(name) or translate(child)
         _check_defaults(child, below, f"{path}.properties[{name}]", causes)
-    for name, below in (("items", translated.items), ("additionalProperties", translated.values)):
-        if isinstance(node.get(name), dict):
-            _check_defaults(node[name], below or translate(node[name]), f"{path}.{name}", causes)
-
-
-def _check(schema: Any, path: str, causes: list[Cause], depth: int) -> None:
-    if not isinstance(schema, dict):
-        causes.append(Cause(path, "Invalid value: must be a schema"))
-        return
-    node = cast("Obj", schema)
-    if depth > DEPTH_MAX:
-        causes.append(Cause(path, f"Invalid value: nested deeper than {DEPTH_MAX} levels"))
-        return
-    for word in _FORBIDDEN:
-        if word in node:
-            causes.append(Cause(f"{path}.{word}", f"Forbidden: {word} is not supported",
-                                "FieldValueForbidden"))  # fmt: skip
-    _check_node(node, path, causes)
-    for name, child in part(node, "properties").items():
-        _check(child, f"{path}.properties[{name}]", causes, depth + 1)
-    extra = node.get("additionalProperties")
-    if isinstance(extra, dict):
-        _check(extra, f"{path}.additionalProperties", causes, depth + 1)
     if isinstance(node.get("items"), dict):
-        _check(node["items"], f"{path}.items", causes, depth + 1)
-    for word in _COMBINATIONS:
-        for index, child in enumerate(entries(node, word)):
-            _check_combined(child, f"{path}.{word}[{index}]", causes, node, depth + 1)
-    if isinstance(node.get("not"), dict):
-        _check_combined(node["not"], f"{path}.not", causes, node, depth + 1)
-
-
-def _check_node(node: Obj, path: str, causes: list[Cause]) -> None:
-    kind = node.get("type") or ""
-    int_or_string = bool(node.get("x-kubernetes-int-or-string"))
-    preserves = bool(node.get("x-kubernetes-preserve-unknown-fields"))
-    if kind and kind not in TYPES:
-        allowed = ", ".join(f'"{t}"' for t in TYPES)
-        message = f'Unsupported value: "{kind}": supported values: {allowed}'
-        causes.append(Cause(f"{path}.type", message, "FieldValueNotSupported"))
-    if not kind and not int_or_string and not preserves:
-        message = "Required value: must not be empty for specified object fields"
-        causes.append(Cause(f"{path}.type", message, "FieldValueRequired"))
-    if kind and int_or_string:
-        message = (
-            f'Invalid value: "{kind}": type must be empty if x-kubernetes-int-or-string is true'
-        )
-        causes.append(Cause(f"{path}.type", message))
-    if kind == "array" and not isinstance(node.get("items"), dict):
-        message = "Required value: must be specified"
-        causes.append(Cause(f"{path}.items", message, "FieldValueRequired"))
-    if node.get("properties") and isinstance(node.get("additionalProperties"), dict):
-        message = "Forbidden: additionalProperties and properties are mutual exclusive"
-        causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
-    if node.get("x-kubernetes-embedded-resource") and node.get("additionalProperties") is not None:
-        message = "Forbidden: must not be used if x-kubernetes-embedded-resource is set"
-        causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
-    if node.get("additionalProperties") is False:
-        message = "Forbidden: additionalProperties cannot be set to false"
-        causes.append(Cause(f"{path}.additionalProperties", message, "FieldValueForbidden"))
-    list_type = node.get("x-kubernetes-list-type") or "atomic"
-    if list_type not in _LIST_TYPES:
-        allowed = ", ".join(f'"{t}"' for t in _LIST_TYPES)
-        message = f'Unsupported value: "{list_type}": supported values: {allowed}'
-        causes.append(Cause(f"{path}.x-kubernetes-list-type", message, "FieldValueNotSupported"))
-    if list_type == "map" and not node.get("x-kubernetes-list-map-keys"):
-        message = "Required value: must not be empty if x-kubernetes-list-type is map"
-        at = f"{path}.x-kubernetes-list-map-keys"
-        causes.append(Cause(at, message, "FieldValueRequired"))
-
-
-def _check_combined(child: Any, path: str, causes: list[Cause], parent: Obj, depth: int) -> None:
-    """Schemas in a combination may restrict values, not add structure."""
-    if not isinstance(child, dict):
-        causes.append(Cause(path, "Invalid value: must be a schema"))
-        return
-    node = cast("Obj", child)
-    if depth > DEPTH_MAX:
-        causes.append(Cause(path, f"Invalid value: nested deeper than {DEPTH_MAX} levels"))
-        return
-    int_or_string = bool(parent.get("x-kubernetes-int-or-string"))
-    for word in _VALUE_ONLY:
-        if word in node and not (word == "type" and int_or_string):
-            message = "Forbidden: must be empty to be structural"
-            causes.append(Cause(f"{path}.{word}", message, "FieldValueForbidden"))
-    known = part(parent, "properties")
-    for name, below in part(node, "properties").items():
-        at = f"{path}.properties[{name}]"
-        if name not in known and depth == 1:
-            message = f'Required value: because it is defined in {path}.properties["{name}"]'
-            causes.append(Cause(at, message, "FieldValueRequired"))
-        _check_combined(below, at, causes, part(known, name), depth + 1)
-    if node.get("items") is not None:
-        _check_combined(node["items"], f"{path}.items", causes, part(parent, "items"), depth + 1)
-    for word in _COMBINATIONS:
-        for index, below in enumerate(entries(node, word)):
-            _check_combined(below, f"{path}.{word}[{index}]", causes, parent, depth + 1)
-    if node.get("not") is not None:
-        _check_combined(node["not"], f"{path}.not", causes, parent, depth + 1)
+        items = translated.items or translate(node["items"])
+        _check_defaults(node["items"], items, f"{path}.items", causes)
 
 
 # -- the translation ------------------------------------------------------------------

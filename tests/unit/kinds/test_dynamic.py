@@ -42,7 +42,13 @@ CRD: dict[str, Any] = {
         "scope": "Namespaced",
         "names": {"plural": "widgets", "kind": "Widget", "shortNames": ["wd"]},
         "versions": [
-            {"name": "v1alpha1", "served": True, "storage": False, "schema": {"openAPIV3Schema": SCHEMA}},
+            {
+                "name": "v1alpha1",
+                "served": True,
+                "storage": False,
+                "schema": {"openAPIV3Schema": SCHEMA},
+                "selectableFields": [{"jsonPath": ".spec.color"}],
+            },
             {
                 "name": "v1",
                 "served": True,
@@ -121,7 +127,7 @@ def test_its_openapi() -> None:
         (lambda c: c["metadata"].update(name="x"), "metadata.name"),
         (lambda c: c["spec"].update(group="nodots"), "spec.group"),
         (lambda c: c["spec"]["versions"][0].update(storage=True), "spec.versions"),
-        (lambda c: c["spec"]["versions"][0].update(name="v1"), "spec.versions[1].name"),
+        (lambda c: c["spec"]["versions"][0].update(name="v1"), "spec.versions"),
         (
             lambda c: c["spec"]["versions"][0].pop("schema"),
             "spec.versions[0].schema.openAPIV3Schema",
@@ -135,7 +141,7 @@ def test_its_openapi() -> None:
             lambda c: c["spec"]["versions"][1]["additionalPrinterColumns"][0].update(
                 jsonPath="oops"
             ),
-            "spec.versions[1].additionalPrinterColumns[0].jsonPath",
+            "spec.versions[1].additionalPrinterColumns[0].JSONPath",
         ),
     ],
 )
@@ -147,6 +153,7 @@ def test_definitions_that_are_refused(change: Any, field: str) -> None:
 
 def test_what_a_definition_cannot_change() -> None:
     old = _stored()
+    old["status"]["conditions"] = [{"type": "Established", "status": "True"}]
     new = copy.deepcopy(old)
     new["spec"]["scope"] = "Cluster"
     assert [c.field for c in DEFINITION.check(new, old)] == ["spec.scope"]

@@ -29,7 +29,7 @@ def test_patterns_of_one_schema_are_bounded_together() -> None:
     begun = time.process_time()
     (cause,) = check_structural(strings(*[f"{LARGE}{n}" for n in range(5000)]), "s")
     assert "states together, of at most 20000" in cause.message
-    (cause,) = check_structural(strings(*[rf"\pL{{1000}}{n}" for n in range(5000)]), "s")
+    cause, *_ = check_structural(strings(*[rf"\pL{{1000}}{n}" for n in range(5000)]), "s")
     assert "must be a valid regular expression" in cause.message
     some = [{"pattern": f"{LARGE}{n}"} for n in range(10)]
     (cause,) = check_structural(schema(type="string", anyOf=some), "s")

@@ -27,10 +27,6 @@ def _root(**spec: Any) -> dict[str, Any]:
         (_root(type="array"), "s.properties[spec].items"),
         (_root(type="object", **{"$ref": "#/x"}), "s.properties[spec].$ref"),
         (
-            _root(type="object", additionalProperties=False),
-            "s.properties[spec].additionalProperties",
-        ),
-        (
             _root(
                 type="object",
                 properties={"a": {"type": "string"}},
@@ -38,7 +34,6 @@ def _root(**spec: Any) -> dict[str, Any]:
             ),
             "s.properties[spec].additionalProperties",
         ),
-        (_root(type="integer", **{"x-kubernetes-int-or-string": True}), "s.properties[spec].type"),
         (_root(type="string", pattern="("), "s.properties[spec].pattern"),
         (_root(type="string", anyOf=[{"type": "string"}]), "s.properties[spec].anyOf[0].type"),
         (
@@ -240,7 +235,7 @@ def test_patterns_take_time_linear_in_the_text() -> None:
 @pytest.mark.parametrize("pattern", ["(" * 500, "(?=a)", "[", "a{9999}"])
 def test_patterns_that_re2_does_not_take_are_refused(pattern: str) -> None:
     (cause,) = check_structural(_root(type="string", pattern=pattern), "s")
-    assert cause.field == "s.properties[spec].pattern" and len(cause.message) < 400
+    assert cause.field == "s.properties[spec].pattern" and len(cause.message) < 1200
     # One that was stored before they were refused fails what it is asked about, and no more.
     assert decode(translate(_root(type="string", pattern=pattern)), {"spec": "x"}).causes
     assert not predicate({"pattern": pattern})("x", Report())

@@ -57,7 +57,7 @@ def check_stored_versions(definition: Obj) -> Iterator[Cause]:
     if storage and storage not in stored:
         yield words.invalid(path, stored, f"must have the storage version {storage}")
     for index, name in enumerate(stored):
-        if all(each["name"] != name for each in versions):
+        if all(each.get("name") != name for each in versions):
             yield words.invalid(
                 f"{path}[{index}]", name,
                 f"missing from spec.versions; {name} was previously a storage version, and must "
@@ -69,7 +69,7 @@ def check_stored_versions(definition: Obj) -> Iterator[Cause]:
 def storage_version(definition: Obj) -> str:
     """The version that objects are stored in."""
     versions = entries(definition, "spec.versions")
-    return next((each["name"] for each in versions if each.get("storage")), "")
+    return next((each.get("name") or "" for each in versions if each.get("storage")), "")
 
 
 def add_stored_version(definition: Obj) -> None:

@@ -35,11 +35,23 @@ Compile = Callable[[str, bool, str], Program | CompileError]
 class Rule:
     """One rule. Its programs are compiled when they are first asked for."""
 
-    __slots__ = ("_compile", "_message", "_program", "field_path", "message", "message_source",
-                 "optional", "optional_given", "reason", "source")  # fmt: skip
+    __slots__ = (
+        "_compile",
+        "_message",
+        "_program",
+        "_written",
+        "field_path",
+        "message",
+        "message_source",
+        "optional",
+        "optional_given",
+        "reason",
+        "source",
+    )  # fmt: skip
 
     def __init__(self, written: Obj, schema: Obj, compile_rule: Compile) -> None:
-        self.source: str = written["rule"]
+        self.source: str = written.get("rule") or ""
+        self._written = written
         self.message: str = (written.get("message") or "").strip()
         self.message_source: str = written.get("messageExpression") or ""
         self.reason: str = written.get("reason") or "FieldValueInvalid"
@@ -67,6 +79,17 @@ class Rule:
     @property
     def uses_old(self) -> bool:
         return isinstance(self.program, Program) and OLD_SELF in self.program.names
+
+    @property
+    def shown_whole(self) -> Obj:
+        """As refusals of its definition show it: upstream's internal type."""
+        names = ("rule", "message", "messageExpression", "reason", "fieldPath", "optionalOldSelf")
+        return {
+            f"{name[0].upper()}{name[1:]}": self._written.get(name)
+            if name in ("reason", "optionalOldSelf")
+            else self._written.get(name) or ""
+            for name in names
+        }
 
     @property
     def shown(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any, cast
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.cel.tree import CompileError
+from mizzen.kinds import causes as words
 from mizzen.kinds.names import invalid_value
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.report import quoted
@@ -22,8 +23,9 @@ SOURCES_BYTES_MAX = 32 * 1024
 _COMBINATIONS = ("allOf", "anyOf", "oneOf")
 
 
-def check_rules(schema: Obj, path: str) -> list[Cause]:
-    """Causes to refuse the rules of a schema of whole objects that is right otherwise."""
+def check_rules(schema: Obj, path: str, *, is_compiled: bool = True) -> list[Cause]:
+    """Causes to refuse the rules of a schema of whole objects. `is_compiled`: it is right otherwise,
+    so that they can be."""
     causes: list[Cause] = []
     size = _check_written(schema, path, causes)
     if size > SOURCES_BYTES_MAX:
@@ -32,7 +34,7 @@ def check_rules(schema: Obj, path: str) -> list[Cause]:
             "write fewer or shorter ones"
         )
         causes.append(Cause(path, message, "FieldValueTooLong"))
-    if causes:  # what does not stand is not compiled
+    if causes or not is_compiled:  # what does not stand is not compiled
         return causes
     rules = rules_of(schema)
     if rules is not None:
@@ -57,7 +59,7 @@ def _check_written(node: Obj, path: str, causes: list[Cause]) -> int:
 
 
 def _check_rule(rule: Obj, node: Obj, path: str, causes: list[Cause]) -> None:
-    source, message = rule["rule"].strip(), (rule.get("message") or "").strip()
+    source, message = (rule.get("rule") or "").strip(), (rule.get("message") or "").strip()
     where: str | None = rule.get("fieldPath")
     if not source:
         _required(f"{path}.rule", "rule is not specified", causes)
@@ -77,10 +79,10 @@ def _check_rule(rule: Obj, node: Obj, path: str, causes: list[Cause]) -> None:
         causes.append(Cause(f"{path}.reason", what, "FieldValueNotSupported"))
     if where and not where.strip():
         _invalid(f"{path}.fieldPath", where, "must be non-empty if specified", causes)
-    elif where and "\n" in where:
+    if where and "\n" in where:
         _invalid(f"{path}.fieldPath", where, "must not contain line breaks", causes)
-    elif where and isinstance(found := field_path(where, node), ValueError):
-        _invalid(f"{path}.fieldPath", where, f"must be a valid path: {found}", causes)
+    if where and isinstance(field_path(where, node), ValueError):
+        _invalid(f"{path}.fieldPath", where, "must be a valid path", causes)
 
 
 def _required(path: str, what: str, causes: list[Cause]) -> None:
@@ -117,8 +119,8 @@ def _check_below(
 
 def _check_compiled(rule: Rule, path: str, unrelated: str, causes: list[Cause]) -> None:
     if isinstance(rule.program, CompileError):
-        what = f"compilation failed: {rule.program}"
-        _invalid(f"{path}.rule", rule.source, what, causes)
+        what = f"compilation failed: {rule.program.located(rule.source)}"
+        causes.append(words.invalid(f"{path}.rule", rule.shown_whole, what))
     elif rule.uses_old and unrelated:
         what = (
             f"oldSelf cannot be used on the uncorrelatable portion of the schema within {unrelated}"
@@ -126,7 +128,11 @@ def _check_compiled(rule: Rule, path: str, unrelated: str, causes: list[Cause]) 
         _invalid(f"{path}.rule", rule.source, what, causes)
     if rule.optional_given and not rule.uses_old:
         what = "may not be set if oldSelf is not used in rule"
-        _invalid(f"{path}.optionalOldSelf", rule.optional, what, causes)
-    if rule.message_source and isinstance(rule.message_program, CompileError):
-        what = f"messageExpression compilation failed: {rule.message_program}"
-        _invalid(f"{path}.messageExpression", rule.message_source, what, causes)
+        causes.append(words.invalid(f"{path}.optionalOldSelf", rule.optional, what))
+    is_right = not isinstance(rule.program, CompileError)
+    if is_right and rule.message_source and isinstance(rule.message_program, CompileError):
+        problem = rule.message_program.located(rule.message_source)
+        what = f"messageExpression compilation failed: {problem}"
+        if rule.message_program.is_result:
+            what = "messageExpression must evaluate to a string"
+        causes.append(words.invalid(f"{path}.messageExpression", rule.shown_whole, what))

@@ -113,8 +113,9 @@ def test_what_does_not_compile_is_refused(rule: str, problem: str) -> None:
         (
             {"messageExpression": "self.n"},
             "messageExpression",
-            'Invalid value: "self.n": messageExpression compilation failed: it must evaluate to '
-            "string, not int",
+            'Invalid value: {"Rule":"self.n \\u003e 1","Message":"","MessageExpression":"self.n",'
+            '"Reason":null,"FieldPath":"","OptionalOldSelf":null}: messageExpression must evaluate '
+            "to a string",
         ),
         (
             {"reason": "Nope"},
@@ -125,7 +126,7 @@ def test_what_does_not_compile_is_refused(rule: str, problem: str) -> None:
         (
             {"fieldPath": ".nope"},
             "fieldPath",
-            'Invalid value: ".nope": must be a valid path: does not refer to a valid field',
+            'Invalid value: ".nope": must be a valid path',
         ),
         (
             {"optionalOldSelf": True},

@@ -171,7 +171,7 @@ def test_an_optional_old_self_runs_on_creation_too() -> None:
 
 def test_elements_of_map_lists_are_followed_by_their_keys() -> None:
     item = record(k=TEXT, v=integer("self >= oldSelf"))
-    schema = record(l={"type": "array", "items": item, **KEYED})
+    schema = record(l={"type": "array", "items": {**item, "required": ["k"]}, **KEYED})
     old = {"l": [{"k": "a", "v": 1}, {"k": "b", "v": 5}]}
     assert (
         run(schema, {"l": [{"k": "b", "v": 5}, {"k": "a", "v": 2}, {"k": "c", "v": 0}]}, old) == []
