@@ -105,20 +105,24 @@ def _scale(paths: Any) -> ScalePaths | None:
 
 
 def _columns(written: list[Obj]) -> tuple[Column, ...]:
-    if not written:
+    try:
+        reads = [compile_path(column["jsonPath"]) for column in written]
+    except ValueError:  # as upstream, which takes such a definition and shows its kind plainly
+        reads = []
+    if not reads:
         return (NAME, AGE)
     return (
         NAME,
         *(
             Column(
                 column["name"],
-                _cell(compile_path(column["jsonPath"]), column["type"]),
+                _cell(read, column["type"]),
                 type=column["type"],
                 format=column.get("format") or "",
                 priority=int(column.get("priority") or 0),
                 description=column.get("description") or "",
             )
-            for column in written
+            for column, read in zip(written, reads, strict=True)
         ),
     )
 

@@ -237,7 +237,7 @@ def test_a_schema_may_restrict_names(api: ApiServer) -> None:
 @pytest.mark.parametrize(
     ("part", "field"),
     [
-        ({"subresources": {"scale": {"specReplicasPath": ".spec.list[0].n",
+        ({"subresources": {"scale": {"specReplicasPath": "spec.n",
                                      "statusReplicasPath": ".status.n"}}},
          "subresources.scale.specReplicasPath"),
         ({"subresources": {"scale": {"specReplicasPath": ".spec.n", "statusReplicasPath": "."}}},

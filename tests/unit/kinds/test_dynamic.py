@@ -151,6 +151,14 @@ def test_definitions_that_are_refused(change: Any, field: str) -> None:
     assert field in [cause.field for cause in DEFINITION.check(_stored(crd), None)]
 
 
+def test_a_column_that_cannot_be_read_leaves_the_kind_its_plain_ones() -> None:
+    crd = copy.deepcopy(CRD)
+    crd["spec"]["versions"][1]["additionalPrinterColumns"][0]["jsonPath"] = ".spec["
+    stored = _stored(crd)
+    assert DEFINITION.check(stored, None) == []
+    assert [column.name for column in kinds_from_crd(stored)[0].columns] == ["Name", "Age"]
+
+
 def test_what_a_definition_cannot_change() -> None:
     old = _stored()
     old["status"]["conditions"] = [{"type": "Established", "status": "True"}]
