@@ -56,6 +56,14 @@ EXPLAINED: tuple[Explained, ...] = (
         theirs=r"^(?!\(absent\))",
     ),
     Explained(
+        "what is wrong with an expression is told without cel-go's copy of its line: the checker is "
+        "our own, and tells the first thing alone",
+        step=r"/customresourcedefinitions",
+        where=r"/body/(details/causes/\d+/)?message",
+        ours=r"\.rule: Invalid value.*: compilation failed: |^Invalid value: .*: compilation failed: ",
+        theirs=r"ompilation failed: ERROR: <input>:\d+:\d+: ",
+    ),
+    Explained(
         "addresses for clients outside of the cluster are not told in discovery",
         step=r" /apis?$",
         where=r"/body/serverAddressByClientCIDRs",

@@ -98,12 +98,9 @@ def create(
     given = new["metadata"].get("managedFields")
     stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
     kind.prepare_create(new)
-    if served.is_builtin and kind.has_status and not new.get("status"):
-        status = implied_status(resource)
-        if status is not None:
-            new["status"] = copy.deepcopy(status)
-    elif served.is_builtin and kind.keeps_first_status:
-        new["status"] = {**copy.deepcopy(implied_status(resource) or {}), **new["status"]}
+    status = implied_status(resource) if served.is_builtin and kind.has_status else None
+    if status is not None:
+        new["status"] = {**copy.deepcopy(status), **(new.get("status") or {})}
     kind.default(new)
     if is_managed:
         if given:
