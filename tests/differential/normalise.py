@@ -17,6 +17,7 @@ _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 _TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _REVISION = re.compile(r"(resource version: |current: |\()\d+|(Too large resource version: )\d+")
 _ADDRESS = re.compile(r"\b(?:10\.0|127)\.\d{1,3}\.\d{1,3}(?:\.\d{1,3})?\b(?!/)")
+_ECHO = re.compile(r'"\{\\"(?:[^"\\]|\\.)*\}"')
 _NOW_S = 900
 # What Mizzen's background makes in every namespace, and a lone kube-apiserver does not.
 _LEFT_OUT = frozenset(("kube-root-ca.crt",))
@@ -89,10 +90,21 @@ class Normaliser:
         text = text.replace(self._namespace, "NS")
         for name, shown in self._made.items():
             text = text.replace(name, shown)
+        text = _ECHO.sub(self._echoed, text)
         text = _UID.sub(lambda m: self._named("UID", m[0]), text)
         text = _TIME.sub(self._time, text)
         text = _ADDRESS.sub(lambda m: self._named("ADDRESS", m[0]), text)
         return _REVISION.sub(lambda m: f"{m[1] or m[2]}N", text)
+
+    def _echoed(self, match: re.Match[str]) -> str:
+        """An object that a refusal shows, without its revision, in the order of its fields' names."""
+        try:
+            shown = json.loads(json.loads(match[0]))
+        except ValueError:
+            return match[0]
+        if isinstance(shown.get("metadata"), dict):
+            shown["metadata"].pop("resourceVersion", None)
+        return json.dumps(self._value("", shown), sort_keys=True)
 
     def _time(self, match: re.Match[str]) -> str:
         try:
