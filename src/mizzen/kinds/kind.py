@@ -193,7 +193,8 @@ class Kind:
             if "status" in old:
                 new["status"] = old["status"]
         self.on_update(new, old)
-        self.default(new)
+        if not self.rules_on_spec_alone or new.get("spec") is not old.get("spec"):
+            self.default(new)  # what was kept had its defaults when it was stored
         _keep_generation(new, old)
         if self.generation and (
             desired_state(new) != desired_state(old) or self.counts_too(new, old)

@@ -265,7 +265,10 @@ def _plain(obj: Obj) -> Obj:
     metadata = obj.get("metadata")
     if not metadata:
         return obj
-    return {**obj, "metadata": {n: v for n, v in metadata.items() if n not in _LEFT_OUT}}
+    plain = dict(metadata)
+    for name in _LEFT_OUT:
+        plain.pop(name, None)
+    return {**obj, "metadata": plain}
 
 
 def _is_reset(given: Any) -> bool:

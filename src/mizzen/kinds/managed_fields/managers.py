@@ -6,7 +6,6 @@ Source: apimachinery `util/managedfields/internal`, structured-merge-diff `merge
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
@@ -42,8 +41,7 @@ class Id(NamedTuple):
     api_version: str = ""  # "" for Apply
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """The fields of one manager."""
 
     api_version: str
@@ -125,14 +123,13 @@ def encode(managers: Managers) -> list[Obj]:
 
 
 def _encoded(manager: Id, entry: Entry) -> Obj:
+    version, fields, time = entry
     result: Obj = {
-        "manager": manager.manager,
-        "operation": manager.operation,
-        "apiVersion": entry.api_version,
-    }
-    if entry.time is not None:
-        result["time"] = entry.time
-    result |= {"fieldsType": _FIELDS_TYPE, "fieldsV1": _in_order(entry.fields)}
+        "manager": manager.manager, "operation": manager.operation, "apiVersion": version,
+    }  # fmt: skip
+    if time is not None:
+        result["time"] = time
+    result["fieldsType"], result["fieldsV1"] = _FIELDS_TYPE, _in_order(fields)
     if manager.subresource:
         result["subresource"] = manager.subresource
     return result
@@ -190,12 +187,10 @@ def _taken(
 
     Errors: Conflicts unless it is forced.
     """
-    if context.reset:
+    if reset := context.reset:
+        removed, modified, added = difference
         difference = Comparison(
-            *(
-                sets.without(each, context.reset)
-                for each in (difference.removed, difference.modified, difference.added)
-            )
+            sets.without(removed, reset), sets.without(modified, reset), sets.without(added, reset)
         )
     changed = sets.union(difference.modified, difference.added)
     result: Managers = {}
@@ -211,7 +206,8 @@ def _taken(
         if conflict:
             conflicts[manager] = conflict
             fields = sets.difference(fields, conflict)
-        fields = sets.difference(fields, difference.removed)
+        if difference.removed:
+            fields = sets.difference(fields, difference.removed)
         if fields:
             is_same = fields is entry.fields or fields == entry.fields
             result[manager] = entry if is_same else Entry(entry.api_version, fields, entry.time)
@@ -248,7 +244,7 @@ def applied(
     result, _ = _taken(context, difference, result, own, is_forced=is_forced)
     fields = stripped(fields)
     if fields:
-        result[own] = replace(entry, fields=fields)
+        result[own] = entry._replace(fields=fields)
     else:
         result.pop(own, None)
     return merged, result

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from mizzen.base.objects import Obj
 from mizzen.kinds.managed_fields.elements import Element, NoElement, element_of, shown
@@ -36,13 +36,12 @@ class _Absent:
 _ABSENT: Any = _Absent()
 
 
-@dataclass(slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """The fields that the new object lacks, has otherwise, or has beside those of the old one."""
 
-    removed: Fields = field(default_factory=Fields)
-    modified: Fields = field(default_factory=Fields)
-    added: Fields = field(default_factory=Fields)
+    removed: Fields
+    modified: Fields
+    added: Fields
 
     @property
     def is_same(self) -> bool:
@@ -269,12 +268,9 @@ def compare(
 
     Source: structured-merge-diff `TypedValue.Compare`. Errors: NoElement.
     """
-    result = Comparison()
+    result = Comparison({}, {}, {})
     _compare_maps(shape_of(schema), old, new, implied, result)
     return result
-
-
-_Sink = tuple[Fields, Fields, Fields]  # removed, modified, added
 
 
 def _compare_maps(
@@ -282,7 +278,7 @@ def _compare_maps(
 ) -> None:
     for name in old.keys() | new.keys() if old.keys() != new.keys() else new:
         left, right = old.get(name, _ABSENT), new.get(name, _ABSENT)
-        if left == right:
+        if left is right or left == right:
             continue
         child = shape.fields.get(name) or shape.values or _ANY
         known = implied.get(name, _ABSENT)
@@ -307,30 +303,28 @@ def _compare(
     shape = shape_of(schema)
     nested: Comparison | None = None
     if shape.is_map and _is_some(dict, old, new):
-        nested = Comparison()
+        nested = Comparison({}, {}, {})
         below = cast("Mapping[str, Any]", implied) if isinstance(implied, dict) else _NOTHING
         _compare_maps(shape, old or {}, new or {}, below, nested)
     elif shape.is_list and _is_some(list, old, new):
-        nested = Comparison()
+        nested = Comparison({}, {}, {})
         _compare_lists(shape, old or [], new or [], nested)
     if nested is None:
         if old != new:
             into.modified[element] = LEAF
         return
-    for below, target in (
-        (nested.removed, into.removed),
-        (nested.modified, into.modified),
-        (nested.added, into.added),
-    ):
-        if below:
-            target[element] = below
+    for found, target in zip(nested, into, strict=True):
+        if found:
+            target[element] = found
 
 
 def _is_some(kind: type, old: Any, new: Any) -> bool:
     """True if both can be gone through and one has something in it."""
-    return bool(old or new) and all(
-        each is None or each is EMPTIED or type(each) is kind for each in (old, new)
-    )
+    return bool(old or new) and _is_open(kind, old) and _is_open(kind, new)
+
+
+def _is_open(kind: type, value: Any) -> bool:
+    return type(value) is kind or value is None or value is EMPTIED
 
 
 def _compare_lists(shape: Shape, old: list[Any], new: list[Any], into: Comparison) -> None:
