@@ -28,7 +28,6 @@ from mizzen.kinds.remembered import VALUE_BYTES_MAX, Memory
 from mizzen.store.store import ObjectKey, Store
 
 _NAME = re.compile(rb'"name"\s*:\s*"([^"\\\x00-\x1f]+)"')  # a JSON string without escapes
-_GAP = b"\0"  # where the name was: no JSON has this byte, so no two readings are taken for one
 _OTHER_NAME = "another"
 _OTHER_MOMENT = "1970-01-01T00:00:00Z"
 
@@ -84,12 +83,16 @@ class Templates:
                 if made is not None:
                     return made
         obj, strictness = read()
-        text = None if strictness.duplicates else _text_of_template(body, obj)
+        is_named = bool(_metadata(obj).get("name"))
         made = operations.create(draft, served, namespace, obj, strictness)
-        if text is not None and (is_met or self._memory.recurs(known_by + text)):
+        found = _NAME.search(body)
+        if strictness.duplicates or (is_named and found is None):
+            return made
+        key = known_by + _without(body, found if is_named else None)
+        if (is_met or self._memory.recurs(key)) and _is_template(body, is_named=is_named):
             template = self._template(draft, served, made)
             if template is not None:
-                self._memory.keep(known_by + text, template)
+                self._memory.keep(key, template)
         return made
 
     def _known_by(self, draft: Draft, served: Served, namespace: str, level: str) -> bytes:
@@ -143,25 +146,34 @@ def _readings(body: bytes) -> Iterator[tuple[str, bytes]]:
     """What the object's name may be ("": it has none yet), with what remains of the body then."""
     found = _NAME.search(body)
     if found is not None and (name := found[1]).isascii():
-        start, end = found.span(1)
-        yield name.decode(), body[:start] + _GAP + body[end:]
-    yield "", body
+        yield name.decode(), _without(body, found)
+    yield "", _without(body, None)
 
 
-def _text_of_template(body: bytes, obj: Any) -> bytes | None:
-    """The one of these readings that is right, whatever the name is; None where none is."""
-    metadata = cast("Obj", obj).get("metadata") if type(obj) is dict else None
-    if type(metadata) is not dict or "managedFields" in metadata:
-        return None
-    if not cast("Obj", metadata).get("name"):
-        return body
+def _without(body: bytes, name: re.Match[bytes] | None) -> bytes:
+    """The body without its first name, and where that was: in another place it is another body."""
+    if name is None:
+        return b"- " + body
+    start, end = name.span(1)
+    return b"%d %s%s" % (start, body[:start], body[end:])
+
+
+def _is_template(body: bytes, *, is_named: bool) -> bool:
+    """True if another first name in the body is another name of the object, and nothing else."""
+    obj = orjson.loads(body)
+    if "managedFields" in _metadata(obj):
+        return False
     found = _NAME.search(body)
-    if found is None:
-        return None
-    start, end = found.span(1)
-    other = orjson.loads(body[:start] + _OTHER_NAME.encode() + body[end:])
-    expected: Obj = {**obj, "metadata": {**metadata, "name": _OTHER_NAME}}
-    return body[:start] + _GAP + body[end:] if other == expected else None
+    if not is_named or found is None:
+        return not is_named
+    other = orjson.loads(body[: found.start(1)] + _OTHER_NAME.encode() + body[found.end(1) :])
+    _metadata(obj)["name"] = _OTHER_NAME
+    return obj == other
+
+
+def _metadata(obj: Any) -> Obj:
+    metadata: Any = cast("Obj", obj).get("metadata") if type(obj) is dict else None
+    return cast("Obj", metadata) if type(metadata) is dict else {}
 
 
 def _again(

@@ -296,6 +296,19 @@ async def test_another_name_than_the_objects_is_part_of_the_template(pattern: st
         assert answer["spec"]["containers"][0]["name"] == sent["spec"]["containers"][0]["name"]
 
 
+async def test_a_name_in_another_place_is_another_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both of these leave the same text when their first name is taken away."""
+    api = await an_api(MemoryStore())
+    spec = '"spec":{"containers":[{"name":"a","image":"i"}]}'
+    pattern = '{"metadata":{"name":"%s","labels":{"name":"%s"},"generateName":"g-"},' + spec + "}"
+    for name in ("x", "y", "z"):
+        assert (await api.call("POST", PODS, (pattern % (name, "")).encode()))[0] == 201
+    for label in ("foo", "bar", "baz"):
+        status, answer = await api.call("POST", PODS, (pattern % ("", label)).encode())
+        assert status == 201 and answer["metadata"]["name"].startswith("g-")
+        assert answer["metadata"]["labels"] == {"name": label}
+
+
 async def test_names_are_read_as_json_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
     api, _ = await a_template(monkeypatch)
     body = json.dumps(pod("NAME")).replace(": ", ":").replace(", ", ",")
