@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mizzen.base.errors import Cause, Invalid, invalid
 from mizzen.base.label_syntax import size
@@ -40,6 +41,8 @@ class WriteOptions:
     @classmethod
     def of(cls, kind: str, params: Mapping[str, str], user_agent: str) -> WriteOptions:
         """Errors: Invalid with every option that is wrong."""
+        if not params:
+            return _unsaid(kind, user_agent)
         found = _check_write(params)
         if found:
             raise refused(kind, found)
@@ -59,6 +62,11 @@ class WriteOptions:
         if found:
             raise refused("PatchOptions", found + _check_write(params))
         return cls.of("PatchOptions", params, user_agent)
+
+
+@lru_cache(maxsize=512)  # of most requests, whose programs are few
+def _unsaid(kind: str, user_agent: str) -> WriteOptions:
+    return WriteOptions(kind, False, _program(user_agent), "Warn")
 
 
 def _check_write(params: Mapping[str, str]) -> list[Cause]:
