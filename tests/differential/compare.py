@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from differential.explained import ADDED_WARNINGS, EXPLAINED, Explained
+from differential.explained import ADDED_HINT, ADDED_WARNINGS, EXPLAINED, Explained
 from differential.steps import Step
 
 _INDEX = re.compile(r"/\d+")
@@ -41,7 +41,7 @@ def differences(
 ) -> Iterator[Difference]:
     """Those that the table does not explain."""
     for step, one, other in zip(steps, _renumbered(ours), _renumbered(theirs), strict=True):
-        one = _without_added_warnings(one)
+        one = _without_added_warnings(_without_hints(one))
         for where, mine, original in _differing(one, other, ""):
             found = Difference(step, where, mine, original)
             if explanation(found) is None:
@@ -92,6 +92,14 @@ def _is_list(value: dict[str, Any]) -> bool:
     metadata = value.get("metadata")
     is_bookmark = isinstance(metadata, dict) and "k8s.io/initial-events-end" in str(metadata)
     return is_bookmark or str(value.get("kind", "")).endswith(("List", "Table"))
+
+
+def _without_hints(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_hints(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without_hints(each) for each in value]
+    return re.sub(ADDED_HINT, "", value) if isinstance(value, str) else value
 
 
 def _without_added_warnings(shown: dict[str, Any]) -> dict[str, Any]:

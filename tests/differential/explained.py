@@ -22,6 +22,9 @@ ADDED_WARNINGS = (
     r"Mizzen's own nodes|changes nothing: ",  # fields that nothing of ours acts upon
 )
 
+# A hint behind an unknown field, for people: taken out of ours as well.
+ADDED_HINT = r' \(did you mean \\?"[^"\\]*\\?"\?\)'
+
 _LISTED = r"/(body/items|events/\d+/object/items|body/rows)/\d+"
 EXPLAINED: tuple[Explained, ...] = (
     Explained(

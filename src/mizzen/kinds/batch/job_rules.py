@@ -11,6 +11,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.indexes import Indexes
 from mizzen.base.objects import Obj
 from mizzen.base.selectors import from_object
+from mizzen.kinds.causes import unsupported
 from mizzen.kinds.core.placement_rules import check_label_selector
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value, qualified_name
@@ -34,11 +35,13 @@ def check_job_spec(spec: Obj, path: str) -> list[Cause]:
     if "podFailurePolicy" in spec:
         causes += _check_failure_policy(spec, f"{path}.podFailurePolicy")
         if part(spec, "template.spec").get("restartPolicy") != "Never":
-            message = "Invalid value: only 'Never' is supported when podFailurePolicy is specified"
-            causes.append(Cause(f"{path}.template.spec.restartPolicy", message))
-        if spec.get("podReplacementPolicy") != "Failed":
-            message = 'Unsupported value: with podFailurePolicy only "Failed" is supported'
-            causes.append(Cause(f"{path}.podReplacementPolicy", message, "FieldValueNotSupported"))
+            said = part(spec, "template.spec").get("restartPolicy") or ""
+            message = 'only "Never" is supported when podFailurePolicy is specified'
+            causes.append(invalid_value(f"{path}.template.spec.restartPolicy", said, message))
+        replacement = spec.get("podReplacementPolicy")
+        if replacement not in (None, "Failed"):
+            at = f"{path}.podReplacementPolicy"
+            causes.append(unsupported(at, replacement, ("Failed",)))
     for index, rule in enumerate(entries(spec, "successPolicy.rules")):
         causes += _check_success_rule(rule, spec, f"{path}.successPolicy.rules[{index}]")
     manager = spec.get("managedBy")

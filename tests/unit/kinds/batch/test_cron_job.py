@@ -33,6 +33,16 @@ def test_it_is_completed() -> None:
     assert KIND.validate(cron_job(timeZone="Europe/Berlin"), None) == []
 
 
+def test_jobs_with_a_failure_policy_need_not_say_when_pods_are_replaced() -> None:
+    made = cron_job()
+    job: dict[str, Any] = made["spec"]["jobTemplate"]["spec"]
+    job["podFailurePolicy"] = {
+        "rules": [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [1]}}]
+    }
+    job["template"]["spec"]["restartPolicy"] = "Never"
+    assert KIND.validate(made, None) == []
+
+
 @pytest.mark.parametrize(
     ("made", "field", "message"),
     [
