@@ -37,11 +37,18 @@ def test_scenario(
     widgets: Instance, namespace: str, tmp_path: Path, program: Path, scenario: str
 ) -> None:
     config = widgets.home / "config" / "kubeconfig"
-    done = subprocess.run(
-        [python(), program, scenario, namespace],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        env={**os.environ, "KUBECONFIG": str(config), "HOME": str(tmp_path)},
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
+    try:
+        done = subprocess.run(
+            [python(), program, scenario, namespace],
+            capture_output=True,
+            timeout=DEADLINE_S,
+            env={**os.environ, "KUBECONFIG": str(config), "HOME": str(tmp_path)},
+        )
+    except subprocess.TimeoutExpired as error:
+        told = _tail(error.stdout, 3000) + _tail(error.stderr, 5000)
+        pytest.fail(f"not done within {DEADLINE_S} s\n{told}", pytrace=False)
+    assert done.returncode == 0, _tail(done.stdout, 3000) + _tail(done.stderr, 5000)
+
+
+def _tail(text: bytes | None, size: int) -> str:
+    return (text or b"")[-size:].decode(errors="replace")

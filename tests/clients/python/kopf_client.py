@@ -2,9 +2,11 @@
 # pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false, reportAttributeAccessIssue=false
 """`kopf`: a small operator of Widgets, and what a user of it sees."""
 
+import os
 import sys
 import threading
 import time
+import traceback
 
 import kopf
 from kubernetes import client, config
@@ -20,13 +22,26 @@ def start(settings, **_):
     settings.persistence.finalizer = "clients.example.com/kopf"
 
 
+def put(namespace: str, body) -> None:
+    """Creates it, or finds it there: kopf runs a handler at least once, not exactly once.
+
+    It does not remember that the handler of deletion succeeded while it waits for a daemon's end, and
+    runs it again; where that failed it would try for the next time a minute later.
+    """
+    try:
+        client.CoreV1Api().create_namespaced_config_map(namespace, body)
+    except client.ApiException as error:
+        if error.status != 409:
+            raise
+
+
 @kopf.on.create(*PLACE)
 def make(spec, name, namespace, body, **_):
     if spec.get("size", 0) > 100:
         raise kopf.PermanentError("too big")
     wish = {"metadata": {"name": f"of-{name}"}, "data": {"size": str(spec.get("size"))}}
     kopf.adopt(wish, owner=body)
-    client.CoreV1Api().create_namespaced_config_map(namespace, wish)
+    put(namespace, wish)
     kopf.info(body, reason="Made", message="its ConfigMap is there")
     return {"made": True}
 
@@ -40,9 +55,7 @@ def resized(old, new, name, namespace, **_):
 
 @kopf.on.delete(*PLACE)
 def unmake(name, namespace, **_):
-    client.CoreV1Api().create_namespaced_config_map(
-        namespace, {"metadata": {"name": f"farewell-{name}"}}
-    )
+    put(namespace, {"metadata": {"name": f"farewell-{name}"}})
 
 
 @kopf.timer(*PLACE, interval=0.5)
@@ -52,8 +65,7 @@ def tick(patch, status, **_):
 
 @kopf.daemon(*PLACE, cancellation_timeout=2)
 def follow(stopped, name, namespace, **_):
-    made = {"metadata": {"name": f"followed-{name}"}}
-    client.CoreV1Api().create_namespaced_config_map(namespace, made)
+    put(namespace, {"metadata": {"name": f"followed-{name}"}})
     stopped.wait(100)
 
 
@@ -132,4 +144,9 @@ def operate(namespace: str) -> None:
 
 if __name__ == "__main__":
     config.load_kube_config()
-    globals()[sys.argv[1]](sys.argv[2])
+    try:
+        globals()[sys.argv[1]](sys.argv[2])
+    except BaseException:  # noqa: BLE001 (the operator's threads would keep the program from its end)
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
