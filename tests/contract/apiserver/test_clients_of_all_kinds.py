@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any
 
+import orjson
 import pytest
 
 from support.api_process import ApiServer
@@ -42,6 +43,13 @@ def definition(group: str, **properties: Any) -> dict[str, Any]:
     names = {"plural": "things", "kind": "Thing"}
     spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
     return {"metadata": {"name": f"things.{group}"}, "spec": spec}
+
+
+def thing(path: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    _, _, group, version, *_ = path.split("/")
+    api_version = f"{group}/{version}"
+    metadata = {"name": name}
+    return {"apiVersion": api_version, "kind": "Thing", "metadata": metadata, "spec": spec}
 
 
 def eventually_served(api: ApiServer, path: str, *, served: bool = True) -> None:
@@ -153,7 +161,7 @@ def test_a_new_kind_is_seen_by_all_at_once_and_its_second_life_is_another(api: A
         first = _Watch(api, f"/apis/{group}/v1/things?watch=1")
         assert api.call("POST", CRDS, definition(group, x={"type": "string"}))[0] == 201
         eventually_served(api, path)
-        status, made = api.call("POST", path, {"metadata": {"name": "w"}, "spec": {"x": "a"}})
+        status, made = api.call("POST", path, thing(path, "w", {"x": "a"}))
         assert status == 201
         _, listed = api.call("GET", path)
         assert [item["metadata"]["name"] for item in listed["items"]] == ["w"]
@@ -170,8 +178,8 @@ def test_a_new_kind_is_seen_by_all_at_once_and_its_second_life_is_another(api: A
             assert time.monotonic() < deadline
         eventually_served(api, path)
         assert api.call("GET", path)[1]["items"] == []
-        assert api.call("POST", path, {"metadata": {"name": "w"}, "spec": {"x": "a"}})[0] == 422
-        assert api.call("POST", path, {"metadata": {"name": "w"}, "spec": {"x": 1}})[0] == 201
+        assert api.call("POST", path, thing(path, "w", {"x": "a"}))[0] == 422
+        assert api.call("POST", path, thing(path, "w", {"x": 1}))[0] == 201
 
 
 class _Watch:
@@ -210,7 +218,7 @@ class _Watch:
 def test_large_numbers_keep_their_digits(api: ApiServer) -> None:
     path = define(api, n={"type": "integer", "format": "int64"}, m={"type": "number"})
     spec = {"n": 9007199254740993, "m": 1000000}
-    assert api.call("POST", path, {"metadata": {"name": "a"}, "spec": spec})[0] == 201
+    assert api.call("POST", path, thing(path, "a", spec))[0] == 201
     label = {"metadata": {"labels": {"a": "b"}}}
     assert api.call("PATCH", f"{path}/a", label, content_type=MERGE)[1]["spec"] == spec
     more = [{"op": "add", "path": "/metadata/labels/c", "value": "d"}]
@@ -230,8 +238,9 @@ def test_large_numbers_keep_their_digits(api: ApiServer) -> None:
 def test_what_is_no_int64_is_refused_not_rounded(api: ApiServer, number: str) -> None:
     if not (path := _paths.get("int64")):
         path = _paths["int64"] = define(api, n={"type": "integer", "format": "int64"})
-    body = b'{"metadata":{"generateName":"b"},"spec":{"n":%s}}' % number.encode()
-    assert api.call("POST", path, body)[0] in (400, 422)
+    body = orjson.dumps(thing(path, f"n{next(_numbers)}", {"n": 7}))
+    assert api.call("POST", path, body.replace(b":7}", b":%s}" % number.encode()))[0] in (400, 422)
+    assert api.call("POST", path, body)[0] == 201, "the number alone was wrong"
 
 
 _paths: dict[str, str] = {}
