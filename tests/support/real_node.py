@@ -140,11 +140,11 @@ def controller_manager(cluster: Cluster) -> Generator[None]:
 
 @contextlib.contextmanager
 def real_node(
-    cluster: Cluster, name: str, number: int, join: Join | None = None
+    cluster: Cluster, name: str, number: int, join: Join | None = None, mirror: str = ""
 ) -> Generator[Node]:
     """A node that is Ready; its pods have the addresses 10.244.NUMBER.0/24.
 
-    `join` writes the kubelet's files where they are not the admin's (`mizzen node-config`).
+    `mirror` is the URL of a registry that stands for all others (`image_registry.py`). `join` writes the kubelet's files where they are not the admin's (`mizzen node-config`).
     """
     programs = node_programs()
     gateway, bridge = f"10.244.{number}.1", f"mizzen-{number}"
@@ -156,7 +156,7 @@ def real_node(
         node = Node(name, programs, Path(state, "containerd.sock"), cluster.folder / name)
         node.root.mkdir()
         path = f"{programs / 'bin'}:{os.environ['PATH']}"
-        config = _containerd_config(node, Path(state), bridge, number)
+        config = _containerd_config(node, Path(state), bridge, number, mirror)
         containerd = cluster.start(
             programs / "bin" / "containerd", "-c", str(config), name=f"{name}-containerd",
             env={"PATH": path},
@@ -195,7 +195,7 @@ def real_node(
             _unmount(node.root, Path(state))
 
 
-def _containerd_config(node: Node, state: Path, bridge: str, number: int) -> Path:
+def _containerd_config(node: Node, state: Path, bridge: str, number: int, mirror: str) -> Path:
     networks = node.root / "cni"
     networks.mkdir()
     ranges = [[{"subnet": f"10.244.{number}.0/24"}]]
@@ -211,6 +211,11 @@ def _containerd_config(node: Node, state: Path, bridge: str, number: int) -> Pat
         plugins.append({"type": "portmap", "capabilities": {"portMappings": True}})
     conflist = {"cniVersion": "1.0.0", "name": bridge, "plugins": plugins}
     (networks / "10-bridge.conflist").write_text(json.dumps(conflist))
+    hosts = node.root / "registries" / "_default"
+    hosts.mkdir(parents=True)
+    if mirror:
+        capable = 'capabilities = ["pull", "resolve"]'
+        (hosts / "hosts.toml").write_text(f'[host."{mirror}"]\n  {capable}\n')
     path = node.root / "containerd.toml"
     path.write_text(f"""version = 3
 root = "{node.root / "containerd"}"
@@ -222,6 +227,8 @@ state = "{state}"
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = ["{node.programs / "cni"}"]
     conf_dir = "{networks}"
+[plugins."io.containerd.cri.v1.images".registry]
+  config_path = "{hosts.parent}"
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "{PAUSE_IMAGE}"
 """)
