@@ -42,7 +42,7 @@ def image(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a module beside has a node of its own, at the same address
 def site(programs: Path, image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Version 1 is installed and available; the same, as version 2, is known to the nodes, and a
     third, which ends as soon as it is started."""
