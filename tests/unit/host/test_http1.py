@@ -119,8 +119,8 @@ def test_what_nobody_asked_for_ends_the_connection():
 
 
 @asynccontextmanager
-async def serving(handle, **connection):
-    """A client of a server whose connections are handled so, and closed at the end."""
+async def listening(handle):
+    """The port of a server whose connections are handled so, and closed at the end."""
     writers = []
 
     async def remember(reader, writer):
@@ -129,13 +129,20 @@ async def serving(handle, **connection):
             await handle(reader, writer)
 
     server = await asyncio.start_server(remember, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
-        async with Client(Connection(url, **connection), user_agent="test") as client:
-            yield client
+        yield server.sockets[0].getsockname()[1]
         for writer in writers:
             writer.close()
             await writer.wait_closed()
+
+
+@asynccontextmanager
+async def serving(handle, **connection):
+    """A client of such a server."""
+    async with listening(handle) as port:
+        url = f"http://127.0.0.1:{port}"
+        async with Client(Connection(url, **connection), user_agent="test") as client:
+            yield client
 
 
 async def test_a_get_whose_connection_was_stale_is_sent_again_a_post_is_not():
@@ -233,12 +240,10 @@ async def test_a_body_may_not_be_larger_than_said():
             await reader.readuntil(b"\r\n\r\n")
             writer.write(with_length(b"x" * 10))
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(HttpConnection, "127.0.0.1", port)
     ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    async with server:
+    async with listening(handle) as port:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(HttpConnection, "127.0.0.1", port)
         await connection.begin(ask, 5)
         assert await connection.rest(5, 10) == b"x" * 10
         await connection.begin(ask, 5)
