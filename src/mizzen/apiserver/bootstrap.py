@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
-from mizzen.apiserver import operations
+from mizzen.apiserver import ip_addresses, operations
 from mizzen.apiserver.admission.permanent_namespaces import PERMANENT_NAMESPACES
 from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.draft import Draft
@@ -64,6 +64,7 @@ async def make_services(server: Server) -> None:
     _make_range(server, draft)
     strangers = [s for s in draft.list(served.key) if _is_stranger(s, network)]
     _move(draft, served.key, strangers, network)
+    ip_addresses.mend(draft, server.catalog)
     done = draft.commit()
     if done is not None:
         await done

@@ -17,6 +17,7 @@ from mizzen.apiserver.context import ApiServerConfig
 from mizzen.apiserver.custom import CustomKinds
 from mizzen.apiserver.expiry import EventExpiry
 from mizzen.apiserver.granian_server import HttpServer
+from mizzen.apiserver.ip_addresses import IpAddresses
 from mizzen.apiserver.local_api_services import LocalApiServices
 from mizzen.apiserver.namespace_contents import NamespaceContents
 from mizzen.apiserver.server import Server
@@ -71,6 +72,7 @@ async def serve(
             group.create_task(Collector(server).run())
             group.create_task(EventExpiry(server).run())
             group.create_task(server.aggregation.run())
+            group.create_task(IpAddresses(server).run())
             group.create_task(LocalApiServices(server).run())
             group.create_task(NamespaceContents(server).run())
             if config.ca_file is not None and config.ca_key_file is not None:

@@ -10,7 +10,9 @@ import zlib
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
+from mizzen.apiserver import ip_addresses
 from mizzen.apiserver.admission_chain import CREATE, UPDATE, AdmissionRequest, Plugin, Transaction
+from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.service_addresses import allocate
@@ -30,8 +32,9 @@ class ServiceAddresses:
     An entry is a hint: whether that Service does have it is read in the draft that asks.
     """
 
-    def __init__(self, store: Store, network: IPv4Network, ports: range) -> None:
+    def __init__(self, store: Store, catalog: Catalog, network: IPv4Network, ports: range) -> None:
         self.network = network
+        self._catalog = catalog
         self.ports = ports
         self._store = store
         self._hints: dict[str | int, set[ObjectKey]] | None = None
@@ -47,12 +50,24 @@ class ServiceAddresses:
 
     def note(self, request: AdmissionRequest) -> None:
         """A Service is about to be written."""
+        draft, old = request.draft, request.old
+        after = ip_addresses.addresses_of(request.object)
+        before = set[str]() if old is None else ip_addresses.addresses_of(old)
+        ip_addresses.release(draft, request.key, before - after)
+        ip_addresses.claim(draft, self._catalog, request.key, after - before)
         if self._hints is not None:
             for value in _taken(request.object):
                 self._hints.setdefault(value, set()).add(request.key)
 
+    def free(self, draft: Transaction, key: ObjectKey, gone: Obj) -> None:
+        """An object goes."""
+        if key.resource == _SERVICES:
+            ip_addresses.release(draft, key, ip_addresses.addresses_of(gone))
+
     def holds(self, draft: Transaction, value: str | int, but: ObjectKey) -> bool:
-        """True if another Service has this address or port."""
+        """True if another Service has this address or port, or another object the address."""
+        if isinstance(value, str) and ip_addresses.is_anothers(draft, value, but):
+            return True
         if self._hints is None:
             self._hints = {}
             for stored in self._store.peek_all(_SERVICES):
@@ -119,12 +134,15 @@ def _taken(service: Obj) -> set[str | int]:
 
 def service_addresses(context: Context) -> Plugin:
     config = context.config
-    addresses = ServiceAddresses(context.store, config.service_range, config.node_ports)
+    addresses = ServiceAddresses(
+        context.store, context.catalog, config.service_range, config.node_ports
+    )
     return Plugin(
         frozenset((CREATE, UPDATE)),
         lambda served: served.resource == SERVICES,
         mutate=addresses.give,
         admit=addresses.note,
+        remove=addresses.free,
     )
 
 

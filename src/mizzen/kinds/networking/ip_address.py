@@ -11,6 +11,7 @@ from mizzen.kinds.ip_addresses import check_canonical
 from mizzen.kinds.kind import Column
 from mizzen.kinds.names import dns_subdomain, invalid_value, path_segment
 from mizzen.kinds.reading import get
+from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
 
 
@@ -56,5 +57,10 @@ KIND = upstream_kind(
     name_rule=_name_rule,
     validate=_validate,
     columns=(NAME, Column("ParentRef", _parent), AGE),
-    is_acted_upon=False,
 )
+
+SERVED_FIELDS = {
+    "networking.v1.IPAddress": holding("spec"),
+    "networking.v1.IPAddressSpec": acted("apiserver", "parentRef"),
+    "networking.v1.ParentReference": acted("apiserver", "group resource namespace name"),
+}
