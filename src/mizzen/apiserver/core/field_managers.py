@@ -62,7 +62,7 @@ def track_create(kind: Kind, new: Obj, writer: Writer, now: str, *, is_builtin: 
         fields = context.whole(new)
     except NoElement:
         return
-    fields = managers.stripped(sets.without(fields, context.reset))
+    fields = sets.in_order(managers.stripped(sets.without(fields, context.reset)))
     if fields and (is_builtin or sets.depth(fields) <= DEPTH_MAX):
         own = _own(writer, context)
         metadata["managedFields"] = managers.encode({own: Entry(context.api_version, fields, now)})
@@ -192,7 +192,7 @@ def _applied(
 
 def _before_first_apply(context: Context, live: Obj, writer: Writer, now: str) -> Managers:
     fields = context.whole(live)
-    fields = managers.stripped(sets.without(fields, context.reset))
+    fields = sets.in_order(managers.stripped(sets.without(fields, context.reset)))
     if not fields:
         return {}
     manager = Id(BEFORE_FIRST_APPLY, UPDATE, writer.subresource, context.api_version)

@@ -6,7 +6,6 @@ Source: apimachinery `util/managedfields/internal`, structured-merge-diff `merge
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from mizzen.base.objects import Obj
@@ -21,7 +20,6 @@ ANCIENT = "ancient-changes"  # what more than those have set
 BEFORE_FIRST_APPLY = "before-first-apply"
 UNKNOWN = "unknown"
 _FIELDS_TYPE = "FieldsV1"
-_NAME = itemgetter(0)
 # Nobody's: the server sets them, or the request's path names them.
 _STRIPPED = tuple(
     f"f:{name}"
@@ -42,7 +40,7 @@ class Id(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """The fields of one manager."""
+    """The fields of one manager, in order by name."""
 
     api_version: str
     fields: Fields
@@ -94,8 +92,10 @@ def decode(entries: Sequence[Any], *, is_stored: bool = False) -> Managers:
         fields = entry.get("fieldsV1")
         if fields is None:
             fields = {}
-        if not is_stored and not sets.valid(fields):
-            raise Malformed(f"error decoding set: entry {index}")
+        if not is_stored:
+            if not sets.valid(fields):
+                raise Malformed(f"error decoding set: entry {index}")
+            fields = sets.in_order(cast("Fields", fields))
         manager = Id(
             str(entry.get("manager") or ""),
             operation,
@@ -129,20 +129,10 @@ def _encoded(manager: Id, entry: Entry) -> Obj:
     }  # fmt: skip
     if time is not None:
         result["time"] = time
-    result["fieldsType"], result["fieldsV1"] = _FIELDS_TYPE, _in_order(fields)
+    result["fieldsType"], result["fieldsV1"] = _FIELDS_TYPE, fields
     if manager.subresource:
         result["subresource"] = manager.subresource
     return result
-
-
-def _in_order(fields: Fields) -> Fields:
-    """The set by name: Go's clients compare it as text, which their own maps give in that order."""
-    if len(fields) < 2:
-        return {name: _in_order(below) for name, below in fields.items()} if fields else fields
-    return {
-        name: _in_order(below) if below else below
-        for name, below in sorted(fields.items(), key=_NAME)
-    }
 
 
 def updated(
@@ -153,11 +143,11 @@ def updated(
     if difference.is_same:
         return managers
     result, difference = _taken(context, difference, managers, None, is_forced=True)
-    fields = stripped(sets.union(difference.modified, difference.added))
+    fields = sets.in_order(stripped(sets.union(difference.modified, difference.added)))
     if fields:
         previous = result.get(own)
         if previous is not None:
-            fields = sets.union(fields, previous.fields)
+            fields = sets.union(previous.fields, fields)
         result[own] = Entry(context.api_version, fields, now)
     return _capped(result)
 
@@ -232,7 +222,7 @@ def applied(
     """
     whole = merged = merging.merge(context.schema, live, config)
     last = managers.get(own)
-    fields = sets.without(fields_of(context.schema, config), context.reset)
+    fields = sets.in_order(sets.without(fields_of(context.schema, config), context.reset))
     entry = Entry(context.api_version, fields, last.time if last is not None else None)
     result: Managers = {**managers, own: entry}
     is_known = last is not None and last.fields and context.is_served(last.api_version)

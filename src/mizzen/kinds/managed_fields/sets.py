@@ -1,4 +1,7 @@
-"""Sets of fields: union, difference and the like. Nothing here changes what it is given."""
+"""Sets of fields: union, difference and the like. Nothing here changes what it is given.
+
+Of sets in order by name the results are, too.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,15 @@ def union(one: Fields, other: Fields) -> Fields:
         elif left is not right:
             is_in = is_member(left) or is_member(right)
             result[name] = cast("Fields", node_of(is_in, union(below(left), below(right))))
+    return result if len(result) == len(one) else {name: result[name] for name in sorted(result)}
+
+
+def in_order(fields: Fields) -> Fields:
+    """The set by name: Go's clients compare it as text, which their own maps give in that order."""
+    result: Fields = {}
+    for name in sorted(fields) if len(fields) > 1 else fields:
+        under: Fields = fields[name]
+        result[name] = in_order(under) if under else under
     return result
 
 

@@ -15,7 +15,6 @@ from mizzen.kinds.managed_fields.managers import (
     UPDATERS_MAX,
     Conflicts,
     Context,
-    Entry,
     Id,
     Malformed,
     Managers,
@@ -24,7 +23,6 @@ from mizzen.kinds.managed_fields.managers import (
     encode,
     updated,
 )
-from mizzen.kinds.managed_fields.sets import Fields
 from mizzen.kinds.managed_fields.walking import walker_of
 from mizzen.kinds.schema import INT32, STR, STRING_MAP, array, record
 
@@ -177,7 +175,17 @@ def test_a_configuration_that_says_as_much_as_before_is_merged_and_no_more(
 
 
 def test_sets_are_written_by_name() -> None:
-    fields: Fields = {"f:b": {"k:{}": {}, ".": {}, "f:x": {}}, "f:a": {}}
-    own = Id("m", "Update", "", "v1")
-    (entry,) = encode({own: Entry("v1", fields, None)})
-    assert json.dumps(entry["fieldsV1"]) == json.dumps(fields, sort_keys=True)
+    items = [{"value": "1", "name": "y"}, {"value": "1", "name": "x"}]
+    live, found = apply({}, {"spec": {"replicas": 1, "items": items, "note": "n"}}, {}, A)
+    new: Obj = {"spec": {**live["spec"], "replicas": 2}, "metadata": {"labels": {"b": "", "a": ""}}}
+    found = updated(CONTEXT, live, new, found, U, "t")
+    later = {**new, "metadata": {"labels": {"b": "", "a": "", "0": ""}}, "spec": {"note": "m"}}
+    found = updated(CONTEXT, new, later, found, U, "t")
+    foreign = {"f:b": {"k:{}": {}, ".": {}, "f:x": {}}, "f:a": {}}
+    given = {"operation": UPDATE, "apiVersion": "v1", "fieldsType": "FieldsV1"}
+    found |= decode([{**given, "manager": "m", "fieldsV1": foreign}])
+    written = encode(found)
+    assert len(written) == 2
+    assert "f:0" in found[U].fields["f:metadata"]["f:labels"]
+    for entry in written:
+        assert json.dumps(entry["fieldsV1"]) == json.dumps(entry["fieldsV1"], sort_keys=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +51,16 @@ def test_without_takes_children_along(
 ) -> None:
     left = {p for p in one if not any(p[: len(q)] == q for q in other)}
     assert members(sets.without(build(one), build(other))) == left
+
+
+@given(PATHS, PATHS)
+def test_of_sets_in_order_the_results_are_in_order(
+    one: set[tuple[str, ...]], other: set[tuple[str, ...]]
+) -> None:
+    a, b = sets.in_order(build(one)), sets.in_order(build(other))
+    for combine in (sets.union, sets.intersection, sets.difference, sets.without):
+        result = combine(a, b)
+        assert json.dumps(result) == json.dumps(result, sort_keys=True)
 
 
 def test_a_parent_with_children_has_a_dot() -> None:
