@@ -4,69 +4,40 @@ same replicas, conditions and events.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
 import ssl
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mizzen.base.exposition import MetricsRegistry
-from mizzen.base.names import ADMIN, IDENTITY_PREFIX
+from mizzen.base.names import ADMIN
 from mizzen.base.resources import HORIZONTAL_POD_AUTOSCALERS
 from mizzen.controllers.core import horizontal_pod_autoscaler
-from mizzen.controllers.run import find_controllers, run_controllers
 from mizzen.host import pki
 from mizzen.host.clock import RealClock
 from mizzen.host.home import Home
 from support.api_in_process import ApiInProcess
 from support.autoscaling_scenario import Metrics, Scenario
+from support.control_planes import kubeconfig_file, own_controllers, upstream_program
 from support.other_server import other_server
-from support.peers import NoPeers, programs
 
 PROGRAM = "kube-controller-manager"
 ADDRESS = "127.0.0.19"
 
 
-@contextlib.asynccontextmanager
-async def ours(server: ApiInProcess, folder: Path) -> AsyncIterator[None]:
-    async with server.client(f"{IDENTITY_PREFIX}controllers") as client:
-        ready = asyncio.Event()
-        own = [each for each in find_controllers() if each.resource == HORIZONTAL_POD_AUTOSCALERS]
-        task = asyncio.create_task(
-            run_controllers(client, RealClock(), ready.set, own, MetricsRegistry())
-        )
-        await asyncio.wait_for(ready.wait(), 30)
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+def ours(server: ApiInProcess, folder: Path) -> AbstractAsyncContextManager[None]:
+    return own_controllers(server, lambda each: each.resource == HORIZONTAL_POD_AUTOSCALERS)
 
 
-@contextlib.asynccontextmanager
-async def upstreams(server: ApiInProcess, folder: Path) -> AsyncIterator[None]:
-    try:
-        program = programs(PROGRAM) / PROGRAM
-    except NoPeers as error:
-        pytest.fail(str(error), pytrace=False)
-    config = folder / "kubeconfig"
-    config.write_text(json.dumps(server.kubeconfig(ADMIN)))
+def upstreams(server: ApiInProcess, folder: Path) -> AbstractAsyncContextManager[None]:
     flags = (
-        f"--kubeconfig={config}", "--controllers=horizontal-pod-autoscaler-controller",
+        f"--kubeconfig={kubeconfig_file(server, folder)}",
+        "--controllers=horizontal-pod-autoscaler-controller",
         "--leader-elect=false", "--secure-port=0", "--horizontal-pod-autoscaler-sync-period=1s",
         "--kube-api-qps=500", "--kube-api-burst=500",
     )  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(program, *flags, stdout=log, stderr=log)
-        try:
-            yield
-            assert process.returncode is None, (folder / "log").read_text()[-2000:]
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await asyncio.wait_for(process.wait(), 30)
+    return upstream_program(PROGRAM, flags, folder / "log")
 
 
 async def played(folder: Path, controllers: Any, version: str) -> dict[str, Any]:

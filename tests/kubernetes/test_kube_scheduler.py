@@ -8,14 +8,14 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from mizzen.base.exposition import MetricsRegistry
-from mizzen.base.names import ADMIN, IDENTITY_PREFIX
+from mizzen.base.names import ADMIN
 from mizzen.base.objects import Obj, is_terminating, name_of
 from mizzen.base.resources import (
     DEPLOYMENTS,
@@ -29,10 +29,9 @@ from mizzen.base.resources import (
     RESOURCE_SLICES,
 )
 from mizzen.client.client import Client
-from mizzen.controllers.run import find_controllers, run_controllers
-from mizzen.host.clock import RealClock
+from mizzen.controllers.run import find_controllers
 from support.api_in_process import ApiInProcess
-from support.peers import NoPeers, programs
+from support.control_planes import kubeconfig_file, own_controllers, upstream_program
 from support.ports import free_port
 
 PROGRAM, USER = "kube-scheduler", "system:kube-scheduler"
@@ -56,14 +55,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ApiInProcess]:
 async def kube_scheduler(server: ApiInProcess, folder: Path) -> AsyncIterator[int]:
     """As upstream runs it: in its own name, led by a Lease, with a port of its own whose clients it
     asks the API server about."""
-    try:
-        program = programs(PROGRAM) / PROGRAM
-    except NoPeers as error:
-        pytest.fail(str(error), pytrace=False)
-    config, log, port = folder / "scheduler.kubeconfig", folder / "scheduler.log", free_port()
-    kubeconfig: Any = server.kubeconfig(ADMIN)
-    kubeconfig["users"][0]["user"]["as"] = USER
-    config.write_text(json.dumps(kubeconfig))
+    config, log, port = kubeconfig_file(server, folder, USER), folder / "scheduler.log", free_port()
     flags = (
         f"--kubeconfig={config}",
         f"--authentication-kubeconfig={config}",
@@ -72,34 +64,16 @@ async def kube_scheduler(server: ApiInProcess, folder: Path) -> AsyncIterator[in
         f"--secure-port={port}",
         f"--cert-dir={folder / 'certificates'}",
     )
-    with log.open("wb") as out:
-        process = await asyncio.create_subprocess_exec(program, *flags, stdout=out, stderr=out)
-        try:
-            yield port
-            assert process.returncode is None, log.read_text()[-3000:]
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await asyncio.wait_for(process.wait(), 30)
+    async with upstream_program(PROGRAM, flags, log):
+        yield port
     lines = log.read_text().splitlines()
     wrong = [line for line in lines if re.match(r"[EF]\d{4} ", line) and "is forbidden" in line]
     assert not wrong, wrong[:5]
 
 
-@contextlib.asynccontextmanager
-async def controllers(server: ApiInProcess) -> AsyncIterator[None]:
-    async with server.client(f"{IDENTITY_PREFIX}controllers") as client:
-        ready = asyncio.Event()
-        own = [each for each in find_controllers() if each.name in CONTROLLERS]
-        assert {each.name for each in own} == CONTROLLERS
-        running = run_controllers(client, RealClock(), ready.set, own, MetricsRegistry())
-        task = asyncio.create_task(running)
-        try:
-            await asyncio.wait_for(ready.wait(), 30)
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+def controllers(server: ApiInProcess) -> AbstractAsyncContextManager[None]:
+    assert {each.name for each in find_controllers()} >= CONTROLLERS
+    return own_controllers(server, lambda each: each.name in CONTROLLERS)
 
 
 async def add_cluster(admin: Client) -> None:

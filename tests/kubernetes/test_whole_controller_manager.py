@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from mizzen.base.errors import NotFound
 from mizzen.base.names import ADMIN
 from mizzen.base.objects import Obj, is_terminating, name_of
@@ -32,7 +30,7 @@ from mizzen.base.resources import (
 )
 from mizzen.client.client import Client
 from support.api_in_process import ApiInProcess
-from support.peers import NoPeers, programs
+from support.control_planes import kubeconfig_file, upstream_program
 
 PROGRAM, USER = "kube-controller-manager", "system:kube-controller-manager"
 WITHIN_S = 150.0
@@ -41,30 +39,16 @@ WITHIN_S = 150.0
 @contextlib.asynccontextmanager
 async def controller_manager(server: ApiInProcess, folder: Path) -> AsyncIterator[Path]:
     """The program; yields its log."""
-    try:
-        program = programs(PROGRAM) / PROGRAM
-    except NoPeers as error:
-        pytest.fail(str(error), pytrace=False)
-    config, log = folder / "manager.kubeconfig", folder / "manager.log"
-    kubeconfig: Any = server.kubeconfig(ADMIN)
-    kubeconfig["users"][0]["user"]["as"] = USER
-    config.write_text(json.dumps(kubeconfig))
+    log = folder / "manager.log"
     flags = (
-        f"--kubeconfig={config}",
+        f"--kubeconfig={kubeconfig_file(server, folder, USER)}",
         "--use-service-account-credentials=true",
         "--secure-port=0",
         "--kube-api-qps=500",
         "--kube-api-burst=500",
     )
-    with log.open("wb") as out:
-        process = await asyncio.create_subprocess_exec(program, *flags, stdout=out, stderr=out)
-        try:
-            yield log
-            assert process.returncode is None, log.read_text()[-3000:]
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await asyncio.wait_for(process.wait(), 30)
+    async with upstream_program(PROGRAM, flags, log):
+        yield log
 
 
 async def run_pods(admin: Client) -> None:
