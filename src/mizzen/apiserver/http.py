@@ -50,6 +50,12 @@ class Request:
     def content_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    @property
+    def bearer_token(self) -> str | None:
+        """The token that it comes with. Source: RFC 6750, section 2.1."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Each header with each of its values; those are UTF-8 where they came from outside."""
         if not self.fields:

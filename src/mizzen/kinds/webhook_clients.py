@@ -1,4 +1,4 @@
-"""Where a webhook listens: at a URL, or behind a Service.
+"""Where a webhook listens, at a URL or behind a Service, and which reviews it understands.
 
 Source: apiserver `util/webhook/validation.go`, v0.36.
 """
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.kinds import causes as words
-from mizzen.kinds.names import dns_subdomain
+from mizzen.kinds.names import dns_label_1035, dns_subdomain
 from mizzen.kinds.reading import part
 
 PORT = 443  # of a Service, where none is said
@@ -32,6 +32,15 @@ def default_client(client: Obj) -> None:
     service = part(client, "service")
     if service:
         service.setdefault("port", PORT)
+
+
+def check_review_versions(versions: list[str], path: str) -> Iterator[Cause]:
+    """Every cause to refuse the versions of reviews that a webhook says it understands."""
+    for index, each in enumerate(versions):
+        if each in versions[:index]:
+            yield words.invalid(f"{path}[{index}]", each, "duplicate version")
+        elif problem := dns_label_1035(each):
+            yield words.invalid(f"{path}[{index}]", each, problem)
 
 
 def _check_service(service: Obj, path: str) -> Iterator[Cause]:

@@ -16,10 +16,10 @@ def bearer_tokens(context: Context) -> Authenticator:
     users = [(token.encode(), _user(name)) for token, name in context.config.tokens.items()]
 
     def authenticate(request: Request) -> User | None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
+        token = request.bearer_token
+        if token is None:
             return None
-        given = token.strip().encode()
+        given = token.encode()
         found = None
         for known, user in users:  # all of them, each in constant time: none tells how near it is
             if hmac.compare_digest(known, given):

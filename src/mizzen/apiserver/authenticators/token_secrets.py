@@ -43,10 +43,9 @@ class SecretTokens:
 
     def __call__(self, request: Request) -> User | None:
         """Errors: Unauthorized where the token is ours and does not count."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or "." not in token:
+        token = request.bearer_token
+        if token is None or "." not in token:
             return None
-        token = token.strip()
         verified = self._verified.get(token) or self._verify(token)
         if verified is None:
             return None

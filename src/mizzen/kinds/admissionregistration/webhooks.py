@@ -23,11 +23,11 @@ from mizzen.kinds.admissionregistration.matching import (
 )
 from mizzen.kinds.columns import AGE, NAME, Column, keys
 from mizzen.kinds.kind import Kind
-from mizzen.kinds.names import dns_label_1035, dns_subdomain
+from mizzen.kinds.names import dns_subdomain
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.treatment import accepted, acted
 from mizzen.kinds.upstream import upstream_kind
-from mizzen.kinds.webhook_clients import check_client, default_client
+from mizzen.kinds.webhook_clients import check_client, check_review_versions, default_client
 
 TIMEOUT_S, TIMEOUT_S_MAX = 10, 30
 _VERSIONS = ("v1", "v1beta1")
@@ -85,11 +85,7 @@ def _check_versions(hook: Obj, path: str) -> Iterator[Cause]:
     if not versions:
         yield words.required(path, f"must specify one of {', '.join(_VERSIONS)}")
         return
-    for index, each in enumerate(versions):
-        if each in versions[:index]:
-            yield words.invalid(f"{path}[{index}]", each, "duplicate version")
-        elif problem := dns_label_1035(each):
-            yield words.invalid(f"{path}[{index}]", each, problem)
+    yield from check_review_versions(versions, path)
     if not set(_VERSIONS) & set(versions):
         yield words.invalid(path, versions, f"must include at least one of {', '.join(_VERSIONS)}")
 

@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj, has_condition
 from mizzen.kinds import causes as words
-from mizzen.kinds.names import dns_label_1035
 from mizzen.kinds.reading import entries, part
-from mizzen.kinds.webhook_clients import check_client
+from mizzen.kinds.webhook_clients import check_client, check_review_versions
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
 _PATH = "spec.conversion"
@@ -86,11 +85,7 @@ def _check_review_versions(versions: list[str], before: Obj) -> Iterator[Cause]:
     if not versions:
         yield words.required(path)
         return
-    for index, each in enumerate(versions):
-        if each in versions[:index]:
-            yield words.invalid(f"{path}[{index}]", each, "duplicate version")
-        elif problem := dns_label_1035(each):
-            yield words.invalid(f"{path}[{index}]", each, problem)
+    yield from check_review_versions(versions, path)
     were: list[str] = entries(before, "conversionReviewVersions")
     if set(REVIEW_VERSIONS) & set(versions) or (were and not set(REVIEW_VERSIONS) & set(were)):
         return
