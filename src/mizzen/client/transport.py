@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
-from mizzen.base.errors import ApiError, Unavailable, from_status
+from mizzen.base.errors import ApiError, NoPage, Unavailable, from_status
 from mizzen.client.kubeconfig import Connection
 from mizzen.host.http1 import BrokenAnswerError, Head, HttpConnection
 
@@ -277,6 +277,8 @@ class Transport:
             status = None
         if not isinstance(status, dict) or "message" not in status:
             text = data[:500].decode(errors="replace").strip()
+            if head.status == NoPage.code and text == NoPage().message.strip():
+                return NoPage()
             status = {"message": text or f"the server answered {head.status} without a message"}
         error = from_status(status, head.status)  # pyright: ignore[reportUnknownArgumentType]
         after = head.headers.get("retry-after", "")

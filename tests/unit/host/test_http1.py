@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mizzen.base.errors import Unavailable
+from mizzen.base.errors import NoPage, Unavailable
 from mizzen.base.resources import PODS
 from mizzen.client import transport
 from mizzen.client.client import Client
@@ -250,3 +250,14 @@ async def test_a_body_may_not_be_larger_than_said():
         with pytest.raises(BrokenAnswerError, match="more than 9 bytes"):
             await connection.rest(5, 9)
         connection.close()
+
+
+async def test_a_page_that_says_there_is_nothing_is_told_from_a_status():
+    async def handle(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        text = b"404 page not found\n"
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+
+    async with serving(handle) as client:
+        with pytest.raises(NoPage):
+            await client.raw("GET", "/apis/none")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mizzen.base import quantity
 from mizzen.base.clock import rfc3339
-from mizzen.base.errors import ApiError, NotFound
+from mizzen.base.errors import ApiError, NoPage, NotFound
 from mizzen.base.objects import Key, Obj, is_terminating, labels_of, name_of, uid_of
 from mizzen.base.operations import Patch
 from mizzen.base.reading import entries, number, part, text
@@ -407,6 +407,10 @@ class _Run:
         """Errors: Ask, Uncomputable."""
         try:
             found = self._ask(path)
+        except NoPage as error:  # upstream's client says so of answers that are no Status
+            asked = f"{reading.metric_of(path)}.{api}.metrics.k8s.io"
+            why = f"the server could not find the requested resource (get {asked})"
+            raise Uncomputable(f"{said}: {why}") from error
         except ApiError as error:
             raise Uncomputable(f"{said}: {error.message}") from error
         if not entries(found, "items"):

@@ -6,7 +6,7 @@ Source: `metrics/client.go`; k8s.io/metrics v0.36, its clients of custom and ext
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from mizzen.base import quantity
 from mizzen.base.clock import parse_rfc3339
@@ -56,6 +56,11 @@ def external_path(namespace: str, metric: Obj) -> str:
     return (
         f"{_EXTERNAL}/namespaces/{namespace}/{quote(text(metric, 'name'))}?labelSelector={selector}"
     )
+
+
+def metric_of(path: str) -> str:
+    """The name of the metric that one of these paths asks for."""
+    return unquote(path.partition("?")[0].rpartition("/")[2])
 
 
 def selector_words(metric: Obj) -> str:
