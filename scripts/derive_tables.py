@@ -64,6 +64,10 @@ def main() -> None:
                 del facts["default"]
             if declared.is_pointer and facts.get("type", "").rpartition(".")[2] in ZEROS:
                 facts["pointer"] = True
+            is_optional = "default" not in facts and not facts.get("required")
+            is_collection = facts.get("type", "").startswith(("[]", "{}"))
+            if is_optional and is_collection and not (declared.is_omitted or declared.is_pointer):
+                facts["written"] = True  # although nothing is in it
         write_package(package, made)
 
 

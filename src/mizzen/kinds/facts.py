@@ -48,7 +48,7 @@ def omitted_zeros(name: str) -> frozenset[str]:
 
 
 def _is_omitted(facts: Obj) -> bool:
-    if facts.get("required") or facts.get("pointer") or "default" in facts:
+    if any(name in facts for name in ("required", "pointer", "default", "written")):
         return False
     kind: str = facts["type"]
     return kind in _SCALARS or kind.startswith(("[]", "{}"))

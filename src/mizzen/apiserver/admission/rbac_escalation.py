@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mizzen.apiserver.admission_chain import CREATE, UPDATE, AdmissionRequest, Plugin
+from mizzen.apiserver.admission_chain import (
+    ACCOUNTING,
+    CREATE,
+    UPDATE,
+    AdmissionRequest,
+    Plugin,
+    Step,
+)
 from mizzen.apiserver.context import Context
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.access import Access
@@ -32,10 +39,13 @@ from mizzen.apiserver.core.rbac_index import (
 )
 from mizzen.apiserver.core.role_aggregation import is_aggregated
 from mizzen.apiserver.core.user import MASTERS
+from mizzen.base.errors import Unclassified
 from mizzen.base.objects import Obj
+from mizzen.base.reading import part
 from mizzen.store.store import ObjectKey
 
 _METADATA_OF_COLLECTORS = ("ownerReferences", "finalizers", "managedFields")
+_PLURALS = {"Role": "roles", "ClusterRole": "clusterroles"}
 _AGGREGATION = "must have cluster-admin privileges to use the aggregationRule"
 
 
@@ -70,12 +80,15 @@ class Escalation:
         user, key = request.draft.user, request.key
         if MASTERS in user.groups or _only_collected(request):
             return
-        reference = request.object["roleRef"]
-        is_role = reference["kind"] == "Role"
-        plural, name = "roles" if is_role else "clusterroles", reference["name"]
-        if self._authorizer.allows(Access(user, "bind", GROUP, plural, "", key.namespace, name)):
+        reference = part(request.object, "roleRef")  # not validated yet
+        kind, name = reference.get("kind") or "", reference.get("name") or ""
+        plural = _PLURALS.get(kind)
+        if plural is None:
+            raise Unclassified(f"unsupported role reference kind: {quoted(kind)}")
+        group = reference.get("apiGroup") or ""
+        if self._authorizer.allows(Access(user, "bind", group, plural, "", key.namespace, name)):
             return
-        namespace = key.namespace if is_role else ""
+        namespace = key.namespace if kind == "Role" else ""
         role = request.draft.get(ObjectKey(f"{plural}.{GROUP}", namespace, name))
         if role is None:
             raise refusals.not_found(request.served.resource, name)  # of the binding, as upstream
@@ -86,7 +99,8 @@ class Escalation:
         if not lacking:
             return
         user = request.draft.user
-        _, errors = self._authorizer.rules(user, request.key.namespace)
+        _, missing = self._authorizer.rules(user, request.key.namespace)
+        errors = [_in_plural(each) for each in missing]
         message = (
             f"user {quoted(user.name)} (groups={listed(user.groups)}) is attempting to grant RBAC "
             "permissions not currently held:\n"
@@ -98,6 +112,13 @@ class Escalation:
     def _lacks(self, request: AdmissionRequest, rules: Sequence[PolicyRule]) -> list[PolicyRule]:
         owned, _ = self._authorizer.rules(request.draft.user, request.key.namespace)
         return uncovered(owned, rules)
+
+
+def _in_plural(missing: str) -> str:
+    """A role that is missing in the words of the store, which says its resource; those who decide
+    by caches say one of it."""
+    what, dot, rest = missing.partition(".")
+    return f"{what}s{dot}{rest}" if what in ("role", "clusterrole") else missing
 
 
 def _only_collected(request: AdmissionRequest) -> bool:
@@ -117,9 +138,15 @@ def rbac_escalation(context: Context) -> tuple[Plugin, Plugin]:
     operations = frozenset((CREATE, UPDATE))
     roles, bindings = (ROLES, CLUSTER_ROLES), (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
     return (
-        Plugin(operations, lambda served: served.key in roles, admit=check.check_role),
-        Plugin(operations, lambda served: served.key in bindings, admit=check.check_binding),
+        _last(operations, roles, check.check_role),
+        _last(operations, bindings, check.check_binding),
     )
+
+
+def _last(operations: frozenset[str], kinds: tuple[str, str], check: Step) -> Plugin:
+    """Once nobody changes the object any longer, and before it is validated, as upstream's storage,
+    which stands between the two."""
+    return Plugin(operations, lambda served: served.key in kinds, mutate=check, stage=ACCOUNTING)
 
 
 PLUGIN = rbac_escalation

@@ -71,7 +71,7 @@ _COLUMNS = (NAME, Column("Created At", of("metadata.creationTimestamp"), type="d
 
 
 def _no_rules(role: Obj) -> None:
-    role.setdefault("rules", [])
+    role.setdefault("rules", None)  # as upstream's type, which writes what it does not hold
 
 
 KINDS = (
