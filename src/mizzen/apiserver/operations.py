@@ -88,7 +88,7 @@ def create(
         _decode(served, obj, reading)  # what cannot be read is told before
         raise
     give_name(draft, served, obj, namespace)
-    decoded = _decode(served, obj, reading)
+    decoded = _decode(served, obj, reading, is_merged=is_managed)
     causes = decoded.causes + _unserved(draft, decoded.unserved)
     if causes:
         raise invalid(resource.kind, resource.group, text(obj["metadata"], "name"), causes)
@@ -374,13 +374,13 @@ def _replace(
     """The second half of updates and patches: what may change, changes."""
     kind, resource = served.kind, served.resource
     name = old["metadata"]["name"]
-    decoded = _decode(served, obj, reading, _kept(served, obj, old))
+    decoded = _decode(served, obj, reading, _kept(served, obj, old), is_merged=is_managed)
     check_identity(resource, decoded.object["metadata"], old, verb)
     if subresource in _OF_STATUS and any(c.reason == _REQUIRED for c in decoded.causes):
         # Go's clients send a whole object: what is not the status is empty, and not written.
         kept = {name: old[name] for name in old if name not in ("metadata", "status")}
         obj = {**kept, **{name: obj[name] for name in _WRITTEN if name in obj}}
-        decoded = _decode(served, obj, reading, _kept(served, obj, old))
+        decoded = _decode(served, obj, reading, _kept(served, obj, old), is_merged=is_managed)
     news = decoded.unserved
     if news:  # what is stored already does not keep an object from being changed
         before = {found.path: found for found in kind.decode(old).unserved}
@@ -487,9 +487,15 @@ def _kept(served: Served, obj: Obj, old: Obj) -> frozenset[str]:
 
 
 def _decode(
-    served: Served, obj: Obj, reading: Reading, kept: frozenset[str] = frozenset()
+    served: Served,
+    obj: Obj,
+    reading: Reading,
+    kept: frozenset[str] = frozenset(),
+    *,
+    is_merged: bool = False,
 ) -> Decoded:
-    decoded = served.kind.decode(obj, kept)
+    """`is_merged`: the object is what a configuration was merged into, and no body."""
+    decoded = served.kind.decode(obj, kept, keeps_nulls=is_merged)
     reading.check(served.kind.schema, decoded, is_typed=_is_typed(served))
     return decoded
 

@@ -44,14 +44,19 @@ class Decoded:
 
 
 def decode(
-    schema: Schema, value: Obj, kept: frozenset[str] = frozenset(), *, is_custom: bool = False
+    schema: Schema,
+    value: Obj,
+    kept: frozenset[str] = frozenset(),
+    *,
+    is_custom: bool = False,
+    keeps_nulls: bool = False,
 ) -> Decoded:
     """Checks and completes an object. Never raises for bad input, never changes the input.
 
     `kept` names fields that come from an object decoded before: they are taken as they are.
-    `is_custom`: the schema is a user's.
+    `is_custom`: the schema is a user's. `keeps_nulls`: null is a value like others.
     """
-    report = Report(is_custom=is_custom)
+    report = Report(is_custom=is_custom, keeps_nulls=keeps_nulls)
     decoder = _keeping(schema, kept) if kept else decoder_of(schema)
     try:
         result = decoder(value, None, report)
@@ -101,7 +106,7 @@ def _remembering(inner: Decoder) -> Decoder:
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         key, memory = key_of(value), known.get(path)
-        if key is None:
+        if key is None or report.keeps_nulls:
             return inner(value, path, report)
         if memory is None:
             if len(known) >= _PLACES_MAX:
@@ -112,7 +117,7 @@ def _remembering(inner: Decoder) -> Decoder:
             report.unserved += found.unserved
             report.may_default(found.defaulted_bytes)
             return orjson.loads(found.data)
-        own = Report(is_custom=report.is_custom)
+        own = Report(is_custom=report.is_custom, keeps_nulls=report.keeps_nulls)
         own.defaulted_bytes, own.checked_steps = report.defaulted_bytes, report.checked_steps
         result = inner(value, path, own)
         is_right = not own.causes and not own.unknown
@@ -192,6 +197,7 @@ def _record(schema: Schema) -> Decoder:
         for name, child in schemas.items()
         if child.default is not None
     ]
+    defaulted = frozenset(name for name, _, _ in defaults)
     needed = [name for name, child in schemas.items() if child.required]
     is_open = schema.open
     values = _later(schema.values) if schema.values is not None else None
@@ -226,7 +232,7 @@ def _record(schema: Schema) -> Decoder:
             elif type(part) is entry[2]:
                 if part or not entry[3]:
                     result[name] = part
-            elif part is not None or entry[1]:
+            elif part is not None or entry[1] or (report.keeps_nulls and name not in defaulted):
                 made = entry[0](part, (path, name), report)
                 if made or not entry[3]:
                     result[name] = made
@@ -295,7 +301,7 @@ def _map(schema: Schema) -> Decoder:
         return {
             key: part if type(part) is plain else decode_value(part, (path, (key,)), report)
             for key, part in source.items()
-            if part is not None or keep_null
+            if part is not None or keep_null or report.keeps_nulls
         }
 
     return decode

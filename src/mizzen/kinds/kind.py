@@ -168,12 +168,17 @@ class Kind:
     def subresource(self, name: str) -> Subresource | None:
         return next((each for each in self.subresources if each.name == name), None)
 
-    def decode(self, obj: Obj, kept: frozenset[str] = frozenset()) -> Decoded:
+    def decode(
+        self, obj: Obj, kept: frozenset[str] = frozenset(), *, keeps_nulls: bool = False
+    ) -> Decoded:
         """A complete copy of a body and what is wrong with it; never raises for bad input.
 
-        Fields in `kept` were decoded before and are shared, not copied.
+        Fields in `kept` were decoded before and are shared, not copied. `keeps_nulls`: of a custom
+        object null is a value like others, as in one that was merged and not read from a body.
         """
-        return decode(self.schema, obj, kept, is_custom=self.written is not None)
+        is_custom = self.written is not None
+        keeps_nulls = keeps_nulls and is_custom
+        return decode(self.schema, obj, kept, is_custom=is_custom, keeps_nulls=keeps_nulls)
 
     def prepare_create(self, new: Obj) -> None:
         """Drops what a creator must not set, gives the first status and generation; in place."""

@@ -54,6 +54,7 @@ class Report:
     defaulted_bytes: int = 0  # what defaults have added, as JSON
     checked_steps: int = 0  # against CHECK_STEPS_MAX
     is_custom: bool = False  # of a user's schema, whose checks upstream words in another way
+    keeps_nulls: bool = False  # null is a value like others, not a field left out
 
     def add(self, path: Path, message: str, reason: str = "FieldValueInvalid") -> None:
         if len(self.causes) < CAUSES_MAX:

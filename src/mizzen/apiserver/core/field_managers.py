@@ -241,7 +241,9 @@ def _context(
         reset, whole = _reset(kind, subresource), walker_of(kind.schema, implied)
         found = cache["managed", subresource] = (implied, reset, whole)
     implied, reset, whole = found
-    return Context(kind.schema, kind.resource.api_version, implied, reset, whole, is_served)
+    return Context(
+        kind.schema, kind.resource.api_version, implied, reset, whole, is_served, is_builtin
+    )
 
 
 def _reset(kind: Kind, subresource: str) -> Fields:

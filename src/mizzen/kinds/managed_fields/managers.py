@@ -63,6 +63,7 @@ class Context(NamedTuple):
     reset: Fields
     whole: Walker
     is_served: Callable[[str], bool]
+    is_typed: bool = True  # upstream has Go types, which know no null
 
 
 class Conflicts(Exception):
@@ -230,7 +231,7 @@ def applied(
         merged = _pruned(context.schema, merged, result, last.fields)
     difference = compare(context.schema, live, merged, context.implied)
     if merged is not whole:
-        merged = merging.without_emptied(merged)
+        merged = merging.settle_emptied(merged, is_typed=context.is_typed)
     result, _ = _taken(context, difference, result, own, is_forced=is_forced)
     fields = stripped(fields)
     if fields:

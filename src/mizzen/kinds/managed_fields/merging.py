@@ -111,13 +111,18 @@ def remove(schema: Schema, obj: Obj, fields: Fields) -> Obj:
     return {} if left is EMPTIED else left
 
 
-def without_emptied(value: Any) -> Any:
-    """The value without the fields that have nothing left."""
+def settle_emptied(value: Any, *, is_typed: bool) -> Any:
+    """The value as it is stored: fields that have nothing left go, as with a Go type's nil; without
+    such types (`is_typed` False) null is what is left of them, and of nothing else."""
     if isinstance(value, dict):
-        fields = cast("Obj", value).items()
-        return {name: without_emptied(each) for name, each in fields if each is not EMPTIED}
+        return {
+            name: None if each is EMPTIED else settle_emptied(each, is_typed=is_typed)
+            for name, each in cast("Obj", value).items()
+            if not (is_typed and each is EMPTIED)
+        }
     if isinstance(value, list):
-        return [without_emptied(each) for each in cast("list[Any]", value)]
+        items = cast("list[Any]", value)
+        return [settle_emptied(each, is_typed=is_typed) for each in items]
     return value
 
 
