@@ -32,7 +32,8 @@ from mizzen.kinds.managed_fields.managers import (
     Malformed,
     Managers,
 )
-from mizzen.kinds.managed_fields.sets import LEAF, Fields
+from mizzen.kinds.managed_fields.reset_fields import reset_fields
+from mizzen.kinds.managed_fields.sets import Fields
 from mizzen.kinds.managed_fields.walking import walker_of
 
 # Of the sets of custom objects: deeper ones are not tracked, since an object has a greatest depth.
@@ -238,7 +239,10 @@ def _context(
     found = cache.get(("managed", subresource))
     if found is None:
         implied = implied_fields(kind.resource) if is_builtin else _NONE
-        reset, whole = _reset(kind, subresource), walker_of(kind.schema, implied)
+        reset = reset_fields(
+            kind.resource, subresource, has_status=kind.has_status, is_custom=not is_builtin
+        )
+        whole = walker_of(kind.schema, implied)
         found = cache["managed", subresource] = (implied, reset, whole)
     implied, reset, whole = found
     return Context(
@@ -246,20 +250,7 @@ def _context(
     )
 
 
-def _reset(kind: Kind, subresource: str) -> Fields:
-    """The fields that a write to this part of an object does not set, whatever it says."""
-    if subresource == "status":
-        reset: Fields = {
-            f"f:{name}": LEAF
-            for name in kind.schema.fields
-            if name not in ("apiVersion", "kind", "metadata", "status")
-        }
-        return reset
-    return _STATUS if kind.has_status and not subresource else _NONE
-
-
 _NO_ENTRIES: list[Any] = []
-_STATUS: Fields = {"f:status": LEAF}
 
 
 def _plain(obj: Obj) -> Obj:
