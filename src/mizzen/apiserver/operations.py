@@ -54,6 +54,7 @@ from mizzen.base.errors import (
 from mizzen.base.objects import Obj, with_condition
 from mizzen.base.reading import part
 from mizzen.base.resources import PODS, Resource
+from mizzen.base.strconv import parse_uint
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.managed_fields.implied_fields import implied_status
 from mizzen.kinds.report import Unserved
@@ -243,37 +244,39 @@ def apply(
 ) -> Obj:
     """Merges a configuration into what is there (`old`, as read), by who manages which field."""
     resource = served.resource
-    config = stamping.check_envelope(
-        {
-            **config,
-            "metadata": dict(as_object(config.get("metadata") or {}, "metadata must be an object")),
-        },
-        resource,
-    )
     if old is None and subresource:
         raise refusals.not_found(resource, name)
-    stamping.place({"metadata": dict(config["metadata"])}, resource, namespace)
-    found = config["metadata"].setdefault("name", name)
-    if found != name:
-        raise refusals.renamed(found, name)
-    applying.check(served.kind, config, strictness.level, strictness.duplicates)
-    uid = text(config["metadata"], "uid")
-    if old is None and uid:
-        raise refusals.conflict(
-            resource, name, f"uid mismatch: the provided object specified uid {uid}, and no "
-            "existing object was found",
-        )  # fmt: skip
+    applying.check(resource, served.kind.schema, config)
+    config = {**config, "metadata": dict(config.get("metadata") or {})}
     new = field_managers.apply(
         served.kind, old, config, Writer(draft.manager, subresource), rfc3339(draft.now_ns),
         is_forced=is_forced, is_builtin=served.is_builtin,
         is_served=served.api_versions.__contains__,
     )  # fmt: skip
+    draft.warnings.extend(applying.repeated(strictness.level, strictness.duplicates))
     if old is None:
+        _check_new(resource, namespace, name, new["metadata"])
         return create(draft, served, namespace, new, IGNORE, is_managed=True)
     if wanted := config["metadata"].get("resourceVersion"):
         new["metadata"]["resourceVersion"] = wanted  # the version that was meant
     unshown = Reading(IGNORE, draft.warnings, lambda problem: wrong_patch("", problem))
     return _replace(draft, served, old, new, "patch", subresource, unshown, is_managed=True)
+
+
+def _check_new(resource: Resource, namespace: str, name: str, metadata: Obj) -> None:
+    """That an object made by applying is what the path names. Errors: BadRequest, Conflict."""
+    uid = text(metadata, "uid")
+    if uid:
+        raise refusals.conflict(
+            resource, name, f"uid mismatch: the provided object specified uid {uid}, and no "
+            "existing object was found",
+        )  # fmt: skip
+    stamping.place({"metadata": dict(metadata)}, resource, namespace)
+    found = metadata.get("name")
+    if not found:
+        raise refusals.unnamed(name)
+    if found != name:
+        raise refusals.renamed(found, name)
 
 
 def delete(
@@ -453,11 +456,12 @@ def check_identity(resource: Resource, metadata: Any, old: Obj, verb: str) -> No
         raise refusals.renamed(name, before["name"])
     wanted, uid = said.get("resourceVersion"), said.get("uid")
     if wanted and wanted != before.get("resourceVersion"):
+        try:
+            parse_uint(wanted)
+        except ValueError as error:
+            raise Unclassified(str(error)) from error
         raise refusals.conflict(resource, name)
-    if uid and uid != before["uid"]:
-        if verb == "patch":
-            cause = Cause("metadata.uid", f'Invalid value: "{uid}": field is immutable')
-            raise invalid(resource.kind, resource.group, name, [cause])
+    if uid and uid != before["uid"] and verb != "patch":
         preconditions.check(resource, old, uid, "")
 
 

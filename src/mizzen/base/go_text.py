@@ -57,12 +57,40 @@ def printed(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return _number(value)
+    if isinstance(value, int):
+        return str(value) if -(2**63) <= value < 2**63 else _number(float(value))
     if isinstance(value, dict):
         entries = sorted(cast("dict[str, Any]", value).items())
         return f"map[{' '.join(f'{name}:{printed(each)}' for name, each in entries)}]"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"[{' '.join(map(printed, cast('Sequence[Any]', value)))}]"
     return str(value)
+
+
+def go_syntax(value: Any) -> str:
+    """As `%#v` writes a value that was read from JSON."""
+    if value is None:
+        return "interface {}(nil)"
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, dict):
+        entries = sorted(cast("dict[str, Any]", value).items())
+        listed = ", ".join(f"{quoted(name)}:{go_syntax(each)}" for name, each in entries)
+        return f"map[string]interface {{}}{{{listed}}}"
+    if isinstance(value, Sequence):
+        return f"[]interface {{}}{{{', '.join(map(go_syntax, cast('Sequence[Any]', value)))}}}"
+    return printed(value)
+
+
+def as_float(value: Any) -> Any:
+    """The value as a decoder reads it that knows no integers."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, dict):
+        return {name: as_float(each) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [as_float(each) for each in cast("list[Any]", value)]
+    return value
 
 
 def _number(value: float) -> str:

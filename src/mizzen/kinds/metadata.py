@@ -24,6 +24,7 @@ from mizzen.kinds.report import quoted
 IMMUTABLE = "field is immutable"
 _STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 _FROZEN = ("name", "namespace", "uid", "creationTimestamp")
+_DELETERS_OWN = ("deletionTimestamp", "deletionGracePeriodSeconds")
 
 
 def check_metadata(
@@ -50,8 +51,7 @@ def check_metadata(
         causes += _check_owners(metadata["ownerReferences"])
     finalizers = entries(metadata, "finalizers")
     if finalizers:
-        if old is None:
-            causes += _check_finalizers(finalizers)
+        causes += _check_finalizers(finalizers)
         if not is_custom:
             causes += _check_standard(finalizers)
     return causes
@@ -109,6 +109,10 @@ def _check_unchanged(new: Obj, old: Obj) -> list[Cause]:
         if after is not None and before is not None and before != after:
             message = f"Invalid value: {quoted(after)}: {IMMUTABLE}"
             causes.append(Cause(f"metadata.{name}", message))
+    for name in _DELETERS_OWN:
+        after = new.get(name)
+        if after is not None and after != old.get(name):
+            causes.append(Cause(f"metadata.{name}", f"Invalid value: {quoted(after)}: {IMMUTABLE}"))
     if old.get("deletionTimestamp"):
         added = sorted(set(entries(new, "finalizers")) - set(entries(old, "finalizers")))
         if added:

@@ -17,7 +17,6 @@ Path = tuple["Path", "str | int | tuple[str]"] | None
 # second at worst.
 CHECK_STEPS_MAX = 1 << 25
 PREDICATE_STEPS = 128  # what asking one schema of a combination counts as
-_TEXT_MAX = 2048  # of a value as it is shown
 _SEGMENT_LENGTH_MAX = 256  # of a path as it is shown
 
 _NAMES = {
@@ -169,10 +168,9 @@ class Unserved:
 
 
 def quoted(value: Any) -> str:
-    """A value as it appears in messages; long ones are cut."""
+    """A value as it appears in messages; of what has parts it shows that there are some."""
     if isinstance(value, str):
-        text = value if len(value) <= 80 else value[:77] + "..."
-        return go_text.quoted(text)
+        return go_text.quoted(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:

@@ -36,7 +36,7 @@ def test_quoted(text: str, written: str) -> None:
         (-1.5e300, "-1.5e+300"),
         (0.0001, "0.0001"),
         (0.00001, "1e-05"),
-        (10**20, "100000000000000000000"),
+        (10**20, "1e+20"),
     ],
 )
 def test_printed(value: Any, written: str) -> None:

@@ -18,6 +18,7 @@ from mizzen.kinds.schema import (
     OPEN,
     QUANTITY,
     STR,
+    STRING_MAP,
     TIME,
     Schema,
     array,
@@ -151,3 +152,17 @@ def test_a_pod_takes_well_under_a_millisecond() -> None:
         return time.process_time_ns() - start
 
     assert min(once() for _ in range(50)) < 1_000_000
+
+
+def test_null_is_a_value_like_others_where_it_is_kept() -> None:
+    schema = record(
+        a=record(x=STR()), b=STR(default="y"), c=STRING_MAP(), d=STR(nullable=True), e=STR()
+    )
+    body = {"a": None, "b": None, "c": {"k": None}, "d": None}
+    assert decode(schema, body, is_custom=True).object == {"b": "y", "c": {}, "d": None}
+    found = decode(schema, body, is_custom=True, keeps_nulls=True)
+    assert found.object == {"a": None, "b": "y", "c": {"k": None}, "d": None}
+    assert [(each.field, each.message) for each in found.causes] == [
+        ("a", 'Invalid value: "null": a in body must be of type object: "null"'),
+        ("c[k]", 'Invalid value: "null": c[k] in body must be of type string: "null"'),
+    ]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
 from mizzen.base.errors import BadRequest, Unclassified
 from mizzen.base.objects import Obj
+from mizzen.base.resources import Resource
 from mizzen.kinds import strict
-from mizzen.kinds.decoding import decode
-from mizzen.kinds.kind import Kind
-from mizzen.kinds.managed_fields.walking import misnamed
-from mizzen.kinds.report import Unknown
-from mizzen.kinds.schema import Schema, partial
+from mizzen.kinds.managed_fields.misfits import misfits
+from mizzen.kinds.schema import Schema
 
 
 def configuration(body: bytes) -> tuple[Obj, tuple[str, ...]]:
@@ -35,58 +32,50 @@ def configuration(body: bytes) -> tuple[Obj, tuple[str, ...]]:
     return cast("Obj", found), duplicates
 
 
-def check(kind: Kind, config: Obj, level: str, duplicates: Sequence[str]) -> None:
-    """Errors: Unclassified for unknown fields and values of wrong types, BadRequest for repeated ones.
+def check(resource: Resource, schema: Schema, config: Obj) -> None:
+    """That a configuration is one of this resource, and of its fields.
 
-    Unknown fields are refused at any level, since nobody could own them.
+    Unknown fields are refused at any level of validation, since nobody could own them.
+    Errors: BadRequest of another type; Unclassified for unknown fields and values of wrong types.
     """
-    if duplicates and level == "Strict":
-        raise BadRequest(f"error strict decoding YAML: {'; '.join(duplicates)}")
-    problems = type_problems(kind, config)
+    _check_type(resource, config)
+    metadata = config.get("metadata")
+    head = cast("Obj", metadata) if isinstance(metadata, dict) else {}
+    if _are_entries(head.get("managedFields")):
+        raise BadRequest("metadata.managedFields must be nil")
+    problems = misfits(schema, config)
     if problems:
-        metadata = config["metadata"]
-        resource = kind.resource
-        what = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; "
-        what += f"{resource.group}/{resource.version}, Kind={resource.kind}"
+        called = "/".join(_text(head.get(name)) for name in ("namespace", "name"))
+        kind = f"{resource.group}/{resource.version}, Kind={resource.kind}"
         listed = problems[0] if len(problems) == 1 else "errors:\n  " + "\n  ".join(problems)
-        raise Unclassified(f"failed to create typed patch object ({what}): {listed}")
+        raise Unclassified(f"failed to create typed patch object ({called}; {kind}): {listed}")
 
 
-def type_problems(kind: Kind, config: Obj) -> list[str]:
-    """Fields that the kind does not have, and values of other types than theirs."""
-    found = decode(_partial(kind.schema), config)
-    problems = [_undeclared(each) for each in found.unknown]
-    problems += [
-        f".{each.field}: {_mistyped(each.message)}"
-        for each in found.causes
-        if each.reason == "FieldValueTypeInvalid"
-    ]
-    return problems + misnamed(kind.schema, config)
+def repeated(level: str, duplicates: Sequence[str]) -> list[str]:
+    """The warnings of repeated fields. Errors: BadRequest where the validation is strict."""
+    if not duplicates or level == "Ignore":
+        return []
+    problem = "; ".join(duplicates)
+    if level == "Strict":
+        raise BadRequest(f"error strict decoding YAML: {problem}")
+    return [problem]
 
 
-def _undeclared(field: Unknown) -> str:
-    return f".{field.path}: field not declared in schema"
+def _check_type(resource: Resource, config: Obj) -> None:
+    group, _, version = _text(config.get("apiVersion")).rpartition("/")
+    kind = _text(config.get("kind"))
+    if "/" in group:
+        group = version = kind = ""  # nothing that a type could have
+    if (group, version, kind) != (resource.group, resource.version, resource.kind):
+        raise BadRequest(f"invalid object type: {group}/{version}, Kind={kind}")
 
 
-_MISTYPED = re.compile(r"Invalid value: (.*): must be of type (\w+), not", re.DOTALL)
-_NAMES = {
-    "object": "map",
-    "array": "list",
-    "integer": "numeric (int or float)",
-    "number": "numeric",
-}
+def _are_entries(managed: Any) -> bool:
+    """True if these are managed fields, as far as anybody could read them."""
+    if not isinstance(managed, list):
+        return False
+    return all(isinstance(each, dict) for each in cast("list[Any]", managed))
 
 
-def _mistyped(message: str) -> str:
-    """A value of a wrong type in the words of structured-merge-diff."""
-    found = _MISTYPED.match(message)
-    if found is None:
-        return message
-    return f"expected {_NAMES.get(found[2], found[2])}, got &{{{found[1]}}}"
-
-
-def _partial(schema: Schema) -> Schema:
-    found = schema.cache.get("partial")
-    if found is None:
-        found = schema.cache["partial"] = partial(schema)
-    return cast("Schema", found)
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

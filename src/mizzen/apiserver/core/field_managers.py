@@ -143,8 +143,6 @@ def apply(
 
     `live` None: there is none yet. Errors: Conflict with its causes; BadRequest.
     """
-    if config["metadata"].get("managedFields") is not None:
-        raise BadRequest("metadata.managedFields must be nil")
     context = _context(kind, writer.subresource, is_builtin, is_served)
     own = Id(writer.manager, APPLY, writer.subresource)
     before = _plain(live) if live is not None else _NONE

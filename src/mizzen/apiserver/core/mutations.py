@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from mizzen.apiserver.core import applying
 from mizzen.apiserver.core.policies import (
     Bill,
     BoundPolicy,
@@ -26,6 +25,7 @@ from mizzen.kinds.admission_expressions import JSON_PATCHES, OBJECT
 from mizzen.kinds.kind import Kind
 from mizzen.kinds.managed_fields.elements import NoElement
 from mizzen.kinds.managed_fields.merging import merge
+from mizzen.kinds.managed_fields.misfits import misfits
 from mizzen.kinds.managed_fields.walking import Shape, shape_of
 from mizzen.kinds.patches import FailedTest, json_patch
 from mizzen.kinds.schema import Schema
@@ -112,7 +112,7 @@ def _applied(kind: Kind, obj: Obj, value: object) -> Obj:
     except ValueError as error:
         raise MutationFailed(f"type mismatch: {error}") from error
     config |= {"apiVersion": obj["apiVersion"], "kind": obj["kind"]}
-    problems = applying.type_problems(kind, config)
+    problems = misfits(kind.schema, config)
     if problems:
         listed = problems[0] if len(problems) == 1 else "errors:\n  " + "\n  ".join(problems)
         raise MutationFailed(f"{_NO_PATCH}: {listed}")

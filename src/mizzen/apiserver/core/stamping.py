@@ -16,10 +16,8 @@ _SERVERS_OWN = (
     "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp",
     "deletionGracePeriodSeconds", "selfLink", "managedFields",
 )  # fmt: skip
-_KEPT = (
-    "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace",
-    "resourceVersion",  # absent in an object that the same plan creates
-)  # fmt: skip
+# "resourceVersion" is absent in an object that the same plan creates.
+_KEPT = ("uid", "creationTimestamp", "namespace", "resourceVersion")
 _LEFT_OUT = ("labels", "annotations", "finalizers", "ownerReferences")
 _POD_GRACE_S = 30
 FOREGROUND = "foregroundDeletion"
@@ -89,6 +87,10 @@ def stamp_update(new: Obj, old: Obj) -> None:
         else:
             metadata.pop(name, None)
     metadata.setdefault("name", before["name"])
+    if "deletionTimestamp" in before:  # what begins a deletion by an update is refused later
+        metadata["deletionTimestamp"] = before["deletionTimestamp"]
+    if "deletionGracePeriodSeconds" in before:
+        metadata.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from mizzen.base.objects import Obj
-from mizzen.kinds.managed_fields.elements import Element, NoElement, element_of, shown
+from mizzen.kinds.managed_fields.elements import Element, element_of
 from mizzen.kinds.managed_fields.sets import LEAF, SELF, Fields
 from mizzen.kinds.remembered import remembered
 from mizzen.kinds.schema import Schema
@@ -94,31 +94,6 @@ def fields_of(schema: Schema, obj: Obj) -> Fields:
     Source: structured-merge-diff `ToFieldSet`. Errors: NoElement.
     """
     return _mentioned_in_map(shape_of(schema), obj)
-
-
-def misnamed(schema: Schema, value: Any, path: str = "") -> list[str]:
-    """Where the items of a configuration's lists have no name, or one that others have, too."""
-    shape = shape_of(schema)
-    found: list[str] = []
-    if shape.is_map and isinstance(value, dict):
-        for name, child in cast("Obj", value).items():
-            if isinstance(child, dict | list):
-                below = shape.fields.get(name) or shape.values or _ANY
-                found += misnamed(below, child, f"{path}.{name}")
-    elif shape.is_list and isinstance(value, list):
-        assert shape.element is not None and shape.items is not None
-        seen: set[str] = set()
-        for index, item in enumerate(cast("list[Any]", value)):
-            try:
-                name = shape.element(item)
-            except NoElement as error:
-                found.append(f"{path}: element {index}: {error}")
-                continue
-            if name in seen:
-                found.append(f"{path}: duplicate entries for key {shown((name,))}")
-            seen.add(name)
-            found += misnamed(shape.items, item, path + shown((name,)))
-    return found
 
 
 def _mentioned(schema: Schema, value: Any) -> Fields | None:

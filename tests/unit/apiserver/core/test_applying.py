@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mizzen.apiserver.core.applying import check, configuration
+from mizzen.apiserver.core.applying import check, configuration, repeated
 from mizzen.base.errors import BadRequest, Unclassified
 from mizzen.kinds.core.config_map import KIND
 
@@ -32,10 +32,13 @@ def test_what_is_no_configuration_is_refused(body: bytes) -> None:
         configuration(body)
 
 
+def _check(config: dict[str, object]) -> None:
+    check(KIND.resource, KIND.schema, {"apiVersion": "v1", "kind": "ConfigMap", **config})
+
+
 def test_fields_that_nobody_declared_are_named() -> None:
-    config = {"metadata": {"name": "a", "namespace": "n"}, "dta": {}}
     with pytest.raises(Unclassified) as caught:
-        check(KIND, config, "Ignore", ())
+        _check({"metadata": {"name": "a", "namespace": "n"}, "dta": {}})
     assert caught.value.message == (
         "failed to create typed patch object (n/a; /v1, Kind=ConfigMap): "
         ".dta: field not declared in schema"
@@ -43,4 +46,32 @@ def test_fields_that_nobody_declared_are_named() -> None:
 
 
 def test_what_is_required_need_not_be_applied() -> None:
-    check(KIND, {"metadata": {"name": "a"}}, "Strict", ())
+    _check({"metadata": {"name": "a"}})
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ({"apiVersion": "apps/v1"}, "apps/v1, Kind=ConfigMap"),
+        ({"apiVersion": "a/b/c"}, "/, Kind="),
+        ({"apiVersion": 5}, "/, Kind=ConfigMap"),
+        ({"kind": None}, "/v1, Kind="),
+    ],
+)
+def test_another_type_is_refused_before_its_fields(head: dict[str, object], told: str) -> None:
+    with pytest.raises(BadRequest, match=r"^invalid object type: ") as caught:
+        _check({**head, "dta": {}})
+    assert caught.value.message.endswith(told)
+
+
+def test_managed_fields_are_refused() -> None:
+    with pytest.raises(BadRequest, match="managedFields must be nil"):
+        _check({"metadata": {"name": "a", "managedFields": []}})
+
+
+def test_repeated_fields_are_refused_or_warned_of() -> None:
+    assert repeated("Strict", ()) == []
+    assert repeated("Warn", ("a", "b")) == ["a; b"]
+    assert repeated("Ignore", ("a",)) == []
+    with pytest.raises(BadRequest, match=r"^error strict decoding YAML: a$"):
+        repeated("Strict", ("a",))
