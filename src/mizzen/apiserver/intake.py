@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from mizzen.apiserver.deadlines import Deadlines
 from mizzen.base.errors import BadRequest, TooLarge, TooManyRequests, UnsupportedMediaType
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -32,6 +33,7 @@ class Intake:
     def __init__(self) -> None:
         self._bytes = 0
         self._bytes_of: Counter[str] = Counter()
+        self._deadlines = Deadlines()
 
     async def body(self, receive: Receive, headers: Mapping[str, str], identity: str) -> bytes:
         """The whole body of a request whose head says `headers`.
@@ -46,26 +48,19 @@ class Intake:
         size = _declared(headers)
         if size is not None and size > BODY_BYTES_MAX:
             raise _too_large()
-        # As asyncio.timeout, at half of its cost: nearly every body is there when it is asked for.
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        task = asyncio.current_task()
         assert task is not None, "requests are answered in tasks"
-        cancelling, is_late = task.cancelling(), False
-
-        def end() -> None:
-            nonlocal is_late
-            is_late = True
-            task.cancel()
-
-        timer = loop.call_later(BODY_S_MAX, end)
+        cancelling = task.cancelling()
+        self._deadlines.begin(task, BODY_S_MAX)
         try:
             return await self._collect(receive, size, identity)
         except asyncio.CancelledError as error:
-            if not is_late or task.uncancel() > cancelling:
+            if not self._deadlines.is_over(task) or task.uncancel() > cancelling:
                 raise
             message = f"the body of the request was not complete after {BODY_S_MAX:g} s"
             raise BadRequest(message) from error
         finally:
-            timer.cancel()
+            self._deadlines.end(task)
 
     async def _collect(self, receive: Receive, size: int | None, identity: str) -> bytes:
         buffer = (
