@@ -28,7 +28,7 @@ def answer_review(
 
     Errors: BadRequest; Invalid where `check` finds a cause; NotAcceptable where a table is wanted.
     """
-    if form_of(request.accept).shape:
+    if form_of(request.head.accept).shape:
         raise NotAcceptable("the only form of a review is the review: ask for application/json")
     draft = server.draft(request.user)
     options = write_options(request, "CreateOptions")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from mizzen import __version__
@@ -81,10 +81,8 @@ class App:
                 raise
             return  # what strangers may do is the authorizers' to say
         request.user = user
-        for name in request.headers:
-            if name.startswith(impersonation.PREFIX):
-                self._impersonate(request)
-                break
+        if request.head.impersonates:
+            self._impersonate(request)
 
     def _impersonate(self, request: Request) -> None:
         wanted = impersonation.requested(request.pairs())
@@ -102,30 +100,39 @@ class App:
         verb = routing.verb_of(request.method, target, request.params)
         return routing.access_of(request.user, verb, target, request.params)
 
-    async def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Awaitable[Answer]:
         """Answers an authenticated request; with an `Upgrade` exactly if it asks for a websocket.
 
         Errors: ApiError, to be answered as its Status.
         """
         path = request.path
         if path in _HEALTH:
-            return Response(200, b"ok", TEXT)
+            return _at_hand(Response(200, b"ok", TEXT))
         if path.startswith(("/api/", "/apis/")):
             target = request.target = routing.parse_path(path)
             if target is not None and target.plural:
                 verb = routing.verb_of(request.method, target, request.params)
                 access = routing.access_of(request.user, verb, target, request.params)
-                return await self._in_turn(access, request, target)
+                return self._in_turn(access, request, target)
         if request.offered is not None:
             raise _no_websocket(path)
-        return await self._in_turn(_of_path(request), request, None)
+        return self._in_turn(_of_path(request), request, None)
 
-    async def _in_turn(self, access: Access, request: Request, target: Target | None) -> Answer:
+    # From here to the handler nothing waits but for its turn: each way ends in the one awaitable.
+
+    def _in_turn(
+        self, access: Access, request: Request, target: Target | None
+    ) -> Awaitable[Answer]:
         """Answers once it is the request's turn, also with a refusal."""
-        flows = self._server.flows
-        place = flows.enter(access, request.params)
+        place = self._server.flows.enter(access, request.params)
         if place is None:
-            return await self._judged(access, request, target)
+            return self._judged(access, request, target)
+        return self._queued(place, access, request, target)
+
+    async def _queued(
+        self, place: Place, access: Access, request: Request, target: Target | None
+    ) -> Answer:
+        flows = self._server.flows
         try:
             ticket = place.ticket
             if ticket is None or ticket.started_s is None:
@@ -153,12 +160,12 @@ class App:
         else:
             flows.leave(place)
 
-    async def _judged(self, access: Access, request: Request, target: Target | None) -> Answer:
+    def _judged(self, access: Access, request: Request, target: Target | None) -> Awaitable[Answer]:
         if not self._server.authorize(access):
             raise self._server.denial(access)
         if target is None:
-            return await self._other(request.path, request)
-        return await self._resource(access, target, request)
+            return self._other(request.path, request)
+        return self._resource(access, target, request)
 
     async def _other(self, path: str, request: Request) -> Answer:
         """Everything that is not about objects."""
@@ -205,13 +212,13 @@ class App:
             },
         )
 
-    async def _resource(self, access: Access, target: Target, request: Request) -> Answer:
+    def _resource(self, access: Access, target: Target, request: Request) -> Awaitable[Answer]:
         verb = access.verb
         served = self._server.catalog.find(target.group, target.version, target.plural)
         if served is None:
             known = self._server.aggregation.find(target.group, target.version)
             if known is not None:
-                return await self._server.aggregation.answer(known, request)
+                return self._server.aggregation.answer(known, request)
             raise self._discovery.unknown(target.group)
         resource = served.resource
         if bool(target.namespace) and not resource.namespaced:
@@ -220,10 +227,12 @@ class App:
             raise refusals.unserved()
         subresource = served.kind.subresource(target.subresource) if target.subresource else None
         handler = self._handler(verb, served, subresource, target, request.method)
-        if served.is_builtin and request.accept:
-            negotiate.check_media(request.accept, is_list=verb in ("list", "watch"))
-        self._check_upgrade(access, served, subresource, request)
-        return await handler(self._server, served, target, request)
+        accept = request.head.accept
+        if served.is_builtin and accept:
+            negotiate.check_media(accept, is_list=verb in ("list", "watch"))
+        if subresource is not None or request.offered is not None:
+            self._check_upgrade(access, served, subresource, request)
+        return handler(self._server, served, target, request)
 
     def _check_upgrade(
         self, access: Access, served: Served, subresource: Subresource | None, request: Request
@@ -276,6 +285,10 @@ class App:
         if target.name:
             refusals.check_name(target.name)
         return handler
+
+
+async def _at_hand(answer: Answer) -> Answer:
+    return answer
 
 
 def _not_allowed(served: Served, what: str) -> MethodNotAllowed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,8 @@ from mizzen.apiserver.audit import Audit, AuditLog, load_policy
 from mizzen.apiserver.channels import Channels
 from mizzen.apiserver.connections import Connections
 from mizzen.apiserver.core.audit_event import AuditedRequest
-from mizzen.apiserver.core.negotiate import takes_protobuf_alone, takes_yaml
 from mizzen.apiserver.core.user import ANONYMOUS
-from mizzen.apiserver.heads import Heads
+from mizzen.apiserver.heads import ID_HEADERS, Head, Heads
 from mizzen.apiserver.http import (
     Answer,
     Request,
@@ -39,7 +38,6 @@ from mizzen.host.logs import about
 
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 _AUDIT_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
-_ID_HEADERS = (b"audit-id", b"x-request-id")  # Kubernetes' name, which wins, and proxies'
 TAKEN_WITHIN_S = 60.0  # a list, by its client: as long as upstream gives to any request
 _END_S = 1.0  # that open streams get when the server stops
 _log = logging.getLogger(__name__)
@@ -76,14 +74,22 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request: Request | None = None
-        headers = self._heads.headers(tuple(scope["headers"]))
-        audit_id = _audit_id(scope, headers)
+        head = self._heads.head(tuple(scope["headers"]))
+        audit_id = _given_id(scope) if head.has_id else new_id()
         protocol = ""
         audited: AuditedRequest | None = None
         result: Answer
         try:
-            request = _head(scope, headers)
-            await self._take_in(request, scope, receive)
+            request = _request(scope, head)
+            try:
+                self._identify(request, scope)
+                if request.method in _WITH_BODY and request.user is not ANONYMOUS:
+                    name = (request.requester or request.user).name
+                    request.body = await self._intake.body(receive, head, name)
+            except ApiError:
+                if request.method in _WITH_BODY and "expect" not in head:
+                    await discard(receive, is_stranger=request.user is ANONYMOUS)
+                raise
             if self._audit is not None:
                 audited = self._audit.begin(request, audit_id, scope)
             if self._server.closing.is_set():
@@ -102,9 +108,9 @@ class Bridge:
                 extra=about(request=audit_id),
             )
             result = refusal(broken(error))
-        if request is not None and takes_protobuf_alone(request.accept):
+        if head.takes_protobuf_alone:
             result = _in_protobuf(result)
-        elif request is not None and takes_yaml(request.accept) and isinstance(result, Response):
+        elif head.takes_yaml and isinstance(result, Response):
             result = await asyncio.to_thread(in_yaml, result)
         status = 101 if isinstance(result, Upgrade) else result.status
         self._count(scope, request, status)
@@ -126,12 +132,14 @@ class Bridge:
             )
         elif scope["type"] == "websocket":
             await receive()
-            await sending.whole(result, audit_id, send, kind="websocket.http.response")
+            for message in sending.whole(result, audit_id, kind="websocket.http.response"):
+                await send(message)
         elif result.rest is not None:
             await self._send_long(result, result.rest, audit_id, scope["client"], send)
         else:
-            is_head = scope.get("method") == "HEAD"
-            await sending.whole(result, audit_id, send, head_only=is_head)
+            is_head = scope["method"] == "HEAD"
+            for message in sending.whole(result, audit_id, head_only=is_head):
+                await send(message)
         if self._audit is not None and audited is not None and request is not None:
             self._audit.ended(audited, request, result)
 
@@ -162,27 +170,20 @@ class Bridge:
         task.add_done_callback(self._streams.discard)
         await task
 
-    async def _take_in(self, request: Request, scope: Scope, receive: Receive) -> None:
-        """Authenticates the request, then reads its body: before that none is read."""
-        try:
-            self._app.authenticate(request)
-            if request.user is not ANONYMOUS:
-                now = asyncio.get_running_loop().time()
-                who = request.requester or request.user
-                self._connections.introduce(scope["client"], who.name, now)
-            if request.user is not ANONYMOUS and request.method in _WITH_BODY:
-                name = (request.requester or request.user).name
-                request.body = await self._intake.body(receive, request.headers, name)
-        except ApiError:
-            if request.method in _WITH_BODY and "expect" not in request.headers:
-                await discard(receive, is_stranger=request.user is ANONYMOUS)
-            raise
+    def _identify(self, request: Request, scope: Scope) -> None:
+        """Says who asks, before anything of a body is read. Errors: ApiError."""
+        self._app.authenticate(request)
+        if request.user is not ANONYMOUS:
+            name, client = (request.requester or request.user).name, scope["client"]
+            if not self._connections.knows(client, name):
+                self._connections.introduce(client, name, asyncio.get_running_loop().time())
 
     def _count(self, scope: Scope, request: Request | None, status: int) -> None:
-        target = request.target if request else None
-        resource = target.plural if target and status != 404 else ""
+        target = request.target if request is not None else None
+        resource = target.plural if target is not None and status != 404 else ""
         verb = scope.get("method", "CONNECT")  # a websocket has none
-        if request and verb == "GET" and query.is_true(request.params.get("watch")):
+        params = request.params if request is not None else None
+        if params and verb == "GET" and query.is_true(params.get("watch")):
             verb = "WATCH"
         self._server.requests[(verb, resource, status)] += 1
 
@@ -233,39 +234,31 @@ async def _pump(stream: Stream, audit_id: str, send: Send) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-def _head(scope: Scope, headers: Mapping[str, str]) -> Request:
-    fields: Sequence[tuple[bytes, bytes]] = scope["headers"]
-    written = scope["query_string"].decode("latin-1")
-    params = query.parse(written)
+def _request(scope: Scope, head: Head) -> Request:
+    """The request without its body. Errors: BadRequest."""
+    written: str = scope["query_string"].decode("latin-1")
     raw: bytes | None = scope.get("raw_path")
-    path = raw.decode("latin-1") if raw else scope["path"]
-    certificate = scope.get("certificate")
-    if scope["type"] == "websocket":
-        return Request("GET", path, params, headers, b"", fields=fields,
-                       offered=scope["subprotocols"],
-                       query=written,
-                       certificate=certificate)  # fmt: skip
+    is_websocket = scope["type"] == "websocket"
     return Request(
-        scope["method"],
-        path,
-        params,
-        headers,
+        "GET" if is_websocket else scope["method"],
+        raw.decode("latin-1") if raw else scope["path"],
+        query.parse(written) if written else {},
+        head,
         b"",
-        fields=fields,
+        fields=scope["headers"],
+        offered=scope["subprotocols"] if is_websocket else None,
         query=written,
-        certificate=certificate,
+        certificate=scope.get("certificate"),
     )
 
 
-def _audit_id(scope: Scope, headers: Mapping[str, str]) -> str:
-    """The request's id in logs and answer: the client's, or one made here."""
-    if "audit-id" not in headers and "x-request-id" not in headers:
-        return new_id()
-    given: dict[bytes, bytes] = {}
+def _given_id(scope: Scope) -> str:
+    """The request's id in logs and answer, as the client says it; one of its own where it is none."""
+    given: dict[str, bytes] = {}
     for name, value in scope["headers"]:
-        if name in _ID_HEADERS and _AUDIT_ID.fullmatch(value):
-            given[name] = value
-    found = next((given[name] for name in _ID_HEADERS if name in given), None)
+        if _AUDIT_ID.fullmatch(value):
+            given[name.decode("latin-1")] = value
+    found = next((given[name] for name in ID_HEADERS if name in given), None)
     return found.decode() if found else new_id()
 
 

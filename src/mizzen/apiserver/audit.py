@@ -136,7 +136,7 @@ class Audit:
             self._add(audited, COMPLETE, self._clock.now_ns(), status=status, request_body=body)
 
     def _body(self, audited: AuditedRequest, request: Request) -> bytes:
-        if audited.treatment.level < REQUEST or not request.content_type.endswith("json"):
+        if audited.treatment.level < REQUEST or not request.head.content_type.endswith("json"):
             return b""
         return request.body
 

@@ -68,6 +68,7 @@ class Connections:
         self._ports = frozenset(ports)
         self._users_max = (most or connections_max()) * _USERS_PERCENT // 100
         self._known: set[Address] = set()
+        self._introduced: dict[tuple[str, int | str], str] = {}  # by whom, since the last look
         self._users: set[Address] = set()  # those of them that are no role's
         self._counted_at = -_LOOK_S  # when all of `_users` were there
         self._strangers: dict[Address, float] = {}  # when they were first seen
@@ -80,6 +81,10 @@ class Connections:
             "strangers": len(self._strangers),
             "shut": self._shut,
         }
+
+    def knows(self, client: tuple[str, int | str], identity: str) -> bool:
+        """True if this client has just been introduced as this very one: it need not be again."""
+        return self._introduced.get(client) == identity
 
     def introduce(self, client: tuple[str, int | str], identity: str, now: float) -> None:
         """This client has shown a token. The HTTP server names ports in digits.
@@ -100,9 +105,13 @@ class Connections:
                 )
             self._users.add(address)
         self._known.add(address)
+        if len(self._introduced) >= CONNECTIONS_MAX:
+            self._introduced.clear()
+        self._introduced[client] = identity
 
     def _keep(self, there: Iterable[Address]) -> None:
         """Forgets who has left."""
+        self._introduced.clear()
         self._known.intersection_update(there)
         self._users &= self._known
 

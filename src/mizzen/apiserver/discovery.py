@@ -46,7 +46,7 @@ class Discovery:
             self._cache.clear()
             self._openapi_cache.clear()
             self._generation = generation
-        version = discovery_version(request.accept) if path in ("/api", "/apis") else ""
+        version = discovery_version(request.head.accept) if path in ("/api", "/apis") else ""
         key = f"{path} {version}"
         made = self._cache.get(key)
         if made is None:
@@ -81,7 +81,7 @@ class Discovery:
         kubectl asks for protobuf where v3 does not have a kind, such as a misspelt one, and must
         find a document to get to its own clear message.
         """
-        if "protobuf" not in request.accept:
+        if "protobuf" not in request.head.accept:
             return self.answer("/openapi/v2", request)
         # gnostic's openapi.v2.Document: swagger = 1, info = 2 (title = 1, version = 2).
         info = ("Kubernetes", "v3-only")

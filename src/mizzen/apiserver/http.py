@@ -15,6 +15,7 @@ from mizzen.apiserver.core.envelope import unparsed
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES
 from mizzen.apiserver.core.user import ANONYMOUS, User
+from mizzen.apiserver.heads import Head
 from mizzen.base.errors import ApiError, BadRequest, NoPage, NotAcceptable, UnsupportedMediaType
 from mizzen.base.limits import OBJECT_DEPTH_MAX, with_room
 from mizzen.base.objects import Obj
@@ -41,20 +42,11 @@ class Request:
     # Whom its credential is to be for; once it is authenticated, for whom of them it is.
     audiences: Sequence[str] = API_AUDIENCES
     certificate: ClientCertificate | None = None  # that the client showed in the handshake
+    head: Head = field(init=False)  # the headers, and what is worked out of them once
 
-    @property
-    def accept(self) -> str:
-        return self.headers.get("accept", "")
-
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def bearer_token(self) -> str | None:
-        """The token that it comes with. Source: RFC 6750, section 2.1."""
-        scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else None
+    def __post_init__(self) -> None:
+        headers = self.headers
+        self.head = headers if type(headers) is Head else Head(dict(headers))
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Each header with each of its values; those are UTF-8 where they came from outside."""
@@ -65,7 +57,7 @@ class Request:
 
     def json(self) -> Any:
         """The body as a JSON value. Errors: UnsupportedMediaType, BadRequest."""
-        kind = self.content_type
+        kind = self.head.content_type
         if kind == protobuf.MEDIA_TYPE:
             return protobuf.decode(self.body)
         if kind == YAML:

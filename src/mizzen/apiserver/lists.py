@@ -38,7 +38,7 @@ async def list_objects(
     server: Server, served: Served, target: Target, request: Request
 ) -> Response:
     params = request.params
-    form = form_of(request.accept)
+    form = form_of(request.head.accept)
     include = rendering.include_of(params)
     options = ListOptions.of(served.kind, params)
     selection, limit = options.selection, options.limit

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.conversions import in_version
 from mizzen.apiserver.core import refusals, rendering
-from mizzen.apiserver.core.negotiate import form_of, takes_yaml
+from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.http import Request, Response
@@ -25,22 +25,27 @@ GZIP = (("content-encoding", "gzip"), ("vary", "accept-encoding"))
 
 
 async def get(server: Server, served: Served, target: Target, request: Request) -> Response:
-    try:
-        check_not_future(server, request.params.get("resourceVersion", ""))
-    except ValueError as error:
-        raise Unclassified(str(error)) from error
+    wanted = request.params.get("resourceVersion", "")
+    if wanted:
+        try:
+            check_not_future(server, wanted)
+        except ValueError as error:
+            raise Unclassified(str(error)) from error
     stored = server.store.get(ObjectKey(served.key, target.namespace, target.name))
     if stored is None:
         raise refusals.not_found(served.resource, target.name)
-    (stored,) = await in_version(served, [stored])
-    return await compressed(show(server, served, served.view(stored), request), request)
+    if served.webhook is not None:
+        (stored,) = await in_version(served, [stored])
+    response = show(server, served, served.view(stored), request)
+    is_long = len(response.body) >= COMPRESSED_FROM_BYTES
+    return await compressed(response, request) if is_long else response
 
 
 def show(
     server: Server, served: Served, data: bytes, request: Request, status: int = 200
 ) -> Response:
     """One object in the form the request accepts."""
-    form = form_of(request.accept)
+    form = form_of(request.head.accept)
     if not form.shape:
         return Response(status, data)
     include = rendering.include_of(request.params)
@@ -68,7 +73,7 @@ def squeezing() -> zlib._Compress:  # pyright: ignore[reportPrivateUsage]
 
 
 def takes_gzip(request: Request) -> bool:
-    is_plain = not takes_yaml(request.accept)  # what becomes YAML is read once more
+    is_plain = not request.head.takes_yaml  # what becomes YAML is read once more
     return is_plain and "gzip" in request.headers.get("accept-encoding", "")
 
 

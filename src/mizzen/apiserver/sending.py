@@ -20,21 +20,16 @@ def start(status: int, content_type: str, headers: Any, audit_id: str) -> dict[s
     return {"type": "http.response.start", "status": status, "headers": fields}
 
 
-async def whole(
-    response: Response,
-    audit_id: str,
-    send: Send,
-    *,
-    head_only: bool = False,
-    kind: str = "http.response",
-) -> None:
-    """Sends an answer that is there."""
+def whole(
+    response: Response, audit_id: str, *, head_only: bool = False, kind: str = "http.response"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The messages of an answer that is there."""
     head = start(response.status, response.content_type, response.headers, audit_id)
     head["type"] = f"{kind}.start"
-    head["headers"].append((b"content-length", str(len(response.body)).encode()))
-    await send(head)
-    body = b"" if head_only else response.body
-    await send({"type": f"{kind}.body", "body": body, "more_body": False})
+    body = response.body
+    head["headers"].append((b"content-length", b"%d" % len(body)))
+    body = b"" if head_only else body
+    return head, {"type": f"{kind}.body", "body": body, "more_body": False}
 
 
 async def in_pieces(response: Response, rest: Rest, audit_id: str, send: Send) -> None:

@@ -145,7 +145,7 @@ class _Watch:
 async def watch(server: Server, served: Served, target: Target, request: Request) -> Stream:
     """Starts a watch. What can be refused is refused here, before the stream begins."""
     params = request.params
-    form = form_of(request.accept)
+    form = form_of(request.head.accept)
     if form.is_yaml:
         streams = ", ".join(f"{media};stream=watch" for media in (JSON, PROTOBUF))
         raise NotAcceptable(f"only the following media types are accepted: {streams}")

@@ -68,7 +68,7 @@ _DELETES_ANSWER_WITH_OBJECTS = frozenset(
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = write_options(request, "CreateOptions")
-    text = request.body if request.content_type in ("", JSON) else b""
+    text = request.body if request.head.content_type in ("", JSON) else b""
 
     def read() -> tuple[Any, Strictness]:
         body = received(request, served)
@@ -95,9 +95,9 @@ async def update(server: Server, served: Served, target: Target, request: Reques
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
-    patching.check_type(request.content_type, served.kind)
+    patching.check_type(request.head.content_type, served.kind)
     options = patch_options(request)
-    if request.content_type == APPLY_PATCH:
+    if request.head.content_type == APPLY_PATCH:
         return await _apply(server, served, target, request, options)
 
     def work(draft: Draft) -> Obj:
@@ -113,7 +113,7 @@ async def patch(server: Server, served: Served, target: Target, request: Request
 def patch_options(request: Request) -> WriteOptions:
     """Errors: Invalid."""
     agent = request.headers.get("user-agent", "")
-    is_apply = request.content_type == APPLY_PATCH
+    is_apply = request.head.content_type == APPLY_PATCH
     return WriteOptions.of_patch(request.params, agent, is_apply=is_apply)
 
 
@@ -134,7 +134,7 @@ def read_patch(
         raise refusals.not_found(served.resource, target.name)
     body = parse_json(request.body)
     found = patching.patch_of(
-        request.content_type, schema or served.kind.schema, body, options.level
+        request.head.content_type, schema or served.kind.schema, body, options.level
     )
     return found, strictness(request, options, body)
 
@@ -193,7 +193,7 @@ def write_options(request: Request, kind: str) -> WriteOptions:
 
 
 async def delete(server: Server, served: Served, target: Target, request: Request) -> Response:
-    form_of(request.accept)
+    form_of(request.head.accept)
     options = delete_options(request)
 
     def work(draft: Draft) -> tuple[Obj, bool]:
@@ -216,7 +216,7 @@ async def delete_collection(
 ) -> Response:
     """Deletes what the selectors choose, `limit` of them where that is said, some at a time; what
     vanishes meanwhile is no error."""
-    form_of(request.accept)
+    form_of(request.head.accept)
     listed = ListOptions.of(served.kind, request.params)
     selection, limit = listed.selection, listed.limit
     options = delete_options(request)
@@ -268,7 +268,7 @@ def received(request: Request, served: Served) -> Obj:
         obj = envelope.opened(request.json())
     except envelope.NoJson as error:
         raise envelope.unrecognized(served.resource, error.problem, request.body) from error
-    if request.content_type != protobuf.MEDIA_TYPE:
+    if request.head.content_type != protobuf.MEDIA_TYPE:
         is_builtin = served.is_builtin
         envelope.check_type(obj, served.resource, request.body, is_builtin=is_builtin)
     return obj
@@ -277,9 +277,9 @@ def received(request: Request, served: Served) -> Obj:
 def strictness(request: Request, options: WriteOptions, parsed: Any = None) -> Strictness:
     """The treatment of unknown and duplicate fields; `parsed` is the body where it has been read."""
     level = options.level
-    if level == "Ignore" or request.content_type == protobuf.MEDIA_TYPE:
+    if level == "Ignore" or request.head.content_type == protobuf.MEDIA_TYPE:
         return Strictness(level)
-    if request.content_type == YAML:
+    if request.head.content_type == YAML:
         from mizzen.apiserver.core import yaml_bodies  # slow to import, and seldom needed
 
         return Strictness(level, yaml_bodies.parse(request.body)[1])
@@ -311,7 +311,7 @@ async def _finish(
     server: Server, served: Served, request: Request, draft: Draft, made: Obj, status: int
 ) -> Response:
     """Commits and answers with the object as written."""
-    form_of(request.accept)  # an answer that cannot be given is refused before it is too late
+    form_of(request.head.accept)  # an answer that cannot be given is refused before it is too late
     done = draft.commit(dry=draft.is_dry)
     data = None
     if done is not None:

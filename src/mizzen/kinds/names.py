@@ -101,6 +101,8 @@ def path_segment(name: str) -> str:
     """
     if name in (".", ".."):
         return f"may not be '{name}'"
+    if "/" not in name and "%" not in name:
+        return ""
     problems = [f"may not contain '{char}'" for char in "/%" if char in name]
     return ", ".join(problems)
 

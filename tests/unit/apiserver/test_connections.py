@@ -38,3 +38,16 @@ def test_users_leave_places_to_the_roles() -> None:
         connections.introduce(addresses[12], "admin", 2.5)
         with pytest.raises(TooManyRequests):
             connections.introduce(addresses[13], "admin", 9.0)
+
+
+def test_who_was_introduced_is_known_until_the_next_look() -> None:
+    connections, client = Connections(1, most=4), ("127.0.0.1", "4711")
+    assert not connections.knows(client, "admin")
+    connections.introduce(client, "admin", 1.0)
+    assert connections.knows(client, "admin")
+    assert not connections.knows(client, ROLE)  # as another it is introduced again
+    for port in range(1, 3):
+        connections.introduce(("127.0.0.1", port), "admin", 1.0)
+    with contextlib.suppress(TooManyRequests):
+        connections.introduce(("127.0.0.1", 3), "admin", 5.0)  # who has left is forgotten
+    assert not connections.knows(client, "admin")

@@ -43,7 +43,7 @@ class SecretTokens:
 
     def __call__(self, request: Request) -> User | None:
         """Errors: Unauthorized where the token is ours and does not count."""
-        token = request.bearer_token
+        token = request.head.bearer_token
         if token is None or "." not in token:
             return None
         verified = self._verified.get(token) or self._verify(token)

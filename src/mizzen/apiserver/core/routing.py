@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -12,6 +13,9 @@ from mizzen.base import query
 from mizzen.base.errors import BadRequest
 
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
+_ANY = "any"
+_NO_NAMES = (*_NAMESPACE_SUBRESOURCES, "proxy")  # they mean something by themselves
+_COLLECTION_LENGTH_MAX = 512  # of a path that is remembered
 _WITH_SELECTORS = ("list", "watch", "deletecollection")
 _PROXIED = {  # parameters are the other server's
     "GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch",
@@ -33,6 +37,31 @@ class Target(NamedTuple):
 
 def parse_path(path: str) -> Target | None:
     """The target of an API path, None where the path has no such form."""
+    collection, _, last = path.rpartition("/")
+    is_word = last and last not in _NO_NAMES and "%" not in last
+    below = _below(collection) if is_word and len(collection) <= _COLLECTION_LENGTH_MAX else None
+    if below is None:
+        return _parse(path)
+    group, version, plural, namespace = below
+    if plural:
+        return Target(group, version, plural, namespace, last)
+    return Target(group, version, last, namespace)
+
+
+@lru_cache(maxsize=1024)
+def _below(path: str) -> tuple[str, str, str, str] | None:
+    """Group, version, plural and namespace of what any word below a path names, the plural "" where
+    it is the word; None where it is none of both. Clients ask for many objects of few collections."""
+    target = _parse(f"{path}/{_ANY}")
+    if target is None or target.subresource or _ANY not in (target.name, target.plural):
+        return None
+    group, version, plural, namespace, name, _ = target
+    if name:
+        return (group, version, plural, namespace) if name == _ANY else None
+    return group, version, "", namespace
+
+
+def _parse(path: str) -> Target | None:
     parts = unquote(path).strip("/").split("/")
     if parts[0] == "api":
         group, rest = "", parts[1:]

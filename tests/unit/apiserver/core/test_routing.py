@@ -17,9 +17,17 @@ from mizzen.base.errors import BadRequest
         ("/api/v1/namespaces/a/pods/p/log", Target("", "v1", "pods", "a", "p", "log")),
         ("/apis/g.io/v2/things/x%2Fy", Target("g.io", "v2", "things", "", "x", "y")),
         ("/apis/g.io/v2/namespaces/a/ts", Target("g.io", "v2", "ts", "a")),
+        ("/api/v1/namespaces/any/pods", Target("", "v1", "pods", "any")),
+        ("/api/v1/namespaces/a/pods/any/proxy", Target("", "v1", "pods", "a", "any", "proxy")),
+        ("/api/v1/namespaces/a/pods/p/proxy/any", Target("", "v1", "pods", "a", "p", "proxy")),
+        ("/api/v1/namespaces/a/finalize", Target("", "v1", "namespaces", "", "a", "finalize")),
+        ("/api/v1/namespaces/a/pods/p%41", Target("", "v1", "pods", "a", "pA")),
     ],
 )
 def test_paths(path: str, target: Target) -> None:
+    assert parse_path(path) == target
+    beside = path.rpartition("/")[0] + "/other"  # what is remembered of it changes nothing
+    parse_path(beside)
     assert parse_path(path) == target
 
 
