@@ -9,7 +9,7 @@ from functools import partial
 from mizzen import __version__
 from mizzen.apiserver import handlers, history, metrics, openid, role_metrics
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import impersonation, negotiate, refusals, routing
+from mizzen.apiserver.core import impersonation, negotiate, refusals, routing, warnings
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
@@ -213,14 +213,33 @@ class App:
         )
 
     def _resource(self, access: Access, target: Target, request: Request) -> Awaitable[Answer]:
-        verb = access.verb
         served = self._server.catalog.find(target.group, target.version, target.plural)
         if served is None:
             known = self._server.aggregation.find(target.group, target.version)
             if known is not None:
                 return self._server.aggregation.answer(known, request)
             raise self._discovery.unknown(target.group)
-        resource = served.resource
+        if served.kind.deprecation:
+            return self._deprecated(served, access, target, request)
+        return self._served(served, access, target, request)
+
+    async def _deprecated(
+        self, served: Served, access: Access, target: Target, request: Request
+    ) -> Answer:
+        """Whatever is asked of a deprecated version, its clients are warned."""
+        try:
+            result = await self._served(served, access, target, request)
+        except ApiError as error:
+            error.warnings = [served.kind.deprecation, *error.warnings]
+            raise
+        if not isinstance(result, Upgrade):
+            result.headers = (*warnings.headers([served.kind.deprecation]), *result.headers)
+        return result
+
+    def _served(
+        self, served: Served, access: Access, target: Target, request: Request
+    ) -> Awaitable[Answer]:
+        verb, resource = access.verb, served.resource
         if bool(target.namespace) and not resource.namespaced:
             raise refusals.unserved()
         if target.name and resource.namespaced and not target.namespace:

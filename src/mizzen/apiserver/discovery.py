@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 
 import orjson
@@ -16,6 +15,7 @@ from mizzen.apiserver.core.negotiate import discovery_version
 from mizzen.apiserver.core.refusals import unserved
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.base import names
+from mizzen.base.api_versions import precedence
 from mizzen.base.errors import NoPage, NotFound
 from mizzen.base.objects import Obj
 from mizzen.base.reading import number
@@ -25,8 +25,6 @@ from mizzen.kinds.subresource import Subresource
 
 _OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
-_VERSION = re.compile(r"v([0-9]+)(?:(alpha|beta)([0-9]+))?")
-_STABILITIES = (None, "beta", "alpha")
 
 
 class Discovery:
@@ -136,7 +134,7 @@ class Discovery:
     def _versions(self, group: str) -> list[str]:
         found = {s.resource.version for s in self._catalog.all() if s.resource.group == group}
         found.update(each.place[1] for each in self._aggregation.all() if each.place[0] == group)
-        return sorted(found, key=_precedence)
+        return sorted(found, key=precedence)
 
     def _served(self, group: str, version: str) -> list[Served]:
         return sorted(
@@ -315,15 +313,3 @@ def _in_order(kind: Kind) -> list[Subresource]:
 def _response_kind(below: Subresource, resource: Resource) -> Obj:
     own = (resource.group, resource.version, resource.kind)
     return dict(zip(("group", "version", "kind"), below.response or own, strict=True))
-
-
-def _precedence(version: str) -> tuple[int, int, int, str]:
-    """Sorts as clients prefer: v2, v1, v1beta2, v1beta1, v1alpha1, then other names.
-
-    Source: apimachinery `version.CompareKubeAwareVersionStrings`.
-    """
-    found = _VERSION.fullmatch(version)
-    if found is None:
-        return (3, 0, 0, version)
-    major, stability, minor = found.groups()
-    return (_STABILITIES.index(stability), -int(major), -int(minor or 0), "")

@@ -19,7 +19,7 @@ LIST_COST, MAP_COST, STRUCT_COST = 10, 30, 40  # making one
 CHECK_COST = 1000  # of an authorization; upstream's 350,000 lets an expression ask for two
 BUILT_BYTES_MAX = 64 << 20  # that one evaluation builds or looks through, in all; see `bounds`
 STEP_BYTES = 16  # what a step that is free of charge counts as
-_PER_CHARACTER, _PER_REGEX_CHARACTER = 0.1, 0.25
+PER_CHARACTER, PER_REGEX_CHARACTER = 0.1, 0.25
 
 
 Price = Callable[[list[object], object], int]  # of the arguments and the result
@@ -121,17 +121,17 @@ def size(value: object, through: bool = False) -> int:
 
 
 def _characters(length: float, times: int = 1) -> int:
-    return ceil(length * times * _PER_CHARACTER)
+    return ceil(length * times * PER_CHARACTER)
 
 
 def _regex(text: int, pattern: int) -> int:
-    return ceil((1.0 + text) * _PER_CHARACTER) * ceil(pattern * _PER_REGEX_CHARACTER)
+    return ceil((1.0 + text) * PER_CHARACTER) * ceil(pattern * PER_REGEX_CHARACTER)
 
 
 def _traversal(value: object) -> int:
     if isinstance(value, (str, bytes)):
         octets = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-        return int(len(octets) * _PER_CHARACTER)
+        return int(len(octets) * PER_CHARACTER)
     if values.is_list(value):
         return sum(map(_traversal, value))
     if isinstance(value, Map):
@@ -142,7 +142,7 @@ def _traversal(value: object) -> int:
 # Sizes of the patterns behind the named formats, as upstream estimates them.
 FORMAT_SIZES: dict[str, int] = {}
 
-_NOMINAL = frozenset(
+NOMINAL = frozenset(
     [
         "masked",
         "prefixLength",
@@ -205,7 +205,7 @@ _PARSED = frozenset(
 
 
 def _of_kubernetes(function: str, overload: str, args: list[object], result: object) -> int | None:
-    if function in _NOMINAL:
+    if function in NOMINAL:
         return 1
     if function in _TRAVERSED:
         return _traversal(args[0])
@@ -302,7 +302,7 @@ def _compared_with_itself(elements: object) -> int:
         raise CostExceeded("no list to compare")  # upstream panics here
     count = len(elements)
     text = count > 0 and isinstance(elements[0], (str, bytes))
-    return _made(2.0 + (_PER_CHARACTER if text else 0), count * count)
+    return _made(2.0 + (PER_CHARACTER if text else 0), count * count)
 
 
 def _sets(factor: int) -> Price:

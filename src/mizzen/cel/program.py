@@ -15,6 +15,7 @@ from mizzen.cel.attributes import Step
 from mizzen.cel.checker import Checked
 from mizzen.cel.cost import LIMIT, CostExceeded, Run
 from mizzen.cel.environment import DEVICES, DEVICES_WITH_LISTS, Environment
+from mizzen.cel.estimate import SizeOf, cost_max
 from mizzen.cel.reads import Reads
 from mizzen.cel.steps import Panic, Root
 from mizzen.cel.tree import CompileError, Ident, Node, walk
@@ -89,6 +90,22 @@ class TypedProgram(Program):
     """A program with the type of its values."""
 
     type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class RatedProgram(Program):
+    """A program with the most that evaluating it can cost."""
+
+    cost_max: int
+
+
+def compile_rated(
+    expression: str, environment: Environment, wanted: str, size_of: SizeOf,
+    steps: Steps | None = None,
+) -> RatedProgram:  # fmt: skip
+    """As `compile_expression`; `size_of` says how large what its variables hold can be."""
+    checked, step = _compile(expression, environment, (wanted,), wanted, steps)
+    return RatedProgram(step, _names(checked.root), cost_max(checked, size_of))
 
 
 def compile_typed(

@@ -13,6 +13,7 @@ import orjson
 
 from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
+from mizzen.kinds.apiextensions.warnings import deprecation
 from mizzen.kinds.columns import AGE, NAME, since
 from mizzen.kinds.jsonpath import compile_path
 from mizzen.kinds.kind import Cell, Column, Kind, ScalePaths, no_rules
@@ -58,6 +59,7 @@ def kind_of(spec: Obj, version: Obj) -> Kind:
         categories=tuple(entries(words, "categories")),
         schema=_schema(resource, written),
         written=written,
+        deprecation=deprecation(spec, version),
         columns=_columns(entries(version, "additionalPrinterColumns")),
         subresources=tuple(
             each for each in (SCALE_SUBRESOURCE, STATUS_SUBRESOURCE) if each.name in subresources

@@ -115,6 +115,7 @@ class Kind:
     written: Obj | None = None  # a custom kind's schema as its definition has it, for OpenAPI
     is_stored: bool = True  # False: virtual, answered at once, such as a Plan
     conversion: Conversion | None = None  # of a version that is served beside the stored one
+    deprecation: str = ""  # what clients of this version are warned of
     is_acted_upon: bool = True  # False: stored and checked, for others; no component here reads it
     columns: tuple[Column, ...] = ()
     short_names: tuple[str, ...] = ()
@@ -129,6 +130,7 @@ class Kind:
     validate: Validator = no_rules  # beyond the schema; types are right when it is called
     validate_status: Validator = no_rules
     warn: Callable[[Obj], list[str]] = no_warnings  # creators: of what is allowed, rarely meant
+    warn_of_update: Callable[[Obj, Obj], list[str]] | None = None  # (new, old), instead of `warn`
     on_create: Callable[[Obj], None] = no_op  # e.g. the first status, in place
     # default, validate and warn look at the spec of a new object alone, but for its name.
     rules_on_spec_alone: bool = False

@@ -49,9 +49,9 @@ def check_structural(schema: Obj, path: str, *, has_status: bool = False) -> lis
     if not why and not wrong:
         _check_defaults(schema, translate(schema), path, wrong)
     found += wrong
-    is_fit = not why and not wrong
-    found += check_schema(schema, path)
-    found += check_rules(schema, path, is_compiled=is_fit and not found)
+    of_schema = list(check_schema(schema, path))
+    found += of_schema
+    found += check_rules(schema, path, of_schema, is_compiled=not why and not wrong)
     if not found and why:
         found.append(invalid(path, "", why))
     return found

@@ -47,9 +47,11 @@ def check_envelope(body: Any, resource: Resource) -> Obj:
 def place(obj: Obj, resource: Resource, namespace: str) -> None:
     """Puts the request's namespace into the object. Errors: BadRequest when they differ."""
     metadata = obj["metadata"]
-    found = metadata.get("namespace") or ""
     if not resource.namespaced:
+        if isinstance(metadata.get("namespace"), str):
+            metadata.pop("namespace")  # as upstream: what lies in no namespace is told none
         return
+    found = metadata.get("namespace") or ""
     if not namespace:
         raise BadRequest("an empty namespace may not be set during creation")
     if found and found != namespace:

@@ -50,13 +50,16 @@ def check_stored_versions(definition: Obj) -> Iterator[Cause]:
     stored: list[str] = entries(definition, "status.storedVersions")
     path = "status.storedVersions"
     if not stored:
-        yield words.invalid(path, stored, "must have at least one stored version")
+        yield words.invalid(path, stored or None, "must have at least one stored version")
         return
-    versions, storage = entries(definition, "spec.versions"), storage_version(definition)
-    if storage and storage not in stored:
-        yield words.invalid(path, stored, f"must have the storage version {storage}")
+    left = set(stored)
+    for version in entries(definition, "spec.versions"):
+        name = version.get("name") or ""
+        if version.get("storage") and name not in left:  # also of one that is named twice
+            yield words.invalid(path, stored, f"must have the storage version {name}")
+        left.discard(name)
     for index, name in enumerate(stored):
-        if all(each.get("name") != name for each in versions):
+        if name in left:
             yield words.invalid(
                 f"{path}[{index}]", name,
                 f"missing from spec.versions; {name} was previously a storage version, and must "

@@ -12,6 +12,7 @@ from mizzen.kinds.apiextensions.conversion import (
 )
 from mizzen.kinds.apiextensions.definition_rules import check_definition
 from mizzen.kinds.apiextensions.json_schema import PREFIX, PROPS, v1
+from mizzen.kinds.apiextensions.warnings import unrecognized_formats
 from mizzen.kinds.columns import NAME, of
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
@@ -27,7 +28,7 @@ from mizzen.kinds.schema import (
     array,
 )
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE
-from mizzen.kinds.treatment import acted, warned
+from mizzen.kinds.treatment import acted
 from mizzen.kinds.webhook_clients import default_client
 
 _SCALE_PATHS = {
@@ -167,6 +168,8 @@ KIND = Kind(
     on_create=add_stored_version,
     on_update=lambda new, _: add_stored_version(new),
     validate=check_definition,
+    warn=unrecognized_formats,
+    warn_of_update=unrecognized_formats,
     validate_status=lambda new, _: list(check_stored_versions(new)),
     subresources=(STATUS_SUBRESOURCE,),
     columns=(
@@ -186,7 +189,7 @@ SERVED_FIELDS = {
     "apiextensions.v1.CustomResourceDefinitionVersion": {
         **acted("apiserver kinds", "name served storage schema subresources"),
         **acted("kinds", "additionalPrinterColumns selectableFields"),
-        **warned("deprecated deprecationWarning", "nobody is warned of the version"),
+        **acted("kinds", "deprecated deprecationWarning"),
     },
     "apiextensions.v1.CustomResourceValidation": acted("kinds", "openAPIV3Schema"),
     "apiextensions.v1.CustomResourceSubresources": acted("kinds", "status scale"),

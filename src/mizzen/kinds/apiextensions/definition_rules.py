@@ -38,7 +38,7 @@ def check_definition(new: Obj, old: Obj | None) -> list[Cause]:
 def _check(new: Obj, old: Obj | None) -> Iterator[Cause]:
     spec, name = part(new, "spec"), new["metadata"].get("name") or ""
     names, versions = part(spec, "names"), entries(spec, "versions")
-    if old is None and name != f"{names.get('plural') or ''}.{spec.get('group') or ''}":
+    if old is None and name and name != f"{names.get('plural') or ''}.{spec.get('group') or ''}":
         yield words.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
     yield from _check_group(spec.get("group") or "")
     yield from _one_of("spec.scope", spec.get("scope") or "", ("Cluster", "Namespaced"))
@@ -58,7 +58,7 @@ def _check(new: Obj, old: Obj | None) -> Iterator[Cause]:
         yield from _check_deprecation(version, f"{at}.deprecationWarning")
         left = {name: value for name, value in version.items() if name not in shared}
         yield from _check_version(left, at, f"{at}.schema", before)
-    yield from _check_version_list(versions, shared)
+    yield from _check_version_list(spec, shared)
     first_name = versions[0].get("name") or "" if versions else ""
     if first_name and (problem := dns_label_1035(first_name)):
         yield words.invalid("spec.version", first_name, problem)
@@ -210,14 +210,16 @@ def _check_selectable(fields: list[Obj], schema: Any, path: str) -> Iterator[Cau
         yield words.too_many(path, len(seen), SELECTABLE_MAX)
 
 
-def _check_version_list(versions: list[Obj], shared: frozenset[str]) -> Iterator[Cause]:
+def _check_version_list(spec: Obj, shared: frozenset[str]) -> Iterator[Cause]:
+    versions = entries(spec, "versions")
     named = [each.get("name") or "" for each in versions]
     shown = [_shown(each, shared) for each in versions]
     if len(set(named)) != len(named):
         yield words.invalid("spec.versions", shown, "must contain unique version names")
     if sum(bool(each.get("storage")) for each in versions) != 1:
         what = "must have exactly one version marked as storage version"
-        yield words.invalid("spec.versions", shown or None, what)
+        is_said = isinstance(spec.get("versions"), list)
+        yield words.invalid("spec.versions", shown if is_said else None, what)
 
 
 def _shown(version: Obj, shared: frozenset[str]) -> Obj:

@@ -15,7 +15,7 @@ import orjson
 from mizzen.base.objects import Obj
 from mizzen.cel import types
 from mizzen.cel.environment import Environment
-from mizzen.cel.program import Program, compile_expression
+from mizzen.cel.program import RatedProgram, compile_rated
 from mizzen.cel.tree import CompileError
 from mizzen.cel.types import Steps, Type
 from mizzen.kinds.reading import entries, part
@@ -29,7 +29,7 @@ _WITHOUT = frozenset({"includes", "bind"})
 
 
 # Of a source, whether oldSelf is an optional, and the type that it must have.
-Compile = Callable[[str, bool, str], Program | CompileError]
+Compile = Callable[[str, bool, str], RatedProgram | CompileError]
 
 
 class Rule:
@@ -60,17 +60,17 @@ class Rule:
         self._compile = compile_rule
         found = field_path(written.get("fieldPath") or "", schema)
         self.field_path = "" if isinstance(found, ValueError) else found
-        self._program: Program | CompileError | None = None
-        self._message: Program | CompileError | None = None
+        self._program: RatedProgram | CompileError | None = None
+        self._message: RatedProgram | CompileError | None = None
 
     @property
-    def program(self) -> Program | CompileError:
+    def program(self) -> RatedProgram | CompileError:
         if self._program is None:
             self._program = self._compile(self.source, self.optional, "bool")
         return self._program
 
     @property
-    def message_program(self) -> Program | CompileError:
+    def message_program(self) -> RatedProgram | CompileError:
         """Of `message_source`, where there is one."""
         if self._message is None:
             self._message = self._compile(self.message_source, self.optional, "string")
@@ -78,7 +78,7 @@ class Rule:
 
     @property
     def uses_old(self) -> bool:
-        return isinstance(self.program, Program) and OLD_SELF in self.program.names
+        return isinstance(self.program, RatedProgram) and OLD_SELF in self.program.names
 
     @property
     def shown_whole(self) -> Obj:
@@ -98,12 +98,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """A place of a schema with rules, or with rules below it. `type` is the schema's."""
+    """A place of a schema with rules, or with rules below it. `type` is the schema's; `least_json`:
+    bytes that its JSON has at least."""
 
     type: str
     rules: tuple[Rule, ...]
     fields: Mapping[str, Place] = field(default_factory=dict[str, "Place"])
     each: Place | None = None
+    least_json: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +158,7 @@ class _Compiler:
 
     def place(self, node: Obj, declared: Declared) -> Place | None:
         """None where there are no rules, here or below."""
-        compile_rule = self._compile_for(declared.type)
+        compile_rule = self._compile_for(declared)
         rules = tuple(Rule(written, node, compile_rule) for written in entries(node, RULES))
         fields: dict[str, Place] = {}
         for name, child in part(node, "properties").items():
@@ -170,17 +172,21 @@ class _Compiler:
                 each = self.place(node[word], declared.each)
         if not rules and not fields and each is None:
             return None
-        return Place(node.get("type") or "", rules, fields, each)
+        return Place(node.get("type") or "", rules, fields, each, declared.least_json)
 
-    def _compile_for(self, own: Type | None) -> Callable[[str, bool, str], Program | CompileError]:
-        def compile_rule(source: str, optional: bool, wanted: str) -> Program | CompileError:
+    def _compile_for(
+        self, declared: Declared
+    ) -> Callable[[str, bool, str], RatedProgram | CompileError]:
+        own = declared.type
+
+        def compile_rule(source: str, optional: bool, wanted: str) -> RatedProgram | CompileError:
             if own is None:
                 return CompileError("its type is unknown to rules: nothing is declared of it")
             old = types.optional_of(own) if optional else own
             variables = {SELF: own, OLD_SELF: old}
             try:
                 environment = Environment(variables, self._structs, _WITHOUT)
-                return compile_expression(source, environment, wanted, self._steps)
+                return compile_rated(source, environment, wanted, declared.size_at, self._steps)
             except CompileError as error:
                 return error
 

@@ -8,20 +8,22 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from mizzen.base.objects import Obj
 from mizzen.cel import clock, objects, types
+from mizzen.cel.estimate_sizes import Size
 from mizzen.cel.lexer import RESERVED
 from mizzen.cel.objects import Adapt, JsonMap, Record
 from mizzen.cel.types import Type
 from mizzen.cel.values import INT_MAX, Duration, Err, JsonList
-from mizzen.kinds.reading import part
+from mizzen.kinds.reading import entries, part
 
 _TEXT: Obj = {"type": "string"}
 _SECOND = 10**9
+REQUEST_BYTES_MAX = 3 * 1024 * 1024  # upstream's, by which costs are estimated
 _UNITS = {  # by how their words begin: the longest that fits
     "n": 1, "u": 1000, "µ": 1000, "μ": 1000, "mi": 60 * _SECOND, "micro": 1000, "milli": 10**6,
     "ms": 10**6, "m": 60 * _SECOND, "s": _SECOND, "h": 3600 * _SECOND, "d": 86400 * _SECOND,
@@ -33,12 +35,38 @@ _SPAN = re.compile(r"([0-9]+)\s*([A-Za-zµμ]+)")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Declared:
-    """One place of a schema. `type` is None where expressions cannot get at it."""
+    """One place of a schema. `type` is None where expressions cannot get at it.
+
+    `most`: characters, bytes or elements that it has at most; `least_json`: bytes that its JSON has
+    at least. Upstream estimates costs by both.
+    """
 
     type: Type | None
     adapt: Adapt
     fields: Mapping[str, Declared] = field(default_factory=dict[str, "Declared"])
     each: Declared | None = None  # of items, or of values by key
+    most: int = 0
+    least_json: int = 0
+
+    def size_at(self, path: Sequence[str]) -> Size | None:
+        """Of what stands at a path that begins with a variable's name, for estimates of costs."""
+        at = self
+        for step in path[1:]:
+            below = at._step(step)
+            if below is None or below.type is None:
+                return None
+            at = below
+        return Size(0, at.most)
+
+    def _step(self, step: str) -> Declared | None:
+        if step in ("@items", "@values"):
+            return self.each
+        if step == "@keys":
+            is_map = self.type is not None and self.type.kind == "map"
+            return _KEY if is_map else None
+        if step in self.fields and objects.escape(step) == step:
+            return self.fields[step]
+        return next((self.fields[n] for n in self.fields if objects.escape(n) == step), None)
 
 
 class Declarations:
@@ -50,24 +78,25 @@ class Declarations:
     def declare(self, node: Obj, name: str, *, is_resource: bool = False) -> Declared:
         """`name` is unique within the schema. `is_resource`: it has apiVersion, kind, metadata."""
         made = self._declare(node, name, is_resource)
-        return Declared(made.type, _nullable(made.adapt, node), made.fields, made.each)
+        return replace(made, adapt=_nullable(made.adapt, node))
 
     def _declare(self, node: Obj, name: str, is_resource: bool) -> Declared:
         if node.get("x-kubernetes-int-or-string"):
-            return Declared(types.DYN, _plain((int, str), "either a string or integer"))
+            adapt = _plain((int, str), "either a string or integer")
+            return Declared(types.DYN, adapt, most=_characters(node), least_json=1)
         match node.get("type"):
             case "object":
                 return self._object(node, name, is_resource)
             case "array":
                 return self._array(node, name)
             case "string":
-                return _STRINGS.get(node.get("format") or "", _STRING)
+                return _string(node)
             case "integer":
-                return Declared(types.INT, _plain((int,), "int"))
+                return Declared(types.INT, _plain((int,), "int"), least_json=1)
             case "number":
-                return Declared(types.DOUBLE, _double)
+                return Declared(types.DOUBLE, _double, least_json=1)
             case "boolean":
-                return Declared(types.BOOL, _plain((bool,), "bool"))
+                return Declared(types.BOOL, _plain((bool,), "bool"), least_json=4)
             case _:
                 return Declared(None, objects.untyped)
 
@@ -76,12 +105,11 @@ class Declarations:
         if isinstance(extra, dict) and not is_resource:
             each = self._below(cast("Obj", extra), f"{name}.@values")
             typed = None if each.type is None else types.map_of(types.STRING, each.type)
-            return Declared(typed, _map(each), each=each)
+            most = _written(node, "maxProperties", (REQUEST_BYTES_MAX - 2) // (each.least_json + 6))
+            return Declared(typed, _map(each), each=each, most=most, least_json=2)
         written = dict(part(node, "properties"))
         if is_resource:
-            names = {"name": _TEXT, "generateName": _TEXT, **part(written, "metadata.properties")}
-            written["metadata"] = {"type": "object", "properties": names}
-            written["apiVersion"] = written["kind"] = _TEXT
+            _add_metadata(written)
         fields = {n: self._below(child, f"{name}.{n}") for n, child in written.items()}
         known: dict[str, Type] = {}
         renamed: dict[str, str] = {}
@@ -94,12 +122,19 @@ class Declarations:
                 if real in RESERVED:  # `self.namespace` is understood, too
                     known[real] = declared.type
         self.structs[name] = known
-        return Declared(Type("struct", name), _record(fields, renamed), fields)
+        least = 2 + sum(
+            len(n.encode()) + fields[n].least_json + 4
+            for n in dict.fromkeys(entries(node, "required"))
+            if n in fields and fields[n].type is not None and written[n].get("default") is None
+        )
+        adapt = _record(fields, renamed)
+        return Declared(Type("struct", name), adapt, fields, least_json=least)
 
     def _array(self, node: Obj, name: str) -> Declared:
         each = self._below(node["items"], f"{name}.@items")
         typed = None if each.type is None else types.list_of(each.type)
-        return Declared(typed, _list(node, each), each=each)
+        most = _written(node, "maxItems", (REQUEST_BYTES_MAX - 2) // (each.least_json + 1))
+        return Declared(typed, _list(node, each), each=each, most=most, least_json=2)
 
     def _below(self, node: Obj, name: str) -> Declared:
         is_resource = bool(node.get("x-kubernetes-embedded-resource"))
@@ -147,15 +182,54 @@ def _duration(text: str) -> object:
     return Duration(total) if 0 < total <= INT_MAX else found
 
 
-_STRING = Declared(types.STRING, _plain((str,), "string"))
-_STRINGS = {
-    "byte": Declared(types.BYTES, _of_text(_bytes)),
-    "duration": Declared(types.DURATION, _of_text(_duration)),
+_KEY = Declared(types.STRING, _plain((str,), "string"), least_json=2)
+_BYTES = _of_text(_bytes)
+_STRINGS = {  # of a form, which bounds them
+    "duration": Declared(types.DURATION, _of_text(_duration), most=32, least_json=3),
     "date": Declared(
-        types.TIMESTAMP, _of_text(lambda text: clock.to_timestamp([f"{text}T00:00:00Z"]))
+        types.TIMESTAMP, _of_text(lambda text: clock.to_timestamp([f"{text}T00:00:00Z"])),
+        most=12, least_json=12,
     ),
-    "date-time": Declared(types.TIMESTAMP, _of_text(lambda t: clock.to_timestamp([t.upper()]))),
-}
+    "date-time": Declared(
+        types.TIMESTAMP, _of_text(lambda t: clock.to_timestamp([t.upper()])), most=32, least_json=21,
+    ),
+}  # fmt: skip
+
+
+def _string(node: Obj) -> Declared:
+    if node.get("format") == "byte":
+        most = _written(node, "maxLength", REQUEST_BYTES_MAX - 2)
+        return Declared(types.BYTES, _BYTES, most=most, least_json=2)
+    formed = _STRINGS.get(node.get("format") or "")
+    return formed or replace(_KEY, most=_characters(node))
+
+
+def _characters(node: Obj) -> int:
+    """Bytes, in truth: four for each character that may be written."""
+    if node.get("maxLength") is not None:
+        return 4 * _written(node, "maxLength", 0)
+    values = () if node.get("x-kubernetes-int-or-string") else entries(node, "enum")
+    if values:
+        return max((len(each.encode()) for each in values if isinstance(each, str)), default=0)
+    return REQUEST_BYTES_MAX - 2
+
+
+def _written(node: Obj, word: str, otherwise: int) -> int:
+    """A bound that the schema has, or what fits into a request."""
+    found = node.get(word)
+    return otherwise if found is None else max(int(found), 0)
+
+
+def _add_metadata(fields: Obj) -> None:
+    """What all objects have: upstream keeps the schema's own where it has all of it."""
+    names: Obj = part(fields, "metadata.properties")
+    texts = [part(fields, "kind"), part(fields, "apiVersion"), part(names, "name"),
+             part(names, "generateName")]  # fmt: skip
+    is_whole = all(each.get("type") == "string" for each in texts)
+    if is_whole and part(fields, "metadata").get("type") == "object":
+        return
+    fields["apiVersion"] = fields["kind"] = _TEXT
+    fields["metadata"] = {"type": "object", "properties": {"name": _TEXT, "generateName": _TEXT}}
 
 
 def _record(fields: Mapping[str, Declared], renamed: Mapping[str, str]) -> Adapt:

@@ -5,6 +5,7 @@ Source: k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation/validat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from mizzen.base.errors import Cause
@@ -15,6 +16,7 @@ from mizzen.kinds.names import invalid_value
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.report import quoted
 from mizzen.kinds.validation_rules.compiling import RULES, Place, Rule, has_rules, rules_of
+from mizzen.kinds.validation_rules.estimates import Estimates, occurrences_below, of_all
 from mizzen.kinds.validation_rules.field_paths import field_path
 
 REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
@@ -23,9 +25,14 @@ SOURCES_BYTES_MAX = 32 * 1024
 _COMBINATIONS = ("allOf", "anyOf", "oneOf")
 
 
-def check_rules(schema: Obj, path: str, *, is_compiled: bool = True) -> list[Cause]:
-    """Causes to refuse the rules of a schema of whole objects. `is_compiled`: it is right otherwise,
-    so that they can be."""
+def check_rules(
+    schema: Obj, path: str, wrong: Sequence[Cause] = (), *, is_compiled: bool = True,
+) -> list[Cause]:  # fmt: skip
+    """Causes to refuse the rules of a schema of whole objects.
+
+    `wrong`: what else is wrong with it; rules at or above such places are not compiled. `is_compiled`:
+    its structure lets the others be.
+    """
     causes: list[Cause] = []
     size = _check_written(schema, path, causes)
     if size > SOURCES_BYTES_MAX:
@@ -33,12 +40,12 @@ def check_rules(schema: Obj, path: str, *, is_compiled: bool = True) -> list[Cau
             f"Too long: its rules have {size} bytes together, of at most {SOURCES_BYTES_MAX}; "
             "write fewer or shorter ones"
         )
-        causes.append(Cause(path, message, "FieldValueTooLong"))
-    if causes or not is_compiled:  # what does not stand is not compiled
-        return causes
-    rules = rules_of(schema)
+        return [*causes, Cause(path, message, "FieldValueTooLong")]
+    rules = rules_of(schema) if is_compiled else None
     if rules is not None:
-        _check_place(rules.root, schema, path, "", causes)
+        check = _Check([each.field for each in (*wrong, *causes)])
+        check.place(rules.root, schema, path, "", 1)
+        causes += [*check.causes, *check.costs.check_total(path)]
     return causes
 
 
@@ -93,46 +100,79 @@ def _invalid(path: str, value: Any, what: str, causes: list[Cause]) -> None:
     causes.append(invalid_value(path, value, what))
 
 
-def _check_place(place: Place, node: Obj, path: str, unrelated: str, causes: list[Cause]) -> None:
-    """`unrelated`: the list above whose elements have no old ones; "" where there is none."""
-    for index, rule in enumerate(place.rules):
-        _check_compiled(rule, f"{path}.{RULES}[{index}]", unrelated, causes)
-    for name, child in part(node, "properties").items():
-        at = f"{path}.properties[{name}]"
-        _check_below(place.fields.get(name), child, at, unrelated, causes)
-    if node.get("type") == "array" and node.get("x-kubernetes-list-type") != "map":
-        unrelated = unrelated or path
-    for word in ("items", "additionalProperties"):
-        if isinstance(node.get(word), dict):
-            _check_below(place.each, node[word], f"{path}.{word}", unrelated, causes)
+class _Check:
+    """Of what is compiled. `wrong`: fields that are refused already."""
 
+    def __init__(self, wrong: Sequence[str]) -> None:
+        self.causes: list[Cause] = []
+        self.costs = Estimates()
+        self._wrong = wrong
 
-def _check_below(
-    place: Place | None, node: Obj, path: str, unrelated: str, causes: list[Cause]
-) -> None:
-    if place is None and node.get(RULES):
-        message = "Forbidden: rules here would never run: nothing is declared of the values above"
-        causes.append(Cause(f"{path}.{RULES}", message, "FieldValueForbidden"))
-    elif place is not None or has_rules(node):
-        _check_place(place or Place("", ()), node, path, unrelated, causes)
+    def place(
+        self, place: Place, node: Obj, path: str, unrelated: str, occurrences: int | None
+    ) -> None:
+        """`unrelated`: the list above whose elements have no old ones; "" where there is none.
+        `occurrences`: how often the place may be in an object."""
+        if place.rules and not self._is_wrong(path):
+            for index, rule in enumerate(place.rules):
+                at = f"{path}.{RULES}[{index}]"
+                self._compiled(rule, at, unrelated)
+                self._estimated(rule, at, occurrences, place.least_json)
+        below = occurrences_below(node, occurrences)
+        for name, child in part(node, "properties").items():
+            at = f"{path}.properties[{name}]"
+            self._below(place.fields.get(name), child, at, unrelated, below)
+        if node.get("type") == "array" and node.get("x-kubernetes-list-type") != "map":
+            unrelated = unrelated or path
+        for word in ("items", "additionalProperties"):
+            if isinstance(node.get(word), dict):
+                self._below(place.each, node[word], f"{path}.{word}", unrelated, below)
 
-
-def _check_compiled(rule: Rule, path: str, unrelated: str, causes: list[Cause]) -> None:
-    if isinstance(rule.program, CompileError):
-        what = f"compilation failed: {rule.program.located(rule.source)}"
-        causes.append(words.invalid(f"{path}.rule", rule.shown_whole, what))
-    elif rule.uses_old and unrelated:
-        what = (
-            f"oldSelf cannot be used on the uncorrelatable portion of the schema within {unrelated}"
+    def _is_wrong(self, path: str) -> bool:
+        """True if something there or below it is."""
+        return any(
+            each == path or each.startswith((f"{path}.", f"{path}[")) for each in self._wrong
         )
-        _invalid(f"{path}.rule", rule.source, what, causes)
-    if rule.optional_given and not rule.uses_old:
-        what = "may not be set if oldSelf is not used in rule"
-        causes.append(words.invalid(f"{path}.optionalOldSelf", rule.optional, what))
-    is_right = not isinstance(rule.program, CompileError)
-    if is_right and rule.message_source and isinstance(rule.message_program, CompileError):
-        problem = rule.message_program.located(rule.message_source)
-        what = f"messageExpression compilation failed: {problem}"
-        if rule.message_program.is_result:
-            what = "messageExpression must evaluate to a string"
-        causes.append(words.invalid(f"{path}.messageExpression", rule.shown_whole, what))
+
+    def _below(
+        self, place: Place | None, node: Obj, path: str, unrelated: str, occurrences: int | None
+    ) -> None:
+        if place is None and node.get(RULES):
+            message = (
+                "Forbidden: rules here would never run: nothing is declared of the values above"
+            )
+            self.causes.append(Cause(f"{path}.{RULES}", message, "FieldValueForbidden"))
+        elif place is not None or has_rules(node):
+            self.place(place or Place("", ()), node, path, unrelated, occurrences)
+
+    def _estimated(self, rule: Rule, path: str, occurrences: int | None, least_json: int) -> None:
+        if isinstance(rule.program, CompileError):
+            return
+        cost = of_all(rule.program.cost_max, occurrences, least_json)
+        self.causes += self.costs.add(f"{path}.rule", "rule", cost)
+        if rule.message_source and not isinstance(rule.message_program, CompileError):
+            cost = rule.message_program.cost_max
+            self.causes += self.costs.add(f"{path}.messageExpression", "messageExpression", cost)
+
+    def _compiled(self, rule: Rule, path: str, unrelated: str) -> None:
+        if isinstance(rule.program, CompileError):
+            what = f"compilation failed: {rule.program.located(rule.source)}"
+            if rule.program.is_result:
+                what = "cel expression must evaluate to a bool"
+            self.causes.append(words.invalid(f"{path}.rule", rule.shown_whole, what))
+        elif rule.uses_old and unrelated:
+            what = (
+                "oldSelf cannot be used on the uncorrelatable portion of the schema within "
+                f"{unrelated}"
+            )
+            _invalid(f"{path}.rule", rule.source, what, self.causes)
+        if rule.optional_given and not rule.uses_old:
+            what = "may not be set if oldSelf is not used in rule"
+            self.causes.append(words.invalid(f"{path}.optionalOldSelf", rule.optional, what))
+        is_right = not isinstance(rule.program, CompileError)
+        if is_right and rule.message_source and isinstance(rule.message_program, CompileError):
+            problem = rule.message_program.located(rule.message_source)
+            what = f"messageExpression compilation failed: {problem}"
+            if rule.message_program.is_result:
+                what = "messageExpression must evaluate to a string"
+            self.causes.append(words.invalid(f"{path}.messageExpression", rule.shown_whole, what))

@@ -13,6 +13,8 @@ RULES = "x-kubernetes-validations"
 FIELDS: dict[str, Any] = {
     "n": {"type": "integer"},
     "s": {"type": "string"},
+    "t": {"type": "string", "maxLength": 9},
+    "few": {"type": "array", "maxItems": 9, "items": {"type": "string", "maxLength": 9}},
     "since": {"type": "string", "format": "date-time"},
     "for": {"type": "string", "format": "duration"},
     "raw": {"type": "string", "format": "byte"},
@@ -52,11 +54,12 @@ def causes(*rules: dict[str, Any], at: str = "", **change: Any) -> list[tuple[st
         "type(self.port) == int ? self.port < 5 : self.port.matches('a+')",
         "'a' in self.labels && self.labels['a'] == 'b'",
         "self.labels.all(key, self.labels[key] == key)",
-        "self.list.exists(x, has(x.k) && x.k == self.s)",
+        "self.list.exists(x, has(x.k))",
+        "self.few.exists(x, x == self.t)",
         "!has(self.free)",
         "self.whole.kind == 'A' && self.whole.metadata.name == 'b'",
         "self == oldSelf",
-        "self.list.map(x, x.k).sort() == ['a']",
+        "self.few.sort() == ['a']",
         "self.?s.orValue('') == ''",
         "quantity('1').isGreaterThan(quantity('1m')) && isURL('a')",
     ],
@@ -76,8 +79,6 @@ def test_what_is_declared_can_be_asked_for(rule: str) -> None:
         ("self.metadata.name == ''", "undefined field 'metadata'"),
         ("self.whole.metadata.labels == {}", "undefined field 'labels'"),
         ("self.list == self", "found no matching overload"),
-        ("self.n", "must evaluate to bool, not int"),
-        ("self.port", "must evaluate to bool, not dyn"),
         ("self.n >", "syntax error at character 8"),
         ("device.driver == ''", "undeclared reference to 'device'"),
         ("self.s.includes('a')", "undeclared reference to 'includes'"),
@@ -141,6 +142,12 @@ def test_what_is_said_beside_a_rule_is_checked(
     assert causes({"rule": "self.n > 1", **rule}) == [(f"[0].{field}", message)]
 
 
+@pytest.mark.parametrize("rule", ["self.n", "self.port"])
+def test_a_rule_is_true_or_false(rule: str) -> None:
+    [(field, message)] = causes({"rule": rule})
+    assert field == "[0].rule" and message.endswith(": cel expression must evaluate to a bool")
+
+
 def test_metadata_is_there_at_the_root() -> None:
     rule = "self.metadata.name == self.metadata.generateName && self.kind != self.apiVersion"
     assert causes({"rule": rule}, at="root") == []
@@ -149,11 +156,16 @@ def test_metadata_is_there_at_the_root() -> None:
 
 
 def test_an_old_self_must_be_one_that_corresponds() -> None:
-    keys = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
+    keys: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
     rules = [{"rule": "self == oldSelf"}]
-    item = {"type": "object", "properties": {"k": {"type": "string"}}, "required": ["k"]}
+    text = {"type": "string", "maxLength": 9}
+    item = {"type": "object", "properties": {"k": text}, "required": ["k"]}
+    keys["maxItems"] = 9
     for kind in ({}, {"x-kubernetes-list-type": "atomic"}, {"x-kubernetes-list-type": "set"}):
-        atomic = {"type": "array", "items": {"type": "string", RULES: rules}, **kind}
+        atomic = {
+            "type": "array", "maxItems": 9, **kind,
+            "items": {"type": "string", "maxLength": 9, RULES: rules},
+        }  # fmt: skip
         [(field, message)] = causes(list=atomic)
         assert field == f"s.properties[spec].properties[list].items.{RULES}[0].rule"
         assert (

@@ -19,9 +19,11 @@ KEYED = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
 def run(
     schema: dict[str, Any], new: Any, old: Any = None, budget: Budget | None = None
 ) -> list[Cause]:
-    """Of the field `spec` with this schema."""
+    """Of the field `spec` with this schema; what it may cost by estimate is not asked, as of those that
+    were stored before."""
     whole = {"type": "object", "properties": {"spec": schema}}
-    assert check_structural(whole, "s") == []
+    refused = check_structural(whole, "s")
+    assert [cause for cause in refused if "estimated rule cost" not in cause.message] == []
     rules = rules_of(whole)
     assert rules is not None
 
