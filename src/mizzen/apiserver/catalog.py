@@ -74,6 +74,11 @@ class Served:
         self.api_versions = frozenset((kind.resource.api_version,))
 
     @property
+    def is_typed(self) -> bool:
+        """True if upstream has a Go type for it."""
+        return self.is_builtin and self.kind.schema.name.startswith("io.k8s.")
+
+    @property
     def internal_type(self) -> str:
         """The type that upstream reads it as."""
         return internal_type(self.resource) if self.is_builtin else "unstructured.Unstructured"

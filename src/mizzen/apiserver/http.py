@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
 
-from mizzen.apiserver.core import protobuf, protobuf_answers, warnings
+from mizzen.apiserver.core import json_bodies, protobuf, protobuf_answers, warnings
 from mizzen.apiserver.core.client_certificate import ClientCertificate
-from mizzen.apiserver.core.envelope import unparsed
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES
 from mizzen.apiserver.core.user import ANONYMOUS, User
 from mizzen.apiserver.heads import Head
-from mizzen.base.errors import ApiError, BadRequest, NoPage, NotAcceptable, UnsupportedMediaType
-from mizzen.base.limits import OBJECT_DEPTH_MAX, with_room
+from mizzen.base.errors import ApiError, NoPage, NotAcceptable, UnsupportedMediaType
 from mizzen.base.objects import Obj
 
 JSON, YAML = "application/json", "application/yaml"
@@ -56,7 +53,7 @@ class Request:
             yield name.decode("latin-1").lower(), value.decode(errors="replace")
 
     def json(self) -> Any:
-        """The body as a JSON value. Errors: UnsupportedMediaType, BadRequest."""
+        """The body as a JSON value. Errors: UnsupportedMediaType, NoJson, BadRequest."""
         kind = self.head.content_type
         if kind == protobuf.MEDIA_TYPE:
             return protobuf.decode(self.body)
@@ -69,46 +66,7 @@ class Request:
                 "the body of the request was in an unknown format - accepted media types include: "
                 f"{JSON}, {YAML}, {protobuf.MEDIA_TYPE}"
             )
-        return parse_json(self.body)
-
-
-def parse_json(body: bytes) -> Any:
-    """The value, which can be written as JSON again. Errors: BadRequest."""
-    try:
-        value = _loads(body)
-        is_deep = len(body) > 2 * OBJECT_DEPTH_MAX
-        if is_deep and body.count(b"{") + body.count(b"[") > OBJECT_DEPTH_MAX:
-            orjson.dumps(with_room(value))  # it reads deeper than it writes
-    except orjson.JSONDecodeError as error:
-        raise unparsed(body, str(error)) from error
-    except TypeError as error:
-        raise BadRequest(
-            f"the body of the request is nested deeper than {OBJECT_DEPTH_MAX} levels"
-        ) from error
-    return value
-
-
-def _loads(body: bytes) -> Any:
-    """Half of a surrogate pair is replaced, as in Go: orjson refuses it. Errors: JSONDecodeError."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        if b"\\ud" not in body.lower():
-            raise
-        whole = _SURROGATES.sub(_replaced, body)
-        if whole == body:
-            raise
-        return orjson.loads(whole)
-
-
-_SURROGATES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?"
-    rb"|\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-)
-
-
-def _replaced(found: re.Match[bytes]) -> bytes:
-    return found[0] if len(found[0]) != len(rb"\ud800") else rb"\ufffd"
+        return json_bodies.parse(self.body)
 
 
 @dataclass(slots=True)

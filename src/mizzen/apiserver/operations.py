@@ -225,7 +225,7 @@ def patch(
     preconditions.check(served.resource, old, uid, resource_version)
     patched = apply(old)
     reading = body_reading.of_patch(apply, patched, strictness, draft.warnings)
-    is_typed = _is_typed(served)
+    is_typed = served.is_typed
     obj = body_reading.typed(served.resource, apply, patched, reading, name, is_typed=is_typed)
     return _replace(draft, served, old, obj, "patch", subresource, reading)
 
@@ -502,13 +502,8 @@ def _decode(
 ) -> Decoded:
     """`is_merged`: the object is what a configuration was merged into, and no body."""
     decoded = served.kind.decode(obj, kept, keeps_nulls=is_merged)
-    reading.check(served.kind.schema, decoded, is_typed=_is_typed(served))
+    reading.check(served.kind.schema, decoded, is_typed=served.is_typed)
     return decoded
-
-
-def _is_typed(served: Served) -> bool:
-    """True if upstream has a Go type for it."""
-    return served.is_builtin and served.kind.schema.name.startswith("io.k8s.")
 
 
 def _unserved(draft: Draft, found: Sequence[Unserved]) -> list[Cause]:

@@ -15,6 +15,8 @@ from mizzen.apiserver.core import (
     applying,
     deleting,
     envelope,
+    go_errors,
+    json_bodies,
     patching,
     protobuf,
     refusals,
@@ -28,7 +30,7 @@ from mizzen.apiserver.core.request_options import WriteOptions
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft, at_once
-from mizzen.apiserver.http import JSON, YAML, Request, Response, answer, parse_json
+from mizzen.apiserver.http import JSON, YAML, Request, Response, answer
 from mizzen.apiserver.reads import show
 from mizzen.apiserver.server import Server
 from mizzen.base import query
@@ -132,7 +134,7 @@ def read_patch(
     """
     if not draft.exists(ObjectKey(served.key, target.namespace, target.name)):
         raise refusals.not_found(served.resource, target.name)
-    body = parse_json(request.body)
+    body = json_bodies.parse(request.body)
     found = patching.patch_of(
         request.head.content_type, schema or served.kind.schema, body, options.level
     )
@@ -160,8 +162,7 @@ async def _apply(
 ) -> Response:
     """Server-side apply: an object that is not there is made, by whoever may create it."""
     config, duplicates = applying.configuration(request.body)
-    level = options.level if request.params.get("fieldValidation") else "Strict"
-    strict_level = Strictness(level, duplicates)
+    strict_level = Strictness(options.level, duplicates)
     is_forced = query.is_true(request.params.get("force"))
     resource = served.resource
 
@@ -264,33 +265,58 @@ async def delete_collection(
 
 def received(request: Request, served: Served) -> Obj:
     """The body as an object of this kind. Errors: BadRequest, UnsupportedMediaType."""
+    beyond: json_bodies.NoNumber | None = None
     try:
-        obj = envelope.opened(request.json())
+        try:
+            value = request.json()
+        except json_bodies.NoNumber as error:
+            value, beyond = error.value, error
+            if not served.is_builtin:  # what is not typed is read before it is asked what it is
+                raise _unreadable(served, error.problem) from error
+        obj = envelope.opened(value)
     except envelope.NoJson as error:
         raise envelope.unrecognized(served.resource, error.problem, request.body) from error
     if request.head.content_type != protobuf.MEDIA_TYPE:
         is_builtin = served.is_builtin
         envelope.check_type(obj, served.resource, request.body, is_builtin=is_builtin)
+    if beyond is not None:
+        is_told = served.is_typed and all(
+            go_errors.fits_no_number(served.kind.schema, path) for path in beyond.paths
+        )
+        if not is_told:  # by who reads the fields
+            raise _unreadable(served, beyond.problem) from beyond
     return obj
+
+
+def _unreadable(served: Served, problem: str) -> BadRequest:
+    return BadRequest(go_errors.undecodable(served.resource, problem))
 
 
 def strictness(request: Request, options: WriteOptions, parsed: Any = None) -> Strictness:
     """The treatment of unknown and duplicate fields; `parsed` is the body where it has been read."""
     level = options.level
-    if level == "Ignore" or request.head.content_type == protobuf.MEDIA_TYPE:
+    if request.head.content_type == protobuf.MEDIA_TYPE:
         return Strictness(level)
     if request.head.content_type == YAML:
         from mizzen.apiserver.core import yaml_bodies  # slow to import, and seldom needed
 
-        return Strictness(level, yaml_bodies.parse(request.body)[1])
-    return Strictness(level, tuple(strict.duplicate_fields(request.body, parsed)))
+        repeated = () if level == "Ignore" else yaml_bodies.parse(request.body)[1]
+        return Strictness(level, of_yaml=repeated)
+    if level == "Ignore":
+        return Strictness(level, raw=request.body)
+    repeated = tuple(strict.duplicate_fields(request.body, parsed))
+    return Strictness(level, repeated, raw=request.body)
 
 
 def delete_options(request: Request) -> DeleteOptions:
     """From the body or, where there is none, from the query. Errors: BadRequest, Invalid."""
     if not request.body:
         return deleting.of_params(request.params)
-    return deleting.of_body(envelope.opened(request.json()))
+    try:
+        value = request.json()
+    except json_bodies.NoNumber as error:
+        value = error.value  # which has no field for such a number
+    return deleting.of_body(envelope.opened(value), request.body)
 
 
 def success(code: int = 200) -> Obj:

@@ -49,6 +49,15 @@ def marshalled(value: Any, *, is_map: bool = False) -> str:
     return text
 
 
+def json_number(value: float) -> str:
+    """As `json.Marshal` writes a number: with an exponent below 1e-6 and from 1e21 on."""
+    if isinstance(value, int) or not value or 1e-6 <= abs(value) < 1e21:
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
+    mantissa, _, exponent = _with_exponent(value).partition("e")
+    sign, digits = exponent[0], exponent[1:].lstrip("0")
+    return f"{mantissa}e{sign}{digits if sign == '-' else exponent[1:]}"
+
+
 def printed(value: Any) -> str:
     """As `%v` writes a value."""
     if value is None:
@@ -99,6 +108,10 @@ def _number(value: float) -> str:
         return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
     if value == 0 or 1e-4 <= abs(value) < 1e6:
         return repr(value).removesuffix(".0")
+    return _with_exponent(value)
+
+
+def _with_exponent(value: float) -> str:
     _, digits, _ = Decimal(repr(value)).normalize().as_tuple()
     exponent = Decimal(repr(value)).adjusted()
     written = "".join(map(str, digits))

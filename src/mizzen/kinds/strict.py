@@ -85,7 +85,17 @@ def problems(unknown: Sequence[Unknown], duplicates: Sequence[str]) -> list[str]
     return [*told, f"and {more} more unknown or duplicate fields"] if more else told
 
 
-def strict_problem(unknown: Sequence[Unknown], duplicates: Sequence[str]) -> str:
-    """Why fieldValidation=Strict refuses, "" when the body is strictly right."""
+def strict_problem(
+    unknown: Sequence[Unknown], duplicates: Sequence[str], of_yaml: Sequence[str] = ()
+) -> str:
+    """Why fieldValidation=Strict refuses, "" when the body is strictly right; `of_yaml`: what a body
+    in YAML repeats, of which one error tells."""
     found = problems(unknown, duplicates)
+    if of_yaml:
+        found = [yaml_problem(of_yaml), *found]
     return f"strict decoding error: {', '.join(found)}" if found else ""
+
+
+def yaml_problem(repeated: Sequence[str]) -> str:
+    """The error of upstream's strict parser of YAML."""
+    return "\n  ".join(("yaml: unmarshal errors:", *repeated))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mizzen.apiserver.core import go_errors, stamping
+from mizzen.apiserver.core import go_errors, json_bodies, stamping
 from mizzen.apiserver.core.patching import Patch
 from mizzen.apiserver.core.refusals import unnamed
 from mizzen.base.errors import ApiError, BadRequest, Invalid
@@ -25,10 +25,13 @@ from mizzen.kinds.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Strictness:
-    """`level` is Strict, Warn or Ignore; `duplicates` what the raw body repeats."""
+    """`level` is Strict, Warn or Ignore; `duplicates` what the raw body repeats, `of_yaml` what one
+    of YAML does. `raw`: the body as it came, where it is JSON."""
 
     level: str = "Strict"
     duplicates: tuple[str, ...] = ()
+    of_yaml: tuple[str, ...] = ()
+    raw: bytes = b""
 
 
 STRICT, IGNORE = Strictness(), Strictness("Ignore")
@@ -42,22 +45,25 @@ class Reading:
     strictness: Strictness
     warnings: list[str]
     refuse: Callable[[str], ApiError]
-    misfit: Callable[[Schema, Path, Any], str] = go_errors.misfit
+    misfit: Callable[[Schema, Path, Any, str], str] = go_errors.misfit
 
     def check(self, schema: Schema, decoded: Decoded, *, is_typed: bool) -> None:
         """`is_typed`: upstream decodes it into a type of Go. Errors: as `refuse` makes them."""
         if decoded.mistyped is not None and is_typed:
-            raise self.refuse(self.misfit(schema, *decoded.mistyped))
+            path, value = decoded.mistyped
+            written = json_bodies.literal(self.strictness.raw, path) if type(value) is float else ""
+            raise self.refuse(self.misfit(schema, path, value, written))
         self.check_strictly(decoded.unknown)
 
     def check_strictly(self, unknown: Sequence[Unknown]) -> None:
         """Refuses fields that are unknown or there twice, or warns of them, as is asked for."""
-        duplicates, level = self.strictness.duplicates, self.strictness.level
-        if not (unknown or duplicates) or level == "Ignore":
+        duplicates, of_yaml = self.strictness.duplicates, self.strictness.of_yaml
+        level = self.strictness.level
+        if not (unknown or duplicates or of_yaml) or level == "Ignore":
             return
         if level == "Strict":
-            raise self.refuse(strict.strict_problem(unknown, duplicates))
-        self.warnings.extend(strict.problems(unknown, duplicates))
+            raise self.refuse(strict.strict_problem(unknown, duplicates, of_yaml))
+        self.warnings.extend((*of_yaml, *strict.problems(unknown, duplicates)))
 
 
 def of_body(resource: Resource, strictness: Strictness, warnings: list[str]) -> Reading:

@@ -6,14 +6,25 @@ Source: apiserver `endpoints/handlers/delete.go`, apimachinery `meta/v1/validati
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from mizzen.apiserver.core.bodies import as_list, as_object, grace_seconds, text
+from mizzen.apiserver.core import go_errors, json_bodies
+from mizzen.apiserver.core.bodies import grace_seconds, text
+from mizzen.apiserver.core.envelope import unregistered
 from mizzen.apiserver.core.request_options import check_dry, check_propagation, refused
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.base import query
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
+from mizzen.base.reading import part
+from mizzen.kinds.decoding import decode
+from mizzen.kinds.schema import Schema
+from mizzen.kinds.upstream import upstream_type
+
+_KIND, _VERSION = "DeleteOptions", "meta.k8s.io/v1"
+# Options that may be read in any version, as those of deletions.
+_OTHER_OPTIONS = ("CreateOptions", "UpdateOptions")
 
 
 def of_params(params: Mapping[str, str]) -> DeleteOptions:
@@ -25,23 +36,29 @@ def of_params(params: Mapping[str, str]) -> DeleteOptions:
     return _checked(grace_s, params.get("propagationPolicy"), orphans, dry)
 
 
-def of_body(options: Obj) -> DeleteOptions:
-    """Errors: BadRequest, Invalid."""
-    grace_s = grace_seconds(options.get("gracePeriodSeconds"))
-    policy, orphans = options.get("propagationPolicy"), options.get("orphanDependents")
-    if policy is not None and not isinstance(policy, str):
-        raise BadRequest("propagationPolicy: Invalid value: must be a string")
-    if orphans is not None and not isinstance(orphans, bool):
-        raise BadRequest("orphanDependents: Invalid value: must be true or false")
-    dry = as_list(options.get("dryRun") or [], "dryRun: Invalid value: must be a list")
-    wanted = as_object(
-        options.get("preconditions") or {}, "preconditions: Invalid value: must be an object"
-    )
-    for name in ("uid", "resourceVersion"):
-        if not isinstance(wanted.get(name) or "", str):
-            raise BadRequest(f"preconditions.{name}: Invalid value: must be a string")
+def of_body(options: Obj, raw: bytes = b"") -> DeleteOptions:
+    """`raw`: the body as it came. Errors: BadRequest, Invalid."""
+    kind, version = text(options, "kind") or _KIND, text(options, "apiVersion") or _VERSION
+    if kind in _OTHER_OPTIONS:
+        raise BadRequest("decoded object cannot be converted to DeleteOptions")
+    if kind != _KIND:
+        raise BadRequest(unregistered(version, kind))
+    decoded = decode(_schema(), options)
+    if decoded.mistyped is not None:
+        path, value = decoded.mistyped
+        written = json_bodies.literal(raw, path)
+        raise BadRequest(go_errors.misfit(_schema(), path, value, written))
+    said, wanted = decoded.object, part(decoded.object, "preconditions")
+    grace_s, policy = said.get("gracePeriodSeconds"), said.get("propagationPolicy")
     uid, revision = text(wanted, "uid"), text(wanted, "resourceVersion")
-    return _checked(grace_s, policy, orphans, [str(each) for each in dry], uid, revision)
+    dry: list[Any] = said.get("dryRun") or []
+    orphans = said.get("orphanDependents")
+    return _checked(grace_seconds(grace_s), policy, orphans, dry, uid, revision)
+
+
+@cache
+def _schema() -> Schema:
+    return upstream_type(f"io.k8s.apimachinery.pkg.apis.meta.v1.{_KIND}")
 
 
 def _checked(

@@ -52,6 +52,8 @@ def opened(value: Any) -> Obj:
                 f"{_UNPARSED}json: cannot unmarshal {json_kind(obj[name])} into Go struct field "
                 f".{name} of type string"
             )
+    if str(obj.get("apiVersion") or "").count("/") > 1:
+        raise NoJson(f"unexpected GroupVersion string: {obj['apiVersion']}")
     return obj
 
 
@@ -114,8 +116,8 @@ def internal_type(resource: Resource) -> str:
 
 def _other_version(version: str, resource: Resource) -> BadRequest:
     return BadRequest(
-        f"the API version in the data ({version or '/'}) does not match the expected API version "
-        f"({resource.api_version})"
+        f"the API version in the data ({version.removeprefix('/')}) does not match the expected API "
+        f"version ({resource.api_version})"
     )
 
 

@@ -6,12 +6,11 @@ Source: Go's encoding/json, `UnmarshalTypeError`; apimachinery `runtime/serializ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
-import orjson
-
 from mizzen.apiserver.core import envelope
-from mizzen.base.go_text import json_kind
+from mizzen.base.go_text import json_kind, json_number
 from mizzen.base.resources import Resource
 from mizzen.kinds.report import Path
 from mizzen.kinds.schema import INT_OR_STR, MICRO_TIME, QUANTITY, TIME, Schema
@@ -30,20 +29,39 @@ def undecodable(resource: Resource, problem: str) -> str:
     )
 
 
-def misfit(schema: Schema, path: Path, value: Any) -> str:
-    """The problem with a value of JSON that does not fit its field."""
+def misfit(schema: Schema, path: Path, value: Any, written: str = "") -> str:
+    """The problem with a value of JSON that does not fit its field; `written`: a number as the body
+    has it, where that is known."""
     struct, names, node = _place(schema, path)
     if node.name in (TIME.name, MICRO_TIME.name) and isinstance(value, str):
         return _time_problem(value, is_micro=node.name == MICRO_TIME.name)
     where = f"struct field {struct}.{'.'.join(names)}" if names else "value"
-    return f"json: cannot unmarshal {_given(node, value)} into Go {where} of type {_go_type(node)}"
+    return f"json: cannot unmarshal {_given(node, value, written)} into Go {where} of type {_go_type(node)}"
 
 
-def unrestorable(schema: Schema, path: Path, value: Any) -> str:
+def fits_no_number(schema: Schema, path: Sequence[str | int]) -> bool:
+    """True where upstream's type has no place for any number that is no integer: then its decoder
+    says more than that the number is too large, or nothing, of fields that it does not know."""
+    node = schema.resolve()
+    for segment in path:
+        if isinstance(segment, int):
+            child = node.items if node.type == "array" else None
+        elif node.type != "object" or node.open:
+            return node.type not in ("any", "number")
+        else:
+            child = node.fields.get(segment) or node.values
+        if child is None:
+            return True
+        node = child.resolve()
+    is_plain = node.name != QUANTITY.name and not node.open
+    return is_plain and node.type in ("string", "integer", "boolean", "array", "object")
+
+
+def unrestorable(schema: Schema, path: Path, value: Any, written: str = "") -> str:
     """The same for a value that has been read before it meets its field."""
     _, _, node = _place(schema, path)
     if node.name in _READ_AS_JSON:
-        return misfit(schema, path, value)
+        return misfit(schema, path, value, written)
     kind = _GO_KINDS.get(cast("type[Any]", type(value)), "map")
     if node.type == "array" or node.format == "byte":
         return f"cannot restore slice from {kind}"
@@ -105,10 +123,10 @@ def _time_problem(text: str, *, is_micro: bool) -> str:
     return f'parsing time "{text}" as "{layout}": cannot parse "{text}" as "2006"'
 
 
-def _given(node: Schema, value: Any) -> str:
+def _given(node: Schema, value: Any, written: str) -> str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and node.type in _NUMBERS and node.format not in ("date-time", "micro-time"):
-        return f"number {orjson.dumps(value).decode()}"
+        return f"number {written or json_number(value)}"
     return json_kind(value)
 
 

@@ -35,9 +35,10 @@ class Patch:
         """The patched object as refusals of it show it."""
         return marshalled(patched, is_map=True)
 
-    def misfit(self, schema: Schema, path: Path, value: Any) -> str:
-        """The problem with a value of the patched object that does not fit its field."""
-        return go_errors.misfit(schema, path, value)
+    def misfit(self, schema: Schema, path: Path, value: Any, written: str = "") -> str:
+        """The problem with a value of the patched object that does not fit its field; `written`: a
+        number as the patch has it at this path."""
+        return go_errors.misfit(schema, path, value, written)
 
 
 class JsonPatch(Patch):
@@ -63,8 +64,8 @@ class StrategicPatch(Patch):
     def shown(self, patched: Any) -> str:
         return printed(self._used)
 
-    def misfit(self, schema: Schema, path: Path, value: Any) -> str:
-        return go_errors.unrestorable(schema, path, value)
+    def misfit(self, schema: Schema, path: Path, value: Any, written: str = "") -> str:
+        return go_errors.unrestorable(schema, path, value, written)
 
 
 def check_type(content_type: str, kind: Kind) -> None:
@@ -83,6 +84,10 @@ def patch_of(content_type: str, schema: Schema, body: Any, level: str) -> Patch:
             _check_operations(body)
         return JsonPatch(body)
     is_merge = content_type == MERGE_PATCH
+    if body is None:  # Go's nil map
+        if is_merge:
+            raise BadRequest("Invalid JSON Patch")
+        body = {}
     if not isinstance(body, dict):
         prefix = "error decoding patch: " if is_merge else ""
         what = json_kind(body)

@@ -22,6 +22,9 @@ _STANDARD = (FINALIZER, "foregroundDeletion", "orphan")
 
 def _on_create(new: Obj) -> None:
     new["status"] = {"phase": "Active"}
+
+
+def _complete(new: Obj) -> None:
     finalizers = new.setdefault("spec", {}).setdefault("finalizers", [])
     if FINALIZER not in finalizers:
         finalizers.append(FINALIZER)
@@ -87,6 +90,7 @@ KIND = Kind(
     default=_default,
     validate=_validate,
     on_create=_on_create,
+    complete=_complete,
     on_update=_on_update,
     parts={"finalize": WritablePart(_keep_for_finalizing, _check_finalizers, is_update=False)},
     subresources=(Subresource("finalize", ("update",)), STATUS_SUBRESOURCE),

@@ -23,6 +23,7 @@ def complete(plural: str, body: dict[str, Any], group: str = "") -> dict[str, An
     assert not decoded.causes and not decoded.unknown, decoded
     kind.prepare_create(decoded.object)
     kind.default(decoded.object)
+    kind.complete(decoded.object)
     return decoded.object
 
 
