@@ -97,7 +97,7 @@ async def update(server: Server, served: Served, target: Target, request: Reques
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
-    patching.check_type(request.head.content_type, served.kind)
+    patching.check_type(request.head.content_type, served.kind, is_builtin=served.is_builtin)
     options = patch_options(request)
     if request.head.content_type == APPLY_PATCH:
         return await _apply(server, served, target, request, options)
@@ -134,7 +134,11 @@ def read_patch(
     """
     if not draft.exists(ObjectKey(served.key, target.namespace, target.name)):
         raise refusals.not_found(served.resource, target.name)
-    body = json_bodies.parse(request.body)
+    try:
+        body = json_bodies.parse(request.body)
+    except envelope.NoJson as error:
+        problem = error.syntax or error.problem
+        raise patching.unread(request.head.content_type, options.level, problem) from error
     found = patching.patch_of(
         request.head.content_type, schema or served.kind.schema, body, options.level
     )

@@ -93,11 +93,11 @@ def typed(
     for `Reading.check`. Errors: BadRequest, Invalid."""
     if not patch.says_type:
         return {**patched, "apiVersion": resource.api_version, "kind": resource.kind}
+    problem = go_errors.unrecognised(resource, patched)
+    if problem and (is_typed or not isinstance(patched, dict)):
+        raise reading.refuse(problem)
     if not is_typed:
         return stamping.check_envelope(patched, resource)
-    problem = go_errors.unrecognised(resource, patched)
-    if problem:
-        raise reading.refuse(problem)
     if not patched.get("apiVersion"):
         # It is read as upstream's internal type, none of whose fields are called so.
         lost = sorted(patched.keys() - {"apiVersion", "kind"})

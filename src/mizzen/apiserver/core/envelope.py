@@ -25,16 +25,18 @@ _SCHEME = "pkg/runtime/scheme.go:111"
 
 
 class NoJson(BadRequest):
-    """A body that cannot be read; `problem` says why."""
+    """A body that cannot be read; `problem` says why, `syntax` what of it is no JSON."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, syntax: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
+        self.syntax = syntax
 
 
 def unparsed(body: bytes, reason: str) -> NoJson:
     """For what is no JSON in upstream's eyes, or in ours alone for this reason."""
-    return NoJson(_UNPARSED + (json_syntax.problem(body) or reason))
+    syntax = json_syntax.problem(body) or reason
+    return NoJson(_UNPARSED + syntax, syntax)
 
 
 def opened(value: Any) -> Obj:

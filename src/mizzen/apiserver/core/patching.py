@@ -11,7 +11,7 @@ from mizzen.apiserver.core import go_errors
 from mizzen.base.errors import BadRequest, UnsupportedMediaType, unprocessable
 from mizzen.base.go_text import json_kind, marshalled, printed
 from mizzen.base.objects import Obj
-from mizzen.kinds.kind import JSON_PATCH, MERGE_PATCH, Kind
+from mizzen.kinds.kind import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Kind
 from mizzen.kinds.patches import DoesNotApply, json_patch, merge_patch
 from mizzen.kinds.report import Path
 from mizzen.kinds.schema import Schema
@@ -68,13 +68,26 @@ class StrategicPatch(Patch):
         return go_errors.unrestorable(schema, path, value, written)
 
 
-def check_type(content_type: str, kind: Kind) -> None:
+def check_type(content_type: str, kind: Kind, *, is_builtin: bool) -> None:
     """Errors: UnsupportedMediaType."""
     if content_type not in kind.patch_types:
+        if is_builtin:  # upstream's router refuses it, and says no more
+            error = UnsupportedMediaType("415: Unsupported Media Type")
+            error.has_details = True
+            raise error
         raise UnsupportedMediaType(
             "the body of the request was in an unknown format - accepted media types include: "
             f"{', '.join(kind.patch_types)}"
         )
+
+
+def unread(content_type: str, level: str, problem: str) -> BadRequest:
+    """The refusal of a body that is no JSON: a strict reader tells the problem, and who merges what
+    was read loosely tells none."""
+    if content_type == MERGE_PATCH and level == "Ignore":
+        return BadRequest(_BAD_MERGE)
+    is_told_apart = content_type != STRATEGIC_PATCH and level != "Ignore"
+    return BadRequest(f"{_UNDECODED}{problem}" if is_told_apart else problem)
 
 
 def patch_of(content_type: str, schema: Schema, body: Any, level: str) -> Patch:
@@ -83,18 +96,27 @@ def patch_of(content_type: str, schema: Schema, body: Any, level: str) -> Patch:
         if level != "Ignore":
             _check_operations(body)
         return JsonPatch(body)
-    is_merge = content_type == MERGE_PATCH
-    if body is None:  # Go's nil map
-        if is_merge:
-            raise BadRequest("Invalid JSON Patch")
-        body = {}
-    if not isinstance(body, dict):
-        prefix = "error decoding patch: " if is_merge else ""
-        what = json_kind(body)
-        raise BadRequest(
-            f"{prefix}json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
-        )
-    return Patch(body) if is_merge else StrategicPatch(body, schema)
+    if content_type == MERGE_PATCH:
+        if isinstance(body, dict):
+            return Patch(body)
+        if body is not None and level != "Ignore":
+            raise BadRequest(_UNDECODED + _no_map(body))
+        if not isinstance(body, list):
+            raise BadRequest(_BAD_MERGE)
+        return Patch(cast("list[Any]", body))
+    if body is not None and not isinstance(body, dict):
+        raise BadRequest(_no_map(body))
+    return StrategicPatch(body or {}, schema)
+
+
+_UNDECODED = "error decoding patch: "
+_BAD_MERGE = "Invalid JSON Patch"
+
+
+def _no_map(body: Any) -> str:
+    return (
+        f"json: cannot unmarshal {json_kind(body)} into Go value of type map[string]interface {{}}"
+    )
 
 
 def _check_operations(body: Any) -> None:
@@ -105,7 +127,7 @@ def _check_operations(body: Any) -> None:
     for step in cast("list[Any]", body) if isinstance(body, list) else ():
         problem = problem or _problem(step)
     if problem:
-        raise BadRequest(f"error decoding patch: json: cannot unmarshal {problem}")
+        raise BadRequest(f"{_UNDECODED}json: cannot unmarshal {problem}")
 
 
 def _problem(step: Any) -> str:

@@ -176,7 +176,7 @@ async def update(server: Server, served: Served, target: Target, request: Reques
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
-    patching.check_type(request.head.content_type, served.kind)
+    patching.check_type(request.head.content_type, served.kind, is_builtin=served.is_builtin)
     options = patch_options(request)
 
     def work(draft: Draft) -> Obj:
