@@ -57,6 +57,7 @@ from mizzen.base.resources import PODS, Resource
 from mizzen.base.strconv import parse_uint
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.managed_fields.implied_fields import implied_status
+from mizzen.kinds.patches import merge_patch
 from mizzen.kinds.report import Unserved
 from mizzen.kinds.treatment import Refused
 from mizzen.store.store import ObjectKey
@@ -228,6 +229,15 @@ def patch(
     is_typed = served.is_typed
     obj = body_reading.typed(served.resource, apply, patched, reading, name, is_typed=is_typed)
     return _replace(draft, served, old, obj, "patch", subresource, reading)
+
+
+def scale(draft: Draft, served: Served, old: Obj, spec: Obj, managed: list[Obj]) -> Obj:
+    """Writes what a Scale says to the object behind it: `spec` is merged in, and `managed` are its
+    managed fields from now on."""
+    obj = merge_patch(old, spec)
+    obj["metadata"] = {**old["metadata"], "managedFields": managed}
+    unshown = Reading(IGNORE, draft.warnings, lambda problem: wrong_patch("", problem))
+    return _replace(draft, served, old, obj, "patch", "scale", unshown, is_managed=True)
 
 
 def apply(

@@ -165,9 +165,7 @@ async def _apply(
     server: Server, served: Served, target: Target, request: Request, options: WriteOptions
 ) -> Response:
     """Server-side apply: an object that is not there is made, by whoever may create it."""
-    config, duplicates = applying.configuration(request.body)
-    strict_level = Strictness(options.level, duplicates)
-    is_forced = query.is_true(request.params.get("force"))
+    config, strict_level, is_forced = read_configuration(request, options)
     resource = served.resource
 
     def work(draft: Draft) -> tuple[Obj, bool]:
@@ -190,6 +188,15 @@ async def _apply(
         request.user, work, said, is_dry=options.is_dry, manager=options.manager
     )
     return await _finish(server, served, request, draft, made, 201 if is_new else 200)
+
+
+def read_configuration(request: Request, options: WriteOptions) -> tuple[Obj, Strictness, bool]:
+    """The configuration that a request applies, and whether it takes fields from others by force.
+
+    Errors: BadRequest, TooLarge.
+    """
+    config, duplicates = applying.configuration(request.body)
+    return config, Strictness(options.level, duplicates), query.is_true(request.params.get("force"))
 
 
 def write_options(request: Request, kind: str) -> WriteOptions:

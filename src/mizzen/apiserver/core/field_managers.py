@@ -112,20 +112,7 @@ def _updated(
         return cast("list[Obj]", given)  # as upstream: no write fails by them
     if after is before:
         return cast("list[Obj]", given)
-    if writer.subresource == "scale" and own in after:  # upstream's entry has no moment
-        earlier, fields = before.get(own), after[own].fields
-        time = earlier.time if earlier is not None else None
-        after = {**after, own: Entry(after[own].api_version, fields, time)}
-        if _first_value(new, fields) == 0:  # which a Scale leaves out: nobody's
-            del after[own]
     return managers.encode(after)
-
-
-def _first_value(obj: Any, fields: Fields) -> Any:
-    while fields and isinstance(obj, dict):
-        element, fields = next(iter(fields.items()))
-        obj = cast("Obj", obj).get(element[2:])
-    return obj
 
 
 def apply(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace as replace_fields
+from functools import cache
 from typing import Any, cast
 
 from mizzen.apiserver import operations
@@ -10,22 +12,36 @@ from mizzen.apiserver.admission_chain import SCALE
 from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.conversions import in_version
-from mizzen.apiserver.core import body_reading, patching, refusals, stamping
-from mizzen.apiserver.core.body_reading import STRICT, Reading, Strictness
+from mizzen.apiserver.core import (
+    applying,
+    body_reading,
+    envelope,
+    field_managers,
+    patching,
+    preconditions,
+    refusals,
+    scale_managers,
+    stamping,
+)
+from mizzen.apiserver.core.body_reading import IGNORE, STRICT, Reading, Strictness, wrong_patch
+from mizzen.apiserver.core.field_managers import Writer
 from mizzen.apiserver.core.patching import Patch
 from mizzen.apiserver.core.request_options import WriteOptions
 from mizzen.apiserver.core.routing import Target
+from mizzen.apiserver.core.scale_managers import SCALE_VERSION
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
 from mizzen.apiserver.writes import (
     commit,
     patch_options,
+    read_configuration,
     read_patch,
     strictness,
     with_warnings,
     write_options,
 )
+from mizzen.base.clock import rfc3339
 from mizzen.base.errors import InternalError, invalid
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
@@ -33,6 +49,7 @@ from mizzen.base.resources import REPLICATION_CONTROLLERS, Resource
 from mizzen.base.selectors import selector_text
 from mizzen.kinds import causes, reading
 from mizzen.kinds.decoding import decode
+from mizzen.kinds.kind import APPLY_PATCH, Kind
 from mizzen.kinds.upstream import upstream_type
 from mizzen.store.store import ObjectKey
 
@@ -47,8 +64,8 @@ def _read(served: Served, obj: Obj) -> Obj:
         raise refusals.unserved()
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     status: Obj = {"replicas": reading.get(obj, paths.status_replicas) or 0}
-    if paths.selector:
-        status["selector"] = _selector_text(obj["kind"], reading.get(obj, paths.selector))
+    if paths.selector and (text := _selector_text(obj["kind"], reading.get(obj, paths.selector))):
+        status["selector"] = text
     replicas = reading.get(obj, paths.spec_replicas)
     return {
         "kind": "Scale",
@@ -79,11 +96,11 @@ def change(
 ) -> Obj:
     """Applies a patch of the Scale to the object behind it; returns that object."""
     old = _behind(draft, served, namespace, name)
-    scale = _read(served, old)
-    patched = patch(_with_managers(served, scale, old))
+    scale = _with_managers(served, _read(served, old), old)
+    patched = patch(scale)
     reading = body_reading.of_patch(patch, patched, strictness, draft.warnings)
     wanted = body_reading.typed(_SCALE, patch, patched, reading, name, is_typed=True)
-    return _put(draft, served, old, _decoded(wanted, reading), "patch")
+    return _put(draft, served, old, _tracked(draft, scale, _decoded(wanted, reading)), "patch")
 
 
 def replace(
@@ -95,7 +112,34 @@ def replace(
     reading = body_reading.of_body(_SCALE, strictness, draft.warnings)
     wanted = _decoded(wanted, reading)
     old = _behind(draft, served, namespace, name)
-    return _put(draft, served, old, wanted, "update")
+    scale = _with_managers(served, _read(served, old), old)
+    return _put(draft, served, old, _tracked(draft, scale, wanted), "update")
+
+
+def apply(
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    name: str,
+    config: Obj,
+    strictness: Strictness,
+    *,
+    is_forced: bool,
+) -> Obj:
+    """Merges an applied Scale into the object behind it; returns that object."""
+    old = _behind(draft, served, namespace, name)
+    applying.check(_SCALE, _kind().schema, config)
+    config = {**config, "metadata": dict(config.get("metadata") or {})}
+    made = field_managers.apply(
+        _kind(), _with_managers(served, _read(served, old), old), config,
+        Writer(draft.manager, "scale"), rfc3339(draft.now_ns),
+        is_forced=is_forced, is_builtin=True, is_served=_is_served,
+    )  # fmt: skip
+    draft.warnings.extend(applying.repeated(strictness.level, strictness.duplicates))
+    if wanted := config["metadata"].get("resourceVersion"):
+        made["metadata"]["resourceVersion"] = wanted  # the version that was meant
+    unshown = Reading(IGNORE, draft.warnings, lambda problem: wrong_patch("", problem))
+    return _put(draft, served, old, _decoded(made, unshown), "patch")
 
 
 def _behind(draft: Draft, served: Served, namespace: str, name: str) -> Obj:
@@ -107,53 +151,80 @@ def _behind(draft: Draft, served: Served, namespace: str, name: str) -> Obj:
 
 def _decoded(wanted: Obj, reading: Reading) -> Obj:
     """Errors: BadRequest, Invalid."""
-    schema = upstream_type(_TYPE)
+    schema = _kind().schema
     found = decode(schema, wanted)
     reading.check(schema, found, is_typed=True)
+    spec = part(found.object, "spec")
+    if spec.get("replicas") == 0:  # as upstream's type, which leaves it out: it is nobody's
+        return {**found.object, "spec": {}}
     return found.object
+
+
+@cache
+def _kind() -> Kind:
+    return Kind(resource=_SCALE, schema=upstream_type(_TYPE))
+
+
+def _is_served(api_version: str) -> bool:
+    return api_version == SCALE_VERSION
+
+
+def _tracked(draft: Draft, old: Obj, new: Obj) -> Obj:
+    """The new Scale with those who manage it once it is written."""
+    new = {**new, "metadata": {**part(new, "metadata")}}
+    field_managers.track_update(
+        _kind(), old, new, None, Writer(draft.manager, "scale"), rfc3339(draft.now_ns),
+        is_builtin=True, is_served=_is_served,
+    )  # fmt: skip
+    return new
 
 
 def _put(draft: Draft, served: Served, old: Obj, wanted: Obj, verb: str) -> Obj:
     paths, metadata = served.kind.scale, part(wanted, "metadata")
     assert paths is not None, "it has been read"
     operations.check_identity(served.resource, metadata, old, verb)
-    namespace, name = old["metadata"].get("namespace") or "", old["metadata"]["name"]
+    name = old["metadata"]["name"]
+    uid = metadata.get("uid")
+    if uid and uid != old["metadata"]["uid"] and served.is_builtin:
+        scales = replace_fields(served.resource, plural=f"{served.resource.plural}/scale")
+        preconditions.check(scales, old, uid, "")
     before = _read(served, old)
     asked = {**before, **wanted, "metadata": {**before["metadata"], **metadata}}
-    key = ObjectKey(served.key, namespace, name)
+    key = ObjectKey(served.key, old["metadata"].get("namespace") or "", name)
     wanted = admit(draft, draft.admission, served.resource, SCALE, key, asked, before)
     replicas = part(wanted, "spec").get("replicas") or 0
     if not isinstance(replicas, int):
         raise InternalError("Internal error occurred: a webhook made replicas that are no number")
     if replicas < 0:
         problem = causes.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-        raise invalid("Scale", "autoscaling", old["metadata"]["name"], [problem])
+        raise invalid("Scale", "autoscaling", name, [problem])
     nested: Any = replicas
     for each in reversed(paths.spec_replicas.split(".")):
         nested = {each: nested}
-    return operations.patch(draft, served, namespace, name, Patch(nested), subresource="scale")
+    managed = scale_managers.of_object(
+        old["metadata"].get("managedFields") or [],
+        part(wanted, "metadata").get("managedFields") or [],
+        _elements(served),
+        served.resource.api_version,
+    )
+    return operations.scale(draft, served, old, nested, managed)
+
+
+def _elements(served: Served) -> scale_managers.Paths:
+    """Where the replicas are in each version of the kind."""
+    paths = served.kind.scale
+    assert paths is not None, "it has been read"
+    path = tuple(f"f:{each}" for each in paths.spec_replicas.split("."))
+    return dict.fromkeys(served.api_versions, path)
 
 
 def _with_managers(served: Served, scale: Obj, old: Obj) -> Obj:
-    """As refusals of patches show it: with those who manage the replicas."""
-    paths = served.kind.scale
-    assert paths is not None, "it has been read"
-    names = [f"f:{each}" for each in paths.spec_replicas.split(".")]
+    """With those who manage the replicas."""
     managed: list[Obj] = old["metadata"].get("managedFields") or []
-    entries: list[Obj] = [
-        {**entry, "apiVersion": _SCALE.api_version, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
-        for entry in managed
-        if _has(entry.get("fieldsV1"), names)
-    ]
+    entries = scale_managers.of_scale(managed, _elements(served))
     if not entries:
         return scale
     return {**scale, "metadata": {**scale["metadata"], "managedFields": entries}}
-
-
-def _has(fields: Any, names: list[str]) -> bool:
-    for name in names:
-        fields = cast("Obj", fields).get(name) if isinstance(fields, dict) else None
-    return fields is not None
 
 
 async def get(server: Server, served: Served, target: Target, request: Request) -> Response:
@@ -167,6 +238,7 @@ async def get(server: Server, served: Served, target: Target, request: Request) 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = write_options(request, "UpdateOptions")
     body = request.json()
+    envelope.check_type(envelope.opened(body), _SCALE, request.body, is_builtin=True)
     level = strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
@@ -178,6 +250,15 @@ async def update(server: Server, served: Served, target: Target, request: Reques
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
     patching.check_type(request.head.content_type, served.kind, is_builtin=served.is_builtin)
     options = patch_options(request)
+    if request.head.content_type == APPLY_PATCH:
+        config, strict, is_forced = read_configuration(request, options)
+
+        def applied(draft: Draft) -> Obj:
+            return apply(
+                draft, served, target.namespace, target.name, config, strict, is_forced=is_forced
+            )
+
+        return await _write(server, served, request, applied, options)
 
     def work(draft: Draft) -> Obj:
         found, level = read_patch(draft, served, target, request, options, upstream_type(_TYPE))

@@ -5,7 +5,7 @@ Source: apimachinery `util/managedfields/internal`, structured-merge-diff `merge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from mizzen.base.objects import Obj
@@ -111,10 +111,15 @@ def encode(managers: Managers) -> list[Obj]:
     """The entries as objects hold them: appliers first, then by time and name."""
     if len(managers) == 1:
         return [_encoded(manager, entry) for manager, entry in managers.items()]
+    return encode_all(managers.items())
+
+
+def encode_all(entries: Iterable[tuple[Id, Entry]]) -> list[Obj]:
+    """The same, where one manager may have several entries."""
     return [
         _encoded(manager, entry)
         for manager, entry in sorted(
-            managers.items(),
+            entries,
             key=lambda item: (
                 item[0].operation, item[1].time or "", item[0].manager, item[1].api_version,
                 item[0].subresource,

@@ -42,6 +42,21 @@ def test_numbers_that_yaml_reads_otherwise_than_json() -> None:
     assert type(found["b"]) is int
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"{", "error converting YAML to JSON: yaml: line 1: did not find expected node content"),
+        (b"a: b: c", "error converting YAML to JSON: yaml: mapping values are not allowed in this context"),
+        (b"x: 1\na: b: c", "error converting YAML to JSON: yaml: line 2: mapping values are not allowed in this context"),
+        (b"[1]", "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_yaml_is_told_as_by_go(body: bytes, told: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        configuration(body)
+    assert caught.value.message == f"error decoding YAML: {told}"
+
+
 def _check(config: dict[str, object]) -> None:
     check(KIND.resource, KIND.schema, {"apiVersion": "v1", "kind": "ConfigMap", **config})
 
