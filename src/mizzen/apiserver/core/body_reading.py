@@ -94,8 +94,7 @@ def typed(
     if not patch.says_type:
         return {**patched, "apiVersion": resource.api_version, "kind": resource.kind}
     problem = go_errors.unrecognised(resource, patched)
-    is_object = isinstance(patched, dict)
-    if problem and (is_typed or not is_object):
+    if problem and (is_typed or type(patched) is list):
         raise reading.refuse(problem)
     if not is_typed:
         return stamping.check_envelope(patched, resource)
