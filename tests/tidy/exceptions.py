@@ -16,6 +16,7 @@ BROAD_EXCEPT: dict[str, str] = {
     "src/mizzen/node/boundary.py": "a fault stops at its pod (or its loop), told on it, tried again",
     "src/mizzen/apiserver/collector.py": "one object that breaks it is set aside, the rest goes on",
     "src/mizzen/apiserver/custom.py": "a definition that breaks it is not served, the others are",
+    "src/mizzen/apiserver/watch_lines.py": "a bug in one stream ends it, by its own task, not the others",
     "src/mizzen/store/engine.py": "a log that breaks is told to all who wait for it, who write on",
     "src/mizzen/compose/forking.py": "a fork ends with its traceback, as a program does, never above",
     "src/mizzen/controllers/worker.py": "a bug stops one key, counted and logged, not the others",

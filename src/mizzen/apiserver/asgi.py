@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -229,9 +229,14 @@ class Bridge:
 
 
 async def _pump(stream: Stream, audit_id: str, send: Send) -> None:
+    def piece(data: bytes) -> Awaitable[None]:
+        return send({"type": "http.response.body", "body": data, "more_body": True})
+
     await send(sending.start(stream.status, stream.content_type, stream.headers, audit_id))
+    if stream.outlet is not None:
+        stream.outlet.send = piece
     async for chunk in stream.chunks:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await piece(chunk)
 
 
 def _request(scope: Scope, head: Head) -> Request:

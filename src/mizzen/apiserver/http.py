@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -109,6 +117,13 @@ class Start:
 
 
 @dataclass(slots=True)
+class Outlet:
+    """Where a stream may send a piece by itself, while nobody waits for one of its chunks."""
+
+    send: Callable[[bytes], Awaitable[None]] | None = None  # until its head is on its way
+
+
+@dataclass(slots=True)
 class Stream:
     """An answer that goes on until `chunks` ends or the client leaves."""
 
@@ -118,6 +133,7 @@ class Stream:
     headers: Sequence[tuple[str, str]] = field(default=())
     start: Start | None = None
     is_whole_at_end: bool = False  # what is not sent to its end breaks off, for all to see
+    outlet: Outlet | None = None
 
 
 class Channel(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -16,10 +17,10 @@ from mizzen.apiserver.core.negotiate import PROTOBUF, Form, form_of
 from mizzen.apiserver.core.routing import Target, selected_name
 from mizzen.apiserver.core.selection import Selection
 from mizzen.apiserver.core.watch_counts import Watched
-from mizzen.apiserver.http import JSON, Request, Start, Stream
+from mizzen.apiserver.http import JSON, Outlet, Request, Start, Stream
 from mizzen.apiserver.reads import check_not_future, chosen
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.watch_lines import Lines
+from mizzen.apiserver.watch_lines import Lines, Straight
 from mizzen.base.errors import ApiError, NotAcceptable, Unclassified
 from mizzen.base.objects import Obj
 from mizzen.store.store import Event, Stored, Subscription
@@ -42,7 +43,12 @@ class _Watch:
     bookmarks: bool
     shape: tuple[object, ...]
     needs_columns: bool  # of a Table: the first event has them, the others none
-    shared: Lines | None = None
+    shared: Lines
+
+    @property
+    def is_plain(self) -> bool:
+        """True if its lines are those of its class, and made without asking anybody."""
+        return not self.needs_columns and self.served.webhook is None
 
     def line(self, event: Event) -> bytes:
         """The event as a line, empty where it does not concern this class of watchers."""
@@ -56,17 +62,21 @@ class _Watch:
                 cache[self.shape] = found
         return found
 
-    def chunk(self, batch: Sequence[Event]) -> tuple[bytes, int]:
-        """Events as lines, and their number. Watchers of a class are mostly given the same."""
+    def chunk(self, batch: Sequence[Event]) -> bytes:
+        """Events as lines, which are counted. Watchers of a class are mostly given the same."""
         shared = self.shared
-        if self.needs_columns or shared is None or shared.watchers == 1:
+        if self.needs_columns or shared.watchers == 1:
             lines = [line for line in map(self.line, batch) if line]
-            return b"".join(lines), len(lines)
-        extent = (batch[0].revision, batch[-1].revision, len(batch))
-        if shared.extent != extent:
-            lines = [line for line in map(self.line, batch) if line]
-            shared.extent, shared.chunk = extent, (b"".join(lines), len(lines))
-        return shared.chunk
+            data, count = b"".join(lines), len(lines)
+        else:
+            extent = (batch[0].revision, batch[-1].revision, len(batch))
+            if shared.extent != extent:
+                lines = [line for line in map(self.line, batch) if line]
+                shared.extent, shared.chunk = extent, (b"".join(lines), len(lines))
+            data, count = shared.chunk
+        if count:
+            self.server.watch_events[self.served.key] += count
+        return data
 
     def _encode(self, event: Event) -> bytes:
         kind = event.type
@@ -162,7 +172,9 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     timeout_s = float(options.timeout_s or _TIMEOUT_S)
     shape = (served, form, include, selection.text)
     is_table = form.shape == "Table"
-    setup = _Watch(server, served, selection, form, include, options.bookmarks, shape, is_table)
+    setup = _Watch(
+        server, served, selection, form, include, options.bookmarks, shape, is_table, Lines()
+    )
     start = server.store.revision if initial or not revision else revision
     subscription = server.store.watch(served.key, target.namespace, since=start)
     existing: list[Stored] = []
@@ -175,11 +187,13 @@ async def watch(server: Server, served: Served, target: Target, request: Request
             raise
     watched = _watched(served, target, params)
     setting_out = Start() if initial else None
+    outlet = Outlet()
     chunks = _stream(
-        setup, watched, subscription, existing, start, timeout_s, options.marks_end, setting_out
-    )
+        setup, watched, subscription, existing, start, timeout_s, options.marks_end, setting_out,
+        outlet,
+    )  # fmt: skip
     kind = protobuf_answers.STREAM_TYPE if form.is_protobuf else JSON
-    return Stream(chunks, kind, start=setting_out)
+    return Stream(chunks, kind, start=setting_out, outlet=outlet)
 
 
 def _watched(served: Served, target: Target, params: Mapping[str, str]) -> Watched | None:
@@ -200,17 +214,17 @@ async def _stream(
     timeout_s: float,
     mark_end: bool,
     setting_out: Start | None,
+    outlet: Outlet,
 ) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     server = setup.server
-    counted = setup.served.key
     ending: asyncio.Task[None] | None = None
     if not setup.served.is_builtin:
         ending = loop.create_task(_end_with_kind(setup.served, subscription))
-    shared = server.watched.setdefault(setup.shape, Lines())
+    shared = setup.shared = server.watched.setdefault(setup.shape, setup.shared)
     shared.watchers += 1
-    setup.shared = shared
+    straight = Straight(subscription, outlet, setup.chunk)
     watches = server.flows.watches
     if watched is not None:
         watches.begin(watched)
@@ -225,12 +239,16 @@ async def _stream(
         if setting_out is not None:
             setting_out.end()
         while (left_s := deadline - loop.time()) > 0:
+            if setup.is_plain and subscription.on_ready is None:
+                subscription.on_ready = partial(shared.tell, straight)
             batch = await subscription.next_batch(min(left_s, BOOKMARK_S))
+            has_waited = await straight.finish()
             if batch:
-                chunk, lines = setup.chunk(await events_in_version(setup.served, batch))
-                if lines:
-                    server.watch_events[counted] += lines
+                chunk = setup.chunk(await events_in_version(setup.served, batch))
+                if chunk:
                     yield chunk
+            elif has_waited:
+                continue
             elif subscription.has_ended:
                 return  # its kind is served no longer
             elif setup.bookmarks:

@@ -178,6 +178,24 @@ class Subscription(Protocol):
     @property
     def has_ended(self) -> bool: ...
 
+    # Called instead of ending a wait of `next_batch` when there are events: at once, before their
+    # writers hear of them, so it does no more than remember it; then `take_nowait` or `wake`.
+    on_ready: Callable[[], None] | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while somebody waits in `next_batch`."""
+        ...
+
+    @property
+    def lags(self) -> bool:
+        """True if events come from history for now."""
+        ...
+
+    def wake(self) -> None:
+        """Ends a wait of `next_batch`, with the events that there are, perhaps none."""
+        ...
+
     async def next_batch(self, within_s: float | None = None) -> list[Event]:
         """Events since the last call, at least one, as many as there are or BATCH_BYTES_MAX; the
         list is others', too.

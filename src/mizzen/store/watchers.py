@@ -74,8 +74,9 @@ class Watcher:
         self._queue: list[Batch] = []
         self._queued_events = 0
         self._queued_bytes = 0
-        self._wake: asyncio.Future[bool] | None = None  # True: nothing came in time
+        self._wake: asyncio.Future[bool] | None = None  # True: its wait is over, with or without
         self._has_ended = False
+        self.on_ready: Callable[[], None] | None = None
 
     @property
     def position(self) -> int:
@@ -87,6 +88,14 @@ class Watcher:
     @property
     def has_ended(self) -> bool:
         return self._has_ended
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._wake is not None and not self._wake.done()
+
+    @property
+    def lags(self) -> bool:
+        return self._lags
 
     def offer(self, batch: Batch, may_queue: bool) -> bool:
         """Takes live events, in whole; whether it holds them now. What it does not hold comes
@@ -105,7 +114,10 @@ class Watcher:
                 self._watchers.lagged += 1
                 self._let_go_all()
         if self._wake is not None and not self._wake.done():
-            self._wake.set_result(False)
+            if self.on_ready is None:
+                self._wake.set_result(False)
+            else:
+                self.on_ready()
         return not self._lags
 
     def take_nowait(self) -> list[Event]:
@@ -147,7 +159,7 @@ class Watcher:
             if self._has_ended or is_late:
                 return []
             self._wake = wake = loop.create_future()
-            timer = None if within_s is None else loop.call_later(within_s, _time_is_up, wake)
+            timer = None if within_s is None else loop.call_later(within_s, self.wake)
             try:
                 is_late = await wake
             finally:
@@ -156,10 +168,14 @@ class Watcher:
 
     def end(self) -> None:
         self._has_ended = True
+        self.wake()
+
+    def wake(self) -> None:
         if self._wake is not None and not self._wake.done():
-            self._wake.set_result(False)
+            self._wake.set_result(True)
 
     def close(self) -> None:
+        self.on_ready = None
         self._let_go_all()
         self._watchers.drop(self)
 
@@ -172,11 +188,6 @@ class Watcher:
     def _let_go_all(self) -> None:
         self._watchers.let_go(self._queue)
         self._queue, self._queued_events, self._queued_bytes = [], 0, 0
-
-
-def _time_is_up(wake: asyncio.Future[bool]) -> None:
-    if not wake.done():
-        wake.set_result(True)
 
 
 class Watchers:
