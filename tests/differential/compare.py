@@ -14,6 +14,7 @@ from differential.steps import Step
 _INDEX = re.compile(r"/\d+")
 _QUOTED = re.compile(r'"[^"]*"|\b\d+\b')
 ABSENT = "(absent)"
+_DISCOVERY = ("APIGroup", "APIGroupList", "APIResourceList", "APIGroupDiscoveryList")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def _renumbered(answers: Sequence[Any]) -> list[Any]:
             return value
         if value.get("kind") == "Status":
             value = _with_causes_as_a_set(value)
+        if value.get("kind") in _DISCOVERY:
+            value = _by_name(value)
         metadata = value.get("metadata")
         if _is_list(value) and isinstance(metadata, dict) and "resourceVersion" in metadata:
             value = {**value, "metadata": {**metadata, "resourceVersion": "LIST"}}
@@ -71,6 +74,25 @@ def _renumbered(answers: Sequence[Any]) -> list[Any]:
         return names.setdefault(value, f"RV{len(names) + 1}") if is_name else value
 
     return [walk(each) for each in answers]
+
+
+def _by_name(value: Any) -> Any:
+    """A document of discovery with names in place of its lists, so that a difference has one."""
+    if isinstance(value, list):
+        names = [_name_of(each) for each in value]
+        made = [_by_name(each) for each in value]
+        return dict(zip(names, made, strict=True)) if made and all(names) else made
+    if isinstance(value, dict):
+        return {name: _by_name(each) for name, each in value.items()}
+    return value
+
+
+def _name_of(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return ""
+    head = {**entry, **(entry.get("metadata") or {})}
+    names = ("subresource", "resource", "groupVersion", "version", "name")
+    return next((head[name].replace("/", ":") for name in names if name in head), "core")
 
 
 def _with_causes_as_a_set(status: dict[str, Any]) -> dict[str, Any]:

@@ -67,14 +67,45 @@ EXPLAINED: tuple[Explained, ...] = (
         theirs=r"ompilation failed: ERROR: <input>:\d+:\d+: ",
     ),
     Explained(
-        "addresses for clients outside of the cluster are not told in discovery",
-        step=r" /apis?$",
-        where=r"/body/serverAddressByClientCIDRs",
+        "each server has an address of its own",
+        step=r" /api/?$",
+        where=r"/body/serverAddressByClientCIDRs/0/serverAddress",
     ),
     Explained(
-        "discovery lists what is served, in an order of its own, and its kind's version",
-        step=r" /(api|apis)(/|$)[^?]*$",
-        where=r"/body(/resources|/apiVersion|/groups|)",
+        "each server is a build of its own",
+        step=r" /version/?(\?|$)",
+        where=r"/body/(gitVersion|gitCommit|goVersion|compiler)",
+    ),
+    Explained(
+        "kinds of Mizzen's own, and the metrics that another server has beside kube-apiserver",
+        step=r" /apis/?$",
+        where=r"/body/(groups|items)/(mizzen\.dev|trainer\.kubeflow\.org|metrics\.k8s\.io)",
+        theirs=r"^\(absent\)$",
+    ),
+    Explained(
+        "versions that kube-apiserver serves where it is told to",
+        step=r" /apis(/resource\.k8s\.io|/scheduling\.k8s\.io)?/?$",
+        where=r"/body/((groups|items)/(resource|scheduling)\.k8s\.io/)?versions/"
+        r"((resource|scheduling)\.k8s\.io:)?(v1alpha2|v1alpha3|v1beta2)",
+        theirs=r"^\(absent\)$",
+    ),
+    Explained(
+        "statuses of components, which are deprecated and tell what /readyz tells, are not served",
+        step=r" /api(/v1/?)?$",
+        where=r"/body/(items/core/versions/v1/)?resources/componentstatuses",
+        ours=r"^\(absent\)$",
+    ),
+    Explained(
+        "`/` lists the paths that are served, and a server's checks of itself are its own",
+        step=r" (/|/index\.html|/(healthz|livez|readyz)\?.*verbose.*)$",
+        where=r"/body(/paths)?",
+        ours=r"^(\[\"/|\[\+\]ping ok\n)",
+        theirs=r"^(\[\"/|\[\+\]ping ok\n)",
+    ),
+    Explained(
+        "which documents of OpenAPI there are, and their sums: only group-versions have one here",
+        step=r" /openapi/v3$",
+        where=r"/body/paths/.*",
     ),
     Explained(
         "a token that no server made is refused without the words of Go's JSON and base64 parsers",

@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable
 from functools import partial
 
-from mizzen import __version__
-from mizzen.apiserver import handlers, history, metrics, openid, role_metrics
+from mizzen.apiserver import handlers, metrics
 from mizzen.apiserver.catalog import Served
-from mizzen.apiserver.core import impersonation, negotiate, refusals, routing, warnings
+from mizzen.apiserver.core import (
+    health,
+    impersonation,
+    negotiate,
+    patching,
+    refusals,
+    routing,
+    warnings,
+)
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.discovery import Discovery
 from mizzen.apiserver.flow_control import Place
 from mizzen.apiserver.handlers import Handler
 from mizzen.apiserver.http import (
-    TEXT,
     Answer,
     Request,
     Response,
     Stream,
     Upgrade,
-    answer,
     refusal,
 )
-from mizzen.apiserver.role_metrics import RoleMetrics
+from mizzen.apiserver.plain_paths import VERSION, PlainPaths
 from mizzen.apiserver.server import Server
-from mizzen.base import names
 from mizzen.base.errors import (
     ApiError,
     BadRequest,
     InternalError,
     MethodNotAllowed,
-    NoPage,
     Unauthorized,
 )
-from mizzen.base.exposition import CONTENT_TYPE, MetricsRegistry
+from mizzen.base.exposition import MetricsRegistry
 from mizzen.host.process_metrics import collect_process
 from mizzen.kinds.subresource import Subresource
 
-_HEALTH = ("/healthz", "/readyz", "/livez")
-_OPEN = ("/version",)  # to strangers, too
-_READS = ("GET", "HEAD")
+_OPEN = (VERSION,)  # to strangers, too
 
 
 class App:
@@ -50,21 +50,15 @@ class App:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._discovery = Discovery(server.catalog, server.aggregation)
+        config = server.config
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        address = f"{host}:{config.port}"
+        self._discovery = Discovery(server.catalog, server.aggregation, address)
         self._of_subresources = handlers.of_subresources()
         self._of_virtual_kinds = handlers.of_virtual_kinds()
         self._user_of = server.authenticate
-        sockets = server.config.role_sockets
-        self._roles = RoleMetrics(sockets, server.kubelets, server.store)
         self.metrics = MetricsRegistry(partial(metrics.collect, server), collect_process)
-        self._of_paths: Mapping[str, Callable[[Request], Response | Stream]] = {
-            "/openapi/v2": self._discovery.openapi_v2,
-            "/version": lambda _: self._version(),
-            "/metrics": lambda _: self._metrics(),
-            openid.CONFIGURATION: partial(openid.configuration, server),
-            openid.KEYS: partial(openid.keys, server),
-            "/mizzen/v1/history": lambda request: history.history(server, request),
-        }
+        self._plain = PlainPaths(server, self._discovery, self.metrics)
 
     def authenticate(self, request: Request) -> None:
         """Sets the user, from the head alone: who asks, or in whose name it is asked.
@@ -72,7 +66,7 @@ class App:
         Health and version need no credential. Errors: Unauthorized; BadRequest and Forbidden where
         the head says another name.
         """
-        if request.path in _HEALTH:
+        if request.path in health.PATHS:
             return
         try:
             user = self._user_of(request)
@@ -93,10 +87,11 @@ class App:
 
     def access_of(self, request: Request) -> Access:
         """The attributes by which a request is judged. Errors: BadRequest."""
-        path = request.path
-        target = routing.parse_path(path) if path.startswith(("/api/", "/apis/")) else None
+        path = routing.decoded(request.path)
+        is_of_api = path.startswith(("/api/", "/apis/"))
+        target = routing.parse_path(request.path) if is_of_api else None
         if target is None or not target.plural:
-            return _of_path(request)
+            return _of_path(request, path)
         verb = routing.verb_of(request.method, target, request.params)
         return routing.access_of(request.user, verb, target, request.params)
 
@@ -105,18 +100,18 @@ class App:
 
         Errors: ApiError, to be answered as its Status.
         """
-        path = request.path
-        if path in _HEALTH:
-            return _at_hand(Response(200, b"ok", TEXT))
+        path = routing.decoded(request.path)
+        if request.path in health.PATHS:
+            return self._plain.answer(path, request)
         if path.startswith(("/api/", "/apis/")):
-            target = request.target = routing.parse_path(path)
+            target = request.target = routing.parse_path(request.path)
             if target is not None and target.plural:
                 verb = routing.verb_of(request.method, target, request.params)
                 access = routing.access_of(request.user, verb, target, request.params)
                 return self._in_turn(access, request, target)
         if request.offered is not None:
             raise _no_websocket(path)
-        return self._in_turn(_of_path(request), request, None)
+        return self._in_turn(_of_path(request, path), request, None)
 
     # From here to the handler nothing waits but for its turn: each way ends in the one awaitable.
 
@@ -164,53 +159,8 @@ class App:
         if not self._server.authorize(access):
             raise self._server.denial(access)
         if target is None:
-            return self._other(request.path, request)
+            return self._plain.answer(routing.decoded(request.path), request)
         return self._resource(access, target, request)
-
-    async def _other(self, path: str, request: Request) -> Answer:
-        """Everything that is not about objects."""
-        path = path.rstrip("/")
-        is_discovery = path in ("/api", "/apis") or path.startswith(("/api/", "/apis/"))
-        if is_discovery or path.startswith("/openapi/v3"):
-            known = self._server.aggregation.for_path(path)
-            if known is not None:
-                return await self._server.aggregation.answer(known, request)
-            return self._discover(path, request)
-        handler = self._of_paths.get(path)
-        is_of_a_role = path.startswith(role_metrics.PATH)
-        if request.method not in _READS or (handler is None and not is_of_a_role):
-            raise NoPage
-        return handler(request) if handler is not None else await self._roles.get(path)
-
-    def _discover(self, path: str, request: Request) -> Response:
-        found = self._discovery.answer(path, request)
-        if request.method not in _READS and self._discovery.is_routed(path):
-            raise refusals.unrouted()
-        return found
-
-    def _metrics(self) -> Response:
-        return Response(200, self.metrics.render().encode(), CONTENT_TYPE)
-
-    def _version(self) -> Response:
-        major, minor = names.KUBERNETES_VERSION
-        return answer(
-            200,
-            {
-                "major": major,
-                "minor": minor,
-                "emulationMajor": major,
-                "emulationMinor": minor,
-                "minCompatibilityMajor": major,
-                "minCompatibilityMinor": str(int(minor) - 1),
-                "gitVersion": f"v{major}.{minor}.0+mizzen.{__version__}",
-                "gitCommit": "",
-                "gitTreeState": "",
-                "buildDate": "1970-01-01T00:00:00Z",
-                "goVersion": "none",
-                "compiler": f"CPython {platform.python_version()}",
-                "platform": f"linux/{platform.machine()}",
-            },
-        )
 
     def _resource(self, access: Access, target: Target, request: Request) -> Awaitable[Answer]:
         served = self._server.catalog.find(target.group, target.version, target.plural)
@@ -287,11 +237,13 @@ class App:
         if target.subresource:
             if subresource is None:
                 raise self._discovery.unknown(resource.group)
-            passes_on = verb == "options" and subresource.name == "proxy"
-            if verb not in subresource.verbs and not passes_on:
-                raise _not_allowed(served, f"{method} on {subresource.name}")
+            is_proxy = subresource.name == "proxy"
+            passes_on = verb == "options" and is_proxy
+            is_unrouted = method == "HEAD" and served.is_builtin and not is_proxy
+            if is_unrouted or (verb not in subresource.verbs and not passes_on):
+                raise _not_allowed(served, verb)
             return self._of_subresources[subresource.name, "get" if passes_on else verb]
-        if verb not in kind.verbs:
+        if verb not in kind.verbs or (method == "HEAD" and served.is_builtin):
             raise _not_allowed(served, verb)
         if kind.is_stored:
             handler = handlers.OF_STORED_KINDS.get((verb, bool(target.name)))
@@ -299,15 +251,22 @@ class App:
             is_by_name = verb == "get"  # all else is asked of them without one
             found = self._of_virtual_kinds[resource.plural, verb]
             handler = found if bool(target.name) == is_by_name else None
+        if handler is None and served.is_builtin:
+            raise refusals.unrouted()
         if handler is None:
-            raise _not_allowed(served, f"{method} on this path")
-        if target.name:
+            handler = self._of_custom_kind(verb, target)
+        if target.name and verb == "get":
             refusals.check_name(target.name)
         return handler
 
+    def _of_custom_kind(self, verb: str, target: Target) -> Handler:
+        """Upstream asks by the verb alone, and each verb looks for the name that it needs.
 
-async def _at_hand(answer: Answer) -> Answer:
-    return answer
+        Errors: BadRequest.
+        """
+        found = handlers.OF_STORED_KINDS.get((verb, not target.name))
+        assert found is not None, "the kind has the verb"
+        return found if verb == "create" else _unnamed
 
 
 def _not_allowed(served: Served, what: str) -> MethodNotAllowed:
@@ -317,8 +276,14 @@ def _not_allowed(served: Served, what: str) -> MethodNotAllowed:
     return refusals.method_not_allowed(served.resource, what)
 
 
-def _of_path(request: Request) -> Access:
-    path = request.path.rstrip("/") or "/"
+async def _unnamed(server: Server, served: Served, target: Target, request: Request) -> Answer:
+    if request.method == "PATCH":
+        patching.check_type(request.head.content_type, served.kind, is_builtin=False)
+    raise BadRequest("name must be provided")
+
+
+def _of_path(request: Request, path: str) -> Access:
+    path = path.rstrip("/") or "/"
     return Access(request.user, request.method.lower(), path=path)
 
 

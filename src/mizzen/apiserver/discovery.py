@@ -9,9 +9,9 @@ import orjson
 
 from mizzen.apiserver.aggregation import Aggregation
 from mizzen.apiserver.catalog import Catalog, Served
-from mizzen.apiserver.core import aggregated_discovery
+from mizzen.apiserver.core import aggregated_discovery, discovered_kinds
 from mizzen.apiserver.core.local_api_services import group_priority
-from mizzen.apiserver.core.negotiate import discovery_version
+from mizzen.apiserver.core.negotiate import check_media, check_whole, discovery_version
 from mizzen.apiserver.core.refusals import unserved
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.base import names
@@ -19,9 +19,6 @@ from mizzen.base.api_versions import precedence
 from mizzen.base.errors import NoPage, NotFound
 from mizzen.base.objects import Obj
 from mizzen.base.reading import number
-from mizzen.base.resources import Resource
-from mizzen.kinds.kind import Kind
-from mizzen.kinds.subresource import Subresource
 
 _OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
@@ -30,7 +27,9 @@ _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryL
 class Discovery:
     """Answers about what is served."""
 
-    def __init__(self, catalog: Catalog, aggregation: Aggregation) -> None:
+    def __init__(self, catalog: Catalog, aggregation: Aggregation, address: str) -> None:
+        """`address`: where clients find the server, HOST:PORT."""
+        self._address = address
         self._catalog = catalog
         self._aggregation = aggregation
         self._generation = (-1, -1)
@@ -44,7 +43,12 @@ class Discovery:
             self._cache.clear()
             self._openapi_cache.clear()
             self._generation = generation
-        version = discovery_version(request.head.accept) if path in ("/api", "/apis") else ""
+        accept = request.head.accept
+        version = discovery_version(accept) if path in ("/api", "/apis") else ""
+        if accept and not version and not path.startswith("/openapi"):
+            if self.is_routed(path):
+                check_media(accept, is_list=False)
+            check_whole(accept)
         key = f"{path} {version}"
         made = self._cache.get(key)
         if made is None:
@@ -55,11 +59,24 @@ class Discovery:
         # A new one: whoever sends it adds headers to it.
         return Response(made.status, made.body, made.content_type, made.headers)
 
+    def document(self, path: str, request: Request) -> Response | None:
+        """/openapi/v3 or a document below it; None: there is none of this path."""
+        place = path.removeprefix("/openapi/v3")
+        if place and place[1:] not in self._documents():
+            return None
+        return self.answer(path, request)
+
+    def paths(self) -> list[str]:
+        """Those of discovery."""
+        groups = [group for group in self._groups() if group]
+        places = [f"/{place}" for place in self._documents()]
+        return ["/api", "/apis", *(f"/apis/{group}" for group in groups), *places]
+
     def is_routed(self, path: str) -> bool:
         """True where upstream's router has the methods of a path: not of groups, nor below a group
         that has custom kinds alone."""
         parts = path.split("/")
-        return len(parts) == 2 or (
+        return path == "/api" or (
             (path.startswith("/api/") or len(parts) > 3)
             and any(
                 (served.resource.group, served.resource.version) == (_group_of(parts), parts[-1])
@@ -101,8 +118,9 @@ class Discovery:
         if version:
             return self._aggregated(core=path == "/api", version=version)
         if path == "/api":
+            address = {"clientCIDR": "0.0.0.0/0", "serverAddress": self._address}
             return answer(200, {"kind": "APIVersions", "versions": ["v1"],
-                                "serverAddressByClientCIDRs": []})  # fmt: skip
+                                "serverAddressByClientCIDRs": [address]})  # fmt: skip
         if path == "/apis":
             groups = [self._group(group) for group in self._groups() if group]
             return answer(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
@@ -118,7 +136,14 @@ class Discovery:
         served = self._served(group, found)
         if found not in self._versions(group):
             raise self.unknown(group)
-        return answer(200, _resource_list(group, found, served))
+        entries = [entry for each in served for entry in self._listed(each)]
+        return answer(200, discovered_kinds.resource_list(group, found, entries))
+
+    def _listed(self, served: Served) -> list[Obj]:
+        resource, conversion = served.resource, served.conversion
+        stored = self._catalog.by_place((resource.group, resource.plural))
+        place = conversion.stored if conversion is not None else (stored or served).resource
+        return discovered_kinds.listed(served.kind, place, is_builtin=served.is_builtin)
 
     def _groups(self) -> list[str]:
         names = {served.resource.group for served in self._catalog.all()}
@@ -157,9 +182,7 @@ class Discovery:
         groups = [""] if core else [group for group in self._groups() if group]
         items = [
             {
-                "metadata": {"name": group, "creationTimestamp": None}
-                if group
-                else {"creationTimestamp": None},
+                "metadata": {"name": group} if group else {},
                 "versions": [self._version(group, each) for each in self._versions(group)],
             }
             for group in groups
@@ -176,7 +199,7 @@ class Discovery:
         other = self._aggregation.find(group, version)
         served = self._served(group, version)
         if other is None or served:
-            shown, freshness = [_discovered(each) for each in served], "Current"
+            shown, freshness = _aggregated(served), "Current"
         else:
             shown = aggregated_discovery.resources(group, version, other.resources)
             freshness = "Current" if other.is_available else "Stale"
@@ -193,10 +216,7 @@ class Discovery:
                     url = {"serverRelativeURL": each.openapi}
                     paths.setdefault("apis/{}/{}".format(*each.place), url)
             return answer(200, {"paths": paths})
-        place = "/".join(parts)
-        if place not in self._documents():
-            raise unserved()
-        body = self._document(place)
+        body = self._document("/".join(parts))
         etag = f'"{_digest(body)}"'
         headers = [("etag", etag), ("cache-control", "public, immutable"), ("vary", "Accept")]
         return Response(200, body, headers=headers)
@@ -233,6 +253,10 @@ def _group_of(parts: list[str]) -> str:
     return "" if parts[0] == "api" else parts[1]
 
 
+def _aggregated(served: Iterable[Served]) -> list[Obj]:
+    return [discovered_kinds.aggregated(s.kind, is_builtin=s.is_builtin) for s in served]
+
+
 def _text_field(number: int, text: str) -> bytes:
     """A short string as a protobuf field."""
     return bytes((number << 3 | 2, len(text))) + text.encode()
@@ -240,76 +264,3 @@ def _text_field(number: int, text: str) -> bytes:
 
 def _digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest().upper()
-
-
-def _discovered(served: Served) -> Obj:
-    """One resource of aggregated discovery."""
-    kind, resource = served.kind, served.resource
-    entry: Obj = {
-        "resource": resource.plural,
-        "responseKind": {
-            "group": resource.group, "version": resource.version, "kind": resource.kind,
-        },
-        "scope": "Namespaced" if resource.namespaced else "Cluster",
-        "singularResource": kind.singular_name,
-        "verbs": list(kind.verbs),
-    }  # fmt: skip
-    if kind.short_names:
-        entry["shortNames"] = list(kind.short_names)
-    if kind.categories:
-        entry["categories"] = list(kind.categories)
-    if kind.subresources:
-        entry["subresources"] = [
-            {
-                "subresource": below.name,
-                "responseKind": _response_kind(below, resource),
-                "verbs": list(below.verbs),
-            }
-            for below in _in_order(kind)
-        ]
-    return entry
-
-
-def _resource_list(group: str, version: str, served: Iterable[Served]) -> Obj:
-    """Legacy discovery of one group-version."""
-    resources: list[Obj] = []
-    for each in served:
-        kind, resource = each.kind, each.resource
-        entry: Obj = {
-            "name": resource.plural,
-            "singularName": kind.singular_name,
-            "namespaced": resource.namespaced,
-            "kind": resource.kind,
-            "verbs": list(kind.verbs),
-        }
-        if kind.short_names:
-            entry["shortNames"] = list(kind.short_names)
-        if kind.categories:
-            entry["categories"] = list(kind.categories)
-        resources.append(entry)
-        for below in _in_order(kind):
-            shown: Obj = {
-                "name": f"{resource.plural}/{below.name}",
-                "singularName": "",
-                "namespaced": resource.namespaced,
-                "verbs": list(below.verbs),
-                **_response_kind(below, resource),
-            }
-            if below.response is None:
-                del shown["group"], shown["version"]
-            resources.append(shown)
-    return {
-        "kind": "APIResourceList",
-        "apiVersion": "v1",
-        "groupVersion": f"{group}/{version}" if group else version,
-        "resources": resources,
-    }
-
-
-def _in_order(kind: Kind) -> list[Subresource]:
-    return sorted(kind.subresources, key=lambda below: below.name)
-
-
-def _response_kind(below: Subresource, resource: Resource) -> Obj:
-    own = (resource.group, resource.version, resource.kind)
-    return dict(zip(("group", "version", "kind"), below.response or own, strict=True))

@@ -63,20 +63,21 @@ def form_of(accept: str) -> Form:
         media, *parts = [part.strip().lower() for part in alternative.split(";")]
         if media == PROTOBUF and not any(part.startswith("as=") for part in parts):
             return Form(is_protobuf=True)
-    raise NotAcceptable(f"only the following media types are accepted: {', '.join(_MEDIA)}")
+    raise _no_other()
 
 
 @lru_cache(maxsize=256)
-def check_media(accept: str, *, is_list: bool) -> None:
-    """What upstream's router asks of a request for a built-in kind, before anybody reads it.
+def check_media(accept: str, *, is_list: bool, served: tuple[str, ...] = _MEDIA) -> None:
+    """What upstream's router asks of a request for a built-in kind, or for what else it has a route,
+    before anybody reads it.
 
     Errors: NotAcceptable. Source: go-restful, `route.go` (matchesAccept), jsr311.go.
     """
-    named = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
-    if named & {*_PLAIN, *_MEDIA}:
+    named = {each.partition(";")[0].strip() for each in accept.split(",")}
+    if named & {"*/*", *served}:
         return
     streams = [f"{media};stream=watch" for media in (_MEDIA[0], PROTOBUF)] if is_list else []
-    available = ", ".join((*_MEDIA, *streams))
+    available = ", ".join((*served, *streams))
     error = NotAcceptable(f"406: Not Acceptable\n\nAvailable representations: {available}")
     error.has_details = True
     raise error
@@ -100,17 +101,27 @@ def takes_protobuf_alone(accept: str) -> bool:
         return False
 
 
+def check_whole(accept: str) -> None:
+    """Errors: NotAcceptable where an answer is accepted in other shapes alone."""
+    if form_of(accept).shape:
+        raise _no_other()
+
+
 @lru_cache(maxsize=256)
 def discovery_version(accept: str) -> str:
-    """The version of aggregated discovery that is accepted first: "v2", "v2beta1" or "" (legacy)."""
+    """The version of aggregated discovery that is accepted first: "v2", or "" (legacy)."""
     for alternative in accept.split(","):
         media, *parts = [part.strip() for part in alternative.split(";")]
         if media.lower() not in _PLAIN:
             continue
         words = dict(part.split("=", 1) for part in parts if "=" in part)
         if words.get("as") == "APIGroupDiscoveryList":
-            if words.get("v") in ("v2", "v2beta1"):
-                return words["v"]
+            if words.get("v") == "v2" and words.get("g") == "apidiscovery.k8s.io":
+                return "v2"
             continue
         return ""
     return ""
+
+
+def _no_other() -> NotAcceptable:
+    return NotAcceptable(f"only the following media types are accepted: {', '.join(_MEDIA)}")
