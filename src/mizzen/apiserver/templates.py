@@ -1,4 +1,4 @@
-"""Pods of one template: what was worked out for one of them holds for the next, which is only named.
+"""Objects of one template: what was worked out for one of them holds for the next, which is only named.
 
 A Deployment's ten thousand pods are created by bodies that differ in their names, if in anything.
 So the object that such a body made is kept, and what admission read for it. While nothing of that
@@ -6,6 +6,9 @@ has changed, and nobody takes part in admission who would look at more (`Plugin.
 next body of the template makes the same object with its own name, uid and moments; it is not even
 parsed. Everything else is asked as ever: who it is, whether they may, whether the name is right and
 free.
+
+Of kinds that carry what others put into them (`Kind.opaque`, as a ConfigMap's data) it is the keys that
+make the template; the values are each object's own.
 """
 
 from __future__ import annotations
@@ -72,6 +75,8 @@ class Templates:
         if not self._has_templates(draft, served) or not 0 < len(body) <= VALUE_BYTES_MAX:
             return operations.create(draft, served, namespace, *read())
         known_by = self._known_by(draft, served, namespace, level)
+        if served.kind.opaque:
+            return self._create_with_values(draft, served, namespace, known_by, *read())
         is_met = False
         for name, text in _readings(body):
             template = self._memory.find(known_by + text)
@@ -95,6 +100,34 @@ class Templates:
                 self._memory.keep(key, template)
         return made
 
+    def _create_with_values(
+        self,
+        draft: Draft,
+        served: Served,
+        namespace: str,
+        known_by: bytes,
+        obj: Any,
+        strictness: Strictness,
+    ) -> Obj:
+        """The same, of a kind with values that decide nothing."""
+        found = None if strictness.duplicates else _apart(obj, served.kind.opaque)
+        if found is None:
+            return operations.create(draft, served, namespace, obj, strictness)
+        shape, name, values = found
+        key = known_by + shape
+        template = self._memory.find(key)
+        if template is not None and self._holds(template):
+            again = _again(draft, served, namespace, template, name, values)
+            if again is not None:
+                return again
+        made = operations.create(draft, served, namespace, obj, strictness)
+        is_as_sent = all(made.get(field) == value for field, value in values.items())
+        if is_as_sent and (template is not None or self._memory.recurs(key)):
+            template = self._template(draft, served, made)
+            if template is not None:
+                self._memory.keep(key, template)
+        return made
+
     def _known_by(self, draft: Draft, served: Served, namespace: str, level: str) -> bytes:
         """All that a template depends on beside its body and what was read; JSON, so that it ends
         where the body begins."""
@@ -106,7 +139,8 @@ class Templates:
 
     def _has_templates(self, draft: Draft, served: Served) -> bool:
         kind = served.kind
-        is_pure = kind.rules_on_spec_alone and served.is_builtin and served.conversion is None
+        is_told = kind.rules_on_spec_alone or bool(kind.opaque)
+        is_pure = is_told and served.is_builtin and served.conversion is None
         return is_pure and not draft.is_dry and draft.admission.is_by_template(served)
 
     def _holds(self, template: _Template) -> bool:
@@ -124,7 +158,7 @@ class Templates:
             return None
         probe = dict(made)
         served.kind.stamp(probe, None, _OTHER_MOMENT)
-        kept = [name for name in made if name not in ("metadata", "status")]
+        kept = [n for n in made if n not in ("metadata", "status", *served.kind.opaque)]
         managers: list[Obj] = metadata.get("managedFields") or []
         return _Template(
             {**made, "metadata": dict(metadata)},
@@ -171,19 +205,48 @@ def _is_template(body: bytes, *, is_named: bool) -> bool:
     return obj == other
 
 
+def _apart(obj: Any, opaque: Sequence[str]) -> tuple[bytes, str, Obj] | None:
+    """The template of an object, its name and the opaque parts; None where it is none of them."""
+    metadata = _metadata(obj)
+    name: Any = metadata.get("name", "")
+    if type(name) is not str or not metadata or "managedFields" in metadata:
+        return None
+    shape: Obj = dict(obj)
+    values: Obj = {}
+    for field in opaque:
+        if field not in shape:
+            continue
+        value = cast("Obj", shape[field])
+        if type(value) is not dict or not all(type(v) is str for v in value.values()):
+            return None
+        values[field], shape[field] = value, list(value)
+    own = shape["metadata"] = dict(metadata)
+    own.pop("name", None)
+    return orjson.dumps([bool(name), shape]), name, values
+
+
 def _metadata(obj: Any) -> Obj:
     metadata: Any = cast("Obj", obj).get("metadata") if type(obj) is dict else None
     return cast("Obj", metadata) if type(metadata) is dict else {}
 
 
+_NO_VALUES: Obj = {}
+
+
 def _again(
-    draft: Draft, served: Served, namespace: str, template: _Template, name: str
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    template: _Template,
+    name: str,
+    values: Obj = _NO_VALUES,
 ) -> Obj | None:
-    """The next object of the template, put into the draft; None where its name is wrong."""
+    """The next object of the template, put into the draft; None where its name is wrong. `values`
+    are the parts that are its own."""
     now, pattern = rfc3339(draft.now_ns), template.object["metadata"]
     own = {"name": name, "uid": draft.new_id(), "creationTimestamp": now}
     metadata = {**pattern, **own}
-    new = {**template.object, "metadata": metadata}
+    new = {**template.object, **values, "metadata": metadata}
     if not name:
         operations.give_name(draft, served, new, namespace)
         name = metadata["name"]

@@ -134,6 +134,8 @@ class Kind:
     on_create: Callable[[Obj], None] = no_op  # e.g. the first status, in place
     # default, validate and warn look at the spec of a new object alone, but for its name.
     rules_on_spec_alone: bool = False
+    # Maps whose values, strings as short as a body may be, decide nothing; their keys may.
+    opaque: tuple[str, ...] = ()
     complete: Callable[[Obj], None] = no_op  # in place: what a new object has by nobody's wish
     on_update: Callable[[Obj, Obj], None] = keep_no_field  # (new, old): what the server keeps
     scale: ScalePaths | None = None

@@ -329,3 +329,84 @@ async def test_a_body_that_lacks_another_name_is_of_another_template() -> None:
     assert status == 201
     assert answer["metadata"]["name"].startswith("g-")
     assert answer["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+
+
+MAPS = f"{DEFAULT}/configmaps"
+
+
+async def maps_template(monkeypatch: pytest.MonkeyPatch) -> tuple[Api, Counted]:
+    api, counted = await an_api(MemoryStore()), Counted(monkeypatch)
+    for name in ("first", "second"):
+        assert (await api.call("POST", MAPS, config_map(name, a=name, b="")))[0] == 201
+    assert counted.count == 2
+    return api, counted
+
+
+def config_map(name: str, **data: Any) -> Obj:
+    return {"metadata": {"name": name, "labels": {"app": "x"}}, "data": data}
+
+
+async def test_config_maps_of_one_set_of_keys_keep_their_own_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, counted = await maps_template(monkeypatch)
+    api.clock.ns += 61 * NS
+    body = config_map("third", a='"\\ \ud800', b="ü" * 100)
+    sent = json.dumps(body).encode()
+    status, third = await api.call("POST", MAPS, sent)
+    assert status == 201 and counted.count == 2
+    assert third["data"] == {"a": '"\\ \ufffd', "b": "ü" * 100}
+    assert third == (await api.call("GET", f"{MAPS}/third"))[1]
+    fresh = await an_api(MemoryStore())
+    fresh.clock.ns = api.clock.ns
+    _, alone = await fresh.call("POST", MAPS, sent)
+    for each in (third, alone):
+        del each["metadata"]["uid"], each["metadata"]["resourceVersion"]
+    assert third == alone and list(third["metadata"]) == list(alone["metadata"])
+    assert (await api.call("GET", f"{MAPS}/second"))[1]["data"] == {"a": "second", "b": ""}
+    assert (await api.call("POST", MAPS, sent))[0] == 409
+    unnamed = {**config_map("", a="1", b="2"), "metadata": {"generateName": "g-"}}
+    names = {(await api.call("POST", MAPS, unnamed))[1]["metadata"]["name"] for _ in range(4)}
+    assert len(names) == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (config_map("third", a=1, b=""), 400),
+        (config_map("third", a=None, b=""), 201),
+        (config_map("third", a="", c=""), 201),
+        (config_map("third", **{"a b": ""}), 422),
+        (config_map("Third", a="", b=""), 422),
+        (config_map("third", a="x" * 1_100_000, b=""), 422),
+        ({**config_map("third", a="", b=""), "binaryData": {"a": "eA=="}}, 422),
+        ({**config_map("third", a="", b=""), "immutable": True}, 201),
+        ({**config_map("third"), "data": None}, 201),
+        ({**config_map("third"), "data": ["a", "b"]}, 400),
+    ],
+)
+async def test_what_differs_in_more_is_no_config_map_of_the_template(
+    body: Obj, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, counted = await maps_template(monkeypatch)
+    fresh = await an_api(MemoryStore())
+    before = counted.count
+    answers = [await each.call("POST", MAPS, body) for each in (api, fresh)]
+    assert [code for code, _ in answers] == [status, status]
+    assert counted.count == before + 2
+    for _, answer in answers:
+        for name in ("uid", "resourceVersion"):
+            answer["metadata"].pop(name, None)
+    assert answers[0][1] == answers[1][1]
+
+
+async def test_a_key_that_is_said_twice_is_told_of_each_config_map(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, _ = await maps_template(monkeypatch)
+    for name in ("third", "fourth"):
+        text = b'{"metadata":{"name":"%s","labels":{"app":"x"}},"data":{"a":"1","a":"2","b":""}}'
+        status, answer = await api.call(
+            "POST", f"{MAPS}?fieldValidation=Strict", text % name.encode()
+        )
+        assert status == 400 and 'duplicate field "data.a"' in answer["message"]

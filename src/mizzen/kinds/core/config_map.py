@@ -62,6 +62,7 @@ KIND = Kind(
         immutable=BOOL("Once true, data cannot change any more."),
     ),
     validate=_validate,
+    opaque=("data",),  # whoever is below BYTES_MAX as JSON is below it as text
     columns=(
         NAME,
         Column(
