@@ -75,12 +75,12 @@ def create(
     body: Any,
     strictness: Strictness = STRICT,
     *,
-    is_managed: bool = False,
+    applied: Reading | None = None,
 ) -> Obj:
-    """`is_managed`: the body says who manages its fields, since it was applied."""
-    kind, resource = served.kind, served.resource
+    """`applied`: how it is read where it was applied, so that it says who manages its fields."""
+    kind, resource, is_managed = served.kind, served.resource, applied is not None
     obj = stamping.check_envelope(body, resource)
-    reading = body_reading.of_body(resource, strictness, draft.warnings)
+    reading = applied or body_reading.of_body(resource, strictness, draft.warnings)
     _check_head(served, obj, reading)
     if obj["metadata"].get("resourceVersion") not in (None, "", "0"):
         raise Unclassified("resourceVersion should not be set on objects to be created")
@@ -264,13 +264,13 @@ def apply(
         is_served=served.api_versions.__contains__,
     )  # fmt: skip
     draft.warnings.extend(applying.repeated(strictness.level, strictness.duplicates))
+    reading = body_reading.of_configuration(resource, config, draft.warnings)
     if old is None:
         _check_new(resource, namespace, name, new["metadata"])
-        return create(draft, served, namespace, new, IGNORE, is_managed=True)
+        return create(draft, served, namespace, new, applied=reading)
     if wanted := config["metadata"].get("resourceVersion"):
         new["metadata"]["resourceVersion"] = wanted  # the version that was meant
-    unshown = Reading(IGNORE, draft.warnings, lambda problem: wrong_patch("", problem))
-    return _replace(draft, served, old, new, "patch", subresource, unshown, is_managed=True)
+    return _replace(draft, served, old, new, "patch", subresource, reading, is_managed=True)
 
 
 def _check_new(resource: Resource, namespace: str, name: str, metadata: Obj) -> None:
@@ -512,6 +512,9 @@ def _decode(
 ) -> Decoded:
     """`is_merged`: the object is what a configuration was merged into, and no body."""
     decoded = served.kind.decode(obj, kept, keeps_nulls=is_merged)
+    if reading.again is not None and (decoded.mistyped is not None or decoded.unknown):
+        obj = reading.again(served.kind.schema, obj)
+        decoded = served.kind.decode(obj, kept, keeps_nulls=is_merged)
     reading.check(served.kind.schema, decoded, is_typed=served.is_typed)
     return decoded
 

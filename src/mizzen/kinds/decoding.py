@@ -13,6 +13,7 @@ from typing import Any, cast
 import orjson
 
 from mizzen.base.errors import Cause
+from mizzen.base.go_base64 import illegal_at
 from mizzen.base.objects import Obj
 from mizzen.kinds import times
 from mizzen.kinds.combined import problems_of
@@ -358,6 +359,8 @@ def _scalar(schema: Schema) -> Decoder:
         return _quantity
     if schema.name in _MOMENTS:
         return _moment(micro=_MOMENTS[schema.name])
+    if schema.format == "byte":
+        return _bytes(schema)
     limits = limits_of(schema)
     kind = schema.type
     low, high = RANGES.get(schema.format, (None, 0)) if kind == "integer" else (None, 0)
@@ -403,6 +406,22 @@ def _moment(*, micro: bool) -> Decoder:
             report.mistyped = report.mistyped or (path, value)
             report.wrong(path, value, f'must be a time such as "{times.EXAMPLE}"')
             return value
+
+    return decode
+
+
+def _bytes(schema: Schema) -> Decoder:
+    limits = limits_of(schema)
+
+    def decode(value: Any, path: Path, report: Report) -> Any:
+        if not isinstance(value, str):
+            report.wrong_type(path, value, "string")
+            return value
+        if not report.is_custom and illegal_at(value) is not None:
+            report.mistyped = report.mistyped or (path, value)
+        if limits is not None:
+            limits(value, path, report)
+        return value
 
     return decode
 

@@ -44,7 +44,14 @@ def omitted_zeros(name: str) -> frozenset[str]:
     except KeyError:
         return frozenset()
     omitted = (field for field, facts in fields.items() if _is_omitted(facts))
-    return frozenset(omitted) - {"managedFields"}  # whose emptiness is a wish
+    return frozenset(omitted) - _WISHES.get(name, {"managedFields"})
+
+
+# Whose emptiness is a wish, or a change of what may not change.
+_WISHES: Mapping[str, set[str]] = {
+    "io.k8s.api.core.v1.ConfigMap": {"data", "binaryData"},
+    "io.k8s.api.core.v1.Secret": {"data"},
+}
 
 
 def _is_omitted(facts: Obj) -> bool:

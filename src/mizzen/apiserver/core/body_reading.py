@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from mizzen.apiserver.core import go_errors, json_bodies, stamping
+from mizzen.apiserver.core.bodies import text
 from mizzen.apiserver.core.patching import Patch
 from mizzen.apiserver.core.refusals import unnamed
-from mizzen.base.errors import ApiError, BadRequest, Invalid
+from mizzen.base.errors import ApiError, BadRequest, Invalid, Unclassified
 from mizzen.base.objects import Obj
+from mizzen.base.reading import part
 from mizzen.base.resources import Resource
 from mizzen.kinds import causes, strict
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.report import Path, Unknown
+from mizzen.kinds.restoring import restored
 from mizzen.kinds.schema import Schema
 
 
@@ -40,12 +43,17 @@ STRICT, IGNORE = Strictness(), Strictness("Ignore")
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How one request's object is read: `misfit` is the problem with a value that does not fit its
-    field, `refuse` the error for a problem. `warnings` are the request's."""
+    field, `refuse` the error for a problem. `warnings` are the request's.
+
+    `again`: the object as it is read where something is wrong with it as it stands. `is_sorted`:
+    unknown fields are told in order, and not as they come."""
 
     strictness: Strictness
     warnings: list[str]
     refuse: Callable[[str], ApiError]
     misfit: Callable[[Schema, Path, Any, str], str] = go_errors.misfit
+    again: Callable[[Schema, Obj], Obj] | None = None
+    is_sorted: bool = False
 
     def check(self, schema: Schema, decoded: Decoded, *, is_typed: bool) -> None:
         """`is_typed`: upstream decodes it into a type of Go. Errors: as `refuse` makes them."""
@@ -61,6 +69,8 @@ class Reading:
         level = self.strictness.level
         if not (unknown or duplicates or of_yaml) or level == "Ignore":
             return
+        if self.is_sorted:
+            unknown = sorted(unknown, key=strict.unknown_field)
         if level == "Strict":
             raise self.refuse(strict.strict_problem(unknown, duplicates, of_yaml))
         self.warnings.extend((*of_yaml, *strict.problems(unknown, duplicates)))
@@ -77,7 +87,22 @@ def of_patch(patch: Patch, patched: Any, strictness: Strictness, warnings: list[
     def refuse(problem: str) -> ApiError:
         return wrong_patch(patch.shown(patched), problem)
 
-    return Reading(strictness, warnings, refuse, patch.misfit)
+    return Reading(strictness, warnings, refuse, patch.misfit, patch.again, not patch.says_type)
+
+
+def of_configuration(resource: Resource, config: Obj, warnings: list[str]) -> Reading:
+    """Of what an applied configuration was merged into."""
+
+    def refuse(problem: str) -> ApiError:
+        gvk = f"{resource.group}/{resource.version}, Kind={resource.kind}"
+        metadata = part(config, "metadata")
+        called = f"{text(metadata, 'namespace')}/{text(metadata, 'name')}"
+        return Unclassified(
+            f"failed to convert new object ({called}; {gvk}) to proper version: unable to convert "
+            f"unstructured object to {gvk}: {problem}"
+        )
+
+    return Reading(IGNORE, warnings, refuse, go_errors.unrestorable, restored)
 
 
 def wrong_patch(shown: str, problem: str) -> Invalid:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from mizzen.apiserver.core import envelope
+from mizzen.base.go_base64 import illegal_at
 from mizzen.base.go_text import json_kind, json_number
 from mizzen.base.resources import Resource
 from mizzen.kinds.report import Path
@@ -35,6 +36,8 @@ def misfit(schema: Schema, path: Path, value: Any, written: str = "") -> str:
     struct, names, node = _place(schema, path)
     if node.name in (TIME.name, MICRO_TIME.name) and isinstance(value, str):
         return _time_problem(value, is_micro=node.name == MICRO_TIME.name)
+    if node.format == "byte" and isinstance(value, str):
+        return f"illegal base64 data at input byte {illegal_at(value)}"
     where = f"struct field {struct}.{'.'.join(names)}" if names else "value"
     return f"json: cannot unmarshal {_given(node, value, written)} into Go {where} of type {_go_type(node)}"
 
@@ -63,6 +66,8 @@ def unrestorable(schema: Schema, path: Path, value: Any, written: str = "") -> s
     if node.name in _READ_AS_JSON:
         return misfit(schema, path, value, written)
     kind = _GO_KINDS.get(cast("type[Any]", type(value)), "map")
+    if node.format == "byte" and isinstance(value, str):
+        return f"error decoding from json: {misfit(schema, path, value)}"
     if node.type == "array" or node.format == "byte":
         return f"cannot restore slice from {kind}"
     if node.type == "object":
@@ -139,6 +144,8 @@ def _go_type(node: Schema) -> str:
         return f"[]{_go_type(node.items.resolve())}"
     if node.type == "object":
         if node.values is not None and not node.fields:
+            if node.values.resolve().name == QUANTITY.name:
+                return "v1.ResourceList"
             return f"map[string]{_go_type(node.values.resolve())}"
         return f"{node.name.split('.')[-2]}.{_word(node)}" if "." in node.name else "v1.Object"
     if node.type in _NUMBERS:

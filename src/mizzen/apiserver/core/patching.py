@@ -14,6 +14,7 @@ from mizzen.base.objects import Obj
 from mizzen.kinds.kind import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Kind
 from mizzen.kinds.patches import DoesNotApply, json_patch, merge_patch
 from mizzen.kinds.report import Path
+from mizzen.kinds.restoring import restored
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.strategic import merge_using_up
 from mizzen.kinds.values import fresh
@@ -39,6 +40,20 @@ class Patch:
         """The problem with a value of the patched object that does not fit its field; `written`: a
         number as the patch has it at this path."""
         return go_errors.misfit(schema, path, value, written)
+
+    def again(self, schema: Schema, patched: Obj) -> Obj:
+        """The patched object as it is read where something is wrong with it: as Go's encoder writes
+        maps, in order by name."""
+        return _in_order(patched)
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        obj = cast("Obj", value)
+        return {name: _in_order(obj[name]) for name in sorted(obj)}
+    if isinstance(value, list):
+        return [_in_order(each) for each in cast("list[Any]", value)]
+    return value
 
 
 class JsonPatch(Patch):
@@ -66,6 +81,9 @@ class StrategicPatch(Patch):
 
     def misfit(self, schema: Schema, path: Path, value: Any, written: str = "") -> str:
         return go_errors.unrestorable(schema, path, value, written)
+
+    def again(self, schema: Schema, patched: Obj) -> Obj:
+        return restored(schema, patched)
 
 
 def check_type(content_type: str, kind: Kind, *, is_builtin: bool) -> None:

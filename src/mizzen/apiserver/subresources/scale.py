@@ -23,7 +23,7 @@ from mizzen.apiserver.core import (
     scale_managers,
     stamping,
 )
-from mizzen.apiserver.core.body_reading import IGNORE, STRICT, Reading, Strictness, wrong_patch
+from mizzen.apiserver.core.body_reading import STRICT, Reading, Strictness
 from mizzen.apiserver.core.field_managers import Writer
 from mizzen.apiserver.core.patching import Patch
 from mizzen.apiserver.core.request_options import WriteOptions
@@ -138,8 +138,8 @@ def apply(
     draft.warnings.extend(applying.repeated(strictness.level, strictness.duplicates))
     if wanted := config["metadata"].get("resourceVersion"):
         made["metadata"]["resourceVersion"] = wanted  # the version that was meant
-    unshown = Reading(IGNORE, draft.warnings, lambda problem: wrong_patch("", problem))
-    return _put(draft, served, old, _decoded(made, unshown), "patch")
+    reading = body_reading.of_configuration(_SCALE, config, draft.warnings)
+    return _put(draft, served, old, _decoded(made, reading), "patch")
 
 
 def _behind(draft: Draft, served: Served, namespace: str, name: str) -> Obj:
@@ -153,6 +153,8 @@ def _decoded(wanted: Obj, reading: Reading) -> Obj:
     """Errors: BadRequest, Invalid."""
     schema = _kind().schema
     found = decode(schema, wanted)
+    if reading.again is not None and (found.mistyped is not None or found.unknown):
+        found = decode(schema, reading.again(schema, wanted))
     reading.check(schema, found, is_typed=True)
     spec = part(found.object, "spec")
     if spec.get("replicas") == 0:  # as upstream's type, which leaves it out: it is nobody's

@@ -25,10 +25,25 @@ def frozen_data(new: Obj, old: Obj | None) -> list[Cause]:
         message = "Forbidden: field is immutable when `immutable` is set"
         causes.append(Cause("immutable", message, "FieldValueForbidden"))
     for name in ("data", "binaryData"):
-        if part(new, name) != part(old, name):
+        if new.get(name) != old.get(name):
             message = "Forbidden: field is immutable when `immutable` is set"
             causes.append(Cause(name, message, "FieldValueForbidden"))
     return causes
+
+
+def drop_empty_data(obj: Obj) -> None:
+    """Takes out what holds nothing, as it is written; of what may not change it is a change."""
+    for name in ("data", "binaryData"):
+        if name in obj and not obj[name] and not obj.get("immutable"):
+            del obj[name]
+
+
+def drop_empty_new_data(new: Obj, old: Obj | None = None) -> None:
+    """The same of an object that was not immutable before."""
+    if old is None or not old.get("immutable"):
+        for name in ("data", "binaryData"):
+            if name in new and not new[name]:
+                del new[name]
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -61,6 +76,9 @@ KIND = Kind(
         binaryData=mapping(STR(format="byte"))("Base64 by key."),
         immutable=BOOL("Once true, data cannot change any more."),
     ),
+    default=drop_empty_data,
+    on_create=drop_empty_new_data,
+    on_update=drop_empty_new_data,
     validate=_validate,
     opaque=("data",),  # whoever is below BYTES_MAX as JSON is below it as text
     columns=(

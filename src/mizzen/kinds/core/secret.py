@@ -9,7 +9,12 @@ from mizzen.base.objects import Obj
 from mizzen.base.reading import text
 from mizzen.base.resources import SECRETS
 from mizzen.kinds.columns import AGE, NAME, keys, of
-from mizzen.kinds.core.config_map import BYTES_MAX, frozen_data
+from mizzen.kinds.core.config_map import (
+    BYTES_MAX,
+    drop_empty_data,
+    drop_empty_new_data,
+    frozen_data,
+)
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
 from mizzen.kinds.metadata import immutable
@@ -37,6 +42,7 @@ def _default(secret: Obj) -> None:
     if plain:
         encoded = {key: base64.b64encode(text.encode()).decode() for key, text in plain.items()}
         secret["data"] = {**part(secret, "data"), **encoded}
+    drop_empty_data(secret)
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -72,6 +78,8 @@ KIND = Kind(
         immutable=BOOL("Once true, data cannot change any more."),
     ),
     default=_default,
+    on_create=drop_empty_new_data,
+    on_update=drop_empty_new_data,
     validate=_validate,
     selectable_fields=("type",),
     columns=(NAME, Column("Type", of("type")), Column("Data", keys("data")), AGE),
