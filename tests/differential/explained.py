@@ -59,14 +59,6 @@ EXPLAINED: tuple[Explained, ...] = (
         theirs=r"^(?!\(absent\))",
     ),
     Explained(
-        "what is wrong with an expression is told without cel-go's copy of its line: the checker is "
-        "our own, and tells the first thing alone",
-        step=r"/customresourcedefinitions",
-        where=r"/body/(details/causes/\d+/)?message",
-        ours=r"\.rule: Invalid value.*: compilation failed: |^Invalid value: .*: compilation failed: ",
-        theirs=r"ompilation failed: ERROR: <input>:\d+:\d+: ",
-    ),
-    Explained(
         "each server has an address of its own",
         step=r" /api/?$",
         where=r"/body/serverAddressByClientCIDRs/0/serverAddress",

@@ -18,6 +18,7 @@ _TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d
 _REVISION = re.compile(r"(resource version: |current: |\()\d+|(Too large resource version: )\d+")
 _ADDRESS = re.compile(r"\b(?:10\.0|127)\.\d{1,3}\.\d{1,3}(?:\.\d{1,3})?\b(?!/)")
 _ECHO = re.compile(r'"\{\\"(?:[^"\\]|\\.)*\}"')
+_SELF = re.compile(r"\bselfType\d+")  # which the type of `self` is called, drawn for each rule
 _NOW_S = 900
 # What Mizzen's background makes in every namespace, and a lone kube-apiserver does not.
 _LEFT_OUT = frozenset(("kube-root-ca.crt",))
@@ -93,6 +94,7 @@ class Normaliser:
         text = _ECHO.sub(self._echoed, text)
         text = _UID.sub(lambda m: self._named("UID", m[0]), text)
         text = _TIME.sub(self._time, text)
+        text = _SELF.sub("selfTypeN", text)
         text = _ADDRESS.sub(lambda m: self._named("ADDRESS", m[0]), text)
         return _REVISION.sub(lambda m: f"{m[1] or m[2]}N", text)
 

@@ -224,7 +224,7 @@ def to_int(args: list[object]) -> object:
         case Timestamp() as a:
             return a.ns // _SECOND
         case str() as a:
-            return _int(int(a)) if _DECIMAL.match(a) and len(a) < 40 else _unconvertible(a, "int")
+            return _int(int(a)) if _DECIMAL.match(a) and len(a) < 40 else _unconvertible("int")
         case other:
             return no_overload(other)
 
@@ -241,7 +241,7 @@ def to_uint(args: list[object]) -> object:
             return UInt(int(a))
         case str() as a:
             fits = a.isascii() and a.isdigit() and len(a) < 40
-            return _uint(int(a)) if fits else _unconvertible(a, "uint")
+            return _uint(int(a)) if fits else _unconvertible("uint")
         case other:
             return no_overload(other)
 
@@ -256,19 +256,17 @@ def to_double(args: list[object]) -> object:
             if _HEX_DOUBLE.match(a):
                 return float.fromhex(a)
             if not _DOUBLE.match(a):
-                return _unconvertible(a, "double")
+                return _unconvertible("double")
             made = float(a)
-            return (
-                _unconvertible(a, "double") if math.isinf(made) and "n" not in a.lower() else made
-            )
+            return _unconvertible("double") if math.isinf(made) and "n" not in a.lower() else made
         case int() as a:
             return float(a)
         case other:
             return no_overload(other)
 
 
-def _unconvertible(text: str, name: str) -> Err:
-    return Err(f"type conversion error: {text[:100]!r} is no {name}")
+def _unconvertible(name: str) -> Err:
+    return Err(f"type conversion error from 'string' to '{name}'")
 
 
 def to_bytes(args: list[object]) -> object:

@@ -1,8 +1,8 @@
 """Types of every part of an expression, and which overloads each call may mean.
 
-Errors: CompileError, at the first thing that cannot be.
-Source: google/cel-go checker/checker.go and cel/validator.go, v0.26, with homogeneous literals
-and comparisons across number types, as Kubernetes sets it up.
+Errors: CompileError, with everything that cannot be.
+Source: google/cel-go checker/checker.go, v0.26, with comparisons across number types, as Kubernetes
+sets it up; what is asked of what has its types: `validators.py`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mizzen.cel import formats, tree, types
+from mizzen.cel import tree, types, validators
 from mizzen.cel.declarations import FUNCTIONS, Overload
 from mizzen.cel.environment import Environment
+from mizzen.cel.parser import Parsed
 from mizzen.cel.tree import (
     Call,
     CompileError,
@@ -22,6 +23,7 @@ from mizzen.cel.tree import (
     Literal,
     MapNode,
     Node,
+    Problem,
     Select,
 )
 from mizzen.cel.types import Type
@@ -68,23 +70,29 @@ class Checked:
         return self.types[self.root.id]
 
 
-def check(root: Node, environment: Environment, steps: types.Steps | None = None) -> Checked:
+def check(parsed: Parsed, environment: Environment, steps: types.Steps | None = None) -> Checked:
     """The typed tree. `steps`: what comparing types may take. Errors: CompileError."""
-    checker = _Checker(root, environment, steps or types.Steps())
-    checker.check(root)
+    checker = _Checker(parsed, environment, steps or types.Steps())
+    checker.check(parsed.root)
+    if checker.problems:
+        raise CompileError.of(checker.problems)
     done = checker.checked
     made: dict[int, Type] = {}
     given = dict(done.types)  # kept: `made` knows them by their ids
     for number, t in given.items():
         done.types[number] = checker.free.to_dyn(t, made)
-    _homogeneous(done, checker.free.steps)
-    formats.check(done.root, done.types)
+    problems = validators.problems_of(done.root, done.types, checker.shown, checker.free.steps)
+    if problems:
+        raise CompileError.of([Problem(parsed.positions[n], text) for n, text in problems])
     return done
 
 
 class _Checker:
-    def __init__(self, root: Node, environment: Environment, steps: types.Steps) -> None:
-        self.checked = Checked(root)
+    def __init__(self, parsed: Parsed, environment: Environment, steps: types.Steps) -> None:
+        self.checked = Checked(parsed.root)
+        self.problems: list[Problem] = []
+        self._positions = parsed.positions
+        self._own = environment.own
         self.free = types.Substitutions(steps)
         self._fields = environment.fields
         self._without = environment.without
@@ -93,6 +101,21 @@ class _Checker:
         self._scopes: list[Mapping[str, Type]] = [environment.variables]
 
     # -- helpers ----------------------------------------------------------------------------
+
+    def _wrong(self, number: int, problem: str) -> None:
+        self.problems.append(Problem(self._positions[number], problem))
+
+    def _undeclared(self, node: Node, name: str) -> None:
+        self._wrong(node.id, f"undeclared reference to '{name}' (in container '')")
+        self._set(node, types.ERROR)
+
+    def _mismatch(self, node: Node, wanted: Type, found: Type) -> None:
+        shown = f"expected type '{self.shown(wanted)}' but found '{self.shown(found)}'"
+        self._wrong(node.id, shown)
+
+    def shown(self, t: Type) -> str:
+        """A type as problems show it."""
+        return types.shown(t, *self._own)
 
     def _type(self, node: Node) -> Type:
         return self.checked.types[node.id]
@@ -149,7 +172,8 @@ class _Checker:
             name = name.removeprefix(".")
             found = _TYPE_NAMES.get(name)
             if found is None:
-                raise CompileError(f"undeclared reference to {name!r}")
+                self._undeclared(node, name)
+                return
             self.checked.type_names[node.id] = name
         self._set(node, found)
 
@@ -158,31 +182,33 @@ class _Checker:
         if name is not None and (self._lookup(name) or _TYPE_NAMES.get(name.removeprefix("."))):
             self._ident(node, name)
             return
-        result = self._field(node.operand, node.field, optional=False)
+        result = self._field(node, node.operand, node.field, optional=False)
         self._set(node, types.BOOL if node.test_only else self.free.apply(result))
 
-    def _field(self, operand: Node, name: str, optional: bool) -> Type:
+    def _field(self, node: Node, operand: Node, name: str, optional: bool) -> Type:
         self.check(operand)
         target, was_optional = types.unwrapped(self.free.apply(self._type(operand)))
         if target.kind == "map":
             result = target.params[1]
         elif target.kind == "struct":
-            result = self._struct_field(target, name)
+            result = self._struct_field(target, name, node.id)
         elif target.kind == "param":
             self._assignable(types.DYN, target)
             result = types.DYN
-        elif types.is_dyn(target):
-            result = types.DYN
         else:
-            raise CompileError(f"type {target} does not support field selection")
+            if not types.is_dyn(target) and target.kind != "error":
+                what = f"type '{self.shown(target)}' does not support field selection"
+                self._wrong(node.id, what)
+            result = types.DYN
         return types.optional_of(result) if optional or was_optional else result
 
-    def _struct_field(self, target: Type, name: str) -> Type:
+    def _struct_field(self, target: Type, name: str, number: int) -> Type:
         if target.name not in self._fields and self._builds(target.name):
             return types.DYN
         found = self._fields.get(target.name, {}).get(name)
         if found is None:
-            raise CompileError(f"undefined field {name!r} of {target}")
+            self._wrong(number, f"undefined field '{name}'")
+            return types.ERROR
         return found
 
     def _builds(self, name: str) -> bool:
@@ -190,24 +216,24 @@ class _Checker:
 
     def _message(self, node: tree.Message) -> None:
         if not self._builds(node.name):
-            raise CompileError(f"no message {node.name} can be built in an expression")
+            self._undeclared(node, node.name)
+            return
         made = Type("struct", node.name)
         for each in node.fields:
-            wanted, found = (
-                self._struct_field(made, each.name),
-                self._element(each.value, each.optional),
-            )
+            found = self._element(each.value, each.optional)
+            wanted = self._struct_field(made, each.name, each.id)
             if not self._assignable(wanted, found):
-                raise CompileError(
-                    f"expected type of field {each.name!r} is {wanted} but provided type is {found}"
+                what = (
+                    f"expected type of field '{each.name}' is '{self.shown(wanted)}' but provided"
                 )
+                self._wrong(each.id, f"{what} type is '{self.shown(found)}'")
         self._set(node, made)
 
     def _call(self, node: Call) -> None:
         if node.function == "_?._":
             field_name = node.args[1]
             assert isinstance(field_name, Literal)
-            result = self._field(node.args[0], str(field_name.value), optional=True)
+            result = self._field(node, node.args[0], str(field_name.value), optional=True)
             self._set(node, self.free.apply(result))
             self._set(field_name, types.STRING)
             self.checked.overloads[node.id] = ("select_optional_field",)
@@ -224,16 +250,18 @@ class _Checker:
         node.function = node.function.removeprefix(".")
         overloads = self._function(node.function)
         if overloads is None:
-            raise CompileError(f"undeclared reference to {node.function!r}")
+            self._undeclared(node, node.function)
+            return
         self._resolve(node, overloads)
 
     def _resolve(self, node: Call, overloads: tuple[Overload, ...]) -> None:
         args = ([node.target] if node.target is not None else []) + node.args
         seen = tuple(self._type(arg) for arg in args)
         if node.function in ("_&&_", "_||_"):
-            if not all(self._assignable(t, types.BOOL) for t in seen):
-                raise self._no_overload(node, seen)
-            self._set(node, types.BOOL)
+            wrong = [n for n, t in enumerate(seen) if not self._assignable(t, types.BOOL)]
+            for at in wrong:
+                self._mismatch(args[at], types.BOOL, seen[at])
+            self._set(node, types.ERROR if wrong else types.BOOL)
             self.checked.overloads[node.id] = (overloads[0].id,)
             return
         result: Type | None = None
@@ -253,13 +281,17 @@ class _Checker:
             elif not types.is_dyn(result) and not types.equal(made, result, self.free.steps):
                 result = types.DYN
         if result is None:
-            raise self._no_overload(node, seen)
+            self._no_overload(node, seen)
+            result = types.ERROR
         self._set(node, result)
         self.checked.overloads[node.id] = tuple(matching)
 
-    def _no_overload(self, node: Call, seen: tuple[Type, ...]) -> CompileError:
-        text = ", ".join(str(self.free.to_dyn(t, {})) for t in seen)
-        return CompileError(f"found no matching overload for {node.function!r} applied to ({text})")
+    def _no_overload(self, node: Call, seen: tuple[Type, ...]) -> None:
+        shown = [self.shown(self.free.to_dyn(t, {})) for t in seen]
+        target = f"{shown.pop(0)}." if node.target is not None else ""
+        applied = f"{target}({', '.join(shown)})"
+        what = f"found no matching overload for '{node.function}' applied to '{applied}'"
+        self._wrong(node.id, what)
 
     def _join(self, previous: Type | None, current: Type) -> Type:
         if previous is None:
@@ -274,7 +306,7 @@ class _Checker:
             return self._type(node)
         t, was = types.unwrapped(self._type(node))
         if not was and not types.is_dyn(t):
-            raise CompileError(f"expected an optional in a literal but found {t}")
+            self._mismatch(node, types.optional_of(t), t)
         return t
 
     def _list(self, node: ListNode) -> None:
@@ -316,7 +348,12 @@ class _Checker:
             self._assignable(types.DYN, over)
             pair = (types.DYN, types.DYN)
         else:
-            raise CompileError(f"expression of type {over} cannot be range of a comprehension")
+            what = (
+                f"expression of type '{self.shown(over)}' cannot be range of a comprehension (must "
+                "be list, map, or dynamic)"
+            )
+            self._wrong(node.range.id, what)
+            pair = (types.ERROR, types.ERROR)
         scope = {node.variable: pair[0]}
         if node.variable2:
             scope[node.variable2] = pair[1]
@@ -324,7 +361,7 @@ class _Checker:
 
     def _must(self, node: Node, t: Type) -> None:
         if not self._assignable(t, self._type(node)):
-            raise CompileError(f"expected type {t} but found {self._type(node)}")
+            self._mismatch(node, t, self._type(node))
 
 
 def _qualified(node: Node) -> str | None:
@@ -335,33 +372,3 @@ def _qualified(node: Node) -> str | None:
         prefix = _qualified(node.operand)
         return None if prefix is None else f"{prefix}.{node.field}"
     return None
-
-
-def _outside_format(root: Node) -> list[Node]:
-    found = [root]
-    for node in found:
-        if not (isinstance(node, Call) and node.function == "format"):
-            found.extend(tree.children(node))
-    return found
-
-
-def _homogeneous(checked: Checked, steps: types.Steps) -> None:
-    """Literals with elements of several types are refused even where dyn would allow them."""
-    for node in _outside_format(checked.root):
-        if isinstance(node, ListNode):
-            groups = [[(e, at in node.optional) for at, e in enumerate(node.elements)]]
-        elif isinstance(node, MapNode):
-            groups = [
-                [(entry.key, False) for entry in node.entries],
-                [(entry.value, entry.optional) for entry in node.entries],
-            ]
-        else:
-            continue
-        for group in groups:
-            first: Type | None = None
-            for each, optional in group:
-                t = checked.types[each.id]
-                t = types.unwrapped(t)[0] if optional else t
-                if first is not None and not types.equal(t, first, steps):
-                    raise CompileError(f"expected type {first} but found {t} in a literal")
-                first = t

@@ -38,19 +38,23 @@ def to_timestamp(args: list[object]) -> object:
             return no_overload(other)
 
 
+_NO_TIMESTAMP = Err("type conversion error from 'string' to 'google.protobuf.Timestamp'")
+_NO_DURATION = Err("type conversion error from 'string' to 'google.protobuf.Duration'")
+
+
 def _parsed_time(text: str) -> Timestamp | Err:
     match = _RFC3339.match(text)
     if match is None:
-        return Err(f"type conversion error: {text[:100]!r} is no timestamp")
+        return _NO_TIMESTAMP
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     sign = -1 if match[9] == "-" else 1
     offset = 0 if match[8] else sign * (int(match[10]) * 3600 + int(match[11]) * 60)
     if not match[8] and (int(match[10]) > 24 or int(match[11]) > 60):
-        return Err(f"type conversion error: {text[:100]!r} has no such time zone")
+        return _NO_TIMESTAMP
     try:
         local = datetime(max(year, 1), month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError as error:
-        return Err(f"type conversion error: {text[:100]!r} is no timestamp: {error}")
+    except ValueError:
+        return _NO_TIMESTAMP
     if year == 0:
         return Err("timestamp overflow")
     seconds = (local - _EPOCH) // timedelta(seconds=1) - offset
@@ -62,7 +66,7 @@ def to_duration(args: list[object]) -> object:
     if not isinstance(args[0], str):
         return no_overload(args[0])
     text = args[0]
-    bad = Err(f"type conversion error: {text[:100]!r} is no duration")
+    bad = _NO_DURATION
     body = text[1:] if text[:1] in ("+", "-") else text
     if body == "0":
         return Duration(0)

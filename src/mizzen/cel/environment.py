@@ -16,12 +16,14 @@ from mizzen.cel.types import Type
 class Environment:
     """`fields` are those of struct types, by the types' names. `without` are the functions, and
     `cel.bind`, that other environments have. `builds` are the types of which objects can be made,
-    and with them any below (`Object.spec`), whose fields may be any."""
+    and with them any below (`Object.spec`), whose fields may be any. `own`: how the name of the
+    variables' own type begins, and what problems show instead."""
 
     variables: Mapping[str, Type]
     fields: Mapping[str, Mapping[str, Type]]
     without: frozenset[str] = frozenset()
     builds: frozenset[str] = frozenset()
+    own: tuple[str, str] = ("", "")
 
 
 def _of_devices(attribute: Type) -> Environment:

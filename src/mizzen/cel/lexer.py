@@ -25,7 +25,6 @@ _STRING = (
     rf"|'(?:{_SHORT}|[^\\'\n\r])*'"
 )
 _DIGITS_MAX = 21  # one more than any number of 64 bits has: so many are outside, whatever follows
-_SHOWN_CHARS = 100  # of a literal in an error
 _TOKEN = re.compile(
     rf"""
     (?P<space>[\t \r\n\f]+|//[^\n]*)
@@ -86,7 +85,8 @@ def tokens(expression: str) -> list[Token]:
     while at < len(expression):
         match = _TOKEN.match(expression, at)
         if match is None:
-            raise CompileError(f"syntax error at character {at}: {expression[at]!r}")
+            shown = f"'{expression[at]}'"
+            raise CompileError(f"Syntax error: token recognition error at: {shown}", at)
         kind, text = str(match.lastgroup), match.group()
         if kind == "ident" and text in KEYWORDS:
             kind = "keyword"
@@ -101,7 +101,7 @@ def integer(text: str) -> int:
     """The int of a literal with its sign. Errors: CompileError."""
     value = _number(text)
     if not INT_MIN <= value <= INT_MAX:
-        raise CompileError(f"invalid int literal {text[:_SHOWN_CHARS]}: outside 64 bits")
+        raise CompileError("invalid int literal")
     return value
 
 
@@ -109,7 +109,7 @@ def unsigned(text: str) -> UInt:
     """The uint of a literal such as 5u. Errors: CompileError."""
     value = _number(text[:-1])
     if value > UINT_MAX:
-        raise CompileError(f"invalid uint literal {text[:_SHOWN_CHARS]}: outside 64 bits")
+        raise CompileError("invalid uint literal")
     return UInt(value)
 
 
@@ -125,7 +125,7 @@ def double(text: str) -> float:
     """The double of a literal. Errors: CompileError when it is too large."""
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise CompileError(f"invalid double literal {text}: out of range")
+        raise CompileError("invalid double literal")
     return value
 
 
@@ -146,7 +146,7 @@ def octets(text: str) -> bytes:
         out += body[end : match.start()].encode()
         octal, hexa, short, long, plain = match.groups()
         if short or long:
-            raise CompileError("unable to unescape bytes: \\u and \\U are for strings")
+            raise CompileError("unable to unescape string")
         if plain:
             out += _PLAIN.get(plain, plain).encode()
         else:
@@ -171,5 +171,5 @@ def _character(match: re.Match[str]) -> str:
         return _PLAIN.get(plain, plain)
     code = int(octal, 8) if octal else int(hexa or short or long, 16)
     if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-        raise CompileError(f"invalid unicode code point {code:#x}")
+        raise CompileError("invalid unicode code point")
     return chr(code)

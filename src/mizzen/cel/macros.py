@@ -29,21 +29,32 @@ _UNUSED = "#unused"
 _SORTED = "@__sortBy_input__"
 COPIED_MAX = 20_000  # nodes of an expression; each optMap in a chain doubles what is before it
 NewId = Callable[[], int]
+CopyId = Callable[[int], int]  # a new one that stands where another does
+_NAME, _SIMPLE = "argument is not an identifier", "argument must be a simple name"
+
+
+class MacroError(Exception):
+    """An argument is not what the macro takes."""
+
+    def __init__(self, node: Node, problem: str) -> None:
+        super().__init__(problem)
+        self.node = node
 
 
 def expand(
-    new: NewId, here: int, function: str, target: Node | None, args: list[Node]
+    new: NewId, copied: CopyId, here: int, function: str, target: Node | None, args: list[Node]
 ) -> Node | None:
     """The expansion of a macro call; None if no macro has this name and arity.
 
-    Errors: CompileError when the arguments are not what the macro takes.
+    Errors: MacroError; CompileError where it would become too large.
     """
-    make = _Make(new)
+    make = _Make(new, copied)
     if target is None:
         return make.has(here, args[0]) if function == "has" and len(args) == 1 else None
     match function, len(args):
         case (("all" | "exists" | "exists_one"), 2):
-            return make.quantifier(here, function, target, (make.variable(args[0]), ""), args[1])
+            variable = make.variable(args[0], _SIMPLE)
+            return make.quantifier(here, function, target, (variable, ""), args[1])
         case (("all" | "exists" | "exists_one" | "existsOne"), 3):
             return make.quantifier(here, function, target, make.variables(args), args[2])
         case "map", (2 | 3):
@@ -63,21 +74,25 @@ def expand(
 
 
 class _Make:
-    def __init__(self, new: NewId) -> None:
-        self._new = new
+    def __init__(self, new: NewId, copied: CopyId) -> None:
+        self._new, self._copied = new, copied
 
-    def variable(self, node: Node) -> str:
+    def variable(self, node: Node, otherwise: str = _NAME) -> str:
         if not isinstance(node, Ident):
-            raise CompileError("the argument of a macro must be a simple name")
+            raise MacroError(node, otherwise)
         if node.name in _FORBIDDEN:
-            raise CompileError("iteration variable overwrites accumulator variable")
+            raise MacroError(node, "iteration variable overwrites accumulator variable")
         return node.name
 
     def variables(self, args: list[Node]) -> tuple[str, str]:
-        first, second = self.variable(args[0]), self.variable(args[1])
-        if first == second:
-            raise CompileError(f"duplicate variable name: {first}")
-        return first, second
+        for each in args[:2]:
+            if not isinstance(each, Ident):
+                raise MacroError(each, _SIMPLE)
+        first, second = args[0], args[1]
+        assert isinstance(first, Ident) and isinstance(second, Ident)
+        if first.name == second.name:
+            raise MacroError(second, f"duplicate variable name: {first.name}")
+        return self.variable(first), self.variable(second)
 
     def _call(self, function: str, *args: Node) -> Node:
         return Call(self._new(), function, None, list(args))
@@ -97,7 +112,7 @@ class _Make:
     def _copy(self, node: Node) -> Node:
         made = copy.deepcopy(node)
         for each in walk(made):
-            each.id = self._new()
+            each.id = self._copied(each.id)
             if each.id > COPIED_MAX:
                 raise CompileError(
                     f"optMap and optFlatMap make more than {COPIED_MAX} parts of it; chain fewer"
@@ -106,7 +121,7 @@ class _Make:
 
     def has(self, here: int, arg: Node) -> Node:
         if not isinstance(arg, Select) or arg.test_only:
-            raise CompileError("invalid argument to has() macro")
+            raise MacroError(arg, "invalid argument to has() macro")
         return Select(here, arg.operand, arg.field, test_only=True)
 
     def quantifier(
@@ -171,7 +186,7 @@ class _Make:
 
     def bind(self, here: int, args: list[Node]) -> Node:
         if not isinstance(args[0], Ident):
-            raise CompileError("cel.bind() variable names must be simple identifiers")
+            raise MacroError(args[0], "cel.bind() variable names must be simple identifiers")
         return self._bound(here, args[0].name, args[1], args[2])
 
     def _bound(self, here: int, name: str, value: Node, result: Node) -> Node:
@@ -181,7 +196,7 @@ class _Make:
 
     def opt_map(self, here: int, kind: str, target: Node, args: list[Node]) -> Node:
         if not isinstance(args[0], Ident):
-            raise CompileError(f"{kind}() variable name must be a simple identifier")
+            raise MacroError(args[0], f"{kind}() variable name must be a simple identifier")
         value = self._method("value", self._copy(target))
         inner = self._bound(self._new(), args[0].name, value, args[1])
         if kind == "optMap":
@@ -191,8 +206,10 @@ class _Make:
 
     def sort_by(self, here: int, target: Node, args: list[Node]) -> Node:
         if not isinstance(target, (ListNode, Select, Ident, Fold, Call)):
-            raise CompileError(
-                "sortBy can only be applied to a list, identifier, comprehension, call or select"
+            raise MacroError(
+                target,
+                "sortBy can only be applied to a list, identifier, comprehension, call or select "
+                "expression",
             )
         keys = self.map(self._new(), Ident(self._new(), _SORTED), args)
         call = self._method("@sortByAssociatedKeys", Ident(self._new(), _SORTED), keys)

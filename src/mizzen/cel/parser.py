@@ -6,11 +6,13 @@ Source: google/cel-go parser/parser.go and gen/CEL.g4, v0.26, with the optional 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from mizzen.cel import lexer, macros
 from mizzen.cel.lexer import Token
 from mizzen.cel.tree import (
+    NOWHERE,
     Call,
     CompileError,
     Entry,
@@ -21,32 +23,54 @@ from mizzen.cel.tree import (
     MapNode,
     Message,
     Node,
+    Problem,
     Select,
 )
 
 DEPTH_MAX = 250  # upstream's limit on the nesting of each grammar rule
 _RELATIONS = frozenset({"<", "<=", ">=", ">", "==", "!=", "in"})
 _FUNCTION = {"in": "@in"}
+_OPERANDS = (
+    "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, "
+    "BYTES, IDENTIFIER}"
+)
 
 
-def parse(expression: str, without: frozenset[str] = frozenset()) -> Node:
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """`positions`: the character at which each node stands, by its number."""
+
+    root: Node
+    positions: Sequence[int]
+
+
+def parse(expression: str, without: frozenset[str] = frozenset()) -> Parsed:
     """The tree of an expression; `without` names macros that stay calls. Errors: CompileError."""
-    return _Parser(lexer.tokens(expression), without).whole()
+    parser = _Parser(lexer.tokens(expression), without)
+    root = parser.whole()
+    if parser.problems:
+        raise CompileError.of(parser.problems)
+    return Parsed(root, parser.positions)
 
 
 class _Parser:
     def __init__(self, tokens: list[Token], without: frozenset[str]) -> None:
+        self.problems: list[Problem] = []
+        self.positions = [NOWHERE]
         self._tokens = tokens
         self._without = without
         self._at = 0
-        self._last = 0
+        self._expanded = NOWHERE  # where the call stands of which a macro makes something else
         self._depth: dict[str, int] = {}
 
     # -- helpers ----------------------------------------------------------------------------
 
-    def new(self) -> int:
-        self._last += 1
-        return self._last
+    def new(self, at: int | None = None) -> int:
+        self.positions.append(self._expanded if at is None else at)
+        return len(self.positions) - 1
+
+    def _copied(self, number: int) -> int:
+        return self.new(self.positions[number])
 
     @property
     def _token(self) -> Token:
@@ -64,7 +88,7 @@ class _Parser:
 
     def _expect(self, text: str) -> None:
         if not self._take(text):
-            raise self._unexpected(f"expected {text!r}")
+            raise self._unexpected(f"'{text}'")
 
     def _next(self) -> Token:
         token = self._token
@@ -72,14 +96,34 @@ class _Parser:
         return token
 
     def _unexpected(self, wanted: str) -> CompileError:
+        """The first word that cannot be: nothing is said of what is behind it."""
         token = self._token
-        seen = repr(token.text) if token.text else "the end"
-        return CompileError(f"syntax error at character {token.at}: {wanted}, not {seen}")
+        shown = token.text if token.kind != "end" else "<EOF>"
+        problem = f"Syntax error: mismatched input '{shown}' expecting {wanted}"
+        return CompileError.of([*self.problems, Problem(token.at, problem)])
+
+    def _wrong(self, at: int, problem: str) -> Node:
+        """Tells it, and goes on with something in place of what is wrong."""
+        self.problems.append(Problem(at, problem))
+        return Literal(self.new(at), None)
+
+    def _called(self, at: int, name: str, target: Node | None, args: list[Node]) -> Node:
+        """A call, or what a macro makes of it."""
+        here = self.new(at)
+        if target is not None and name in self._without:
+            return Call(here, name, target, args)
+        self._expanded = at
+        try:
+            made = macros.expand(self.new, self._copied, here, name, target, args)
+        except macros.MacroError as error:
+            return self._wrong(self.positions[error.node.id], str(error))
+        return made or Call(here, name, target, args)
 
     def _enter(self, rule: str) -> None:
         depth = self._depth.get(rule, 0) + 1
         if depth > DEPTH_MAX:
-            raise CompileError(f"expression recursion limit exceeded: {DEPTH_MAX}")
+            problem = f"expression recursion limit exceeded: {DEPTH_MAX}"
+            raise CompileError.of([*self.problems, Problem(NOWHERE, problem)])
         self._depth[rule] = depth
 
     def _leave(self, rule: str, times: int = 1) -> None:
@@ -90,14 +134,15 @@ class _Parser:
     def whole(self) -> Node:
         node = self._expr()
         if self._token.kind != "end":
-            raise self._unexpected("expected the end")
+            raise self._unexpected("<EOF>")
         return node
 
     def _expr(self) -> Node:
         self._enter("expr")
         node = self._logical("||")
+        at = self._token.at
         if self._take("?"):
-            here = self.new()
+            here = self.new(at)
             yes = self._logical("||")
             self._expect(":")
             no = self._expr()
@@ -111,10 +156,11 @@ class _Parser:
         if operator == "||":
             below = lambda: self._logical("&&")  # noqa: E731
         terms = [below()]
-        here = 0
+        here, at = 0, self._token.at
         while self._take(operator):
-            here = self.new()
+            here = self.new(at)
             terms.append(below())
+            at = self._token.at
         return Call(here, f"_{operator}_", None, terms) if here else terms[0]
 
     def _relation(self) -> Node:
@@ -124,8 +170,8 @@ class _Parser:
         while self._token.text in _RELATIONS and self._token.kind in ("op", "keyword"):
             self._enter("relation")
             times += 1
-            operator = self._next().text
-            here = self.new()
+            _, operator, at = self._next()
+            here = self.new(at)
             node = Call(here, _FUNCTION.get(operator, f"_{operator}_"), None, [node, self._sum()])
         self._leave("relation", times)
         return node
@@ -145,14 +191,14 @@ class _Parser:
         while self._token.kind == "op" and self._token.text in operators:
             self._enter("calc")
             times += 1
-            operator = self._next().text
-            here = self.new()
+            _, operator, at = self._next()
+            here = self.new(at)
             node = Call(here, f"_{operator}_", None, [node, below()])
         self._leave("calc", times)
         return node
 
     def _unary(self) -> Node:
-        start = self._token.text
+        _, start, at = self._token
         if not self._is("!") and not self._is("-"):
             return self._member()
         count = 0
@@ -164,7 +210,7 @@ class _Parser:
             count += 1
         if count % 2 == 0:
             return self._member()
-        here = self.new()
+        here = self.new(at)
         return Call(here, f"{start}_", None, [self._member()])
 
     def _member(self) -> Node:
@@ -174,31 +220,30 @@ class _Parser:
         while self._is(".") or self._is("["):
             self._enter("member")
             times += 1
-            node = self._selection(node) if self._take(".") else self._index(node)
+            node = self._selection(node) if self._is(".") else self._index(node)
         self._leave("member", times)
         return node
 
     def _selection(self, operand: Node) -> Node:
+        dot = self._next().at
         optional = self._take("?")
-        token = self._next()
-        if token.kind != "ident":
-            self._at -= 1
-            raise self._unexpected("expected a name")
+        token = self._token
+        if token.kind not in ("ident", "escaped"):
+            raise self._unexpected("{IDENTIFIER, ESC_IDENTIFIER}")
+        self._at += 1
+        if token.kind == "escaped":
+            self._wrong(token.at, "unsupported syntax: '`'")
         if optional:
-            here = self.new()
-            return Call(here, "_?._", None, [operand, Literal(self.new(), token.text)])
-        if self._take("("):
-            here = self.new()
-            args = self._arguments()
-            expanded = None
-            if token.text not in self._without:
-                expanded = macros.expand(self.new, here, token.text, operand, args)
-            return expanded or Call(here, token.text, operand, args)
-        return Select(self.new(), operand, token.text)
+            here = self.new(dot)
+            return Call(here, "_?._", None, [operand, Literal(self.new(token.at), token.text)])
+        at = self._token.at
+        if token.kind == "ident" and self._take("("):
+            return self._called(at, token.text, operand, self._arguments())
+        return Select(self.new(dot), operand, token.text)
 
     def _index(self, operand: Node) -> Node:
+        here = self.new(self._token.at)
         self._expect("[")
-        here = self.new()
         function = "_[?_]" if self._take("?") else "_[_]"
         index = self._expr()
         self._expect("]")
@@ -230,20 +275,23 @@ class _Parser:
         return self._literal()
 
     def _name(self) -> Node:
+        start = self._token.at
         dot = "." if self._take(".") else ""
         message = self._message_name()
         if message:
-            return Message(self.new(), message, self._fields())
-        name = self._next().text
+            here = self.new(self._tokens[self._at - 1].at)
+            return Message(here, message, self._fields())
+        _, name, at = self._next()
+        opening = self._token.at
+        is_call = self._take("(")
+        told = len(self.problems)
+        args = self._arguments() if is_call else []
         if name in lexer.RESERVED:
-            raise CompileError(f"reserved identifier: {name}")
-        if self._take("("):
-            here = self.new()
-            args = self._arguments()
-            return macros.expand(self.new, here, dot + name, None, args) or Call(
-                here, dot + name, None, args
-            )
-        return Ident(self.new(), dot + name)
+            del self.problems[told:]  # nothing is said of its arguments
+            return self._wrong(start, f"reserved identifier: {name}")
+        if is_call:
+            return self._called(opening, dot + name, None, args)
+        return Ident(self.new(at), dot + name)
 
     def _message_name(self) -> str:
         """The dotted name when a `{` follows it, read up to there; "" otherwise."""
@@ -263,15 +311,17 @@ class _Parser:
             optional = self._take("?")
             name = self._next()
             if name.kind != "ident":
-                raise self._unexpected("expected a field name")
+                self._at -= 1
+                raise self._unexpected("{IDENTIFIER, ESC_IDENTIFIER}")
+            here = self.new(self._token.at)
             self._expect(":")
-            fields.append(Field(name.text, self._expr(), optional))
+            fields.append(Field(here, name.text, self._expr(), optional))
             if not self._take(",") and not self._is("}"):
-                raise self._unexpected("expected ',' or '}'")
+                raise self._unexpected("'}'")
         return fields
 
     def _list(self) -> Node:
-        here = self.new()
+        here = self.new(self._tokens[self._at - 1].at)
         elements: list[Node] = []
         optional: set[int] = set()
         self._take(",") if self._tokens[self._at + 1].text == "]" else None
@@ -280,11 +330,11 @@ class _Parser:
                 optional.add(len(elements))
             elements.append(self._expr())
             if not self._take(",") and not self._is("]"):
-                raise self._unexpected("expected ',' or ']'")
+                raise self._unexpected("']'")
         return ListNode(here, elements, frozenset(optional))
 
     def _map(self) -> Node:
-        here = self.new()
+        here = self.new(self._tokens[self._at - 1].at)
         entries: list[Entry] = []
         self._take(",") if self._tokens[self._at + 1].text == "}" else None
         while not self._take("}"):
@@ -293,26 +343,31 @@ class _Parser:
             self._expect(":")
             entries.append(Entry(key, self._expr(), optional))
             if not self._take(",") and not self._is("}"):
-                raise self._unexpected("expected ',' or '}'")
+                raise self._unexpected("'}'")
         return MapNode(here, entries)
 
     def _literal(self) -> Node:
-        here = self.new()
+        start = self._token.at
         sign = "-" if self._take("-") else ""
-        token = self._next()
-        match token.kind:
-            case "int":
-                return Literal(here, lexer.integer(sign + token.text))
-            case "float":
-                return Literal(here, lexer.double(sign + token.text))
-            case "uint" if not sign:
-                return Literal(here, lexer.unsigned(token.text))
-            case "string" if not sign:
-                return Literal(here, lexer.string(token.text))
-            case "bytes" if not sign:
-                return Literal(here, lexer.octets(token.text[1:]))
-            case "keyword" if not sign and token.text != "in":
-                return Literal(here, {"true": True, "false": False, "null": None}[token.text])
-            case _:
-                self._at -= 1
-                raise self._unexpected("expected a value")
+        kind, text, _ = self._next()
+        try:
+            match kind:
+                case "int":
+                    return Literal(self.new(start), lexer.integer(sign + text))
+                case "float":
+                    return Literal(self.new(start), lexer.double(sign + text))
+                case "uint" if not sign:
+                    return Literal(self.new(start), lexer.unsigned(text))
+                case "string" if not sign:
+                    return Literal(self.new(start), lexer.string(text))
+                case "bytes" if not sign:
+                    return Literal(self.new(start), lexer.octets(text[1:]))
+                case "keyword" if not sign and text != "in":
+                    value = {"true": True, "false": False, "null": None}[text]
+                    return Literal(self.new(start), value)
+                case _:
+                    pass
+        except CompileError as error:
+            return self._wrong(start, str(error))
+        self._at -= 1
+        raise self._unexpected(_OPERANDS)

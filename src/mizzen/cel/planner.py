@@ -120,7 +120,7 @@ class _Planner:
         index = args[1]
         if isinstance(index, Const):
             if not is_key(index.value):
-                raise CompileError("invalid qualifier type")
+                raise CompileError("invalid qualifier type", is_program=True)
             chain.add(Qualifier(node.id, index.value, optional=optional))
         elif isinstance(index, AttributeStep):
             chain.add(Qualifier(node.id, attribute=index.attribute, optional=optional))
@@ -147,7 +147,7 @@ class _Planner:
         if node.function in _CONVERSIONS and len(args) == 1 and isinstance(args[0], Const):
             value = made.compute(_scope())
             if isinstance(value, Err):
-                raise CompileError(value.reason)
+                raise CompileError(value.reason, is_program=True)
             return Const(node.id, value)
         if node.function in _PATTERNS and len(args) > 1:
             pattern = args[1]
@@ -199,4 +199,4 @@ def _check_pattern(pattern: str) -> None:
     try:
         regex.compiled(pattern)
     except regex.RegexError as error:
-        raise CompileError(f"illegal regex: {error}") from error
+        raise CompileError(regex.in_words_of_go(str(error)), is_program=True) from error

@@ -23,6 +23,7 @@ from mizzen.cel.types import Steps, Type
 from mizzen.cel.values import Err, Optional, type_name
 
 EXPRESSION_BYTES_MAX = 10 * 1024  # resource.k8s.io/v1 CELSelectorExpressionMaxLength
+_TYPE_NAMES = {"null": "null_type"}
 _FRAMES = 20_000  # of Python, for the deepest expression that the parser lets through
 
 
@@ -70,7 +71,9 @@ def compile_selector(expression: str, lists: bool, steps: Steps | None = None) -
     """
     environment = DEVICES_WITH_LISTS if lists else DEVICES
     wanted = ("bool", "any", "dyn") if lists else ("bool", "any")
-    checked, step = _compile(expression, environment, wanted, "bool or the unknown type", steps)
+    checked, step = _compile(
+        expression, environment, wanted, "bool or the unknown type, not", steps
+    )
     return Selector(step, _names(checked.root), reads.of(checked.root))
 
 
@@ -81,7 +84,7 @@ def compile_expression(
 
     `steps`: what comparing its types may take. Errors: CompileError.
     """
-    checked, step = _compile(expression, environment, (wanted,), wanted, steps)
+    checked, step = _compile(expression, environment, (wanted,), f"{wanted} but got", steps)
     return Program(step, _names(checked.root))
 
 
@@ -104,7 +107,7 @@ def compile_rated(
     steps: Steps | None = None,
 ) -> RatedProgram:  # fmt: skip
     """As `compile_expression`; `size_of` says how large what its variables hold can be."""
-    checked, step = _compile(expression, environment, (wanted,), wanted, steps)
+    checked, step = _compile(expression, environment, (wanted,), f"{wanted} but got", steps)
     return RatedProgram(step, _names(checked.root), cost_max(checked, size_of))
 
 
@@ -113,8 +116,9 @@ def compile_typed(
     steps: Steps | None = None,
 ) -> TypedProgram:  # fmt: skip
     """As `compile_expression`, for several types or, without `wanted`, for any."""
-    shown = f"one of {', '.join(wanted)}" if len(wanted) > 1 else "".join(wanted)
-    checked, step = _compile(expression, environment, wanted, shown, steps)
+    names = [_TYPE_NAMES.get(each, each) for each in wanted]
+    shown = f"one of [{' '.join(names)}]" if len(names) > 1 else "".join(names)
+    checked, step = _compile(expression, environment, wanted, f"{shown} but got", steps)
     return TypedProgram(step, _names(checked.root), checked.result)
 
 
@@ -126,12 +130,10 @@ def _compile(
         raise CompileError(f"it is longer than {EXPRESSION_BYTES_MAX} bytes; shorten it")
     try:
         with _room_to_nest():
-            root = parser.parse(expression, environment.without)
-            checked = checker.check(root, environment, steps)
+            parsed = parser.parse(expression, environment.without)
+            checked = checker.check(parsed, environment, steps)
             if kinds and checked.result.kind not in kinds:
-                raise CompileError(
-                    f"it must evaluate to {wanted}, not {checked.result}", is_result=True
-                )
+                raise CompileError(f"must evaluate to {wanted} {checked.result}", is_result=True)
             return checked, planner.plan(checked)
     except (RecursionError, Panic, CostExceeded) as error:
         raise CompileError(str(error)) from error

@@ -14,6 +14,7 @@ import re
 from functools import lru_cache
 from typing import Any, Protocol
 
+TOO_LARGE = "pattern too large"  # as RE2 says it
 MEMORY_MAX = 8 << 20  # bytes of one automaton
 REMEMBERED_MAX = 32  # automata
 
@@ -124,3 +125,21 @@ def _octets(text: str) -> bytes:
 
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogatepass")
+
+
+_IN_GO = {
+    "missing ]": "missing closing ]",
+    "missing )": "missing closing )",
+    "unexpected )": "unexpected )",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid repetition size": "invalid repeat count",
+}
+
+
+def in_words_of_go(problem: str) -> str:
+    """What Go's regexp says of what RE2 refuses as `problem`."""
+    what, mark, where = problem.partition(": ")
+    what = _IN_GO.get(what, what)
+    return f"error parsing regexp: {what}: `{where}`" if mark else f"error parsing regexp: {what}"

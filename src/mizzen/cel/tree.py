@@ -6,29 +6,85 @@ Source: google/cel-go common/ast, v0.26.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class CompileError(Exception):
     """The expression is wrong by itself: syntax, types, or a constant that cannot be computed.
 
-    `at` is the character that it is about, None where that is not known; `is_result`: all is right
-    but the type of what it evaluates to.
+    `problems`: the character that each is about (NOWHERE: it is about none; None: it is not known),
+    and what it is. `is_result`: all is right but the type of what it evaluates to. `is_program`: its
+    types are right, and it cannot be run.
     """
 
-    def __init__(self, problem: str, at: int | None = None, *, is_result: bool = False) -> None:
+    def __init__(
+        self, problem: str, at: int | None = None, *, is_result: bool = False,
+        is_program: bool = False, problems: Sequence[Problem] = (),
+    ) -> None:  # fmt: skip
         super().__init__(problem)
-        self.at = at
+        self.problems: tuple[Problem, ...] = tuple(problems) or (Problem(at, problem),)
         self.is_result = is_result
+        self.is_program = is_program
+
+    @staticmethod
+    def of(problems: Sequence[Problem]) -> CompileError:
+        """Of several, at least one."""
+        return CompileError(problems[0].text, problems=problems)
+
+    def told(self, source: str) -> str:
+        """What upstream says where such an expression is written."""
+        if self.is_result:
+            return str(self)
+        if self.is_program:
+            return f"program instantiation failed: {self}"
+        return f"compilation failed: {self.located(source)}"
 
     def located(self, source: str) -> str:
-        """The problem with the line that it is in, as cel-go shows it, where that is known."""
-        if self.at is None:
-            return str(self)
-        before = source[: self.at]
-        line, column = before.count("\n"), self.at - (before.rfind("\n") + 1)
-        text = source.split("\n")[line]
-        return f"ERROR: <input>:{line + 1}:{column + 1}: {self}\n | {text}\n | {'.' * column}^"
+        """The problems with the lines that they are in, as cel-go shows them."""
+        places = [(_place(source, each.at), each) for each in self.problems]
+        places.sort(key=lambda each: each[0])
+        shown = [_shown(source, place, each) for place, each in places[:PROBLEMS_MAX]]
+        if len(places) > PROBLEMS_MAX:
+            shown.append(f"{len(places) - PROBLEMS_MAX} more errors were truncated")
+        return "\n".join(shown)
+
+
+class Problem(NamedTuple):
+    """`at`: the character that it is about."""
+
+    at: int | None
+    text: str
+
+
+NOWHERE = -1
+PROBLEMS_MAX = 100  # that are shown
+_SNIPPET_BYTES_MAX = 16384  # of a line that is shown
+
+
+def _place(source: str, at: int | None) -> tuple[int, int]:
+    """Line, from one, and column."""
+    if at is None or at == NOWHERE:
+        return (-1, -1)
+    before = source[:at]
+    return before.count("\n") + 1, at - (before.rfind("\n") + 1)
+
+
+def _shown(source: str, place: tuple[int, int], problem: Problem) -> str:
+    """Source: google/cel-go common/error.go, v0.26."""
+    if problem.at is None:
+        return problem.text
+    line, column = place
+    head = f"ERROR: <input>:{line}:{column + 1}: {problem.text}"
+    if line < 1:
+        return head
+    text = source.split("\n")[line - 1].replace("\t", " ")
+    if len(text.encode("utf-8", "surrogatepass")) > _SNIPPET_BYTES_MAX:
+        return head
+    dots = "".join("." if char.isascii() else "\uff0e" for char in text[:column])
+    mark = "^" if text[column : column + 1].isascii() else "\uff3e"
+    return f"{head}\n | {text}\n | {dots}{mark}"
 
 
 @dataclass(slots=True)
@@ -82,6 +138,7 @@ class MapNode(Node):
 
 @dataclass(slots=True)
 class Field:
+    id: int
     name: str
     value: Node
     optional: bool

@@ -43,6 +43,27 @@ class Type:
         return f"{self.name}({', '.join(map(str, self.params))})"
 
 
+_SHOWN = {"any": "any", "duration": "duration", "timestamp": "timestamp", "error": "!error!",
+          "null": "null"}  # fmt: skip
+
+
+def shown(t: Type, own: str = "", instead: str = "") -> str:
+    """As cel-go's problems show it; names that begin with `own` begin otherwise.
+
+    Source: google/cel-go checker/format.go, v0.26.
+    """
+    if t.kind in _SHOWN:
+        return _SHOWN[t.kind]
+    name = t.name
+    if own and t.kind == "struct" and (name == own or name.startswith(f"{own}.")):
+        name = instead + name.removeprefix(own)
+    if not t.params:
+        return name
+    if t.size > _SHOWN_SIZE_MAX:
+        return f"{name}(...)"
+    return f"{name}({', '.join(shown(each, own, instead) for each in t.params)})"
+
+
 class Steps:
     """The budget for comparing and copying types."""
 

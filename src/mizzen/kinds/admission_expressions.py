@@ -147,7 +147,8 @@ class Scope:
             environment = Environment(names, fields, _WITHOUT, built)
             program = compile_typed(expression, environment, wanted, Steps())
             if builds and str(program.type) != builds:
-                raise CompileError(f"must evaluate to {builds}")
+                what = f"must evaluate to {builds} but got {program.type}"
+                raise CompileError(what, is_result=True)
         except CompileError as error:
             return error
         return program

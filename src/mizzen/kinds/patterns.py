@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
-from mizzen.cel.regex import RegexError, compiled
+from mizzen.cel.regex import RegexError, compiled, in_words_of_go
 from mizzen.kinds.causes import invalid
 from mizzen.kinds.names import invalid_value
 from mizzen.kinds.reading import entries, part
@@ -49,24 +49,6 @@ def check_patterns(schema: Obj, path: str) -> list[Cause]:
             )
             return [*found, invalid_value(at, pattern, problem)]
     return found
-
-
-_IN_GO = {
-    "missing ]": "missing closing ]",
-    "missing )": "missing closing )",
-    "unexpected )": "unexpected )",
-    "no argument for repetition operator": "missing argument to repetition operator",
-    "bad repetition operator": "invalid nested repetition operator",
-    "invalid perl operator": "invalid or unsupported Perl syntax",
-    "invalid repetition size": "invalid repeat count",
-}
-
-
-def in_words_of_go(problem: str) -> str:
-    """What Go's regexp says of what RE2 refuses as `problem`."""
-    what, mark, where = problem.partition(": ")
-    what = _IN_GO.get(what, what)
-    return f"error parsing regexp: {what}: `{where}`" if mark else f"error parsing regexp: {what}"
 
 
 def matches(pattern: str, value: str, report: Report) -> bool:

@@ -161,7 +161,7 @@ def check_expression(
     try:
         scope.compile(expression, wanted, has_authorizer=has_authorizer)
     except CompileError as error:
-        yield words.invalid(path, expression, f"compilation failed: {error}")
+        yield words.invalid(path, expression, error.told(expression))
 
 
 def check_size(expressions: list[str], path: str) -> list[Cause]:

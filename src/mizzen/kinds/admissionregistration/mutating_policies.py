@@ -105,7 +105,7 @@ def _check_expression(patch: Obj, path: str, scope: Scope, builds: str) -> Itera
     try:
         scope.compile(expression, builds=builds)
     except CompileError as error:
-        yield words.invalid(path, expression, f"compilation failed: {error}")
+        yield words.invalid(path, expression, error.told(expression))
 
 
 def _validate_binding(new: Obj, old: Obj | None) -> list[Cause]:

@@ -80,8 +80,7 @@ def _check_variables(spec: Obj, scope: Scope) -> Iterator[Cause]:
         try:
             scope.variables[name] = scope.compile(expression).type
         except CompileError as error:
-            what = f"compilation failed: {error}"
-            yield words.invalid(f"{path}.expression", expression, what)
+            yield words.invalid(f"{path}.expression", expression, error.told(expression))
 
 
 def check_binding(spec: Obj) -> Iterator[Cause]:

@@ -53,7 +53,7 @@ class Allowance:
         except TooManySteps:
             return ""
         except CompileError as error:
-            found = str(error)
+            found = error.told(expression)
         self._known[expression] = found
         if len(self._known) > _REMEMBERED_MAX:
             self._known.popitem(last=False)
@@ -93,7 +93,7 @@ class Selectors:
         if not problem:
             return []
         shown = quoted(expression)
-        return [Cause(path, f"Invalid value: {shown}: compilation failed: {problem}")]
+        return [Cause(path, f"Invalid value: {shown}: {problem}")]
 
 
 def expressions_of(selectors: list[Obj]) -> frozenset[str]:

@@ -5,6 +5,7 @@ Source: k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/compilation.go, 
 
 from __future__ import annotations
 
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -177,15 +178,18 @@ class _Compiler:
     def _compile_for(
         self, declared: Declared
     ) -> Callable[[str, bool, str], RatedProgram | CompileError]:
-        own = declared.type
+        typed = declared.type
 
         def compile_rule(source: str, optional: bool, wanted: str) -> RatedProgram | CompileError:
-            if own is None:
+            if typed is None:
                 return CompileError("its type is unknown to rules: nothing is declared of it")
-            old = types.optional_of(own) if optional else own
-            variables = {SELF: own, OLD_SELF: old}
+            old = types.optional_of(typed) if optional else typed
+            variables = {SELF: typed, OLD_SELF: old}
             try:
-                environment = Environment(variables, self._structs, _WITHOUT)
+                # Upstream draws a name for the type anew each time.
+                shown = f"selfType{zlib.crc32(source.encode('utf-8', 'surrogatepass'))}"
+                own = (declared.name, shown)
+                environment = Environment(variables, self._structs, _WITHOUT, own=own)
                 return compile_rated(source, environment, wanted, declared.size_at, self._steps)
             except CompileError as error:
                 return error

@@ -37,7 +37,7 @@ _SPAN = re.compile(r"([0-9]+)\s*([A-Za-zµμ]+)")
 class Declared:
     """One place of a schema. `type` is None where expressions cannot get at it.
 
-    `most`: characters, bytes or elements that it has at most; `least_json`: bytes that its JSON has
+    `name`: how the names of its types begin. `most`: characters, bytes or elements that it has at most; `least_json`: bytes that its JSON has
     at least. Upstream estimates costs by both.
     """
 
@@ -47,6 +47,7 @@ class Declared:
     each: Declared | None = None  # of items, or of values by key
     most: int = 0
     least_json: int = 0
+    name: str = ""
 
     def size_at(self, path: Sequence[str]) -> Size | None:
         """Of what stands at a path that begins with a variable's name, for estimates of costs."""
@@ -78,7 +79,7 @@ class Declarations:
     def declare(self, node: Obj, name: str, *, is_resource: bool = False) -> Declared:
         """`name` is unique within the schema. `is_resource`: it has apiVersion, kind, metadata."""
         made = self._declare(node, name, is_resource)
-        return replace(made, adapt=_nullable(made.adapt, node))
+        return replace(made, adapt=_nullable(made.adapt, node), name=name)
 
     def _declare(self, node: Obj, name: str, is_resource: bool) -> Declared:
         if node.get("x-kubernetes-int-or-string"):
@@ -103,14 +104,17 @@ class Declarations:
     def _object(self, node: Obj, name: str, is_resource: bool) -> Declared:
         extra = node.get("additionalProperties")
         if isinstance(extra, dict) and not is_resource:
-            each = self._below(cast("Obj", extra), f"{name}.@values")
+            each = self._below(cast("Obj", extra), f"{name}.@elem")
             typed = None if each.type is None else types.map_of(types.STRING, each.type)
             most = _written(node, "maxProperties", (REQUEST_BYTES_MAX - 2) // (each.least_json + 6))
             return Declared(typed, _map(each), each=each, most=most, least_json=2)
         written = dict(part(node, "properties"))
         if is_resource:
             _add_metadata(written)
-        fields = {n: self._below(child, f"{name}.{n}") for n, child in written.items()}
+        fields = {
+            n: self._below(child, f"{name}.{objects.escape(n) or n}")
+            for n, child in written.items()
+        }
         known: dict[str, Type] = {}
         renamed: dict[str, str] = {}
         for real, declared in fields.items():
@@ -131,7 +135,7 @@ class Declarations:
         return Declared(Type("struct", name), adapt, fields, least_json=least)
 
     def _array(self, node: Obj, name: str) -> Declared:
-        each = self._below(node["items"], f"{name}.@items")
+        each = self._below(node["items"], f"{name}.@idx")
         typed = None if each.type is None else types.list_of(each.type)
         most = _written(node, "maxItems", (REQUEST_BYTES_MAX - 2) // (each.least_json + 1))
         return Declared(typed, _list(node, each), each=each, most=most, least_json=2)

@@ -156,7 +156,7 @@ class _Check:
 
     def _compiled(self, rule: Rule, path: str, unrelated: str) -> None:
         if isinstance(rule.program, CompileError):
-            what = f"compilation failed: {rule.program.located(rule.source)}"
+            what = rule.program.told(rule.source)
             if rule.program.is_result:
                 what = "cel expression must evaluate to a bool"
             self.causes.append(words.invalid(f"{path}.rule", rule.shown_whole, what))
@@ -171,8 +171,8 @@ class _Check:
             self.causes.append(words.invalid(f"{path}.optionalOldSelf", rule.optional, what))
         is_right = not isinstance(rule.program, CompileError)
         if is_right and rule.message_source and isinstance(rule.message_program, CompileError):
-            problem = rule.message_program.located(rule.message_source)
-            what = f"messageExpression compilation failed: {problem}"
+            told = rule.message_program.told(rule.message_source).removeprefix("program ")
+            what = f"messageExpression {told}"
             if rule.message_program.is_result:
                 what = "messageExpression must evaluate to a string"
             self.causes.append(words.invalid(f"{path}.messageExpression", rule.shown_whole, what))

