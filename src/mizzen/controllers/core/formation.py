@@ -99,10 +99,12 @@ def is_finishing(ranks: Sequence[Rank], min_count: int) -> bool:
     follow. Nothing re-forms then.
 
     With one of them gone for good the success of the others is void: they trained together,
-    so they run again together, from the last step, which costs no step twice.
+    so they run again together, from the last step, which costs no step twice. So it is where rank 0
+    starts anew, which others that do so wait for.
     """
     needed, done = _together(ranks, min_count), _done(ranks)
-    return bool(done & needed) and needed <= done | _able(ranks)
+    able = {rank.rank for rank in ranks if rank.may_be_member and not _leads_anew(rank, ranks)}
+    return bool(done & needed) and needed <= done | able
 
 
 def is_complete(ranks: Sequence[Rank], min_count: int) -> bool:
@@ -153,6 +155,11 @@ def _together(ranks: Sequence[Rank], min_count: int) -> set[int]:
             size += 1
         size = size if size >= min_count else 0
     return set(range(size))
+
+
+def _leads_anew(rank: Rank, ranks: Sequence[Rank]) -> bool:
+    generation = current(ranks).generation
+    return rank.rank == 0 and rank.awaits > generation > 0
 
 
 def _able(ranks: Sequence[Rank]) -> set[int]:

@@ -22,6 +22,7 @@ SECOND = 1_000_000_000
 BACKOFF_MAX_S = 60
 SILENT_NS = 30 * SECOND  # a worker that has not attached by then is not looked at closely any more
 SKEW_STEPS_MAX = 1  # between ranks of a formation, which meet in each step
+KILLED = 128 + 9  # the code of who was killed by SIGKILL
 ENDED = (RankState.LEFT, RankState.FINISHED)
 
 
@@ -222,7 +223,8 @@ def on_exit(
         return _advance(gang, at)
     if gang.round is not None and member.rank in gang.round.ranks:
         return _advance(gang, at)
-    if member.view.state == RankState.FINISHED and not member.is_terminating:
+    is_own_end = counts and code != KILLED  # after the last step it would only fail again
+    if member.view.state == RankState.FINISHED and is_own_end and not member.is_terminating:
         member.is_finished = True
         return [Fail(uid, "FailedAfterTraining", message), *_advance(gang, at)]
     left = member.view.state in ENDED or (
@@ -311,9 +313,12 @@ def _rejoin(gang: Gang, member: Member, at: int) -> list[Command]:
 
 
 def _hanging_with(gang: Gang, culprit: Member) -> Iterator[Member]:
-    """Live members that are in a collective, or about to be, with the dead one."""
+    """Live members that are in a collective, or about to be, with the dead one. Rank 0 does its
+    last step again with all that did theirs: others start anew alone, and leave once it is done."""
     generation = culprit.view.generation
-    others = [m for m in gang.live if m.rank != culprit.rank and m.view.state not in ENDED]
+    is_done = culprit.rank == 0 and culprit.view.state == RankState.FINISHED
+    ended = (RankState.LEFT,) if is_done else ENDED
+    others = [m for m in gang.live if m.rank != culprit.rank and m.view.state not in ended]
     same = [m for m in others if generation and m.view.generation == generation]
     if not culprit.view.is_attached:
         same = [m for m in others if not (m.view.is_attached or m.has_grace)]  # no mizzen.train
@@ -426,6 +431,10 @@ def _watch(gang: Gang, at: int) -> list[Command]:
             what = "completed no step" if formed else f"did not form generation {gang.generation}"
         else:
             continue
+        lead = gang.members.get(0)
+        is_over = lead is not None and lead.is_live and lead.view.state == RankState.FINISHED
+        if is_over and not member.view.generation:
+            continue  # rank 0 forms nothing any more: whoever waits leaves once it has ended
         if at - since >= gang.deadline_ns:
             text = f"rank {member.rank} {what} within {gang.deadline_ns // SECOND} s"
             return [Hung(member.uid, text), *_fail(gang, member, text, at), *_advance(gang, at)]

@@ -273,9 +273,7 @@ class World:
 
     def fault(self, kind: str, number: int) -> None:
         if kind == "kill":
-            worker = self.workers.get(number)
-            if worker is not None and worker.state != RankState.FINISHED:
-                self.ends(number, 137)  # after its last step it would fail, and rightly so
+            self.ends(number, 137)
         elif kind == "delete":
             self.delete(number)
         elif kind == "room":
@@ -310,3 +308,26 @@ def test_every_history_ends_in_completion(history, minimum):
             assert world.steps == STEPS
             return
     raise AssertionError(f"stuck: {world}")
+
+
+@pytest.mark.parametrize("minimum", [1, 3])
+@pytest.mark.parametrize("lasts", [(3, 3, 3), (12, 1, 1), (1, 12, 4)])  # what follows the last step
+@pytest.mark.parametrize("first", range(3))
+@pytest.mark.parametrize("second", range(3))
+def test_who_is_killed_after_the_last_step_ends_well_all_the_same(first, second, lasts, minimum):
+    for before in range(4):
+        for between in range(14):
+            world = World(wish=3, minimum=minimum)
+            while not any(w.state == RankState.FINISHED for w in world.workers.values()):
+                world.tick(False)
+            for number, ticks in enumerate(lasts):
+                world.workers[number].exports = ticks
+            for _ in range(before):
+                world.tick(False)
+            world.fault("kill", first)
+            for _ in range(between):
+                world.tick(False)
+            world.fault("kill", second)
+            for _ in range(PATIENCE):
+                world.tick(False)
+            assert world.is_complete, (before, between, world)

@@ -174,6 +174,41 @@ def test_success_of_all_only_tells_latecomers_to_leave() -> None:
     assert all(m.is_finished for m in gang.members.values())
 
 
+def test_who_is_killed_after_its_last_step_starts_anew() -> None:
+    """Rank 0 with those that still run, so that what follows the training happens once more; others
+    alone. What the program itself did fails the pod: it would do it again."""
+    done = {r: RankView(RankState.FINISHED, 1, 100, 100, own_steps=9) for r in range(3)}
+    gang = gang_of(3)
+    core.on_rank_views(gang, done, 9)
+    assert core.on_exit(gang, "u2", 0, "", 10) == []
+    assert core.on_exit(gang, "u1", 137, "killed", 11) == [Restart("u1", 2, 11)]
+    core.on_spawn(gang, "u1", 12)
+    assert core.on_exit(gang, "u0", 143, "the instance went down", 13, counts=False) == [
+        Restart("u0", 2, 13)
+    ]
+    gang = gang_of(3)
+    core.on_rank_views(gang, done, 9)
+    assert core.on_exit(gang, "u2", 0, "", 10) == []
+    assert core.on_exit(gang, "u0", 137, "killed", 11) == [Kill("u1", "rank 0 of the gang died")]
+    restarts = [Restart("u0", 2, 11), Restart("u1", 2, 11)]
+    assert core.on_exit(gang, "u1", 137, "", 12) == restarts
+    gang = gang_of(1)
+    core.on_rank_views(gang, {0: done[0]}, 9)
+    assert core.on_exit(gang, "u0", 1, "no space", 10) == [
+        Fail("u0", "FailedAfterTraining", "no space")
+    ]
+
+
+def test_who_comes_after_the_last_step_is_not_hung_while_rank_0_goes_on() -> None:
+    gang = gang_of(2)
+    core.on_rank_views(gang, {r: RankView(RankState.FINISHED, 1, 100, 100) for r in range(2)}, 9)
+    core.on_exit(gang, "u1", 137, "killed", 10)
+    core.on_spawn(gang, "u1", 11)
+    core.on_rank_views(gang, {1: RankView(RankState.AWAITING)}, 12)
+    core.on_formation(gang, (2, 2), 13)
+    assert core.on_rank_views(gang, {1: RankView(RankState.AWAITING)}, 3600 * S) == []
+
+
 def growing() -> Gang:
     """Two ranks run as generation 1, a third waits and was offered for generation 2; then it is
     deleted, and generation 3 is to be of two again."""
