@@ -46,8 +46,15 @@ class Connection:
             return self.token
 
     def ssl_context(self) -> ssl.SSLContext:
-        """TLS that trusts this connection's CA alone (the system's where none is named)."""
-        context = ssl.create_default_context(cadata=self.certificate_authority or None)
+        """TLS that trusts this connection's CA alone (the system's where none is named).
+
+        Errors: BadRequest where an authority, certificate or key is none.
+        """
+        try:
+            context = ssl.create_default_context(cadata=self.certificate_authority or None)
+        except (ssl.SSLError, ValueError) as error:
+            message = f"certificate authority of {self.server} is no certificate: {error}"
+            raise BadRequest(message) from error
         if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -56,7 +63,11 @@ class Connection:
             with tempfile.NamedTemporaryFile("w", suffix=".pem") as pair:
                 pair.write(f"{self.client_certificate}\n{self.client_key}\n")
                 pair.flush()
-                context.load_cert_chain(pair.name)
+                try:
+                    context.load_cert_chain(pair.name)
+                except ssl.SSLError as error:
+                    message = f"client certificate and key for {self.server} are no pair: {error}"
+                    raise BadRequest(message) from error
         return context
 
 
@@ -121,6 +132,10 @@ def _parse(data: bytes) -> Any:
 
         try:
             return yaml.safe_load(data)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = f"line {mark.line + 1}: " if mark else ""
+            raise ValueError(f"{place}{error.problem or error.context}") from error
         except yaml.YAMLError as error:
             raise ValueError(str(error)) from error
 
@@ -128,10 +143,18 @@ def _parse(data: bytes) -> Any:
 def _entry(
     config: Mapping[str, Any], path: Path, section: str, field: str, name: str
 ) -> Mapping[str, Any]:
-    entries: list[Mapping[str, Any]] = config.get(section) or []
+    found: Any = config.get(section) or []
+    if not isinstance(found, list) or not all(
+        isinstance(e, dict) for e in cast("list[Any]", found)
+    ):
+        raise BadRequest(f"kubeconfig {path}: {section} is not a list of mappings")
+    entries = cast("list[dict[str, Any]]", found)
     for entry in entries:
         if entry.get("name") == name:
-            return entry.get(field) or {}
+            content: Any = entry.get(field) or {}
+            if not isinstance(content, dict):
+                raise BadRequest(f"kubeconfig {path}: {field} {name!r} is not a mapping")
+            return cast("dict[str, Any]", content)
     known = ", ".join(str(entry.get("name")) for entry in entries) or "none"
     raise BadRequest(f"kubeconfig {path}: no {field} named {name!r}; there are: {known}")
 
@@ -152,3 +175,5 @@ def _read(path: Path, name: str) -> str:
         return target.read_text()
     except OSError as error:
         raise BadRequest(f"kubeconfig {path}: {target} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"kubeconfig {path}: {target} is not text") from error

@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from mizzen.base.errors import BadRequest
-from mizzen.client.kubeconfig import load
+from mizzen.client.kubeconfig import Connection, load
 
 YAML = """
 current-context: two
@@ -95,3 +95,27 @@ users: [{name: u, user: {tokenFile: token}}]
     assert connection.fresh_token() == "second"
     (tmp_path / "token").unlink()
     assert connection.fresh_token() == "first"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "is not YAML: line 1: "),
+        ("[]", "is not a mapping"),
+        ("contexts: 5", "contexts is not a list of mappings"),
+        ("contexts: [one]", "contexts is not a list of mappings"),
+        ("{current-context: a, contexts: [{name: a, context: x}]}", "context 'a' is not a mapping"),
+    ],
+)
+def test_what_is_no_kubeconfig_is_said_in_a_sentence(tmp_path, text, message):
+    file = tmp_path / "config"
+    file.write_text(text)
+    with pytest.raises(BadRequest, match=f"kubeconfig {file}:? {message}"):
+        load(file)
+
+
+def test_certificates_that_are_none():
+    with pytest.raises(BadRequest, match="certificate authority of https://h is no certificate"):
+        Connection(server="https://h", certificate_authority="x").ssl_context()
+    with pytest.raises(BadRequest, match="client certificate and key for https://h are no pair"):
+        Connection(server="https://h", client_certificate="x", client_key="y").ssl_context()

@@ -33,8 +33,9 @@ def run(context: Context) -> int:
     if not context.args.kubeconfig:
         raise CliError("which cluster? say --kubeconfig FILE, or --dry-run to only look", USAGE)
     path = Path(context.args.kubeconfig).expanduser().absolute()
-    if not path.is_file():
-        raise CliError(f"kubeconfig {path} does not exist; give the path of a file", NOT_FOUND)
+    if not path.exists() or path.is_dir():  # a pipe will do
+        wrong = "is a folder" if path.exists() else "does not exist"
+        raise CliError(f"kubeconfig {path} {wrong}; give the path of a file", NOT_FOUND)
     import asyncio
 
     from mizzen.client.client import Client

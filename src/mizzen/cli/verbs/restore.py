@@ -23,7 +23,8 @@ def run(context: Context) -> int:
 
     file, home = context.args.file, context.home
     if not file.is_file():
-        raise CliError(f"backup {file} does not exist; give a file of `mizzen backup`", NOT_FOUND)
+        wrong = "is no file" if file.exists() else "does not exist"
+        raise CliError(f"backup {file} {wrong}; give a file of `mizzen backup`", NOT_FOUND)
     try:
         taken, aside = backup.restore(home, file, replace=context.args.replace)
     except (backup.NotPossible, Damaged) as error:

@@ -1,6 +1,6 @@
 import pytest
 
-from mizzen.base.resources import MODEL_ENDPOINTS, PODS, TRAIN_JOBS
+from mizzen.base.resources import DEPLOYMENTS, MODEL_ENDPOINTS, PODS, TRAIN_JOBS
 from mizzen.cli.core import nouns
 
 
@@ -12,6 +12,8 @@ from mizzen.cli.core import nouns
         ("Pods/a", PODS, "a"),
         ("trainjob.trainer.kubeflow.org/x", TRAIN_JOBS, "x"),
         ("me/tiny", MODEL_ENDPOINTS, "tiny"),
+        ("deployment.apps/web", DEPLOYMENTS, "web"),
+        ("deploy/web", DEPLOYMENTS, "web"),
         ("bare", None, "bare"),
     ],
 )
