@@ -122,7 +122,7 @@ class Stage:
 
     def delete(self, path: str) -> None:
         """Deletes at once and waits until it is gone."""
-        self.request("DELETE", path, {"gracePeriodSeconds": 0})
+        self.request("DELETE", path, {"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
         self.until(lambda: self.request("GET", path).status == 404, f"{path} to be gone")
 
     def until(self, condition: Callable[[], Any], what: str, deadline_s: float = 60.0) -> Any:

@@ -47,6 +47,13 @@ EXPLAINED: tuple[Explained, ...] = (
         theirs=r"^$",
     ),
     Explained(
+        "what a quota allows and counts is told with the quota itself: it is counted in the commit "
+        "of each write, not by a controller afterwards",
+        step=r"/resourcequotas",
+        where=r".*/status/(hard|used)",
+        theirs=r"^\(absent\)$",
+    ),
+    Explained(
         "volumes are not held back by finalizers, which no controller here would take off",
         step=r"persistentvolume",
         where=r".*/metadata/finalizers(/\d+)?",

@@ -19,6 +19,7 @@ _REVISION = re.compile(r"(resource version: |current: |\()\d+|(Too large resourc
 _ADDRESS = re.compile(r"\b(?:10\.0|127)\.\d{1,3}\.\d{1,3}(?:\.\d{1,3})?\b(?!/)")
 _ECHO = re.compile(r'"\{\\"(?:[^"\\]|\\.)*\}"')
 _SELF = re.compile(r"\bselfType\d+")  # which the type of `self` is called, drawn for each rule
+_OTHERS = re.compile(r"fz\d+-\d+-")
 _NOW_S = 900
 # What Mizzen's background makes in every namespace, and a lone kube-apiserver does not.
 _LEFT_OUT = frozenset(("kube-root-ca.crt",))
@@ -34,6 +35,7 @@ class Normaliser:
         self._now = datetime.datetime.now(datetime.UTC)
 
     def answer(self, step: Step, answer: Answer) -> Any:
+        self._learn_refused(step, answer.body)
         body = self._body(answer.body)
         shown: dict[str, Any] = {"status": answer.status, "body": body}
         warnings = answer.headers.get("warning", [])
@@ -58,7 +60,7 @@ class Normaliser:
         if isinstance(value, dict):
             return self._object(value)
         if isinstance(value, list):
-            items = [self._value(name, e) for e in value if _name(e) not in _LEFT_OUT]
+            items = [self._value(name, e) for e in value if self._is_own(e)]
             if name == "managedFields":
                 return sorted(items, key=_of_manager)
             if name == "causes":
@@ -72,14 +74,30 @@ class Normaliser:
             return self._named("NODEPORT", str(value))
         return self._text(value) if isinstance(value, str) else value
 
+    def _is_own(self, item: Any) -> bool:
+        """False for what other sequences have made outside of namespaces."""
+        name = str(_name(item))
+        return name not in _LEFT_OUT and (
+            _OTHERS.match(name) is None or name.startswith(f"{self._namespace}-")
+        )
+
     def _object(self, value: dict[str, Any]) -> Any:
         metadata = value.get("metadata")
         if isinstance(metadata, dict):
-            prefix, name = metadata.get("generateName"), metadata.get("name")
-            start = str(prefix)[:58] if prefix else "/"
-            if isinstance(name, str) and name.startswith(start) and len(name) == len(start) + 5:
-                self._made.setdefault(name, f"{start}MADE{len(self._made) + 1}")
+            self._learn(metadata.get("generateName"), metadata.get("name"))
         return {self._text(n): self._value(n, v) for n, v in value.items()}
+
+    def _learn(self, prefix: Any, name: Any) -> None:
+        start = str(prefix)[:58] if prefix else "/"
+        if isinstance(name, str) and name.startswith(start) and len(name) == len(start) + 5:
+            self._made.setdefault(name, f"{start}MADE{len(self._made) + 1}")
+
+    def _learn_refused(self, step: Step, body: Any) -> None:
+        """The name that was drawn for an object which was refused, then."""
+        sent = _body_of(step).get("metadata")
+        details = body.get("details") if isinstance(body, dict) else None
+        if isinstance(sent, dict) and isinstance(details, dict) and not sent.get("name"):
+            self._learn(sent.get("generateName"), details.get("name"))
 
     def _named(self, kind: str, value: str) -> str:
         known = self._names.setdefault(kind, {})
@@ -115,6 +133,14 @@ class Normaliser:
             return match[0]
         near = abs((moment - self._now).total_seconds()) < _NOW_S
         return ("NOW" if "." not in match[0] else "NOW.MICRO") if near else match[0]
+
+
+def _body_of(step: Step) -> dict[str, Any]:
+    try:
+        body = step.body if step.raw is None else json.loads(step.raw)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _name(value: Any) -> Any:

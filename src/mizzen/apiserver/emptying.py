@@ -20,6 +20,7 @@ from mizzen.store.store import ObjectKey
 
 _READ_AT_ONCE = 500  # of what waits for its finalizers: enough to say which
 _MARK = b'"deletionTimestamp"'
+_OPTIONS = DeleteOptions(propagation="Background")
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ def _empty(server: Server, draft: Draft, served: Served, namespace: str, round: 
             if not round.deletes or draft.read_bytes > DELETED_BYTES_AT_ONCE:
                 return False
             round.deletes -= 1
-            obj, gone = operations.delete(draft, served, namespace, key.name, DeleteOptions())
+            obj, gone = operations.delete(draft, served, namespace, key.name, _OPTIONS)
             if gone:
                 continue
         round.remaining.add(served.resource, obj["metadata"].get("finalizers") or ())

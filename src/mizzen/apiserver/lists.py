@@ -39,21 +39,34 @@ async def list_objects(
 ) -> Response:
     params = request.params
     form = form_of(request.head.accept)
-    include = rendering.include_of(params)
+    rendering.include_of(params)
     options = ListOptions.of(served.kind, params)
+    page = await select(server, served, target.namespace, options)
+    form.check_listing(is_list=True, of=f"{served.internal_type}List")
+    return await show_page(server, served, request, options, page)
+
+
+async def select(server: Server, served: Served, namespace: str, options: ListOptions) -> Page:
+    """The objects that a list has. Errors: BadRequest, Expired, Timeout."""
     selection, limit = options.selection, options.limit
     revision, after = _position(server, options)
     try:
-        page = await _collect(server, served, target.namespace, selection, limit, revision, after)
+        return await _collect(server, served, namespace, selection, limit, revision, after)
     except Expired as error:
         if after is None:
             raise
         raise _too_old(server, after) from error
-    form.check_listing(is_list=True, of=f"{served.internal_type}List")
+
+
+async def show_page(
+    server: Server, served: Served, request: Request, options: ListOptions, page: Page
+) -> Response:
+    """The list in the form that is asked for, and where it goes on. Errors: NotAcceptable."""
+    form, include = form_of(request.head.accept), rendering.include_of(request.params)
     meta: Obj = {"resourceVersion": str(page.revision)}
     if page.rest is not None:
         meta["continue"] = _encode_continue(server, page.revision, page.rest)
-        if selection.is_everything:
+        if options.selection.is_everything:
             meta["remainingItemCount"] = page.remaining
     if form.is_protobuf:
         return await _in_protobuf(served, page.items, meta)

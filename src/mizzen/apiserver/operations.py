@@ -100,9 +100,7 @@ def create(
     given = new["metadata"].get("managedFields")
     stamping.stamp_create(new["metadata"], draft.now_ns, draft.new_id())
     kind.prepare_create(new)
-    status = implied_status(resource) if served.is_builtin and kind.has_status else None
-    if status is not None:
-        new["status"] = {**copy.deepcopy(status), **(new.get("status") or {})}
+    _begin_status(served, new)
     kind.default(new)
     if is_managed:
         if given:
@@ -133,6 +131,15 @@ def create(
         raise refusals.deleted_by_the_same_plan(resource, name)
     draft.put(key, draft.stored_form(served, new), "create")
     return new
+
+
+def _begin_status(served: Served, new: Obj) -> None:
+    """Puts into a status what upstream's type always has, in place."""
+    status = (
+        implied_status(served.resource) if served.is_builtin and served.kind.has_status else None
+    )
+    if status is not None:
+        new["status"] = {**copy.deepcopy(status), **(new.get("status") or {})}
 
 
 def decode_virtual(
@@ -176,8 +183,38 @@ def update(
     return _replace(draft, served, old, obj, "update", subresource, reading)
 
 
-def _meant(draft: Draft, served: Served, namespace: str, name: str, obj: Obj) -> Obj:
-    """The object that an update replaces. Errors: BadRequest, NotFound."""
+def create_by_update(
+    draft: Draft,
+    served: Served,
+    namespace: str,
+    name: str,
+    body: Any,
+    strictness: Strictness = STRICT,
+) -> Obj:
+    """Makes what an update would replace, were it there."""
+    obj = stamping.check_envelope(body, served.resource)
+    reading = body_reading.of_body(served.resource, strictness, draft.warnings)
+    _check_head(served, obj, reading)
+    metadata = obj["metadata"]
+    try:
+        _check_named(served, namespace, name, obj)
+        if uid := text(metadata, "uid"):
+            preconditions.check_uid(
+                served.resource, namespace, name, "", uid, is_builtin=served.is_builtin
+            )
+    except ApiError:
+        _decode(served, obj, reading)  # what cannot be read is told before
+        raise
+    seen = metadata.pop("resourceVersion", None)
+    _revision(seen)
+    made = create(draft, served, namespace, obj, strictness)
+    if draft.is_dry and seen:  # no storage has given it another
+        made["metadata"]["resourceVersion"] = seen
+    return made
+
+
+def _check_named(served: Served, namespace: str, name: str, obj: Obj) -> None:
+    """That an update says what its path says; puts the namespace in. Errors: BadRequest."""
     if served.resource.namespaced:
         stamping.place(obj, served.resource, namespace)
     found = obj["metadata"].get("name")
@@ -185,9 +222,19 @@ def _meant(draft: Draft, served: Served, namespace: str, name: str, obj: Obj) ->
         raise refusals.unnamed(name)
     if found != name:
         raise refusals.renamed(found, name)
+
+
+def _meant(draft: Draft, served: Served, namespace: str, name: str, obj: Obj) -> Obj:
+    """The object that an update replaces. Errors: BadRequest, NotFound, Conflict, Invalid."""
+    _check_named(served, namespace, name, obj)
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
+    if isinstance(uid := obj["metadata"].get("uid"), str) and uid:
+        preconditions.check_uid(
+            served.resource, namespace, name, old["metadata"]["uid"], uid,
+            is_builtin=served.is_builtin,
+        )  # fmt: skip
     if obj["metadata"].get("resourceVersion") in (None, "", "0") and unconditional.needs_revision(
         served.resource, is_builtin=served.is_builtin
     ):
@@ -415,8 +462,10 @@ def _replace(
     if subresource in _OF_STATUS:
         operation = _OF_STATUS[subresource]
         kind.prepare_status(new, old)
+        _begin_status(served, new)
         draft.admission.mutate(draft, served, operation, key, new, old)
         kind.default(new)
+        kind.stamp_status(new, old, rfc3339(draft.now_ns))
         causes = kind.check_status(new, old)
     elif subresource in kind.parts:
         operation = f"{UPDATE}/{subresource}"
@@ -466,15 +515,18 @@ def check_identity(resource: Resource, metadata: Any, old: Obj, verb: str) -> No
         raise refusals.unnamed(before["name"])
     if name != before["name"]:
         raise refusals.renamed(name, before["name"])
-    wanted, uid = said.get("resourceVersion"), said.get("uid")
+    wanted = said.get("resourceVersion")
     if wanted and wanted != before.get("resourceVersion"):
-        try:
-            parse_uint(wanted)
-        except ValueError as error:
-            raise Unclassified(str(error)) from error
+        _revision(wanted)
         raise refusals.conflict(resource, name)
-    if uid and uid != before["uid"] and verb != "patch":
-        preconditions.check(resource, old, uid, "")
+
+
+def _revision(said: Any) -> None:
+    """That a revision is one. Errors: Unclassified."""
+    try:
+        parse_uint(said or "0")
+    except ValueError as error:
+        raise Unclassified(str(error)) from error
 
 
 def _track(

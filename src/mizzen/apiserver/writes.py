@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from mizzen.apiserver import operations
+from mizzen.apiserver import lists, operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.conversions import in_version
 from mizzen.apiserver.core import (
@@ -20,6 +20,7 @@ from mizzen.apiserver.core import (
     patching,
     protobuf,
     refusals,
+    unconditional,
     warnings,
 )
 from mizzen.apiserver.core.access import Access
@@ -28,7 +29,7 @@ from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.request_options import WriteOptions
 from mizzen.apiserver.core.routing import Target
-from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.core.stamping import DeleteOptions, orphans_unless_said
 from mizzen.apiserver.draft import Draft, at_once
 from mizzen.apiserver.http import JSON, YAML, Request, Response, answer
 from mizzen.apiserver.reads import show
@@ -36,7 +37,7 @@ from mizzen.apiserver.server import Server
 from mizzen.base import query
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
-from mizzen.kinds import strict
+from mizzen.kinds import doubled, strict
 from mizzen.kinds.kind import APPLY_PATCH
 from mizzen.kinds.schema import Schema
 from mizzen.store.store import ObjectKey, Stored
@@ -67,14 +68,18 @@ _DELETES_ANSWER_WITH_OBJECTS = frozenset(
     ]
 )
 
+_ORPHANS = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to "
+    "remove them or set propagationPolicy=Orphan to suppress this warning"
+)
+
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = write_options(request, "CreateOptions")
     text = request.body if request.head.content_type in ("", JSON) else b""
 
     def read() -> tuple[Any, Strictness]:
-        body = received(request, served)
-        return body, strictness(request, options, body)
+        return _read(request, served, options)
 
     def work(draft: Draft) -> Obj:
         return server.templates.create(draft, served, target.namespace, text, options.level, read)
@@ -84,16 +89,38 @@ async def create(server: Server, served: Served, target: Target, request: Reques
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = write_options(request, "UpdateOptions")
-    body = received(request, served)
-    level = strictness(request, options, body)
+    body, level = _read(request, served, options)
 
-    def work(draft: Draft) -> Obj:
-        return operations.update(
+    def work(draft: Draft) -> tuple[Obj, bool]:
+        key = ObjectKey(served.key, target.namespace, target.name)
+        if unconditional.makes_what_is_missing(served.resource) and not draft.exists(key):
+            _check_may_create(server, served, target, request)
+            made = operations.create_by_update(
+                draft, served, target.namespace, target.name, body, level
+            )
+            return made, True
+        made = operations.update(
             draft, served, target.namespace, target.name, body,
             subresource=target.subresource, strictness=level,
         )  # fmt: skip
+        return made, False
 
-    return await _attempt(server, served, request, work, options, 200)
+    said = (options.kind, request.params)
+    draft, (made, is_new) = await server.attempt(
+        request.user, work, said, is_dry=options.is_dry, manager=options.manager
+    )
+    return await _finish(server, served, request, draft, made, 201 if is_new else 200)
+
+
+def _check_may_create(server: Server, served: Served, target: Target, request: Request) -> None:
+    """That who asks may make what is not there. Errors: Forbidden."""
+    resource = served.resource
+    access = Access(
+        request.user, "create", resource.group, resource.plural, target.subresource,
+        target.namespace, target.name,
+    )  # fmt: skip
+    if not server.authorize(access):
+        raise server.denial(access)
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
@@ -166,17 +193,11 @@ async def _apply(
 ) -> Response:
     """Server-side apply: an object that is not there is made, by whoever may create it."""
     config, strict_level, is_forced = read_configuration(request, options)
-    resource = served.resource
 
     def work(draft: Draft) -> tuple[Obj, bool]:
         old = draft.read(served, target.namespace, target.name)
         if old is None and not target.subresource:
-            access = Access(
-                request.user, "create", resource.group, resource.plural, "", target.namespace,
-                target.name,
-            )  # fmt: skip
-            if not server.authorize(access):
-                raise server.denial(access)
+            _check_may_create(server, served, target, request)
         made = operations.apply(
             draft, served, target.namespace, target.name, config, old,
             subresource=target.subresource, strictness=strict_level, is_forced=is_forced,
@@ -209,18 +230,26 @@ async def delete(server: Server, served: Served, target: Target, request: Reques
     options = delete_options(request)
 
     def work(draft: Draft) -> tuple[Obj, bool]:
+        draft.warnings.extend(_warnings_of_orphans(served, options))
         return operations.delete(draft, served, target.namespace, target.name, options)
 
     said = ("DeleteOptions", request.params)
     draft, (obj, gone) = await server.attempt(request.user, work, said, is_dry=options.is_dry)
     await commit(draft, options.is_dry)
     if not gone or (served.resource.group, served.resource.plural) in _DELETES_ANSWER_WITH_OBJECTS:
-        return show(server, served, orjson.dumps(obj), request)
+        response = show(server, served, orjson.dumps(obj), request)
+        return with_warnings(response, draft)
     resource = served.resource
     details: Obj = {"name": target.name, "kind": resource.plural, "uid": obj["metadata"]["uid"]}
     if resource.group:
         details["group"] = resource.group
-    return answer(200, {**success(), "details": details})
+    return with_warnings(answer(200, {**success(), "details": details}), draft)
+
+
+def _warnings_of_orphans(served: Served, options: DeleteOptions) -> list[str]:
+    """Source: pkg/registry/batch/job/storage; of replication controllers upstream says nothing."""
+    is_job = bool(served.resource.group) and orphans_unless_said(served.resource)
+    return [_ORPHANS] if is_job and not options.propagation else []
 
 
 async def delete_collection(
@@ -230,20 +259,16 @@ async def delete_collection(
     vanishes meanwhile is no error."""
     form_of(request.head.accept)
     listed = ListOptions.of(served.kind, request.params)
-    selection, limit = listed.selection, listed.limit
+    selection = listed.selection
     options = delete_options(request)
-    if listed.token:
-        raise BadRequest("continue is not served here: repeat the deletion with the same limit")
-    page = server.store.list(served.key, target.namespace)
-    items = await in_version(served, page.items)
-    chosen = [stored for stored in items if selection.matches_stored(stored)]
-    chosen = chosen[: limit or None]
+    page = await lists.select(server, served, target.namespace, listed)
     dry = options.is_dry
-    for some in at_once(chosen):
+    for some in at_once(page.items):
 
         def work(draft: Draft, some: Sequence[Stored] = some) -> None:
             # Its schema may have changed while others wrote.
             now = server.catalog.find(target.group, target.version, target.plural) or served
+            draft.warnings.extend(_warnings_of_orphans(served, options))
             for stored in some:
                 current = server.store.peek(stored.key)
                 if current is None:
@@ -259,19 +284,28 @@ async def delete_collection(
         draft, _ = await server.attempt(request.user, work, said, is_dry=dry)
         await commit(draft, dry)
         await asyncio.sleep(0)
-    body = b"".join(
-        (
-            b'{"kind":"%sList","apiVersion":"%s","metadata":{"resourceVersion":"%d"},"items":['
-            % (
-                served.resource.kind.encode(),
-                served.resource.api_version.encode(),
-                server.store.revision,
-            ),
-            b",".join(served.view(stored) for stored in chosen),
-            b"]}",
-        )
+    response = await lists.show_page(server, served, request, listed, page)
+    response.headers = (
+        *response.headers,
+        *warnings.headers(_warnings_of_orphans(served, options)),
     )
-    return Response(200, body)
+    return response
+
+
+def _read(request: Request, served: Served, options: WriteOptions) -> tuple[Obj, Strictness]:
+    """The body as an object of this kind, and how strictly its fields are looked at.
+
+    Errors: BadRequest, UnsupportedMediaType.
+    """
+    body = received(request, served)
+    level = strictness(request, options, body)
+    if level.raw and served.is_typed:
+        repeated = level.duplicates
+        if options.level == "Ignore":
+            repeated = strict.duplicate_fields(level.raw, body)
+        if repeated:
+            body = envelope.opened(doubled.merged(level.raw, served.kind.schema))
+    return body, level
 
 
 def received(request: Request, served: Served) -> Obj:
@@ -349,6 +383,7 @@ async def _finish(
 ) -> Response:
     """Commits and answers with the object as written."""
     form_of(request.head.accept)  # an answer that cannot be given is refused before it is too late
+    is_removed = draft.removes(_key(served, made))  # and answered as it was asked for, as upstream
     done = draft.commit(dry=draft.is_dry)
     data = None
     if done is not None:
@@ -356,7 +391,7 @@ async def _finish(
         # What was committed is answered in the very bytes that were stored, and beside it may lie
         # what plug-ins wrote.
         found = stored if len(stored) == 1 else [s for s in stored if s.key == _key(served, made)]
-        if found:
+        if found and not is_removed:
             (shown,) = await in_version(served, found[:1])
             data = served.view(shown)
     elif served.versions is not None and (kept := draft.get(_key(served, made))) is not None:

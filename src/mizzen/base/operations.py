@@ -47,7 +47,8 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Deletes; `grace_period_s` None means the object's own, 0 means at once."""
+    """Deletes; `grace_period_s` None means the object's own, 0 means at once; `propagation` "" what
+    is usual for the resource, which for Jobs is to leave their pods behind."""
 
     resource: Resource
     namespace: str
@@ -55,6 +56,7 @@ class Delete:
     grace_period_s: int | None = None
     uid: str = ""
     resource_version: str = ""
+    propagation: str = ""
 
 
 Operation = Create | Patch | Bind | Delete
@@ -96,8 +98,11 @@ def _encode(operation: Operation) -> Obj:
             entry["patch"] = operation.patch
             if operation.subresource:
                 entry["subresource"] = operation.subresource
-        elif operation.grace_period_s is not None:
-            entry["gracePeriodSeconds"] = operation.grace_period_s
+        else:
+            if operation.grace_period_s is not None:
+                entry["gracePeriodSeconds"] = operation.grace_period_s
+            if operation.propagation:
+                entry["propagationPolicy"] = operation.propagation
     if operation.uid:
         entry["uid"] = operation.uid
     if operation.resource_version:

@@ -296,6 +296,7 @@ class Client:
             operation.name,
             operation.namespace,
             grace_period_s=operation.grace_period_s,
+            propagation=operation.propagation,
             uid=operation.uid,
             resource_version=operation.resource_version,
         )

@@ -72,7 +72,7 @@ class ScalePaths:
     selector: str = ""  # of a label selector, serialised or not
 
 
-_LOOSE_GROUPS = ("apiextensions.k8s.io", "apiregistration.k8s.io")
+_LOOSE_GROUPS = ("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io")
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -127,6 +127,7 @@ class Kind:
     field_fallbacks: Mapping[str, str] = field(default_factory=dict[str, str])  # where that is ""
     default: Callable[[Obj], None] = no_op  # defaults beyond the schema's, in place
     stamp: Callable[[Obj, Obj | None, str], None] = no_stamp  # moments, in place; now is RFC 3339
+    stamp_status: Callable[[Obj, Obj, str], None] = no_stamp  # the same of an update of the status
     validate: Validator = no_rules  # beyond the schema; types are right when it is called
     validate_status: Validator = no_rules
     warn: Callable[[Obj], list[str]] = no_warnings  # creators: of what is allowed, rarely meant
@@ -145,6 +146,7 @@ class Kind:
     generation: bool = True  # metadata.generation counts changes outside metadata and status
     counts_too: Callable[[Obj, Obj], bool] = no_other_change  # (new, old): so does this change
     name_rule: names.NameRule = names.dns_subdomain
+    any_finalizer: bool = False  # one without a domain may be any, not the standard ones alone
     verbs: tuple[str, ...] = (
         "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch",
     )  # fmt: skip
@@ -251,7 +253,8 @@ class Kind:
     def _check_metadata(self, new: Obj, old: Obj | None) -> list[Cause]:
         namespaced = self.resource.namespaced
         # Upstream's servers of definitions and of other servers know no standard finalizers.
-        is_custom = self.written is not None or self.resource.group in _LOOSE_GROUPS
+        is_loose = self.any_finalizer or self.resource.group in _LOOSE_GROUPS
+        is_custom = self.written is not None or is_loose
         return check_metadata(new, old, namespaced, self.name_rule, is_custom=is_custom)
 
     def prepare_part(self, name: str, new: Obj, old: Obj) -> None:

@@ -118,7 +118,7 @@ def _check_unchanged(new: Obj, old: Obj) -> list[Cause]:
         if added:
             message = (
                 "Forbidden: no new finalizers can be added if the object is being deleted, "
-                f"found new finalizers {added}"
+                f"found new finalizers []string{{{', '.join(map(quoted, added))}}}"
             )
             causes.append(Cause("metadata.finalizers", message, "FieldValueForbidden"))
     return causes

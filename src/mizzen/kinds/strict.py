@@ -85,12 +85,9 @@ def problems(unknown: Sequence[Unknown], duplicates: Sequence[str]) -> list[str]
     return [*told, f"and {more} more unknown or duplicate fields"] if more else told
 
 
-def strict_problem(
-    unknown: Sequence[Unknown], duplicates: Sequence[str], of_yaml: Sequence[str] = ()
-) -> str:
-    """Why fieldValidation=Strict refuses, "" when the body is strictly right; `of_yaml`: what a body
-    in YAML repeats, of which one error tells."""
-    found = problems(unknown, duplicates)
+def strict_problem(found: Sequence[str], of_yaml: Sequence[str] = ()) -> str:
+    """Why fieldValidation=Strict refuses, "" when the body is strictly right: `problems`, and
+    `of_yaml`, what a body in YAML repeats, of which one error tells."""
     if of_yaml:
         found = [yaml_problem(of_yaml), *found]
     return f"strict decoding error: {', '.join(found)}" if found else ""

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from mizzen.kinds.registry import builtin_kinds
-from mizzen.kinds.strict import duplicate_fields, strict_problem
+from mizzen.kinds.strict import duplicate_fields, problems, strict_problem
 
 CONFIG_MAP = builtin_kinds()[("", "configmaps")]
 
@@ -15,7 +15,7 @@ CONFIG_MAP = builtin_kinds()[("", "configmaps")]
 def test_unknown_and_duplicate_fields_in_one_message() -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "datta": {}}
     decoded = CONFIG_MAP.decode(body)
-    assert strict_problem(decoded.unknown, ['duplicate field "data"']) == (
+    assert strict_problem(problems(decoded.unknown, ['duplicate field "data"'])) == (
         'strict decoding error: unknown field "datta" (did you mean "data"?), '
         'duplicate field "data"'
     )
@@ -23,9 +23,9 @@ def test_unknown_and_duplicate_fields_in_one_message() -> None:
 
 def test_far_fields_get_no_suggestion_and_right_bodies_no_error() -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, "frobnicate": 1}
-    problem = strict_problem(CONFIG_MAP.decode(body).unknown, ())
+    problem = strict_problem(problems(CONFIG_MAP.decode(body).unknown, ()))
     assert problem == 'strict decoding error: unknown field "frobnicate"'
-    assert strict_problem([], []) == ""
+    assert strict_problem(problems([], [])) == ""
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_many_and_long_ones_are_told_in_part() -> None:
     found = duplicate_fields(f'{{ "{prefix}": {{{inner}}}}}')
     assert 0 < len(found) < 100 and all(len(text) < 400 for text in found)
     unknown = CONFIG_MAP.decode({"metadata": {f"lables{n}": 1 for n in range(20_000)}}).unknown
-    problem = strict_problem(unknown, found)
+    problem = strict_problem(problems(unknown, found))
     assert problem.endswith("more unknown or duplicate fields")
     assert len(problem) < 50_000
     assert time.process_time() - begun < 2

@@ -19,7 +19,7 @@ from mizzen.base.errors import ApiError, BadRequest, Invalid, Unclassified
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
 from mizzen.base.resources import Resource
-from mizzen.kinds import causes, strict
+from mizzen.kinds import causes, doubled, strict
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.report import Path, Unknown
 from mizzen.kinds.restoring import restored
@@ -61,9 +61,9 @@ class Reading:
             path, value = decoded.mistyped
             written = json_bodies.literal(self.strictness.raw, path) if type(value) is float else ""
             raise self.refuse(self.misfit(schema, path, value, written))
-        self.check_strictly(decoded.unknown)
+        self.check_strictly(decoded.unknown, is_typed=is_typed)
 
-    def check_strictly(self, unknown: Sequence[Unknown]) -> None:
+    def check_strictly(self, unknown: Sequence[Unknown], *, is_typed: bool) -> None:
         """Refuses fields that are unknown or there twice, or warns of them, as is asked for."""
         duplicates, of_yaml = self.strictness.duplicates, self.strictness.of_yaml
         level = self.strictness.level
@@ -71,9 +71,14 @@ class Reading:
             return
         if self.is_sorted:
             unknown = sorted(unknown, key=strict.unknown_field)
+        found = strict.problems(unknown, duplicates)
+        if unknown and duplicates:
+            raw = self.strictness.raw
+            found = doubled.in_order(found, raw) if is_typed else [*duplicates, *found]
+            found = list(dict.fromkeys(found))
         if level == "Strict":
-            raise self.refuse(strict.strict_problem(unknown, duplicates, of_yaml))
-        self.warnings.extend((*of_yaml, *strict.problems(unknown, duplicates)))
+            raise self.refuse(strict.strict_problem(found, of_yaml))
+        self.warnings.extend((*of_yaml, *found))
 
 
 def of_body(resource: Resource, strictness: Strictness, warnings: list[str]) -> Reading:
@@ -126,6 +131,6 @@ def typed(
     if not patched.get("apiVersion"):
         # It is read as upstream's internal type, none of whose fields are called so.
         lost = sorted(patched.keys() - {"apiVersion", "kind"})
-        reading.check_strictly([Unknown(None, each, ()) for each in lost])
+        reading.check_strictly([Unknown(None, each, ()) for each in lost], is_typed=True)
         raise unnamed(name)
     return {**patched, "kind": resource.kind}

@@ -73,5 +73,7 @@ def _checked(
     found = check_propagation(policy, orphans) + check_dry(dry)
     if found:
         raise refused("DeleteOptions", found)
-    propagation = "Orphan" if orphans else policy or ""
+    propagation = policy or ""
+    if orphans is not None:
+        propagation = "Orphan" if orphans else "Background"
     return DeleteOptions(grace_s, uid, revision, propagation, bool(dry))

@@ -56,7 +56,7 @@ def track_create(kind: Kind, new: Obj, writer: Writer, now: str, *, is_builtin: 
     metadata = new["metadata"]
     given = metadata.pop("managedFields", None)
     context = _context(kind, writer.subresource, is_builtin, lambda version: True)
-    if given and not _is_reset(given):
+    if given and not _is_reset(given) and _can_be_read(given):
         metadata["managedFields"] = _updated(context, _NONE, new, given, writer, now)
         return
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ _SERVERS_OWN = (
 _KEPT = ("uid", "creationTimestamp", "namespace", "resourceVersion")
 _LEFT_OUT = ("labels", "annotations", "finalizers", "ownerReferences")
 _POD_GRACE_S = 30
+# Source: DefaultGarbageCollectionPolicy in pkg/registry.
+_ORPHANING = (("", "v1", "replicationcontrollers"), ("batch", "v1", "jobs"))
+_EVENTS = ("", "events.k8s.io")
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 
@@ -102,7 +106,7 @@ class DeleteOptions:
     grace_s: int | None = None
     uid: str = ""
     resource_version: str = ""
-    propagation: str = ""  # Background, Foreground, Orphan; "" = Background
+    propagation: str = ""  # Background, Foreground, Orphan; "" = what is usual for the resource
     is_dry: bool = False
 
 
@@ -153,19 +157,32 @@ def mark_deleted(resource: Resource, old: Obj, options: DeleteOptions, now_ns: i
     if not earlier or grace_s < int(metadata.get("deletionGracePeriodSeconds") or 0):
         metadata["deletionTimestamp"] = rfc3339(now_ns + grace_s * 1_000_000_000)
     metadata["deletionGracePeriodSeconds"] = grace_s
-    wanted = {"Foreground": FOREGROUND, "Orphan": ORPHAN}.get(options.propagation)
-    finalizers = [f for f in metadata.get("finalizers") or () if f not in (FOREGROUND, ORPHAN)]
-    if wanted:
-        finalizers.append(wanted)
-    elif not options.propagation:  # an earlier choice stays
-        finalizers = list(metadata.get("finalizers") or ())
-    if finalizers:
+    if finalizers := _finalizers(resource, metadata.get("finalizers") or (), options):
         metadata["finalizers"] = finalizers
     else:
         metadata.pop("finalizers", None)
     if resource.kind == "Namespace" and not resource.group:
         new["status"] = {**(old.get("status") or {}), "phase": "Terminating"}
     return new
+
+
+def orphans_unless_said(resource: Resource) -> bool:
+    """True if what the object owns outlives it where a deletion does not say what is wanted."""
+    return (resource.group, resource.version, resource.plural) in _ORPHANING
+
+
+def _finalizers(resource: Resource, before: Sequence[str], options: DeleteOptions) -> Sequence[str]:
+    """Those of an object that is deleted. Source: `deletionFinalizersForGarbageCollection`."""
+    chosen = {FOREGROUND, ORPHAN}.intersection(before)
+    wanted = {"Foreground": FOREGROUND, "Orphan": ORPHAN}.get(options.propagation)
+    if resource.plural == "events" and resource.group in _EVENTS:  # they own nothing
+        wanted = None
+    elif not options.propagation:
+        if chosen:  # an earlier choice stays
+            return before
+        wanted = ORPHAN if orphans_unless_said(resource) else None
+    rest = [name for name in before if name not in (FOREGROUND, ORPHAN)]
+    return [*rest, wanted] if wanted else rest
 
 
 def is_removable(resource: Resource, obj: Obj) -> bool:

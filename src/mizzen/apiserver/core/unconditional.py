@@ -1,6 +1,7 @@
-"""Whose objects may be replaced by who does not say which version of them he has seen.
+"""Whose objects may be replaced by who does not say which version of them he has seen, and whose are
+made where there is none to replace.
 
-Source: AllowUnconditionalUpdate in pkg/registry, apiextensions and kube-aggregator, Kubernetes 1.36;
+Source: AllowUnconditionalUpdate and AllowCreateOnUpdate in pkg/registry, apiextensions and kube-aggregator, Kubernetes 1.36;
 apiserver `registry/generic/registry/store.go`: Update.
 """
 
@@ -33,6 +34,28 @@ _NEVER = frozenset(
         ("storagemigration.k8s.io", "storageversionmigrations"),
     ]
 )
+
+_MADE = frozenset(
+    [
+        ("", "endpoints"),
+        ("", "events"),
+        ("", "limitranges"),
+        ("", "services"),
+        ("coordination.k8s.io", "leasecandidates"),
+        ("coordination.k8s.io", "leases"),
+        ("events.k8s.io", "events"),
+        ("node.k8s.io", "runtimeclasses"),
+        ("rbac.authorization.k8s.io", "clusterrolebindings"),
+        ("rbac.authorization.k8s.io", "clusterroles"),
+        ("rbac.authorization.k8s.io", "rolebindings"),
+        ("rbac.authorization.k8s.io", "roles"),
+    ]
+)
+
+
+def makes_what_is_missing(resource: Resource) -> bool:
+    """True if an update of what is not there creates it."""
+    return (resource.group, resource.plural) in _MADE
 
 
 def needs_revision(resource: Resource, *, is_builtin: bool) -> bool:

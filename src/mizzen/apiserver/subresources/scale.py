@@ -19,6 +19,7 @@ from mizzen.apiserver.core import (
     field_managers,
     patching,
     preconditions,
+    protobuf,
     refusals,
     scale_managers,
     stamping,
@@ -239,14 +240,24 @@ async def get(server: Server, served: Served, target: Target, request: Request) 
 
 async def update(server: Server, served: Served, target: Target, request: Request) -> Response:
     options = write_options(request, "UpdateOptions")
-    body = request.json()
-    envelope.check_type(envelope.opened(body), _SCALE, request.body, is_builtin=True)
+    body = _received(request)
     level = strictness(request, options, body)
 
     def work(draft: Draft) -> Obj:
         return replace(draft, served, target.namespace, target.name, body, level)
 
     return await _write(server, served, request, work, options)
+
+
+def _received(request: Request) -> Obj:
+    """The body as a Scale. Errors: BadRequest, UnsupportedMediaType."""
+    try:
+        obj = envelope.opened(request.json())
+    except envelope.NoJson as error:
+        raise envelope.unrecognized(_SCALE, error.problem, request.body) from error
+    if request.head.content_type != protobuf.MEDIA_TYPE:
+        envelope.check_type(obj, _SCALE, request.body, is_builtin=True)
+    return obj
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:

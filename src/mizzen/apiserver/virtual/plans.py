@@ -14,6 +14,7 @@ from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.bodies import as_list, as_object, grace_seconds, text
 from mizzen.apiserver.core.patching import Patch
+from mizzen.apiserver.core.request_options import check_propagation
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.draft import Draft
@@ -222,7 +223,10 @@ def _delete(server: Server, draft: Draft, entry: Obj) -> _Result:
         grace_seconds(entry.get("gracePeriodSeconds")),
         str(entry.get("uid") or ""),
         str(entry.get("resourceVersion") or ""),
+        str(entry.get("propagationPolicy") or ""),
     )
+    if causes := check_propagation(options.propagation or None, None):
+        raise BadRequest(f"{causes[0].field}: {causes[0].message}")
     obj, _ = operations.delete(draft, served, namespace, name, options)
     return _result(served, obj)
 
@@ -245,7 +249,7 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "create": frozenset({"op", "resource", "object"}),
     "patch": _TARGET | {"patch", "subresource"},
     "bind": _TARGET | {"nodeName"},
-    "delete": _TARGET | {"gracePeriodSeconds"},
+    "delete": _TARGET | {"gracePeriodSeconds", "propagationPolicy"},
 }
 
 

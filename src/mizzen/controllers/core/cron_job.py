@@ -226,7 +226,8 @@ def _trim_history(cron_job: Obj, jobs: list[Obj]) -> list[Action]:
 
 
 def _delete(job: Obj) -> Delete:
-    return Delete(JOBS, namespace_of(job), name_of(job), uid=uid_of(job))
+    namespace, name = namespace_of(job), name_of(job)
+    return Delete(JOBS, namespace, name, uid=uid_of(job), propagation="Background")
 
 
 def _write_status(cron_job: Obj, status: Obj) -> list[Action]:

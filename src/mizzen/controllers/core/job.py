@@ -242,7 +242,8 @@ def _expire(job: Obj, now_ns: int) -> list[Action]:
     left_s = int(ttl) - (now_ns - parse_rfc3339(str(since))) / NS
     if left_s > 0:
         return [RequeueAfter(left_s)]
-    return [Delete(JOBS, namespace_of(job), name_of(job), uid=uid_of(job))]
+    namespace, name = namespace_of(job), name_of(job)
+    return [Delete(JOBS, namespace, name, uid=uid_of(job), propagation="Foreground")]
 
 
 # -- while it runs ------------------------------------------------------------------

@@ -8,6 +8,7 @@ from mizzen.kinds.apps.daemon_set_rules import (
     begin_daemon_set,
     count_template_generation,
     default_daemon_set,
+    keep_template_generation,
     validate_daemon_set,
     validate_daemon_set_status,
 )
@@ -34,6 +35,7 @@ KIND = upstream_kind(
     warn=warn_of_template,
     on_create=begin_daemon_set,
     on_update=count_template_generation,
+    stamp_status=keep_template_generation,
     columns=(
         NAME,
         Column("Desired", count("status.desiredNumberScheduled"), "integer"),

@@ -38,6 +38,8 @@ def default_daemon_set(daemon: Obj) -> None:
         rolling.setdefault("maxUnavailable", 1)
         rolling.setdefault("maxSurge", 0)
     spec.setdefault("revisionHistoryLimit", 10)
+    if TEMPLATE_GENERATION not in part(daemon, "metadata.annotations"):
+        _annotate(daemon, 0)
     default_template(daemon)
 
 
@@ -52,6 +54,11 @@ def count_template_generation(new: Obj, old: Obj) -> None:
     default_daemon_set(new)  # or what a manifest leaves out would count as a change
     is_changed = part(new, "spec").get("template") != part(old, "spec").get("template")
     _annotate(new, template_generation(old) + is_changed)
+
+
+def keep_template_generation(new: Obj, old: Obj, now: str) -> None:
+    """What counts the template is no part of the status. In place."""
+    _annotate(new, template_generation(old))
 
 
 def template_generation(daemon: Obj) -> int:

@@ -68,6 +68,8 @@ def default_job_spec(spec: Obj) -> None:
         spec["backoffLimit"] = 2**31 - 1 if "backoffLimitPerIndex" in spec else 6
     replacement = "Failed" if "podFailurePolicy" in spec else "TerminatingOrFailed"
     spec.setdefault("podReplacementPolicy", replacement)
+    spec.setdefault("completionMode", "NonIndexed")
+    spec.setdefault("suspend", False)
     default_pod_spec(part(spec, "template.spec"))
 
 
@@ -102,8 +104,15 @@ def _complete(job: Obj) -> None:
     metadata: Obj = template.setdefault("metadata", {})
     before = part(metadata, "labels")
     metadata["labels"] = {**before, **labels}
-    if (job["metadata"].get("labels") or {}) == before:
+    if (job["metadata"].get("labels") or {}) == before and not _was_named(job["metadata"]):
         job["metadata"]["labels"] = dict(metadata["labels"])
+
+
+def _was_named(metadata: Obj) -> bool:
+    """True where the server made the name: upstream completes a copy for each that it tries, whose
+    labels are no longer the very same as those of its pods."""
+    prefix = str(metadata.get("generateName") or "")[:58]
+    return bool(prefix) and len(metadata["name"]) == len(prefix) + 5
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:

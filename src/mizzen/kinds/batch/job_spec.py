@@ -43,15 +43,13 @@ JOB_SPEC = v1(
     template=POD_TEMPLATE_SPEC("The pods.", required=True),
     parallelism=INT32("Pods at a time.", minimum=0),
     completions=INT32("Pods that must succeed.", minimum=0),
-    completionMode=choice("NonIndexed", "Indexed", default="NonIndexed")(
-        "Indexed: each pod has its own number."
-    ),
+    completionMode=choice("NonIndexed", "Indexed")("Indexed: each pod has its own number."),
     backoffLimit=INT32("Failures until the job fails; 6 by default.", minimum=0),
     backoffLimitPerIndex=INT32("Failures until an index fails.", minimum=0),
     maxFailedIndexes=INT32("Failed indexes until the job fails.", minimum=0),
     activeDeadlineSeconds=INT64("The job fails after so many seconds.", minimum=0),
     ttlSecondsAfterFinished=INT32("Seconds until the finished job is deleted.", minimum=0),
-    suspend=BOOL("Whether it pauses.", default=False),
+    suspend=BOOL("Whether it pauses."),
     selector=LABEL_SELECTOR("Its pods; made by the server."),
     manualSelector=BOOL("Whether selector is the user's own."),
     podFailurePolicy=POD_FAILURE_POLICY(),

@@ -76,7 +76,7 @@ def _check_port(path: str, port: Any, *, needs_name: bool) -> list[Cause]:
 def _warn(endpoints: Obj) -> list[str]:
     if part(endpoints, "metadata.labels").get(_MANAGED_BY):
         return []
-    found = [_DEPRECATED]
+    found: list[str] = []
     for index, subset in enumerate(entries(endpoints, "subsets")):
         for field in ("addresses", "notReadyAddresses"):
             for place, address in enumerate(subset.get(field) or ()):
@@ -104,6 +104,7 @@ KIND = upstream_kind(
     default=_default,
     validate=_validate,
     warn=_warn,
+    deprecation=_DEPRECATED,
     columns=(NAME, Column("Endpoints", _cell), AGE),
 )
 SERVED_FIELDS = {

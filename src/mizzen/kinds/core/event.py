@@ -13,6 +13,7 @@ from mizzen.kinds.core.event_rules import check_event
 from mizzen.kinds.core.references import OBJECT_REFERENCE
 from mizzen.kinds.kind import Column, Kind
 from mizzen.kinds.meta import root
+from mizzen.kinds.names import path_segment
 from mizzen.kinds.reading import part
 from mizzen.kinds.schema import INT32, MICRO_TIME, STR, TIME, package
 from mizzen.kinds.treatment import SHOWN, accepted, acted
@@ -53,6 +54,8 @@ KIND = Kind(
     resource=EVENTS,
     short_names=("ev",),
     generation=False,
+    name_rule=path_segment,
+    any_finalizer=True,
     schema=root(
         EVENTS,
         "Something that happened to an object.",

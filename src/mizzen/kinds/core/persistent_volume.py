@@ -17,6 +17,8 @@ from mizzen.kinds.kind import Column
 from mizzen.kinds.reading import entries, get, part
 from mizzen.kinds.upstream import resource_named, upstream_kind
 
+_SINCE = "lastPhaseTransitionTime"
+
 
 def _on_create(volume: Obj) -> None:
     volume["status"] = {"phase": "Pending"}
@@ -25,6 +27,24 @@ def _on_create(volume: Obj) -> None:
 def _default(volume: Obj) -> None:
     volume["spec"].setdefault("persistentVolumeReclaimPolicy", "Retain")
     volume["spec"].setdefault("volumeMode", "Filesystem")
+    status: Obj = volume.setdefault("status", {})
+    status["phase"] = status.get("phase") or "Pending"
+
+
+def _stamp(new: Obj, old: Obj | None, now: str) -> None:
+    if old is None:
+        new["status"][_SINCE] = now
+
+
+def _stamp_status(new: Obj, old: Obj, now: str) -> None:
+    """When the phase changed, unless who writes it says so himself."""
+    status, before = new["status"], part(old, "status")
+    since, earlier = status.get(_SINCE), before.get(_SINCE)
+    if status["phase"] != before.get("phase"):
+        if since is None or since == earlier:
+            status[_SINCE] = now
+    elif since is None and earlier is not None:
+        status[_SINCE] = earlier
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -65,6 +85,8 @@ KIND = upstream_kind(
     is_acted_upon=False,
     default=_default,
     on_create=_on_create,
+    stamp=_stamp,
+    stamp_status=_stamp_status,
     validate=_validate,
     columns=(
         NAME,

@@ -92,13 +92,12 @@ def _check_update(new: Obj, old: Obj) -> list[Cause]:
     causes: list[Cause] = []
     if _fixed(new, old) != _fixed(old, old):
         causes.append(forbidden("spec", _IMMUTABLE))
-    before, after = _requested(old), _requested(new)
-    if before is not None and after is not None:
-        granted = get(old, "status.capacity.storage") or "0"
-        shrinks = quantity.to_milli(after) < quantity.to_milli(before)
-        if shrinks and quantity.to_milli(after) <= quantity.to_milli(granted):
-            problem = "field can not be less than status.capacity"
-            causes.append(forbidden("spec.resources.requests.storage", problem))
+    before, after = _requested(old) or "0", _requested(new) or "0"
+    granted = get(old, "status.capacity.storage") or "0"
+    shrinks = quantity.to_milli(after) < quantity.to_milli(before)
+    if shrinks and quantity.to_milli(after) <= quantity.to_milli(granted):
+        problem = "field can not be less than status.capacity"
+        causes.append(forbidden("spec.resources.requests.storage", problem))
     return causes + check_fixed_mode(new, old)
 
 

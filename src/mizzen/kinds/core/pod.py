@@ -47,6 +47,27 @@ def _stamp(new: Obj, old: Obj | None, now: str) -> None:
     new["status"] = status
 
 
+def _stamp_status(new: Obj, old: Obj, now: str) -> None:
+    """What old kubelets forgot stays as it was. Source: pkg/registry/core/pod podStatusStrategy."""
+    owners = old["metadata"].get("ownerReferences")
+    if owners is None:
+        new["metadata"].pop("ownerReferences", None)
+    else:
+        new["metadata"]["ownerReferences"] = owners
+    status, before = new["status"], part(old, "status")
+    for name in ("qosClass", "observedGeneration"):
+        if not status.get(name) and name in before:
+            status[name] = before[name]
+    seen: dict[str, list[int]] = {}
+    for each in before.get("conditions") or ():
+        seen.setdefault(each["type"], []).append(each.get("observedGeneration") or 0)
+    for each in status.get("conditions") or ():
+        earlier = seen.get(each["type"])
+        generation = earlier.pop(0) if earlier else 0
+        if generation and not each.get("observedGeneration"):
+            each["observedGeneration"] = generation
+
+
 KIND = Kind(
     resource=PODS,
     short_names=("po",),
@@ -66,6 +87,7 @@ KIND = Kind(
     on_create=_on_create,
     rules_on_spec_alone=True,
     stamp=_stamp,
+    stamp_status=_stamp_status,
     subresources=(
         Subresource("binding", ("create",), ("", "v1", "Binding")),
         Subresource("eviction", ("create",), ("policy", "v1", "Eviction")),

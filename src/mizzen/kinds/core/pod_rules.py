@@ -17,6 +17,7 @@ from mizzen.kinds.core.container_rules import check_container, check_name
 from mizzen.kinds.core.placement_rules import check_placement
 from mizzen.kinds.core.volumes import SOURCES
 from mizzen.kinds.names import (
+    check_annotations,
     check_labels,
     dns_label,
     dns_subdomain,
@@ -300,6 +301,10 @@ def _validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Most of a pod cannot change once it exists."""
     if new == old:
         return []
+    for name in ("containers", "initContainers"):
+        if len(entries(new, name)) != len(entries(old, name)):
+            message = "Forbidden: pod updates may not add or remove containers"
+            return [Cause(f"spec.{name}", message, "FieldValueForbidden")]
     causes = _check_deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
     kept = frozenset(map(_toleration, entries(new, "tolerations")))
     if any(_toleration(each) not in kept for each in entries(old, "tolerations")):
@@ -358,8 +363,9 @@ def _fixed_part(spec: Obj) -> Obj:
 def validate_template(template: Obj, path: str, policies: tuple[str, ...]) -> list[Cause]:
     """Causes to refuse a PodTemplateSpec whose restartPolicy must be one of `policies`."""
     spec = part(template, "spec")
-    causes = check_labels(part(template, "metadata.labels"),
-                          f"{path}.metadata.labels")  # fmt: skip
+    metadata = part(template, "metadata")
+    causes = check_labels(part(metadata, "labels"), f"{path}.labels")
+    causes += check_annotations(part(metadata, "annotations"), f"{path}.annotations")
     if "containers" not in spec:
         message = "Required value"
         return [*causes, Cause(f"{path}.spec.containers", message, "FieldValueRequired")]

@@ -22,6 +22,9 @@ OPERATION = v1alpha1(
     subresource=choice("", "status")("What to patch of the object."),
     nodeName=STR("The node to bind the pod to."),
     gracePeriodSeconds=INT64("For delete; 0 removes at once."),
+    propagationPolicy=choice("", "Background", "Foreground", "Orphan")(
+        "For delete: what becomes of what the object owns."
+    ),
     uid=STR("Refuse the plan unless the object has this UID."),
     resourceVersion=STR("Refuse the plan unless the object is at this revision."),
 )

@@ -13,6 +13,7 @@ from mizzen.base.resources import POD_DISRUPTION_BUDGETS
 from mizzen.kinds import causes as words
 from mizzen.kinds.columns import AGE, NAME, Column, of
 from mizzen.kinds.core.placement_rules import check_label_selector
+from mizzen.kinds.names import path_segment
 from mizzen.kinds.reading import part
 from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
@@ -52,6 +53,8 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
 KIND = upstream_kind(
     POD_DISRUPTION_BUDGETS,
     "How many of some pods may be evicted at a time.",
+    name_rule=path_segment,
+    any_finalizer=True,
     validate=_validate,
     columns=(
         NAME,

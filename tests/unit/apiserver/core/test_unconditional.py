@@ -48,3 +48,37 @@ async def test_a_config_map_may_be_replaced_unseen() -> None:
 def test_custom_kinds_are_never_replaced_unseen() -> None:
     assert needs_revision(Resource("a.b", "v1", "cs", "C", namespaced=True), is_builtin=False)
     assert not needs_revision(PODS, is_builtin=True)
+
+
+async def test_an_update_makes_what_is_missing_of_some_kinds() -> None:
+    api = await an_api(MemoryStore())
+    body = {"metadata": {"name": "x", "resourceVersion": "5"}, "spec": {"holderIdentity": "a"}}
+    status, made = await api.call("PUT", f"{LEASES}/x", body)
+    assert status == 201, made
+    assert made["metadata"]["uid"]
+    assert made["metadata"]["resourceVersion"] != "5"
+    status, told = await api.call("PUT", f"{LEASES}/y", body)
+    assert (status, told["message"]) == (
+        400,
+        "the name of the object (x) does not match the name on the URL (y)",
+    )
+    status, _ = await api.call("PUT", f"{DEFAULT}/configmaps/x", {"metadata": {"name": "x"}})
+    assert status == 404
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+async def test_an_update_names_the_uid_of_what_it_replaces(is_there: bool) -> None:
+    api = await an_api(MemoryStore())
+    found = ""
+    if is_there:
+        status, made = await api.call("POST", LEASES, {"metadata": {"name": "x"}})
+        assert status == 201
+        found = made["metadata"]["uid"]
+    body = {"metadata": {"name": "x", "uid": "other", "resourceVersion": "1"}}
+    status, told = await api.call("PUT", f"{LEASES}/x", body)
+    assert (status, told["message"]) == (
+        409,
+        'Operation cannot be fulfilled on leases.coordination.k8s.io "x": StorageError: invalid '
+        "object, Code: 4, Key: /registry/leases/default/x, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: other, UID in object meta: {found}",
+    )

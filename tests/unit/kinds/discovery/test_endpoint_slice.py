@@ -105,4 +105,4 @@ def test_endpoints_are_shown_and_deprecated() -> None:
     made = complete(ENDPOINTS, {"subsets": [{"addresses": addresses, "ports": [{"port": 80}]}]})
     assert ENDPOINTS.columns[1].cell(made, 0) == "10.0.0.1:80,[fd00::1]:80"
     assert ENDPOINTS.columns[1].cell(complete(ENDPOINTS, {}), 0) == "<none>"
-    assert ENDPOINTS.warn(made)[0].startswith("v1 Endpoints is deprecated in v1.33+")
+    assert ENDPOINTS.deprecation.startswith("v1 Endpoints is deprecated in v1.33+")
