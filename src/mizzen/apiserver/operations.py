@@ -1,4 +1,4 @@
-"""Create, update, patch, bind, delete: one write each, into a draft.
+"""Create, update, patch, delete: one write each, into a draft.
 
 A plain request is a draft with one of these, a plan a draft with several. All of them are
 synchronous: what they read cannot change before the draft is committed.
@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from mizzen.apiserver.admission_chain import (
-    BIND,
-    BINDING,
     CREATE,
     DELETE,
     SCALE,
@@ -20,7 +18,6 @@ from mizzen.apiserver.admission_chain import (
     UPDATE_APPROVAL,
     UPDATE_STATUS,
 )
-from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import (
     applying,
@@ -51,9 +48,8 @@ from mizzen.base.errors import (
     Unclassified,
     invalid,
 )
-from mizzen.base.objects import Obj, with_condition
-from mizzen.base.reading import part
-from mizzen.base.resources import PODS, Resource
+from mizzen.base.objects import Obj
+from mizzen.base.resources import Resource
 from mizzen.base.strconv import parse_uint
 from mizzen.kinds.decoding import Decoded
 from mizzen.kinds.managed_fields.implied_fields import implied_status
@@ -367,57 +363,6 @@ def delete(
         return old, False
     draft.put(key, draft.stored_form(served, new), "delete")
     return new, False
-
-
-def bind(
-    draft: Draft,
-    served: Served,
-    namespace: str,
-    name: str,
-    node: str,
-    *,
-    uid: str = "",
-    resource_version: str = "",
-) -> Obj:
-    """Gives a pod its node, once. Source: pkg/registry/core/pod/storage BindingREST."""
-    old = draft.read(served, namespace, name)
-    if old is None:
-        raise refusals.not_found(PODS, name)
-    preconditions.check(served.resource, old, uid, resource_version)
-    if not node:
-        raise BadRequest("Binding.target.name: Required value: the node to bind the pod to")
-    taken = old["spec"].get("nodeName")
-    if taken:
-        reason = f'pod {name} is already assigned to node "{taken}"'
-        raise refusals.conflict(PODS, name, reason)
-    if old["metadata"].get("deletionTimestamp"):
-        raise refusals.conflict(
-            PODS, name, f"pod {name} is being deleted, cannot be assigned to a host"
-        )
-    key = ObjectKey(served.key, namespace, name)
-    binding: Obj = {
-        "kind": "Binding", "apiVersion": "v1", "metadata": {"name": name, "namespace": namespace},
-        "target": {"kind": "Node", "name": node},
-    }  # fmt: skip
-    binding = admit(draft, draft.admission, served.resource, BINDING, key, binding)
-    node = text(part(binding, "target"), "name") or node
-    status = dict(old.get("status") or {})
-    scheduled = {
-        "type": "PodScheduled",
-        "status": "True",
-        "lastProbeTime": None,
-        "lastTransitionTime": rfc3339(draft.now_ns),
-    }
-    status["conditions"] = with_condition(status.get("conditions") or (), scheduled)
-    new = {
-        **old,
-        "metadata": dict(old["metadata"]),
-        "spec": {**old["spec"], "nodeName": node},
-        "status": status,
-    }
-    draft.admission.admit(draft, served, BIND, key, new, old)
-    draft.put(key, new, "bind")
-    return new
 
 
 def _replace(

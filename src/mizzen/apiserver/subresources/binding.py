@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mizzen.apiserver import operations
+from mizzen.apiserver import binding
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core.bodies import as_object, text
 from mizzen.apiserver.core.routing import Target
@@ -15,16 +15,16 @@ from mizzen.base.reading import part
 
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
-    binding = as_object(request.json(), "the body must be a Binding object")
-    metadata = part(binding, "metadata")
+    body = as_object(request.json(), "the body must be a Binding object")
+    metadata = part(body, "metadata")
 
     def work(draft: Draft) -> Obj:
-        return operations.bind(
+        return binding.bind(
             draft,
             served,
             target.namespace,
             target.name or text(metadata, "name"),
-            text(part(binding, "target"), "name"),
+            text(part(body, "target"), "name"),
             uid=text(metadata, "uid"),
             resource_version=text(metadata, "resourceVersion"),
         )

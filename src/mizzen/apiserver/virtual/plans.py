@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from mizzen.apiserver import operations
+from mizzen.apiserver import binding, operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import refusals
 from mizzen.apiserver.core.access import Access
@@ -203,7 +203,7 @@ def _bind(server: Server, draft: Draft, entry: Obj) -> _Result:
         raise BadRequest(f"{served.key} cannot be bound; only pods can")
     namespace, name = _place(entry)
     _authorize(server, draft, "create", served, namespace, name, "binding")
-    obj = operations.bind(
+    obj = binding.bind(
         draft,
         served,
         namespace,
