@@ -103,6 +103,23 @@ async def test_all_watchers_of_a_class_are_sent_the_same_bytes_without_waking_th
     await make(api, "d")
 
 
+async def test_the_next_events_wait_for_each_other_after_many_were_told(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_lines, "_PAUSE_S", 0.25)
+    monkeypatch.setattr(watch_lines, "_PAUSE_S_MAX", 0.5)
+    clients = await watching(api, 3)
+    await make(api, "a")
+    for client in clients:
+        await until(client, "a")
+    await make(api, "b")
+    await make(api, "c")
+    for client in clients:
+        await until(client, "a", "b", "c")
+        assert len(client.got) == 3, "one for b and c"
+        await client.leave()
+
+
 async def test_whoever_takes_nothing_is_waited_for_and_told_all_in_order(api: Api) -> None:
     (slow,), (quick,) = await watching(api), await watching(api)
     slow.is_slow = True
