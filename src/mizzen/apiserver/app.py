@@ -56,6 +56,9 @@ class App:
         self._discovery = Discovery(server.catalog, server.aggregation, address)
         self._of_subresources = handlers.of_subresources()
         self._of_virtual_kinds = handlers.of_virtual_kinds()
+        # Ways that requests have gone, while the kinds that are served stay the same.
+        self._ways: dict[tuple[object, ...], tuple[Served, Handler]] = {}
+        self._ways_of = 0
         self._user_of = server.authenticate
         self.metrics = MetricsRegistry(partial(metrics.collect, server), collect_process)
         self._plain = PlainPaths(server, self._discovery, self.metrics)
@@ -163,7 +166,16 @@ class App:
         return self._resource(access, target, request)
 
     def _resource(self, access: Access, target: Target, request: Request) -> Awaitable[Answer]:
-        served = self._server.catalog.find(target.group, target.version, target.plural)
+        catalog = self._server.catalog
+        if not target.subresource and request.offered is None:
+            if self._ways_of != catalog.generation:  # kinds have come or gone
+                self._ways, self._ways_of = {}, catalog.generation
+            known = self._ways.get(_way(access, target, request))
+            if known is not None:
+                served, handler = known
+                self._check(served, access, target, request)
+                return handler(self._server, served, target, request)
+        served = catalog.find(target.group, target.version, target.plural)
         if served is None:
             known = self._server.aggregation.find(target.group, target.version)
             if known is not None:
@@ -196,12 +208,20 @@ class App:
             raise refusals.unserved()
         subresource = served.kind.subresource(target.subresource) if target.subresource else None
         handler = self._handler(verb, served, subresource, target, request.method)
-        accept = request.head.accept
-        if served.is_builtin and accept:
-            negotiate.check_media(accept, is_list=verb in ("list", "watch"))
+        self._check(served, access, target, request)
         if subresource is not None or request.offered is not None:
             self._check_upgrade(access, served, subresource, request)
+        elif not served.kind.deprecation:
+            self._ways[_way(access, target, request)] = served, handler
         return handler(self._server, served, target, request)
+
+    def _check(self, served: Served, access: Access, target: Target, request: Request) -> None:
+        """Errors: BadRequest for a name that nothing has, NotAcceptable."""
+        verb, head = access.verb, request.head
+        if target.name and verb == "get" and not target.subresource:
+            refusals.check_name(target.name)
+        if served.is_builtin and head.accept and not head.takes_json:
+            negotiate.check_media(head.accept, is_list=verb in ("list", "watch"))
 
     def _check_upgrade(
         self, access: Access, served: Served, subresource: Subresource | None, request: Request
@@ -255,8 +275,6 @@ class App:
             raise refusals.unrouted()
         if handler is None:
             handler = self._of_custom_kind(verb, target)
-        if target.name and verb == "get":
-            refusals.check_name(target.name)
         return handler
 
     def _of_custom_kind(self, verb: str, target: Target) -> Handler:
@@ -267,6 +285,12 @@ class App:
         found = handlers.OF_STORED_KINDS.get((verb, not target.name))
         assert found is not None, "the kind has the verb"
         return found if verb == "create" else _unnamed
+
+
+def _way(access: Access, target: Target, request: Request) -> tuple[object, ...]:
+    """All that decides which handler answers a request for what is no subresource."""
+    group, version, plural, namespace, name, _ = target
+    return request.method, access.verb, group, version, plural, not namespace, not name
 
 
 def _not_allowed(served: Served, what: str) -> MethodNotAllowed:

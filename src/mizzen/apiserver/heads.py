@@ -15,8 +15,8 @@ class Head(dict[str, str]):
     """Values by name in lower case, shared by all requests with these very headers: never change
     it. Beside them what every request asks of them, worked out once.
 
-    `bearer_token` is the one that they come with (RFC 6750, section 2.1); `takes_yaml` and
-    `takes_protobuf_alone` say in what the client is to be answered, errors too.
+    `bearer_token` is the one that they come with (RFC 6750, section 2.1). `takes_json`: objects as
+    they are stored; `takes_yaml` and `takes_protobuf_alone`: all answers, errors too.
     """
 
     __slots__ = (
@@ -25,6 +25,7 @@ class Head(dict[str, str]):
         "content_type",
         "has_id",
         "impersonates",
+        "takes_json",
         "takes_protobuf_alone",
         "takes_yaml",
     )
@@ -37,6 +38,7 @@ class Head(dict[str, str]):
         self.bearer_token = token.strip() if scheme.lower() == "bearer" else None
         self.impersonates = any(name.startswith(impersonation.PREFIX) for name in values)
         self.has_id = any(name in values for name in ID_HEADERS)
+        self.takes_json = negotiate.takes_json(self.accept)
         self.takes_protobuf_alone = negotiate.takes_protobuf_alone(self.accept)
         self.takes_yaml = negotiate.takes_yaml(self.accept)
 

@@ -6,14 +6,16 @@ import os
 from collections.abc import Iterator
 
 _AT_ONCE = 256  # identifiers, of 16 bytes each
-_VARIANTS = "89ab89ab89ab89ab"  # by a hexadecimal digit: RFC 9562's two bits, and two random ones
+# By a hexadecimal digit: RFC 9562's two bits, and two random ones.
+_VARIANTS = dict(zip("0123456789abcdef", "89ab89ab89ab89ab", strict=True))
 
 
 def _random() -> Iterator[str]:
     while True:
         digits = os.urandom(16 * _AT_ONCE).hex()
         for at in range(0, len(digits), 32):
-            yield digits[at : at + 32]
+            x = digits[at : at + 32]
+            yield f"{x[:8]}-{x[8:12]}-4{x[13:16]}-{_VARIANTS[x[16]]}{x[17:20]}-{x[20:]}"
 
 
 _next = _random().__next__
@@ -21,5 +23,4 @@ _next = _random().__next__
 
 def new_id() -> str:
     """A random UUID (version 4), as `str(uuid.uuid4())` is one."""
-    x = _next()
-    return f"{x[:8]}-{x[8:12]}-4{x[13:16]}-{_VARIANTS[int(x[16], 16)]}{x[17:20]}-{x[20:]}"
+    return _next()

@@ -45,6 +45,8 @@ def show(
     server: Server, served: Served, data: bytes, request: Request, status: int = 200
 ) -> Response:
     """One object in the form the request accepts."""
+    if request.head.takes_json:
+        return Response(status, data)
     form = form_of(request.head.accept)
     if not form.shape:
         return Response(status, data)

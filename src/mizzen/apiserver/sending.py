@@ -16,7 +16,8 @@ _SQUEEZED_BYTES = 512 << 10  # at a time, in a thread
 def start(status: int, content_type: str, headers: Any, audit_id: str) -> dict[str, Any]:
     """The head of an answer."""
     fields = [(b"audit-id", audit_id.encode()), (b"content-type", content_type.encode())]
-    fields += [(name.encode(), value.encode()) for name, value in headers]
+    if headers:
+        fields += [(name.encode(), value.encode()) for name, value in headers]
     return {"type": "http.response.start", "status": status, "headers": fields}
 
 

@@ -84,6 +84,15 @@ def check_media(accept: str, *, is_list: bool, served: tuple[str, ...] = _MEDIA)
 
 
 @lru_cache(maxsize=256)
+def takes_json(accept: str) -> bool:
+    """True if a client is to be answered with objects as they are, in JSON."""
+    try:
+        return form_of(accept) is PLAIN
+    except NotAcceptable:
+        return False
+
+
+@lru_cache(maxsize=256)
 def takes_yaml(accept: str) -> bool:
     """True if a client is to be answered in YAML, errors too."""
     try:
