@@ -43,7 +43,11 @@ def _shown(character: str) -> str:
 def marshalled(value: Any, *, is_map: bool = False) -> str:
     """As `json.Marshal` writes a value: what HTML would take for markup is escaped, and the keys of
     maps are sorted, where those of structs have an order of their own."""
-    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if is_map else 0).decode()
+    return escaped(orjson.dumps(value, option=orjson.OPT_SORT_KEYS if is_map else 0).decode())
+
+
+def escaped(text: str) -> str:
+    """JSON as `json.Marshal` writes it: without what HTML would take for markup."""
     for character, escape in _HTML:
         text = text.replace(character, escape)
     return text

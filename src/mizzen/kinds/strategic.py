@@ -263,11 +263,13 @@ def _check_order(sent: list[Any], order: list[Any], key: str) -> None:
     for item in sent if key else ():
         if not isinstance(item, dict):
             raise _wrong_type({}, item)
-    left: list[Any] = [item for item in sent if not (isinstance(item, dict) and _PATCH in item)]
-    at = 0
-    for item in order:
-        if at == len(left):
-            return
+    left: list[Any] = [item for item in sent if _directive_of(item) != "delete"]
+    at, place = 0, 0
+    while at < len(left) and place < len(order):
+        if _directive_of(left[at]) is not _GONE:
+            at += 1
+            continue
+        item, place = order[place], place + 1
         if key and not isinstance(item, dict):
             raise _wrong_type({}, item)
         pair = cast("list[Obj]", [left[at], item] if key else [])
@@ -280,6 +282,10 @@ def _check_order(sent: list[Any], order: list[Any], key: str) -> None:
             f"The order in patch list:\n{printed(sent)}\n doesn't match {_ORDER} list:\n"
             f"{printed(order)}\n"
         )
+
+
+def _directive_of(item: Any) -> Any:
+    return cast("Obj", item).get(_PATCH, _GONE) if isinstance(item, dict) else _GONE
 
 
 def _patched_first(

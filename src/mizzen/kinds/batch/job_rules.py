@@ -13,6 +13,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.selectors import from_object
 from mizzen.kinds.causes import unsupported
 from mizzen.kinds.core.placement_rules import check_label_selector
+from mizzen.kinds.internal_forms import fixed
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value, qualified_name
 from mizzen.kinds.reading import entries, part
@@ -242,12 +243,20 @@ def _is_domain_path(text: str) -> bool:
 
 def check_job_update(new: Obj, old: Obj) -> list[Cause]:
     """Refuses changes of fields that are immutable once the job exists."""
-    fixed = (
-        "selector", "completionMode", "managedBy", "podFailurePolicy", "successPolicy",
-        "backoffLimitPerIndex",
-    )  # fmt: skip
-    causes = immutable(new, old, *(f"spec.{name}" for name in fixed))
+    one, other = new["spec"], old["spec"]
+    causes = immutable(
+        new, old, "spec.completionMode", "spec.managedBy", "spec.backoffLimitPerIndex"
+    )
+    for name, kind in _FIXED.items():
+        causes += fixed(kind, f"spec.{name}", one.get(name), other.get(name))
     return causes + _check_completions(new, old) + _check_template(new, old)
+
+
+_FIXED = {
+    "selector": "*metav1.LabelSelector",
+    "podFailurePolicy": "*batch.PodFailurePolicy",
+    "successPolicy": "*batch.SuccessPolicy",
+}
 
 
 def _check_completions(new: Obj, old: Obj) -> list[Cause]:
@@ -264,25 +273,44 @@ def _check_completions(new: Obj, old: Obj) -> list[Cause]:
 def _check_template(new: Obj, old: Obj) -> list[Cause]:
     """Fixed; while the job is suspended and has no pods, it may still be steered and resized.
 
-    Source: KEP-2926 and MutablePodResourcesForSuspendedJobs.
+    Source: pkg/apis/batch/validation `validatePodTemplateUpdate`.
     """
-    if not old["spec"].get("suspend") or part(old, "status").get("active"):
-        return immutable(new, old, "spec.template")
-    before, after = (_fixed_part(job["spec"]["template"]) for job in (old, new))
-    changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
-    if not changed:
-        return []
-    message = (
-        f"Forbidden: of a suspended job's template only labels, annotations, "
-        f"{', '.join(_STEERING)} and the containers' resources may change; "
-        f"changed: {', '.join(changed)}"
-    )
-    return [Cause("spec.template", message, "FieldValueForbidden")]
-
-
-def _fixed_part(template: Obj) -> Obj:
-    fixed: Obj = {k: v for k, v in part(template, "spec").items() if k not in _STEERING}
+    template, before = new["spec"]["template"], old["spec"]["template"]
+    if not _may_change(old):
+        return fixed("core.PodTemplateSpec", "spec.template", template, before)
+    spec, earlier = part(template, "spec"), _steered(part(template, "spec"), part(before, "spec"))
     for field in ("containers", "initContainers"):
-        if field in fixed:
-            fixed[field] = [{**container, "resources": {}} for container in fixed[field]]
-    return fixed
+        pairs = list(zip(entries(spec, field), entries(earlier, field), strict=False))
+        if len(pairs) == len(entries(spec, field)) == len(entries(earlier, field)) and pairs:
+            earlier[field] = [_resized(each, known) for each, known in pairs]
+    return fixed("core.PodSpec", "spec.template.spec", spec, earlier)
+
+
+def _may_change(job: Obj) -> bool:
+    """Source: pkg/registry/batch/job `shouldAllowMutablePodTemplate`."""
+    status = part(job, "status")
+    is_suspended = any(
+        each.get("type") == "Suspended" and each.get("status") == "True"
+        for each in entries(status, "conditions")
+    )
+    is_idle = not status.get("active") and (not status.get("startTime") or is_suspended)
+    return bool(job["spec"].get("suspend")) and is_idle
+
+
+def _steered(spec: Obj, before: Obj) -> Obj:
+    """The earlier spec with what may be steered as it is now."""
+    made = {name: value for name, value in before.items() if name not in _STEERING}
+    made |= {name: spec[name] for name in _STEERING if name in spec and name != "affinity"}
+    affinity = {n: v for n, v in part(before, "affinity").items() if n != "nodeAffinity"}
+    if "nodeAffinity" in part(spec, "affinity"):
+        affinity["nodeAffinity"] = spec["affinity"]["nodeAffinity"]
+    if affinity or spec.get("affinity") is not None:
+        made["affinity"] = affinity
+    return made
+
+
+def _resized(container: Obj, before: Obj) -> Obj:
+    if container.get("name") != before.get("name"):
+        return before
+    rest = {name: value for name, value in before.items() if name != "resources"}
+    return {**rest, "resources": container["resources"]} if "resources" in container else rest

@@ -13,11 +13,13 @@ from mizzen.kinds.core.volume_rules import (
     shown_modes,
     sources_of,
 )
+from mizzen.kinds.internal_forms import difference, is_same
 from mizzen.kinds.kind import Column
 from mizzen.kinds.reading import entries, get, part
 from mizzen.kinds.upstream import resource_named, upstream_kind
 
 _SINCE = "lastPhaseTransitionTime"
+_SOURCE = "core.PersistentVolumeSource"
 
 
 def _on_create(volume: Obj) -> None:
@@ -52,8 +54,10 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     causes = check_volume(new["spec"], "spec")
     if old is None:
         return causes
-    if _fixed(new, old) != _fixed(old, old):
-        problem = "spec.persistentvolumesource is immutable after creation"
+    before, after = _fixed(old, old), _fixed(new, old)
+    if not is_same(_SOURCE, before, after):
+        changes = difference(_SOURCE, before, after)
+        problem = f"spec.persistentvolumesource is immutable after creation\n{changes}"
         causes.append(forbidden("spec.persistentvolumesource", problem))
     return causes + check_fixed_mode(new, old)
 

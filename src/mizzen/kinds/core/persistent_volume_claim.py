@@ -20,6 +20,7 @@ from mizzen.kinds.core.volume_rules import (
     class_of,
     shown_modes,
 )
+from mizzen.kinds.internal_forms import difference, is_same
 from mizzen.kinds.kind import Column
 from mizzen.kinds.reading import entries, get, part
 from mizzen.kinds.upstream import upstream_kind
@@ -28,6 +29,9 @@ _IMMUTABLE = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName for "
     "bound claims"
 )
+
+
+_SPEC = "core.PersistentVolumeClaimSpec"
 
 
 def _on_create(claim: Obj) -> None:
@@ -90,30 +94,31 @@ def _check_sources(spec: Obj) -> list[Cause]:
 def _check_update(new: Obj, old: Obj) -> list[Cause]:
     """Source: pkg/apis/core/validation `ValidatePersistentVolumeClaimUpdate`."""
     causes: list[Cause] = []
-    if _fixed(new, old) != _fixed(old, old):
-        causes.append(forbidden("spec", _IMMUTABLE))
-    before, after = _requested(old) or "0", _requested(new) or "0"
+    before, after = _fixed(new, old)
+    if not is_same(_SPEC, before, after):
+        causes.append(forbidden("spec", f"{_IMMUTABLE}\n{difference(_SPEC, before, after)}"))
+    size, wanted = _requested(old) or "0", _requested(new) or "0"
     granted = get(old, "status.capacity.storage") or "0"
-    shrinks = quantity.to_milli(after) < quantity.to_milli(before)
-    if shrinks and quantity.to_milli(after) <= quantity.to_milli(granted):
+    shrinks = quantity.to_milli(wanted) < quantity.to_milli(size)
+    if shrinks and quantity.to_milli(wanted) <= quantity.to_milli(granted):
         problem = "field can not be less than status.capacity"
         causes.append(forbidden("spec.resources.requests.storage", problem))
     return causes + check_fixed_mode(new, old)
 
 
-def _fixed(claim: Obj, old: Obj) -> Obj:
-    """The spec, without what may change beside its old form."""
-    spec = dict(claim["spec"])
-    before = old["spec"]
-    if not before.get("volumeName"):
-        spec.pop("volumeName", None)
+def _fixed(new: Obj, old: Obj) -> tuple[Obj, Obj]:
+    """Both specs with what may change as it is in the other one."""
+    before, after = dict(old["spec"]), dict(new["spec"])
+    if not before.get("volumeName") and "volumeName" in after:
+        before["volumeName"] = after["volumeName"]
     if before.get("storageClassName") is None:
-        spec.pop("storageClassName", None)
+        after.pop("storageClassName", None)
     if get(old, "status.phase") == "Bound":
-        spec.pop("volumeAttributesClassName", None)
-        requests = {**part(spec, "resources.requests"), "storage": None}
-        spec["resources"] = {**part(spec, "resources"), "requests": requests}
-    return spec
+        after["volumeAttributesClassName"] = before.get("volumeAttributesClassName")
+        if requests := part(after, "resources.requests"):
+            requests = {**requests, "storage": _requested(old)}
+            after["resources"] = {**part(after, "resources"), "requests": requests}
+    return before, after
 
 
 def _phase(claim: Obj, now_ns: int) -> str:

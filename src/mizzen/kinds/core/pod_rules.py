@@ -12,10 +12,11 @@ from typing import Any
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
-from mizzen.kinds.causes import forbidden
+from mizzen.kinds.causes import forbidden, invalid
 from mizzen.kinds.core.container_rules import check_container, check_name
 from mizzen.kinds.core.placement_rules import check_placement
 from mizzen.kinds.core.volumes import SOURCES
+from mizzen.kinds.internal_forms import difference, is_same
 from mizzen.kinds.names import (
     check_annotations,
     check_labels,
@@ -43,7 +44,7 @@ _NAMES = (
     ("runtimeClassName", dns_subdomain), ("hostname", dns_label), ("subdomain", dns_label),
 )  # fmt: skip
 _UPDATE_HELP = (
-    "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
+    "pod updates may not change fields other than `spec.containers[*].image`,"
     "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
     "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set "
     "to 1 if it was previously negative)"
@@ -298,38 +299,51 @@ def _check_host_ports(spec: Obj, path: str) -> list[Cause]:
 
 # -- updates ------------------------------------------------------------------------
 def _validate_update(new: Obj, old: Obj) -> list[Cause]:
-    """Most of a pod cannot change once it exists."""
+    """Most of a pod cannot change once it exists.
+
+    Source: pkg/apis/core/validation `ValidatePodUpdate`.
+    """
     if new == old:
         return []
+    causes = validate_pod_spec(new, "spec")
     for name in ("containers", "initContainers"):
         if len(entries(new, name)) != len(entries(old, name)):
-            message = "Forbidden: pod updates may not add or remove containers"
-            return [Cause(f"spec.{name}", message, "FieldValueForbidden")]
-    causes = _check_deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
-    kept = frozenset(map(_toleration, entries(new, "tolerations")))
-    if any(_toleration(each) not in kept for each in entries(old, "tolerations")):
-        message = "Forbidden: existing toleration can not be modified except its tolerationSeconds"
-        causes.append(Cause("spec.tolerations", message, "FieldValueForbidden"))
-    if any(new.get(name) != old.get(name) for name in ("tolerations", "affinity", "nodeSelector")):
-        causes += check_placement(new, "spec")
-        causes += check_labels(part(new, "nodeSelector"), "spec.nodeSelector")
+            message = "pod updates may not add or remove containers"
+            return [*causes, forbidden(f"spec.{name}", message)]
+        causes += _check_images(entries(new, name), f"spec.{name}")
+    late = _check_deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
+    if late and new.get("activeDeadlineSeconds") is not None:
+        return causes + late
+    causes += late + _check_added_tolerations(new, old)
     gates = {gate["name"] for gate in entries(old, "schedulingGates")}
     for index, gate in enumerate(entries(new, "schedulingGates")):
         if gate["name"] not in gates:
-            message = "Forbidden: only deletion is allowed, but found new scheduling gate"
-            message = f"{message} '{gate['name']}'"
-            path = f"spec.schedulingGates[{index}]"
-            causes.append(Cause(path, message, "FieldValueForbidden"))
-    before, after = _fixed_part(old), _fixed_part(new)
-    if gates:  # A gated pod may still be steered.
-        for name in ("nodeSelector", "affinity"):
-            before.pop(name, None)
-            after.pop(name, None)
-    changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
-    if changed:
-        message = f"{_UPDATE_HELP}; changed: {', '.join(changed)}"
-        causes.append(Cause("spec", message, "FieldValueForbidden"))
+            message = f"only deletion is allowed, but found new scheduling gate '{gate['name']}'"
+            causes.append(forbidden(f"spec.schedulingGates[{index}].name", message))
+    munged = _munged(new, old)
+    if gates:
+        causes += _steer(munged, old)
+    if not is_same("core.PodSpec", old, munged):
+        changes = difference("core.PodSpec", old, munged)
+        causes.append(forbidden("spec", f"{_UPDATE_HELP}\n{changes}"))
     return causes
+
+
+def _check_images(containers: list[Obj], path: str) -> list[Cause]:
+    message = "must not have leading or trailing whitespace"
+    return [
+        invalid(f"{path}[{index}].image", image, message)
+        for index, each in enumerate(containers)
+        if (image := str(each.get("image") or "")) != image.strip()
+    ]
+
+
+def _check_added_tolerations(new: Obj, old: Obj) -> list[Cause]:
+    kept = frozenset(map(_toleration, entries(new, "tolerations")))
+    if all(_toleration(each) in kept for each in entries(old, "tolerations")):
+        return []
+    message = "existing toleration can not be modified except its tolerationSeconds"
+    return [forbidden("spec.tolerations", message)]
 
 
 def _toleration(toleration: Obj) -> Hashable:
@@ -348,16 +362,38 @@ def _check_deadline(new: int | None, old: int | None) -> list[Cause]:
     return []
 
 
-def _fixed_part(spec: Obj) -> Obj:
-    """The spec without what may change."""
-    free = ("activeDeadlineSeconds", "tolerations", "schedulingGates", "ephemeralContainers")
-    fixed = {name: value for name, value in spec.items() if name not in free}
+_FREE = ("activeDeadlineSeconds", "tolerations", "schedulingGates")
+
+
+def _munged(new: Obj, old: Obj) -> Obj:
+    """The new spec with what may change as it was."""
+    munged = {name: value for name, value in new.items() if name not in _FREE}
+    munged |= {name: old[name] for name in _FREE if name in old}
     for name in ("containers", "initContainers"):
-        if name in fixed:
-            fixed[name] = [{**c, "image": "", "imagePullPolicy": ""} for c in fixed[name]]
-    if int(fixed.get("terminationGracePeriodSeconds") or 0) < 0:
-        fixed["terminationGracePeriodSeconds"] = 1
-    return fixed
+        if name in munged:
+            pairs = zip(munged[name], entries(old, name), strict=True)
+            munged[name] = [{**each, "image": before.get("image")} for each, before in pairs]
+            munged[name] = munged[name] or None
+    grace = "terminationGracePeriodSeconds"
+    if int(old.get(grace) or 0) < 0 and munged.get(grace) == 1:
+        munged[grace] = old[grace]
+    return munged
+
+
+def _steer(munged: Obj, old: Obj) -> list[Cause]:
+    """What may change of a gated pod besides, which is put back in place: more labels of nodes, and
+    their affinity."""
+    causes: list[Cause] = []
+    before, after = part(old, "nodeSelector"), part(munged, "nodeSelector")
+    if any(after.get(name) != value for name, value in before.items()):
+        message = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+        causes.append(invalid("spec.nodeSelector", after, message))
+    munged["nodeSelector"] = before or None
+    affinity = {n: v for n, v in part(munged, "affinity").items() if n != "nodeAffinity"}
+    if "nodeAffinity" in part(old, "affinity"):
+        affinity["nodeAffinity"] = old["affinity"]["nodeAffinity"]
+    munged["affinity"] = affinity or old.get("affinity")
+    return causes
 
 
 def validate_template(template: Obj, path: str, policies: tuple[str, ...]) -> list[Cause]:

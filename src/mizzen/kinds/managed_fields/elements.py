@@ -8,6 +8,7 @@ from typing import Any, cast
 import orjson
 
 from mizzen.base.objects import Obj
+from mizzen.kinds.facts import table_of
 from mizzen.kinds.schema import Schema
 
 Element = Callable[[Any], str]
@@ -35,11 +36,13 @@ def _list_type(schema: Schema) -> str:
 
 
 def _by_keys(item: Schema, keys: tuple[str, ...]) -> Element:
-    defaults = {
-        key: item.fields[key].default
-        for key in keys
-        if key in item.fields and item.fields[key].default is not None
-    }
+    defaults: Obj = {}
+    for key in keys:
+        field = item.fields.get(key)
+        if field is not None:
+            default = field.default if field.default is not None else _published(item.name, key)
+            if default is not None:
+                defaults[key] = default
 
     only = keys[0] if len(keys) == 1 else ""
 
@@ -62,6 +65,14 @@ def _by_keys(item: Schema, keys: tuple[str, ...]) -> Element:
         return f"k:{orjson.dumps(found).decode()}"
 
     return element
+
+
+def _published(name: str, field: str) -> Any:
+    """The default of a field in upstream's schemas, which have one, too, for what Go always writes."""
+    try:
+        return table_of(name)["fields"][field].get("default")
+    except KeyError:
+        return None
 
 
 def _by_value(value: Any) -> str:
