@@ -255,6 +255,8 @@ class App:
         """Errors: NotFound, MethodNotAllowed."""
         kind, resource = served.kind, served.resource
         if target.subresource:
+            if subresource is None and not served.is_builtin and target.name:
+                raise refusals.not_found(resource, target.name)
             if subresource is None:
                 raise self._discovery.unknown(resource.group)
             is_proxy = subresource.name == "proxy"

@@ -64,6 +64,8 @@ def decode(
     except RecursionError:
         report.add(None, "the object is nested too deeply")
         result = value
+    if is_custom:  # as upstream, which gathers what it prunes
+        report.unknown.sort(key=lambda each: each.path)
     return Decoded(result, report.causes, report.unknown, report.unserved, report.mistyped)
 
 

@@ -7,6 +7,7 @@ when they are written (`custom_versions.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -112,7 +113,7 @@ def _columns(written: list[Obj]) -> tuple[Column, ...]:
     except ValueError:  # as upstream, which takes such a definition and shows its kind plainly
         reads = []
     if not reads:
-        return (NAME, AGE)
+        return (NAME, replace(AGE, type="date"))
     return (
         NAME,
         *(

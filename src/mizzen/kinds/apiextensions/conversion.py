@@ -16,6 +16,7 @@ from mizzen.kinds import causes as words
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.webhook_clients import check_client, check_review_versions
 
+_STRATEGIES = ("None", "Webhook")
 REVIEW_VERSIONS = ("v1", "v1beta1")
 _PATH = "spec.conversion"
 _CLIENT = f"{_PATH}.webhookClientConfig"  # as upstream's internal type has it
@@ -26,7 +27,12 @@ def check_conversion(new: Obj, old: Obj | None) -> Iterator[Cause]:
     conversion = part(new, "spec.conversion")
     webhook = part(conversion, "webhook")
     client, versions = part(webhook, "clientConfig"), entries(webhook, "conversionReviewVersions")
-    if conversion.get("strategy") != "Webhook":
+    strategy = conversion.get("strategy") or ""
+    if conversion and not strategy:
+        yield words.required(f"{_PATH}.strategy")
+    elif conversion and strategy not in _STRATEGIES:
+        yield words.unsupported(f"{_PATH}.strategy", strategy, _STRATEGIES)
+    if strategy != "Webhook":
         what = "should not be set when strategy is not set to Webhook"
         if "clientConfig" in webhook:
             yield words.forbidden(_CLIENT, what)
