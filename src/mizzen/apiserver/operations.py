@@ -88,9 +88,11 @@ def create(
     give_name(draft, served, obj, namespace)
     decoded = _decode(served, obj, reading, is_merged=is_managed)
     causes = decoded.causes + _unserved(draft, decoded.unserved)
+    new = decoded.object
+    if causes and not served.is_builtin:
+        causes = kind.refusal(new, None, causes)
     if causes:
         raise invalid(resource.kind, resource.group, text(obj["metadata"], "name"), causes)
-    new = decoded.object
     name = text(new["metadata"], "name")
     key = ObjectKey(served.key, namespace if resource.namespaced else "", name)
     given = new["metadata"].get("managedFields")
@@ -391,9 +393,11 @@ def _replace(
         before = {found.path: found for found in kind.decode(old).unserved}
         news = [found for found in news if found != before.get(found.path)]
     causes = decoded.causes + _unserved(draft, news)
+    new = decoded.object
+    if causes and not served.is_builtin:
+        causes = kind.refusal(new, old, causes, subresource)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
-    new = decoded.object
     if new["metadata"] is old["metadata"]:
         new["metadata"] = dict(old["metadata"])
     given = new["metadata"].get("managedFields")

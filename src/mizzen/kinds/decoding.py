@@ -18,7 +18,8 @@ from mizzen.base.objects import Obj
 from mizzen.kinds import times
 from mizzen.kinds.combined import problems_of
 from mizzen.kinds.facts import omitted_zeros
-from mizzen.kinds.limits import RANGES, limits_of
+from mizzen.kinds.formats import FORMATS
+from mizzen.kinds.limits import RANGES, known_format, limits_of
 from mizzen.kinds.quantities import canonical
 from mizzen.kinds.remembered import Memory, key_of
 from mizzen.kinds.report import Path, Report, Unknown, Unserved, quoted, render
@@ -229,7 +230,8 @@ def _record(schema: Schema) -> Decoder:
                 if is_open:
                     result[name] = part
                 elif values is not None:
-                    result[name] = values(part, (path, (name,)), report)
+                    at = (path, name if report.is_custom else (name,))
+                    result[name] = values(part, at, report)
                 else:
                     report.unknown.append(Unknown(path, name, known))
             elif type(part) is entry[2]:
@@ -301,8 +303,11 @@ def _map(schema: Schema) -> Decoder:
             return value
         source = cast("dict[str, Any]", value)
         _check_size(len(source), least, most, path, report, "properties")
+        is_custom = report.is_custom  # whose places upstream names without brackets
         return {
-            key: part if type(part) is plain else decode_value(part, (path, (key,)), report)
+            key: part
+            if type(part) is plain
+            else decode_value(part, (path, key if is_custom else (key,)), report)
             for key, part in source.items()
             if part is not None or keep_null or report.keeps_nulls
         }
@@ -374,13 +379,39 @@ def _scalar(schema: Schema) -> Decoder:
     first = allowed[0]
     is_one_of = limits_of(Schema("any", enum=schema.enum)) if schema.enum else None
 
+    known, is_text = known_format(schema), None
+    if kind != "string" and schema.format in FORMATS:
+        is_text = limits_of(Schema("string", format=schema.format))
+    numbers = limits_of(replace(schema, type="number", enum=())) if kind == "integer" else None
+
+    def misfit(value: Any, path: Path, report: Report) -> Any:
+        """What upstream's validators say of a value of another type."""
+        if type(value) is float and kind == "integer" and value.is_integer():
+            value = int(value)
+            if limits is not None:
+                limits(value, path, report)
+            return value
+        report.wrong_type(path, value, wanted, schema.format if report.is_default else known)
+        if type(value) is float and first is int:
+            form = f"with format {schema.format}" if schema.format else "(default format)"
+            what = f"Checked value must be of type integer {form} in {render(path)}"
+            report.unplaced(path, '""', what)
+        if numbers is not None and type(value) is float:
+            numbers(value, path, report)
+        if is_text is not None and report.is_default:
+            is_text(value, path, report)
+        if is_one_of is not None:
+            is_one_of(value, path, report)
+        _prune(value, path, report)
+        return value
+
     def decode(value: Any, path: Path, report: Report) -> Any:
         if type(value) is not first and type(value) not in allowed:
             # Strings made in process may be of a subclass (an enum, a Name).
             if not (isinstance(value, str) and str in allowed):
+                if report.is_custom:
+                    return misfit(value, path, report)
                 report.wrong_type(path, value, wanted)
-                if report.is_custom and is_one_of is not None:
-                    is_one_of(value, path, report)
                 return value
             value = str(value)
         if limits is not None:
@@ -390,6 +421,16 @@ def _scalar(schema: Schema) -> Decoder:
         return value
 
     return decode
+
+
+def _prune(value: Any, path: Path, report: Report) -> None:
+    """No field is known in the place of a scalar."""
+    if isinstance(value, dict):
+        for name in cast("Obj", value):
+            report.unknown.append(Unknown(path, name, ()))
+    elif isinstance(value, list):
+        for index, each in enumerate(cast("list[Any]", value)):
+            _prune(each, (path, index), report)
 
 
 _MOMENTS = {TIME.name: False, MICRO_TIME.name: True}

@@ -29,11 +29,22 @@ from mizzen.kinds import names
 from mizzen.kinds.conversion import Conversion
 from mizzen.kinds.decoding import Decoded, decode
 from mizzen.kinds.metadata import check_metadata
+from mizzen.kinds.ratcheting import is_of_status, unforgiven
 from mizzen.kinds.reading import get
 from mizzen.kinds.remembered import Memory, key_of
+from mizzen.kinds.report import NOWHERE
 from mizzen.kinds.schema import Schema, at, has_defaults
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
 
+_BLOCKING = frozenset(
+    f"FieldValue{each}"
+    for each in ("NotSupported", "Required", "TooLong", "TooMany", "TypeInvalid")
+)
+_UNCHECKED = Cause(
+    NOWHERE,
+    "Invalid value: null: some validation rules were not checked because the object was invalid; "
+    "correct the existing errors to complete validation",
+)
 Cell = str | int | float | bool | None
 Validator = Callable[[Obj, Obj | None], list[Cause]]
 
@@ -256,6 +267,26 @@ class Kind:
         is_loose = self.any_finalizer or self.resource.group in _LOOSE_GROUPS
         is_custom = self.written is not None or is_loose
         return check_metadata(new, old, namespaced, self.name_rule, is_custom=is_custom)
+
+    def refusal(
+        self, new: Obj, old: Obj | None, found: list[Cause], subresource: str = ""
+    ) -> list[Cause]:
+        """What is told of a custom object that its schema refuses, as `found` says: what upstream
+        holds against the change, and what is wrong besides.
+
+        Source: apiextensions `pkg/registry/customresource/strategy.go`.
+        """
+        is_status = subresource == STATUS_SUBRESOURCE.name
+        if is_status or self.has_status:
+            found = [each for each in found if is_of_status(each) == is_status]
+        if old is not None:
+            found = unforgiven(self.schema, new, old, found)
+        if not found:
+            return []
+        if any(each.reason in _BLOCKING for each in found):
+            rest = [_UNCHECKED] if self.validate is not no_rules else []
+            return [*self._check_metadata(new, old), *found, *rest]
+        return [*found, *self.check(new, old)]
 
     def prepare_part(self, name: str, new: Obj, old: Obj) -> None:
         """Keeps everything but the part of this subresource, and counts the generation; in place."""

@@ -13,7 +13,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.go_text import marshalled, printed
 from mizzen.kinds import patterns
 from mizzen.kinds.causes import unsupported
-from mizzen.kinds.formats import FORMATS
+from mizzen.kinds.formats import FORMATS, TEXT_FORMATS
 from mizzen.kinds.report import Path, Report, quoted, render
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.times import EXAMPLE
@@ -22,7 +22,15 @@ from mizzen.kinds.values import one_of
 Check = Callable[[Any, Path, Report], None]
 
 _LISTED_MAX = 20  # values of an enum that a message names
+_OF_NUMBERS = {"integer": ("int32", "int64"), "number": ("float", "double")}
 RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+
+
+def known_format(schema: Schema) -> str:
+    """The format of a user's schema, where upstream knows it for the type; "" otherwise."""
+    if schema.type in ("string", "any"):
+        return schema.format if schema.format.replace("-", "") in TEXT_FORMATS else ""
+    return schema.format if schema.format in _OF_NUMBERS.get(schema.type, ()) else ""
 
 
 def limits_of(schema: Schema) -> Check | None:

@@ -19,10 +19,21 @@ CHECK_STEPS_MAX = 1 << 25
 PREDICATE_STEPS = 128  # what asking one schema of a combination counts as
 _SEGMENT_LENGTH_MAX = 256  # of a path as it is shown
 
+_FORMATS = {int: "int64", float: "double"}  # that upstream sees in values
 _NAMES = {
     str: "string", bool: "boolean", int: "integer", float: "number", dict: "object",
     list: "array", type(None): "null",
 }  # fmt: skip
+
+
+NOWHERE = "<nil>"  # the field that upstream names where it has none
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced(Cause):
+    """A cause of which upstream does not say the field. `place`: where it is, for us."""
+
+    place: str = ""
 
 
 def _cut(name: str) -> str:
@@ -53,6 +64,9 @@ class Report:
     defaulted_bytes: int = 0  # what defaults have added, as JSON
     checked_steps: int = 0  # against CHECK_STEPS_MAX
     is_custom: bool = False  # of a user's schema, whose checks upstream words in another way
+    is_default: bool = (
+        False  # of such a schema itself: there formats count that it knows nothing of
+    )
     keeps_nulls: bool = False  # null is a value like others, not a field left out
 
     def add(self, path: Path, message: str, reason: str = "FieldValueInvalid") -> None:
@@ -120,9 +134,19 @@ class Report:
         where = f"{render(path)} in body must be of type {name}: {shown}"
         self.add(path, f"Invalid value: {shown}: {where}", "FieldValueTypeInvalid")
 
-    def wrong_type(self, path: Path, value: Any, wanted: str) -> None:
+    def unplaced(self, path: Path, shown: str, problem: str) -> None:
+        """A problem of which upstream does not say the field."""
+        place = render(path)
+        self.take_cause(Unplaced(NOWHERE, f"Invalid value: {shown}: {problem}", place=place))
+
+    def wrong_type(self, path: Path, value: Any, wanted: str, form: str = "") -> None:
+        """`form`: the format that a user's schema asks for."""
         self.mistyped = self.mistyped or (path, value)
         got = _NAMES.get(cast("type[Any]", type(value)), "value")
+        if self.is_custom and form and type(value) not in (str, list):
+            got, wanted = _FORMATS.get(cast("type[Any]", type(value)), ""), form
+        elif self.is_custom and form and wanted not in ("integer", "number"):
+            return  # as upstream, where a format takes the place of the type
         if self.is_custom:
             wanted = wanted.replace(" or ", ",")
             where = f'{render(path)} in body must be of type {wanted}: "{got}"'

@@ -19,7 +19,7 @@ from mizzen.kinds.causes import forbidden, invalid
 from mizzen.kinds.decoding import decoder_of
 from mizzen.kinds.meta import OBJECT_META
 from mizzen.kinds.reading import entries, part
-from mizzen.kinds.report import Report
+from mizzen.kinds.report import NOWHERE, Report
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.validation_rules.definition import check_rules
 
@@ -91,13 +91,13 @@ def _depth(value: Any) -> int:
 def _check_defaults(node: Obj, translated: Schema, path: str, causes: list[Cause]) -> None:
     """Every default must be a value that its own schema takes whole."""
     if node.get("default") is not None:
-        report = Report(is_custom=True)
+        report = Report(is_custom=True, is_default=True)
         decoder_of(translated)(node["default"], None, report)
         at = f"{path}.default"
         if report.unknown:
             causes.append(invalid(at, node["default"], "must not have unknown fields"))
         for cause in report.causes[:_DEFAULT_CAUSES_MAX]:
-            where = f"{at}.{cause.field}" if cause.field else at
+            where = f"{at}.{cause.field}" if cause.field and cause.field != NOWHERE else at
             causes.append(Cause(where, cause.message, cause.reason))
     for name, child in part(node, "properties").items():
         # What stands beside a type that has no fields (a string's properties) is nobody's.

@@ -164,5 +164,5 @@ def test_null_is_a_value_like_others_where_it_is_kept() -> None:
     assert found.object == {"a": None, "b": "y", "c": {"k": None}, "d": None}
     assert [(each.field, each.message) for each in found.causes] == [
         ("a", 'Invalid value: "null": a in body must be of type object: "null"'),
-        ("c[k]", 'Invalid value: "null": c[k] in body must be of type string: "null"'),
+        ("c.k", 'Invalid value: "null": c.k in body must be of type string: "null"'),
     ]

@@ -71,7 +71,7 @@ class Selection:
             if not kind.is_selectable(path):
                 raise BadRequest(
                     f"field label not supported: {path}"
-                    if kind.selectable_fields
+                    if kind.selectable_fields or kind.written is not None
                     else f'"{path}" is not a known field selector: only "metadata.name", '
                     '"metadata.namespace"'
                 )

@@ -12,11 +12,9 @@ from typing import Any, cast
 from mizzen.base.api_versions import precedence
 from mizzen.base.go_text import quoted
 from mizzen.base.objects import Obj
+from mizzen.kinds.formats import TEXT_FORMATS
 from mizzen.kinds.reading import entries, part
 
-_OF_TEXTS = frozenset(
-    ["bsonobjectid", "uri", "email", "hostname", "ipv4", "ipv6", "cidr", "mac", "uuid", "uuid3", "uuid4", "uuid5", "isbn", "isbn10", "isbn13", "creditcard", "ssn", "hexcolor", "rgbcolor", "byte", "password", "date", "duration", "datetime", "k8sshortname", "k8slongname"]
-)  # fmt: skip
 _OF_NUMBERS = {"integer": ("int32", "int64"), "number": ("float", "double")}
 
 
@@ -56,7 +54,7 @@ def _unrecognized(node: Any) -> Iterator[str]:
     schema = cast("Obj", node)
     form, kind = schema.get("format") or "", schema.get("type") or ""
     if form and kind in ("", "string"):
-        is_known = form.replace("-", "") in _OF_TEXTS
+        is_known = form.replace("-", "") in TEXT_FORMATS
     else:
         is_known = form in _OF_NUMBERS.get(kind, ())
     if form and not is_known:
