@@ -211,6 +211,9 @@ class App:
         self._check(served, access, target, request)
         if subresource is not None or request.offered is not None:
             self._check_upgrade(access, served, subresource, request)
+            if subresource is not None and subresource.upgrades and request.offered is None:
+                # Refused as those are who ask in another way, once what is asked for is found.
+                handler = self._of_subresources[subresource.name, "create"]
         elif not served.kind.deprecation:
             self._ways[_way(access, target, request)] = served, handler
         return handler(self._server, served, target, request)
@@ -233,8 +236,6 @@ class App:
         """
         upgrades = subresource is not None and subresource.upgrades
         if request.offered is None:
-            if upgrades and request.method in ("GET", "HEAD"):
-                raise BadRequest("Upgrade request required")
             return
         if subresource is not None and subresource.may_upgrade:
             return
@@ -264,6 +265,8 @@ class App:
             is_unrouted = method == "HEAD" and served.is_builtin and not is_proxy
             if is_unrouted or (verb not in subresource.verbs and not passes_on):
                 raise _not_allowed(served, verb)
+            if verb == "get" and not is_proxy:
+                refusals.check_name(target.name)
             return self._of_subresources[subresource.name, "get" if passes_on else verb]
         if verb not in kind.verbs or (method == "HEAD" and served.is_builtin):
             raise _not_allowed(served, verb)

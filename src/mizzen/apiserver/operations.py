@@ -215,11 +215,8 @@ def _check_named(served: Served, namespace: str, name: str, obj: Obj) -> None:
     """That an update says what its path says; puts the namespace in. Errors: BadRequest."""
     if served.resource.namespaced:
         stamping.place(obj, served.resource, namespace)
-    found = obj["metadata"].get("name")
-    if not found:
-        raise refusals.unnamed(name)
-    if found != name:
-        raise refusals.renamed(found, name)
+    refusals.check_meant(obj["metadata"].get("name"), name)
+    refusals.check_name(name)
 
 
 def _meant(draft: Draft, served: Served, namespace: str, name: str, obj: Obj) -> Obj:
@@ -347,6 +344,7 @@ def delete(
 
     `is_admitted`: admission has been asked already, about what brings the deletion about.
     """
+    refusals.check_name(name)
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)

@@ -159,6 +159,7 @@ def read_patch(
 
     Errors: NotFound, BadRequest.
     """
+    refusals.check_name(target.name)
     if not draft.exists(ObjectKey(served.key, target.namespace, target.name)):
         raise refusals.not_found(served.resource, target.name)
     try:

@@ -112,6 +112,7 @@ def replace(
     stamping.place(wanted, served.resource, namespace)
     reading = body_reading.of_body(_SCALE, strictness, draft.warnings)
     wanted = _decoded(wanted, reading)
+    refusals.check_meant(part(wanted, "metadata").get("name"), name)
     old = _behind(draft, served, namespace, name)
     scale = _with_managers(served, _read(served, old), old)
     return _put(draft, served, old, _tracked(draft, scale, wanted), "update")

@@ -93,6 +93,7 @@ KIND = Kind(
     complete=_complete,
     on_update=_on_update,
     parts={"finalize": WritablePart(_keep_for_finalizing, _check_finalizers, is_update=False)},
+    verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
     subresources=(Subresource("finalize", ("update",)), STATUS_SUBRESOURCE),
     selectable_fields=("status.phase",),
     columns=(NAME, Column("Status", of("status.phase")), AGE),
