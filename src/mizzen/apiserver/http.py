@@ -69,7 +69,7 @@ class Request:
             from mizzen.apiserver.core import yaml_bodies  # slow to import, and seldom needed
 
             return yaml_bodies.parse(self.body)[0]
-        if kind not in ("", JSON):
+        if kind not in ("", JSON) and not kind.endswith("+json"):
             raise UnsupportedMediaType(
                 "the body of the request was in an unknown format - accepted media types include: "
                 f"{JSON}, {YAML}, {protobuf.MEDIA_TYPE}"
@@ -207,4 +207,7 @@ def refusal(error: ApiError) -> Response:
         headers.append(("www-authenticate", 'Bearer realm="mizzen"'))
     if error.warnings:
         headers += warnings.headers(error.warnings)
-    return Response(error.code, orjson.dumps(error.to_status()), JSON, headers)
+    status = error.to_status()
+    if error.code == 401:
+        status["message"] = "Unauthorized"  # who is not known is not told why
+    return Response(error.code, orjson.dumps(status), JSON, headers)

@@ -1,4 +1,7 @@
-"""bindings: the binding of a pod that the body names."""
+"""A Binding gives the pod that it is named after its node, as the pod's own subresource does.
+
+Source: pkg/registry/core/pod/storage/storage.go, LegacyBindingREST.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from mizzen.base.resources import PODS
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
     pods = server.catalog.find(PODS.group, PODS.version, PODS.plural)
-    assert pods is not None, "pods are built in"
+    assert pods is not None
     return await binding.create(server, pods, target, request)
 
 

@@ -70,6 +70,7 @@ KIND = Kind(
     resource=NAMESPACES,
     short_names=("ns",),
     generation=False,
+    verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
     name_rule=dns_label,
     schema=root(
         NAMESPACES,
@@ -93,7 +94,6 @@ KIND = Kind(
     complete=_complete,
     on_update=_on_update,
     parts={"finalize": WritablePart(_keep_for_finalizing, _check_finalizers, is_update=False)},
-    verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
     subresources=(Subresource("finalize", ("update",)), STATUS_SUBRESOURCE),
     selectable_fields=("status.phase",),
     columns=(NAME, Column("Status", of("status.phase")), AGE),
