@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 from support.api_rules.talk import Talk
 
-_AREAS = ("reading", "writing", "patching", "deleting", "identity", "accounts", "autoscaling")
+_AREAS = (
+    "reading",
+    "writing",
+    "patching",
+    "applying",
+    "deleting",
+    "discovery",
+    "definitions",
+    "identity",
+    "accounts",
+    "access",
+    "admission",
+    "autoscaling",
+)
 _found: dict[str, Rule] = {}
 
 

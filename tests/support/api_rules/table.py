@@ -21,9 +21,8 @@ _TAIL = """
 |-|-|-|
 | a watch from a revision of the future | Timeout at once: the client's cache is from another store | says nothing until that revision comes |
 | loopback addresses in EndpointSlices and Endpoints | taken: all pods of an instance have one | refused |
-| `continue` of a deletecollection | refused: repeat the deletion with the same limit | goes on |
-| PUT to a name that is not there | NotFound | some kinds (Endpoints, Services, Leases) are made |
-| a watch whose resourceVersion is no number | 400 | 500 |
+| ComponentStatuses | not served | told, with a warning that they are deprecated |
+| headers `Cache-Control: no-cache, private`, `X-Kubernetes-PF-…` | left out | sent |
 """
 
 
