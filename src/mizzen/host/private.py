@@ -127,13 +127,39 @@ def read_end(path: str | Path, bytes_max: int) -> bytes:
         os.close(handle)
 
 
-def replace(path: str | Path, data: bytes) -> None:
-    """The file has this content and mode 0600, whole or not at all; not waited for on the disk.
+def mode_of(path: str | Path, default: int) -> int:
+    """The rights of a regular file, `default` where none lies there that can be read."""
+    try:
+        handle = open_file(path)
+    except OSError:
+        return default
+    try:
+        return stat.S_IMODE(os.fstat(handle).st_mode)
+    finally:
+        os.close(handle)
 
-    For files whose one writer we are: the temporary name beside it is always the same.
-    Errors: OSError, and then the old file is untouched.
+
+def holds(path: str | Path, data: bytes, mode: int) -> bool:
+    """True if a regular file with this content and mode lies there."""
+    try:
+        handle = open_file(path)
+    except OSError:
+        return False
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        is_alike = (found.st_size, stat.S_IMODE(found.st_mode)) == (len(data), mode)
+        return is_alike and file.read() == data
+
+
+def replace(
+    path: str | Path, data: bytes, mode: int = 0o600, temporary: str | Path | None = None
+) -> None:
+    """The file has this content and mode, whole or not at all; not waited for on the disk.
+
+    For files whose one writer we are: the temporary name, beside it unless another is given, is
+    always the same. Errors: OSError, and then the old file is untouched.
     """
-    temporary = f"{path}.tmp"
+    temporary = temporary or f"{path}.tmp"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     handle = open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
@@ -141,6 +167,7 @@ def replace(path: str | Path, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(handle, rest) :]
+        os.fchmod(handle, mode)  # whatever the umask
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from mizzen.node.core.environment import (
     needed,
     volume_variable,
 )
-from mizzen.node.core.projection import files_of
+from mizzen.node.core.projection import UNFINISHED, files_of
 from mizzen.node.podfiles import PodFiles
 from mizzen.node.runtimes.interface import ContainerSpec
 from mizzen.node.tokens import PodTokens
@@ -139,17 +138,14 @@ def _volumes(pod: Obj, sources: Sources, files: PodFiles) -> dict[str, str]:
 
 
 def _fill(pod: Obj, volume: Obj, folder: Path, sources: Sources) -> None:
+    """A pod that is prepared again may run: no file of its is missing meanwhile, or half there."""
     for path, (content, mode) in files_of(pod, volume, sources).items():
         target = folder / path
         if not target.resolve().is_relative_to(folder.resolve()):
             raise Unresolved(f'volume "{volume["name"]}": path {path!r} leaves the volume')
         target.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            target.unlink()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(private.open_file(target, flags), "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
+        if not private.holds(target, content, mode):
+            private.replace(target, content, mode, folder / UNFINISHED)
 
 
 def device_variables(held: Sequence[Device]) -> dict[str, str]:

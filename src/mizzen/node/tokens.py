@@ -20,7 +20,7 @@ from mizzen.base.resources import SERVICE_ACCOUNTS
 from mizzen.client.client import Client
 from mizzen.host import private
 from mizzen.node.core.environment import Unresolved
-from mizzen.node.core.projection import TokenWish, token_wishes
+from mizzen.node.core.projection import OWNER_MODE, UNFINISHED, TokenWish, token_wishes
 from mizzen.node.slot import Slot
 
 RENEWED_AT = 0.8  # of its life
@@ -96,4 +96,6 @@ def _write(slot: Slot, tokens: Mapping[TokenWish, str]) -> None:
     for volume, paths in token_wishes(slot.state.pod["spec"]).items():
         folder = slot.files.volume(volume)
         for path, wish in paths.items():
-            private.replace(folder / path, tokens[wish].encode())
+            target = folder / path
+            mode = private.mode_of(target, OWNER_MODE)  # that the volume asks for
+            private.replace(target, tokens[wish].encode(), mode, folder / UNFINISHED)

@@ -38,6 +38,32 @@ def test_volumes_are_filled_and_may_be_referred_to(tmp_path: Path) -> None:
     assert main.variables["MIZZEN_RANK"] == "3" and main.identity["POD_IP"] == "127.9.0.2"
 
 
+def test_what_is_there_already_is_never_missing_and_the_rest_is_put_in_its_place_whole(
+    tmp_path: Path,
+) -> None:
+    """A program that runs may read its volumes while its pod is prepared again."""
+    data = {"same": "1", "other": "2", "..unfinished-not": "3", "other.tmp": "4"}
+    held: Obj = {"kind": "ConfigMap", "data": data}
+    sources = Sources(config_maps={"c": held})
+    pod = pod_with({"name": "v", "configMap": {"name": "c"}})
+    files = PodFiles(tmp_path, "u")
+    folder = Path(containers(pod, CONTEXT, sources, files)[0].volumes["v"])
+    before = {each.name: each.stat().st_ino for each in folder.iterdir()}
+    opened = (folder / "other").open()
+    data["other"] = "new"
+    containers(pod, CONTEXT, sources, files)
+    after = {each.name: each.stat().st_ino for each in folder.iterdir()}
+    assert {name for name in before if after[name] != before[name]} == {"other"}
+    assert after.keys() == before.keys() == data.keys()
+    assert opened.read() == "2", "who has it open has the whole of it"
+    opened.close()
+    assert (folder / "other").read_text() == "new"
+    assert (folder / "other").stat().st_mode & 0o777 == 0o444
+    (folder / "same").chmod(0o600)
+    containers(pod, CONTEXT, sources, files)
+    assert (folder / "same").stat().st_mode & 0o777 == 0o444
+
+
 def test_a_path_that_leads_out_of_its_volume_is_refused(tmp_path: Path) -> None:
     sources = Sources(config_maps={"c": {"kind": "ConfigMap", "data": {"k": "v"}}})
     volume = {"name": "v", "configMap": {"name": "c", "items": [{"key": "k", "path": "../../k"}]}}

@@ -61,11 +61,13 @@ def test_a_token_is_of_the_pod_and_is_renewed_at_four_fifths(tmp_path: Path) -> 
             clock.ns += 479 * NS
             await tokens.renew()
             assert not written.exists()
+            written.write_text(first)
+            written.chmod(0o440)
             clock.ns += 2 * NS
             await tokens.renew()
             renewed = written.read_text()
             assert unverified_claims(renewed)["jti"] != claims["jti"]
-            assert written.stat().st_mode & 0o777 == 0o600
+            assert written.stat().st_mode & 0o777 == 0o440, "whoever could read it still can"
 
     asyncio.run(run())
 

@@ -14,6 +14,7 @@ from mizzen.node.core.environment import Sources, Unresolved, data_of, field_of,
 
 TOKEN_LIFE_S = 3600  # of a projection that says nothing
 ALL_MODE, OWNER_MODE = 0o444, 0o400
+UNFINISHED = "..unfinished"  # a volume's file that is being written; no key begins so
 
 
 class TokenWish(NamedTuple):
