@@ -152,6 +152,7 @@ class Catalog:
             place: (Served(kind, is_builtin=True),) for place, kind in builtin.items()
         }
         self._converted = [Served(kind, is_builtin=True) for kind in converted]
+        self._elsewhere = {(s.resource.group, s.resource.plural): s.key for s in self._converted}
         for served in self._converted:
             others = [each for each in self.all() if each.key == served.key]
             for each in others:
@@ -174,6 +175,14 @@ class Catalog:
         """In the version objects are stored in."""
         found = self._served.get(place)
         return found[0] if found else None
+
+    def key_of(self, place: Place) -> str:
+        """The resource under which the store keeps the objects: those of two groups, such as
+        events, lie in one place."""
+        group, plural = place
+        if place in self._elsewhere and place not in self._served:
+            return self._elsewhere[place]
+        return f"{plural}.{group}" if group else plural
 
     def versions(self, place: Place) -> tuple[Served, ...]:
         """Every version that is served."""

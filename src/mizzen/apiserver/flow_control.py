@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from mizzen.apiserver.catalog import Catalog
 from mizzen.apiserver.core import work_estimate
 from mizzen.apiserver.core.access import Access
 from mizzen.apiserver.core.fair_queues import FairQueues, Ticket
@@ -43,8 +44,9 @@ class Place:
 class FlowControl:
     """The queues of one server, configured by its store's objects."""
 
-    def __init__(self, store: Store, seconds: Callable[[], float]) -> None:
+    def __init__(self, store: Store, catalog: Catalog, seconds: Callable[[], float]) -> None:
         self._store = store
+        self._catalog = catalog
         self._seconds = seconds
         self._queues = FairQueues(SEATS)
         self._schemas: FlowSchemas | None = None
@@ -121,12 +123,12 @@ class FlowControl:
     def _work(self, access: Access, params: Mapping[str, str], seats_max: int) -> Work:
         verb, group, plural = access.verb, access.group, access.resource
         if work_estimate.is_of_many(verb):
-            key = f"{plural}.{group}" if group else plural
+            key = self._catalog.key_of((group, plural))
             count, size = self._store.extent(key, access.namespace)
             is_single = bool(access.name)
             return of_list(count, size, verb, params, is_single=is_single, seats_max=seats_max)
         if plural and work_estimate.is_told(verb, plural, access.subresource):
-            key = f"{plural}.{group}" if group else plural
+            key = self._catalog.key_of((group, plural))
             watches = self.watches.interested(key, access.namespace, access.name)
             return of_write(watches, seats_max=seats_max)
         return ONE

@@ -61,7 +61,7 @@ class Server(Context):
         self.authorize = self.authorizer.allows
         self.admission = admission(self)
         self.aggregation = Aggregation(self)
-        self.flows = FlowControl(self.store, time.monotonic)
+        self.flows = FlowControl(self.store, self.catalog, time.monotonic)
         self.templates = Templates(self.store)
 
     def denial(self, access: Access) -> Forbidden:

@@ -26,7 +26,7 @@ async def started(seats: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Api, Flo
     monkeypatch.setattr(flow_control, "SEATS", seats)
     api = await an_api(MemoryStore())
     await make_defaults(api.server)
-    return api, FlowControl(api.store, asyncio.get_running_loop().time)
+    return api, FlowControl(api.store, api.server.catalog, asyncio.get_running_loop().time)
 
 
 async def test_masters_need_no_place_and_others_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,3 +158,41 @@ async def test_defaults_are_mended_at_the_next_start_and_others_choices_kept() -
         stored = api.store.get(key)
         assert stored is not None
         assert (stored.object()["spec"] == wanted[key]["spec"]) is (key.name != "system")
+
+
+async def test_events_weigh_the_same_in_both_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, flows = await started(2000, monkeypatch)
+    for number in range(4):
+        about = {"kind": "Pod", "namespace": "default", "name": "p"}
+        body = {"metadata": {"name": f"e{number}"}, "involvedObject": about, "message": "y" * 1000,
+                "source": {"component": "z" * 90_000}}  # fmt: skip
+        status, made = await api.call("POST", "/api/v1/namespaces/default/events", body)
+        assert status == 201, made
+    flows.watches.begin(Watched("events", "", ""))
+    for _ in range(34):
+        flows.watches.begin(Watched("events", "default", ""))
+
+    def seats(verb: str, group: str) -> int:
+        user = User("jane", groups=(AUTHENTICATED,))
+        place = flows.enter(Access(user, verb, group, "events", "", "default", ""), {})
+        assert place is not None and place.ticket is not None
+        ticket = place.ticket
+        flows.leave(place)
+        return ticket.seats
+
+    for verb in ("list", "create"):
+        assert seats(verb, "events.k8s.io") == seats(verb, "") > 1, verb
+
+
+async def test_each_node_has_a_flow_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, flows = await started(100, monkeypatch)
+    found: set[str] = set()
+    for node in ("a", "b"):
+        for resource, schema in (("pods", "system-nodes"), ("nodes", "system-node-high")):
+            user = User(f"system:node:{node}", groups=("system:nodes", AUTHENTICATED))
+            asked = Access(user, "get", "", resource, "", "", node)
+            place = flows.enter(asked, {})
+            assert place is not None and place.classification.schema == schema
+            found.add(place.classification.flow_of(asked))
+            flows.leave(place)
+    assert len(found) == 4
