@@ -9,14 +9,16 @@ from mizzen.apiserver import operations
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.conversions import ConversionWebhook
 from mizzen.apiserver.core import customs, garbage
+from mizzen.apiserver.core.field_managers import Writer, track_update
 from mizzen.apiserver.core.refusals import qualified
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.draft import at_once
 from mizzen.apiserver.server import Server
+from mizzen.base.clock import rfc3339
 from mizzen.base.errors import ApiError, Expired
 from mizzen.base.objects import Obj, has_condition, is_terminating
-from mizzen.base.reading import entries, part, text
+from mizzen.base.reading import entries, text
 from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mizzen.kinds import dynamic
 from mizzen.kinds.custom_versions import CustomVersions
@@ -25,6 +27,7 @@ from mizzen.kinds.kind import Kind
 from mizzen.kinds.registry import Place
 from mizzen.store.store import Event, ObjectKey
 
+_WRITER = Writer("kube-apiserver", "status")  # as upstream's controllers of definitions
 _KEY = qualified(CUSTOM_RESOURCE_DEFINITIONS)
 _log = logging.getLogger(__name__)
 
@@ -37,6 +40,11 @@ class CustomKinds:
         self._since = server.store.revision
         self._places: dict[ObjectKey, Place] = {}  # definitions -> what they define
         self._specs: dict[ObjectKey, Obj] = {}  # of definitions as they are served
+        definitions = server.catalog.by_place(
+            (CUSTOM_RESOURCE_DEFINITIONS.group, CUSTOM_RESOURCE_DEFINITIONS.plural)
+        )
+        assert definitions is not None, "the kind is built in"
+        self._definitions = definitions
         self._leaving: dict[str, ObjectKey] = {}  # resources being cleaned up -> definition
 
     async def load(self) -> None:
@@ -117,6 +125,11 @@ class CustomKinds:
             return
         new = change(current, draft.now_ns)
         if new != current:
+            new = {**new, "metadata": dict(new["metadata"])}
+            track_update(
+                self._definitions.kind, current, new, None, _WRITER, rfc3339(draft.now_ns),
+                is_builtin=True, is_served=self._definitions.api_versions.__contains__,
+            )  # fmt: skip
             draft.put(key, new, "update/status")
             done = draft.commit()
             if done is not None:
@@ -140,12 +153,8 @@ class CustomKinds:
         names = {version["name"] for version in crd["spec"]["versions"]}
         names.update(entries(crd, "status", "storedVersions"))
         # A write is decoded and gets its revision in one tick: with an earlier schema none has a
-        # higher one than was given out by now. An earlier server's may have, unless it has said,
-        # in a write of its own, that it serves this one.
-        is_told = part(crd, "status").get("observedGeneration") == crd["metadata"].get("generation")
-        complete_after = (
-            int(crd["metadata"]["resourceVersion"]) if is_told else self._server.store.assigned
-        )
+        # higher one than was given out by now, whoever wrote it.
+        complete_after = self._server.store.assigned
         versions = None if len(names) == 1 else CustomVersions(crd)
         webhook = None
         if versions is not None and text(crd, "spec", "conversion", "strategy") == "Webhook":

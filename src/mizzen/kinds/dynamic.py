@@ -174,14 +174,20 @@ def conditions(now: str, conflict: str = "") -> list[Obj]:
     ]
 
 
-def terminating_condition(now: str) -> Obj:
-    """The condition of a definition that is being deleted."""
+def terminating_condition(now: str, *, is_pending: bool = False) -> Obj:
+    """The condition of a definition that is being deleted; `is_pending`: its objects are not yet."""
+    reason, message = "InstanceDeletionInProgress", "CustomResource deletion is in progress"
+    if is_pending:
+        reason = "InstanceDeletionPending"
+        message = (
+            "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
+        )
     return {
         "type": TERMINATING,
         "status": "True",
         "lastTransitionTime": now,
-        "reason": "InstanceDeletionInProgress",
-        "message": "CustomResource deletion is in progress",
+        "reason": reason,
+        "message": message,
     }
 
 
@@ -189,9 +195,7 @@ def served_status(crd: Obj, now: str, conflict: str = "") -> Obj:
     """The status of a definition, as the API server writes it when it starts to serve it."""
     stored = [v["name"] for v in crd["spec"]["versions"] if v["storage"]]
     before = entries(crd, "status.storedVersions")
-    told = {} if conflict else {"observedGeneration": crd["metadata"].get("generation")}
     return {
-        **told,
         "acceptedNames": dict(crd["spec"]["names"]),
         "conditions": conditions(now, conflict),
         "storedVersions": list(dict.fromkeys([*before, *stored])),

@@ -103,19 +103,33 @@ async def test_a_write_that_is_still_on_its_way_counts_too() -> None:
     assert await shown(api, "old") == 7
 
 
-async def test_a_definition_that_is_served_says_so_and_newer_objects_are_read_as_they_lie() -> None:
+async def test_newer_objects_are_read_as_they_lie() -> None:
     store = MemoryStore()
     api, custom = await serving(store)
     await define(api, with_default(7))
     await custom.load()
     await others_write(api, 100)
     made = await make(api, "new")
-    for server in (api, (await serving(store))[0]):
-        served = server.server.catalog.find("example.com", "v1", "things")
-        assert served is not None
-        assert served.complete_after < int(made["metadata"]["resourceVersion"])
+    served = api.server.catalog.find("example.com", "v1", "things")
+    assert served is not None
+    assert served.complete_after < int(made["metadata"]["resourceVersion"])
+
+
+async def test_a_definition_is_as_its_writers_made_it() -> None:
+    api, custom = await serving(MemoryStore())
+    await define(api, with_default(7))
+    await custom.load()
     crd = (await api.call("GET", f"{CRD}/things.example.com"))[1]
-    assert crd["status"]["observedGeneration"] == crd["metadata"]["generation"]
+    assert "finalizers" not in crd["metadata"]
+    owners = {each["manager"]: each for each in crd["metadata"]["managedFields"]}
+    fields = owners["kube-apiserver"]["fieldsV1"]["f:status"]
+    assert owners["kube-apiserver"]["subresource"] == "status"
+    assert set(fields) == {"f:acceptedNames", "f:conditions"}
+    _, marked = await api.call("DELETE", f"{CRD}/things.example.com")
+    assert marked["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
+    assert marked["status"]["conditions"][-1]["reason"] == "InstanceDeletionPending"
+    await custom.load()
+    assert (await api.call("GET", f"{CRD}/things.example.com"))[0] == 404
 
 
 async def test_what_the_collector_writes_has_the_default_too() -> None:

@@ -20,15 +20,25 @@ def place_of(crd: Obj) -> tuple[str, str]:
 
 
 def accepted(crd: Obj, conflict: str, now_ns: int) -> Obj:
-    """The definition with its status and clean-up finalizer. Equal input gives equal output,
-    whenever it is called: conditions keep the time of their last change."""
-    metadata = dict(crd["metadata"])
-    finalizers: list[str] = list(metadata.get("finalizers") or ())
-    if CLEANUP not in finalizers:
-        metadata["finalizers"] = [*finalizers, CLEANUP]
+    """The definition with its status. Equal input gives equal output, whenever it is called:
+    conditions keep the time of their last change."""
     status = dynamic.served_status(crd, rfc3339(now_ns), conflict)
     merged = {**part(crd, "status"), **status, "conditions": _merged(crd, status["conditions"])}
-    return {**crd, "metadata": metadata, "status": merged}
+    return {**crd, "status": merged}
+
+
+def marked(crd: Obj, now_ns: int) -> Obj:
+    """The definition once its deletion is asked for: it stays until its kind's objects are gone.
+
+    Source: apiextensions `pkg/registry/customresourcedefinition/etcd.go`.
+    """
+    now = rfc3339(now_ns)
+    metadata = {**crd["metadata"], "deletionTimestamp": now}
+    finalizers: list[str] = list(metadata.get("finalizers") or ())
+    metadata["finalizers"] = finalizers if CLEANUP in finalizers else [*finalizers, CLEANUP]
+    condition = dynamic.terminating_condition(now, is_pending=True)
+    status = {**part(crd, "status"), "conditions": _merged(crd, [condition])}
+    return {**crd, "metadata": metadata, "status": status}
 
 
 def terminating(crd: Obj, now_ns: int) -> Obj:

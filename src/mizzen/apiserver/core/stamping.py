@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mizzen.apiserver.core import customs
 from mizzen.apiserver.core.bodies import GRACE_S_MAX, as_object
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest
 from mizzen.base.objects import Obj
 from mizzen.base.reading import part
-from mizzen.base.resources import Resource
+from mizzen.base.resources import CUSTOM_RESOURCE_DEFINITIONS, Resource
 
 _SERVERS_OWN = (
     "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp",
@@ -146,6 +147,8 @@ def grace_of(resource: Resource, obj: Obj, options: DeleteOptions) -> int:
 
 def mark_deleted(resource: Resource, old: Obj, options: DeleteOptions, now_ns: int) -> Obj:
     """The object after a delete was asked for: marked, with the finalizers that it now needs."""
+    if resource == CUSTOM_RESOURCE_DEFINITIONS and not old["metadata"].get("deletionTimestamp"):
+        return customs.marked(old, now_ns)
     metadata = dict(old["metadata"])
     new = {**old, "metadata": metadata}
     grace_s = grace_of(resource, old, options)
