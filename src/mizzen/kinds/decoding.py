@@ -22,7 +22,7 @@ from mizzen.kinds.formats import FORMATS
 from mizzen.kinds.limits import RANGES, known_format, limits_of
 from mizzen.kinds.quantities import canonical
 from mizzen.kinds.remembered import Memory, key_of
-from mizzen.kinds.report import Path, Report, Unknown, Unserved, quoted, render
+from mizzen.kinds.report import Embedded, Path, Report, Unknown, Unserved, quoted, render
 from mizzen.kinds.schema import MICRO_TIME, QUANTITY, TIME, Schema
 from mizzen.kinds.served_fields import treatments
 from mizzen.kinds.treatment import Refused, RefusedByNode, Warned, asks_for_nothing
@@ -43,6 +43,9 @@ class Decoded:
     unknown: list[Unknown]
     unserved: list[Unserved]
     mistyped: tuple[Path, Any] | None = None  # the first value that does not fit its field's type
+    embedded: Embedded | None = (
+        None  # the first metadata of an object within it that cannot be read
+    )
 
 
 def decode(
@@ -67,7 +70,9 @@ def decode(
         result = value
     if is_custom:  # as upstream, which gathers what it prunes
         report.unknown.sort(key=lambda each: each.path)
-    return Decoded(result, report.causes, report.unknown, report.unserved, report.mistyped)
+    return Decoded(
+        result, report.causes, report.unknown, report.unserved, report.mistyped, report.embedded
+    )
 
 
 def decoder_of(schema: Schema) -> Decoder:
@@ -77,12 +82,22 @@ def decoder_of(schema: Schema) -> Decoder:
         found = _remembering(_compile(schema)) if schema.recurs else _compile(schema)
         if schema.type in ("any", "array", "object"):
             found = _limited(found, schema)
-        if schema.combined:
-            found = _combining(found, schema.combined)
+        combined = {w: each for w, each in schema.combined.items() if not _is_either(schema, w)}
+        if combined:
+            found = _combining(found, combined)
         if schema.nullable:
             found = _nullable(found)
         schema.cache["decoder"] = found
     return found
+
+
+_INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
+
+
+def _is_either(schema: Schema, word: str) -> bool:
+    """True of the combination that says what `x-kubernetes-int-or-string` says already."""
+    is_said = schema.type == "int-or-string" and word == "anyOf"
+    return is_said and schema.combined[word] == _INT_OR_STRING
 
 
 def _keeping(schema: Schema, kept: frozenset[str]) -> Decoder:
@@ -213,6 +228,8 @@ def _record(schema: Schema) -> Decoder:
         if child is None:
             return None
         decoder, plain = decoder_of(child), _plain_type(child)
+        if name == "metadata" and schema.embedded:
+            decoder = _of_embedded(decoder, child)
         if isinstance(treatment, Warned | Refused | RefusedByNode):
             decoder, plain = _unserved(decoder, treatment), None
         found = fields[name] = (decoder, child.nullable, plain, name in omitted)
@@ -250,6 +267,19 @@ def _record(schema: Schema) -> Decoder:
             if name not in result:
                 report.add((path, name), "Required value", "FieldValueRequired")
         return result
+
+    return decode
+
+
+def _of_embedded(inner: Decoder, schema: Schema) -> Decoder:
+    """Of the metadata of an object within another: upstream reads it before anything is validated."""
+
+    def decode(value: Any, path: Path, report: Report) -> Any:
+        own = Report()
+        inner(value, None, own)
+        if own.mistyped is not None and report.embedded is None:
+            report.embedded = Embedded(path, value, schema, *own.mistyped)
+        return inner(value, path, report)
 
     return decode
 
@@ -382,6 +412,7 @@ def _scalar(schema: Schema) -> Decoder:
     known, is_text = known_format(schema), None
     if kind != "string" and schema.format in FORMATS:
         is_text = limits_of(Schema("string", format=schema.format))
+    is_either = "anyOf" in schema.combined and _is_either(schema, "anyOf")
     numbers = limits_of(replace(schema, type="number", enum=())) if kind == "integer" else None
 
     def misfit(value: Any, path: Path, report: Report) -> Any:
@@ -392,6 +423,11 @@ def _scalar(schema: Schema) -> Decoder:
                 limits(value, path, report)
             return value
         report.wrong_type(path, value, wanted, schema.format if report.is_default else known)
+        if is_either:
+            report.unplaced(
+                path, '""', f'"{render(path)}" must validate at least one schema (anyOf)'
+            )
+            report.wrong_type(path, value, "integer")
         if type(value) is float and first is int:
             form = f"with format {schema.format}" if schema.format else "(default format)"
             what = f"Checked value must be of type integer {form} in {render(path)}"

@@ -8,6 +8,7 @@ from typing import Any, cast
 from mizzen.base import go_text
 from mizzen.base.errors import CAUSES_MAX, Cause
 from mizzen.base.limits import OBJECT_BYTES_MAX
+from mizzen.kinds.schema import Schema
 from mizzen.kinds.treatment import Refused, RefusedByNode, Warned
 
 # (parent, segment): a str is a field, an int a list index, a 1-tuple a map key.
@@ -61,6 +62,9 @@ class Report:
     unknown: list[Unknown] = field(default_factory=list["Unknown"])
     unserved: list[Unserved] = field(default_factory=list["Unserved"])
     mistyped: tuple[Path, Any] | None = None  # the first value that does not fit its field's type
+    embedded: Embedded | None = (
+        None  # the first metadata of an object within it that cannot be read
+    )
     defaulted_bytes: int = 0  # what defaults have added, as JSON
     checked_steps: int = 0  # against CHECK_STEPS_MAX
     is_custom: bool = False  # of a user's schema, whose checks upstream words in another way
@@ -83,6 +87,7 @@ class Report:
         self.unknown += other.unknown
         self.unserved += other.unserved
         self.mistyped = self.mistyped or other.mistyped
+        self.embedded = self.embedded or other.embedded
         self.defaulted_bytes, self.checked_steps = other.defaulted_bytes, other.checked_steps
 
     def may_default(self, size_bytes: int) -> bool:
@@ -156,6 +161,17 @@ class Report:
             path, f"Invalid value: {quoted(value)}: must be of type {wanted}, not {got}",
             "FieldValueTypeInvalid",
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The metadata of an object within another, of which `mistyped`, at `inside`, does not fit."""
+
+    path: Path
+    value: Any
+    schema: Schema
+    inside: Path
+    mistyped: Any
 
 
 @dataclass(frozen=True, slots=True)

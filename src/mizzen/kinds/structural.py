@@ -127,8 +127,6 @@ def translate(node: Obj, *, needed: bool = False, is_open: bool = False) -> Sche
         "combined": combined,
     }
     if node.get("x-kubernetes-int-or-string"):
-        if combined.get("anyOf") == _INT_OR_STRING:
-            del combined["anyOf"]  # it says the same
         return Schema("int-or-string", **common, **_limits(node))
     if kind == "object":
         return _object(node, common)

@@ -150,7 +150,11 @@ def _use(draws: Draws, where: str, number: int) -> Step:
     if roll < 0.34:
         return Step(number, "PUT", f"{where}/o", {**body, "status": status})
     if roll < 0.38:
-        return Step(number, "PATCH", f"{where}/o?fieldManager=other", body, kind=APPLY)
+        # One field: upstream stops at any of those that it does not know, by the order of Go's maps.
+        one = dict(draws.few(list(spec.items()), 1))
+        return Step(
+            number, "PATCH", f"{where}/o?fieldManager=other", {**body, "spec": one}, kind=APPLY
+        )
     if draws.is_so(0.5):
         query = draws.choice(("", "?fieldValidation=Strict", "?fieldValidation=Warn"))
         return Step(number, "POST", where + query, body)

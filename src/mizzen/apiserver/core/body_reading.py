@@ -61,6 +61,8 @@ class Reading:
             path, value = decoded.mistyped
             written = json_bodies.literal(self.strictness.raw, path) if type(value) is float else ""
             raise self.refuse(self.misfit(schema, path, value, written))
+        if decoded.embedded is not None:
+            raise self.refuse(go_errors.unreadable_metadata(decoded.embedded))
         self.check_strictly(decoded.unknown, is_typed=is_typed)
 
     def check_strictly(self, unknown: Sequence[Unknown], *, is_typed: bool) -> None:

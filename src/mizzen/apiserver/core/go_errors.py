@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from mizzen.apiserver.core import envelope
 from mizzen.base.go_base64 import illegal_at
-from mizzen.base.go_text import json_kind, json_number
+from mizzen.base.go_text import json_kind, json_number, marshalled
 from mizzen.base.resources import Resource
-from mizzen.kinds.report import Path
+from mizzen.kinds.report import Embedded, Path, render
 from mizzen.kinds.schema import INT_OR_STR, MICRO_TIME, QUANTITY, TIME, Schema
 
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
@@ -39,7 +39,24 @@ def misfit(schema: Schema, path: Path, value: Any, written: str = "") -> str:
     if node.format == "byte" and isinstance(value, str):
         return f"illegal base64 data at input byte {illegal_at(value)}"
     where = f"struct field {struct}.{'.'.join(names)}" if names else "value"
-    return f"json: cannot unmarshal {_given(node, value, written)} into Go {where} of type {_go_type(node)}"
+    named = _NAMED.get((struct, names[-1])) if names else None
+    wanted = named or _go_type(node)
+    return f"json: cannot unmarshal {_given(node, value, written)} into Go {where} of type {wanted}"
+
+
+_NAMED = {  # texts that have a type of their own
+    ("CustomResourceDefinitionSpec", "scope"): "v1.ResourceScope",
+    ("CustomResourceConversion", "strategy"): "v1.ConversionStrategyType",
+    ("CustomResourceDefinitionCondition", "type"): "v1.CustomResourceDefinitionConditionType",
+    ("CustomResourceDefinitionCondition", "status"): "v1.ConditionStatus",
+    ("ValidationRule", "reason"): "v1.FieldValueErrorReason",
+}
+
+
+def unreadable_metadata(found: Embedded) -> str:
+    """The problem with the metadata of an object within a custom one."""
+    problem = misfit(found.schema, found.inside, found.mistyped)
+    return f"{render(found.path)}: Invalid value: {marshalled(found.value)}: {problem}"
 
 
 def fits_no_number(schema: Schema, path: Sequence[str | int]) -> bool:

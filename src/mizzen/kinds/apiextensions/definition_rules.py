@@ -26,6 +26,7 @@ _SELECTABLE = ("string", "boolean", "integer")
 SELECTABLE_MAX = 8
 _SHARED = ("schema", "subresources", "additionalPrinterColumns", "selectableFields")
 _BELOW = ("items", "additionalProperties", "not", "allOf", "anyOf", "oneOf")
+_NAMED = 'must be spec.names.plural+"."+spec.group'
 _MIXED = "may have mixed case, but should otherwise match: "
 
 
@@ -39,7 +40,10 @@ def _check(new: Obj, old: Obj | None) -> Iterator[Cause]:
     spec, name = part(new, "spec"), new["metadata"].get("name") or ""
     names, versions = part(spec, "names"), entries(spec, "versions")
     if old is None and name and name != f"{names.get('plural') or ''}.{spec.get('group') or ''}":
-        yield words.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
+        yield words.invalid("metadata.name", name, _NAMED)
+    prefix = new["metadata"].get("generateName") or ""
+    if old is None and prefix:  # which is no whole name
+        yield words.invalid("metadata.generateName", prefix, _NAMED)
     yield from _check_group(spec.get("group") or "")
     yield from _one_of("spec.scope", spec.get("scope") or "", ("Cluster", "Namespaced"))
     shared = _shared(versions)
