@@ -18,8 +18,8 @@ from mizzen.base.objects import Obj
 from mizzen.kinds import times
 from mizzen.kinds.combined import problems_of
 from mizzen.kinds.facts import omitted_zeros
-from mizzen.kinds.formats import FORMATS
-from mizzen.kinds.limits import RANGES, known_format, limits_of
+from mizzen.kinds.limits import RANGES, limits_of
+from mizzen.kinds.misfits import misfit_of, says_either
 from mizzen.kinds.quantities import canonical
 from mizzen.kinds.remembered import Memory, key_of
 from mizzen.kinds.report import Embedded, Path, Report, Unknown, Unserved, quoted, render
@@ -43,9 +43,7 @@ class Decoded:
     unknown: list[Unknown]
     unserved: list[Unserved]
     mistyped: tuple[Path, Any] | None = None  # the first value that does not fit its field's type
-    embedded: Embedded | None = (
-        None  # the first metadata of an object within it that cannot be read
-    )
+    embedded: Embedded | None = None  # the first unreadable metadata of an object within it
 
 
 def decode(
@@ -82,22 +80,13 @@ def decoder_of(schema: Schema) -> Decoder:
         found = _remembering(_compile(schema)) if schema.recurs else _compile(schema)
         if schema.type in ("any", "array", "object"):
             found = _limited(found, schema)
-        combined = {w: each for w, each in schema.combined.items() if not _is_either(schema, w)}
+        combined = {w: each for w, each in schema.combined.items() if not says_either(schema, w)}
         if combined:
             found = _combining(found, combined)
         if schema.nullable:
             found = _nullable(found)
         schema.cache["decoder"] = found
     return found
-
-
-_INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
-
-
-def _is_either(schema: Schema, word: str) -> bool:
-    """True of the combination that says what `x-kubernetes-int-or-string` says already."""
-    is_said = schema.type == "int-or-string" and word == "anyOf"
-    return is_said and schema.combined[word] == _INT_OR_STRING
 
 
 def _keeping(schema: Schema, kept: frozenset[str]) -> Decoder:
@@ -407,39 +396,7 @@ def _scalar(schema: Schema) -> Decoder:
     }[kind]  # fmt: skip
     wanted = "integer or string" if kind == "int-or-string" else kind
     first = allowed[0]
-    is_one_of = limits_of(Schema("any", enum=schema.enum)) if schema.enum else None
-
-    known, is_text = known_format(schema), None
-    if kind != "string" and schema.format in FORMATS:
-        is_text = limits_of(Schema("string", format=schema.format))
-    is_either = "anyOf" in schema.combined and _is_either(schema, "anyOf")
-    numbers = limits_of(replace(schema, type="number", enum=())) if kind == "integer" else None
-
-    def misfit(value: Any, path: Path, report: Report) -> Any:
-        """What upstream's validators say of a value of another type."""
-        if type(value) is float and kind == "integer" and value.is_integer():
-            value = int(value)
-            if limits is not None:
-                limits(value, path, report)
-            return value
-        report.wrong_type(path, value, wanted, schema.format if report.is_default else known)
-        if is_either:
-            report.unplaced(
-                path, '""', f'"{render(path)}" must validate at least one schema (anyOf)'
-            )
-            report.wrong_type(path, value, "integer")
-        if type(value) is float and first is int:
-            form = f"with format {schema.format}" if schema.format else "(default format)"
-            what = f"Checked value must be of type integer {form} in {render(path)}"
-            report.unplaced(path, '""', what)
-        if numbers is not None and type(value) is float:
-            numbers(value, path, report)
-        if is_text is not None and report.is_default:
-            is_text(value, path, report)
-        if is_one_of is not None:
-            is_one_of(value, path, report)
-        _prune(value, path, report)
-        return value
+    misfit = misfit_of(schema, wanted)
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         if type(value) is not first and type(value) not in allowed:
@@ -457,16 +414,6 @@ def _scalar(schema: Schema) -> Decoder:
         return value
 
     return decode
-
-
-def _prune(value: Any, path: Path, report: Report) -> None:
-    """No field is known in the place of a scalar."""
-    if isinstance(value, dict):
-        for name in cast("Obj", value):
-            report.unknown.append(Unknown(path, name, ()))
-    elif isinstance(value, list):
-        for index, each in enumerate(cast("list[Any]", value)):
-            _prune(each, (path, index), report)
 
 
 _MOMENTS = {TIME.name: False, MICRO_TIME.name: True}

@@ -62,9 +62,7 @@ class Report:
     unknown: list[Unknown] = field(default_factory=list["Unknown"])
     unserved: list[Unserved] = field(default_factory=list["Unserved"])
     mistyped: tuple[Path, Any] | None = None  # the first value that does not fit its field's type
-    embedded: Embedded | None = (
-        None  # the first metadata of an object within it that cannot be read
-    )
+    embedded: Embedded | None = None  # the first unreadable metadata of an object within it
     defaulted_bytes: int = 0  # what defaults have added, as JSON
     checked_steps: int = 0  # against CHECK_STEPS_MAX
     is_custom: bool = False  # of a user's schema, whose checks upstream words in another way
