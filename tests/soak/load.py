@@ -229,7 +229,7 @@ class Load:
     async def _gone(self, client: Client, resource: Resource, name: str) -> None:
         while True:
             try:
-                await client.delete(resource, name, "default")
+                await client.delete(resource, name, "default", propagation="Background")
                 await client.get(resource, name, "default")
             except NotFound:
                 break

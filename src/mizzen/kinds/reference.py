@@ -52,6 +52,8 @@ def _served(kinds: Iterable[Kind]) -> str:
         below = ", ".join(sorted(each.name for each in kind.subresources)) or "-"
         scope = "yes" if resource.namespaced else "no"
         acts = "yes" if kind.is_acted_upon else "by nobody here"
+        if kind.conversion is not None:
+            acts = f"as {kind.conversion.stored.api_version}"
         words = (resource.api_version, resource.kind, names, scope, below, acts)
         lines.append(f"| {' | '.join(words)} |")
     return "\n".join(lines)
