@@ -7,6 +7,7 @@ be changed as everything else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from mizzen.apiserver.admission_chain import Admission, Transaction
@@ -22,14 +23,17 @@ _KNOWN_MAX = 1024
 
 def admit(
     draft: Transaction, admission: Admission, resource: Resource, operation: str, key: ObjectKey,
-    obj: Obj, old: Obj | None = None,
+    obj: Obj, old: Obj | None = None, complete: Callable[[Obj], Obj] | None = None,
 ) -> Obj:  # fmt: skip
     """What is asked, as it is after admission; `resource` is that of the object of whom.
 
-    Errors: ApiError where somebody refuses.
+    `complete` makes of it what those see who only look, or refuses it; what those have who may
+    change it stays as it is, since they may be asked later. Errors: ApiError where somebody refuses.
     """
     served = _served(resource, obj["kind"])
     admission.mutate(draft, served, operation, key, obj, old)
+    if complete is not None:
+        obj = complete(obj)
     admission.admit(draft, served, operation, key, obj, old)
     return obj
 

@@ -55,33 +55,18 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     wish["metadata"] |= {"name": target.name, "namespace": target.namespace}
     wish["spec"] = {"boundObjectRef": None, "expirationSeconds": LIFE_S, **part(wish, "spec")}
     wish["status"] = {"token": "", "expirationTimestamp": None}
-    wish = await _admitted(server, served, target, request, wish)
-    said, real = text(wish, "metadata", "uid"), account["metadata"]["uid"]
-    if said and said != real:
-        why = (
-            f"the UID in the token request ({said}) does not match the UID of the service account "
-            f"({real})"
-        )
-        raise _conflict(_RESOURCE.kind, _RESOURCE.group, target.name, why)
-    spec: Obj = {"audiences": list(API_AUDIENCES), **_said(part(wish, "spec"))}
-    wish["spec"] = spec
+    created = rfc3339(draft.now_ns)
+    wish = await _admitted(server, served, target, request, wish, account, created)
+    spec = part(wish, "spec")
     life_s: int = spec["expirationSeconds"]
-    _check_life(life_s)
     bound = _bound(draft, account, spec.get("boundObjectRef"))
     now_s = draft.now_ns // _NS
     claims = make_claims(
         account, bound, spec["audiences"], now_s=now_s, life_s=life_s, token_id=draft.new_id()
     )
     audit_annotations.note({_ISSUED: f"JTI={claims['jti']}"})
-    metadata = {
-        "name": target.name,
-        "namespace": target.namespace,
-        "uid": real,
-        "creationTimestamp": rfc3339(draft.now_ns),
-    }
     ends = rfc3339((now_s + life_s) * _NS)
     status = {"token": signer.sign(claims), "expirationTimestamp": ends}
-    wish["metadata"] |= metadata
     response = answer(201, {**wish, "status": status})
     if draft.warnings:
         response.headers = warnings.headers(draft.warnings)
@@ -120,13 +105,40 @@ def _restrict(server: Server, draft: Draft, target: Target, spec: Obj) -> None:
 
 
 async def _admitted(
-    server: Server, served: Served, target: Target, request: Request, wish: Obj
+    server: Server,
+    served: Served,
+    target: Target,
+    request: Request,
+    wish: Obj,
+    account: Obj,
+    created: str,
 ) -> Obj:
-    """Errors: ApiError where somebody refuses."""
+    """The wish with all that it left out, which those see who only look. Errors: ApiError where
+    somebody refuses."""
     key = ObjectKey(served.key, target.namespace, target.name)
 
+    def complete(wish: Obj) -> Obj:
+        said, real = text(wish, "metadata", "uid"), account["metadata"]["uid"]
+        if said and said != real:
+            why = (
+                f"the UID in the token request ({said}) does not match the UID of the service "
+                f"account ({real})"
+            )
+            raise _conflict(_RESOURCE.kind, _RESOURCE.group, target.name, why)
+        metadata = {
+            **part(wish, "metadata"),
+            "name": target.name,
+            "namespace": target.namespace,
+            "uid": real,
+            "creationTimestamp": created,
+        }
+        spec: Obj = {"audiences": list(API_AUDIENCES), **_said(part(wish, "spec"))}
+        _check_life(spec["expirationSeconds"])
+        return {**wish, "metadata": metadata, "spec": spec}
+
     def work(draft: Draft) -> Obj:
-        return admit(draft, draft.admission, served.resource, TOKEN, key, copy.deepcopy(wish))
+        asked, chain = copy.deepcopy(wish), draft.admission
+        return admit(draft, chain, served.resource, TOKEN, key, asked, complete=complete)
 
     said = ("CreateOptions", request.params)
     _, admitted = await server.attempt(request.user, work, said, is_dry=False)

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from mizzen.apiserver import audit_annotations, rbac_defaults
 from mizzen.apiserver.core import node_tokens
+from mizzen.apiserver.core.service_tokens import API_AUDIENCES
 from mizzen.base.objects import Obj
 from mizzen.host.token_signer import ensure_key, unverified_claims
 from mizzen.store.memory import MemoryStore
@@ -120,7 +121,8 @@ async def test_policies_are_asked_about_tokens(api: Api) -> None:
     expression = (
         "object.kind == 'TokenRequest' && request.kind.group == 'authentication.k8s.io' && "
         "request.subResource == 'token' && request.name == 'default' && "
-        "object.spec.expirationSeconds <= 3600"
+        "object.spec.expirationSeconds <= 3600 && object.metadata.uid != '' && "
+        f"object.spec.audiences == {[*API_AUDIENCES]} && has(object.metadata.creationTimestamp)"
     )
     spec = {"matchConstraints": {"resourceRules": [rule]},
             "validations": [{"expression": expression, "message": "too long"}]}  # fmt: skip
@@ -142,6 +144,7 @@ async def test_policies_are_asked_about_tokens(api: Api) -> None:
 async def test_webhooks_may_change_what_is_asked_for(api: Api, tmp_path: Path) -> None:
     def shorten(request: Obj) -> Obj:
         assert request["kind"]["kind"] == "TokenRequest" and request["subResource"] == "token"
+        assert not request["object"]["spec"].get("audiences"), "it is not for it to take as said"
         path = "/spec/expirationSeconds"
         return json_patch({"op": "replace", "path": path, "value": 600})
 
