@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+from differential.gizmos import GIZMOS
 from differential.servers import Asked
 from differential.steps import JSON
 from support.apply_cases.kinds import DEFINITION as GADGETS
@@ -98,7 +99,7 @@ WIDGETS: dict[str, Any] = {
 
 async def set_up(server: Asked) -> None:
     """Errors: AssertionError where a custom kind is not served in time."""
-    for definition in (GADGETS, WIDGETS):
+    for definition in (GADGETS, WIDGETS, GIZMOS):
         head = {"Content-Type": JSON}
         made = await server.ask("POST", _DEFINITIONS, head, json.dumps(definition).encode())
         assert made.status == 201, made.body

@@ -434,12 +434,14 @@ def _replace(
         causes = kind.check(new, old)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
+    if kind.warn_of_update is not None:
+        draft.warnings.extend(kind.warn_of_update(new, old))
     if new == old:
         return old
     generations = [each["metadata"].get("generation") for each in (new, old)]
-    if kind.warn_of_update is not None:
-        draft.warnings.extend(kind.warn_of_update(new, old))
-    elif resource.group and generations[0] != generations[1]:  # as upstream's workloads
+    if (
+        kind.warn_of_update is None and resource.group and generations[0] != generations[1]
+    ):  # as upstream's workloads
         draft.warnings.extend(kind.warn(new))
     if operation != SCALE:
         draft.admission.admit(draft, served, operation, key, new, old)

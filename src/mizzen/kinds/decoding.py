@@ -296,6 +296,9 @@ def _unserved(inner: Decoder, treatment: Warned | Refused | RefusedByNode) -> De
     return decode
 
 
+_ZEROS: dict[str, Any] = {"object": {}, "string": "", "integer": 0, "number": 0, "boolean": False}
+
+
 def _later(schema: Schema) -> Decoder:
     """The decoder, compiled when first called: most fields of most schemas never are."""
     done: list[Decoder] = []
@@ -313,6 +316,9 @@ def _map(schema: Schema) -> Decoder:
     assert schema.values is not None
     decode_value = _later(schema.values)
     keep_null = schema.values.nullable or schema.values.type == "any"
+    of_null = None if keep_null else _ZEROS.get(schema.values.type)
+    if schema.values.name == QUANTITY.name:
+        of_null = "0"
     plain = _plain_type(schema.values)
     least, most = schema.min_items, schema.max_items
 
@@ -326,9 +332,16 @@ def _map(schema: Schema) -> Decoder:
         return {
             key: part
             if type(part) is plain
-            else decode_value(part, (path, key if is_custom else (key,)), report)
+            else decode_value(
+                of_null if part is None and not is_custom else part,
+                (path, key if is_custom else (key,)),
+                report,
+            )
             for key, part in source.items()
-            if part is not None or keep_null or report.keeps_nulls
+            if part is not None
+            or keep_null
+            or report.keeps_nulls
+            or (of_null is not None and not is_custom)
         }
 
     return decode
@@ -340,6 +353,13 @@ def _array(schema: Schema) -> Decoder:
     unique, keys = schema.unique, schema.list_keys
     plain = _plain_type(schema.items)
 
+    def of_null(report: Report) -> Any:
+        """What Go's decoder makes of an item that is null."""
+        items = schema.items
+        if items is None or report.is_custom or items.nullable:
+            return None
+        return fresh(_ZEROS.get(items.resolve().type))
+
     def decode(value: Any, path: Path, report: Report) -> Any:
         if type(value) is not list:
             report.wrong_type(path, value, "array")
@@ -347,7 +367,9 @@ def _array(schema: Schema) -> Decoder:
         source = cast("list[Any]", value)
         _check_size(len(source), least, most, path, report)
         result = [
-            part if type(part) is plain else decode_item(part, (path, i), report)
+            part
+            if type(part) is plain
+            else decode_item(part if part is not None else of_null(report), (path, i), report)
             for i, part in enumerate(source)
         ]
         if unique:
@@ -399,6 +421,8 @@ def _scalar(schema: Schema) -> Decoder:
     misfit = misfit_of(schema, wanted)
 
     def decode(value: Any, path: Path, report: Report) -> Any:
+        if report.is_custom and type(value) is float and int in allowed and not value % 1:
+            value = int(value)  # as Go's encoder writes it
         if type(value) is not first and type(value) not in allowed:
             # Strings made in process may be of a subclass (an enum, a Name).
             if not (isinstance(value, str) and str in allowed):

@@ -17,7 +17,7 @@ The metadata that the server owns (uid, resourceVersion, creationTimestamp, ...)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,7 @@ from mizzen.base.resources import Resource
 from mizzen.kinds import names
 from mizzen.kinds.conversion import Conversion
 from mizzen.kinds.decoding import Decoded, decode
+from mizzen.kinds.managed_fields.reset_fields import reset_fields
 from mizzen.kinds.metadata import check_metadata
 from mizzen.kinds.ratcheting import is_of_status, unforgiven
 from mizzen.kinds.reading import get
@@ -35,6 +36,7 @@ from mizzen.kinds.remembered import Memory, key_of
 from mizzen.kinds.report import NOWHERE
 from mizzen.kinds.schema import Schema, at, has_defaults
 from mizzen.kinds.subresource import STATUS_SUBRESOURCE, Subresource
+from mizzen.kinds.values import has_null, without_nulls
 
 _BLOCKING = frozenset(
     f"FieldValue{each}"
@@ -194,8 +196,12 @@ class Kind:
         object null is a value like others, as in one that was merged and not read from a body.
         """
         is_custom = self.written is not None
-        keeps_nulls = keeps_nulls and is_custom
-        return decode(self.schema, obj, kept, is_custom=is_custom, keeps_nulls=keeps_nulls)
+        if keeps_nulls and is_custom and has_null(obj):
+            obj = {**obj, "metadata": _typed_metadata(obj["metadata"])}
+            found = decode(self.schema, obj, kept, is_custom=True, keeps_nulls=True)
+            if found.causes:
+                return found
+        return decode(self.schema, obj, kept, is_custom=is_custom)
 
     def prepare_create(self, new: Obj) -> None:
         """Drops what a creator must not set, gives the first status and generation; in place."""
@@ -223,6 +229,16 @@ class Kind:
         ):
             new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
 
+    @cached_property
+    def _kept_by_status(self) -> tuple[str, ...]:
+        """The metadata that a write of the status leaves alone."""
+        is_custom = self.written is not None
+        reset = reset_fields(self.resource, "status", has_status=True, is_custom=is_custom)
+        head = reset.get("f:metadata")
+        if head is None:
+            return ()
+        return tuple(name for name in _WRITABLE if not head or f"f:{name}" in head)
+
     def prepare_status(self, new: Obj, old: Obj) -> None:
         """Keeps everything but the status and the metadata that people may set; in place.
 
@@ -234,6 +250,7 @@ class Kind:
         for name, value in old.items():
             if name not in ("metadata", "status"):
                 new[name] = value
+        _keep_metadata(new["metadata"], old["metadata"], self._kept_by_status)
         _keep_generation(new, old)
 
     @cached_property
@@ -331,6 +348,25 @@ def desired_state(obj: Mapping[str, Any]) -> Obj:
     """Everything the generation counts: all but identity, metadata and status."""
     skip = ("apiVersion", "kind", "metadata", "status")
     return {name: value for name, value in obj.items() if name not in skip}
+
+
+def _typed_metadata(metadata: Obj) -> Obj:
+    """Without nulls, for which Go's types have no place."""
+    made = without_nulls(metadata)
+    for name in ("labels", "annotations"):
+        if isinstance(metadata.get(name), dict):
+            made[name] = {key: value or "" for key, value in metadata[name].items()}
+    return made
+
+
+_WRITABLE = ("labels", "annotations", "finalizers", "ownerReferences")
+
+
+def _keep_metadata(new: Obj, old: Obj, names: Sequence[str]) -> None:
+    for name in names:
+        new.pop(name, None)
+        if name in old:
+            new[name] = old[name]
 
 
 def _keep_generation(new: Obj, old: Obj) -> None:

@@ -30,3 +30,22 @@ def fresh(value: Any) -> Any:
     if type(value) is list:
         return [fresh(part) for part in cast("list[Any]", value)]
     return value
+
+
+def has_null(value: Any) -> bool:
+    """True if there is a null anywhere in a value of JSON."""
+    if isinstance(value, dict):
+        return any(map(has_null, cast("dict[str, Any]", value).values()))
+    if isinstance(value, list):
+        return any(map(has_null, cast("list[Any]", value)))
+    return value is None
+
+
+def without_nulls(value: Any) -> Any:
+    """A value of JSON without the members of its objects that are null."""
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value).items()
+        return {name: without_nulls(each) for name, each in members if each is not None}
+    if isinstance(value, list):
+        return [without_nulls(each) for each in cast("list[Any]", value)]
+    return value

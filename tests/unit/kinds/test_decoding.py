@@ -83,7 +83,7 @@ def test_nulls_are_dropped_except_where_nullable() -> None:
         ({"inner": []}, "inner", "must be of type object, not array"),
         ({"inner": {"deep": [{"x": 1}, {"x": "y"}]}}, "inner.deep[1].x", "not string"),
         ({"inner": {"deep": [{}]}}, "inner.deep[0].x", "Required value"),
-        ({"inner": {"deep": [None]}}, "inner.deep[0]", "must be of type object, not null"),
+        ({"inner": {"deep": [None]}}, "inner.deep[0].x", "Required value"),
         ({"table": {"a b": {"v": "w"}}}, "table[a b].v", "not string"),
         ({"unique": [{"k": "a"}, {"k": "a"}]}, "unique[1]", 'Duplicate value: {"k":"a"}'),
         ({"name": None}, "name", "Required value"),
@@ -166,3 +166,16 @@ def test_null_is_a_value_like_others_where_it_is_kept() -> None:
         ("a", 'Invalid value: "null": a in body must be of type object: "null"'),
         ("c.k", 'Invalid value: "null": c.k in body must be of type string: "null"'),
     ]
+
+
+def test_null_in_maps_and_lists_is_a_zero_of_go() -> None:
+    schema = record(a=STRING_MAP(), b=array(STR)(), c=mapping(QUANTITY), d=array(INT32)())
+    found = decode(schema, {"a": {"k": None}, "b": [None], "c": {"cpu": None}, "d": [None, 1]})
+    assert found.object == {"a": {"k": ""}, "b": [""], "c": {"cpu": "0"}, "d": [0, 1]}
+    assert found.causes == []
+
+
+def test_whole_numbers_of_custom_kinds_are_integers() -> None:
+    found = decode(record(a=INT32()), {"a": 3.0}, is_custom=True)
+    assert (found.object, found.causes) == ({"a": 3}, [])
+    assert type(found.object["a"]) is int

@@ -16,6 +16,7 @@ from mizzen.kinds import causes as words
 from mizzen.kinds.batch.job_rules import check_job_spec
 from mizzen.kinds.columns import AGE, NAME, NONE, Column, of, since
 from mizzen.kinds.core.pod_rules import default_pod_spec, validate_template
+from mizzen.kinds.core.pod_warnings import warn_of_job_template
 from mizzen.kinds.reading import entries, get, part
 from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
@@ -119,6 +120,7 @@ KIND = upstream_kind(
     "A Job at each moment of a schedule.",
     default=_default,
     validate=_validate,
+    warn=warn_of_job_template,
     columns=(
         NAME,
         Column("Schedule", of("spec.schedule")),

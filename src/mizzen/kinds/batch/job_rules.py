@@ -11,7 +11,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.indexes import Indexes
 from mizzen.base.objects import Obj
 from mizzen.base.selectors import from_object
-from mizzen.kinds.causes import unsupported
+from mizzen.kinds.causes import invalid, unsupported
 from mizzen.kinds.core.placement_rules import check_label_selector
 from mizzen.kinds.internal_forms import fixed
 from mizzen.kinds.metadata import immutable
@@ -197,7 +197,7 @@ def _check_exit_codes(exits: Obj, path: str, names: set[Any]) -> list[Cause]:
         if value in values[:index]:
             causes.append(Cause(at, f"Duplicate value: {value}", "FieldValueDuplicate"))
     if values != sorted(values):
-        causes.append(Cause(f"{path}.values", f"Invalid value: {values}: must be ordered"))
+        causes.append(invalid(f"{path}.values", values, "must be ordered"))
     return causes
 
 

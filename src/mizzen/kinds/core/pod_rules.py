@@ -12,7 +12,7 @@ from typing import Any
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
-from mizzen.kinds.causes import forbidden, invalid
+from mizzen.kinds.causes import forbidden, invalid, required
 from mizzen.kinds.core.container_rules import check_container, check_name
 from mizzen.kinds.core.placement_rules import check_placement
 from mizzen.kinds.core.volumes import SOURCES
@@ -79,12 +79,20 @@ def default_pod_spec(spec: Obj) -> None:
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if account:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
+    _default_volumes(spec)
     for name in CONTAINER_LISTS:
         for container in spec.get(name) or ():
             if "imagePullPolicy" not in container and container.get("image"):
                 tag = str(container["image"]).rpartition("/")[2].partition(":")[2]
                 pinned = "@" in str(container["image"]) or (tag and tag != "latest")
                 container["imagePullPolicy"] = "IfNotPresent" if pinned else "Always"
+
+
+def _default_volumes(spec: Obj) -> None:
+    """A volume that does not say what it is, is an empty folder."""
+    for volume in spec.get("volumes") or ():
+        if not any(source in volume for source in SOURCES):
+            volume["emptyDir"] = {}
 
 
 def _default_host_ports(spec: Obj) -> None:
@@ -226,14 +234,18 @@ def _check_volumes(volumes: list[Obj], path: str, causes: list[Cause]) -> set[st
     found: set[str] = set()
     for index, volume in enumerate(volumes):
         at = f"{path}[{index}]"
-        check_name(volume["name"], f"{at}.name", found, causes)
         sources = [source for source in SOURCES if source in volume]
+        wrong = [
+            forbidden(f"{at}.{extra}", "may not specify more than 1 volume type")
+            for extra in sources[1:]
+        ]
         if not sources:
-            message = "Required value: must specify a volume type"
-            causes.append(Cause(at, message, "FieldValueRequired"))
-        for extra in sources[1:]:
-            message = "Forbidden: may not specify more than 1 volume type"
-            causes.append(Cause(f"{at}.{extra}", message, "FieldValueForbidden"))
+            wrong.append(required(at, "must specify a volume type"))
+        names = set(found)
+        check_name(volume["name"], f"{at}.name", names, wrong)
+        if not wrong:
+            found = names  # what is wrong is no volume that a container could mount
+        causes += wrong
     return found
 
 

@@ -22,6 +22,12 @@ def warn_of_template(workload: Obj) -> list[str]:
     return _warn_of_spec(part(workload, "spec.template.spec"), "spec.template.spec")
 
 
+def warn_of_job_template(workload: Obj) -> list[str]:
+    """Warnings for the pods of jobs, which have their template in `spec.jobTemplate`."""
+    path = "spec.jobTemplate.spec.template.spec"
+    return _warn_of_spec(part(workload, path), path)
+
+
 def _warn_of_spec(spec: Obj, path: str) -> list[str]:
     found: list[str] = []
     ports: dict[str, list[tuple[str, Obj]]] = {}

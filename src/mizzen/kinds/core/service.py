@@ -56,6 +56,7 @@ KIND = upstream_kind(
     validate=service_rules.validate,
     validate_status=service_rules.validate_status,
     warn=service_spec.warn,
+    warn_of_update=service_spec.warn_of_update,
     subresources=(STATUS_SUBRESOURCE, proxy_subresource("ServiceProxyOptions")),
     selectable_fields=("spec.clusterIP", "spec.type"),
     columns=(

@@ -111,6 +111,11 @@ def node_ports(service: Obj) -> set[int]:
     return {p["nodePort"] for p in entries(service["spec"], "ports") if p.get("nodePort")}
 
 
+def warn_of_update(new: Obj, old: Obj) -> list[str]:
+    """The same, whatever has changed."""
+    return warn(new)
+
+
 def warn(service: Obj) -> list[str]:
     """Warnings of what is allowed and has no effect, or soon will have none."""
     spec: Obj = service["spec"]

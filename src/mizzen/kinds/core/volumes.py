@@ -245,7 +245,15 @@ VOLUME = v1(
         "VsphereVirtualDiskVolumeSource", "volumePath! fsType storagePolicyName storagePolicyID"
     ),
 )  # fmt: skip
-SOURCES = tuple(name for name in VOLUME.fields if name != "name")
+# In the order in which they are looked at. Source: core/validation `validateVolumeSource`.
+SOURCES = (
+    "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs",
+    "iscsi", "glusterfs", "flocker", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "quobyte",
+    "downwardAPI", "fc", "flexVolume", "configMap", "azureFile", "vsphereVolume",
+    "photonPersistentDisk", "portworxVolume", "azureDisk", "storageos", "projected", "scaleIO", "csi",
+    "ephemeral", "image",
+)  # fmt: skip
+assert set(SOURCES) == VOLUME.fields.keys() - {"name"}
 
 _MODES = (
     "files of a ConfigMap and the pod's fields are readable by all (0444), of a Secret and tokens "

@@ -30,6 +30,11 @@ def _merge(schema: Schema, live: Any, config: Any) -> Any:
     shape = shape_of(schema)
     if shape.is_map and isinstance(live, dict) and isinstance(config, dict):
         return _merge_maps(shape, cast("Obj", live), cast("Obj", config))
+    is_open = (shape.is_map and isinstance(live, dict)) or (
+        shape.is_list and isinstance(live, list)
+    )
+    if config is None and live and is_open:
+        return cast("Any", live)  # null says as little as what is empty
     if shape.is_list and isinstance(config, list):
         before = cast("list[Any]", live) if isinstance(live, list) else []
         return _merge_lists(shape, before, cast("list[Any]", config))

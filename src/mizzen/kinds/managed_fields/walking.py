@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 
 from mizzen.base.objects import Obj
 from mizzen.kinds.managed_fields.elements import Element, element_of
-from mizzen.kinds.managed_fields.sets import LEAF, SELF, Fields
+from mizzen.kinds.managed_fields.sets import LEAF, SELF, Fields, below
 from mizzen.kinds.remembered import remembered
 from mizzen.kinds.schema import Schema
 
@@ -111,8 +111,8 @@ def _mentioned(schema: Schema, value: Any) -> Fields | None:
                 result[name] = LEAF
                 continue
             seen.add(name)
-            below = _mentioned(shape.items, item)
-            result[name] = {SELF: LEAF, **below} if below else LEAF
+            inner = _mentioned(shape.items, item)
+            result[name] = {SELF: LEAF, **inner} if inner else LEAF
         return result or None
     return LEAF
 
@@ -279,14 +279,18 @@ def _compare(
     nested: Comparison | None = None
     if shape.is_map and _is_some(dict, old, new):
         nested = Comparison({}, {}, {})
-        below = cast("Mapping[str, Any]", implied) if isinstance(implied, dict) else _NOTHING
-        _compare_maps(shape, old or {}, new or {}, below, nested)
+        known = cast("Mapping[str, Any]", implied) if isinstance(implied, dict) else _NOTHING
+        _compare_maps(shape, old or {}, new or {}, known, nested)
     elif shape.is_list and _is_some(list, old, new):
         nested = Comparison({}, {}, {})
         _compare_lists(shape, old or [], new or [], nested)
     if nested is None:
         if old != new:
             into.modified[element] = LEAF
+            if shape is _OPEN_SHAPE:  # what was or is a map has gone or come besides
+                for value, target in ((old, into.removed), (new, into.added)):
+                    if type(value) is dict and value:
+                        target[element] = below(_all(schema, value))
         return
     for found, target in zip(nested, into, strict=True):
         if found:

@@ -97,7 +97,6 @@ CLAIMS = [{"name": "c", "resourceClaimTemplateName": "t"}]
         ([{"name": "Bad"}], {}, "spec.containers[0].name", "RFC 1123 label"),
         ([{"image": ""}], {}, "spec.containers[0].image", "Required value"),
         ([{"volumeMounts": [{"name": "v", "mountPath": "/x"}]}], {}, "spec.containers[0].volumeMounts[0].name", 'Not found: "v"'),
-        ([{}], {"volumes": [{"name": "v"}]}, "spec.volumes[0]", "must specify a volume type"),
         ([{}], {"volumes": [{"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}}]}, "spec.volumes[0].hostPath", "more than 1 volume type"),
         ([{"env": [{"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}], {}, "spec.containers[0].env[0].valueFrom", "when `value` is not empty"),
         ([{"env": [{"name": "A=B"}]}], {}, "spec.containers[0].env[0].name", "printable ASCII"),
@@ -232,3 +231,9 @@ def test_terminating_ready_and_restarts() -> None:
     assert ready(pod, 0) == "1/1" and restarts(pod, 70 * 10**9) == "2 (60s ago)"
     pod["metadata"]["deletionTimestamp"] = "1970-01-01T00:00:00Z"
     assert status_word(pod, 0) == "Terminating"
+
+
+def test_a_volume_that_does_not_say_what_it_is_is_an_empty_folder() -> None:
+    pod = _pod(volumes=[{"name": "v"}])
+    POD.default(pod)
+    assert pod["spec"]["volumes"] == [{"name": "v", "emptyDir": {}}]

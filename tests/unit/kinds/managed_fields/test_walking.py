@@ -139,3 +139,10 @@ def test_paths_are_shown_as_upstream_does() -> None:
     path = ("f:spec", "f:ports", 'k:{"number":80,"protocol":"TCP"}', "f:host")
     assert shown(path) == '.spec.ports[number=80,protocol="TCP"].host'
     assert shown(("f:finalizers", 'v:"a"')) == '.finalizers[="a"]'
+
+
+def test_a_map_that_becomes_a_scalar_is_gone_besides() -> None:
+    schema = record(any=Schema("any"))
+    found = compare(schema, {"any": {"a": {"b": 1}}}, {"any": "x"})
+    assert found.modified == {"f:any": {}}
+    assert found.removed == {"f:any": {"f:a": {".": {}, "f:b": {}}}}
