@@ -6,7 +6,7 @@ import ipaddress
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +19,15 @@ from mizzen.host.ports import API_PORT, CERTIFICATE_PORT, GATEWAY_PORT, PortTake
 SIMULATED_DEVICES_MAX = 100_000
 
 
+def _own_node_name() -> str:
+    return socket.gethostname().lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """`node_name` is what this machine is called as a node: read once at each start, so that the
+    agent and the API server, which knows its own agent by it, mean the same until the next."""
+
     listen: str = "127.0.0.1"
     port: int = API_PORT
     gateway_port: int = GATEWAY_PORT
@@ -29,6 +36,7 @@ class Settings:
     service_cluster_ip_range: str = ""  # "" until the first start has chosen one
     node_port_address: str = "127.0.0.1"  # where node ports are listened on
     emulate_version: str = ""  # "": the binary's own
+    node_name: str = field(default_factory=_own_node_name)
 
     @property
     def version(self) -> EffectiveVersion:
@@ -62,11 +70,6 @@ def load(home: Home) -> Settings:
         return _parse(home.settings)
     except FileNotFoundError:
         return Settings()
-
-
-def own_node_name() -> str:
-    """What this machine is called as a node."""
-    return socket.gethostname().lower()
 
 
 def current(home: Home) -> Settings:
@@ -118,6 +121,7 @@ def _parse(path: Path) -> Settings:
             service_cluster_ip_range=_range(fields.get("service_cluster_ip_range") or ""),
             node_port_address=_address(fields.get("node_port_address") or "127.0.0.1"),
             emulate_version=str(fields.get("emulate_version") or ""),
+            node_name=str(fields.get("node_name") or _own_node_name()),
         )
     except records.Damaged as error:
         raise BadSettings(str(error)) from error
@@ -186,6 +190,7 @@ def settle(remembered: Settings, options: StartOptions, seed: int = 0) -> Settin
         service_cluster_ip_range=services,
         node_port_address=node_ports,
         emulate_version=_emulated(remembered.emulate_version, options.emulate_version),
+        node_name=_own_node_name(),
     )
 
 

@@ -123,3 +123,15 @@ def test_an_emulated_version_is_remembered_until_the_own_is_asked_for() -> None:
     assert settings.settle(emulating, StartOptions(emulate_version="0.2")).emulate_version == ""
     with pytest.raises(settings.BadSettings, match=r"--emulate-version: version '9\.9' cannot be"):
         settings.settle(Settings(), StartOptions(emulate_version="9.9"))
+
+
+def test_a_node_keeps_its_name_from_one_start_to_the_next(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often one of its processes starts anew meanwhile."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "First")
+    settings.try_out(home, settings.settle(Settings(), StartOptions()))
+    monkeypatch.setattr(socket, "gethostname", lambda: "second")
+    assert settings.current(home).node_name == "first"
+    settings.remember(home)
+    assert settings.settle(settings.load(home), StartOptions()).node_name == "second"

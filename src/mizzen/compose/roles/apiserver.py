@@ -8,7 +8,7 @@ from mizzen.apiserver.connections import limit_files
 from mizzen.apiserver.context import SERVICE_RANGE_DEFAULT
 from mizzen.apiserver.run import ApiServerConfig, serve
 from mizzen.compose.role_clock import role_clock
-from mizzen.compose.settings import current, own_node_name
+from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
 from mizzen.host import pki
 from mizzen.host.home import Home
@@ -32,7 +32,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
         ca_key_file=home.pki / "ca.key",
         certificate_port=settings.certificate_port,
         certificate_sockets=home.certificate_sockets,
-        node_name=own_node_name(),
+        node_name=settings.node_name,
         service_account_key=keys.service_account_key,
         audit_policy=home.audit_policy if home.audit_policy.exists() else None,
         audit_log=home.logs / "audit.log",

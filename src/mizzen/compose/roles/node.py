@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from mizzen.checkpoints.tier import find_tiers
 from mizzen.compose.connect import client_of, wait_until_listening
 from mizzen.compose.role_clock import role_clock
-from mizzen.compose.settings import current, own_node_name
+from mizzen.compose.settings import current
 from mizzen.compose.shell import OnReady
 from mizzen.host import pki
 from mizzen.host.home import Home
@@ -19,7 +19,7 @@ async def main(home: Home, on_ready: OnReady) -> None:
     checkpoint_tiers = _checkpoint_tiers(os.environ)
     settings = current(home)
     config = node.NodeConfig(
-        node_name=own_node_name(),
+        node_name=settings.node_name,
         state_dir=home.node,
         shm=home.make_shm(),
         checkpoints=home.checkpoints,
