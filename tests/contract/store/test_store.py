@@ -315,6 +315,22 @@ async def test_history_tells_who_did_what_and_time_never_runs_backwards(store: E
     assert [r.revision for r in store.history(1, 1)] == [2]
 
 
+async def test_no_step_of_the_clock_takes_history_or_keeps_it(store: Engine) -> None:
+    """It is kept by number and bytes: a clock that is set far ahead, and back, changes nothing."""
+    year = 365 * 86_400 * 10**9
+    await asyncio.gather(
+        commit(store, put("a"), now_ns=year),
+        commit(store, put("b"), now_ns=11 * year),
+        commit(store, put("c"), now_ns=year),
+    )
+    found = [event.key.name for event in await everything(store.watch("pods", since=0))]
+    assert found == ["a", "b", "c"] and store.oldest == 0
+    assert [record.time_ns // year for record in store.history(0, 9)] == [1, 11, 11]
+    for n in range(15):
+        await commit(store, *(put(f"p{i}", n) for i in range(100)), now_ns=year)
+    assert store.oldest > 3, "the oldest goes all the same"
+
+
 async def test_old_history_expires(store: Engine) -> None:
     for n in range(15):
         await commit(store, *(put(f"p{i}", n) for i in range(100)))
