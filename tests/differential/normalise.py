@@ -70,6 +70,10 @@ class Normaliser:
             return self._named("RV", value) if value != "0" else value
         if name == "continue" and value:
             return "CONTINUE"
+        if name == "token" and isinstance(value, str) and value.startswith("eyJ"):
+            return "TOKEN"
+        if name == "expirationTimestamp" and isinstance(value, str):
+            return self._later(value)
         if name == "nodePort" and isinstance(value, int) and value >= 30000:
             return self._named("NODEPORT", str(value))
         return self._text(value) if isinstance(value, str) else value
@@ -125,6 +129,14 @@ class Normaliser:
         if isinstance(shown.get("metadata"), dict):
             shown["metadata"].pop("resourceVersion", None)
         return json.dumps(self._value("", shown), sort_keys=True)
+
+    def _later(self, text: str) -> str:
+        """A moment to come, by how many times ten minutes it is away."""
+        try:
+            left = datetime.datetime.fromisoformat(text) - self._now
+        except ValueError:
+            return text
+        return f"NOW + {round(left.total_seconds() / 600)}"
 
     def _time(self, match: re.Match[str]) -> str:
         try:

@@ -227,7 +227,7 @@ def _start_apiserver(
         "--authorization-mode=Node,RBAC",
         "--allow-privileged=true",
         f"--token-auth-file={tokens}",
-        "--service-account-issuer=https://kubernetes.default.svc",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-account-key-file={keys.cert_file}",
         f"--service-account-signing-key-file={keys.key_file}",
         "--service-cluster-ip-range=10.0.0.0/16",

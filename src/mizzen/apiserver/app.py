@@ -211,6 +211,9 @@ class App:
         self._check(served, access, target, request)
         if subresource is not None or request.offered is not None:
             self._check_upgrade(access, served, subresource, request)
+            if subresource is not None and subresource.upgrades and request.offered is None:
+                # Refused as those are who ask in another way, once what is asked for is found.
+                handler = self._of_subresources.get((subresource.name, "create"), _not_upgraded)
         elif not served.kind.deprecation:
             self._ways[_way(access, target, request)] = served, handler
         return handler(self._server, served, target, request)
@@ -220,8 +223,14 @@ class App:
         verb, head = access.verb, request.head
         if target.name and verb == "get" and not target.subresource:
             refusals.check_name(target.name)
-        if served.is_builtin and head.accept and not head.takes_json:
+        if not head.accept or head.takes_json:
+            return
+        if served.is_builtin:
             negotiate.check_media(head.accept, is_list=verb in ("list", "watch"))
+        if verb != "watch" and not target.subresource:
+            form = negotiate.form_of(head.accept)
+            if form.is_protobuf and not served.is_builtin:
+                raise negotiate.none_acceptable()
 
     def _check_upgrade(
         self, access: Access, served: Served, subresource: Subresource | None, request: Request
@@ -233,8 +242,6 @@ class App:
         """
         upgrades = subresource is not None and subresource.upgrades
         if request.offered is None:
-            if upgrades and request.method in ("GET", "HEAD"):
-                raise BadRequest("Upgrade request required")
             return
         if subresource is not None and subresource.may_upgrade:
             return
@@ -264,6 +271,8 @@ class App:
             is_unrouted = method == "HEAD" and served.is_builtin and not is_proxy
             if is_unrouted or (verb not in subresource.verbs and not passes_on):
                 raise _not_allowed(served, verb)
+            if verb == "get" and not is_proxy:
+                refusals.check_name(target.name)
             return self._of_subresources[subresource.name, "get" if passes_on else verb]
         if verb not in kind.verbs or (method == "HEAD" and served.is_builtin):
             raise _not_allowed(served, verb)
@@ -302,9 +311,13 @@ def _not_allowed(served: Served, what: str) -> MethodNotAllowed:
     return refusals.method_not_allowed(served.resource, what)
 
 
+async def _not_upgraded(server: Server, served: Served, target: Target, _: Request) -> Answer:
+    raise BadRequest("Upgrade request required")
+
+
 async def _unnamed(server: Server, served: Served, target: Target, request: Request) -> Answer:
     if request.method == "PATCH":
-        patching.check_type(request.head.content_type, served.kind, is_builtin=False)
+        patching.check_type(request.head.patch_type, served.kind, is_builtin=False)
     raise BadRequest("name must be provided")
 
 

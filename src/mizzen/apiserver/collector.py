@@ -44,6 +44,7 @@ class Collector:
         self._store = server.store
         self._dependents: dict[str, set[ObjectKey]] = {}
         self._owners: dict[ObjectKey, tuple[str, ...]] = {}  # what `_dependents` holds of each
+        self._waiting: dict[str, ObjectKey] = {}  # owners that wait for dependents, by UID
         self._terminating: set[str] = set()  # namespaces being deleted
         self._dirty: dict[ObjectKey, None] = {}  # to look at, in order
 
@@ -56,7 +57,8 @@ class Collector:
                 _log.warning("the collector lagged behind the history: it begins anew")
 
     async def _follow(self) -> None:
-        self._dependents, self._owners, self._terminating, self._dirty = {}, {}, set(), {}
+        self._dependents, self._owners, self._waiting = {}, {}, {}
+        self._terminating, self._dirty = set(), {}
         subscription = self._store.watch("", since=self._store.revision)
         try:
             await self._learn_all()
@@ -93,10 +95,6 @@ class Collector:
         if deleted:
             obj = event.object()
             self._dirty.update(dict.fromkeys(self._dependents.get(obj["metadata"]["uid"], ())))
-            for reference in garbage.owners_of(obj):  # they may have waited for it
-                owner = self._owner_key(obj, reference)
-                if owner is not None:
-                    self._dirty[owner] = None
             namespace = event.key.namespace
             if namespace in self._terminating:
                 self._dirty[ObjectKey(_NAMESPACES, "", namespace)] = None
@@ -113,9 +111,11 @@ class Collector:
         uids = {sys.intern(o["uid"]): None for o in garbage.owners_of(obj)}
         owners = () if deleted else tuple(uids)
         known = self._owners.pop(key, ())
-        dropped = set(known).difference(owners)
-        for uid in dropped:
+        for uid in set(known).difference(owners):
             self._forget(uid, key)
+        for uid in {*known, *uids}:  # an owner may have waited for it, and need not any more
+            if uid in self._waiting and (deleted or not garbage.blocks(obj, uid)):
+                self._dirty[self._waiting[uid]] = None
         if owners:
             self._owners[key] = owners
         for uid in owners:
@@ -126,14 +126,13 @@ class Collector:
             else:
                 self._terminating.discard(key.name)
         if deleted:
+            self._waiting.pop(obj["metadata"]["uid"], None)
             return
         if is_terminating(obj) or (owners != known and not self._is_kept(owner, obj)):
             self._dirty[key] = None
-        # References that were dropped may have been what an owner waited for.
-        for uid in dropped:
-            self._dirty.update(dict.fromkeys(self._dependents.get(uid, ())))
         if is_terminating(obj) and obj["metadata"].get("finalizers"):
             uid = obj["metadata"]["uid"]
+            self._waiting[uid] = key
             self._dirty.update(dict.fromkeys(self._dependents.get(uid, ())))
 
     def _forget(self, uid: str, key: ObjectKey) -> None:
@@ -185,16 +184,12 @@ class Collector:
             dependents = (found for _, found in self._dependents_of(draft, obj["metadata"]["uid"]))
             if any(map(garbage.is_waiting, dependents)):  # a circle, in which all would wait
                 draft.put(key, garbage.unblocking(served.view_object(obj)), "update")
-                waiting = (self._owner_key(obj, owner) for owner in owners.values())
-                self._dirty.update((each, None) for each in waiting if each is not None)
             options = DeleteOptions(propagation=decision.propagation)
             operations.delete(draft, served, key.namespace, key.name, options)
             return
         if decision is not None:
             new = garbage.without_owners(served.view_object(obj), decision.uids)
             draft.put(key, new, "update")
-            waiting = (self._owner_key(obj, owners[uid]) for uid in decision.uids)
-            self._dirty.update((each, None) for each in waiting if each is not None)
             return
         if is_terminating(obj):
             self._finish_owner(draft, served, key, obj)

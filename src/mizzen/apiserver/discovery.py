@@ -11,7 +11,7 @@ from mizzen.apiserver.aggregation import Aggregation
 from mizzen.apiserver.catalog import Catalog, Served
 from mizzen.apiserver.core import aggregated_discovery, discovered_kinds
 from mizzen.apiserver.core.local_api_services import group_priority
-from mizzen.apiserver.core.negotiate import check_media, check_whole, discovery_version
+from mizzen.apiserver.core.negotiate import check_media, discovery_version, form_of
 from mizzen.apiserver.core.refusals import unserved
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.base import names
@@ -48,7 +48,7 @@ class Discovery:
         if accept and not version and not path.startswith("/openapi"):
             if self.is_routed(path):
                 check_media(accept, is_list=False)
-            check_whole(accept)
+            form_of(accept, transforms=False)
         key = f"{path} {version}"
         made = self._cache.get(key)
         if made is None:

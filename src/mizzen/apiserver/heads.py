@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mizzen.apiserver.core import impersonation, negotiate
+from mizzen.apiserver.core import impersonation, media_types, negotiate
 
 HEADS_MAX = 512  # different ones; the oldest go first
 HEAD_BYTES_MAX = 2048  # what is longer is read each time
@@ -15,8 +15,9 @@ class Head(dict[str, str]):
     """Values by name in lower case, shared by all requests with these very headers: never change
     it. Beside them what every request asks of them, worked out once.
 
-    `bearer_token` is the one that they come with (RFC 6750, section 2.1). `takes_json`: objects as
-    they are stored; `takes_yaml` and `takes_protobuf_alone`: all answers, errors too.
+    `bearer_token` is the one that they come with (RFC 6750, section 2.1), `patch_type` the
+    type of the body where it is a patch, as it is written. `takes_json`: objects as they are stored;
+    `takes_yaml` and `takes_protobuf_alone`: all answers, errors too.
     """
 
     __slots__ = (
@@ -25,6 +26,7 @@ class Head(dict[str, str]):
         "content_type",
         "has_id",
         "impersonates",
+        "patch_type",
         "takes_json",
         "takes_protobuf_alone",
         "takes_yaml",
@@ -33,7 +35,9 @@ class Head(dict[str, str]):
     def __init__(self, values: dict[str, str]) -> None:
         super().__init__(values)
         self.accept = values.get("accept", "")
-        self.content_type = values.get("content-type", "").partition(";")[0].strip().lower()
+        content_type = values.get("content-type", "")
+        self.content_type = media_types.media_type(content_type) if content_type else ""
+        self.patch_type = content_type.partition(";")[0].strip()
         scheme, _, token = values.get("authorization", "").partition(" ")
         self.bearer_token = token.strip() if scheme.lower() == "bearer" else None
         self.impersonates = any(name.startswith(impersonation.PREFIX) for name in values)

@@ -69,7 +69,7 @@ class Request:
             from mizzen.apiserver.core import yaml_bodies  # slow to import, and seldom needed
 
             return yaml_bodies.parse(self.body)[0]
-        if kind not in ("", JSON) and not kind.endswith("+json"):
+        if kind not in ("", JSON):
             raise UnsupportedMediaType(
                 "the body of the request was in an unknown format - accepted media types include: "
                 f"{JSON}, {YAML}, {protobuf.MEDIA_TYPE}"

@@ -2,7 +2,8 @@
 the address to a Service, or takes it.
 
 One that somebody else has made keeps its address from Services. Who deletes one of a Service that is
-there has it made again. Source: pkg/registry/core/service/ipallocator, Kubernetes 1.36.
+there has it made again. Where one plan takes an address from a Service and gives it to another, the
+first one's goes in the commit, since it is not the same object, and the other's follows. Source: pkg/registry/core/service/ipallocator, Kubernetes 1.36.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ class IpAddresses:
     async def run(self) -> None:
         """Runs until cancelled."""
         self._server.store.listen(_KEY, self._on_change)
+        self._server.store.listen(_SERVICES, self._on_service)
         await self._due.run()
 
     def _on_change(self, event: Event) -> None:
@@ -107,6 +109,14 @@ class IpAddresses:
             parent = _parent(event.stored.object())
             if parent.resource == _SERVICES:
                 self._due.mark(f"{parent.namespace}/{parent.name}")
+
+    def _on_service(self, event: Event) -> None:
+        if event.type == "DELETED":
+            return
+        store, key = self._server.store, event.stored.key
+        addresses = addresses_of(event.stored.object())
+        if any(store.peek(ObjectKey(_KEY, "", address)) is None for address in addresses):
+            self._due.mark(f"{key.namespace}/{key.name}")
 
     async def _mend(self, name: str) -> None:
         draft = self._server.draft(API_SERVER)

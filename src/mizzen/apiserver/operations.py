@@ -59,8 +59,6 @@ from mizzen.kinds.treatment import Refused
 from mizzen.store.store import ObjectKey
 
 _NAME_TRIES = 8
-_REQUIRED = "FieldValueRequired"
-_WRITTEN = ("apiVersion", "kind", "metadata", "status")
 _OF_STATUS = {"status": UPDATE_STATUS, "approval": UPDATE_APPROVAL}  # all else stays as it is
 
 
@@ -87,12 +85,8 @@ def create(
         raise
     give_name(draft, served, obj, namespace)
     decoded = _decode(served, obj, reading, is_merged=is_managed)
-    causes = decoded.causes + _unserved(draft, decoded.unserved)
     new = decoded.object
-    if causes and not served.is_builtin:
-        causes = kind.refusal(new, None, causes)
-    if causes:
-        raise invalid(resource.kind, resource.group, text(obj["metadata"], "name"), causes)
+    noted = _noted(draft, served, text(obj["metadata"], "name"), decoded, decoded.unserved)
     name = text(new["metadata"], "name")
     key = ObjectKey(served.key, namespace if resource.namespaced else "", name)
     given = new["metadata"].get("managedFields")
@@ -110,12 +104,12 @@ def create(
         track_create(kind, new, writer, now, is_builtin=served.is_builtin)
     kind.complete(new)
     draft.admission.mutate(draft, served, CREATE, key, new)
-    is_settled = kind.is_settled(new)
+    is_settled = not noted and kind.is_settled(new)
     if not is_settled:
         kind.default(new)
     kind.stamp(new, None, rfc3339(draft.now_ns))
     if not is_settled or kind.check_new_metadata(new):
-        causes = kind.check(new, None)
+        causes = kind.check(new, None, noted)
         if causes:
             raise invalid(resource.kind, resource.group, name, causes)
         warnings = kind.warn(new)
@@ -215,11 +209,8 @@ def _check_named(served: Served, namespace: str, name: str, obj: Obj) -> None:
     """That an update says what its path says; puts the namespace in. Errors: BadRequest."""
     if served.resource.namespaced:
         stamping.place(obj, served.resource, namespace)
-    found = obj["metadata"].get("name")
-    if not found:
-        raise refusals.unnamed(name)
-    if found != name:
-        raise refusals.renamed(found, name)
+    refusals.check_meant(obj["metadata"].get("name"), name)
+    refusals.check_name(name)
 
 
 def _meant(draft: Draft, served: Served, namespace: str, name: str, obj: Obj) -> Obj:
@@ -347,6 +338,7 @@ def delete(
 
     `is_admitted`: admission has been asked already, about what brings the deletion about.
     """
+    refusals.check_name(name)
     old = draft.read(served, namespace, name)
     if old is None:
         raise refusals.not_found(served.resource, name)
@@ -383,21 +375,12 @@ def _replace(
     name = old["metadata"]["name"]
     decoded = _decode(served, obj, reading, _kept(served, obj, old), is_merged=is_managed)
     check_identity(resource, decoded.object["metadata"], old, verb)
-    if subresource in _OF_STATUS and any(c.reason == _REQUIRED for c in decoded.causes):
-        # Go's clients send a whole object: what is not the status is empty, and not written.
-        kept = {name: old[name] for name in old if name not in ("metadata", "status")}
-        obj = {**kept, **{name: obj[name] for name in _WRITTEN if name in obj}}
-        decoded = _decode(served, obj, reading, _kept(served, obj, old), is_merged=is_managed)
     news = decoded.unserved
     if news:  # what is stored already does not keep an object from being changed
         before = {found.path: found for found in kind.decode(old).unserved}
         news = [found for found in news if found != before.get(found.path)]
-    causes = decoded.causes + _unserved(draft, news)
+    noted = _noted(draft, served, name, decoded, news, old, subresource)
     new = decoded.object
-    if causes and not served.is_builtin:
-        causes = kind.refusal(new, old, causes, subresource)
-    if causes:
-        raise invalid(resource.kind, resource.group, name, causes)
     if new["metadata"] is old["metadata"]:
         new["metadata"] = dict(old["metadata"])
     given = new["metadata"].get("managedFields")
@@ -415,23 +398,23 @@ def _replace(
         draft.admission.mutate(draft, served, operation, key, new, old)
         kind.default(new)
         kind.stamp_status(new, old, rfc3339(draft.now_ns))
-        causes = kind.check_status(new, old)
+        causes = kind.check_status(new, old, noted)
     elif subresource in kind.parts:
         operation = f"{UPDATE}/{subresource}"
         draft.admission.mutate(draft, served, operation, key, new, old)
         kind.default(new)
-        causes = kind.check_part(subresource, new, old)
+        causes = kind.check_part(subresource, new, old, noted)
     elif subresource == "scale":  # the Scale has been admitted
         operation = SCALE
         kind.stamp(new, old, rfc3339(draft.now_ns))
         kind.prepare_update(new, old)
-        causes = kind.check(new, old)
+        causes = kind.check(new, old, noted)
     else:
         operation = UPDATE
         draft.admission.mutate(draft, served, operation, key, new, old)
         kind.stamp(new, old, rfc3339(draft.now_ns))  # or a moment left out would be a new wish
         kind.prepare_update(new, old)  # defaults again, for what plug-ins have changed
-        causes = kind.check(new, old)
+        causes = kind.check(new, old, noted)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
     if kind.warn_of_update is not None:
@@ -520,6 +503,26 @@ def _decode(
         decoded = served.kind.decode(obj, kept, keeps_nulls=is_merged)
     reading.check(served.kind.schema, decoded, is_typed=served.is_typed)
     return decoded
+
+
+def _noted(
+    draft: Draft,
+    served: Served,
+    name: str,
+    decoded: Decoded,
+    unserved: Sequence[Unserved],
+    old: Obj | None = None,
+    subresource: str = "",
+) -> list[Cause]:
+    """What is wrong by the schema, to be told together with what validators find. Errors: Invalid
+    where they are not asked: upstream has no type for it, or it asks for what is refused."""
+    causes, refused = decoded.causes, _unserved(draft, unserved)
+    if causes and not served.is_builtin:
+        causes = served.kind.refusal(decoded.object, old, causes, subresource)
+    if refused or (causes and not served.is_typed):
+        resource = served.resource
+        raise invalid(resource.kind, resource.group, name, [*causes, *refused])
+    return causes
 
 
 def _unserved(draft: Draft, found: Sequence[Unserved]) -> list[Cause]:

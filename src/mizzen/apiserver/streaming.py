@@ -105,8 +105,8 @@ async def refuse_spdy(
     pod, node = find_pod(server, served, target)
     if of_container:
         find_container(pod, request.params.get("container", ""))
-    await server.kubelets.reach(node)
     if request.headers.get("upgrade", "").lower().startswith("spdy"):
+        await server.kubelets.reach(node)
         raise BadRequest(
             "SPDY is not spoken here: ask by GET for a websocket, as kubectl does since 1.31"
         )

@@ -124,9 +124,9 @@ def _check_may_create(server: Server, served: Served, target: Target, request: R
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
-    patching.check_type(request.head.content_type, served.kind, is_builtin=served.is_builtin)
+    patching.check_type(request.head.patch_type, served.kind, is_builtin=served.is_builtin)
     options = patch_options(request)
-    if request.head.content_type == APPLY_PATCH:
+    if request.head.patch_type == APPLY_PATCH:
         return await _apply(server, served, target, request, options)
 
     def work(draft: Draft) -> Obj:
@@ -142,7 +142,7 @@ async def patch(server: Server, served: Served, target: Target, request: Request
 def patch_options(request: Request) -> WriteOptions:
     """Errors: Invalid."""
     agent = request.headers.get("user-agent", "")
-    is_apply = request.head.content_type == APPLY_PATCH
+    is_apply = request.head.patch_type == APPLY_PATCH
     return WriteOptions.of_patch(request.params, agent, is_apply=is_apply)
 
 
@@ -159,15 +159,16 @@ def read_patch(
 
     Errors: NotFound, BadRequest.
     """
+    refusals.check_name(target.name)
     if not draft.exists(ObjectKey(served.key, target.namespace, target.name)):
         raise refusals.not_found(served.resource, target.name)
     try:
         body = json_bodies.parse(request.body)
     except envelope.NoJson as error:
         problem = error.syntax or error.problem
-        raise patching.unread(request.head.content_type, options.level, problem) from error
+        raise patching.unread(request.head.patch_type, options.level, problem) from error
     found = patching.patch_of(
-        request.head.content_type, schema or served.kind.schema, body, options.level
+        request.head.patch_type, schema or served.kind.schema, body, options.level
     )
     return found, strictness(request, options, body)
 

@@ -17,7 +17,7 @@ from mizzen.base.go_base64 import illegal_at
 from mizzen.base.objects import Obj
 from mizzen.kinds import times
 from mizzen.kinds.combined import problems_of
-from mizzen.kinds.facts import omitted_zeros
+from mizzen.kinds.facts import omitted_zeros, zeros
 from mizzen.kinds.limits import RANGES, limits_of
 from mizzen.kinds.misfits import misfit_of, says_either
 from mizzen.kinds.quantities import canonical
@@ -206,7 +206,7 @@ def _record(schema: Schema) -> Decoder:
         if child.default is not None
     ]
     defaulted = frozenset(name for name, _, _ in defaults)
-    needed = [name for name, child in schemas.items() if child.required]
+    needed = [_Needed.of(schema, name) for name, child in schemas.items() if child.required]
     is_open = schema.open
     values = _later(schema.values) if schema.values is not None else None
     known = tuple(schemas)
@@ -252,12 +252,45 @@ def _record(schema: Schema) -> Decoder:
                 entry = find(name) or field(name)
                 assert entry is not None, "a field with a default is one of the schema's"
                 result[name] = entry[0](fresh(default), (path, name), report)
-        for name in needed:
-            if name not in result:
-                report.add((path, name), "Required value", "FieldValueRequired")
+        for each in needed:
+            if each.name not in result:
+                each.stand_in(result, path, report)
         return result
 
     return decode
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """A required field. Go's decoder leaves its zero where a body has none: a struct is an empty
+    one, of which only what it lacks itself is missed; a pointer is null."""
+
+    name: str
+    zero: Decoder | None
+    is_missed: bool
+
+    @staticmethod
+    def of(schema: Schema, name: str) -> _Needed:
+        child = schema.fields[name]
+        if name not in zeros(schema.name):
+            return _Needed(name, None, is_missed=True)
+        if child.type == "object" and (child.fields or child.target):
+            return _Needed(name, decoder_of(child), is_missed=False)
+        value = "0" if child.name == QUANTITY.name else _LEFT_BY_GO.get(child.type)
+        return _Needed(name, lambda _, path, report: fresh(value), is_missed=True)
+
+    def stand_in(self, result: dict[str, Any], path: Path, report: Report) -> None:
+        at = (path, self.name)
+        if self.is_missed or report.is_custom:
+            report.add(at, "Required value", "FieldValueRequired")
+        if self.zero is not None and not report.is_custom:
+            result[self.name] = self.zero({}, at, report)
+
+
+_LEFT_BY_GO: dict[str, Any] = {
+    "object": {}, "array": [], "string": "", "integer": 0, "number": 0, "boolean": False,
+    "int-or-string": 0,
+}  # fmt: skip
 
 
 def _of_embedded(inner: Decoder, schema: Schema) -> Decoder:
@@ -467,8 +500,11 @@ def _bytes(schema: Schema) -> Decoder:
         if not isinstance(value, str):
             report.wrong_type(path, value, "string")
             return value
-        if not report.is_custom and illegal_at(value) is not None:
-            report.mistyped = report.mistyped or (path, value)
+        if not report.is_custom:
+            if illegal_at(value) is not None:
+                report.mistyped = report.mistyped or (path, value)
+            elif len(value) % 4:  # Go passes over ends of lines
+                return value.translate(_WITHOUT_ENDS)
         if limits is not None:
             limits(value, path, report)
         return value
@@ -476,13 +512,17 @@ def _bytes(schema: Schema) -> Decoder:
     return decode
 
 
+_WITHOUT_ENDS = {ord("\r"): None, ord("\n"): None}
+
+
 def _quantity(value: Any, path: Path, report: Report) -> Any:
     if type(value) not in (str, int, float):
         report.wrong_type(path, value, "quantity")
         return value
     try:
-        return canonical(str(value))
+        return canonical(str(value).strip())
     except ValueError:
+        report.mistyped = report.mistyped or (path, value)
         report.wrong(
             path, value,
             'quantities are a number with an optional unit, such as "500m", "2" or "1.5Gi"',

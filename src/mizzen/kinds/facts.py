@@ -54,6 +54,23 @@ _WISHES: Mapping[str, set[str]] = {
 }
 
 
+@cache
+def zeros(name: str) -> frozenset[str]:
+    """The fields of a type that hold their zero where a body has none; all others are null there.
+    Of structs the tables say it by a default."""
+    try:
+        fields = table_of(name).get("fields", {})
+    except KeyError:
+        return frozenset()
+    return frozenset(field for field, facts in fields.items() if _has_zero(facts))
+
+
+def _has_zero(facts: Obj) -> bool:
+    kind: str = facts["type"]
+    is_plain = kind in _SCALARS or kind.startswith(("[]", "{}"))
+    return "pointer" not in facts if is_plain else facts.get("default") == {}
+
+
 def _is_omitted(facts: Obj) -> bool:
     if any(name in facts for name in ("required", "pointer", "default", "written")):
         return False

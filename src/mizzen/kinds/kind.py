@@ -4,11 +4,14 @@ How a write goes through it, in this order:
 
     decoded = kind.decode(body)        # fresh copy: types checked, defaults set, unknown fields out
     strict.strict_error(...)           # decoded.unknown, if fieldValidation=Strict
-    decoded.causes                     # 422 if any: what follows relies on right types
+    decoded.mistyped                   # 400 if any: what follows relies on right types
     kind.prepare_create(new)           # or prepare_update(new, old), prepare_status(new, old)
     kind.default(new)                  # defaults that depend on other fields; may be repeated
     kind.stamp(new, old, now)          # moments that the server fills in
-    causes = kind.check(new, old)      # 422 if any (check_status for /status)
+    causes = kind.check(new, old, decoded.causes)  # 422 if any (check_status for /status)
+
+Decoding is lenient, as Go's is: a field that is missing holds its zero, and that it is missed is one
+of the causes that decoding notes; validators look at all the rest and tell it together.
 
 A binding is no update: whoever binds a pod sets spec.nodeName and checks nothing here.
 
@@ -273,10 +276,21 @@ class Kind:
         if key is not None and self._settled.recurs(key):
             self._settled.keep(key, True)
 
-    def check(self, new: Obj, old: Obj | None) -> list[Cause]:
-        """Every cause to refuse a create (old None) or an update, metadata included."""
-        causes = self._check_metadata(new, old)
-        return causes + self.validate(new, old)
+    def check(self, new: Obj, old: Obj | None, noted: Sequence[Cause] = ()) -> list[Cause]:
+        """Every cause to refuse a create (old None) or an update, metadata included; `noted` are
+        those that decoding has found."""
+        return self._checked(self.validate, new, old, noted)
+
+    def _checked(
+        self, validate: Validator, new: Obj, old: Obj | None, noted: Sequence[Cause]
+    ) -> list[Cause]:
+        of_metadata = self._check_metadata(new, old)
+        if not noted:
+            return of_metadata + validate(new, old)
+        of_rules = validate(new, old)
+        told = {(each.field, each.reason) for each in of_rules}
+        left = [each for each in noted if (each.field, each.reason) not in told]
+        return [*of_metadata, *left, *of_rules]
 
     def _check_metadata(self, new: Obj, old: Obj | None) -> list[Cause]:
         namespaced = self.resource.namespaced
@@ -311,19 +325,19 @@ class Kind:
         if self.parts[name].is_update:
             self.prepare_update(new, old)
 
-    def check_part(self, name: str, new: Obj, old: Obj) -> list[Cause]:
+    def check_part(self, name: str, new: Obj, old: Obj, noted: Sequence[Cause] = ()) -> list[Cause]:
         """Every cause to refuse an update of the part of this subresource."""
-        causes = self._check_metadata(new, old)
-        return causes + self.parts[name].validate(new, old)
+        return self._checked(self.parts[name].validate, new, old, noted)
 
     def check_new_metadata(self, new: Obj) -> list[Cause]:
         """Every cause to refuse the metadata of a create."""
         return self._check_metadata(new, None)
 
-    def check_status(self, new: Obj, old: Obj) -> list[Cause]:
-        """Every cause to refuse an update of the status subresource."""
-        causes = self._check_metadata(new, old)
-        return causes + self.validate_status(new, old)
+    def check_status(self, new: Obj, old: Obj, noted: Sequence[Cause] = ()) -> list[Cause]:
+        """Every cause to refuse an update of the status subresource; what is noted of all else is
+        of nothing that is written: Go's clients send whole objects, of which the rest is empty."""
+        mine = [each for each in noted if each.field.startswith(("status", "metadata"))]
+        return self._checked(self.validate_status, new, old, mine)
 
     def field(self, obj: Mapping[str, Any], path: str) -> str:
         """The text a field selector compares with; absent fields have their type's zero."""

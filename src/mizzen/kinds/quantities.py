@@ -35,6 +35,21 @@ def canonical(text: str) -> str:
     return written(value, text)
 
 
+_FORMAT = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
+_SPLIT = re.compile(r"[+-]?[0-9]*(?:\.[0-9]*)?([eEinumkKMGTP]*[-+]?[0-9]*)")
+_SUFFIX = re.compile(r"[numkMGTPE]?|[KMGTPE]i|[eE][+-]?[0-9]+")
+
+
+def problem(text: str) -> str:
+    """Why upstream takes a text for no quantity, in its words. Source: resource.ParseQuantity."""
+    found = _SPLIT.fullmatch(text)
+    if not text or found is None:
+        return f"quantities must match the regular expression '{_FORMAT}'"
+    if _SUFFIX.fullmatch(found[1]) is None:
+        return "unable to parse quantity's suffix"
+    return "unable to parse numeric part of quantity"
+
+
 def written(value: Fraction, like: str) -> str:
     """The canonical text of a value, in the family of units in which `like` is written."""
     if value == 0:

@@ -121,7 +121,9 @@ def test_bound_pods_wait_for_their_agent_unbound_ones_go_at_once(
     path = f"/api/v1/namespaces/{namespace}/pods"
     for name in ("free", "bound"):
         api.call("POST", path, pod(name))
-    binding = {"target": {"kind": "Node", "name": "n1"}}
+    binding = {"metadata": {"name": "bound"}, "target": {"kind": "Node", "name": "n1"}}
+    other = {**binding, "metadata": {"name": "free"}}
+    assert api.call("POST", f"{path}/bound/binding", other)[0] == 400
     assert api.call("POST", f"{path}/bound/binding", binding)[0] == 201
     code, status = api.call("POST", f"{path}/bound/binding", binding)
     assert code == 409 and 'already assigned to node "n1"' in status["message"]

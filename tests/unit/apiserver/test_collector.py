@@ -148,6 +148,25 @@ async def test_an_owner_waits_for_none_that_another_keeps(api: Api) -> None:
     assert "deletionTimestamp" not in shared["metadata"]
 
 
+@pytest.mark.parametrize("changes", [None, {"blockOwnerDeletion": False}])
+async def test_who_lets_go_of_an_owner_that_waits_for_it_wakes_it(api: Api, changes: Any) -> None:
+    path = f"{DEFAULT}/configmaps"
+    goes = await make(api, path, "goes")
+    blocking = owner(goes, blockOwnerDeletion=True)
+    await make(api, path, "held", blocking, metadata={"finalizers": ["example.com/x"]})
+    await settled(api)
+    body = {"propagationPolicy": "Foreground"}
+    assert (await api.call("DELETE", f"{path}/goes", body))[0] == 200
+    await settled(api)
+    assert count(api, "configmaps", "default") == 2
+    left = [owner(goes, **changes)] if changes else None
+    patch = {"metadata": {"ownerReferences": left}}
+    merge = "application/merge-patch+json"
+    assert (await api.call("PATCH", f"{path}/held", patch, content_type=merge))[0] == 200
+    await settled(api)
+    assert (await api.call("GET", f"{path}/goes"))[0] == 404
+
+
 async def test_a_circle_of_owners_is_no_deadlock(api: Api) -> None:
     path = f"{DEFAULT}/configmaps"
     made = [await make(api, path, name) for name in ("a", "b", "c")]

@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 from typing import Any
 
+from mizzen.apiserver import operations
 from mizzen.apiserver.bootstrap import make_services
+from mizzen.apiserver.core.stamping import DeleteOptions
+from mizzen.apiserver.core.user import API_SERVER
 from mizzen.apiserver.ip_addresses import IpAddresses
 from mizzen.store.memory import MemoryStore
 from support.api_handlers import DEFAULT, Api, an_api
@@ -105,3 +108,27 @@ async def test_what_is_deleted_or_left_over_is_put_right() -> None:
     found = await owners(api)
     assert found.pop(address) == "a"
     assert list(found.values()) == ["kubernetes"]
+
+
+async def test_an_address_that_one_commit_takes_from_one_and_gives_to_another_is_the_others() -> (
+    None
+):
+    api = await an_api(MemoryStore())
+    _, made = await api.call("POST", SERVICES, service("a"))
+    address = made["spec"]["clusterIP"]
+    task = asyncio.create_task(IpAddresses(api.server).run())
+    await asyncio.sleep(0)
+    served = api.server.catalog.by_place(("", "services"))
+    assert served is not None
+    draft = api.server.draft(API_SERVER)
+    operations.delete(draft, served, "default", "a", DeleteOptions())
+    operations.create(draft, served, "default", service("b", clusterIP=address))
+    done = draft.commit()
+    assert done is not None
+    await done
+    async with asyncio.timeout(5):
+        while await owners(api) != {address: "b"}:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -73,7 +73,8 @@ async def test_each_version_of_a_group_has_one() -> None:
 async def test_what_was_changed_is_put_right_when_the_server_starts() -> None:
     api = await an_api(MemoryStore())
     async with running(api):
-        await until(api, "v1.apps", is_there)
+        for name in ("v1.apps", "v1.batch", "v1.policy"):
+            await until(api, name, is_there)
         patch = {"spec": {"versionPriority": 3}}
         await api.call("PATCH", f"{SERVICES}/v1.apps", patch, content_type=MERGE)
         await api.call("DELETE", f"{SERVICES}/v1.batch")

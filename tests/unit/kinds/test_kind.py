@@ -109,3 +109,61 @@ def test_selectable() -> None:
     assert POD.is_selectable("metadata.name") and POD.is_selectable("metadata.namespace")
     assert POD.is_selectable("status.phase") and not POD.is_selectable("spec.containers")
     assert not KINDS[("", "nodes")].is_selectable("metadata.namespace")
+
+
+def _checked(kind: Kind, body: dict[str, Any]) -> set[str]:
+    """All that is told of a new object; the types are right."""
+    decoded = kind.decode(body)
+    assert decoded.mistyped is None
+    new = decoded.object
+    kind.prepare_create(new)
+    kind.default(new)
+    return {f"{c.field}: {c.message}" for c in kind.check(new, None, decoded.causes)}
+
+
+def test_what_is_missing_hides_nothing_else() -> None:
+    body = _pod(dnsPolicy="Nowhere", containers=[{"image": "x", "ports": [{"containerPort": 0}]}])
+    body["metadata"]["labels"] = {"bad key!": ""}
+    told = _checked(POD, body)
+    assert "spec.containers[0].name: Required value" in told
+    assert any(each.startswith("metadata.labels: ") for each in told)
+    assert any(each.startswith("spec.dnsPolicy: ") for each in told)
+
+
+def test_a_missing_struct_is_an_empty_one_and_a_missing_pointer_is_null() -> None:
+    kind = KINDS[("apps", "deployments")]
+    decoded = kind.decode({"metadata": {"name": "d"}, "spec": {}})
+    assert "selector" not in decoded.object["spec"]
+    told = _checked(kind, {"metadata": {"name": "d"}, "spec": {}})
+    assert "spec.selector: Required value" in told
+    assert not any(each.startswith("spec.template: ") for each in told)
+
+
+_TYPED = [each for each in KINDS.values() if each.schema.name.startswith("io.k8s.")]
+
+
+@pytest.mark.parametrize("kind", _TYPED, ids=lambda kind: kind.resource.plural)
+def test_validators_take_what_lacks_everything(kind: Kind) -> None:
+    """No part of a body is beside a validator's expectations for being left out or empty."""
+    resource = kind.resource
+    head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": "a"}}
+    for body in ({}, *_sparse(kind.schema.fields, 4)):
+        _checked(kind, {**body, **head})
+
+
+def _sparse(fields: Any, depth: int) -> Any:
+    """Bodies that go down to one place each, which is empty, past nothing that is required."""
+    for name, field in fields.items():
+        schema = field.resolve()
+        if name in ("apiVersion", "kind", "metadata", "status") or depth == 0:
+            continue
+        if schema.type == "object" and schema.fields:
+            yield {name: {}}
+            for each in _sparse(schema.fields, depth - 1):
+                yield {name: each}
+        elif schema.type == "array" and schema.items is not None:
+            inner = schema.items.resolve()
+            if inner.type == "object" and inner.fields:
+                yield {name: [{}]}
+                for each in _sparse(inner.fields, depth - 1):
+                    yield {name: [each]}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.quantity import parse
-from mizzen.kinds.quantities import canonical
+from mizzen.kinds.quantities import canonical, problem
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,15 @@ def test_canonical(text: str, result: str) -> None:
 def test_what_is_no_quantity() -> None:
     with pytest.raises(ValueError, match="not a number with a unit"):
         canonical("lots")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "must match the regular"), ("abc", "must match the regular"), ("1 Ki", "must match the"),
+     ("1Kx", "must match"), ("1KK", "suffix"), ("1mi", "suffix"), (".", "numeric part")],
+)  # fmt: skip
+def test_why_upstream_takes_it_for_none(text: str, words: str) -> None:
+    assert words in problem(text)
 
 
 @settings(max_examples=60, deadline=None)

@@ -23,13 +23,13 @@ from mizzen.apiserver.core.service_tokens import (
 )
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.http import Request
+from mizzen.apiserver.verified_tokens import VerifiedTokens
 from mizzen.base.clock import Clock
 from mizzen.base.errors import Unauthorized
 from mizzen.base.objects import Obj, is_terminating
-from mizzen.host.token_signer import InvalidToken, TokenSigner, unverified_claims
+from mizzen.host.token_signer import TokenSigner
 from mizzen.store.store import ObjectKey, Store, Stored
 
-CACHED_MAX = 4096  # tokens; about 3 KiB each
 _UNSEEN = -1
 
 
@@ -54,20 +54,15 @@ class _Verified:
 class ServiceAccountTokens:
     def __init__(self, store: Store, signer: TokenSigner, clock: Clock) -> None:
         self._store = store
-        self._signer = signer
         self._clock = clock
-        self._verified: dict[str, _Verified] = {}
+        self._tokens = VerifiedTokens(signer, ISSUER, _Verified)
 
     def __call__(self, request: Request) -> User | None:
         """Errors: Unauthorized where the token is ours and does not count."""
-        token = request.head.bearer_token
-        if token is None or "." not in token:
+        found = self._tokens.of(request)
+        if found is None:
             return None
-        verified = self._verified.get(token)
-        if verified is None:
-            verified = self._verify(token)
-            if verified is None:
-                return None
+        verified = found[1]
         if request.audiences is not API_AUDIENCES or not verified.is_for_api:
             request.audiences = narrowed(request.audiences, verified.audiences)
         now_ns = self._clock.now_ns()
@@ -80,21 +75,6 @@ class ServiceAccountTokens:
             if stored is None or stored.revision != seen[index]:
                 seen[index] = _check(bound, stored, now_ns / 1e9)
         return verified.user
-
-    def _verify(self, token: str) -> _Verified | None:
-        try:
-            if unverified_claims(token).get("iss") != ISSUER:
-                return None
-        except InvalidToken:
-            return None
-        try:
-            verified = _Verified(self._signer.verify(token))
-        except InvalidToken as error:
-            raise _unauthorized(str(error)) from error
-        if len(self._verified) >= CACHED_MAX:
-            del self._verified[next(iter(self._verified))]
-        self._verified[token] = verified
-        return verified
 
 
 def _check(bound: Bound, stored: Stored | None, now_s: float) -> int:

@@ -12,12 +12,12 @@ from mizzen.apiserver.core import token_secrets
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES, narrowed
 from mizzen.apiserver.core.user import User
 from mizzen.apiserver.http import Request
+from mizzen.apiserver.verified_tokens import VerifiedTokens
 from mizzen.base.errors import Unauthorized
-from mizzen.base.objects import labels_of
-from mizzen.host.token_signer import InvalidToken, TokenSigner, unverified_claims
+from mizzen.base.objects import Obj, labels_of
+from mizzen.host.token_signer import TokenSigner
 from mizzen.store.store import ObjectKey
 
-CACHED_MAX = 4096  # tokens; about 2 KiB each
 _DAY_NS = 86_400 * 10**9
 _UNSEEN = (-1, -1)
 
@@ -27,7 +27,10 @@ class _Verified:
 
     __slots__ = ("account", "claims", "seen", "used_on", "user")
 
-    def __init__(self, claims: token_secrets.Claims) -> None:
+    def __init__(self, said: Obj) -> None:
+        claims = token_secrets.claims_of(said)
+        if claims is None:
+            raise ValueError("sub claim is invalid")
         self.claims = claims
         self.user = claims.user
         self.account = ObjectKey("serviceaccounts", claims.namespace, claims.account)
@@ -38,38 +41,18 @@ class _Verified:
 class SecretTokens:
     def __init__(self, context: Context, signer: TokenSigner) -> None:
         self._context = context
-        self._signer = signer
-        self._verified: dict[str, _Verified] = {}
+        self._tokens = VerifiedTokens(signer, token_secrets.ISSUER, _Verified)
 
     def __call__(self, request: Request) -> User | None:
         """Errors: Unauthorized where the token is ours and does not count."""
-        token = request.head.bearer_token
-        if token is None or "." not in token:
+        found = self._tokens.of(request)
+        if found is None:
             return None
-        verified = self._verified.get(token) or self._verify(token)
-        if verified is None:
-            return None
+        token, verified = found
         if request.audiences is not API_AUDIENCES:
             request.audiences = narrowed(request.audiences, API_AUDIENCES)
         self._check(verified, token)
         return verified.user
-
-    def _verify(self, token: str) -> _Verified | None:
-        try:
-            if unverified_claims(token).get("iss") != token_secrets.ISSUER:
-                return None
-        except InvalidToken:
-            return None
-        try:
-            claims = token_secrets.claims_of(self._signer.verify(token))
-        except InvalidToken as error:
-            raise Unauthorized(f"Unauthorized: {error}") from error
-        if claims is None:
-            raise Unauthorized("Unauthorized: sub claim is invalid")
-        if len(self._verified) >= CACHED_MAX:
-            del self._verified[next(iter(self._verified))]
-        found = self._verified[token] = _Verified(claims)
-        return found
 
     def _check(self, verified: _Verified, token: str) -> None:
         """Errors: Unauthorized."""

@@ -81,7 +81,7 @@ def next_for_owner(owner: Obj, dependents: Iterable[Obj]) -> Release | None:
     uid = metadata["uid"]
     if ORPHAN in finalizers:
         return Release(ORPHAN) if all(not is_owned_by(each, uid) for each in dependents) else None
-    if FOREGROUND in finalizers and not any(_blocks(each, uid) for each in dependents):
+    if FOREGROUND in finalizers and not any(blocks(each, uid) for each in dependents):
         return Release(FOREGROUND)
     return None
 
@@ -125,7 +125,8 @@ def is_owned_by(dependent: Obj, uid: str) -> bool:
     return any(owner["uid"] == uid for owner in owners_of(dependent))
 
 
-def _blocks(dependent: Obj, uid: str) -> bool:
+def blocks(dependent: Obj, uid: str) -> bool:
+    """True if an owner that is deleted in the foreground waits for this dependent."""
     return any(
         owner["uid"] == uid and owner.get("blockOwnerDeletion") for owner in owners_of(dependent)
     )

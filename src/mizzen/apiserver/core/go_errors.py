@@ -13,6 +13,7 @@ from mizzen.apiserver.core import envelope
 from mizzen.base.go_base64 import illegal_at
 from mizzen.base.go_text import json_kind, json_number, marshalled
 from mizzen.base.resources import Resource
+from mizzen.kinds import quantities
 from mizzen.kinds.report import Embedded, Path, render
 from mizzen.kinds.schema import INT_OR_STR, MICRO_TIME, QUANTITY, TIME, Schema
 
@@ -36,6 +37,8 @@ def misfit(schema: Schema, path: Path, value: Any, written: str = "") -> str:
     struct, names, node = _place(schema, path)
     if node.name in (TIME.name, MICRO_TIME.name) and isinstance(value, str):
         return _time_problem(value, is_micro=node.name == MICRO_TIME.name)
+    if node.name == QUANTITY.name and isinstance(value, str | int | float):
+        return quantities.problem(str(value).strip())
     if node.format == "byte" and isinstance(value, str):
         return f"illegal base64 data at input byte {illegal_at(value)}"
     where = f"struct field {struct}.{'.'.join(names)}" if names else "value"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mizzen.apiserver.core import media_types
 from mizzen.base.errors import NotAcceptable
-
-_PLAIN = ("application/json", "application/*", "*/*", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +35,53 @@ class Form:
 PLAIN = Form()
 PROTOBUF, YAML = "application/vnd.kubernetes.protobuf", "application/yaml"
 _MEDIA = ("application/json", YAML, PROTOBUF)
+_IN_PROTOBUF, _IN_YAML = Form(is_protobuf=True), Form(is_yaml=True)
 
 
 @lru_cache(maxsize=256)
-def form_of(accept: str) -> Form:
+def form_of(accept: str, *, transforms: bool = True) -> Form:
     """The first acceptable alternative of an Accept header; JSON before protobuf, for objects are
     stored as JSON, and to write them otherwise costs more than reading them saves.
 
-    Errors: NotAcceptable when only encodings are accepted that are not served.
+    `transforms`: there are other shapes than the object's own. Errors: NotAcceptable when only
+    encodings are accepted that are not served. Source: apiserver `handlers/negotiation`.
     """
-    for alternative in accept.split(","):
-        media, *parts = [part.strip() for part in alternative.split(";")]
-        if media.lower() == YAML and not any(part.startswith("as=") for part in parts):
-            return Form(is_yaml=True)
-        if media.lower() not in _PLAIN:
-            continue
-        words = dict(part.split("=", 1) for part in parts if "=" in part)
-        asked = words.get("as", "")
-        shape = "PartialObjectMetadata" if asked == "PartialObjectMetadataList" else asked
-        if not shape:
-            return PLAIN
-        version = words.get("v", "v1")
-        known = shape in ("Table", "PartialObjectMetadata") and version in ("v1", "v1beta1")
-        if known and words.get("g", "meta.k8s.io") == "meta.k8s.io":
-            return Form(shape, version, of_list=shape != asked)
-    for alternative in accept.split(","):
-        media, *parts = [part.strip().lower() for part in alternative.split(";")]
-        if media == PROTOBUF and not any(part.startswith("as=") for part in parts):
-            return Form(is_protobuf=True)
-    raise _no_other()
+    if not accept:
+        return PLAIN
+    in_protobuf = False
+    for clause in media_types.clauses(accept):
+        for media in _MEDIA:
+            if not clause.takes(media):
+                continue
+            form = _form(clause.params, media, transforms)
+            if form is None:
+                continue
+            if not form.is_protobuf:
+                return form
+            in_protobuf = True
+    if in_protobuf:
+        return _IN_PROTOBUF
+    raise none_acceptable()
+
+
+def none_acceptable() -> NotAcceptable:
+    return NotAcceptable(f"only the following media types are accepted: {', '.join(_MEDIA)}")
+
+
+def _form(params: Mapping[str, str], media: str, transforms: bool) -> Form | None:
+    """None where an alternative asks for what there is not."""
+    if params.get("stream") and (params["stream"] != "watch" or media == YAML):
+        return None
+    if params.get("sv", "v1") not in ("", "v1"):
+        return None
+    if not params.keys() & {"as", "g", "v"}:
+        return {PROTOBUF: _IN_PROTOBUF, YAML: _IN_YAML}.get(media, PLAIN)
+    asked, version = params.get("as", ""), params.get("v", "")
+    shape = "PartialObjectMetadata" if asked == "PartialObjectMetadataList" else asked
+    is_known = shape in ("Table", "PartialObjectMetadata") and version in ("v1", "v1beta1")
+    if not (transforms and is_known and params.get("g") == "meta.k8s.io") or media == PROTOBUF:
+        return None
+    return Form(shape, version, of_list=shape != asked, is_yaml=media == YAML)
 
 
 @lru_cache(maxsize=256)
@@ -85,11 +103,15 @@ def check_media(accept: str, *, is_list: bool, served: tuple[str, ...] = _MEDIA)
 
 @lru_cache(maxsize=256)
 def takes_json(accept: str) -> bool:
-    """True if a client is to be answered with objects as they are, in JSON."""
+    """True if a client is to be answered with objects as they are, in JSON, and any route has that."""
     try:
-        return form_of(accept) is PLAIN
+        if form_of(accept) is not PLAIN:
+            return False
+        if accept:
+            check_media(accept, is_list=False, served=_MEDIA[:1])
     except NotAcceptable:
         return False
+    return True
 
 
 @lru_cache(maxsize=256)
@@ -110,27 +132,15 @@ def takes_protobuf_alone(accept: str) -> bool:
         return False
 
 
-def check_whole(accept: str) -> None:
-    """Errors: NotAcceptable where an answer is accepted in other shapes alone."""
-    if form_of(accept).shape:
-        raise _no_other()
-
-
 @lru_cache(maxsize=256)
 def discovery_version(accept: str) -> str:
     """The version of aggregated discovery that is accepted first: "v2", or "" (legacy)."""
-    for alternative in accept.split(","):
-        media, *parts = [part.strip() for part in alternative.split(";")]
-        if media.lower() not in _PLAIN:
+    for clause in media_types.clauses(accept):
+        if not clause.takes("application/json"):
             continue
-        words = dict(part.split("=", 1) for part in parts if "=" in part)
-        if words.get("as") == "APIGroupDiscoveryList":
-            if words.get("v") == "v2" and words.get("g") == "apidiscovery.k8s.io":
-                return "v2"
-            continue
-        return ""
+        wanted = [clause.params.get(name) for name in ("as", "g", "v")]
+        if wanted == ["APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2"]:
+            return "v2"
+        if not any(wanted):
+            return ""
     return ""
-
-
-def _no_other() -> NotAcceptable:
-    return NotAcceptable(f"only the following media types are accepted: {', '.join(_MEDIA)}")

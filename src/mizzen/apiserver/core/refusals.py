@@ -121,6 +121,14 @@ def future_revision(wanted: int, newest: int) -> _Timeout:
     )
 
 
+def check_meant(found: object, name: str) -> None:
+    """That what is written to a name has it. Errors: BadRequest."""
+    if not found:
+        raise unnamed(name)
+    if found != name:
+        raise renamed(str(found), name)
+
+
 def unnamed(name: str) -> BadRequest:
     """For what is written to a name and has none. Source: apiserver `endpoints/handlers/rest.go`."""
     return BadRequest(

@@ -30,10 +30,6 @@ async def proxy(server: Server, served: Served, target: Target, request: Request
     await connecting.check(server, served, target, request)
     named = proxied.split(target.name)
     prefix, path = proxied.rest_of(request.path, bool(target.namespace))
-    if request.path == prefix and request.method in ("GET", "HEAD") and request.offered is None:
-        query = f"?{request.query}" if request.query else ""
-        where = ("location", f"{prefix}/{query}")  # or links of the page would lead elsewhere
-        return Response(301, b"", TEXT, [where])
     if served.resource == NODES:
         site = await _node(server, named)
     elif served.resource == SERVICES:
@@ -42,6 +38,10 @@ async def proxy(server: Server, served: Served, target: Target, request: Request
         pod = _found(server, served, target, named)
         address = proxied.address_of(pod)
         site = _at(named.scheme, address, proxied.port_of(pod, named.port))
+    if request.path == prefix and request.method in ("GET", "HEAD") and request.offered is None:
+        query = f"?{request.query}" if request.query else ""
+        where = ("location", f"{prefix}/{query}")  # or links of the page would lead elsewhere
+        return Response(301, b"", TEXT, [where])
     headers = [
         ("X-Forwarded-Host", request.headers.get("host", "")), ("X-Forwarded-Proto", "https"),
         ("X-Forwarded-Uri", request.path),

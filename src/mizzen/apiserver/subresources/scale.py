@@ -112,6 +112,7 @@ def replace(
     stamping.place(wanted, served.resource, namespace)
     reading = body_reading.of_body(_SCALE, strictness, draft.warnings)
     wanted = _decoded(wanted, reading)
+    refusals.check_meant(part(wanted, "metadata").get("name"), name)
     old = _behind(draft, served, namespace, name)
     scale = _with_managers(served, _read(served, old), old)
     return _put(draft, served, old, _tracked(draft, scale, wanted), "update")
@@ -261,9 +262,9 @@ def _received(request: Request) -> Obj:
 
 
 async def patch(server: Server, served: Served, target: Target, request: Request) -> Response:
-    patching.check_type(request.head.content_type, served.kind, is_builtin=served.is_builtin)
+    patching.check_type(request.head.patch_type, served.kind, is_builtin=served.is_builtin)
     options = patch_options(request)
-    if request.head.content_type == APPLY_PATCH:
+    if request.head.patch_type == APPLY_PATCH:
         config, strict, is_forced = read_configuration(request, options)
 
         def applied(draft: Draft) -> Obj:

@@ -13,6 +13,7 @@ from mizzen.apiserver.admission_subjects import admit
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.core import node_tokens, refusals, warnings
 from mizzen.apiserver.core.access import Access
+from mizzen.apiserver.core.field_managers import Writer, track_create
 from mizzen.apiserver.core.node_access import AGENT, node_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.core.service_tokens import API_AUDIENCES, make_claims
@@ -42,7 +43,8 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     if signer is None:
         raise refusals.method_not_allowed(served.resource, "token")
     draft = server.draft(request.user)
-    level = strictness(request, write_options(request, "CreateOptions"))
+    options = write_options(request, "CreateOptions")
+    draft.manager, level = options.manager, strictness(request, options)
     wish = operations.decode_virtual(draft, _SERVED, target.namespace, request.json(), level)
     _restrict(server, draft, target, part(wish, "spec"))
     said = text(wish, "metadata", "name")
@@ -54,6 +56,7 @@ async def create(server: Server, served: Served, target: Target, request: Reques
         raise refusals.not_found(served.resource, target.name)
     wish["metadata"] |= {"name": target.name, "namespace": target.namespace}
     wish["spec"] = {"boundObjectRef": None, "expirationSeconds": LIFE_S, **part(wish, "spec")}
+    _track(draft, wish)
     wish["status"] = {"token": "", "expirationTimestamp": None}
     created = rfc3339(draft.now_ns)
     wish = await _admitted(server, served, target, request, wish, account, created)
@@ -71,6 +74,17 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     if draft.warnings:
         response.headers = warnings.headers(draft.warnings)
     return response
+
+
+def _track(draft: Draft, wish: Obj) -> None:
+    """Records who wrote the wish, of which nothing is known that nobody said, in place."""
+    said = {name: value for name, value in part(wish, "spec").items() if value is not None}
+    metadata = {**wish["metadata"]}
+    metadata.pop("managedFields", None)
+    tracked = {**wish, "metadata": metadata, "spec": said}
+    writer, now = Writer(draft.manager, "token"), rfc3339(draft.now_ns)
+    track_create(TOKEN_REQUEST, tracked, writer, now, is_builtin=True)
+    wish["metadata"] = metadata
 
 
 def _restrict(server: Server, draft: Draft, target: Target, spec: Obj) -> None:

@@ -1,7 +1,4 @@
-"""A Binding gives the pod that it is named after its node, as the pod's own subresource does.
-
-Source: pkg/registry/core/pod/storage/storage.go, LegacyBindingREST.
-"""
+"""bindings: the binding of a pod that the body names."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from mizzen.base.resources import PODS
 
 async def create(server: Server, served: Served, target: Target, request: Request) -> Response:
     pods = server.catalog.find(PODS.group, PODS.version, PODS.plural)
-    assert pods is not None
+    assert pods is not None, "pods are built in"
     return await binding.create(server, pods, target, request)
 
 

@@ -133,8 +133,10 @@ def check_unique(names: Sequence[Any], path: Callable[[int], str]) -> list[Cause
     return causes
 
 
-def check_raw(value: Obj, path: str, bytes_max: int = PARAMETERS_BYTES_MAX) -> list[Cause]:
-    """Parameters only a driver understands are bounded in length."""
+def check_raw(value: Obj | None, path: str, bytes_max: int = PARAMETERS_BYTES_MAX) -> list[Cause]:
+    """Parameters only a driver understands are there, and bounded in length."""
+    if value is None:
+        return [required(path)]
     return [too_long(path, bytes_max)] if len(orjson.dumps(value)) > bytes_max else []
 
 
@@ -145,7 +147,9 @@ def check_opaque(config: Obj, path: str, *, stored: bool = False) -> list[Cause]
         return [required(f"{path}.opaque")]
     causes = check_driver(opaque["driver"], f"{path}.opaque.driver")
     return (
-        causes if stored else causes + check_raw(opaque["parameters"], f"{path}.opaque.parameters")
+        causes
+        if stored
+        else causes + check_raw(opaque.get("parameters"), f"{path}.opaque.parameters")
     )
 
 

@@ -54,7 +54,7 @@ class Member:
     is_terminating: bool = False
     is_finished: bool = False
     awaits: int = 0
-    was_offered: bool = False  # a control word included it since it was spawned
+    offered: int = 0  # the newest generation with it that was wanted since it was spawned
     is_ready: bool = False
     is_killed: bool = False
     run: int = 0  # number of its newest process, by which a later agent knows it
@@ -106,12 +106,18 @@ class Gang:
         return member.rank < self.size and 0 < member.awaits <= self.generation
 
     def may_be_joining(self, member: Member) -> bool:
-        """True if others may be assembling with a rank that is in no formation yet: they are to, or
-        were and rank 0 has not formed a later control word without them."""
+        """True if others may be assembling with a rank a formation later than any it was in: they
+        are to, or were and rank 0 has not formed a later control word without it."""
         lead = self.members.get(0)
         is_leading = lead is not None and lead.is_live and lead.view.state not in ENDED
-        is_open = member.was_offered and is_leading and self.formed < self.generation
-        return not member.view.generation and (self.is_current(member) or is_open)
+        is_open = is_leading and self.formed < self.generation
+        is_wanted = member.offered > member.view.generation
+        return is_wanted and (self.is_current(member) or is_open)
+
+    @property
+    def joining(self) -> set[int]:
+        """The ranks that may be assembling, or about to."""
+        return {m.rank for m in self.members.values() if self.may_be_joining(m)}
 
     @property
     def live(self) -> list[Member]:
@@ -173,7 +179,8 @@ def on_formation(gang: Gang, formation: tuple[int, int], at: int) -> list[Comman
     if generation > gang.generation and size > 0:
         gang.generation, gang.size, gang.control_at = generation, size, at
         for member in gang.members.values():
-            member.was_offered = member.was_offered or gang.is_current(member)
+            if gang.is_current(member):
+                member.offered = generation
         return [SetControl(generation, size, gang.flags), *_advance(gang, at)]
     return _advance(gang, at)
 
@@ -184,8 +191,8 @@ def on_spawn(gang: Gang, uid: str, at: int) -> tuple[int, list[Command]]:
     assert member is not None, uid
     member.awaits = max(member.awaits, gang.generation + 1)
     member.is_live, member.started_at = True, at
-    member.is_ready = member.is_killed = member.is_finished = member.was_offered = False
-    member.was_counted = False
+    member.is_ready = member.is_killed = member.is_finished = member.was_counted = False
+    member.offered = 0
     member.view = RankView()
     return member.awaits, _advance(gang, at)
 
@@ -216,6 +223,7 @@ def on_exit(
     member = gang.of(uid)
     if member is None or (not member.is_live and not code):
         return []
+    joining = gang.joining  # while rank 0, if it is the one that ended, still counts as leading
     member.is_live = False
     gang.steps_done = max([gang.steps_done, *(m.view.steps_done for m in gang.members.values())])
     if code == 0 and not member.is_terminating:
@@ -227,15 +235,13 @@ def on_exit(
     if member.view.state == RankState.FINISHED and is_own_end and not member.is_terminating:
         member.is_finished = True
         return [Fail(uid, "FailedAfterTraining", message), *_advance(gang, at)]
-    left = member.view.state in ENDED or (
-        member.view.generation == 0 and not gang.may_be_joining(member)
-    )
-    if member.is_terminating and left:
+    is_apart = member.view.state in ENDED or member.view.generation == 0
+    if member.is_terminating and is_apart and member.rank not in joining:
         return _advance(gang, at)
-    is_awaited = gang.is_current(member) or gang.may_be_joining(member)
+    is_awaited = gang.is_current(member) or member.rank in joining
     if member.view.state == RankState.LEFT and not is_awaited:
         return _rejoin(gang, member, at)
-    return _fail(gang, member, message, at, counts) + _advance(gang, at)
+    return _fail(gang, member, joining, message, at, counts) + _advance(gang, at)
 
 
 def is_premature(gang: Gang, member: Member) -> str:
@@ -267,9 +273,11 @@ def is_watched_closely(gang: Gang, at: int) -> bool:
 # -- what follows -----------------------------------------------------------------------------------
 
 
-def _fail(gang: Gang, culprit: Member, message: str, at: int, counts: bool = True) -> list[Command]:
+def _fail(
+    gang: Gang, culprit: Member, joining: set[int], message: str, at: int, counts: bool = True
+) -> list[Command]:
     """A death: kills those who hang with it and opens a round, or adds to the open one."""
-    fallen = {culprit.rank} | {m.rank for m in _hanging_with(gang, culprit)}
+    fallen = {culprit.rank} | {m.rank for m in _hanging_with(gang, culprit, joining)}
     newest = max([gang.generation, *(gang.members[r].view.generation for r in fallen)])
     _note_common(gang)
     _count(gang, culprit, message, counts)
@@ -312,7 +320,7 @@ def _rejoin(gang: Gang, member: Member, at: int) -> list[Command]:
     return _advance(gang, at)
 
 
-def _hanging_with(gang: Gang, culprit: Member) -> Iterator[Member]:
+def _hanging_with(gang: Gang, culprit: Member, joining: set[int]) -> Iterator[Member]:
     """Live members that are in a collective, or about to be, with the dead one. Rank 0 does its
     last step again with all that did theirs: others start anew alone, and leave once it is done."""
     generation = culprit.view.generation
@@ -323,9 +331,9 @@ def _hanging_with(gang: Gang, culprit: Member) -> Iterator[Member]:
     if not culprit.view.is_attached:
         same = [m for m in others if not (m.view.is_attached or m.has_grace)]  # no mizzen.train
     yield from same
-    is_current = gang.is_current(culprit) or gang.may_be_joining(culprit)
-    if is_current or any(gang.is_current(m) for m in same):
-        yield from (m for m in others if gang.is_current(m) and m not in same)
+    meant = joining | {m.rank for m in gang.members.values() if gang.is_current(m)}
+    if culprit.rank in meant or any(gang.is_current(m) for m in same):
+        yield from (m for m in others if m.rank in meant and m not in same)
 
 
 def _kill(member: Member, reason: str) -> list[Command]:
@@ -437,5 +445,9 @@ def _watch(gang: Gang, at: int) -> list[Command]:
             continue  # rank 0 forms nothing any more: whoever waits leaves once it has ended
         if at - since >= gang.deadline_ns:
             text = f"rank {member.rank} {what} within {gang.deadline_ns // SECOND} s"
-            return [Hung(member.uid, text), *_fail(gang, member, text, at), *_advance(gang, at)]
+            return [
+                Hung(member.uid, text),
+                *_fail(gang, member, gang.joining, text, at),
+                *_advance(gang, at),
+            ]
     return []

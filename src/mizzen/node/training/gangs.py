@@ -208,7 +208,7 @@ class Gangs:
             _recognise(job, member, slot)
             member.started_at = self._time.now_ns()
             member.is_ready = bool(slot.state.member.join_ready)
-            member.was_offered = True  # for all that is known
+            member.offered = job.gang.generation  # for all that is known
             self._wake.set()
 
     def ended_before(self, slot: Slot, event: Exited) -> None:

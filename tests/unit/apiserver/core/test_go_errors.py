@@ -89,3 +89,21 @@ def test_what_a_strategic_patch_made_is_told_in_other_words(
 def test_the_type_that_an_object_gives_itself(body: Any, problem: str) -> None:
     found = unrecognised(builtin_kinds()["", "pods"].resource, body)
     assert problem in found and bool(problem) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("place", "body", "problem"),
+    [
+        (("", "secrets"), {"data": {"a": "10%"}}, "illegal base64 data at input byte 2"),
+        (("", "persistentvolumeclaims"), {"spec": {"resources": {"requests": {"storage": "abc"}}}},
+         "quantities must match the regular expression "
+         "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"),
+    ],
+)  # fmt: skip
+def test_values_that_their_own_decoders_refuse(
+    place: tuple[str, str], body: dict[str, Any], problem: str
+) -> None:
+    kind = builtin_kinds()[place]
+    decoded = kind.decode(body)
+    assert decoded.mistyped is not None
+    assert misfit(kind.schema, *decoded.mistyped) == problem

@@ -64,3 +64,30 @@ def test_discovery_versions() -> None:
     assert discovery_version(f"{group_list.format('v2')},application/json") == "v2"
     assert discovery_version(f"{group_list.format('v9')},application/json") == ""
     assert discovery_version("application/json") == ""
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("application/*", PLAIN),
+        ("text/html;q=1, application/yaml;q=0.5, application/json;q=0.1", Form(is_yaml=True)),
+        ("application/json;q=0", PLAIN),
+        ("application/json;stream=watch", PLAIN),
+        ("application/yaml;as=Table;v=v1;g=meta.k8s.io", Form("Table", is_yaml=True)),
+        ("application/json;as=Table, application/json", PLAIN),
+    ],
+)
+def test_wishes_are_heard_in_upstreams_order(accept: str, form: Form) -> None:
+    assert form_of(accept) == form
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "APPLICATION/JSON", "application/json;as=Table", "application/json;v=v1", "x", ",",
+        "application/json;stream=other", "application/yaml;stream=watch", "application/json;sv=v2",
+    ],
+)  # fmt: skip
+def test_what_is_no_wish_for_anything_served(accept: str) -> None:
+    with pytest.raises(NotAcceptable):
+        form_of(accept)

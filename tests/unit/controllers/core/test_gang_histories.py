@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mizzen.base.segment import FLAG_STOP, Control, RankState
@@ -56,6 +56,8 @@ class World:
     made: int = 0
     seen: list[Rank] = field(default_factory=list[Rank])  # the controller's cache
     is_complete: bool = False
+    undone: list[core.Command] = field(default_factory=list[core.Command])
+    is_carrying: bool = False
 
     # -- the controller, on a cache that may lag ----------------------------------------------
 
@@ -170,7 +172,13 @@ class World:
         self.carry(core.on_rank_views(self.gang, views, self.now))
 
     def carry(self, commands: list[core.Command]) -> None:
-        for command in commands:
+        """Does one after the other: what follows from one waits until those before it are done."""
+        self.undone += commands
+        if self.is_carrying:
+            return
+        self.is_carrying = True
+        while self.undone:
+            command = self.undone.pop(0)
             if isinstance(command, core.SetControl):
                 self.control = Control(command.generation, command.size, command.flags)
                 continue
@@ -184,6 +192,7 @@ class World:
                 self.ranks[number] = replace(self.ranks[number], is_join_ready=True)
             elif isinstance(command, core.Restart):
                 self.spawn(number)
+        self.is_carrying = False
 
     # -- the workers ------------------------------------------------------------------------------------
 
@@ -291,8 +300,14 @@ faults = st.lists(
 )
 
 
+LATER = (2, "delete", 1, False)
+
+
 @settings(max_examples=200, deadline=None)
 @given(faults, st.integers(1, 3))
+@example([(1, "delete", 2, False), (1, "delete", 0, False), (0, "kill", 1, False), LATER], 1)
+@example([(2, "kill", 2, True), (1, "delete", 1, False), (1, "kill", 1, False)], 1)
+@example([(2, "kill", 2, False), (1, "delete", 1, False), (1, "kill", 0, False)], 1)
 def test_every_history_ends_in_completion(history, minimum):
     world = World(wish=3, minimum=minimum)
     for ticks, kind, number, is_lagging in history:

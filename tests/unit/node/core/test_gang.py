@@ -249,6 +249,38 @@ def test_who_dies_while_others_may_be_assembling_with_it_takes_them_along() -> N
     assert core.on_exit(gang, "u1", 137, "", 11) == [Restart("u0", 4, 9), Restart("u1", 4, 9)]
 
 
+def assembling() -> Gang:
+    """Three that are in no formation yet and connect as generation 1; rank 1 is deleted, so that
+    generation 2 is to be of rank 0 alone."""
+    gang = Gang(members={r: Member(r, f"u{r}") for r in range(3)})
+    for rank in range(3):
+        core.on_spawn(gang, f"u{rank}", 0)
+    core.on_rank_views(gang, {r: RankView(RankState.AWAITING) for r in range(3)}, 1)
+    core.on_formation(gang, (1, 3), 2)
+    gang.formed = 1
+    gang.members[1].is_terminating = True
+    assert core.on_formation(gang, (2, 1), 3) == [SetControl(2, 1, 0)]
+    return gang
+
+
+def test_all_that_assemble_with_the_dead_one_fall_though_the_next_formation_is_smaller() -> None:
+    for culprit, others in (("u1", ["u0", "u2"]), ("u0", ["u1", "u2"])):
+        commands = core.on_exit(assembling(), culprit, 137, "", 4)
+        assert [c.uid for c in commands if isinstance(c, Kill)] == others
+
+
+def test_who_left_as_the_job_stopped_and_is_offered_anew_takes_those_along_that_assemble() -> None:
+    gang = Gang(members={r: Member(r, f"u{r}") for r in range(3)})
+    for rank in range(3):
+        core.on_spawn(gang, f"u{rank}", 0)
+    waiting = {r: RankView(RankState.AWAITING) for r in (0, 2)}
+    core.on_rank_views(gang, waiting | {1: RankView(RankState.LEFT)}, 1)
+    core.on_formation(gang, (1, 3), 2)
+    gang.members[1].is_terminating = True
+    commands = core.on_exit(gang, "u1", 137, "", 3)
+    assert [c.uid for c in commands if isinstance(c, Kill)] == ["u0", "u2"]
+
+
 def plain(size: int) -> Gang:
     """`size` ranks whose program knows of no formations."""
     gang = Gang()
