@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from mizzen.apiserver import handlers, metrics
@@ -103,6 +103,11 @@ class App:
 
         Errors: ApiError, to be answered as its Status.
         """
+        if request.warnings:
+            return _warned(request.warnings, lambda: self._answer(request))
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> Awaitable[Answer]:
         path = routing.decoded(request.path)
         if request.path in health.PATHS:
             return self._plain.answer(path, request)
@@ -182,21 +187,9 @@ class App:
                 return self._server.aggregation.answer(known, request)
             raise self._discovery.unknown(target.group)
         if served.kind.deprecation:
-            return self._deprecated(served, access, target, request)
+            work = partial(self._served, served, access, target, request)
+            return _warned((served.kind.deprecation,), work)
         return self._served(served, access, target, request)
-
-    async def _deprecated(
-        self, served: Served, access: Access, target: Target, request: Request
-    ) -> Answer:
-        """Whatever is asked of a deprecated version, its clients are warned."""
-        try:
-            result = await self._served(served, access, target, request)
-        except ApiError as error:
-            error.warnings = [served.kind.deprecation, *error.warnings]
-            raise
-        if not isinstance(result, Upgrade):
-            result.headers = (*warnings.headers([served.kind.deprecation]), *result.headers)
-        return result
 
     def _served(
         self, served: Served, access: Access, target: Target, request: Request
@@ -319,6 +312,18 @@ async def _unnamed(server: Server, served: Served, target: Target, request: Requ
     if request.method == "PATCH":
         patching.check_type(request.head.patch_type, served.kind, is_builtin=False)
     raise BadRequest("name must be provided")
+
+
+async def _warned(texts: Sequence[str], work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer, whatever it is, with these warnings before its own. Errors: ApiError."""
+    try:
+        result = await work()
+    except ApiError as error:
+        error.warnings = [*texts, *error.warnings]
+        raise
+    if not isinstance(result, Upgrade):
+        result.headers = (*warnings.headers(texts), *result.headers)
+    return result
 
 
 def _of_path(request: Request, path: str) -> Access:

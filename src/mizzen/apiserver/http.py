@@ -47,6 +47,7 @@ class Request:
     # Whom its credential is to be for; once it is authenticated, for whom of them it is.
     audiences: Sequence[str] = API_AUDIENCES
     certificate: ClientCertificate | None = None  # that the client showed in the handshake
+    warnings: Sequence[str] = ()  # about its credential, for whatever the answer is
     head: Head = field(init=False)  # the headers, and what is worked out of them once
 
     def __post_init__(self) -> None:

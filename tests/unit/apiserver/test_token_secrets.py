@@ -148,6 +148,22 @@ async def test_a_token_that_is_replaced_or_marked_counts_for_nothing(api: Api) -
     assert await review(api, token) == {"user": {}, "error": error}
 
 
+async def test_who_uses_a_token_that_was_made_of_its_own_accord_is_warned(api: Api) -> None:
+    await make(api)
+    token = token_of(await until(api, is_filled))
+
+    async def warned(path: str) -> list[str]:
+        made = await api.send("GET", path, headers={"authorization": f"Bearer {token}"})
+        return [value for name, value in made.headers if name == "warning"]
+
+    assert await warned("/api/v1/namespaces/default/pods") == []
+    for secrets, expected in (([{"name": "t"}], [f'299 - "{rules.GENERATED}"']), ([], [])):
+        body = {"secrets": secrets}
+        await api.call("PATCH", f"{ACCOUNTS}/robot", body, content_type=MERGE)
+        for path in ("/version", "/api/v1/namespaces/default/pods", "/apis/nothing/v1/here"):
+            assert await warned(path) == expected, path
+
+
 async def test_an_account_that_is_made_anew_is_another(api: Api) -> None:
     await make(api)
     secret = await until(api, is_filled)

@@ -25,7 +25,7 @@ _UNSEEN = (-1, -1)
 class _Verified:
     """A token whose signature is right, and the revisions of Secret and account it last counted by."""
 
-    __slots__ = ("account", "claims", "seen", "used_on", "user")
+    __slots__ = ("account", "claims", "seen", "used_on", "user", "warnings")
 
     def __init__(self, said: Obj) -> None:
         claims = token_secrets.claims_of(said)
@@ -35,6 +35,7 @@ class _Verified:
         self.user = claims.user
         self.account = ObjectKey("serviceaccounts", claims.namespace, claims.account)
         self.seen: tuple[int, int] = _UNSEEN
+        self.warnings: tuple[str, ...] = ()
         self.used_on = ""  # the day that the Secret's label says
 
 
@@ -52,6 +53,7 @@ class SecretTokens:
         if request.audiences is not API_AUDIENCES:
             request.audiences = narrowed(request.audiences, API_AUDIENCES)
         self._check(verified, token)
+        request.warnings = verified.warnings
         return verified.user
 
     def _check(self, verified: _Verified, token: str) -> None:
@@ -73,6 +75,8 @@ class SecretTokens:
                 self._context.on_token_secret_used(key)
         if why:
             raise Unauthorized(f"Unauthorized: {why}")
+        is_generated = account is not None and token_secrets.is_generated(claims, account.object())
+        verified.warnings = (token_secrets.GENERATED,) if is_generated else ()
         verified.seen = seen
 
 

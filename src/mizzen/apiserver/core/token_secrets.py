@@ -18,12 +18,16 @@ from mizzen.apiserver.core.user import (
 )
 from mizzen.base.clock import rfc3339
 from mizzen.base.objects import Obj, is_terminating
-from mizzen.base.reading import field, part, text
+from mizzen.base.reading import entries, field, part, text
 from mizzen.kinds.core.secret import ACCOUNT_NAME, ACCOUNT_UID, SERVICE_ACCOUNT_TOKEN
 
 ISSUER = "kubernetes/serviceaccount"
 LAST_USED = "kubernetes.io/legacy-token-last-used"  # labels, each a day
 INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
+GENERATED = (
+    "Use tokens from the TokenRequest API or manually created secret-based tokens instead of "
+    "auto-generated secret-based tokens."
+)
 _TOKEN, _AUTHORITY, _NAMESPACE = "token", "ca.crt", "namespace"
 _CLAIM = "kubernetes.io/serviceaccount/"
 _MARK = SERVICE_ACCOUNT_TOKEN.encode()
@@ -132,6 +136,11 @@ def problem(claims: Claims, token: str, secret: Obj | None, account: Obj | None)
             f"'{INVALID_SINCE}' label from the secret to temporarily allow use of this token"
         )
     return ""
+
+
+def is_generated(claims: Claims, account: Obj) -> bool:
+    """True if the account lists the Secret, as those are that were made of their own accord."""
+    return any(each.get("name") == claims.secret for each in entries(account, "secrets"))
 
 
 def _encoded(value: str) -> str:
