@@ -173,7 +173,9 @@ def _short(value: Any) -> str:
 
 
 def _differing(ours: Any, theirs: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(ours, dict) and isinstance(theirs, dict):
+    if where == "/events" and _types(ours) != _types(theirs):
+        yield where, ours, theirs
+    elif isinstance(ours, dict) and isinstance(theirs, dict):
         if where == "" and ours.get("status") != theirs.get("status"):
             yield "/answer", _told(ours), _told(theirs)
             return
@@ -185,6 +187,10 @@ def _differing(ours: Any, theirs: Any, where: str) -> Iterator[tuple[str, Any, A
             yield from _differing(one, other, f"{where}/{number}")
     elif ours != theirs or type(ours) is not type(theirs):
         yield where, ours, theirs
+
+
+def _types(events: Any) -> list[Any]:
+    return [each.get("type") for each in events] if isinstance(events, list) else []
 
 
 def _told(shown: dict[str, Any]) -> str:

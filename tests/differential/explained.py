@@ -54,6 +54,21 @@ EXPLAINED: tuple[Explained, ...] = (
         theirs=r"^\(absent\)$",
     ),
     Explained(
+        "a watch of custom objects may begin as far back as history goes, which upstream's cache of "
+        "a kind does not know from before it was served",
+        step=r"/apis/example\.dev/.*[?&]watch=true.*[?&]resourceVersion=<<rv:",
+        where=r"/events",
+        theirs=r'^\[\{"object": \{[^{}]*"message": "too old resource version: N \(N\)", '
+        r'"metadata": \{\}, "reason": "Expired", "status": "Failure"\}, "type": "ERROR"\}\]$',
+    ),
+    Explained(
+        "a pod that has ended stays ended: what it held has been given to others",
+        step=r"^(PATCH|PUT) [^?]*/pods/[^/]+/status",
+        where=r"/answer",
+        ours=r"status\.phase: Invalid value: .*: a pod that has (Succeeded|Failed) cannot leave that phase$",
+        theirs=r"^200 $",
+    ),
+    Explained(
         "volumes are not held back by finalizers, which no controller here would take off",
         step=r"persistentvolume",
         where=r".*/metadata/finalizers(/\d+)?",

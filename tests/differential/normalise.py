@@ -48,7 +48,7 @@ class Normaliser:
         return [
             {"type": event.get("type"), "object": self._body(event.get("object"))}
             for event in events
-            if not _is_plain_bookmark(event) and _name(event.get("object")) not in _LEFT_OUT
+            if not _is_plain_bookmark(event) and self._is_told(event.get("object"))
         ]
 
     def _body(self, body: Any) -> Any:
@@ -77,6 +77,13 @@ class Normaliser:
         if name == "nodePort" and isinstance(value, int) and value >= 30000:
             return self._named("NODEPORT", str(value))
         return self._text(value) if isinstance(value, str) else value
+
+    def _is_told(self, shown: Any) -> bool:
+        """False for an event about what is left out, be it shown as a row."""
+        rows = shown.get("rows") if isinstance(shown, dict) else None
+        if rows:
+            return any(self._is_own(each) for each in rows)
+        return self._is_own(shown)
 
     def _is_own(self, item: Any) -> bool:
         """False for what other sequences have made outside of namespaces."""
@@ -156,6 +163,8 @@ def _body_of(step: Step) -> dict[str, Any]:
 
 
 def _name(value: Any) -> Any:
+    if isinstance(value, dict) and "cells" in value:
+        value = value.get("object")
     metadata = value.get("metadata") if isinstance(value, dict) else None
     return metadata.get("name") if isinstance(metadata, dict) else None
 

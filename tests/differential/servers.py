@@ -184,6 +184,8 @@ class InProcess:
                     *lines, last = bytes(rest).split(b"\n")
                     rest[:] = last
                     watching.events += [json.loads(line) for line in lines if line.strip()]
+                    if not message.get("more_body") and last.strip():  # it was no watch
+                        watching.events.append(json.loads(last))
             begun.set()
 
         task = asyncio.create_task(self._bridge(scope, receive, send))

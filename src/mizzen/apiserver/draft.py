@@ -28,6 +28,7 @@ class _Entry:
     verb: str
     removed: bool = False
     written: Obj | None = None  # the object for the store, where parts of it are JSON already
+    marked: Obj | None = None  # what is stored just before it is removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +219,17 @@ class Draft:
         if entry.before is not None:
             entry.verb = verb
 
-    def remove(self, key: ObjectKey, obj: Obj) -> None:
+    def remove(self, key: ObjectKey, obj: Obj, marked: Obj | None = None) -> None:
+        """`marked`: a form of the object that watchers are to see before it is gone."""
         entry = self._entries.get(key)
         if entry is None:
-            self._enter(key, _Entry(self._store.peek(key), obj, "delete", removed=True))
+            before = self._store.peek(key)
+            self._enter(key, _Entry(before, obj, "delete", removed=True, marked=marked))
         elif entry.before is None:
             del self._entries[key]  # made and unmade by the same plan
             self._written[key.resource].discard(key)
         else:
-            entry.object, entry.verb, entry.removed = obj, "delete", True
+            entry.object, entry.verb, entry.removed, entry.marked = obj, "delete", True, marked
         self.admission.remove(self, key, obj)
 
     def _enter(self, key: ObjectKey, entry: _Entry) -> None:
@@ -242,7 +245,7 @@ class Draft:
 
     def commit(self, plan: str = "", *, dry: bool = False) -> asyncio.Future[list[Stored]] | None:
         """Hands the writes to the store; None when there is nothing to write, or it is `dry`."""
-        writes = [self._write(key, entry) for key, entry in self._entries.items()]
+        writes = [each for key, entry in self._entries.items() for each in _writes(key, entry)]
         if not writes:
             return None
         if dry:
@@ -262,8 +265,11 @@ class Draft:
             for call in self._on_lost:
                 call()
 
-    def _write(self, key: ObjectKey, entry: _Entry) -> Write:
-        expect = entry.before.revision if entry.before else 0
-        if entry.removed:
-            return Remove(key, entry.object, entry.verb, expect)
-        return Put(key, entry.written or entry.object, entry.verb, expect)
+
+def _writes(key: ObjectKey, entry: _Entry) -> Sequence[Write]:
+    expect = entry.before.revision if entry.before else 0
+    if not entry.removed:
+        return (Put(key, entry.written or entry.object, entry.verb, expect),)
+    if entry.marked is None:
+        return (Remove(key, entry.object, entry.verb, expect),)
+    return Put(key, entry.marked, entry.verb, expect), Remove(key, entry.object, entry.verb)

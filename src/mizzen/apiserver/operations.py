@@ -351,7 +351,8 @@ def delete(
     if stamping.is_removable(served.resource, new):
         is_pod = served.resource.kind == "Pod" and not served.resource.group
         gone = {**old, "metadata": dict((new if is_pod else old)["metadata"])}
-        draft.remove(key, draft.stored_form(served, gone))
+        marked = {**gone, "metadata": dict(gone["metadata"])} if is_pod else None
+        draft.remove(key, draft.stored_form(served, gone), marked)
         return gone, True
     if new == old:
         return old, False
@@ -429,7 +430,7 @@ def _replace(
     if operation != SCALE:
         draft.admission.admit(draft, served, operation, key, new, old)
     if stamping.is_removable(resource, new):
-        draft.remove(key, draft.stored_form(served, new))
+        draft.remove(key, draft.stored_form(served, old))  # watchers are told what was stored last
     else:
         stored = draft.stored_form(served, new)
         draft.put(key, stored, f"{verb}/{subresource}" if subresource else verb)

@@ -11,7 +11,7 @@ import orjson
 
 from mizzen.apiserver.catalog import Served
 from mizzen.apiserver.conversions import events_in_version, in_version
-from mizzen.apiserver.core import protobuf_answers, rendering
+from mizzen.apiserver.core import bookmarks, protobuf_answers, rendering
 from mizzen.apiserver.core.list_options import ListOptions
 from mizzen.apiserver.core.negotiate import PROTOBUF, Form, form_of
 from mizzen.apiserver.core.routing import Target, selected_name
@@ -85,6 +85,9 @@ class _Watch:
             if chosen is None:
                 return b""
             kind = chosen
+            if kind != event.type and kind == "DELETED" and event.previous is not None:
+                left = _as_it_left(event.previous, event.revision)
+                return self.wrap(kind, self._object(left, left.object))
         return self.wrap(kind, self._object(event.stored, event.object))
 
     def _transition(self, event: Event) -> str | None:
@@ -123,7 +126,7 @@ class _Watch:
         return orjson.dumps(rendering.partial(obj, self.form.version))
 
     def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
-        metadata: Obj = {"resourceVersion": str(revision), "creationTimestamp": None}
+        metadata: Obj = {"resourceVersion": str(revision)}
         if initial_end:
             metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
         resource = self.served.resource
@@ -131,6 +134,7 @@ class _Watch:
             "kind": resource.kind,
             "apiVersion": resource.api_version,
             "metadata": metadata,
+            **bookmarks.blank(resource, is_builtin=self.served.is_builtin),
         }
         if self.form.shape == "PartialObjectMetadata":
             obj = rendering.partial(obj, self.form.version)
@@ -150,6 +154,13 @@ class _Watch:
         if self.form.is_protobuf:
             return protobuf_answers.frame(kind, orjson.loads(data))
         return b'{"type":"%s","object":%s}\n' % (kind.encode(), data)
+
+
+def _as_it_left(previous: Stored, revision: int) -> Stored:
+    """What a selection loses, as it was when it still belonged to it, at the revision of its going."""
+    obj = previous.object()
+    obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
+    return Stored(previous.key, revision, orjson.dumps(obj))
 
 
 async def watch(server: Server, served: Served, target: Target, request: Request) -> Stream:

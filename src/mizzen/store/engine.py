@@ -179,11 +179,7 @@ class Engine:
         self, writes: Sequence[Write], *, identity: str, now_ns: int, plan: str = ""
     ) -> asyncio.Future[list[Stored]]:
         assert writes, "a transaction without writes"
-        is_single = len(writes) == 1
-        assert is_single or len({write.key for write in writes}) == len(writes), (
-            "one of each object"
-        )
-        befores = [self._check(write) for write in writes]
+        befores = self._befores(writes)
         transaction = self._transaction(writes, befores, identity, max(self._time_ns, now_ns), plan)
         # From here on nothing can fail: a write that is refused has left nothing behind.
         self._time_ns = max(self._time_ns, now_ns)
@@ -209,6 +205,24 @@ class Engine:
         while self._flusher is not None:
             await asyncio.wait([self._flusher])
         self._log.close()
+
+    def _befores(self, writes: Sequence[Write]) -> list[Stored | None]:
+        """The objects before these writes, one of each: but a removal may follow what is put in the
+        same place, so that watchers see both. Errors: as `_check`.
+        """
+        if len(writes) == 1:
+            return [self._check(writes[0])]
+        befores: list[Stored | None] = []
+        keys: set[ObjectKey] = set()
+        for index, write in enumerate(writes):
+            if write.key in keys:
+                is_marked = isinstance(write, Remove) and writes[index - 1].key == write.key
+                assert is_marked, "one of each object"
+                befores.append(None)
+            else:
+                befores.append(self._check(write))
+                keys.add(write.key)
+        return befores
 
     def _check(self, write: Write) -> Stored | None:
         """The object before this write. Errors: AlreadyExists, NotFound, Conflict."""
@@ -244,6 +258,8 @@ class Engine:
         for write, before in zip(writes, befores, strict=True):
             revision += 1
             key = write.key
+            if before is None and isinstance(write, Remove):
+                before = transaction.events[-1].stored
             write.object["metadata"]["resourceVersion"] = str(revision)
             data = encode(write, before)
             kind: EventType = "DELETED"

@@ -113,7 +113,8 @@ class Put(NamedTuple):
 
 
 class Remove(NamedTuple):
-    """Delete; `object` is its last form, which watchers and history get."""
+    """Delete; `object` is its last form, which watchers and history get. It may follow a Put of the
+    same object in one transaction."""
 
     key: ObjectKey
     object: Obj

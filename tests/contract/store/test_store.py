@@ -179,6 +179,22 @@ async def test_listeners_hear_of_a_write_before_its_writer(store: Engine) -> Non
     assert order == ["listener", "listener", "writer"]
 
 
+async def test_a_removal_may_follow_what_is_put_in_its_place(store: Engine) -> None:
+    await commit(store, put("a"))
+    live = store.watch("pods", since=1)
+    marked, gone = await commit(store, put("a", 2, expect=1), remove("a"))
+    assert (marked.revision, gone.revision) == (2, 3)
+    events = [("MODIFIED", "a", 2), ("DELETED", "a", 3)]
+    assert told(await live.next_batch()) == events
+    (last,) = store.watch("pods", since=2).take_nowait()
+    assert told([last]) == events[1:]
+    assert last.previous is not None and last.previous.revision == 2
+    assert store.get(key("a")) is None
+    with pytest.raises(Conflict):
+        commit(store, put("b"), put("c", expect=9), remove("c"))
+    assert store.revision == 3
+
+
 async def test_watch_from_now_and_from_history(store: Engine) -> None:
     live = store.watch("pods", since=0)
     await commit(store, put("a"))

@@ -117,3 +117,51 @@ async def test_watchers_of_one_class_are_told_what_is_theirs(api: Api) -> None:
     for _, stream in streams:
         await stream.aclose()  # type: ignore[attr-defined]
     assert not api.server.watched
+
+
+async def lines(chunks: AsyncIterator[bytes], count: int) -> list[Any]:
+    """The first events of a watch."""
+    found: list[Any] = []
+    async with asyncio.timeout(10):
+        while len(found) < count:
+            found += [json.loads(line) for line in (await anext(chunks)).splitlines()]
+    return found
+
+
+PODS = "/api/v1/namespaces/default/pods"
+
+
+async def test_a_pod_is_told_to_be_leaving_before_it_is_gone(api: Api) -> None:
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+    assert (await api.call("POST", PODS, pod))[0] == 201
+    chunks = await api.watch(PODS)
+    assert (await api.call("DELETE", f"{PODS}/p"))[0] == 200
+    added, marked, gone = await lines(chunks, 3)
+    assert [each["type"] for each in (added, marked, gone)] == ["ADDED", "MODIFIED", "DELETED"]
+    last, before = gone["object"]["metadata"], marked["object"]["metadata"]
+    assert before["deletionTimestamp"]
+    assert int(last["resourceVersion"]) == int(before["resourceVersion"]) + 1
+    assert {**last, "resourceVersion": ""} == {**before, "resourceVersion": ""}
+
+
+async def test_what_leaves_a_selection_is_told_as_it_was(api: Api) -> None:
+    maps = "/api/v1/namespaces/default/configmaps"
+    body = {"metadata": {"name": "m", "labels": {"a": "1"}}}
+    assert (await api.call("POST", maps, body))[0] == 201
+    chunks = await api.watch(f"{maps}?labelSelector=a")
+    change = {"metadata": {"labels": {"a": None}}}
+    merge = "application/merge-patch+json"
+    _, changed = await api.call("PATCH", f"{maps}/m", change, content_type=merge)
+    _, left = await lines(chunks, 2)
+    metadata = left["object"]["metadata"]
+    assert (left["type"], metadata["labels"]) == ("DELETED", {"a": "1"})
+    assert metadata["resourceVersion"] == changed["metadata"]["resourceVersion"]
+
+
+async def test_a_watch_that_begins_with_what_is_there_marks_its_end(api: Api) -> None:
+    chunks = await api.watch(f"{PODS}?allowWatchBookmarks=true")
+    (mark,) = await lines(chunks, 1)
+    assert mark["type"] == "BOOKMARK"
+    shown = mark["object"]
+    assert shown["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    assert (shown["spec"], shown["status"]) == ({"containers": None}, {})

@@ -57,7 +57,7 @@ class ListOptions:
             match=params.get(_MATCH, ""),
             token=params.get("continue", ""),
             initial=initial,
-            marks_end=bool(initial and asked is not None and query.is_true(bookmarks)),
+            marks_end=bool(initial and query.is_true(bookmarks)),
             bookmarks=query.is_true(bookmarks),
         )
 
