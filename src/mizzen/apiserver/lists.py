@@ -31,6 +31,7 @@ from mizzen.store.store import Page, Stored
 CONTINUE_S_MAX = 300
 PIECE_BYTES = 128 << 10
 _NS = 1_000_000_000
+_UNCACHED = "events"
 _ROWS = 100  # rendered at a time: some milliseconds
 
 
@@ -49,6 +50,9 @@ async def list_objects(
 async def select(server: Server, served: Served, namespace: str, options: ListOptions) -> Page:
     """The objects that a list has. Errors: BadRequest, Expired, Timeout."""
     selection, limit = options.selection, options.limit
+    is_cached = options.resource_version == "0" and served.resource.plural != _UNCACHED
+    if is_cached and not options.token:
+        limit = 0  # upstream's cache, which is asked then, answers whole
     revision, after = _position(server, options)
     try:
         return await _collect(server, served, namespace, selection, limit, revision, after)
@@ -183,7 +187,8 @@ def _position(server: Server, options: ListOptions) -> tuple[int, tuple[str, str
         revision = check_not_future(server, options.resource_version)
     except ValueError as error:
         raise BadRequest(f"invalid resource version: {error}") from error
-    if options.match != "Exact":
+    is_first_of_some = bool(options.limit and not options.match and revision)
+    if options.match != "Exact" and not is_first_of_some:
         return 0, None
     if revision < server.store.oldest:
         raise Expired(f"The provided resource version {revision} is too old")

@@ -25,6 +25,7 @@ GZIP = (("content-encoding", "gzip"), ("vary", "accept-encoding"))
 
 
 async def get(server: Server, served: Served, target: Target, request: Request) -> Response:
+    form = form_of(request.head.accept)
     wanted = request.params.get("resourceVersion", "")
     if wanted:
         try:
@@ -36,6 +37,8 @@ async def get(server: Server, served: Served, target: Target, request: Request) 
         raise refusals.not_found(served.resource, target.name)
     if served.webhook is not None:
         (stored,) = await in_version(served, [stored])
+    if form.shape:
+        form.check_listing(is_list=False, of=served.internal_type)
     response = show(server, served, served.view(stored), request)
     is_long = len(response.body) >= COMPRESSED_FROM_BYTES
     return await compressed(response, request) if is_long else response

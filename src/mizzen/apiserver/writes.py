@@ -238,7 +238,8 @@ async def delete(server: Server, served: Served, target: Target, request: Reques
     draft, (obj, gone) = await server.attempt(request.user, work, said, is_dry=options.is_dry)
     await commit(draft, options.is_dry)
     if not gone or (served.resource.group, served.resource.plural) in _DELETES_ANSWER_WITH_OBJECTS:
-        response = show(server, served, orjson.dumps(obj), request)
+        status = 202 if options.cascades and not gone else 200
+        response = show(server, served, orjson.dumps(obj), request, status)
         return with_warnings(response, draft)
     resource = served.resource
     details: Obj = {"name": target.name, "kind": resource.plural, "uid": obj["metadata"]["uid"]}

@@ -354,7 +354,8 @@ class Kind:
 
     def is_selectable(self, path: str) -> bool:
         if path == "metadata.namespace":
-            return self.resource.namespaced
+            is_plain = not self.selectable_fields and self.written is None
+            return self.resource.namespaced or is_plain
         return path == "metadata.name" or path in self.selectable_fields
 
 

@@ -190,7 +190,7 @@ async def test_a_removal_may_follow_what_is_put_in_its_place(store: Engine) -> N
     assert told([last]) == events[1:]
     assert last.previous is not None and last.previous.revision == 2
     assert store.get(key("a")) is None
-    with pytest.raises(Conflict):
+    with pytest.raises(NotFound):
         commit(store, put("b"), put("c", expect=9), remove("c"))
     assert store.revision == 3
 

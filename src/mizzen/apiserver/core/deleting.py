@@ -76,4 +76,4 @@ def _checked(
     propagation = policy or ""
     if orphans is not None:
         propagation = "Orphan" if orphans else "Background"
-    return DeleteOptions(grace_s, uid, revision, propagation, bool(dry))
+    return DeleteOptions(grace_s, uid, revision, propagation, bool(dry), orphans is False)

@@ -9,7 +9,9 @@ from typing import Protocol, TypeVar
 import orjson
 
 from mizzen.base.errors import BadRequest
+from mizzen.base.go_text import quoted
 from mizzen.base.objects import Obj
+from mizzen.base.resources import JOBS
 from mizzen.base.selector_parser import parse_fields, parse_labels
 from mizzen.base.selectors import FieldSelector, LabelSelector
 from mizzen.kinds.kind import Kind
@@ -69,12 +71,7 @@ class Selection:
         for term in fields.terms:
             path = term.path
             if not kind.is_selectable(path):
-                raise BadRequest(
-                    f"field label not supported: {path}"
-                    if kind.selectable_fields or kind.written is not None
-                    else f'"{path}" is not a known field selector: only "metadata.name", '
-                    '"metadata.namespace"'
-                )
+                raise BadRequest(_unselectable(kind, path))
         label_text = params.get("labelSelector", "")
         field_text = params.get("fieldSelector", "")
         return cls(
@@ -116,6 +113,20 @@ class Selection:
         return self.fields.matches(
             lambda path: key.name if path == "metadata.name" else key.namespace
         )
+
+
+def _unselectable(kind: Kind, path: str) -> str:
+    """Source: AddFieldLabelConversionFunc in pkg/apis."""
+    resource = kind.resource
+    if not kind.selectable_fields and kind.written is None:
+        only = '"metadata.name", "metadata.namespace"'
+        return f"{quoted(path)} is not a known field selector: only {only}"
+    if resource == JOBS:
+        return f"field label {quoted(path)} not supported for Job"
+    if resource.plural == "resourceslices":
+        shown = f"{resource.api_version}, Kind={resource.kind}"
+        return f"field label not supported for {shown}: {path}"
+    return f"field label not supported: {path}"
 
 
 def _needles(labels: LabelSelector, fields: FieldSelector) -> Iterator[bytes]:

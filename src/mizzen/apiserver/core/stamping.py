@@ -85,7 +85,6 @@ def stamp_update(new: Obj, old: Obj) -> None:
     """Restores fields that an update cannot change from the old object, in place."""
     metadata, before = new["metadata"], old["metadata"]
     metadata.pop("managedFields", None)
-    metadata.pop("selfLink", None)
     _drop_empty(metadata)
     for name in _KEPT:
         if name in before:
@@ -109,6 +108,7 @@ class DeleteOptions:
     resource_version: str = ""
     propagation: str = ""  # Background, Foreground, Orphan; "" = what is usual for the resource
     is_dry: bool = False
+    cascades: bool = False  # as it was said of old: orphanDependents=false
 
 
 def options_shown(resource: Resource, obj: Obj, options: DeleteOptions) -> Obj:

@@ -26,7 +26,6 @@ KIND = upstream_kind(
     warn=warn_of_name,
     subresources=(STATUS_SUBRESOURCE, SCALE_SUBRESOURCE),
     scale=ScalePaths(selector="spec.selector"),
-    selectable_fields=("status.replicas",),
     columns=(*COUNT_COLUMNS, CONTAINERS, IMAGES, SELECTOR),
 )
 

@@ -80,8 +80,6 @@ def _default(job: Obj) -> None:
     labels = part(spec, "template.metadata.labels")
     if labels and not metadata.get("labels"):
         metadata["labels"] = dict(labels)
-    if "resourceVersion" in metadata:  # what the server made of it needs not be said again
-        _complete(job)
 
 
 def _complete(job: Obj) -> None:
