@@ -22,6 +22,7 @@ _SELF = re.compile(r"\bselfType\d+")  # which the type of `self` is called, draw
 _OTHERS = re.compile(r"fz\d+-\d+-")
 _ALLOCATED = ("ADDRESS", "NODEPORT")
 _AGE = re.compile(r"\d+s")  # of what was made while the sequence ran
+_NODE_PORT = re.compile(r"(?<=:)3\d{4}(?=/)")
 _NOW_S = 900
 # What Mizzen's background makes in every namespace, and a lone kube-apiserver does not.
 _LEFT_OUT = frozenset(("kube-root-ca.crt",))
@@ -81,8 +82,10 @@ class Normaliser:
             return self._later(value)
         if name == "nodePort" and isinstance(value, int) and value >= 30000:
             return self._named("NODEPORT", str(value))
-        if name == "cells" and isinstance(value, str) and _AGE.fullmatch(value):
-            return "AGE"
+        if name == "cells" and isinstance(value, str):
+            if _AGE.fullmatch(value):
+                return "AGE"
+            value = _NODE_PORT.sub(lambda m: self._named("NODEPORT", m[0]), value)
         return self._text(value) if isinstance(value, str) else value
 
     def _is_told(self, shown: Any) -> bool:

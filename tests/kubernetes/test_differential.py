@@ -14,7 +14,12 @@ from differential.cases import CASES
 from differential.run import both, case_of, parsed, run
 
 SEQUENCES = 100
-AREAS = ("applying", "rbac")  # in which nothing is known to differ; the others are being mended
+AREAS = (
+    "applying",
+    "listing",
+    "rbac",
+    "watching",
+)  # in which nothing is known to differ; the others are being mended
 
 
 @pytest.mark.parametrize("process", [False, True])

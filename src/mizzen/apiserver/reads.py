@@ -38,6 +38,8 @@ async def get(server: Server, served: Served, target: Target, request: Request) 
     if served.webhook is not None:
         (stored,) = await in_version(served, [stored])
     if form.shape:
+        if form.of_list and not served.is_typed:
+            raise Unclassified("content is not a list")
         form.check_listing(is_list=False, of=served.internal_type)
     response = show(server, served, served.view(stored), request)
     is_long = len(response.body) >= COMPRESSED_FROM_BYTES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mizzen.base.objects import Obj
 from mizzen.base.resources import DEPLOYMENTS
 from mizzen.kinds.apps.deployment_rules import (
     annotations_changed,
@@ -24,6 +25,14 @@ from mizzen.kinds.subresource import SCALE_SUBRESOURCE, STATUS_SUBRESOURCE
 from mizzen.kinds.treatment import acted
 from mizzen.kinds.upstream import upstream_kind
 
+
+def _keep_labels(new: Obj, old: Obj, now: str) -> None:
+    """Source: pkg/registry/apps/deployment deploymentStatusStrategy."""
+    new["metadata"].pop("labels", None)
+    if "labels" in old["metadata"]:
+        new["metadata"]["labels"] = old["metadata"]["labels"]
+
+
 KIND = upstream_kind(
     DEPLOYMENTS,
     "Pods of a template, rolled out anew when it changes.",
@@ -31,6 +40,7 @@ KIND = upstream_kind(
     on_create=begin_deployment,
     validate=validate_deployment,
     validate_status=validate_deployment_status,
+    stamp_status=_keep_labels,
     warn=warn_of_name,
     counts_too=annotations_changed,
     subresources=(STATUS_SUBRESOURCE, SCALE_SUBRESOURCE),
