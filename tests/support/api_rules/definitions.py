@@ -192,3 +192,16 @@ def definition_deleted(api: Talk) -> None:
     api.post(DEFINITIONS, definition(group)).ok(201)
     until(lambda: api.get(path), lambda answer: answer.status == 200)
     assert api.get(path).ok()["items"] == []
+
+
+@rule("a custom object's labels that nobody applies any more leave none behind")
+def labels_applied_away(api: Talk) -> None:
+    path, group = served(api)
+    body = thing(group, "a", size=3)
+    labelled = {**body, "metadata": {"name": "a", "labels": {"l": "1"}, "annotations": {"n": "1"}}}
+    for each, status in ((labelled, 201), (body, 200), ({**body, "spec": {"size": 4}}, 200)):
+        answer = api.patch(
+            f"{path}/a", each, "application/apply-patch+yaml", fieldManager="one", force="true"
+        )
+        metadata = answer.ok(status)["metadata"]
+    assert "labels" not in metadata and "annotations" not in metadata
