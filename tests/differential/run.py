@@ -151,6 +151,7 @@ async def both(folder: Path, options: argparse.Namespace) -> AsyncIterator[Pair]
         if options.process:
             server = stack.enter_context(api_process.running(folder / "mizzen"))
             ours = OverHttps(server.url, server.home.pki / "ca.crt", server.tokens["admin"])
+            stack.callback(ours.close)
         else:
             ours = await stack.enter_async_context(in_process(folder / "mizzen"))
         theirs = None
@@ -160,6 +161,7 @@ async def both(folder: Path, options: argparse.Namespace) -> AsyncIterator[Pair]
                 real_cluster(folder / "kubernetes", gates=(), runtime_config=())
             )
             theirs = OverHttps(cluster.url, cluster.authority, cluster.tokens[ADMIN])
+            stack.callback(theirs.close)
             await set_up(theirs)
         await set_up(ours)
         yield Pair(ours, theirs, f"fz{options.seed}-")

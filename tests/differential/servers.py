@@ -92,6 +92,11 @@ class OverHttps:
         fields = _grouped(got.getheaders())
         return Answer(got.status, fields, _parsed(raw, fields))
 
+    def close(self) -> None:
+        """Ends the connections that wait for a request."""
+        while self._idle:
+            self._idle.pop().close()
+
     async def watch(self, path: str, headers: Mapping[str, str]) -> Watching:
         return await asyncio.to_thread(self._watch, path, headers)
 
