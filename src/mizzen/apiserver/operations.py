@@ -76,8 +76,7 @@ def create(
     obj = stamping.check_envelope(body, resource)
     reading = applied or body_reading.of_body(resource, strictness, draft.warnings)
     _check_head(served, obj, reading)
-    if obj["metadata"].get("resourceVersion") not in (None, "", "0"):
-        raise Unclassified("resourceVersion should not be set on objects to be created")
+    revision = obj["metadata"].get("resourceVersion") or ""
     try:
         stamping.place(obj, resource, namespace)
     except BadRequest:
@@ -117,6 +116,11 @@ def create(
         if not warnings:
             kind.settle(new)
     draft.admission.admit(draft, served, CREATE, key, new)
+    # Upstream's storage says so, after all else: it takes what is no number for none, and is not
+    # asked for a dry run.
+    is_number = revision.isascii() and revision.isdigit() and int(revision[:20]) > 0
+    if is_number and not draft.is_dry:
+        raise Unclassified("resourceVersion should not be set on objects to be created")
     if draft.exists(key):
         raise refusals.already_exists(resource, name, draft.get(key))
     if draft.removes(key):

@@ -202,8 +202,9 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Invali
     if len(causes) > CAUSES_MAX:
         more = f"and {len(causes) - CAUSES_MAX} more"
         causes = [*causes[:CAUSES_MAX], Cause("", more)]
-    listed = ", ".join(f"{c.field}: {c.message}" if c.field else c.message for c in causes)
-    if len(causes) > 1:
+    told = dict.fromkeys(f"{c.field}: {c.message}" if c.field else c.message for c in causes)
+    listed = ", ".join(told)  # each once, as upstream's aggregates
+    if len(told) > 1:
         listed = f"[{listed}]"
     qualified = f"{kind}.{group}" if group else kind
     return Invalid(

@@ -19,7 +19,7 @@ from mizzen.kinds import times
 from mizzen.kinds.combined import problems_of
 from mizzen.kinds.facts import omitted_zeros, zeros
 from mizzen.kinds.limits import RANGES, limits_of
-from mizzen.kinds.misfits import misfit_of, says_either
+from mizzen.kinds.misfits import misfit_of, misshapen, says_either
 from mizzen.kinds.quantities import canonical
 from mizzen.kinds.remembered import Memory, key_of
 from mizzen.kinds.report import Embedded, Path, Report, Unknown, Unserved, quoted, render
@@ -226,7 +226,7 @@ def _record(schema: Schema) -> Decoder:
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         if type(value) is not dict:
-            report.wrong_type(path, value, "object")
+            misshapen(schema, value, path, report, "object")
             return value
         source = cast("dict[str, Any]", value)
         result: dict[str, Any] = {}
@@ -357,7 +357,7 @@ def _map(schema: Schema) -> Decoder:
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         if type(value) is not dict:
-            report.wrong_type(path, value, "object")
+            misshapen(schema, value, path, report, "object")
             return value
         source = cast("dict[str, Any]", value)
         _check_size(len(source), least, most, path, report, "properties")
@@ -395,7 +395,7 @@ def _array(schema: Schema) -> Decoder:
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         if type(value) is not list:
-            report.wrong_type(path, value, "array")
+            misshapen(schema, value, path, report, "array")
             return value
         source = cast("list[Any]", value)
         _check_size(len(source), least, most, path, report)

@@ -30,6 +30,7 @@ from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds import names
 from mizzen.kinds.conversion import Conversion
+from mizzen.kinds.custom_scale import check_replicas, check_selector
 from mizzen.kinds.decoding import Decoded, decode
 from mizzen.kinds.managed_fields.reset_fields import reset_fields
 from mizzen.kinds.metadata import check_metadata
@@ -279,7 +280,7 @@ class Kind:
     def check(self, new: Obj, old: Obj | None, noted: Sequence[Cause] = ()) -> list[Cause]:
         """Every cause to refuse a create (old None) or an update, metadata included; `noted` are
         those that decoding has found."""
-        return self._checked(self.validate, new, old, noted)
+        return [*self._check_scale(new), *self._checked(self.validate, new, old, noted)]
 
     def _checked(
         self, validate: Validator, new: Obj, old: Obj | None, noted: Sequence[Cause]
@@ -291,6 +292,16 @@ class Kind:
         told = {(each.field, each.reason) for each in of_rules}
         left = [each for each in noted if (each.field, each.reason) not in told]
         return [*of_metadata, *left, *of_rules]
+
+    def _check_scale(self, new: Obj, *, is_status: bool = False) -> list[Cause]:
+        """Of a custom kind: that the numbers of its scale are numbers."""
+        if self.scale is None or self.written is None:
+            return []
+        found = [] if is_status else list(check_replicas(new, self.scale.spec_replicas))
+        found += check_replicas(new, self.scale.status_replicas)
+        if self.scale.selector:
+            found += check_selector(new, self.scale.selector)
+        return found
 
     def _check_metadata(self, new: Obj, old: Obj | None) -> list[Cause]:
         namespaced = self.resource.namespaced
@@ -316,7 +327,8 @@ class Kind:
             return []
         if any(each.reason in _BLOCKING for each in found):
             rest = [_UNCHECKED] if self.validate is not no_rules else []
-            return [*self._check_metadata(new, old), *found, *rest]
+            numbers = self._check_scale(new, is_status=is_status)
+            return [*self._check_metadata(new, old), *found, *numbers, *rest]
         return [*found, *self.check(new, old)]
 
     def prepare_part(self, name: str, new: Obj, old: Obj) -> None:

@@ -137,7 +137,8 @@ def _length(least: int, most: int | None) -> Check:
             )
             report.beyond(path, value, shown.format(least))
         elif most is not None and len(value) > most:
-            report.add(path, f"Too long: may not be more than {most} bytes", "FieldValueTooLong")
+            unit = "byte" if most == 1 else "bytes"
+            report.add(path, f"Too long: may not be more than {most} {unit}", "FieldValueTooLong")
 
     return check
 

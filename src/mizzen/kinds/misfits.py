@@ -44,12 +44,14 @@ def misfit_of(schema: Schema, wanted: str) -> Callable[[Any, Path, Report], Any]
             if limits is not None:
                 limits(int(value), path, report)
             return int(value)
-        report.wrong_type(path, value, wanted, schema.format if report.is_default else known)
+        if not (report.is_default and kind == "int-or-string"):  # there it has no types upstream
+            form = schema.format if report.is_default else known
+            report.wrong_type(path, value, wanted, form)
         if is_either:
             where = render(path)
             report.unplaced(path, '""', f'"{where}" must validate at least one schema (anyOf)')
             report.wrong_type(path, value, "integer")
-        if type(value) is float and is_integer:
+        if type(value) is float and is_integer and not (report.is_default and not numbers):
             form = f"with format {schema.format}" if schema.format else "(default format)"
             what = f"Checked value must be of type integer {form} in {render(path)}"
             report.unplaced(path, '""', what)
@@ -63,6 +65,18 @@ def misfit_of(schema: Schema, wanted: str) -> Callable[[Any, Path, Report], Any]
         return value
 
     return misfit
+
+
+def misshapen(schema: Schema, value: Any, path: Path, report: Report, wanted: str) -> None:
+    """Reports a value that is no object or array. In defaults upstream takes the format's word."""
+    report.wrong_type(path, value, wanted, schema.format if report.is_default else "")
+    if report.is_custom:
+        if report.is_default and schema.format in FORMATS:
+            check = limits_of(Schema("string", format=schema.format))
+            assert check is not None, "the format is known"
+            check(value, path, report)
+        if isinstance(value, list):
+            _prune(value, path, report)
 
 
 def _prune(value: Any, path: Path, report: Report) -> None:

@@ -96,7 +96,13 @@ def _check_defaults(node: Obj, translated: Schema, path: str, causes: list[Cause
         at = f"{path}.default"
         if report.unknown:
             causes.append(invalid(at, node["default"], "must not have unknown fields"))
-        for cause in report.causes[:_DEFAULT_CAUSES_MAX]:
+        found = report.causes
+        if node.get(
+            "x-kubernetes-embedded-resource"
+        ):  # where its head is wrong nothing else is said
+            head = ("apiVersion", "kind", "metadata")
+            found = [each for each in found if each.field.partition(".")[0] in head] or found
+        for cause in found[:_DEFAULT_CAUSES_MAX]:
             where = f"{at}.{cause.field}" if cause.field and cause.field != NOWHERE else at
             causes.append(Cause(where, cause.message, cause.reason))
     for name, child in part(node, "properties").items():
@@ -125,6 +131,7 @@ def translate(node: Obj, *, needed: bool = False, is_open: bool = False) -> Sche
         "enum": tuple(entries(node, "enum")),
         "open": is_open,
         "combined": combined,
+        "format": node.get("format") or "",
     }
     if node.get("x-kubernetes-int-or-string"):
         return Schema("int-or-string", **common, **_limits(node))
@@ -148,7 +155,6 @@ def translate(node: Obj, *, needed: bool = False, is_open: bool = False) -> Sche
 
 def _limits(node: Obj) -> Obj:
     return {
-        "format": node.get("format") or "",
         "minimum": node.get("minimum"),
         "maximum": node.get("maximum"),
         "exclusive_minimum": bool(node.get("exclusiveMinimum")),

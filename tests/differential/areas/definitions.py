@@ -62,7 +62,10 @@ def sequence(draws: Draws) -> list[Step]:
     for _ in range(draws.randint(2, 6)):
         where = f"/apis/<<ns>>.dev/{draws.choice(versions)}/namespaces/<<ns>>/{plural}"
         steps.append(_use(draws, where, len(steps) + 1))
-    if draws.is_so(0.25):
+    rules = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    if "x-kubernetes-validations" not in rules and draws.is_so(
+        0.5
+    ):  # or its probe is refused before
         where = f"/apis/<<ns>>.dev/{draws.choice(versions)}/namespaces/<<ns>>/{plural}"
         steps += _tightened(draws, definition, path, where, len(steps) + 1)
     return steps

@@ -48,7 +48,7 @@ def test_rules_are_asked_unless_types_or_lengths_are_wrong() -> None:
     ]
     long = written({"n": 0, "t": "ab"})
     assert refused(kind(n=N, t=TEXT), long) == [
-        "spec.t: Too long: may not be more than 1 bytes", UNCHECKED,
+        "spec.t: Too long: may not be more than 1 byte", UNCHECKED,
     ]  # fmt: skip
 
 
