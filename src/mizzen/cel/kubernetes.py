@@ -51,7 +51,10 @@ def parse_quantity(text: str) -> Quantity | Err:
 def _parsed_quantity(text: str) -> Quantity | Err:
     match = _QUANTITY.match(text)
     if not text or match is None:
-        return Err(f"{text[:100]!r} is no quantity")
+        return Err(
+            "quantities must match the regular expression "
+            "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+        )
     sign, whole, part, suffix = match.groups()
     scientific = _EXPONENT.match(suffix)
     binary = suffix in _BINARY

@@ -349,7 +349,8 @@ class Kind:
         """Every cause to refuse an update of the status subresource; what is noted of all else is
         of nothing that is written: Go's clients send whole objects, of which the rest is empty."""
         mine = [each for each in noted if each.field.startswith(("status", "metadata"))]
-        return self._checked(self.validate_status, new, old, mine)
+        numbers = self._check_scale(new, is_status=True)
+        return [*numbers, *self._checked(self.validate_status, new, old, mine)]
 
     def field(self, obj: Mapping[str, Any], path: str) -> str:
         """The text a field selector compares with; absent fields have their type's zero."""

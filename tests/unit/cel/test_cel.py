@@ -61,7 +61,7 @@ def test_true(expression: str) -> None:
         (f'device.attributes["{D}"].nope == 1', "failed on device gpu.example.com/n1/gpu-0"),
         ('device.attributes["unknown.domain"].x == 1', "no such key"),
         (f'device.attributes["{D}"].index', "must be a bool"),
-        ('quantity("five").isInteger()', "is no quantity"),
+        ('quantity("five").isInteger()', "quantities must match the regular"),
         ('semver("1").major() == 1', "not a semantic version"),
         ("true" + " " * 11_000, "longer than"),
         ("optional.of(true)" + ".optMap(x, x)" * 40 + ".value()", "chain fewer"),
