@@ -124,6 +124,7 @@ class OverHttps:
             with contextlib.suppress(OSError):
                 socket.shutdown(2)
             thread.join(TIMEOUT_S)
+            got.close()
             connection.close()
 
         watching.close = close

@@ -69,7 +69,7 @@ def query(draws: Draws, number: int) -> str:
     if draws.is_so(0.25):
         found["continue"] = draws.choice((f"<<continue:{earlier}>>",) * 4 + ("bad",))
     parts = [
-        f"{n}={v if '<<' in v and n != 'fieldSelector' else quote(v, safe='<>:')}"
+        f"{n}={v if '<<' in v and n != 'fieldSelector' else quote(v, safe='<>:' if '<<' in v else ':')}"
         for n, v in found.items()
     ]
     if draws.is_so(0.04):
