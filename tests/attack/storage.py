@@ -92,7 +92,8 @@ def _defaults(stage: Stage) -> None:
     stage.request("POST", CRDS, crd)
     path = "/apis/attack.example.com/v1/namespaces/default/bombs"
     stage.until(lambda: stage.request("GET", path).status == 200, "bombs to be served")
-    said = stage.request("POST", path, {"metadata": {"name": "b"}, "l": [{}] * 20_000})
+    head = {"apiVersion": "attack.example.com/v1", "kind": "Bomb", "metadata": {"name": "b"}}
+    said = stage.request("POST", path, {**head, "l": [{}] * 20_000})
     assert said.status in (413, 422), said.said
     stage.delete(f"{CRDS}/bombs.attack.example.com")
 

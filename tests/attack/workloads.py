@@ -96,7 +96,8 @@ def _made_again(stage: Stage) -> None:
     assert stage.request("POST", _path(JOBS), job).status == 201
     stage.until(lambda: _status(stage, path).get("active"), f"pods of {path}")
     (first,) = _pods_of(stage, name)
-    assert stage.request("DELETE", path).status == 200
+    options = {"propagationPolicy": "Background"}  # by default a Job leaves its pods
+    assert stage.request("DELETE", path, options).status == 200
     again = stage.request("POST", _path(JOBS), job)
     assert again.status == 201, again.said
     stage.until(
