@@ -105,7 +105,7 @@ EXPLAINED: tuple[Explained, ...] = (
     ),
     Explained(
         "statuses of components, which are deprecated and tell what /readyz tells, are not served",
-        step=r" /api(/v1/?)?$",
+        step=r" /(api|%61pi)((/|%2f)v1/?)?$",
         where=r"/body/(items/core/versions/v1/)?resources/componentstatuses",
         ours=r"^\(absent\)$",
     ),
@@ -117,13 +117,19 @@ EXPLAINED: tuple[Explained, ...] = (
         theirs=r"^(\[\"/|\[\+\]ping ok\n)",
     ),
     Explained(
+        "a namespace without a name is none: upstream takes it for all of them, or for a path of etcd's",
+        step=r"^[A-Za-z]+ /api/v1/namespaces/(/configmaps|%2e%2e/configmaps/a)$",
+        where=r"/answer",
+        ours=r"^404 ",
+    ),
+    Explained(
         "which documents of OpenAPI there are, and their sums: only group-versions have one here",
         step=r" /openapi/v3$",
         where=r"/body/paths/.*",
     ),
     Explained(
         "a token that no server made is refused without the words of Go's JSON and base64 parsers",
-        step=r"^GET .*[?&]continue=",
+        step=r"^(GET|DELETE) .*[?&]continue=",
         where=r"/body/message",
         ours=r"^invalid continue token: continue key is not valid: it is not one this server made$",
         theirs=r"^invalid continue token: continue key is not valid: (invalid character|illegal base64)",

@@ -97,7 +97,8 @@ class Normaliser:
 
     def _is_own(self, item: Any) -> bool:
         """False for what other sequences have made outside of namespaces."""
-        name = str(_name(item))
+        row = item.get("object") if isinstance(item, dict) else None
+        name = str(_name(row) if _name(item) is None else _name(item))
         return name not in _LEFT_OUT and (
             _OTHERS.match(name) is None or name.startswith(f"{self._namespace}-")
         )

@@ -11,7 +11,7 @@ from mizzen.apiserver.core.negotiate import form_of
 from mizzen.apiserver.core.routing import Target
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import strictness, write_options
+from mizzen.apiserver.writes import received, strictness, write_options
 from mizzen.base.errors import Cause, NotAcceptable, invalid
 from mizzen.base.objects import Obj
 
@@ -34,10 +34,12 @@ def answer_review(
     options = write_options(request, "CreateOptions")
     draft.manager = options.manager
     given = strictness(request, options)
-    review = operations.decode_virtual(draft, served, target.namespace, request.json(), given)
+    review = operations.decode_virtual(
+        draft, served, target.namespace, received(request, served), given
+    )
     causes = check(review)
     if causes:
-        raise invalid(served.resource.kind, served.resource.group, "", causes)
+        raise invalid("", served.resource.group, "", causes)  # upstream's own type has no name
     response = answer(201, {**review, "status": status_of(review)})
     if draft.warnings:
         response.headers = warnings.headers(draft.warnings)

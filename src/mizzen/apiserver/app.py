@@ -36,6 +36,7 @@ from mizzen.base.errors import (
     BadRequest,
     InternalError,
     MethodNotAllowed,
+    NoPage,
     Unauthorized,
 )
 from mizzen.base.exposition import MetricsRegistry
@@ -197,8 +198,11 @@ class App:
         verb, resource = access.verb, served.resource
         if bool(target.namespace) and not resource.namespaced:
             raise refusals.unserved()
-        if target.name and resource.namespaced and not target.namespace:
-            raise refusals.unserved()
+        if resource.namespaced and not target.namespace:
+            if target.name:
+                raise refusals.unserved()
+            if verb not in ("list", "watch"):  # of all namespaces objects are only listed
+                raise refusals.unrouted() if served.is_builtin else NoPage
         subresource = served.kind.subresource(target.subresource) if target.subresource else None
         handler = self._handler(verb, served, subresource, target, request.method)
         self._check(served, access, target, request)
@@ -267,6 +271,8 @@ class App:
             if verb == "get" and not is_proxy:
                 refusals.check_name(target.name)
             return self._of_subresources[subresource.name, "get" if passes_on else verb]
+        if target.name and not kind.is_stored and "get" not in kind.verbs:
+            raise refusals.unserved()  # there is nothing of a name
         if verb not in kind.verbs or (method == "HEAD" and served.is_builtin):
             raise _not_allowed(served, verb)
         if kind.is_stored:

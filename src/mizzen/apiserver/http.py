@@ -61,11 +61,12 @@ class Request:
         for name, value in self.fields:
             yield name.decode("latin-1").lower(), value.decode(errors="replace")
 
-    def json(self) -> Any:
-        """The body as a JSON value. Errors: UnsupportedMediaType, NoJson, BadRequest."""
+    def json(self, expected: tuple[str, str] = ("", "")) -> Any:
+        """The body as a JSON value; `expected`: what it is by apiVersion and kind, which protobuf
+        must know. Errors: UnsupportedMediaType, NoJson, BadRequest."""
         kind = self.head.content_type
         if kind == protobuf.MEDIA_TYPE:
-            return protobuf.decode(self.body)
+            return protobuf.decode(self.body, expected)
         if kind == YAML:
             from mizzen.apiserver.core import yaml_bodies  # slow to import, and seldom needed
 

@@ -40,7 +40,7 @@ async def list_objects(
 ) -> Response:
     params = request.params
     form = form_of(request.head.accept)
-    rendering.include_of(params)
+    rendering.include_of(params, form)
     options = ListOptions.of(served.kind, params)
     page = await select(server, served, target.namespace, options)
     form.check_listing(is_list=True, of=f"{served.internal_type}List")
@@ -66,7 +66,8 @@ async def show_page(
     server: Server, served: Served, request: Request, options: ListOptions, page: Page
 ) -> Response:
     """The list in the form that is asked for, and where it goes on. Errors: NotAcceptable."""
-    form, include = form_of(request.head.accept), rendering.include_of(request.params)
+    form = form_of(request.head.accept)
+    include = rendering.include_of(request.params, form)
     meta: Obj = {"resourceVersion": str(page.revision)}
     if page.rest is not None:
         meta["continue"] = _encode_continue(server, page.revision, page.rest)

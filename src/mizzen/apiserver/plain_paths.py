@@ -85,6 +85,8 @@ class PlainPaths:
         raise NoPage
 
     async def _discover(self, path: str, request: Request) -> Answer:
+        if path.startswith("/apis//"):
+            raise NoPage
         known = self._aggregation.for_path(path)
         if known is not None:
             return await self._aggregation.answer(known, request)

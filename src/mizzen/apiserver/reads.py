@@ -55,7 +55,7 @@ def show(
     form = form_of(request.head.accept)
     if not form.shape:
         return Response(status, data)
-    include = rendering.include_of(request.params)
+    include = rendering.include_of(request.params, form)
     body = rendering.one(served.kind, data, form, include, server.clock.now_ns())
     return Response(status, body)
 

@@ -173,7 +173,7 @@ async def watch(server: Server, served: Served, target: Target, request: Request
     resource = served.resource
     if form.is_protobuf and not protobuf_answers.can_encode(resource.api_version, resource.kind):
         raise NotAcceptable(f"{resource.plural} are not served as {PROTOBUF}: accept {JSON}")
-    include = rendering.include_of(params)
+    include = rendering.include_of(params, form)
     options = ListOptions.of(served.kind, params)
     selection, initial = options.selection, bool(options.initial)
     try:

@@ -259,7 +259,8 @@ async def delete_collection(
 ) -> Response:
     """Deletes what the selectors choose, `limit` of them where that is said, some at a time; what
     vanishes meanwhile is no error."""
-    form_of(request.head.accept)
+    form = form_of(request.head.accept)
+    form.check_listing(is_list=True, of=f"{served.internal_type}List")
     listed = ListOptions.of(served.kind, request.params)
     selection = listed.selection
     options = delete_options(request)
@@ -315,17 +316,15 @@ def received(request: Request, served: Served) -> Obj:
     beyond: json_bodies.NoNumber | None = None
     try:
         try:
-            value = request.json()
+            value = request.json((served.resource.api_version, served.resource.kind))
         except json_bodies.NoNumber as error:
             value, beyond = error.value, error
             if not served.is_builtin:  # what is not typed is read before it is asked what it is
                 raise _unreadable(served, error.problem) from error
         obj = envelope.opened(value)
     except envelope.NoJson as error:
-        raise envelope.unrecognized(served.resource, error.problem, request.body) from error
-    if request.head.content_type != protobuf.MEDIA_TYPE:
-        is_builtin = served.is_builtin
-        envelope.check_type(obj, served.resource, request.body, is_builtin=is_builtin)
+        raise envelope.unreadable(served.resource, error, request.body) from error
+    envelope.check_type(obj, served.resource, request.body, is_builtin=served.is_builtin)
     if beyond is not None:
         is_told = served.is_typed and all(
             go_errors.fits_no_number(served.kind.schema, path) for path in beyond.paths
@@ -360,7 +359,7 @@ def delete_options(request: Request) -> DeleteOptions:
     if not request.body:
         return deleting.of_params(request.params)
     try:
-        value = request.json()
+        value = request.json(deleting.EXPECTED)
     except json_bodies.NoNumber as error:
         value = error.value  # which has no field for such a number
     return deleting.of_body(envelope.opened(value), request.body)
@@ -384,7 +383,8 @@ async def _finish(
     server: Server, served: Served, request: Request, draft: Draft, made: Obj, status: int
 ) -> Response:
     """Commits and answers with the object as written."""
-    form_of(request.head.accept)  # an answer that cannot be given is refused before it is too late
+    # An answer that cannot be given is refused before it is too late.
+    form_of(request.head.accept).check_listing(is_list=False, of=served.internal_type)
     is_removed = draft.removes(_key(served, made))  # and answered as it was asked for, as upstream
     done = draft.commit(dry=draft.is_dry)
     data = None

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mizzen.base.go_text import quoted
 from mizzen.base.objects import Obj
 
 CAUSES_MAX = 100  # that one refusal tells
@@ -208,7 +209,7 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Invali
         listed = f"[{listed}]"
     qualified = f"{kind}.{group}" if group else kind
     return Invalid(
-        f'{qualified} "{name}" is invalid: {listed}',
+        f"{qualified} {quoted(name)} is invalid: {listed}",
         group=group,
         kind=kind,
         name=name,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import parse_qsl
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote_plus
 
 from mizzen.base.errors import BadRequest
 from mizzen.base.strconv import INT64_MAX, parse_int
 
 _FALSE = ("false", "0")
+_BROKEN = re.compile(r"%(?![0-9a-fA-F]{2})")
 _DIGITS_MAX = len(str(INT64_MAX))
 
 
@@ -18,10 +20,18 @@ def parse(text: str) -> dict[str, str]:
     Errors: BadRequest where that would make a write of what is said to be none.
     """
     params: dict[str, str] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True) if text else ():
+    for name, value in _pairs(text):
         if params.setdefault(name, value) != value and name == "dryRun":
             raise BadRequest(f"dryRun={params[name]} and dryRun={value} contradict each other")
     return params
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Without those that Go does not read: a semicolon or a broken escape is in them."""
+    for part in text.split("&"):
+        if part and ";" not in part and _BROKEN.search(part) is None:
+            name, _, value = part.partition("=")
+            yield unquote_plus(name), unquote_plus(value)
 
 
 def is_true(text: str | None) -> bool:

@@ -80,9 +80,17 @@ def problems(unknown: Sequence[Unknown], duplicates: Sequence[str]) -> list[str]
     Only so many, since the search for what was meant takes its time.
     """
     told = [unknown_field(field) for field in unknown[:PROBLEMS_MAX]]
+    if unknown:
+        duplicates = _elsewhere(duplicates, [field.path for field in unknown])
     told += duplicates[: PROBLEMS_MAX - len(told)]
     more = len(duplicates) + len(unknown) - len(told)
     return [*told, f"and {more} more unknown or duplicate fields"] if more else told
+
+
+def _elsewhere(duplicates: Sequence[str], unknown: Sequence[str]) -> list[str]:
+    """Those that are not within an unknown field, of which nothing is read."""
+    within = tuple(f'duplicate field "{path}{mark}' for path in unknown for mark in (".", "["))
+    return [each for each in duplicates if not each.startswith(within)]
 
 
 def strict_problem(found: Sequence[str], of_yaml: Sequence[str] = ()) -> str:

@@ -60,9 +60,9 @@ _ODD_PATHS = (
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/none/status", "/apis/apps/v1/deployments/a",
     "/apis/certificates.k8s.io/v1/certificatesigningrequests/a/approval", "/api/v1/nodes/a/status",
     "/api/v1/namespaces/<<ns>>/configmaps/a%20b", "/api/v1/namespaces/<<ns>>/configmaps/%00",
-    "/api/v1/namespaces/<<ns>>/configmaps/%ff", "/api/v1/namespaces/<<ns>>/configmaps/%25", "/%61pi/v1",
+     "/api/v1/namespaces/<<ns>>/configmaps/%25", "/%61pi/v1",
     "/api/v1/namespaces/<<ns>>//configmaps", "/api/v1//namespaces", "/api/v1/./namespaces", "/api/v1/../v1/nodes",
-    "/api/v1/namespaces/<<ns>>/configmaps/..", "/api/v1/namespaces/<<ns>>/configmaps/.", "/apis//v1", "/api//v1",
+    "/api/v1/configmaps", "/apis/apps/v1/deployments", "/api/v1/namespaces/<<ns>>/configmaps/..", "/api/v1/namespaces/<<ns>>/configmaps/.", "/apis//v1", "/api//v1",
     "/api%2fv1", "/api/v1/%6eodes/none", "/api/v1/namespaces//configmaps", "/api/v1/namespaces/A_B/configmaps",
     "/api/v1/namespaces/%2e%2e/configmaps/a", "/api/v1/namespaces/<<ns>>/configmaps/%C3%A4", "/API/v1", "/apis/",
     "/api/v1/namespaces/<<ns>>/pods/a/proxy", "/api/v1/componentstatuses/none/x", "/apis/apps/v1/namespaces",
@@ -84,8 +84,7 @@ _QUERIES = (
     "fieldManager=" + "m" * 129, "fieldManager=a%00b", "fieldValidation=Maybe", "fieldValidation=Strict", "force=maybe",
     "force=true", "fieldValidation=Strict&fieldManager=x", "fieldValidation=Ignore", "gracePeriodSeconds=x",
     "gracePeriodSeconds=-1", "propagationPolicy=Sometimes", "propagationPolicy=Orphan&orphanDependents=true",
-    "orphanDependents=maybe", "includeObject=Nothing", "includeObject=None", "%zz=1", "a=%zz", "limit=1;b=2", "=", "&&&",
-    "continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6LTEsInN0YXJ0IjoieCJ9", "ignoreStoreReadErrorWithClusterBreakingPotential=true",
+    "orphanDependents=maybe", "includeObject=Nothing", "includeObject=None", "%zz=1", "a=%zz", "limit=1;b=2", "=", "&&&", "ignoreStoreReadErrorWithClusterBreakingPotential=true",
 )  # fmt: skip
 _ACCEPTS = (
     "text/html", "application/yaml", "application/json;q=0", "*/*;q=0.1", "text/html,*/*", "application/*", "APPLICATION/JSON",
@@ -106,6 +105,8 @@ _PATCH_KINDS = (
     APPLY, MERGE, STRATEGIC, JSON_PATCH, JSON, "application/apply-patch+yaml; charset=utf-8", "application/merge-patch+json;x",
     "Application/Merge-Patch+JSON", "application/apply-patch+cbor", "text/plain", "",
 )  # fmt: skip
+# Upstream writes what it then cannot show in the form that is asked for; here it is refused before.
+_OF_WHOLE = tuple(accept for accept in _ACCEPTS if "as=" not in accept)
 _METHODS = ("OPTIONS", "TRACE", "FOO", "HEAD", "get", "PROPFIND")
 
 
@@ -149,7 +150,7 @@ def _asked(draws: Draws, number: int) -> Step:
 def _written(draws: Draws, number: int) -> Step:
     """Good bodies with odd queries, to be answered in odd forms."""
     path = f"{_PATHS[0]}?{draws.choice(_QUERIES)}" if draws.is_so(0.7) else _PATHS[0]
-    headers = {"Accept": draws.choice(_ACCEPTS)} if draws.is_so(0.4) else {}
+    headers = {"Accept": draws.choice(_OF_WHOLE)} if draws.is_so(0.4) else {}
     name = draws.choice(("a", "b"))
     body = {"metadata": {"name": name}, "data": {"a": "b"}}
     method = draws.choice(("POST", "POST", "PUT", "PATCH"))
@@ -162,7 +163,9 @@ def _written(draws: Draws, number: int) -> Step:
 
 def _coded(draws: Draws, number: int) -> Step:
     """Bodies in other codes than they say, or in none that is known."""
-    path = draws.choice(_PATHS[:3])
+    method = draws.choice(("POST", "POST", "DELETE"))
+    # At such a body of a custom kind kube-apiserver breaks off.
+    path = draws.choice(_PATHS[:3] if method == "DELETE" else _PATHS[:2])
     raw, kind, headers = draws.choice((
         ("k8s\x00", "application/vnd.kubernetes.protobuf", {}),
         ("k8s\x00\n\x00\x12\x00\x1a\x00", "application/vnd.kubernetes.protobuf", {}),
@@ -173,6 +176,4 @@ def _coded(draws: Draws, number: int) -> Step:
         ("k8s\x00\n\x09\n\x02v1\x12\x03Pod\x12\x07\n\x05\n\x03pbb\x1a\x00", "application/vnd.kubernetes.protobuf", {}),
         ("{}", JSON, {"Content-Encoding": "identity"}),
     ))  # fmt: skip
-    return Step(
-        number, draws.choice(("POST", "POST", "DELETE")), path, raw=raw, kind=kind, headers=headers
-    )
+    return Step(number, method, path, raw=raw, kind=kind, headers=headers)

@@ -31,3 +31,7 @@ def test_of_parameters_that_are_repeated_the_first_counts() -> None:
 def test_a_write_that_may_be_none_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="contradict"):
         parse(text)
+
+
+def test_what_go_does_not_read_says_nothing() -> None:
+    assert parse("limit=1;b=2&a=%zz&%=1&c=%41&&d") == {"c": "A", "d": ""}

@@ -11,7 +11,7 @@ from typing import Any
 
 from mizzen.apiserver.core import go_errors, json_bodies
 from mizzen.apiserver.core.bodies import grace_seconds, text
-from mizzen.apiserver.core.envelope import unregistered
+from mizzen.apiserver.core.envelope import UNVERSIONED, unregistered
 from mizzen.apiserver.core.request_options import check_dry, check_propagation, refused
 from mizzen.apiserver.core.stamping import DeleteOptions
 from mizzen.base import query
@@ -22,7 +22,7 @@ from mizzen.kinds.decoding import decode
 from mizzen.kinds.schema import Schema
 from mizzen.kinds.upstream import upstream_type
 
-_KIND, _VERSION = "DeleteOptions", "meta.k8s.io/v1"
+EXPECTED = _VERSION, _KIND = "meta.k8s.io/v1", "DeleteOptions"
 # Options that may be read in any version, as those of deletions.
 _OTHER_OPTIONS = ("CreateOptions", "UpdateOptions")
 
@@ -33,7 +33,8 @@ def of_params(params: Mapping[str, str]) -> DeleteOptions:
     said = params.get("orphanDependents")
     orphans = query.is_true(said) if said is not None else None
     dry = [params["dryRun"]] if "dryRun" in params else []
-    return _checked(grace_s, params.get("propagationPolicy"), orphans, dry)
+    uid, revision = params.get("uid", ""), params.get("resourceVersion", "")
+    return _checked(grace_s, params.get("propagationPolicy"), orphans, dry, uid, revision)
 
 
 def of_body(options: Obj, raw: bytes = b"") -> DeleteOptions:
@@ -41,6 +42,9 @@ def of_body(options: Obj, raw: bytes = b"") -> DeleteOptions:
     kind, version = text(options, "kind") or _KIND, text(options, "apiVersion") or _VERSION
     if kind in _OTHER_OPTIONS:
         raise BadRequest("decoded object cannot be converted to DeleteOptions")
+    if kind in UNVERSIONED:
+        short = version.rpartition("/")[2]
+        raise BadRequest(f"converting ({short}.{kind}) to (v1.{_KIND}): unknown conversion")
     if kind != _KIND:
         raise BadRequest(unregistered(version, kind))
     decoded = decode(_schema(), options)

@@ -9,17 +9,21 @@ from __future__ import annotations
 from typing import Any, cast
 
 from mizzen.apiserver.core import json_syntax
-from mizzen.apiserver.core.protobuf import definition_of
+from mizzen.apiserver.core.messages import definition_of
 from mizzen.base.errors import BadRequest
 from mizzen.base.go_text import json_kind, quoted
 from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
+from mizzen.kinds.decoding import decode
+from mizzen.kinds.upstream import upstream_type
 
 _SUMMARY_BYTES = 30
 _TYPE = (
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; '
     'Kind string "json:\\"kind,omitempty\\"" }'
 )
+# Kinds of every version.
+UNVERSIONED = ("Status", "APIVersions", "APIGroup", "APIGroupList", "APIResourceList")
 _UNPARSED = "couldn't get version/kind; json parse error: "
 _SCHEME = "pkg/runtime/scheme.go:111"
 
@@ -31,6 +35,15 @@ class NoJson(BadRequest):
         super().__init__(problem)
         self.problem = problem
         self.syntax = syntax
+
+
+class Unread(NoJson):
+    """A body that says what it is, and is not to be read as that."""
+
+    def __init__(self, kind: str, api_version: str, problem: str) -> None:
+        super().__init__(problem)
+        self.kind = kind
+        self.api_version = api_version
 
 
 def unparsed(body: bytes, reason: str) -> NoJson:
@@ -57,6 +70,13 @@ def opened(value: Any) -> Obj:
     if str(obj.get("apiVersion") or "").count("/") > 1:
         raise NoJson(f"unexpected GroupVersion string: {obj['apiVersion']}")
     return obj
+
+
+def unreadable(resource: Resource, error: NoJson, body: bytes) -> BadRequest:
+    """What is told of a body that was to be of this resource."""
+    if isinstance(error, Unread):
+        return _unhandled(resource, error.kind, error.api_version, error.problem)
+    return unrecognized(resource, error.problem, body)
 
 
 def unrecognized(resource: Resource, problem: str, body: bytes) -> BadRequest:
@@ -90,11 +110,27 @@ def check_type(obj: Obj, resource: Resource, body: bytes, *, is_builtin: bool) -
         raise _unhandled(resource, kind, version, unregistered(version, kind))
     if kind == resource.kind and version.partition("/")[0] == resource.group:
         raise _other_version(version, resource)
+    problem = _misfit(version, kind, obj)
+    if problem:
+        raise _unhandled(resource, kind, version, problem)
     short = version.rpartition("/")[2]
     raise _unhandled(
         resource, kind, version,
         f"converting ({short}.{kind}) to ({internal_type(resource)}): unknown conversion",
     )  # fmt: skip
+
+
+def _misfit(version: str, kind: str, obj: Obj) -> str:
+    """The problem with an object as the kind that it gives itself, which is read before anybody
+    asks for another; "" where there is none."""
+    from mizzen.apiserver.core import go_errors  # which takes words from here
+
+    name = definition_of(version, kind)
+    if not name:
+        return ""
+    schema = upstream_type(name)
+    mistyped = decode(schema, obj).mistyped
+    return go_errors.misfit(schema, *mistyped) if mistyped is not None else ""
 
 
 def unregistered(api_version: str, kind: str) -> str:
@@ -106,6 +142,8 @@ def unregistered(api_version: str, kind: str) -> str:
 def is_registered(api_version: str, kind: str) -> bool:
     """True for kinds that upstream knows in this version, and for lists of them."""
     listed = kind.removesuffix("List")
+    if (api_version, kind) == ("v1", "List") or kind in UNVERSIONED:
+        return True
     return bool(definition_of(api_version, kind) or definition_of(api_version, listed))
 
 

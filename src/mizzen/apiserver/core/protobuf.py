@@ -19,9 +19,9 @@ from typing import Any, cast
 
 import orjson
 
+from mizzen.apiserver.core.envelope import NoJson, Unread, unregistered
 from mizzen.apiserver.core.messages import JSON_SCHEMA, Field, Message, definition_of, message_of
 from mizzen.base.clock import rfc3339, rfc3339_micro
-from mizzen.base.errors import BadRequest, UnsupportedMediaType
 from mizzen.base.objects import Obj
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
@@ -34,6 +34,11 @@ FIELDS_MAX = 200_000
 _DEPTH_MAX = 128  # messages in messages; a CustomResourceDefinition's schemas have the most
 _FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799  # the years that RFC 3339 can name
 _NANOSECONDS = 1_000_000_000
+_NO_MARK = (
+    "provided data does not appear to be a protobuf message, expected prefix "
+    f"[{' '.join(map(str, MAGIC))}]"
+)
+_ENDS = "unexpected EOF"
 _ZEROS = ("", 0, False, None)
 
 
@@ -41,26 +46,32 @@ class _BrokenError(Exception):
     """The bytes are no message of the kind they say they are."""
 
 
-def decode(body: bytes) -> Obj:
-    """The object in a protobuf body. Errors: UnsupportedMediaType, BadRequest.
+def decode(body: bytes, expected: tuple[str, str] = ("", "")) -> Obj:
+    """The object in a protobuf body; `expected`: its apiVersion and kind where it says none.
 
     Costs time and memory in proportion to the body, whatever it says, and to FIELDS_MAX at most.
+    Errors: NoJson.
     """
-    if not body.startswith(MAGIC):
-        raise BadRequest(f"the body says {MEDIA_TYPE} but does not begin with its mark")
+    if len(body) <= len(MAGIC) or not body.startswith(MAGIC):
+        problem = "empty body" if body == MAGIC else _NO_MARK if body else "empty data"
+        raise NoJson(problem)
     try:
         head, raw = _envelope(body)
-        api_version, kind = head.get(1, ""), head.get(2, "")
-        name = definition_of(api_version, kind)
-        if not name:
-            raise UnsupportedMediaType(
-                f"{api_version} {kind} is not understood in protobuf; send application/json"
-            )
-        obj: Obj = {"apiVersion": api_version, "kind": kind}
+    except _BROKEN as error:
+        raise NoJson(str(error)) from error
+    api_version, kind = head.get(1) or expected[0], head.get(2) or expected[1]
+    name = definition_of(api_version, kind)
+    if not name:
+        raise Unread(kind, api_version, unregistered(api_version, kind))
+    obj: Obj = {"apiVersion": api_version, "kind": kind}
+    try:
         _Reader(raw).message(message_of(name), obj, 0, len(raw), 0)
-        return obj
-    except (_BrokenError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
-        raise BadRequest(f"the protobuf body is broken: {error}") from error
+    except _BROKEN as error:
+        raise Unread(kind, api_version, str(error)) from error
+    return obj
+
+
+_BROKEN = (_BrokenError, UnicodeDecodeError, orjson.JSONDecodeError)
 
 
 def _envelope(body: bytes) -> tuple[dict[int, str], bytes]:
@@ -142,7 +153,7 @@ class _Reader:
             else:
                 raise _BrokenError(f"wire type {wire} is unknown")
             if at > end:
-                raise _BrokenError("it is cut short")
+                raise _BrokenError(_ENDS)
             self._count()
             yield tag >> 3, value
 
@@ -150,13 +161,13 @@ class _Reader:
         data, result = self._data, 0
         for shift in range(0, 70, 7):
             if at >= end:
-                break
+                raise _BrokenError(_ENDS)
             byte = data[at]
             at += 1
             result |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return result & _UINT64_MAX, at
-        raise _BrokenError("a number is cut short or too long")
+        raise _BrokenError("proto: integer overflow")
 
     def _packed(self, span: tuple[int, int]) -> list[int]:
         at, end = span

@@ -33,7 +33,7 @@ def qualified(resource: Resource) -> str:
 
 def not_found(resource: Resource, name: str) -> NotFound:
     return NotFound(
-        f'{qualified(resource)} "{name}" not found',
+        f"{qualified(resource)} {quoted(name)} not found",
         group=resource.group, kind=resource.plural, name=name,
     )  # fmt: skip
 

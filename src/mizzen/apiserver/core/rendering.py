@@ -8,6 +8,7 @@ import orjson
 
 from mizzen.apiserver.core.negotiate import Form
 from mizzen.base.errors import BadRequest
+from mizzen.base.go_text import quoted
 from mizzen.base.objects import Obj
 from mizzen.kinds.kind import Kind
 
@@ -45,11 +46,15 @@ def partial(obj: Obj, version: str) -> Obj:
     }
 
 
-def include_of(params: Mapping[str, str]) -> str:
-    """The part of each object that its row carries. Errors: BadRequest."""
-    include = params.get("includeObject", "")
+def include_of(params: Mapping[str, str], form: Form) -> str:
+    """The part of each object that its row carries, where there are rows. Errors: BadRequest."""
+    include = params.get("includeObject", "") if form.shape == "Table" else ""
     if include not in _INCLUDE:
-        raise BadRequest(f"includeObject={include} is unknown: use None, Metadata or Object")
+        words = "must be 'Metadata', 'Object', 'None', or empty"
+        raise BadRequest(
+            f"Unable to convert to Table as requested: includeObject: Invalid value: "
+            f"{quoted(include)}: {words}"
+        )
     return include
 
 

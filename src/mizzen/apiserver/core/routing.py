@@ -18,7 +18,7 @@ _COLLECTION_LENGTH_MAX = 512  # of a path that is remembered
 _WITH_SELECTORS = ("list", "watch", "deletecollection")
 _PROXIED = {  # parameters are the other server's
     "GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch",
-    "DELETE": "delete",
+    "DELETE": "delete", "OPTIONS": "options",
 }  # fmt: skip
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
@@ -131,7 +131,7 @@ def selected_name(selector: str) -> str:
 def verb_of(method: str, target: Target, params: Mapping[str, str]) -> str:
     """The authorization verb; "" for a method that the API has not."""
     if target.subresource == "proxy":
-        return _PROXIED.get(method) or method.lower()
+        return _PROXIED.get(method, "")
     if method in ("GET", "HEAD"):
         if target.name:  # to watch one object is to list by its name
             return "get"

@@ -23,6 +23,7 @@ YAML_BYTES_MAX = 1 << 20  # a second or so to parse; JSON may have what a body m
 DUPLICATES_MAX = 20  # that are told
 VALUES_MAX = 200_000  # after aliases are followed: a few lines can mean millions
 
+_SHOWN_DEPTH_MAX = 4
 _PLAIN = "plain"  # the tag of scalars that say neither by quotes nor by a tag what they are
 _ALIAS = re.compile(r"\*([\w-]+)")
 _MERGES_NO_MAP = "map merge requires map or sequence of maps as the value"
@@ -114,7 +115,7 @@ class _Reading:
             return [self.value(child) for child in node.value]
         made: dict[str, Any] = {}
         self._fill(made, node)
-        return made
+        return dict(sorted(made.items()))  # as Go's writer of JSON has them, by which it is read
 
     def _fill(self, made: dict[str, Any], node: Any) -> None:
         for key, child in node.value:
@@ -161,7 +162,7 @@ def _as_json(value: Any) -> Any:
 def _key(node: Any) -> tuple[str, str]:
     """A key as the name of a field, and as Go's `%#v` shows it. Errors: NoYaml."""
     if not isinstance(node, yaml.ScalarNode):
-        raise NoYaml("yaml: invalid map key")
+        raise NoYaml(f"yaml: invalid map key: {_in_go(node, 0)}")
     key = _scalar(node)
     if key is None:
         raise NoYaml("unsupported map key of type: %!s(<nil>), key: <nil>")
@@ -172,3 +173,17 @@ def _key(node: Any) -> tuple[str, str]:
     if isinstance(key, float) and not math.isfinite(key):
         return {math.inf: ".inf", -math.inf: "-.inf"}.get(key, ".nan"), printed(key)
     return printed(key), printed(key)
+
+
+def _in_go(node: Any, depth: int) -> str:
+    """A value as Go's `%#v` shows it, as far down as anybody reads."""
+    if isinstance(node, yaml.ScalarNode):
+        value = _scalar(node)
+        return quoted(value) if isinstance(value, str) else printed(value)
+    if depth > _SHOWN_DEPTH_MAX:
+        return "..."
+    below = depth + 1
+    if isinstance(node, yaml.SequenceNode):
+        return f"[]interface {{}}{{{', '.join(_in_go(each, below) for each in node.value)}}}"
+    pairs = sorted(f"{_in_go(key, below)}:{_in_go(value, below)}" for key, value in node.value)
+    return f"map[interface {{}}]interface {{}}{{{', '.join(pairs)}}}"

@@ -20,7 +20,7 @@ from mizzen.apiserver.core.service_tokens import API_AUDIENCES, make_claims
 from mizzen.apiserver.draft import Draft
 from mizzen.apiserver.http import Request, Response, answer
 from mizzen.apiserver.server import Server
-from mizzen.apiserver.writes import strictness, write_options
+from mizzen.apiserver.writes import received, strictness, write_options
 from mizzen.base.clock import rfc3339
 from mizzen.base.errors import BadRequest, Cause, Conflict, invalid
 from mizzen.base.objects import Obj
@@ -45,7 +45,9 @@ async def create(server: Server, served: Served, target: Target, request: Reques
     draft = server.draft(request.user)
     options = write_options(request, "CreateOptions")
     draft.manager, level = options.manager, strictness(request, options)
-    wish = operations.decode_virtual(draft, _SERVED, target.namespace, request.json(), level)
+    wish = operations.decode_virtual(
+        draft, _SERVED, target.namespace, received(request, _SERVED), level
+    )
     _restrict(server, draft, target, part(wish, "spec"))
     said = text(wish, "metadata", "name")
     if said and said != target.name:

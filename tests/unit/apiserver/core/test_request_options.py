@@ -90,3 +90,26 @@ def test_of_a_deletion_with_a_body_the_query_says_nothing() -> None:
     assert [cause.field for cause in refused.value.causes] == [
         "propagationPolicy", "propagationPolicy", "dryRun",
     ]  # fmt: skip
+
+
+def test_a_query_says_which_object_is_to_be_deleted() -> None:
+    meant = deleting.of_params({"uid": "u", "resourceVersion": "5"})
+    assert (meant.uid, meant.resource_version) == ("u", "5")
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"kind": "ConfigMap"}, 'no kind "ConfigMap" is registered for version "meta.k8s.io/v1"'),
+        ({"kind": "Status", "apiVersion": "v1"}, "unknown conversion"),
+        ({"kind": "UpdateOptions"}, "cannot be converted"),
+        (
+            {"gracePeriodSeconds": "5"},
+            "string into Go struct field DeleteOptions.gracePeriodSeconds",
+        ),
+        ({"dryRun": "All"}, "dryRun of type"),
+    ],
+)
+def test_a_body_that_is_no_options_deletes_nothing(body: dict[str, object], problem: str) -> None:
+    with pytest.raises(BadRequest, match=problem):
+        deleting.of_body(body)
