@@ -328,7 +328,8 @@ def test_bad_requests_get_clear_refusals(api: ApiServer, namespace: str) -> None
     assert api.call("GET", path + "?fieldSelector=data.a%3D1")[0] == 400
     assert api.call("GET", path + "?limit=x")[0] == 400
     assert api.call("GET", "/apis/nothing/v1/things")[0] == 404
-    assert api.call("POST", "/api/v1/configmaps", config("a"))[0] == 400
+    assert api.call("POST", "/api/v1/configmaps", config("a"))[0] == 405
+    assert api.call("DELETE", "/api/v1/configmaps")[0] == 405
     not_yet = b"k8s\0" + b"\x0a\x12\x0a\x07apps/v1\x12\x07Unknown"
     protobuf = "application/vnd.kubernetes.protobuf"
     assert api.call("POST", path, not_yet, content_type=protobuf)[0] in (400, 415)

@@ -80,7 +80,8 @@ def check_workload(new: Obj, empty: str, kind: str) -> list[Cause]:
         wanted = from_object(selector)
     except ValueError:  # told above
         wanted = None
-    if wanted is not None and not wanted.matches(labels):
+    selects_nothing = "selector" not in spec
+    if selects_nothing or (wanted is not None and not wanted.matches(labels)):
         causes.append(_unselected(labels))
     return causes + check_template(new, kind)
 
@@ -104,7 +105,7 @@ def check_plain_selector(controller: Obj) -> list[Cause]:
 
 def _unselected(labels: Obj) -> Cause:
     message = "`selector` does not match template `labels`"
-    return invalid(f"{_TEMPLATE}.metadata.labels", labels, message)
+    return invalid(f"{_TEMPLATE}.metadata.labels", labels or None, message)
 
 
 def check_template(workload: Obj, word: str) -> list[Cause]:

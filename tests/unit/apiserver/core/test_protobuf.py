@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mizzen.apiserver.core.envelope import NoJson, Unread
 from mizzen.apiserver.core.protobuf import decode
 from mizzen.apiserver.core.protobuf_answers import encode
-from mizzen.base.errors import ApiError, BadRequest, UnsupportedMediaType
+from mizzen.base.errors import ApiError, BadRequest
 from support.protobuf_cases import CASES
 
 
@@ -56,8 +57,28 @@ def test_fields_of_a_newer_release_are_passed_over() -> None:
 
 def test_what_is_no_kind_of_upstream_is_refused() -> None:
     for api_version, kind in (("mizzen.dev/v1alpha1", "Plan"), ("apps/v2", "Deployment")):
-        with pytest.raises(UnsupportedMediaType, match=f"{api_version} {kind}"):
+        with pytest.raises(Unread, match=f'no kind "{kind}" is registered') as caught:
             decode(body(api_version, kind, b""))
+        assert (caught.value.api_version, caught.value.kind) == (api_version, kind)
+
+
+def test_a_body_that_does_not_say_what_it_is_is_what_is_expected() -> None:
+    assert decode(body("", "", b""), ("v1", "Pod")) == {"apiVersion": "v1", "kind": "Pod"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "problem"),
+    [
+        (b"", "empty data"),
+        (b"k8s\0", "empty body"),
+        (b"{}", r"expected prefix \[107 56 115 0\]"),
+        (b"k8s\0\x0a", "unexpected EOF"),
+        (b"k8s\0" + b"\xff" * 11, "proto: integer overflow"),
+    ],
+)
+def test_what_is_no_message_is_told_in_the_words_of_gos_reader(sent: bytes, problem: str) -> None:
+    with pytest.raises(NoJson, match=problem):
+        decode(sent)
 
 
 def test_zeros_are_kept_where_go_has_a_pointer() -> None:
