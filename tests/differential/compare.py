@@ -92,6 +92,8 @@ def _name_of(entry: Any) -> str:
     if not isinstance(entry, dict):
         return ""
     head = {**entry, **(entry.get("metadata") or {})}
+    if "namespaced" in entry:
+        return str(entry["name"]).replace("/", ":")
     names = ("subresource", "resource", "groupVersion", "version", "name")
     return next((head[name].replace("/", ":") for name in names if name in head), "core")
 

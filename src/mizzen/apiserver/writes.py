@@ -260,10 +260,10 @@ async def delete_collection(
     """Deletes what the selectors choose, `limit` of them where that is said, some at a time; what
     vanishes meanwhile is no error."""
     form = form_of(request.head.accept)
-    form.check_listing(is_list=True, of=f"{served.internal_type}List")
     listed = ListOptions.of(served.kind, request.params)
     selection = listed.selection
     options = delete_options(request)
+    form.check_listing(is_list=True, of=f"{served.internal_type}List")
     page = await lists.select(server, served, target.namespace, listed)
     dry = options.is_dry
     for some in at_once(page.items):
@@ -324,7 +324,9 @@ def received(request: Request, served: Served) -> Obj:
         obj = envelope.opened(value)
     except envelope.NoJson as error:
         raise envelope.unreadable(served.resource, error, request.body) from error
-    envelope.check_type(obj, served.resource, request.body, is_builtin=served.is_builtin)
+    envelope.check_type(
+        obj, served.resource, request.body, go_errors.misfit_of, is_builtin=served.is_builtin
+    )
     if beyond is not None:
         is_told = served.is_typed and all(
             go_errors.fits_no_number(served.kind.schema, path) for path in beyond.paths

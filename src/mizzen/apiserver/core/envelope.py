@@ -6,6 +6,7 @@ Source: apiserver `handlers/create.go`, `rest.go` (transformDecodeError), apimac
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from mizzen.apiserver.core import json_syntax
@@ -14,8 +15,6 @@ from mizzen.base.errors import BadRequest
 from mizzen.base.go_text import json_kind, quoted
 from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
-from mizzen.kinds.decoding import decode
-from mizzen.kinds.upstream import upstream_type
 
 _SUMMARY_BYTES = 30
 _TYPE = (
@@ -26,6 +25,9 @@ _TYPE = (
 UNVERSIONED = ("Status", "APIVersions", "APIGroup", "APIGroupList", "APIResourceList")
 _UNPARSED = "couldn't get version/kind; json parse error: "
 _SCHEME = "pkg/runtime/scheme.go:111"
+
+
+Misfit = Callable[[str, Obj], str]  # by the name of a type, "" for one that has no table
 
 
 class NoJson(BadRequest):
@@ -93,8 +95,14 @@ def _summary(body: bytes) -> str:
     return (start.decode(errors="replace") if body.startswith(b"{") else start.hex()) + more
 
 
-def check_type(obj: Obj, resource: Resource, body: bytes, *, is_builtin: bool) -> None:
-    """Errors: BadRequest for an object of another kind or version."""
+def check_type(
+    obj: Obj, resource: Resource, body: bytes, misfit: Misfit, *, is_builtin: bool
+) -> None:
+    """`misfit`: the problem with an object as the kind that it gives itself, which is read before
+    anybody asks for another; "" where there is none.
+
+    Errors: BadRequest for an object of another kind or version.
+    """
     kind, version = str(obj.get("kind") or ""), str(obj.get("apiVersion") or "")
     if not is_builtin:
         if not kind:
@@ -110,7 +118,7 @@ def check_type(obj: Obj, resource: Resource, body: bytes, *, is_builtin: bool) -
         raise _unhandled(resource, kind, version, unregistered(version, kind))
     if kind == resource.kind and version.partition("/")[0] == resource.group:
         raise _other_version(version, resource)
-    problem = _misfit(version, kind, obj)
+    problem = misfit(definition_of(version, kind), obj)
     if problem:
         raise _unhandled(resource, kind, version, problem)
     short = version.rpartition("/")[2]
@@ -118,19 +126,6 @@ def check_type(obj: Obj, resource: Resource, body: bytes, *, is_builtin: bool) -
         resource, kind, version,
         f"converting ({short}.{kind}) to ({internal_type(resource)}): unknown conversion",
     )  # fmt: skip
-
-
-def _misfit(version: str, kind: str, obj: Obj) -> str:
-    """The problem with an object as the kind that it gives itself, which is read before anybody
-    asks for another; "" where there is none."""
-    from mizzen.apiserver.core import go_errors  # which takes words from here
-
-    name = definition_of(version, kind)
-    if not name:
-        return ""
-    schema = upstream_type(name)
-    mistyped = decode(schema, obj).mistyped
-    return go_errors.misfit(schema, *mistyped) if mistyped is not None else ""
 
 
 def unregistered(api_version: str, kind: str) -> str:

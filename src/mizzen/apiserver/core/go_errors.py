@@ -12,10 +12,13 @@ from typing import Any, cast
 from mizzen.apiserver.core import envelope
 from mizzen.base.go_base64 import illegal_at
 from mizzen.base.go_text import json_kind, json_number, marshalled
+from mizzen.base.objects import Obj
 from mizzen.base.resources import Resource
 from mizzen.kinds import quantities
+from mizzen.kinds.decoding import decode
 from mizzen.kinds.report import Embedded, Path, render
 from mizzen.kinds.schema import INT_OR_STR, MICRO_TIME, QUANTITY, TIME, Schema
+from mizzen.kinds.upstream import upstream_type
 
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
 _MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
@@ -60,6 +63,15 @@ def unreadable_metadata(found: Embedded) -> str:
     """The problem with the metadata of an object within a custom one."""
     problem = misfit(found.schema, found.inside, found.mistyped)
     return f"{render(found.path)}: Invalid value: {marshalled(found.value)}: {problem}"
+
+
+def misfit_of(name: str, obj: Obj) -> str:
+    """The problem with an object as one of upstream's types; "" where there is none, or no type."""
+    if not name:
+        return ""
+    schema = upstream_type(name)
+    mistyped = decode(schema, obj).mistyped
+    return misfit(schema, *mistyped) if mistyped is not None else ""
 
 
 def fits_no_number(schema: Schema, path: Sequence[str | int]) -> bool:

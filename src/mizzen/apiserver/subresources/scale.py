@@ -17,6 +17,7 @@ from mizzen.apiserver.core import (
     body_reading,
     envelope,
     field_managers,
+    go_errors,
     patching,
     preconditions,
     protobuf,
@@ -257,7 +258,7 @@ def _received(request: Request) -> Obj:
     except envelope.NoJson as error:
         raise envelope.unrecognized(_SCALE, error.problem, request.body) from error
     if request.head.content_type != protobuf.MEDIA_TYPE:
-        envelope.check_type(obj, _SCALE, request.body, is_builtin=True)
+        envelope.check_type(obj, _SCALE, request.body, go_errors.misfit_of, is_builtin=True)
     return obj
 
 
