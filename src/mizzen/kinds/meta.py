@@ -73,8 +73,8 @@ CONDITIONS = array(CONDITION, key="type")
 LABEL_SELECTOR_REQUIREMENT = meta(
     "LabelSelectorRequirement",
     "A condition on one label.",
-    key=STR("The label.", required=True),
-    operator=choice("In", "NotIn", "Exists", "DoesNotExist")("How to compare.", required=True),
+    key=STR("The label.", expected=True),
+    operator=STR("How to compare: In, NotIn, Exists or DoesNotExist.", expected=True),
     values=STRINGS("Values for In and NotIn."),
 )
 LABEL_SELECTOR = meta(

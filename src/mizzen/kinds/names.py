@@ -19,7 +19,7 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _HTTP_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
-_PORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_PORT_NAME = re.compile(r"[-a-z0-9]+")
 ANNOTATIONS_BYTES_MAX = 256 * 1024
 
 NameRule = Callable[[str], str]  # the problem with a name, "" when there is none
@@ -139,15 +139,20 @@ def env_name(name: str) -> str:
     return ""
 
 
-def port_name(name: str) -> str:
-    """The problem with an IANA service name, as ports are named."""
-    if len(name) > 15:
-        return "must be no more than 15 characters"
+def port_name_problems(name: str) -> list[str]:
+    """The problems with an IANA service name, as ports are named."""
+    found: list[str] = []
+    if len(name.encode()) > 15:
+        found.append("must be no more than 15 characters")
     if _PORT_NAME.fullmatch(name) is None:
-        return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+        found.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not any("a" <= c <= "z" for c in name):
-        return "must contain at least one letter (a-z)"
-    return "must not contain consecutive hyphens" if "--" in name else ""
+        found.append("must contain at least one letter (a-z)")
+    if "--" in name:
+        found.append("must not contain consecutive hyphens")
+    if name.startswith("-") or name.endswith("-"):
+        found.append("must not begin or end with a hyphen")
+    return found
 
 
 def invalid_value(path: str, value: str, problem: str) -> Cause:

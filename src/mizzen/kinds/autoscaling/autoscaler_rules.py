@@ -12,7 +12,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
 from mizzen.kinds.causes import forbidden, invalid, required, unsupported
-from mizzen.kinds.core.container_rules import check_resource_name
+from mizzen.kinds.core.resource_names import check_container_resource
 from mizzen.kinds.names import dns_label, path_segment
 from mizzen.kinds.reading import entries, get, part
 
@@ -172,7 +172,7 @@ def _check_resource(name: str, source: Obj, path: str) -> Iterator[Cause]:
     if name == "resource":
         return
     if resource:
-        yield from check_resource_name(resource, f"{path}.name")
+        yield from check_container_resource(resource, f"{path}.name")
     container = source["container"]
     if not container:
         yield required(f"{path}.container", "must specify a container")

@@ -5,25 +5,14 @@ Source: pkg/apis/core/validation/validation.go `validateContainerCommon`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
-from mizzen.kinds.names import dns_label, env_name, invalid_value, port_name, qualified_name
+from mizzen.kinds.core.resource_names import check_amount, check_container_resource
+from mizzen.kinds.names import dns_label, env_name, invalid_value, port_name_problems
 from mizzen.kinds.reading import entries, part
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-_NATIVE = ("cpu", "memory", "ephemeral-storage")
-# What else has a name without a domain. Source: pkg/apis/core/helper.
-_STANDARD = frozenset(
-    (
-        *(f"{side}.{name}" for side in ("requests", "limits") for name in _NATIVE),
-        "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps",
-        "persistentvolumeclaims", "storage", "requests.storage", "services.nodeports",
-        "services.loadbalancers",
-    )
-)  # fmt: skip
 
 
 def check_name(name: str, path: str, seen: set[str], causes: list[Cause]) -> None:
@@ -98,9 +87,7 @@ def _check_ports(ports: list[Obj], path: str) -> list[Cause]:
         if not name:
             continue
         at = f"{path}[{index}].name"
-        problem = port_name(name)
-        if problem:
-            causes.append(invalid_value(at, name, problem))
+        causes += [invalid_value(at, name, each) for each in port_name_problems(name)]
         if name in seen:
             causes.append(Cause(at, f'Duplicate value: "{name}"', "FieldValueDuplicate"))
         seen.add(name)
@@ -133,7 +120,9 @@ def check_resources(resources: Obj, path: str, claims: set[str]) -> list[Cause]:
     limits, requests = part(resources, "limits"), part(resources, "requests")
     for field, amounts in (("limits", limits), ("requests", requests)):
         for name, value in amounts.items():
-            causes += _check_amount(name, value, f"{path}.{field}[{name}]")
+            at = f"{path}.{field}[{name}]"
+            causes += check_container_resource(name, at)
+            causes += check_amount(name, value, at)
     for name, value in requests.items():
         limit = limits.get(name)
         at = f"{path}.requests"
@@ -152,30 +141,6 @@ def check_resources(resources: Obj, path: str, claims: set[str]) -> list[Cause]:
             message = f'Not found: "{claim["name"]}"'
             causes.append(Cause(at, message, "FieldValueNotFound"))
     return causes
-
-
-def check_resource_name(name: str, path: str) -> list[Cause]:
-    """Causes to refuse the name of a container's resource."""
-    if qualified_name(name):
-        return [invalid_value(path, name, qualified_name(name))]
-    if "/" in name or name in _NATIVE or name.startswith("hugepages-"):
-        return []
-    found = invalid_value(path, name, "must be a standard resource for containers")
-    if name in _STANDARD or name.startswith(("requests.hugepages-", "limits.hugepages-")):
-        return [found]
-    what = "must be a standard resource type or fully qualified"
-    return [invalid_value(path, name, what), found]
-
-
-def _check_amount(name: str, value: Any, path: str) -> list[Cause]:
-    if causes := check_resource_name(name, path):
-        return causes
-    amount = parse(value)
-    if amount.numerator < 0:
-        return [invalid_value(path, value, "must be greater than or equal to 0")]
-    if "/" in name and amount.denominator != 1:
-        return [invalid_value(path, value, "must be an integer")]
-    return []
 
 
 def _check_probe(probe: Obj, path: str, name: str) -> list[Cause]:
@@ -216,5 +181,4 @@ def _check_port(port: int | str, path: str) -> list[Cause]:
         if 1 <= port <= 65535:
             return []
         return [Cause(path, f"Invalid value: {port}: must be between 1 and 65535, inclusive")]
-    problem = port_name(port)
-    return [invalid_value(path, port, problem)] if problem else []
+    return [invalid_value(path, port, each) for each in port_name_problems(port)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mizzen.base.errors import Cause
+from mizzen.base.label_syntax import key_problems, value_problems
 from mizzen.base.objects import Obj
 from mizzen.base.selectors import int64
 from mizzen.kinds.names import (
@@ -16,7 +17,6 @@ from mizzen.kinds.names import (
     dns_subdomain,
     invalid_value,
     label_value,
-    qualified_name,
 )
 from mizzen.kinds.reading import entries, part
 
@@ -181,10 +181,14 @@ def check_label_selector(selector: Obj, path: str) -> list[Cause]:
     for index, condition in enumerate(entries(selector, "matchExpressions")):
         at = f"{path}.matchExpressions[{index}]"
         values: list[str] = entries(condition, "values")
-        if condition.get("operator") in ("In", "NotIn"):
+        operator = condition.get("operator") or ""
+        if operator in ("In", "NotIn"):
             if not values:
                 message = "must be specified when `operator` is 'In' or 'NotIn'"
                 causes.append(_required(f"{at}.values", message))
+        elif operator not in ("Exists", "DoesNotExist"):
+            message = "not a valid selector operator"
+            causes.append(invalid_value(f"{at}.operator", operator, message))
         elif values:
             message = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
             causes.append(_forbidden(f"{at}.values", message))
@@ -281,13 +285,11 @@ def check_tolerations(tolerations: list[Obj], path: str) -> list[Cause]:
 
 
 def _check_key(key: str, path: str) -> list[Cause]:
-    problem = qualified_name(key)
-    return [invalid_value(path, key, problem)] if problem else []
+    return [invalid_value(path, key, each) for each in key_problems(key)]
 
 
 def _check_value(value: str, path: str) -> list[Cause]:
-    problem = label_value(value)
-    return [invalid_value(path, value, problem)] if problem else []
+    return [invalid_value(path, value, each) for each in value_problems(value)]
 
 
 def _check_name(name: str, path: str, rule: NameRule) -> list[Cause]:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
-from mizzen.base.quantity import parse
 from mizzen.base.resources import RESOURCE_QUOTAS
 from mizzen.kinds import causes as words
 from mizzen.kinds.columns import AGE, NAME, Column
-from mizzen.kinds.names import qualified_name
+from mizzen.kinds.core.resource_names import check_amount, check_quota_resource, is_of_quotas
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.treatment import acted, holding
 from mizzen.kinds.upstream import upstream_kind
@@ -23,12 +22,6 @@ _OPPOSED = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
 _PODS = ("pods",)
 _COMPUTE = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory",
             "ephemeral-storage", "requests.ephemeral-storage", "limits.ephemeral-storage")  # fmt: skip
-_STANDARD = (*_COMPUTE, *_PODS, "services", "replicationcontrollers", "resourcequotas", "secrets",
-             "persistentvolumeclaims", "configmaps", "services.nodeports",
-             "services.loadbalancers", "requests.storage")  # fmt: skip
-_INTEGERS = ("pods", "services", "replicationcontrollers", "resourcequotas", "secrets",
-             "persistentvolumeclaims", "configmaps", "services.nodeports",
-             "services.loadbalancers")  # fmt: skip
 
 
 def _validate(new: Obj, old: Obj | None) -> list[Cause]:
@@ -36,7 +29,8 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     causes: list[Cause] = []
     hard = part(spec, "hard")
     for name, amount in sorted(hard.items()):
-        causes += _check_amount(name, str(amount), f"spec.hard[{name}]")
+        causes += check_quota_resource(name, f"spec.hard[{name}]")
+        causes += check_amount(name, amount, f"spec.hard[{name}]")
     causes += _check_scopes(spec, hard)
     causes += _check_selector(spec, hard)
     if old is not None and sorted(spec.get("scopes") or ()) != sorted(
@@ -44,27 +38,6 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     ):
         causes.append(words.invalid("spec.scopes", spec.get("scopes") or [], "field is immutable"))
     return causes
-
-
-def _check_amount(name: str, amount: str, path: str) -> list[Cause]:
-    problem = qualified_name(name)
-    if problem:
-        return [words.invalid(path, name, problem)]
-    if "/" not in name and not _is_standard(name):
-        kinds = ("must be a standard resource type or fully qualified", "must be a standard "
-                 "resource for quota")  # fmt: skip
-        return [words.invalid(path, name, each) for each in kinds]
-    if parse(amount) < 0:
-        return [words.invalid(path, amount, "must be greater than or equal to 0")]
-    is_whole = name in _INTEGERS or name.startswith("count/")
-    if is_whole and parse(amount).denominator != 1:
-        return [words.invalid(path, amount, "must be an integer")]
-    return []
-
-
-def _is_standard(name: str) -> bool:
-    bare = name.removeprefix("requests.")
-    return name in _STANDARD or bare.startswith("hugepages-")
 
 
 def _fits(scope: str, name: str) -> bool:
@@ -91,7 +64,7 @@ def _check_names(
         causes += [
             words.invalid(path, shown, "unsupported scope applied to resource")
             for name in sorted(hard)
-            if _is_standard(name) and not _fits(scope, name)
+            if is_of_quotas(name) and not _fits(scope, name)
         ]
     if any(set(pair) <= set(names) for pair in _OPPOSED):
         causes.append(words.invalid(path, shown, "conflicting scopes"))

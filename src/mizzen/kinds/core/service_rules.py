@@ -32,7 +32,7 @@ from mizzen.kinds.names import (
     check_labels,
     dns_label,
     dns_subdomain,
-    port_name,
+    port_name_problems,
     qualified_name,
 )
 from mizzen.kinds.reading import entries, part
@@ -246,8 +246,9 @@ def _check_ports(service: Obj) -> list[Cause]:
         target = port["targetPort"]
         if isinstance(target, int):
             causes += port_number(f"{path}.targetPort", target)
-        elif problem := port_name(target):
-            causes.append(invalid(f"{path}.targetPort", target, problem))
+        else:
+            found = port_name_problems(target)
+            causes += [invalid(f"{path}.targetPort", target, each) for each in found]
         scheme = port.get("appProtocol")
         if scheme is not None and (problem := qualified_name(scheme)):
             causes.append(invalid(f"{path}.appProtocol", scheme, problem))

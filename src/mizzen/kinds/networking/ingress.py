@@ -19,7 +19,7 @@ from mizzen.kinds.names import (
     dns_subdomain,
     invalid_value,
     path_segment,
-    port_name,
+    port_name_problems,
     wildcard_subdomain,
 )
 from mizzen.kinds.reading import entries, get, part
@@ -120,8 +120,8 @@ def _check_backend(path: str, backend: Any) -> list[Cause]:
     if called and number:
         causes.append(words.invalid(path, "", "cannot set both port name & port number"))
     elif called:
-        if problem := port_name(called):
-            causes.append(invalid_value(f"{path}.service.port.name", called, problem))
+        at = f"{path}.service.port.name"
+        causes += [invalid_value(at, called, each) for each in port_name_problems(called)]
     elif number:
         causes += words.port_number(f"{path}.service.port.number", number)
     else:

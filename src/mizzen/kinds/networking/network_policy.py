@@ -16,7 +16,7 @@ from mizzen.kinds import ip_addresses
 from mizzen.kinds.columns import AGE, NAME, NONE
 from mizzen.kinds.core.placement_rules import check_label_selector
 from mizzen.kinds.kind import Column
-from mizzen.kinds.names import invalid_value, port_name
+from mizzen.kinds.names import invalid_value, port_name_problems
 from mizzen.kinds.reading import entries, part
 from mizzen.kinds.upstream import upstream_kind
 
@@ -93,8 +93,9 @@ def _check_port(path: str, port: Any) -> list[Cause]:
         if end is not None:
             message = "may not be specified when `port` is non-numeric"
             causes.append(words.invalid(f"{path}.endPort", end, message))
-        if problem := port_name(number):
-            causes.append(invalid_value(f"{path}.port", number, problem))
+        causes += [
+            invalid_value(f"{path}.port", number, each) for each in port_name_problems(number)
+        ]
     return causes
 
 
