@@ -540,6 +540,8 @@ def give_name(draft: Draft, served: Served, obj: Obj, namespace: str) -> None:
     """Makes a name from generateName where there is none, in place."""
     metadata = obj["metadata"]
     prefix = metadata.get("generateName")
+    if not metadata.get("name") and not prefix and served.kind.is_named_by_uid:
+        metadata["name"] = draft.new_id()
     if metadata.get("name") or not isinstance(prefix, str) or not prefix:
         return
     for _ in range(_NAME_TRIES):

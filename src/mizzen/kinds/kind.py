@@ -163,6 +163,7 @@ class Kind:
     generation: bool = True  # metadata.generation counts changes outside metadata and status
     counts_too: Callable[[Obj, Obj], bool] = no_other_change  # (new, old): so does this change
     name_rule: names.NameRule = names.dns_subdomain
+    is_named_by_uid: bool = False  # where nobody names it
     any_finalizer: bool = False  # one without a domain may be any, not the standard ones alone
     verbs: tuple[str, ...] = (
         "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch",
@@ -280,6 +281,8 @@ class Kind:
     def check(self, new: Obj, old: Obj | None, noted: Sequence[Cause] = ()) -> list[Cause]:
         """Every cause to refuse a create (old None) or an update, metadata included; `noted` are
         those that decoding has found."""
+        if self.has_status and not self.keeps_first_status:  # it is the server's
+            noted = [each for each in noted if not each.field.startswith("status")]
         return [*self._check_scale(new), *self._checked(self.validate, new, old, noted)]
 
     def _checked(

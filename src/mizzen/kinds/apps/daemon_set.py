@@ -18,7 +18,7 @@ from mizzen.kinds.core.pod_warnings import warn_of_template
 from mizzen.kinds.kind import Column
 from mizzen.kinds.reading import part
 from mizzen.kinds.treatment import acted
-from mizzen.kinds.upstream import upstream_kind
+from mizzen.kinds.upstream import upstream_kind, upstream_type
 
 
 def _node_selector(daemon: Obj, now_ns: int) -> str:
@@ -26,9 +26,14 @@ def _node_selector(daemon: Obj, now_ns: int) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or NONE
 
 
+_SPEC = upstream_type("io.k8s.api.apps.v1.DaemonSetSpec")
+# Upstream's validator does not miss it: nothing is selected.
+_SELECTOR = _SPEC.fields["selector"](required=False, expected=True)
+
 KIND = upstream_kind(
     DAEMON_SETS,
     "A pod on each node that fits.",
+    fields={"spec": _SPEC(fields={**_SPEC.fields, "selector": _SELECTOR}, default={})},
     default=default_daemon_set,
     validate=validate_daemon_set,
     validate_status=validate_daemon_set_status,

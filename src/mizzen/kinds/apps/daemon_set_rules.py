@@ -75,7 +75,7 @@ def _annotate(daemon: Obj, generation: int) -> None:
 
 def validate_daemon_set(new: Obj, old: Obj | None) -> list[Cause]:
     causes = check_fixed_selector(new, old)
-    causes += check_workload(new, "daemonset", "DaemonSet")
+    causes += check_workload(new, "daemonset", "DaemonSet", None)
     causes += check_counts(new, "spec.minReadySeconds")
     causes += _check_strategy(part(new, "spec.updateStrategy"))
     return causes + check_counts(new, "spec.revisionHistoryLimit")

@@ -72,7 +72,7 @@ def default_replication_controller(owner: Obj) -> None:
 
 def validate_replication_controller(new: Obj, old: Obj | None) -> list[Cause]:
     causes = check_counts(new, "spec.replicas", "spec.minReadySeconds")
-    causes += check_plain_selector(new)
     if "template" not in part(new, "spec"):
-        return [*causes, required("spec.template")]
-    return causes + check_template(new, "ReplicationController")
+        lacking = [] if part(new, "spec.selector") else [required("spec.selector")]
+        return [*causes, *lacking, required("spec.template")]
+    return causes + check_plain_selector(new) + check_template(new, "ReplicationController")

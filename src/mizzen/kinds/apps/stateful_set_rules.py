@@ -89,7 +89,7 @@ def validate_stateful_set(new: Obj, old: Obj | None) -> list[Cause]:
     problem = dns_label(name) if name and old is None else ""
     if problem:
         causes.append(invalid("spec.serviceName", name, problem))
-    causes += check_workload(_as_pods_are(new), "statefulset", "StatefulSet")
+    causes += check_workload(_as_pods_are(new), "statefulset", "StatefulSet", "")
     return causes + (_check_update(new, old) if old is not None else [])
 
 

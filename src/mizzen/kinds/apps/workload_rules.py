@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mizzen.base.errors import Cause
+from mizzen.base.go_text import marshalled
 from mizzen.base.objects import Obj
 from mizzen.base.selectors import from_object, labels_equal, selector_text
 from mizzen.kinds.columns import NONE
@@ -63,26 +64,30 @@ def unsupported(path: str, value: Any, *supported: str) -> Cause:
 # -- selectors and templates ------------------------------------------------------------
 
 
-def check_workload(new: Obj, empty: str, kind: str) -> list[Cause]:
+def check_workload(
+    new: Obj, empty: str, kind: str, unreadable: str | None = "invalid label selector"
+) -> list[Cause]:
     """Causes to refuse the selector and the template of a workload, in upstream's order.
 
     Upstream names a ReplicaSet a deployment where its selector is `empty`, and a Deployment a
-    ReplicaSet where its `kind` is named.
+    ReplicaSet where its `kind` is named. `unreadable`: what it says of a selector that it cannot
+    read, None for nothing.
     """
     spec = part(new, "spec")
     selector = part(spec, "selector")
     causes = check_label_selector(selector, "spec.selector")
+    is_wrong = bool(causes)
     if "selector" in spec and not any(selector.values()):
         message = f"empty selector is invalid for {empty}"
         causes.append(invalid("spec.selector", selector, message))
     labels = part(new, "spec.template.metadata.labels")
-    try:
-        wanted = from_object(selector)
-    except ValueError:  # told above
-        wanted = None
-    selects_nothing = "selector" not in spec
-    if selects_nothing or (wanted is not None and not wanted.matches(labels)):
-        causes.append(_unselected(labels))
+    if is_wrong:
+        if unreadable is not None:  # then nothing is said of the template
+            shown = f"Invalid value: {marshalled(selector)}"
+            message = f"{shown}: {unreadable}" if unreadable else shown
+            return [*causes, Cause("spec.selector", message)]
+    elif "selector" not in spec or not from_object(selector).matches(labels):
+        causes.append(_unselected(get(new, f"{_TEMPLATE}.metadata.labels")))
     return causes + check_template(new, kind)
 
 
@@ -100,12 +105,14 @@ def check_plain_selector(controller: Obj) -> list[Cause]:
     if not selector:
         return [required("spec.selector")]
     labels = part(controller, "spec.template.metadata.labels")
-    return [] if labels_equal(selector).matches(labels) else [_unselected(labels)]
+    if labels_equal(selector).matches(labels):
+        return []
+    return [_unselected(get(controller, f"{_TEMPLATE}.metadata.labels"))]
 
 
-def _unselected(labels: Obj) -> Cause:
+def _unselected(labels: Obj | None) -> Cause:
     message = "`selector` does not match template `labels`"
-    return invalid(f"{_TEMPLATE}.metadata.labels", labels or None, message)
+    return invalid(f"{_TEMPLATE}.metadata.labels", labels, message)
 
 
 def check_template(workload: Obj, word: str) -> list[Cause]:

@@ -113,7 +113,7 @@ def _check_indexed(spec: Obj, path: str) -> list[Cause]:
 
 def _check_plain(spec: Obj, path: str) -> list[Cause]:
     return [
-        Cause(f"{path}.{name}", "Invalid value: requires indexed completion mode")
+        invalid(f"{path}.{name}", spec[name], "requires indexed completion mode")
         for name in ("backoffLimitPerIndex", "successPolicy")
         if name in spec
     ]

@@ -23,6 +23,13 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     return []
 
 
+def _without_strategy(lease: Obj) -> None:
+    """Upstream drops what its gate CoordinatedLeaderElection keeps from being used."""
+    spec = part(lease, "spec")
+    for name in ("strategy", "preferredHolder"):
+        spec.pop(name, None)
+
+
 KIND = Kind(
     resource=LEASES,
     generation=False,
@@ -42,6 +49,7 @@ KIND = Kind(
             preferredHolder=STR("Who should hold it."),
         )("The lease.", default={}),
     ),
+    complete=_without_strategy,
     validate=_validate,
     columns=(NAME, Column("Holder", of("spec.holderIdentity")), AGE),
 )

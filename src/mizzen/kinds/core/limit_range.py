@@ -105,6 +105,7 @@ KIND = upstream_kind(
     "Bounds and defaults of what one pod, container or volume claim takes.",
     default=_default,
     complete=_complete,
+    is_named_by_uid=True,
     validate=_validate,
     columns=(NAME, Column("Created At", of("metadata.creationTimestamp"), type="date")),
 )

@@ -11,6 +11,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.label_syntax import key_problems, value_problems
 from mizzen.base.objects import Obj
 from mizzen.base.selectors import int64
+from mizzen.kinds.causes import unsupported
 from mizzen.kinds.names import (
     NameRule,
     dns_label,
@@ -221,6 +222,9 @@ def _check_label_keys(term: Obj, path: str, field: str) -> list[Cause]:
 # -- spreading ----------------------------------------------------------------------
 
 
+_WHEN = ("DoNotSchedule", "ScheduleAnyway")
+
+
 def _check_spread(constraints: list[Obj], path: str) -> list[Cause]:
     causes: list[Cause] = []
     seen: set[tuple[str, str]] = set()
@@ -230,6 +234,8 @@ def _check_spread(constraints: list[Obj], path: str) -> list[Cause]:
         causes += check_label_selector(part(constraint, "labelSelector"), f"{at}.labelSelector")
         causes += _check_label_keys(constraint, at, "matchLabelKeys")
         when = constraint["whenUnsatisfiable"]
+        if when not in _WHEN:
+            causes.append(unsupported(f"{at}.whenUnsatisfiable", when, _WHEN))
         if "minDomains" in constraint and when != "DoNotSchedule":
             message = "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not " + when
             shown = f"Invalid value: {constraint['minDomains']}: {message}"

@@ -85,7 +85,7 @@ TOPOLOGY_SPREAD = v1(
     "How to spread pods over the cluster.",
     maxSkew=INT32("Largest difference allowed.", required=True, minimum=1),
     topologyKey=STR("Node label to spread over.", required=True),
-    whenUnsatisfiable=choice("DoNotSchedule", "ScheduleAnyway")("Else.", required=True),
+    whenUnsatisfiable=STR("Else: DoNotSchedule or ScheduleAnyway.", default=""),
     labelSelector=LABEL_SELECTOR("Which pods count."),
     matchLabelKeys=STRINGS(),
     minDomains=INT32(minimum=1),

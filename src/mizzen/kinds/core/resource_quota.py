@@ -64,7 +64,7 @@ def _check_names(
         causes += [
             words.invalid(path, shown, "unsupported scope applied to resource")
             for name in sorted(hard)
-            if is_of_quotas(name) and not _fits(scope, name)
+            if scope in _SCOPES and is_of_quotas(name) and not _fits(scope, name)
         ]
     if any(set(pair) <= set(names) for pair in _OPPOSED):
         causes.append(words.invalid(path, shown, "conflicting scopes"))

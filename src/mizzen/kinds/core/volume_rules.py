@@ -79,7 +79,7 @@ def check_volume(spec: Obj, path: str) -> list[Cause]:
     if not capacity:
         causes.append(required(f"{path}.capacity"))
     if capacity.keys() != {"storage"}:
-        causes.append(unsupported(f"{path}.capacity", capacity, ["storage"]))
+        causes.append(unsupported(f"{path}.capacity", spec.get("capacity"), ["storage"]))
     for name, value in capacity.items():
         causes += check_positive(value, f"{path}.capacity[{name}]")
     policy = spec.get("persistentVolumeReclaimPolicy")
@@ -125,9 +125,13 @@ def _check_source(spec: Obj, path: str) -> Iterator[Cause]:
         yield required(path, "must specify a volume type")
     for name in list(sources)[1:]:
         yield forbidden(f"{path}.{name}", "may not specify more than 1 volume type")
-    if "hostPath" in sources and not get(sources, "hostPath.path"):
-        yield required(f"{path}.hostPath.path")
-    if "local" in sources:
+    if "hostPath" in sources:
+        place = get(sources, "hostPath.path")
+        if not place:
+            yield required(f"{path}.hostPath.path")
+        elif ".." in place.split("/"):
+            yield invalid(f"{path}.hostPath.path", place, "must not contain '..'")
+    if next(iter(sources), "") == "local":
         if not get(sources, "local.path"):
             yield required(f"{path}.local.path")
         if "nodeAffinity" not in spec:

@@ -38,7 +38,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     rules, default = entries(spec, "rules"), spec.get("defaultBackend")
     if not rules and default is None:
         message = "either `defaultBackend` or `rules` must be specified"
-        causes.append(words.invalid("spec", rules, message))
+        causes.append(words.invalid("spec", spec.get("rules"), message))
     if default is not None:
         causes += _check_backend("spec.defaultBackend", default)
     for index, rule in enumerate(rules):

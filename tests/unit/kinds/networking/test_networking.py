@@ -53,7 +53,7 @@ def _rule(path: str = "/", kind: str = "Prefix", **rule: Any) -> dict[str, Any]:
     [
         ({"defaultBackend": BACKEND}, ""),
         (_rule(host="*.example.com"), ""),
-        ({}, "spec: Invalid value: []: either `defaultBackend` or `rules` must be specified"),
+        ({}, "spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"),
         (_rule(host="10.0.0.1"), 'spec.rules[0].host: Invalid value: "10.0.0.1": must be a DNS '
          "name, not an IP address"),
         (_rule(host="a.*.b"), 'spec.rules[0].host: Invalid value: "a.*.b": a wildcard DNS-1123'),
