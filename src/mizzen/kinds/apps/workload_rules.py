@@ -86,7 +86,7 @@ def check_workload(
             shown = f"Invalid value: {marshalled(selector)}"
             message = f"{shown}: {unreadable}" if unreadable else shown
             return [*causes, Cause("spec.selector", message)]
-    elif "selector" not in spec or not from_object(selector).matches(labels):
+    elif (wanted := from_object(spec.get("selector"))) is None or not wanted.matches(labels):
         causes.append(_unselected(get(new, f"{_TEMPLATE}.metadata.labels")))
     return causes + check_template(new, kind)
 
