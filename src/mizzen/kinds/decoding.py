@@ -19,7 +19,7 @@ from mizzen.kinds import times
 from mizzen.kinds.combined import problems_of
 from mizzen.kinds.facts import omitted_zeros, zeros
 from mizzen.kinds.limits import RANGES, limits_of
-from mizzen.kinds.misfits import misfit_of, misshapen, says_either
+from mizzen.kinds.misfits import INTEGER_FLOAT_MAX, misfit_of, misshapen, says_either
 from mizzen.kinds.quantities import canonical
 from mizzen.kinds.remembered import Memory, key_of
 from mizzen.kinds.report import Embedded, Path, Report, Unknown, Unserved, quoted, render
@@ -452,9 +452,12 @@ def _scalar(schema: Schema) -> Decoder:
     wanted = "integer or string" if kind == "int-or-string" else kind
     first = allowed[0]
     misfit = misfit_of(schema, wanted)
+    whole = -1.0  # floats up to here are taken as integers where they are whole: none
+    if int in allowed:
+        whole = INTEGER_FLOAT_MAX if kind != "number" else 2.0**62
 
     def decode(value: Any, path: Path, report: Report) -> Any:
-        if report.is_custom and type(value) is float and int in allowed and not value % 1:
+        if report.is_custom and type(value) is float and -whole <= value <= whole and not value % 1:
             value = int(value)  # as Go's encoder writes it
         if type(value) is not first and type(value) not in allowed:
             # Strings made in process may be of a subclass (an enum, a Name).

@@ -18,6 +18,7 @@ from mizzen.kinds.limits import known_format, limits_of
 from mizzen.kinds.report import Path, Report, Unknown, render
 from mizzen.kinds.schema import Schema
 
+INTEGER_FLOAT_MAX = float(2**53 - 1)  # swag's `IsFloat64AJSONInteger`: beyond it none is an integer
 _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
 
 
@@ -25,6 +26,11 @@ def says_either(schema: Schema, word: str) -> bool:
     """True of the combination that says what `x-kubernetes-int-or-string` says already."""
     is_said = schema.type == "int-or-string" and word == "anyOf"
     return is_said and schema.combined[word] == _INT_OR_STRING
+
+
+def is_whole(value: float) -> bool:
+    """Whether a float passes for an integer: none does beyond what a float holds exactly."""
+    return abs(value) <= INTEGER_FLOAT_MAX and value.is_integer()
 
 
 def misfit_of(schema: Schema, wanted: str) -> Callable[[Any, Path, Report], Any]:
@@ -40,7 +46,7 @@ def misfit_of(schema: Schema, wanted: str) -> Callable[[Any, Path, Report], Any]
     numbers = limits_of(replace(schema, type="number", enum=())) if kind == "integer" else None
 
     def misfit(value: Any, path: Path, report: Report) -> Any:
-        if type(value) is float and kind == "integer" and value.is_integer():
+        if type(value) is float and kind == "integer" and is_whole(value):
             if limits is not None:
                 limits(int(value), path, report)
             return int(value)

@@ -332,12 +332,16 @@ def test_what_is_nested_without_end_is_refused(api: ApiServer) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v1/namespaces//pods", "/api/v1//pods", "/api//v1/pods", "/apis//v1/pods",
+    ["/api/v1/namespaces//pods", "/api/v1//pods", "/api//v1/pods",
      "/api/v1/namespaces/default//pods", "/apis/batch//namespaces/default/jobs"],
 )  # fmt: skip
 def test_an_empty_part_of_a_path_names_nothing(api: ApiServer, path: str) -> None:
     status, answer = api.call("GET", path)
     assert (status, answer["kind"]) == (404, "Status")
+
+
+def test_an_empty_group_is_no_path_that_there_is(api: ApiServer) -> None:
+    assert api.call("GET", "/apis//v1/pods") == (404, "404 page not found\n")
 
 
 @pytest.mark.parametrize(

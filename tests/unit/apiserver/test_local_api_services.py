@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from mizzen.apiserver.custom import CustomKinds
 from mizzen.apiserver.local_api_services import LocalApiServices
 from mizzen.base.resources import Resource
 from mizzen.store.memory import MemoryStore
@@ -26,13 +27,16 @@ LOCAL = {
 
 @contextlib.asynccontextmanager
 async def running(api: Api) -> AsyncIterator[None]:
-    task = asyncio.create_task(LocalApiServices(api.server).run())
+    kinds = CustomKinds(api.server)  # without it, no definition is ever gone
+    await kinds.load()
+    tasks = [asyncio.create_task(each.run()) for each in (kinds, LocalApiServices(api.server))]
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 async def until(api: Api, name: str, holds: Callable[[int, Obj], bool]) -> Obj:

@@ -179,3 +179,11 @@ def test_whole_numbers_of_custom_kinds_are_integers() -> None:
     found = decode(record(a=INT32()), {"a": 3.0}, is_custom=True)
     assert (found.object, found.causes) == ({"a": 3}, [])
     assert type(found.object["a"]) is int
+
+
+def test_a_float_that_holds_no_whole_number_exactly_is_no_integer() -> None:
+    schema = record(a=INT32(), b=Schema("number"))
+    found = decode(schema, {"a": -1.5e300, "b": 1e300}, is_custom=True)
+    assert found.object == {"a": -1.5e300, "b": 1e300}
+    assert type(found.object["b"]) is float
+    assert any("must be of type integer" in each.message for each in found.causes)
