@@ -117,8 +117,9 @@ CASES: dict[str, tuple[Place, list[Step]]] = {
         Step("apply", "m2", {}),
     ]),
     "ancient_changes": (CONFIG_MAP, [
-        Step("create", "m0", _data(k0="v")),
-        *(Step("merge", f"m{n}", _data(**{f"k{n}": "v"})) for n in range(1, 13)),
+        Step("create", "m00", _data(k0="v")),
+        # Names in the order of the writes: which are oldest is alike, wherever a second ends.
+        *(Step("merge", f"m{n:02}", _data(**{f"k{n}": "v"})) for n in range(1, 13)),
     ]),
     "from_client_side_apply": (CONFIG_MAP, [
         Step("create", "kubectl-client-side-apply", _NOTED),
