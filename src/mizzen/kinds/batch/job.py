@@ -117,8 +117,7 @@ def _validate(new: Obj, old: Obj | None) -> list[Cause]:
     spec = new["spec"]
     causes = validate_template(spec["template"], "spec.template", ("OnFailure", "Never"))
     causes += check_job_spec(spec, "spec")
-    if old is None:
-        causes += check_selector(new)
+    causes += check_selector(new, old)
     if old is None or spec.get("completions") != old["spec"].get("completions"):
         causes += check_job_name(new["metadata"].get("name") or "", spec)
     return causes if old is None else causes + check_job_update(new, old)

@@ -11,12 +11,12 @@ from mizzen.base.errors import Cause
 from mizzen.base.indexes import Indexes
 from mizzen.base.objects import Obj
 from mizzen.base.selectors import from_object
-from mizzen.kinds.causes import invalid, unsupported
+from mizzen.kinds.causes import invalid, required, unsupported
 from mizzen.kinds.core.placement_rules import check_label_selector
 from mizzen.kinds.internal_forms import fixed
 from mizzen.kinds.metadata import immutable
 from mizzen.kinds.names import dns_label, dns_subdomain, invalid_value, qualified_name
-from mizzen.kinds.reading import entries, part
+from mizzen.kinds.reading import entries, get, part
 
 PARALLELISM_MAX = 100_000  # of Indexed jobs
 COMPLETIONS_SOFT_MAX = 100_000  # beyond, failed indexes are bounded too
@@ -24,6 +24,8 @@ PARALLELISM_BEYOND_MAX = 10_000
 FAILED_INDEXES_BEYOND_MAX = 10_000
 INDEXES_BYTES_MAX = 64 * 1024
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
+JOB_NAME = "batch.kubernetes.io/job-name"
+_LABELS = "spec.template.metadata.labels"
 # What may change in the template of a suspended job: where its pods go, not what they are.
 _STEERING = ("nodeSelector", "affinity", "tolerations", "schedulingGates")
 
@@ -57,26 +59,50 @@ def generated_selector(job: Obj) -> Obj:
     metadata = job["metadata"]
     if metadata.get("uid"):
         return {"matchLabels": {CONTROLLER_UID: metadata["uid"]}}
-    return {"matchLabels": {"batch.kubernetes.io/job-name": metadata.get("name") or ""}}
+    return {"matchLabels": {JOB_NAME: metadata.get("name") or ""}}
 
 
-def check_selector(job: Obj) -> list[Cause]:
-    """A selector of the user's own must be declared so, and select the job's pods."""
+def check_selector(job: Obj, old: Obj | None) -> list[Cause]:
+    """What a job selects: its own pods, by labels that the server made unless it is declared
+    otherwise. A new job that lacks one has a name of which none could be made.
+
+    Source: pkg/apis/batch/validation `validateGeneratedSelector`, `ValidateJobSpec`.
+    """
     spec, path = job["spec"], "spec.selector"
-    selector = part(spec, "selector")
-    if not spec.get("manualSelector"):
-        if "selector" not in spec or selector == generated_selector(job):
-            return []
-        message = "Invalid value: {...}: `selector` not auto-generated; leave it out"
-        return [Cause(path, message)]
-    if not selector:
-        return [Cause(path, "Required value", "FieldValueRequired")]
-    causes = check_label_selector(selector, path)
-    labels = part(spec, "template.metadata.labels")
-    wanted = from_object(selector) if not causes else None
-    if wanted is not None and not wanted.matches(labels):
-        message = "Invalid value: {...}: `selector` does not match template `labels`"
-        causes.append(Cause("spec.template.metadata.labels", message))
+    selector, labels = spec.get("selector"), get(spec, "template.metadata.labels")
+    is_generated = not spec.get("manualSelector")
+    if selector is None and is_generated and old is None:
+        return []
+    causes = [] if selector is None or not is_generated else _check_generated(job, old)
+    wrong = check_label_selector(part(spec, "selector"), path)
+    if selector is None:
+        causes.append(required(path))
+    if not wrong:
+        wanted = from_object(selector)
+        if wanted is None or not wanted.matches(labels or {}):
+            message = "`selector` does not match template `labels`"
+            causes.append(invalid(_LABELS, labels, message))
+    return causes + wrong
+
+
+def _check_generated(job: Obj, old: Obj | None) -> list[Cause]:
+    name, uid = job["metadata"].get("name") or "", job["metadata"].get("uid") or ""
+    expected = {"controller-uid": uid, "job-name": name}
+    before = part(old, "spec.template.metadata.labels")
+    if old is None or (CONTROLLER_UID in before and JOB_NAME in before):
+        expected |= {CONTROLLER_UID: uid, JOB_NAME: name}
+    labels = part(job["spec"], "template.metadata.labels")
+    causes: list[Cause] = []
+    for key, value in expected.items():
+        if key not in labels:
+            causes.append(required(f"{_LABELS}[{key}]", f"must be '{value}'"))
+        elif labels[key] != value:
+            causes.append(invalid(f"{_LABELS}[{key}]", labels, f"must be '{value}'"))
+    selector = job["spec"]["selector"]
+    if not check_label_selector(selector, "spec.selector"):
+        wanted = from_object(selector)
+        if wanted is None or not wanted.matches(expected):
+            causes.append(invalid("spec.selector", selector, "`selector` not auto-generated"))
     return causes
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
+from mizzen.kinds.causes import duplicate, invalid, required, unsupported
 from mizzen.kinds.core.resource_names import check_amount, check_container_resource
 from mizzen.kinds.names import dns_label, env_name, invalid_value, port_name_problems
 from mizzen.kinds.reading import entries, part
 
+_RESIZED = ("cpu", "memory")
+_RESTARTS = ("NotRequired", "RestartContainer")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
@@ -27,8 +30,10 @@ def check_name(name: str, path: str, seen: set[str], causes: list[Cause]) -> Non
     seen.add(name)
 
 
-def check_container(container: Obj, path: str, volumes: set[str], claims: set[str]) -> list[Cause]:
-    """Causes to refuse one container, given the names the pod defines."""
+def check_container(
+    container: Obj, path: str, volumes: set[str], claims: set[str], policy: str
+) -> list[Cause]:
+    """Causes to refuse one container, given the names and the restart policy of its pod."""
     causes: list[Cause] = []
     check_name(container["name"], f"{path}.name", set(), causes)
     if not container.get("image"):
@@ -37,9 +42,17 @@ def check_container(container: Obj, path: str, volumes: set[str], claims: set[st
         message = "must not have leading or trailing whitespace"
         causes.append(invalid_value(f"{path}.image", container["image"], message))
     causes += _check_env(entries(container, "env"), f"{path}.env")
+    causes += _check_env_from(entries(container, "envFrom"), f"{path}.envFrom")
     causes += _check_ports(entries(container, "ports"), f"{path}.ports")
     causes += _check_mounts(entries(container, "volumeMounts"), f"{path}.volumeMounts", volumes)
     causes += check_resources(part(container, "resources"), f"{path}.resources", claims)
+    causes += _check_resizing(entries(container, "resizePolicy"), f"{path}.resizePolicy", policy)
+    return causes
+
+
+def check_running(container: Obj, path: str) -> list[Cause]:
+    """Causes to refuse the probes and the hooks of a container that runs as long as its pod."""
+    causes: list[Cause] = []
     for name in _PROBES:
         if name in container:
             causes += _check_probe(container[name], f"{path}.{name}", name)
@@ -76,6 +89,41 @@ def _check_env(env: list[Obj], path: str) -> list[Cause]:
                 )
             )
             causes.append(Cause(f"{at}.valueFrom", f'Invalid value: "": {problem}'))
+    return causes
+
+
+def _check_env_from(sources: list[Obj], path: str) -> list[Cause]:
+    """Source: ValidateEnvFrom."""
+    causes: list[Cause] = []
+    for index, source in enumerate(sources):
+        named = [kind for kind in ("configMapRef", "secretRef") if kind in source]
+        for kind in named:
+            if not source[kind].get("name"):
+                causes.append(required(f"{path}[{index}].{kind}.name"))
+        if not named:
+            causes.append(invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
+        elif len(named) > 1:
+            causes.append(invalid(path, "", "may not have more than one field specified at a time"))
+    return causes
+
+
+def _check_resizing(policies: list[Obj], path: str, policy: str) -> list[Cause]:
+    """Source: validateResizePolicy, which names the list for what is wrong in its items."""
+    causes: list[Cause] = []
+    seen: set[str] = set()
+    for index, each in enumerate(policies):
+        name, restart = each["resourceName"], each["restartPolicy"]
+        if name in seen:
+            causes.append(duplicate(f"{path}[{index}]", name))
+        seen.add(name)
+        for said, known in ((name, _RESIZED), (restart, _RESTARTS)):
+            if not said:
+                causes.append(required(path))
+            elif said not in known:
+                causes.append(unsupported(path, said, known))
+        if policy == "Never" and restart != "NotRequired":
+            message = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
+            causes.append(invalid(path, restart, message))
     return causes
 
 

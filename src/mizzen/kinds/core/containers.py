@@ -81,7 +81,7 @@ HTTP_GET_ACTION = v1(
     "HTTPGetAction",
     "An HTTP GET request.",
     path=STR("Path of the request.", default="/"),
-    port=INT_OR_STR("Number or name of the port.", required=True),
+    port=INT_OR_STR("Number or name of the port.", required=True, default=0),
     host=STR("Host to connect to; the pod's address by default."),
     scheme=choice("HTTP", "HTTPS", default="HTTP")("Scheme."),
     httpHeaders=array(
@@ -89,14 +89,14 @@ HTTP_GET_ACTION = v1(
             "HTTPHeader",
             "A header.",
             name=STR("Its name.", required=True),
-            value=STR("Its value.", required=True),
+            value=STR("Its value.", required=True, default=""),
         )
     )("Headers to send."),
 )
 TCP_ACTION = v1(
     "TCPSocketAction",
     "A TCP connection.",
-    port=INT_OR_STR("Number or name of the port.", required=True),
+    port=INT_OR_STR("Number or name of the port.", required=True, default=0),
     host=STR("Host to connect to; the pod's address by default."),
 )
 GRPC_ACTION = v1(
@@ -155,8 +155,8 @@ RESOURCE_REQUIREMENTS = v1(
 RESIZE_POLICY = v1(
     "ContainerResizePolicy",
     "What a change of a resource does.",
-    resourceName=STR("The resource.", required=True),
-    restartPolicy=choice("NotRequired", "RestartContainer")("What happens.", required=True),
+    resourceName=STR("The resource.", required=True, default=""),
+    restartPolicy=STR("NotRequired or RestartContainer.", required=True, default=""),
 )
 
 # -- security -----------------------------------------------------------------------

@@ -11,7 +11,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.label_syntax import key_problems, value_problems
 from mizzen.base.objects import Obj
 from mizzen.base.selectors import int64
-from mizzen.kinds.causes import unsupported
+from mizzen.kinds.causes import invalid, unsupported
 from mizzen.kinds.names import (
     NameRule,
     dns_label,
@@ -230,6 +230,9 @@ def _check_spread(constraints: list[Obj], path: str) -> list[Cause]:
     seen: set[tuple[str, str]] = set()
     for index, constraint in enumerate(constraints):
         at = f"{path}[{index}]"
+        if constraint["maxSkew"] <= 0:
+            skew = constraint["maxSkew"]
+            causes.append(invalid(f"{at}.maxSkew", skew, "must be greater than zero"))
         causes += _check_topology_key(constraint, at)
         causes += check_label_selector(part(constraint, "labelSelector"), f"{at}.labelSelector")
         causes += _check_label_keys(constraint, at, "matchLabelKeys")

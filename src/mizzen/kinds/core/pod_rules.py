@@ -13,10 +13,12 @@ from mizzen.base.errors import Cause
 from mizzen.base.objects import Obj
 from mizzen.base.quantity import parse
 from mizzen.kinds.causes import forbidden, invalid, required
-from mizzen.kinds.core.container_rules import check_container, check_name
+from mizzen.kinds.core.container_rules import check_container, check_name, check_running
 from mizzen.kinds.core.placement_rules import check_placement
+from mizzen.kinds.core.volume_source_rules import check_source
 from mizzen.kinds.core.volumes import SOURCES
 from mizzen.kinds.internal_forms import difference, is_same
+from mizzen.kinds.ip_addresses import check_address
 from mizzen.kinds.names import (
     check_annotations,
     check_labels,
@@ -173,7 +175,7 @@ def validate_pod_spec(spec: Obj, path: str) -> list[Cause]:
     causes = _check_names(spec, path)
     volumes = _check_volumes(entries(spec, "volumes"), f"{path}.volumes", causes)
     claims = _check_claims(entries(spec, "resourceClaims"), f"{path}.resourceClaims", causes)
-    seen: set[str] = set()
+    seen, policy = set[str](), str(spec.get("restartPolicy") or "")
     for field in CONTAINER_LISTS:
         for index, container in enumerate(entries(spec, field)):
             at = f"{path}.{field}[{index}]"
@@ -181,15 +183,30 @@ def validate_pod_spec(spec: Obj, path: str) -> list[Cause]:
                 message = f'Duplicate value: "{container["name"]}"'
                 causes.append(Cause(f"{at}.name", message, "FieldValueDuplicate"))
             seen.add(container["name"])
-            causes += check_container(container, at, volumes, claims)
+            causes += check_container(container, at, volumes, claims, policy)
             if field == "initContainers" and container.get("restartPolicy") != "Always":
                 named = [name for name in _OF_RUNNING if name in container]
                 causes += [forbidden(f"{at}.{name}", _NOT_OF_INIT) for name in named]
+            else:
+                causes += check_running(container, at)
     causes += check_labels(part(spec, "nodeSelector"), f"{path}.nodeSelector")
     causes += check_placement(spec, path)
+    causes += _check_host_aliases(entries(spec, "hostAliases"), f"{path}.hostAliases")
     causes += _check_sysctls(spec, f"{path}.securityContext.sysctls")
     causes += _check_gates(entries(spec, "schedulingGates"), f"{path}.schedulingGates")
     return causes + _check_host_ports(spec, path)
+
+
+def _check_host_aliases(aliases: list[Obj], path: str) -> list[Cause]:
+    """Source: ValidateHostAliases."""
+    causes: list[Cause] = []
+    for index, alias in enumerate(aliases):
+        causes += check_address(f"{path}[{index}].ip", alias["ip"])
+        for place, host in enumerate(entries(alias, "hostnames")):
+            if dns_subdomain(host):
+                at = f"{path}[{index}].hostnames[{place}]"
+                causes.append(invalid_value(at, host, dns_subdomain(host)))
+    return causes
 
 
 def _check_sysctls(spec: Obj, path: str) -> list[Cause]:
@@ -239,7 +256,9 @@ def _check_volumes(volumes: list[Obj], path: str, causes: list[Cause]) -> set[st
             forbidden(f"{at}.{extra}", "may not specify more than 1 volume type")
             for extra in sources[1:]
         ]
-        if not sources:
+        if sources:
+            wrong += check_source(volume, sources[0], at)
+        else:
             wrong.append(required(at, "must specify a volume type"))
         names = set(found)
         check_name(volume["name"], f"{at}.name", names, wrong)

@@ -83,7 +83,7 @@ AFFINITY = v1(
 TOPOLOGY_SPREAD = v1(
     "TopologySpreadConstraint",
     "How to spread pods over the cluster.",
-    maxSkew=INT32("Largest difference allowed.", required=True, minimum=1),
+    maxSkew=INT32("Largest difference allowed.", required=True, default=0),
     topologyKey=STR("Node label to spread over.", required=True),
     whenUnsatisfiable=STR("Else: DoNotSchedule or ScheduleAnyway.", default=""),
     labelSelector=LABEL_SELECTOR("Which pods count."),
@@ -107,7 +107,12 @@ POD_SECURITY_CONTEXT = v1(
     supplementalGroups=array(INT64)("More group ids."),
     supplementalGroupsPolicy=choice("Merge", "Strict")(),
     sysctls=array(
-        v1("Sysctl", "A kernel parameter.", name=STR(required=True), value=STR(required=True))
+        v1(
+            "Sysctl",
+            "A kernel parameter.",
+            name=STR(required=True),
+            value=STR(required=True, default=""),
+        )
     )("Kernel parameters."),
     windowsOptions=WINDOWS(),
 )
@@ -121,7 +126,7 @@ POD_RESOURCE_CLAIM = v1(
 HOST_ALIAS = v1(
     "HostAlias",
     "A line of the hosts file.",
-    ip=STR("The address.", required=True),
+    ip=STR("The address.", required=True, default=""),
     hostnames=STRINGS("Its names."),
 )
 

@@ -35,8 +35,8 @@ MODE = INT32("Permission bits, 0 to 0777 (octal).", minimum=0, maximum=0o777)
 KEY_TO_PATH = v1(
     "KeyToPath",
     "A key and the file it becomes.",
-    key=STR("The key.", required=True),
-    path=STR("The file, relative to the volume.", required=True),
+    key=STR("The key.", required=True, default=""),
+    path=STR("The file, relative to the volume.", required=True, default=""),
     mode=MODE(),
 )
 ITEMS = array(KEY_TO_PATH)("Keys to show; all by default.")
@@ -176,7 +176,7 @@ VOLUME = v1(
     persistentVolumeClaim=v1(
         "PersistentVolumeClaimVolumeSource",
         "Storage claimed elsewhere.",
-        claimName=STR("The claim.", required=True),
+        claimName=STR("The claim.", required=True, default=""),
         readOnly=BOOL(),
     ),
     ephemeral=v1(

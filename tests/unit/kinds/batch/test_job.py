@@ -12,10 +12,10 @@ from mizzen.kinds.registry import builtin_kinds
 JOB = builtin_kinds()[("batch", "jobs")]
 
 
-def _job(policy: str = "Never", **spec: Any) -> dict[str, Any]:
+def _job(policy: str = "Never", name: str = "j", **spec: Any) -> dict[str, Any]:
     template = {"spec": {"restartPolicy": policy, "containers": [{"name": "a", "image": "x"}]}}
     body = {
-        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "uid": "u"},
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "uid": "u"},
         "spec": {"template": template, **spec},
     }  # fmt: skip
     decoded = JOB.decode(body)
@@ -108,23 +108,45 @@ def test_a_failure_policy_asks_for_pods_that_do_not_restart_in_place() -> None:
     assert refused == ["spec.template.spec.restartPolicy"]
 
 
+LABELS = "spec.template.metadata.labels"
+LEGACY = [f"{LABELS}[controller-uid]", f"{LABELS}[job-name]"]
+GENERATED = [f"{LABELS}[batch.kubernetes.io/{name}]" for name in ("controller-uid", "job-name")]
+
+
 @pytest.mark.parametrize(
-    ("spec", "labels", "field"),
+    ("spec", "labels", "fields"),
     [
-        ({"selector": {"matchLabels": {"a": "b"}}}, {}, "spec.selector"),
-        ({"manualSelector": True}, {}, "spec.selector"),
         (
-            {"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}},
+            {"selector": {"matchLabels": {"a": "b"}}},
             {},
-            "spec.template.metadata.labels",
+            [*LEGACY, *GENERATED, "spec.selector", LABELS],
         ),
-        ({"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}}, {"a": "b"}, ""),
+        ({"manualSelector": True}, {}, ["spec.selector", LABELS]),
+        ({"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}}, {}, [LABELS]),
+        ({"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}}, {"a": "b"}, []),
     ],
 )
-def test_a_selector_of_ones_own(spec: dict[str, Any], labels: dict[str, str], field: str) -> None:
+def test_a_selector_of_ones_own(
+    spec: dict[str, Any], labels: dict[str, str], fields: list[str]
+) -> None:
     job = _job(**spec)
     job["spec"]["template"].setdefault("metadata", {})["labels"] = labels
-    assert [c.field for c in JOB.check(job, None)] == ([field] if field else [])
+    assert sorted(c.field for c in JOB.check(job, None)) == sorted(fields)
+
+
+def test_an_update_keeps_the_selector_and_the_labels_that_were_made() -> None:
+    old = _job()
+    assert JOB.check(old, old) == []
+    new = copy.deepcopy(old)
+    del new["spec"]["selector"]
+    new["spec"]["template"]["metadata"]["labels"]["job-name"] = "k"
+    refused = [(c.field, c.reason) for c in JOB.check(new, old)]
+    assert ("spec.selector", "FieldValueRequired") in refused
+    assert (LABELS, "FieldValueInvalid") in refused
+    new["spec"]["selector"] = old["spec"]["selector"]
+    assert (f"{LABELS}[job-name]", "FieldValueInvalid") in [
+        (c.field, c.reason) for c in JOB.check(new, old)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +166,7 @@ def test_a_selector_of_ones_own(spec: dict[str, Any], labels: dict[str, str], fi
 def test_names_that_pods_cannot_be_derived_from(
     name: str, spec: dict[str, Any], is_fine: bool
 ) -> None:
-    job = _job(**spec)
-    job["metadata"]["name"] = name
+    job = _job(name=name, **spec)
     assert [c.field for c in JOB.check(job, None)] == ([] if is_fine else ["metadata.name"])
 
 
