@@ -6,8 +6,9 @@
 Builds upstream's `test/e2e` with Go (minutes, once), starts an instance in a folder of its own with
 nodes that pretend (`hollow_nodes.py`), runs the specs marked Conformance, several at once, and
 prints which passed, failed, and cannot apply, the last with the reason that `not_applicable.toml`
-gives. Specs whose pods must really run need nodes with containers and are left out without
-`--kubeconfig` of a cluster that has them. Exit status 1: a spec failed that passed in the page.
+gives. Specs whose pods must really run, such as those of webhooks, which serve from a pod, fail on
+these nodes and pass with `--kubeconfig` of a cluster that has a kubelet (docs/kubelet-node.md);
+`--skip` leaves them out. Exit status 1: a spec failed.
 """
 
 from __future__ import annotations
