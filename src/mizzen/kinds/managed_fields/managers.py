@@ -148,8 +148,12 @@ def updated(
     difference = compare(context.schema, old, new, context.implied)
     if difference.is_same:
         return managers
-    result, difference = _taken(context, difference, managers, None, is_forced=True)
-    fields = sets.in_order(stripped(sets.union(difference.modified, difference.added)))
+    removed, modified, added = _without_reset(context, difference)
+    changed = sets.union(modified, added)
+    fields = sets.in_order(stripped(changed))
+    # What would be taken from `own` and given back at once is left where it is.
+    spared = own if fields and not removed and fields == changed else None
+    result = _taken(context, changed, removed, managers, spared, is_forced=True)
     if fields:
         previous = result.get(own)
         if previous is not None:
@@ -171,24 +175,26 @@ def stripped(fields: Fields) -> Fields:
     return {n: c for n, c in fields.items() if n != "f:metadata"}
 
 
+def _without_reset(context: Context, difference: Comparison) -> Comparison:
+    """The difference without what this path of the API leaves as it was."""
+    if not (reset := context.reset):
+        return difference
+    return Comparison(*(sets.without(fields, reset) for fields in difference))
+
+
 def _taken(
     context: Context,
-    difference: Comparison,
+    changed: Fields,
+    removed: Fields,
     managers: Managers,
     own: Id | None,
     *,
     is_forced: bool,
-) -> tuple[Managers, Comparison]:
+) -> Managers:
     """The managers without what was changed or removed; all but `own`, whose is what it says.
 
     Errors: Conflicts unless it is forced.
     """
-    if reset := context.reset:
-        removed, modified, added = difference
-        difference = Comparison(
-            sets.without(removed, reset), sets.without(modified, reset), sets.without(added, reset)
-        )
-    changed = sets.union(difference.modified, difference.added)
     result: Managers = {}
     conflicts: dict[Id, Fields] = {}
     for manager, entry in managers.items():
@@ -202,14 +208,14 @@ def _taken(
         if conflict:
             conflicts[manager] = conflict
             fields = sets.difference(fields, conflict)
-        if difference.removed:
-            fields = sets.difference(fields, difference.removed)
+        if removed:
+            fields = sets.difference(fields, removed)
         if fields:
             is_same = fields is entry.fields or fields == entry.fields
             result[manager] = entry if is_same else Entry(entry.api_version, fields, entry.time)
     if conflicts and not is_forced:
         raise Conflicts(conflicts)
-    return result, difference
+    return result
 
 
 def applied(
@@ -237,7 +243,9 @@ def applied(
     difference = compare(context.schema, live, merged, context.implied)
     if merged is not whole:
         merged = merging.settle_emptied(merged, is_typed=context.is_typed)
-    result, _ = _taken(context, difference, result, own, is_forced=is_forced)
+    removed, modified, added = _without_reset(context, difference)
+    changed = sets.union(modified, added)
+    result = _taken(context, changed, removed, result, own, is_forced=is_forced)
     fields = stripped(fields)
     if fields:
         result[own] = entry._replace(fields=fields)

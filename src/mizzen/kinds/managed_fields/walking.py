@@ -251,8 +251,9 @@ def compare(
 def _compare_maps(
     shape: Shape, old: Obj, new: Obj, implied: Mapping[str, Any], into: Comparison
 ) -> None:
-    for name in old.keys() | new.keys() if old.keys() != new.keys() else new:
-        left, right = old.get(name, _ABSENT), new.get(name, _ABSENT)
+    named = new if old.keys() == new.keys() else {**new, **dict.fromkeys(old.keys() - new, _ABSENT)}
+    for name, right in named.items():
+        left = old.get(name, _ABSENT)
         if left is right or left == right:
             continue
         child = shape.fields.get(name) or shape.values or _ANY
