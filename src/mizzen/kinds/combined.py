@@ -1,13 +1,15 @@
 """allOf, anyOf, oneOf and not of users' schemas: restrictions on values, as predicates.
 
 Inside a combination a schema adds no structure (see `structural.py`), so whether a value satisfies
-it is a yes or no. Schemas are compiled once; what a value costs is counted in the report, and where
-it is too much nothing more is asked.
+it is a yes or no; of what does not, the required fields that it lacks are named besides. Schemas
+are compiled once; what a value costs is counted in the report, and where it is too much nothing
+more is asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from mizzen.cel.regex import RegexError
@@ -15,38 +17,102 @@ from mizzen.kinds import patterns
 from mizzen.kinds.formats import FORMATS
 from mizzen.kinds.limits import is_multiple
 from mizzen.kinds.reading import entries, part
-from mizzen.kinds.report import PREDICATE_STEPS, Report
+from mizzen.kinds.report import PREDICATE_STEPS, Path, Report, render
 from mizzen.kinds.values import mark_of, one_of
 
 Predicate = Callable[[Any, Report], bool]
+Check = Callable[[Any, Path, Report], None]
 _IS: dict[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,), "integer": (int,),
     "number": (int, float),
 }  # fmt: skip
 
 
-def problems_of(combined: Mapping[str, Any]) -> Callable[[Any, Report], list[str]]:
-    """A check of values against the combinations of one schema, worded as upstream does."""
+def check_of(combined: Mapping[str, Any]) -> Check:
+    """A check of values against the combinations of one schema, worded as upstream does, and for the
+    fields that it requires (`required`) without having schemas for them.
+
+    Source: kube-openapi `validate/schema_props.go`.
+    """
+    needed = {"required": combined["required"]} if combined.get("required") else None
+    every = _branches(combined, "allOf")
+    some = _branches(combined, "anyOf")
+    single = _branches(combined, "oneOf")
+    negated = predicate(combined["not"]) if combined.get("not") else None
+
+    def check(value: Any, path: Path, report: Report) -> None:
+        if report.is_spent:
+            return
+
+        def wrong(problem: str) -> None:
+            report.unplaced(path, '""', f'"{render(path)}" {problem}')
+
+        if needed:
+            _miss(needed, value, path, report)
+        failed = [branch for branch in every if not branch.holds(value, report)]
+        for branch in failed:
+            _miss(branch.schema, value, path, report)
+        if failed:
+            of_all = ". None validated" if len(failed) == len(every) else ""
+            wrong(f"must validate all the schemas (allOf){of_all}")
+        if some and not any(branch.holds(value, report) for branch in some):
+            wrong("must validate at least one schema (anyOf)")
+            _miss(some[0].schema, value, path, report)
+        if single:
+            count = sum(branch.holds(value, report) for branch in single)
+            if count != 1:
+                found = f"{count} valid alternatives" if count else "none valid"
+                wrong(f"must validate one and only one schema (oneOf). Found {found}")
+            if not count:
+                _miss(single[0].schema, value, path, report)
+        if negated is not None and negated(value, report):
+            wrong("must not validate the schema (not)")
+
+    return check
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    schema: Any
+    holds: Predicate
+
+
+def _branches(combined: Mapping[str, Any], word: str) -> list[_Branch]:
+    return [_Branch(each, predicate(each)) for each in combined.get(word) or ()]
+
+
+def _miss(schema: Any, value: Any, path: Path, report: Report) -> None:
+    """Says which fields a value lacks that a schema requires, here and further within."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        for name, child in part(schema, "properties").items():
+            if name in fields:
+                _miss(child, fields[name], (path, name), report)
+        for name in entries(schema, "required"):
+            if name not in fields:
+                report.add((path, name), "Required value", "FieldValueRequired")
+    elif isinstance(value, list) and schema.get("items") is not None:
+        for i, item in enumerate(cast("list[Any]", value)):
+            _miss(schema["items"], item, (path, i), report)
+
+
+def _meets(combined: Mapping[str, Any]) -> Predicate:
     every = [predicate(child) for child in combined.get("allOf") or ()]
     some = [predicate(child) for child in combined.get("anyOf") or ()]
     single = [predicate(child) for child in combined.get("oneOf") or ()]
     negated = predicate(combined["not"]) if combined.get("not") else None
 
-    def problems(value: Any, report: Report) -> list[str]:
-        found: list[str] = []
+    def meets(value: Any, report: Report) -> bool:
         if report.is_spent:
-            return found
-        if not all(holds(value, report) for holds in every):
-            found.append("must validate all the schemas (allOf)")
-        if some and not any(holds(value, report) for holds in some):
-            found.append("must validate at least one schema (anyOf)")
-        if single and sum(holds(value, report) for holds in single) != 1:
-            found.append("must validate one and only one schema (oneOf)")
-        if negated is not None and negated(value, report):
-            found.append("must not validate the schema (not)")
-        return found
+            return True
+        return (
+            all(holds(value, report) for holds in every)
+            and (not some or any(holds(value, report) for holds in some))
+            and (not single or sum(holds(value, report) for holds in single) == 1)
+            and (negated is None or not negated(value, report))
+        )
 
-    return problems
+    return meets
 
 
 def predicate(schema: Any) -> Predicate:
@@ -59,7 +125,7 @@ def predicate(schema: Any) -> Predicate:
     checks += [((list,), check) for check in _list(schema)]
     checks += [((dict,), check) for check in _object(schema)]
     kinds = _IS.get(schema.get("type") or "", ())
-    problems = problems_of(schema)
+    meets = _meets(schema)
 
     def holds(value: Any, report: Report) -> bool:
         if not report.may_check(PREDICATE_STEPS):
@@ -69,7 +135,7 @@ def predicate(schema: Any) -> Predicate:
             return False
         if not all(check(value, report) for types, check in checks if not types or found in types):
             return False
-        return not problems(value, report)
+        return meets(value, report)
 
     return holds
 

@@ -16,7 +16,7 @@ from mizzen.base.errors import Cause
 from mizzen.base.go_base64 import illegal_at
 from mizzen.base.objects import Obj
 from mizzen.kinds import times
-from mizzen.kinds.combined import problems_of
+from mizzen.kinds.combined import check_of
 from mizzen.kinds.facts import omitted_zeros, zeros
 from mizzen.kinds.limits import RANGES, limits_of
 from mizzen.kinds.misfits import INTEGER_FLOAT_MAX, misfit_of, misshapen, says_either
@@ -143,12 +143,11 @@ _PLACES_MAX = 16  # where a type is met: spec, spec.template.spec
 
 
 def _combining(inner: Decoder, combined: Mapping[str, Any]) -> Decoder:
-    problems = problems_of(combined)
+    check = check_of(combined)
 
     def decode(value: Any, path: Path, report: Report) -> Any:
         result = inner(value, path, report)
-        for problem in problems(result, report):
-            report.wrong(path, result, problem)
+        check(result, path, report)
         return result
 
     return decode

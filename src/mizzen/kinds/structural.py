@@ -184,8 +184,7 @@ def _object(node: Obj, common: Obj) -> Schema:
     unnamed = sorted(needed - fields.keys())
     if unnamed:  # required of a map, or of what the schema leaves open
         combined: Obj = common["combined"]
-        every = [*entries(combined, "allOf"), {"required": unnamed}]
-        common = {**common, "combined": {**combined, "allOf": every}}
+        common = {**common, "combined": {**combined, "required": unnamed}}
     return Schema(
         "object",
         fields=fields,
