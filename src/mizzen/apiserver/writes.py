@@ -21,6 +21,7 @@ from mizzen.apiserver.core import (
     protobuf,
     refusals,
     unconditional,
+    unread,
     warnings,
 )
 from mizzen.apiserver.core.access import Access
@@ -301,13 +302,16 @@ def _read(request: Request, served: Served, options: WriteOptions) -> tuple[Obj,
     Errors: BadRequest, UnsupportedMediaType.
     """
     body = received(request, served)
-    level = strictness(request, options, body)
-    if level.raw and served.is_typed:
-        repeated = level.duplicates
-        if options.level == "Ignore":
-            repeated = strict.duplicate_fields(level.raw, body)
-        if repeated:
-            body = envelope.opened(doubled.merged(level.raw, served.kind.schema))
+    try:
+        level = strictness(request, options, body)
+        if level.raw and served.is_typed:
+            repeated = level.duplicates
+            if options.level == "Ignore":
+                repeated = strict.duplicate_fields(level.raw, body)
+            if repeated:
+                body = envelope.opened(doubled.merged(level.raw, served.kind.schema))
+    except RecursionError as error:  # who look for fields that come twice go down to the last one
+        raise json_bodies.TooDeep(None) from error
     return body, level
 
 
@@ -321,6 +325,8 @@ def received(request: Request, served: Served) -> Obj:
             value, beyond = error.value, error
             if not served.is_builtin:  # what is not typed is read before it is asked what it is
                 raise _unreadable(served, error.problem) from error
+        except json_bodies.TooDeep as error:
+            value = _shallow(served, error)
         obj = envelope.opened(value)
     except envelope.NoJson as error:
         raise envelope.unreadable(served.resource, error, request.body) from error
@@ -334,6 +340,19 @@ def received(request: Request, served: Served) -> Obj:
         if not is_told:  # by who reads the fields
             raise _unreadable(served, beyond.problem) from beyond
     return obj
+
+
+def _shallow(served: Served, error: json_bodies.TooDeep) -> Any:
+    """The body where all that is too deep in it is read by none of the kind's fields. Errors: the
+    given one otherwise."""
+    if not served.is_typed or error.value is None:
+        raise error
+    try:
+        value = unread.without_unread(served.kind.schema, error.value)
+        json_bodies.check_depth(value)
+    except (TypeError, RecursionError):
+        raise error from None
+    return value
 
 
 def _unreadable(served: Served, problem: str) -> BadRequest:

@@ -128,3 +128,29 @@ async def test_a_patch_cannot_nest_deeper_than_a_body(api: Api) -> None:
         answer = await api.call("PATCH", f"{PATH}/t{query}", deeper, content_type=JSON)
         await refused(api, answer, 422)
         assert "nested deeper" in answer[1]["message"]
+
+
+async def test_what_no_field_reads_may_be_deep(api: Api) -> None:
+    head = '"apiVersion":"v1","kind":"ConfigMap"'
+    path = "/api/v1/namespaces/default/configmaps"
+    for depth in (100, 240, 300, 500, 1000):
+        deep = '{"a":' * depth + "1" + "}" * depth
+        for twice in ("", '"data":{"b":"2"},'):
+            name = f'"metadata":{{"name":"d{depth}{len(twice)}"}}'
+            body = f'{{{head},{name},{twice}"data":{{"a":"1"}},"x":{deep}}}'.encode()
+            status, made = await api.call("POST", f"{path}?fieldValidation=Warn", body)
+            if depth > 300:  # who looks for fields twice goes down with the interpreter's stack
+                assert status in (201, 400)
+                continue
+            assert status == 201, made
+            assert "x" not in made and made["data"]["a"] == "1"
+            status, answer = await api.call("POST", f"{path}?fieldValidation=Strict", body)
+            assert status == 400 and 'unknown field "x"' in answer["message"]
+        body = f'{{{head},"metadata":{{"name":"m"}},"data":[{deep}]}}'.encode()
+        status, answer = await api.call("POST", path, body)
+        assert status == 400
+        assert depth > 300 or "cannot unmarshal array into Go struct" in answer["message"]
+    data = '{"a":' * 300 + "1" + "}" * 300  # which this kind keeps
+    kept = f'{{"metadata":{{"name":"r"}},"revision":1,"data":{data}}}'.encode()
+    path = "/apis/apps/v1/namespaces/default/controllerrevisions"
+    await refused(api, await api.call("POST", path, kept), 400)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from mizzen.apiserver.core import envelope
+from mizzen.apiserver.core import envelope, go_names
 from mizzen.base.go_base64 import illegal_at
 from mizzen.base.go_text import json_kind, json_number, marshalled
 from mizzen.base.objects import Obj
@@ -45,18 +45,11 @@ def misfit(schema: Schema, path: Path, value: Any, written: str = "") -> str:
     if node.format == "byte" and isinstance(value, str):
         return f"illegal base64 data at input byte {illegal_at(value)}"
     where = f"struct field {struct}.{'.'.join(names)}" if names else "value"
-    named = _NAMED.get((struct, names[-1])) if names else None
-    wanted = named or _go_type(node)
+    wanted = _go_type(node)
+    named = go_names.name_of(struct, names[-1]) if names else ""
+    if named and wanted in ("string", "[]string"):
+        wanted = wanted.replace("string", named)
     return f"json: cannot unmarshal {_given(node, value, written)} into Go {where} of type {wanted}"
-
-
-_NAMED = {  # texts that have a type of their own
-    ("CustomResourceDefinitionSpec", "scope"): "v1.ResourceScope",
-    ("CustomResourceConversion", "strategy"): "v1.ConversionStrategyType",
-    ("CustomResourceDefinitionCondition", "type"): "v1.CustomResourceDefinitionConditionType",
-    ("CustomResourceDefinitionCondition", "status"): "v1.ConditionStatus",
-    ("ValidationRule", "reason"): "v1.FieldValueErrorReason",
-}
 
 
 def unreadable_metadata(found: Embedded) -> str:

@@ -35,18 +35,31 @@ class NoNumber(NoJson):
         self.paths = [path for path, _ in literals]
 
 
+class TooDeep(BadRequest):
+    """A body that could not be written as JSON again; `value`: what it says, None where that could
+    not be read either."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(f"the body of the request is nested deeper than {OBJECT_DEPTH_MAX} levels")
+        self.value = value
+
+
 def parse(body: bytes) -> Any:
-    """The value, which can be written as JSON again. Errors: NoJson, BadRequest."""
+    """The value, which can be written as JSON again. Errors: NoJson, TooDeep."""
+    value: Any = None
     try:
         value = _loads(body)
         is_deep = len(body) > 2 * OBJECT_DEPTH_MAX
         if is_deep and body.count(b"{") + body.count(b"[") > OBJECT_DEPTH_MAX:
-            orjson.dumps(with_room(value))  # it reads deeper than it writes
+            check_depth(value)  # orjson reads deeper than it writes
     except (TypeError, RecursionError) as error:
-        raise BadRequest(
-            f"the body of the request is nested deeper than {OBJECT_DEPTH_MAX} levels"
-        ) from error
+        raise TooDeep(value) from error
     return value
+
+
+def check_depth(value: Any) -> None:
+    """Errors: TypeError where it is nested too deeply to be written."""
+    orjson.dumps(with_room(value))
 
 
 def literal(body: bytes, path: Path) -> str:
