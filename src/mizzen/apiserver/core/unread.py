@@ -22,14 +22,14 @@ def without_unread(schema: Schema, value: Any) -> Any:
             for child in (node.fields.get(name) or node.values,)
         }
     if isinstance(value, list):
+        found, items = cast("list[Any]", value), node.items
         if node.type != "array":
             return []
-        items = node.items
-        return (
-            value if items is None else [without_unread(items, e) for e in cast("list[Any]", value)]
-        )
+        return found if items is None else [without_unread(items, each) for each in found]
     return value
 
 
 def _emptied(value: Any) -> Any:
-    return type(value)() if isinstance(value, dict | list) else value
+    if isinstance(value, dict):
+        return {}
+    return [] if isinstance(value, list) else value
