@@ -422,7 +422,7 @@ def _replace(
         causes = kind.check(new, old, noted)
     if causes:
         raise invalid(resource.kind, resource.group, name, causes)
-    if kind.warn_of_update is not None:
+    if kind.warn_of_update is not None and not subresource:
         draft.warnings.extend(kind.warn_of_update(new, old))
     if new == old:
         return old

@@ -37,7 +37,7 @@ def limits_of(schema: Schema) -> Check | None:
     """The check of a value, None when every value of the type is fine."""
     checks: list[Check] = []
     if schema.enum:
-        checks.append(_one_of(schema.enum))
+        checks.append(_one_of(schema.enum, schema.default))
     if schema.type in ("integer", "number", "int-or-string", "any"):
         low, high = RANGES.get(schema.format, (None, None))
         low = schema.minimum if schema.minimum is not None else low
@@ -64,9 +64,10 @@ def limits_of(schema: Schema) -> Check | None:
     return every
 
 
-def _one_of(allowed: tuple[Any, ...]) -> Check:
+def _one_of(allowed: tuple[Any, ...], default: Any) -> Check:
+    # A default that is none of them is the zero that Go leaves: the rules of the kind speak of it.
     is_allowed = one_of(allowed)
-    words = frozenset(each for each in allowed if type(each) is str)
+    words = frozenset(each for each in (*allowed, default) if type(each) is str)
     listed = ", ".join(quoted(each) for each in allowed[:_LISTED_MAX])
     if len(allowed) > _LISTED_MAX:
         listed += f" and {len(allowed) - _LISTED_MAX} more"

@@ -22,6 +22,8 @@ PARALLELISM_MAX = 100_000  # of Indexed jobs
 COMPLETIONS_SOFT_MAX = 100_000  # beyond, failed indexes are bounded too
 PARALLELISM_BEYOND_MAX = 10_000
 FAILED_INDEXES_BEYOND_MAX = 10_000
+_ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
+_OPERATORS = ("In", "NotIn")
 INDEXES_BYTES_MAX = 64 * 1024
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 JOB_NAME = "batch.kubernetes.io/job-name"
@@ -188,6 +190,7 @@ def _check_failure_policy(spec: Obj, path: str) -> list[Cause]:
     causes: list[Cause] = []
     for index, rule in enumerate(entries(spec, "podFailurePolicy.rules")):
         at = f"{path}.rules[{index}]"
+        causes += _check_word(f"{at}.action", rule["action"], _ACTIONS)
         if rule["action"] == "FailIndex" and "backoffLimitPerIndex" not in spec:
             message = 'Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set'
             causes.append(Cause(f"{at}.action", message))
@@ -210,9 +213,20 @@ def _check_failure_policy(spec: Obj, path: str) -> list[Cause]:
     return causes
 
 
+def _check_word(path: str, word: str, known: tuple[str, ...]) -> list[Cause]:
+    if not word:
+        shown = " ".join(f'"{each}"' for each in known)
+        return [required(path, f"valid values: [{shown}]")]
+    return [] if word in known else [unsupported(path, word, known)]
+
+
 def _check_exit_codes(exits: Obj, path: str, names: set[Any]) -> list[Cause]:
     causes: list[Cause] = []
+    causes += _check_word(f"{path}.operator", exits["operator"], _OPERATORS)
     name, values = exits.get("containerName"), entries(exits, "values")
+    if not values:
+        message = "at least one value is required"
+        causes.append(invalid(f"{path}.values", exits.get("values"), message))
     if name is not None and name not in names:
         message = "must be one of the container or initContainer names in the pod template"
         causes.append(invalid_value(f"{path}.containerName", name, message))

@@ -16,26 +16,26 @@ POD_FAILURE_POLICY = v1(
         v1(
             "PodFailurePolicyRule",
             "A kind of failure and its meaning.",
-            action=choice("Count", "FailIndex", "FailJob", "Ignore")("Meaning.", required=True),
+            action=choice("Count", "FailIndex", "FailJob", "Ignore", default="")(
+                "Meaning.", required=True
+            ),
             onExitCodes=v1(
                 "PodFailurePolicyOnExitCodesRequirement",
                 "Exit codes.",
                 containerName=STR("The container; any by default."),
-                operator=choice("In", "NotIn")("How to compare.", required=True),
-                values=array(INT32)(
-                    "The codes.", list_type="set", required=True, min_items=1, max_items=255
-                ),
+                operator=choice("In", "NotIn", default="")("How to compare.", required=True),
+                values=array(INT32)("The codes.", list_type="set", expected=True, max_items=255),
             ),
             onPodConditions=array(
                 v1(
                     "PodFailurePolicyOnPodConditionsPattern",
                     "A condition of the pod.",
-                    type=STR("Its type.", required=True),
+                    type=STR("Its type.", required=True, default=""),
                     status=STR("Its status.", default="True"),
                 )
             )("Conditions of the pod.", max_items=20),
         )
-    )("The first that fits counts.", required=True, max_items=20),
+    )("The first that fits counts.", expected=True, max_items=20),
 )
 JOB_SPEC = v1(
     "JobSpec",

@@ -217,3 +217,17 @@ def test_columns() -> None:
                      "conditions": [{"type": "Complete", "status": "True"}]}  # fmt: skip
     cells = {c.name: c.cell(job, 90 * 10**9) for c in JOB.columns}
     assert (cells["Status"], cells["Completions"], cells["Duration"]) == ("Complete", "1/1", "30s")
+
+
+def test_what_a_failure_policy_leaves_out_is_told_with_what_could_be_said() -> None:
+    policy = {"rules": [{"onExitCodes": {}}, {"action": "Count", "onPodConditions": [{}]}]}
+    rules = "spec.podFailurePolicy.rules"
+    assert [(c.field, c.message) for c in JOB.check(_job(podFailurePolicy=policy), None)][:3] == [
+        (
+            f"{rules}[0].action",
+            'Required value: valid values: ["Count" "FailIndex" "FailJob" "Ignore"]',
+        ),
+        (f"{rules}[0].onExitCodes.operator", 'Required value: valid values: ["In" "NotIn"]'),
+        (f"{rules}[0].onExitCodes.values", "Invalid value: null: at least one value is required"),
+    ]
+    assert JOB.check(_job(podFailurePolicy={}), None) == []
