@@ -31,7 +31,7 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from checkers import allocations, history, invariants
-from mizzen.base.resources import NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES, Resource
+from mizzen.base.resources import EVENTS, NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES, Resource
 from mizzen.client.client import Client
 from mizzen.host.home import Home
 from mizzen.kinds.kind import Kind
@@ -46,6 +46,8 @@ PAUSE_S = (2.0, 12.0)  # between faults
 SAMPLE_S = 5.0
 SETTLED_S = 30.0  # for garbage to be collected
 GROWTH = 1.15  # of a process's memory in the quiet third, first against last samples
+BETWEEN_QUARTERS = 3 / 4  # of the third, from the middle of its first quarter to that of its last
+BESIDE_OBJECT_BYTES = 350  # its key, its revision, its place in the tables
 GROWTH_BYTES = 12 << 20  # and this much besides: small processes waver
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 
@@ -121,6 +123,7 @@ class Soak:
         try:
             await self._strike(began + self._seconds * FAULTY)
             await asyncio.to_thread(self._faults.settle)
+            stored = await self._events_bytes()
             self._memory.clear()
             before = Counter(self._load.interrupted)
             done = Counter(self._load.counts)
@@ -136,7 +139,7 @@ class Soak:
                 task.cancel()
             ended = await asyncio.gather(load, sampling, return_exceptions=True)
         self._wrong += [repr(e) for e in ended if isinstance(e, Exception)]
-        self._judge_memory()
+        self._judge_memory(await self._events_bytes() - stored)
         try:
             await self._judge_objects()
             self._judge_instance()
@@ -179,11 +182,22 @@ class Soak:
                     self._memory[process["role"]].append(held)
                     self._peak[process["role"]] = max(self._peak[process["role"]], held)
 
-    def _judge_memory(self) -> None:
+    async def _events_bytes(self) -> int:
+        """What the API server holds of Events: it keeps them for an hour, whatever else is gone."""
+        held = 0
+        async with self._load.client() as client:
+            async for page, _ in client.pages(EVENTS):
+                held += sum(len(json.dumps(each)) + BESIDE_OBJECT_BYTES for each in page)
+        return held
+
+    def _judge_memory(self, events_bytes: int) -> None:
+        """`events_bytes`: by so much the Events grew in the quiet third."""
         for role, samples in self._memory.items():
             part = max(1, len(samples) // 4)
             first = statistics.median(samples[:part])
             last = statistics.median(samples[-part:])
+            if role == "apiserver":
+                last -= events_bytes * BETWEEN_QUARTERS
             if last > first * GROWTH + GROWTH_BYTES:
                 self._wrong.append(
                     f"{role} grew from {first / (1 << 20):.0f} to {last / (1 << 20):.0f} MiB"
