@@ -65,9 +65,8 @@ def limits_of(schema: Schema) -> Check | None:
 
 
 def _one_of(allowed: tuple[Any, ...], default: Any) -> Check:
-    # A default that is none of them is the zero that Go leaves: the rules of the kind speak of it.
     is_allowed = one_of(allowed)
-    words = frozenset(each for each in (*allowed, default) if type(each) is str)
+    words = frozenset(each for each in allowed if type(each) is str)
     listed = ", ".join(quoted(each) for each in allowed[:_LISTED_MAX])
     if len(allowed) > _LISTED_MAX:
         listed += f" and {len(allowed) - _LISTED_MAX} more"
@@ -76,6 +75,9 @@ def _one_of(allowed: tuple[Any, ...], default: Any) -> Check:
         if type(value) is str and value in words:  # as nearly every time
             return
         if is_allowed(value):
+            return
+        # Where a default is none of them it is the zero that Go leaves, which the kind's rules judge.
+        if value == default and not report.is_custom and default is not None:
             return
         if report.is_custom:
             texts = [each if isinstance(each, str) else marshalled(each) for each in allowed]
