@@ -322,11 +322,7 @@ def _check_new(resource: Resource, namespace: str, name: str, metadata: Obj) -> 
             "existing object was found",
         )  # fmt: skip
     stamping.place({"metadata": dict(metadata)}, resource, namespace)
-    found = metadata.get("name")
-    if not found:
-        raise refusals.unnamed(name)
-    if found != name:
-        raise refusals.renamed(found, name)
+    refusals.check_meant(metadata.get("name"), name)
 
 
 def delete(

@@ -286,10 +286,8 @@ class _Needed:
             result[self.name] = self.zero({}, at, report)
 
 
-_LEFT_BY_GO: dict[str, Any] = {
-    "object": {}, "array": [], "string": "", "integer": 0, "number": 0, "boolean": False,
-    "int-or-string": 0,
-}  # fmt: skip
+_ZEROS: dict[str, Any] = {"object": {}, "string": "", "integer": 0, "number": 0, "boolean": False}
+_LEFT_BY_GO: dict[str, Any] = {**_ZEROS, "array": [], "int-or-string": 0}
 
 
 def _of_embedded(inner: Decoder, schema: Schema) -> Decoder:
@@ -326,9 +324,6 @@ def _unserved(inner: Decoder, treatment: Warned | Refused | RefusedByNode) -> De
         return value if isinstance(treatment, Refused) else inner(value, path, report)
 
     return decode
-
-
-_ZEROS: dict[str, Any] = {"object": {}, "string": "", "integer": 0, "number": 0, "boolean": False}
 
 
 def _later(schema: Schema) -> Decoder:
